@@ -216,7 +216,7 @@ export class ExternalFun {
   }
 }
 
-const utf8 = new TextDecoder("utf-8")
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true })
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 const encoder = new TextEncoder()
 

@@ -1,0 +1,77 @@
+import { Data } from "effect"
+import type { DistError } from "../dist/DistError.ts"
+import type { Term } from "../etf/Term.ts"
+
+/** One frame of a remote stack trace: `{M, F, ArityOrArgs, [{file, F}, {line, L}]}`. */
+export interface StackFrame {
+  readonly module: string
+  readonly function: string
+  readonly arity: number
+  readonly file?: string
+  readonly line?: number
+}
+
+/** Why a call to a node gave no value. */
+export type CallReason =
+  /** The function ran and raised. `reason` is the term that it raised with. */
+  | {
+      readonly _tag: "Raised"
+      readonly class: "error" | "exit" | "throw"
+      readonly reason: Term
+      readonly stack: ReadonlyArray<StackFrame>
+    }
+  /** The deadline passed; the worker on the node was killed. */
+  | { readonly _tag: "DeadlineExceeded"; readonly millis: number }
+  /** The reply was dropped on arrival, fragment by fragment; the link is unharmed. */
+  | { readonly _tag: "ReplyTooLarge"; readonly limitBytes: number }
+  /** The worker outgrew the heap that it was given, and the node killed it. */
+  | { readonly _tag: "HeapLimit"; readonly limitWords: number }
+  /** The worker was killed by somebody else, or could not be started. */
+  | { readonly _tag: "WorkerDied"; readonly reason: Term }
+  /** The node would not start a worker (`system_limit`, `badopt`, `notsup`). */
+  | { readonly _tag: "SpawnRefused"; readonly reason: string }
+  /** No link: it was down when the call was made, or went down before the reply came. */
+  | { readonly _tag: "LinkLost"; readonly cause: DistError }
+  /** The reply could not be decoded within the limits. */
+  | { readonly _tag: "UndecodableReply"; readonly detail: string }
+  /** The node knows no atom of this name, so nothing there can be called that. */
+  | { readonly _tag: "UnknownAtom"; readonly text: string }
+  /** The node lacks what the call needs. */
+  | { readonly _tag: "Unsupported"; readonly detail: string }
+
+const text = (error: { readonly node: string; readonly target: string; readonly reason: CallReason }): string => {
+  const { node, reason, target } = error
+  switch (reason._tag) {
+    case "Raised":
+      return `${target} raised ${reason.class === "error" ? "an error" : reason.class === "exit" ? "an exit" : "a throw"} on ${node}.`
+    case "DeadlineExceeded":
+      return `${target} on ${node} did not finish within ${reason.millis} ms; its worker was killed. Allow more time (timeout_ms) or ask for less.`
+    case "ReplyTooLarge":
+      return `the reply of ${target} on ${node} was larger than ${reason.limitBytes} bytes and was dropped. Ask for less: a smaller limit, a filter, fewer fields.`
+    case "HeapLimit":
+      return `${target} on ${node} needed more than ${reason.limitWords} words of heap, and its worker was killed to spare the node. Ask for less.`
+    case "WorkerDied":
+      return `the worker that ran ${target} on ${node} was killed before it finished.`
+    case "SpawnRefused":
+      return `${node} would not start a worker for ${target}: ${reason.reason}.`
+    case "LinkLost":
+      return `${target} on ${node} got no answer: ${reason.cause.message}`
+    case "UndecodableReply":
+      return `the reply of ${target} on ${node} could not be decoded: ${reason.detail}.`
+    case "UnknownAtom":
+      return `${node} knows no atom '${reason.text}', so nothing there can have that name. Check the spelling.`
+    case "Unsupported":
+      return `${node} cannot do this: ${reason.detail}.`
+  }
+}
+
+/** A call that gave no value. `target` is what was called, as `module:function/arity`. */
+export class CallError extends Data.TaggedError("CallError")<{
+  readonly node: string
+  readonly target: string
+  readonly reason: CallReason
+}> {
+  override get message(): string {
+    return text(this)
+  }
+}
