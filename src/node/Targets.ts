@@ -1,0 +1,37 @@
+import { Context, Data, type Effect, type Redacted } from "effect"
+
+/** What it takes to reach one node. */
+export interface NodeTarget {
+  /** The node's full name, `name@host`. */
+  readonly name: string
+  readonly cookie: Redacted.Redacted
+  /** EPMD's port. Default: `ERL_EPMD_PORT`, else 4369. */
+  readonly epmdPort?: number
+  /** How the agent runs on this node. Default `auto`. */
+  readonly agent?: AgentMode
+}
+
+/**
+ * How the agent runs: `eval` interprets it, `load` loads its module and removes it again, `auto` interprets and loads
+ * only where that spares the node, `none` does without it.
+ */
+export type AgentMode = "auto" | "eval" | "load" | "none"
+
+/** A node that cannot even be tried: no cookie for it, or a cookie file that must not be used. */
+export class TargetError extends Data.TaggedError("TargetError")<{
+  readonly node: string
+  readonly message: string
+}> {}
+
+/** Where the registry of nodes learns how to reach a node: from the operator's configuration. */
+export class Targets extends Context.Service<
+  Targets,
+  {
+    readonly resolve: (
+      name: string,
+      options?: { readonly cookie?: Redacted.Redacted }
+    ) => Effect.Effect<NodeTarget, TargetError>
+    /** Full names that the operator configured, in the order of the configuration. */
+    readonly configured: ReadonlyArray<string>
+  }
+>()("beamscope/node/Targets") {}

@@ -1,0 +1,10 @@
+/**
+ * What a tool does to a node, from harmless to unlimited. Each tool carries exactly one; what is listed, what is
+ * allowed and what an MCP host is told about a tool all derive from it.
+ *
+ * - `inspect` reads, and leaves nothing behind
+ * - `observe` places something temporary on the node: a trace, a sampler, a capture
+ * - `control` changes the node
+ * - `eval` runs code that it is given
+ */
+export type AccessClass = "inspect" | "observe" | "control" | "eval"

@@ -1,0 +1,14 @@
+import { Context, type Ref } from "effect"
+import type { SyntaxName } from "../syntax/Syntax.ts"
+
+/**
+ * What one client has set for itself. A stdio server has one session for its life, an HTTP service one a client, the
+ * command line one a command; nothing a client sets lives anywhere else.
+ */
+export class Session extends Context.Service<
+  Session,
+  {
+    /** The syntax that terms are printed in (`set_mode`). */
+    readonly mode: Ref.Ref<SyntaxName>
+  }
+>()("beamscope/tools/Session") {}
