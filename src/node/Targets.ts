@@ -33,5 +33,7 @@ export class Targets extends Context.Service<
     ) => Effect.Effect<NodeTarget, TargetError>
     /** Full names that the operator configured, in the order of the configuration. */
     readonly configured: ReadonlyArray<string>
+    /** Every cookie that `resolve` has given out so far, so that whoever shows text can blot them out. */
+    readonly cookies: Effect.Effect<ReadonlyArray<Redacted.Redacted>>
   }
 >()("beamscope/node/Targets") {}
