@@ -33,6 +33,8 @@ export class Targets extends Context.Service<
     ) => Effect.Effect<NodeTarget, TargetError>
     /** Full names that the operator configured, in the order of the configuration. */
     readonly configured: ReadonlyArray<string>
+    /** EPMD's port, on this machine and on every host whose node does not say otherwise. */
+    readonly epmdPort: number
     /** Every cookie that `resolve` has given out so far, so that whoever shows text can blot them out. */
     readonly cookies: Effect.Effect<ReadonlyArray<Redacted.Redacted>>
   }
