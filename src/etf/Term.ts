@@ -274,3 +274,15 @@ export const listItems = (term: Term | undefined): ReadonlyArray<Term> | undefin
     : term instanceof ByteList
       ? Array.from(term.view())
       : undefined
+
+/** The text of a charlist (a list of code points); `undefined` for anything else. */
+export const charlistText = (term: Term | undefined): string | undefined => {
+  const items = listItems(term)
+  if (items === undefined) return undefined
+  let text = ""
+  for (const code of items) {
+    if (typeof code !== "number" || !Number.isInteger(code) || code < 0 || code > 0x10ffff) return undefined
+    text += String.fromCodePoint(code)
+  }
+  return text
+}

@@ -1,9 +1,14 @@
-import type { Effect } from "effect"
+import { Effect, type Scope } from "effect"
 import type { DistError } from "../dist/DistError.ts"
-import type { Atom, Term } from "../etf/Term.ts"
-import type { AgentFunction } from "./Agent.ts"
-import type { CallError } from "./CallError.ts"
-import type { Capabilities } from "./Capabilities.ts"
+import * as Flags from "../dist/Flags.ts"
+import { connect } from "../dist/Link.ts"
+import { atom, Atom, binary, isTuple, type Term } from "../etf/Term.ts"
+import { type AgentFunction, makeAgent } from "./Agent.ts"
+import { CallError } from "./CallError.ts"
+import { Calls } from "./Calls.ts"
+import { type Capabilities, probe } from "./Capabilities.ts"
+import { LocalProcesses } from "./LocalProcesses.ts"
+import type { NodeTarget } from "./Targets.ts"
 
 /** How one call is bounded. What is left out has the node's defaults. */
 export interface CallOptions {
@@ -47,4 +52,65 @@ export interface ErlangNode {
   readonly roundTrip: Effect.Effect<number, CallError>
   /** Ends when the link does, with why. */
   readonly lost: Effect.Effect<DistError>
+  /** Closes the link at once, whoever else uses it. */
+  readonly disconnect: Effect.Effect<void>
 }
+
+/** Atoms that a node is known to have are remembered up to this number. */
+const maxKnownAtoms = 4_096
+
+/** Connects to a node and finds out what it can do. The link closes, and with it all that runs for us, with the scope. */
+export const joinNode = (target: NodeTarget): Effect.Effect<ErlangNode, DistError | CallError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const link = yield* connect({
+      node: target.name,
+      cookie: target.cookie,
+      ...(target.epmdPort === undefined ? {} : { epmdPort: target.epmdPort })
+    })
+    const processes = new LocalProcesses(link)
+    const calls = new Calls(link, processes)
+    link.attach(processes.handler, calls.linkLost)
+    const [capabilities, tickTime] = yield* Effect.all(
+      [probe(calls, target.name, Flags.has(link.flags, "SPAWN")), calls.call("net_kernel", "get_net_ticktime", [])],
+      { concurrency: "unbounded" }
+    )
+    const seconds = isTuple(tickTime) ? tickTime[1] : tickTime
+    if (typeof seconds === "number" && seconds > 0) link.setTickTime(seconds)
+
+    const call: ErlangNode["call"] = (module, func, args, options) => calls.call(module, func, args, options)
+    const knownAtoms = new Map<string, Atom>()
+    const existingAtom = (text: string): Effect.Effect<Atom, CallError> => {
+      const known = knownAtoms.get(text)
+      if (known !== undefined) return Effect.succeed(known)
+      const unknown = new CallError({
+        node: target.name,
+        target: "erlang:binary_to_existing_atom/2",
+        reason: { _tag: "UnknownAtom", text }
+      })
+      if (Array.from(text).length > 255) return Effect.fail(unknown)
+      return call("erlang", "binary_to_existing_atom", [binary(text), atom("utf8")]).pipe(
+        Effect.flatMap((term) => {
+          if (!(term instanceof Atom)) return Effect.fail(unknown)
+          if (knownAtoms.size < maxKnownAtoms) knownAtoms.set(text, term)
+          return Effect.succeed(term)
+        }),
+        Effect.catchReason("CallError", "Raised", () => Effect.fail(unknown))
+      )
+    }
+    const runAgent = yield* makeAgent({ call, capabilities, node: target.name, mode: target.agent ?? "auto" })
+    return {
+      name: link.peer.name,
+      creation: link.peer.creation,
+      localName: link.local.name,
+      capabilities,
+      call,
+      runAgent,
+      existingAtom,
+      roundTrip: Effect.suspend(() => {
+        const start = performance.now()
+        return Effect.map(call("erlang", "self", []), () => performance.now() - start)
+      }),
+      lost: link.lost,
+      disconnect: link.close
+    }
+  })

@@ -1,0 +1,116 @@
+import { Data } from "effect"
+import { Buffer } from "node:buffer"
+
+/** The step of connecting in which something went wrong. */
+export type Phase = "resolve" | "epmd" | "connect" | "handshake"
+
+/**
+ * Why a link could not be made, or was lost. Each has its own text and next step in {@link DistError.message}.
+ * Protocol facts: erts "Distribution Protocol" (erl_dist_protocol), `dist_util.erl`.
+ */
+export type DistReason =
+  | { readonly _tag: "InvalidNodeName"; readonly name: string; readonly problem: string }
+  | { readonly _tag: "HostUnresolved"; readonly host: string }
+  | { readonly _tag: "EpmdRefused"; readonly host: string; readonly port: number }
+  | { readonly _tag: "EpmdSilent"; readonly host: string; readonly port: number; readonly millis: number }
+  | { readonly _tag: "EpmdGarbage"; readonly host: string; readonly port: number; readonly seen: string }
+  | {
+      readonly _tag: "NameNotRegistered"
+      readonly name: string
+      readonly host: string
+      readonly port: number
+      /** Names that EPMD does have, sorted. */
+      readonly registered: ReadonlyArray<string>
+    }
+  | { readonly _tag: "PortRefused"; readonly host: string; readonly port: number }
+  | { readonly _tag: "Unreachable"; readonly host: string; readonly port: number; readonly code: string }
+  | { readonly _tag: "Timeout"; readonly phase: Phase; readonly millis: number; readonly waitingFor: string }
+  | { readonly _tag: "CookieRejected" }
+  | { readonly _tag: "PeerCookieWrong" }
+  | { readonly _tag: "NotAllowed" }
+  | { readonly _tag: "NameInUse"; readonly name: string }
+  | { readonly _tag: "Refused"; readonly status: string }
+  | { readonly _tag: "WantsTls" }
+  | { readonly _tag: "NotErlangNode"; readonly seen: string }
+  | { readonly _tag: "ClosedInHandshake"; readonly waitingFor: string }
+  | { readonly _tag: "WrongNode"; readonly actual: string }
+  | { readonly _tag: "MissingFlags"; readonly missing: ReadonlyArray<string> }
+  | { readonly _tag: "LinkClosed"; readonly detail: string }
+  | { readonly _tag: "TickTimeout"; readonly silentMillis: number }
+  | { readonly _tag: "ProtocolViolation"; readonly detail: string }
+  | { readonly _tag: "Disconnected" }
+
+const text = (node: string, reason: DistReason): string => {
+  const host = node.slice(node.indexOf("@") + 1)
+  switch (reason._tag) {
+    case "InvalidNodeName":
+      return `'${reason.name}' is no node name: ${reason.problem}. Write it as name@host, the way node() prints it on the node.`
+    case "HostUnresolved":
+      return `the host '${reason.host}' of ${node} does not resolve to an address. Check the part behind the @, or add it to DNS or the hosts file.`
+    case "EpmdRefused":
+      return `no EPMD answers on ${reason.host}:${reason.port}, so the port of ${node} cannot be looked up. Check that the node runs there and is started with a name (-name or -sname), and that EPMD's port is right (ERL_EPMD_PORT).`
+    case "EpmdSilent":
+      return `EPMD on ${reason.host}:${reason.port} accepted the connection but gave no answer within ${reason.millis} ms. Something else may listen there, or a firewall swallows the traffic.`
+    case "EpmdGarbage":
+      return `what listens on ${reason.host}:${reason.port} does not speak the EPMD protocol (it sent ${reason.seen}). Check EPMD's port (ERL_EPMD_PORT).`
+    case "NameNotRegistered":
+      return (
+        `no node named '${reason.name}' is registered with EPMD on ${reason.host}:${reason.port}. ` +
+        (reason.registered.length === 0
+          ? "No name is registered there at all: the node is down, or registered with an EPMD on another port or host."
+          : `Registered there: ${reason.registered.join(", ")}.`)
+      )
+    case "PortRefused":
+      return `EPMD knows ${node}, but its port ${reason.port} on ${reason.host} refuses connections. The node may be going down, or it listens on another interface.`
+    case "Unreachable":
+      return `${reason.host}:${reason.port} cannot be reached (${reason.code}). Check the route and the firewall between here and ${node}.`
+    case "Timeout":
+      return `connecting to ${node} took longer than ${reason.millis} ms while ${reason.waitingFor}. The host may be down, overloaded, or behind a firewall that drops packets.`
+    case "CookieRejected":
+      return `${node} closed the connection when it saw our answer to its challenge: the cookie is not the node's. Compare it with erlang:get_cookie() on the node. It is not tried again by itself.`
+    case "PeerCookieWrong":
+      return `what answers as ${node} does not know the cookie (its digest is wrong). It may be another program on that port; nothing was sent to it.`
+    case "NotAllowed":
+      return `${node} does not allow us in: net_kernel:allow/1 was called there with a list that leaves us out, or it demands a protocol feature that we lack.`
+    case "NameInUse":
+      return `${node} already has a connection from a node with our name '${reason.name}', and we do not throw another one out. Wait for it to end, or pick another name.`
+    case "Refused":
+      return `${node} refused the connection with the status '${reason.status}'. That happens when both sides connect at the same moment: try again.`
+    case "WantsTls":
+      return `${node} runs distribution over TLS; a plain connection cannot be used. Configure TLS for this node.`
+    case "NotErlangNode":
+      return `what listens at the address of ${node} is no Erlang node (it sent ${reason.seen}). Check the host and the port.`
+    case "ClosedInHandshake":
+      return `${node} closed the connection while we were waiting for ${reason.waitingFor}. Its log may say why.`
+    case "WrongNode":
+      return `the node at that address calls itself '${reason.actual}', not '${node}'. Connect to it under its own name.`
+    case "MissingFlags":
+      return `${node} lacks protocol features that we need: ${reason.missing.join(", ")}. Erlang/OTP 23 is the oldest release that works.`
+    case "LinkClosed":
+      return `the connection to ${node} was lost: ${reason.detail}.`
+    case "TickTimeout":
+      return `${node} has been silent for ${Math.round(reason.silentMillis)} ms, longer than its tick time allows: the node is stuck, or the network to ${host} is gone.`
+    case "ProtocolViolation":
+      return `${node} sent something that the distribution protocol does not allow (${reason.detail}); the connection was closed.`
+    case "Disconnected":
+      return `the connection to ${node} was closed on our side.`
+  }
+}
+
+/** A link that could not be made, or that was lost. Catch the class, look at `reason`. */
+export class DistError extends Data.TaggedError("DistError")<{
+  readonly node: string
+  readonly reason: DistReason
+}> {
+  override get message(): string {
+    return text(this.node, this.reason)
+  }
+}
+
+/** The first bytes of what a stranger sent, as text that is safe to show. */
+export const describeBytes = (bytes: Uint8Array): string => {
+  if (bytes.length === 0) return "nothing"
+  const head = Buffer.from(bytes.subarray(0, 24))
+  const printable = head.every((byte) => (byte >= 32 && byte < 127) || byte === 10 || byte === 13)
+  return printable ? `the text ${JSON.stringify(head.toString("latin1"))}` : `the bytes ${head.toString("hex")}`
+}

@@ -1,0 +1,111 @@
+import { Effect } from "effect"
+import { Buffer } from "node:buffer"
+import { describeBytes, DistError, type DistReason } from "./DistError.ts"
+import type { NodeName } from "./NodeName.ts"
+import { type Address, type DialError, Transport } from "./Transport.ts"
+
+/** A name that EPMD has, with the port of its node. */
+export interface Registration {
+  readonly name: string
+  readonly port: number
+}
+
+const NAMES_REQ = 110
+const PORT_PLEASE2_REQ = 122
+const PORT2_RESP = 119
+
+/** EPMD listens here unless told otherwise (`ERL_EPMD_PORT`). */
+export const defaultEpmdPort = 4369
+
+/** An answer longer than this is no EPMD's: 64 KiB holds some 2,000 names. */
+const maxAnswerBytes = 64 * 1024
+
+/** EPMD closes the connection after each answer, so an answer is everything up to the end of the stream. */
+const exchange = (node: string, at: Address, timeoutMillis: number, request: Uint8Array) => {
+  const failed = (reason: DistReason) => new DistError({ node, reason })
+  return Effect.scoped(
+    Effect.gen(function* () {
+      const { dial } = yield* Transport
+      const stream = yield* Effect.mapError(dial(at, timeoutMillis), (error) => failed(dialReason(at, error, timeoutMillis)))
+      return yield* Effect.callback<Buffer, DistError>((resume) => {
+        const chunks: Array<Buffer> = []
+        let size = 0
+        const timer = setTimeout(
+          () => resume(Effect.fail(failed({ _tag: "EpmdSilent", ...at, millis: timeoutMillis }))),
+          timeoutMillis
+        )
+        stream.on("data", (chunk: Buffer) => {
+          size += chunk.length
+          if (size <= maxAnswerBytes) return void chunks.push(chunk)
+          resume(Effect.fail(failed({ _tag: "EpmdGarbage", ...at, seen: `more than ${maxAnswerBytes} bytes` })))
+        })
+        stream.once("close", () => resume(Effect.succeed(Buffer.concat(chunks))))
+        const message = Buffer.alloc(2 + request.length)
+        message.writeUInt16BE(request.length)
+        message.set(request, 2)
+        stream.write(message)
+        return Effect.sync(() => clearTimeout(timer))
+      }).pipe(Effect.ensuring(Effect.sync(() => stream.destroy())))
+    })
+  )
+}
+
+const dialReason = (at: Address, error: DialError, millis: number): DistReason => {
+  switch (error.code) {
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return { _tag: "HostUnresolved", host: at.host }
+    case "ECONNREFUSED":
+      return { _tag: "EpmdRefused", ...at }
+    case "TIMEOUT":
+      return { _tag: "Timeout", phase: "epmd", millis, waitingFor: `connecting to EPMD on ${at.host}:${at.port}` }
+    default:
+      return { _tag: "Unreachable", ...at, code: error.code }
+  }
+}
+
+const garbage = (node: string, at: Address, answer: Buffer) =>
+  new DistError({ node, reason: { _tag: "EpmdGarbage", ...at, seen: describeBytes(answer) } })
+
+/**
+ * All names registered with an EPMD (NAMES_REQ), sorted by name.
+ * `node` only labels the error.
+ */
+export const names = (
+  at: Address,
+  timeoutMillis: number,
+  node: string = `*@${at.host}`
+): Effect.Effect<ReadonlyArray<Registration>, DistError> =>
+  Effect.flatMap(exchange(node, at, timeoutMillis, Uint8Array.of(NAMES_REQ)), (answer) => {
+    if (answer.length < 4) return Effect.fail(garbage(node, at, answer))
+    const found: Array<Registration> = []
+    for (const line of answer.toString("utf8", 4).split("\n")) {
+      if (line === "") continue
+      const match = /^name (.+) at port (\d{1,5})$/u.exec(line)
+      if (match === null) return Effect.fail(garbage(node, at, answer.subarray(4)))
+      found.push({ name: match[1]!, port: Number(match[2]) })
+    }
+    return Effect.succeed(found.sort((a, b) => (a.name < b.name ? -1 : 1)))
+  })
+
+/**
+ * The port of a node (PORT_PLEASE2_REQ). Fails with `NameNotRegistered`, which lists the names that are there.
+ * What EPMD says is a hint, not a proof: anybody on that host can register a name, so the handshake still checks it.
+ */
+export const portPlease = (node: NodeName, at: Address, timeoutMillis: number): Effect.Effect<number, DistError> =>
+  Effect.gen(function* () {
+    const request = Buffer.concat([Uint8Array.of(PORT_PLEASE2_REQ), Buffer.from(node.name, "utf8")])
+    const answer = yield* exchange(node.full, at, timeoutMillis, request)
+    if (answer.length < 2 || answer[0] !== PORT2_RESP) return yield* Effect.fail(garbage(node.full, at, answer))
+    if (answer[1] !== 0) {
+      const registered = yield* names(at, timeoutMillis, node.full)
+      return yield* Effect.fail(
+        new DistError({
+          node: node.full,
+          reason: { _tag: "NameNotRegistered", name: node.name, ...at, registered: registered.map((it) => it.name) }
+        })
+      )
+    }
+    if (answer.length < 4) return yield* Effect.fail(garbage(node.full, at, answer))
+    return answer.readUInt16BE(2)
+  })

@@ -1,0 +1,63 @@
+/**
+ * Distribution flags, as the handshake negotiates them (erts "Distribution Protocol", `kernel/include/dist.hrl`).
+ * 64 bits wide, hence `bigint`.
+ */
+export const Flag = {
+  EXTENDED_REFERENCES: 0x4n,
+  DIST_MONITOR: 0x8n,
+  FUN_TAGS: 0x10n,
+  DIST_MONITOR_NAME: 0x20n,
+  NEW_FUN_TAGS: 0x80n,
+  EXTENDED_PIDS_PORTS: 0x100n,
+  EXPORT_PTR_TAG: 0x200n,
+  BIT_BINARIES: 0x400n,
+  NEW_FLOATS: 0x800n,
+  UNICODE_IO: 0x1000n,
+  SMALL_ATOM_TAGS: 0x4000n,
+  UTF8_ATOMS: 0x10000n,
+  MAP_TAG: 0x20000n,
+  BIG_CREATION: 0x40000n,
+  SEND_SENDER: 0x80000n,
+  EXIT_PAYLOAD: 0x400000n,
+  FRAGMENTS: 0x800000n,
+  HANDSHAKE_23: 0x1000000n,
+  UNLINK_ID: 0x2000000n,
+  MANDATORY_25_DIGEST: 0x4000000n,
+  SPAWN: 1n << 32n,
+  NAME_ME: 1n << 33n,
+  V4_NC: 1n << 34n,
+  ALIAS: 1n << 35n
+} as const
+
+export type FlagName = keyof typeof Flag
+
+/**
+ * What we offer. Not PUBLISHED: that is what makes us hidden. Not DIST_HDR_ATOM_CACHE: with FRAGMENTS alone there is no
+ * cache to keep, and large replies still come in pieces that small ones overtake. Not ALTACT_SIG and NATIVE_RECORDS:
+ * a node that sees them absent keeps to the forms that we know.
+ */
+export const offered: bigint = Object.entries(Flag)
+  .filter(([name]) => name !== "NAME_ME")
+  .reduce((sum, [, bit]) => sum | bit, 0n)
+
+/** What a node must offer for us to work with it: what every release from OTP 23 on offers. */
+const required: ReadonlyArray<FlagName> = [
+  "EXTENDED_REFERENCES",
+  "FUN_TAGS",
+  "NEW_FUN_TAGS",
+  "EXTENDED_PIDS_PORTS",
+  "EXPORT_PTR_TAG",
+  "BIT_BINARIES",
+  "NEW_FLOATS",
+  "UTF8_ATOMS",
+  "MAP_TAG",
+  "BIG_CREATION",
+  "HANDSHAKE_23"
+]
+
+/** Required flags that `theirs` lacks. MANDATORY_25_DIGEST stands for all of them. */
+export const missing = (theirs: bigint): ReadonlyArray<FlagName> =>
+  (theirs & Flag.MANDATORY_25_DIGEST) !== 0n ? [] : required.filter((name) => (theirs & Flag[name]) === 0n)
+
+/** Whether both sides have a flag. */
+export const has = (negotiated: bigint, name: FlagName): boolean => (negotiated & Flag[name]) !== 0n

@@ -1,0 +1,389 @@
+import { Deferred, Effect, Redacted, type Scope } from "effect"
+import { randomInt } from "node:crypto"
+import type { Duplex } from "node:stream"
+import { type Encodable, encodeInto, Writer } from "../etf/Encode.ts"
+import { DistError, type DistReason } from "./DistError.ts"
+import { defaultEpmdPort, portPlease } from "./Epmd.ts"
+import * as Flags from "./Flags.ts"
+import { Frames } from "./Frames.ts"
+import { Handshake, type Handshaken, HandshakePackets, type HandshakeOptions } from "./Handshake.ts"
+import { type MessageHandler, Messages } from "./Messages.ts"
+import { type NodeName, parseNodeName } from "./NodeName.ts"
+import { type Address, type DialError, Transport } from "./Transport.ts"
+
+/** What it takes to make a link. */
+export interface LinkOptions {
+  /** The node's full name, `name@host`. */
+  readonly node: string
+  readonly cookie: Redacted.Redacted
+  /** Default 4369. */
+  readonly epmdPort?: number
+  /**
+   * Milliseconds for each phase: EPMD, connecting, the handshake. Default 7,000, which is what a node itself allows
+   * (`net_setuptime`).
+   */
+  readonly phaseTimeoutMillis?: number
+  /** Default: what `Flags.offered` says. Fewer, to behave like an older peer. */
+  readonly flags?: bigint
+}
+
+/** Bytes and messages since the link came up. */
+export interface Traffic {
+  readonly bytesIn: number
+  readonly bytesOut: number
+  readonly messagesIn: number
+  readonly messagesOut: number
+}
+
+/** One link to one node: messages in, messages out. Everything that hangs on it ends with its scope. */
+export interface Link {
+  readonly peer: { readonly name: string; readonly creation: number }
+  readonly local: { readonly name: string; readonly creation: number }
+  /** Flags that both sides have. */
+  readonly flags: bigint
+  /**
+   * Queues a message; all messages of one turn of the event loop leave in one write. Does nothing once the link is
+   * lost. Throws an `EtfError` for what cannot be encoded, and then queues nothing.
+   */
+  readonly send: (control: Encodable, payload?: Encodable) => void
+  /** Who gets the messages. To be set before the first message is sent; until then, messages are dropped. */
+  readonly attach: (handler: MessageHandler, onLost: (error: DistError) => void) => void
+  /** The node's `net_ticktime` in seconds: how long either side may be silent. 60 until told otherwise. */
+  readonly setTickTime: (seconds: number) => void
+  /** Why the link is lost, once it is. */
+  readonly failure: () => DistError | undefined
+  /** Waits for the loss of the link. */
+  readonly lost: Effect.Effect<DistError>
+  /** Closes the link at once; the end of its scope does the same. */
+  readonly close: Effect.Effect<void>
+  readonly traffic: () => Traffic
+}
+
+const defaultPhaseTimeoutMillis = 7_000
+
+/** The host part of our name. The node only puts it into the name that it makes for us; nobody resolves it. */
+const localHost = "beamscope"
+
+/**
+ * Names to fall back on with a peer that gives none (NAME_ME came with OTP 23; other implementations may lack it).
+ * Few and always the same: each new name costs the node an atom for ever.
+ */
+const namePool = [1, 2, 3, 4].map((number) => `beamscope${number}@${localHost}.local`)
+
+/**
+ * Finds a node through EPMD, connects, and joins it as a hidden node. Fails with the reason that fits; does not try
+ * again by itself. The link closes with the scope.
+ */
+export const connect = (options: LinkOptions): Effect.Effect<Link, DistError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const node = parseNodeName(options.node)
+    if ("problem" in node)
+      return yield* Effect.fail(
+        new DistError({ node: options.node, reason: { _tag: "InvalidNodeName", name: options.node, ...node } })
+      )
+    const timeout = options.phaseTimeoutMillis ?? defaultPhaseTimeoutMillis
+    const epmd: Address = { host: node.host, port: options.epmdPort ?? defaultEpmdPort }
+    const port = yield* portPlease(node, epmd, timeout)
+    const address: Address = { host: node.host, port }
+    const join = (name: HandshakeOptions["name"]) => open(node, address, options, name, timeout)
+    return yield* join({ dynamic: localHost }).pipe(
+      Effect.catchIf(isNamelessPeer, () =>
+        namePool
+          .map((fixed) => join({ fixed }))
+          .reduce((first, next) => Effect.catchIf(first, (error) => error.reason._tag === "NameInUse", () => next))
+      )
+    )
+  })
+
+/** How a peer that cannot give names shows it: it closes before its status, or takes the bare host for a name. */
+const isNamelessPeer = ({ reason }: DistError): boolean =>
+  (reason._tag === "ClosedInHandshake" && reason.waitingFor === "its status") ||
+  (reason._tag === "NotErlangNode" && reason.seen.startsWith(`the text "sok`))
+
+const open = (
+  node: NodeName,
+  address: Address,
+  options: LinkOptions,
+  name: HandshakeOptions["name"],
+  timeoutMillis: number
+): Effect.Effect<Link, DistError, Scope.Scope> => {
+  const failed = (reason: DistReason) => new DistError({ node: node.full, reason })
+  return Effect.gen(function* () {
+    const { dial, handshakeLengthBytes } = yield* Transport
+    const stream = yield* Effect.mapError(dial(address, timeoutMillis), (error) => failed(dialReason(address, error, timeoutMillis)))
+    const { rest, result } = yield* shakeHands(
+      stream,
+      new Handshake({
+        peer: node.full,
+        cookie: Redacted.value(options.cookie),
+        name,
+        creation: randomInt(4, 2 ** 32 - 1),
+        challenge: randomInt(0, 2 ** 32 - 1),
+        flags: options.flags ?? Flags.offered
+      }),
+      new HandshakePackets(handshakeLengthBytes),
+      timeoutMillis
+    ).pipe(
+      Effect.mapError(failed),
+      // The scope lives on when another name is tried; a refused socket must not.
+      Effect.onError(() => Effect.sync(() => stream.destroy()))
+    )
+    return yield* Effect.acquireRelease(
+      Effect.sync(() => new RunningLink(stream, result, rest)),
+      (link) => link.close
+    )
+  })
+}
+
+const dialReason = (at: Address, error: DialError, millis: number): DistReason => {
+  switch (error.code) {
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return { _tag: "HostUnresolved", host: at.host }
+    case "ECONNREFUSED":
+      return { _tag: "PortRefused", ...at }
+    case "TIMEOUT":
+      return { _tag: "Timeout", phase: "connect", millis, waitingFor: `connecting to ${at.host}:${at.port}` }
+    default:
+      return { _tag: "Unreachable", ...at, code: error.code }
+  }
+}
+
+/** Runs the handshake over a stream. The stream is paused when it succeeds, so that nothing is lost in between. */
+const shakeHands = (
+  stream: Duplex,
+  handshake: Handshake,
+  packets: HandshakePackets,
+  timeoutMillis: number
+): Effect.Effect<{ readonly result: Handshaken; readonly rest: Uint8Array }, DistReason> =>
+  Effect.callback((resume) => {
+    const timer = setTimeout(
+      () =>
+        finish(
+          Effect.fail({
+            _tag: "Timeout",
+            phase: "handshake",
+            millis: timeoutMillis,
+            waitingFor: `waiting for ${handshake.waitingFor}`
+          })
+        ),
+      timeoutMillis
+    )
+    const finish = (
+      outcome: Effect.Effect<{ readonly result: Handshaken; readonly rest: Uint8Array }, DistReason>
+    ): void => {
+      clearTimeout(timer)
+      stream.off("data", onData).off("close", onClose)
+      stream.pause()
+      resume(outcome)
+    }
+    const onClose = () => finish(Effect.fail(handshake.closed()))
+    const onData = (chunk: Uint8Array) => {
+      packets.push(chunk)
+      for (let packet = packets.next(); packet !== undefined; packet = packets.next()) {
+        if ("_tag" in packet) return finish(Effect.fail(packet))
+        const step = handshake.receive(packet)
+        switch (step._tag) {
+          case "Wait":
+            break
+          case "Send":
+            stream.write(packets.framed(step.packet))
+            break
+          case "Done":
+            return finish(Effect.succeed({ result: step.result, rest: packets.rest() }))
+          case "Failed":
+            return finish(Effect.fail(step.reason))
+        }
+      }
+    }
+    stream.on("data", onData).on("close", onClose)
+    stream.write(packets.framed(handshake.opening))
+    return Effect.sync(() => {
+      clearTimeout(timer)
+      stream.off("data", onData).off("close", onClose)
+    })
+  })
+
+/** A frame of no bytes. */
+const tick = new Uint8Array(4)
+
+/** Bytes that may wait for a node that does not read. Requests are small: past this the node is stuck. */
+const maxUnsentBytes = 64 * 1024 * 1024
+
+/** Milliseconds within which what is still to be sent may leave when a link is closed. */
+const closingMillis = 500
+
+/** The hot path: socket data in, frames, messages, dispatch, all in one synchronous turn. */
+class RunningLink implements Link {
+  readonly peer: Link["peer"]
+  readonly local: Link["local"]
+  readonly flags: bigint
+  readonly lost: Effect.Effect<DistError>
+  readonly close: Effect.Effect<void>
+  readonly #stream: Duplex
+  readonly #lost = Deferred.makeUnsafe<DistError>()
+  readonly #writer = new Writer()
+  #flushing = false
+  #handler: MessageHandler | undefined
+  #onLost: ((error: DistError) => void) | undefined
+  #failure: DistError | undefined
+  #tickTimer: NodeJS.Timeout | undefined
+  #silenceLimitMillis = 0
+  #lastIn = performance.now()
+  #lastOut = performance.now()
+  #bytesIn = 0
+  #bytesOut = 0
+  #messagesIn = 0
+  #messagesOut = 0
+
+  constructor(stream: Duplex, shaken: Handshaken, rest: Uint8Array) {
+    this.#stream = stream
+    this.peer = shaken.peer
+    this.local = shaken.local
+    this.flags = shaken.flags
+    this.lost = Deferred.await(this.#lost)
+    this.close = Effect.callback<void>((resume) => {
+      this.#flush()
+      this.#lose({ _tag: "Disconnected" })
+      const done = () => {
+        clearTimeout(timer)
+        stream.destroy()
+        resume(Effect.void)
+      }
+      const timer = setTimeout(done, closingMillis)
+      if (stream.destroyed) return done()
+      stream.end(done)
+    })
+    const messages = new Messages({
+      payloadLimit: (control) => this.#handler?.payloadLimit(control) ?? 0,
+      message: (control, payload) => {
+        this.#messagesIn++
+        this.#handler?.message(control, payload)
+      },
+      oversized: (control, limit) => this.#handler?.oversized(control, limit)
+    })
+    const frames = new Frames(
+      (frame) => messages.frame(frame),
+      () => this.#answerTick()
+    )
+    const receive = (chunk: Uint8Array) => {
+      if (this.#failure !== undefined) return
+      this.#lastIn = performance.now()
+      this.#bytesIn += chunk.length
+      try {
+        const problem = frames.push(chunk)
+        if (problem !== undefined) this.#lose({ _tag: "ProtocolViolation", detail: problem })
+      } catch (error) {
+        this.#lose({ _tag: "ProtocolViolation", detail: error instanceof Error ? error.message : String(error) })
+      }
+    }
+    stream.on("data", receive)
+    stream.on("error", (error: NodeJS.ErrnoException) =>
+      this.#lose({ _tag: "LinkClosed", detail: `the socket failed (${error.code ?? error.message})` })
+    )
+    stream.on("close", () => this.#lose({ _tag: "LinkClosed", detail: "the node closed it, or went down" }))
+    this.setTickTime(60)
+    if (rest.length > 0) receive(rest)
+    stream.resume()
+  }
+
+  readonly send = (control: Encodable, payload?: Encodable): void => {
+    if (this.#failure !== undefined) return
+    const writer = this.#writer
+    const start = writer.length
+    try {
+      writer.uint32(0)
+      if (Flags.has(this.flags, "FRAGMENTS")) {
+        // A header with an empty atom cache. What we send is never fragmented: a node takes whole messages of any size.
+        writer.uint8(131)
+        writer.uint8(68)
+        writer.uint8(0)
+        encodeInto(writer, control)
+        if (payload !== undefined) encodeInto(writer, payload)
+      } else {
+        writer.uint8(112)
+        writer.uint8(131)
+        encodeInto(writer, control)
+        if (payload !== undefined) {
+          writer.uint8(131)
+          encodeInto(writer, payload)
+        }
+      }
+      writer.patchUint32(start, writer.length - start - 4)
+    } catch (error) {
+      writer.truncate(start)
+      throw error
+    }
+    this.#messagesOut++
+    if (this.#flushing) return
+    this.#flushing = true
+    queueMicrotask(() => this.#flush())
+  }
+
+  readonly attach = (handler: MessageHandler, onLost: (error: DistError) => void): void => {
+    this.#handler = handler
+    this.#onLost = onLost
+    if (this.#failure !== undefined) onLost(this.#failure)
+  }
+
+  readonly setTickTime = (seconds: number): void => {
+    clearInterval(this.#tickTimer)
+    if (this.#failure !== undefined) return
+    const everyMillis = (seconds * 1000) / 4
+    // A node gives up on a silent peer between 0.75 and 1.25 of its tick time; the same patience is due to it.
+    this.#silenceLimitMillis = seconds * 1250
+    this.#tickTimer = setInterval(() => {
+      if (performance.now() - this.#lastOut >= everyMillis) this.#write(tick)
+      // What arrived while this process was busy is read before the timers of the next turn: look again then.
+      if (this.#silentMillis() > this.#silenceLimitMillis) setImmediate(() => setTimeout(() => this.#checkSilence(), 10))
+    }, everyMillis)
+    this.#tickTimer.unref()
+  }
+
+  readonly failure = (): DistError | undefined => this.#failure
+
+  readonly traffic = (): Traffic => ({
+    bytesIn: this.#bytesIn,
+    bytesOut: this.#bytesOut,
+    messagesIn: this.#messagesIn,
+    messagesOut: this.#messagesOut
+  })
+
+  #silentMillis(): number {
+    return performance.now() - this.#lastIn
+  }
+
+  #checkSilence(): void {
+    if (this.#silentMillis() <= this.#silenceLimitMillis) return
+    this.#lose({ _tag: "TickTimeout", silentMillis: this.#silentMillis() })
+  }
+
+  #answerTick(): void {
+    // Not every tick needs an answer of its own, and two peers that answered each other's ticks would never rest.
+    if (performance.now() - this.#lastOut > 250) this.#write(tick)
+  }
+
+  #flush(): void {
+    this.#flushing = false
+    if (this.#failure === undefined && this.#writer.length > 0) this.#write(this.#writer.take())
+  }
+
+  #write(bytes: Uint8Array): void {
+    if (this.#failure !== undefined) return
+    this.#lastOut = performance.now()
+    this.#bytesOut += bytes.length
+    this.#stream.write(bytes)
+    if (this.#stream.writableLength > maxUnsentBytes)
+      this.#lose({ _tag: "LinkClosed", detail: `the node has not read ${maxUnsentBytes} bytes that wait for it` })
+  }
+
+  /** Once, whatever comes first: everybody who waits learns of it, and nothing more is sent or taken. */
+  #lose(reason: DistReason): void {
+    if (this.#failure !== undefined) return
+    this.#failure = new DistError({ node: this.peer.name, reason })
+    clearInterval(this.#tickTimer)
+    if (reason._tag !== "Disconnected") this.#stream.destroy()
+    this.#onLost?.(this.#failure)
+    Deferred.doneUnsafe(this.#lost, Effect.succeed(this.#failure))
+  }
+}

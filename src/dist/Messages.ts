@@ -1,0 +1,154 @@
+import { Buffer } from "node:buffer"
+import { type Cursor, decodeNext } from "../etf/Decode.ts"
+import type { Term, Tuple } from "../etf/Term.ts"
+
+/** What becomes of messages. All of it is called synchronously from the socket's data event. */
+export interface MessageHandler {
+  /** Bytes that the payload of this control message may have before it is dropped. Asked once, before the payload. */
+  readonly payloadLimit: (control: Tuple) => number
+  /** A whole message. The payload is a bare term (or absent), and a view of memory that is not reused. */
+  readonly message: (control: Tuple, payload: Uint8Array | undefined) => void
+  /** A message whose payload went over its limit; nothing of the payload is kept. */
+  readonly oversized: (control: Tuple, limitBytes: number) => void
+}
+
+const VERSION = 131
+const NORMAL = 68
+const FRAGMENT_FIRST = 69
+const FRAGMENT_NEXT = 70
+const PASS_THROUGH = 112
+
+/** Fragmented messages in the making at one time; a node has as many as it has processes that send to us at once. */
+const maxSequences = 65_536
+
+/** Bytes of all unfinished messages together. */
+const maxUnfinishedBytes = 1024 * 1024 * 1024
+
+/** Control messages are small tuples. These bounds only stop what no node sends. */
+const controlLimits = { bytes: 64 * 1024, depth: 256 }
+
+/** An unfinished fragmented message. */
+interface Sequence {
+  readonly control: Tuple
+  readonly limitBytes: number
+  chunks: Array<Uint8Array> | undefined
+  bytes: number
+  /** The number of the last fragment that came; they count down to 1. */
+  fragment: bigint
+}
+
+/**
+ * Puts frames together to messages: a control tuple, and the payload's bytes. Fragments of several messages may
+ * interleave. A payload over its limit is dropped fragment by fragment, and the link lives on.
+ * Source: erts "Distribution Protocol", "Protocol between connected nodes"; no atom cache is negotiated, so every
+ * header must come with none.
+ */
+export class Messages {
+  readonly #handler: MessageHandler
+  readonly #sequences = new Map<bigint, Sequence>()
+  readonly #cursor: Cursor = { offset: 0 }
+  #unfinishedBytes = 0
+
+  constructor(handler: MessageHandler) {
+    this.#handler = handler
+  }
+
+  /** Takes one frame. Throws an `EtfError` or a `RangeError` for what the protocol does not allow. */
+  frame(frame: Uint8Array): void {
+    if (frame[0] === PASS_THROUGH) {
+      // Without FRAGMENTS: each term with its own version byte.
+      if (frame[1] !== VERSION) throw new RangeError(`a pass-through frame without a version byte`)
+      const control = this.#control(frame, 2)
+      const at = this.#cursor.offset
+      if (at < frame.length && frame[at] !== VERSION) throw new RangeError("a payload without a version byte")
+      return this.#whole(control, at < frame.length ? frame.subarray(at + 1) : undefined)
+    }
+    if (frame[0] !== VERSION) throw new RangeError(`a frame of the unknown type ${frame[0]}`)
+    switch (frame[1]) {
+      case NORMAL: {
+        noAtomCache(frame, 2)
+        const control = this.#control(frame, 3)
+        const at = this.#cursor.offset
+        return this.#whole(control, at < frame.length ? frame.subarray(at) : undefined)
+      }
+      case FRAGMENT_FIRST:
+        return this.#first(frame)
+      case FRAGMENT_NEXT:
+        return this.#next(frame)
+      default:
+        throw new RangeError(`a frame with the unknown header ${frame[1]}`)
+    }
+  }
+
+  #control(frame: Uint8Array, at: number): Tuple {
+    this.#cursor.offset = at
+    const control: Term = decodeNext(frame, this.#cursor, controlLimits)
+    if (!Array.isArray(control) || typeof control[0] !== "number") throw new RangeError("a control message that is none")
+    return control
+  }
+
+  #whole(control: Tuple, payload: Uint8Array | undefined): void {
+    if (payload !== undefined) {
+      const limit = this.#handler.payloadLimit(control)
+      if (payload.length > limit) return this.#handler.oversized(control, limit)
+    }
+    this.#handler.message(control, payload)
+  }
+
+  #first(frame: Uint8Array): void {
+    const view = Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength)
+    if (frame.length < 20) throw new RangeError("a cut first fragment")
+    const id = view.readBigUInt64BE(2)
+    const fragment = view.readBigUInt64BE(10)
+    if (fragment === 0n) throw new RangeError("a fragment of number 0")
+    noAtomCache(frame, 18)
+    const control = this.#control(frame, 19)
+    const start = frame.subarray(this.#cursor.offset)
+    if (fragment === 1n) return this.#whole(control, start.length > 0 ? start : undefined)
+    if (this.#sequences.has(id)) throw new RangeError("a second first fragment of one message")
+    if (this.#sequences.size >= maxSequences) throw new RangeError(`more than ${maxSequences} unfinished messages`)
+    const sequence: Sequence = {
+      control,
+      limitBytes: this.#handler.payloadLimit(control),
+      chunks: [],
+      bytes: 0,
+      fragment
+    }
+    this.#sequences.set(id, sequence)
+    this.#add(sequence, start)
+  }
+
+  #next(frame: Uint8Array): void {
+    if (frame.length < 18) throw new RangeError("a cut fragment")
+    const view = Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength)
+    const id = view.readBigUInt64BE(2)
+    const fragment = view.readBigUInt64BE(10)
+    const sequence = this.#sequences.get(id)
+    if (sequence === undefined || fragment !== sequence.fragment - 1n || fragment === 0n)
+      throw new RangeError("a fragment out of its sequence")
+    sequence.fragment = fragment
+    this.#add(sequence, frame.subarray(18))
+    if (fragment !== 1n) return
+    this.#sequences.delete(id)
+    if (sequence.chunks === undefined) return
+    this.#unfinishedBytes -= sequence.bytes
+    this.#handler.message(sequence.control, Buffer.concat(sequence.chunks, sequence.bytes))
+  }
+
+  #add(sequence: Sequence, chunk: Uint8Array): void {
+    if (sequence.chunks === undefined) return
+    sequence.bytes += chunk.length
+    this.#unfinishedBytes += chunk.length
+    if (sequence.bytes > sequence.limitBytes || this.#unfinishedBytes > maxUnfinishedBytes) {
+      this.#unfinishedBytes -= sequence.bytes
+      sequence.chunks = undefined
+      this.#handler.oversized(sequence.control, Math.min(sequence.limitBytes, maxUnfinishedBytes))
+      return
+    }
+    sequence.chunks.push(chunk)
+  }
+}
+
+const noAtomCache = (frame: Uint8Array, at: number): void => {
+  if (frame[at] !== 0) throw new RangeError("a header with an atom cache, which was not negotiated")
+}

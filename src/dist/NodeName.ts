@@ -1,0 +1,24 @@
+/** A node's full name in its two parts. */
+export interface NodeName {
+  /** `name@host`. */
+  readonly full: string
+  readonly name: string
+  readonly host: string
+}
+
+/**
+ * Takes a full node name apart, or says what is wrong with it. A node closes the connection without a word on names
+ * such as `nohost`, `@h` or `a@b@c`, so they are caught here.
+ */
+export const parseNodeName = (text: string): NodeName | { readonly problem: string } => {
+  const parts = text.split("@")
+  if (parts.length < 2) return { problem: "it has no @host part" }
+  if (parts.length > 2) return { problem: "it has more than one @" }
+  const [name, host] = parts as [string, string]
+  if (name === "") return { problem: "the part before the @ is empty" }
+  if (host === "") return { problem: "the part behind the @ is empty" }
+  // oxlint-disable-next-line no-control-regex
+  if (/[\s\u0000-\u001f'"]/u.test(text)) return { problem: "it has white space, quotes or control characters in it" }
+  if (Array.from(text).length > 255) return { problem: "it is longer than 255 characters" }
+  return { full: text, name, host }
+}

@@ -1,0 +1,60 @@
+import { Context, Effect, type Scope } from "effect"
+import { connect } from "node:net"
+import type { Duplex } from "node:stream"
+
+/** Where to dial. `host` is a name or an address. */
+export interface Address {
+  readonly host: string
+  readonly port: number
+}
+
+/** A failed dial: Node's own error code (`ECONNREFUSED`, `ENOTFOUND`, …), or `TIMEOUT`. */
+export interface DialError {
+  readonly _tag: "DialError"
+  readonly code: string
+}
+
+/**
+ * Opens byte streams. The one place of the link that touches the network; another transport (TLS, a tunnel, a pair of
+ * streams in a test) is another value of this reference.
+ */
+export interface Dialer {
+  /** A connected stream, destroyed with the scope. */
+  readonly dial: (address: Address, timeoutMillis: number) => Effect.Effect<Duplex, DialError, Scope.Scope>
+  /** Bytes of the length that stands before each handshake packet: 2 on TCP, 4 inside TLS (`inet_tls_dist`). */
+  readonly handshakeLengthBytes: 2 | 4
+}
+
+const dialTcp = (address: Address, timeoutMillis: number): Effect.Effect<Duplex, DialError, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.callback<Duplex, DialError>((resume) => {
+      // Small requests must leave at once: a call is one short write, and Nagle would hold it back.
+      const socket = connect({ host: address.host, port: address.port, noDelay: true })
+      const timer = setTimeout(() => fail("TIMEOUT"), timeoutMillis)
+      const fail = (code: string) => {
+        clearTimeout(timer)
+        socket.destroy()
+        resume(Effect.fail({ _tag: "DialError", code }))
+      }
+      socket.once("error", (error: NodeJS.ErrnoException) => fail(error.code ?? error.message))
+      socket.once("connect", () => {
+        clearTimeout(timer)
+        socket.removeAllListeners("error")
+        // From here on the reader learns of a failure by "close"; without a listener an error would be thrown.
+        socket.on("error", () => {})
+        resume(Effect.succeed(socket))
+      })
+      return Effect.sync(() => {
+        clearTimeout(timer)
+        socket.on("error", () => {})
+        socket.destroy()
+      })
+    }),
+    (socket) => Effect.sync(() => socket.destroy()),
+    { interruptible: true }
+  )
+
+/** How links and EPMD look-ups reach the other side. Plain TCP by default. */
+export const Transport = Context.Reference<Dialer>("beamscope/dist/Transport", {
+  defaultValue: () => ({ dial: dialTcp, handshakeLengthBytes: 2 })
+})

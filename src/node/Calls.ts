@@ -1,0 +1,323 @@
+import { Effect } from "effect"
+import { Op } from "../dist/Control.ts"
+import type { DistError } from "../dist/DistError.ts"
+import * as Flags from "../dist/Flags.ts"
+import type { Link } from "../dist/Link.ts"
+import { decodeNext } from "../etf/Decode.ts"
+import { Encoded } from "../etf/Encode.ts"
+import { EtfError } from "../etf/EtfError.ts"
+import {
+  Atom,
+  atom,
+  charlistText,
+  isAtom,
+  isTuple,
+  list,
+  listItems,
+  map,
+  Pid,
+  Reference,
+  type Term
+} from "../etf/Term.ts"
+import { CallError, type CallReason, type StackFrame } from "./CallError.ts"
+import { Deadlines } from "./Deadlines.ts"
+import type { CallOptions } from "./ErlangNode.ts"
+import { startGroupLeader } from "./GroupLeader.ts"
+import type { LocalProcess, LocalProcesses } from "./LocalProcesses.ts"
+
+const defaults = {
+  timeoutMillis: 5_000,
+  maxReplyBytes: 16 * 1024 * 1024,
+  maxHeapWords: 8 * 1024 * 1024
+} as const
+
+/** Room on the wire for what stands around a value: the result tuple, a stack trace. */
+const envelopeBytes = 64 * 1024
+
+const executeCall = Encoded.of([atom("erpc"), atom("execute_call"), 4])
+const kill = atom("kill")
+
+/**
+ * Options of a worker (`erlang:spawn_opt/4`). The link makes it die with us. Low priority and the heap cap spare the
+ * node; from OTP 27 on the cap counts large binaries too, which older releases let pass.
+ */
+const workerOptions = (maxHeapWords: number): Encoded =>
+  Encoded.of(
+    list([
+      atom("link"),
+      [atom("priority"), atom("low")],
+      [
+        atom("max_heap_size"),
+        map([
+          [atom("size"), maxHeapWords],
+          [atom("kill"), atom("true")],
+          [atom("error_logger"), atom("false")],
+          [atom("include_shared_binaries"), atom("true")]
+        ])
+      ]
+    ])
+  )
+
+/**
+ * Calls to functions on the node, any number in flight. Each call is a process of ours that asks for a worker of its
+ * own on the node (SPAWN_REQUEST of `erpc:execute_call/4`, linked to it); the worker's exit reason is the reply.
+ * Source: `kernel/src/erpc.erl`, erts "Distribution Protocol" (SPAWN_REQUEST).
+ */
+export class Calls {
+  readonly #link: Link
+  readonly #processes: LocalProcesses
+  readonly #groupLeader: Encoded
+  readonly #deadlines = new Deadlines()
+  readonly #pending = new Set<(reason: CallReason) => void>()
+  readonly #workerOptions = new Map<number, Encoded>()
+  readonly #spawns: boolean
+  #lastReference = 0
+
+  constructor(link: Link, processes: LocalProcesses) {
+    this.#link = link
+    this.#processes = processes
+    this.#groupLeader = Encoded.of(startGroupLeader(processes))
+    this.#spawns = Flags.has(link.flags, "SPAWN")
+  }
+
+  /** Calls that wait for their reply now. */
+  get inFlight(): number {
+    return this.#pending.size
+  }
+
+  /** Fails every waiting call: no reply can come any more. */
+  readonly linkLost = (cause: DistError): void => {
+    this.#deadlines.clear()
+    for (const fail of this.#pending) fail({ _tag: "LinkLost", cause })
+    this.#pending.clear()
+  }
+
+  /** See {@link ErlangNode.call}. */
+  call(
+    module: string,
+    func: string,
+    args: ReadonlyArray<Term>,
+    options: CallOptions = {}
+  ): Effect.Effect<Term, CallError> {
+    return Effect.callback((resume) => {
+      const failed = (reason: CallReason) =>
+        new CallError({ node: this.#link.peer.name, target: `${module}:${func}/${args.length}`, reason })
+      const lost = this.#link.failure()
+      if (lost !== undefined) return resume(Effect.fail(failed({ _tag: "LinkLost", cause: lost })))
+      const start = this.#spawns ? this.#spawnWorker : this.#askRex
+      try {
+        return start.call(this, module, func, args, options, (outcome) =>
+          resume(outcome._tag === "Value" ? Effect.succeed(outcome.value) : Effect.fail(failed(outcome.reason)))
+        )
+      } catch (error) {
+        if (!(error instanceof EtfError)) throw error
+        return resume(Effect.die(new Error(`arguments of ${module}:${func} that cannot be sent: ${error.message}`)))
+      }
+    })
+  }
+
+  #spawnWorker(
+    module: string,
+    func: string,
+    args: ReadonlyArray<Term>,
+    options: CallOptions,
+    done: (outcome: Outcome) => void
+  ): Effect.Effect<void> {
+    const limitBytes = options.maxReplyBytes ?? defaults.maxReplyBytes
+    const limitWords = options.maxHeapWords ?? defaults.maxHeapWords
+    const timeoutMillis = options.timeoutMillis ?? defaults.timeoutMillis
+    let worker: Pid | undefined
+    let over = false
+
+    /** Settles the call; the process stays while a worker that is not wanted any more has yet to be killed. */
+    const settle = (outcome: Outcome, isWorkerDone: boolean): void => {
+      if (over) return
+      over = true
+      dropDeadline()
+      this.#pending.delete(fail)
+      if (isWorkerDone) this.#processes.remove(self)
+      else if (worker !== undefined) {
+        this.#kill(self, worker)
+        this.#processes.remove(self)
+      }
+      done(outcome)
+    }
+    const fail = (reason: CallReason) => settle({ _tag: "Failure", reason }, reason._tag === "LinkLost")
+
+    const process: LocalProcess = {
+      limitBytes: limitBytes + envelopeBytes,
+      spawnReply: (result) => {
+        if (result instanceof Atom)
+          return settle({ _tag: "Failure", reason: { _tag: "SpawnRefused", reason: result.text } }, true)
+        worker = result
+        if (!over) return
+        this.#kill(self, result)
+        this.#processes.remove(self)
+      },
+      exit: (_from, reason) => settle(readExit(reason, limitBytes, limitWords), true),
+      oversized: () => settle({ _tag: "Failure", reason: { _tag: "ReplyTooLarge", limitBytes } }, true)
+    }
+    const self = this.#processes.add(process)
+    const reference = this.#makeReference()
+    const dropDeadline = this.#deadlines.add(timeoutMillis, () =>
+      fail({ _tag: "DeadlineExceeded", millis: timeoutMillis })
+    )
+    this.#pending.add(fail)
+    try {
+      this.#link.send(
+        [Op.SPAWN_REQUEST, reference, self, this.#groupLeader, executeCall, this.#optionsFor(limitWords)],
+        list([reference, atom(module), atom(func), list(args)])
+      )
+    } catch (error) {
+      dropDeadline()
+      this.#pending.delete(fail)
+      this.#processes.remove(self)
+      throw error
+    }
+    return Effect.sync(() => fail({ _tag: "WorkerDied", reason: kill }))
+  }
+
+  /**
+   * The fall-back for a peer without SPAWN_REQUEST: the server `rex` runs the call. Nothing bounds it there and nothing
+   * stops it, and what it throws looks like a value.
+   */
+  #askRex(
+    module: string,
+    func: string,
+    args: ReadonlyArray<Term>,
+    options: CallOptions,
+    done: (outcome: Outcome) => void
+  ): Effect.Effect<void> {
+    const limitBytes = options.maxReplyBytes ?? defaults.maxReplyBytes
+    const timeoutMillis = options.timeoutMillis ?? defaults.timeoutMillis
+    let over = false
+    const settle = (outcome: Outcome): void => {
+      if (over) return
+      over = true
+      dropDeadline()
+      this.#pending.delete(fail)
+      this.#processes.remove(self)
+      done(outcome)
+    }
+    const fail = (reason: CallReason) => settle({ _tag: "Failure", reason })
+    const process: LocalProcess = {
+      limitBytes: limitBytes + envelopeBytes,
+      message: (payload) => settle(readRexReply(payload, limitBytes)),
+      oversized: () => fail({ _tag: "ReplyTooLarge", limitBytes })
+    }
+    const self = this.#processes.add(process)
+    const dropDeadline = this.#deadlines.add(timeoutMillis, () =>
+      fail({ _tag: "DeadlineExceeded", millis: timeoutMillis })
+    )
+    this.#pending.add(fail)
+    const from = [self, this.#makeReference()]
+    const request = [atom("call"), atom(module), atom(func), list(args), this.#groupLeader]
+    try {
+      this.#link.send([Op.REG_SEND, self, atom(""), atom("rex")], [atom("$gen_call"), from, request])
+    } catch (error) {
+      settle({ _tag: "Failure", reason: { _tag: "WorkerDied", reason: kill } })
+      throw error
+    }
+    return Effect.sync(() => fail({ _tag: "WorkerDied", reason: kill }))
+  }
+
+  #optionsFor(maxHeapWords: number): Encoded {
+    let options = this.#workerOptions.get(maxHeapWords)
+    if (options === undefined) {
+      options = workerOptions(maxHeapWords)
+      // A handful of sizes is in use; a caller that makes up thousands gets no cache.
+      if (this.#workerOptions.size < 64) this.#workerOptions.set(maxHeapWords, options)
+    }
+    return options
+  }
+
+  #makeReference(): Reference {
+    this.#lastReference++
+    // The first word has 18 bits that count; the rest goes on in the second (`erl_ext_dist`, NEWER_REFERENCE_EXT).
+    const low = this.#lastReference % 0x40000
+    return new Reference(this.#processes.node, this.#link.local.creation, [
+      low,
+      Math.floor(this.#lastReference / 0x40000),
+      0
+    ])
+  }
+
+  #kill(self: Pid, worker: Pid): void {
+    if (Flags.has(this.#link.flags, "EXIT_PAYLOAD")) this.#link.send([Op.PAYLOAD_EXIT2, self, worker], kill)
+    else this.#link.send([Op.EXIT2, self, worker, kill])
+  }
+}
+
+type Outcome =
+  | { readonly _tag: "Value"; readonly value: Term }
+  | { readonly _tag: "Failure"; readonly reason: CallReason }
+
+const failure = (reason: CallReason): Outcome => ({ _tag: "Failure", reason })
+
+const decodeReply = (payload: Uint8Array, limitBytes: number, read: (term: Term) => Outcome): Outcome => {
+  try {
+    return read(decodeNext(payload, { offset: 0 }, { bytes: limitBytes + envelopeBytes }))
+  } catch (error) {
+    if (error instanceof EtfError) return failure({ _tag: "UndecodableReply", detail: error.message })
+    throw error
+  }
+}
+
+/** The exit reason of a worker: what `erpc:execute_call/4` exits with, or how it was ended before it could. */
+const readExit = (payload: Uint8Array, limitBytes: number, limitWords: number): Outcome =>
+  decodeReply(payload, limitBytes, (reason) => {
+    if (isTuple(reason) && reason[0] instanceof Reference && reason[1] instanceof Atom && reason[2] !== undefined) {
+      const kind = reason[1].text
+      if (kind === "return") return { _tag: "Value", value: reason[2] }
+      if (kind === "error" || kind === "exit" || kind === "throw")
+        return failure({ _tag: "Raised", class: kind, reason: reason[2], stack: readStack(reason[3]) })
+    }
+    // We kill no worker whose exit we still wait for, so a kill is the heap cap's doing.
+    return failure(isAtom(reason, "killed") ? { _tag: "HeapLimit", limitWords } : { _tag: "WorkerDied", reason })
+  })
+
+const readRexReply = (payload: Uint8Array, limitBytes: number): Outcome =>
+  decodeReply(payload, limitBytes, (reply) => {
+    const value = isTuple(reply) ? reply[1] : undefined
+    if (value === undefined) return failure({ _tag: "UndecodableReply", detail: "rex sent something that is no reply" })
+    if (!isTuple(value, "badrpc")) return { _tag: "Value", value }
+    const exit = value[1]
+    if (!isTuple(exit, "EXIT")) return failure({ _tag: "WorkerDied", reason: exit ?? value })
+    const reason = exit[1] ?? value
+    const hasStack = isTuple(reason) && reason.length === 2 && listItems(reason[1])?.every((frame) => isTuple(frame))
+    return hasStack
+      ? failure({ _tag: "Raised", class: "error", reason: reason[0]!, stack: readStack(reason[1]) })
+      : failure({ _tag: "Raised", class: "exit", reason, stack: [] })
+  })
+
+/** A stack trace without the frames of `erpc` itself. */
+export const readStack = (stack: Term | undefined): ReadonlyArray<StackFrame> => {
+  const frames: Array<StackFrame> = []
+  for (const item of listItems(stack) ?? []) {
+    if (!isTuple(item)) continue
+    const [module, func, arityOrArgs, location] = item
+    if (!(module instanceof Atom) || !(func instanceof Atom) || module.text === "erpc") continue
+    const arity = typeof arityOrArgs === "number" ? arityOrArgs : (listItems(arityOrArgs)?.length ?? 0)
+    const { file, line } = readLocation(location)
+    frames.push({
+      module: module.text,
+      function: func.text,
+      arity,
+      ...(file === undefined ? {} : { file }),
+      ...(line === undefined ? {} : { line })
+    })
+  }
+  return frames
+}
+
+const readLocation = (location: Term | undefined): { readonly file?: string; readonly line?: number } => {
+  let file: string | undefined
+  let line: number | undefined
+  for (const pair of listItems(location) ?? []) {
+    if (!isTuple(pair)) continue
+    if (isAtom(pair[0], "file")) {
+      file = charlistText(pair[1])
+    } else if (isAtom(pair[0], "line") && typeof pair[1] === "number" && pair[1] > 0) line = pair[1]
+  }
+  return { ...(file === undefined ? {} : { file }), ...(line === undefined ? {} : { line }) }
+}

@@ -1,0 +1,180 @@
+import { Op } from "../dist/Control.ts"
+import type { Link } from "../dist/Link.ts"
+import type { MessageHandler } from "../dist/Messages.ts"
+import * as Flags from "../dist/Flags.ts"
+import { type Cursor, decodeNext } from "../etf/Decode.ts"
+import { equal } from "../etf/Equal.ts"
+import { Atom, atom, isAtom, isTuple, List, Pid, Reference, type Term, type Tuple } from "../etf/Term.ts"
+
+/**
+ * A process of ours, as far as the node can tell: something with a pid that signals reach. What is not handled is
+ * dropped, as a process that ignores a message would.
+ */
+export interface LocalProcess {
+  /** Bytes that a message or an exit reason for this process may have. */
+  readonly limitBytes: number
+  /** A process that the node was asked for has started, or `result` is the atom that says why not. */
+  readonly spawnReply?: (result: Pid | Atom) => void
+  /** A linked process has ended; the bytes are its exit reason, a bare term. */
+  readonly exit?: (from: Pid, reason: Uint8Array) => void
+  /** A message; the bytes are a bare term. */
+  readonly message?: (payload: Uint8Array) => void
+  /** A message or an exit reason over the limit was dropped. */
+  readonly oversized?: () => void
+}
+
+const noproc = atom("noproc")
+const unused = atom("")
+
+/** Largest message for a process that is not ours, and for names: nothing that is asked of us is larger. */
+const strayLimitBytes = 64 * 1024
+
+/**
+ * Our side of a link as a set of processes. A node that links to us, monitors us or pings us gets the answers that a
+ * node would give; without them it would wait for as long as the link lives.
+ * Source: erts "Distribution Protocol", `kernel/src/net_kernel.erl` (is_auth), `erts/emulator/beam/dist.c`.
+ */
+export class LocalProcesses {
+  /** The atom of our node's name, in every identifier that we make. */
+  readonly node: Atom
+  readonly #link: Link
+  readonly #processes = new Map<number, LocalProcess>()
+  /** Monitors that the node's processes hold on ours, by our process's number. */
+  readonly #monitors = new Map<number, Array<{ readonly from: Pid; readonly reference: Term }>>()
+  #lastId = 0
+
+  constructor(link: Link) {
+    this.#link = link
+    this.node = atom(link.local.name)
+  }
+
+  /** Handles the messages of the link. */
+  readonly handler: MessageHandler = {
+    payloadLimit: (control) => this.#receiver(control)?.limitBytes ?? strayLimitBytes,
+    message: (control, payload) => this.#dispatch(control, payload),
+    oversized: (control) => this.#receiver(control)?.oversized?.()
+  }
+
+  /** Starts a process: gives it a pid under which signals reach it. */
+  add(process: LocalProcess): Pid {
+    do this.#lastId = this.#lastId >= 0x0fff_ffff ? 1 : this.#lastId + 1
+    while (this.#processes.has(this.#lastId))
+    this.#processes.set(this.#lastId, process)
+    return new Pid(this.node, this.#lastId, 0, this.#link.local.creation)
+  }
+
+  /** Ends a process; whoever monitors it is told. */
+  remove(pid: Pid): void {
+    this.#processes.delete(pid.id)
+    const monitors = this.#monitors.get(pid.id)
+    if (monitors === undefined) return
+    this.#monitors.delete(pid.id)
+    for (const { from, reference } of monitors) this.#down(pid, from, reference)
+  }
+
+  /** Ours, alive, and of this incarnation. */
+  #find(pid: Term | undefined): LocalProcess | undefined {
+    return pid instanceof Pid && pid.creation === this.#link.local.creation && pid.serial === 0
+      ? this.#processes.get(pid.id)
+      : undefined
+  }
+
+  /** The process that a message is for, where it is for one. */
+  #receiver(control: Tuple): LocalProcess | undefined {
+    return this.#find(control[0] === Op.REG_SEND ? undefined : control[2])
+  }
+
+  #dispatch(control: Tuple, payload: Uint8Array | undefined): void {
+    switch (control[0]) {
+      case Op.PAYLOAD_EXIT:
+      case Op.PAYLOAD_EXIT_TT:
+        if (control[1] instanceof Pid && payload !== undefined) this.#find(control[2])?.exit?.(control[1], payload)
+        return
+      case Op.SPAWN_REPLY:
+      case Op.SPAWN_REPLY_TT: {
+        const result = control[4]
+        if (result instanceof Pid || result instanceof Atom) this.#find(control[2])?.spawnReply?.(result)
+        return
+      }
+      case Op.SEND:
+      case Op.SEND_SENDER:
+      case Op.SEND_TT:
+      case Op.SEND_SENDER_TT:
+        if (payload !== undefined) this.#find(control[2])?.message?.(payload)
+        return
+      case Op.MONITOR_P:
+        return this.#monitored(control[1], control[2], control[3])
+      case Op.DEMONITOR_P:
+        return this.#demonitored(control[2], control[3])
+      case Op.LINK:
+        if (control[1] instanceof Pid && control[2] instanceof Pid && this.#find(control[2]) === undefined)
+          this.#exit(control[2], control[1], noproc)
+        return
+      case Op.UNLINK_ID:
+        // {35, Id, From, To}: acknowledged to the one who asks, from the one who was linked.
+        if (control[1] !== undefined && control[2] instanceof Pid && control[3] instanceof Pid)
+          this.#link.send([Op.UNLINK_ID_ACK, control[1], control[3], control[2]])
+        return
+      case Op.REG_SEND:
+        if (isAtom(control[3], "net_kernel") && payload !== undefined) this.#askedNetKernel(payload)
+        return
+    }
+  }
+
+  #monitored(from: Term | undefined, of: Term | undefined, reference: Term | undefined): void {
+    if (!(from instanceof Pid) || of === undefined || reference === undefined) return
+    if (isAtom(of, "net_kernel")) return
+    if (of instanceof Pid && this.#find(of) !== undefined) {
+      const monitors = this.#monitors.get(of.id)
+      if (monitors === undefined) this.#monitors.set(of.id, [{ from, reference }])
+      else monitors.push({ from, reference })
+    } else this.#down(of, from, reference)
+  }
+
+  #demonitored(of: Term | undefined, reference: Term | undefined): void {
+    if (!(of instanceof Pid) || !(reference instanceof Reference)) return
+    const left = this.#monitors.get(of.id)?.filter((monitor) => !equal(monitor.reference, reference)) ?? []
+    if (left.length === 0) this.#monitors.delete(of.id)
+    else this.#monitors.set(of.id, left)
+  }
+
+  #down(of: Term, from: Pid, reference: Term): void {
+    if (Flags.has(this.#link.flags, "EXIT_PAYLOAD"))
+      this.#link.send([Op.PAYLOAD_MONITOR_P_EXIT, of, from, reference], noproc)
+    else this.#link.send([Op.MONITOR_P_EXIT, of, from, reference, noproc])
+  }
+
+  #exit(from: Pid, to: Pid, reason: Term): void {
+    if (Flags.has(this.#link.flags, "EXIT_PAYLOAD")) this.#link.send([Op.PAYLOAD_EXIT, from, to], reason)
+    else this.#link.send([Op.EXIT, from, to, reason])
+  }
+
+  /** `net_adm:ping/1` from the node: `{'$gen_call', {From, Tag}, {is_auth, Node}}` to our net_kernel. */
+  #askedNetKernel(payload: Uint8Array): void {
+    const cursor: Cursor = { offset: 0 }
+    const request = decodeNext(payload, cursor)
+    if (!isTuple(request, "$gen_call")) return
+    const [, from, question] = request
+    if (!isTuple(from) || !isTuple(question, "is_auth")) return
+    const [caller, tag] = from
+    if (!(caller instanceof Pid) || tag === undefined) return
+    const yes = [tag, atom("yes")]
+    const alias = aliasOf(tag)
+    if (alias !== undefined) this.#link.send([Op.ALIAS_SEND, this.pid(0), alias], yes)
+    else this.#link.send([Op.SEND, unused, caller], yes)
+  }
+
+  /** A pid of ours by number, of a process that may not exist. */
+  pid(id: number): Pid {
+    return new Pid(this.node, id, 0, this.#link.local.creation)
+  }
+
+  /** Sends a message from one of ours to a process of the node. */
+  sendMessage(to: Pid, message: Term): void {
+    this.#link.send([Op.SEND, unused, to], message)
+  }
+}
+
+/** `[alias | Reference]`, the improper list by which gen says that a reply may go to an alias. */
+const aliasOf = (tag: Term): Reference | undefined =>
+  tag instanceof List && isAtom(tag.items[0], "alias") && tag.tail instanceof Reference ? tag.tail : undefined
