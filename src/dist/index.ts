@@ -1,0 +1,10 @@
+/**
+ * One link to one Erlang node: EPMD, the handshake, messages and ticks. Bytes in, messages out.
+ */
+export { Op } from "./Control.ts"
+export { DistError, type DistReason, type Phase } from "./DistError.ts"
+export { names, type Registration } from "./Epmd.ts"
+export { connect, type Link, type LinkOptions, type Traffic } from "./Link.ts"
+export type { MessageHandler } from "./Messages.ts"
+export { type NodeName, parseNodeName } from "./NodeName.ts"
+export { type Address, type Dialer, type DialError, Transport } from "./Transport.ts"

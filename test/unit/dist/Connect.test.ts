@@ -1,0 +1,133 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Redacted } from "effect"
+import type { Socket } from "node:net"
+import { connect } from "../../../src/dist/Link.ts"
+import { closedPort, packet, serve, serveEpmd } from "../../support/FakePeer.ts"
+
+const cookie = Redacted.make("a cookie nobody may see")
+
+/** The reason for which connecting fails, and its text. */
+const whyNot = (node: string, epmdPort: number, phaseTimeoutMillis = 2_000) =>
+  Effect.scoped(connect({ node, cookie, epmdPort, phaseTimeoutMillis })).pipe(
+    Effect.flip,
+    Effect.tap((error) => Effect.sync(() => expect(error.message).not.toContain(Redacted.value(cookie)))),
+    Effect.map(({ message, reason }) => ({ reason, message }))
+  )
+
+/** The same with a node that does this to each connection. */
+const whyNotWith = (onConnection: (socket: Socket) => void, phaseTimeoutMillis?: number) =>
+  Effect.gen(function* () {
+    const port = yield* serve(onConnection)
+    return yield* whyNot("app@127.0.0.1", yield* serveEpmd({ app: port }), phaseTimeoutMillis)
+  })
+
+describe("why a link cannot be made", () => {
+  it.live("a name that is none", () =>
+    Effect.gen(function* () {
+      const { message, reason } = yield* whyNot("app", 1)
+      expect(reason).toMatchObject({ _tag: "InvalidNodeName", name: "app" })
+      expect(message).toContain("name@host")
+    })
+  )
+
+  it.live("a host that does not resolve", () =>
+    Effect.gen(function* () {
+      const { reason } = yield* whyNot("app@no-such-host.invalid", 4369)
+      expect(reason).toEqual({ _tag: "HostUnresolved", host: "no-such-host.invalid" })
+    })
+  )
+
+  it.live("no EPMD", () =>
+    Effect.gen(function* () {
+      const port = yield* closedPort
+      expect((yield* whyNot("app@127.0.0.1", port)).reason).toEqual({ _tag: "EpmdRefused", host: "127.0.0.1", port })
+    })
+  )
+
+  it.live("an EPMD that says nothing", () =>
+    Effect.gen(function* () {
+      const port = yield* serve(() => {})
+      const { reason } = yield* whyNot("app@127.0.0.1", port, 50)
+      expect(reason).toEqual({ _tag: "EpmdSilent", host: "127.0.0.1", port, millis: 50 })
+    })
+  )
+
+  it.live("something else on EPMD's port", () =>
+    Effect.gen(function* () {
+      const port = yield* serve((socket) => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"))
+      const { reason } = yield* whyNot("app@127.0.0.1", port)
+      expect(reason).toMatchObject({ _tag: "EpmdGarbage", seen: expect.stringContaining("HTTP/1.1") })
+    })
+  )
+
+  it.live("an EPMD that never stops talking", () =>
+    Effect.gen(function* () {
+      const port = yield* serve((socket) => {
+        const more = () => socket.write(new Uint8Array(32 * 1024), more)
+        more()
+      })
+      expect((yield* whyNot("app@127.0.0.1", port)).reason._tag).toBe("EpmdGarbage")
+    })
+  )
+
+  it.live("a name that EPMD does not know, with those that it does", () =>
+    Effect.gen(function* () {
+      const { message, reason } = yield* whyNot("app@127.0.0.1", yield* serveEpmd({ shop: 1, cache: 2 }))
+      expect(reason).toMatchObject({ _tag: "NameNotRegistered", name: "app", registered: ["cache", "shop"] })
+      expect(message).toContain("cache, shop")
+    })
+  )
+
+  it.live("a registered port that refuses", () =>
+    Effect.gen(function* () {
+      const port = yield* closedPort
+      const { reason } = yield* whyNot("app@127.0.0.1", yield* serveEpmd({ app: port }))
+      expect(reason).toEqual({ _tag: "PortRefused", host: "127.0.0.1", port })
+    })
+  )
+
+  it.live("a port that says nothing", () =>
+    Effect.gen(function* () {
+      const { reason } = yield* whyNotWith(() => {}, 50)
+      expect(reason).toMatchObject({ _tag: "Timeout", phase: "handshake", waitingFor: "waiting for its status" })
+    })
+  )
+
+  it.live("a port that speaks TLS", () =>
+    Effect.gen(function* () {
+      const { reason } = yield* whyNotWith((socket) => socket.write(Uint8Array.of(0x15, 3, 3, 0, 2, 2, 10)))
+      expect(reason).toEqual({ _tag: "WantsTls" })
+    })
+  )
+
+  it.live("a port that speaks something else", () =>
+    Effect.gen(function* () {
+      const { reason } = yield* whyNotWith((socket) => socket.write("SSH-2.0-OpenSSH_9.2\r\n"))
+      expect(reason).toMatchObject({ _tag: "NotErlangNode", seen: expect.stringContaining("SSH-2.0") })
+    })
+  )
+
+  it.live("a node that does not allow us", () =>
+    Effect.gen(function* () {
+      const { reason } = yield* whyNotWith((socket) => socket.write(packet("snot_allowed")))
+      expect(reason).toEqual({ _tag: "NotAllowed" })
+    })
+  )
+
+  it.live("a node that gives no names, with each name of the pool once", () =>
+    Effect.gen(function* () {
+      const asked: Array<string> = []
+      const { reason } = yield* whyNotWith((socket) =>
+        socket.once("data", (opening) => {
+          const name = opening.toString("utf8", 2 + 15)
+          asked.push(name)
+          if (name.includes("@")) socket.write(packet("salive"))
+          else socket.end()
+        })
+      )
+      expect(reason).toEqual({ _tag: "NameInUse", name: asked.at(-1) })
+      expect(asked).toHaveLength(5)
+      expect(new Set(asked).size).toBe(5)
+    })
+  )
+})

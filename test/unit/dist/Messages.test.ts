@@ -1,0 +1,112 @@
+import { Buffer } from "node:buffer"
+import { describe, expect, it } from "vitest"
+import { Messages } from "../../../src/dist/Messages.ts"
+import { encode } from "../../../src/etf/Encode.ts"
+import { atom, type Term, type Tuple } from "../../../src/etf/Term.ts"
+
+/** A term as it stands behind a distribution header: without its version byte. */
+const bare = (term: Term) => Buffer.from(encode(term)).subarray(1)
+
+const control: Tuple = [2, atom(""), 7]
+const payload = bare([atom("hello"), "0123456789".length])
+
+const whole = Buffer.concat([Uint8Array.of(131, 68, 0), bare(control), payload])
+
+const header = (tag: number, sequence: bigint, fragment: bigint) => {
+  const bytes = Buffer.alloc(18)
+  bytes.set([131, tag])
+  bytes.writeBigUInt64BE(sequence, 2)
+  bytes.writeBigUInt64BE(fragment, 10)
+  return bytes
+}
+
+/** The frames of one fragmented message, its payload cut into these pieces. */
+const fragments = (sequence: bigint, pieces: ReadonlyArray<Uint8Array>) =>
+  pieces.map((piece, index) => {
+    const number = BigInt(pieces.length - index)
+    return index === 0
+      ? Buffer.concat([header(69, sequence, number), Uint8Array.of(0), bare(control), piece])
+      : Buffer.concat([header(70, sequence, number), piece])
+  })
+
+const collect = (limit = 1024) => {
+  const seen: Array<{ readonly control: Tuple; readonly payload: string | undefined }> = []
+  const dropped: Array<number> = []
+  const messages = new Messages({
+    payloadLimit: () => limit,
+    message: (control, bytes) =>
+      seen.push({ control, payload: bytes === undefined ? undefined : Buffer.from(bytes).toString("hex") }),
+    oversized: (_control, limitBytes) => dropped.push(limitBytes)
+  })
+  return { messages, seen, dropped }
+}
+const message = { control, payload: payload.toString("hex") }
+
+describe("Messages", () => {
+  it("takes a message in one frame, with and without a payload", () => {
+    const { messages, seen } = collect()
+    messages.frame(whole)
+    messages.frame(Buffer.concat([Uint8Array.of(131, 68, 0), bare(control)]))
+    expect(seen).toEqual([message, { control, payload: undefined }])
+  })
+
+  it("takes the pass-through form of peers without fragments", () => {
+    const { messages, seen } = collect()
+    messages.frame(Buffer.concat([Uint8Array.of(112), encode(control), Uint8Array.of(131), payload]))
+    messages.frame(Buffer.concat([Uint8Array.of(112), encode(control)]))
+    expect(seen).toEqual([message, { control, payload: undefined }])
+  })
+
+  it("puts a message together wherever its payload is cut", () => {
+    for (let cut = 0; cut <= payload.length; cut++) {
+      const { messages, seen } = collect()
+      for (const frame of fragments(9n, [payload.subarray(0, cut), payload.subarray(cut)])) messages.frame(frame)
+      expect(seen).toEqual([message])
+    }
+  })
+
+  it("keeps interleaved messages apart", () => {
+    const { messages, seen } = collect()
+    const [a1, a2, a3] = fragments(1n, [payload.subarray(0, 2), payload.subarray(2, 5), payload.subarray(5)])
+    const [b1, b2] = fragments(2n, [payload.subarray(0, 8), payload.subarray(8)])
+    for (const frame of [a1, b1, a2, whole, b2, a3]) messages.frame(frame!)
+    expect(seen).toEqual([message, message, message])
+  })
+
+  it("drops a payload over its limit once, and goes on", () => {
+    const { dropped, messages, seen } = collect(payload.length)
+    const big = Buffer.alloc(payload.length)
+    for (const frame of fragments(5n, [big, big, big, big])) messages.frame(frame)
+    messages.frame(Buffer.concat([Uint8Array.of(131, 68, 0), bare(control), big, big]))
+    messages.frame(whole)
+    expect(dropped).toEqual([payload.length, payload.length])
+    expect(seen).toEqual([message])
+  })
+
+  it.each([
+    ["a frame of an unknown type", Uint8Array.of(1, 2, 3)],
+    ["an unknown header", Uint8Array.of(131, 99, 0)],
+    ["an atom cache", Uint8Array.of(131, 68, 1, 0, 0)],
+    ["a control message that is no tuple", Buffer.concat([Uint8Array.of(131, 68, 0), bare(atom("x"))])],
+    ["a control message without a number", Buffer.concat([Uint8Array.of(131, 68, 0), bare([atom("x")])])],
+    ["a cut control message", whole.subarray(0, 9)],
+    ["a next fragment without a first", Buffer.concat([header(70, 1n, 1n), payload])],
+    ["a cut first fragment", header(69, 1n, 2n).subarray(0, 15)]
+  ])("refuses %s", (_name, frame) => {
+    const { messages, seen } = collect()
+    expect(() => messages.frame(frame)).toThrow()
+    expect(seen).toEqual([])
+  })
+
+  it("refuses fragments that skip or repeat a number", () => {
+    const [first, second, third] = fragments(1n, [payload, payload, payload])
+    for (const order of [
+      [first, third],
+      [first, first],
+      [first, second, second]
+    ]) {
+      const { messages } = collect()
+      expect(() => order.forEach((frame) => messages.frame(frame!))).toThrow(/fragment/u)
+    }
+  })
+})
