@@ -1,8 +1,24 @@
-import { Context, type Effect } from "effect"
+import { Clock, Context, Data, Effect, Layer } from "effect"
+import { Nodes } from "../node/Nodes.ts"
+import { Targets } from "../node/Targets.ts"
 import type { AccessClass } from "../policy/Access.ts"
-import type { Session } from "./Session.ts"
-import type { Cost } from "./Tool.ts"
-import type { ToolError } from "./ToolError.ts"
+import { Policy, type PolicySettings } from "../policy/Policy.ts"
+import { visible } from "../syntax/Escape.ts"
+import { type CursorScope, decodeCursor, encodeCursor, type Position } from "./Cursor.ts"
+import { Deadline, keepingDeadline } from "./Deadline.ts"
+import { didYouMean } from "./DidYouMean.ts"
+import { toToolError } from "./Failure.ts"
+import { decodeInput } from "./Input.ts"
+import { type ObjectSchema, objectSchema } from "./JsonSchema.ts"
+import { connectedNode, resolveNode } from "./NodeArgument.ts"
+import { redactor } from "./Redaction.ts"
+import { CharacterBudget, resultOf, type ToolResult } from "./Result.ts"
+import { currentSyntax, type Session } from "./Session.ts"
+import { timeoutRange, type Cost, type Tool } from "./Tool.ts"
+import { ToolError } from "./ToolError.ts"
+import { allTools } from "./Toolsets.ts"
+
+export type { ToolResult }
 
 /** A tool as it is shown to a client. Schemas are JSON Schema 2020-12 with `type: "object"` at the root. */
 export interface ToolListing {
@@ -12,15 +28,12 @@ export interface ToolListing {
   readonly toolset: string
   readonly access: AccessClass
   readonly cost: Cost
-  readonly inputSchema: Readonly<Record<string, unknown>>
-  readonly outputSchema: Readonly<Record<string, unknown>>
+  readonly inputSchema: ObjectSchema
+  readonly outputSchema: ObjectSchema
 }
 
-/** The same facts twice, each within the character budget: as an object and as text. */
-export interface ToolResult {
-  readonly structured: Readonly<Record<string, unknown>>
-  readonly text: string
-}
+/** The operator named tools or toolsets that do not exist; told at the start, before anything is served. */
+export class CatalogueError extends Data.TaggedError("CatalogueError")<{ readonly message: string }> {}
 
 /** All tools that the policy leaves standing, and the one way to call them. */
 export class Catalogue extends Context.Service<
@@ -31,4 +44,168 @@ export class Catalogue extends Context.Service<
     /** Decodes the input, asks the policy, runs the tool, keeps the result contract. Interruption stops the work on the node. */
     readonly call: (name: string, input: unknown) => Effect.Effect<ToolResult, ToolError, Session>
   }
->()("beamscope/tools/Catalogue") {}
+>()("beamscope/tools/Catalogue") {
+  static readonly layerOf = (
+    tools: ReadonlyArray<Tool>
+  ): Layer.Layer<Catalogue, CatalogueError, Nodes | Targets | Policy> => Layer.effect(Catalogue, makeCatalogue(tools))
+
+  static readonly layer = Catalogue.layerOf(allTools)
+}
+
+const listingOf = ({ access, cost, description, input, name, output, title, toolset }: Tool): ToolListing => ({
+  name,
+  title,
+  description,
+  toolset,
+  access,
+  cost,
+  inputSchema: objectSchema(input),
+  outputSchema: objectSchema(output)
+})
+
+const makeCatalogue = Effect.fnUntraced(function* (tools: ReadonlyArray<Tool>) {
+  const services = yield* Effect.context<Nodes | Targets | Policy>()
+  const policy = yield* Policy
+  const { cookies } = yield* Targets
+  yield* checkNames(policy.settings, tools)
+  const entries = new Map(tools.map((tool) => [tool.name, { tool, listing: listingOf(tool) }]))
+  const allowed = [...entries.values()].filter(({ tool }) => policy.toolRefusal(tool) === undefined)
+
+  const find = (name: string) => {
+    const entry = entries.get(name)
+    const refusal = entry === undefined ? undefined : policy.toolRefusal(entry.tool)
+    if (entry !== undefined && refusal === undefined) return Effect.succeed(entry)
+    return Effect.fail(
+      refusal === undefined
+        ? new ToolError({
+            code: "unknown_tool",
+            message: `There is no tool '${visible(name)}'.`,
+            retryable: false,
+            didYouMean: didYouMean(
+              name,
+              allowed.map(({ tool }) => tool.name)
+            )
+          })
+        : new ToolError({ code: "not_allowed", message: refusal, retryable: false })
+    )
+  }
+
+  const perform = Effect.fnUntraced(function* (name: string, input: unknown) {
+    const { listing, tool } = yield* find(name)
+    const decoded = decodeInput(tool.input, listing.inputSchema, input ?? {})
+    if (decoded._tag === "Failure") return yield* invalidInput(tool, decoded.failure)
+    const timeoutMillis = (decoded.success.timeout_ms as number | undefined) ?? tool.timeoutMillis
+    return yield* answerOf(tool, decoded.success).pipe(
+      Effect.provideService(Deadline, (yield* Clock.currentTimeMillis) + timeoutMillis),
+      Effect.timeoutOrElse({ duration: timeoutMillis, orElse: () => Effect.fail(timedOut(tool, timeoutMillis)) })
+    )
+  })
+
+  return Catalogue.of({
+    tools: allowed.map(({ listing }) => listing),
+    call: (name, input) =>
+      Effect.gen(function* () {
+        const syntax = yield* currentSyntax
+        return yield* perform(name, input).pipe(
+          Effect.mapError((failure) => toToolError(failure, syntax)),
+          Effect.catchDefect((defect) =>
+            Effect.logError(`${name} has a bug`, defect).pipe(Effect.andThen(Effect.fail(internal(name))))
+          ),
+          Effect.catch((error) =>
+            Effect.flatMap(cookies, (secrets) => Effect.fail(redacted(error, redactor(secrets))))
+          ),
+          Effect.provide(services)
+        )
+      })
+  })
+})
+
+/** Runs a tool with input that is decoded, and brings its answer into the form that all results have. */
+const answerOf = Effect.fnUntraced(function* (tool: Tool, input: Readonly<Record<string, unknown>>) {
+  const name = tool.target === "none" ? undefined : yield* resolveNode(input.node as string | undefined)
+  const node = tool.target === "connected" ? yield* connectedNode(name!) : undefined
+  const scope: CursorScope = {
+    tool: tool.name,
+    node: node?.name ?? "",
+    creation: node?.creation ?? 0,
+    arguments: input
+  }
+  const after = yield* positionOf(tool, scope, input.cursor as string | undefined)
+  const target = node === undefined ? name : keepingDeadline(node)
+  const answer = yield* tool.run(input as never, target as never, after)
+  const result = resultOf(answer, {
+    node: node?.name ?? name,
+    asOf: new Date(yield* Clock.currentTimeMillis).toISOString(),
+    budget: yield* CharacterBudget,
+    cursor: (position) => encodeCursor(scope, position),
+    redact: redactor(yield* (yield* Targets).cookies)
+  })
+  return result ?? (yield* tooLarge(tool))
+}, Effect.scoped)
+
+const positionOf = (tool: Tool, scope: CursorScope, cursor: string | undefined) => {
+  const position = cursor === undefined ? undefined : decodeCursor(scope, cursor)
+  return position !== undefined && "problem" in position
+    ? invalidInput(tool, [`\`cursor\` ${position.problem}`])
+    : Effect.succeed(position as Position | undefined)
+}
+
+const invalidInput = ({ name }: Tool, problems: ReadonlyArray<string>) => {
+  const [first, ...others] = problems
+  const message =
+    others.length === 0
+      ? `${name}: ${first}`
+      : `${name}: ${problems.length} problems with the arguments.\n${problems.map((problem) => `- ${problem}`).join("\n")}`
+  return Effect.fail(new ToolError({ code: "invalid_input", message, retryable: false }))
+}
+
+const timedOut = ({ name }: Tool, millis: number) =>
+  new ToolError({
+    code: "timeout",
+    message: `${name} did not finish within ${millis} ms; what it had begun on the node was stopped. Allow more (timeout_ms, up to ${timeoutRange.maximum}), or ask for less.`,
+    retryable: true
+  })
+
+const tooLarge = ({ name }: Tool) =>
+  Effect.fail(
+    new ToolError({
+      code: "too_large",
+      message: `The result of ${name} does not fit into the characters that one result may have. Ask for less.`,
+      retryable: false
+    })
+  )
+
+const internal = (name: string) =>
+  new ToolError({
+    code: "internal",
+    message: `${name} failed by a fault of its own; the log has the cause.`,
+    retryable: false
+  })
+
+const redacted = ({ code, didYouMean, message, next, retryable }: ToolError, redact: (text: string) => string) =>
+  new ToolError({
+    code,
+    message: redact(message),
+    retryable,
+    ...(next === undefined ? {} : { next: redact(next) }),
+    ...(didYouMean === undefined || didYouMean.length === 0 ? {} : { didYouMean: didYouMean.map(redact) })
+  })
+
+/** Names on the command line that no tool or toolset has are mistakes, and would else silently hide or show tools. */
+const checkNames = (settings: PolicySettings, tools: ReadonlyArray<Tool>): Effect.Effect<void, CatalogueError> => {
+  const toolNames = tools.map(({ name }) => name)
+  const toolsets = [...new Set(tools.map(({ toolset }) => toolset))]
+  const unknown = (flag: string, what: string, written: ReadonlyArray<string> = [], known: ReadonlyArray<string>) =>
+    written
+      .filter((name) => !known.includes(name))
+      .map((name) => {
+        const near = didYouMean(name, known)
+        return `${flag}: there is no ${what} '${name}'; ${near.length > 0 ? `did you mean ${near.join(" or ")}?` : `there are ${known.join(", ")}.`}`
+      })
+  const problems = [
+    ...unknown("--tools", "tool", settings.tools, toolNames),
+    ...unknown("--exclude-tools", "tool", settings.excludeTools, toolNames),
+    ...unknown("--toolsets", "toolset", settings.toolsets, toolsets)
+  ]
+  return problems.length === 0 ? Effect.void : Effect.fail(new CatalogueError({ message: problems.join("\n") }))
+}

@@ -11,7 +11,6 @@ export interface ProgressReport {
   readonly message: string
 }
 
-export const Progress = Context.Reference<(report: ProgressReport) => Effect.Effect<void>>(
-  "beamscope/tools/Progress",
-  { defaultValue: () => () => Effect.void }
-)
+export const Progress = Context.Reference<(report: ProgressReport) => Effect.Effect<void>>("beamscope/tools/Progress", {
+  defaultValue: () => () => Effect.void
+})

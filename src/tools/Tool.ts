@@ -1,9 +1,13 @@
 import { type Effect, Schema } from "effect"
+import type { ErlangNode } from "../node/ErlangNode.ts"
 import type { Nodes } from "../node/Nodes.ts"
 import type { Targets } from "../node/Targets.ts"
 import type { AccessClass } from "../policy/Access.ts"
+import type { Policy } from "../policy/Policy.ts"
+import type { Answer } from "./Answer.ts"
+import type { Position } from "./Cursor.ts"
+import type { Failure } from "./Failure.ts"
 import type { Session } from "./Session.ts"
-import type { ToolError } from "./ToolError.ts"
 
 /**
  * What a call costs the node: `cheap` is constant, `moderate` grows with the number of processes or tables and is
@@ -12,7 +16,18 @@ import type { ToolError } from "./ToolError.ts"
 export type Cost = "cheap" | "moderate" | "heavy"
 
 /** What a handler may ask for. */
-export type ToolServices = Nodes | Targets | Session
+export type ToolServices = Nodes | Targets | Policy | Session
+
+/** What the catalogue hands to a handler for the `node` argument: the node, connected; its full name; or nothing. */
+export interface TargetKinds {
+  readonly connected: ErlangNode
+  readonly named: string
+  readonly none: undefined
+}
+export type TargetKind = keyof TargetKinds
+
+/** The fields of a tool's input or output; their schemas need no services. */
+export type Fields = Readonly<Record<string, Schema.ConstraintCodec<unknown, unknown>>>
 
 /**
  * A tool: a value that knows no protocol. The MCP edges, the command line and the library run the same values, always
@@ -27,8 +42,77 @@ export interface Tool {
   readonly toolset: string
   readonly access: AccessClass
   readonly cost: Cost
-  readonly input: Schema.Struct<Schema.Struct.Fields>
-  readonly output: Schema.Struct<Schema.Struct.Fields>
-  /** Runs with input that `input` has decoded, gives a value of `output`. */
-  readonly run: (input: never) => Effect.Effect<unknown, ToolError, ToolServices>
+  /** Whether there is a `node` argument, and what becomes of it before `run`. */
+  readonly target: TargetKind
+  /** Milliseconds that a call may take where `timeout_ms` does not say. */
+  readonly timeoutMillis: number
+  readonly input: Schema.Struct<Fields>
+  readonly output: Schema.Struct<Fields>
+  /** Runs with input that `input` has decoded; `after` is what the `cursor` argument says. */
+  readonly run: (
+    input: never,
+    target: never,
+    after: Position | undefined
+  ) => Effect.Effect<Answer<object, string>, Failure, ToolServices>
+}
+
+/** A tool as its author writes it: the fields that all tools share are added by {@link make}. */
+export interface ToolSpec<Kind extends TargetKind, Input extends Fields, Output extends Fields> extends Omit<
+  Tool,
+  "input" | "output" | "run" | "target" | "timeoutMillis"
+> {
+  readonly target: Kind
+  /** Default 5,000. */
+  readonly timeoutMillis?: number
+  readonly input: Input
+  readonly output: Output
+  readonly run: (
+    input: Schema.Struct.Type<Input>,
+    target: TargetKinds[Kind],
+    after: Position | undefined
+  ) => Effect.Effect<Answer<Schema.Struct.Type<Output>>, Failure, ToolServices>
+}
+
+/** The range of `timeout_ms`, in milliseconds. */
+export const timeoutRange = { minimum: 100, maximum: 120_000 } as const
+
+const defaultTimeoutMillis = 5_000
+
+const node = Schema.optionalKey(
+  Schema.String.annotate({ description: "name@host or short name. Needed only when it is not clear which node" })
+)
+
+const timeout = (millis: number) =>
+  Schema.optionalKey(
+    Schema.Int.check(Schema.isBetween(timeoutRange)).annotate({
+      description: `${timeoutRange.minimum} to ${timeoutRange.maximum}, default ${millis}`
+    })
+  )
+
+const notes = Schema.optionalKey(Schema.Array(Schema.String))
+
+/** Makes a tool; types of input, target and data follow from the schemas and `target`. */
+export const make = <Kind extends TargetKind, const Input extends Fields, const Output extends Fields>(
+  spec: ToolSpec<Kind, Input, Output>
+): Tool => {
+  const { timeoutMillis = defaultTimeoutMillis } = spec
+  return {
+    ...spec,
+    timeoutMillis,
+    input: Schema.Struct({
+      ...(spec.target === "none" ? {} : { node }),
+      ...spec.input,
+      timeout_ms: timeout(timeoutMillis)
+    } satisfies Fields as Fields),
+    output: Schema.Struct({
+      summary: Schema.String,
+      ...(spec.target === "none" ? {} : { node: Schema.String }),
+      as_of: Schema.String,
+      complete: Schema.Boolean,
+      notes,
+      ...spec.output,
+      ...("cursor" in spec.input ? { next_cursor: Schema.optionalKey(Schema.String) } : {}),
+      hints: notes
+    } satisfies Fields as Fields)
+  }
 }

@@ -1,0 +1,96 @@
+import { Context, Layer } from "effect"
+import type { AccessClass } from "./Access.ts"
+import { nodePattern } from "./NodePattern.ts"
+import { isOnThisMachine } from "./ThisMachine.ts"
+
+/** What the operator said about access, as plain values. What is left out keeps its default. */
+export interface PolicySettings {
+  /** `--read-only`: inspect and observe, whatever else is said. */
+  readonly readOnly?: boolean
+  /** `--inspect-only`: inspect alone, whatever else is said. */
+  readonly inspectOnly?: boolean
+  /** `--allow-control` */
+  readonly allowControl?: boolean
+  /** `--allow-eval` */
+  readonly allowEval?: boolean
+  /** `--tools`: these tools. With `toolsets` as well, both: the tools named and those of the toolsets named. */
+  readonly tools?: ReadonlyArray<string>
+  /** `--toolsets`: the tools of these toolsets. Default, when `tools` is not given either: all. */
+  readonly toolsets?: ReadonlyArray<string>
+  /** `--exclude-tools`: never these. */
+  readonly excludeTools?: ReadonlyArray<string>
+  /** `--allow-nodes`: patterns of nodes that may be connected to beside the configured ones. Default: this machine's. */
+  readonly allowNodes?: ReadonlyArray<string>
+  /** This machine's own host names, short and long, as they stand in node names. */
+  readonly hostNames: ReadonlyArray<string>
+}
+
+/** What the policy looks at in a tool. */
+export interface GuardedTool {
+  readonly name: string
+  readonly toolset: string
+  readonly access: AccessClass
+}
+
+/**
+ * What the operator allows. A refusal is a sentence that says what was refused and which flag would allow it;
+ * `undefined` means allowed. Asked in one place, before a tool is dispatched, and when tools are listed.
+ */
+export class Policy extends Context.Service<
+  Policy,
+  {
+    readonly settings: PolicySettings
+    readonly toolRefusal: (tool: GuardedTool) => string | undefined
+    /** For nodes that are not in the operator's configuration; those are allowed by being there. */
+    readonly nodeRefusal: (node: string) => string | undefined
+  }
+>()("beamscope/policy/Policy") {
+  static readonly layer = (settings: PolicySettings): Layer.Layer<Policy> => Layer.succeed(Policy, make(settings))
+}
+
+const make = (settings: PolicySettings): Policy["Service"] => {
+  const { allowNodes, hostNames } = settings
+  const patterns = allowNodes?.map(nodePattern)
+  return {
+    settings,
+    toolRefusal: (tool) => selectionRefusal(settings, tool) ?? accessRefusal(settings, tool),
+    nodeRefusal: (node) => {
+      if (patterns === undefined) {
+        return isOnThisMachine(node, hostNames)
+          ? undefined
+          : `${node} is neither configured nor on this machine. The operator can allow it with --allow-nodes '${node}'.`
+      }
+      return patterns.some((matches) => matches(node))
+        ? undefined
+        : `${node} is neither configured nor matched by --allow-nodes (${allowNodes!.join(", ")}). Only the operator can add it there.`
+    }
+  }
+}
+
+const selectionRefusal = (settings: PolicySettings, tool: GuardedTool): string | undefined => {
+  const { tools, toolsets } = settings
+  if (settings.excludeTools?.includes(tool.name) === true) {
+    return `${tool.name} was taken out by the operator with --exclude-tools.`
+  }
+  if (tools === undefined && toolsets === undefined) return undefined
+  if (tools?.includes(tool.name) === true || toolsets?.includes(tool.toolset) === true) return undefined
+  const chosen = [tools && "--tools", toolsets && "--toolsets"].filter((flag) => flag !== undefined).join(" and ")
+  return `${tool.name} is not among the tools that the operator chose with ${chosen}. --tools ${tool.name} or --toolsets ${tool.toolset} would add it.`
+}
+
+const accessRefusal = (settings: PolicySettings, { access, name }: GuardedTool): string | undefined => {
+  if (access === "inspect") return undefined
+  if (settings.inspectOnly === true) {
+    return `${name} does more than look (${access}), and the operator allows inspection only (--inspect-only).`
+  }
+  if (access === "observe") return undefined
+  if (settings.readOnly === true) return `${name} does more than read (${access}), and the operator set --read-only.`
+  if (access === "control") {
+    return settings.allowControl === true
+      ? undefined
+      : `${name} changes the node. The operator can allow that with --allow-control.`
+  }
+  return settings.allowEval === true
+    ? undefined
+    : `${name} runs given code on the node. The operator can allow that with --allow-eval.`
+}

@@ -1,0 +1,25 @@
+import type { Position } from "./Cursor.ts"
+
+/** What a tool has found out: the part of a result that only the tool knows. */
+export interface Answer<Data, Rows extends string = Extract<keyof Data, string>> {
+  /** What a person would say first. A function where it tells how many rows are shown. */
+  readonly summary: string | ((shown: number) => string)
+  /** `false` when something could not be seen; the notes then say what and why. Default `true`. */
+  readonly complete?: boolean
+  readonly notes?: ReadonlyArray<string>
+  /** The data. A function where it holds printed terms: it gets the characters that one term may take. */
+  readonly data: Data | ((termCharacters: number) => Data)
+  readonly page?: Page<Rows>
+  /** The next useful calls. */
+  readonly hints?: ReadonlyArray<string>
+}
+
+/** Which part of the data may be cut to fit, and how to go on. */
+export interface Page<Key extends string = string> {
+  /** The field that holds the rows. */
+  readonly rows: Key
+  /** Whether there are rows behind the last one. */
+  readonly more: boolean
+  /** Where the page after this row begins. Without it, rows that do not fit cannot be had and are told as missing. */
+  readonly after?: (row: number) => Position
+}

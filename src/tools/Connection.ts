@@ -1,0 +1,176 @@
+import { Effect, Option, Ref, Schema } from "effect"
+import { Nodes, type NodeStatus } from "../node/Nodes.ts"
+import { Targets } from "../node/Targets.ts"
+import { visible } from "../syntax/Escape.ts"
+import type { SyntaxName } from "../syntax/Syntax.ts"
+import { syntaxes } from "../syntax/Syntaxes.ts"
+import { toToolError } from "./Failure.ts"
+import { joinNode, localNames } from "./NodeArgument.ts"
+import { amount } from "./Quantity.ts"
+import { currentSyntax, Session } from "./Session.ts"
+import * as Tool from "./Tool.ts"
+
+const shared = { toolset: "connection", access: "inspect", cost: "cheap" } as const
+
+const iso = (millis: number): string => new Date(millis).toISOString()
+
+const rounded = (millis: number): number => Math.round(millis * 10) / 10
+
+const connectNode = Tool.make({
+  ...shared,
+  name: "connect_node",
+  title: "Connect a node",
+  description:
+    "Connects to an Erlang node and keeps the link. Tools connect by themselves: this is for checking a connection, or for a cookie. Next: get_system_info.",
+  target: "named",
+  timeoutMillis: 10_000,
+  input: {
+    cookie: Schema.optionalKey(
+      Schema.RedactedFromValue(
+        Schema.NonEmptyString.annotate({
+          description: "Last resort: the operator's configuration is the better place for a cookie",
+          format: "password"
+        })
+      )
+    )
+  },
+  output: {
+    since: Schema.String,
+    round_trip_ms: Schema.Finite,
+    otp_release: Schema.Int,
+    erts_version: Schema.String,
+    elixir_version: Schema.optionalKey(Schema.String),
+    our_name: Schema.String
+  },
+  run: Effect.fnUntraced(function* ({ cookie }, name) {
+    const nodes = yield* Nodes
+    const node = yield* joinNode(name, (full) => nodes.connect(full, cookie === undefined ? {} : { cookie }))
+    const roundTrip = yield* node.roundTrip
+    const status = (yield* nodes.list).find((it) => it.name === node.name)
+    const { elixirVersion, ertsVersion, otpRelease } = node.capabilities
+    const runs = `OTP ${otpRelease}${elixirVersion === undefined ? "" : ` and Elixir ${visible(elixirVersion)}`}`
+    return {
+      summary: `Connected to ${node.name}, which runs ${runs}; a round trip takes ${rounded(roundTrip)} ms.`,
+      data: {
+        since: iso(status?.state.since ?? Date.now()),
+        round_trip_ms: rounded(roundTrip),
+        otp_release: otpRelease,
+        erts_version: visible(ertsVersion),
+        ...(elixirVersion === undefined ? {} : { elixir_version: visible(elixirVersion) }),
+        our_name: visible(node.localName)
+      },
+      hints: ["get_system_info"]
+    }
+  })
+})
+
+const disconnectNode = Tool.make({
+  ...shared,
+  name: "disconnect_node",
+  title: "Disconnect a node",
+  description: "Closes the link to a node; whatever still runs there for us ends. The next call to it connects again.",
+  target: "named",
+  input: {},
+  output: { disconnected: Schema.Boolean },
+  run: Effect.fnUntraced(function* (_input, name) {
+    const disconnected = yield* (yield* Nodes).disconnect(name)
+    return {
+      summary: disconnected ? `Disconnected from ${name}.` : `${name} was not connected.`,
+      data: { disconnected }
+    }
+  })
+})
+
+/** Milliseconds that a node has to show its round trip in a list of nodes. */
+const roundTripPatience = 1_000
+
+const NodeRow = Schema.Struct({
+  node: Schema.String,
+  state: Schema.Literals(["up", "connecting", "down", "configured", "discoverable"]),
+  since: Schema.optionalKey(Schema.String),
+  round_trip_ms: Schema.optionalKey(Schema.Finite),
+  otp_release: Schema.optionalKey(Schema.Int),
+  why: Schema.optionalKey(Schema.String)
+})
+type NodeRow = typeof NodeRow.Type
+
+const listNodes = Tool.make({
+  ...shared,
+  name: "list_nodes",
+  title: "List nodes",
+  description:
+    "The nodes that can be asked, by state: up, connecting, down (with why), configured (connected when first asked), and discoverable (registered with this machine's EPMD).",
+  target: "none",
+  input: {},
+  output: { nodes: Schema.optionalKey(Schema.Array(NodeRow)) },
+  run: Effect.fnUntraced(function* () {
+    const { configured } = yield* Targets
+    const tried: ReadonlyArray<NodeRow> = yield* Effect.forEach(yield* (yield* Nodes).list, nodeRow, {
+      concurrency: 16
+    })
+    const known = new Set(tried.map(({ node }) => node))
+    const others = configured.filter((node) => !known.has(node))
+    const shortNames = new Set([...known, ...others].map((node) => node.slice(0, node.indexOf("@"))))
+    const discoverable = (yield* localNames).filter((name) => !shortNames.has(name))
+    const rows: ReadonlyArray<NodeRow> = [
+      ...tried.toSorted((a, b) => (a.node < b.node ? -1 : 1)),
+      ...others.map((node) => ({ node, state: "configured" }) as const),
+      ...discoverable.map((name) => ({ node: visible(name), state: "discoverable" }) as const)
+    ]
+    const mute = tried.filter(({ round_trip_ms, state }) => state === "up" && round_trip_ms === undefined)
+    const up = rows.filter(({ state }) => state === "up").length
+    return {
+      summary: `${amount(up, "node")} connected, ${rows.length - up} more known.`,
+      complete: mute.length === 0,
+      notes: [
+        ...mute.map(({ node }) => `${node} did not answer within ${roundTripPatience} ms.`),
+        ...(discoverable.length > 0 ? ["EPMD tells only the part before the @ of a discoverable node."] : [])
+      ],
+      data: { nodes: rows },
+      page: { rows: "nodes", more: false } as const,
+      hints: up === 0 && rows.length > 0 ? ["connect_node"] : []
+    }
+  })
+})
+
+const nodeRow = Effect.fnUntraced(function* ({ name, state }: NodeStatus): Effect.fn.Return<NodeRow, never, Session> {
+  const row = { node: visible(name), since: iso(state.since) }
+  switch (state._tag) {
+    case "Connecting":
+      return { ...row, state: "connecting" }
+    case "Down":
+      return { ...row, state: "down", why: toToolError(state.why, yield* currentSyntax).message }
+    case "Up": {
+      const roundTrip = yield* state.node.roundTrip.pipe(Effect.timeoutOption(roundTripPatience), Effect.option)
+      const measured = Option.getOrUndefined(Option.flatten(roundTrip))
+      return {
+        ...row,
+        state: "up",
+        otp_release: state.node.capabilities.otpRelease,
+        ...(measured === undefined ? {} : { round_trip_ms: rounded(measured) })
+      }
+    }
+  }
+})
+
+const modes = Object.keys(syntaxes) as ReadonlyArray<SyntaxName>
+
+const setMode = Tool.make({
+  ...shared,
+  name: "set_mode",
+  title: "Set the syntax of terms",
+  description: `Sets the syntax in which this session's results show terms: ${modes.join(" or ")}.`,
+  target: "none",
+  input: { mode: Schema.Literals(modes) },
+  output: { mode: Schema.Literals(modes), previous_mode: Schema.Literals(modes) },
+  run: Effect.fnUntraced(function* ({ mode }) {
+    const previous = yield* Ref.getAndSet((yield* Session).mode, mode)
+    return {
+      summary: `Terms are shown in ${mode} syntax${mode === previous ? ", as before" : ` from now on, no longer in ${previous}`}.`,
+      data: { mode, previous_mode: previous }
+    }
+  })
+})
+
+/** The connection toolset. */
+export const connectionTools: ReadonlyArray<Tool.Tool> = [connectNode, disconnectNode, listNodes, setMode]

@@ -1,0 +1,57 @@
+import { Schema } from "effect"
+import { Buffer } from "node:buffer"
+import { createHash } from "node:crypto"
+
+/**
+ * What a cursor belongs to. It is good only for the call that it came from: the same tool, node (and incarnation of
+ * the node) and arguments. How many rows a page holds may change from page to page.
+ */
+export interface CursorScope {
+  readonly tool: string
+  readonly node: string
+  readonly creation: number
+  readonly arguments: Readonly<Record<string, unknown>>
+}
+
+/** Where the next page begins: the sort key of the last row shown. JSON values, and no text of the node. */
+export type Position = Readonly<Record<string, number | string>>
+
+/** Arguments that may differ between two pages. */
+const free: ReadonlySet<string> = new Set(["cursor", "limit", "timeout_ms", "node"])
+
+const digest = (scope: CursorScope, position: unknown): string => {
+  const bound = Object.entries(scope.arguments)
+    .filter(([name, value]) => !free.has(name) && value !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+  return createHash("sha256")
+    .update(JSON.stringify([scope.tool, scope.node, scope.creation, bound, position]))
+    .digest("base64url")
+    .slice(0, 16)
+}
+
+const Envelope = Schema.fromJsonString(
+  Schema.Tuple([Schema.String, Schema.Record(Schema.String, Schema.Union([Schema.Finite, Schema.String]))])
+)
+const decodeEnvelope = Schema.decodeUnknownOption(Envelope)
+
+/** An opaque text for a client to hand back, bound to `scope`. */
+export const encodeCursor = (scope: CursorScope, position: Position): string =>
+  Buffer.from(JSON.stringify([digest(scope, position), position])).toString("base64url")
+
+/** The position in a cursor, or what is wrong with it, as the end of a sentence that begins with "cursor". */
+export const decodeCursor = (scope: CursorScope, cursor: string): Position | { readonly problem: string } => {
+  const envelope = decodeEnvelope(Buffer.from(cursor, "base64url").toString())
+  if (envelope._tag === "None") {
+    return {
+      problem: "is not one that a result gave as next_cursor. Pass it on unchanged, or leave it out to start over."
+    }
+  }
+  const [sum, position] = envelope.value
+  if (digest(scope, position) !== sum) {
+    return {
+      problem:
+        "belongs to a call with other arguments, to another node, or to one that has restarted since. Repeat the arguments of that call, or leave the cursor out to start over."
+    }
+  }
+  return position
+}

@@ -1,0 +1,110 @@
+import type { DistError } from "../dist/DistError.ts"
+import type { CallError, StackFrame } from "../node/CallError.ts"
+import type { NodeError } from "../node/Nodes.ts"
+import { visible } from "../syntax/Escape.ts"
+import type { Syntax } from "../syntax/Syntax.ts"
+import { didYouMean } from "./DidYouMean.ts"
+import { ToolError, type ToolErrorCode } from "./ToolError.ts"
+
+/** Whatever can keep a tool from an answer. */
+export type Failure = ToolError | CallError | NodeError
+
+/** The one place that turns a failure of the storeys below into what a caller of a tool is told. */
+export const toToolError = (failure: Failure, syntax: Syntax): ToolError => {
+  switch (failure._tag) {
+    case "ToolError":
+      return failure
+    case "TargetError":
+      return new ToolError({
+        code: "connect_failed",
+        message: sentence(failure.message),
+        retryable: false,
+        next: "list_nodes"
+      })
+    case "DistError":
+      return fromDistError(failure)
+    case "CallError":
+      return fromCallError(failure, syntax)
+  }
+}
+
+/** Messages of the storeys below begin in the middle of a sentence, and may quote a node. */
+const sentence = (message: string): string =>
+  visible(message.replace(/^[a-z]+ /u, (word) => word[0]!.toUpperCase() + word.slice(1)))
+
+const fromDistError = (error: DistError): ToolError => {
+  const { node, reason } = error
+  const told = (code: ToolErrorCode, retryable: boolean, rest?: Pick<ToolError, "next" | "didYouMean">) =>
+    new ToolError({ code, retryable, message: sentence(error.message), ...rest })
+  switch (reason._tag) {
+    case "InvalidNodeName":
+      return told("invalid_input", false)
+    case "NameNotRegistered": {
+      const host = node.slice(node.indexOf("@") + 1)
+      const near = didYouMean(reason.name, reason.registered).map((name) => visible(`${name}@${host}`))
+      return told("connect_failed", true, { next: "list_nodes", didYouMean: near })
+    }
+    case "WrongNode":
+      return told("connect_failed", false, { didYouMean: [visible(reason.actual)] })
+    case "HostUnresolved":
+    case "EpmdRefused":
+    case "EpmdGarbage":
+      return told("connect_failed", false, { next: "list_nodes" })
+    case "EpmdSilent":
+    case "PortRefused":
+    case "Unreachable":
+    case "Timeout":
+    case "NameInUse":
+    case "Refused":
+    case "ClosedInHandshake":
+      return told("connect_failed", true)
+    case "CookieRejected":
+    case "PeerCookieWrong":
+    case "NotAllowed":
+    case "WantsTls":
+    case "NotErlangNode":
+      return told("connect_failed", false)
+    case "MissingFlags":
+      return told("unsupported", false)
+    case "LinkClosed":
+    case "TickTimeout":
+    case "ProtocolViolation":
+    case "Disconnected":
+      return told("link_lost", true)
+  }
+}
+
+/** Characters of the term that a remote function raised. */
+const maxReasonCharacters = 500
+
+const fromCallError = (error: CallError, syntax: Syntax): ToolError => {
+  const { reason } = error
+  const told = (code: ToolErrorCode, retryable: boolean, more = "") =>
+    new ToolError({ code, retryable, message: sentence(error.message) + more })
+  switch (reason._tag) {
+    case "Raised": {
+      const { text } = syntax.print(reason.reason, { node: error.node, depth: 8, maxCharacters: maxReasonCharacters })
+      return told("remote_error", false, ` Reason: ${text}${raisedIn(reason.stack[0], syntax)}`)
+    }
+    case "DeadlineExceeded":
+      return told("timeout", true)
+    case "ReplyTooLarge":
+    case "HeapLimit":
+      return told("too_large", false)
+    case "SpawnRefused":
+      return told("too_busy", true)
+    case "LinkLost":
+      return told("link_lost", true)
+    case "UnknownAtom":
+      return told("not_found", false)
+    case "Unsupported":
+      return told("unsupported", false)
+    case "WorkerDied":
+      return told("remote_error", true)
+    case "UndecodableReply":
+      return told("remote_error", false)
+  }
+}
+
+const raisedIn = (frame: StackFrame | undefined, syntax: Syntax): string =>
+  frame === undefined ? "" : `, in ${syntax.mfa(frame.module, frame.function, frame.arity)}.`

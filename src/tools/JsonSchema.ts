@@ -1,0 +1,32 @@
+import { Schema } from "effect"
+
+/** A JSON Schema 2020-12 object whose root is `type: "object"`. */
+export type ObjectSchema = Readonly<Record<string, unknown>>
+
+/**
+ * The JSON Schema of a struct, in the form that MCP hosts take: the root is an object, closed
+ * (`additionalProperties: false`), and stands by itself (no `$ref`).
+ *
+ * Throws on a schema that cannot be said that way: that is a mistake in the tool, found when the catalogue is built.
+ */
+export const objectSchema = (struct: Schema.Constraint): ObjectSchema => {
+  const { definitions, schema } = Schema.toJsonSchemaDocument(struct, { onExcessProperty: "error" })
+  if (Object.keys(definitions).length > 0) {
+    throw new Error(`schemas with an identifier become references: ${Object.keys(definitions).join(", ")}`)
+  }
+  // An empty struct means "anything but null or undefined" to Schema, not "an object without properties".
+  if ("not" in schema) return { type: "object", properties: {}, additionalProperties: false }
+  if (schema.type !== "object") throw new Error("the root of a tool's schema must be a struct")
+  return withoutNoise(schema) as ObjectSchema
+}
+
+/** Leaves out the bounds that every safe integer has anyway; they only cost the reader tokens. */
+const withoutNoise = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(withoutNoise)
+  if (typeof value !== "object" || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, inner]) => inner !== Number.MIN_SAFE_INTEGER && inner !== Number.MAX_SAFE_INTEGER)
+      .map(([key, inner]) => [key, withoutNoise(inner)])
+  )
+}

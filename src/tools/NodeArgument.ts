@@ -1,0 +1,123 @@
+import { Effect, type Scope } from "effect"
+import { names } from "../dist/Epmd.ts"
+import { parseNodeName } from "../dist/NodeName.ts"
+import type { ErlangNode } from "../node/ErlangNode.ts"
+import { type NodeError, Nodes } from "../node/Nodes.ts"
+import { Targets } from "../node/Targets.ts"
+import { Policy } from "../policy/Policy.ts"
+import { isOnThisMachine } from "../policy/ThisMachine.ts"
+import { visible } from "../syntax/Escape.ts"
+import { didYouMean } from "./DidYouMean.ts"
+import { ToolError } from "./ToolError.ts"
+
+/** Milliseconds for the EPMD of this machine to answer. */
+const epmdPatience = 1_000
+
+/** Short names of the nodes that this machine's EPMD knows, sorted; none when there is no EPMD. */
+export const localNames: Effect.Effect<ReadonlyArray<string>, never, Targets> = Effect.gen(function* () {
+  const { epmdPort } = yield* Targets
+  const registered = yield* names({ host: "127.0.0.1", port: epmdPort }, epmdPatience)
+  return registered.map(({ name }) => name)
+}).pipe(Effect.catch(() => Effect.succeed([])))
+
+const shortName = (node: string): string => node.slice(0, node.indexOf("@"))
+
+/** What `node()` prints as, in Erlang and in Elixir: with quotes, with a colon in front. */
+const bare = (text: string): string => /^:?(["']?)(.*)\1$/su.exec(text.trim())?.[2] ?? text
+
+const among = (nodes: ReadonlyArray<string>): string => nodes.map(visible).join(", ")
+
+/** The full name that a `node` argument stands for, which the policy allows. */
+export const resolveNode = Effect.fnUntraced(function* (
+  given: string | undefined
+): Effect.fn.Return<string, ToolError, Nodes | Targets | Policy> {
+  const { configured } = yield* Targets
+  const tried = yield* (yield* Nodes).list
+  const up = tried.filter(({ state }) => state._tag === "Up").map(({ name }) => name)
+  const known = [...new Set([...up, ...configured, ...tried.map(({ name }) => name)])]
+  const full = given === undefined ? yield* onlyNode(up, configured) : yield* namedNode(bare(given), known)
+  const refusal = configured.includes(full) ? undefined : (yield* Policy).nodeRefusal(full)
+  if (refusal === undefined) return full
+  return yield* new ToolError({
+    code: "not_allowed",
+    message: visible(refusal),
+    retryable: false,
+    next: "list_nodes",
+    didYouMean: didYouMean(full, known)
+  })
+})
+
+const onlyNode = (up: ReadonlyArray<string>, configured: ReadonlyArray<string>) => {
+  const [first, ...others] = up.length > 0 ? up : configured
+  if (first !== undefined && others.length === 0) return Effect.succeed(first)
+  const noNode = (message: string, next: string) =>
+    Effect.fail(new ToolError({ code: "no_node", message, retryable: false, next }))
+  if (first === undefined) {
+    return noNode("No node is connected, and none is configured. Say which one in `node` (name@host).", "list_nodes")
+  }
+  const which = `${up.length > 0 ? "Connected" : "Configured, and none of them connected"}: ${among([first, ...others])}.`
+  return noNode(`It is not clear which node is meant. ${which} Say which in \`node\`.`, "the same call with node")
+}
+
+const namedNode = Effect.fnUntraced(function* (given: string, known: ReadonlyArray<string>) {
+  if (given.includes("@")) {
+    const parsed = parseNodeName(given)
+    if (!("problem" in parsed)) return parsed.full
+    return yield* new ToolError({
+      code: "invalid_input",
+      message: `'${visible(given)}' is no node name: ${parsed.problem}. Write it as name@host.`,
+      retryable: false,
+      next: "list_nodes"
+    })
+  }
+  const { configured, resolve } = yield* Targets
+  const aliased = yield* Effect.match(resolve(given), { onFailure: ({ node }) => node, onSuccess: ({ name }) => name })
+  if (configured.includes(aliased)) return aliased
+  const [match, ...others] = known.filter((node) => shortName(node) === given)
+  if (match !== undefined && others.length === 0) return match
+  if (match !== undefined) {
+    return yield* new ToolError({
+      code: "invalid_input",
+      message: `There is more than one node '${visible(given)}': ${among([match, ...others])}. Write the full name.`,
+      retryable: false,
+      didYouMean: [match, ...others].map(visible)
+    })
+  }
+  const local = yield* localNames
+  const { hostNames } = (yield* Policy).settings
+  // EPMD does not tell what stands behind the @ of its nodes. A neighbour's host is the best guess; `joinNode` mends it.
+  const neighbour = known.find((node) => isOnThisMachine(node, hostNames))
+  const host = neighbour?.slice(neighbour.indexOf("@") + 1) ?? hostNames[0] ?? "localhost"
+  if (local.includes(given)) return `${given}@${host}`
+  return yield* new ToolError({
+    code: "no_node",
+    message: `No node '${visible(given)}' is connected, configured or registered with EPMD on this machine.`,
+    retryable: true,
+    next: "list_nodes",
+    didYouMean: didYouMean(given, [...known.map(shortName), ...local]).map(visible)
+  })
+})
+
+/**
+ * Connects by way of `connect`. A node of this machine that turns out to have another host name (`localhost` for the
+ * machine's own, or the other way round) is connected under the name that it gives itself.
+ */
+export const joinNode = Effect.fnUntraced(function* <R>(
+  name: string,
+  connect: (name: string) => Effect.Effect<ErlangNode, NodeError, R>
+): Effect.fn.Return<ErlangNode, NodeError | ToolError, R | Policy | Nodes | Targets> {
+  const { hostNames } = (yield* Policy).settings
+  return yield* connect(name).pipe(
+    Effect.catchReason("DistError", "WrongNode", ({ actual }, error) =>
+      shortName(actual) === shortName(name) && [actual, name].every((node) => isOnThisMachine(node, hostNames))
+        ? Effect.flatMap(resolveNode(actual), connect)
+        : Effect.fail(error)
+    )
+  )
+})
+
+/** The connected node of a full name, held for the scope. */
+export const connectedNode = (
+  name: string
+): Effect.Effect<ErlangNode, NodeError | ToolError, Nodes | Targets | Policy | Scope.Scope> =>
+  Effect.flatMap(Nodes, (nodes) => joinNode(name, nodes.get))

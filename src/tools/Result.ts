@@ -1,0 +1,103 @@
+import { Context } from "effect"
+import type { Answer, Page } from "./Answer.ts"
+import type { Position } from "./Cursor.ts"
+import { redactDeep } from "./Redaction.ts"
+import { renderText } from "./Text.ts"
+
+/** Characters that the JSON and the text of one result may have, each. Hosts cut or hide what is much longer. */
+export const CharacterBudget = Context.Reference<number>("beamscope/tools/CharacterBudget", {
+  defaultValue: () => 10_000
+})
+
+/** The same facts twice, each within the character budget: as an object and as text. */
+export interface ToolResult {
+  readonly structured: Readonly<Record<string, unknown>>
+  readonly text: string
+}
+
+type Data = Readonly<Record<string, unknown>>
+
+/** What the catalogue adds to an answer. */
+export interface Frame {
+  /** The full name of the node that was asked, if one was. */
+  readonly node: string | undefined
+  /** ISO 8601. */
+  readonly asOf: string
+  /** Characters that the JSON and the text may have, each. */
+  readonly budget: number
+  readonly cursor: (position: Position) => string
+  readonly redact: (text: string) => string
+}
+
+/** Characters for one printed term, tried in turn until the result fits. */
+const termLengths = [4000, 2000, 1000, 500, 250, 120, 60]
+
+/** Rows go to the next page before terms get shorter than the first of these; the second is for a row that is alone. */
+const termLengthsOfCutRows = [250, 60]
+
+const rowsOf = (page: Page | undefined, data: Data): ReadonlyArray<unknown> =>
+  page === undefined ? [] : ((data[page.rows] ?? []) as ReadonlyArray<unknown>)
+
+const isEmpty = (value: unknown): boolean =>
+  value === undefined || (typeof value === "object" && value !== null && Object.keys(value).length === 0)
+
+/** The object of a result with its first `shown` rows: keys in the one order that all results have, empty ones left out. */
+const assemble = (answer: Answer<object, string>, data: Data, shown: number, frame: Frame): Data => {
+  const { page } = answer
+  const rows = rowsOf(page, data)
+  const missing = rows.length - shown
+  const last = shown > 0 && (missing > 0 || page?.more === true) ? page?.after?.(shown - 1) : undefined
+  const lost = missing > 0 && last === undefined
+  const note = lost
+    ? `${missing} more did not fit into ${frame.budget} characters and are left out: ask for fewer, or filter.`
+    : `${missing} of this page did not fit into ${frame.budget} characters: next_cursor goes on after the last one shown.`
+  const told = {
+    summary: typeof answer.summary === "function" ? answer.summary(shown) : answer.summary,
+    node: frame.node,
+    as_of: frame.asOf,
+    complete: (answer.complete ?? true) && !lost,
+    notes: [...(answer.notes ?? []), ...(missing > 0 ? [note] : [])],
+    ...data,
+    ...(page === undefined ? {} : { [page.rows]: rows.slice(0, shown) })
+  }
+  return Object.fromEntries(
+    Object.entries({
+      ...(redactDeep(frame.redact, told) as Data),
+      next_cursor: last === undefined ? undefined : frame.cursor(last),
+      hints: answer.hints?.map(frame.redact)
+    }).filter(([, value]) => !isEmpty(value))
+  )
+}
+
+/**
+ * The result of an answer: as an object and as text with the same facts, both within the budget. What does not fit
+ * gives way in this order: long terms are printed shorter, then rows move to the next page, and the notes say so.
+ * `undefined` when not even that is enough.
+ */
+export const resultOf = (answer: Answer<object, string>, frame: Frame): ToolResult | undefined => {
+  const fitting = (data: Data, shown: number): ToolResult | undefined => {
+    const structured = assemble(answer, data, shown, frame)
+    if (JSON.stringify(structured).length > frame.budget) return undefined
+    const text = renderText(structured)
+    return text.length > frame.budget ? undefined : { structured, text }
+  }
+  const { data: source } = answer
+  const dataFor = (typeof source === "function" ? source : () => source) as (termCharacters: number) => Data
+
+  for (const length of typeof source === "function" ? termLengths : [0]) {
+    const data = dataFor(length)
+    const whole = fitting(data, rowsOf(answer.page, data).length)
+    if (whole !== undefined) return whole
+  }
+  for (const length of typeof source === "function" ? termLengthsOfCutRows : [0]) {
+    const data = dataFor(length)
+    let [low, high] = [0, rowsOf(answer.page, data).length]
+    while (high - low > 1) {
+      const middle = (low + high) >> 1
+      if (fitting(data, middle) === undefined) high = middle
+      else low = middle
+    }
+    if (low > 0) return fitting(data, low)
+  }
+  return undefined
+}

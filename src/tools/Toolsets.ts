@@ -1,0 +1,6 @@
+import { connectionTools } from "./Connection.ts"
+import { systemTools } from "./System.ts"
+import type { Tool } from "./Tool.ts"
+
+/** Every tool there is, toolset by toolset, in the order in which they are listed. */
+export const allTools: ReadonlyArray<Tool> = [...connectionTools, ...systemTools]

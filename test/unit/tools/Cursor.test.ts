@@ -1,0 +1,58 @@
+import * as fc from "fast-check"
+import { Buffer } from "node:buffer"
+import { describe, expect, it } from "vitest"
+import { type CursorScope, decodeCursor, encodeCursor } from "../../../src/tools/Cursor.ts"
+
+const scope: CursorScope = {
+  tool: "list_processes",
+  node: "app@host",
+  creation: 7,
+  arguments: { sort_by: "memory", filter: { module: "gen" }, limit: 20, timeout_ms: 5000, node: "app" }
+}
+const position = { value: 1234, id: 90, serial: 0 }
+
+describe("a cursor", () => {
+  it("gives back its position", () => expect(decodeCursor(scope, encodeCursor(scope, position))).toEqual(position))
+
+  it("does not mind another limit, time limit or spelling of the node", () => {
+    const other = {
+      ...scope,
+      arguments: { ...scope.arguments, limit: 50, timeout_ms: 100, node: "app@host", cursor: "x" }
+    }
+    expect(decodeCursor(other, encodeCursor(scope, position))).toEqual(position)
+  })
+
+  it.each<[string, Partial<CursorScope>]>([
+    ["another tool", { tool: "find_process" }],
+    ["another node", { node: "b@host" }],
+    ["a restarted node", { creation: 8 }],
+    ["another order", { arguments: { ...scope.arguments, sort_by: "reductions" } }],
+    ["another filter", { arguments: { ...scope.arguments, filter: { module: "sup" } } }],
+    ["an argument more", { arguments: { ...scope.arguments, extra: true } }]
+  ])("is refused for %s", (_what, change) =>
+    expect(decodeCursor({ ...scope, ...change }, encodeCursor(scope, position))).toEqual({
+      problem: expect.stringContaining("belongs to a call with other arguments")
+    })
+  )
+
+  it("is refused when its position was changed", () => {
+    const [digest] = JSON.parse(Buffer.from(encodeCursor(scope, position), "base64url").toString()) as [string]
+    const forged = Buffer.from(JSON.stringify([digest, { ...position, id: 91 }])).toString("base64url")
+    expect(decodeCursor(scope, forged)).toEqual({ problem: expect.stringContaining("belongs to a call") })
+  })
+
+  it("is never more than refused, whatever the text", () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.base64String(),
+          fc.json().map((it) => Buffer.from(it).toString("base64url"))
+        ),
+        (text) => {
+          expect(decodeCursor(scope, text)).toEqual({ problem: expect.any(String) })
+        }
+      )
+    )
+  })
+})
