@@ -1,0 +1,93 @@
+import { Effect, Redacted, Result } from "effect"
+import { readFile, stat } from "node:fs/promises"
+
+/** A place where a cookie may be, under the name that the operator knows it by (`BEAMSCOPE_COOKIE`). */
+export type CookieSource =
+  | { readonly _tag: "Unset"; readonly said: string }
+  | { readonly _tag: "Value"; readonly said: string; readonly cookie: Redacted.Redacted }
+  /** `optional`: that the file does not exist is no mistake, and the next source is asked. */
+  | { readonly _tag: "File"; readonly said: string; readonly path: string; readonly optional: boolean }
+
+/** Why a source gave no cookie. */
+interface Problem {
+  readonly absent: boolean
+  readonly why: string
+}
+
+const unfit = (why: string): Problem => ({ absent: false, why })
+
+/**
+ * Text as a cookie, by the rule that OTP has for its cookie file (`auth:check_cookie/2`): printable ASCII, then at most
+ * line ends and blanks, which do not count. It becomes an atom on the node, so 255 characters are the most.
+ */
+export const parseCookie = (text: string): Result.Result<Redacted.Redacted, string> => {
+  const end = text.search(/[^ -~]/u)
+  const cookie = end === -1 ? text : text.slice(0, end)
+  if (!/^[\n\r ]*$/u.test(text.slice(cookie.length))) {
+    return Result.fail("has bad characters in it: a cookie is one line of printable ASCII")
+  }
+  if (cookie === "") return Result.fail("is empty")
+  if (cookie.length > 255) return Result.fail("is longer than the 255 characters that a cookie may have")
+  return Result.succeed(Redacted.make(cookie))
+}
+
+const fromText = (text: string) => Effect.mapError(Effect.fromResult(parseCookie(text)), unfit)
+
+/** No cookie is longer than 255 bytes; a file beyond this is something else. */
+const maxFileBytes = 4_096
+
+/**
+ * The cookie in a file, if OTP would take it from there: a regular file that nobody but its owner can access
+ * (`auth:check_attributes/4`).
+ */
+const fromFile = Effect.fnUntraced(function* (path: string) {
+  const reading = <A>(read: () => Promise<A>) =>
+    Effect.tryPromise({
+      try: read,
+      catch: (error): Problem => {
+        const code = (error as NodeJS.ErrnoException).code ?? String(error)
+        return code === "ENOENT" || code === "ENOTDIR"
+          ? { absent: true, why: "does not exist" }
+          : unfit(`cannot be read (${code})`)
+      }
+    })
+  const info = yield* reading(() => stat(path))
+  if (!info.isFile()) return yield* Effect.fail(unfit("is not a regular file"))
+  if (process.platform !== "win32" && (info.mode & 0o077) !== 0) {
+    const mode = (info.mode & 0o777).toString(8).padStart(3, "0")
+    return yield* Effect.fail(
+      unfit(`must be accessible by owner only, as Erlang demands of a cookie file; its mode is ${mode}, make it 600`)
+    )
+  }
+  if (info.size > maxFileBytes) return yield* Effect.fail(unfit(`is ${info.size} bytes long, which is no cookie`))
+  return yield* fromText(yield* reading(() => readFile(path, "latin1")))
+})
+
+/**
+ * The cookie of the first source that has one. A source that was given and does not serve ends the search, so that a
+ * mistyped path is an error here and not a wrong cookie on the node. Fails with every source that was looked at, in
+ * order, and why it did not serve.
+ */
+export const findCookie = Effect.fnUntraced(function* (
+  sources: ReadonlyArray<CookieSource>
+): Effect.fn.Return<Redacted.Redacted, ReadonlyArray<string>> {
+  const seen: Array<string> = []
+  for (const source of sources) {
+    if (source._tag === "Unset") {
+      seen.push(`${source.said} is not set`)
+      continue
+    }
+    const found = yield* Effect.result(
+      source._tag === "Value" ? fromText(Redacted.value(source.cookie)) : fromFile(source.path)
+    )
+    if (Result.isSuccess(found)) return found.success
+    const { absent, why } = found.failure
+    seen.push(
+      source._tag === "File" && source.path !== source.said
+        ? `${source.said}: ${source.path} ${why}`
+        : `${source.said} ${why}`
+    )
+    if (!(absent && source._tag === "File" && source.optional)) break
+  }
+  return yield* Effect.fail(seen)
+})

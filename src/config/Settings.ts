@@ -1,0 +1,158 @@
+import { Schema } from "effect"
+
+const Port = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 65_535 }))
+const agentModes = ["auto", "eval", "load", "none"] as const
+const modes = ["elixir", "erlang"] as const
+const logLevels = ["trace", "debug", "info", "warn", "error", "none"] as const
+
+/** A node as the configuration has it: its name, and what this node needs that others do not. */
+export const NodeEntry = Schema.Struct({
+  /** The full name, `name@host`. */
+  name: Schema.String,
+  /** A shorter name to call it by. */
+  alias: Schema.optionalKey(Schema.String),
+  /** A file with this node's cookie, under the rules of `~/.erlang.cookie`. */
+  cookieFile: Schema.optionalKey(Schema.String),
+  cookie: Schema.optionalKey(Schema.RedactedFromValue(Schema.String)),
+  epmdPort: Schema.optionalKey(Port),
+  agent: Schema.optionalKey(Schema.Literals(agentModes))
+})
+export type NodeEntry = typeof NodeEntry.Type
+
+/**
+ * What an operator can set, all of it optional. The JSON configuration file has the same keys in snake_case; flags and
+ * environment variables are listed in {@link settings}; `Config.ts` has the defaults.
+ */
+export const Settings = Schema.Struct({
+  nodes: Schema.optionalKey(
+    Schema.Array(
+      Schema.Union([
+        Schema.String,
+        NodeEntry.pipe(Schema.encodeKeys({ cookieFile: "cookie_file", epmdPort: "epmd_port" }))
+      ])
+    )
+  ),
+  cookieFile: Schema.optionalKey(Schema.String),
+  epmdPort: Schema.optionalKey(Port),
+  agent: Schema.optionalKey(Schema.Literals(agentModes)),
+  mode: Schema.optionalKey(Schema.Literals(modes)),
+  logLevel: Schema.optionalKey(Schema.Literals(logLevels)),
+  readOnly: Schema.optionalKey(Schema.Boolean),
+  inspectOnly: Schema.optionalKey(Schema.Boolean),
+  allowControl: Schema.optionalKey(Schema.Boolean),
+  allowEval: Schema.optionalKey(Schema.Boolean),
+  tools: Schema.optionalKey(Schema.Array(Schema.String)),
+  toolsets: Schema.optionalKey(Schema.Array(Schema.String)),
+  excludeTools: Schema.optionalKey(Schema.Array(Schema.String)),
+  allowNodes: Schema.optionalKey(Schema.Array(Schema.String))
+})
+export type Settings = typeof Settings.Type
+export type SettingName = keyof Settings
+
+/** {@link Settings} as they stand in the configuration file. */
+export const SettingsFile = Settings.pipe(
+  Schema.encodeKeys({
+    cookieFile: "cookie_file",
+    epmdPort: "epmd_port",
+    logLevel: "log_level",
+    readOnly: "read_only",
+    inspectOnly: "inspect_only",
+    allowControl: "allow_control",
+    allowEval: "allow_eval",
+    excludeTools: "exclude_tools",
+    allowNodes: "allow_nodes"
+  })
+)
+
+/** How a setting is written where there is only text: on the command line and in the environment. */
+export interface Setting {
+  /** Without the dashes in front. */
+  readonly flag: string
+  readonly form:
+    | { readonly _tag: "Text"; readonly placeholder: string }
+    /** Given again for each, or separated by commas. */
+    | { readonly _tag: "List"; readonly placeholder: string }
+    | { readonly _tag: "Number"; readonly placeholder: string }
+    /** `true`, `false`, `1` or `0`; the flag alone means true. */
+    | { readonly _tag: "Switch" }
+    | { readonly _tag: "Choice"; readonly choices: ReadonlyArray<string> }
+  readonly description: string
+}
+
+/** The environment variable that says the same as a flag: `BEAMSCOPE_READ_ONLY` for `--read-only`. */
+export const variableOf = (flag: string): string => `BEAMSCOPE_${flag.toUpperCase().replaceAll("-", "_")}`
+
+/** Every setting's flag, in the order in which `--help` lists them. */
+export const settings: { readonly [Name in SettingName]-?: Setting } = {
+  nodes: {
+    flag: "node",
+    form: { _tag: "List", placeholder: "NAME@HOST" },
+    description: "A node to know of; again for each, or separated by commas"
+  },
+  cookieFile: {
+    flag: "cookie-file",
+    form: { _tag: "Text", placeholder: "FILE" },
+    description: "Read the cookie here; the file must be accessible by its owner only"
+  },
+  epmdPort: {
+    flag: "epmd-port",
+    form: { _tag: "Number", placeholder: "PORT" },
+    description: "EPMD's port on the nodes' hosts; default ERL_EPMD_PORT, else 4369"
+  },
+  agent: {
+    flag: "agent",
+    form: { _tag: "Choice", choices: agentModes },
+    description: "How helper code runs on a node: interpreted, loaded for a while, not at all; default auto"
+  },
+  mode: {
+    flag: "mode",
+    form: { _tag: "Choice", choices: modes },
+    description: "The language that terms are printed in; default elixir"
+  },
+  logLevel: {
+    flag: "log-level",
+    form: { _tag: "Choice", choices: logLevels },
+    description: "What is logged to stderr; default info"
+  },
+  readOnly: {
+    flag: "read-only",
+    form: { _tag: "Switch" },
+    description: "Only tools that inspect and observe, whatever else is allowed"
+  },
+  inspectOnly: {
+    flag: "inspect-only",
+    form: { _tag: "Switch" },
+    description: "Only tools that read and leave nothing behind, whatever else is allowed"
+  },
+  allowControl: {
+    flag: "allow-control",
+    form: { _tag: "Switch" },
+    description: "Also tools that change a node"
+  },
+  allowEval: {
+    flag: "allow-eval",
+    form: { _tag: "Switch" },
+    description: "Also tools that run given code on a node"
+  },
+  tools: {
+    flag: "tools",
+    form: { _tag: "List", placeholder: "TOOL" },
+    description: "Only these tools"
+  },
+  toolsets: {
+    flag: "toolsets",
+    form: { _tag: "List", placeholder: "TOOLSET" },
+    description: "Only the tools of these toolsets"
+  },
+  excludeTools: {
+    flag: "exclude-tools",
+    form: { _tag: "List", placeholder: "TOOL" },
+    description: "Never these tools"
+  },
+  allowNodes: {
+    flag: "allow-nodes",
+    form: { _tag: "List", placeholder: "PATTERN" },
+    description:
+      "Nodes that may be connected to beside those of --node, as 'name@host' with * in it; default this machine's"
+  }
+}

@@ -1,0 +1,205 @@
+import { Effect, Redacted, Result } from "effect"
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { type Environment, fromSettings, load, type SettingTexts } from "../../../src/config/Config.ts"
+import { settings, variableOf } from "../../../src/config/Settings.ts"
+
+let folder = ""
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "beamscope-config-"))
+})
+afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+const configFile = (content: unknown, mode = 0o600): string => {
+  const path = join(folder, "beamscope.json")
+  writeFileSync(path, typeof content === "string" ? content : JSON.stringify(content))
+  chmodSync(path, mode)
+  return path
+}
+
+const loaded = (flags: SettingTexts = {}, environment: Environment = {}, file?: string) =>
+  Effect.runPromise(load({ flags, environment: { HOME: folder, ...environment }, ...(file && { file }) }))
+
+const refusal = async (flags: SettingTexts = {}, environment: Environment = {}, file?: string) => {
+  const result = await Effect.runPromise(
+    Effect.result(load({ flags, environment: { HOME: folder, ...environment }, ...(file && { file }) }))
+  )
+  return Result.isFailure(result) ? result.failure.message : "no error"
+}
+
+describe("where settings come from", () => {
+  it("has defaults for all", async () => {
+    expect(await loaded()).toMatchObject({ nodes: [], agent: "auto", mode: "elixir", logLevel: "info", epmdPort: 4369 })
+  })
+
+  it("takes flags before the environment before the file", async () => {
+    const file = configFile({ mode: "erlang", log_level: "debug", agent: "none", read_only: true })
+    const environment = { BEAMSCOPE_MODE: "erlang", BEAMSCOPE_LOG_LEVEL: "error", BEAMSCOPE_READ_ONLY: "0" }
+    expect(await loaded({ mode: ["elixir"] }, environment, file)).toMatchObject({
+      mode: "elixir",
+      logLevel: "error",
+      agent: "none",
+      policy: { readOnly: false }
+    })
+  })
+
+  it("finds the file through BEAMSCOPE_CONFIG", async () => {
+    expect(await loaded({}, { BEAMSCOPE_CONFIG: configFile({ mode: "erlang" }) })).toMatchObject({ mode: "erlang" })
+  })
+
+  it("takes an empty variable as not set", async () => {
+    expect(await loaded({}, { BEAMSCOPE_MODE: "", BEAMSCOPE_NODE: " ", BEAMSCOPE_CONFIG: "" })).toMatchObject({
+      mode: "elixir",
+      nodes: []
+    })
+  })
+
+  it("knows ERL_EPMD_PORT, and takes it last", async () => {
+    expect(await loaded({}, { ERL_EPMD_PORT: "5555" })).toMatchObject({ epmdPort: 5555 })
+    expect(await loaded({}, { ERL_EPMD_PORT: "5555" }, configFile({ epmd_port: 5556 }))).toMatchObject({
+      epmdPort: 5556
+    })
+  })
+
+  it.each(Object.values(settings).filter(({ form }) => form._tag === "Switch"))(
+    "takes true, false, 1 and 0 in the variable of --$flag",
+    async ({ flag }) => {
+      const name = Object.entries(settings).find(([, setting]) => setting.flag === flag)![0]
+      for (const [text, meaning] of [
+        ["true", true],
+        ["1", true],
+        ["FALSE", false],
+        ["0", false]
+      ] as const) {
+        const { policy } = await loaded({}, { [variableOf(flag)]: text })
+        expect(policy).toMatchObject({ [name]: meaning })
+      }
+    }
+  )
+
+  it("has one flag and one variable for each setting", () => {
+    const flags = Object.values(settings).map(({ flag }) => flag)
+    expect(new Set(flags).size).toBe(flags.length)
+    expect(variableOf("allow-nodes")).toBe("BEAMSCOPE_ALLOW_NODES")
+  })
+})
+
+describe("nodes", () => {
+  it("come from repeated flags and from lists with commas", async () => {
+    expect((await loaded({ nodes: ["a@x, b@x", "c@y"] })).nodes).toEqual([
+      { name: "a@x" },
+      { name: "b@x" },
+      { name: "c@y" }
+    ])
+    expect((await loaded({}, { BEAMSCOPE_NODE: "a@x,b@x" })).nodes).toEqual([{ name: "a@x" }, { name: "b@x" }])
+  })
+
+  it("that a flag names keep what the file knows of them, and can be called by alias", async () => {
+    const file = configFile({
+      nodes: [{ name: "shop@db1", alias: "shop", agent: "none", epmd_port: 4400 }, "cart@db1"]
+    })
+    const shop = { name: "shop@db1", alias: "shop", agent: "none", epmdPort: 4400 }
+    expect((await loaded({}, {}, file)).nodes).toEqual([shop, { name: "cart@db1" }])
+    expect((await loaded({ nodes: ["shop@db1"] }, {}, file)).nodes).toEqual([shop])
+    expect((await loaded({ nodes: ["shop"] }, {}, file)).nodes).toEqual([shop])
+  })
+
+  it("need a name and a host, and aliases of their own", async () => {
+    expect(await refusal({ nodes: ["shop"] })).toBe("node 'shop': it has no @host part; write name@host")
+    const twice = configFile({
+      nodes: [
+        { name: "a@x", alias: "one" },
+        { name: "b@x", alias: "one" }
+      ]
+    })
+    expect(await refusal({}, {}, twice)).toBe("alias 'one': more than one node is called that")
+  })
+})
+
+describe("a mistake", () => {
+  it("is told under the name that it was made under", async () => {
+    expect(await refusal({ mode: ["perl"] })).toBe("--mode: expected one of elixir, erlang, got 'perl'")
+    expect(await refusal({}, { BEAMSCOPE_READ_ONLY: "maybe" })).toBe(
+      "BEAMSCOPE_READ_ONLY: expected true, false, 1 or 0, got 'maybe'"
+    )
+    expect(await refusal({ epmdPort: ["70000"] })).toBe("--epmd-port: expected a port, 1 to 65535, got '70000'")
+    expect(await refusal({}, { ERL_EPMD_PORT: "x" })).toBe("ERL_EPMD_PORT: expected a port, 1 to 65535, got 'x'")
+  })
+
+  it("in the file is told with its place there, in one line", async () => {
+    const file = configFile({ nodes: [{ name: "a@x", agent: "maybe" }], moed: "erlang" })
+    const message = await refusal({}, {}, file)
+    expect(message).toContain(`configuration file ${file}: `)
+    expect(message).toContain('nodes[0].agent: Expected "auto"')
+    expect(message).toContain("moed: Expected no excess property")
+    expect(message).not.toContain("\n")
+  })
+
+  it.each([
+    ["{", "is not JSON"],
+    ['"text"', "Expected object"],
+    ["[]", "Expected object"],
+    ["null", "Expected object"]
+  ])("of %s is no configuration", async (content, problem) => {
+    expect(await refusal({}, {}, configFile(content))).toContain(problem)
+  })
+
+  it("of a path is told", async () => {
+    expect(await refusal({}, {}, join(folder, "none.json"))).toContain("cannot be read (ENOENT)")
+  })
+})
+
+describe("cookies", () => {
+  it("are looked for in the order of the manual", async () => {
+    const file = configFile({ cookie_file: "secrets/cookie" })
+    const { cookies } = await loaded(
+      { cookieFile: ["/run/flag"] },
+      {
+        BEAMSCOPE_COOKIE_FILE: "/run/variable",
+        BEAMSCOPE_COOKIE: "one",
+        RELEASE_COOKIE: "two",
+        XDG_CONFIG_HOME: "/xdg"
+      },
+      file
+    )
+    expect(cookies.map((source) => (source._tag === "File" ? source.path : source.said))).toEqual([
+      "/run/flag",
+      "/run/variable",
+      "BEAMSCOPE_COOKIE",
+      join(folder, "secrets/cookie"),
+      "RELEASE_COOKIE",
+      join(folder, ".erlang.cookie"),
+      ...(process.platform === "darwin" ? [] : ["/xdg/erlang/.erlang.cookie"])
+    ])
+  })
+
+  it("in the file ask for a file that only its owner can access", async () => {
+    const content = { nodes: [{ name: "a@x", cookie: "PRECIOUS" }] }
+    expect(await refusal({}, {}, configFile(content, 0o644))).toContain("must be accessible by owner only")
+    const { nodes } = await loaded({}, {}, configFile(content, 0o600))
+    expect(Redacted.value(nodes[0]!.cookie!)).toBe("PRECIOUS")
+  })
+
+  it("are in no text that a configuration turns into", async () => {
+    const file = configFile({ nodes: [{ name: "a@x", cookie: "PRECIOUS" }] })
+    const config = await loaded({}, { BEAMSCOPE_COOKIE: "PRECIOUS", RELEASE_COOKIE: "PRECIOUS" }, file)
+    expect(JSON.stringify(config) + String(config.cookies) + config.nodes.map(String).join()).not.toContain("PRECIOUS")
+    expect(await refusal({}, {}, configFile({ nodes: [{ name: "a@x", cookie: ["PRECIOUS"] }] }))).not.toContain(
+      "PRECIOUS"
+    )
+  })
+})
+
+describe("settings of a program", () => {
+  it("are completed like those of the command line", async () => {
+    const config = await Effect.runPromise(fromSettings({ nodes: ["a@x"], allowControl: true }, { HOME: folder }))
+    expect(config).toMatchObject({ nodes: [{ name: "a@x" }], mode: "elixir", policy: { allowControl: true } })
+  })
+
+  it("do not hear the command line's variables", async () => {
+    const config = await Effect.runPromise(fromSettings({}, { HOME: folder, BEAMSCOPE_MODE: "erlang" }))
+    expect(config.mode).toBe("elixir")
+  })
+})
