@@ -1,0 +1,61 @@
+import { execFile } from "node:child_process"
+import { once } from "node:events"
+import { mkdtemp } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { delimiter, join } from "node:path"
+import { promisify } from "node:util"
+import * as Enclave from "../../src/launch/Enclave.ts"
+import type { OtpRelease } from "./BeamNode.ts"
+
+const probe = async (erl: string): Promise<OtpRelease> => {
+  const expression = "io:put_chars(erlang:system_info(otp_release)), halt()."
+  const { stdout } = await promisify(execFile)(erl, ["-noinput", "-boot", "no_dot_erlang", "-eval", expression])
+  return { otp: stdout.trim(), erl }
+}
+
+const probeAll = async (): Promise<ReadonlyArray<OtpRelease>> => {
+  const named = (process.env["BEAMSCOPE_TEST_ERLS"] ?? "").split(delimiter).filter((erl) => erl !== "")
+  try {
+    return await Promise.all(["erl", ...named].map(probe))
+  } catch (cause) {
+    throw new Error("live tests need Erlang/OTP: 'erl' on the PATH, and whatever BEAMSCOPE_TEST_ERLS names", { cause })
+  }
+}
+
+/** An EPMD of our own. It goes when `stop` is called, and also when this process is killed. */
+const startEpmd = async () => {
+  const epmdPort = await Enclave.freePort()
+  const enclave = Enclave.spawn({
+    folder: await mkdtemp(join(tmpdir(), "beamscope-test-")),
+    epmd: "epmd",
+    epmdPort,
+    command: "cat",
+    args: [],
+    stdio: ["pipe", "pipe", "inherit"]
+  })
+  const { stdin, stdout } = enclave
+  if (stdin === null || stdout === null) throw new Error("no pipes to the enclave")
+  const ended = once(enclave, "exit")
+  // cat runs, and so echoes, from when EPMD listens.
+  stdin.write("ready")
+  await Promise.race([
+    once(stdout, "data"),
+    ended.then(([status]) => Promise.reject(new Error(`EPMD ended with status ${status}`)))
+  ])
+  const stop = async () => {
+    stdin.end()
+    await ended
+  }
+  return { epmdPort, stop }
+}
+
+/**
+ * Once for a run of tests: finds the OTP releases to test against, and starts an EPMD that only this run uses. Tests
+ * learn of both through their environment.
+ */
+export default async function setup(): Promise<() => Promise<void>> {
+  const [releases, epmd] = await Promise.all([probeAll(), startEpmd()])
+  process.env["BEAMSCOPE_TEST_OTP_RELEASES"] = JSON.stringify(releases)
+  process.env["ERL_EPMD_PORT"] = String(epmd.epmdPort)
+  return epmd.stop
+}
