@@ -91,10 +91,10 @@ export class BitString {
 }
 
 /** A list. `tail` is `undefined` for a proper list, and the last cdr of an improper one (`[a|b]`). */
-export class List {
-  readonly items: ReadonlyArray<Term>
+export class List<out A = Term> {
+  readonly items: ReadonlyArray<A>
   readonly tail: Exclude<Term, List | ByteList> | undefined
-  constructor(items: ReadonlyArray<Term>, tail?: Exclude<Term, List | ByteList>) {
+  constructor(items: ReadonlyArray<A>, tail?: Exclude<Term, List | ByteList>) {
     this.items = items
     this.tail = tail
   }
@@ -236,10 +236,10 @@ export const atom = (text: string): Atom => new Atom(text)
 export const binary = (text: string): Binary => new Binary(encoder.encode(text))
 
 /** A proper list. */
-export const list = (items: ReadonlyArray<Term>): List => (items.length === 0 ? nil : new List(items))
+export const list = <A = Term>(items: ReadonlyArray<A>): List<A> => (items.length === 0 ? nil : new List(items))
 
 /** The empty list. */
-export const nil: List = new List([])
+export const nil: List<never> = new List([])
 
 /** A list of the code points of `text`: what Erlang writes `"text"`. */
 export const charlist = (text: string): List => list(Array.from(text, (char) => char.codePointAt(0)!))
