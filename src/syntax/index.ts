@@ -1,0 +1,14 @@
+export { visible } from "./Escape.ts"
+export {
+  type LocalIdentifier,
+  parsePort,
+  parsePid,
+  parseReference,
+  type PortText,
+  type PidText,
+  type ReferenceText,
+  type Unreadable
+} from "./Identifier.ts"
+export { type Mfa, parseMfa } from "./Mfa.ts"
+export type { Printed, PrintOptions, Syntax, SyntaxName } from "./Syntax.ts"
+export { syntaxes } from "./Syntaxes.ts"
