@@ -1,5 +1,13 @@
 import type { Position } from "./Cursor.ts"
 
+/** A value in which whatever may be absent may also be `undefined`; a result leaves both out. */
+export type Undefinable<T> =
+  T extends ReadonlyArray<infer Item>
+    ? ReadonlyArray<Undefinable<Item>>
+    : T extends object
+      ? { readonly [Key in keyof T]: Undefinable<T[Key]> | (object extends Pick<T, Key> ? undefined : never) }
+      : T
+
 /** What a tool has found out: the part of a result that only the tool knows. */
 export interface Answer<Data, Rows extends string = Extract<keyof Data, string>> {
   /** What a person would say first. A function where it tells how many rows are shown. */
@@ -8,7 +16,7 @@ export interface Answer<Data, Rows extends string = Extract<keyof Data, string>>
   readonly complete?: boolean
   readonly notes?: ReadonlyArray<string>
   /** The data. A function where it holds printed terms: it gets the characters that one term may take. */
-  readonly data: Data | ((termCharacters: number) => Data)
+  readonly data: Undefinable<Data> | ((termCharacters: number) => Undefinable<Data>)
   readonly page?: Page<Rows>
   /** The next useful calls. */
   readonly hints?: ReadonlyArray<string>

@@ -9,7 +9,7 @@ import { Deadline, keepingDeadline } from "./Deadline.ts"
 import { didYouMean } from "./DidYouMean.ts"
 import { toToolError } from "./Failure.ts"
 import { decodeInput } from "./Input.ts"
-import { type ObjectSchema, objectSchema } from "./JsonSchema.ts"
+import { type ObjectSchema, objectSchema, outline } from "./JsonSchema.ts"
 import { connectedNode, resolveNode } from "./NodeArgument.ts"
 import { redactor } from "./Redaction.ts"
 import { CharacterBudget, resultOf, type ToolResult } from "./Result.ts"
@@ -29,6 +29,7 @@ export interface ToolListing {
   readonly access: AccessClass
   readonly cost: Cost
   readonly inputSchema: ObjectSchema
+  /** Of the data alone, and only its first storey: see {@link outline}. */
   readonly outputSchema: ObjectSchema
 }
 
@@ -49,7 +50,7 @@ export class Catalogue extends Context.Service<
     tools: ReadonlyArray<Tool>
   ): Layer.Layer<Catalogue, CatalogueError, Nodes | Targets | Policy> => Layer.effect(Catalogue, makeCatalogue(tools))
 
-  static readonly layer = Catalogue.layerOf(allTools)
+  static readonly layer = Layer.suspend(() => Catalogue.layerOf(allTools))
 }
 
 const listingOf = ({ access, cost, description, input, name, output, title, toolset }: Tool): ToolListing => ({
@@ -60,7 +61,7 @@ const listingOf = ({ access, cost, description, input, name, output, title, tool
   access,
   cost,
   inputSchema: objectSchema(input),
-  outputSchema: objectSchema(output)
+  outputSchema: outline(output)
 })
 
 const makeCatalogue = Effect.fnUntraced(function* (tools: ReadonlyArray<Tool>) {
@@ -193,19 +194,21 @@ const redacted = ({ code, didYouMean, message, next, retryable }: ToolError, red
 
 /** Names on the command line that no tool or toolset has are mistakes, and would else silently hide or show tools. */
 const checkNames = (settings: PolicySettings, tools: ReadonlyArray<Tool>): Effect.Effect<void, CatalogueError> => {
-  const toolNames = tools.map(({ name }) => name)
+  const names = tools.map(({ name }) => name)
   const toolsets = [...new Set(tools.map(({ toolset }) => toolset))]
-  const unknown = (flag: string, what: string, written: ReadonlyArray<string> = [], known: ReadonlyArray<string>) =>
-    written
-      .filter((name) => !known.includes(name))
-      .map((name) => {
-        const near = didYouMean(name, known)
-        return `${flag}: there is no ${what} '${name}'; ${near.length > 0 ? `did you mean ${near.join(" or ")}?` : `there are ${known.join(", ")}.`}`
-      })
   const problems = [
-    ...unknown("--tools", "tool", settings.tools, toolNames),
-    ...unknown("--exclude-tools", "tool", settings.excludeTools, toolNames),
-    ...unknown("--toolsets", "toolset", settings.toolsets, toolsets)
+    ...unknownNames("--tools", settings.tools, names),
+    ...unknownNames("--exclude-tools", settings.excludeTools, names),
+    ...unknownNames("--toolsets", settings.toolsets, toolsets)
   ]
   return problems.length === 0 ? Effect.void : Effect.fail(new CatalogueError({ message: problems.join("\n") }))
 }
+
+const unknownNames = (flag: string, written: ReadonlyArray<string> = [], known: ReadonlyArray<string>) =>
+  written
+    .filter((name) => !known.includes(name))
+    .map((name) => {
+      const near = didYouMean(name, known)
+      const help = near.length > 0 ? `did you mean ${near.join(" or ")}?` : `there are ${known.join(", ")}.`
+      return `${flag}: there is no '${name}'; ${help}`
+    })

@@ -4,6 +4,7 @@ import { Targets } from "../node/Targets.ts"
 import { visible } from "../syntax/Escape.ts"
 import type { SyntaxName } from "../syntax/Syntax.ts"
 import { syntaxes } from "../syntax/Syntaxes.ts"
+import type { Undefinable } from "./Answer.ts"
 import { toToolError } from "./Failure.ts"
 import { joinNode, localNames } from "./NodeArgument.ts"
 import { amount } from "./Quantity.ts"
@@ -56,7 +57,7 @@ const connectNode = Tool.make({
         round_trip_ms: rounded(roundTrip),
         otp_release: otpRelease,
         erts_version: visible(ertsVersion),
-        ...(elixirVersion === undefined ? {} : { elixir_version: visible(elixirVersion) }),
+        elixir_version: elixirVersion && visible(elixirVersion),
         our_name: visible(node.localName)
       },
       hints: ["get_system_info"]
@@ -92,7 +93,7 @@ const NodeRow = Schema.Struct({
   otp_release: Schema.optionalKey(Schema.Int),
   why: Schema.optionalKey(Schema.String)
 })
-type NodeRow = typeof NodeRow.Type
+type NodeRow = Undefinable<typeof NodeRow.Type>
 
 const listNodes = Tool.make({
   ...shared,
@@ -147,7 +148,7 @@ const nodeRow = Effect.fnUntraced(function* ({ name, state }: NodeStatus): Effec
         ...row,
         state: "up",
         otp_release: state.node.capabilities.otpRelease,
-        ...(measured === undefined ? {} : { round_trip_ms: rounded(measured) })
+        round_trip_ms: measured && rounded(measured)
       }
     }
   }

@@ -22,7 +22,7 @@ const free: ReadonlySet<string> = new Set(["cursor", "limit", "timeout_ms", "nod
 const digest = (scope: CursorScope, position: unknown): string => {
   const bound = Object.entries(scope.arguments)
     .filter(([name, value]) => !free.has(name) && value !== undefined)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
   return createHash("sha256")
     .update(JSON.stringify([scope.tool, scope.node, scope.creation, bound, position]))
     .digest("base64url")

@@ -9,17 +9,16 @@ export const remainingMillis: Effect.Effect<number> = Effect.gen(function* () {
   return Math.max(1, (yield* Deadline) - (yield* Clock.currentTimeMillis))
 })
 
+const bounded = (options?: CallOptions) =>
+  Effect.map(remainingMillis, (left) => ({
+    ...options,
+    timeoutMillis: Math.min(options?.timeoutMillis ?? Infinity, left)
+  }))
+
 /** A node whose calls all end by the tool's deadline, so that many calls keep one deadline, here and on the node. */
-export const keepingDeadline = (node: ErlangNode): ErlangNode => {
-  const bounded = (options?: CallOptions) =>
-    Effect.map(remainingMillis, (left) => ({
-      ...options,
-      timeoutMillis: Math.min(options?.timeoutMillis ?? Infinity, left)
-    }))
-  return {
-    ...node,
-    call: (module, func, args, options) =>
-      Effect.flatMap(bounded(options), (within) => node.call(module, func, args, within)),
-    runAgent: (func, args, options) => Effect.flatMap(bounded(options), (within) => node.runAgent(func, args, within))
-  }
-}
+export const keepingDeadline = (node: ErlangNode): ErlangNode => ({
+  ...node,
+  call: (module, func, args, options) =>
+    Effect.flatMap(bounded(options), (within) => node.call(module, func, args, within)),
+  runAgent: (func, args, options) => Effect.flatMap(bounded(options), (within) => node.runAgent(func, args, within))
+})

@@ -39,7 +39,7 @@ export const didYouMean = (written: string, names: Iterable<string>): ReadonlyAr
     else if (wanted.length >= 3 && candidate.includes(wanted)) scored.push([name, wanted.length])
   }
   return scored
-    .sort((a, b) => a[1] - b[1])
+    .toSorted((a, b) => a[1] - b[1])
     .slice(0, 3)
     .map(([name]) => name)
 }

@@ -20,6 +20,23 @@ export const objectSchema = (struct: Schema.Constraint): ObjectSchema => {
   return withoutNoise(schema) as ObjectSchema
 }
 
+/**
+ * The first storey of a struct's JSON Schema, open: which fields there are and of what type, not what is inside them.
+ * Every client of a server is sent the schemas of all tools, and what a result says, it says by itself.
+ */
+export const outline = (struct: Schema.Constraint): ObjectSchema => {
+  const { properties } = objectSchema(struct) as { readonly properties: Readonly<Record<string, ObjectSchema>> }
+  return {
+    type: "object",
+    properties: Object.fromEntries(
+      Object.entries(properties).map(([name, { enum: choices, type }]) => [
+        name,
+        { type, ...(choices === undefined ? {} : { enum: choices }) }
+      ])
+    )
+  }
+}
+
 /** Leaves out the bounds that every safe integer has anyway; they only cost the reader tokens. */
 const withoutNoise = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(withoutNoise)

@@ -47,11 +47,12 @@ export const resolveNode = Effect.fnUntraced(function* (
   })
 })
 
+const noNode = (message: string, next: string) =>
+  Effect.fail(new ToolError({ code: "no_node", message, retryable: false, next }))
+
 const onlyNode = (up: ReadonlyArray<string>, configured: ReadonlyArray<string>) => {
   const [first, ...others] = up.length > 0 ? up : configured
   if (first !== undefined && others.length === 0) return Effect.succeed(first)
-  const noNode = (message: string, next: string) =>
-    Effect.fail(new ToolError({ code: "no_node", message, retryable: false, next }))
   if (first === undefined) {
     return noNode("No node is connected, and none is configured. Say which one in `node` (name@host).", "list_nodes")
   }

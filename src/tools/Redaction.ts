@@ -39,7 +39,7 @@ const spellings = (secret: string): ReadonlyArray<string> => {
 export const redactor = (secrets: ReadonlyArray<Redacted.Redacted>): ((text: string) => string) => {
   const all = new Set(secrets.map(Redacted.value).filter((secret) => secret !== ""))
   if (all.size === 0) return (text) => text
-  const sources = [...all].flatMap(spellings).sort((a, b) => b.length - a.length)
+  const sources = [...all].flatMap(spellings).toSorted((a, b) => b.length - a.length)
   const expression = new RegExp(sources.join("|"), "gu")
   return (text) => text.replace(expression, replacement)
 }

@@ -32,14 +32,25 @@ export interface Frame {
 /** Characters for one printed term, tried in turn until the result fits. */
 const termLengths = [4000, 2000, 1000, 500, 250, 120, 60]
 
-/** Rows go to the next page before terms get shorter than the first of these; the second is for a row that is alone. */
-const termLengthsOfCutRows = [250, 60]
+/** Where rows can go to the next page, they do so before terms get shorter than this. */
+const readableTerm = 250
 
 const rowsOf = (page: Page | undefined, data: Data): ReadonlyArray<unknown> =>
   page === undefined ? [] : ((data[page.rows] ?? []) as ReadonlyArray<unknown>)
 
 const isEmpty = (value: unknown): boolean =>
   value === undefined || (typeof value === "object" && value !== null && Object.keys(value).length === 0)
+
+/** Leaves out what is empty, at any depth. */
+const pruned = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(pruned)
+  if (typeof value !== "object" || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value)
+      .map(([key, inner]) => [key, pruned(inner)] as const)
+      .filter(([, inner]) => !isEmpty(inner))
+  )
+}
 
 /** The object of a result with its first `shown` rows: keys in the one order that all results have, empty ones left out. */
 const assemble = (answer: Answer<object, string>, data: Data, shown: number, frame: Frame): Data => {
@@ -60,13 +71,11 @@ const assemble = (answer: Answer<object, string>, data: Data, shown: number, fra
     ...data,
     ...(page === undefined ? {} : { [page.rows]: rows.slice(0, shown) })
   }
-  return Object.fromEntries(
-    Object.entries({
-      ...(redactDeep(frame.redact, told) as Data),
-      next_cursor: last === undefined ? undefined : frame.cursor(last),
-      hints: answer.hints?.map(frame.redact)
-    }).filter(([, value]) => !isEmpty(value))
-  )
+  return pruned({
+    ...(redactDeep(frame.redact, told) as Data),
+    next_cursor: last === undefined ? undefined : frame.cursor(last),
+    hints: answer.hints?.map(frame.redact)
+  }) as Data
 }
 
 /**
@@ -84,14 +93,19 @@ export const resultOf = (answer: Answer<object, string>, frame: Frame): ToolResu
   const { data: source } = answer
   const dataFor = (typeof source === "function" ? source : () => source) as (termCharacters: number) => Data
 
-  for (const length of typeof source === "function" ? termLengths : [0]) {
+  const lengths = typeof source === "function" ? termLengths : [Infinity]
+  const isPaged = answer.page?.after !== undefined
+
+  for (const length of lengths) {
+    if (isPaged && length < readableTerm) break
     const data = dataFor(length)
     const whole = fitting(data, rowsOf(answer.page, data).length)
     if (whole !== undefined) return whole
   }
-  for (const length of typeof source === "function" ? termLengthsOfCutRows : [0]) {
+  for (const length of lengths) {
+    if (length > readableTerm && length !== Infinity) continue
     const data = dataFor(length)
-    let [low, high] = [0, rowsOf(answer.page, data).length]
+    let [low, high] = [0, rowsOf(answer.page, data).length + 1]
     while (high - low > 1) {
       const middle = (low + high) >> 1
       if (fitting(data, middle) === undefined) high = middle

@@ -26,17 +26,20 @@ const getMemoryInfo = Tool.make({
   },
   run: Effect.fnUntraced(function* (_input, node) {
     const { atom, atomUsed, binary, code, ets, processes, processesUsed, system: whole, total } = yield* memory(node)
-    const areas = [
-      { area: "processes", bytes: processes, used_bytes: processesUsed },
-      { area: "binary", bytes: binary },
-      { area: "ets", bytes: ets },
-      { area: "code", bytes: code },
-      { area: "atom", bytes: atom, used_bytes: atomUsed },
-      { area: "other_system", bytes: Math.max(0, whole - atom - binary - code - ets) }
-    ]
-    const ranked = areas
-      .sort((a, b) => b.bytes - a.bytes)
-      .map(({ area, bytes: size, ...used }) => ({ area, bytes: size, percent: percent(size, total), ...used }))
+    const area = (name: string, size: number, used?: number) => ({
+      area: name,
+      bytes: size,
+      percent: percent(size, total),
+      used_bytes: used
+    })
+    const ranked = [
+      area("processes", processes, processesUsed),
+      area("binary", binary),
+      area("ets", ets),
+      area("code", code),
+      area("atom", atom, atomUsed),
+      area("other_system", Math.max(0, whole - atom - binary - code - ets))
+    ].toSorted((a, b) => b.bytes - a.bytes)
     const [first, second] = ranked
     return {
       summary: `${bytes(total)} allocated, most of it for ${first!.area} (${first!.percent} %) and ${second!.area} (${second!.percent} %).`,
@@ -44,6 +47,13 @@ const getMemoryInfo = Tool.make({
       hints: [first!.area === "processes" ? 'top_processes {"sort_by": "memory"}' : "get_system_info"]
     }
   })
+})
+
+const limited = (resource: string, { count, limit }: Usage) => ({
+  resource,
+  count,
+  limit,
+  percent: percent(count, limit)
 })
 
 /** Percent of a limit from which on it is told as a warning. */
@@ -82,12 +92,6 @@ const getSystemInfo = Tool.make({
   run: Effect.fnUntraced(function* (_input, node) {
     const info = yield* system(node)
     const { elixirVersion, ertsVersion, otpRelease } = node.capabilities
-    const limited = (resource: string, { count, limit }: Usage) => ({
-      resource,
-      count,
-      limit,
-      percent: percent(count, limit)
-    })
     const limits = [
       limited("processes", info.processes),
       limited("ports", info.ports),
@@ -106,7 +110,7 @@ const getSystemInfo = Tool.make({
         warnings,
         otp_release: otpRelease,
         erts_version: visible(ertsVersion),
-        ...(elixirVersion === undefined ? {} : { elixir_version: visible(elixirVersion) }),
+        elixir_version: elixirVersion && visible(elixirVersion),
         architecture: visible(info.architecture),
         started_at: new Date(info.systemTimeMillis - info.uptimeMillis).toISOString(),
         uptime_seconds: Math.floor(info.uptimeMillis / 1000),
@@ -116,9 +120,7 @@ const getSystemInfo = Tool.make({
         dirty_cpu_schedulers_online: info.dirtyCpuSchedulers.online,
         dirty_cpu_schedulers: info.dirtyCpuSchedulers.total,
         dirty_io_schedulers: info.dirtyIoSchedulers,
-        ...(info.logicalProcessorsAvailable === undefined
-          ? {}
-          : { logical_processors_available: info.logicalProcessorsAvailable }),
+        logical_processors_available: info.logicalProcessorsAvailable,
         limits
       },
       hints: ["get_memory_info", 'top_processes {"sort_by": "reductions", "window_ms": 1000}']

@@ -47,6 +47,7 @@ export interface Tool {
   /** Milliseconds that a call may take where `timeout_ms` does not say. */
   readonly timeoutMillis: number
   readonly input: Schema.Struct<Fields>
+  /** The data of a result; what stands around it is the same for all tools. */
   readonly output: Schema.Struct<Fields>
   /** Runs with input that `input` has decoded; `after` is what the `cursor` argument says. */
   readonly run: (
@@ -56,7 +57,7 @@ export interface Tool {
   ) => Effect.Effect<Answer<object, string>, Failure, ToolServices>
 }
 
-/** A tool as its author writes it: the fields that all tools share are added by {@link make}. */
+/** A tool as its author writes it: the arguments that all tools share are added by {@link make}. */
 export interface ToolSpec<Kind extends TargetKind, Input extends Fields, Output extends Fields> extends Omit<
   Tool,
   "input" | "output" | "run" | "target" | "timeoutMillis"
@@ -89,8 +90,6 @@ const timeout = (millis: number) =>
     })
   )
 
-const notes = Schema.optionalKey(Schema.Array(Schema.String))
-
 /** Makes a tool; types of input, target and data follow from the schemas and `target`. */
 export const make = <Kind extends TargetKind, const Input extends Fields, const Output extends Fields>(
   spec: ToolSpec<Kind, Input, Output>
@@ -104,15 +103,6 @@ export const make = <Kind extends TargetKind, const Input extends Fields, const 
       ...spec.input,
       timeout_ms: timeout(timeoutMillis)
     } satisfies Fields as Fields),
-    output: Schema.Struct({
-      summary: Schema.String,
-      ...(spec.target === "none" ? {} : { node: Schema.String }),
-      as_of: Schema.String,
-      complete: Schema.Boolean,
-      notes,
-      ...spec.output,
-      ...("cursor" in spec.input ? { next_cursor: Schema.optionalKey(Schema.String) } : {}),
-      hints: notes
-    } satisfies Fields as Fields)
+    output: Schema.Struct(spec.output satisfies Fields as Fields)
   }
 }

@@ -1,0 +1,259 @@
+import { Effect } from "effect"
+import { Atom, atom, isAtom, isTuple, list, listItems, MapTerm, type Pid, type Term } from "../etf/Term.ts"
+import type { CallError, StackFrame } from "../node/CallError.ts"
+import type { CallOptions, ErlangNode } from "../node/ErlangNode.ts"
+import type { Mfa } from "../syntax/Mfa.ts"
+import { longQueue } from "./ProcessQuery.ts"
+import { readCount, readMfa } from "./ProcessRow.ts"
+import { readReply } from "./Reply.ts"
+import { readStack } from "./StackTrace.ts"
+
+/** What can be asked of one process. Its messages are never among it. */
+export const infoGroups = ["meta", "location", "memory", "gc", "signals", "binaries", "dictionary"] as const
+export type InfoGroup = (typeof infoGroups)[number]
+
+/** What was not read, and why. */
+export type Unread =
+  /** Reading memory walks the message queue. */
+  | { readonly what: "memory" | "dictionary"; readonly why: "LongQueue"; readonly messages: number }
+  /** Reading the dictionary copies it, and only the heap bounds how large it is. */
+  | { readonly what: "dictionary"; readonly why: "LargeHeap"; readonly bytes: number }
+  | {
+      readonly what: "label" | "signals" | "binaries" | "dictionary"
+      readonly why: "LargeReply"
+      readonly bytes: number
+    }
+
+/** One process. Sizes are bytes. A group that was not asked for, or could not be read, is absent. */
+export interface ProcessInfo {
+  readonly registeredName: string | undefined
+  readonly status: string
+  readonly messageQueueLength: number
+  readonly reductions: number
+  readonly meta?: {
+    readonly priority: string
+    readonly trapExit: boolean
+    readonly groupLeader: Term
+    /** OTP 25 on. */
+    readonly parent: Term | undefined
+    /** OTP 27 on. */
+    readonly label: Term | undefined
+  }
+  readonly location?: {
+    /** The callback of an OTP process where it can be seen, else the function that it was spawned with. */
+    readonly initialCall: Mfa | undefined
+    readonly current: StackFrame | undefined
+  }
+  readonly memory?: {
+    readonly total: number
+    readonly totalHeap: number
+    readonly heap: number
+    readonly stack: number
+    readonly messageQueueData: string
+  }
+  readonly gc?: {
+    readonly minorCollections: number
+    readonly fullSweepAfter: number
+    readonly minHeap: number
+    /** `undefined` where there is none. */
+    readonly maxHeap: number | undefined
+  }
+  readonly signals?: {
+    readonly links: ReadonlyArray<Term>
+    readonly monitors: ReadonlyArray<Term>
+    readonly monitoredBy: ReadonlyArray<Term>
+  }
+  /** Large binaries that it refers to, each counted once. */
+  readonly binaries?: { readonly count: number; readonly total: number; readonly largest: number }
+  readonly dictionary?: { readonly keys: ReadonlyArray<Term> }
+  readonly unread: ReadonlyArray<Unread>
+}
+
+/** Bytes of a reply whose size the process decides. */
+const maxReplyBytes = 4 * 1024 * 1024
+
+/** Bytes of heap up to which the dictionary on it is read. */
+const maxDictionaryHeap = 4 * 1024 * 1024
+
+type Facts = ReadonlyMap<string, Term>
+
+/** Items of a process by name, `undefined` when it has ended. */
+const ask = (node: ErlangNode, pid: Pid, items: ReadonlyArray<Term>, options?: CallOptions) =>
+  Effect.flatMap(
+    node.call("erlang", "process_info", [pid, list(items)], options),
+    readReply(node, "erlang:process_info/2", (reply): { readonly facts: Facts | undefined } | undefined => {
+      if (isAtom(reply, "undefined")) return { facts: undefined }
+      const pairs = listItems(reply)
+      if (pairs?.length !== items.length) return undefined
+      return { facts: new Map(pairs.flatMap((pair) => (isTuple(pair) ? [[nameOf(pair[0]), pair[1]!]] : []))) }
+    })
+  ).pipe(Effect.map(({ facts }) => facts))
+
+/** Of an item that is itself a pair, `{dictionary, Key}`, the key. */
+const nameOf = (item: Term | undefined): string => {
+  const key = isTuple(item) ? item[1] : item
+  return key instanceof Atom ? key.text : ""
+}
+
+/** Asks for what only the process bounds; a reply that is too large is told as unread. */
+const askBounded = (
+  node: ErlangNode,
+  pid: Pid,
+  what: "label" | "signals" | "binaries" | "dictionary",
+  items: ReadonlyArray<string>
+) =>
+  ask(node, pid, items.map(atom), { maxReplyBytes }).pipe(
+    Effect.map((facts) => ({ facts, unread: [] as ReadonlyArray<Unread> })),
+    Effect.catchReason("CallError", "ReplyTooLarge", ({ limitBytes }) =>
+      Effect.succeed({ facts: new Map() as Facts, unread: [{ what, why: "LargeReply", bytes: limitBytes } as const] })
+    )
+  )
+
+const atomText = (term: Term | undefined): string => (term instanceof Atom ? term.text : "")
+
+const cheapItems = [
+  "registered_name",
+  "status",
+  "message_queue_len",
+  "reductions",
+  "priority",
+  "trap_exit",
+  "group_leader",
+  "current_location",
+  "initial_call",
+  "heap_size",
+  "stack_size",
+  "message_queue_data",
+  "garbage_collection"
+] as const
+
+/**
+ * What is known of a process, by group; `undefined` when there is no such process (any more). The length of its queue
+ * is read first, and decides whether its memory is.
+ */
+export const processInfo = Effect.fnUntraced(function* (
+  node: ErlangNode,
+  pid: Pid,
+  groups: ReadonlySet<InfoGroup>
+): Effect.fn.Return<ProcessInfo | undefined, CallError> {
+  const { dictionaryKey, processInfoItems, wordBytes } = node.capabilities
+  const facts = yield* ask(node, pid, [
+    ...cheapItems.map(atom),
+    ...(processInfoItems.has("parent") ? [atom("parent")] : []),
+    ...(dictionaryKey ? [[atom("dictionary"), atom("$initial_call")]] : [])
+  ])
+  if (facts === undefined) return undefined
+  const messages = readCount(facts.get("message_queue_len")) ?? 0
+  const isShort = messages <= longQueue
+  const words = (item: string, from: Facts | undefined = facts) => (readCount(from?.get(item)) ?? 0) * wordBytes
+
+  const walks = isShort && (groups.has("memory") || groups.has("dictionary") || groups.has("location"))
+  const walked = walks ? yield* ask(node, pid, [atom("memory"), atom("total_heap_size")]) : undefined
+  if (walks && walked === undefined) return undefined
+  const totalHeap = words("total_heap_size", walked)
+  const mayCopyDictionary = walked !== undefined && totalHeap <= maxDictionaryHeap
+
+  const nothing = { facts: new Map() as Facts, unread: [] }
+  const [label, signals, binaries, dictionary, callback] = yield* Effect.all(
+    [
+      groups.has("meta") && processInfoItems.has("label")
+        ? askBounded(node, pid, "label", ["label"])
+        : Effect.succeed(nothing),
+      groups.has("signals")
+        ? askBounded(node, pid, "signals", ["links", "monitors", "monitored_by"])
+        : Effect.succeed(nothing),
+      groups.has("binaries") ? askBounded(node, pid, "binaries", ["binary"]) : Effect.succeed(nothing),
+      groups.has("dictionary") && mayCopyDictionary
+        ? askBounded(node, pid, "dictionary", ["dictionary"])
+        : Effect.succeed(nothing),
+      groups.has("location") && !dictionaryKey && mayCopyDictionary
+        ? Effect.map(node.call("proc_lib", "translate_initial_call", [pid]), readMfa)
+        : Effect.succeed(readMfa(facts.get("$initial_call")))
+    ],
+    { concurrency: "unbounded" }
+  )
+  if ([label, signals, binaries, dictionary].some((part) => part.facts === undefined)) return undefined
+
+  const linked = signals.facts!
+  const sizes = readBinaries(binaries.facts!.get("binary"))
+  const keys = listItems(dictionary.facts!.get("dictionary"))
+  return {
+    registeredName: atomText(facts.get("registered_name")) || undefined,
+    status: atomText(facts.get("status")),
+    messageQueueLength: messages,
+    reductions: readCount(facts.get("reductions")) ?? 0,
+    ...(groups.has("meta") && {
+      meta: {
+        priority: atomText(facts.get("priority")),
+        trapExit: isAtom(facts.get("trap_exit"), "true"),
+        groupLeader: facts.get("group_leader")!,
+        parent: known(facts.get("parent")),
+        label: known(label.facts!.get("label"))
+      }
+    }),
+    ...(groups.has("location") && {
+      location: {
+        initialCall: callback ?? readMfa(facts.get("initial_call")),
+        current: readStack(list([facts.get("current_location")!]))?.[0]
+      }
+    }),
+    ...(groups.has("memory") &&
+      walked !== undefined && {
+        memory: {
+          total: readCount(walked.get("memory")) ?? 0,
+          totalHeap,
+          heap: words("heap_size"),
+          stack: words("stack_size"),
+          messageQueueData: atomText(facts.get("message_queue_data"))
+        }
+      }),
+    ...(groups.has("gc") && { gc: readGc(facts.get("garbage_collection"), wordBytes) }),
+    ...(linked.has("links") && {
+      signals: {
+        links: listItems(linked.get("links")) ?? [],
+        monitors: (listItems(linked.get("monitors")) ?? []).map((it) => (isTuple(it) ? it[1]! : it)),
+        monitoredBy: listItems(linked.get("monitored_by")) ?? []
+      }
+    }),
+    ...(sizes !== undefined && { binaries: sizes }),
+    ...(keys !== undefined && { dictionary: { keys: keys.map((entry) => (isTuple(entry) ? entry[0]! : entry)) } }),
+    unread: [
+      ...(!isShort && groups.has("memory") ? [{ what: "memory", why: "LongQueue", messages } as const] : []),
+      ...(!isShort && groups.has("dictionary") ? [{ what: "dictionary", why: "LongQueue", messages } as const] : []),
+      ...(walked !== undefined && groups.has("dictionary") && !mayCopyDictionary
+        ? [{ what: "dictionary", why: "LargeHeap", bytes: totalHeap } as const]
+        : []),
+      ...[label, signals, binaries, dictionary].flatMap(({ unread }) => unread)
+    ]
+  }
+})
+
+/** `undefined` and `[]` are what `process_info/2` says where there is nothing. */
+const known = (term: Term | undefined): Term | undefined =>
+  term === undefined || isAtom(term, "undefined") || listItems(term)?.length === 0 ? undefined : term
+
+/** `[{Id, Size, ReferenceCount}]`, a binary as often as the process refers to it. */
+const readBinaries = (term: Term | undefined): ProcessInfo["binaries"] => {
+  const entries = listItems(term)
+  if (entries === undefined) return undefined
+  const sizes = new Map(entries.flatMap((it) => (isTuple(it) ? [[String(it[0]), readCount(it[1]) ?? 0] as const] : [])))
+  let total = 0
+  let largest = 0
+  for (const size of sizes.values()) {
+    total += size
+    largest = Math.max(largest, size)
+  }
+  return { count: sizes.size, total, largest }
+}
+
+const readGc = (term: Term | undefined, wordBytes: number) => {
+  const settings = new Map((listItems(term) ?? []).map((it) => (isTuple(it) ? [nameOf(it[0]), it[1]] : ["", it])))
+  const maxHeap = settings.get("max_heap_size")
+  const maxWords = readCount(maxHeap instanceof MapTerm ? maxHeap.atomKey("size") : maxHeap) ?? 0
+  return {
+    minorCollections: readCount(settings.get("minor_gcs")) ?? 0,
+    fullSweepAfter: readCount(settings.get("fullsweep_after")) ?? 0,
+    minHeap: (readCount(settings.get("min_heap_size")) ?? 0) * wordBytes,
+    maxHeap: maxWords === 0 ? undefined : maxWords * wordBytes
+  }
+}

@@ -1,0 +1,99 @@
+import type { Pid } from "../etf/Term.ts"
+import type { ProcessKey, ProcessRow } from "./ProcessRow.ts"
+
+/** The states of `process_info(Pid, status)`. */
+export const processStatuses = ["exiting", "garbage_collecting", "waiting", "running", "runnable", "suspended"] as const
+
+/** Which processes. All conditions that are given must hold. */
+export interface ProcessFilter {
+  /** Part of the registered name, in any case. */
+  readonly name?: string
+  /** Of the current function, the initial call or the callback module. */
+  readonly module?: string
+  /** By group leader. */
+  readonly application?: string
+  readonly status?: (typeof processStatuses)[number]
+  /** Part of the label as Erlang prints it, in any case. */
+  readonly label?: string
+  /** Bytes. */
+  readonly minMemory?: number
+  readonly minMessageQueueLength?: number
+  readonly minReductions?: number
+}
+
+/** What bounds the work of a scan over all processes. */
+export interface ScanLimits {
+  readonly filter: ProcessFilter
+  /** Rows, 1 to 1000. */
+  readonly limit: number
+  /** Milliseconds after which the scan ends with what it has. */
+  readonly deadlineMillis: number
+}
+
+/** A page of processes in descending order of `{value, pid}`. */
+export interface PageQuery extends ScanLimits {
+  readonly sort: ProcessKey | "pid"
+  /** The last row of the page before; `value` is left out where the order is by pid. */
+  readonly after?: { readonly value?: number; readonly pid: Pid }
+}
+
+/** The processes that grew most in a window of time. */
+export interface GrowthQuery extends ScanLimits {
+  readonly sort: ProcessKey
+  readonly windowMillis: number
+}
+
+/** Why a scan may lack something. */
+export type Incomplete =
+  /** Time ran out. */
+  | "deadline"
+  /** Memory decides, and was not read where the message queue is long: see `unmeasured`. */
+  | "long_queue"
+  /** Filtered by module, but this release does not show callback modules. */
+  | "initial_call"
+  /** Filtered by label, but this release does not show labels. */
+  | "label"
+
+/** What every scan tells about itself. */
+export interface Scanned {
+  /** Processes looked at. */
+  readonly seen: number
+  /** Processes that pass the filter, on all pages. */
+  readonly matched: number
+  /** Processes that ended meanwhile. */
+  readonly gone: number
+  /** Processes whose memory decides and was not read, with the longest queues among them. */
+  readonly unmeasured: {
+    readonly count: number
+    readonly longest: ReadonlyArray<{ readonly pid: Pid; readonly messages: number }>
+  }
+  readonly incomplete: ReadonlyArray<Incomplete>
+}
+
+export interface ProcessPage extends Scanned {
+  readonly rows: ReadonlyArray<ProcessRow>
+  /** Whether there are rows behind the last one. */
+  readonly more: boolean
+}
+
+export interface Growth {
+  readonly row: ProcessRow
+  /** At the end of the window. */
+  readonly value: number
+  readonly growth: number
+  readonly perSecond: number
+  /** Whether it was spawned in the window, and so grew from nothing. */
+  readonly born: boolean
+}
+
+export interface ProcessGrowth extends Scanned {
+  readonly rows: ReadonlyArray<Growth>
+  /** Processes spawned in the window. */
+  readonly born: number
+}
+
+/**
+ * A process with more messages than this is not asked for its memory: that walks the queue, 17 to 37 ms for a million
+ * messages.
+ */
+export const longQueue = 10_000

@@ -1,0 +1,259 @@
+import { Clock, Effect } from "effect"
+import { atom, Atom, ExternalFun, isAtom, isTuple, list, listItems, Pid, type Term } from "../etf/Term.ts"
+import { CallError } from "../node/CallError.ts"
+import type { ErlangNode } from "../node/ErlangNode.ts"
+import {
+  type GrowthQuery,
+  longQueue,
+  type PageQuery,
+  type ProcessFilter,
+  type ProcessGrowth,
+  type ProcessPage,
+  type ScanLimits,
+  type Scanned
+} from "./ProcessQuery.ts"
+import { type ProcessKey, type ProcessRow, readCount, readMfa, readPids, readRow } from "./ProcessRow.ts"
+import { readReply } from "./Reply.ts"
+
+/**
+ * Scans of all processes with plain calls alone, for nodes where the agent may not run: a list of the pids, then
+ * `process_info/2` for a thousand of them in each call. About 60 bytes a process travel here, 24 there.
+ */
+
+/** Processes asked in one call. */
+const batchSize = 1_000
+
+/** Calls in flight at a time. */
+const concurrency = 2
+
+/** What was read of one process, by item. */
+type Facts = ReadonlyMap<string, Term>
+
+interface Candidate {
+  readonly pid: Pid
+  readonly value: number
+}
+
+const processInfo = new ExternalFun(atom("erlang"), atom("process_info"), 2)
+
+/** The same items of many processes, in one worker; `undefined` for one that has ended. */
+const ask = (
+  node: ErlangNode,
+  pids: ReadonlyArray<Pid>,
+  items: ReadonlyArray<string>
+): Effect.Effect<ReadonlyArray<Facts | undefined>, CallError> => {
+  const question = list(items.map(atom))
+  return Effect.flatMap(
+    node.call("lists", "zipwith", [processInfo, list(pids), list(pids.map(() => question))]),
+    readReply(node, "erlang:process_info/2", (reply) => {
+      const answers = listItems(reply)
+      return answers?.length === pids.length ? answers.map(readFacts) : undefined
+    })
+  )
+}
+
+const readFacts = (answer: Term): Facts | undefined => {
+  const pairs = listItems(answer)
+  return pairs === undefined
+    ? undefined
+    : new Map(pairs.flatMap((pair) => (isTuple(pair) && pair[0] instanceof Atom ? [[pair[0].text, pair[1]!]] : [])))
+}
+
+const allPids = (node: ErlangNode): Effect.Effect<ReadonlyArray<Pid>, CallError> =>
+  Effect.flatMap(node.call("erlang", "processes", []), readReply(node, "erlang:processes/0", readPids))
+
+/** Items that cost the process nothing, whatever its queue. */
+const filterItems = (filter: ProcessFilter): ReadonlyArray<string> => [
+  ...(filter.name === undefined ? [] : ["registered_name"]),
+  ...(filter.module === undefined ? [] : ["current_function", "initial_call"]),
+  ...(filter.status === undefined ? [] : ["status"]),
+  ...(filter.minReductions === undefined ? [] : ["reductions"])
+]
+
+const passes = (filter: ProcessFilter, facts: Facts): boolean => {
+  const name = facts.get("registered_name")
+  const modules = [facts.get("current_function"), facts.get("initial_call")].map((call) => readMfa(call)?.module)
+  return (
+    (filter.name === undefined ||
+      (name instanceof Atom && name.text.toLowerCase().includes(filter.name.toLowerCase()))) &&
+    (filter.module === undefined || modules.includes(filter.module)) &&
+    (filter.status === undefined || isAtom(facts.get("status"), filter.status)) &&
+    (readCount(facts.get("message_queue_len")) ?? 0) >= (filter.minMessageQueueLength ?? 0) &&
+    (readCount(facts.get("reductions")) ?? 0) >= (filter.minReductions ?? 0)
+  )
+}
+
+interface Measured extends Omit<Scanned, "matched"> {
+  readonly candidates: ReadonlyArray<Candidate>
+}
+
+/** The processes that pass the filter, with the value that they are ranked by. */
+const measure = Effect.fnUntraced(function* (
+  node: ErlangNode,
+  pids: ReadonlyArray<Pid>,
+  { deadlineMillis, filter, sort }: ScanLimits & { readonly sort: ProcessKey | "pid" }
+) {
+  if (filter.label !== undefined || filter.application !== undefined) {
+    return yield* new CallError({
+      node: node.name,
+      target: "erlang:process_info/2",
+      reason: { _tag: "Unsupported", detail: "labels and applications can be searched only where the agent may run" }
+    })
+  }
+  const until = (yield* Clock.currentTimeMillis) + deadlineMillis
+  const walking = [
+    ...(sort === "memory" || sort === "total_heap_size" ? [sort] : []),
+    ...(filter.minMemory === undefined || sort === "memory" ? [] : ["memory"])
+  ]
+  const cheap = ["message_queue_len", ...filterItems(filter), ...(sort === "reductions" ? ["reductions"] : [])]
+  const candidates: Array<Candidate> = []
+  const long: Array<{ readonly pid: Pid; readonly messages: number }> = []
+  let seen = 0
+  let gone = 0
+  const batches = Array.from({ length: Math.ceil(pids.length / batchSize) }, (_, at) =>
+    pids.slice(at * batchSize, (at + 1) * batchSize)
+  )
+  yield* Effect.forEach(
+    batches,
+    Effect.fnUntraced(function* (batch) {
+      if ((yield* Clock.currentTimeMillis) >= until) return
+      seen += batch.length
+      const left: Array<readonly [Pid, Facts]> = []
+      for (const [at, facts] of (yield* ask(node, batch, [...new Set(cheap)])).entries()) {
+        if (facts === undefined) gone++
+        else if (passes(filter, facts)) {
+          const messages = readCount(facts.get("message_queue_len")) ?? 0
+          if (walking.length > 0 && messages > longQueue) long.push({ pid: batch[at]!, messages })
+          else left.push([batch[at]!, facts])
+        }
+      }
+      const more =
+        walking.length === 0 || left.length === 0
+          ? []
+          : yield* ask(
+              node,
+              left.map(([pid]) => pid),
+              walking
+            )
+      for (const [at, [pid, facts]] of left.entries()) {
+        const walked = walking.length === 0 ? facts : more[at]
+        if (walked === undefined) gone++
+        else if ((readCount(walked.get("memory")) ?? 0) >= (filter.minMemory ?? 0)) {
+          candidates.push({ pid, value: sort === "pid" ? 0 : (readCount(walked.get(sort) ?? facts.get(sort)) ?? 0) })
+        }
+      }
+    }),
+    { concurrency }
+  )
+  const measured: Measured = {
+    candidates,
+    seen,
+    gone,
+    unmeasured: { count: long.length, longest: long.toSorted((a, b) => b.messages - a.messages).slice(0, 10) },
+    incomplete: [
+      ...(seen < pids.length ? (["deadline"] as const) : []),
+      ...(long.length > 0 ? (["long_queue"] as const) : []),
+      ...(filter.module === undefined ? [] : (["initial_call"] as const))
+    ]
+  }
+  return measured
+})
+
+/** Whether a candidate comes before another one in a page: greater values first, then greater pids. */
+const order = (a: Candidate, b: Candidate): number =>
+  b.value - a.value || b.pid.serial - a.pid.serial || b.pid.id - a.pid.id
+
+/** What a page shows of the processes on it. */
+const rowsOf = Effect.fnUntraced(function* (
+  node: ErlangNode,
+  top: ReadonlyArray<Candidate>,
+  sort: ProcessKey | "pid"
+): Effect.fn.Return<ReadonlyArray<ProcessRow | undefined>, CallError> {
+  if (top.length === 0) return []
+  const items = ["registered_name", "current_function", "initial_call", "message_queue_len", "reductions"]
+  const facts = yield* ask(
+    node,
+    top.map(({ pid }) => pid),
+    items
+  )
+  const short = top.filter((_, at) => (readCount(facts[at]?.get("message_queue_len")) ?? Infinity) <= longQueue)
+  const walked =
+    short.length === 0
+      ? []
+      : yield* ask(
+          node,
+          short.map(({ pid }) => pid),
+          ["memory"]
+        )
+  const memories = new Map(short.map(({ pid }, at) => [pid, walked[at]?.get("memory")]))
+  return top.map(({ pid, value }, at) => {
+    const read = facts[at]
+    if (read === undefined) return undefined
+    return readRow(pid, (item) => (item === sort ? value : item === "memory" ? memories.get(pid) : read.get(item)))
+  })
+})
+
+/** See `processPage`. */
+export const scanPage = Effect.fnUntraced(function* (
+  node: ErlangNode,
+  query: PageQuery
+): Effect.fn.Return<ProcessPage, CallError> {
+  const { after, limit, sort } = query
+  const { candidates, ...told } = yield* measure(node, yield* allPids(node), query)
+  const last = after === undefined ? undefined : { pid: after.pid, value: after.value ?? 0 }
+  const behind = candidates.filter((it) => last === undefined || order(last, it) < 0).toSorted(order)
+  const rows = yield* rowsOf(node, behind.slice(0, limit), sort)
+  const shown = rows.filter((row) => row !== undefined)
+  return {
+    ...told,
+    gone: told.gone + rows.length - shown.length,
+    matched: candidates.length,
+    rows: shown,
+    more: behind.length > limit
+  }
+})
+
+/** See `processGrowth`. */
+export const scanGrowth = Effect.fnUntraced(function* (
+  node: ErlangNode,
+  query: GrowthQuery
+): Effect.fn.Return<ProcessGrowth, CallError> {
+  const { deadlineMillis, limit, sort, windowMillis } = query
+  const half = { ...query, deadlineMillis: deadlineMillis / 2 }
+  const start = yield* Clock.currentTimeMillis
+  const old = yield* allPids(node)
+  const before = yield* measure(node, old, half)
+  yield* Effect.sleep(Math.max(0, windowMillis - ((yield* Clock.currentTimeMillis) - start)))
+  const now = yield* allPids(node)
+  const after = yield* measure(node, now, half)
+  const seconds = Math.max(0.001, ((yield* Clock.currentTimeMillis) - start) / 1000)
+  const known = new Set(old.map(keyOf))
+  const values = new Map(before.candidates.map(({ pid, value }) => [keyOf(pid), value]))
+  const grown = after.candidates.flatMap(({ pid, value }) => {
+    const key = keyOf(pid)
+    const born = !known.has(key)
+    const from = born ? 0 : values.get(key)
+    return from !== undefined && value > from ? [{ pid, value: value - from, now: value, born }] : []
+  })
+  const top = grown.toSorted(order).slice(0, limit)
+  const rows = yield* rowsOf(
+    node,
+    top.map(({ now: value, pid }) => ({ pid, value })),
+    sort
+  )
+  const living = new Set(now.map(keyOf))
+  return {
+    seen: after.seen,
+    matched: grown.length,
+    born: now.filter((pid) => !known.has(keyOf(pid))).length,
+    gone: old.filter((pid) => !living.has(keyOf(pid))).length,
+    unmeasured: after.unmeasured,
+    incomplete: [...new Set([...before.incomplete, ...after.incomplete])],
+    rows: top.flatMap(({ born, now: value, value: growth }, at) => {
+      const row = rows[at]
+      return row === undefined ? [] : [{ row, value, growth, perSecond: growth / seconds, born }]
+    })
+  }
+})
+
+const keyOf = ({ id, serial }: Pid): string => `${id}.${serial}`

@@ -1,0 +1,164 @@
+import { Effect } from "effect"
+import {
+  Atom,
+  atom,
+  Binary,
+  binary,
+  isAtom,
+  isTuple,
+  list,
+  listItems,
+  map,
+  MapTerm,
+  Pid,
+  type Term
+} from "../etf/Term.ts"
+import type { AgentFunction } from "../node/Agent.ts"
+import { CallError } from "../node/CallError.ts"
+import type { ErlangNode } from "../node/ErlangNode.ts"
+import {
+  type Growth,
+  type GrowthQuery,
+  type Incomplete,
+  longQueue,
+  type PageQuery,
+  type ProcessFilter,
+  type ProcessGrowth,
+  type ProcessPage,
+  type ScanLimits,
+  type Scanned
+} from "./ProcessQuery.ts"
+import { type ProcessRow, readCount, readRow, rowItems } from "./ProcessRow.ts"
+import { scanGrowth, scanPage } from "./ProcessScan.ts"
+import { readReply } from "./Reply.ts"
+
+/** Milliseconds for which the scan rests after every thousand processes. */
+const pauseMillis = 1
+
+/**
+ * A page of the node's processes. The agent picks the rows where the processes are; without the agent all values that
+ * decide travel here, in bounded batches.
+ */
+export const processPage = (node: ErlangNode, query: PageQuery): Effect.Effect<ProcessPage, CallError> =>
+  ask(node, "processes_page", pageSpec(query)).pipe(
+    Effect.flatMap(readReply(node, "beamscope_processes:page/1", readPage)),
+    Effect.catchReason("CallError", "Unsupported", () => scanPage(node, query))
+  )
+
+/** The processes that grew most in a window of time, which the call waits for. */
+export const processGrowth = (node: ErlangNode, query: GrowthQuery): Effect.Effect<ProcessGrowth, CallError> =>
+  ask(node, "processes_window", growthSpec(query)).pipe(
+    Effect.flatMap(readReply(node, "beamscope_processes:top_window/1", readGrowth)),
+    Effect.catchReason("CallError", "Unsupported", () => scanGrowth(node, query))
+  )
+
+/** Where a filter names a module or an application that is no atom on the node, the agent raises that name. */
+const ask = (node: ErlangNode, func: AgentFunction, spec: Term): Effect.Effect<Term, CallError> =>
+  node.runAgent(func, [spec]).pipe(
+    Effect.catchReason("CallError", "Raised", ({ reason }, error) => {
+      const name = isTuple(reason, "unknown_atom") ? reason[1] : undefined
+      if (!(name instanceof Binary)) return Effect.fail(error)
+      return Effect.fail(
+        new CallError({ node: node.name, target: error.target, reason: { _tag: "UnknownAtom", text: name.text() } })
+      )
+    })
+  )
+
+type Pairs = ReadonlyArray<readonly [Term, Term]>
+
+const pair = (key: string, value: Term | undefined): Pairs => (value === undefined ? [] : [[atom(key), value]])
+
+const filterPairs = (filter: ProcessFilter): Pairs => [
+  ...pair("name", filter.name === undefined ? undefined : binary(filter.name)),
+  // As binaries: the agent looks them up among the atoms that exist.
+  ...pair("module", filter.module === undefined ? undefined : binary(filter.module)),
+  ...pair("application", filter.application === undefined ? undefined : binary(filter.application)),
+  ...pair("status", filter.status === undefined ? undefined : atom(filter.status)),
+  ...pair("label", filter.label === undefined ? undefined : binary(filter.label)),
+  ...pair("min_memory", filter.minMemory),
+  ...pair("min_message_queue_len", filter.minMessageQueueLength),
+  ...pair("min_reductions", filter.minReductions)
+]
+
+const limitPairs = ({ deadlineMillis, filter, limit }: ScanLimits): Pairs => [
+  [atom("limit"), limit],
+  [atom("items"), list(rowItems.map(atom))],
+  [atom("long_queue"), longQueue],
+  [atom("deadline_ms"), Math.floor(deadlineMillis)],
+  [atom("pause_ms"), pauseMillis],
+  ...filterPairs(filter)
+]
+
+const pageSpec = (query: PageQuery): Term => {
+  const { after, sort } = query
+  return map([
+    [atom("sort"), atom(sort)],
+    ...pair("after", after === undefined ? undefined : [after.value ?? after.pid, after.pid]),
+    ...limitPairs(query)
+  ])
+}
+
+const growthSpec = (query: GrowthQuery): Term =>
+  map([[atom("sort"), atom(query.sort)], [atom("window_ms"), query.windowMillis], ...limitPairs(query)])
+
+const reasons: ReadonlySet<string> = new Set<Incomplete>(["deadline", "long_queue", "initial_call", "label"])
+
+const isIncomplete = (text: string): text is Incomplete => reasons.has(text)
+
+const readScanned = (
+  reply: Term
+): (Scanned & { readonly reply: MapTerm; readonly rows: ReadonlyArray<Term> }) | undefined => {
+  if (!(reply instanceof MapTerm)) return undefined
+  const rows = listItems(reply.atomKey("rows"))
+  const seen = readCount(reply.atomKey("seen"))
+  const matched = readCount(reply.atomKey("matched"))
+  const gone = readCount(reply.atomKey("gone"))
+  const unmeasured = reply.atomKey("unmeasured")
+  const incomplete = listItems(reply.atomKey("incomplete"))
+  if (rows === undefined || seen === undefined || matched === undefined || gone === undefined) return undefined
+  if (!isTuple(unmeasured) || incomplete === undefined) return undefined
+  const longest = (listItems(unmeasured[1]) ?? []).flatMap((item) =>
+    isTuple(item) && typeof item[0] === "number" && item[1] instanceof Pid ? [{ messages: item[0], pid: item[1] }] : []
+  )
+  return {
+    reply,
+    rows,
+    seen,
+    matched,
+    gone,
+    unmeasured: { count: readCount(unmeasured[0]) ?? 0, longest },
+    incomplete: incomplete.flatMap((why) => (why instanceof Atom && isIncomplete(why.text) ? [why.text] : []))
+  }
+}
+
+/** The part of a row tuple that the items stand in begins at `from`. */
+const readItems = (tuple: Term, from: number): ProcessRow | undefined => {
+  if (!isTuple(tuple) || tuple.length !== from + rowItems.length || !(tuple[0] instanceof Pid)) return undefined
+  return readRow(tuple[0], (item) => tuple[from + rowItems.indexOf(item)])
+}
+
+const readPage = (term: Term): ProcessPage | undefined => {
+  const scanned = readScanned(term)
+  if (scanned === undefined) return undefined
+  const { reply, rows, ...told } = scanned
+  const read = rows.map((row) => readItems(row, 1))
+  if (!read.every((row) => row !== undefined)) return undefined
+  return { ...told, rows: read, more: !isAtom(reply.atomKey("next"), "undefined") }
+}
+
+const readGrowth = (term: Term): ProcessGrowth | undefined => {
+  const scanned = readScanned(term)
+  if (scanned === undefined) return undefined
+  const { reply, rows, ...told } = scanned
+  const read = rows.map((tuple): Growth | undefined => {
+    const row = readItems(tuple, 5)
+    if (row === undefined || !isTuple(tuple)) return undefined
+    const [, value, growth, perSecond, born] = tuple
+    const rate = typeof perSecond === "object" && "value" in perSecond ? perSecond.value : perSecond
+    if (readCount(value) === undefined || readCount(growth) === undefined || typeof rate !== "number") return undefined
+    return { row, value: Number(value), growth: Number(growth), perSecond: rate, born: isAtom(born, "true") }
+  })
+  const born = readCount(reply.atomKey("born"))
+  if (!read.every((row) => row !== undefined) || born === undefined) return undefined
+  return { ...told, rows: read, born }
+}

@@ -1,0 +1,85 @@
+import { Effect } from "effect"
+import { atom, Atom, charlist, isAtom, listItems, Pid, Port } from "../etf/Term.ts"
+import type { CallError } from "../node/CallError.ts"
+import type { ErlangNode } from "../node/ErlangNode.ts"
+import { visible } from "../syntax/Escape.ts"
+import { parsePid } from "../syntax/Identifier.ts"
+import type { Syntax } from "../syntax/Syntax.ts"
+import { didYouMean } from "./DidYouMean.ts"
+import { ToolError } from "./ToolError.ts"
+
+const invalid = (message: string) => new ToolError({ code: "invalid_input", message, retryable: false })
+
+const noSuchProcess = (message: string, meant: ReadonlyArray<string> = []) =>
+  new ToolError({ code: "no_such_process", message, retryable: false, next: "find_process", didYouMean: meant })
+
+/** A process that ended before, or while, it was looked at. */
+export const ended = (node: ErlangNode, pid: Pid, syntax: Syntax): ToolError =>
+  noSuchProcess(`There is no process ${syntax.print(pid, { node: node.name }).text} on ${node.name} (any more).`)
+
+/**
+ * The process that a text names on a node: a pid in any of its spellings, or a registered name. A pid of another node
+ * is refused, never taken for one of this node.
+ */
+export const resolveProcess = Effect.fnUntraced(function* (
+  node: ErlangNode,
+  text: string,
+  syntax: Syntax
+): Effect.fn.Return<Pid, ToolError | CallError> {
+  const parsed = parsePid(text)
+  switch (parsed._tag) {
+    case "Invalid":
+      return yield* invalid(parsed.problem)
+    case "Foreign":
+      return yield* invalid(
+        `${visible(text)} is how one shell names a process of another node; ${parsed.first} means nothing to anybody else. Ask that node itself for <0.…>.`
+      )
+    case "Name":
+      return yield* registered(node, parsed.name, syntax)
+    case "Pid":
+      if (parsed.node !== undefined && parsed.node !== node.name) {
+        return yield* invalid(
+          `${visible(text)} is a process of ${visible(parsed.node)}, not of ${node.name}. Ask that node.`
+        )
+      }
+      return yield* localPid(node, parsed.id, parsed.serial)
+  }
+})
+
+/**
+ * A pid of the node by its numbers. The node makes it: a made-up pid with the node's own creation and a number that it
+ * can never give out would close the link (seen on OTP 25).
+ */
+export const localPid = (node: ErlangNode, id: number, serial: number): Effect.Effect<Pid, ToolError | CallError> =>
+  node.call("erlang", "list_to_pid", [charlist(`<0.${id}.${serial}>`)]).pipe(
+    Effect.catchReason("CallError", "Raised", () =>
+      Effect.fail(noSuchProcess(`${node.name} cannot have a process <0.${id}.${serial}>: the numbers are too large.`))
+    ),
+    Effect.flatMap((pid) =>
+      pid instanceof Pid ? Effect.succeed(pid) : Effect.fail(noSuchProcess(`<0.${id}.${serial}> is no process.`))
+    )
+  )
+
+/** Names that are compared for a suggestion, at most. */
+const maxNames = 5_000
+
+const registered = Effect.fnUntraced(function* (
+  node: ErlangNode,
+  name: string,
+  syntax: Syntax
+): Effect.fn.Return<Pid, ToolError | CallError> {
+  const known = yield* node.existingAtom(name).pipe(
+    Effect.map((found): Atom | undefined => found),
+    Effect.catchReason("CallError", "UnknownAtom", () => Effect.succeed(undefined))
+  )
+  const found = known === undefined ? atom("undefined") : yield* node.call("erlang", "whereis", [known])
+  if (found instanceof Pid) return found
+  if (found instanceof Port) return yield* invalid(`'${visible(name)}' is a port on ${node.name}, not a process.`)
+  if (!isAtom(found, "undefined")) return yield* noSuchProcess(`'${visible(name)}' is no process on ${node.name}.`)
+  const names = listItems(yield* node.call("erlang", "registered", []))?.slice(0, maxNames) ?? []
+  const near = didYouMean(
+    name,
+    names.flatMap((it) => (it instanceof Atom ? [it.text] : []))
+  )
+  return yield* noSuchProcess(`No process is registered as '${visible(name)}' on ${node.name}.`, near.map(syntax.atom))
+})

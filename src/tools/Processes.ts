@@ -1,0 +1,370 @@
+import { Effect, Schema } from "effect"
+import { processGrowth, processPage } from "../beam/Processes.ts"
+import { longQueue, type PageQuery, type ProcessFilter, processStatuses, type Scanned } from "../beam/ProcessQuery.ts"
+import { type ProcessKey, type ProcessRow, rankOf } from "../beam/ProcessRow.ts"
+import type { ErlangNode } from "../node/ErlangNode.ts"
+import { visible } from "../syntax/Escape.ts"
+import type { Mfa } from "../syntax/Mfa.ts"
+import type { Syntax } from "../syntax/Syntax.ts"
+import type { Undefinable } from "./Answer.ts"
+import { readAtom } from "../syntax/AtomText.ts"
+import type { Position } from "./Cursor.ts"
+import { remainingMillis } from "./Deadline.ts"
+import { localPid } from "./ProcessArgument.ts"
+import { amount, bytes } from "./Quantity.ts"
+import { currentSyntax } from "./Session.ts"
+import * as Tool from "./Tool.ts"
+import { ToolError } from "./ToolError.ts"
+
+const shared = { toolset: "processes", access: "inspect", cost: "moderate", target: "connected" } as const
+
+/** What clients call the values that processes are ranked by. */
+const sortKeys = {
+  memory: "memory",
+  reductions: "reductions",
+  message_queue: "message_queue_len",
+  heap: "total_heap_size"
+} as const satisfies Record<string, ProcessKey>
+type SortName = keyof typeof sortKeys
+const sortNames = Object.keys(sortKeys) as ReadonlyArray<SortName>
+
+const isSortName = (name: string): name is SortName => name in sortKeys
+
+const rowFields = {
+  pid: Schema.String,
+  name: Schema.optionalKey(Schema.String),
+  label: Schema.optionalKey(Schema.String),
+  application: Schema.optionalKey(Schema.String),
+  initial_call: Schema.optionalKey(Schema.String),
+  current_function: Schema.optionalKey(Schema.String),
+  message_queue_length: Schema.optionalKey(Schema.Int),
+  reductions: Schema.optionalKey(Schema.Int),
+  memory_bytes: Schema.optionalKey(Schema.Int),
+  heap_bytes: Schema.optionalKey(Schema.Int),
+  beamscope: Schema.optionalKey(Schema.Boolean)
+}
+const Row = Schema.Struct(rowFields)
+
+/** A row as it is shown. `heap_bytes` only where it decides the order. */
+const showRow = (
+  row: ProcessRow,
+  node: ErlangNode,
+  syntax: Syntax,
+  termCharacters: number,
+  sort?: ProcessKey | "pid"
+): Undefinable<typeof Row.Type> => {
+  const call = (mfa: Mfa | undefined) => mfa && syntax.mfa(mfa.module, mfa.name, mfa.arity)
+  return {
+    pid: syntax.print(row.pid, { node: node.name }).text,
+    name: row.registeredName && syntax.atom(row.registeredName),
+    label: row.label && showLabel(row.label, node, syntax, Math.min(termCharacters, maxLabelCharacters)),
+    application: row.application && syntax.atom(row.application),
+    initial_call: call(row.initialCall),
+    current_function: call(row.currentFunction),
+    message_queue_length: row.messageQueueLength,
+    reductions: row.reductions,
+    memory_bytes: row.memory,
+    heap_bytes:
+      sort === "total_heap_size" && row.totalHeapSize !== undefined
+        ? row.totalHeapSize * node.capabilities.wordBytes
+        : undefined,
+    beamscope: row.own ? true : undefined
+  }
+}
+
+const maxLabelCharacters = 100
+
+const showLabel = (
+  label: NonNullable<ProcessRow["label"]>,
+  node: ErlangNode,
+  syntax: Syntax,
+  maxCharacters: number
+): string =>
+  "text" in label
+    ? visible(Array.from(label.text).slice(0, maxCharacters).join(""))
+    : syntax.print(label.term, { node: node.name, maxCharacters }).text
+
+/** A process as a summary calls it. */
+const nameOf = (row: ProcessRow, node: ErlangNode, syntax: Syntax): string =>
+  row.registeredName === undefined ? syntax.print(row.pid, { node: node.name }).text : syntax.atom(row.registeredName)
+
+/** A value that processes are ranked by, as a summary says it. */
+const say = (value: number, key: ProcessKey, wordBytes: number): string => {
+  switch (key) {
+    case "memory":
+      return bytes(value)
+    case "total_heap_size":
+      return `${bytes(value * wordBytes)} of heap`
+    case "message_queue_len":
+      return amount(value, "message")
+    case "reductions":
+      return amount(value, "reduction")
+  }
+}
+
+const spoken = {
+  memory: "memory",
+  reductions: "reductions",
+  message_queue_len: "message queue",
+  total_heap_size: "heap"
+} as const
+
+/** What a scan could not see, in words. */
+const scanNotes = (scanned: Scanned, node: ErlangNode, syntax: Syntax): ReadonlyArray<string> =>
+  scanned.incomplete.map((why) => {
+    switch (why) {
+      case "deadline":
+        return `Time ran out after ${amount(scanned.seen, "process", "processes")}; the others were not looked at. Allow more with timeout_ms.`
+      case "long_queue": {
+        const { count, longest } = scanned.unmeasured
+        const named = longest
+          .slice(0, 5)
+          .map(({ messages, pid }) => `${syntax.print(pid, { node: node.name }).text} (${messages} messages)`)
+        return `${amount(count, "process", "processes")} with more than ${longQueue} messages were not asked for memory, which would walk the queue: ${named.join(", ")}. Sort by message_queue to see them.`
+      }
+      case "initial_call":
+        return "Callback modules cannot be seen here: only current functions and initial calls were compared."
+      case "label":
+        return "Labels cannot be seen on this release, so none was compared."
+    }
+  })
+
+const limitUpTo = (maximum: number, normal: number) =>
+  Schema.Int.check(Schema.isBetween({ minimum: 1, maximum }))
+    .annotate({ description: `1 to ${maximum}, default ${normal}`, default: normal })
+    .pipe(Schema.withDecodingDefaultKey(Effect.succeed(normal)))
+
+const descending = { description: "Descending; default memory", default: "memory" } as const
+const byMemory = Effect.succeed("memory" as const)
+
+const cursor = Schema.optionalKey(Schema.String.annotate({ description: "next_cursor of the page before" }))
+
+const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
+const Name = Schema.NonEmptyString.check(Schema.isMaxLength(255))
+
+const Filter = Schema.Struct({
+  application: Schema.optionalKey(Name),
+  module: Schema.optionalKey(Name.annotate({ description: "Of the current function, initial call or callback" })),
+  status: Schema.optionalKey(Schema.Literals(processStatuses)),
+  min_memory_bytes: Schema.optionalKey(Count),
+  min_message_queue_length: Schema.optionalKey(Count),
+  min_reductions: Schema.optionalKey(Count)
+})
+
+/** The name of an atom that is written in the way of a language, or bare. */
+const atomName = (text: string): string => {
+  const read = readAtom(text.trim(), 0)
+  return read?.end === text.trim().length ? read.name : text
+}
+
+const toFilter = ({ application, module, status, ...least }: typeof Filter.Type): ProcessFilter => ({
+  ...(application !== undefined && { application: atomName(application) }),
+  ...(module !== undefined && { module: atomName(module) }),
+  ...(status !== undefined && { status }),
+  ...(least.min_memory_bytes !== undefined && { minMemory: least.min_memory_bytes }),
+  ...(least.min_message_queue_length !== undefined && { minMessageQueueLength: least.min_message_queue_length }),
+  ...(least.min_reductions !== undefined && { minReductions: least.min_reductions })
+})
+
+/** One page of processes as an answer. */
+const answerPage = Effect.fnUntraced(function* (
+  node: ErlangNode,
+  query: Omit<PageQuery, "deadlineMillis" | "after">,
+  after: Position | undefined
+) {
+  const syntax = yield* currentSyntax
+  const { sort } = query
+  const page = yield* processPage(node, {
+    ...query,
+    deadlineMillis: (yield* remainingMillis) * shareOfTime,
+    ...(after !== undefined && {
+      after: {
+        pid: yield* localPid(node, Number(after.id), Number(after.serial)),
+        ...(after.value !== undefined && { value: Number(after.value) })
+      }
+    })
+  })
+  const { matched, rows } = page
+  const [first] = rows
+  const value = first === undefined || sort === "pid" ? undefined : rankOf(first, sort)
+  const order = sort === "pid" ? "pid" : spoken[sort]
+  const leading =
+    first === undefined || value === undefined || sort === "pid"
+      ? "."
+      : `; first ${nameOf(first, node, syntax)} with ${say(value, sort, node.capabilities.wordBytes)}.`
+  return {
+    summary: (shown: number) =>
+      matched === 0
+        ? `No process among ${page.seen.toLocaleString("en-US")} matches.`
+        : `${shown} of ${amount(matched, "process", "processes")} by ${order}${leading}`,
+    complete: page.incomplete.length === 0,
+    notes: scanNotes(page, node, syntax),
+    data: (characters: number) => ({
+      matched,
+      processes: rows.map((row) => showRow(row, node, syntax, characters, sort))
+    }),
+    page: {
+      rows: "processes",
+      more: page.more,
+      after: (at: number): Position => {
+        const row = rows[at]!
+        const { id, serial } = row.pid
+        return sort === "pid" ? { id, serial } : { value: rankOf(row, sort) ?? 0, id, serial }
+      }
+    } as const,
+    hints: first === undefined ? [] : [inspect(first, node, syntax)]
+  }
+})
+
+const inspect = (row: ProcessRow, node: ErlangNode, syntax: Syntax): string =>
+  `get_process_info ${JSON.stringify({ pid: nameOf(row, node, syntax) })}`
+
+/** Of the time that is left, what a scan on the node may take; the rest is for the way there and back. */
+const shareOfTime = 0.8
+
+const pageOutput = { matched: Schema.Int, processes: Schema.optionalKey(Schema.Array(Row)) }
+
+const listProcesses = Tool.make({
+  ...shared,
+  name: "list_processes",
+  title: "List processes",
+  description:
+    "Processes page by page, in the order of a value. For the largest alone, or for growth, use top_processes; to look for one, find_process.",
+  input: {
+    sort_by: Schema.Literals([...sortNames, "pid"])
+      .annotate(descending)
+      .pipe(Schema.withDecodingDefaultKey(byMemory)),
+    filter: Schema.optionalKey(Filter.annotate({ description: "All that are given must hold" })),
+    limit: limitUpTo(200, 20),
+    cursor
+  },
+  output: pageOutput,
+  run: ({ filter = {}, limit, sort_by }, node, after) =>
+    answerPage(node, { sort: isSortName(sort_by) ? sortKeys[sort_by] : "pid", limit, filter: toFilter(filter) }, after)
+})
+
+const findProcess = Tool.make({
+  ...shared,
+  name: "find_process",
+  title: "Find processes",
+  description:
+    "Looks for processes by name, module, label or application; at least one, and all that are given must hold. Longest message queue first. Next: get_process_info.",
+  input: {
+    name: Schema.optionalKey(Name.annotate({ description: "Part of the registered name, in any case" })),
+    module: Schema.optionalKey(Name.annotate({ description: "Of the current function, initial call or callback" })),
+    label: Schema.optionalKey(Name.annotate({ description: "Part of the label, in any case (OTP 27+)" })),
+    application: Schema.optionalKey(Name),
+    limit: limitUpTo(200, 20),
+    cursor
+  },
+  output: pageOutput,
+  run: ({ application, label, limit, module, name }, node, after) => {
+    const filter = {
+      ...toFilter({ ...(application !== undefined && { application }), ...(module !== undefined && { module }) }),
+      ...(name !== undefined && { name: atomName(name).replace(/^Elixir\./u, "") }),
+      ...(label !== undefined && { label })
+    }
+    return Object.keys(filter).length === 0
+      ? Effect.fail(
+          new ToolError({
+            code: "invalid_input",
+            message: "find_process: say what to look for: `name`, `module`, `label` or `application`.",
+            retryable: false,
+            next: "list_processes"
+          })
+        )
+      : answerPage(node, { sort: "message_queue_len", limit, filter }, after)
+  }
+})
+
+/** Milliseconds that a window leaves of the time of a call, at least. */
+const besideWindow = 1_000
+
+const topProcesses = Tool.make({
+  ...shared,
+  name: "top_processes",
+  title: "Top processes",
+  description:
+    "The processes with the most memory, reductions (work done), messages or heap: since they started, or with window_ms those that grew most while the call waits. For who is busy now: reductions with a window of 1000.",
+  timeoutMillis: 10_000,
+  input: {
+    sort_by: Schema.Literals(sortNames).annotate(descending).pipe(Schema.withDecodingDefaultKey(byMemory)),
+    window_ms: Schema.optionalKey(
+      Schema.Int.check(Schema.isBetween({ minimum: 100, maximum: 60_000 })).annotate({
+        description: "100 to 60000; must end a second before timeout_ms"
+      })
+    ),
+    limit: limitUpTo(100, 10)
+  },
+  output: {
+    matched: Schema.Int,
+    born: Schema.optionalKey(Schema.Int),
+    gone: Schema.optionalKey(Schema.Int),
+    processes: Schema.optionalKey(
+      Schema.Array(
+        Schema.Struct({
+          ...rowFields,
+          growth: Schema.optionalKey(Schema.Int),
+          growth_per_second: Schema.optionalKey(Schema.Finite),
+          new: Schema.optionalKey(Schema.Boolean)
+        })
+      )
+    )
+  },
+  run: Effect.fnUntraced(function* ({ limit, sort_by, window_ms }, node) {
+    const sort = sortKeys[sort_by]
+    const left = yield* remainingMillis
+    if (window_ms === undefined) {
+      const { page, ...answer } = yield* answerPage(node, { sort, limit, filter: {} }, undefined)
+      return { ...answer, page: { rows: page.rows, more: false } }
+    }
+    if (window_ms > left - besideWindow) {
+      return yield* new ToolError({
+        code: "invalid_input",
+        message: `top_processes: \`window_ms\`: a window of ${window_ms} ms does not fit into the time that this call has. Set timeout_ms to ${window_ms + 5_000}.`,
+        retryable: false
+      })
+    }
+    return yield* answerGrowth(node, sort, limit, window_ms, (left - window_ms) * shareOfTime)
+  })
+})
+
+const answerGrowth = Effect.fnUntraced(function* (
+  node: ErlangNode,
+  sort: ProcessKey,
+  limit: number,
+  windowMillis: number,
+  deadlineMillis: number
+) {
+  const syntax = yield* currentSyntax
+  const grown = yield* processGrowth(node, { sort, limit, windowMillis, deadlineMillis, filter: {} })
+  const { born, gone, matched, rows } = grown
+  const [first] = rows
+  const { wordBytes } = node.capabilities
+  const unit = sort === "total_heap_size" ? wordBytes : 1
+  return {
+    summary: (shown: number) =>
+      first === undefined
+        ? `No process grew in ${spoken[sort]} in ${windowMillis} ms.`
+        : `${shown} of ${amount(matched, "process", "processes")} that grew in ${spoken[sort]} in ${windowMillis} ms; first ${nameOf(first.row, node, syntax)}, by ${say(first.growth, sort, wordBytes)}.`,
+    complete: grown.incomplete.length === 0,
+    notes: scanNotes(grown, node, syntax),
+    data: (characters: number) => ({
+      matched,
+      born,
+      gone,
+      processes: rows.map(({ born: isNew, growth, perSecond, row }) =>
+        Object.assign(showRow(row, node, syntax, characters, sort), {
+          growth: growth * unit,
+          growth_per_second: Math.round(perSecond * unit),
+          new: isNew ? true : undefined
+        })
+      )
+    }),
+    page: { rows: "processes", more: false } as const,
+    hints: first === undefined ? [] : [inspect(first.row, node, syntax)]
+  }
+})
+
+/** The tools of the processes toolset that look at many. */
+export const processTools: ReadonlyArray<Tool.Tool> = [listProcesses, topProcesses, findProcess]

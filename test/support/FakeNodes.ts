@@ -1,0 +1,149 @@
+import { Effect, Layer, Redacted, Ref, type Scope } from "effect"
+import { DistError, type DistReason } from "../../src/dist/DistError.ts"
+import { Atom, type Term } from "../../src/etf/Term.ts"
+import { CallError, type CallReason } from "../../src/node/CallError.ts"
+import type { Capabilities } from "../../src/node/Capabilities.ts"
+import type { CallOptions, ErlangNode } from "../../src/node/ErlangNode.ts"
+import { type NodeError, Nodes, type NodeState } from "../../src/node/Nodes.ts"
+import { TargetError, Targets } from "../../src/node/Targets.ts"
+import { Policy, type PolicySettings } from "../../src/policy/Policy.ts"
+import type { SyntaxName } from "../../src/syntax/Syntax.ts"
+import { Session } from "../../src/tools/Session.ts"
+
+/** What a fake node says to a call: a term, a failure, or what it makes of the arguments. */
+export type Reply =
+  | { readonly term: Term }
+  | { readonly fails: CallReason }
+  | ((args: ReadonlyArray<Term>) => Effect.Effect<Term, CallReason>)
+
+/** A call that a fake node got. */
+export interface Called {
+  readonly target: string
+  readonly args: ReadonlyArray<Term>
+  readonly options: CallOptions | undefined
+}
+
+export interface FakeNodeSpec {
+  readonly name?: string
+  readonly capabilities?: Partial<Capabilities>
+  /** By `module:function/arity`, and by the name of the function for the agent's. */
+  readonly replies?: Readonly<Record<string, Reply>>
+  /** Atoms that exist on the node. */
+  readonly atoms?: ReadonlyArray<string>
+}
+
+export const capabilities: Capabilities = {
+  otpRelease: 27,
+  ertsVersion: "15.2.7",
+  wordBytes: 8,
+  spawnRequest: true,
+  processInfoItems: new Set(["label", "parent"]),
+  dictionaryKey: true,
+  traceSessions: true,
+  processesIterator: false,
+  codeMode: "interactive"
+}
+
+/** A node that answers from a table and remembers what it was asked. */
+export const fakeNode = (spec: FakeNodeSpec = {}): ErlangNode & { readonly called: ReadonlyArray<Called> } => {
+  const { atoms = [], name = "app@localhost", replies = {} } = spec
+  const called: Array<Called> = []
+  const answer = (target: string, args: ReadonlyArray<Term>, options?: CallOptions) =>
+    Effect.suspend(() => {
+      called.push({ target, args, options })
+      const failed = (reason: CallReason) => new CallError({ node: name, target, reason })
+      const reply = replies[target]
+      if (reply === undefined) return Effect.die(new Error(`${target} was not expected to be called`))
+      if (typeof reply === "function") return Effect.mapError(reply(args), failed)
+      return "term" in reply ? Effect.succeed(reply.term) : Effect.fail(failed(reply.fails))
+    })
+  return {
+    called,
+    name,
+    creation: 42,
+    localName: "beamscope@localhost",
+    capabilities: { ...capabilities, ...spec.capabilities },
+    call: (module, func, args, options) => answer(`${module}:${func}/${args.length}`, args, options),
+    runAgent: (func, args, options) => answer(func, args, options),
+    existingAtom: (text) =>
+      atoms.includes(text)
+        ? Effect.succeed(new Atom(text))
+        : Effect.fail(
+            new CallError({
+              node: name,
+              target: "erlang:binary_to_existing_atom/2",
+              reason: { _tag: "UnknownAtom", text }
+            })
+          ),
+    roundTrip: Effect.succeed(1.25),
+    lost: Effect.never,
+    disconnect: Effect.void
+  }
+}
+
+/** What a test says about the world outside of the catalogue. */
+export interface World {
+  /** Connected from the start. */
+  readonly up?: ReadonlyArray<ErlangNode>
+  /** Not connected, but there. */
+  readonly reachable?: ReadonlyArray<ErlangNode>
+  /** What connecting to a name fails with. */
+  readonly unreachable?: Readonly<Record<string, DistReason>>
+  readonly configured?: ReadonlyArray<string>
+  readonly aliases?: Readonly<Record<string, string>>
+  readonly cookies?: ReadonlyArray<string>
+  readonly epmdPort?: number
+  readonly policy?: Partial<PolicySettings>
+  readonly mode?: SyntaxName
+}
+
+const fakeNodes = ({ reachable = [], unreachable = {}, up = [] }: World): Layer.Layer<Nodes> =>
+  Layer.sync(Nodes, () => {
+    const states = new Map<string, NodeState>(up.map((node) => [node.name, { _tag: "Up", since: 0, node }]))
+    const get = (name: string): Effect.Effect<ErlangNode, NodeError> =>
+      Effect.suspend(() => {
+        const state = states.get(name)
+        if (state?._tag === "Up") return Effect.succeed(state.node)
+        const node = reachable.find((it) => it.name === name)
+        if (node !== undefined) {
+          states.set(name, { _tag: "Up", since: 0, node })
+          return Effect.succeed(node)
+        }
+        const reason = unreachable[name]
+        if (reason === undefined) return Effect.die(new Error(`${name} was not expected to be connected to`))
+        const why = new DistError({ node: name, reason })
+        states.set(name, { _tag: "Down", since: 0, why })
+        return Effect.fail(why)
+      })
+    return Nodes.of({
+      get: (name): Effect.Effect<ErlangNode, NodeError, Scope.Scope> => get(name),
+      connect: (name) => get(name),
+      disconnect: (name) =>
+        Effect.sync(() => {
+          const wasUp = states.get(name)?._tag === "Up"
+          if (wasUp) states.delete(name)
+          return wasUp
+        }),
+      list: Effect.sync(() => [...states].map(([name, state]) => ({ name, state })))
+    })
+  })
+
+const fakeTargets = ({ aliases = {}, configured = [], cookies = [], epmdPort = 1 }: World): Layer.Layer<Targets> =>
+  Layer.succeed(Targets, {
+    configured,
+    epmdPort,
+    cookies: Effect.succeed(cookies.map((cookie) => Redacted.make(cookie))),
+    resolve: (name) => Effect.fail(new TargetError({ node: aliases[name] ?? name, message: "there is no cookie." }))
+  })
+
+/** The services around the catalogue, as a test wants them. */
+export const worldLayer = (world: World): Layer.Layer<Nodes | Targets | Policy | Session> =>
+  Layer.mergeAll(
+    fakeNodes(world),
+    fakeTargets(world),
+    Policy.layer({ hostNames: ["box"], ...world.policy }),
+    Layer.effect(
+      Session,
+      Effect.map(Ref.make<SyntaxName>(world.mode ?? "elixir"), (mode) => Session.of({ mode }))
+    )
+  )
