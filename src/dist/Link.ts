@@ -1,7 +1,8 @@
 import { Deferred, Effect, Redacted, type Scope } from "effect"
 import { randomInt } from "node:crypto"
 import type { Duplex } from "node:stream"
-import { type Encodable, encodeInto, Writer } from "../etf/Encode.ts"
+import { type Encodable, encodeInto } from "../etf/Encode.ts"
+import { Writer } from "../etf/Writer.ts"
 import { DistError, type DistReason } from "./DistError.ts"
 import { defaultEpmdPort, portPlease } from "./Epmd.ts"
 import * as Flags from "./Flags.ts"
@@ -23,6 +24,11 @@ export interface LinkOptions {
    * (`net_setuptime`).
    */
   readonly phaseTimeoutMillis?: number
+  /**
+   * A full name to join under, in place of one that the node gives: for nodes that allow only certain names
+   * (`net_kernel:allow/1`). Each new name costs the node an atom for ever.
+   */
+  readonly localName?: string
   /** Default: what `Flags.offered` says. Fewer, to behave like an older peer. */
   readonly flags?: bigint
 }
@@ -86,6 +92,7 @@ export const connect = (options: LinkOptions): Effect.Effect<Link, DistError, Sc
     const port = yield* portPlease(node, epmd, timeout)
     const address: Address = { host: node.host, port }
     const join = (name: HandshakeOptions["name"]) => open(node, address, options, name, timeout)
+    if (options.localName !== undefined) return yield* join({ fixed: options.localName })
     return yield* join({ dynamic: localHost }).pipe(
       Effect.catchIf(isNamelessPeer, () =>
         namePool

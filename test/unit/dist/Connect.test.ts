@@ -63,7 +63,7 @@ describe("why a link cannot be made", () => {
   it.live("an EPMD that never stops talking", () =>
     Effect.gen(function* () {
       const port = yield* serve((socket) => {
-        const more = () => socket.write(new Uint8Array(32 * 1024), more)
+        const more = (error?: Error | null) => error ?? socket.write(new Uint8Array(32 * 1024), more)
         more()
       })
       expect((yield* whyNot("app@127.0.0.1", port)).reason._tag).toBe("EpmdGarbage")

@@ -1,0 +1,219 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Fiber, Redacted } from "effect"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { execPath } from "node:process"
+import { atom, binary, Binary, charlist, isAtom, isTuple, list, listItems, Pid } from "../../src/etf/Term.ts"
+import { joinNode } from "../../src/node/index.ts"
+import * as BeamNode from "../support/BeamNode.ts"
+import { eventually } from "../support/eventually.ts"
+
+const epmdPort = Number(process.env["ERL_EPMD_PORT"])
+const start = (otp: string) =>
+  Effect.gen(function* () {
+    const node = yield* BeamNode.start({ otp })
+    const us = yield* joinNode({ name: node.name, cookie: Redacted.make(node.cookie), epmdPort })
+    const ask = (text: string) => Effect.promise(() => node.evaluate(text))
+    return { node, us, ask }
+  })
+
+describe.each(BeamNode.otpReleases())("calls to OTP $otp", ({ otp }) => {
+  it.live("give the value", () =>
+    Effect.gen(function* () {
+      const { us } = yield* start(otp)
+      expect(yield* us.call("erlang", "abs", [-42])).toBe(42)
+      expect(listItems(yield* us.call("lists", "seq", [1, 5]))).toEqual([1, 2, 3, 4, 5])
+    })
+  )
+
+  it.live("tell errors, exits and throws apart, with reason and stack", () =>
+    Effect.gen(function* () {
+      const { us } = yield* start(otp)
+      const raised = (module: string, func: string, args: Parameters<typeof us.call>[2]) =>
+        Effect.map(Effect.flip(us.call(module, func, args)), ({ reason }) =>
+          reason._tag === "Raised" ? reason : expect.unreachable()
+        )
+      const error = yield* raised("erlang", "binary_to_integer", [binary("x")])
+      expect(error.class).toBe("error")
+      expect(isAtom(error.reason, "badarg")).toBe(true)
+      expect(error.stack[0]).toMatchObject({ module: "erlang", function: "binary_to_integer", arity: 1 })
+      expect((yield* raised("erlang", "exit", [atom("enough")])).class).toBe("exit")
+      expect((yield* raised("erlang", "throw", [atom("ball")])).class).toBe("throw")
+      const missing = yield* raised("beamscope_no_such_module", "f", [])
+      expect(isAtom(missing.reason, "undef")).toBe(true)
+    })
+  )
+
+  it.live("run at low priority in a worker that is linked to us, under our group leader", () =>
+    Effect.gen(function* () {
+      const { us } = yield* start(otp)
+      const self = yield* us.call("erlang", "self", [])
+      expect(self).toBeInstanceOf(Pid)
+      const leader = yield* us.call("erlang", "group_leader", [])
+      expect(leader instanceof Pid && leader.node.text).toBe(us.localName)
+      expect(isAtom(yield* us.call("erlang", "process_flag", [atom("priority"), atom("normal")]), "low")).toBe(true)
+    })
+  )
+
+  it.live("leave no worker behind when the caller is interrupted", () =>
+    Effect.gen(function* () {
+      const { ask, us } = yield* start(otp)
+      const count =
+        "length([P || P <- processes(), erlang:process_info(P, current_function) =:= {current_function, {timer, sleep, 1}}])"
+      const fiber = yield* Effect.forkChild(us.call("timer", "sleep", [60_000], { timeoutMillis: 120_000 }))
+      yield* eventually(Effect.map(ask(count), (text) => text === "1"))
+      yield* Fiber.interrupt(fiber)
+      yield* eventually(Effect.map(ask(count), (text) => text === "0"))
+    })
+  )
+
+  it.live("leave no worker behind when the caller is interrupted before the worker has started", () =>
+    Effect.gen(function* () {
+      const { ask, us } = yield* start(otp)
+      const count = "length([P || P <- processes(), erlang:process_info(P, priority) =:= {priority, low}])"
+      const before = yield* ask(count)
+      yield* Effect.forEach(
+        Array.from({ length: 50 }),
+        () =>
+          Effect.flatMap(
+            Effect.forkChild(us.call("timer", "sleep", [60_000]), { startImmediately: true }),
+            Fiber.interrupt
+          ),
+        { concurrency: "unbounded" }
+      )
+      yield* us.call("erlang", "abs", [1])
+      yield* eventually(Effect.map(ask(count), (text) => text === before))
+    })
+  )
+
+  it.live("end at their deadline, and the worker with them", () =>
+    Effect.gen(function* () {
+      const { ask, us } = yield* start(otp)
+      const error = yield* Effect.flip(us.call("timer", "sleep", [60_000], { timeoutMillis: 100 }))
+      expect(error.reason).toEqual({ _tag: "DeadlineExceeded", millis: 100 })
+      yield* eventually(
+        Effect.map(
+          ask(
+            "[P || P <- processes(), erlang:process_info(P, current_function) =:= {current_function, {timer, sleep, 1}}]"
+          ),
+          (text) => text === "[]"
+        )
+      )
+    })
+  )
+
+  it.live("are killed by the node when they outgrow their heap", () =>
+    Effect.gen(function* () {
+      const { us } = yield* start(otp)
+      const error = yield* Effect.flip(us.call("lists", "seq", [1, 3_000_000], { maxHeapWords: 200_000 }))
+      expect(error.reason).toEqual({ _tag: "HeapLimit", limitWords: 200_000 })
+    })
+  )
+
+  it.live("drop a reply that is too large, and the link lives on", () =>
+    Effect.gen(function* () {
+      const { us } = yield* start(otp)
+      const copy = (bytes: number) => us.call("binary", "copy", [binary("x"), bytes], { maxReplyBytes: 1_000_000 })
+      for (const bytes of [1_500_000, 60_000_000]) {
+        const error = yield* Effect.flip(copy(bytes))
+        expect(error.reason).toEqual({ _tag: "ReplyTooLarge", limitBytes: 1_000_000 })
+      }
+      const fits = yield* copy(900_000)
+      expect(fits instanceof Binary && fits.length).toBe(900_000)
+    })
+  )
+
+  it.live("are matched to their replies, thousands at a time", () =>
+    Effect.gen(function* () {
+      const { us } = yield* start(otp)
+      const numbers = Array.from({ length: 5_000 }, (_, index) => index)
+      const replies = yield* Effect.forEach(numbers, (number) => us.call("erlang", "abs", [-number]), {
+        concurrency: "unbounded"
+      })
+      expect(replies).toEqual(numbers)
+    })
+  )
+
+  it.live("overtake a large reply", () =>
+    Effect.gen(function* () {
+      const { us } = yield* start(otp)
+      const order: Array<string> = []
+      const large = us.call("binary", "copy", [binary("0123456789abcdef"), 2 * 1024 * 1024], {
+        maxReplyBytes: 64 << 20
+      })
+      yield* Effect.all(
+        [
+          Effect.tap(large, () => Effect.sync(() => order.push("large"))),
+          Effect.repeat(us.call("erlang", "abs", [-1]), { times: 5 }).pipe(
+            Effect.tap(() => Effect.sync(() => order.push("small")))
+          )
+        ],
+        { concurrency: "unbounded" }
+      )
+      expect(order).toEqual(["small", "large"])
+    })
+  )
+
+  it.live("are served input and output: input is at its end, output is taken", () =>
+    Effect.gen(function* () {
+      const { us } = yield* start(otp)
+      expect(isAtom(yield* us.call("io", "get_line", [charlist("name? ")]), "eof")).toBe(true)
+      expect(isAtom(yield* us.call("io", "put_chars", [binary("hello\n")]), "ok")).toBe(true)
+      expect(isAtom(yield* us.call("io", "format", [charlist("~p~n"), list([atom("hello")])]), "ok")).toBe(true)
+      expect(isTuple(yield* us.call("io", "columns", []), "error")).toBe(true)
+    })
+  )
+
+  it.live("never go through rex", () =>
+    Effect.gen(function* () {
+      const { ask, us } = yield* start(otp)
+      yield* ask("erlang:suspend_process(whereis(rex))")
+      expect(yield* us.call("erlang", "abs", [-1])).toBe(1)
+    })
+  )
+
+  it.live("with invented names add no atom", () =>
+    Effect.gen(function* () {
+      const { ask, us } = yield* start(otp)
+      yield* Effect.flip(us.existingAtom("beamscope_no_such_atom_0"))
+      const before = yield* ask("erlang:system_info(atom_count)")
+      for (let number = 0; number < 1_000; number++) {
+        const error = yield* Effect.flip(us.existingAtom(`beamscope_no_such_atom_${number}`))
+        expect(error.reason._tag).toBe("UnknownAtom")
+      }
+      expect(yield* ask("erlang:system_info(atom_count)")).toBe(before)
+      expect((yield* us.existingAtom("kernel")).text).toBe("kernel")
+    })
+  )
+
+  it.live("fail at once when the node goes down, and so do those that come after", () =>
+    Effect.gen(function* () {
+      const { node, us } = yield* start(otp)
+      const waiting = yield* Effect.forkChild(
+        Effect.flip(us.call("timer", "sleep", [60_000], { timeoutMillis: 120_000 }))
+      )
+      yield* us.call("erlang", "abs", [-1])
+      process.kill(node.pid, "SIGKILL")
+      expect((yield* Fiber.join(waiting)).reason._tag).toBe("LinkLost")
+      expect((yield* Effect.flip(us.call("erlang", "abs", [-1]))).reason._tag).toBe("LinkLost")
+    })
+  )
+
+  it.live("die with our process, however it ends", () =>
+    Effect.gen(function* () {
+      const node = yield* BeamNode.start({ otp })
+      const ask = (text: string) => Effect.promise(() => node.evaluate(text))
+      const before = yield* ask("erlang:system_info(process_count)")
+      const program = new URL("../support/sleepingCaller.ts", import.meta.url).pathname
+      const child = spawn(execPath, [program], {
+        env: { ...process.env, NODE_NAME: node.name, NODE_COOKIE: node.cookie },
+        stdio: ["ignore", "pipe", "inherit"]
+      })
+      yield* Effect.promise(() => once(child.stdout, "data"))
+      expect(Number(yield* ask("erlang:system_info(process_count)"))).toBeGreaterThan(Number(before))
+      child.kill("SIGKILL")
+      yield* eventually(Effect.map(ask("erlang:system_info(process_count)"), (text) => text === before))
+      yield* eventually(Effect.map(ask("nodes(connected)"), (text) => text === "[]"))
+    })
+  )
+})

@@ -1,0 +1,144 @@
+import { describe, expect, it } from "vitest"
+import { Op } from "../../../src/dist/Control.ts"
+import * as Flags from "../../../src/dist/Flags.ts"
+import type { Link } from "../../../src/dist/Link.ts"
+import { encode } from "../../../src/etf/Encode.ts"
+import { atom, charlist, list, List, Pid, Reference, type Term } from "../../../src/etf/Term.ts"
+import { startGroupLeader } from "../../../src/node/GroupLeader.ts"
+import { LocalProcesses } from "../../../src/node/LocalProcesses.ts"
+
+const theirs = new Pid(atom("app@127.0.0.1"), 90, 0, 17)
+const reference = new Reference(atom("app@127.0.0.1"), 17, [1, 2, 3])
+const bare = (term: Term) => encode(term).subarray(1)
+
+const start = () => {
+  const sent: Array<ReadonlyArray<unknown>> = []
+  const link = {
+    peer: { name: "app@127.0.0.1", creation: 17 },
+    local: { name: "us@beamscope", creation: 5 },
+    flags: Flags.offered,
+    send: (...message: ReadonlyArray<unknown>) => void sent.push(message)
+  } as unknown as Link
+  return { processes: new LocalProcesses(link), sent }
+}
+
+describe("LocalProcesses", () => {
+  it("hand messages, exits and spawn replies to the process with that pid", () => {
+    const { processes } = start()
+    const seen: Array<string> = []
+    const pid = processes.add({
+      limitBytes: 100,
+      message: () => seen.push("message"),
+      exit: () => seen.push("exit"),
+      spawnReply: () => seen.push("spawnReply")
+    })
+    const { message, payloadLimit } = processes.handler
+    expect(payloadLimit([Op.SEND, atom(""), pid])).toBe(100)
+    message([Op.SEND, atom(""), pid], bare(1))
+    message([Op.SEND_SENDER, theirs, pid], bare(1))
+    message([Op.PAYLOAD_EXIT, theirs, pid], bare(1))
+    message([Op.SPAWN_REPLY, reference, pid, 1, theirs], undefined)
+    expect(seen).toEqual(["message", "message", "exit", "spawnReply"])
+  })
+
+  it("do not take a pid of an earlier incarnation for one of theirs", () => {
+    const { processes, sent } = start()
+    const pid = processes.add({ limitBytes: 100, message: () => expect.unreachable() })
+    const stale = new Pid(pid.node, pid.id, pid.serial, pid.creation + 1)
+    processes.handler.message([Op.SEND, atom(""), stale], bare(1))
+    processes.handler.message([Op.LINK, theirs, stale], undefined)
+    expect(sent).toEqual([[[Op.PAYLOAD_EXIT, stale, theirs], atom("noproc")]])
+  })
+
+  it("answer links and monitors on who is not there with noproc", () => {
+    const { processes, sent } = start()
+    const ghost = new Pid(processes.node, 999, 0, 5)
+    processes.handler.message([Op.LINK, theirs, ghost], undefined)
+    processes.handler.message([Op.MONITOR_P, theirs, ghost, reference], undefined)
+    processes.handler.message([Op.MONITOR_P, theirs, atom("nobody"), reference], undefined)
+    expect(sent).toEqual([
+      [[Op.PAYLOAD_EXIT, ghost, theirs], atom("noproc")],
+      [[Op.PAYLOAD_MONITOR_P_EXIT, ghost, theirs, reference], atom("noproc")],
+      [[Op.PAYLOAD_MONITOR_P_EXIT, atom("nobody"), theirs, reference], atom("noproc")]
+    ])
+  })
+
+  it("tell a monitor when its process ends, unless it was taken back", () => {
+    const { processes, sent } = start()
+    const watched = processes.add({ limitBytes: 1 })
+    const unwatched = processes.add({ limitBytes: 1 })
+    for (const pid of [watched, unwatched]) processes.handler.message([Op.MONITOR_P, theirs, pid, reference], undefined)
+    processes.handler.message([Op.DEMONITOR_P, theirs, unwatched, reference], undefined)
+    processes.remove(unwatched)
+    processes.remove(watched)
+    expect(sent).toEqual([[[Op.PAYLOAD_MONITOR_P_EXIT, watched, theirs, reference], atom("noproc")]])
+  })
+
+  it("acknowledge an unlink", () => {
+    const { processes, sent } = start()
+    const ghost = processes.pid(999)
+    processes.handler.message([Op.UNLINK_ID, 42, theirs, ghost], undefined)
+    expect(sent).toEqual([[[Op.UNLINK_ID_ACK, 42, ghost, theirs]]])
+  })
+
+  it("answer net_adm:ping/1, to the caller or to its alias", () => {
+    const { processes, sent } = start()
+    const ping = (tag: Term) =>
+      processes.handler.message(
+        [Op.REG_SEND, theirs, atom(""), atom("net_kernel")],
+        bare([atom("$gen_call"), [theirs, tag], [atom("is_auth"), atom("app@127.0.0.1")]])
+      )
+    ping(reference)
+    const alias = new List([atom("alias")], reference)
+    ping(alias)
+    expect(sent).toEqual([
+      [
+        [Op.SEND, atom(""), theirs],
+        [reference, atom("yes")]
+      ],
+      [
+        [Op.ALIAS_SEND, processes.pid(0), reference],
+        [alias, atom("yes")]
+      ]
+    ])
+  })
+
+  it.each([
+    ["an unknown operation", [99, 1, 2]],
+    ["a message to a name", [Op.REG_SEND, theirs, atom(""), atom("logger_proxy")]],
+    ["an exit for nobody", [Op.PAYLOAD_EXIT, theirs, new Pid(atom("us@beamscope"), 77, 0, 5)]],
+    ["a link that is none", [Op.LINK, 1, 2]],
+    ["a monitor that is none", [Op.MONITOR_P]],
+    ["a spawn reply that is none", [Op.SPAWN_REPLY, 1]]
+  ])("ignore %s", (_name, control) => {
+    const { processes, sent } = start()
+    processes.handler.payloadLimit(control as ReadonlyArray<Term>)
+    processes.handler.message(control as ReadonlyArray<Term>, bare(atom("x")))
+    expect(sent).toEqual([])
+  })
+})
+
+describe("the group leader", () => {
+  const ask = (request: Term) => {
+    const { processes, sent } = start()
+    const leader = startGroupLeader(processes)
+    processes.handler.message([Op.SEND, atom(""), leader], bare([atom("io_request"), theirs, reference, request]))
+    const [, reply] = sent[0] as [unknown, ReadonlyArray<unknown>]
+    expect(reply.slice(0, 2)).toEqual([atom("io_reply"), reference])
+    return reply[2]
+  }
+  const putChars: Term = [atom("put_chars"), atom("unicode"), charlist("hi")]
+  const unsupported: Term = [atom("error"), atom("enotsup")]
+
+  it.each<[string, Term, Term]>([
+    ["output", putChars, atom("ok")],
+    ["formatted output", [atom("put_chars"), atom("unicode"), atom("io_lib"), atom("format"), list([])], atom("ok")],
+    ["a line of input", [atom("get_line"), atom("unicode"), charlist("> ")], atom("eof")],
+    ["characters of input", [atom("get_chars"), atom("unicode"), charlist("> "), 3], atom("eof")],
+    ["the width of the terminal", [atom("get_geometry"), atom("columns")], unsupported],
+    ["its options", atom("getopts"), unsupported],
+    ["something unheard of", [atom("dance")], unsupported],
+    ["several requests", [atom("requests"), list([putChars, putChars])], atom("ok")],
+    ["several requests up to the first that fails", [atom("requests"), list([atom("getopts"), putChars])], unsupported]
+  ])("answers %s", (_name, request, answer) => expect(ask(request)).toEqual(answer))
+})
