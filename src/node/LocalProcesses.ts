@@ -23,6 +23,14 @@ export interface LocalProcess {
   readonly oversized?: () => void
 }
 
+/**
+ * Our processes are numbered, and a pid holds the number as 15 bits of id and 13 bits of serial: a node older than
+ * OTP 24 closes the link on any more (it lacks V4_NC), and 2^28 live processes will do.
+ */
+const idRange = 2 ** 15
+const maxNumber = 2 ** 28 - 1
+const numberOf = (pid: Pid): number => pid.serial * idRange + pid.id
+
 const noproc = atom("noproc")
 const unused = atom("")
 
@@ -41,7 +49,7 @@ export class LocalProcesses {
   readonly #processes = new Map<number, LocalProcess>()
   /** Monitors that the node's processes hold on ours, by our process's number. */
   readonly #monitors = new Map<number, Array<{ readonly from: Pid; readonly reference: Term }>>()
-  #lastId = 0
+  #lastNumber = 0
 
   constructor(link: Link) {
     this.#link = link
@@ -57,25 +65,25 @@ export class LocalProcesses {
 
   /** Starts a process: gives it a pid under which signals reach it. */
   add(process: LocalProcess): Pid {
-    do this.#lastId = this.#lastId >= 0x0fff_ffff ? 1 : this.#lastId + 1
-    while (this.#processes.has(this.#lastId))
-    this.#processes.set(this.#lastId, process)
-    return new Pid(this.node, this.#lastId, 0, this.#link.local.creation)
+    do this.#lastNumber = this.#lastNumber >= maxNumber ? 1 : this.#lastNumber + 1
+    while (this.#processes.has(this.#lastNumber))
+    this.#processes.set(this.#lastNumber, process)
+    return this.pid(this.#lastNumber)
   }
 
   /** Ends a process; whoever monitors it is told. */
   remove(pid: Pid): void {
-    this.#processes.delete(pid.id)
-    const monitors = this.#monitors.get(pid.id)
+    this.#processes.delete(numberOf(pid))
+    const monitors = this.#monitors.get(numberOf(pid))
     if (monitors === undefined) return
-    this.#monitors.delete(pid.id)
+    this.#monitors.delete(numberOf(pid))
     for (const { from, reference } of monitors) this.#down(pid, from, reference)
   }
 
   /** Ours, alive, and of this incarnation. */
   #find(pid: Term | undefined): LocalProcess | undefined {
-    return pid instanceof Pid && pid.creation === this.#link.local.creation && pid.serial === 0
-      ? this.#processes.get(pid.id)
+    return pid instanceof Pid && pid.creation === this.#link.local.creation
+      ? this.#processes.get(numberOf(pid))
       : undefined
   }
 
@@ -125,17 +133,17 @@ export class LocalProcesses {
     if (!(from instanceof Pid) || of === undefined || reference === undefined) return
     if (isAtom(of, "net_kernel")) return
     if (of instanceof Pid && this.#find(of) !== undefined) {
-      const monitors = this.#monitors.get(of.id)
-      if (monitors === undefined) this.#monitors.set(of.id, [{ from, reference }])
+      const monitors = this.#monitors.get(numberOf(of))
+      if (monitors === undefined) this.#monitors.set(numberOf(of), [{ from, reference }])
       else monitors.push({ from, reference })
     } else this.#down(of, from, reference)
   }
 
   #demonitored(of: Term | undefined, reference: Term | undefined): void {
     if (!(of instanceof Pid) || !(reference instanceof Reference)) return
-    const left = this.#monitors.get(of.id)?.filter((monitor) => !equal(monitor.reference, reference)) ?? []
-    if (left.length === 0) this.#monitors.delete(of.id)
-    else this.#monitors.set(of.id, left)
+    const left = this.#monitors.get(numberOf(of))?.filter((monitor) => !equal(monitor.reference, reference)) ?? []
+    if (left.length === 0) this.#monitors.delete(numberOf(of))
+    else this.#monitors.set(numberOf(of), left)
   }
 
   #down(of: Term, from: Pid, reference: Term): void {
@@ -165,8 +173,8 @@ export class LocalProcesses {
   }
 
   /** A pid of ours by number, of a process that may not exist. */
-  pid(id: number): Pid {
-    return new Pid(this.node, id, 0, this.#link.local.creation)
+  pid(number: number): Pid {
+    return new Pid(this.node, number % idRange, Math.floor(number / idRange), this.#link.local.creation)
   }
 
   /** Sends a message from one of ours to a process of the node. */

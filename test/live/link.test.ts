@@ -114,7 +114,7 @@ describe.each(BeamNode.otpReleases())("a link to OTP $otp", ({ otp }) => {
       expect(yield* ask(node, `net_adm:ping('${us.localName}')`)).toBe("pong")
       const ours = yield* us.call("erlang", "group_leader", [])
       if (!(ours instanceof Pid)) return expect.unreachable()
-      const ghost = new Pid(ours.node, 0xff_ffff, 0, ours.creation)
+      const ghost = new Pid(ours.node, 0x7fff, 0x1fff, ours.creation)
       const error = yield* Effect.flip(us.call("gen_server", "call", [ghost, atom("hello")]))
       if (error.reason._tag !== "Raised") return expect.unreachable()
       expect(isTuple(error.reason.reason, "noproc")).toBe(true)

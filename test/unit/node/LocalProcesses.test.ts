@@ -50,6 +50,18 @@ describe("LocalProcesses", () => {
     expect(sent).toEqual([[[Op.PAYLOAD_EXIT, stale, theirs], atom("noproc")]])
   })
 
+  it("have pids that the oldest nodes take, each its own", () => {
+    const { processes } = start()
+    const seen = new Set<string>()
+    for (let started = 0; started < 100_000; started++) {
+      const pid = processes.add({ limitBytes: 1 })
+      expect(pid.id).toBeLessThan(2 ** 15)
+      expect(pid.serial).toBeLessThan(2 ** 13)
+      seen.add(`${pid.id}.${pid.serial}`)
+    }
+    expect(seen.size).toBe(100_000)
+  })
+
   it("answer links and monitors on who is not there with noproc", () => {
     const { processes, sent } = start()
     const ghost = new Pid(processes.node, 999, 0, 5)
