@@ -4,7 +4,6 @@ import { homedir, hostname, networkInterfaces } from "node:os"
 import { dirname, join, resolve } from "node:path"
 import { defaultEpmdPort } from "../dist/Epmd.ts"
 import { parseNodeName } from "../dist/NodeName.ts"
-import type { PolicySettings } from "../policy/Policy.ts"
 import type { CookieSource } from "./Cookies.ts"
 import { type NodeEntry, type SettingName, Settings, settings, SettingsFile, variableOf } from "./Settings.ts"
 
@@ -17,7 +16,13 @@ export interface Config {
   readonly agent: NonNullable<Settings["agent"]>
   readonly mode: NonNullable<Settings["mode"]>
   readonly logLevel: NonNullable<Settings["logLevel"]>
-  readonly policy: PolicySettings
+  readonly policy: Access
+}
+
+/** What may be done, and to which nodes; `policy/` has the meaning of each. */
+export interface Access extends Omit<Settings, "nodes" | "cookieFile" | "epmdPort" | "agent" | "mode" | "logLevel"> {
+  /** The names that may stand behind the `@` of a node on this machine. */
+  readonly hostNames: ReadonlyArray<string>
 }
 
 /** A setting that makes no sense, in one line that names the flag, the variable or the file it came from. */
@@ -32,6 +37,15 @@ const settingNames = Object.keys(settings) as ReadonlyArray<SettingName>
 
 /** The values of an environment variable that count: an empty one is as good as none. */
 const variable = (environment: Environment, name: string): string | undefined => environment[name]?.trim() || undefined
+
+/** What the environment says for a flag that is no setting: of a subcommand, and a switch. */
+export const switchVariable = (flag: string, environment: Environment): Result.Result<boolean, ConfigError> => {
+  const text = variable(environment, variableOf(flag)) ?? "false"
+  const meaning = switches[text.toLowerCase()]
+  return meaning === undefined
+    ? Result.fail(new ConfigError({ message: `${variableOf(flag)}: expected true, false, 1 or 0, got '${text}'` }))
+    : Result.succeed(meaning)
+}
 
 const switches: Readonly<Record<string, boolean>> = { true: true, "1": true, false: false, "0": false }
 
@@ -70,12 +84,13 @@ const strict = { errors: "all", onExcessProperty: "error" } as const
 
 /** Settings from text; `nameOf` tells under which name a setting was given, for the error. */
 const decodeTexts = (texts: SettingTexts, nameOf: (flag: string) => string): Result.Result<Settings, ConfigError> => {
-  const values = Object.fromEntries(
-    settingNames.flatMap((name) =>
-      texts[name] === undefined || texts[name].length === 0 ? [] : [[name, fromText(name, texts[name])]]
-    )
-  )
-  return Result.mapError(Schema.decodeUnknownResult(Settings, strict)(values), ({ issue }) => {
+  const values = settingNames.flatMap((name) => {
+    const given = texts[name] ?? []
+    return given.length === 0 ? [] : [[name, fromText(name, given)] as const]
+  })
+  // Most of the time nothing is said in most places, and a host waits for us to start.
+  if (values.length === 0) return Result.succeed({})
+  return Result.mapError(Schema.decodeUnknownResult(Settings, strict)(Object.fromEntries(values)), ({ issue }) => {
     const wrong = new Set(issuesOf(issue).issues.map(({ path }) => path?.[0] as SettingName))
     const message = Array.from(
       wrong,
@@ -136,8 +151,12 @@ const otpCookieFiles = (environment: Environment): ReadonlyArray<CookieSource> =
     process.platform === "darwin"
       ? join(home, "Library", "Application Support")
       : (variable(environment, "XDG_CONFIG_HOME") ?? join(home, ".config"))
-  const file = (path: string): CookieSource => ({ _tag: "File", said: path, path, optional: true })
-  return [file(join(home, ".erlang.cookie")), file(join(userConfig, "erlang", ".erlang.cookie"))]
+  return [join(home, ".erlang.cookie"), join(userConfig, "erlang", ".erlang.cookie")].map((path) => ({
+    _tag: "File",
+    said: path,
+    path,
+    optional: true
+  }))
 }
 
 const cookieFileSource = (said: string, path: string | undefined): CookieSource =>
@@ -148,7 +167,6 @@ const cookieVariable = (environment: Environment, name: string): CookieSource =>
   return text === undefined ? { _tag: "Unset", said: name } : { _tag: "Value", said: name, cookie: Redacted.make(text) }
 }
 
-/** The names that may stand behind the `@` of a node on this machine. */
 const hostNames = (): ReadonlyArray<string> => {
   const host = hostname()
   const addresses = Object.values(networkInterfaces()).flatMap((list) => list?.map(({ address }) => address) ?? [])

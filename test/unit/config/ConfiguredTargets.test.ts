@@ -36,7 +36,9 @@ describe("targets", () => {
       ({ resolve }) => Effect.all([resolve("a@x"), resolve("first"), resolve("b@x"), resolve("other@y")]),
       { RELEASE_COOKIE: "released" }
     )
-    expect(targets.map(({ cookie, ...rest }) => ({ ...rest, cookie: Redacted.value(cookie) }))).toEqual([
+    expect(
+      targets.map(({ agent, cookie, epmdPort, name }) => ({ name, cookie: Redacted.value(cookie), agent, epmdPort }))
+    ).toEqual([
       { name: "a@x", cookie: "own", agent: "load", epmdPort: 4401 },
       { name: "a@x", cookie: "own", agent: "load", epmdPort: 4401 },
       { name: "b@x", cookie: "released", agent: "none", epmdPort: 4400 },

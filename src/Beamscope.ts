@@ -1,0 +1,29 @@
+import { Effect, Layer } from "effect"
+import { type Config, type ConfigError, fromSettings } from "./config/Config.ts"
+import * as ConfiguredTargets from "./config/ConfiguredTargets.ts"
+import type { Settings } from "./config/Settings.ts"
+import { Nodes } from "./node/Nodes.ts"
+import type { Targets } from "./node/Targets.ts"
+import { Policy } from "./policy/Policy.ts"
+import { Catalogue, type CatalogueError } from "./tools/Catalogue.ts"
+
+/** What {@link layer} gives: the tools, and below them the nodes that they look into. */
+export type Services = Catalogue | Nodes | Policy | Targets
+
+/** All of Beamscope, as a checked configuration asks for. */
+export const fromConfig = (config: Config): Layer.Layer<Services, CatalogueError> =>
+  Catalogue.layer.pipe(
+    Layer.provideMerge(Nodes.layer),
+    Layer.provideMerge(ConfiguredTargets.layer(config)),
+    Layer.provideMerge(Policy.layer(config.policy))
+  )
+
+/**
+ * All of Beamscope: the catalogue of tools, and the registry of nodes below it. Building it touches no node; a node is
+ * connected by the first call that needs it, and every link ends with the layer. A tool wants a `Session` beside it.
+ *
+ * Cookies: a node's own entry in `nodes`, `cookieFile`, the variable `RELEASE_COOKIE`, and the files where OTP keeps
+ * its own, in this order.
+ */
+export const layer = (settings: Settings = {}): Layer.Layer<Services, CatalogueError | ConfigError> =>
+  Layer.unwrap(Effect.map(fromSettings(settings), fromConfig))

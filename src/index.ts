@@ -1,0 +1,18 @@
+/**
+ * Beamscope as a library: `Beamscope.layer(settings)` has all of it, the other parts serve by themselves. Importing
+ * starts nothing.
+ */
+export * as Beamscope from "./Beamscope.ts"
+export { ConfigError } from "./config/Config.ts"
+export type { NodeEntry, Settings } from "./config/Settings.ts"
+export { CallError } from "./node/CallError.ts"
+export { DistError } from "./dist/DistError.ts"
+export type { CallOptions, ErlangNode } from "./node/ErlangNode.ts"
+export { type NodeError, Nodes, type NodeState, type NodeStatus } from "./node/Nodes.ts"
+export { TargetError, Targets, type NodeTarget } from "./node/Targets.ts"
+export { Catalogue, CatalogueError, type ToolListing, type ToolResult } from "./tools/Catalogue.ts"
+export { Progress, type ProgressReport } from "./tools/Progress.ts"
+export { Session } from "./tools/Session.ts"
+export { ToolError, type ToolErrorCode } from "./tools/ToolError.ts"
+export { connect, type Connection, type Transport } from "./mcp/Server.ts"
+export { version } from "./mcp/Version.ts"

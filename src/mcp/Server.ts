@@ -1,0 +1,154 @@
+import { Server } from "@modelcontextprotocol/sdk/server/index.js"
+import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js"
+import {
+  type CallToolResult,
+  ErrorCode,
+  type ListToolsResult,
+  McpError,
+  type ToolAnnotations
+} from "@modelcontextprotocol/sdk/types.js"
+import { Cause, Effect, Exit, FiberSet, Ref, type Scope } from "effect"
+import type { SyntaxName } from "../syntax/Syntax.ts"
+import { Catalogue, type ToolListing, type ToolResult } from "../tools/Catalogue.ts"
+import type { ProgressReport } from "../tools/Progress.ts"
+import { Session } from "../tools/Session.ts"
+import { ToolError } from "../tools/ToolError.ts"
+import { version } from "./Version.ts"
+import { errorText } from "./ErrorText.ts"
+import { instructions } from "./Instructions.ts"
+import { reporting } from "./Reporting.ts"
+
+export type { Transport }
+
+/** What hosts are told about a tool's effects; they let tools run unasked on the strength of it. */
+const annotations: { readonly [Access in ToolListing["access"]]: ToolAnnotations } = {
+  inspect: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+  observe: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
+  control: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: false },
+  eval: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true }
+}
+
+const listingOf = (tools: ReadonlyArray<ToolListing>): ListToolsResult => ({
+  tools: tools.map(({ access, description, inputSchema, name, outputSchema, title }) => ({
+    name,
+    title,
+    description,
+    inputSchema: { ...inputSchema, type: "object" },
+    outputSchema: { ...outputSchema, type: "object" },
+    annotations: { title, ...annotations[access] }
+  }))
+})
+
+const succeeded = ({ structured, text }: ToolResult): CallToolResult => ({
+  content: [{ type: "text", text }],
+  structuredContent: structured
+})
+
+/**
+ * A failed call. No structured content: clients check that against the tool's output schema, also in errors. The facts
+ * stand in the text, and once more in `_meta` for programs.
+ */
+const failed = (error: ToolError): CallToolResult => {
+  const { code, didYouMean, next, retryable } = error
+  return {
+    isError: true,
+    content: [{ type: "text", text: errorText(error) }],
+    _meta: { "beamscope/error": { code, retryable, ...(next && { next }), ...(didYouMean && { didYouMean }) } }
+  }
+}
+
+const internalError = new ToolError({
+  code: "internal",
+  message: "Beamscope has a fault that this call brought out. Its log on stderr has the details.",
+  retryable: false
+})
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+/** A connection to one client. */
+export interface Connection {
+  /** Ends when no call is running. */
+  readonly idle: Effect.Effect<void>
+}
+
+/**
+ * Serves the catalogue to the client at the other end of `transport`, in a session of its own, until the scope closes:
+ * calls that still run then are interrupted, and their cleaning up on the node is waited for.
+ */
+export const connect = Effect.fnUntraced(function* (
+  transport: Transport,
+  options: { readonly mode: SyntaxName }
+): Effect.fn.Return<Connection, never, Catalogue | Scope.Scope> {
+  const catalogue = yield* Catalogue
+  const session = Session.of({ mode: yield* Ref.make(options.mode) })
+  const calls = yield* FiberSet.make<CallToolResult>()
+  const run = yield* FiberSet.runtime(calls)()
+
+  const call = (
+    name: string,
+    input: unknown,
+    notify: ((report: ProgressReport) => Effect.Effect<void>) | undefined
+  ) => {
+    const work = catalogue.call(name, input)
+    return (notify === undefined ? work : reporting(work, notify)).pipe(
+      Effect.provideService(Session, session),
+      Effect.match({ onSuccess: succeeded, onFailure: failed }),
+      Effect.catchCauseIf(
+        (cause) => !Cause.hasInterruptsOnly(cause),
+        (cause) => Effect.as(Effect.logError(`${name} failed`, cause), failed(internalError))
+      )
+    )
+  }
+
+  const server = new Server(
+    { name: "beamscope", title: "Beamscope", version },
+    {
+      capabilities: { tools: {} },
+      instructions: instructions(catalogue.tools),
+      // Takes a user's answer as it is: whoever asks decodes it, by the schema that made the question. So the SDK's
+      // own validator is of no use, and the bundle, which starts the faster for it, is without.
+      jsonSchemaValidator: {
+        getValidator: () => (data) => ({ valid: true, data: data as never, errorMessage: undefined })
+      }
+    }
+  )
+  let listing: ListToolsResult | undefined
+
+  // Requests come here undecoded: the catalogue decodes arguments itself, with better words than the SDK's, and what
+  // it returns needs no second look.
+  server.fallbackRequestHandler = async ({ method, params }, { _meta, sendNotification, signal }) => {
+    if (method === "tools/list") return (listing ??= listingOf(catalogue.tools))
+    if (method !== "tools/call") throw new McpError(ErrorCode.MethodNotFound, `there is no method ${method} here`)
+    if (!isRecord(params) || typeof params["name"] !== "string") {
+      throw new McpError(ErrorCode.InvalidParams, "tools/call needs the name of a tool")
+    }
+    const progressToken = _meta?.progressToken
+    const notify =
+      progressToken === undefined
+        ? undefined
+        : (report: ProgressReport) =>
+            Effect.ignore(
+              Effect.tryPromise(() =>
+                sendNotification({ method: "notifications/progress", params: { ...report, progressToken } })
+              )
+            )
+    const fiber = run(call(params["name"], params["arguments"] ?? {}, notify), { signal })
+    return new Promise((resolve, reject) =>
+      fiber.addObserver((exit) =>
+        Exit.isSuccess(exit)
+          ? resolve(exit.value)
+          : reject(new McpError(ErrorCode.ConnectionClosed, "the call was stopped"))
+      )
+    )
+  }
+
+  const services = yield* Effect.context<never>()
+  // oxlint-disable-next-line unicorn/prefer-add-event-listener -- the SDK's server is no EventTarget
+  server.onerror = (error) => Effect.runForkWith(services)(Effect.logDebug("MCP protocol error", error.message))
+  yield* Effect.acquireRelease(
+    Effect.promise(() => server.connect(transport)),
+    () => Effect.promise(() => server.close())
+  )
+  return { idle: FiberSet.awaitEmpty(calls) }
+})

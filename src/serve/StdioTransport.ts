@@ -1,0 +1,124 @@
+import { Buffer } from "node:buffer"
+import type { Readable, Writable } from "node:stream"
+import type { Transport } from "../mcp/Server.ts"
+
+/** A line longer than this is no request of ours; it is skipped as it comes in. */
+const maxLineBytes = 4 * 1024 * 1024
+const lineFeed = 0x0a
+
+type Message = Parameters<NonNullable<Transport["onmessage"]>>[0]
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+const isId = (id: unknown): boolean => typeof id === "string" || Number.isSafeInteger(id)
+
+/** Whether a value has the shape of a JSON-RPC 2.0 request, notification or response. */
+const isMessage = (value: unknown): value is Message & Readonly<Record<string, unknown>> =>
+  isRecord(value) &&
+  value["jsonrpc"] === "2.0" &&
+  (value["params"] === undefined || isRecord(value["params"])) &&
+  (typeof value["method"] === "string"
+    ? value["id"] === undefined || isId(value["id"])
+    : isId(value["id"]) && (value["result"] !== undefined || value["error"] !== undefined))
+
+/**
+ * MCP over a pair of streams: a JSON-RPC message a line (2025-11-25, "stdio"). In place of the SDK's own transport,
+ * which is silent about input that it cannot read and takes time quadratic in the length of a line.
+ *
+ * When the reader of `output` falls behind, no further input is taken until it has caught up. `onEnd` is told
+ * when `input` has ended, or `output` is broken: nobody is left at the other end, and both may be said.
+ */
+export const stdioTransport = (
+  input: Readable,
+  output: Writable,
+  onEnd: (of: "input" | "output") => void
+): Transport => {
+  let parts: Array<Buffer> = []
+  let length = 0
+  let skipping = false
+  let open = true
+
+  let drained: Promise<void> | undefined
+
+  const drain = () =>
+    new Promise<void>((resolve) => {
+      const events = ["drain", "close", "error"]
+      const settle = () => {
+        for (const event of events) output.off(event, settle)
+        drained = undefined
+        if (open) input.resume()
+        resolve()
+      }
+      for (const event of events) output.on(event, settle)
+      input.pause()
+    })
+
+  const write = (message: unknown): Promise<void> => {
+    if (!open || !output.writable) return Promise.resolve()
+    if (!output.write(`${JSON.stringify(message)}\n`)) drained ??= drain()
+    return drained ?? Promise.resolve()
+  }
+
+  const refuse = (code: number, message: string, id: unknown = null) =>
+    void write({ jsonrpc: "2.0", id: isId(id) ? id : null, error: { code, message } })
+
+  const take = (line: string) => {
+    if (line.trim() === "") return
+    let value: unknown
+    try {
+      value = JSON.parse(line)
+    } catch {
+      return refuse(-32_700, "Parse error: a line is not JSON")
+    }
+    if (!isMessage(value)) {
+      return refuse(-32_600, "Invalid Request: not a JSON-RPC 2.0 message", isRecord(value) ? value["id"] : null)
+    }
+    try {
+      transport.onmessage?.(value)
+    } catch (error) {
+      transport.onerror?.(error as Error)
+    }
+  }
+
+  const onData = (chunk: Buffer) => {
+    let from = 0
+    for (let end = chunk.indexOf(lineFeed); end !== -1; end = chunk.indexOf(lineFeed, from)) {
+      if (!skipping) take(Buffer.concat([...parts, chunk.subarray(from, end)]).toString("utf8"))
+      skipping = false
+      parts = []
+      length = 0
+      from = end + 1
+    }
+    if (skipping || from === chunk.length) return
+    parts.push(chunk.subarray(from))
+    length += chunk.length - from
+    if (length <= maxLineBytes) return
+    skipping = true
+    parts = []
+    refuse(-32_600, `Invalid Request: a line is longer than ${maxLineBytes} bytes`)
+  }
+
+  const inputEnded = () => onEnd("input")
+  const outputEnded = () => onEnd("output")
+
+  const transport: Transport = {
+    start: () => {
+      input.on("data", onData)
+      for (const event of ["end", "close", "error"]) input.on(event, inputEnded)
+      // These stay when the transport is closed: a reader that goes away while we shut down must not throw.
+      for (const event of ["close", "error"]) output.on(event, outputEnded)
+      return Promise.resolve()
+    },
+    send: write,
+    close: () => {
+      if (!open) return Promise.resolve()
+      open = false
+      input.off("data", onData)
+      input.pause()
+      transport.onclose?.()
+      return Promise.resolve()
+    }
+  }
+  return transport
+}
