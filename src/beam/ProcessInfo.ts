@@ -1,8 +1,9 @@
 import { Effect } from "effect"
-import { Atom, atom, isAtom, isTuple, list, listItems, MapTerm, type Pid, type Term } from "../etf/Term.ts"
+import { atom, isAtom, isTuple, list, listItems, MapTerm, nil, type Pid, type Term } from "../etf/Term.ts"
 import type { CallError, StackFrame } from "../node/CallError.ts"
 import type { CallOptions, ErlangNode } from "../node/ErlangNode.ts"
 import type { Mfa } from "../syntax/Mfa.ts"
+import { atomText, callbackItem, type Facts, readFacts } from "./ProcessFacts.ts"
 import { longQueue } from "./ProcessQuery.ts"
 import { readCount, readMfa } from "./ProcessRow.ts"
 import { readReply } from "./Reply.ts"
@@ -75,25 +76,14 @@ const maxReplyBytes = 4 * 1024 * 1024
 /** Bytes of heap up to which the dictionary on it is read. */
 const maxDictionaryHeap = 4 * 1024 * 1024
 
-type Facts = ReadonlyMap<string, Term>
-
 /** Items of a process by name, `undefined` when it has ended. */
 const ask = (node: ErlangNode, pid: Pid, items: ReadonlyArray<Term>, options?: CallOptions) =>
   Effect.flatMap(
     node.call("erlang", "process_info", [pid, list(items)], options),
-    readReply(node, "erlang:process_info/2", (reply): { readonly facts: Facts | undefined } | undefined => {
-      if (isAtom(reply, "undefined")) return { facts: undefined }
-      const pairs = listItems(reply)
-      if (pairs?.length !== items.length) return undefined
-      return { facts: new Map(pairs.flatMap((pair) => (isTuple(pair) ? [[nameOf(pair[0]), pair[1]!]] : []))) }
-    })
+    readReply(node, "erlang:process_info/2", (reply) =>
+      isAtom(reply, "undefined") || listItems(reply)?.length === items.length ? { facts: readFacts(reply) } : undefined
+    )
   ).pipe(Effect.map(({ facts }) => facts))
-
-/** Of an item that is itself a pair, `{dictionary, Key}`, the key. */
-const nameOf = (item: Term | undefined): string => {
-  const key = isTuple(item) ? item[1] : item
-  return key instanceof Atom ? key.text : ""
-}
 
 /** Asks for what only the process bounds; a reply that is too large is told as unread. */
 const askBounded = (
@@ -108,8 +98,6 @@ const askBounded = (
       Effect.succeed({ facts: new Map() as Facts, unread: [{ what, why: "LargeReply", bytes: limitBytes } as const] })
     )
   )
-
-const atomText = (term: Term | undefined): string => (term instanceof Atom ? term.text : "")
 
 const cheapItems = [
   "registered_name",
@@ -140,7 +128,7 @@ export const processInfo = Effect.fnUntraced(function* (
   const facts = yield* ask(node, pid, [
     ...cheapItems.map(atom),
     ...(processInfoItems.has("parent") ? [atom("parent")] : []),
-    ...(dictionaryKey ? [[atom("dictionary"), atom("$initial_call")]] : [])
+    ...(dictionaryKey ? [callbackItem] : [])
   ])
   if (facts === undefined) return undefined
   const messages = readCount(facts.get("message_queue_len")) ?? 0
@@ -153,6 +141,8 @@ export const processInfo = Effect.fnUntraced(function* (
   const totalHeap = words("total_heap_size", walked)
   const mayCopyDictionary = walked !== undefined && totalHeap <= maxDictionaryHeap
 
+  // The node's own way to see a callback takes the whole dictionary, and says `proc_lib` of what has none.
+  const isOtp = readMfa(facts.get("initial_call"))?.module === "proc_lib"
   const nothing = { facts: new Map() as Facts, unread: [] }
   const [label, signals, binaries, dictionary, callback] = yield* Effect.all(
     [
@@ -166,7 +156,7 @@ export const processInfo = Effect.fnUntraced(function* (
       groups.has("dictionary") && mayCopyDictionary
         ? askBounded(node, pid, "dictionary", ["dictionary"])
         : Effect.succeed(nothing),
-      groups.has("location") && !dictionaryKey && mayCopyDictionary
+      groups.has("location") && isOtp && !dictionaryKey && mayCopyDictionary
         ? Effect.map(node.call("proc_lib", "translate_initial_call", [pid]), readMfa)
         : Effect.succeed(readMfa(facts.get("$initial_call")))
     ],
@@ -247,13 +237,13 @@ const readBinaries = (term: Term | undefined): ProcessInfo["binaries"] => {
 }
 
 const readGc = (term: Term | undefined, wordBytes: number) => {
-  const settings = new Map((listItems(term) ?? []).map((it) => (isTuple(it) ? [nameOf(it[0]), it[1]] : ["", it])))
-  const maxHeap = settings.get("max_heap_size")
+  const settings = readFacts(term ?? nil)
+  const maxHeap = settings?.get("max_heap_size")
   const maxWords = readCount(maxHeap instanceof MapTerm ? maxHeap.atomKey("size") : maxHeap) ?? 0
   return {
-    minorCollections: readCount(settings.get("minor_gcs")) ?? 0,
-    fullSweepAfter: readCount(settings.get("fullsweep_after")) ?? 0,
-    minHeap: (readCount(settings.get("min_heap_size")) ?? 0) * wordBytes,
+    minorCollections: readCount(settings?.get("minor_gcs")) ?? 0,
+    fullSweepAfter: readCount(settings?.get("fullsweep_after")) ?? 0,
+    minHeap: (readCount(settings?.get("min_heap_size")) ?? 0) * wordBytes,
     maxHeap: maxWords === 0 ? undefined : maxWords * wordBytes
   }
 }

@@ -1,7 +1,8 @@
 import { Clock, Effect } from "effect"
-import { atom, Atom, ExternalFun, isAtom, isTuple, list, listItems, Pid, type Term } from "../etf/Term.ts"
+import { atom, ExternalFun, isAtom, list, listItems, Pid, type Term } from "../etf/Term.ts"
 import { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
+import { atomText, callbackItem, type Facts, readFacts } from "./ProcessFacts.ts"
 import {
   type GrowthQuery,
   longQueue,
@@ -12,7 +13,7 @@ import {
   type ScanLimits,
   type Scanned
 } from "./ProcessQuery.ts"
-import { type ProcessKey, type ProcessRow, readCount, readMfa, readPids, readRow } from "./ProcessRow.ts"
+import { type ProcessKey, type ProcessRow, type RowItem, readCount, readMfa, readPids, readRow } from "./ProcessRow.ts"
 import { readReply } from "./Reply.ts"
 
 /**
@@ -26,9 +27,6 @@ const batchSize = 1_000
 /** Calls in flight at a time. */
 const concurrency = 2
 
-/** What was read of one process, by item. */
-type Facts = ReadonlyMap<string, Term>
-
 interface Candidate {
   readonly pid: Pid
   readonly value: number
@@ -40,9 +38,10 @@ const processInfo = new ExternalFun(atom("erlang"), atom("process_info"), 2)
 const ask = (
   node: ErlangNode,
   pids: ReadonlyArray<Pid>,
-  items: ReadonlyArray<string>
+  items: ReadonlyArray<Term>
 ): Effect.Effect<ReadonlyArray<Facts | undefined>, CallError> => {
-  const question = list(items.map(atom))
+  if (pids.length === 0) return Effect.succeed([])
+  const question = list(items)
   return Effect.flatMap(
     node.call("lists", "zipwith", [processInfo, list(pids), list(pids.map(() => question))]),
     readReply(node, "erlang:process_info/2", (reply) => {
@@ -52,36 +51,31 @@ const ask = (
   )
 }
 
-const readFacts = (answer: Term): Facts | undefined => {
-  const pairs = listItems(answer)
-  return pairs === undefined
-    ? undefined
-    : new Map(pairs.flatMap((pair) => (isTuple(pair) && pair[0] instanceof Atom ? [[pair[0].text, pair[1]!]] : [])))
-}
-
 const allPids = (node: ErlangNode): Effect.Effect<ReadonlyArray<Pid>, CallError> =>
   Effect.flatMap(node.call("erlang", "processes", []), readReply(node, "erlang:processes/0", readPids))
 
 /** Items that cost the process nothing, whatever its queue. */
-const filterItems = (filter: ProcessFilter): ReadonlyArray<string> => [
-  ...(filter.name === undefined ? [] : ["registered_name"]),
-  ...(filter.module === undefined ? [] : ["current_function", "initial_call"]),
-  ...(filter.status === undefined ? [] : ["status"]),
-  ...(filter.minReductions === undefined ? [] : ["reductions"])
+const filterItems = (filter: ProcessFilter, callbacks: ReadonlyArray<Term>): ReadonlyArray<Term> => [
+  ...(filter.name === undefined ? [] : [atom("registered_name")]),
+  ...(filter.module === undefined ? [] : [atom("current_function"), atom("initial_call"), ...callbacks]),
+  ...(filter.status === undefined ? [] : [atom("status")])
 ]
 
-const passes = (filter: ProcessFilter, facts: Facts): boolean => {
-  const name = facts.get("registered_name")
-  const modules = [facts.get("current_function"), facts.get("initial_call")].map((call) => readMfa(call)?.module)
-  return (
-    (filter.name === undefined ||
-      (name instanceof Atom && name.text.toLowerCase().includes(filter.name.toLowerCase()))) &&
-    (filter.module === undefined || modules.includes(filter.module)) &&
-    (filter.status === undefined || isAtom(facts.get("status"), filter.status)) &&
-    (readCount(facts.get("message_queue_len")) ?? 0) >= (filter.minMessageQueueLength ?? 0) &&
-    (readCount(facts.get("reductions")) ?? 0) >= (filter.minReductions ?? 0)
-  )
-}
+/** The modules that a process can be found by. The callback of a supervisor is `{supervisor, Module, _}`. */
+const modulesOf = (facts: Facts): ReadonlyArray<string> =>
+  ["current_function", "initial_call", "$initial_call"].flatMap((item) => {
+    const call = readMfa(facts.get(item))
+    if (call === undefined) return []
+    return call.module === "supervisor" ? [call.module, call.name] : [call.module]
+  })
+
+const passes = (filter: ProcessFilter, facts: Facts): boolean =>
+  (filter.name === undefined ||
+    atomText(facts.get("registered_name")).toLowerCase().includes(filter.name.toLowerCase())) &&
+  (filter.module === undefined || modulesOf(facts).includes(filter.module)) &&
+  (filter.status === undefined || isAtom(facts.get("status"), filter.status)) &&
+  (readCount(facts.get("message_queue_len")) ?? 0) >= (filter.minMessageQueueLength ?? 0) &&
+  (readCount(facts.get("reductions")) ?? 0) >= (filter.minReductions ?? 0)
 
 interface Measured extends Omit<Scanned, "matched"> {
   readonly candidates: ReadonlyArray<Candidate>
@@ -102,10 +96,11 @@ const measure = Effect.fnUntraced(function* (
   }
   const until = (yield* Clock.currentTimeMillis) + deadlineMillis
   const walking = [
-    ...(sort === "memory" || sort === "total_heap_size" ? [sort] : []),
-    ...(filter.minMemory === undefined || sort === "memory" ? [] : ["memory"])
+    ...(sort === "memory" || sort === "total_heap_size" ? [atom(sort)] : []),
+    ...(filter.minMemory === undefined || sort === "memory" ? [] : [atom("memory")])
   ]
-  const cheap = ["message_queue_len", ...filterItems(filter), ...(sort === "reductions" ? ["reductions"] : [])]
+  const callbacks = node.capabilities.dictionaryKey ? [callbackItem] : []
+  const cheap = [atom("message_queue_len"), atom("reductions"), ...filterItems(filter, callbacks)]
   const candidates: Array<Candidate> = []
   const long: Array<{ readonly pid: Pid; readonly messages: number }> = []
   let seen = 0
@@ -119,7 +114,7 @@ const measure = Effect.fnUntraced(function* (
       if ((yield* Clock.currentTimeMillis) >= until) return
       seen += batch.length
       const left: Array<readonly [Pid, Facts]> = []
-      for (const [at, facts] of (yield* ask(node, batch, [...new Set(cheap)])).entries()) {
+      for (const [at, facts] of (yield* ask(node, batch, cheap)).entries()) {
         if (facts === undefined) gone++
         else if (passes(filter, facts)) {
           const messages = readCount(facts.get("message_queue_len")) ?? 0
@@ -127,14 +122,7 @@ const measure = Effect.fnUntraced(function* (
           else left.push([batch[at]!, facts])
         }
       }
-      const more =
-        walking.length === 0 || left.length === 0
-          ? []
-          : yield* ask(
-              node,
-              left.map(([pid]) => pid),
-              walking
-            )
+      const more = yield* ask(node, walking.length === 0 ? [] : left.map(([pid]) => pid), walking)
       for (const [at, [pid, facts]] of left.entries()) {
         const walked = walking.length === 0 ? facts : more[at]
         if (walked === undefined) gone++
@@ -153,7 +141,7 @@ const measure = Effect.fnUntraced(function* (
     incomplete: [
       ...(seen < pids.length ? (["deadline"] as const) : []),
       ...(long.length > 0 ? (["long_queue"] as const) : []),
-      ...(filter.module === undefined ? [] : (["initial_call"] as const))
+      ...(filter.module === undefined || callbacks.length > 0 ? [] : (["initial_call"] as const))
     ]
   }
   return measured
@@ -169,29 +157,33 @@ const rowsOf = Effect.fnUntraced(function* (
   top: ReadonlyArray<Candidate>,
   sort: ProcessKey | "pid"
 ): Effect.fn.Return<ReadonlyArray<ProcessRow | undefined>, CallError> {
-  if (top.length === 0) return []
-  const items = ["registered_name", "current_function", "initial_call", "message_queue_len", "reductions"]
+  const { dictionaryKey, processInfoItems } = node.capabilities
+  const cheap = ["registered_name", "current_function", "initial_call", "message_queue_len", "reductions"].map(atom)
   const facts = yield* ask(
     node,
     top.map(({ pid }) => pid),
-    items
+    [...cheap, ...(dictionaryKey ? [callbackItem] : []), ...(processInfoItems.has("label") ? [atom("label")] : [])]
   )
-  const short = top.filter((_, at) => (readCount(facts[at]?.get("message_queue_len")) ?? Infinity) <= longQueue)
-  const walked =
-    short.length === 0
-      ? []
-      : yield* ask(
-          node,
-          short.map(({ pid }) => pid),
-          ["memory"]
-        )
-  const memories = new Map(short.map(({ pid }, at) => [pid, walked[at]?.get("memory")]))
+  const short = top.flatMap(({ pid }, at) =>
+    (readCount(facts[at]?.get("message_queue_len")) ?? Infinity) <= longQueue ? [pid] : []
+  )
+  const walked = yield* ask(node, short, [atom("memory")])
+  const memories = new Map(short.map((pid, at) => [pid, walked[at]?.get("memory")]))
   return top.map(({ pid, value }, at) => {
     const read = facts[at]
-    if (read === undefined) return undefined
-    return readRow(pid, (item) => (item === sort ? value : item === "memory" ? memories.get(pid) : read.get(item)))
+    return (
+      read &&
+      readRow(pid, (item) => (item === sort ? value : item === "memory" ? memories.get(pid) : factOf(read, item)))
+    )
   })
 })
+
+/** An item in the form that the agent gives it. */
+const factOf = (facts: Facts, item: RowItem): Term | undefined => {
+  if (item === "initial_call") return readMfa(facts.get("$initial_call")) ? facts.get("$initial_call") : facts.get(item)
+  const value = facts.get(item)
+  return item === "label" && value !== undefined && !isAtom(value, "undefined") ? [atom("term"), value] : value
+}
 
 /** See `processPage`. */
 export const scanPage = Effect.fnUntraced(function* (

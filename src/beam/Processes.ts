@@ -40,21 +40,21 @@ const pauseMillis = 1
  * decide travel here, in bounded batches.
  */
 export const processPage = (node: ErlangNode, query: PageQuery): Effect.Effect<ProcessPage, CallError> =>
-  ask(node, "processes_page", pageSpec(query)).pipe(
+  ask(node, "beamscope_processes:page", pageSpec(query)).pipe(
     Effect.flatMap(readReply(node, "beamscope_processes:page/1", readPage)),
     Effect.catchReason("CallError", "Unsupported", () => scanPage(node, query))
   )
 
 /** The processes that grew most in a window of time, which the call waits for. */
 export const processGrowth = (node: ErlangNode, query: GrowthQuery): Effect.Effect<ProcessGrowth, CallError> =>
-  ask(node, "processes_window", growthSpec(query)).pipe(
+  ask(node, "beamscope_processes:top_window", growthSpec(query)).pipe(
     Effect.flatMap(readReply(node, "beamscope_processes:top_window/1", readGrowth)),
     Effect.catchReason("CallError", "Unsupported", () => scanGrowth(node, query))
   )
 
 /** Where a filter names a module or an application that is no atom on the node, the agent raises that name. */
 const ask = (node: ErlangNode, func: AgentFunction, spec: Term): Effect.Effect<Term, CallError> =>
-  node.runAgent(func, [spec]).pipe(
+  node.runAgent(func, spec).pipe(
     Effect.catchReason("CallError", "Raised", ({ reason }, error) => {
       const name = isTuple(reason, "unknown_atom") ? reason[1] : undefined
       if (!(name instanceof Binary)) return Effect.fail(error)

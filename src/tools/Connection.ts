@@ -45,13 +45,15 @@ const connectNode = Tool.make({
   },
   run: Effect.fnUntraced(function* ({ cookie }, name) {
     const nodes = yield* Nodes
+    const wasUp = (yield* nodes.list).some((it) => it.name === name && it.state._tag === "Up")
     const node = yield* joinNode(name, (full) => nodes.connect(full, cookie === undefined ? {} : { cookie }))
     const roundTrip = yield* node.roundTrip
     const status = (yield* nodes.list).find((it) => it.name === node.name)
     const { elixirVersion, ertsVersion, otpRelease } = node.capabilities
     const runs = `OTP ${otpRelease}${elixirVersion === undefined ? "" : ` and Elixir ${visible(elixirVersion)}`}`
     return {
-      summary: `Connected to ${node.name}, which runs ${runs}; a round trip takes ${rounded(roundTrip)} ms.`,
+      summary: `${wasUp ? "Already connected" : "Connected"} to ${node.name}, which runs ${runs}; a round trip takes ${rounded(roundTrip)} ms.`,
+      notes: wasUp && cookie !== undefined ? ["The cookie was not tried: the node was connected before."] : [],
       data: {
         since: iso(status?.state.since ?? Date.now()),
         round_trip_ms: rounded(roundTrip),
@@ -135,20 +137,22 @@ const listNodes = Tool.make({
 })
 
 const nodeRow = Effect.fnUntraced(function* ({ name, state }: NodeStatus): Effect.fn.Return<NodeRow, never, Session> {
-  const row = { node: visible(name), since: iso(state.since) }
+  const node = visible(name)
+  const since = iso(state.since)
   switch (state._tag) {
     case "Connecting":
-      return { ...row, state: "connecting" }
+      return { node, state: "connecting", since }
     case "Down":
-      return { ...row, state: "down", why: toToolError(state.why, yield* currentSyntax).message }
+      return { node, state: "down", since, why: toToolError(state.why, yield* currentSyntax).message }
     case "Up": {
       const roundTrip = yield* state.node.roundTrip.pipe(Effect.timeoutOption(roundTripPatience), Effect.option)
       const measured = Option.getOrUndefined(Option.flatten(roundTrip))
       return {
-        ...row,
+        node,
         state: "up",
-        otp_release: state.node.capabilities.otpRelease,
-        round_trip_ms: measured && rounded(measured)
+        since,
+        round_trip_ms: measured && rounded(measured),
+        otp_release: state.node.capabilities.otpRelease
       }
     }
   }

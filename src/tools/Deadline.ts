@@ -20,5 +20,6 @@ export const keepingDeadline = (node: ErlangNode): ErlangNode => ({
   ...node,
   call: (module, func, args, options) =>
     Effect.flatMap(bounded(options), (within) => node.call(module, func, args, within)),
-  runAgent: (func, args, options) => Effect.flatMap(bounded(options), (within) => node.runAgent(func, args, within))
+  runAgent: (func, argument, options) =>
+    Effect.flatMap(bounded(options), (within) => node.runAgent(func, argument, within))
 })

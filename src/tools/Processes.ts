@@ -1,6 +1,13 @@
 import { Effect, Schema } from "effect"
 import { processGrowth, processPage } from "../beam/Processes.ts"
-import { longQueue, type PageQuery, type ProcessFilter, processStatuses, type Scanned } from "../beam/ProcessQuery.ts"
+import {
+  longQueue,
+  type PageQuery,
+  type ProcessFilter,
+  type ProcessPage,
+  processStatuses,
+  type Scanned
+} from "../beam/ProcessQuery.ts"
 import { type ProcessKey, type ProcessRow, rankOf } from "../beam/ProcessRow.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { visible } from "../syntax/Escape.ts"
@@ -170,7 +177,8 @@ const toFilter = ({ application, module, status, ...least }: typeof Filter.Type)
 const answerPage = Effect.fnUntraced(function* (
   node: ErlangNode,
   query: Omit<PageQuery, "deadlineMillis" | "after">,
-  after: Position | undefined
+  after: Position | undefined,
+  summary: (page: ProcessPage, shown: number, syntax: Syntax) => string
 ) {
   const syntax = yield* currentSyntax
   const { sort } = query
@@ -186,17 +194,11 @@ const answerPage = Effect.fnUntraced(function* (
   })
   const { matched, rows } = page
   const [first] = rows
-  const value = first === undefined || sort === "pid" ? undefined : rankOf(first, sort)
-  const order = sort === "pid" ? "pid" : spoken[sort]
-  const leading =
-    first === undefined || value === undefined || sort === "pid"
-      ? "."
-      : `; first ${nameOf(first, node, syntax)} with ${say(value, sort, node.capabilities.wordBytes)}.`
   return {
     summary: (shown: number) =>
-      matched === 0
+      first === undefined
         ? `No process among ${page.seen.toLocaleString("en-US")} matches.`
-        : `${shown} of ${amount(matched, "process", "processes")} by ${order}${leading}`,
+        : summary(page, shown, syntax),
     complete: page.incomplete.length === 0,
     notes: scanNotes(page, node, syntax),
     data: (characters: number) => ({
@@ -222,6 +224,20 @@ const inspect = (row: ProcessRow, node: ErlangNode, syntax: Syntax): string =>
 /** Of the time that is left, what a scan on the node may take; the rest is for the way there and back. */
 const shareOfTime = 0.8
 
+/** `12 processes`, `12 of 345 processes`. */
+const some = (shown: number, all: number): string =>
+  shown === all ? amount(all, "process", "processes") : `${shown} of ${amount(all, "process", "processes")}`
+
+/** Says how many processes are shown, in which order, and which is the first. */
+const ranking =
+  (node: ErlangNode, sort: ProcessKey | "pid") =>
+  ({ matched, rows }: ProcessPage, shown: number, syntax: Syntax): string => {
+    const [first] = rows
+    const value = first === undefined || sort === "pid" ? undefined : rankOf(first, sort)
+    if (first === undefined || value === undefined || sort === "pid") return `${some(shown, matched)} by ${sort}.`
+    return `${some(shown, matched)} by ${spoken[sort]}; first ${nameOf(first, node, syntax)} with ${say(value, sort, node.capabilities.wordBytes)}.`
+  }
+
 const pageOutput = { matched: Schema.Int, processes: Schema.optionalKey(Schema.Array(Row)) }
 
 const listProcesses = Tool.make({
@@ -239,8 +255,10 @@ const listProcesses = Tool.make({
     cursor
   },
   output: pageOutput,
-  run: ({ filter = {}, limit, sort_by }, node, after) =>
-    answerPage(node, { sort: isSortName(sort_by) ? sortKeys[sort_by] : "pid", limit, filter: toFilter(filter) }, after)
+  run: ({ filter = {}, limit, sort_by }, node, after) => {
+    const sort = isSortName(sort_by) ? sortKeys[sort_by] : "pid"
+    return answerPage(node, { sort, limit, filter: toFilter(filter) }, after, ranking(node, sort))
+  }
 })
 
 const findProcess = Tool.make({
@@ -273,7 +291,10 @@ const findProcess = Tool.make({
             next: "list_processes"
           })
         )
-      : answerPage(node, { sort: "message_queue_len", limit, filter }, after)
+      : answerPage(node, { sort: "message_queue_len", limit, filter }, after, ({ matched, rows }, shown, syntax) => {
+          const names = rows.slice(0, 3).map((row) => nameOf(row, node, syntax))
+          return `Found ${some(shown, matched)}: ${names.join(", ")}${rows.length > names.length ? ", …" : ""}.`
+        })
   }
 })
 
@@ -315,7 +336,7 @@ const topProcesses = Tool.make({
     const sort = sortKeys[sort_by]
     const left = yield* remainingMillis
     if (window_ms === undefined) {
-      const { page, ...answer } = yield* answerPage(node, { sort, limit, filter: {} }, undefined)
+      const { page, ...answer } = yield* answerPage(node, { sort, limit, filter: {} }, undefined, ranking(node, sort))
       return { ...answer, page: { rows: page.rows, more: false } }
     }
     if (window_ms > left - besideWindow) {
@@ -346,7 +367,7 @@ const answerGrowth = Effect.fnUntraced(function* (
     summary: (shown: number) =>
       first === undefined
         ? `No process grew in ${spoken[sort]} in ${windowMillis} ms.`
-        : `${shown} of ${amount(matched, "process", "processes")} that grew in ${spoken[sort]} in ${windowMillis} ms; first ${nameOf(first.row, node, syntax)}, by ${say(first.growth, sort, wordBytes)}.`,
+        : `${some(shown, matched)} grew in ${spoken[sort]} in ${windowMillis} ms; first ${nameOf(first.row, node, syntax)}, by ${say(first.growth, sort, wordBytes)}.`,
     complete: grown.incomplete.length === 0,
     notes: scanNotes(grown, node, syntax),
     data: (characters: number) => ({

@@ -17,8 +17,22 @@ const inline = (value: unknown): string => {
 
 const indent = (lines: ReadonlyArray<string>): ReadonlyArray<string> => lines.map((line) => `  ${line}`)
 
+/** The fields of all rows, each behind the one that it stands behind in its row. */
+const columnsOf = (rows: ReadonlyArray<Row>): ReadonlyArray<string> => {
+  const columns: Array<string> = []
+  for (const row of rows) {
+    let next = 0
+    for (const key of Object.keys(row)) {
+      const at = columns.indexOf(key)
+      if (at === -1) columns.splice(next++, 0, key)
+      else next = at + 1
+    }
+  }
+  return columns
+}
+
 const table = (rows: ReadonlyArray<Row>): ReadonlyArray<string> => {
-  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))]
+  const columns = columnsOf(rows)
   const lines = [columns, ...rows.map((row) => columns.map((column) => inline(row[column])))]
   const widths = columns.map((_, at) => Math.max(...lines.map((cells) => Math.min(cells[at]!.length, maxColumnWidth))))
   return lines.map((cells) =>

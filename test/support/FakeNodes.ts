@@ -26,7 +26,7 @@ export interface Called {
 export interface FakeNodeSpec {
   readonly name?: string
   readonly capabilities?: Partial<Capabilities>
-  /** By `module:function/arity`, and by the name of the function for the agent's. */
+  /** By `module:function/arity`, and `module:function` for the agent's. */
   readonly replies?: Readonly<Record<string, Reply>>
   /** Atoms that exist on the node. */
   readonly atoms?: ReadonlyArray<string>
@@ -64,7 +64,7 @@ export const fakeNode = (spec: FakeNodeSpec = {}): ErlangNode & { readonly calle
     localName: "beamscope@localhost",
     capabilities: { ...capabilities, ...spec.capabilities },
     call: (module, func, args, options) => answer(`${module}:${func}/${args.length}`, args, options),
-    runAgent: (func, args, options) => answer(func, args, options),
+    runAgent: (func, argument, options) => answer(func, [argument], options),
     existingAtom: (text) =>
       atoms.includes(text)
         ? Effect.succeed(new Atom(text))

@@ -1,0 +1,36 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { memory } from "../../../src/beam/Memory.ts"
+import { atom, list } from "../../../src/etf/Term.ts"
+import { fakeNode } from "../../support/FakeNodes.ts"
+import { recordedNode, recordedReleases } from "../../support/RecordedNode.ts"
+
+describe("memory", () => {
+  it.effect.each(recordedReleases)("adds up as OTP %i answered", (release) =>
+    Effect.gen(function* () {
+      const {
+        atom: atoms,
+        atomUsed,
+        binary,
+        code,
+        ets,
+        processes,
+        processesUsed,
+        system,
+        total
+      } = yield* memory(recordedNode(release))
+      expect(processes + system).toBe(total)
+      expect(atoms + binary + code + ets).toBeLessThan(system)
+      expect(atomUsed).toBeLessThanOrEqual(atoms)
+      expect(processesUsed).toBeLessThanOrEqual(processes)
+      expect(Math.min(atomUsed, binary, code, ets, processesUsed)).toBeGreaterThan(0)
+    })
+  )
+
+  it.effect.each([atom("nonsense"), list([]), list([[atom("total"), 1]])])("fails on an answer that is none", (term) =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(memory(fakeNode({ replies: { "erlang:memory/0": { term } } })))
+      expect(error.reason._tag).toBe("UndecodableReply")
+    })
+  )
+})
