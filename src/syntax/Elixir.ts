@@ -15,7 +15,7 @@ import {
   Reference,
   type Term
 } from "../etf/Term.ts"
-import { atom, functionName, inQuotes, isKeyword, key } from "./ElixirAtom.ts"
+import { atom, functionName, inQuotes, isKeyword, isModule, key } from "./ElixirAtom.ts"
 import { type Fields, knownStruct } from "./ElixirStruct.ts"
 import { floatText } from "./FloatText.ts"
 import { identifierText } from "./Identifier.ts"
@@ -105,7 +105,7 @@ const mostFields = 1000
 const structOf = (term: MapTerm): { readonly module: string; readonly fields: Fields } | undefined => {
   if (term.size > mostFields) return undefined
   const module = term.atomKey("__struct__")
-  if (!(module instanceof Atom) || /^(?:nil|true|false)$/u.test(module.text)) return undefined
+  if (!(module instanceof Atom) || !isModule(module.text)) return undefined
   const fields = new Map<string, Term>()
   for (let index = 0; index < term.entries.length; index += 2) {
     const name = term.entries[index]

@@ -17,10 +17,16 @@ const named: Readonly<Record<string, string>> = {
 }
 
 /**
+ * Letters that Unicode joins with whatever follows (Grapheme_Cluster_Break=Prepend; the others of the kind are hidden
+ * anyway). Elixir's tokenizer goes by clusters, and does not see a quote or a backslash right behind one.
+ */
+const prepended = String.raw`[\u{d4e}\u{111c2}\u{111c3}\u{1193f}\u{11941}\u{11a3a}\u{11a84}-\u{11a89}\u{11d46}\u{11f02}]`
+
+/**
  * What Elixir escapes between double quotes, and beyond it everything hidden. `\u` where `inspect` writes `\x80`: in
  * an atom that is half a character, and does not read back.
  */
-export const inQuotes = escaper(String.raw`["\\]|#\{`, (match) => {
+export const inQuotes = escaper(String.raw`["\\]|#\{|${prepended}`, (match) => {
   const name = named[match]
   if (name !== undefined) return `\\${name}`
   const digits = hex(match)
@@ -31,6 +37,9 @@ export const inQuotes = escaper(String.raw`["\\]|#\{`, (match) => {
 const quote = (name: string): string => `"${escape(name, inQuotes)}"`
 
 const alias = /^Elixir(?:\.[A-Z]\w*)*$/u
+
+/** Whether an atom is a module's name as Elixir makes them: `Elixir.My.Mod`. */
+export const isModule = (name: string): boolean => name !== "Elixir" && alias.test(name)
 
 /**
  * Latin letters are bare, letters of other scripts quoted: which of those the tokenizer accepts depends on the

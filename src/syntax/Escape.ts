@@ -1,10 +1,10 @@
 /**
- * Code points that are never shown as they are: controls, format characters (bidi, zero width, tags), line and
- * paragraph separators, lone surrogates, private and unassigned ones, and whatever Unicode says to draw as nothing
- * (variation selectors, fillers). What a node says is untrusted text: shown raw, these hide, reorder or forge what
- * stands around them.
+ * Code points that are never shown as they are: controls, format characters (bidi, zero width, tags), all spaces and
+ * separators but the common space, lone surrogates, private and unassigned ones, the object replacement character, and
+ * whatever Unicode says to draw as nothing (variation selectors, fillers). What a node says is untrusted text: shown
+ * raw, these hide, reorder or forge what stands around them.
  */
-const hidden = String.raw`[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]`
+const hidden = String.raw`(?! )[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u{fffc}]`
 
 /** How a kind of literal writes the characters that it cannot hold as they are. */
 export interface Escaper {

@@ -162,6 +162,7 @@ describe("Elixir", () => {
     ["<<233>>", bytes(233)],
     ["<<194, 128>>", bytes(194, 128)],
     ['"a\\u202Eb\\u{E0041}\\uFEFF"', binary("a\u202eb\u{e0041}\ufeff")],
+    ['"\\u{111C3}\\u0D4E"', binary("\u{111c3}\u0d4e")],
     ["<<5::size(3)>>", new BitString(Uint8Array.of(0b1010_0000), 0, 1, 3)],
     ["<<1, 1::size(1)>>", new BitString(Uint8Array.of(1, 128), 0, 2, 1)],
     ['~c"hello"', charlist("hello")],
@@ -193,7 +194,7 @@ describe("Elixir", () => {
   it.each<[string, Term]>([
     ['%User{name: "A", age: 3}', struct("Elixir.User", { name: binary("A"), age: 3 })],
     ["%User{}", struct("Elixir.User", {})],
-    ["%:user{a: 1}", struct("user", { a: 1 })],
+    ["%{__struct__: :user, a: 1}", struct("user", { a: 1 })],
     [
       '%RuntimeError{message: "x"}',
       struct("Elixir.RuntimeError", { __exception__: atom("true"), message: binary("x") })

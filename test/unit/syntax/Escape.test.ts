@@ -15,6 +15,7 @@ describe("visible", () => {
     ["a\u200Bb\u200Dc\uFEFFd\u00ADe\u2060", "a\\u{200B}b\\u{200D}c\\u{FEFF}d\\u{AD}e\\u{2060}"],
     ["\u{E0041}\u{E0001}\u{E007F}", "\\u{E0041}\\u{E0001}\\u{E007F}"],
     ["\u2028\u2029", "\\u{2028}\\u{2029}"],
+    ["a b\u00A0c\u2003d\u3000e\uFFFC", "a b\\u{A0}c\\u{2003}d\\u{3000}e\\u{FFFC}"],
     ["\uD800x\uDC00", "\\u{D800}x\\u{DC00}"],
     ["\uFE0F\u{E0100}\u3164\u115F\u034F", "\\u{FE0F}\\u{E0100}\\u{3164}\\u{115F}\\u{34F}"],
     ["\uE000\uFFFF", "\\u{E000}\\u{FFFF}"]
