@@ -1,21 +1,136 @@
-import { Effect } from "effect"
-import type { Term } from "../etf/Term.ts"
+import { Effect, Semaphore } from "effect"
+import { Buffer } from "node:buffer"
+import { deflateSync } from "node:zlib"
+import { decode } from "../etf/Decode.ts"
+import { atom, Binary, charlist, isAtom, isTuple, list, map, type Pid, type Term } from "../etf/Term.ts"
+import { agent, loadsOn, run } from "./agent.generated.ts"
 import { CallError } from "./CallError.ts"
 import type { Capabilities } from "./Capabilities.ts"
 import type { CallOptions, ErlangNode } from "./ErlangNode.ts"
 import type { AgentMode } from "./Targets.ts"
 
-/** A function of the agent, by the name it has in `erlang/agent/`. */
-export type AgentFunction = "processes_page" | "processes_window"
+type Modules = typeof agent
 
+/** A function of the agent (`erlang/agent/`), each of one argument. */
+export type AgentFunction = {
+  [Module in keyof Modules]: `${Module}:${keyof Modules[Module]["interpreted"] & string}`
+}[keyof Modules]
+
+/** With more processes than this on the node, `auto` loads the module: interpreted loops would cost it more. */
+const manyProcesses = 10_000
+
+/** The expression and its bindings that `erl_eval:expr/5` is called with; see `run` in the generated file. */
+const runExpression = decode(Buffer.from(run, "base64"))
+const none = atom("none")
+const value = atom("value")
+
+/**
+ * An expression as the node gets it: in external format, as a binary, so that its atoms are made where it runs; and
+ * compressed, which makes a tenth of it.
+ */
+const compressed = (base64: string): Binary => {
+  const bytes = Buffer.from(base64, "base64").subarray(1)
+  const head = Buffer.from([131, 80, 0, 0, 0, 0])
+  head.writeUInt32BE(bytes.length, 2)
+  return new Binary(Buffer.concat([head, deflateSync(bytes)]))
+}
+
+const expressions = new Map<AgentFunction, Binary>()
+
+const expressionOf = (target: AgentFunction): Binary => {
+  let expression = expressions.get(target)
+  if (expression === undefined) {
+    const [module, func] = target.split(":") as [keyof Modules, string]
+    expression = compressed((agent[module].interpreted as Readonly<Record<string, string>>)[func]!)
+    expressions.set(target, expression)
+  }
+  return expression
+}
+
+/**
+ * How the agent's functions run on one node. Interpreted, the node evaluates their abstract forms and nothing is
+ * loaded. Loaded, the module is there under a name of its own version, and a janitor on the node removes it when the
+ * last link that uses it is gone.
+ */
 export const makeAgent = (options: {
   readonly call: ErlangNode["call"]
   readonly capabilities: Capabilities
   readonly node: string
   readonly mode: AgentMode
-}): Effect.Effect<ErlangNode["runAgent"]> =>
-  Effect.succeed((func: AgentFunction, _args: ReadonlyArray<Term>, _call?: CallOptions) =>
-    Effect.fail(
-      new CallError({ node: options.node, target: func, reason: { _tag: "Unsupported", detail: "the agent is off" } })
+  /** A process of ours that lives as long as the link. */
+  readonly owner: Pid
+}): ErlangNode["runAgent"] => {
+  const { call, capabilities, mode, node, owner } = options
+  const isLoadable = capabilities.otpRelease >= loadsOn.oldest && capabilities.otpRelease <= loadsOn.newest
+  const loaded = new Set<string>()
+  const refused = new Set<string>()
+  const loading = Semaphore.makeUnsafe(1)
+
+  const interpret = (target: AgentFunction, argument: Term, callOptions?: CallOptions) => {
+    const bindings = list([
+      [atom("A"), argument],
+      [atom("E"), expressionOf(target)]
+    ])
+    return call("erl_eval", "expr", [runExpression, bindings, none, none, value], callOptions)
+  }
+
+  /** Whether the module is there now, loaded by us. */
+  const load = (module: keyof Modules): Effect.Effect<boolean, CallError> =>
+    Effect.suspend(() => {
+      if (loaded.has(module)) return Effect.succeed(true)
+      if (refused.has(module)) return Effect.succeed(false)
+      const { beam, md5, module: name } = agent[module]
+      return Effect.gen(function* () {
+        // The janitor first: whatever happens next, what we load has somebody to remove it.
+        yield* interpret(
+          "beamscope_janitor:hold",
+          map([
+            [atom("module"), atom(name)],
+            [atom("owner"), owner]
+          ])
+        )
+        const isThere =
+          isAtom(yield* call("erlang", "module_loaded", [atom(name)]), "true") ||
+          isTuple(
+            yield* call("code", "load_binary", [
+              atom(name),
+              charlist("beamscope"),
+              new Binary(Buffer.from(beam, "base64"))
+            ]),
+            "module"
+          )
+        const digest = isThere ? yield* call(name, "module_info", [atom("md5")]) : undefined
+        const isOurs = digest instanceof Binary && Buffer.from(digest.view()).toString("hex") === md5
+        ;(isOurs ? loaded : refused).add(module)
+        return isOurs
+      })
+    }).pipe(loading.withPermits(1))
+
+  const shouldLoad = (): Effect.Effect<boolean, CallError> => {
+    if (mode === "eval" || !isLoadable) return Effect.succeed(false)
+    if (mode === "load") return Effect.succeed(true)
+    return Effect.map(
+      call("erlang", "system_info", [atom("process_count")]),
+      (count) => typeof count === "number" && count > manyProcesses
     )
-  )
+  }
+
+  return Effect.fnUntraced(function* (target: AgentFunction, argument: Term, callOptions?: CallOptions) {
+    if (mode === "none") {
+      const detail = "the agent is switched off for this node (--agent none)"
+      return yield* Effect.fail(new CallError({ node, target, reason: { _tag: "Unsupported", detail } }))
+    }
+    const [module, func] = target.split(":") as [keyof Modules, string]
+    const wantsLoaded = loaded.has(module) || (yield* shouldLoad())
+    if (!wantsLoaded || !(yield* load(module))) return yield* interpret(target, argument, callOptions)
+    return yield* call(agent[module].module, func, [argument], callOptions).pipe(
+      // Taken away behind our back (code:delete/1, code:purge/1): back to what always works.
+      Effect.catchReason("CallError", "Raised", (raised, error) => {
+        const [frame] = raised.stack
+        if (!isAtom(raised.reason, "undef") || frame?.module !== agent[module].module) return Effect.fail(error)
+        loaded.delete(module)
+        return interpret(target, argument, callOptions)
+      })
+    )
+  })
+}

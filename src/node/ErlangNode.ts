@@ -41,11 +41,7 @@ export interface ErlangNode {
     options?: CallOptions
   ) => Effect.Effect<Term, CallError>
   /** Runs a function of the agent, interpreted or loaded as the node's setting and size ask for. */
-  readonly runAgent: (
-    func: AgentFunction,
-    args: ReadonlyArray<Term>,
-    options?: CallOptions
-  ) => Effect.Effect<Term, CallError>
+  readonly runAgent: (func: AgentFunction, argument: Term, options?: CallOptions) => Effect.Effect<Term, CallError>
   /** The atom of this name if the node has one, so that no text from a user adds to its atom table. */
   readonly existingAtom: (text: string) => Effect.Effect<Atom, CallError>
   /** Milliseconds from a request to its reply, measured now. */
@@ -97,7 +93,13 @@ export const joinNode = (target: NodeTarget): Effect.Effect<ErlangNode, DistErro
         Effect.catchReason("CallError", "Raised", () => Effect.fail(unknown))
       )
     }
-    const runAgent = yield* makeAgent({ call, capabilities, node: target.name, mode: target.agent ?? "auto" })
+    const runAgent = makeAgent({
+      call,
+      capabilities,
+      node: target.name,
+      mode: target.agent ?? "auto",
+      owner: processes.add({ limitBytes: 0 })
+    })
     return {
       name: link.peer.name,
       creation: link.peer.creation,

@@ -1,0 +1,111 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Exit, Redacted, Scope } from "effect"
+import { atom, list, listItems, map, MapTerm, type Term } from "../../src/etf/Term.ts"
+import { type AgentMode, joinNode } from "../../src/node/index.ts"
+import * as BeamNode from "../support/BeamNode.ts"
+import { eventually } from "../support/eventually.ts"
+
+const epmdPort = Number(process.env["ERL_EPMD_PORT"])
+const join = (node: BeamNode.BeamNode, agent: AgentMode) =>
+  joinNode({ name: node.name, cookie: Redacted.make(node.cookie), epmdPort, agent })
+
+const topByMemory = map([
+  [atom("sort"), atom("memory")],
+  [atom("limit"), 3],
+  [atom("items"), list([atom("registered_name"), atom("memory")])],
+  [atom("long_queue"), 10_000],
+  [atom("deadline_ms"), 5_000]
+])
+
+const rowsOf = (reply: Term) => (reply instanceof MapTerm ? (listItems(reply.atomKey("rows")) ?? []) : [])
+
+const ourModules = `[M || {M, _} <- code:all_loaded(), lists:prefix("beamscope", atom_to_list(M))]`
+const ourProcesses = `[N || N <- registered(), lists:prefix("beamscope", atom_to_list(N))]`
+const loadsHere = (otp: string) => Number(otp) >= 25
+
+describe.each(BeamNode.otpReleases())("the agent on OTP $otp", ({ otp }) => {
+  const start = Effect.map(BeamNode.start({ otp }), (node) => ({
+    node,
+    ask: (text: string) => Effect.promise(() => node.evaluate(text))
+  }))
+
+  it.live("interpreted, answers and leaves nothing loaded", () =>
+    Effect.gen(function* () {
+      const { ask, node } = yield* start
+      const us = yield* join(node, "auto")
+      expect(rowsOf(yield* us.runAgent("beamscope_processes:page", topByMemory))).toHaveLength(3)
+      expect(yield* ask(ourModules)).toBe("[]")
+      expect(yield* ask(ourProcesses)).toBe("[]")
+    })
+  )
+
+  it.live("switched off, says so", () =>
+    Effect.gen(function* () {
+      const { node } = yield* start
+      const us = yield* join(node, "none")
+      const error = yield* Effect.flip(us.runAgent("beamscope_processes:page", topByMemory))
+      expect(error.reason).toMatchObject({ _tag: "Unsupported", detail: expect.stringContaining("--agent none") })
+    })
+  )
+
+  it.live("loaded, answers the same, and is taken off when the link closes", () =>
+    Effect.gen(function* () {
+      const { ask, node } = yield* start
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const us = yield* join(node, "load")
+          expect(rowsOf(yield* us.runAgent("beamscope_processes:page", topByMemory))).toHaveLength(3)
+          const expected = loadsHere(otp) ? /^\[beamscope_processes_[0-9a-f]{8}\]$/u : /^\[\]$/u
+          expect(yield* ask(ourModules)).toMatch(expected)
+          expect(yield* ask(ourProcesses)).toMatch(expected)
+        })
+      )
+      yield* eventually(Effect.map(ask(ourModules), (text) => text === "[]"))
+      yield* eventually(Effect.map(ask(ourProcesses), (text) => text === "[]"))
+      expect(node.log()).toBe("")
+    })
+  )
+
+  it.live.runIf(loadsHere(otp))("stays loaded until the last of several links that use it has closed", () =>
+    Effect.gen(function* () {
+      const { ask, node } = yield* start
+      const [first, second] = [yield* Scope.make(), yield* Scope.make()]
+      const use = (scope: Scope.Closeable) =>
+        Effect.gen(function* () {
+          const us = yield* Scope.provide(join(node, "load"), scope)
+          yield* us.runAgent("beamscope_processes:page", topByMemory)
+          return us
+        })
+      yield* Effect.all([use(first), use(second)], { concurrency: "unbounded" })
+      const us = yield* use(second)
+      yield* Scope.close(first, Exit.void)
+      yield* eventually(Effect.map(ask("length(nodes(hidden))"), (text) => text === "2"))
+      expect(rowsOf(yield* us.runAgent("beamscope_processes:page", topByMemory))).toHaveLength(3)
+      expect(yield* ask(ourModules)).not.toBe("[]")
+      yield* Scope.close(second, Exit.void)
+      yield* eventually(Effect.map(ask(ourModules), (text) => text === "[]"))
+    })
+  )
+
+  it.live.runIf(loadsHere(otp))("goes on interpreted when somebody takes the module away", () =>
+    Effect.gen(function* () {
+      const { ask, node } = yield* start
+      const us = yield* join(node, "load")
+      yield* us.runAgent("beamscope_processes:page", topByMemory)
+      yield* ask(`[code:delete(M) || M <- ${ourModules}]`)
+      expect(rowsOf(yield* us.runAgent("beamscope_processes:page", topByMemory))).toHaveLength(3)
+    })
+  )
+
+  it.live.runIf(loadsHere(otp))("is loaded by itself only where there are many processes", () =>
+    Effect.gen(function* () {
+      const { ask, node } = yield* start
+      const us = yield* join(node, "auto")
+      yield* us.runAgent("beamscope_processes:page", topByMemory)
+      expect(yield* ask(ourModules)).toBe("[]")
+      yield* ask("[spawn(timer, sleep, [infinity]) || _ <- lists:seq(1, 10000)], ok")
+      yield* us.runAgent("beamscope_processes:page", topByMemory)
+      expect(yield* ask(ourModules)).not.toBe("[]")
+    })
+  )
+})
