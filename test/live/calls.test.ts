@@ -199,21 +199,26 @@ describe.each(BeamNode.otpReleases())("calls to OTP $otp", ({ otp }) => {
     })
   )
 
-  it.live("die with our process, however it ends", () =>
+  it.live("die with our process, however it ends, and with them all that was loaded", () =>
     Effect.gen(function* () {
       const node = yield* BeamNode.start({ otp })
       const ask = (text: string) => Effect.promise(() => node.evaluate(text))
-      const before = yield* ask("erlang:system_info(process_count)")
+      const left = ask(`{
+        [P || P <- processes(), erlang:process_info(P, current_function) =:= {current_function, {timer, sleep, 1}}],
+        [M || {M, _} <- code:all_loaded(), lists:prefix("beamscope", atom_to_list(M))],
+        [N || N <- registered(), lists:prefix("beamscope", atom_to_list(N))],
+        nodes(connected)
+      }`)
       const program = new URL("../support/sleepingCaller.ts", import.meta.url).pathname
       const child = spawn(execPath, [program], {
         env: { ...process.env, NODE_NAME: node.name, NODE_COOKIE: node.cookie },
         stdio: ["ignore", "pipe", "inherit"]
       })
       yield* Effect.promise(() => once(child.stdout, "data"))
-      expect(Number(yield* ask("erlang:system_info(process_count)"))).toBeGreaterThan(Number(before))
+      expect(yield* left).not.toBe("{[],[],[],[]}")
       child.kill("SIGKILL")
-      yield* eventually(Effect.map(ask("erlang:system_info(process_count)"), (text) => text === before))
-      yield* eventually(Effect.map(ask("nodes(connected)"), (text) => text === "[]"))
+      yield* eventually(Effect.map(left, (text) => text === "{[],[],[],[]}"))
+      expect(node.log()).toBe("")
     })
   )
 })
