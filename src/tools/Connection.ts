@@ -28,7 +28,7 @@ const connectNode = Tool.make({
   input: {
     cookie: Schema.optionalKey(
       Schema.RedactedFromValue(
-        Schema.NonEmptyString.annotate({
+        Schema.String.annotate({
           description: "Last resort: the operator's configuration is the better place for a cookie",
           format: "password"
         })

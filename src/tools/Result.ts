@@ -2,7 +2,7 @@ import { Context } from "effect"
 import type { Answer, Page } from "./Answer.ts"
 import type { Position } from "./Cursor.ts"
 import { redactDeep } from "./Redaction.ts"
-import { renderText } from "./Text.ts"
+import { isEmpty, renderText } from "./Text.ts"
 
 /** Characters that the JSON and the text of one result may have, each. Hosts cut or hide what is much longer. */
 export const CharacterBudget = Context.Reference<number>("beamscope/tools/CharacterBudget", {
@@ -38,9 +38,6 @@ const readableTerm = 250
 const rowsOf = (page: Page | undefined, data: Data): ReadonlyArray<unknown> =>
   page === undefined ? [] : ((data[page.rows] ?? []) as ReadonlyArray<unknown>)
 
-const isEmpty = (value: unknown): boolean =>
-  value === undefined || (typeof value === "object" && value !== null && Object.keys(value).length === 0)
-
 /** Leaves out what is empty, at any depth. */
 const pruned = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(pruned)
@@ -52,7 +49,7 @@ const pruned = (value: unknown): unknown => {
   )
 }
 
-/** The object of a result with its first `shown` rows: keys in the one order that all results have, empty ones left out. */
+/** The object of a result with its first `shown` rows: keys in the one order that all results have. */
 const assemble = (answer: Answer<object, string>, data: Data, shown: number, frame: Frame): Data => {
   const { page } = answer
   const rows = rowsOf(page, data)
@@ -71,11 +68,11 @@ const assemble = (answer: Answer<object, string>, data: Data, shown: number, fra
     ...data,
     ...(page === undefined ? {} : { [page.rows]: rows.slice(0, shown) })
   }
-  return pruned({
+  return {
     ...(redactDeep(frame.redact, told) as Data),
     next_cursor: last === undefined ? undefined : frame.cursor(last),
     hints: answer.hints?.map(frame.redact)
-  }) as Data
+  }
 }
 
 /**
@@ -85,9 +82,10 @@ const assemble = (answer: Answer<object, string>, data: Data, shown: number, fra
  */
 export const resultOf = (answer: Answer<object, string>, frame: Frame): ToolResult | undefined => {
   const fitting = (data: Data, shown: number): ToolResult | undefined => {
-    const structured = assemble(answer, data, shown, frame)
+    const told = assemble(answer, data, shown, frame)
+    const structured = pruned(told) as Data
     if (JSON.stringify(structured).length > frame.budget) return undefined
-    const text = renderText(structured)
+    const text = renderText(told)
     return text.length > frame.budget ? undefined : { structured, text }
   }
   const { data: source } = answer

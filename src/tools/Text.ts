@@ -6,6 +6,10 @@ const maxColumnWidth = 40
 /** What stands in a table where a row has no value. */
 const absent = "-"
 
+/** What a result leaves out. */
+export const isEmpty = (value: unknown): boolean =>
+  value === undefined || (typeof value === "object" && value !== null && Object.keys(value).length === 0)
+
 const isRow = (value: unknown): value is Row => typeof value === "object" && value !== null && !Array.isArray(value)
 
 /** A value on one line. A text that could be misread there (empty, a dash, outer or double spaces) is quoted. */
@@ -17,19 +21,9 @@ const inline = (value: unknown): string => {
 
 const indent = (lines: ReadonlyArray<string>): ReadonlyArray<string> => lines.map((line) => `  ${line}`)
 
-/** The fields of all rows, each behind the one that it stands behind in its row. */
-const columnsOf = (rows: ReadonlyArray<Row>): ReadonlyArray<string> => {
-  const columns: Array<string> = []
-  for (const row of rows) {
-    let next = 0
-    for (const key of Object.keys(row)) {
-      const at = columns.indexOf(key)
-      if (at === -1) columns.splice(next++, 0, key)
-      else next = at + 1
-    }
-  }
-  return columns
-}
+/** The fields that some row has a value for. */
+const columnsOf = (rows: ReadonlyArray<Row>): ReadonlyArray<string> =>
+  [...new Set(rows.flatMap((row) => Object.keys(row)))].filter((key) => rows.some((row) => row[key] !== undefined))
 
 const table = (rows: ReadonlyArray<Row>): ReadonlyArray<string> => {
   const columns = columnsOf(rows)
@@ -44,7 +38,7 @@ const table = (rows: ReadonlyArray<Row>): ReadonlyArray<string> => {
 }
 
 const list = (key: string, items: ReadonlyArray<unknown>): ReadonlyArray<string> => {
-  if (items.length > 0 && items.every(isRow)) return [`${key} (${items.length}):`, ...indent(table(items))]
+  if (items.every(isRow)) return [`${key} (${items.length}):`, ...indent(table(items))]
   const cells = items.map(inline)
   return cells.some((cell) => cell.length > 60 || cell.includes(","))
     ? [`${key}:`, ...cells.map((cell) => `- ${cell}`)]
@@ -52,14 +46,18 @@ const list = (key: string, items: ReadonlyArray<unknown>): ReadonlyArray<string>
 }
 
 const field = (key: string, value: unknown): ReadonlyArray<string> => {
+  if (isEmpty(value)) return []
   if (Array.isArray(value)) return list(key, value)
-  if (isRow(value)) return [`${key}:`, ...indent(Object.entries(value).flatMap(([name, inner]) => field(name, inner)))]
+  if (isRow(value)) {
+    const lines = Object.entries(value).flatMap(([name, inner]) => field(name, inner))
+    return lines.length === 0 ? [] : [`${key}:`, ...indent(lines)]
+  }
   if (typeof value === "string" && value.includes("\n")) return [`${key}:`, ...indent(value.split("\n"))]
   return [`${key}: ${inline(value)}`]
 }
 
 /**
- * A result as text: the same facts as the object holds, in the same order. The summary stands alone on the first
+ * A result as text: the same facts as the object holds, in the same order, and nothing of what is empty. The summary stands alone on the first
  * line, arrays of objects become tables, the rest `key: value`.
  */
 export const renderText = ({ summary, ...fields }: Row): string =>

@@ -1,0 +1,313 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Fiber, Layer, Schema } from "effect"
+import { TestClock } from "effect/testing"
+import { atom } from "../../../src/etf/Term.ts"
+import { Catalogue } from "../../../src/tools/Catalogue.ts"
+import { remainingMillis } from "../../../src/tools/Deadline.ts"
+import * as Tool from "../../../src/tools/Tool.ts"
+import { ToolError } from "../../../src/tools/ToolError.ts"
+import { allTools } from "../../../src/tools/Toolsets.ts"
+import { fakeNode, type World, worldLayer } from "../../support/FakeNodes.ts"
+import { recordedNode } from "../../support/RecordedNode.ts"
+import { call, callIn, catalogueLayer, failIn } from "../../support/Tools.ts"
+
+const listed = (world: World) => Effect.map(Catalogue, ({ tools }) => tools).pipe(Effect.provide(catalogueLayer(world)))
+
+const toy = (
+  name: string,
+  run: Effect.Effect<{ readonly done: boolean }, ToolError>,
+  access: "inspect" | "control" = "inspect"
+) =>
+  Tool.make({
+    name,
+    title: name,
+    description: name,
+    toolset: "toys",
+    access,
+    cost: "cheap",
+    target: "none",
+    input: {},
+    output: { done: Schema.Boolean },
+    run: () => Effect.map(run, (data) => ({ summary: "Done.", data }))
+  })
+
+const callToy = (tool: Tool.Tool, world: World, input: unknown = {}) =>
+  call(tool.name, input).pipe(Effect.provide(catalogueLayer(world, [tool])))
+
+describe("the listing", () => {
+  it.effect("has names, titles, descriptions and closed object schemas that hosts take", () =>
+    Effect.gen(function* () {
+      const tools = yield* listed({})
+      expect(tools.map(({ name }) => name)).toEqual([
+        "connect_node",
+        "disconnect_node",
+        "list_nodes",
+        "set_mode",
+        "list_processes",
+        "top_processes",
+        "find_process",
+        "get_process_info",
+        "get_process_stacktrace",
+        "get_memory_info",
+        "get_system_info"
+      ])
+      for (const { description, inputSchema, name, outputSchema, title } of tools) {
+        expect(name).toMatch(/^[a-z][a-z_]{0,39}$/u)
+        expect(title.length).toBeGreaterThan(5)
+        expect(description.length).toBeGreaterThan(40)
+        expect(description.length).toBeLessThan(400)
+        expect(inputSchema["type"]).toBe("object")
+        expect(inputSchema["additionalProperties"]).toBe(false)
+        expect(Object.keys(inputSchema["properties"] as object)).toContain("timeout_ms")
+        expect(outputSchema["type"]).toBe("object")
+        expect(JSON.stringify([inputSchema, outputSchema])).not.toMatch(/\$ref|allOf|anyOf|"not"|NaN|Infinity/u)
+      }
+    })
+  )
+
+  it.effect("tells each default and range of a number in words, for hosts that strip the rest", () =>
+    Effect.gen(function* () {
+      for (const { inputSchema } of yield* listed({})) {
+        const properties = Object.entries(inputSchema["properties"] as Record<string, Record<string, unknown>>)
+        for (const [, property] of properties) {
+          if (property["maximum"] === undefined) continue
+          expect(property["description"]).toContain(`${String(property["minimum"])} to ${String(property["maximum"])}`)
+          if (property["default"] !== undefined)
+            expect(property["description"]).toContain(`default ${String(property["default"])}`)
+        }
+      }
+    })
+  )
+
+  it.effect("costs a client no more than 11,000 characters", () =>
+    Effect.gen(function* () {
+      const shown = (yield* listed({})).map(({ description, inputSchema, name, outputSchema, title }) => ({
+        name,
+        title,
+        description,
+        inputSchema,
+        outputSchema
+      }))
+      expect(JSON.stringify(shown).length).toBeLessThan(11_000)
+    })
+  )
+
+  it.effect("leaves out what the policy does not allow", () =>
+    Effect.gen(function* () {
+      expect((yield* listed({ policy: { toolsets: ["system"] } })).map(({ name }) => name)).toEqual([
+        "get_memory_info",
+        "get_system_info"
+      ])
+      const tools = [
+        toy("look", Effect.succeed({ done: true })),
+        toy("kill", Effect.succeed({ done: true }), "control")
+      ]
+      const names = (world: World) =>
+        Effect.map(Catalogue, (it) => it.tools.map(({ name }) => name)).pipe(
+          Effect.provide(catalogueLayer(world, tools))
+        )
+      expect(yield* names({})).toEqual(["look"])
+      expect(yield* names({ policy: { allowControl: true } })).toEqual(["look", "kill"])
+    })
+  )
+})
+
+describe("the start", () => {
+  it.effect.each([
+    [
+      { tools: ["list_proceses"] },
+      "--tools: there is no 'list_proceses'; did you mean list_processes or find_process?"
+    ],
+    [{ excludeTools: ["xyz"] }, "--exclude-tools: there is no 'xyz'; there are connect_node,"],
+    [{ toolsets: ["sytem"] }, "--toolsets: there is no 'sytem'; did you mean system?"]
+  ] as const)("fails on a name in %j that there is not", ([policy, message]) =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(
+        Effect.scoped(Layer.build(Catalogue.layer.pipe(Layer.provide(worldLayer({ policy })))))
+      )
+      expect(error._tag).toBe("CatalogueError")
+      expect(error.message).toContain(message)
+    })
+  )
+})
+
+describe("a call", () => {
+  it.effect("of a tool that there is not is told what was perhaps meant", () =>
+    Effect.gen(function* () {
+      expect(yield* failIn({}, "list_proceses")).toMatchObject({
+        code: "unknown_tool",
+        retryable: false,
+        didYouMean: ["list_processes", "find_process"]
+      })
+      expect((yield* failIn({}, "no\u202esuch")).message).toBe("There is no tool 'no\\u{202E}such'.")
+    })
+  )
+
+  it.effect("of a tool that is not allowed is refused, and says what would allow it", () =>
+    Effect.gen(function* () {
+      let ran = false
+      const tool = toy(
+        "kill",
+        Effect.sync(() => ({ done: (ran = true) })),
+        "control"
+      )
+      const error = yield* Effect.flip(callToy(tool, {}))
+      expect(error).toMatchObject({ code: "not_allowed", retryable: false })
+      expect(error.message).toContain("--allow-control")
+      expect(ran).toBe(false)
+      expect((yield* callToy(tool, { policy: { allowControl: true } })).structured["done"]).toBe(true)
+    })
+  )
+
+  it.effect("tells every problem of its arguments at once", () =>
+    Effect.gen(function* () {
+      const error = yield* failIn({}, "list_processes", {
+        sortby: "memory",
+        sort_by: "memry",
+        limit: 900,
+        filter: { modul: "x", min_reductions: "5" },
+        timeout_ms: "5"
+      })
+      expect(error.code).toBe("invalid_input")
+      expect(error.message.split("\n").toSorted()).toEqual([
+        '- `filter.min_reductions`: expected number, not "5"',
+        "- `filter.modul` is not known here; did you mean `module`?",
+        "- `limit`: expected a value between 1 and 200, not 900",
+        '- `sort_by`: expected "memory" | "reductions" | "message_queue" | "heap" | "pid", not "memry"; did you mean `memory`?',
+        "- `sortby` is not known here; did you mean `sort_by`?",
+        '- `timeout_ms`: expected number, not "5"',
+        "list_processes: 6 problems with the arguments."
+      ])
+    })
+  )
+
+  it.effect("without arguments is one with none", () =>
+    Effect.gen(function* () {
+      for (const input of [undefined, null]) {
+        expect((yield* callIn({}, "list_nodes", input)).structured["complete"]).toBe(true)
+      }
+    })
+  )
+
+  it.effect("with anything but an object as arguments is refused", () =>
+    Effect.gen(function* () {
+      for (const input of [[], "x", 7, true]) {
+        expect((yield* failIn({}, "list_nodes", input)).message).toContain("must be one JSON object")
+      }
+    })
+  )
+
+  it.effect("is missing an argument", () =>
+    Effect.gen(function* () {
+      const error = yield* failIn({ up: [fakeNode()] }, "get_process_info", {})
+      expect(error.message).toBe("get_process_info: `pid` is missing")
+    })
+  )
+
+  it.effect("does not quote a cookie", () =>
+    Effect.gen(function* () {
+      const error = yield* failIn({}, "connect_node", { node: "app@localhost", cookie: 123_456_789 })
+      expect(error.message).toBe("connect_node: `cookie`: expected string")
+    })
+  )
+
+  it.effect("ends at its deadline, and takes the work on the node along", () =>
+    Effect.gen(function* () {
+      let interrupted = false
+      const node = fakeNode({
+        replies: {
+          "erlang:memory/0": () => Effect.never.pipe(Effect.onInterrupt(() => Effect.sync(() => (interrupted = true))))
+        }
+      })
+      const fiber = yield* Effect.forkChild(failIn({ up: [node] }, "get_memory_info", { timeout_ms: 700 }))
+      yield* TestClock.adjust(699)
+      expect(interrupted).toBe(false)
+      yield* TestClock.adjust(1)
+      expect(yield* Fiber.join(fiber)).toMatchObject({ code: "timeout", retryable: true })
+      expect(interrupted).toBe(true)
+      expect(node.called[0]?.options?.timeoutMillis).toBe(700)
+    })
+  )
+
+  it.effect("leaves to a later call of the node what is left of its time", () =>
+    Effect.gen(function* () {
+      const tool = toy(
+        "slow",
+        Effect.gen(function* () {
+          yield* Effect.sleep(300)
+          return { done: (yield* remainingMillis) === 4_700 }
+        })
+      )
+      const fiber = yield* Effect.forkChild(callToy(tool, {}))
+      yield* TestClock.adjust(300)
+      expect((yield* Fiber.join(fiber)).structured["done"]).toBe(true)
+    })
+  )
+
+  it.effect("that meets a bug is told as internal, without its cause", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(callToy(toy("broken", Effect.die(new Error("inner secret"))), {}))
+      expect(error).toMatchObject({ code: "internal", retryable: false })
+      expect(error.message).not.toContain("secret")
+    })
+  )
+
+  it.effect("shows no cookie that is in use, in results and in errors", () =>
+    Effect.gen(function* () {
+      const world: World = { up: [recordedNode(27)], cookies: ["recorded_worker"], policy: { allowNodes: ["*"] } }
+      const { structured, text } = yield* callIn(world, "get_process_info", { pid: "recorded_worker" })
+      expect(JSON.stringify(structured)).not.toContain("recorded_worker")
+      expect(text).not.toContain("recorded_worker")
+      expect(structured["name"]).toBe(":[redacted]")
+      const error = yield* failIn(world, "get_process_info", { pid: "recorded_worker1" })
+      expect(error.message).not.toContain("recorded_worker")
+      expect(JSON.stringify(error.didYouMean)).not.toContain("recorded_worker")
+    })
+  )
+
+  it.effect("prints terms in the syntax of its session", () =>
+    Effect.gen(function* () {
+      const node = recordedNode(27)
+      const stack = (mode: "elixir" | "erlang") =>
+        Effect.map(
+          callIn({ up: [node], mode, policy: { allowNodes: ["*"] } }, "get_process_stacktrace", {
+            pid: "recorded_worker"
+          }),
+          (it) => it.structured
+        )
+      expect((yield* stack("elixir"))["name"]).toBe(":recorded_worker")
+      expect((yield* stack("erlang"))["name"]).toBe("recorded_worker")
+    })
+  )
+})
+
+describe("what the node said", () => {
+  it.effect("is named in the error: the term it raised, and where", () =>
+    Effect.gen(function* () {
+      const node = fakeNode({
+        replies: {
+          "erlang:memory/0": {
+            fails: {
+              _tag: "Raised",
+              class: "error",
+              reason: [atom("bad"), atom("\u202edrow")],
+              stack: [{ module: "erlang", function: "memory", arity: 0 }]
+            }
+          }
+        }
+      })
+      const error = yield* failIn({ up: [node] }, "get_memory_info")
+      expect(error).toMatchObject({ code: "remote_error", retryable: false })
+      expect(error.message).toContain(":erlang.memory/0.")
+      expect(error.message).not.toContain("\u202e")
+    })
+  )
+})
+
+describe("every tool", () => {
+  it("is in a toolset, in one piece with its neighbours", () => {
+    const toolsets = allTools.map(({ toolset }) => toolset)
+    expect(toolsets.filter((toolset, at) => toolset !== toolsets[at - 1])).toEqual([...new Set(toolsets)])
+    expect(new Set(allTools.map(({ name }) => name)).size).toBe(allTools.length)
+  })
+})
