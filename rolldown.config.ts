@@ -13,7 +13,7 @@ export default defineConfig({
     dir: "dist",
     format: "esm",
     entryFileNames: "[name].mjs",
-    chunkFileNames: "bundle/[name]-[hash].mjs",
+    chunkFileNames: "bundle/[name].mjs",
     // Names stay, so that a stack trace in a log can be read.
     minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } }
   },

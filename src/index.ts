@@ -14,5 +14,5 @@ export { Catalogue, CatalogueError, type ToolListing, type ToolResult } from "./
 export { Progress, type ProgressReport } from "./tools/Progress.ts"
 export { Session } from "./tools/Session.ts"
 export { ToolError, type ToolErrorCode } from "./tools/ToolError.ts"
-export { connect, type Connection, type Transport } from "./mcp/Server.ts"
+export * as McpServer from "./mcp/Server.ts"
 export { version } from "./mcp/Version.ts"

@@ -20,6 +20,9 @@ const endless = (port: number) => ({
   params: { name: "connect_node", arguments: { node: "nobody@127.0.0.1", cookie: "c" } }
 })
 
+const request = (id: number, method: string, params: object = {}) =>
+  `${JSON.stringify({ jsonrpc: "2.0", id, method, params })}\n`
+
 describe("a client of the SDK", () => {
   it("is told who we are, and can list and call", async () => {
     const client = await connected()
@@ -135,8 +138,6 @@ describe("the end", () => {
 
   it("of an input that was written in one go comes after its answers", async () => {
     const server = startServer()
-    const request = (id: number, method: string, params: object = {}) =>
-      `${JSON.stringify({ jsonrpc: "2.0", id, method, params })}\n`
     const hello = { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: { name: "shell", version: "1" } }
     server.child.stdin.end(
       request(1, "initialize", hello) + request(2, "tools/list") + request(3, "tools/call", { name: "list_nodes" })

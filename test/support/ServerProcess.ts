@@ -44,14 +44,14 @@ export const startServer = (args: ReadonlyArray<string> = [], env: Readonly<Reco
   stdin.on("error", () => {})
   let out = ""
   let err = ""
-  let changed = () => {}
+  let changed: (() => void) | undefined
   stdout.setEncoding("utf8").on("data", (text: string) => {
     out += text
-    changed()
+    changed?.()
   })
   stderr.setEncoding("utf8").on("data", (text: string) => void (err += text))
   const ended = once(child, "close").then(([code, signal]) => {
-    changed()
+    changed?.()
     return { code: code as number | null, signal: signal as string | null }
   })
 
