@@ -1,0 +1,111 @@
+import { describe, expect, it } from "vitest"
+import { DistError, type DistReason } from "../../../src/dist/DistError.ts"
+import { atom } from "../../../src/etf/Term.ts"
+import { CallError, type CallReason } from "../../../src/node/CallError.ts"
+import { TargetError } from "../../../src/node/Targets.ts"
+import { syntaxes } from "../../../src/syntax/Syntaxes.ts"
+import { toToolError } from "../../../src/tools/Failure.ts"
+import { ToolError, type ToolErrorCode } from "../../../src/tools/ToolError.ts"
+
+const at = { host: "h", port: 4369 }
+const { elixir } = syntaxes
+
+describe("a failed connection", () => {
+  it.each<[DistReason, ToolErrorCode, boolean]>([
+    [{ _tag: "InvalidNodeName", name: "x", problem: "it has no @host part" }, "invalid_input", false],
+    [{ _tag: "HostUnresolved", host: "h" }, "connect_failed", false],
+    [{ _tag: "EpmdRefused", ...at }, "connect_failed", false],
+    [{ _tag: "EpmdSilent", ...at, millis: 1 }, "connect_failed", true],
+    [{ _tag: "EpmdGarbage", ...at, seen: "x" }, "connect_failed", false],
+    [{ _tag: "NameNotRegistered", name: "a", ...at, registered: [] }, "connect_failed", true],
+    [{ _tag: "PortRefused", ...at }, "connect_failed", true],
+    [{ _tag: "Unreachable", ...at, code: "EHOSTUNREACH" }, "connect_failed", true],
+    [{ _tag: "Timeout", phase: "connect", millis: 1, waitingFor: "x" }, "connect_failed", true],
+    [{ _tag: "CookieRejected" }, "connect_failed", false],
+    [{ _tag: "PeerCookieWrong" }, "connect_failed", false],
+    [{ _tag: "NotAllowed" }, "connect_failed", false],
+    [{ _tag: "NameInUse", name: "a" }, "connect_failed", true],
+    [{ _tag: "Refused", status: "nok" }, "connect_failed", true],
+    [{ _tag: "WantsTls" }, "connect_failed", false],
+    [{ _tag: "NotErlangNode", seen: "x" }, "connect_failed", false],
+    [{ _tag: "ClosedInHandshake", waitingFor: "x" }, "connect_failed", true],
+    [{ _tag: "WrongNode", actual: "b@h" }, "connect_failed", false],
+    [{ _tag: "MissingFlags", missing: ["X"] }, "unsupported", false],
+    [{ _tag: "LinkClosed", detail: "x" }, "link_lost", true],
+    [{ _tag: "TickTimeout", silentMillis: 1 }, "link_lost", true],
+    [{ _tag: "ProtocolViolation", detail: "x" }, "link_lost", true],
+    [{ _tag: "Disconnected" }, "link_lost", true]
+  ])("%j is told as %s, retryable: %s", (reason, code, retryable) => {
+    const error = toToolError(new DistError({ node: "a@h", reason }), elixir)
+    expect(error).toMatchObject({ code, retryable })
+    expect(error.message).toMatch(/\.$/u)
+  })
+
+  it("offers the names that EPMD has, and the name that the node gives itself", () => {
+    const registered = ["app1", "other", "app\u202e"]
+    const missing = new DistError({
+      node: "app@h",
+      reason: { _tag: "NameNotRegistered", name: "app", ...at, registered }
+    })
+    expect(toToolError(missing, elixir).didYouMean).toEqual(["app\\u{202E}@h", "app1@h"])
+    const wrong = new DistError({ node: "a@h", reason: { _tag: "WrongNode", actual: "a@h2" } })
+    expect(toToolError(wrong, elixir).didYouMean).toEqual(["a@h2"])
+  })
+
+  it("shows no hidden character of what the other side said", () => {
+    const reason = { _tag: "EpmdGarbage", ...at, seen: "x\u202ey\n" } as const
+    expect(toToolError(new DistError({ node: "a@h", reason }), elixir).message).toContain("x\\u{202E}y\\n")
+  })
+
+  it("begins its sentence with a capital, and leaves names as they are", () => {
+    expect(toToolError(new TargetError({ node: "a@h", message: "there is no cookie." }), elixir)).toMatchObject({
+      code: "connect_failed",
+      message: "There is no cookie."
+    })
+    expect(toToolError(new DistError({ node: "a@h", reason: { _tag: "WantsTls" } }), elixir).message).toMatch(
+      /^a@h runs/u
+    )
+  })
+})
+
+describe("a failed call", () => {
+  const cause = new DistError({ node: "a@h", reason: { _tag: "Disconnected" } })
+  it.each<[CallReason, ToolErrorCode, boolean]>([
+    [{ _tag: "Raised", class: "exit", reason: atom("x"), stack: [] }, "remote_error", false],
+    [{ _tag: "DeadlineExceeded", millis: 1 }, "timeout", true],
+    [{ _tag: "ReplyTooLarge", limitBytes: 1 }, "too_large", false],
+    [{ _tag: "HeapLimit", limitWords: 1 }, "too_large", false],
+    [{ _tag: "WorkerDied", reason: atom("x") }, "remote_error", true],
+    [{ _tag: "SpawnRefused", reason: "system_limit" }, "too_busy", true],
+    [{ _tag: "LinkLost", cause }, "link_lost", true],
+    [{ _tag: "UndecodableReply", detail: "x" }, "remote_error", false],
+    [{ _tag: "UnknownAtom", text: "x" }, "not_found", false],
+    [{ _tag: "Unsupported", detail: "x" }, "unsupported", false]
+  ])("%j is told as %s, retryable: %s", (reason, code, retryable) =>
+    expect(toToolError(new CallError({ node: "a@h", target: "m:f/0", reason }), elixir)).toMatchObject({
+      code,
+      retryable
+    })
+  )
+
+  it("shows the term that was raised, in the syntax of the session and cut, and where", () => {
+    const reason: CallReason = {
+      _tag: "Raised",
+      class: "error",
+      reason: [atom("badmatch"), [atom("error"), atom("x".repeat(255)), atom("y".repeat(255)), atom("z".repeat(255))]],
+      stack: [{ module: "lists", function: "map", arity: 2 }]
+    }
+    const error = new CallError({ node: "a@h", target: "m:f/0", reason })
+    const inElixir = toToolError(error, elixir).message
+    expect(inElixir).toMatch(/^m:f\/0 raised an error on a@h\. Reason: \{:badmatch, .*, in :lists\.map\/2\.$/u)
+    expect(inElixir.length).toBeLessThan(600)
+    expect(toToolError(error, syntaxes.erlang).message).toContain("{badmatch,{error,")
+  })
+})
+
+describe("a tool's own failure", () => {
+  it("stays as it is", () => {
+    const error = new ToolError({ code: "no_node", message: "No node.", retryable: false })
+    expect(toToolError(error, elixir)).toBe(error)
+  })
+})

@@ -1,0 +1,202 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { fakeNode, type World } from "../../support/FakeNodes.ts"
+import { closedPort, serveEpmd } from "../../support/FakePeer.ts"
+import { call, callIn, catalogueLayer, failIn } from "../../support/Tools.ts"
+
+const memory = { "erlang:memory/0": { fails: { _tag: "Unsupported", detail: "no memory here" } } } as const
+const node = (name: string) => fakeNode({ name, replies: memory })
+
+/** Which node a call reaches. */
+const reached = (world: World, given?: string) =>
+  Effect.map(failIn(world, "get_memory_info", given === undefined ? {} : { node: given }), (error) =>
+    error.code === "unsupported" ? error.message.split(" ")[0] : error
+  )
+
+const refused = (world: World, given?: string) =>
+  failIn(world, "get_memory_info", given === undefined ? {} : { node: given })
+
+describe("a node that is left out", () => {
+  it.effect("is the only one connected, even when others are configured", () =>
+    Effect.gen(function* () {
+      expect(yield* reached({ up: [node("a@box")], configured: ["b@far", "c@far"] })).toBe("a@box")
+    })
+  )
+
+  it.effect("is the only one configured when none is connected", () =>
+    Effect.gen(function* () {
+      expect(yield* reached({ reachable: [node("b@far")], configured: ["b@far"] })).toBe("b@far")
+    })
+  )
+
+  it.effect("is asked for when there are several, or none", () =>
+    Effect.gen(function* () {
+      const up = yield* refused({ up: [node("a@box"), node("b@box")] })
+      expect(up).toMatchObject({ code: "no_node", retryable: false })
+      expect(up.message).toContain("Connected: a@box, b@box.")
+      const configured = yield* refused({ configured: ["a@far", "b@far"] })
+      expect(configured.message).toContain("Configured, and none of them connected: a@far, b@far.")
+      expect(yield* refused({})).toMatchObject({ code: "no_node", next: "list_nodes" })
+    })
+  )
+})
+
+describe("a node by its short name", () => {
+  it.effect.each([
+    { given: "a", world: { up: [node("a@box")] }, name: "a@box" },
+    { given: ":a", world: { up: [node("a@box")] }, name: "a@box" },
+    { given: "b", world: { reachable: [node("b@far")], configured: ["b@far", "c@far"] }, name: "b@far" },
+    {
+      given: "shop",
+      world: { reachable: [node("b@far")], configured: ["b@far"], aliases: { shop: "b@far" } },
+      name: "b@far"
+    },
+    {
+      given: "b",
+      world: { up: [node("b@box")], reachable: [node("x@far")], configured: ["x@far"], aliases: { b: "x@far" } },
+      name: "x@far"
+    }
+  ])("$given is $name", ({ given, name, world }) =>
+    Effect.gen(function* () {
+      expect(yield* reached(world, given)).toBe(name)
+    })
+  )
+
+  it.effect("that two have is refused", () =>
+    Effect.gen(function* () {
+      const error = yield* refused({ up: [node("a@box")], configured: ["a@far"] }, "a")
+      expect(error).toMatchObject({ code: "invalid_input", didYouMean: ["a@box", "a@far"] })
+    })
+  )
+
+  it.live("is looked up in this machine's EPMD, and connected by the name that the node gives itself", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const epmdPort = yield* serveEpmd({ app: 1234, other: 1235 })
+        const wrongHost = { _tag: "WrongNode", actual: "app@localhost" } as const
+        expect(yield* reached({ epmdPort, reachable: [node("app@box")] }, "app")).toBe("app@box")
+        expect(
+          yield* reached({ epmdPort, unreachable: { "app@box": wrongHost }, reachable: [node("app@localhost")] }, "app")
+        ).toBe("app@localhost")
+        expect(yield* refused({ epmdPort }, "ap")).toMatchObject({ code: "no_node", didYouMean: ["app"] })
+      })
+    )
+  )
+
+  it.live("does not lead off this machine", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const epmdPort = yield* serveEpmd({ app: 1234 })
+        const unreachable = { "app@box": { _tag: "WrongNode", actual: "app@far" } } as const
+        expect(yield* refused({ epmdPort, unreachable }, "app")).toMatchObject({
+          code: "connect_failed",
+          didYouMean: ["app@far"]
+        })
+      })
+    )
+  )
+
+  it.live("that nobody has is told so, with or without an EPMD", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const epmdPort = yield* closedPort
+        const error = yield* refused({ epmdPort, configured: ["shop@far"] }, "shp")
+        expect(error).toMatchObject({ code: "no_node", next: "list_nodes", didYouMean: ["shop"] })
+      })
+    )
+  )
+})
+
+describe("a node by its full name", () => {
+  it.effect.each([
+    { given: "a@box", name: "a@box" },
+    { given: "'a@box'", name: "a@box" },
+    { given: ':"a@box"', name: "a@box" },
+    { given: "a@127.0.0.1", name: "a@127.0.0.1" },
+    { given: "a@::1", name: "a@::1" }
+  ])("$given is $name", ({ given, name }) =>
+    Effect.gen(function* () {
+      expect(yield* reached({ reachable: [node(name)] }, given)).toBe(name)
+    })
+  )
+
+  it.effect.each(["@box", "a@", "a@b@c", "a b@c", "a@b\n\u202ec"])("%j is no name", (given) =>
+    Effect.gen(function* () {
+      const error = yield* refused({}, given)
+      expect(error.code).toBe("invalid_input")
+      // oxlint-disable-next-line no-control-regex
+      expect(error.message).not.toMatch(/[\u202e\n]/u)
+    })
+  )
+
+  it.effect("that the operator has not allowed is refused before anything is sent", () =>
+    Effect.gen(function* () {
+      const error = yield* refused({ configured: ["app@far1"] }, "app@far2")
+      expect(error).toMatchObject({ code: "not_allowed", didYouMean: ["app@far1"] })
+      expect(error.message).toContain("--allow-nodes")
+    })
+  )
+
+  it.effect("is allowed by a pattern, which takes the place of this machine", () =>
+    Effect.gen(function* () {
+      const world = { policy: { allowNodes: ["*@far*"] }, reachable: [node("a@far1")], configured: ["c@else"] }
+      expect(yield* reached(world, "a@far1")).toBe("a@far1")
+      expect((yield* refused(world, "a@localhost")).code).toBe("not_allowed")
+      expect(yield* reached({ ...world, reachable: [node("c@else")] }, "c@else")).toBe("c@else")
+    })
+  )
+
+  it.effect("that cannot be connected says why", () =>
+    Effect.gen(function* () {
+      const error = yield* refused({ unreachable: { "a@box": { _tag: "CookieRejected" } } }, "a@box")
+      expect(error).toMatchObject({ code: "connect_failed", retryable: false })
+      expect(error.message).toContain("cookie")
+    })
+  )
+})
+
+describe("connect_node, disconnect_node and list_nodes", () => {
+  it.live("go through the states of a node", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const world: World = {
+          epmdPort: yield* serveEpmd({ app: 1, "evil\u202e": 2 }),
+          up: [fakeNode({ name: "a@box", capabilities: { elixirVersion: "1.18.0" } })],
+          configured: ["c@far"]
+        }
+        const { structured, text } = yield* callIn(world, "list_nodes")
+        expect(structured["nodes"]).toEqual([
+          { node: "a@box", state: "up", since: "1970-01-01T00:00:00.000Z", round_trip_ms: 1.3, otp_release: 27 },
+          { node: "c@far", state: "configured" },
+          { node: "app", state: "discoverable" },
+          { node: "evil\\u{202E}", state: "discoverable" }
+        ])
+        expect(structured["summary"]).toBe("1 node connected, 3 more known.")
+        expect(text).toContain("EPMD tells only the part before the @")
+
+        const connected = yield* callIn(world, "connect_node", { node: "a", cookie: "swordfish" })
+        expect(connected.structured).toMatchObject({ node: "a@box", otp_release: 27, elixir_version: "1.18.0" })
+        expect(connected.structured["notes"]).toEqual(["The cookie was not tried: the node was connected before."])
+        expect(JSON.stringify(connected)).not.toContain("swordfish")
+
+        expect((yield* callIn(world, "disconnect_node")).structured["disconnected"]).toBe(true)
+        expect((yield* callIn(world, "disconnect_node", { node: "c@far" })).structured["disconnected"]).toBe(false)
+      })
+    )
+  )
+
+  it.live("tell why a node is down", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const epmdPort = yield* closedPort
+        const { structured } = yield* Effect.gen(function* () {
+          yield* Effect.flip(call("connect_node", { node: "a@box" }))
+          return yield* call("list_nodes", {})
+        }).pipe(Effect.provide(catalogueLayer({ epmdPort, unreachable: { "a@box": { _tag: "WantsTls" } } })))
+        expect(structured["nodes"]).toEqual([
+          expect.objectContaining({ node: "a@box", state: "down", why: expect.stringContaining("TLS") })
+        ])
+      })
+    )
+  )
+})

@@ -1,0 +1,171 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { infoGroups } from "../../../src/beam/ProcessInfo.ts"
+import { atom, list, Pid, Port, type Term } from "../../../src/etf/Term.ts"
+import type { World } from "../../support/FakeNodes.ts"
+import { pick, recorded, recordedNode, recordedReleases } from "../../support/RecordedNode.ts"
+import { callIn, failIn } from "../../support/Tools.ts"
+
+const world = (node: ReturnType<typeof recordedNode>): World => ({ up: [node], policy: { allowNodes: ["*"] } })
+const worker = recorded(27)["worker"] as Pid
+const workerText = `#PID<0.${worker.id}.${worker.serial}>`
+
+describe("get_process_info", () => {
+  it.effect.each(recordedReleases)("shows all groups on OTP %i", (release) =>
+    Effect.gen(function* () {
+      const { structured } = yield* callIn(world(recordedNode(release)), "get_process_info", {
+        pid: "recorded_worker",
+        groups: infoGroups
+      })
+      expect(structured["complete"]).toBe(true)
+      expect(structured["summary"]).toMatch(
+        /^:recorded_worker \(#PID<0\.\d+\.0>\) is waiting, has 0 messages waiting and/u
+      )
+      expect(Object.keys(structured)).toEqual(expect.arrayContaining([...infoGroups]))
+      expect(structured["gc"]).toMatchObject({ max_heap_bytes: 8_000_000 })
+      expect(structured["signals"]).toMatchObject({ link_count: 1, monitor_count: 1, monitored_by_count: 1 })
+      expect(structured["dictionary"]).toMatchObject({ keys: expect.arrayContaining([":secret_key", "{:cache, 1}"]) })
+      expect(JSON.stringify(structured)).not.toContain("hush")
+      if (release >= 27) expect(structured["meta"]).toMatchObject({ label: "{:worker, 7}" })
+    })
+  )
+
+  it.effect.each([
+    "recorded_worker",
+    ":recorded_worker",
+    workerText,
+    workerText.replace("#PID", ""),
+    workerText.slice(5, -1)
+  ])("takes %s for the process", (text) =>
+    Effect.gen(function* () {
+      const { structured } = yield* callIn(world(recordedNode(27)), "get_process_info", { pid: text })
+      expect(structured["pid"]).toBe(workerText)
+    })
+  )
+
+  it.effect("takes a pid with its node's name for the process, and refuses one of another node", () =>
+    Effect.gen(function* () {
+      const numbers = `${worker.id}.${worker.serial}`
+      const node = recordedNode(27)
+      const { structured } = yield* callIn(world(node), "get_process_info", { pid: `<nonode@nohost.${numbers}>` })
+      expect(structured["pid"]).toBe(workerText)
+      for (const pid of [`<other@host.${numbers}>`, `<9.${numbers}>`]) {
+        expect(yield* failIn(world(node), "get_process_info", { pid })).toMatchObject({ code: "invalid_input" })
+      }
+    })
+  )
+
+  it.effect("lets the node make the pid, so that no impossible one is ever sent", () =>
+    Effect.gen(function* () {
+      const raised = { _tag: "Raised", class: "error", reason: atom("badarg"), stack: [] } as const
+      const node = recordedNode(27, { "erlang:list_to_pid/1": { fails: raised } })
+      const error = yield* failIn(world(node), "get_process_info", { pid: "<0.4294967295.4294967295>" })
+      expect(error).toMatchObject({ code: "no_such_process", next: "find_process" })
+      expect(node.called.map(({ target }) => target)).toEqual(["erlang:list_to_pid/1"])
+    })
+  )
+
+  it.effect("tells a process that has ended from a name that nobody has", () =>
+    Effect.gen(function* () {
+      const { creation, node } = worker
+      const gone = recordedNode(27, { "erlang:list_to_pid/1": { term: new Pid(node, 7, 0, creation) } })
+      const ended = yield* failIn(world(gone), "get_process_info", { pid: "<0.7.0>" })
+      expect(ended).toMatchObject({ code: "no_such_process", retryable: false })
+      expect(ended.message).toBe("There is no process #PID<0.7.0> on nonode@nohost (any more).")
+      for (const name of ["record_worker", "gone"]) {
+        const unknown = yield* failIn(world(recordedNode(27)), "get_process_info", { pid: name })
+        expect(unknown.message).toBe(`No process is registered as '${name}' on nonode@nohost.`)
+      }
+      const near = yield* failIn(world(recordedNode(27)), "get_process_info", { pid: "record_worker" })
+      expect(near.didYouMean).toEqual([":recorded_worker"])
+    })
+  )
+
+  it.effect("does not take a port for a process", () =>
+    Effect.gen(function* () {
+      const node = recordedNode(27, { "erlang:whereis/1": { term: new Port(worker.node, 3n, 0) } })
+      const error = yield* failIn(world(node), "get_process_info", { pid: "gone" })
+      expect(error).toMatchObject({ code: "invalid_input", message: expect.stringContaining("is a port") })
+    })
+  )
+
+  it.effect("cuts lists at the limit, and says so", () =>
+    Effect.gen(function* () {
+      const many = list(Array.from({ length: 500 }, (_, at): Term => new Pid(worker.node, at, 0, worker.creation)))
+      const node = recordedNode(27, {
+        "erlang:process_info/2": ([, items]) => {
+          const picked = pick(recorded(27)["worker_facts"], (items as { items: ReadonlyArray<Term> }).items)
+          const links = [[atom("links"), many] as const, [atom("monitors"), list([])], [atom("monitored_by"), list([])]]
+          const first = (items as { items: ReadonlyArray<{ text?: string }> }).items[0]?.text
+          return Effect.succeed(first === "links" ? list(links) : picked!)
+        }
+      })
+      const { structured } = yield* callIn(world(node), "get_process_info", { pid: "recorded_worker", limit: 3 })
+      const signals = structured["signals"] as { link_count: number; links: ReadonlyArray<string> }
+      expect(signals.link_count).toBe(500)
+      expect(signals.links).toEqual(["#PID<0.0.0>", "#PID<0.1.0>", "#PID<0.2.0>"])
+      expect(structured["notes"]).toEqual(["Only the first 3 are listed of links (limit)."])
+    })
+  )
+})
+
+describe("get_process_stacktrace", () => {
+  it.effect.each(recordedReleases)("shows functions with their source on OTP %i", (release) =>
+    Effect.gen(function* () {
+      const { structured } = yield* callIn(world(recordedNode(release)), "get_process_stacktrace", {
+        pid: "recorded_worker"
+      })
+      const frames = structured["frames"] as ReadonlyArray<{ function: string; source?: string }>
+      expect(structured["summary"]).toContain(`is waiting in ${frames[0]!.function}.`)
+      expect(frames.at(-1)?.function).toMatch(/^:proc_lib\.init_p/u)
+      expect(frames.at(-1)?.source).toMatch(/^proc_lib\.erl:\d+$/u)
+    })
+  )
+})
+
+describe("get_memory_info and get_system_info", () => {
+  it.effect.each(recordedReleases)("show OTP %i", (release) =>
+    Effect.gen(function* () {
+      const memory = (yield* callIn(world(recordedNode(release)), "get_memory_info")).structured
+      const areas = memory["areas"] as ReadonlyArray<{ bytes: number; percent: number }>
+      expect(areas.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(memory["total_bytes"])
+      expect(areas.map(({ bytes }) => bytes)).toEqual(areas.map(({ bytes }) => bytes).toSorted((a, b) => b - a))
+
+      const system = (yield* callIn(world(recordedNode(release)), "get_system_info")).structured
+      expect(system["summary"]).toMatch(new RegExp(`^OTP ${release}, up .*no limit near\\.$`, "u"))
+      expect(system["warnings"]).toBeUndefined()
+    })
+  )
+
+  it.effect("warn above 80 percent of a limit, and not at it", () =>
+    Effect.gen(function* () {
+      const info = recorded(27)["system_info"]
+      const withCounts = (processes: number, ports: number) =>
+        recordedNode(27, {
+          "lists:map/2": ([, items]) =>
+            Effect.succeed(
+              list(
+                (
+                  pick(info, (items as { items: ReadonlyArray<Term> }).items) as {
+                    items: ReadonlyArray<readonly Term[]>
+                  }
+                ).items.map(([item, value]) => {
+                  const name = (item as { text: string }).text
+                  if (name === "process_count") return processes
+                  if (name === "port_count") return ports
+                  return name === "process_limit" || name === "port_limit" ? 1_000 : value!
+                })
+              )
+            )
+        })
+      const calm = (yield* callIn(world(withCounts(800, 0)), "get_system_info")).structured
+      expect(calm["warnings"]).toBeUndefined()
+      const full = (yield* callIn(world(withCounts(801, 999)), "get_system_info")).structured
+      expect(full["summary"]).toContain("2 warnings.")
+      expect(full["warnings"]).toEqual([
+        "processes: 801 of 1000 (80.1 %) are used; at the limit the node fails.",
+        "ports: 999 of 1000 (99.9 %) are used; at the limit the node fails."
+      ])
+    })
+  )
+})

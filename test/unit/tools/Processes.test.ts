@@ -1,0 +1,310 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { longQueue } from "../../../src/beam/ProcessQuery.ts"
+import { rowItems } from "../../../src/beam/ProcessRow.ts"
+import {
+  atom,
+  binary,
+  float,
+  integer,
+  list,
+  listItems,
+  map,
+  type MapTerm,
+  Pid,
+  type Term
+} from "../../../src/etf/Term.ts"
+import { fakeNode, type Reply } from "../../support/FakeNodes.ts"
+import { callIn, catalogueLayer, failIn, call } from "../../support/Tools.ts"
+
+const pid = (id: number) => new Pid(atom("app@localhost"), id, 0, 42)
+const mfa = (module: string, name: string, arity: number): Term => [atom(module), atom(name), arity]
+
+/** A row as the agent gives it. */
+const row = (
+  id: number,
+  values: Readonly<Partial<Record<(typeof rowItems)[number], Term>>> = {}
+): ReadonlyArray<Term> => [pid(id), ...rowItems.map((item) => values[item] ?? atom("undefined"))]
+
+const pageReply = (rows: ReadonlyArray<Term>, rest: Readonly<Record<string, Term>> = {}): Reply => ({
+  term: map(
+    Object.entries({
+      rows: list(rows),
+      seen: 50,
+      matched: rows.length,
+      gone: 0,
+      unmeasured: [0, list([])],
+      incomplete: list([]),
+      next: atom("undefined"),
+      ...rest
+    }).map(([key, value]) => [atom(key), value] as const)
+  )
+})
+
+const nodeWith = (replies: Readonly<Record<string, Reply>>) =>
+  fakeNode({
+    replies: { "erlang:list_to_pid/1": { term: pid(90) }, "erlang:registered/0": { term: list([]) }, ...replies }
+  })
+
+const worker = row(90, {
+  registered_name: atom("Elixir.My.Worker"),
+  label: [atom("term"), [atom("job"), 7]],
+  application: atom("shop"),
+  initial_call: mfa("Elixir.My.Worker", "init", 1),
+  current_function: mfa("gen_server", "loop", 7),
+  own: atom("true"),
+  message_queue_len: 3,
+  reductions: integer(12_345n),
+  memory: 2_048
+})
+
+const agentSpec = (node: ReturnType<typeof nodeWith>): MapTerm =>
+  node.called.find(({ target }) => target.startsWith("beamscope_processes:"))!.args[0] as MapTerm
+
+describe("list_processes", () => {
+  it.effect("shows what the agent found", () =>
+    Effect.gen(function* () {
+      const node = nodeWith({ "beamscope_processes:page": pageReply([worker, row(91, { memory: 100 })]) })
+      const { structured, text } = yield* callIn({ up: [node] }, "list_processes")
+      expect(structured).toMatchObject({
+        summary: "2 processes by memory; first My.Worker with 2.0 KiB.",
+        complete: true,
+        matched: 2,
+        processes: [
+          {
+            pid: "#PID<0.90.0>",
+            name: "My.Worker",
+            label: "{:job, 7}",
+            application: ":shop",
+            initial_call: "My.Worker.init/1",
+            current_function: ":gen_server.loop/7",
+            message_queue_length: 3,
+            reductions: 12_345,
+            memory_bytes: 2_048,
+            beamscope: true
+          },
+          { pid: "#PID<0.91.0>", memory_bytes: 100 }
+        ]
+      })
+      expect(structured["next_cursor"]).toBeUndefined()
+      expect(text.split("\n").find((line) => line.includes("0.91.0"))).toMatch(
+        /^ {2}#PID<0\.91\.0> +- +- +- +- +- +- +- +100 +-$/u
+      )
+    })
+  )
+
+  it.effect("asks for what was asked for, with names as text and within the time that there is", () =>
+    Effect.gen(function* () {
+      const node = nodeWith({ "beamscope_processes:page": pageReply([]) })
+      yield* callIn({ up: [node] }, "list_processes", {
+        sort_by: "message_queue",
+        limit: 7,
+        timeout_ms: 1_000,
+        filter: {
+          application: ":shop",
+          module: "My.Worker",
+          status: "waiting",
+          min_memory_bytes: 5,
+          min_message_queue_length: 6
+        }
+      })
+      const spec = agentSpec(node)
+      const text = (key: string) => (spec.atomKey(key) as { text: string | (() => string) }).text
+      expect(text("sort")).toBe("message_queue_len")
+      expect(spec.atomKey("limit")).toBe(7)
+      expect(spec.atomKey("deadline_ms")).toBe(800)
+      expect(spec.atomKey("long_queue")).toBe(longQueue)
+      expect(spec.atomKey("module")).toEqual(binary("Elixir.My.Worker"))
+      expect(spec.atomKey("application")).toEqual(binary("shop"))
+      expect(text("status")).toBe("waiting")
+      expect([spec.atomKey("min_memory"), spec.atomKey("min_message_queue_len")]).toEqual([5, 6])
+      expect(spec.atomKey("after")).toBeUndefined()
+      expect(node.called.at(-1)?.options?.timeoutMillis).toBe(1_000)
+    })
+  )
+
+  it.effect("goes on behind the last row that was shown", () =>
+    Effect.gen(function* () {
+      const more = pageReply([worker], { matched: 9, next: [2_048, pid(90)] })
+      const node = nodeWith({ "beamscope_processes:page": more })
+      yield* Effect.gen(function* () {
+        const first = yield* call("list_processes", { limit: 1 })
+        expect(first.structured["summary"]).toBe("1 of 9 processes by memory; first My.Worker with 2.0 KiB.")
+        const cursor = first.structured["next_cursor"]
+        yield* call("list_processes", { limit: 2, cursor })
+        const specs = node.called.filter(({ target }) => target === "beamscope_processes:page")
+        expect((specs[1]!.args[0] as MapTerm).atomKey("after")).toEqual([2_048, pid(90)])
+
+        const other = yield* Effect.flip(call("list_processes", { limit: 1, cursor, sort_by: "reductions" }))
+        expect(other).toMatchObject({ code: "invalid_input" })
+        expect(other.message).toContain("belongs to a call with other arguments")
+        const forged = yield* Effect.flip(call("list_processes", { cursor: "x" }))
+        expect(forged.message).toContain("`cursor` is not one that a result gave")
+        const foreign = yield* Effect.flip(call("find_process", { name: "x", cursor }))
+        expect(foreign.code).toBe("invalid_input")
+      }).pipe(Effect.provide(catalogueLayer({ up: [node] })))
+    })
+  )
+
+  it.effect("says what could not be seen, and why", () =>
+    Effect.gen(function* () {
+      const reply = pageReply([worker], {
+        unmeasured: [
+          2,
+          list([
+            [70_000, pid(5)],
+            [20_000, pid(6)]
+          ])
+        ],
+        incomplete: list([
+          atom("deadline"),
+          atom("long_queue"),
+          atom("initial_call"),
+          atom("label"),
+          atom("new_reason")
+        ])
+      })
+      const { structured } = yield* callIn({ up: [nodeWith({ "beamscope_processes:page": reply })] }, "list_processes")
+      expect(structured["complete"]).toBe(false)
+      const notes = structured["notes"] as ReadonlyArray<string>
+      expect(notes).toHaveLength(4)
+      expect(notes[0]).toContain("Time ran out after 50 processes")
+      expect(notes[1]).toContain("#PID<0.5.0> (70000 messages), #PID<0.6.0> (20000 messages)")
+    })
+  )
+
+  it.effect("makes do without the agent", () =>
+    Effect.gen(function* () {
+      const node = nodeWith({
+        "beamscope_processes:page": { fails: { _tag: "Unsupported", detail: "off" } },
+        "erlang:processes/0": { term: list([]) }
+      })
+      expect((yield* callIn({ up: [node] }, "list_processes")).structured["summary"]).toBe(
+        "No process among 0 matches."
+      )
+    })
+  )
+
+  it.effect("says that a module is not known on the node", () =>
+    Effect.gen(function* () {
+      const reason = [atom("unknown_atom"), binary("nope")]
+      const reply: Reply = { fails: { _tag: "Raised", class: "error", reason, stack: [] } }
+      const error = yield* failIn({ up: [nodeWith({ "beamscope_processes:page": reply })] }, "list_processes", {
+        filter: { module: "nope" }
+      })
+      expect(error).toMatchObject({ code: "not_found", retryable: false })
+      expect(error.message).toContain("'nope'")
+    })
+  )
+
+  it.effect.each([
+    atom("x"),
+    map([]),
+    list([]),
+    ...[{ rows: atom("x") }, { rows: list([[pid(1)]]) }, { seen: atom("x") }, { unmeasured: atom("x") }].map(
+      (change) => (pageReply([], change as Record<string, Term>) as { term: Term }).term
+    )
+  ])("fails on an answer that is none", (term) =>
+    Effect.gen(function* () {
+      const error = yield* failIn({ up: [nodeWith({ "beamscope_processes:page": { term } })] }, "list_processes")
+      expect(error.code).toBe("remote_error")
+    })
+  )
+})
+
+describe("find_process", () => {
+  it.effect("wants something to look for", () =>
+    Effect.gen(function* () {
+      const error = yield* failIn({ up: [nodeWith({})] }, "find_process")
+      expect(error).toMatchObject({ code: "invalid_input", next: "list_processes" })
+    })
+  )
+
+  it.effect("looks by part of a name, in any spelling, and finds those with long queues as well", () =>
+    Effect.gen(function* () {
+      const node = nodeWith({ "beamscope_processes:page": pageReply([worker]) })
+      const { structured } = yield* callIn({ up: [node] }, "find_process", { name: "My.Work", label: "job" })
+      expect(structured["summary"]).toBe("Found 1 process: My.Worker.")
+      expect(agentSpec(node).atomKey("name")).toEqual(binary("My.Work"))
+      expect(agentSpec(node).atomKey("label")).toEqual(binary("job"))
+      expect(agentSpec(node).atomKey("sort")).toEqual(atom("message_queue_len"))
+    })
+  )
+})
+
+describe("top_processes", () => {
+  it.effect("has no further pages", () =>
+    Effect.gen(function* () {
+      const node = nodeWith({ "beamscope_processes:page": pageReply([worker], { matched: 9, next: [1, pid(90)] }) })
+      const { structured } = yield* callIn({ up: [node] }, "top_processes", { sort_by: "reductions" })
+      expect(structured["summary"]).toBe("1 of 9 processes by reductions; first My.Worker with 12,345 reductions.")
+      expect(structured["next_cursor"]).toBeUndefined()
+    })
+  )
+
+  it.effect("tells growth in a window, heap in bytes", () =>
+    Effect.gen(function* () {
+      const items = row(90, { registered_name: atom("cache"), total_heap_size: 300 }).slice(1)
+      const grown: ReadonlyArray<Term> = [pid(90), 300, 200, float(400), atom("true"), ...items]
+      const node = nodeWith({
+        "beamscope_processes:top_window": pageReply([grown], { born: 1 })
+      })
+      const { structured } = yield* callIn({ up: [node] }, "top_processes", { sort_by: "heap", window_ms: 500 })
+      expect(structured).toMatchObject({
+        summary: "1 process grew in heap in 500 ms; first :cache, by 1.6 KiB of heap.",
+        born: 1,
+        gone: 0,
+        processes: [
+          { pid: "#PID<0.90.0>", name: ":cache", heap_bytes: 2_400, growth: 1_600, growth_per_second: 3_200, new: true }
+        ]
+      })
+      expect(agentSpec(node).atomKey("window_ms")).toBe(500)
+      expect(agentSpec(node).atomKey("deadline_ms")).toBe(7_600)
+    })
+  )
+
+  it.effect("refuses a window that does not fit into its time", () =>
+    Effect.gen(function* () {
+      const error = yield* failIn({ up: [nodeWith({})] }, "top_processes", { window_ms: 9_500 })
+      expect(error).toMatchObject({ code: "invalid_input" })
+      expect(error.message).toContain("Set timeout_ms to 14500.")
+    })
+  )
+})
+
+describe("the rows", () => {
+  it.effect("stay within the budget whatever the node says, over all pages", () =>
+    Effect.gen(function* () {
+      const name = "\u{202e}".repeat(255)
+      const population = Array.from({ length: 40 }, (_, at) =>
+        row(1_000 - at, { registered_name: atom(`${name.slice(0, 250)}${at}`), memory: 1_000 - at })
+      )
+      const node = nodeWith({
+        "erlang:list_to_pid/1": ([text]) => {
+          const digits = /\.(\d+)\./u.exec(String.fromCodePoint(...(listItems(text) as ReadonlyArray<number>)))![1]
+          return Effect.succeed(pid(Number(digits)))
+        },
+        "beamscope_processes:page": ([spec]) => {
+          const after = (spec as MapTerm).atomKey("after") as ReadonlyArray<Term> | undefined
+          const rest = population.filter(([it]) => after === undefined || (it as Pid).id < (after[1] as Pid).id)
+          const rows = rest.slice(0, 20)
+          const next = rest.length > 20 ? ([1, rows.at(-1)![0]!] as const) : atom("undefined")
+          return Effect.succeed((pageReply(rows, { matched: 40, next }) as { term: Term }).term)
+        }
+      })
+      yield* Effect.gen(function* () {
+        const seen: Array<string> = []
+        let cursor: unknown
+        do {
+          const { structured, text } = yield* call("list_processes", cursor === undefined ? {} : { cursor })
+          expect(JSON.stringify(structured).length).toBeLessThanOrEqual(10_000)
+          expect(text.length).toBeLessThanOrEqual(10_000)
+          expect(text).not.toContain("\u202e")
+          seen.push(...(structured["processes"] as ReadonlyArray<{ pid: string }>).map((it) => it.pid))
+          cursor = structured["next_cursor"]
+        } while (cursor !== undefined)
+        expect(seen).toEqual(population.map(([it]) => `#PID<0.${(it as Pid).id}.0>`))
+      }).pipe(Effect.provide(catalogueLayer({ up: [node] })))
+    })
+  )
+})
