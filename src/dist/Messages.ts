@@ -22,7 +22,7 @@ const PASS_THROUGH = 112
 const maxSequences = 65_536
 
 /** Bytes of all unfinished messages together. */
-const maxUnfinishedBytes = 1024 * 1024 * 1024
+const maxUnfinishedBytes = 256 * 1024 * 1024
 
 /** Control messages are small tuples. These bounds only stop what no node sends. */
 const controlLimits = { bytes: 64 * 1024, depth: 256 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Redacted } from "effect"
+import { Effect, Fiber, Redacted } from "effect"
 import { connect, names } from "../../src/dist/index.ts"
 import { equal } from "../../src/etf/Equal.ts"
 import { atom, isTuple, list, Pid } from "../../src/etf/Term.ts"
@@ -104,6 +104,21 @@ describe.each(BeamNode.otpReleases())("a link to OTP $otp", ({ otp }) => {
       expect(lost).toBeUndefined()
       expect(yield* us.call("erlang", "abs", [-1])).toBe(1)
       expect(node.log()).toBe("")
+    })
+  )
+
+  it.live("is lost when the node is silent for longer than its tick time, and every waiting call with it", () =>
+    Effect.gen(function* () {
+      const node = yield* BeamNode.start({ otp, args: ["-kernel", "net_ticktime", "2"] })
+      const us = yield* join(node)
+      const waiting = us.call("timer", "sleep", [60_000], { timeoutMillis: 60_000 })
+      const fibers = yield* Effect.forEach([1, 2, 3], () => Effect.forkChild(Effect.flip(waiting)))
+      process.kill(node.pid, "SIGSTOP")
+      for (const fiber of fibers) {
+        const { reason } = yield* Fiber.join(fiber)
+        expect(reason).toMatchObject({ _tag: "LinkLost", cause: { reason: { _tag: "TickTimeout" } } })
+      }
+      process.kill(node.pid, "SIGCONT")
     })
   )
 
