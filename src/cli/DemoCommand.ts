@@ -1,0 +1,172 @@
+import { Console, Effect, Redacted } from "effect"
+import { mkdir, realpath, rm, writeFile } from "node:fs/promises"
+import { homedir } from "node:os"
+import { join } from "node:path"
+import * as DemoNode from "../launch/DemoNode.ts"
+import * as Erlang from "../launch/Erlang.ts"
+import { type Answer, startServer } from "../mcp/Client.ts"
+import { CommandError } from "./CommandError.ts"
+import { untilTold } from "./Signals.ts"
+
+/** The node has two seconds to end, and the server before it as many. */
+const cleanUpMillis = 5_000
+
+/** Something that an engineer wants to know of a node, and the call that answers it. */
+interface Question {
+  readonly question: string
+  readonly tool: string
+  /** What the answers so far, the latest last, make of the tool's input. */
+  readonly input: (answers: ReadonlyArray<Answer>) => Readonly<Record<string, unknown>>
+}
+
+interface ProcessRow {
+  readonly pid: string
+  readonly name?: string
+  readonly growth_per_second?: number
+}
+
+const processesOf = ({ structured }: Answer) => structured["processes"] as ReadonlyArray<ProcessRow> | undefined
+
+/** The process that the latest list of processes begins with. */
+const foremost = (answers: ReadonlyArray<Answer>): ProcessRow | undefined =>
+  answers.map(processesOf).findLast((rows) => rows !== undefined)?.[0]
+
+const questions: ReadonlyArray<Question> = [
+  {
+    question: "What is this node, and is it close to a limit?",
+    tool: "get_system_info",
+    input: () => ({})
+  },
+  {
+    question: "Is there a process whose mailbox grows?",
+    tool: "top_processes",
+    input: () => ({ sort_by: "message_queue", window_ms: 1_000, limit: 3 })
+  },
+  {
+    question: "What does it do while its messages wait?",
+    tool: "get_process_stacktrace",
+    input: (answers) => ({ pid: foremost(answers)?.pid })
+  },
+  {
+    question: "Who uses the processor right now?",
+    tool: "top_processes",
+    input: () => ({ sort_by: "reductions", window_ms: 1_000, limit: 3 })
+  },
+  {
+    question: "What is that process?",
+    tool: "get_process_info",
+    input: (answers) => ({ pid: foremost(answers)?.pid, groups: ["meta", "location"] })
+  }
+]
+
+/** Lines of an answer that are shown. */
+const maxLines = 8
+
+/** What stands in every result, and says nothing here. */
+const frame = /^(?:node|as_of|complete|matched|born|gone|hints):/u
+
+/** An answer as it fits on a terminal. */
+const readable = (text: string, columns: number): string => {
+  const lines = text.split("\n").filter((line) => !frame.test(line))
+  const shown = lines
+    .slice(0, maxLines)
+    .map((line) => (line.length > columns ? `${line.slice(0, columns - 1)}…` : line))
+  return [...shown, ...(lines.length > maxLines ? ["…"] : [])].join("\n")
+}
+
+const indented = (text: string): string => text.replace(/^/gmu, "   ")
+
+/** How a host on this machine starts the program that we are. */
+const ourselves = Effect.promise(async () => ({ command: process.execPath, script: await realpath(process.argv[1]!) }))
+
+const flagsFor = ({ epmdPort, name }: DemoNode.DemoNode): ReadonlyArray<string> => [
+  `--node=${name}`,
+  `--epmd-port=${epmdPort}`,
+  "--mode=erlang"
+]
+
+const called = (row: ProcessRow | undefined): string => row?.name ?? row?.pid ?? "no process"
+const growth = (row: ProcessRow | undefined): string => (row?.growth_per_second ?? 0).toLocaleString("en")
+
+/** Asks the questions, and prints the dialogue. */
+const converse = Effect.fnUntraced(function* (node: DemoNode.DemoNode) {
+  const { command, script } = yield* ourselves
+  const server = yield* startServer({
+    command,
+    args: [script, ...flagsFor(node)],
+    env: { BEAMSCOPE_COOKIE: Redacted.value(node.cookie) }
+  })
+  const columns = Math.max(40, (process.stdout.columns ?? 110) - 3)
+  const answers: Array<Answer> = []
+  for (const { input, question, tool } of questions) {
+    const given = input(answers)
+    yield* Console.log(`\n${answers.length + 1}. ${question}`)
+    yield* Console.log(`   > ${tool} ${JSON.stringify(given)}`)
+    const answer = yield* server.call(tool, given)
+    yield* Console.log(indented(readable(answer.text, columns)))
+    answers.push(answer)
+  }
+  const [mailbox, busy] = answers.flatMap((answer) => processesOf(answer)?.slice(0, 1) ?? [])
+  yield* Console.log(
+    `\nFound in ${answers.length} calls: ${called(mailbox)} has ${growth(mailbox)} messages more each second, ` +
+      `and ${called(busy)} keeps the processor busy with ${growth(busy)} reductions a second.`
+  )
+})
+
+/**
+ * A place for the cookie of a node that stays: hosts get the path. The same each time, so that no more than one is left
+ * behind, of a node that may be gone.
+ */
+const saveCookie = (cookie: Redacted.Redacted) =>
+  Effect.promise(async () => {
+    const folder = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "beamscope")
+    const path = join(folder, "demo.cookie")
+    await mkdir(folder, { recursive: true })
+    await rm(path, { force: true })
+    await writeFile(path, Redacted.value(cookie), { mode: 0o600, flag: "wx" })
+    return path
+  })
+
+const quoted = (argument: string): string =>
+  /^[\w@%+=:,./-]+$/u.test(argument) ? argument : `'${argument.replaceAll("'", String.raw`'\''`)}'`
+
+/** What to paste where, so that a host can look into the node that stays. */
+const invitation = Effect.fnUntraced(function* (node: DemoNode.DemoNode) {
+  const { command, script } = yield* ourselves
+  const args = [script, ...flagsFor(node), `--cookie-file=${yield* saveCookie(node.cookie)}`]
+  const json = JSON.stringify({ mcpServers: { beamscope: { command, args } } }, null, 2)
+  yield* Console.log(`
+The node stays. To let your assistant look into it, paste one of these.
+
+Claude Desktop (claude_desktop_config.json), Cursor (.cursor/mcp.json):
+
+${json}
+
+Claude Code:
+
+claude mcp add beamscope -- ${[command, ...args].map(quoted).join(" ")}
+
+To end the node:
+
+${node.stopCommand}`)
+})
+
+/** `beamscope demo`: a node to look into, and a conversation over MCP that finds what is wrong with it. */
+export const demoCommand = (options: { readonly keep: boolean; readonly yes: boolean }) =>
+  untilTold(
+    Effect.gen(function* () {
+      const erlang = yield* Erlang.install(options)
+      yield* Console.log("Starting an Erlang node with a small shop on it, and Beamscope beside it as an MCP server.")
+      const node = yield* DemoNode.start({ erlang, keep: options.keep })
+      yield* Effect.scoped(converse(node)).pipe(
+        // A node that nobody was told how to end must not stay.
+        Effect.onError(() => Effect.ignore(Effect.try(() => options.keep && process.kill(node.pid))))
+      )
+      if (options.keep) yield* invitation(node)
+    }).pipe(Effect.scoped),
+    cleanUpMillis
+  ).pipe(
+    Effect.catchTag(["LaunchError", "ClientError"], ({ message }) =>
+      Effect.fail(new CommandError({ exitCode: 1, message }))
+    )
+  )
