@@ -18,7 +18,7 @@ export const localNames: Effect.Effect<ReadonlyArray<string>, never, Targets> = 
   const { epmdPort } = yield* Targets
   const registered = yield* names({ host: "127.0.0.1", port: epmdPort }, epmdPatience)
   return registered.map(({ name }) => name)
-}).pipe(Effect.catch(() => Effect.succeed([])))
+}).pipe(Effect.orElseSucceed(() => []))
 
 const shortName = (node: string): string => node.slice(0, node.indexOf("@"))
 

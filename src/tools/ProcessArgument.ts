@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import { atom, Atom, charlist, isAtom, listItems, Pid, Port } from "../etf/Term.ts"
+import { Atom, charlist, listItems, Pid, Port } from "../etf/Term.ts"
 import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { visible } from "../syntax/Escape.ts"
@@ -55,8 +55,9 @@ export const localPid = (node: ErlangNode, id: number, serial: number): Effect.E
     Effect.catchReason("CallError", "Raised", () =>
       Effect.fail(noSuchProcess(`${node.name} cannot have a process <0.${id}.${serial}>: the numbers are too large.`))
     ),
-    Effect.flatMap((pid) =>
-      pid instanceof Pid ? Effect.succeed(pid) : Effect.fail(noSuchProcess(`<0.${id}.${serial}> is no process.`))
+    Effect.filterOrFail(
+      (pid) => pid instanceof Pid,
+      () => noSuchProcess(`<0.${id}.${serial}> is no process.`)
     )
   )
 
@@ -68,14 +69,12 @@ const registered = Effect.fnUntraced(function* (
   name: string,
   syntax: Syntax
 ): Effect.fn.Return<Pid, ToolError | CallError> {
-  const known = yield* node.existingAtom(name).pipe(
-    Effect.map((found): Atom | undefined => found),
-    Effect.catchReason("CallError", "UnknownAtom", () => Effect.succeed(undefined))
+  const found = yield* node.existingAtom(name).pipe(
+    Effect.flatMap((known) => node.call("erlang", "whereis", [known])),
+    Effect.catchReason("CallError", "UnknownAtom", () => Effect.void)
   )
-  const found = known === undefined ? atom("undefined") : yield* node.call("erlang", "whereis", [known])
   if (found instanceof Pid) return found
   if (found instanceof Port) return yield* invalid(`'${visible(name)}' is a port on ${node.name}, not a process.`)
-  if (!isAtom(found, "undefined")) return yield* noSuchProcess(`'${visible(name)}' is no process on ${node.name}.`)
   const names = listItems(yield* node.call("erlang", "registered", []))?.slice(0, maxNames) ?? []
   const near = didYouMean(
     name,

@@ -57,14 +57,13 @@ const showRow = (
   row: ProcessRow,
   node: ErlangNode,
   syntax: Syntax,
-  termCharacters: number,
   sort?: ProcessKey | "pid"
 ): Undefinable<typeof Row.Type> => {
   const call = (mfa: Mfa | undefined) => mfa && syntax.mfa(mfa.module, mfa.name, mfa.arity)
   return {
     pid: syntax.print(row.pid, { node: node.name }).text,
     name: row.registeredName && syntax.atom(row.registeredName),
-    label: row.label && showLabel(row.label, node, syntax, Math.min(termCharacters, maxLabelCharacters)),
+    label: row.label && showLabel(row.label, node, syntax),
     application: row.application && syntax.atom(row.application),
     initial_call: call(row.initialCall),
     current_function: call(row.currentFunction),
@@ -81,15 +80,10 @@ const showRow = (
 
 const maxLabelCharacters = 100
 
-const showLabel = (
-  label: NonNullable<ProcessRow["label"]>,
-  node: ErlangNode,
-  syntax: Syntax,
-  maxCharacters: number
-): string =>
+const showLabel = (label: NonNullable<ProcessRow["label"]>, node: ErlangNode, syntax: Syntax): string =>
   "text" in label
-    ? visible(Array.from(label.text).slice(0, maxCharacters).join(""))
-    : syntax.print(label.term, { node: node.name, maxCharacters }).text
+    ? visible(Array.from(label.text).slice(0, maxLabelCharacters).join(""))
+    : syntax.print(label.term, { node: node.name, maxCharacters: maxLabelCharacters }).text
 
 /** A process as a summary calls it. */
 const nameOf = (row: ProcessRow, node: ErlangNode, syntax: Syntax): string =>
@@ -201,10 +195,7 @@ const answerPage = Effect.fnUntraced(function* (
         : summary(page, shown, syntax),
     complete: page.incomplete.length === 0,
     notes: scanNotes(page, node, syntax),
-    data: (characters: number) => ({
-      matched,
-      processes: rows.map((row) => showRow(row, node, syntax, characters, sort))
-    }),
+    data: { matched, processes: rows.map((row) => showRow(row, node, syntax, sort)) },
     page: {
       rows: "processes",
       more: page.more,
@@ -245,7 +236,7 @@ const listProcesses = Tool.make({
   name: "list_processes",
   title: "List processes",
   description:
-    "Processes page by page, in the order of a value. For the largest alone, or for growth, use top_processes; to look for one, find_process.",
+    "Processes page by page, in the order of a value. To see each of them once, sort by pid: other values change between pages. For the largest alone, or for growth, use top_processes; to look for one, find_process.",
   input: {
     sort_by: Schema.Literals([...sortNames, "pid"])
       .annotate(descending)
@@ -370,18 +361,18 @@ const answerGrowth = Effect.fnUntraced(function* (
         : `${some(shown, matched)} grew in ${spoken[sort]} in ${windowMillis} ms; first ${nameOf(first.row, node, syntax)}, by ${say(first.growth, sort, wordBytes)}.`,
     complete: grown.incomplete.length === 0,
     notes: scanNotes(grown, node, syntax),
-    data: (characters: number) => ({
+    data: {
       matched,
       born,
       gone,
       processes: rows.map(({ born: isNew, growth, perSecond, row }) =>
-        Object.assign(showRow(row, node, syntax, characters, sort), {
+        Object.assign(showRow(row, node, syntax, sort), {
           growth: growth * unit,
           growth_per_second: Math.round(perSecond * unit),
           new: isNew ? true : undefined
         })
       )
-    }),
+    },
     page: { rows: "processes", more: false } as const,
     hints: first === undefined ? [] : [inspect(first.row, node, syntax)]
   }

@@ -1,0 +1,275 @@
+import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { Effect, Fiber, Layer, Redacted, Ref } from "effect"
+import { type AgentMode, Nodes, Targets } from "../../src/node/index.ts"
+import { Policy } from "../../src/policy/Policy.ts"
+import type { SyntaxName } from "../../src/syntax/Syntax.ts"
+import { Catalogue, type ToolResult } from "../../src/tools/Catalogue.ts"
+import { Session } from "../../src/tools/Session.ts"
+import * as BeamNode from "../support/BeamNode.ts"
+import { eventually } from "../support/eventually.ts"
+import { call } from "../support/Tools.ts"
+
+const epmdPort = Number(process.env["ERL_EPMD_PORT"])
+
+/** The whole catalogue over real links, for the nodes whose cookie is known. */
+const catalogue = (
+  nodes: ReadonlyArray<{ readonly name: string; readonly cookie: string }>,
+  agent: AgentMode,
+  cookies: ReadonlyArray<Redacted.Redacted> = nodes.map(({ cookie }) => Redacted.make(cookie))
+) =>
+  Catalogue.layer.pipe(
+    Layer.provideMerge(Nodes.layer),
+    Layer.provideMerge(
+      Layer.succeed(Targets, {
+        configured: nodes.map(({ name }) => name),
+        epmdPort,
+        cookies: Effect.succeed(cookies),
+        resolve: (name, options) => Effect.succeed({ name, cookie: options?.cookie ?? cookies[0]!, epmdPort, agent })
+      })
+    ),
+    Layer.provideMerge(Policy.layer({ hostNames: [] })),
+    Layer.provideMerge(
+      Layer.effect(
+        Session,
+        Effect.map(Ref.make<SyntaxName>("erlang"), (mode) => Session.of({ mode }))
+      )
+    )
+  )
+
+/** What there is to see: a crowd, a server that works, a mailbox that is full, a secret in every place. */
+const scene = (cookie: string) => `
+  Idle = fun() -> receive stop -> ok end end,
+  register(crowd, spawn(fun() -> [spawn_link(Idle) || _ <- lists:seq(1, 400)], Idle() end)),
+  register(busy, spawn(fun() -> (fun Work() -> lists:sum(lists:seq(1, 1000)), receive stop -> ok after 1 -> Work() end end)() end)),
+  Flooded = spawn(Idle), register(flooded, Flooded), [Flooded ! Number || Number <- lists:seq(1, 10001)],
+  register(kept, proc_lib:spawn(fun() ->
+    catch proc_lib:set_label({secret, '${cookie}'}),
+    put('${cookie}', 1), put({${JSON.stringify(cookie)}, <<${JSON.stringify(cookie)}>>}, 2),
+    Idle()
+  end)),
+  register('${cookie}', spawn(Idle)),
+  ok`
+
+type Row = { readonly pid: string; readonly name?: string } & Readonly<Record<string, unknown>>
+const rowsOf = ({ structured }: ToolResult) => (structured["processes"] ?? []) as ReadonlyArray<Row>
+
+/** Every page of a list of processes. */
+const allPages = Effect.fnUntraced(function* (name: string, input: Readonly<Record<string, unknown>>) {
+  const rows: Array<Row> = []
+  let cursor: unknown
+  do {
+    const page = yield* call(name, cursor === undefined ? input : { ...input, cursor })
+    expect(JSON.stringify(page.structured).length).toBeLessThanOrEqual(10_000)
+    rows.push(...rowsOf(page))
+    cursor = page.structured["next_cursor"]
+  } while (cursor !== undefined)
+  return rows
+})
+
+const agents: ReadonlyArray<AgentMode> = ["eval", "load", "none"]
+
+describe.each(BeamNode.otpReleases())("the tools on OTP $otp", ({ otp }) => {
+  const cookie = "Cr4yfish-in-the-Sea"
+  let node: BeamNode.BeamNode
+  beforeAll(async () => {
+    node = await BeamNode.startNode({ otp, cookie, eval: scene(cookie) })
+  })
+  afterAll(() => node.stop())
+  const ask = (text: string) => Effect.promise(() => node.evaluate(text))
+  const number = (text: string) => Effect.map(ask(text), Number)
+  const using = (agent: AgentMode) => Effect.provide(Layer.fresh(Layer.suspend(() => catalogue([node], agent))))
+
+  describe.each(agents)("with the agent %s", (agent) => {
+    it.live("list every process once over the pages", () =>
+      Effect.gen(function* () {
+        const pids = yield* ask("[pid_to_list(P) || P <- element(2, process_info(whereis(crowd), links))]")
+        const crowd = new Set(pids.slice(2, -2).split('","'))
+        expect(crowd.size).toBe(400)
+        const rows = yield* allPages("list_processes", { sort_by: "pid", limit: 200, filter: { status: "waiting" } })
+        const listed = rows.map(({ pid }) => pid).filter((pid) => crowd.has(pid))
+        expect(new Set(listed).size).toBe(listed.length)
+        expect(listed).toHaveLength(crowd.size)
+      }).pipe(using(agent))
+    )
+
+    it.live("rank as the node itself does", () =>
+      Effect.gen(function* () {
+        const byQueue = rowsOf(yield* call("top_processes", { sort_by: "message_queue", limit: 1 }))
+        expect(byQueue).toEqual([expect.objectContaining({ name: "flooded", message_queue_length: 10_001 })])
+        expect(byQueue[0]).not.toHaveProperty("memory_bytes")
+
+        const byMemory = yield* call("top_processes", { sort_by: "memory", limit: 1 })
+        const largest = yield* number(
+          "lists:max([M || P <- processes(), {message_queue_len, Q} <- [process_info(P, message_queue_len)], Q =< 10000, {memory, M} <- [process_info(P, memory)]])"
+        )
+        // Judge and judged look at different moments, and the judge itself grows in between.
+        expect(rowsOf(byMemory)[0]?.["memory_bytes"]).toBeGreaterThan(largest / 4)
+        expect(byMemory.structured["complete"]).toBe(false)
+        expect(byMemory.text).toContain("(10001 messages)")
+
+        const growing = yield* call("top_processes", { sort_by: "reductions", window_ms: 200, limit: 100 })
+        expect(rowsOf(growing).map(({ name }) => name)).toContain("busy")
+      }).pipe(using(agent))
+    )
+
+    it.live("find by name, module and least values", () =>
+      Effect.gen(function* () {
+        expect(rowsOf(yield* call("find_process", { name: "FLOOD" })).map(({ name }) => name)).toEqual(["flooded"])
+        const supervisors = yield* call("find_process", { module: "supervisor" })
+        expect(rowsOf(supervisors).map(({ name }) => name)).toEqual(
+          Number(otp) >= 27 ? expect.arrayContaining(["kernel_sup"]) : []
+        )
+        expect(supervisors.structured["complete"]).toBe(Number(otp) >= 27)
+        const full = yield* call("list_processes", { sort_by: "pid", filter: { min_message_queue_length: 10_000 } })
+        expect(rowsOf(full).map(({ name }) => name)).toEqual(["flooded"])
+      }).pipe(using(agent))
+    )
+
+    it.live("leave neither atoms nor modules nor processes behind", () =>
+      Effect.gen(function* () {
+        yield* call("list_processes", {})
+        const modules = yield* ask("length(code:all_loaded())")
+        const atoms = yield* number("erlang:system_info(atom_count)")
+        for (let at = 0; at < 20; at++) {
+          yield* Effect.flip(call("get_process_info", { pid: `nobody_${otp}_${agent}_${at}` }))
+          yield* Effect.exit(call("list_processes", { filter: { module: `nothing_${otp}_${agent}_${at}` } }))
+          yield* call("find_process", { name: `nowhere_${otp}_${agent}_${at}` })
+        }
+        expect((yield* number("erlang:system_info(atom_count)")) - atoms).toBeLessThan(10)
+        expect(yield* ask("length(code:all_loaded())")).toBe(modules)
+      }).pipe(
+        using(agent),
+        Effect.andThen(
+          eventually(
+            Effect.map(
+              ask("[P || P <- processes(), {group_leader, G} <- [process_info(P, group_leader)], node(G) =/= node()]"),
+              (left) => left === "[]"
+            )
+          )
+        ),
+        Effect.andThen(
+          eventually(
+            Effect.map(
+              ask('[M || {M, _} <- code:all_loaded(), lists:prefix("beamscope", atom_to_list(M))]'),
+              (left) => left === "[]"
+            )
+          )
+        )
+      )
+    )
+
+    it.live("show no cookie, wherever the node keeps it", () =>
+      Effect.gen(function* () {
+        const groups = ["meta", "location", "memory", "gc", "signals", "binaries", "dictionary"]
+        const results = [
+          yield* call("list_nodes", {}),
+          yield* call("get_system_info", {}),
+          yield* call("get_memory_info", {}),
+          yield* call("list_processes", { sort_by: "pid", limit: 200 }),
+          yield* call("top_processes", { limit: 100 }),
+          yield* call("find_process", { name: cookie.slice(0, 5) }),
+          yield* call("get_process_info", { pid: "kept", groups }),
+          yield* call("get_process_info", { pid: `'${cookie}'` }),
+          yield* call("get_process_stacktrace", { pid: `'${cookie}'` })
+        ]
+        expect(results[5]?.text).toContain("[redacted]")
+        expect(results[6]?.text).toContain("[redacted]")
+        for (const { structured, text } of results) {
+          expect(text).not.toContain(cookie)
+          expect(JSON.stringify(structured)).not.toContain(cookie)
+        }
+      }).pipe(using(agent))
+    )
+  })
+
+  it.live("tell about one process what the node tells", () =>
+    Effect.gen(function* () {
+      const groups = ["meta", "location", "memory", "gc", "signals", "binaries", "dictionary"]
+      const { structured } = yield* call("get_process_info", { pid: "kernel_sup", groups })
+      expect(structured["pid"]).toBe((yield* ask("pid_to_list(whereis(kernel_sup))")).replaceAll('"', ""))
+      expect(structured["complete"]).toBe(true)
+      expect(structured["location"]).toMatchObject({ initial_call: "supervisor:kernel/1" })
+      expect((structured["signals"] as { link_count: number }).link_count).toBe(
+        yield* number("length(element(2, process_info(whereis(kernel_sup), links)))")
+      )
+      expect((structured["dictionary"] as { keys: ReadonlyArray<string> }).keys).toEqual(
+        expect.arrayContaining(["'$ancestors'", "'$initial_call'"])
+      )
+      const flooded = yield* call("get_process_info", { pid: "flooded", groups })
+      expect(flooded.structured).not.toHaveProperty("memory")
+      expect(flooded.structured["complete"]).toBe(false)
+
+      const trace = yield* call("get_process_stacktrace", { pid: "kernel_sup" })
+      expect(JSON.stringify(trace.structured["frames"])).toContain("gen_server:loop")
+    }).pipe(using("eval"))
+  )
+
+  it.live("survive pids that are dead, foreign or impossible, on the same link", () =>
+    Effect.gen(function* () {
+      const { structured } = yield* call("connect_node", {})
+      const gone = (yield* ask("P = spawn(fun() -> ok end), timer:sleep(1), pid_to_list(P)")).replaceAll('"', "")
+      const impossible = ["<0.99999.99>", "<0.4294967295.4294967295>", "<0.0.4294967295>"]
+      for (const pid of [gone, ...impossible]) {
+        expect((yield* Effect.flip(call("get_process_info", { pid }))).code).toBe("no_such_process")
+        expect((yield* Effect.flip(call("get_process_stacktrace", { pid }))).code).toBe("no_such_process")
+      }
+      for (const pid of ["<a@b.1.0>", "<7.1.0>", "no pid!"]) {
+        expect((yield* Effect.flip(call("get_process_info", { pid }))).code).toBe("invalid_input")
+      }
+      expect((yield* call("connect_node", {})).structured["since"]).toBe(structured["since"])
+      expect(node.log()).not.toContain("ERROR")
+    }).pipe(using("eval"))
+  )
+
+  it.live("stop on the node when the call is given up", () =>
+    Effect.gen(function* () {
+      yield* call("get_memory_info", {})
+      const workers = ask(
+        "[P || P <- processes(), {current_function, {timer, sleep, 1}} <- [process_info(P, current_function)]]"
+      )
+      const fiber = yield* Effect.forkChild(call("top_processes", { window_ms: 8_000 }))
+      yield* eventually(Effect.map(workers, (there) => there !== "[]"))
+      yield* Fiber.interrupt(fiber)
+      yield* eventually(Effect.map(workers, (there) => there === "[]"))
+      const error = yield* Effect.flip(
+        call("top_processes", { window_ms: 100, timeout_ms: 1_200, sort_by: "memory" }).pipe(
+          Effect.andThen(call("get_memory_info", { node: "nobody@127.0.0.1" }))
+        )
+      )
+      expect(error).toMatchObject({ code: "connect_failed" })
+    }).pipe(using("eval"))
+  )
+
+  it.live("agree with the node about itself", () =>
+    Effect.gen(function* () {
+      const { structured } = yield* call("get_system_info", {})
+      expect(structured["otp_release"]).toBe(Number(otp))
+      expect(structured["schedulers"]).toBe(yield* number("erlang:system_info(schedulers)"))
+      const uptime = yield* number("element(1, statistics(wall_clock)) div 1000")
+      expect(Math.abs((structured["uptime_seconds"] as number) - uptime)).toBeLessThanOrEqual(2)
+      const limits = structured["limits"] as ReadonlyArray<{ resource: string; limit?: number }>
+      expect(limits.find(({ resource }) => resource === "atoms")?.limit).toBe(
+        yield* number("erlang:system_info(atom_limit)")
+      )
+
+      const memory = (yield* call("get_memory_info", {})).structured
+      const total = yield* number("erlang:memory(total)")
+      expect(Math.abs((memory["total_bytes"] as number) / total - 1)).toBeLessThan(0.5)
+    }).pipe(using("none"))
+  )
+
+  it.live("connect by a short name, and refuse a wrong cookie once", () =>
+    Effect.gen(function* () {
+      const short = node.name.split("@")[0]!
+      const listed = yield* call("list_nodes", {})
+      expect(listed.structured["nodes"]).toContainEqual({ node: short, state: "discoverable" })
+      const error = yield* Effect.flip(call("connect_node", { node: node.name, cookie: "wrong-cookie" }))
+      expect(error).toMatchObject({ code: "connect_failed", retryable: false })
+      expect(error.message).toContain("cookie")
+      expect(error.message).not.toContain("wrong-cookie")
+      expect((yield* call("connect_node", { node: short, cookie })).structured["node"]).toBe(node.name)
+      expect((yield* call("disconnect_node", {})).structured["disconnected"]).toBe(true)
+      yield* eventually(Effect.map(ask("nodes(connected)"), (nodes) => nodes === "[]"))
+    }).pipe(Effect.provide(Layer.suspend(() => catalogue([], "none", [Redacted.make(cookie)]))))
+  )
+})
