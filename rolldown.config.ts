@@ -1,6 +1,35 @@
-import { chmodSync } from "node:fs"
+import { chmodSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import { defineConfig } from "rolldown"
+import { defineConfig, type Plugin } from "rolldown"
+
+/** Imported by the SDK's server and client, and never built by them, as both get a validator of our own. */
+const withoutAjv: Plugin = {
+  name: "without-ajv",
+  load: {
+    filter: { id: /sdk[\\/]dist[\\/]esm[\\/]validation[\\/]ajv-provider\.js$/u },
+    handler: () => "export class AjvJsonSchemaValidator {}"
+  }
+}
+
+/** Whose code is in the bundle, and under which licence: those licences ask to go along with it. */
+const licences: Plugin = {
+  name: "licences",
+  generateBundle(_options, bundle) {
+    const modules = Object.values(bundle).flatMap((file) => (file.type === "chunk" ? file.moduleIds : []))
+    const folders = modules.flatMap((id) => /^.*[\\/]node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+/u.exec(id)?.[0] ?? [])
+    const notices = [...new Set(folders)].toSorted().flatMap((folder) => {
+      const { license, name, version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"))
+      const texts = readdirSync(folder).filter((file) => /^(?:licen[cs]e|copying|notice)/iu.test(file))
+      return [`${name} ${version} (${license})`].concat(texts.map((file) => readFileSync(join(folder, file), "utf8")))
+    })
+    this.emitFile({ type: "asset", fileName: "bundle/LICENCES.txt", source: notices.join("\n\n") })
+  }
+}
+
+const executable: Plugin = {
+  name: "executable",
+  writeBundle: ({ dir = "dist" }) => chmodSync(join(dir, "bin.mjs"), 0o755)
+}
 
 /**
  * The command as one bundle: a host waits for it at every start, and reading a thousand files takes longer than
@@ -17,18 +46,5 @@ export default defineConfig({
     // Names stay, so that a stack trace in a log can be read.
     minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } }
   },
-  plugins: [
-    {
-      // Imported by the SDK's server, and never built by it, as we give it a validator of our own.
-      name: "without-ajv",
-      load: {
-        filter: { id: /sdk[\\/]dist[\\/]esm[\\/]validation[\\/]ajv-provider\.js$/u },
-        handler: () => "export class AjvJsonSchemaValidator {}"
-      }
-    },
-    {
-      name: "executable",
-      writeBundle: ({ dir = "dist" }) => chmodSync(join(dir, "bin.mjs"), 0o755)
-    }
-  ]
+  plugins: [withoutAjv, licences, executable]
 })

@@ -6,6 +6,7 @@ import { Nodes } from "./node/Nodes.ts"
 import type { Targets } from "./node/Targets.ts"
 import { Policy } from "./policy/Policy.ts"
 import { Catalogue, type CatalogueError } from "./tools/Catalogue.ts"
+import { CharacterBudget } from "./tools/Result.ts"
 
 /** What {@link layer} gives: the tools, and below them the nodes that they look into. */
 export type Services = Catalogue | Nodes | Policy | Targets
@@ -15,7 +16,8 @@ export const fromConfig = (config: Config): Layer.Layer<Services, CatalogueError
   Catalogue.layer.pipe(
     Layer.provideMerge(Nodes.layer),
     Layer.provideMerge(ConfiguredTargets.layer(config)),
-    Layer.provideMerge(Policy.layer(config.policy))
+    Layer.provideMerge(Policy.layer(config.policy)),
+    Layer.provide(config.maxChars === undefined ? Layer.empty : Layer.succeed(CharacterBudget, config.maxChars))
   )
 
 /**

@@ -16,11 +16,16 @@ export interface Config {
   readonly agent: NonNullable<Settings["agent"]>
   readonly mode: NonNullable<Settings["mode"]>
   readonly logLevel: NonNullable<Settings["logLevel"]>
+  /** Characters that a result may have, in place of the catalogue's default. */
+  readonly maxChars?: number
   readonly policy: Access
 }
 
 /** What may be done, and to which nodes; `policy/` has the meaning of each. */
-export interface Access extends Omit<Settings, "nodes" | "cookieFile" | "epmdPort" | "agent" | "mode" | "logLevel"> {
+export interface Access extends Omit<
+  Settings,
+  "nodes" | "cookieFile" | "epmdPort" | "agent" | "mode" | "logLevel" | "maxChars"
+> {
   /** The names that may stand behind the `@` of a node on this machine. */
   readonly hostNames: ReadonlyArray<string>
 }
@@ -72,7 +77,7 @@ const expectation = (name: SettingName): string => {
     case "Switch":
       return "true, false, 1 or 0"
     case "Number":
-      return "a port, 1 to 65535"
+      return form.expected
     case "List":
     case "Text":
       return form.placeholder
@@ -210,6 +215,7 @@ const complete = (
     cookieFile: _,
     epmdPort = defaultEpmdPort,
     logLevel = "info",
+    maxChars,
     mode = "elixir",
     nodes = [],
     ...policy
@@ -221,6 +227,7 @@ const complete = (
     agent,
     mode,
     logLevel,
+    ...(maxChars !== undefined && { maxChars }),
     policy: { ...policy, hostNames: hostNames() }
   }))
 }

@@ -37,6 +37,7 @@ export const Settings = Schema.Struct({
   agent: Schema.optionalKey(Schema.Literals(agentModes)),
   mode: Schema.optionalKey(Schema.Literals(modes)),
   logLevel: Schema.optionalKey(Schema.Literals(logLevels)),
+  maxChars: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1_000, maximum: 1_000_000 }))),
   readOnly: Schema.optionalKey(Schema.Boolean),
   inspectOnly: Schema.optionalKey(Schema.Boolean),
   allowControl: Schema.optionalKey(Schema.Boolean),
@@ -55,6 +56,7 @@ export const SettingsFile = Settings.pipe(
     cookieFile: "cookie_file",
     epmdPort: "epmd_port",
     logLevel: "log_level",
+    maxChars: "max_chars",
     readOnly: "read_only",
     inspectOnly: "inspect_only",
     allowControl: "allow_control",
@@ -72,7 +74,7 @@ export interface Setting {
     | { readonly _tag: "Text"; readonly placeholder: string }
     /** Given again for each, or separated by commas. */
     | { readonly _tag: "List"; readonly placeholder: string }
-    | { readonly _tag: "Number"; readonly placeholder: string }
+    | { readonly _tag: "Number"; readonly placeholder: string; readonly expected: string }
     /** `true`, `false`, `1` or `0`; the flag alone means true. */
     | { readonly _tag: "Switch" }
     | { readonly _tag: "Choice"; readonly choices: ReadonlyArray<string> }
@@ -96,7 +98,7 @@ export const settings: { readonly [Name in SettingName]-?: Setting } = {
   },
   epmdPort: {
     flag: "epmd-port",
-    form: { _tag: "Number", placeholder: "PORT" },
+    form: { _tag: "Number", placeholder: "PORT", expected: "a port, 1 to 65535" },
     description: "EPMD's port on the nodes' hosts; default ERL_EPMD_PORT, else 4369"
   },
   agent: {
@@ -113,6 +115,11 @@ export const settings: { readonly [Name in SettingName]-?: Setting } = {
     flag: "log-level",
     form: { _tag: "Choice", choices: logLevels },
     description: "What is logged to stderr; default info"
+  },
+  maxChars: {
+    flag: "max-chars",
+    form: { _tag: "Number", placeholder: "N", expected: "a number of characters, 1000 to 1000000" },
+    description: "How long a result may be; default 10000. Hosts cut or hide what is too long for them"
   },
   readOnly: {
     flag: "read-only",

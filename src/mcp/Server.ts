@@ -97,7 +97,9 @@ export const connect = Effect.fnUntraced(function* (
       Effect.catchCauseIf(
         (cause) => !Cause.hasInterruptsOnly(cause),
         (cause) => Effect.as(Effect.logError(`${name} failed`, cause), failed(internalError))
-      )
+      ),
+      Effect.tap(({ isError }) => Effect.logDebug(`${name} ${isError === true ? "failed" : "answered"}`)),
+      Effect.withLogSpan("after")
     )
   }
 

@@ -156,6 +156,12 @@ describe("a tool from the command line", () => {
     await expect.poll(hiddenNodes).toBe("[]")
   })
 
+  it("keeps to the length that the operator set", async () => {
+    const { out } = await command("call", "list_processes", '{"limit": 50}', "--json", "--max-chars", "1500").output()
+    expect(JSON.stringify(JSON.parse(out)).length).toBeLessThanOrEqual(1_500)
+    expect(JSON.parse(out)).toMatchObject({ next_cursor: expect.any(String) })
+  })
+
   it("that fails says why on stderr, with the exit code 1", async () => {
     const { code, err, out } = await command("call", "get_process_info", '{"pid": "<0.99999.0>"}').output()
     expect({ code, out }).toEqual({ code: 1, out: "" })

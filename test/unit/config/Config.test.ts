@@ -125,6 +125,9 @@ describe("a mistake", () => {
       "BEAMSCOPE_READ_ONLY: expected true, false, 1 or 0, got 'maybe'"
     )
     expect(await refusal({ epmdPort: ["70000"] })).toBe("--epmd-port: expected a port, 1 to 65535, got '70000'")
+    expect(await refusal({ maxChars: ["10"] })).toBe(
+      "--max-chars: expected a number of characters, 1000 to 1000000, got '10'"
+    )
     expect(await refusal({}, { ERL_EPMD_PORT: "x" })).toBe("ERL_EPMD_PORT: expected a port, 1 to 65535, got 'x'")
   })
 
