@@ -1,5 +1,5 @@
 import { Effect, Redacted, type Scope } from "effect"
-import { type ChildProcess, execFile } from "node:child_process"
+import type { ChildProcess } from "node:child_process"
 import { randomBytes } from "node:crypto"
 import { copyFile, type FileHandle, mkdir, mkdtemp, open, readdir, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
@@ -8,6 +8,7 @@ import type { Readable } from "node:stream"
 import type { NodeTarget } from "../node/Targets.ts"
 import * as Enclave from "./Enclave.ts"
 import type { Erlang } from "./Erlang.ts"
+import { execute } from "./Execute.ts"
 import { LaunchError, type LaunchReason } from "./LaunchError.ts"
 import * as PackageFile from "./PackageFile.ts"
 
@@ -44,18 +45,10 @@ const compile = Effect.fnUntraced(function* (erlc: string, ebin: string) {
     await mkdir(ebin)
     await copyFile(join(sources, "shop.app.src"), join(ebin, "shop.app"))
   })
-  yield* Effect.callback<void, LaunchError>((resume) => {
-    const child = execFile(erlc, ["-o", ebin, ...modules], { cwd: sources }, (error, stdout, stderr) =>
-      resume(
-        error === null
-          ? Effect.void
-          : Effect.fail(
-              new LaunchError({ reason: { _tag: "CompileFailed", output: stdout + stderr || error.message } })
-            )
-      )
-    )
-    return Effect.sync(() => child.kill())
-  })
+  yield* Effect.mapError(
+    execute(erlc, ["-o", ebin, ...modules], { cwd: sources }),
+    (output) => new LaunchError({ reason: { _tag: "CompileFailed", output } })
+  )
 })
 
 /** Through our own descriptor: when the node has ended, its folder is gone. */

@@ -42,19 +42,16 @@ exit "$status"
 `
 
 /**
- * The environment of a node that we start: ours, without what would change the node's name, flags, EPMD, cookie or
- * start-up file.
+ * The environment of a node that we start. Of ours it gets no more than programs need to run: neither flags, EPMD,
+ * cookie and start-up file of the user's Erlang, nor the secrets that an environment may hold.
  */
-export const environment = (home: string, epmdPort: number): NodeJS.ProcessEnv => {
-  const inherited = Object.entries(process.env).filter(([name]) => !/^ERL_|^XDG_CONFIG_HOME$/.test(name))
-  return {
-    ...Object.fromEntries(inherited),
-    HOME: home,
-    ERL_EPMD_PORT: String(epmdPort),
-    // No erl_crash.dump.
-    ERL_CRASH_DUMP_SECONDS: "0"
-  }
-}
+export const environment = (home: string, epmdPort: number): NodeJS.ProcessEnv => ({
+  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => /^(PATH|LANG|LC_\w+|TZ)$/.test(name))),
+  HOME: home,
+  ERL_EPMD_PORT: String(epmdPort),
+  // No erl_crash.dump.
+  ERL_CRASH_DUMP_SECONDS: "0"
+})
 
 /** Starts the command, as the leader of a process group of its own: an interrupt at the terminal is ours to handle. */
 export const spawn = ({ folder, epmd, epmdPort, command, args, stdio }: Enclave): ChildProcess =>

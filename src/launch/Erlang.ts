@@ -3,6 +3,7 @@ import { spawn } from "node:child_process"
 import { accessSync, constants, statSync } from "node:fs"
 import { delimiter, join } from "node:path"
 import { createInterface } from "node:readline"
+import { execute } from "./Execute.ts"
 import { LaunchError } from "./LaunchError.ts"
 
 /** The executables of an Erlang/OTP installation, as absolute paths. */
@@ -36,19 +37,21 @@ const packageManagers: ReadonlyArray<PackageManager> = [
   { program: "brew", asRoot: false, commands: ["brew install erlang"] }
 ]
 
+const isExecutable = (path: string): boolean => {
+  try {
+    accessSync(path, constants.X_OK)
+    return statSync(path).isFile()
+  } catch {
+    return false
+  }
+}
+
 const onPath = (program: string): string | undefined =>
   (process.env["PATH"] ?? "")
     .split(delimiter)
     .filter((folder) => folder !== "")
     .map((folder) => join(folder, program))
-    .find((path) => {
-      try {
-        accessSync(path, constants.X_OK)
-        return statSync(path).isFile()
-      } catch {
-        return false
-      }
-    })
+    .find(isExecutable)
 
 interface Plan {
   readonly commands: ReadonlyArray<string>
@@ -67,23 +70,32 @@ const plan = (sudo: string): Plan => {
 }
 
 const missing = (problem: string): LaunchError =>
-  new LaunchError({
-    reason: {
-      _tag: "ErlangMissing",
-      missing: ["erl", "erlc", "epmd"].filter((program) => onPath(program) === undefined),
-      problem,
-      commands: plan("sudo").commands
-    }
-  })
+  new LaunchError({ reason: { _tag: "ErlangMissing", problem, commands: plan("sudo").commands } })
 
-/** The Erlang/OTP on the PATH. Fails with `ErlangMissing`, whose text says how to install it here. */
-export const find: Effect.Effect<Erlang, LaunchError> = Effect.suspend(() => {
-  const erl = onPath("erl")
-  const erlc = onPath("erlc")
-  const epmd = onPath("epmd")
+/**
+ * The Erlang/OTP that `erl` on the PATH belongs to. It is asked for its own executables: a version manager's stand-in
+ * on the PATH only works with the user's HOME and folder. Fails with `ErlangMissing`, whose text says how to install
+ * Erlang here.
+ */
+export const find: Effect.Effect<Erlang, LaunchError> = Effect.gen(function* () {
+  const onThePath = onPath("erl")
+  if (onThePath === undefined) return yield* missing("there is no erl on the PATH")
+  const expression = 'io:format("~ts~n~ts", [code:root_dir(), erlang:system_info(version)]), halt().'
+  const answer = yield* Effect.mapError(
+    execute(onThePath, ["-noinput", "-boot", "no_dot_erlang", "-eval", expression], {
+      // The user's flags may name the node, and a name is taken only once.
+      env: { ...process.env, ERL_AFLAGS: "", ERL_FLAGS: "", ERL_ZFLAGS: "" }
+    }),
+    (output) => missing(`${onThePath} does not run: ${output.trim()}`)
+  )
+  const [root = "", version = ""] = answer.split("\n")
+  const folders = [join(root, "bin"), join(root, `erts-${version}`, "bin")]
+  const [erl, erlc, epmd] = ["erl", "erlc", "epmd"].map(
+    (program) => folders.map((folder) => join(folder, program)).find(isExecutable) ?? onPath(program)
+  )
   return erl === undefined || erlc === undefined || epmd === undefined
-    ? Effect.fail(missing("it is not installed, or not complete"))
-    : Effect.succeed({ erl, erlc, epmd })
+    ? yield* missing(`the installation in ${root} is not complete: it takes erl, erlc and epmd`)
+    : { erl, erlc, epmd }
 })
 
 const confirm: Effect.Effect<boolean> = Effect.callback((resume) => {
@@ -115,16 +127,15 @@ const run = (command: string): Effect.Effect<string | undefined> =>
 export const install = Effect.fn("Erlang.install")(function* (options: { readonly yes: boolean }) {
   const present = yield* Effect.option(find)
   if (present._tag === "Some") return present.value
-
   const terminal = process.stdin.isTTY && process.stderr.isTTY
   // Without a terminal nobody could type the password that sudo asks for.
   const { commands, obstacle } = plan(terminal ? "sudo" : "sudo -n")
   if (obstacle !== undefined) return yield* missing(obstacle)
-  yield* Console.error(["Erlang/OTP is not installed. This installs it:", ...commands].join("\n  "))
+  yield* Console.error(["Erlang/OTP is missing. This installs it:", ...commands].join("\n  "))
   if (terminal && !options.yes && !(yield* confirm)) return yield* missing("installing it was declined")
 
   let failure: string | undefined
   for (const command of commands) failure = yield* run(command)
   if (failure !== undefined) return yield* missing(failure)
-  return yield* Effect.mapError(find, () => missing("it is still not there after the installation"))
+  return yield* find
 })

@@ -2,13 +2,8 @@ import { Data } from "effect"
 
 /** Why Erlang/OTP, or a node of ours, could not be had on this machine. */
 export type LaunchReason =
-  /** No Erlang/OTP, and we did not or could not install it. `commands` would, if we know any for this system. */
-  | {
-      readonly _tag: "ErlangMissing"
-      readonly missing: ReadonlyArray<string>
-      readonly problem: string
-      readonly commands: ReadonlyArray<string>
-    }
+  /** No usable Erlang/OTP, and we did not or could not install it. `commands` would, if we know any for this system. */
+  | { readonly _tag: "ErlangMissing"; readonly problem: string; readonly commands: ReadonlyArray<string> }
   /** A file of this package is not where the package keeps it. */
   | { readonly _tag: "PackageIncomplete"; readonly path: string; readonly searchedFrom: string }
   /** A folder or file for the node could not be made. */
@@ -31,8 +26,7 @@ const withLog = (sentence: string, log: string): string =>
 const text = (reason: LaunchReason): string => {
   switch (reason._tag) {
     case "ErlangMissing": {
-      const absent = reason.missing.length === 0 ? "" : ` (not on the PATH: ${reason.missing.join(", ")})`
-      const sentence = `Erlang/OTP is needed${absent}, but ${reason.problem}.`
+      const sentence = `Erlang/OTP is needed, but ${reason.problem}.`
       return reason.commands.length === 0
         ? `${sentence} Install Erlang/OTP 25 or newer, then try again.`
         : `${sentence} These commands install it:\n${indented(reason.commands.join("\n"))}`

@@ -187,6 +187,7 @@ describe("the demo node", () => {
   }
 
   it("can be reached, and is gone when its scope closes", async () => {
+    vi.stubEnv("SECRET_OF_OURS", "hush")
     const node = await Effect.gen(function* () {
       const node = yield* DemoNode.start({ erlang })
       const cookie = Redacted.value(node.cookie)
@@ -197,8 +198,11 @@ describe("the demo node", () => {
       expect(yield* call("os, getpid, []")).toBe(`"${node.pid}"`)
       expect(yield* call("erlang, whereis, [shop_sup]")).toMatch(/^<\d+\.\d+\.0>$/)
       expect(yield* call("init, get_argument, [home]")).toContain(folders)
-      // Neither the arguments, for all to see, nor the environment hold the cookie.
-      expect(yield* call("os, getenv, []")).not.toContain(cookie)
+      const variables = yield* call("os, getenv, []")
+      expect(variables).toContain(`"ERL_EPMD_PORT=${node.epmdPort}"`)
+      expect(variables).not.toContain("hush")
+      // Neither the environment nor the arguments, for all to see, hold the cookie.
+      expect(variables).not.toContain(cookie)
       const { stdout } = yield* Effect.promise(() => run("ps", ["-eww", "-o", "args="]))
       const args = stdout.split("\n").filter((line) => line.includes(folders))
       expect(args.length).toBeGreaterThan(0)

@@ -4,7 +4,9 @@ import { mkdtemp } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { delimiter, join } from "node:path"
 import { promisify } from "node:util"
+import { Effect } from "effect"
 import * as Enclave from "../../src/launch/Enclave.ts"
+import * as Erlang from "../../src/launch/Erlang.ts"
 import type { OtpRelease } from "./BeamNode.ts"
 
 const probe = async (erl: string): Promise<OtpRelease> => {
@@ -13,21 +15,14 @@ const probe = async (erl: string): Promise<OtpRelease> => {
   return { otp: stdout.trim(), erl }
 }
 
-const probeAll = async (): Promise<ReadonlyArray<OtpRelease>> => {
-  const named = (process.env["BEAMSCOPE_TEST_ERLS"] ?? "").split(delimiter).filter((erl) => erl !== "")
-  try {
-    return await Promise.all(["erl", ...named].map(probe))
-  } catch (cause) {
-    throw new Error("live tests need Erlang/OTP: 'erl' on the PATH, and whatever BEAMSCOPE_TEST_ERLS names", { cause })
-  }
-}
+const named = (process.env["BEAMSCOPE_TEST_ERLS"] ?? "").split(delimiter).filter((erl) => erl !== "")
 
 /** An EPMD of our own. It goes when `stop` is called, and also when this process is killed. */
-const startEpmd = async () => {
+const startEpmd = async (epmd: string) => {
   const epmdPort = await Enclave.freePort()
   const enclave = Enclave.spawn({
     folder: await mkdtemp(join(tmpdir(), "beamscope-test-")),
-    epmd: "epmd",
+    epmd,
     epmdPort,
     command: "cat",
     args: [],
@@ -54,7 +49,8 @@ const startEpmd = async () => {
  * learn of both through their environment.
  */
 export default async function setup(): Promise<() => Promise<void>> {
-  const [releases, epmd] = await Promise.all([probeAll(), startEpmd()])
+  const erlang = await Effect.runPromise(Erlang.find)
+  const [epmd, ...releases] = await Promise.all([startEpmd(erlang.epmd), probe(erlang.erl), ...named.map(probe)])
   process.env["BEAMSCOPE_TEST_OTP_RELEASES"] = JSON.stringify(releases)
   process.env["ERL_EPMD_PORT"] = String(epmd.epmdPort)
   return epmd.stop

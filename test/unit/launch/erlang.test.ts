@@ -1,6 +1,6 @@
 import { Effect } from "effect"
 import { execFile } from "node:child_process"
-import { chmod, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises"
+import { chmod, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { delimiter, join } from "node:path"
 import { promisify } from "node:util"
@@ -30,12 +30,22 @@ const failure = (effect: Effect.Effect<unknown, LaunchError>) => effect.pipe(Eff
 
 const install = Erlang.install({ yes: true })
 
-/** Puts the executables where they are looked for, as an installation does. */
-const installs = 'cd "${0%/*}" && for name in erl erlc epmd; do ln -s sh $name; done'
+const erl = 'echo "${0%/*}/otp"; echo 15.0'
+
+/** Puts Erlang where it is looked for, as an installation does. */
+const installs = `cd "\${0%/*}" && ln -s elsewhere erl`
+
+const expected = () => ({ erl: inOtp("bin/erl"), erlc: inOtp("bin/erlc"), epmd: inOtp("erts-15.0/bin/epmd") })
+
+const inOtp = (path: string) => join(bin, "otp", path)
 
 beforeEach(async () => {
   bin = await mkdtemp(join(tmpdir(), "beamscope-test-"))
   for (const name of ["sh", "env", "ln"]) await symlink(await real(name), join(bin, name))
+  await program("elsewhere", erl)
+  await mkdir(inOtp("erts-15.0/bin"), { recursive: true })
+  await mkdir(inOtp("bin"))
+  for (const path of Object.values(expected())) await symlink(await real("sh"), path)
   vi.stubEnv("PATH", [join(bin, "absent"), bin].join(delimiter))
   stderr = vi.spyOn(console, "error").mockReturnValue()
 })
@@ -45,23 +55,28 @@ afterEach(async () => {
   await rm(bin, { recursive: true })
 })
 
-const installed = () => ({ erl: join(bin, "erl"), erlc: join(bin, "erlc"), epmd: join(bin, "epmd") })
-
 describe("finding Erlang", () => {
-  it("takes what is on the PATH", async () => {
-    for (const name of ["erl", "erlc", "epmd"]) await program(name, "exit 1")
-    expect(await Effect.runPromise(Erlang.find)).toEqual(installed())
-    expect(await Effect.runPromise(install)).toEqual(installed())
+  it("asks the erl on the PATH where it comes from", async () => {
+    vi.stubEnv("ERL_FLAGS", "-name mine@127.0.0.1")
+    await program("erl", `test -z "$ERL_FLAGS" && ${erl}`)
+    expect(await Effect.runPromise(Erlang.find)).toEqual(expected())
+    expect(await Effect.runPromise(install)).toEqual(expected())
   })
 
-  it("names what is missing, and how to install it here", async () => {
+  it("looks on the PATH for what an installation keeps elsewhere", async () => {
+    await program("erl", erl)
+    await rm(expected().epmd)
+    expect((await failure(Erlang.find)).message).toContain(`the installation in ${join(bin, "otp")} is not complete`)
+    await program("epmd", "")
+    expect(await Effect.runPromise(Erlang.find)).toEqual({ ...expected(), epmd: join(bin, "epmd") })
+  })
+
+  it("says how to install it here, and installs nothing", async () => {
     user(0)
-    await program("erl", "")
     await program("apt-get", "")
-    const error = await failure(Erlang.find)
-    expect(error.message).toBe(
+    expect((await failure(Erlang.find)).message).toBe(
       [
-        "Erlang/OTP is needed (not on the PATH: erlc, epmd), but it is not installed, or not complete. These commands install it:",
+        "Erlang/OTP is needed, but there is no erl on the PATH. These commands install it:",
         "  apt-get update",
         "  env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends erlang-base"
       ].join("\n")
@@ -69,10 +84,11 @@ describe("finding Erlang", () => {
     expect(await ran("apt-get")).toEqual([])
   })
 
-  it("does not take what cannot be run", async () => {
-    for (const name of ["erl", "erlc", "epmd"]) await program(name, "")
-    await chmod(join(bin, "epmd"), 0o644)
-    expect((await failure(Erlang.find)).reason).toMatchObject({ _tag: "ErlangMissing", missing: ["epmd"] })
+  it("says what is wrong with an erl that does not run", async () => {
+    await program("erl", "echo 'no such release' >&2; exit 1")
+    expect((await failure(Erlang.find)).message).toContain(`${join(bin, "erl")} does not run: no such release.`)
+    await chmod(join(bin, "erl"), 0o644)
+    expect((await failure(Erlang.find)).message).toContain("there is no erl on the PATH")
   })
 })
 
@@ -80,7 +96,7 @@ describe("installing Erlang", () => {
   it("shows and runs apt-get as root, with fresh package lists", async () => {
     user(0)
     await program("apt-get", `test "$1" = update || (${installs})`)
-    expect(await Effect.runPromise(install)).toEqual(installed())
+    expect(await Effect.runPromise(install)).toEqual(expected())
     expect(await ran("apt-get")).toEqual(["apt-get update", "apt-get install -y --no-install-recommends erlang-base"])
     expect(stderr.mock.calls.join("\n")).toContain("apt-get install -y")
   })
@@ -88,17 +104,17 @@ describe("installing Erlang", () => {
   it("goes on with stale package lists", async () => {
     user(0)
     await program("apt-get", `test "$1" != update && (${installs})`)
-    expect(await Effect.runPromise(install)).toEqual(installed())
+    expect(await Effect.runPromise(install)).toEqual(expected())
   })
 
   it("uses sudo without a question where nobody could answer, and tells people to use it with one", async () => {
     user(1000)
     await program("dnf", installs)
     await program("sudo", 'shift; exec "$@"')
-    expect(await Effect.runPromise(install)).toEqual(installed())
+    expect(await Effect.runPromise(install)).toEqual(expected())
     expect(await ran("sudo")).toEqual(["sudo -n dnf install -y erlang"])
 
-    for (const name of ["erl", "erlc", "epmd"]) await rm(join(bin, name))
+    await rm(join(bin, "erl"))
     await program("sudo", "exit 1")
     const error = await failure(install)
     expect(error.message).toContain("'sudo -n dnf install -y erlang' ended with status 1")
@@ -118,7 +134,7 @@ describe("installing Erlang", () => {
   it("needs no root for brew", async () => {
     user(1000)
     await program("brew", installs)
-    expect(await Effect.runPromise(install)).toEqual(installed())
+    expect(await Effect.runPromise(install)).toEqual(expected())
   })
 
   it("says so when the system is unknown, and when the installation brought nothing", async () => {
@@ -127,6 +143,6 @@ describe("installing Erlang", () => {
       "no package manager that we know. Install Erlang/OTP 25 or newer"
     )
     await program("zypper", "")
-    expect((await failure(install)).message).toContain("it is still not there after the installation")
+    expect((await failure(install)).message).toContain("there is no erl on the PATH")
   })
 })
