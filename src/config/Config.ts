@@ -95,14 +95,17 @@ const decodeTexts = (texts: SettingTexts, nameOf: (flag: string) => string): Res
   })
   // Most of the time nothing is said in most places, and a host waits for us to start.
   if (values.length === 0) return Result.succeed({})
-  return Result.mapError(Schema.decodeUnknownResult(Settings, strict)(Object.fromEntries(values)), ({ issue }) => {
-    const wrong = new Set(issuesOf(issue).issues.map(({ path }) => path?.[0] as SettingName))
-    const message = Array.from(
-      wrong,
-      (name) => `${nameOf(settings[name].flag)}: expected ${expectation(name)}, got '${texts[name]?.at(-1)}'`
-    )
-    return new ConfigError({ message: message.join("; ") })
-  })
+  return Result.mapError(
+    Schema.decodeUnknownResult(Settings, strict)(Object.fromEntries(values) as unknown),
+    ({ issue }) => {
+      const wrong = new Set(issuesOf(issue).issues.map(({ path }) => path?.[0] as SettingName))
+      const message = Array.from(
+        wrong,
+        (name) => `${nameOf(settings[name].flag)}: expected ${expectation(name)}, got '${texts[name]?.at(-1)}'`
+      )
+      return new ConfigError({ message: message.join("; ") })
+    }
+  )
 }
 
 const fromHome = (path: string, home: string): string => (path.startsWith("~/") ? join(home, path.slice(2)) : path)

@@ -133,6 +133,26 @@ describe("a node behind the server", () => {
   })
 })
 
+describe("a node that hangs", () => {
+  it("does not hold up the end, with a call under way", async () => {
+    const server = startServer([], environment())
+    await server.initialize()
+    const call = { name: "get_system_info", arguments: {} }
+    expect((await server.request("tools/call", call)).result).toMatchObject({ structuredContent: { complete: true } })
+    process.kill(node.pid, "SIGSTOP")
+    try {
+      server.send("tools/call", call)
+      const told = Date.now()
+      server.child.stdin.end()
+      expect(await server.ended).toEqual({ code: 0, signal: null })
+      expect(Date.now() - told).toBeLessThan(2_000)
+    } finally {
+      process.kill(node.pid, "SIGCONT")
+    }
+    await expect.poll(hiddenNodes).toBe("[]")
+  })
+})
+
 /** What a command prints, and its exit code. */
 const command = (...args: ReadonlyArray<string>) => {
   const { args: argv, command: program, env } = launch(args, environment())
