@@ -1,6 +1,7 @@
 import { ExternalFun, atom, list, listItems, type Term } from "../etf/Term.ts"
 import { CallError } from "../node/CallError.ts"
-import type { CallOptions, ErlangNode } from "../node/ErlangNode.ts"
+import type { CallOptions } from "../node/Call.ts"
+import type { ErlangNode } from "../node/ErlangNode.ts"
 import { Effect } from "effect"
 
 /** A reply that is not of the form that OTP documents. `target` as `module:function/arity`. */

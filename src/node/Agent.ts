@@ -6,7 +6,7 @@ import { atom, Binary, charlist, isAtom, isTuple, list, map, type Pid, type Term
 import { agent, loadsOn, run } from "./agent.generated.ts"
 import { CallError } from "./CallError.ts"
 import type { Capabilities } from "./Capabilities.ts"
-import type { CallOptions, ErlangNode } from "./ErlangNode.ts"
+import type { Call, CallOptions } from "./Call.ts"
 import type { AgentMode } from "./Targets.ts"
 
 type Modules = typeof agent
@@ -15,6 +15,9 @@ type Modules = typeof agent
 export type AgentFunction = {
   [Module in keyof Modules]: `${Module}:${keyof Modules[Module]["interpreted"] & string}`
 }[keyof Modules]
+
+/** Runs a function of the agent, interpreted or loaded as the node's setting and size ask for. */
+export type RunAgent = (func: AgentFunction, argument: Term, options?: CallOptions) => Effect.Effect<Term, CallError>
 
 /** With more processes than this on the node, `auto` loads the module: interpreted loops would cost it more. */
 const manyProcesses = 10_000
@@ -53,13 +56,13 @@ const expressionOf = (target: AgentFunction): Binary => {
  * last link that uses it is gone.
  */
 export const makeAgent = (options: {
-  readonly call: ErlangNode["call"]
+  readonly call: Call
   readonly capabilities: Capabilities
   readonly node: string
   readonly mode: AgentMode
   /** A process of ours that lives as long as the link. */
   readonly owner: Pid
-}): ErlangNode["runAgent"] => {
+}): RunAgent => {
   const { call, capabilities, mode, node, owner } = options
   const isLoadable = capabilities.otpRelease >= loadsOn.oldest && capabilities.otpRelease <= loadsOn.newest
   const loaded = new Set<string>()

@@ -21,7 +21,7 @@ import {
 } from "../etf/Term.ts"
 import { CallError, type CallReason, type StackFrame } from "./CallError.ts"
 import { Deadlines } from "./Deadlines.ts"
-import type { CallOptions } from "./ErlangNode.ts"
+import type { CallOptions } from "./Call.ts"
 import { startGroupLeader } from "./GroupLeader.ts"
 import type { LocalProcess, LocalProcesses } from "./LocalProcesses.ts"
 

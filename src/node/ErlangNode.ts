@@ -2,23 +2,14 @@ import { Effect, type Scope } from "effect"
 import type { DistError } from "../dist/DistError.ts"
 import * as Flags from "../dist/Flags.ts"
 import { connect } from "../dist/Link.ts"
-import { atom, Atom, binary, isTuple, type Term } from "../etf/Term.ts"
-import { type AgentFunction, makeAgent } from "./Agent.ts"
+import { atom, Atom, binary, isTuple } from "../etf/Term.ts"
+import { makeAgent, type RunAgent } from "./Agent.ts"
+import type { Call } from "./Call.ts"
 import { CallError } from "./CallError.ts"
 import { Calls } from "./Calls.ts"
 import { type Capabilities, probe } from "./Capabilities.ts"
 import { LocalProcesses } from "./LocalProcesses.ts"
 import type { NodeTarget } from "./Targets.ts"
-
-/** How one call is bounded. What is left out has the node's defaults. */
-export interface CallOptions {
-  /** Milliseconds from now until the worker is killed and the call fails with `DeadlineExceeded`. Default 5,000. */
-  readonly timeoutMillis?: number
-  /** Bytes of the reply on the wire; past it the reply is dropped. Default 16 MiB. */
-  readonly maxReplyBytes?: number
-  /** Words of heap that the worker may use before the node kills it. Default 8 Mi words (64 MiB). */
-  readonly maxHeapWords?: number
-}
 
 /** A node that we are connected to. Valid for as long as the scope that it was got in. */
 export interface ErlangNode {
@@ -29,19 +20,8 @@ export interface ErlangNode {
   /** Our own name towards this node. */
   readonly localName: string
   readonly capabilities: Capabilities
-  /**
-   * Calls `module:function(args…)` on the node in a worker of its own: low priority, its heap capped, killed when the
-   * deadline passes, when the caller is interrupted or when the link goes. Module and function must be names from our
-   * own source; a name that a user gave goes through `existingAtom` first.
-   */
-  readonly call: (
-    module: string,
-    func: string,
-    args: ReadonlyArray<Term>,
-    options?: CallOptions
-  ) => Effect.Effect<Term, CallError>
-  /** Runs a function of the agent, interpreted or loaded as the node's setting and size ask for. */
-  readonly runAgent: (func: AgentFunction, argument: Term, options?: CallOptions) => Effect.Effect<Term, CallError>
+  readonly call: Call
+  readonly runAgent: RunAgent
   /** The atom of this name if the node has one, so that no text from a user adds to its atom table. */
   readonly existingAtom: (text: string) => Effect.Effect<Atom, CallError>
   /** Milliseconds from a request to its reply, measured now. */
@@ -73,7 +53,7 @@ export const joinNode = (target: NodeTarget): Effect.Effect<ErlangNode, DistErro
     const seconds = isTuple(tickTime) ? tickTime[1] : tickTime
     if (typeof seconds === "number" && seconds > 0) link.setTickTime(seconds)
 
-    const call: ErlangNode["call"] = (module, func, args, options) => calls.call(module, func, args, options)
+    const call: Call = (module, func, args, options) => calls.call(module, func, args, options)
     const knownAtoms = new Map<string, Atom>()
     const existingAtom = (text: string): Effect.Effect<Atom, CallError> => {
       const known = knownAtoms.get(text)

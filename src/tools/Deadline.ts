@@ -1,5 +1,6 @@
 import { Clock, Context, Effect } from "effect"
-import type { CallOptions, ErlangNode } from "../node/ErlangNode.ts"
+import type { CallOptions } from "../node/Call.ts"
+import type { ErlangNode } from "../node/ErlangNode.ts"
 
 /** The moment by which the running tool must be done, in milliseconds since the Unix epoch. */
 export const Deadline = Context.Reference<number>("beamscope/tools/Deadline", { defaultValue: () => Infinity })

@@ -1,0 +1,25 @@
+import type { Effect } from "effect"
+import type { Term } from "../etf/Term.ts"
+import type { CallError } from "./CallError.ts"
+
+/** How one call is bounded. What is left out has the default. */
+export interface CallOptions {
+  /** Milliseconds from now until the worker is killed and the call fails with `DeadlineExceeded`. Default 5,000. */
+  readonly timeoutMillis?: number
+  /** Bytes of the reply on the wire; past it the reply is dropped. Default 16 MiB. */
+  readonly maxReplyBytes?: number
+  /** Words of heap that the worker may use before the node kills it. Default 8 Mi words (64 MiB). */
+  readonly maxHeapWords?: number
+}
+
+/**
+ * Calls `module:func(args…)` on a node in a worker of its own: low priority, its heap capped, killed when the deadline
+ * passes, when the caller is interrupted or when the link goes. Module and function must be names from our own source;
+ * a name that a user gave goes through `existingAtom` first. Fails with the reason that fits.
+ */
+export type Call = (
+  module: string,
+  func: string,
+  args: ReadonlyArray<Term>,
+  options?: CallOptions
+) => Effect.Effect<Term, CallError>
