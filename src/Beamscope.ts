@@ -1,5 +1,6 @@
 import { Effect, Layer } from "effect"
-import { type Config, type ConfigError, fromSettings } from "./config/Config.ts"
+import { type Config, fromSettings } from "./config/Config.ts"
+import type { ConfigError } from "./config/ConfigError.ts"
 import * as ConfiguredTargets from "./config/ConfiguredTargets.ts"
 import type { Settings } from "./config/Settings.ts"
 import { Nodes } from "./node/Nodes.ts"

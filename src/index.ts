@@ -3,7 +3,7 @@
  * starts nothing.
  */
 export * as Beamscope from "./Beamscope.ts"
-export { ConfigError } from "./config/Config.ts"
+export { ConfigError } from "./config/ConfigError.ts"
 export type { NodeEntry, Settings } from "./config/Settings.ts"
 export { CallError } from "./node/CallError.ts"
 export { DistError } from "./dist/DistError.ts"

@@ -1,4 +1,4 @@
-import { Console, Effect, Layer, Option, Ref } from "effect"
+import { Console, Effect, Layer, Option, Predicate, Ref } from "effect"
 import * as Beamscope from "../Beamscope.ts"
 import { load } from "../config/Config.ts"
 import { errorText } from "../mcp/ErrorText.ts"
@@ -19,11 +19,7 @@ const notAnObject = usageError("the input must be a JSON object, like '{\"limit\
 
 const parsedInput = (json: string) =>
   Effect.try({ try: () => JSON.parse(json) as unknown, catch: () => notAnObject }).pipe(
-    Effect.filterOrFail(
-      (value): value is Readonly<Record<string, unknown>> =>
-        typeof value === "object" && value !== null && !Array.isArray(value),
-      () => notAnObject
-    )
+    Effect.filterOrFail(Predicate.isReadonlyObject, () => notAnObject)
   )
 
 /** The input with the one node of `--node`, for a tool that takes a node and was given none. */

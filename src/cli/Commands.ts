@@ -1,7 +1,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect, Layer, Option } from "effect"
 import { Argument, CliConfig, CliError, CliOutput, Command, Flag, GlobalFlag } from "effect/cli"
-import { switchVariable } from "../config/Config.ts"
+import { switchVariable } from "../config/SettingTexts.ts"
 import { type SettingName, settings, variableOf } from "../config/Settings.ts"
 import { version } from "../mcp/Version.ts"
 import { callCommand } from "./CallCommand.ts"

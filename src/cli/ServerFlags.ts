@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util"
-import type { SettingTexts } from "../config/Config.ts"
+import type { SettingTexts } from "../config/SettingTexts.ts"
 import { type SettingName, settings } from "../config/Settings.ts"
 
 /** Flags as they were typed. */

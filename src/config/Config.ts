@@ -1,11 +1,13 @@
-import { Data, Effect, Redacted, Result, Schema, SchemaIssue } from "effect"
-import { readFile, stat } from "node:fs/promises"
+import { Effect, Redacted, Result } from "effect"
 import { homedir, hostname, networkInterfaces } from "node:os"
-import { dirname, join, resolve } from "node:path"
+import { join } from "node:path"
 import { defaultEpmdPort } from "../dist/Epmd.ts"
 import { parseNodeName } from "../dist/NodeName.ts"
+import { ConfigError } from "./ConfigError.ts"
+import { readSettings } from "./ConfigFile.ts"
 import type { CookieSource } from "./Cookies.ts"
-import { type NodeEntry, type SettingName, Settings, settings, SettingsFile, variableOf } from "./Settings.ts"
+import { type NodeEntry, type Settings, variableOf } from "./Settings.ts"
+import { decodeTexts, type Environment, type SettingTexts, variable, variableTexts } from "./SettingTexts.ts"
 
 /** What the operator said, checked, with a default wherever nothing was said. */
 export interface Config {
@@ -30,126 +32,6 @@ export interface Access extends Omit<
   readonly hostNames: ReadonlyArray<string>
 }
 
-/** A setting that makes no sense, in one line that names the flag, the variable or the file it came from. */
-export class ConfigError extends Data.TaggedError("ConfigError")<{ readonly message: string }> {}
-
-export type Environment = Readonly<Record<string, string | undefined>>
-
-/** Settings as text: for each the texts that were given for it, in order; a switch alone is `"true"`. */
-export type SettingTexts = { readonly [Name in SettingName]?: ReadonlyArray<string> }
-
-const settingNames = Object.keys(settings) as ReadonlyArray<SettingName>
-
-/** The values of an environment variable that count: an empty one is as good as none. */
-const variable = (environment: Environment, name: string): string | undefined => environment[name]?.trim() || undefined
-
-/** What the environment says for a flag that is no setting: of a subcommand, and a switch. */
-export const switchVariable = (flag: string, environment: Environment): Result.Result<boolean, ConfigError> => {
-  const text = variable(environment, variableOf(flag)) ?? "false"
-  const meaning = switches[text.toLowerCase()]
-  return meaning === undefined
-    ? Result.fail(new ConfigError({ message: `${variableOf(flag)}: expected true, false, 1 or 0, got '${text}'` }))
-    : Result.succeed(meaning)
-}
-
-const switches: Readonly<Record<string, boolean>> = { true: true, "1": true, false: false, "0": false }
-
-const fromText = (name: SettingName, texts: ReadonlyArray<string>): unknown => {
-  const text = texts.at(-1)!
-  switch (settings[name].form._tag) {
-    case "List":
-      return texts.flatMap((each) => each.split(",").map((item) => item.trim())).filter((item) => item !== "")
-    case "Switch":
-      return switches[text.toLowerCase()] ?? text
-    case "Number":
-      return /^\d+$/u.test(text) ? Number(text) : text
-    case "Choice":
-    case "Text":
-      return text
-  }
-}
-
-const expectation = (name: SettingName): string => {
-  const { form } = settings[name]
-  switch (form._tag) {
-    case "Choice":
-      return `one of ${form.choices.join(", ")}`
-    case "Switch":
-      return "true, false, 1 or 0"
-    case "Number":
-      return form.expected
-    case "List":
-    case "Text":
-      return form.placeholder
-  }
-}
-
-const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
-const strict = { errors: "all", onExcessProperty: "error" } as const
-
-/** Settings from text; `nameOf` tells under which name a setting was given, for the error. */
-const decodeTexts = (texts: SettingTexts, nameOf: (flag: string) => string): Result.Result<Settings, ConfigError> => {
-  const values = settingNames.flatMap((name) => {
-    const given = texts[name] ?? []
-    return given.length === 0 ? [] : [[name, fromText(name, given)] as const]
-  })
-  // Most of the time nothing is said in most places, and a host waits for us to start.
-  if (values.length === 0) return Result.succeed({})
-  return Result.mapError(
-    Schema.decodeUnknownResult(Settings, strict)(Object.fromEntries(values) as unknown),
-    ({ issue }) => {
-      const wrong = new Set(issuesOf(issue).issues.map(({ path }) => path?.[0] as SettingName))
-      const message = Array.from(
-        wrong,
-        (name) => `${nameOf(settings[name].flag)}: expected ${expectation(name)}, got '${texts[name]?.at(-1)}'`
-      )
-      return new ConfigError({ message: message.join("; ") })
-    }
-  )
-}
-
-const fromHome = (path: string, home: string): string => (path.startsWith("~/") ? join(home, path.slice(2)) : path)
-
-const pathText = (path: ReadonlyArray<unknown>): string =>
-  path.map((key, at) => (typeof key === "number" ? `[${key}]` : `${at === 0 ? "" : "."}${String(key)}`)).join("")
-
-/** The settings in a JSON configuration file. Paths in it are relative to its folder. */
-const readSettings = Effect.fnUntraced(function* (file: string, home: string) {
-  const fail = (problem: string) => new ConfigError({ message: `configuration file ${file}: ${problem}` })
-  const reading = <A>(read: () => Promise<A>) =>
-    Effect.tryPromise({
-      try: read,
-      catch: (error) => fail(`cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`)
-    })
-  const text = yield* reading(() => readFile(file, "utf8"))
-  const json = yield* Effect.try({ try: () => JSON.parse(text) as unknown, catch: () => fail("is not JSON") })
-  const said = yield* Effect.mapError(
-    Effect.fromResult(Schema.decodeUnknownResult(SettingsFile, strict)(json)),
-    ({ issue }) =>
-      fail(
-        issuesOf(issue)
-          .issues.map(({ message, path = [] }) => `${pathText(path)}: ${message}`.replace(/^: /u, ""))
-          .join("; ")
-      )
-  )
-  const absolute = (path: string) => resolve(dirname(file), fromHome(path, home))
-  const nodes = said.nodes?.map((node) =>
-    typeof node === "string" || node.cookieFile === undefined
-      ? node
-      : { ...node, cookieFile: absolute(node.cookieFile) }
-  )
-  if (process.platform !== "win32" && nodes?.some((node) => typeof node !== "string" && node.cookie !== undefined)) {
-    const { mode } = yield* reading(() => stat(file))
-    if ((mode & 0o077) !== 0)
-      return yield* fail("has a cookie in it, so it must be accessible by owner only (chmod 600)")
-  }
-  return {
-    ...said,
-    ...(nodes !== undefined && { nodes }),
-    ...(said.cookieFile !== undefined && { cookieFile: absolute(said.cookieFile) })
-  } satisfies Settings
-})
-
 const homeOf = (environment: Environment): string => variable(environment, "HOME") ?? homedir()
 
 /** Where OTP itself looks for a cookie: `auth:init_no_setcookie/0`, `filename:basedir(user_config, "erlang")`. */
@@ -171,8 +53,8 @@ const cookieFileSource = (said: string, path: string | undefined): CookieSource 
   path === undefined ? { _tag: "Unset", said } : { _tag: "File", said, path, optional: false }
 
 const cookieVariable = (environment: Environment, name: string): CookieSource => {
-  const text = variable(environment, name)
-  return text === undefined ? { _tag: "Unset", said: name } : { _tag: "Value", said: name, cookie: Redacted.make(text) }
+  const text = environment[name] ?? ""
+  return text === "" ? { _tag: "Unset", said: name } : { _tag: "Value", said: name, cookie: Redacted.make(text) }
 }
 
 const hostNames = (): ReadonlyArray<string> => {
@@ -250,14 +132,8 @@ export const load = Effect.fnUntraced(function* (given: {
   readonly environment: Environment
 }): Effect.fn.Return<Config, ConfigError> {
   const { environment } = given
-  const variables = Object.fromEntries(
-    settingNames.flatMap((name) => {
-      const text = variable(environment, variableOf(settings[name].flag))
-      return text === undefined ? [] : [[name, [text]]]
-    })
-  ) as SettingTexts
   const flags = yield* Effect.fromResult(decodeTexts(given.flags, (flag) => `--${flag}`))
-  const fromEnvironment = yield* Effect.fromResult(decodeTexts(variables, variableOf))
+  const fromEnvironment = yield* Effect.fromResult(decodeTexts(variableTexts(environment), variableOf))
   const file = given.file ?? variable(environment, "BEAMSCOPE_CONFIG")
   const fromFile: Settings = file === undefined ? {} : yield* readSettings(file, homeOf(environment))
   const erlEpmdPort = variable(environment, "ERL_EPMD_PORT")

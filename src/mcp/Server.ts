@@ -7,7 +7,7 @@ import {
   McpError,
   type ToolAnnotations
 } from "@modelcontextprotocol/sdk/types.js"
-import { Cause, Effect, Exit, FiberSet, Ref, type Scope } from "effect"
+import { Cause, Effect, Exit, FiberSet, Predicate, Ref, type Scope } from "effect"
 import type { SyntaxName } from "../syntax/Syntax.ts"
 import { Catalogue, type ToolListing, type ToolResult } from "../tools/Catalogue.ts"
 import type { ProgressReport } from "../tools/Progress.ts"
@@ -62,9 +62,6 @@ const internalError = new ToolError({
   message: "Beamscope has a fault that this call brought out. Its log on stderr has the details.",
   retryable: false
 })
-
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
 
 /** A connection to one client. */
 export interface Connection {
@@ -122,7 +119,7 @@ export const connect = Effect.fnUntraced(function* (
   server.fallbackRequestHandler = async ({ method, params }, { _meta, sendNotification, signal }) => {
     if (method === "tools/list") return (listing ??= listingOf(catalogue.tools))
     if (method !== "tools/call") throw new McpError(ErrorCode.MethodNotFound, `there is no method ${method} here`)
-    if (!isRecord(params) || typeof params["name"] !== "string") {
+    if (!Predicate.isReadonlyObject(params) || typeof params["name"] !== "string") {
       throw new McpError(ErrorCode.InvalidParams, "tools/call needs the name of a tool")
     }
     const progressToken = _meta?.progressToken

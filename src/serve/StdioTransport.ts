@@ -1,3 +1,4 @@
+import { Predicate } from "effect"
 import { Buffer } from "node:buffer"
 import type { Readable, Writable } from "node:stream"
 import type { Transport } from "../mcp/Server.ts"
@@ -8,16 +9,13 @@ const lineFeed = 0x0a
 
 type Message = Parameters<NonNullable<Transport["onmessage"]>>[0]
 
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
-
 const isId = (id: unknown): boolean => typeof id === "string" || Number.isSafeInteger(id)
 
 /** Whether a value has the shape of a JSON-RPC 2.0 request, notification or response. */
 const isMessage = (value: unknown): value is Message & Readonly<Record<string, unknown>> =>
-  isRecord(value) &&
+  Predicate.isReadonlyObject(value) &&
   value["jsonrpc"] === "2.0" &&
-  (value["params"] === undefined || isRecord(value["params"])) &&
+  (value["params"] === undefined || Predicate.isReadonlyObject(value["params"])) &&
   (typeof value["method"] === "string"
     ? value["id"] === undefined || isId(value["id"])
     : isId(value["id"]) && (value["result"] !== undefined || value["error"] !== undefined))
@@ -72,7 +70,11 @@ export const stdioTransport = (
       return refuse(-32_700, "Parse error: a line is not JSON")
     }
     if (!isMessage(value)) {
-      return refuse(-32_600, "Invalid Request: not a JSON-RPC 2.0 message", isRecord(value) ? value["id"] : null)
+      return refuse(
+        -32_600,
+        "Invalid Request: not a JSON-RPC 2.0 message",
+        Predicate.isReadonlyObject(value) ? value["id"] : null
+      )
     }
     try {
       transport.onmessage?.(value)

@@ -3,8 +3,9 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
-import { type Environment, fromSettings, load, type SettingTexts } from "../../../src/config/Config.ts"
+import { fromSettings, load } from "../../../src/config/Config.ts"
 import { settings, variableOf } from "../../../src/config/Settings.ts"
+import type { Environment, SettingTexts } from "../../../src/config/SettingTexts.ts"
 
 let folder = ""
 beforeEach(() => {
