@@ -6,7 +6,7 @@
  * Not checked: that the keys of a map differ. Source: erts "External Term Format" (erl_ext_dist), `external.c`.
  */
 import { inflateSync } from "node:zlib"
-import { allowNewAtoms, atomAt, forgetNewAtoms } from "./AtomTable.ts"
+import { atomAt, beginTerm, endTerm } from "./AtomTable.ts"
 import { i32, u16, u32 } from "./BigEndian.ts"
 import { EtfError, malformed, truncated } from "./EtfError.ts"
 import {
@@ -33,7 +33,7 @@ export interface Limits {
   readonly bytes: number
   /** Levels of nesting. */
   readonly depth: number
-  /** Distinct atoms besides those met lately. */
+  /** Atoms made for it; one that was met lately in any term is there already. */
   readonly atoms: number
   /** Bytes that a compressed term may unpack to. */
   readonly inflatedBytes: number
@@ -41,11 +41,11 @@ export interface Limits {
   readonly bigBits: number
 }
 
-/** 64 MiB; atoms as many as a node holds unless told otherwise (+t); an integer of a million bits. */
+/** 64 MiB, four million atoms, an integer of a million bits: more than any sensible answer holds. */
 export const defaultLimits: Limits = {
   bytes: 64 * 1024 * 1024,
   depth: 250_000,
-  atoms: 1_048_576,
+  atoms: 4_194_304,
   inflatedBytes: 64 * 1024 * 1024,
   bigBits: 1_048_576
 }
@@ -60,28 +60,31 @@ export const decode = (bytes: Uint8Array, limits?: Partial<Limits>): Term => {
   if (bytes.length < 2) throw truncated(0)
   if (bytes[0] !== 131) throw malformed(0, `it begins with the byte ${bytes[0]}, not with the version byte 131`)
   if (bytes[1] !== 80) return onlyTerm(bytes, 1, limits)
-  const full = { ...defaultLimits, ...limits }
-  return onlyTerm(inflate(bytes, full), 0, { ...full, bytes: full.inflatedBytes })
+  const inflatedBytes = limits?.inflatedBytes ?? defaultLimits.inflatedBytes
+  const inflated = inflate(bytes, limits?.bytes ?? defaultLimits.bytes, inflatedBytes)
+  return onlyTerm(inflated, 0, { ...limits, bytes: inflatedBytes })
 }
 
 /**
  * Decodes the bare term (without 131) at `cursor` and leaves the cursor behind it; on an error the cursor stays.
- * Distribution frames and node-to-node messages hold terms in this form, several in a row.
+ * Distribution frames hold terms in this form, several in a row.
  */
 export const decodeNext = (bytes: Uint8Array, cursor: Cursor, limits?: Partial<Limits>): Term => {
-  const full = limits === undefined ? defaultLimits : { ...defaultLimits, ...limits }
   const { offset } = cursor
   if (!(offset >= 0 && offset < bytes.length)) throw truncated(offset)
-  const capped = bytes.length - offset > full.bytes
-  allowNewAtoms(full.atoms)
+  const maxBytes = limits?.bytes ?? defaultLimits.bytes
+  const maxDepth = limits?.depth ?? defaultLimits.depth
+  const maxBits = limits?.bigBits ?? defaultLimits.bigBits
+  const capped = bytes.length - offset > maxBytes
+  beginTerm(bytes, limits?.atoms ?? defaultLimits.atoms)
   try {
-    return readTerm(bytes, cursor, capped ? offset + full.bytes : bytes.length, full)
+    return readTerm(bytes, cursor, capped ? offset + maxBytes : bytes.length, maxDepth, maxBits)
   } catch (error) {
     cursor.offset = offset
-    if (capped && error instanceof EtfError && error.reason._tag === "Truncated") throw exceeded("bytes", full)
+    if (capped && error instanceof EtfError && error.reason._tag === "Truncated") throw exceeded("bytes", maxBytes)
     throw error
   } finally {
-    forgetNewAtoms()
+    endTerm()
   }
 }
 
@@ -96,15 +99,15 @@ const onlyTerm = (bytes: Uint8Array, offset: number, limits: Partial<Limits> | u
 const leftOver = (offset: number, count: number): EtfError =>
   malformed(offset, `${count} byte${count === 1 ? "" : "s"} where the end should be`)
 
-const exceeded = (limit: keyof Limits, limits: Limits): EtfError =>
-  new EtfError({ _tag: "LimitExceeded", limit, allowed: limits[limit] })
+const exceeded = (limit: keyof Limits, allowed: number): EtfError =>
+  new EtfError({ _tag: "LimitExceeded", limit, allowed })
 
 /** Unpacks `131, 80, Size:32, Zlib`: to the byte as much as `Size` says, or not at all. */
-const inflate = (bytes: Uint8Array, limits: Limits): Uint8Array => {
-  if (bytes.length > limits.bytes) throw exceeded("bytes", limits)
+const inflate = (bytes: Uint8Array, maxBytes: number, maxInflated: number): Uint8Array => {
+  if (bytes.length > maxBytes) throw exceeded("bytes", maxBytes)
   if (bytes.length < 6) throw truncated(1)
   const size = u32(bytes, 2)
-  if (size > limits.inflatedBytes) throw exceeded("inflatedBytes", limits)
+  if (size > maxInflated) throw exceeded("inflatedBytes", maxInflated)
   const { buffer, engine } = unzip(bytes.subarray(6), size)
   if (buffer.length !== size) throw malformed(6, `the compressed bytes unpack to ${buffer.length} bytes, not ${size}`)
   const used = 6 + engine.bytesWritten
@@ -133,25 +136,26 @@ const improperList = 2
 const mapEntries = 3
 const funEnvironment = 4
 
-const readTerm = (bytes: Uint8Array, cursor: Cursor, end: number, limits: Limits): Term => {
-  const start = cursor.offset
-  const maxDepth = limits.depth
-  let at = start
+const readTerm = (bytes: Uint8Array, cursor: Cursor, end: number, maxDepth: number, maxBits: number): Term => {
+  let at = cursor.offset
   let items: Array<Term> = [nil]
   let index = 0
   let kind = tuple
+  let depth = 0
   const outerItems: Array<Array<Term>> = []
-  const outerIndex: Array<number> = []
-  const outerKind: Array<number> = []
-  const funs: Array<Fun> = []
+  /** `8 * index + kind` of each. */
+  const outerPlace: Array<number> = []
+  let funs: Array<Fun> | undefined
   // Every place takes a byte at least. So all the places claimed together cannot outnumber the bytes, and what is made
   // ahead of its contents stays in proportion to what came in, however the claims are nested.
-  let claimed = 0
+  let claimed = at
   for (;;) {
     if (at >= end) throw truncated(at)
     const from = at
     const tag = bytes[at++]!
-    let value: Term
+    let value: Term = nil
+    let opened = -1
+    let size = 0
     switch (tag) {
       case 97 /* SMALL_INTEGER_EXT */:
         if (at >= end) throw truncated(from)
@@ -167,7 +171,7 @@ const readTerm = (bytes: Uint8Array, cursor: Cursor, end: number, limits: Limits
         if (at >= end) throw truncated(from)
         const length = bytes[at++]!
         if (end - at < length) throw truncated(from)
-        value = atomAt(bytes, at, length, tag === 115)
+        value = atomAt(bytes, at, length, tag)
         at += length
         break
       }
@@ -177,12 +181,11 @@ const readTerm = (bytes: Uint8Array, cursor: Cursor, end: number, limits: Limits
         const length = u16(bytes, at)
         at += 2
         if (end - at < length) throw truncated(from)
-        value = atomAt(bytes, at, length, tag === 100)
+        value = atomAt(bytes, at, length, tag)
         at += length
         break
       }
       case 106 /* NIL_EXT */:
-        value = nil
         break
       case 107 /* STRING_EXT */: {
         if (end - at < 2) throw truncated(from)
@@ -212,7 +215,7 @@ const readTerm = (bytes: Uint8Array, cursor: Cursor, end: number, limits: Limits
         if (end - at < 2) throw truncated(from)
         const length = bytes[at]!
         if (end - at - 2 < length) throw truncated(from)
-        value = integerAt(bytes, at + 1, length, limits)
+        value = integerAt(bytes, at + 1, length, maxBits)
         at += 2 + length
         break
       }
@@ -220,7 +223,7 @@ const readTerm = (bytes: Uint8Array, cursor: Cursor, end: number, limits: Limits
         if (end - at < 5) throw truncated(from)
         const length = u32(bytes, at)
         if (end - at - 5 < length) throw truncated(from)
-        value = integerAt(bytes, at + 4, length, limits)
+        value = integerAt(bytes, at + 4, length, maxBits)
         at += 5 + length
         break
       }
@@ -262,79 +265,84 @@ const readTerm = (bytes: Uint8Array, cursor: Cursor, end: number, limits: Limits
         value = readExternalFun(bytes, cursor, end)
         at = cursor.offset
         break
-      default: {
-        let size: number
-        let opened: number
-        switch (tag) {
-          case 104 /* SMALL_TUPLE_EXT */:
-            if (at >= end) throw truncated(from)
-            size = bytes[at++]!
-            opened = tuple
-            break
-          case 105 /* LARGE_TUPLE_EXT */:
-          case 108 /* LIST_EXT */:
-          case 116 /* MAP_EXT */:
-            if (end - at < 4) throw truncated(from)
-            size = tag === 116 ? 2 * u32(bytes, at) : u32(bytes, at)
-            opened = tag === 105 ? tuple : tag === 108 ? properList : mapEntries
-            at += 4
-            break
-          case 112 /* NEW_FUN_EXT */: {
-            if (end - at < 29) throw truncated(from)
-            size = u32(bytes, at + 25)
-            opened = funEnvironment
-            break
-          }
-          default:
-            throw new EtfError({ _tag: "UnknownTag", tag, offset: from })
-        }
-        claimed += size
-        if (claimed > end - start) throw truncated(from)
-        if (opened === properList && size === 0) continue // Nothing before the tail: the term is the tail.
-        const opening = places(size)
-        if (opened === funEnvironment) {
-          cursor.offset = at
-          funs.push(readFun(bytes, cursor, end, opening))
-          at = cursor.offset
-        }
-        if (size === 0) {
-          value = finish(opened, opening, funs)
-          break
-        }
-        if (outerItems.length >= maxDepth) throw exceeded("depth", limits)
-        outerItems.push(items)
-        outerIndex.push(index)
-        outerKind.push(kind)
+      case 104 /* SMALL_TUPLE_EXT */:
+        if (at >= end) throw truncated(from)
+        opened = tuple
+        size = bytes[at++]!
+        break
+      case 105 /* LARGE_TUPLE_EXT */:
+        if (end - at < 4) throw truncated(from)
+        opened = tuple
+        size = u32(bytes, at)
+        at += 4
+        break
+      case 108 /* LIST_EXT */:
+        if (end - at < 4) throw truncated(from)
+        opened = properList
+        size = u32(bytes, at)
+        at += 4
+        if (size === 0) continue // Nothing before the tail: the term is the tail.
+        break
+      case 116 /* MAP_EXT */:
+        if (end - at < 4) throw truncated(from)
+        opened = mapEntries
+        size = 2 * u32(bytes, at)
+        at += 4
+        break
+      case 112 /* NEW_FUN_EXT */:
+        if (end - at < 29) throw truncated(from)
+        opened = funEnvironment
+        size = u32(bytes, at + 25)
+        break
+      default:
+        throw new EtfError({ _tag: "UnknownTag", tag, offset: from })
+    }
+    if (opened >= 0) {
+      claimed += size
+      if (claimed > end) throw truncated(from)
+      if (depth >= maxDepth) throw exceeded("depth", maxDepth)
+      const opening = places(size)
+      if (opened === funEnvironment) {
+        cursor.offset = at
+        funs ??= []
+        funs.push(readFun(bytes, cursor, end, opening))
+        at = cursor.offset
+      }
+      if (size > 0) {
+        outerItems[depth] = items
+        outerPlace[depth++] = 8 * index + kind
         items = opening
         index = 0
         kind = opened
         continue
       }
+      value = finish(opened, opening, funs)
     }
     items[index++] = value
     while (index === items.length) {
-      if (outerItems.length === 0) {
+      if (depth === 0) {
         cursor.offset = at
         return items[0]!
       }
       if (kind === properList) {
-        if (at < end && bytes[at] === 106 /* NIL_EXT */) {
+        const next = at < end ? bytes[at] : undefined
+        if (next === 106 /* NIL_EXT */) {
           at++
-        } else if (at < end && bytes[at] === 108 /* LIST_EXT */) {
+        } else if (next === 108 /* LIST_EXT */) {
           // A tail that is a list continues the list.
           if (end - at < 5) throw truncated(at)
-          const size = u32(bytes, at + 1)
-          claimed += size
-          if (claimed > end - start) throw truncated(at)
+          const more = u32(bytes, at + 1)
+          claimed += more
+          if (claimed > end) throw truncated(at)
           at += 5
-          for (let i = 0; i < size; i++) items.push(nil)
+          for (let i = 0; i < more; i++) items.push(nil)
           continue
-        } else if (at < end && bytes[at] === 107 /* STRING_EXT */) {
+        } else if (next === 107 /* STRING_EXT */) {
           if (end - at < 3) throw truncated(at)
-          const length = u16(bytes, at + 1)
-          if (end - at - 3 < length) throw truncated(at)
-          for (let i = at + 3; i < at + 3 + length; i++) items.push(bytes[i]!)
-          at += 3 + length
+          const more = u16(bytes, at + 1)
+          at += 3
+          if (end - at < more) throw truncated(at)
+          for (const last = at + more; at < last; at++) items.push(bytes[at]!)
         } else {
           kind = improperList
           items.push(nil)
@@ -342,9 +350,10 @@ const readTerm = (bytes: Uint8Array, cursor: Cursor, end: number, limits: Limits
         }
       }
       const finished = finish(kind, items, funs)
-      items = outerItems.pop()!
-      index = outerIndex.pop()!
-      kind = outerKind.pop()!
+      items = outerItems[--depth]!
+      const place = outerPlace[depth]!
+      index = place >>> 3
+      kind = place & 7
       items[index++] = finished
     }
   }
@@ -380,7 +389,7 @@ const places = (size: number): Array<Term> => {
 }
 
 /** The container whose places are all filled. */
-const finish = (kind: number, items: Array<Term>, funs: Array<Fun>): Term => {
+const finish = (kind: number, items: Array<Term>, funs: Array<Fun> | undefined): Term => {
   switch (kind) {
     case properList:
       return new List(items)
@@ -391,7 +400,7 @@ const finish = (kind: number, items: Array<Term>, funs: Array<Fun>): Term => {
     case mapEntries:
       return new MapTerm(items)
     case funEnvironment:
-      return funs.pop()!
+      return funs!.pop()!
     default:
       return items
   }
@@ -419,8 +428,8 @@ const floatTextAt = (bytes: Uint8Array, at: number): number | Float => {
 }
 
 /** A sign byte, then `length` bytes of magnitude, the least significant first. */
-const integerAt = (bytes: Uint8Array, at: number, length: number, limits: Limits): number | bigint => {
-  if (length * 8 > limits.bigBits) throw exceeded("bigBits", limits)
+const integerAt = (bytes: Uint8Array, at: number, length: number, maxBits: number): number | bigint => {
+  if (length * 8 > maxBits) throw exceeded("bigBits", maxBits)
   const negative = bytes[at] !== 0
   const first = at + 1
   if (length <= 6) {
@@ -459,7 +468,7 @@ const readAtom = (bytes: Uint8Array, cursor: Cursor, end: number): Atom => {
   const length = small ? bytes[from + 1]! : u16(bytes, from + 1)
   if (end - at < length) throw truncated(from)
   cursor.offset = at + length
-  return atomAt(bytes, at, length, tag === 115 || tag === 100)
+  return atomAt(bytes, at, length, tag!)
 }
 
 /** The creation of a node: a byte in the forms that OTP 23 retired, else four. */

@@ -26,7 +26,7 @@ const limitText = (limit: keyof Limits, allowed: number): string => {
     case "depth":
       return `the term nests deeper than ${allowed} levels. Ask for a part of it, or allow more (limit \`depth\`)`
     case "atoms":
-      return `the term brings more than ${allowed} atoms that were not known yet. Ask for less, or allow more (limit \`atoms\`)`
+      return `the term holds more than ${allowed} atoms that were not met lately. Ask for less, or allow more (limit \`atoms\`)`
     case "inflatedBytes":
       return `the compressed term unpacks to more than ${allowed} bytes. Ask for less, or allow more (limit \`inflatedBytes\`)`
     case "bigBits":
