@@ -1,0 +1,363 @@
+%% Every test runs twice, with the module loaded and with its forms interpreted. scripts/build-agent.escript --test.
+-module(beamscope_processes_tests).
+
+-include_lib("eunit/include/eunit.hrl").
+
+-export([idle/0, spin/0]).
+
+both_ways_test_() ->
+    [
+        {lists:concat([Way, ": ", Title]), fun() -> Test(fun(Function, Spec) -> run(Way, Function, Spec) end) end}
+     || Way <- [loaded, interpreted], {Title, Test} <- tests()
+    ].
+
+tests() ->
+    [
+        {"the greatest come first", fun greatest_first/1},
+        {"pages join without gap or overlap", fun pages/1},
+        {"pids break ties", fun ties/1},
+        {"the greatest of many chunks", fun many_chunks/1},
+        {"values are those of process_info", fun values/1},
+        {"names match in part and in any case", fun names/1},
+        {"modules", fun modules/1},
+        {"applications", fun applications/1},
+        {"status and least values", fun least_values/1},
+        {"labels", fun labels/1},
+        {"names that are no atoms make none", fun unknown_atoms/1},
+        {"long queues are not walked", fun long_queues/1},
+        {"callbacks of proc_lib processes", fun callbacks/1},
+        {"a large dictionary is left alone", fun large_dictionaries/1},
+        {"the deadline ends a scan", fun deadline/1},
+        {"limits and keys are bounded", fun bounds/1},
+        {"who asks is not counted", fun asking/1},
+        {"growth, births and deaths in a window", fun window/1},
+        {"a queue that grows long in a window", fun window_long_queue/1},
+        {"a busy process in a window", fun window_busy/1}
+    ].
+
+same_answers_test_() ->
+    Specs = [
+        #{},
+        #{limit => 2},
+        #{sort => memory},
+        #{sort => memory, long_queue => 3},
+        #{sort => total_heap_size, min_memory => 1},
+        #{sort => pid},
+        #{module => ?MODULE, status => waiting, min_reductions => 1, min_message_queue_len => 2},
+        #{application => kernel},
+        #{label => <<"x">>},
+        #{deadline_ms => 0}
+    ],
+    {"both ways answer alike", fun() ->
+        with([fun() -> named("agent_test_", N, N) end || N <- lists:seq(1, 5)], fun(_) ->
+            [
+                ?assertEqual(run(loaded, page, Spec), run(interpreted, page, Spec))
+             || Extra <- Specs, Spec <- [maps:merge(spec(#{name => <<"agent_test_">>}), Extra)]
+            ]
+        end)
+    end}.
+
+greatest_first(Run) ->
+    with([queue(30), queue(10), queue(20)], fun([A, B, C]) ->
+        #{rows := Rows, unmeasured := {0, []}, incomplete := []} =
+            Run(page, spec(#{limit => 3, items => [message_queue_len]})),
+        ?assertEqual([{A, 30}, {C, 20}, {B, 10}], Rows)
+    end).
+
+pages(Run) ->
+    with([queue(N rem 3) || N <- lists:seq(1, 9)], fun(_) ->
+        [
+            begin
+                Spec = spec(#{sort => Sort, status => waiting, module => ?MODULE}),
+                #{rows := All, matched := 9, next := undefined} = Run(page, Spec),
+                ?assertEqual(All, follow(Run, Spec#{limit := 2}, 9)),
+                ?assertEqual(All, follow(Run, Spec#{limit := 3}, 9))
+            end
+         || Sort <- [message_queue_len, pid, memory]
+        ]
+    end).
+
+follow(Run, Spec, Matched) ->
+    #{rows := Rows, matched := Matched, next := Next} = Run(page, Spec),
+    case Next of
+        undefined -> Rows;
+        _ -> Rows ++ follow(Run, Spec#{'after' => Next}, Matched)
+    end.
+
+ties(Run) ->
+    with([queue(4), queue(4), queue(4)], fun(Pids) ->
+        #{rows := Rows} = Run(page, spec(#{limit => 3})),
+        ?assertEqual(lists:reverse(lists:sort(Pids)), [Pid || {Pid} <- Rows])
+    end).
+
+many_chunks(Run) ->
+    with([queue(case N rem 250 of 0 -> N div 250; _ -> 0 end) || N <- lists:seq(1, 2500)], fun(_) ->
+        #{rows := Rows, seen := Seen} = Run(page, spec(#{limit => 10, items => [message_queue_len]})),
+        ?assertEqual(lists:seq(10, 1, -1), [Messages || {_, Messages} <- Rows]),
+        ?assert(Seen >= 2500)
+    end).
+
+values(Run) ->
+    Items = [memory, total_heap_size, heap_size, stack_size, message_queue_len, status, registered_name, group_leader],
+    with([fun() -> named("agent_test_", N, N * 3) end || N <- [1, 2]], fun(_) ->
+        #{rows := Rows} = Run(page, spec(#{sort => memory, name => <<"agent_test_">>, items => Items})),
+        ?assertEqual(2, length(Rows)),
+        [?assertEqual([V || {_, V} <- process_info(hd(R), Items)], tl(R)) || Row <- Rows, R <- [tuple_to_list(Row)]]
+    end).
+
+names(Run) ->
+    with([fun() -> named("Agent_Test_", N, N) end || N <- [1, 2]] ++ [queue(0)], fun([One, Two, _]) ->
+        Spec = spec(#{items => [registered_name]}),
+        #{rows := Rows, seen := 2, matched := 2} = Run(page, Spec#{name => <<"gENT_tEST">>}),
+        ?assertEqual([{Two, 'Agent_Test_2'}, {One, 'Agent_Test_1'}], Rows),
+        #{rows := [], seen := 0, matched := 0} = Run(page, Spec#{name => <<"agent_test_3">>}),
+        #{rows := Nameless} = Run(page, Spec#{module => ?MODULE, limit => 1000}),
+        ?assert(lists:member(undefined, [Name || {_, Name} <- Nameless]))
+    end).
+
+modules(Run) ->
+    with([queue(0), fun() -> proc_lib:spawn(timer, sleep, [infinity]) end], fun([Idle, Sleeper]) ->
+        In = fun(Module) ->
+            #{rows := Rows, incomplete := Why} = Run(page, spec(#{module => Module, limit => 1000})),
+            ?assertEqual([initial_call || not reads_keys()], Why),
+            [Pid || {Pid} <- Rows]
+        end,
+        ?assertEqual([Idle], In(?MODULE)),
+        ?assertEqual([Idle], In(atom_to_binary(?MODULE, utf8))),
+        ?assert(lists:member(Sleeper, In(proc_lib))),
+        ?assert(lists:member(Sleeper, In(timer))),
+        %% A supervisor is known by the module of its callback, too.
+        ?assertEqual(reads_keys(), lists:member(whereis(kernel_sup), In(kernel)))
+    end).
+
+applications(Run) ->
+    Expected = [Pid || Pid <- processes(), application:get_application(Pid) =:= {ok, kernel}],
+    Spec = spec(#{items => [application], limit => 1000}),
+    #{rows := Rows} = Run(page, Spec#{application => <<"kernel">>}),
+    ?assertEqual([{Pid, kernel} || Pid <- lists:sort(Expected)], lists:sort(Rows)),
+    #{rows := [], matched := 0} = Run(page, Spec#{application => sasl}).
+
+least_values(Run) ->
+    with([queue(0), queue(7), fun() -> spawn(?MODULE, spin, []) end, fat()], fun([_, Seven, Spinning, Fat]) ->
+        With = fun(Filter) ->
+            #{rows := Rows} = Run(page, maps:merge(spec(#{module => ?MODULE, limit => 1000}), Filter)),
+            lists:sort([Pid || {Pid} <- Rows])
+        end,
+        ?assertEqual([Seven], With(#{min_message_queue_len => 7})),
+        ?assertEqual([], With(#{min_message_queue_len => 8})),
+        ?assertEqual([Spinning], With(#{min_reductions => 1000000, min_message_queue_len => 0})),
+        ?assertEqual([Fat], With(#{min_memory => 1000000})),
+        ?assertEqual([Fat], With(#{min_memory => 1000000, sort => memory})),
+        ?assertNot(lists:member(Spinning, With(#{status => waiting}))),
+        ?assertEqual(3, length(With(#{status => waiting})))
+    end).
+
+labels(Run) ->
+    Labelled = fun(Label) ->
+        fun() ->
+            spawn(fun() ->
+                put('$process_label', Label),
+                idle()
+            end)
+        end
+    end,
+    Large = lists:seq(1, 1000),
+    with([queue(0), Labelled({room, <<"Lobby">>}), Labelled(Large)], fun([Plain, Lobby, Many]) ->
+        Label = fun(Pid) ->
+            #{rows := Rows} = Run(page, spec(#{limit => 1000, items => [label]})),
+            proplists:get_value(Pid, Rows)
+        end,
+        ?assertEqual(undefined, Label(Plain)),
+        ?assertEqual({term, {room, <<"Lobby">>}}, Label(Lobby)),
+        {text, <<"[1,2,3,", Text/binary>>} = Label(Many),
+        ?assert(byte_size(Text) =< 260),
+        #{rows := Found, incomplete := Why} = Run(page, spec(#{label => <<"lOBBY">>})),
+        ?assertEqual({[{Lobby} || reads_keys()], [label || not reads_keys()]}, {Found, Why})
+    end).
+
+unknown_atoms(Run) ->
+    Spec = spec(#{}),
+    _ = Run(page, Spec),
+    Before = erlang:system_info(atom_count),
+    [
+        ?assertError({unknown_atom, Name}, Run(page, Spec#{Key => Name}))
+     || Key <- [module, application], Name <- [<<"no_such_atom_", (integer_to_binary(N))/binary>> || N <- [1, 2]]
+    ],
+    ?assertEqual(Before, erlang:system_info(atom_count)).
+
+long_queues(Run) ->
+    with([queue(3), queue(5), queue(9)], fun([Three, Five, Nine]) ->
+        Spec = spec(#{module => ?MODULE, items => [memory], long_queue => 4, limit => 1000}),
+        Why = [long_queue | [initial_call || not reads_keys()]],
+        [
+            begin
+                Answer = Run(page, maps:merge(Spec, Extra)),
+                ?assertMatch(#{matched := 1, unmeasured := {2, [{9, Nine}, {5, Five}]}, incomplete := Why}, Answer),
+                ?assertMatch([{Three, Bytes}] when is_integer(Bytes), map_get(rows, Answer))
+            end
+         || Extra <- [#{sort => memory}, #{sort => total_heap_size}, #{sort => pid, min_memory => 1}]
+        ],
+        #{rows := Rows, unmeasured := {0, []}} = Run(page, Spec),
+        ?assertMatch([{Nine, undefined}, {Five, undefined}, {Three, Bytes}] when is_integer(Bytes), Rows)
+    end).
+
+callbacks(Run) ->
+    with([fun() -> proc_lib:spawn(?MODULE, idle, []) end, queue(0)], fun([Proc, Plain]) ->
+        #{rows := Rows} = Run(page, spec(#{items => [initial_call, current_function], limit => 1000})),
+        ?assertEqual({Proc, {?MODULE, idle, 0}, {?MODULE, idle, 0}}, lists:keyfind(Proc, 1, Rows)),
+        ?assertMatch({Plain, {erlang, apply, 2}, {?MODULE, idle, 0}}, lists:keyfind(Plain, 1, Rows)),
+        ?assertMatch({_, {supervisor, kernel, 1}, _}, lists:keyfind(whereis(kernel_sup), 1, Rows))
+    end).
+
+large_dictionaries(Run) ->
+    Fat = fun() ->
+        spawn(fun() ->
+            put('$initial_call', {fat, init, 1}),
+            put(fat, lists:seq(1, 100000)),
+            idle()
+        end)
+    end,
+    with([Fat], fun([Pid]) ->
+        #{rows := Rows} = Run(page, spec(#{items => [initial_call], limit => 1000})),
+        Expected = case reads_keys() of true -> {fat, init, 1}; false -> {erlang, apply, 2} end,
+        ?assertEqual({Pid, Expected}, lists:keyfind(Pid, 1, Rows))
+    end).
+
+deadline(Run) ->
+    Nothing = #{rows => [], seen => 0, matched => 0, gone => 0, unmeasured => {0, []}, incomplete => [deadline]},
+    ?assertEqual(Nothing#{next => undefined}, Run(page, spec(#{deadline_ms => 0}))),
+    ?assertMatch(
+        #{rows := [], seen := 0, incomplete := [deadline]},
+        Run(top_window, spec(#{deadline_ms => 0, window_ms => 0}))
+    ),
+    %% A pause after the first thousand outlasts the deadline.
+    with([queue(0) || _ <- lists:seq(1, 2500)], fun(_) ->
+        #{seen := Seen, incomplete := Why} = Run(page, spec(#{deadline_ms => 50, pause_ms => 51})),
+        ?assertEqual({true, [deadline]}, {Seen =< 1000, Why})
+    end).
+
+bounds(Run) ->
+    [?assertError(function_clause, Run(page, spec(#{limit => Limit}))) || Limit <- [0, 1001, 1.0, all]],
+    [?assertError(function_clause, Run(page, spec(#{sort => Sort}))) || Sort <- [messages, dictionary, backtrace]],
+    ?assertError(function_clause, Run(top_window, spec(#{sort => pid, window_ms => 0}))),
+    [?assertError({unknown_item, Item}, Run(page, spec(#{items => [Item]}))) || Item <- [messages, dictionary]].
+
+asking(Run) ->
+    #{rows := Rows, seen := Seen, matched := Seen} = Run(page, spec(#{sort => pid, limit => 1000})),
+    ?assertEqual(lists:sort(processes()) -- [self()], lists:sort([Pid || {Pid} <- Rows])).
+
+window(Run) ->
+    Spec = spec(#{module => ?MODULE, items => [message_queue_len], window_ms => 300}),
+    with([queue(1), queue(2), queue(0)], fun([Grows, _, Dies]) ->
+        {Answer, Born} = during(fun() -> Run(top_window, Spec) end, fun() ->
+            [Grows ! hello || _ <- lists:seq(1, 7)],
+            kill(Dies),
+            (queue(3))()
+        end),
+        kill(Born),
+        #{rows := Rows, matched := 2, gone := 1, born := Count} = Answer,
+        [{Grows, 8, 7, PerSecond, false, 8}, {Born, 3, 3, BornPerSecond, true, 3}] = Rows,
+        ?assert(Count >= 1),
+        [?assert(Rate > 0 andalso Rate =< Growth / 0.3) || {Rate, Growth} <- [{PerSecond, 7}, {BornPerSecond, 3}]]
+    end).
+
+window_long_queue(Run) ->
+    Spec = spec(#{sort => memory, module => ?MODULE, long_queue => 5, window_ms => 300}),
+    with([queue(9), queue(0)], fun([Long, Grows]) ->
+        {Answer, _} = during(fun() -> Run(top_window, Spec) end, fun() -> [Grows ! hello || _ <- lists:seq(1, 7)] end),
+        #{rows := Rows, gone := 0, unmeasured := {2, [{9, Long}, {7, Grows}]}} = Answer,
+        ?assertEqual([], [Pid || Row <- Rows, Pid <- [element(1, Row)], lists:member(Pid, [Long, Grows])])
+    end).
+
+window_busy(Run) ->
+    with([fun() -> spawn(?MODULE, spin, []) end], fun([Busy]) ->
+        #{rows := [Row | _]} = Run(top_window, spec(#{sort => reductions, window_ms => 50})),
+        ?assertMatch({Busy, _, Growth, _, false} when Growth > 0, Row)
+    end).
+
+%% Runs Call in a process, and Act as soon as that sleeps between its samples.
+during(Call, Act) ->
+    {Worker, Monitor} = spawn_monitor(fun() -> exit({answer, Call()}) end),
+    until(fun() ->
+        process_info(Worker, [status, current_function]) =:=
+            [{status, waiting}, {current_function, {timer, sleep, 1}}]
+    end),
+    Done = Act(),
+    receive
+        {'DOWN', Monitor, process, Worker, {answer, Answer}} -> {Answer, Done}
+    end.
+
+run(loaded, Function, Spec) ->
+    #{name := Module} = persistent_term:get({agent, beamscope_processes}),
+    Module:Function(Spec);
+run(interpreted, Function, Spec) ->
+    #{functions := Functions} = persistent_term:get({agent, beamscope_processes}),
+    {Function, Expression} = lists:keyfind(Function, 1, Functions),
+    erl_eval:expr(Expression, [{'A', Spec}], none, none, value).
+
+spec(Extra) ->
+    maps:merge(
+        #{sort => message_queue_len, limit => 10, items => [], long_queue => 10000, deadline_ms => 60000}, Extra
+    ).
+
+reads_keys() ->
+    try process_info(self(), {dictionary, key}) of
+        _ -> true
+    catch
+        error:badarg -> false
+    end.
+
+%% Starts processes, and ends them whatever becomes of Body.
+with(Starts, Body) ->
+    Pids = [Start() || Start <- Starts],
+    try
+        until(fun() -> lists:all(fun settled/1, Pids) end),
+        Body(Pids)
+    after
+        lists:foreach(fun kill/1, Pids)
+    end.
+
+settled(Pid) ->
+    lists:member(process_info(Pid, current_function), [
+        {current_function, Call}
+     || Call <- [{?MODULE, idle, 0}, {?MODULE, spin, 0}, {timer, sleep, 1}]
+    ]).
+
+until(Condition) ->
+    case Condition() of
+        true ->
+            ok;
+        false ->
+            erlang:yield(),
+            until(Condition)
+    end.
+
+kill(Pid) ->
+    Monitor = erlang:monitor(process, Pid),
+    exit(Pid, kill),
+    receive
+        {'DOWN', Monitor, process, Pid, _} -> ok
+    end.
+
+queue(Length) ->
+    fun() ->
+        Pid = spawn(fun idle/0),
+        [Pid ! hello || _ <- lists:seq(1, Length)],
+        Pid
+    end.
+
+named(Prefix, Number, Length) ->
+    Pid = (queue(Length))(),
+    register(list_to_atom(Prefix ++ integer_to_list(Number)), Pid),
+    Pid.
+
+fat() ->
+    fun() -> spawn_opt(fun idle/0, [{min_heap_size, 1000000}]) end.
+
+idle() ->
+    receive
+        never -> ok
+    end.
+
+spin() ->
+    spin().

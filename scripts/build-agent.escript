@@ -1,0 +1,219 @@
+#!/usr/bin/env escript
+%% Makes src/node/agent.generated.ts from the sources of the node-side agent, erlang/agent/src/*.erl.
+%%
+%%   scripts/build-agent.escript           writes the file
+%%   scripts/build-agent.escript --check   fails when the file is not what the sources give
+%%   scripts/build-agent.escript --test    runs the EUnit tests, erlang/agent/test/*_tests.erl, on both ways to run
+%%
+%% From one set of forms come a beam and, for each exported function, one expression for erl_eval. A beam loads on the
+%% release that compiled it and on later ones as long as they know its instructions, hence the oldest release that we
+%% load on has to compile. Forms lose their positions and the beam everything that it runs without, so that the result
+%% depends on the code alone; the hash of the code in the module's name tells one version from another.
+-mode(compile).
+
+-define(OLDEST, 25).
+-define(NEWEST, 29).
+
+main(Arguments) ->
+    case erlang:system_info(otp_release) =:= integer_to_list(?OLDEST) of
+        true -> ok;
+        false -> fail("the agent has to be compiled by OTP ~w, this is ~ts", [?OLDEST, erlang:system_info(otp_release)])
+    end,
+    Root = filename:dirname(filename:dirname(filename:absname(escript:script_name()))),
+    Generated = filename:join(Root, "src/node/agent.generated.ts"),
+    Modules = [build(Source) || Source <- sources(Root, "src")],
+    Text = unicode:characters_to_binary(typescript(Modules)),
+    case Arguments of
+        [] ->
+            ok = file:write_file(Generated, Text),
+            lists:foreach(fun report/1, Modules);
+        ["--check"] ->
+            case file:read_file(Generated) of
+                {ok, Text} -> ok;
+                _ -> fail("~ts is not what the sources give: run scripts/build-agent.escript", [Generated])
+            end;
+        ["--test"] ->
+            test(Modules, sources(Root, "test"));
+        _ ->
+            fail("usage: build-agent.escript [--check | --test]", [])
+    end.
+
+sources(Root, Folder) ->
+    lists:sort(filelib:wildcard(filename:join([Root, "erlang/agent", Folder, "*.erl"]))).
+
+fail(Format, Arguments) ->
+    io:format(standard_error, Format ++ "~n", Arguments),
+    halt(1).
+
+report(#{name := Name, beam := Beam, functions := Functions}) ->
+    Sizes = [io_lib:format(", ~ts ~w", [Function, byte_size(encode(Code))]) || {Function, Code} <- Functions],
+    io:format("~ts: bytes of beam ~w~ts~n", [Name, byte_size(Beam), Sizes]).
+
+encode(Term) -> term_to_binary(Term, [{minor_version, 2}]).
+
+build(Source) ->
+    _ = compiled(Source, [warnings_as_errors]),
+    {ok, Parsed} = epp:parse_file(Source, []),
+    Forms = [erl_parse:map_anno(fun(_) -> erl_anno:new(0) end, Form) || Form <- Parsed, is_code(Form)],
+    [fail("~ts uses bit syntax, and may not load on later releases", [Source]) || {bin, _, _} <- nodes_of(Forms)],
+    [{attribute, _, module, Subject} = Attribute | Rest] = Forms,
+    <<Version:4/binary, _/binary>> = crypto:hash(sha256, encode(Forms)),
+    Name = list_to_atom(lists:concat([Subject, "_", hex(Version)])),
+    Named = [setelement(4, Attribute, Name) | Rest],
+    {ok, Name, Compiled} = compile:forms(Named, [binary, deterministic, no_line_info]),
+    {ok, {Name, Stripped}} = beam_lib:strip(Compiled),
+    {ok, {Name, Digest}} = beam_lib:md5(Stripped),
+    #{
+        subject => Subject,
+        name => Name,
+        digest => Digest,
+        %% What zlib makes of it depends on the zlib.
+        beam => zlib:gunzip(Stripped),
+        functions => [
+            {Function, interpreted(Function, Forms)}
+         || {attribute, _, export, Exports} <- Forms, {Function, 1} <- Exports
+        ]
+    }.
+
+is_code({attribute, _, Name, _}) -> Name =:= module orelse Name =:= export;
+is_code(Form) -> element(1, Form) =:= function.
+
+compiled(Source, Options) ->
+    case compile:file(Source, [binary, report | Options]) of
+        {ok, Module, Beam} -> {Module, Beam};
+        error -> fail("~ts does not compile", [Source])
+    end.
+
+%% An exported function as an expression over its argument, the variable 'A': every function that it reaches is a fun in
+%% a variable, callees first, so that erl_eval needs no handler for local functions.
+interpreted(Function, Forms) ->
+    Defined = maps:from_list([{{Name, Count}, Clauses} || {function, _, Name, Count, Clauses} <- Forms]),
+    Order = reach({Function, 1}, [], [], Defined),
+    Holders = maps:from_list(lists:zip(Order, [{var, 0, Name} || Name <- numbered("F", length(Order))])),
+    Funs = [
+        {match, 0, Holder, {named_fun, 0, element(3, Holder), hold(shorten(map_get(Key, Defined)), Holders)}}
+     || Key <- Order, Holder <- [map_get(Key, Holders)]
+    ],
+    {block, 0, Funs ++ [{call, 0, map_get({Function, 1}, Holders), [{var, 0, 'A'}]}]}.
+
+%% What is evaluated: an expression over the argument, 'A', and over 'E', which holds one of the above in external
+%% format. So what travels can be compressed, to a seventh.
+run() ->
+    {ok, Tokens, _} = erl_scan:string(
+        "erl_eval:expr(binary_to_term(E), erl_eval:add_binding('A', A, erl_eval:new_bindings()), none, none, value)."
+    ),
+    {ok, [Expression]} = erl_parse:parse_exprs(Tokens),
+    erl_parse:map_anno(fun(_) -> erl_anno:new(0) end, Expression).
+
+numbered(Prefix, Count) ->
+    [list_to_atom(Prefix ++ integer_to_list(Number)) || Number <- lists:seq(1, Count)].
+
+%% Appends a function to those reached so far, behind all that it needs.
+reach(Key, Callers, Reached, Defined) ->
+    Needed = [Callee || Node <- nodes_of(map_get(Key, Defined)), Callee <- callee(Node), is_map_key(Callee, Defined)],
+    case {lists:member(Key, Reached), [Callee || Callee <- Needed, lists:member(Callee, Callers)]} of
+        {true, _} ->
+            Reached;
+        {false, []} ->
+            Reach = fun(Callee, Known) -> reach(Callee, [Key | Callers], Known, Defined) end,
+            lists:foldl(Reach, Reached, lists:usort(Needed) -- [Key]) ++ [Key];
+        {false, _} ->
+            fail("~p is recursive by way of other functions", [Key])
+    end.
+
+callee({call, _, {atom, _, Name}, Arguments}) -> [{Name, length(Arguments)}];
+callee({'fun', _, {function, Name, Arity}}) -> [{Name, Arity}];
+callee(_) -> [].
+
+%% Calls of local functions, and funs made of them, go to the variables that hold them.
+hold(Clauses, Holders) ->
+    Hold = fun(Node) ->
+        case {Node, [map_get(Key, Holders) || Key <- callee(Node), is_map_key(Key, Holders)]} of
+            {{call, _, _, Arguments}, [Holder]} -> {call, 0, Holder, Arguments};
+            {{'fun', _, _}, [Holder]} -> Holder;
+            _ -> Node
+        end
+    end,
+    rewrite(Hold, Clauses).
+
+%% Variables by number: each name is an atom on the node that runs the expression, and bytes of every call.
+shorten(Clauses) ->
+    Names = lists:usort([Name || Node <- nodes_of(Clauses), Name <- variable(Node)]),
+    Short = maps:from_list(lists:zip(Names, numbered("V", length(Names)))),
+    Shorten = fun(Node) ->
+        case variable(Node) of
+            [Name] -> setelement(3, Node, map_get(Name, Short));
+            [] -> Node
+        end
+    end,
+    rewrite(Shorten, Clauses).
+
+variable({var, _, '_'}) -> [];
+variable({var, _, Name}) -> [Name];
+variable({named_fun, _, Name, _}) -> [Name];
+variable(_) -> [].
+
+rewrite(Change, Node) when is_tuple(Node) -> Change(list_to_tuple(rewrite(Change, tuple_to_list(Node))));
+rewrite(Change, [Node | Nodes]) -> [rewrite(Change, Node) | rewrite(Change, Nodes)];
+rewrite(_, Other) -> Other.
+
+nodes_of(Node) when is_tuple(Node) -> [Node | nodes_of(tuple_to_list(Node))];
+nodes_of([Node | Nodes]) -> nodes_of(Node) ++ nodes_of(Nodes);
+nodes_of(_) -> [].
+
+typescript(Modules) ->
+    [
+        "// Made by scripts/build-agent.escript from erlang/agent/src: change those, then run it.\n"
+        "\n"
+        "/** OTP releases that load the beams, which the oldest of them compiled. Others interpret. */\n",
+        io_lib:format("export const loadsOn = { oldest: ~w, newest: ~w } as const\n", [?OLDEST, ?NEWEST]),
+        "\n"
+        "/**\n"
+        " * The expression that runs an interpreted function, in external format, in base 64. With `E` a binary out\n"
+        " * of `interpreted`, compressed or not, `erl_eval:expr(run, [{'A', Argument}, {'E', E}], none, none, value)`\n"
+        " * returns what the function returns, raises what it raises, and loads nothing.\n"
+        " */\n",
+        io_lib:format("export const run = \"~ts\"\n", [base64:encode(encode(run()))]),
+        "\n"
+        "/**\n"
+        " * The modules of the node-side agent.\n"
+        " *\n"
+        " * - `module`: the name to load it under; its last eight digits are a hash of the code.\n"
+        " * - `md5`: what `Module:module_info(md5)` answers once it is loaded, in hexadecimal.\n"
+        " * - `beam`: what `code:load_binary/3` takes, in base 64.\n"
+        " * - `interpreted`: its functions, all of one argument, in external format, in base 64. See `run`.\n"
+        " */\n"
+        "export const agent = {\n",
+        lists:join(",\n", [module(Module) || Module <- Modules]),
+        "\n} as const\n"
+    ].
+
+module(#{subject := Subject, name := Name, digest := Digest, beam := Beam, functions := Functions}) ->
+    [
+        io_lib:format("  ~ts: {\n    module: \"~ts\",\n    md5: \"~ts\",\n", [Subject, Name, hex(Digest)]),
+        io_lib:format("    beam: \"~ts\",\n    interpreted: {\n", [base64:encode(Beam)]),
+        lists:join(",\n", [
+            io_lib:format("      ~ts: \"~ts\"", [Function, base64:encode(encode(Expression))])
+         || {Function, Expression} <- Functions
+        ]),
+        "\n    }\n  }"
+    ].
+
+hex(Bytes) -> string:lowercase(binary_to_list(binary:encode_hex(Bytes))).
+
+%% The tests find what they test under a persistent term `{agent, Subject}'. Nothing is written to disk.
+test(Modules, Sources) ->
+    [persistent_term:put({agent, Subject}, Module) || #{subject := Subject} = Module <- Modules],
+    [{module, Name} = code:load_binary(Name, "", Beam) || #{name := Name, beam := Beam} <- Modules],
+    Tests = [
+        begin
+            {Test, Beam} = compiled(Source, []),
+            {module, Test} = code:load_binary(Test, Source, Beam),
+            Test
+        end
+     || Source <- Sources
+    ],
+    case eunit:test(Tests, [verbose]) of
+        ok -> ok;
+        error -> halt(1)
+    end.
