@@ -33,8 +33,14 @@ export interface ScanLimits {
 /** A page of processes in descending order of `{value, pid}`. */
 export interface PageQuery extends ScanLimits {
   readonly sort: ProcessKey | "pid"
-  /** The last row of the page before; `value` is left out where the order is by pid. */
-  readonly after?: { readonly value?: number; readonly pid: Pid }
+  /** The `next` of the page before. */
+  readonly after?: PagePlace
+}
+
+/** Behind which process a page begins. `value` is what it was ranked by; there is none where the order is by pid. */
+export interface PagePlace {
+  readonly value?: number
+  readonly pid: Pid
 }
 
 /** The processes that grew most in a window of time. */
@@ -72,8 +78,8 @@ export interface Scanned {
 
 export interface ProcessPage extends Scanned {
   readonly rows: ReadonlyArray<ProcessRow>
-  /** Whether there are rows behind the last one. */
-  readonly more: boolean
+  /** Where the next page begins; absent on the last. */
+  readonly next?: PagePlace
 }
 
 export interface Growth {

@@ -143,7 +143,10 @@ const readPage = (term: Term): ProcessPage | undefined => {
   const { reply, rows, ...told } = scanned
   const read = rows.map((row) => readItems(row, 1))
   if (!read.every((row) => row !== undefined)) return undefined
-  return { ...told, rows: read, more: !isAtom(reply.atomKey("next"), "undefined") }
+  const next = reply.atomKey("next")
+  if (!isTuple(next) || !(next[1] instanceof Pid)) return { ...told, rows: read }
+  const value = readCount(next[0])
+  return { ...told, rows: read, next: { pid: next[1], ...(value !== undefined && { value }) } }
 }
 
 const readGrowth = (term: Term): ProcessGrowth | undefined => {

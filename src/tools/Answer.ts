@@ -26,8 +26,8 @@ export interface Answer<Data, Rows extends string = Extract<keyof Data, string>>
 export interface Page<Key extends string = string> {
   /** The field that holds the rows. */
   readonly rows: Key
-  /** Whether there are rows behind the last one. */
-  readonly more: boolean
-  /** Where the page after this row begins. Without it, rows that do not fit cannot be had and are told as missing. */
+  /** Where the page behind the last row begins; absent on the last page. */
+  readonly next?: Position | undefined
+  /** Where the page behind this row begins. Without it, rows that do not fit cannot be had and are told as missing. */
   readonly after?: (row: number) => Position
 }

@@ -1,4 +1,4 @@
-import { Clock, Context, Data, Effect, Layer } from "effect"
+import { Clock, Context, Data, Effect, Layer, type Redacted } from "effect"
 import { Nodes } from "../node/Nodes.ts"
 import { Targets } from "../node/Targets.ts"
 import type { AccessClass } from "../policy/Access.ts"
@@ -70,25 +70,14 @@ const makeCatalogue = Effect.fnUntraced(function* (tools: ReadonlyArray<Tool>) {
   const { cookies } = yield* Targets
   yield* checkNames(policy.settings, tools)
   const entries = new Map(tools.map((tool) => [tool.name, { tool, listing: listingOf(tool) }]))
-  const allowed = [...entries.values()].filter(({ tool }) => policy.toolRefusal(tool) === undefined)
 
   const find = (name: string) => {
     const entry = entries.get(name)
-    const refusal = entry === undefined ? undefined : policy.toolRefusal(entry.tool)
-    if (entry !== undefined && refusal === undefined) return Effect.succeed(entry)
-    return Effect.fail(
-      refusal === undefined
-        ? new ToolError({
-            code: "unknown_tool",
-            message: `There is no tool '${visible(name)}'.`,
-            retryable: false,
-            didYouMean: didYouMean(
-              name,
-              allowed.map(({ tool }) => tool.name)
-            )
-          })
-        : new ToolError({ code: "not_allowed", message: refusal, retryable: false })
-    )
+    if (entry === undefined) return Effect.fail(unknownTool(name, tools))
+    const refusal = policy.toolRefusal(entry.tool)
+    return refusal === undefined
+      ? Effect.succeed(entry)
+      : Effect.fail(new ToolError({ code: "not_allowed", message: refusal, retryable: false }))
   }
 
   const perform = Effect.fnUntraced(function* (name: string, input: unknown) {
@@ -103,7 +92,7 @@ const makeCatalogue = Effect.fnUntraced(function* (tools: ReadonlyArray<Tool>) {
   })
 
   return Catalogue.of({
-    tools: allowed.map(({ listing }) => listing),
+    tools: tools.filter((tool) => policy.toolRefusal(tool) === undefined).map(({ name }) => entries.get(name)!.listing),
     call: (name, input) =>
       Effect.gen(function* () {
         const syntax = yield* currentSyntax
@@ -112,9 +101,7 @@ const makeCatalogue = Effect.fnUntraced(function* (tools: ReadonlyArray<Tool>) {
           Effect.catchDefect((defect) =>
             Effect.logError(`${name} has a bug`, defect).pipe(Effect.andThen(Effect.fail(internal(name))))
           ),
-          Effect.catch((error) =>
-            Effect.flatMap(cookies, (secrets) => Effect.fail(redacted(error, redactor(secrets))))
-          ),
+          Effect.catch((error) => Effect.flatMap(cookies, (secrets) => Effect.fail(cleaned(error, cleaner(secrets))))),
           Effect.provide(services)
         )
       })
@@ -139,7 +126,7 @@ const answerOf = Effect.fnUntraced(function* (tool: Tool, input: Readonly<Record
     asOf: new Date(yield* Clock.currentTimeMillis).toISOString(),
     budget: yield* CharacterBudget,
     cursor: (position) => encodeCursor(scope, position),
-    redact: redactor(yield* (yield* Targets).cookies)
+    clean: cleaner(yield* (yield* Targets).cookies)
   })
   return result ?? (yield* tooLarge(tool))
 }, Effect.scoped)
@@ -158,6 +145,16 @@ const invalidInput = ({ name }: Tool, problems: ReadonlyArray<string>) => {
       ? `${name}: ${first}`
       : `${name}: ${problems.length} problems with the arguments.\n${problems.map((problem) => `- ${problem}`).join("\n")}`
   return Effect.fail(new ToolError({ code: "invalid_input", message, retryable: false }))
+}
+
+const unknownTool = (name: string, tools: ReadonlyArray<Tool>) => {
+  const names = tools.map((tool) => tool.name)
+  return new ToolError({
+    code: "unknown_tool",
+    message: `There is no tool '${visible(name)}'.`,
+    retryable: false,
+    didYouMean: didYouMean(name, names)
+  })
 }
 
 const timedOut = ({ name }: Tool, millis: number) =>
@@ -183,13 +180,19 @@ const internal = (name: string) =>
     retryable: false
   })
 
-const redacted = ({ code, didYouMean, message, next, retryable }: ToolError, redact: (text: string) => string) =>
+/** The last look at every text that leaves: no cookie in use, and nothing that hides or reorders what is seen. */
+const cleaner = (cookies: ReadonlyArray<Redacted.Redacted>): ((text: string) => string) => {
+  const redact = redactor(cookies)
+  return (text) => redact(text.split("\n").map(visible).join("\n"))
+}
+
+const cleaned = ({ code, didYouMean, message, next, retryable }: ToolError, clean: (text: string) => string) =>
   new ToolError({
     code,
-    message: redact(message),
+    message: clean(message),
     retryable,
-    ...(next === undefined ? {} : { next: redact(next) }),
-    ...(didYouMean === undefined || didYouMean.length === 0 ? {} : { didYouMean: didYouMean.map(redact) })
+    ...(next === undefined ? {} : { next: clean(next) }),
+    ...(didYouMean === undefined || didYouMean.length === 0 ? {} : { didYouMean: didYouMean.map(clean) })
   })
 
 /** Names on the command line that no tool or toolset has are mistakes, and would else silently hide or show tools. */

@@ -130,7 +130,7 @@ const listNodes = Tool.make({
         ...(discoverable.length > 0 ? ["EPMD tells only the part before the @ of a discoverable node."] : [])
       ],
       data: { nodes: rows },
-      page: { rows: "nodes", more: false } as const,
+      page: { rows: "nodes" } as const,
       hints: up === 0 && rows.length > 0 ? ["connect_node"] : []
     }
   })

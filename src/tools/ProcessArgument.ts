@@ -4,8 +4,8 @@ import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { visible } from "../syntax/Escape.ts"
 import { parsePid } from "../syntax/Identifier.ts"
-import type { Syntax } from "../syntax/Syntax.ts"
 import { didYouMean } from "./DidYouMean.ts"
+import type { Terms } from "./Terms.ts"
 import { ToolError } from "./ToolError.ts"
 
 const invalid = (message: string) => new ToolError({ code: "invalid_input", message, retryable: false })
@@ -14,8 +14,8 @@ const noSuchProcess = (message: string, meant: ReadonlyArray<string> = []) =>
   new ToolError({ code: "no_such_process", message, retryable: false, next: "find_process", didYouMean: meant })
 
 /** A process that ended before, or while, it was looked at. */
-export const ended = (node: ErlangNode, pid: Pid, syntax: Syntax): ToolError =>
-  noSuchProcess(`There is no process ${syntax.print(pid, { node: node.name }).text} on ${node.name} (any more).`)
+export const ended = (node: ErlangNode, pid: Pid, terms: Terms): ToolError =>
+  noSuchProcess(`There is no process ${terms.print(pid)} on ${node.name} (any more).`)
 
 /**
  * The process that a text names on a node: a pid in any of its spellings, or a registered name. A pid of another node
@@ -24,7 +24,7 @@ export const ended = (node: ErlangNode, pid: Pid, syntax: Syntax): ToolError =>
 export const resolveProcess = Effect.fnUntraced(function* (
   node: ErlangNode,
   text: string,
-  syntax: Syntax
+  terms: Terms
 ): Effect.fn.Return<Pid, ToolError | CallError> {
   const parsed = parsePid(text)
   switch (parsed._tag) {
@@ -35,7 +35,7 @@ export const resolveProcess = Effect.fnUntraced(function* (
         `${visible(text)} is how one shell names a process of another node; ${parsed.first} means nothing to anybody else. Ask that node itself for <0.…>.`
       )
     case "Name":
-      return yield* registered(node, parsed.name, syntax)
+      return yield* registered(node, parsed.name, terms)
     case "Pid":
       if (parsed.node !== undefined && parsed.node !== node.name) {
         return yield* invalid(
@@ -67,7 +67,7 @@ const maxNames = 5_000
 const registered = Effect.fnUntraced(function* (
   node: ErlangNode,
   name: string,
-  syntax: Syntax
+  terms: Terms
 ): Effect.fn.Return<Pid, ToolError | CallError> {
   const found = yield* node.existingAtom(name).pipe(
     Effect.flatMap((known) => node.call("erlang", "whereis", [known])),
@@ -80,5 +80,5 @@ const registered = Effect.fnUntraced(function* (
     name,
     names.flatMap((it) => (it instanceof Atom ? [it.text] : []))
   )
-  return yield* noSuchProcess(`No process is registered as '${visible(name)}' on ${node.name}.`, near.map(syntax.atom))
+  return yield* noSuchProcess(`No process is registered as '${visible(name)}' on ${node.name}.`, near.map(terms.atom))
 })

@@ -5,11 +5,9 @@ import { stackTrace } from "../beam/StackTrace.ts"
 import type { Term } from "../etf/Term.ts"
 import type { StackFrame } from "../node/CallError.ts"
 import { visible } from "../syntax/Escape.ts"
-import type { Mfa } from "../syntax/Mfa.ts"
-import type { Syntax } from "../syntax/Syntax.ts"
 import { ended, resolveProcess } from "./ProcessArgument.ts"
 import { amount, bytes } from "./Quantity.ts"
-import { currentSyntax } from "./Session.ts"
+import { type Terms, termsOf } from "./Terms.ts"
 import * as Tool from "./Tool.ts"
 
 const shared = { toolset: "processes", access: "inspect", cost: "cheap", target: "connected" } as const
@@ -22,8 +20,8 @@ const Texts = Schema.optionalKey(Schema.Array(Schema.String))
 const defaultGroups: ReadonlyArray<InfoGroup> = ["meta", "location", "memory", "signals"]
 
 /** How a process is called in a summary: its name and its pid. */
-const called = (name: string | undefined, pidText: string, syntax: Syntax): string =>
-  name === undefined || name === "" ? pidText : `${syntax.atom(name)} (${pidText})`
+const called = (name: string | undefined, pidText: string, terms: Terms): string =>
+  name === undefined ? pidText : `${terms.atom(name)} (${pidText})`
 
 /** What was not read, and what could be done about it. */
 const unreadNote = (unread: Unread): string => {
@@ -98,28 +96,23 @@ const getProcessInfo = Tool.make({
     dictionary: Schema.optionalKey(Schema.Struct({ key_count: Schema.Int, keys: Texts }))
   },
   run: Effect.fnUntraced(function* ({ groups = defaultGroups, limit, pid: text }, node) {
-    const syntax = yield* currentSyntax
-    const process = yield* resolveProcess(node, text, syntax)
+    const terms = yield* termsOf(node)
+    const process = yield* resolveProcess(node, text, terms)
     const info = yield* processInfo(node, process, new Set(groups))
-    if (info === undefined) return yield* ended(node, process, syntax)
-    const pidText = syntax.print(process, { node: node.name }).text
+    if (info === undefined) return yield* ended(node, process, terms)
+    const pidText = terms.print(process)
     const { memory } = info
     return {
-      summary: `${called(info.registeredName, pidText, syntax)} is ${info.status}, has ${amount(info.messageQueueLength, "message")} waiting${memory === undefined ? "" : ` and ${bytes(memory.total)} of memory`}.`,
+      summary: `${called(info.registeredName, pidText, terms)} is ${visible(info.status)}, has ${amount(info.messageQueueLength, "message")} waiting${memory === undefined ? "" : ` and ${bytes(memory.total)} of memory`}.`,
       complete: info.unread.length === 0,
       notes: [...info.unread.map(unreadNote), ...cutNotes(info, limit)],
       data: (characters: number) => ({
         pid: pidText,
-        name: info.registeredName && syntax.atom(info.registeredName),
-        status: info.status,
+        name: info.registeredName && terms.atom(info.registeredName),
+        status: visible(info.status),
         message_queue_length: info.messageQueueLength,
         reductions: info.reductions,
-        ...showGroups(
-          info,
-          limit,
-          (term) => syntax.print(term, { node: node.name, maxCharacters: characters }).text,
-          syntax
-        )
+        ...showGroups(info, limit, terms, characters)
       }),
       hints: [`get_process_stacktrace ${JSON.stringify({ pid: pidText })}`]
     }
@@ -143,22 +136,23 @@ const cutNotes = ({ dictionary, signals }: ProcessInfo, limit: number): Readonly
 const showGroups = (
   { binaries, dictionary, gc, location, memory, meta, signals }: ProcessInfo,
   limit: number,
-  print: (term: Term) => string,
-  syntax: Syntax
+  terms: Terms,
+  characters: number
 ) => {
+  const print = (term: Term) => terms.print(term, characters)
   const one = (term: Term | undefined) => (term === undefined ? undefined : print(term))
-  const some = (terms: ReadonlyArray<Term>) => terms.slice(0, limit).map(print)
+  const some = (all: ReadonlyArray<Term>) => all.slice(0, limit).map(print)
   return {
     meta: meta && {
-      priority: meta.priority,
+      priority: visible(meta.priority),
       trap_exit: meta.trapExit,
       group_leader: print(meta.groupLeader),
       parent: one(meta.parent),
       label: one(meta.label)
     },
     location: location && {
-      initial_call: location.initialCall && mfaText(location.initialCall, syntax),
-      current_function: location.current && functionOf(location.current, syntax),
+      initial_call: location.initialCall && terms.mfa(location.initialCall),
+      current_function: location.current && functionOf(location.current, terms),
       source: location.current && sourceOf(location.current)
     },
     memory: memory && {
@@ -166,7 +160,7 @@ const showGroups = (
       total_heap_bytes: memory.totalHeap,
       heap_bytes: memory.heap,
       stack_bytes: memory.stack,
-      message_queue_data: memory.messageQueueData
+      message_queue_data: visible(memory.messageQueueData)
     },
     gc: gc && {
       minor_collections: gc.minorCollections,
@@ -187,9 +181,8 @@ const showGroups = (
   }
 }
 
-const mfaText = ({ arity, module, name }: Mfa, syntax: Syntax): string => syntax.mfa(module, name, arity)
-
-const functionOf = (frame: StackFrame, syntax: Syntax): string => syntax.mfa(frame.module, frame.function, frame.arity)
+const functionOf = ({ arity, function: name, module }: StackFrame, terms: Terms): string =>
+  terms.mfa({ module, name, arity })
 
 const sourceOf = ({ file, line }: StackFrame): string | undefined => {
   if (file === undefined) return undefined
@@ -211,23 +204,23 @@ const getProcessStacktrace = Tool.make({
     frames: Schema.optionalKey(Schema.Array(Schema.Struct({ function: Schema.String, source: Text })))
   },
   run: Effect.fnUntraced(function* ({ pid: text }, node) {
-    const syntax = yield* currentSyntax
-    const process = yield* resolveProcess(node, text, syntax)
+    const terms = yield* termsOf(node)
+    const process = yield* resolveProcess(node, text, terms)
     const trace = yield* stackTrace(node, process)
-    if (trace === undefined) return yield* ended(node, process, syntax)
-    const pidText = syntax.print(process, { node: node.name }).text
-    const frames = trace.frames.map((frame) => ({ function: functionOf(frame, syntax), source: sourceOf(frame) }))
+    if (trace === undefined) return yield* ended(node, process, terms)
+    const pidText = terms.print(process)
+    const frames = trace.frames.map((frame) => ({ function: functionOf(frame, terms), source: sourceOf(frame) }))
     const [first] = frames
     return {
-      summary: `${called(trace.registeredName, pidText, syntax)} is ${trace.status}${first === undefined ? ", with an empty stack" : ` in ${first.function}`}.`,
+      summary: `${called(trace.registeredName, pidText, terms)} is ${visible(trace.status)}${first === undefined ? ", with an empty stack" : ` in ${first.function}`}.`,
       data: {
         pid: pidText,
-        name: trace.registeredName && syntax.atom(trace.registeredName),
-        status: trace.status,
+        name: trace.registeredName && terms.atom(trace.registeredName),
+        status: visible(trace.status),
         message_queue_length: trace.messageQueueLength,
         frames
       },
-      page: { rows: "frames", more: false } as const
+      page: { rows: "frames" } as const
     }
   })
 })

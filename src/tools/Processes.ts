@@ -2,6 +2,7 @@ import { Effect, Schema } from "effect"
 import { processGrowth, processPage } from "../beam/Processes.ts"
 import {
   longQueue,
+  type PagePlace,
   type PageQuery,
   type ProcessFilter,
   type ProcessPage,
@@ -10,16 +11,15 @@ import {
 } from "../beam/ProcessQuery.ts"
 import { type ProcessKey, type ProcessRow, rankOf } from "../beam/ProcessRow.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
-import { visible } from "../syntax/Escape.ts"
-import type { Mfa } from "../syntax/Mfa.ts"
-import type { Syntax } from "../syntax/Syntax.ts"
-import type { Undefinable } from "./Answer.ts"
 import { readAtom } from "../syntax/AtomText.ts"
+import { visible } from "../syntax/Escape.ts"
+import type { Undefinable } from "./Answer.ts"
 import type { Position } from "./Cursor.ts"
 import { remainingMillis } from "./Deadline.ts"
+import type { Failure } from "./Failure.ts"
 import { localPid } from "./ProcessArgument.ts"
 import { amount, bytes } from "./Quantity.ts"
-import { currentSyntax } from "./Session.ts"
+import { type Terms, termsOf } from "./Terms.ts"
 import * as Tool from "./Tool.ts"
 import { ToolError } from "./ToolError.ts"
 
@@ -55,39 +55,33 @@ const Row = Schema.Struct(rowFields)
 /** A row as it is shown. `heap_bytes` only where it decides the order. */
 const showRow = (
   row: ProcessRow,
-  node: ErlangNode,
-  syntax: Syntax,
-  sort?: ProcessKey | "pid"
-): Undefinable<typeof Row.Type> => {
-  const call = (mfa: Mfa | undefined) => mfa && syntax.mfa(mfa.module, mfa.name, mfa.arity)
-  return {
-    pid: syntax.print(row.pid, { node: node.name }).text,
-    name: row.registeredName && syntax.atom(row.registeredName),
-    label: row.label && showLabel(row.label, node, syntax),
-    application: row.application && syntax.atom(row.application),
-    initial_call: call(row.initialCall),
-    current_function: call(row.currentFunction),
-    message_queue_length: row.messageQueueLength,
-    reductions: row.reductions,
-    memory_bytes: row.memory,
-    heap_bytes:
-      sort === "total_heap_size" && row.totalHeapSize !== undefined
-        ? row.totalHeapSize * node.capabilities.wordBytes
-        : undefined,
-    beamscope: row.own ? true : undefined
-  }
-}
+  terms: Terms,
+  wordBytes: number,
+  sort: ProcessKey | "pid"
+): Undefinable<typeof Row.Type> => ({
+  pid: terms.print(row.pid),
+  name: row.registeredName && terms.atom(row.registeredName),
+  label: row.label && showLabel(row.label, terms),
+  application: row.application && terms.atom(row.application),
+  initial_call: row.initialCall && terms.mfa(row.initialCall),
+  current_function: row.currentFunction && terms.mfa(row.currentFunction),
+  message_queue_length: row.messageQueueLength,
+  reductions: row.reductions,
+  memory_bytes: row.memory,
+  heap_bytes: sort === "total_heap_size" && row.totalHeapSize !== undefined ? row.totalHeapSize * wordBytes : undefined,
+  beamscope: row.own ? true : undefined
+})
 
 const maxLabelCharacters = 100
 
-const showLabel = (label: NonNullable<ProcessRow["label"]>, node: ErlangNode, syntax: Syntax): string =>
-  "text" in label
-    ? visible(Array.from(label.text).slice(0, maxLabelCharacters).join(""))
-    : syntax.print(label.term, { node: node.name, maxCharacters: maxLabelCharacters }).text
+const showLabel = (label: NonNullable<ProcessRow["label"]>, terms: Terms): string =>
+  "term" in label
+    ? terms.print(label.term, maxLabelCharacters)
+    : visible(Array.from(label.text).slice(0, maxLabelCharacters).join(""))
 
 /** A process as a summary calls it. */
-const nameOf = (row: ProcessRow, node: ErlangNode, syntax: Syntax): string =>
-  row.registeredName === undefined ? syntax.print(row.pid, { node: node.name }).text : syntax.atom(row.registeredName)
+const nameOf = ({ pid, registeredName }: ProcessRow, terms: Terms): string =>
+  registeredName === undefined ? terms.print(pid) : terms.atom(registeredName)
 
 /** A value that processes are ranked by, as a summary says it. */
 const say = (value: number, key: ProcessKey, wordBytes: number): string => {
@@ -111,16 +105,14 @@ const spoken = {
 } as const
 
 /** What a scan could not see, in words. */
-const scanNotes = (scanned: Scanned, node: ErlangNode, syntax: Syntax): ReadonlyArray<string> =>
+const scanNotes = (scanned: Scanned, terms: Terms): ReadonlyArray<string> =>
   scanned.incomplete.map((why) => {
     switch (why) {
       case "deadline":
         return `Time ran out after ${amount(scanned.seen, "process", "processes")}; the others were not looked at. Allow more with timeout_ms.`
       case "long_queue": {
         const { count, longest } = scanned.unmeasured
-        const named = longest
-          .slice(0, 5)
-          .map(({ messages, pid }) => `${syntax.print(pid, { node: node.name }).text} (${messages} messages)`)
+        const named = longest.slice(0, 5).map(({ messages, pid }) => `${terms.print(pid)} (${messages} messages)`)
         return `${amount(count, "process", "processes")} with more than ${longQueue} messages were not asked for memory, which would walk the queue: ${named.join(", ")}. Sort by message_queue to see them.`
       }
       case "initial_call":
@@ -172,45 +164,51 @@ const answerPage = Effect.fnUntraced(function* (
   node: ErlangNode,
   query: Omit<PageQuery, "deadlineMillis" | "after">,
   after: Position | undefined,
-  summary: (page: ProcessPage, shown: number, syntax: Syntax) => string
+  summary: (page: ProcessPage, shown: number, terms: Terms) => string
 ) {
-  const syntax = yield* currentSyntax
+  const terms = yield* termsOf(node)
   const { sort } = query
+  const { wordBytes } = node.capabilities
   const page = yield* processPage(node, {
     ...query,
     deadlineMillis: (yield* remainingMillis) * shareOfTime,
-    ...(after !== undefined && {
-      after: {
-        pid: yield* localPid(node, Number(after.id), Number(after.serial)),
-        ...(after.value !== undefined && { value: Number(after.value) })
-      }
-    })
+    ...(after !== undefined && { after: yield* toPlace(node, after) })
   })
-  const { matched, rows } = page
+  const { matched, next, rows, seen } = page
   const [first] = rows
+  const nothing =
+    matched === 0 ? `No process among ${seen.toLocaleString("en-US")} matches.` : `None of ${matched} is left here.`
   return {
-    summary: (shown: number) =>
-      first === undefined
-        ? `No process among ${page.seen.toLocaleString("en-US")} matches.`
-        : summary(page, shown, syntax),
+    summary: (shown: number) => (first === undefined ? nothing : summary(page, shown, terms)),
     complete: page.incomplete.length === 0,
-    notes: scanNotes(page, node, syntax),
-    data: { matched, processes: rows.map((row) => showRow(row, node, syntax, sort)) },
+    notes: scanNotes(page, terms),
+    data: { matched, processes: rows.map((row) => showRow(row, terms, wordBytes, sort)) },
     page: {
       rows: "processes",
-      more: page.more,
-      after: (at: number): Position => {
-        const row = rows[at]!
-        const { id, serial } = row.pid
-        return sort === "pid" ? { id, serial } : { value: rankOf(row, sort) ?? 0, id, serial }
+      next: next && toPosition(next),
+      after: (at: number) => {
+        const { pid, ...row } = rows[at]!
+        return toPosition({ pid, ...(sort !== "pid" && { value: rankOf({ pid, ...row }, sort) ?? 0 }) })
       }
     } as const,
-    hints: first === undefined ? [] : [inspect(first, node, syntax)]
+    hints: first === undefined ? [] : [inspect(first, terms)]
   }
 })
 
-const inspect = (row: ProcessRow, node: ErlangNode, syntax: Syntax): string =>
-  `get_process_info ${JSON.stringify({ pid: nameOf(row, node, syntax) })}`
+const toPosition = ({ pid: { id, serial }, value }: PagePlace): Position => ({
+  id,
+  serial,
+  ...(value !== undefined && { value })
+})
+
+const toPlace = (node: ErlangNode, { id, serial, value }: Position): Effect.Effect<PagePlace, Failure> =>
+  Effect.map(localPid(node, Number(id), Number(serial)), (pid) => ({
+    pid,
+    ...(value !== undefined && { value: Number(value) })
+  }))
+
+const inspect = (row: ProcessRow, terms: Terms): string =>
+  `get_process_info ${JSON.stringify({ pid: nameOf(row, terms) })}`
 
 /** Of the time that is left, what a scan on the node may take; the rest is for the way there and back. */
 const shareOfTime = 0.8
@@ -221,12 +219,13 @@ const some = (shown: number, all: number): string =>
 
 /** Says how many processes are shown, in which order, and which is the first. */
 const ranking =
-  (node: ErlangNode, sort: ProcessKey | "pid") =>
-  ({ matched, rows }: ProcessPage, shown: number, syntax: Syntax): string => {
-    const [first] = rows
+  (sort: ProcessKey | "pid", { capabilities }: ErlangNode) =>
+  ({ matched, rows: [first] }: ProcessPage, shown: number, terms: Terms): string => {
     const value = first === undefined || sort === "pid" ? undefined : rankOf(first, sort)
     if (first === undefined || value === undefined || sort === "pid") return `${some(shown, matched)} by ${sort}.`
-    return `${some(shown, matched)} by ${spoken[sort]}; first ${nameOf(first, node, syntax)} with ${say(value, sort, node.capabilities.wordBytes)}.`
+    if (value === 0) return `${some(shown, matched)} by ${spoken[sort]}; all have 0.`
+    const leading = `${nameOf(first, terms)} with ${say(value, sort, capabilities.wordBytes)}`
+    return `${some(shown, matched)} by ${spoken[sort]}; first ${leading}.`
   }
 
 const pageOutput = { matched: Schema.Int, processes: Schema.optionalKey(Schema.Array(Row)) }
@@ -248,7 +247,7 @@ const listProcesses = Tool.make({
   output: pageOutput,
   run: ({ filter = {}, limit, sort_by }, node, after) => {
     const sort = isSortName(sort_by) ? sortKeys[sort_by] : "pid"
-    return answerPage(node, { sort, limit, filter: toFilter(filter) }, after, ranking(node, sort))
+    return answerPage(node, { sort, limit, filter: toFilter(filter) }, after, ranking(sort, node))
   }
 })
 
@@ -282,8 +281,8 @@ const findProcess = Tool.make({
             next: "list_processes"
           })
         )
-      : answerPage(node, { sort: "message_queue_len", limit, filter }, after, ({ matched, rows }, shown, syntax) => {
-          const names = rows.slice(0, 3).map((row) => nameOf(row, node, syntax))
+      : answerPage(node, { sort: "message_queue_len", limit, filter }, after, ({ matched, rows }, shown, terms) => {
+          const names = rows.slice(0, 3).map((row) => nameOf(row, terms))
           return `Found ${some(shown, matched)}: ${names.join(", ")}${rows.length > names.length ? ", …" : ""}.`
         })
   }
@@ -327,8 +326,8 @@ const topProcesses = Tool.make({
     const sort = sortKeys[sort_by]
     const left = yield* remainingMillis
     if (window_ms === undefined) {
-      const { page, ...answer } = yield* answerPage(node, { sort, limit, filter: {} }, undefined, ranking(node, sort))
-      return { ...answer, page: { rows: page.rows, more: false } }
+      const { page, ...answer } = yield* answerPage(node, { sort, limit, filter: {} }, undefined, ranking(sort, node))
+      return { ...answer, page: { rows: page.rows } }
     }
     if (window_ms > left - besideWindow) {
       return yield* new ToolError({
@@ -348,7 +347,7 @@ const answerGrowth = Effect.fnUntraced(function* (
   windowMillis: number,
   deadlineMillis: number
 ) {
-  const syntax = yield* currentSyntax
+  const terms = yield* termsOf(node)
   const grown = yield* processGrowth(node, { sort, limit, windowMillis, deadlineMillis, filter: {} })
   const { born, gone, matched, rows } = grown
   const [first] = rows
@@ -358,23 +357,23 @@ const answerGrowth = Effect.fnUntraced(function* (
     summary: (shown: number) =>
       first === undefined
         ? `No process grew in ${spoken[sort]} in ${windowMillis} ms.`
-        : `${some(shown, matched)} grew in ${spoken[sort]} in ${windowMillis} ms; first ${nameOf(first.row, node, syntax)}, by ${say(first.growth, sort, wordBytes)}.`,
+        : `${some(shown, matched)} grew in ${spoken[sort]} in ${windowMillis} ms; first ${nameOf(first.row, terms)}, by ${say(first.growth, sort, wordBytes)}.`,
     complete: grown.incomplete.length === 0,
-    notes: scanNotes(grown, node, syntax),
+    notes: scanNotes(grown, terms),
     data: {
       matched,
       born,
       gone,
       processes: rows.map(({ born: isNew, growth, perSecond, row }) =>
-        Object.assign(showRow(row, node, syntax, sort), {
+        Object.assign(showRow(row, terms, wordBytes, sort), {
           growth: growth * unit,
           growth_per_second: Math.round(perSecond * unit),
           new: isNew ? true : undefined
         })
       )
     },
-    page: { rows: "processes", more: false } as const,
-    hints: first === undefined ? [] : [inspect(first.row, node, syntax)]
+    page: { rows: "processes" } as const,
+    hints: first === undefined ? [] : [inspect(first.row, terms)]
   }
 })
 

@@ -43,11 +43,3 @@ export const redactor = (secrets: ReadonlyArray<Redacted.Redacted>): ((text: str
   const expression = new RegExp(sources.join("|"), "gu")
   return (text) => text.replace(expression, replacement)
 }
-
-/** Applies `redact` to every string inside a JSON value; keys stay, they are ours. */
-export const redactDeep = (redact: (text: string) => string, value: unknown): unknown => {
-  if (typeof value === "string") return redact(value)
-  if (Array.isArray(value)) return value.map((item) => redactDeep(redact, item))
-  if (typeof value !== "object" || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, redactDeep(redact, inner)]))
-}

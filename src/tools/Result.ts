@@ -1,7 +1,6 @@
 import { Context } from "effect"
 import type { Answer, Page } from "./Answer.ts"
 import type { Position } from "./Cursor.ts"
-import { redactDeep } from "./Redaction.ts"
 import { isEmpty, renderText } from "./Text.ts"
 
 /** Characters that the JSON and the text of one result may have, each. Hosts cut or hide what is much longer. */
@@ -26,7 +25,8 @@ export interface Frame {
   /** Characters that the JSON and the text may have, each. */
   readonly budget: number
   readonly cursor: (position: Position) => string
-  readonly redact: (text: string) => string
+  /** Applied to every text: takes out what must not be shown. */
+  readonly clean: (text: string) => string
 }
 
 /** Characters for one printed term, tried in turn until the result fits. */
@@ -37,6 +37,14 @@ const readableTerm = 250
 
 const rowsOf = (page: Page | undefined, data: Data): ReadonlyArray<unknown> =>
   page === undefined ? [] : ((data[page.rows] ?? []) as ReadonlyArray<unknown>)
+
+/** Applies `clean` to every text inside a JSON value; keys stay, they are ours. */
+const cleanDeep = (clean: (text: string) => string, value: unknown): unknown => {
+  if (typeof value === "string") return clean(value)
+  if (Array.isArray(value)) return value.map((item) => cleanDeep(clean, item))
+  if (typeof value !== "object" || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, cleanDeep(clean, inner)]))
+}
 
 /** Leaves out what is empty, at any depth. */
 const pruned = (value: unknown): unknown => {
@@ -54,8 +62,8 @@ const assemble = (answer: Answer<object, string>, data: Data, shown: number, fra
   const { page } = answer
   const rows = rowsOf(page, data)
   const missing = rows.length - shown
-  const last = shown > 0 && (missing > 0 || page?.more === true) ? page?.after?.(shown - 1) : undefined
-  const lost = missing > 0 && last === undefined
+  const next = missing === 0 ? page?.next : shown > 0 ? page?.after?.(shown - 1) : undefined
+  const lost = missing > 0 && next === undefined
   const note = lost
     ? `${missing} more did not fit into ${frame.budget} characters and are left out: ask for fewer, or filter.`
     : `${missing} of this page did not fit into ${frame.budget} characters: next_cursor goes on after the last one shown.`
@@ -69,9 +77,9 @@ const assemble = (answer: Answer<object, string>, data: Data, shown: number, fra
     ...(page === undefined ? {} : { [page.rows]: rows.slice(0, shown) })
   }
   return {
-    ...(redactDeep(frame.redact, told) as Data),
-    next_cursor: last === undefined ? undefined : frame.cursor(last),
-    hints: answer.hints?.map(frame.redact)
+    ...(cleanDeep(frame.clean, told) as Data),
+    next_cursor: next === undefined ? undefined : frame.cursor(next),
+    hints: answer.hints?.map(frame.clean)
   }
 }
 
@@ -91,17 +99,15 @@ export const resultOf = (answer: Answer<object, string>, frame: Frame): ToolResu
   const { data: source } = answer
   const dataFor = (typeof source === "function" ? source : () => source) as (termCharacters: number) => Data
 
-  const lengths = typeof source === "function" ? termLengths : [Infinity]
+  const lengths = typeof source === "function" ? termLengths : [readableTerm]
   const isPaged = answer.page?.after !== undefined
 
-  for (const length of lengths) {
-    if (isPaged && length < readableTerm) break
+  for (const length of lengths.filter((it) => !isPaged || it >= readableTerm)) {
     const data = dataFor(length)
     const whole = fitting(data, rowsOf(answer.page, data).length)
     if (whole !== undefined) return whole
   }
-  for (const length of lengths) {
-    if (length > readableTerm && length !== Infinity) continue
+  for (const length of lengths.filter((it) => it <= readableTerm)) {
     const data = dataFor(length)
     let [low, high] = [0, rowsOf(answer.page, data).length + 1]
     while (high - low > 1) {

@@ -57,8 +57,8 @@ const field = (key: string, value: unknown): ReadonlyArray<string> => {
 }
 
 /**
- * A result as text: the same facts as the object holds, in the same order, and nothing of what is empty. The summary stands alone on the first
- * line, arrays of objects become tables, the rest `key: value`.
+ * A result as text: the same facts as the object holds, in the same order, without what is empty. The summary stands
+ * alone on the first line, arrays of objects become tables, the rest `key: value`.
  */
 export const renderText = ({ summary, ...fields }: Row): string =>
   [

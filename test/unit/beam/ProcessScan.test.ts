@@ -76,7 +76,7 @@ describe("a page of a scan", () => {
       const { node } = nodeWith(() => Array.from({ length: 2_500 }, (_, at) => ({ memory: (at * 7919) % 2_500 })))
       const page = yield* scanPage(node, { ...query, limit: 3 })
       expect(page.rows.map(({ memory }) => memory)).toEqual([2_499, 2_498, 2_497])
-      expect(page).toMatchObject({ seen: 2_500, matched: 2_500, gone: 0, more: true, incomplete: [] })
+      expect(page).toMatchObject({ seen: 2_500, matched: 2_500, gone: 0, incomplete: [] })
       expect(node.called.filter(({ target }) => target === "lists:zipwith/3")).toHaveLength(3 + 3 + 2)
     })
   )
@@ -94,13 +94,11 @@ describe("a page of a scan", () => {
                 const { node } = nodeWith(() => population)
                 const seen: Array<ProcessRow> = []
                 let after: PageQuery["after"]
-                for (;;) {
+                do {
                   const page = yield* scanPage(node, { ...query, sort, limit, ...(after && { after }) })
                   seen.push(...page.rows)
-                  const last = page.rows.at(-1)
-                  if (!page.more || last === undefined) break
-                  after = sort === "pid" ? { pid: last.pid } : { pid: last.pid, value: rankOf(last, sort)! }
-                }
+                  after = page.next
+                } while (after !== undefined)
                 expect(ids(seen).toSorted((a, b) => a - b)).toEqual(population.map((_, at) => at))
                 const keys = seen.map((row) => [sort === "pid" ? 0 : rankOf(row, sort)!, row.pid.id] as const)
                 expect(keys).toEqual(keys.toSorted((a, b) => b[0] - a[0] || b[1] - a[1]))
@@ -156,6 +154,15 @@ describe("a page of a scan", () => {
       const page = yield* scanPage(node, { ...query, filter: { module: "shop_srv" } })
       expect(page).toMatchObject({ rows: [], incomplete: ["initial_call"] })
       expect(asked.map(([, item]) => item)).not.toContain("dictionary")
+    })
+  )
+
+  it.effect("leads on even when all that it picked have ended", () =>
+    Effect.gen(function* () {
+      let scans = 0
+      const { node } = nodeWith(() => [{ memory: 1 }, { memory: 9, ends: scans++ > 2 }])
+      const page = yield* scanPage(node, { ...query, limit: 1 })
+      expect(page).toMatchObject({ rows: [], matched: 2, gone: 1, next: { pid: pidOf(1), value: 9 } })
     })
   )
 

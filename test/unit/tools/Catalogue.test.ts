@@ -265,6 +265,35 @@ describe("a call", () => {
     })
   )
 
+  it.effect("makes visible what a tool forgot to", () =>
+    Effect.gen(function* () {
+      const tool = Tool.make({
+        name: "raw",
+        title: "raw",
+        description: "raw",
+        toolset: "toys",
+        access: "inspect",
+        cost: "cheap",
+        target: "none",
+        input: { fail: Schema.optionalKey(Schema.Boolean) },
+        output: { tree: Schema.String },
+        run: ({ fail }) =>
+          fail === true
+            ? Effect.fail(
+                new ToolError({ code: "not_found", message: "\u202eno", retryable: false, didYouMean: ["\u200b"] })
+              )
+            : Effect.succeed({ summary: "raw\u202e", data: { tree: "a\u200b\n  b\u{e0041}" } })
+      })
+      const { structured, text } = yield* callToy(tool, {})
+      expect(structured).toMatchObject({ summary: "raw\\u{202E}", tree: "a\\u{200B}\n  b\\u{E0041}" })
+      expect(text).not.toMatch(/[\u202e\u200b\u{e0041}]/u)
+      expect(yield* Effect.flip(callToy(tool, {}, { fail: true }))).toMatchObject({
+        message: "\\u{202E}no",
+        didYouMean: ["\\u{200B}"]
+      })
+    })
+  )
+
   it.effect("prints terms in the syntax of its session", () =>
     Effect.gen(function* () {
       const node = recordedNode(27)

@@ -34,7 +34,11 @@ const listing = (items: ReadonlyArray<Item>) =>
       return Effect.succeed({
         summary: (shown: number) => `${shown} of ${items.length} items.`,
         data: (length: number) => ({ rows: rows.map((row) => ({ ...row, text: row.text.slice(0, length) })) }),
-        page: { rows: "rows", more: rest.length > limit, after: (row: number) => ({ id: rows[row]!.id }) }
+        page: {
+          rows: "rows",
+          next: rest.length > limit ? { id: rows.at(-1)!.id } : undefined,
+          after: (row: number) => ({ id: rows[row]!.id })
+        }
       } as const)
     }
   })
@@ -132,7 +136,7 @@ const frame = {
   asOf: "2026-01-01T00:00:00.000Z",
   budget: 2_000,
   cursor: () => "c",
-  redact: (text: string) => text
+  clean: (text: string) => text
 }
 
 describe("resultOf", () => {
@@ -142,7 +146,7 @@ describe("resultOf", () => {
         summary: "S.",
         notes: [],
         data: { zero: 0, no: false, list: [], object: {}, nothing: undefined, rows: [{ a: 1 }] },
-        page: { rows: "rows", more: true, after: () => ({ a: 1 }) },
+        page: { rows: "rows", next: { a: 1 } },
         hints: ["next"]
       },
       { ...frame, node: "a@b" }
@@ -164,10 +168,7 @@ describe("resultOf", () => {
 
   it("is incomplete when rows are left out that no cursor leads to", () => {
     const rows = Array.from({ length: 100 }, (_, at) => ({ at, text: "x".repeat(50) }))
-    const result = resultOf(
-      { summary: (shown) => `${shown}`, data: { rows }, page: { rows: "rows", more: false } },
-      frame
-    )
+    const result = resultOf({ summary: (shown) => `${shown}`, data: { rows }, page: { rows: "rows" } }, frame)
     const shown = (result!.structured.rows as ReadonlyArray<unknown>).length
     expect(result?.structured.complete).toBe(false)
     expect(result?.structured.summary).toBe(String(shown))
@@ -177,10 +178,10 @@ describe("resultOf", () => {
     expect(result?.structured.next_cursor).toBeUndefined()
   })
 
-  it("blots secrets out of everything but the cursor", () => {
+  it("cleans every text but the cursor", () => {
     const result = resultOf(
       { summary: "has hush", notes: ["hush"], data: { name: "hush", rows: [{ a: "hush" }] }, hints: ["hush"] },
-      { ...frame, redact: (text) => text.replaceAll("hush", "****") }
+      { ...frame, clean: (text) => text.replaceAll("hush", "****") }
     )
     expect(JSON.stringify(result)).not.toContain("hush")
     expect(result?.structured).toMatchObject({ summary: "has ****", notes: ["****"], name: "****", hints: ["****"] })
