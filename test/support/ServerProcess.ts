@@ -20,7 +20,7 @@ export const launch = (args: ReadonlyArray<string> = [], env: Readonly<Record<st
       PATH: process.env["PATH"] ?? "",
       HOME: home,
       // One for all, so that only the first start compiles.
-      XDG_CACHE_HOME: join(tmpdir(), `beamscope-test-cache-${process.getuid?.() ?? 0}`),
+      XDG_CACHE_HOME: fileURLToPath(new URL("../../node_modules/.cache", import.meta.url)),
       ...env
     }
   }
