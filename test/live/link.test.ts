@@ -1,9 +1,11 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Redacted } from "effect"
+import fc from "fast-check"
 import { connect, names } from "../../src/dist/index.ts"
 import { equal } from "../../src/etf/Equal.ts"
 import { atom, isTuple, list, Pid } from "../../src/etf/Term.ts"
 import { joinNode } from "../../src/node/index.ts"
+import { arbitraryTerm } from "../support/arbitraryTerm.ts"
 import * as BeamNode from "../support/BeamNode.ts"
 import { eventually } from "../support/eventually.ts"
 
@@ -136,18 +138,20 @@ describe.each(BeamNode.otpReleases())("a link to OTP $otp", ({ otp }) => {
     })
   )
 
-  it.live("carries terms of every kind there and back unchanged, and the node has nothing to complain about", () =>
-    Effect.gen(function* () {
-      const node = yield* BeamNode.start({ otp })
-      const us = yield* join(node)
-      const { fc, term } = yield* Effect.promise(() => import("../support/arbitraryTerm.ts"))
-      const terms = fc.sample(term, { numRuns: 2_000, seed: 7 })
-      for (let at = 0; at < terms.length; at += 100) {
-        const batch = list(terms.slice(at, at + 100))
-        const back = yield* us.call("lists", "reverse", [yield* us.call("lists", "reverse", [batch])])
-        expect(equal(back, batch)).toBe(true)
-      }
-      expect(node.log()).toBe("")
-    })
+  // The terms hold identifiers of 32 and 64 bits, which nodes older than OTP 24 take for an error.
+  it.live.runIf(Number(otp) >= 24)(
+    "carries terms of every kind there and back unchanged, and the node has nothing to complain about",
+    () =>
+      Effect.gen(function* () {
+        const node = yield* BeamNode.start({ otp })
+        const us = yield* join(node)
+        const terms = fc.sample(arbitraryTerm, { numRuns: 10_000, seed: 7 })
+        for (let at = 0; at < terms.length; at += 500) {
+          const batch = list(terms.slice(at, at + 500))
+          const back = yield* us.call("lists", "reverse", [yield* us.call("lists", "reverse", [batch])])
+          expect(equal(back, batch)).toBe(true)
+        }
+        expect(node.log()).toBe("")
+      })
   )
 })
