@@ -1,18 +1,11 @@
 #!/usr/bin/env node
 // Nothing may stand here that an old Node cannot read, so that it can say what it lacks.
-import module from "node:module"
-import { homedir } from "node:os"
-import { join } from "node:path"
-
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number)
 
 if (major < 22 || (major === 22 && minor < 19)) {
   process.stderr.write(`beamscope needs Node.js 22.19 or later, and this is ${process.version} (${process.execPath})\n`)
   process.exitCode = 1
 } else {
-  // Hosts start us often, and compiling is a good part of it. Not in the folder for temporary files, Node's default:
-  // whoever else can write there could give us code to run.
-  module.enableCompileCache(join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "beamscope"))
   const { main } = await import("./cli/main.ts")
   main(process.argv.slice(2))
 }

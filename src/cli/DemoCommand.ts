@@ -1,7 +1,5 @@
-import { Console, Effect, Redacted } from "effect"
-import { mkdir, realpath, rm, writeFile } from "node:fs/promises"
-import { homedir } from "node:os"
-import { join } from "node:path"
+import { Console, Effect } from "effect"
+import { realpath } from "node:fs/promises"
 import * as DemoNode from "../launch/DemoNode.ts"
 import * as Erlang from "../launch/Erlang.ts"
 import { type Answer, startServer } from "../mcp/Client.ts"
@@ -94,7 +92,7 @@ const converse = Effect.fnUntraced(function* (node: DemoNode.DemoNode) {
   const server = yield* startServer({
     command,
     args: [script, ...flagsFor(node)],
-    env: { BEAMSCOPE_COOKIE: Redacted.value(node.cookie) }
+    env: { BEAMSCOPE_COOKIE_FILE: node.cookieFile }
   })
   const columns = Math.max(40, (process.stdout.columns ?? 110) - 3)
   const answers: Array<Answer> = []
@@ -113,27 +111,13 @@ const converse = Effect.fnUntraced(function* (node: DemoNode.DemoNode) {
   )
 })
 
-/**
- * A place for the cookie of a node that stays: hosts get the path. The same each time, so that no more than one is left
- * behind, of a node that may be gone.
- */
-const saveCookie = (cookie: Redacted.Redacted) =>
-  Effect.promise(async () => {
-    const folder = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "beamscope")
-    const path = join(folder, "demo.cookie")
-    await mkdir(folder, { recursive: true })
-    await rm(path, { force: true })
-    await writeFile(path, Redacted.value(cookie), { mode: 0o600, flag: "wx" })
-    return path
-  })
-
 const quoted = (argument: string): string =>
   /^[\w@%+=:,./-]+$/u.test(argument) ? argument : `'${argument.replaceAll("'", String.raw`'\''`)}'`
 
 /** What to paste where, so that a host can look into the node that stays. */
 const invitation = Effect.fnUntraced(function* (node: DemoNode.DemoNode) {
   const { command, script } = yield* ourselves
-  const args = [script, ...flagsFor(node), `--cookie-file=${yield* saveCookie(node.cookie)}`]
+  const args = [script, ...flagsFor(node), `--cookie-file=${node.cookieFile}`]
   const json = JSON.stringify({ mcpServers: { beamscope: { command, args } } }, null, 2)
   yield* Console.log(`
 The node stays. To let your assistant look into it, paste one of these.

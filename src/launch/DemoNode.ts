@@ -20,6 +20,8 @@ export interface DemoNode extends NodeTarget {
   readonly epmdPort: number
   /** The operating system's id of the node's process. */
   readonly pid: number
+  /** Where OTP's own file with the cookie lies, for its owner alone; it goes with the node. */
+  readonly cookieFile: string
   /** A shell command that ends the node, its EPMD and its folder. */
   readonly stopCommand: string
 }
@@ -130,7 +132,8 @@ export const start = Effect.fn("DemoNode.start")(function* (options: {
 
   // OTP's own place for the cookie: on the command line or in the environment others could read it.
   const cookie = randomBytes(20).toString("hex")
-  yield* orNoRoom(() => writeFile(join(folder, ".erlang.cookie"), cookie, { mode: 0o400 }))
+  const cookieFile = join(folder, ".erlang.cookie")
+  yield* orNoRoom(() => writeFile(cookieFile, cookie, { mode: 0o400 }))
   const log = yield* Effect.acquireRelease(
     orNoRoom(() => open(join(folder, "node.log"), "a+")),
     (log) => Effect.promise(() => log.close())
@@ -161,5 +164,5 @@ export const start = Effect.fn("DemoNode.start")(function* (options: {
     released = true
     child.unref()
   }
-  return { name, cookie: Redacted.make(cookie), epmdPort, pid, stopCommand: `kill ${pid}` }
+  return { name, cookie: Redacted.make(cookie), cookieFile, epmdPort, pid, stopCommand: `kill ${pid}` }
 })

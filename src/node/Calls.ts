@@ -133,7 +133,7 @@ export class Calls {
     const settle = (outcome: Outcome, isWorkerDone: boolean): void => {
       if (over) return
       over = true
-      dropDeadline()
+      deadline.drop()
       this.#pending.delete(fail)
       if (isWorkerDone) this.#processes.remove(self)
       else if (worker !== undefined) {
@@ -159,7 +159,7 @@ export class Calls {
     }
     const self = this.#processes.add(process)
     const reference = this.#makeReference()
-    const dropDeadline = this.#deadlines.add(timeoutMillis, () =>
+    const deadline = this.#deadlines.add(timeoutMillis, () =>
       fail({ _tag: "DeadlineExceeded", millis: timeoutMillis })
     )
     this.#pending.add(fail)
@@ -169,7 +169,7 @@ export class Calls {
         list([reference, atom(module), atom(func), list(args)])
       )
     } catch (error) {
-      dropDeadline()
+      deadline.drop()
       this.#pending.delete(fail)
       this.#processes.remove(self)
       throw error
@@ -194,7 +194,7 @@ export class Calls {
     const settle = (outcome: Outcome): void => {
       if (over) return
       over = true
-      dropDeadline()
+      deadline.drop()
       this.#pending.delete(fail)
       this.#processes.remove(self)
       done(outcome)
@@ -206,7 +206,7 @@ export class Calls {
       oversized: () => fail({ _tag: "ReplyTooLarge", limitBytes })
     }
     const self = this.#processes.add(process)
-    const dropDeadline = this.#deadlines.add(timeoutMillis, () =>
+    const deadline = this.#deadlines.add(timeoutMillis, () =>
       fail({ _tag: "DeadlineExceeded", millis: timeoutMillis })
     )
     this.#pending.add(fail)

@@ -1,7 +1,7 @@
 import { Clock, Context, Effect, Exit, Layer, RcMap, type Redacted, Scope } from "effect"
 import { DistError } from "../dist/DistError.ts"
 import type { CallError } from "./CallError.ts"
-import { type ErlangNode, joinNode } from "./ErlangNode.ts"
+import type { ErlangNode } from "./ErlangNode.ts"
 import { type TargetError, Targets } from "./Targets.ts"
 
 /** Why there is no connected node. */
@@ -65,6 +65,8 @@ export class Nodes extends Context.Service<
             states.set(name, { _tag: "Connecting", since: yield* Clock.currentTimeMillis })
             const cookie = cookies.get(name)
             const target = yield* targets.resolve(name, cookie === undefined ? {} : { cookie })
+            // Loaded with the first connection: a server that is started and not asked has no need of any of it.
+            const { joinNode } = yield* Effect.promise(() => import("./ErlangNode.ts"))
             const node = yield* joinNode(target)
             states.set(name, { _tag: "Up", since: yield* Clock.currentTimeMillis, node })
             // Lost or let go: the next one to ask gets a new link, and who asks about this one learns why it ended.

@@ -53,16 +53,25 @@ export class Catalogue extends Context.Service<
   static readonly layer = Layer.suspend(() => Catalogue.layerOf(allTools))
 }
 
-const listingOf = ({ access, cost, description, input, name, output, title, toolset }: Tool): ToolListing => ({
-  name,
-  title,
-  description,
-  toolset,
-  access,
-  cost,
-  inputSchema: objectSchema(input),
-  outputSchema: outline(output)
-})
+const listingOf = ({ access, cost, description, input, name, output, title, toolset }: Tool): ToolListing => {
+  // Worked out when they are first asked for: a host that waits for `initialize` does not wait for them.
+  let inputSchema: ObjectSchema | undefined
+  let outputSchema: ObjectSchema | undefined
+  return {
+    name,
+    title,
+    description,
+    toolset,
+    access,
+    cost,
+    get inputSchema() {
+      return (inputSchema ??= objectSchema(input))
+    },
+    get outputSchema() {
+      return (outputSchema ??= outline(output))
+    }
+  }
+}
 
 const makeCatalogue = Effect.fnUntraced(function* (tools: ReadonlyArray<Tool>) {
   const services = yield* Effect.context<Nodes | Targets | Policy>()

@@ -7,7 +7,7 @@ export type ObjectSchema = Readonly<Record<string, unknown>>
  * The JSON Schema of a struct, in the form that MCP hosts take: the root is an object, closed
  * (`additionalProperties: false`), and stands by itself (no `$ref`).
  *
- * Throws on a schema that cannot be said that way: that is a mistake in the tool, found when the catalogue is built.
+ * Throws on a schema that cannot be said that way: that is a mistake in the tool, found by the test that lists all of them.
  */
 export const objectSchema = (struct: Schema.Constraint): ObjectSchema => {
   const { definitions, schema } = Schema.toJsonSchemaDocument(struct, { onExcessProperty: "error" })

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import { env, execPath } from "node:process"
+import { execPath } from "node:process"
 import { fileURLToPath } from "node:url"
 import { type InputOptions, rolldown } from "rolldown"
 import config from "../../rolldown.config.ts"
@@ -47,11 +47,10 @@ interface Answer {
 }
 
 /** What a server answers to its first request. */
-const firstAnswer = async (server: string, method: string, params: object, extra: object): Promise<Answer> => {
+const firstAnswer = async (server: string, method: string, params: object): Promise<Answer> => {
   const started = performance.now()
   const child = spawn(execPath, [server], {
-    stdio: ["pipe", "pipe", "inherit"],
-    env: { ...env, ...extra }
+    stdio: ["pipe", "pipe", "inherit"]
   })
   child.stdin.write(`${JSON.stringify({ jsonrpc: "2.0", id: 1, method, params })}\n`)
   let text = ""
@@ -76,30 +75,24 @@ export const startup = Effect.gen(function* () {
     Effect.promise(() => mkdtemp(join(root, "node_modules", ".startup-"))),
     (folder) => Effect.promise(() => rm(folder, { recursive: true }))
   )
-  const cached = { XDG_CACHE_HOME: folder }
   const servers = yield* Effect.promise(async () => {
     const ours = await bundle(join(folder, "ours"), join(root, "src/bin.ts"), { plugins: config.plugins })
-    const { tools } = JSON.parse((await firstAnswer(ours, "tools/list", {}, cached)).text).result
+    const { tools } = JSON.parse((await firstAnswer(ours, "tools/list", {})).text).result
     await writeFile(join(folder, "bare.ts"), bareServer(tools))
     return { ours, bare: await bundle(join(folder, "bare"), join(folder, "bare.ts"), {}) }
   })
   const processor = { ours: [] as Array<number>, bare: [] as Array<number> }
   const race = (name: keyof typeof servers) =>
     Effect.map(
-      Effect.promise(() => firstAnswer(servers[name], "initialize", hello, cached)),
+      Effect.promise(() => firstAnswer(servers[name], "initialize", hello)),
       (answer) => {
         processor[name].push(answer.processor)
         return answer.wall
       }
     )
-  const firstEver = Effect.map(
-    Effect.promise(() => firstAnswer(servers.ours, "initialize", hello, { NODE_DISABLE_COMPILE_CACHE: "1" })),
-    (answer) => answer.wall
-  )
-  const wall = yield* takeTurns(11, { ours: race("ours"), bare: race("bare"), firstEver })
+  const wall = yield* takeTurns(11, { ours: race("ours"), bare: race("bare") })
   return [
     compare("start to the answer to initialize", "ms", wall.ours, "the MCP SDK alone", wall.bare),
-    compare("processor for that", "ms", processor.ours, "the MCP SDK alone", processor.bare),
-    compare("the first start ever, nothing compiled", "ms", wall.firstEver, "the MCP SDK alone", wall.bare)
+    compare("processor for that", "ms", processor.ours, "the MCP SDK alone", processor.bare)
   ]
 })

@@ -10,8 +10,7 @@ import { launch, startServer } from "../support/ServerProcess.ts"
 /** The demo as somebody runs it, in a world of its own: what it leaves behind is what is left in `folder`. */
 const startDemo = (...args: ReadonlyArray<string>) => {
   const folder = mkdtempSync(join(tmpdir(), "beamscope-demo-test-"))
-  const cache = mkdtempSync(join(tmpdir(), "beamscope-demo-cache-"))
-  const { args: argv, command, env } = launch(["demo", ...args], { TMPDIR: folder, XDG_CACHE_HOME: cache })
+  const { args: argv, command, env } = launch(["demo", ...args], { TMPDIR: folder })
   const child = spawn(command, argv, { env, stdio: ["ignore", "pipe", "pipe"] })
   let [out, err] = ["", ""]
   child.stdout.setEncoding("utf8").on("data", (text: string) => void (out += text))
@@ -20,7 +19,7 @@ const startDemo = (...args: ReadonlyArray<string>) => {
   onTestFinished(async () => {
     child.kill("SIGKILL")
     await ended
-    for (const each of [folder, cache]) rmSync(each, { recursive: true, force: true })
+    rmSync(folder, { recursive: true, force: true })
   })
   return { child, ended, out: () => out, err: () => err, left: () => readdirSync(folder) }
 }
@@ -58,7 +57,7 @@ describe("the demo", () => {
       expect(out).toContain(`claude mcp add beamscope -- ${[config.command, ...config.args].join(" ")}\n`)
       expect(config.command).toBe(process.execPath)
       const cookieFile = config.args.at(-1).split("=")[1]
-      expect(statSync(cookieFile).mode & 0o777).toBe(0o600)
+      expect(statSync(cookieFile).mode & 0o777).toBe(0o400)
       expect(out).not.toContain(readFileSync(cookieFile, "utf8"))
 
       const server = startServer(config.args.slice(1))

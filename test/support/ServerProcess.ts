@@ -19,8 +19,8 @@ export const launch = (args: ReadonlyArray<string> = [], env: Readonly<Record<st
     env: {
       PATH: process.env["PATH"] ?? "",
       HOME: home,
-      // One for all, so that only the first start compiles.
-      XDG_CACHE_HOME: fileURLToPath(new URL("../../node_modules/.cache", import.meta.url)),
+      // One for all, so that only the first start compiles the sources.
+      NODE_COMPILE_CACHE: fileURLToPath(new URL("../../node_modules/.cache", import.meta.url)),
       ...env
     }
   }
