@@ -56,11 +56,14 @@ export const callCommand = Effect.fnUntraced(
   }) {
     const { given, tool } = options
     const input = yield* parsedInput(Option.getOrElse(options.input, () => "{}"))
-    const config = yield* load({ ...given, environment: process.env })
+    // A short name is for the tool to make sense of; only a full one can be configured.
+    const asked = given.flags.nodes ?? []
+    const flags = { ...given.flags, nodes: asked.filter((name) => name.includes("@")) }
+    const config = yield* load({ ...given, flags, environment: process.env })
     const call = Effect.gen(function* () {
       const { call, tools } = yield* Catalogue
-      const [node, ...others] = config.nodes
-      const only = others.length === 0 ? node?.name : undefined
+      const [node, ...others] = asked.length > 0 ? asked : config.nodes.map(({ name }) => name)
+      const only = others.length === 0 ? node : undefined
       const listing = tools.find(({ name }) => name === tool)
       return yield* reporting(call(tool, withNode(input, only, listing)), showProgress).pipe(
         Effect.ensuring(clearProgress)

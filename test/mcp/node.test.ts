@@ -170,6 +170,10 @@ describe("a tool from the command line", () => {
     const text = await command("call", "get_system_info").output()
     expect(text).toMatchObject({ code: 0, err: "" })
     expect(text.out).toContain(`node: ${node.name}`)
+    for (const name of [node.name, node.name.split("@")[0]!]) {
+      const text = await command("call", "get_system_info", "--node", name).output()
+      expect(text.out).toContain(`node: ${node.name}`)
+    }
     const json = await command("call", "get_system_info", "--json", "--node", node.name).output()
     expect(json).toMatchObject({ code: 0, err: "" })
     expect(JSON.parse(json.out)).toMatchObject({ node: node.name, complete: true })
