@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Redacted } from "effect"
-import fc from "fast-check"
+import { sample } from "fast-check"
 import { connect, names } from "../../src/dist/index.ts"
 import { equal } from "../../src/etf/Equal.ts"
 import { atom, isTuple, list, Pid } from "../../src/etf/Term.ts"
@@ -145,7 +145,7 @@ describe.each(BeamNode.otpReleases())("a link to OTP $otp", ({ otp }) => {
       Effect.gen(function* () {
         const node = yield* BeamNode.start({ otp })
         const us = yield* join(node)
-        const terms = fc.sample(arbitraryTerm, { numRuns: 10_000, seed: 7 })
+        const terms = sample(arbitraryTerm, { numRuns: 10_000, seed: 7 })
         for (let at = 0; at < terms.length; at += 500) {
           const batch = list(terms.slice(at, at + 500))
           const back = yield* us.call("lists", "reverse", [yield* us.call("lists", "reverse", [batch])])
