@@ -22,6 +22,13 @@ export type RunAgent = (func: AgentFunction, argument: Term, options?: CallOptio
 /** With more processes than this on the node, `auto` loads the module: interpreted loops would cost it more. */
 const manyProcesses = 10_000
 
+/**
+ * Heap that a function of the agent gets, in words. On a node with very many processes the list of their pids alone
+ * takes much of it: with a million, 8 Mi words were not enough and 16 Mi were (OTP 25).
+ */
+const minHeapWords = 8 * 1024 * 1024
+const heapWordsPerProcess = 17
+
 /** The expression and its bindings that `erl_eval:expr/5` is called with; see `run` in the generated file. */
 const runExpression = decode(Buffer.from(run, "base64"))
 const none = atom("none")
@@ -109,14 +116,8 @@ export const makeAgent = (options: {
       })
     }).pipe(loading.withPermits(1))
 
-  const shouldLoad = (): Effect.Effect<boolean, CallError> => {
-    if (mode === "eval" || !isLoadable) return Effect.succeed(false)
-    if (mode === "load") return Effect.succeed(true)
-    return Effect.map(
-      call("erlang", "system_info", [atom("process_count")]),
-      (count) => typeof count === "number" && count > manyProcesses
-    )
-  }
+  const shouldLoad = (processes: number): boolean =>
+    isLoadable && mode !== "eval" && (mode === "load" || processes > manyProcesses)
 
   return Effect.fnUntraced(function* (target: AgentFunction, argument: Term, callOptions?: CallOptions) {
     if (mode === "none") {
@@ -124,15 +125,18 @@ export const makeAgent = (options: {
       return yield* Effect.fail(new CallError({ node, target, reason: { _tag: "Unsupported", detail } }))
     }
     const [module, func] = target.split(":") as [keyof Modules, string]
-    const wantsLoaded = loaded.has(module) || (yield* shouldLoad())
-    if (!wantsLoaded || !(yield* load(module))) return yield* interpret(target, argument, callOptions)
-    return yield* call(agent[module].module, func, [argument], callOptions).pipe(
+    const count = yield* call("erlang", "system_info", [atom("process_count")])
+    const processes = typeof count === "number" ? count : 0
+    const bounds = { maxHeapWords: Math.max(minHeapWords, heapWordsPerProcess * processes), ...callOptions }
+    const wantsLoaded = loaded.has(module) || shouldLoad(processes)
+    if (!wantsLoaded || !(yield* load(module))) return yield* interpret(target, argument, bounds)
+    return yield* call(agent[module].module, func, [argument], bounds).pipe(
       // Taken away behind our back (code:delete/1, code:purge/1): back to what always works.
       Effect.catchReason("CallError", "Raised", (raised, error) => {
         const [frame] = raised.stack
         if (!isAtom(raised.reason, "undef") || frame?.module !== agent[module].module) return Effect.fail(error)
         loaded.delete(module)
-        return interpret(target, argument, callOptions)
+        return interpret(target, argument, bounds)
       })
     )
   })
