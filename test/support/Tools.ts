@@ -31,7 +31,7 @@ const expectContract = (name: string, { structured, text }: ToolResult): void =>
   const output = allTools.find((tool) => tool.name === name)?.output
   if (output === undefined) return
   const data = Object.fromEntries(Object.entries(structured).filter(([key]) => !frame.includes(key)))
-  expect(() => Schema.decodeUnknownSync(output)(data, { onExcessProperty: "error" })).not.toThrow()
+  expect(() => Schema.decodeSync(output)(data, { onExcessProperty: "error" })).not.toThrow()
 }
 
 const leaves = (value: unknown): ReadonlyArray<string> => {

@@ -6,14 +6,7 @@ import { Policy, type PolicySettings } from "../../../src/policy/Policy.ts"
 const classes: ReadonlyArray<AccessClass> = ["inspect", "observe", "control", "eval"]
 
 const policy = (settings: Omit<PolicySettings, "hostNames">) =>
-  Effect.runSync(
-    Effect.provide(
-      Effect.gen(function* () {
-        return yield* Policy
-      }),
-      Policy.layer({ hostNames: ["box", "box.example.org"], ...settings })
-    )
-  )
+  Effect.runSync(Policy.pipe(Effect.provide(Policy.layer({ hostNames: ["box", "box.example.org"], ...settings }))))
 
 const allowed = (settings: Omit<PolicySettings, "hostNames">): ReadonlyArray<AccessClass> =>
   classes.filter((access) => policy(settings).toolRefusal({ name: "a_tool", toolset: "a_set", access }) === undefined)
