@@ -1,9 +1,11 @@
 #!/usr/bin/env escript
-%% Makes src/node/agent.generated.ts from the sources of the node-side agent, erlang/agent/src/*.erl.
+%% Makes src/node/agent/*.generated.ts from the sources of the node-side agent, erlang/agent/src/*.erl: a file a module,
+%% and one that holds them together.
 %%
-%%   scripts/build-agent.escript           writes the file
-%%   scripts/build-agent.escript --check   fails when the file is not what the sources give
-%%   scripts/build-agent.escript --test    runs the EUnit tests, erlang/agent/test/*_tests.erl, on both ways to run
+%%   scripts/build-agent.escript [MODULE ...]         writes the files, of all modules or of these
+%%   scripts/build-agent.escript --check              fails when the files are not what the sources give
+%%   scripts/build-agent.escript --test [MODULE ...]  runs their EUnit tests, erlang/agent/test/MODULE_tests.erl, on
+%%                                                    both ways to run
 %%
 %% From one set of forms come a beam and, for each exported function, one expression for erl_eval. A beam loads on the
 %% release that compiled it and on later ones as long as they know its instructions, hence the oldest release that we
@@ -15,39 +17,43 @@
 -define(NEWEST, 29).
 
 main(Arguments) ->
-    case erlang:system_info(otp_release) =:= integer_to_list(?OLDEST) of
-        true -> ok;
-        false -> fail("the agent has to be compiled by OTP ~w, this is ~ts", [?OLDEST, erlang:system_info(otp_release)])
-    end,
     Root = filename:dirname(filename:dirname(filename:absname(escript:script_name()))),
-    Generated = filename:join(Root, "src/node/agent.generated.ts"),
-    Modules = [build(Source) || Source <- sources(Root, "src")],
-    Text = unicode:characters_to_binary(typescript(Modules)),
+    All = [filename:basename(Source, ".erl") || Source <- filelib:wildcard(source(Root, "src", "*"))],
     case Arguments of
-        [] ->
-            ok = file:write_file(Generated, Text),
-            lists:foreach(fun report/1, Modules);
         ["--check"] ->
-            case file:read_file(Generated) of
-                {ok, Text} -> ok;
-                _ -> fail("~ts is not what the sources give: run scripts/build-agent.escript", [Generated])
-            end;
-        ["--test"] ->
-            test(Modules, sources(Root, "test"));
-        _ ->
-            fail("usage: build-agent.escript [--check | --test]", [])
+            ok = must_be_oldest(),
+            Files = [generated(Root, Module) || Module <- lists:sort(All)],
+            Stale = [File || {File, Text} <- [holder(Root, All) | Files], file:read_file(File) =/= {ok, Text}],
+            Stale =:= [] orelse fail("~ts: not what the sources give; run scripts/build-agent.escript", [Stale]);
+        ["--test" | Some] ->
+            Chosen = chosen(Some, All),
+            test([build(source(Root, "src", Module)) || Module <- Chosen], Root, Chosen);
+        Some ->
+            ok = must_be_oldest(),
+            Chosen = chosen(Some, All),
+            [ok = file:write_file(File, Text) || {File, Text} <- [generated(Root, Module) || Module <- Chosen]],
+            {Holder, Text} = holder(Root, [Module || Module <- All, filelib:is_file(target(Root, Module))]),
+            ok = file:write_file(Holder, Text)
     end.
 
-sources(Root, Folder) ->
-    lists:sort(filelib:wildcard(filename:join([Root, "erlang/agent", Folder, "*.erl"]))).
+must_be_oldest() ->
+    case list_to_integer(erlang:system_info(otp_release)) of
+        ?OLDEST -> ok;
+        Release -> fail("the agent has to be compiled by OTP ~w, this is ~w", [?OLDEST, Release])
+    end.
+
+chosen([], All) -> All;
+chosen(Some, All) ->
+    [fail("there is no module ~ts; there are ~ts", [Module, lists:join(" ", All)]) || Module <- Some -- All],
+    Some.
+
+source(Root, Folder, Module) -> filename:join([Root, "erlang/agent", Folder, Module ++ ".erl"]).
+
+target(Root, Name) -> filename:join([Root, "src/node/agent", Name ++ ".generated.ts"]).
 
 fail(Format, Arguments) ->
     io:format(standard_error, Format ++ "~n", Arguments),
     halt(1).
-
-report(#{name := Name, beam := Beam, functions := Functions}) ->
-    Sizes = [io_lib:format(", ~ts ~w", [Function, byte_size(encode(Code))]) || {Function, Code} <- Functions],
-    io:format("~ts: bytes of beam ~w~ts~n", [Name, byte_size(Beam), Sizes]).
 
 encode(Term) -> term_to_binary(Term, [{minor_version, 2}]).
 
@@ -161,9 +167,28 @@ nodes_of(Node) when is_tuple(Node) -> [Node | nodes_of(tuple_to_list(Node))];
 nodes_of([Node | Nodes]) -> nodes_of(Node) ++ nodes_of(Nodes);
 nodes_of(_) -> [].
 
-typescript(Modules) ->
-    [
-        "// Made by scripts/build-agent.escript from erlang/agent/src: change those, then run it.\n"
+%% A generated file and its text: one module.
+generated(Root, Module) ->
+    #{subject := Subject, name := Name, digest := Digest, beam := Beam, functions := Functions} =
+        build(source(Root, "src", Module)),
+    Text = [
+        "// Made by scripts/build-agent.escript from erlang/agent/src: change that, then run it.\n\n",
+        io_lib:format("export const ~ts = {\n  module: \"~ts\",\n  md5: \"~ts\",\n", [Subject, Name, hex(Digest)]),
+        io_lib:format("  beam: \"~ts\",\n  interpreted: {\n", [base64:encode(Beam)]),
+        lists:join(",\n", [
+            io_lib:format("    ~ts: \"~ts\"", [Function, base64:encode(encode(Expression))])
+         || {Function, Expression} <- Functions
+        ]),
+        "\n  }\n} as const\n"
+    ],
+    {target(Root, Module), unicode:characters_to_binary(Text)}.
+
+%% The file that holds the modules together.
+holder(Root, Modules) ->
+    Sorted = lists:sort(Modules),
+    Text = [
+        "// Made by scripts/build-agent.escript from erlang/agent/src: change those, then run it.\n\n",
+        [io_lib:format("import { ~ts } from \"./~ts.generated.ts\"\n", [Module, Module]) || Module <- Sorted],
         "\n"
         "/** OTP releases that load the beams, which the oldest of them compiled. Others interpret. */\n",
         io_lib:format("export const loadsOn = { oldest: ~w, newest: ~w } as const\n", [?OLDEST, ?NEWEST]),
@@ -184,25 +209,15 @@ typescript(Modules) ->
         " * - `interpreted`: its functions, all of one argument, in external format, in base 64. See `run`.\n"
         " */\n"
         "export const agent = {\n",
-        lists:join(",\n", [module(Module) || Module <- Modules]),
+        lists:join(",\n", ["  " ++ Module || Module <- Sorted]),
         "\n} as const\n"
-    ].
-
-module(#{subject := Subject, name := Name, digest := Digest, beam := Beam, functions := Functions}) ->
-    [
-        io_lib:format("  ~ts: {\n    module: \"~ts\",\n    md5: \"~ts\",\n", [Subject, Name, hex(Digest)]),
-        io_lib:format("    beam: \"~ts\",\n    interpreted: {\n", [base64:encode(Beam)]),
-        lists:join(",\n", [
-            io_lib:format("      ~ts: \"~ts\"", [Function, base64:encode(encode(Expression))])
-         || {Function, Expression} <- Functions
-        ]),
-        "\n    }\n  }"
-    ].
+    ],
+    {target(Root, "agent"), unicode:characters_to_binary(Text)}.
 
 hex(Bytes) -> string:lowercase(binary_to_list(binary:encode_hex(Bytes))).
 
 %% The tests find what they test under a persistent term `{agent, Subject}'. Nothing is written to disk.
-test(Modules, Sources) ->
+test(Modules, Root, Chosen) ->
     [persistent_term:put({agent, Subject}, Module) || #{subject := Subject} = Module <- Modules],
     [{module, Name} = code:load_binary(Name, "", Beam) || #{name := Name, beam := Beam} <- Modules],
     Tests = [
@@ -211,7 +226,7 @@ test(Modules, Sources) ->
             {module, Test} = code:load_binary(Test, Source, Beam),
             Test
         end
-     || Source <- Sources
+     || Module <- Chosen, Source <- [source(Root, "test", Module ++ "_tests")], filelib:is_file(Source)
     ],
     case eunit:test(Tests, [verbose]) of
         ok -> ok;

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { agent, loadsOn, run } from "../../src/node/agent.generated.ts"
+import { agent, loadsOn, run } from "../../src/node/agent/agent.generated.ts"
 import * as BeamNode from "../support/BeamNode.ts"
 
 const script = fileURLToPath(new URL("../../scripts/build-agent.escript", import.meta.url))
@@ -20,9 +20,13 @@ describe("the agent's sources", () => {
     expect(await buildAgent("--test")).toMatch(/All \d+ tests passed/)
   })
 
-  it("are what the committed beams and expressions were made from", async () => {
-    await buildAgent("--check")
-  })
+  // Another release compiles to another beam.
+  it.runIf(BeamNode.otpReleases()[0]?.otp === String(loadsOn.oldest))(
+    "are what the committed beams and expressions were made from",
+    async () => {
+      await buildAgent("--check")
+    }
+  )
 })
 
 describe.each(BeamNode.otpReleases())("on OTP $otp", ({ otp }) => {

@@ -1,0 +1,27 @@
+// Made by scripts/build-agent.escript from erlang/agent/src: change those, then run it.
+
+import { beamscope_janitor } from "./beamscope_janitor.generated.ts"
+import { beamscope_processes } from "./beamscope_processes.generated.ts"
+
+/** OTP releases that load the beams, which the oldest of them compiled. Others interpret. */
+export const loadsOn = { oldest: 25, newest: 29 } as const
+
+/**
+ * The expression that runs an interpreted function, in external format, in base 64. With `E` a binary out
+ * of `interpreted`, compressed or not, `erl_eval:expr(run, [{'A', Argument}, {'E', E}], none, none, value)`
+ * returns what the function returns, raises what it raises, and loads nothing.
+ */
+export const run = "g2gEdwRjYWxsYQBoBHcGcmVtb3RlYQBoA3cEYXRvbWEAdwhlcmxfZXZhbGgDdwRhdG9tYQB3BGV4cHJsAAAABWgEdwRjYWxsYQBoA3cEYXRvbWEAdw5iaW5hcnlfdG9fdGVybWwAAAABaAN3A3ZhcmEAdwFFamgEdwRjYWxsYQBoBHcGcmVtb3RlYQBoA3cEYXRvbWEAdwhlcmxfZXZhbGgDdwRhdG9tYQB3C2FkZF9iaW5kaW5nbAAAAANoA3cEYXRvbWEAdwFBaAN3A3ZhcmEAdwFBaAR3BGNhbGxhAGgEdwZyZW1vdGVhAGgDdwRhdG9tYQB3CGVybF9ldmFsaAN3BGF0b21hAHcMbmV3X2JpbmRpbmdzampoA3cEYXRvbWEAdwRub25laAN3BGF0b21hAHcEbm9uZWgDdwRhdG9tYQB3BXZhbHVlag=="
+
+/**
+ * The modules of the node-side agent.
+ *
+ * - `module`: the name to load it under; its last eight digits are a hash of the code.
+ * - `md5`: what `Module:module_info(md5)` answers once it is loaded, in hexadecimal.
+ * - `beam`: what `code:load_binary/3` takes, in base 64.
+ * - `interpreted`: its functions, all of one argument, in external format, in base 64. See `run`.
+ */
+export const agent = {
+  beamscope_janitor,
+  beamscope_processes
+} as const
