@@ -68,7 +68,6 @@ export class Calls {
   readonly #processes: LocalProcesses
   readonly #groupLeader: Encoded
   readonly #deadlines = new Deadlines()
-  readonly #pending = new Set<(reason: CallReason) => void>()
   readonly #workerOptions = new Map<number, Encoded>()
   readonly #spawns: boolean
   #lastReference = 0
@@ -80,16 +79,10 @@ export class Calls {
     this.#spawns = Flags.has(link.flags, "SPAWN")
   }
 
-  /** Calls that wait for their reply now. */
-  get inFlight(): number {
-    return this.#pending.size
-  }
-
   /** Fails every waiting call: no reply can come any more. */
   readonly linkLost = (cause: DistError): void => {
     this.#deadlines.clear()
-    for (const fail of this.#pending) fail({ _tag: "LinkLost", cause })
-    this.#pending.clear()
+    this.#processes.linkLost(cause)
   }
 
   /** See {@link ErlangNode.call}. */
@@ -133,8 +126,7 @@ export class Calls {
     const settle = (outcome: Outcome, isWorkerDone: boolean): void => {
       if (over) return
       over = true
-      deadline.drop()
-      this.#pending.delete(fail)
+      dropDeadline()
       if (isWorkerDone) this.#processes.remove(self)
       else if (worker !== undefined) {
         this.#kill(self, worker)
@@ -142,35 +134,33 @@ export class Calls {
       }
       done(outcome)
     }
-    const fail = (reason: CallReason) => settle({ _tag: "Failure", reason }, reason._tag === "LinkLost")
+    const fail = (reason: CallReason, isWorkerDone = false) => settle({ _tag: "Failure", reason }, isWorkerDone)
 
     const process: LocalProcess = {
       limitBytes: limitBytes + envelopeBytes,
       spawnReply: (result) => {
-        if (result instanceof Atom)
-          return settle({ _tag: "Failure", reason: { _tag: "SpawnRefused", reason: result.text } }, true)
+        if (result instanceof Atom) return fail({ _tag: "SpawnRefused", reason: result.text }, true)
         worker = result
         if (!over) return
         this.#kill(self, result)
         this.#processes.remove(self)
       },
       exit: (_from, reason) => settle(readExit(reason, limitBytes, limitWords), true),
-      oversized: () => settle({ _tag: "Failure", reason: { _tag: "ReplyTooLarge", limitBytes } }, true)
+      oversized: () => fail({ _tag: "ReplyTooLarge", limitBytes }, true),
+      linkLost: (cause) => fail({ _tag: "LinkLost", cause }, true)
     }
     const self = this.#processes.add(process)
     const reference = this.#makeReference()
-    const deadline = this.#deadlines.add(timeoutMillis, () =>
+    const dropDeadline = this.#deadlines.add(timeoutMillis, () =>
       fail({ _tag: "DeadlineExceeded", millis: timeoutMillis })
     )
-    this.#pending.add(fail)
     try {
       this.#link.send(
         [Op.SPAWN_REQUEST, reference, self, this.#groupLeader, executeCall, this.#optionsFor(limitWords)],
         list([reference, atom(module), atom(func), list(args)])
       )
     } catch (error) {
-      deadline.drop()
-      this.#pending.delete(fail)
+      dropDeadline()
       this.#processes.remove(self)
       throw error
     }
@@ -194,8 +184,7 @@ export class Calls {
     const settle = (outcome: Outcome): void => {
       if (over) return
       over = true
-      deadline.drop()
-      this.#pending.delete(fail)
+      dropDeadline()
       this.#processes.remove(self)
       done(outcome)
     }
@@ -203,13 +192,13 @@ export class Calls {
     const process: LocalProcess = {
       limitBytes: limitBytes + envelopeBytes,
       message: (payload) => settle(readRexReply(payload, limitBytes)),
-      oversized: () => fail({ _tag: "ReplyTooLarge", limitBytes })
+      oversized: () => fail({ _tag: "ReplyTooLarge", limitBytes }),
+      linkLost: (cause) => fail({ _tag: "LinkLost", cause })
     }
     const self = this.#processes.add(process)
-    const deadline = this.#deadlines.add(timeoutMillis, () =>
+    const dropDeadline = this.#deadlines.add(timeoutMillis, () =>
       fail({ _tag: "DeadlineExceeded", millis: timeoutMillis })
     )
-    this.#pending.add(fail)
     const from = [self, this.#makeReference()]
     const request = [atom("call"), atom(module), atom(func), list(args), this.#groupLeader]
     try {

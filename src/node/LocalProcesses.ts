@@ -1,10 +1,12 @@
 import { Op } from "../dist/Control.ts"
+import type { DistError } from "../dist/DistError.ts"
 import type { Link } from "../dist/Link.ts"
 import type { MessageHandler } from "../dist/Messages.ts"
 import * as Flags from "../dist/Flags.ts"
 import { type Cursor, decodeNext } from "../etf/Decode.ts"
 import { equal } from "../etf/Equal.ts"
 import { Atom, atom, isAtom, isTuple, List, Pid, Reference, type Term, type Tuple } from "../etf/Term.ts"
+import { ProcessTable } from "./ProcessTable.ts"
 
 /**
  * A process of ours, as far as the node can tell: something with a pid that signals reach. What is not handled is
@@ -21,14 +23,12 @@ export interface LocalProcess {
   readonly message?: (payload: Uint8Array) => void
   /** A message or an exit reason over the limit was dropped. */
   readonly oversized?: () => void
+  /** Nothing will come any more. */
+  readonly linkLost?: (cause: DistError) => void
 }
 
-/**
- * Our processes are numbered, and a pid holds the number as 15 bits of id and 13 bits of serial: a node older than
- * OTP 24 closes the link on any more (it lacks V4_NC), and 2^28 live processes will do.
- */
+/** Our processes are numbered, and a pid holds the number as 15 bits of id and 13 bits of serial. */
 const idRange = 2 ** 15
-const maxNumber = 2 ** 28 - 1
 const numberOf = (pid: Pid): number => pid.serial * idRange + pid.id
 
 const noproc = atom("noproc")
@@ -46,10 +46,9 @@ export class LocalProcesses {
   /** The atom of our node's name, in every identifier that we make. */
   readonly node: Atom
   readonly #link: Link
-  readonly #processes = new Map<number, LocalProcess>()
+  readonly #processes = new ProcessTable<LocalProcess>()
   /** Monitors that the node's processes hold on ours, by our process's number. */
   readonly #monitors = new Map<number, Array<{ readonly from: Pid; readonly reference: Term }>>()
-  #lastNumber = 0
 
   constructor(link: Link) {
     this.#link = link
@@ -65,10 +64,12 @@ export class LocalProcesses {
 
   /** Starts a process: gives it a pid under which signals reach it. */
   add(process: LocalProcess): Pid {
-    do this.#lastNumber = this.#lastNumber >= maxNumber ? 1 : this.#lastNumber + 1
-    while (this.#processes.has(this.#lastNumber))
-    this.#processes.set(this.#lastNumber, process)
-    return this.pid(this.#lastNumber)
+    return this.pid(this.#processes.add(process))
+  }
+
+  /** Tells every process that the link is lost. */
+  linkLost(cause: DistError): void {
+    this.#processes.forEach((process) => process.linkLost?.(cause))
   }
 
   /** Ends a process; whoever monitors it is told. */
