@@ -22,7 +22,9 @@ const latency = Effect.fnUntraced(function* (us: BenchNode.ErlangNode) {
 
 const throughput = Effect.fnUntraced(function* (us: BenchNode.ErlangNode) {
   const start = performance.now()
-  const caller = Effect.repeat(us.call("erlang", "abs", [-1]), { times: callsEach - 1 })
+  const caller = Effect.gen(function* () {
+    for (let call = 0; call < callsEach; call++) yield* us.call("erlang", "abs", [-1])
+  })
   yield* Effect.all(
     Array.from({ length: inFlight }, () => caller),
     { concurrency: "unbounded", discard: true }

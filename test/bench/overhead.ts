@@ -63,7 +63,9 @@ export const overhead = Effect.gen(function* () {
     }
     for (let index = 0; index < inFlight; index++) caller(callsEach)
   })
-  const caller = Effect.repeat(calls.call("erlang", "abs", [-1]), { times: callsEach - 1 })
+  const caller = Effect.gen(function* () {
+    for (let call = 0; call < callsEach; call++) yield* calls.call("erlang", "abs", [-1])
+  })
   const ours = Effect.all(
     Array.from({ length: inFlight }, () => caller),
     { concurrency: "unbounded", discard: true }
