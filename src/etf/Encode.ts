@@ -6,7 +6,7 @@
  */
 import { maxAtomCharacters } from "./AtomTable.ts"
 import { EtfError } from "./EtfError.ts"
-import { Identities } from "./Identity.ts"
+import { Identities, scalarKey } from "./Identity.ts"
 import {
   Atom,
   Binary,
@@ -65,18 +65,20 @@ const unencodable = (detail: string): EtfError => new EtfError({ _tag: "Unencoda
 
 /** A container whose parts are being written. */
 interface Frame {
+  readonly container: Encodable
+  /** Where it begins. */
+  readonly start: number
   readonly items: ReadonlyArray<Encodable>
   index: number
   /** What follows the items: the tail of a list. */
   tail: Encodable | undefined
-  /** Where the size of a fun is to be put once its last part is written, else -1. */
-  readonly sizeAt: number
 }
 
 const writeTerm = (writer: Writer, term: Encodable): void => {
   let frame: Frame | undefined
   const outer: Array<Frame> = []
   let next: Encodable | undefined = term
+  let identities: Identities | undefined
   for (;;) {
     const opened: Frame | undefined = writeOne(writer, next)
     if (opened !== undefined) {
@@ -94,7 +96,8 @@ const writeTerm = (writer: Writer, term: Encodable): void => {
         frame.tail = undefined
         break
       }
-      if (frame.sizeAt >= 0) writer.patchUint32(frame.sizeAt, writer.length - frame.sizeAt)
+      if (frame.container instanceof MapTerm) identities = checkKeys(frame.container, identities)
+      else if (frame.container instanceof Fun) closeFun(writer, frame.start)
       frame = outer.pop()
     }
   }
@@ -149,6 +152,7 @@ const writeOne = (writer: Writer, term: Encodable | undefined): Frame | undefine
 }
 
 const openTuple = (writer: Writer, items: ReadonlyArray<Encodable>): Frame => {
+  const start = writer.length
   if (items.length < 256) {
     writer.uint8(104 /* SMALL_TUPLE_EXT */)
     writer.uint8(items.length)
@@ -156,10 +160,11 @@ const openTuple = (writer: Writer, items: ReadonlyArray<Encodable>): Frame => {
     writer.uint8(105 /* LARGE_TUPLE_EXT */)
     writer.uint32(items.length)
   }
-  return { items, index: 0, tail: undefined, sizeAt: -1 }
+  return { container: items, start, items, index: 0, tail: undefined }
 }
 
 const openList = (writer: Writer, list: List<Encodable>): Frame | undefined => {
+  const start = writer.length
   if (list.items.length > 0) {
     writer.uint8(108 /* LIST_EXT */)
     writer.uint32(list.items.length)
@@ -167,27 +172,36 @@ const openList = (writer: Writer, list: List<Encodable>): Frame | undefined => {
     writer.uint8(106 /* NIL_EXT */)
     return undefined
   }
-  return { items: list.items, index: 0, tail: list.tail ?? nil, sizeAt: -1 }
+  return { container: list, start, items: list.items, index: 0, tail: list.tail ?? nil }
 }
 
 const openMap = (writer: Writer, map: MapTerm): Frame => {
   const { entries } = map
   if (entries.length % 2 !== 0) throw unencodable("a map has a key without a value")
-  if (entries.length > 2) {
-    const identities = new Identities()
-    const keys = new Set<number>()
-    for (let i = 0; i < entries.length; i += 2) keys.add(identities.of(entries[i]!))
-    if (keys.size !== map.size) throw unencodable("a map has the same key twice")
-  }
+  const start = writer.length
   writer.uint8(116 /* MAP_EXT */)
   writer.uint32(map.size)
-  return { items: entries, index: 0, tail: undefined, sizeAt: -1 }
+  return { container: map, start, items: entries, index: 0, tail: undefined }
+}
+
+/** No two keys alike. Answers what has seen the keys that hold terms: they may be parts of keys further out. */
+const checkKeys = (map: MapTerm, known: Identities | undefined): Identities | undefined => {
+  const { entries } = map
+  if (entries.length <= 2) return known
+  let identities = known
+  const keys = new Set<string | number>()
+  for (let i = 0; i < entries.length; i += 2) {
+    const key = entries[i]!
+    keys.add(scalarKey(key) ?? (identities ??= new Identities()).of(key))
+  }
+  if (keys.size !== map.size) throw unencodable("a map has the same key twice")
+  return identities
 }
 
 const openFun = (writer: Writer, fun: Fun): Frame => {
   if (fun.unique.length !== 16) throw unencodable(`the unique value of a fun has ${fun.unique.length} bytes, not 16`)
+  const start = writer.length
   writer.uint8(112 /* NEW_FUN_EXT */)
-  const sizeAt = writer.length
   writer.uint32(0)
   writer.uint8(unsigned(fun.arity, 0xff, "the arity of a fun"))
   writer.bytes(fun.unique)
@@ -197,8 +211,11 @@ const openFun = (writer: Writer, fun: Fun): Frame => {
   writeInt32(writer, fun.oldIndex, "the old index of a fun")
   writeInt32(writer, fun.oldUnique, "the old unique value of a fun")
   writePid(writer, fun.pid)
-  return { items: fun.free, index: 0, tail: undefined, sizeAt }
+  return { container: fun, start, items: fun.free, index: 0, tail: undefined }
 }
+
+/** Puts in the size, which counts all but the tag. */
+const closeFun = (writer: Writer, start: number): void => writer.patchUint32(start + 1, writer.length - start - 1)
 
 const unsigned = (value: number, most: number, what: string): number => {
   if (Number.isInteger(value) && value >= 0 && value <= most) return value

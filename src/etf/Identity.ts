@@ -81,6 +81,7 @@ const containerKey = (container: Term, ids: ReadonlyArray<number>): string => {
  */
 export class Identities {
   readonly #ids = new Map<string, number>()
+  readonly #containers = new Map<Term, number>()
 
   of(term: Term): number {
     const outer: Array<Frame> = []
@@ -89,16 +90,19 @@ export class Identities {
       if (frame.ids.length < frame.parts.length) {
         const part = frame.parts[frame.ids.length]!
         const key = scalarKey(part)
-        if (key === undefined) {
+        const id = key === undefined ? this.#containers.get(part) : this.#id(key)
+        if (id === undefined) {
           outer.push(frame)
           frame = { container: part, parts: partsOf(part), ids: [] }
         } else {
-          frame.ids.push(this.#id(key))
+          frame.ids.push(id)
         }
       } else {
         const parent = outer.pop()
         if (parent === undefined) return frame.ids[0]!
-        parent.ids.push(this.#id(containerKey(frame.container, frame.ids)))
+        const id = this.#id(containerKey(frame.container, frame.ids))
+        this.#containers.set(frame.container, id)
+        parent.ids.push(id)
         frame = parent
       }
     }
