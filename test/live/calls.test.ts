@@ -146,7 +146,8 @@ describe.each(BeamNode.otpReleases())("calls to OTP $otp", ({ otp }) => {
       link.attach(processes.handler, calls.linkLost)
       const megabyte = 1024 * 1024
       const large = calls.call("binary", "copy", [binary("x".repeat(1024)), 64 * 1024], {
-        maxReplyBytes: 65 * megabyte
+        maxReplyBytes: 65 * megabyte,
+        maxHeapWords: 32 * megabyte
       })
       const transfer = yield* Effect.forkChild(large, { startImmediately: true })
       let between = 0
