@@ -107,8 +107,9 @@ export const skip = (bytes: Uint8Array, offset: number): number => {
   return at
 }
 
+/** The offset behind an atom; more than there are bytes, where it is cut. */
 const skipAtom = (bytes: Uint8Array, at: number): number => {
-  if (bytes.length - at < 3) throw truncated(at)
+  if (bytes.length - at < 2) throw truncated(at)
   const tag = bytes[at]
   if (tag === 119 || tag === 115) return at + 2 + bytes[at + 1]!
   if (tag === 118 || tag === 100) return at + 3 + u16(bytes, at + 1)
@@ -182,13 +183,14 @@ export const lookup = (bytes: Uint8Array, offset: number, key: string): number |
 /** Whether the term at `offset` is the atom `text`. */
 export const isAtomAt = (bytes: Uint8Array, offset: number, text: string): boolean => {
   const tag = bytes[offset]
-  if (tag !== 119 && tag !== 118 && tag !== 115 && tag !== 100) return false
-  const name = offset + (tag === 119 || tag === 115 ? 2 : 3)
-  const end = skip(bytes, offset)
-  for (let i = 0; i < end - name; i++) {
-    const byte = bytes[name + i]!
-    if (byte > 127) return isAtom(decodeNext(bytes, { offset }), text)
-    if (byte !== text.charCodeAt(i)) return false
+  const small = tag === 119 || tag === 115
+  if (!small && tag !== 118 && tag !== 100) return false
+  const end = skipAtom(bytes, offset)
+  if (end > bytes.length) throw truncated(offset)
+  const name = offset + (small ? 2 : 3)
+  for (let at = name; at < end; at++) {
+    if (bytes[at]! > 127) return isAtom(decodeNext(bytes, { offset }), text)
+    if (bytes[at] !== text.charCodeAt(at - name)) return false
   }
   return end - name === text.length
 }
