@@ -1,14 +1,15 @@
 import { Effect } from "effect"
 import { atom, isAtom, isTuple, list, listItems, MapTerm, nil, type Pid, type Term } from "../etf/Term.ts"
-import type { CallError, StackFrame } from "../node/CallError.ts"
+import type { CallError } from "../node/CallError.ts"
+import type { StackFrame } from "../node/StackFrame.ts"
 import type { CallOptions } from "../node/Call.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
+import { readStack } from "../node/StackFrame.ts"
 import type { Mfa } from "../syntax/Mfa.ts"
 import { atomText, callbackItem, type Facts, readFacts } from "./ProcessFacts.ts"
 import { longQueue } from "./ProcessQuery.ts"
 import { readCount, readMfa } from "./ProcessRow.ts"
 import { readReply } from "./Reply.ts"
-import { readStack } from "./StackTrace.ts"
 
 /** What can be asked of one process. Its messages are never among it. */
 export const infoGroups = ["meta", "location", "memory", "gc", "signals", "binaries", "dictionary"] as const

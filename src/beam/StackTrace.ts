@@ -1,7 +1,8 @@
 import { Effect } from "effect"
-import { atom, Atom, charlistText, isAtom, isTuple, list, listItems, type Pid, type Term } from "../etf/Term.ts"
-import type { CallError, StackFrame } from "../node/CallError.ts"
+import { atom, Atom, isAtom, isTuple, list, listItems, type Pid, type Term } from "../etf/Term.ts"
+import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
+import { readStack, type StackFrame } from "../node/StackFrame.ts"
 import { readCount } from "./ProcessRow.ts"
 import { readReply } from "./Reply.ts"
 
@@ -37,27 +38,3 @@ const readStackTrace = (reply: Term): { readonly trace: StackTrace | undefined }
     }
   }
 }
-
-/** `[{M, F, ArityOrArgs, Location}]`; arguments stay behind, they may be large or secret. */
-export const readStack = (term: Term | undefined): ReadonlyArray<StackFrame> | undefined =>
-  listItems(term)?.flatMap((frame) => {
-    if (!isTuple(frame)) return []
-    const [module, func, arity, location] = frame
-    if (!(module instanceof Atom) || !(func instanceof Atom)) return []
-    const at = new Map(
-      (listItems(location) ?? []).map((it) =>
-        isTuple(it, "file") ? ["file", it[1]] : isTuple(it) ? ["line", it[1]] : ["", it]
-      )
-    )
-    const file = charlistText(at.get("file"))
-    const line = readCount(at.get("line"))
-    return [
-      {
-        module: module.text,
-        function: func.text,
-        arity: readCount(arity) ?? listItems(arity)?.length ?? 0,
-        ...(file === undefined || file === "" ? {} : { file }),
-        ...(line === undefined ? {} : { line })
-      }
-    ]
-  })

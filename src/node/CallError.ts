@@ -1,15 +1,7 @@
 import { Data } from "effect"
 import type { DistError } from "../dist/DistError.ts"
 import type { Term } from "../etf/Term.ts"
-
-/** One frame of a remote stack trace: `{M, F, ArityOrArgs, [{file, F}, {line, L}]}`. */
-export interface StackFrame {
-  readonly module: string
-  readonly function: string
-  readonly arity: number
-  readonly file?: string
-  readonly line?: number
-}
+import type { StackFrame } from "./StackFrame.ts"
 
 /** Why a call to a node gave no value. */
 export type CallReason =

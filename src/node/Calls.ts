@@ -6,24 +6,13 @@ import type { Link } from "../dist/Link.ts"
 import { decodeNext } from "../etf/Decode.ts"
 import { Encoded } from "../etf/Encode.ts"
 import { EtfError } from "../etf/EtfError.ts"
-import {
-  Atom,
-  atom,
-  charlistText,
-  isAtom,
-  isTuple,
-  list,
-  listItems,
-  map,
-  Pid,
-  Reference,
-  type Term
-} from "../etf/Term.ts"
-import { CallError, type CallReason, type StackFrame } from "./CallError.ts"
+import { Atom, atom, isAtom, isTuple, list, listItems, map, Pid, Reference, type Term } from "../etf/Term.ts"
+import { CallError, type CallReason } from "./CallError.ts"
 import { Deadlines } from "./Deadlines.ts"
 import type { CallOptions } from "./Call.ts"
 import { startGroupLeader } from "./GroupLeader.ts"
 import type { LocalProcess, LocalProcesses } from "./LocalProcesses.ts"
+import { readStack, type StackFrame } from "./StackFrame.ts"
 
 const defaults = {
   timeoutMillis: 5_000,
@@ -259,7 +248,7 @@ const readExit = (payload: Uint8Array, limitBytes: number, limitWords: number): 
       const kind = reason[1].text
       if (kind === "return") return { _tag: "Value", value: reason[2] }
       if (kind === "error" || kind === "exit" || kind === "throw")
-        return failure({ _tag: "Raised", class: kind, reason: reason[2], stack: readStack(reason[3]) })
+        return failure({ _tag: "Raised", class: kind, reason: reason[2], stack: stackOf(reason[3]) })
     }
     // We kill no worker whose exit we still wait for, so a kill is the heap cap's doing.
     return failure(isAtom(reason, "killed") ? { _tag: "HeapLimit", limitWords } : { _tag: "WorkerDied", reason })
@@ -275,38 +264,10 @@ const readRexReply = (payload: Uint8Array, limitBytes: number): Outcome =>
     const reason = exit[1] ?? value
     const hasStack = isTuple(reason) && reason.length === 2 && listItems(reason[1])?.every((frame) => isTuple(frame))
     return hasStack
-      ? failure({ _tag: "Raised", class: "error", reason: reason[0]!, stack: readStack(reason[1]) })
+      ? failure({ _tag: "Raised", class: "error", reason: reason[0]!, stack: stackOf(reason[1]) })
       : failure({ _tag: "Raised", class: "exit", reason, stack: [] })
   })
 
-/** A stack trace without the frames of `erpc` itself. */
-export const readStack = (stack: Term | undefined): ReadonlyArray<StackFrame> => {
-  const frames: Array<StackFrame> = []
-  for (const item of listItems(stack) ?? []) {
-    if (!isTuple(item)) continue
-    const [module, func, arityOrArgs, location] = item
-    if (!(module instanceof Atom) || !(func instanceof Atom) || module.text === "erpc") continue
-    const arity = typeof arityOrArgs === "number" ? arityOrArgs : (listItems(arityOrArgs)?.length ?? 0)
-    const { file, line } = readLocation(location)
-    frames.push({
-      module: module.text,
-      function: func.text,
-      arity,
-      ...(file === undefined ? {} : { file }),
-      ...(line === undefined ? {} : { line })
-    })
-  }
-  return frames
-}
-
-const readLocation = (location: Term | undefined): { readonly file?: string; readonly line?: number } => {
-  let file: string | undefined
-  let line: number | undefined
-  for (const pair of listItems(location) ?? []) {
-    if (!isTuple(pair)) continue
-    if (isAtom(pair[0], "file")) {
-      file = charlistText(pair[1])
-    } else if (isAtom(pair[0], "line") && typeof pair[1] === "number" && pair[1] > 0) line = pair[1]
-  }
-  return { ...(file === undefined ? {} : { file }), ...(line === undefined ? {} : { line }) }
-}
+/** Where it was raised: the worker's stack without the call by which `erpc` runs everything. */
+const stackOf = (stack: Term | undefined): ReadonlyArray<StackFrame> =>
+  (readStack(stack) ?? []).filter((frame) => !(frame.module === "erpc" && frame.function === "execute_call"))

@@ -3,7 +3,8 @@
  */
 export type { AgentFunction } from "./Agent.ts"
 export type { Call, CallOptions } from "./Call.ts"
-export { CallError, type CallReason, type StackFrame } from "./CallError.ts"
+export { CallError, type CallReason } from "./CallError.ts"
+export type { StackFrame } from "./StackFrame.ts"
 export type { Capabilities } from "./Capabilities.ts"
 export { type ErlangNode, joinNode } from "./ErlangNode.ts"
 export { type NodeError, Nodes, type NodeState, type NodeStatus } from "./Nodes.ts"

@@ -1,5 +1,6 @@
 import type { DistError } from "../dist/DistError.ts"
-import type { CallError, StackFrame } from "../node/CallError.ts"
+import type { CallError } from "../node/CallError.ts"
+import type { StackFrame } from "../node/StackFrame.ts"
 import type { NodeError } from "../node/Nodes.ts"
 import { visible } from "../syntax/Escape.ts"
 import type { Syntax } from "../syntax/Syntax.ts"

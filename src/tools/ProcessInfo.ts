@@ -3,7 +3,7 @@ import { type InfoGroup, infoGroups, processInfo, type ProcessInfo, type Unread 
 import { longQueue } from "../beam/ProcessQuery.ts"
 import { stackTrace } from "../beam/StackTrace.ts"
 import type { Term } from "../etf/Term.ts"
-import type { StackFrame } from "../node/CallError.ts"
+import type { StackFrame } from "../node/StackFrame.ts"
 import { visible } from "../syntax/Escape.ts"
 import { ended, resolveProcess } from "./ProcessArgument.ts"
 import { amount, bytes } from "./Quantity.ts"
