@@ -2,7 +2,17 @@ import { Data } from "effect"
 import { Buffer } from "node:buffer"
 
 /** The step of connecting in which something went wrong. */
-export type Phase = "resolve" | "epmd" | "connect" | "handshake"
+export type Phase = "epmd" | "connect" | "handshake"
+
+/** What the connecting side of a handshake waits for. */
+export type HandshakeStage = "status" | "challenge" | "acknowledgement"
+
+/** The same as a person would say it. */
+export const awaited: Record<HandshakeStage, string> = {
+  status: "its status",
+  challenge: "its challenge",
+  acknowledgement: "its answer to our challenge"
+}
 
 /**
  * Why a link could not be made, or was lost. Each has its own text and next step in {@link DistError.message}.
@@ -32,7 +42,8 @@ export type DistReason =
   | { readonly _tag: "Refused"; readonly status: string }
   | { readonly _tag: "WantsTls" }
   | { readonly _tag: "NotErlangNode"; readonly seen: string }
-  | { readonly _tag: "ClosedInHandshake"; readonly waitingFor: string }
+  | { readonly _tag: "NameNotGiven" }
+  | { readonly _tag: "ClosedInHandshake"; readonly stage: HandshakeStage }
   | { readonly _tag: "WrongNode"; readonly actual: string }
   | { readonly _tag: "MissingFlags"; readonly missing: ReadonlyArray<string> }
   | { readonly _tag: "LinkClosed"; readonly detail: string }
@@ -69,7 +80,7 @@ const text = (node: string, reason: DistReason): string => {
     case "CookieRejected":
       return `${node} closed the connection when it saw our answer to its challenge: the cookie is not the node's. Compare it with erlang:get_cookie() on the node. It is not tried again by itself.`
     case "PeerCookieWrong":
-      return `what answers as ${node} does not know the cookie (its digest is wrong). It may be another program on that port; nothing was sent to it.`
+      return `what answers as ${node} does not know the cookie (its digest is wrong). It may be another program on that port, and it has seen a digest of the cookie, from which a weak cookie can be guessed: find out what listens there, and change the cookie if it is not yours.`
     case "NotAllowed":
       return `${node} does not allow us in: net_kernel:allow/1 was called there with a list that leaves us out, or it demands a protocol feature that we lack.`
     case "NameInUse":
@@ -80,8 +91,10 @@ const text = (node: string, reason: DistReason): string => {
       return `${node} runs distribution over TLS; a plain connection cannot be used. Configure TLS for this node.`
     case "NotErlangNode":
       return `what listens at the address of ${node} is no Erlang node (it sent ${reason.seen}). Check the host and the port.`
+    case "NameNotGiven":
+      return `${node} does not give names to nodes that connect, and knows none of ours.`
     case "ClosedInHandshake":
-      return `${node} closed the connection while we were waiting for ${reason.waitingFor}. Its log may say why.`
+      return `${node} closed the connection while we were waiting for ${awaited[reason.stage]}. Its log may say why.`
     case "WrongNode":
       return `the node at that address calls itself '${reason.actual}', not '${node}'. Connect to it under its own name.`
     case "MissingFlags":

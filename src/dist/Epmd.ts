@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import { Buffer } from "node:buffer"
 import { describeBytes, DistError, type DistReason } from "./DistError.ts"
 import type { NodeName } from "./NodeName.ts"
-import { type Address, type DialError, Transport } from "./Transport.ts"
+import { type Address, dialReason, Transport } from "./Transport.ts"
 
 /** A name that EPMD has, with the port of its node. */
 export interface Registration {
@@ -26,7 +26,7 @@ const exchange = (node: string, at: Address, timeoutMillis: number, request: Uin
   return Effect.scoped(
     Effect.gen(function* () {
       const { dial } = yield* Transport
-      const stream = yield* Effect.mapError(dial(at, timeoutMillis), (error) => failed(dialReason(at, error, timeoutMillis)))
+      const stream = yield* Effect.mapError(dial(at, timeoutMillis), (error) => failed(dialReason(at, error, { phase: "epmd", millis: timeoutMillis, what: "EPMD", refused: { _tag: "EpmdRefused", ...at } })))
       return yield* Effect.callback<Buffer, DistError>((resume) => {
         const chunks: Array<Buffer> = []
         let size = 0
@@ -48,20 +48,6 @@ const exchange = (node: string, at: Address, timeoutMillis: number, request: Uin
       }).pipe(Effect.ensuring(Effect.sync(() => stream.destroy())))
     })
   )
-}
-
-const dialReason = (at: Address, error: DialError, millis: number): DistReason => {
-  switch (error.code) {
-    case "ENOTFOUND":
-    case "EAI_AGAIN":
-      return { _tag: "HostUnresolved", host: at.host }
-    case "ECONNREFUSED":
-      return { _tag: "EpmdRefused", ...at }
-    case "TIMEOUT":
-      return { _tag: "Timeout", phase: "epmd", millis, waitingFor: `connecting to EPMD on ${at.host}:${at.port}` }
-    default:
-      return { _tag: "Unreachable", ...at, code: error.code }
-  }
 }
 
 const garbage = (node: string, at: Address, answer: Buffer) =>

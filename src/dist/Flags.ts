@@ -40,8 +40,8 @@ export const offered: bigint = Object.entries(Flag)
   .filter(([name]) => name !== "NAME_ME")
   .reduce((sum, [, bit]) => sum | bit, 0n)
 
-/** What a node must offer for us to work with it: what every release from OTP 23 on offers. */
-const required: ReadonlyArray<FlagName> = [
+/** What MANDATORY_25_DIGEST stands for. */
+const digest: ReadonlyArray<FlagName> = [
   "EXTENDED_REFERENCES",
   "FUN_TAGS",
   "NEW_FUN_TAGS",
@@ -55,9 +55,14 @@ const required: ReadonlyArray<FlagName> = [
   "HANDSHAKE_23"
 ]
 
-/** Required flags that `theirs` lacks. MANDATORY_25_DIGEST stands for all of them. */
+/** What a node must offer for us to work with it, and every release from OTP 23 on does: these two lists. */
+const required: ReadonlyArray<FlagName> = ["EXIT_PAYLOAD"]
+
+/** Required flags that `theirs` lacks. */
 export const missing = (theirs: bigint): ReadonlyArray<FlagName> =>
-  (theirs & Flag.MANDATORY_25_DIGEST) !== 0n ? [] : required.filter((name) => (theirs & Flag[name]) === 0n)
+  [...((theirs & Flag.MANDATORY_25_DIGEST) === 0n ? digest : []), ...required].filter(
+    (name) => (theirs & Flag[name]) === 0n
+  )
 
 /** Whether both sides have a flag. */
 export const has = (negotiated: bigint, name: FlagName): boolean => (negotiated & Flag[name]) !== 0n

@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer"
 import { createHash, timingSafeEqual } from "node:crypto"
-import { describeBytes, type DistReason } from "./DistError.ts"
+import { awaited, describeBytes, type DistReason, type HandshakeStage } from "./DistError.ts"
+import { parseNodeName } from "./NodeName.ts"
 import * as Flags from "./Flags.ts"
 
 /**
@@ -44,14 +45,6 @@ export type HandshakeStep =
   | { readonly _tag: "Done"; readonly result: Handshaken }
   | { readonly _tag: "Failed"; readonly reason: DistReason }
 
-type Stage = "status" | "challenge" | "acknowledgement"
-
-const waitingFor: Record<Stage, string> = {
-  status: "its status",
-  challenge: "its challenge",
-  acknowledgement: "its answer to our challenge"
-}
-
 const failed = (reason: DistReason): HandshakeStep => ({ _tag: "Failed", reason })
 
 const digest = (cookie: string, challenge: number): Buffer =>
@@ -62,7 +55,7 @@ export class Handshake {
   /** The packet that opens the handshake. */
   readonly opening: Uint8Array
   readonly #options: HandshakeOptions
-  #stage: Stage = "status"
+  #stage: HandshakeStage = "status"
   #local: { readonly name: string; readonly creation: number }
   #result: Handshaken | undefined
 
@@ -82,7 +75,7 @@ export class Handshake {
 
   /** What we are waiting for, for a message about silence or a closed connection. */
   get waitingFor(): string {
-    return waitingFor[this.#stage]
+    return awaited[this.#stage]
   }
 
   /** Takes one packet from the node. */
@@ -105,7 +98,7 @@ export class Handshake {
   closed(): DistReason {
     return this.#stage === "acknowledgement"
       ? { _tag: "CookieRejected" }
-      : { _tag: "ClosedInHandshake", waitingFor: this.waitingFor }
+      : { _tag: "ClosedInHandshake", stage: this.#stage }
   }
 
   #status(packet: Buffer): HandshakeStep {
@@ -116,7 +109,7 @@ export class Handshake {
       case "ok":
       case "ok_simultaneous":
         // A name that was asked for dynamically and not given leaves us without one.
-        if ("dynamic" in this.#options.name) return this.#unexpected(packet)
+        if ("dynamic" in this.#options.name) return failed({ _tag: "NameNotGiven" })
         this.#stage = "challenge"
         return { _tag: "Wait" }
       case "alive":
@@ -136,10 +129,9 @@ export class Handshake {
     if (packet.length < at + 2) return this.#unexpected(packet)
     const length = packet.readUInt16BE(at)
     if (packet.length < at + 2 + length + 4 || !("dynamic" in this.#options.name)) return this.#unexpected(packet)
-    this.#local = {
-      name: packet.toString("utf8", at + 2, at + 2 + length),
-      creation: packet.readUInt32BE(at + 2 + length)
-    }
+    const name = packet.toString("utf8", at + 2, at + 2 + length)
+    if ("problem" in parseNodeName(name)) return this.#unexpected(packet)
+    this.#local = { name, creation: packet.readUInt32BE(at + 2 + length) }
     this.#stage = "challenge"
     return { _tag: "Wait" }
   }

@@ -10,7 +10,7 @@ import { Frames } from "./Frames.ts"
 import { Handshake, type Handshaken, HandshakePackets, type HandshakeOptions } from "./Handshake.ts"
 import { type MessageHandler, Messages } from "./Messages.ts"
 import { type NodeName, parseNodeName } from "./NodeName.ts"
-import { type Address, type DialError, Transport } from "./Transport.ts"
+import { type Address, dialReason, Transport } from "./Transport.ts"
 
 /** What it takes to make a link. */
 export interface LinkOptions {
@@ -20,10 +20,10 @@ export interface LinkOptions {
   /** Default 4369. */
   readonly epmdPort?: number
   /**
-   * Milliseconds for each phase: EPMD, connecting, the handshake. Default 7,000, which is what a node itself allows
-   * (`net_setuptime`).
+   * Milliseconds for all of connecting. Without it, EPMD, connecting and the handshake have 7,000 each, which is what a
+   * node itself allows (`net_setuptime`); with it, no more than is left.
    */
-  readonly phaseTimeoutMillis?: number
+  readonly timeoutMillis?: number
   /**
    * A full name to join under, in place of one that the node gives: for nodes that allow only certain names
    * (`net_kernel:allow/1`). Each new name costs the node an atom for ever.
@@ -65,7 +65,7 @@ export interface Link {
   readonly traffic: () => Traffic
 }
 
-const defaultPhaseTimeoutMillis = 7_000
+const phaseMillis = 7_000
 
 /** The host part of our name. The node only puts it into the name that it makes for us; nobody resolves it. */
 const localHost = "beamscope"
@@ -87,11 +87,12 @@ export const connect = (options: LinkOptions): Effect.Effect<Link, DistError, Sc
       return yield* Effect.fail(
         new DistError({ node: options.node, reason: { _tag: "InvalidNodeName", name: options.node, ...node } })
       )
-    const timeout = options.phaseTimeoutMillis ?? defaultPhaseTimeoutMillis
+    const end = performance.now() + (options.timeoutMillis ?? Infinity)
+    const left = () => Math.max(1, Math.ceil(Math.min(phaseMillis, end - performance.now())))
     const epmd: Address = { host: node.host, port: options.epmdPort ?? defaultEpmdPort }
-    const port = yield* portPlease(node, epmd, timeout)
-    const address: Address = { host: node.host, port }
-    const join = (name: HandshakeOptions["name"]) => open(node, address, options, name, timeout)
+    const port = yield* portPlease(node, epmd, left())
+    const join = (name: HandshakeOptions["name"]) =>
+      Effect.suspend(() => open(node, { host: node.host, port }, options, name, left))
     if (options.localName !== undefined) return yield* join({ fixed: options.localName })
     return yield* join({ dynamic: localHost }).pipe(
       Effect.catchIf(isNamelessPeer, () =>
@@ -104,20 +105,20 @@ export const connect = (options: LinkOptions): Effect.Effect<Link, DistError, Sc
 
 /** How a peer that cannot give names shows it: it closes before its status, or takes the bare host for a name. */
 const isNamelessPeer = ({ reason }: DistError): boolean =>
-  (reason._tag === "ClosedInHandshake" && reason.waitingFor === "its status") ||
-  (reason._tag === "NotErlangNode" && reason.seen.startsWith(`the text "sok`))
+  reason._tag === "NameNotGiven" || (reason._tag === "ClosedInHandshake" && reason.stage === "status")
 
 const open = (
   node: NodeName,
   address: Address,
   options: LinkOptions,
   name: HandshakeOptions["name"],
-  timeoutMillis: number
+  left: () => number
 ): Effect.Effect<Link, DistError, Scope.Scope> => {
   const failed = (reason: DistReason) => new DistError({ node: node.full, reason })
   return Effect.gen(function* () {
     const { dial, handshakeLengthBytes } = yield* Transport
-    const stream = yield* Effect.mapError(dial(address, timeoutMillis), (error) => failed(dialReason(address, error, timeoutMillis)))
+    const timeoutMillis = left()
+    const stream = yield* Effect.mapError(dial(address, timeoutMillis), (error) => failed(dialReason(address, error, { phase: "connect", millis: timeoutMillis, what: node.full, refused: { _tag: "PortRefused", ...address } })))
     const { rest, result } = yield* shakeHands(
       stream,
       new Handshake({
@@ -129,7 +130,7 @@ const open = (
         flags: options.flags ?? Flags.offered
       }),
       new HandshakePackets(handshakeLengthBytes),
-      timeoutMillis
+      left()
     ).pipe(
       Effect.mapError(failed),
       // The scope lives on when another name is tried; a refused socket must not.
@@ -140,20 +141,6 @@ const open = (
       (link) => link.close
     )
   })
-}
-
-const dialReason = (at: Address, error: DialError, millis: number): DistReason => {
-  switch (error.code) {
-    case "ENOTFOUND":
-    case "EAI_AGAIN":
-      return { _tag: "HostUnresolved", host: at.host }
-    case "ECONNREFUSED":
-      return { _tag: "PortRefused", ...at }
-    case "TIMEOUT":
-      return { _tag: "Timeout", phase: "connect", millis, waitingFor: `connecting to ${at.host}:${at.port}` }
-    default:
-      return { _tag: "Unreachable", ...at, code: error.code }
-  }
 }
 
 /** Runs the handshake over a stream. The stream is paused when it succeeds, so that nothing is lost in between. */
@@ -214,6 +201,9 @@ const shakeHands = (
 /** A frame of no bytes. */
 const tick = new Uint8Array(4)
 
+/** A timer of Node takes no more, and makes one millisecond of it. */
+const maxTimerMillis = 2 ** 31 - 1
+
 /** Bytes that may wait for a node that does not read. Requests are small: past this the node is stuck. */
 const maxUnsentBytes = 64 * 1024 * 1024
 
@@ -267,7 +257,7 @@ class RunningLink implements Link {
         this.#messagesIn++
         this.#handler?.message(control, payload)
       },
-      oversized: (control, limit) => this.#handler?.oversized(control, limit)
+      oversized: (control, head) => this.#handler?.oversized(control, head)
     })
     const frames = new Frames(
       (frame) => messages.frame(frame),
@@ -336,7 +326,7 @@ class RunningLink implements Link {
   readonly setTickTime = (seconds: number): void => {
     clearInterval(this.#tickTimer)
     if (this.#failure !== undefined) return
-    const everyMillis = (seconds * 1000) / 4
+    const everyMillis = Math.min(Math.max(250, seconds * 250), maxTimerMillis)
     // A node gives up on a silent peer between 0.75 and 1.25 of its tick time; the same patience is due to it.
     this.#silenceLimitMillis = seconds * 1250
     this.#tickTimer = setInterval(() => {

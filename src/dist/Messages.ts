@@ -8,8 +8,8 @@ export interface MessageHandler {
   readonly payloadLimit: (control: Tuple) => number
   /** A whole message. The payload is a bare term (or absent), and a view of memory that is not reused. */
   readonly message: (control: Tuple, payload: Uint8Array | undefined) => void
-  /** A message whose payload went over its limit; nothing of the payload is kept. */
-  readonly oversized: (control: Tuple, limitBytes: number) => void
+  /** A message whose payload went over its limit. `head` is where the payload begins; nothing more of it is kept. */
+  readonly oversized: (control: Tuple, head: Uint8Array) => void
 }
 
 const VERSION = 131
@@ -19,20 +19,36 @@ const FRAGMENT_NEXT = 70
 const PASS_THROUGH = 112
 
 /** Fragmented messages in the making at one time; a node has as many as it has processes that send to us at once. */
-const maxSequences = 65_536
+const maxSequences = 4_096
 
-/** Bytes of all unfinished messages together. */
+/** Bytes that all unfinished messages together may take here. */
 const maxUnfinishedBytes = 256 * 1024 * 1024
 
+/** What a fragment takes beside its bytes, and a byte of a control message once it is a term: a generous guess. */
+const fragmentOverheadBytes = 512
+const controlBytesPerByte = 8
+
+/**
+ * A node fills all fragments of a message but the last (64 KiB each), so there are few of them. One that does not would
+ * have us keep any number of crumbs.
+ */
+const maxFragments = (limitBytes: number): number => 64 + limitBytes / 4096
+
+/** A fragment below this is copied out of the chunk that it came in, which it would keep alive. */
+const crumbBytes = 16 * 1024
+
 /** Control messages are small tuples. These bounds only stop what no node sends. */
-const controlLimits = { bytes: 64 * 1024, depth: 256 }
+const controlLimits = { bytes: 8 * 1024, depth: 64 }
 
 /** An unfinished fragmented message. */
 interface Sequence {
   readonly control: Tuple
   readonly limitBytes: number
+  /** `undefined` once the message is dropped. */
   chunks: Array<Uint8Array> | undefined
   bytes: number
+  /** What it takes of `maxUnfinishedBytes`. */
+  cost: number
   /** The number of the last fragment that came; they count down to 1. */
   fragment: bigint
 }
@@ -90,7 +106,7 @@ export class Messages {
   #whole(control: Tuple, payload: Uint8Array | undefined): void {
     if (payload !== undefined) {
       const limit = this.#handler.payloadLimit(control)
-      if (payload.length > limit) return this.#handler.oversized(control, limit)
+      if (payload.length > limit) return this.#handler.oversized(control, payload)
     }
     this.#handler.message(control, payload)
   }
@@ -112,8 +128,10 @@ export class Messages {
       limitBytes: this.#handler.payloadLimit(control),
       chunks: [],
       bytes: 0,
+      cost: controlBytesPerByte * this.#cursor.offset,
       fragment
     }
+    this.#unfinishedBytes += sequence.cost
     this.#sequences.set(id, sequence)
     this.#add(sequence, start)
   }
@@ -130,22 +148,28 @@ export class Messages {
     this.#add(sequence, frame.subarray(18))
     if (fragment !== 1n) return
     this.#sequences.delete(id)
-    if (sequence.chunks === undefined) return
-    this.#unfinishedBytes -= sequence.bytes
-    this.#handler.message(sequence.control, Buffer.concat(sequence.chunks, sequence.bytes))
+    this.#unfinishedBytes -= sequence.cost
+    if (sequence.chunks !== undefined) this.#handler.message(sequence.control, Buffer.concat(sequence.chunks, sequence.bytes))
   }
 
   #add(sequence: Sequence, chunk: Uint8Array): void {
-    if (sequence.chunks === undefined) return
+    const { chunks } = sequence
+    if (chunks === undefined) return
+    const cost = chunk.length + fragmentOverheadBytes
     sequence.bytes += chunk.length
-    this.#unfinishedBytes += chunk.length
-    if (sequence.bytes > sequence.limitBytes || this.#unfinishedBytes > maxUnfinishedBytes) {
-      this.#unfinishedBytes -= sequence.bytes
-      sequence.chunks = undefined
-      this.#handler.oversized(sequence.control, Math.min(sequence.limitBytes, maxUnfinishedBytes))
+    sequence.cost += cost
+    this.#unfinishedBytes += cost
+    chunks.push(chunk.length < crumbBytes ? new Uint8Array(chunk) : chunk)
+    if (
+      sequence.bytes <= sequence.limitBytes &&
+      chunks.length <= maxFragments(sequence.limitBytes) &&
+      this.#unfinishedBytes <= maxUnfinishedBytes
+    )
       return
-    }
-    sequence.chunks.push(chunk)
+    sequence.chunks = undefined
+    this.#unfinishedBytes -= sequence.cost
+    sequence.cost = 0
+    this.#handler.oversized(sequence.control, chunks[0]!)
   }
 }
 

@@ -1,6 +1,7 @@
 import { Context, Effect, type Scope } from "effect"
 import { connect } from "node:net"
 import type { Duplex } from "node:stream"
+import type { DistReason, Phase } from "./DistError.ts"
 
 /** Where to dial. `host` is a name or an address. */
 export interface Address {
@@ -12,6 +13,30 @@ export interface Address {
 export interface DialError {
   readonly _tag: "DialError"
   readonly code: string
+}
+
+/** Why a link cannot be made, where a dial failed; `refused` is what a refused connection means there. */
+export const dialReason = (
+  at: Address,
+  error: DialError,
+  attempt: { readonly phase: Phase; readonly millis: number; readonly what: string; readonly refused: DistReason }
+): DistReason => {
+  switch (error.code) {
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return { _tag: "HostUnresolved", host: at.host }
+    case "ECONNREFUSED":
+      return attempt.refused
+    case "TIMEOUT":
+      return {
+        _tag: "Timeout",
+        phase: attempt.phase,
+        millis: attempt.millis,
+        waitingFor: `connecting to ${attempt.what} on ${at.host}:${at.port}`
+      }
+    default:
+      return { _tag: "Unreachable", ...at, code: error.code }
+  }
 }
 
 /**

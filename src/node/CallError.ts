@@ -12,11 +12,11 @@ export type CallReason =
       readonly reason: Term
       readonly stack: ReadonlyArray<StackFrame>
     }
-  /** The deadline passed; the worker on the node was killed. */
-  | { readonly _tag: "DeadlineExceeded"; readonly millis: number }
+  /** The deadline passed. `isStopped`: the worker on the node was killed; else (by way of `rex`) it goes on there. */
+  | { readonly _tag: "DeadlineExceeded"; readonly millis: number; readonly isStopped: boolean }
   /** The reply was dropped on arrival, fragment by fragment; the link is unharmed. */
   | { readonly _tag: "ReplyTooLarge"; readonly limitBytes: number }
-  /** The worker outgrew the heap that it was given, and the node killed it. */
+  /** The worker was killed: by the node when it outgrew the heap that it was given, or by somebody else there. */
   | { readonly _tag: "HeapLimit"; readonly limitWords: number }
   /** The worker was killed by somebody else, or could not be started. */
   | { readonly _tag: "WorkerDied"; readonly reason: Term }
@@ -37,11 +37,11 @@ const text = (error: { readonly node: string; readonly target: string; readonly 
     case "Raised":
       return `${target} raised ${reason.class === "error" ? "an error" : reason.class === "exit" ? "an exit" : "a throw"} on ${node}.`
     case "DeadlineExceeded":
-      return `${target} on ${node} did not finish within ${reason.millis} ms; its worker was killed. Allow more time (timeout_ms) or ask for less.`
+      return `${target} on ${node} did not finish within ${reason.millis} ms; ${reason.isStopped ? "its worker was killed" : "it goes on there, since the node cannot be told to stop it"}. Allow more time (timeout_ms) or ask for less.`
     case "ReplyTooLarge":
       return `the reply of ${target} on ${node} was larger than ${reason.limitBytes} bytes and was dropped. Ask for less: a smaller limit, a filter, fewer fields.`
     case "HeapLimit":
-      return `${target} on ${node} needed more than ${reason.limitWords} words of heap, and its worker was killed to spare the node. Ask for less.`
+      return `${target} on ${node} was killed: it needed more than ${reason.limitWords} words of heap, or somebody on the node ended it. Ask for less.`
     case "WorkerDied":
       return `the worker that ran ${target} on ${node} was killed before it finished.`
     case "SpawnRefused":

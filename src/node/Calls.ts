@@ -134,14 +134,18 @@ export class Calls {
         this.#kill(self, result)
         this.#processes.remove(self)
       },
-      exit: (_from, reason) => settle(readExit(reason, limitBytes, limitWords), true),
+      exit: (from, reason) => {
+        // Whoever else sends an exit signal to a process of ours is none of our business.
+        if (worker !== undefined && from.id === worker.id && from.serial === worker.serial)
+          settle(readExit(reason, reference, limitBytes, limitWords), true)
+      },
       oversized: () => fail({ _tag: "ReplyTooLarge", limitBytes }, true),
       linkLost: (cause) => fail({ _tag: "LinkLost", cause }, true)
     }
     const self = this.#processes.add(process)
     const reference = this.#makeReference()
     const dropDeadline = this.#deadlines.add(timeoutMillis, () =>
-      fail({ _tag: "DeadlineExceeded", millis: timeoutMillis })
+      fail({ _tag: "DeadlineExceeded", millis: timeoutMillis, isStopped: true })
     )
     try {
       this.#link.send(
@@ -186,7 +190,7 @@ export class Calls {
     }
     const self = this.#processes.add(process)
     const dropDeadline = this.#deadlines.add(timeoutMillis, () =>
-      fail({ _tag: "DeadlineExceeded", millis: timeoutMillis })
+      fail({ _tag: "DeadlineExceeded", millis: timeoutMillis, isStopped: false })
     )
     const from = [self, this.#makeReference()]
     const request = [atom("call"), atom(module), atom(func), list(args), this.#groupLeader]
@@ -221,8 +225,7 @@ export class Calls {
   }
 
   #kill(self: Pid, worker: Pid): void {
-    if (Flags.has(this.#link.flags, "EXIT_PAYLOAD")) this.#link.send([Op.PAYLOAD_EXIT2, self, worker], kill)
-    else this.#link.send([Op.EXIT2, self, worker, kill])
+    this.#link.send([Op.PAYLOAD_EXIT2, self, worker], kill)
   }
 }
 
@@ -242,17 +245,20 @@ const decodeReply = (payload: Uint8Array, limitBytes: number, read: (term: Term)
 }
 
 /** The exit reason of a worker: what `erpc:execute_call/4` exits with, or how it was ended before it could. */
-const readExit = (payload: Uint8Array, limitBytes: number, limitWords: number): Outcome =>
+const readExit = (payload: Uint8Array, reference: Reference, limitBytes: number, limitWords: number): Outcome =>
   decodeReply(payload, limitBytes, (reason) => {
-    if (isTuple(reason) && reason[0] instanceof Reference && reason[1] instanceof Atom && reason[2] !== undefined) {
+    if (isTuple(reason) && isSame(reason[0], reference) && reason[1] instanceof Atom && reason[2] !== undefined) {
       const kind = reason[1].text
       if (kind === "return") return { _tag: "Value", value: reason[2] }
       if (kind === "error" || kind === "exit" || kind === "throw")
         return failure({ _tag: "Raised", class: kind, reason: reason[2], stack: stackOf(reason[3]) })
     }
-    // We kill no worker whose exit we still wait for, so a kill is the heap cap's doing.
+    // We kill no worker whose exit we still wait for: it was the heap cap, or somebody else.
     return failure(isAtom(reason, "killed") ? { _tag: "HeapLimit", limitWords } : { _tag: "WorkerDied", reason })
   })
+
+const isSame = (term: Term | undefined, reference: Reference): boolean =>
+  term instanceof Reference && term.words.every((word, index) => word === reference.words[index])
 
 const readRexReply = (payload: Uint8Array, limitBytes: number): Outcome =>
   decodeReply(payload, limitBytes, (reply) => {

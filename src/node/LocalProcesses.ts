@@ -2,9 +2,7 @@ import { Op } from "../dist/Control.ts"
 import type { DistError } from "../dist/DistError.ts"
 import type { Link } from "../dist/Link.ts"
 import type { MessageHandler } from "../dist/Messages.ts"
-import * as Flags from "../dist/Flags.ts"
 import { type Cursor, decodeNext } from "../etf/Decode.ts"
-import { equal } from "../etf/Equal.ts"
 import { Atom, atom, isAtom, isTuple, List, Pid, Reference, type Term, type Tuple } from "../etf/Term.ts"
 import { ProcessTable } from "./ProcessTable.ts"
 
@@ -21,8 +19,8 @@ export interface LocalProcess {
   readonly exit?: (from: Pid, reason: Uint8Array) => void
   /** A message; the bytes are a bare term. */
   readonly message?: (payload: Uint8Array) => void
-  /** A message or an exit reason over the limit was dropped. */
-  readonly oversized?: () => void
+  /** A message or an exit reason over the limit was dropped; `head` is how it began. */
+  readonly oversized?: (head: Uint8Array) => void
   /** Nothing will come any more. */
   readonly linkLost?: (cause: DistError) => void
 }
@@ -30,6 +28,9 @@ export interface LocalProcess {
 /** Our processes are numbered, and a pid holds the number as 15 bits of id and 13 bits of serial. */
 const idRange = 2 ** 15
 const numberOf = (pid: Pid): number => pid.serial * idRange + pid.id
+
+/** Monitors on one process of ours; who comes after that is told that it is not there. */
+const maxMonitors = 10_000
 
 const noproc = atom("noproc")
 const unused = atom("")
@@ -48,7 +49,7 @@ export class LocalProcesses {
   readonly #link: Link
   readonly #processes = new ProcessTable<LocalProcess>()
   /** Monitors that the node's processes hold on ours, by our process's number. */
-  readonly #monitors = new Map<number, Array<{ readonly from: Pid; readonly reference: Term }>>()
+  readonly #monitors = new Map<number, Map<string, { readonly from: Pid; readonly reference: Reference }>>()
 
   constructor(link: Link) {
     this.#link = link
@@ -59,7 +60,7 @@ export class LocalProcesses {
   readonly handler: MessageHandler = {
     payloadLimit: (control) => this.#receiver(control)?.limitBytes ?? strayLimitBytes,
     message: (control, payload) => this.#dispatch(control, payload),
-    oversized: (control) => this.#receiver(control)?.oversized?.()
+    oversized: (control, head) => this.#receiver(control)?.oversized?.(head)
   }
 
   /** Starts a process: gives it a pid under which signals reach it. */
@@ -78,7 +79,7 @@ export class LocalProcesses {
     const monitors = this.#monitors.get(numberOf(pid))
     if (monitors === undefined) return
     this.#monitors.delete(numberOf(pid))
-    for (const { from, reference } of monitors) this.#down(pid, from, reference)
+    for (const { from, reference } of monitors.values()) this.#down(pid, from, reference)
   }
 
   /** Ours, alive, and of this incarnation. */
@@ -117,7 +118,7 @@ export class LocalProcesses {
         return this.#demonitored(control[2], control[3])
       case Op.LINK:
         if (control[1] instanceof Pid && control[2] instanceof Pid && this.#find(control[2]) === undefined)
-          this.#exit(control[2], control[1], noproc)
+          this.#link.send([Op.PAYLOAD_EXIT, control[2], control[1]], noproc)
         return
       case Op.UNLINK_ID:
         // {35, Id, From, To}: acknowledged to the one who asks, from the one who was linked.
@@ -131,31 +132,23 @@ export class LocalProcesses {
   }
 
   #monitored(from: Term | undefined, of: Term | undefined, reference: Term | undefined): void {
-    if (!(from instanceof Pid) || of === undefined || reference === undefined) return
+    if (!(from instanceof Pid) || of === undefined || !(reference instanceof Reference)) return
     if (isAtom(of, "net_kernel")) return
-    if (of instanceof Pid && this.#find(of) !== undefined) {
-      const monitors = this.#monitors.get(numberOf(of))
-      if (monitors === undefined) this.#monitors.set(numberOf(of), [{ from, reference }])
-      else monitors.push({ from, reference })
-    } else this.#down(of, from, reference)
+    if (!(of instanceof Pid) || this.#find(of) === undefined) return this.#down(of, from, reference)
+    const monitors = this.#monitors.get(numberOf(of)) ?? new Map()
+    // Our processes are monitored while they answer a request, a few at a time.
+    if (monitors.size >= maxMonitors) return this.#down(of, from, reference)
+    this.#monitors.set(numberOf(of), monitors.set(reference.words.join(), { from, reference }))
   }
 
   #demonitored(of: Term | undefined, reference: Term | undefined): void {
     if (!(of instanceof Pid) || !(reference instanceof Reference)) return
-    const left = this.#monitors.get(numberOf(of))?.filter((monitor) => !equal(monitor.reference, reference)) ?? []
-    if (left.length === 0) this.#monitors.delete(numberOf(of))
-    else this.#monitors.set(numberOf(of), left)
+    const monitors = this.#monitors.get(numberOf(of))
+    if (monitors?.delete(reference.words.join()) === true && monitors.size === 0) this.#monitors.delete(numberOf(of))
   }
 
-  #down(of: Term, from: Pid, reference: Term): void {
-    if (Flags.has(this.#link.flags, "EXIT_PAYLOAD"))
-      this.#link.send([Op.PAYLOAD_MONITOR_P_EXIT, of, from, reference], noproc)
-    else this.#link.send([Op.MONITOR_P_EXIT, of, from, reference, noproc])
-  }
-
-  #exit(from: Pid, to: Pid, reason: Term): void {
-    if (Flags.has(this.#link.flags, "EXIT_PAYLOAD")) this.#link.send([Op.PAYLOAD_EXIT, from, to], reason)
-    else this.#link.send([Op.EXIT, from, to, reason])
+  #down(of: Term, from: Pid, reference: Reference): void {
+    this.#link.send([Op.PAYLOAD_MONITOR_P_EXIT, of, from, reference], noproc)
   }
 
   /** `net_adm:ping/1` from the node: `{'$gen_call', {From, Tag}, {is_auth, Node}}` to our net_kernel. */

@@ -7,18 +7,18 @@ import { closedPort, packet, serve, serveEpmd } from "../../support/FakePeer.ts"
 const cookie = Redacted.make("a cookie nobody may see")
 
 /** The reason for which connecting fails, and its text. */
-const whyNot = (node: string, epmdPort: number, phaseTimeoutMillis = 2_000) =>
-  Effect.scoped(connect({ node, cookie, epmdPort, phaseTimeoutMillis })).pipe(
+const whyNot = (node: string, epmdPort: number, timeoutMillis = 2_000) =>
+  Effect.scoped(connect({ node, cookie, epmdPort, timeoutMillis })).pipe(
     Effect.flip,
     Effect.tap((error) => Effect.sync(() => expect(error.message).not.toContain(Redacted.value(cookie)))),
     Effect.map(({ message, reason }) => ({ reason, message }))
   )
 
 /** The same with a node that does this to each connection. */
-const whyNotWith = (onConnection: (socket: Socket) => void, phaseTimeoutMillis?: number) =>
+const whyNotWith = (onConnection: (socket: Socket) => void, timeoutMillis?: number) =>
   Effect.gen(function* () {
     const port = yield* serve(onConnection)
-    return yield* whyNot("app@127.0.0.1", yield* serveEpmd({ app: port }), phaseTimeoutMillis)
+    return yield* whyNot("app@127.0.0.1", yield* serveEpmd({ app: port }), timeoutMillis)
   })
 
 describe("why a link cannot be made", () => {

@@ -105,9 +105,9 @@ describe("Handshake", () => {
 
   it("reads what a closed connection means at each step", () => {
     const handshake = new Handshake(options())
-    expect(handshake.closed()).toEqual({ _tag: "ClosedInHandshake", waitingFor: "its status" })
+    expect(handshake.closed()).toEqual({ _tag: "ClosedInHandshake", stage: "status" })
     handshake.receive(named("7XY@beamscope", 5))
-    expect(handshake.closed()).toEqual({ _tag: "ClosedInHandshake", waitingFor: "its challenge" })
+    expect(handshake.closed()).toEqual({ _tag: "ClosedInHandshake", stage: "challenge" })
     handshake.receive(challenge())
     expect(handshake.closed()).toEqual({ _tag: "CookieRejected" })
   })
@@ -136,13 +136,16 @@ describe("Handshake", () => {
   })
 
   it("takes the digest of mandatory features for the features", () => {
-    const step = afterStatus().receive(challenge(Flags.Flag.MANDATORY_25_DIGEST | Flags.Flag.HANDSHAKE_23))
+    const { EXIT_PAYLOAD, HANDSHAKE_23, MANDATORY_25_DIGEST } = Flags.Flag
+    const step = afterStatus().receive(challenge(MANDATORY_25_DIGEST | HANDSHAKE_23 | EXIT_PAYLOAD))
     expect(step._tag).toBe("Send")
   })
 
   it.each([
     ["an empty packet", Buffer.alloc(0)],
     ["an unknown status", status("maybe")],
+    ["a name that is none", named("beamscope", 5)],
+    ["a name that is too long", named(`${"x".repeat(300)}@beamscope`, 5)],
     ["a cut name", named("7XY@beamscope", 5).subarray(0, 12)],
     ["text", Buffer.from("HTTP/1.1 400 Bad Request")]
   ])("calls %s no Erlang node", (_name, packet) => {

@@ -31,12 +31,12 @@ const fragments = (sequence: bigint, pieces: ReadonlyArray<Uint8Array>) =>
 
 const collect = (limit = 1024) => {
   const seen: Array<{ readonly control: Tuple; readonly payload: string | undefined }> = []
-  const dropped: Array<number> = []
+  const dropped: Array<string> = []
   const messages = new Messages({
     payloadLimit: () => limit,
     message: (control, bytes) =>
       seen.push({ control, payload: bytes === undefined ? undefined : Buffer.from(bytes).toString("hex") }),
-    oversized: (_control, limitBytes) => dropped.push(limitBytes)
+    oversized: (_control, head) => dropped.push(Buffer.from(head).toString("hex"))
   })
   return { messages, seen, dropped }
 }
@@ -75,11 +75,11 @@ describe("Messages", () => {
 
   it("drops a payload over its limit once, and goes on", () => {
     const { dropped, messages, seen } = collect(payload.length)
-    const big = Buffer.alloc(payload.length)
+    const big = Buffer.alloc(payload.length, 7)
     for (const frame of fragments(5n, [big, big, big, big])) messages.frame(frame)
     messages.frame(Buffer.concat([Uint8Array.of(131, 68, 0), bare(control), big, big]))
     messages.frame(whole)
-    expect(dropped).toEqual([payload.length, payload.length])
+    expect(dropped).toEqual([big.toString("hex"), Buffer.concat([big, big]).toString("hex")])
     expect(seen).toEqual([message])
   })
 
@@ -108,5 +108,54 @@ describe("Messages", () => {
       const { messages } = collect()
       expect(() => order.forEach((frame) => messages.frame(frame!))).toThrow(/fragment/u)
     }
+  })
+
+  describe("from a node that wants our memory", () => {
+    const limit = 64 * 1024 * 1024
+    const first = (sequence: bigint, fragment: bigint, term: Tuple = control) =>
+      Buffer.concat([header(69, sequence, fragment), Uint8Array.of(0), bare(term)])
+
+    it("drop a message of empty fragments", () => {
+      const { dropped, messages } = collect(limit)
+      messages.frame(first(1n, 1_000_000n))
+      for (let fragment = 999_999n; dropped.length === 0; fragment--) messages.frame(header(70, 1n, fragment))
+      expect(dropped).toHaveLength(1)
+    })
+
+    it("do not keep a chunk for the sake of a crumb", () => {
+      const seen: Array<Uint8Array> = []
+      const messages = new Messages({
+        payloadLimit: () => limit,
+        message: () => {},
+        oversized: (_control, head) => seen.push(head)
+      })
+      const chunk = Buffer.concat([first(1n, 1_000_000n), Uint8Array.of(1)])
+      messages.frame(chunk)
+      chunk.fill(0)
+      for (let fragment = 999_999n; seen.length === 0; fragment--) messages.frame(header(70, 1n, fragment))
+      expect([...seen[0]!]).toEqual([1])
+    })
+
+    it("bound how many messages are open, and what their control messages take", () => {
+      const { messages } = collect(limit)
+      const open = () => {
+        for (let sequence = 1n; sequence < 100_000n; sequence++) messages.frame(first(sequence, 2n))
+      }
+      expect(open).toThrow(/unfinished messages/u)
+      const large: Tuple = [2, atom(""), "x".repeat(3_000).split("").map(() => atom("y"))]
+      expect(() => messages.frame(first(1_000_000n, 2n, large))).toThrow()
+    })
+
+    it("bound what all unfinished messages take together", () => {
+      const { dropped, messages } = collect(limit)
+      const block = Buffer.alloc(60_000)
+      for (let sequence = 1n; sequence <= 20n; sequence++) {
+        messages.frame(first(sequence, 1_000n))
+        for (let fragment = 999n; fragment > 600n; fragment--)
+          messages.frame(Buffer.concat([header(70, sequence, fragment), block]))
+      }
+      expect(dropped.length).toBeGreaterThan(0)
+      expect(dropped.length).toBeLessThan(20)
+    })
   })
 })

@@ -3,7 +3,7 @@ import { Op } from "../../../src/dist/Control.ts"
 import * as Flags from "../../../src/dist/Flags.ts"
 import type { Link } from "../../../src/dist/Link.ts"
 import { encode } from "../../../src/etf/Encode.ts"
-import { atom, charlist, list, List, Pid, Reference, type Term } from "../../../src/etf/Term.ts"
+import { atom, binary, charlist, list, List, Pid, Reference, type Term } from "../../../src/etf/Term.ts"
 import { startGroupLeader } from "../../../src/node/GroupLeader.ts"
 import { LocalProcesses } from "../../../src/node/LocalProcesses.ts"
 
@@ -141,6 +141,25 @@ describe("the group leader", () => {
   }
   const putChars: Term = [atom("put_chars"), atom("unicode"), charlist("hi")]
   const unsupported: Term = [atom("error"), atom("enotsup")]
+
+  it("answers a request that is too large by how it begins", () => {
+    const { processes, sent } = start()
+    const leader = startGroupLeader(processes)
+    const large: Term = [atom("put_chars"), atom("unicode"), binary("x".repeat(2_000_000))]
+    for (const request of [large, [atom("get_until"), large]] satisfies ReadonlyArray<Term>) {
+      const payload = bare([atom("io_request"), theirs, reference, request])
+      expect(processes.handler.payloadLimit([Op.SEND, atom(""), leader])).toBeLessThan(payload.length)
+      processes.handler.oversized([Op.SEND, atom(""), leader], payload.subarray(0, 200))
+    }
+    const answers = sent.map(([, reply]) => (reply as ReadonlyArray<unknown>)[2])
+    expect(answers).toEqual([atom("ok"), unsupported])
+  })
+
+  it("answers requests within requests, however deep", () => {
+    let deep: Term = putChars
+    for (let depth = 0; depth < 10_000; depth++) deep = [atom("requests"), list([deep])]
+    expect(ask(deep)).toEqual(atom("ok"))
+  })
 
   it.each<[string, Term, Term]>([
     ["output", putChars, atom("ok")],
