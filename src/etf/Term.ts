@@ -102,6 +102,8 @@ export class List<out A = Term> {
 
 /** A list of integers 0..255, as STRING_EXT carries it. The same Erlang term as a {@link List} of those numbers. */
 export class ByteList {
+  /** For the type checker alone, which would take a {@link Binary} and a {@link BitString} for one of these. */
+  declare protected readonly nominal: "ByteList"
   readonly bytes: Uint8Array
   readonly offset: number
   readonly length: number

@@ -1,7 +1,6 @@
 import { Effect, type Scope } from "effect"
 import type { DistError } from "../dist/DistError.ts"
-import * as Flags from "../dist/Flags.ts"
-import { connect } from "../dist/Link.ts"
+import { connect, type LinkOptions } from "../dist/Link.ts"
 import { atom, Atom, binary, isTuple } from "../etf/Term.ts"
 import { makeAgent, type RunAgent } from "./Agent.ts"
 import type { Call } from "./Call.ts"
@@ -36,18 +35,26 @@ export interface ErlangNode {
 const maxKnownAtoms = 4_096
 
 /** Connects to a node and finds out what it can do. The link closes, and with it all that runs for us, with the scope. */
-export const joinNode = (target: NodeTarget): Effect.Effect<ErlangNode, DistError | CallError, Scope.Scope> =>
+export const joinNode = (
+  target: NodeTarget,
+  options: Pick<LinkOptions, "timeoutMillis"> = {}
+): Effect.Effect<ErlangNode, DistError | CallError, Scope.Scope> =>
   Effect.gen(function* () {
+    const start = performance.now()
     const link = yield* connect({
       node: target.name,
       cookie: target.cookie,
-      ...(target.epmdPort === undefined ? {} : { epmdPort: target.epmdPort })
+      ...(target.epmdPort === undefined ? {} : { epmdPort: target.epmdPort }),
+      ...options
     })
     const processes = new LocalProcesses(link)
     const calls = new Calls(link, processes)
     link.attach(processes.handler, calls.linkLost)
+    const left =
+      options.timeoutMillis === undefined ? {} : { timeoutMillis: start + options.timeoutMillis - performance.now() }
+    const ask: Call = (module, func, args) => calls.call(module, func, args, left)
     const [capabilities, tickTime] = yield* Effect.all(
-      [probe(calls, target.name, Flags.has(link.flags, "SPAWN")), calls.call("net_kernel", "get_net_ticktime", [])],
+      [probe(ask, target.name), ask("net_kernel", "get_net_ticktime", [])],
       { concurrency: "unbounded" }
     )
     const seconds = isTuple(tickTime) ? tickTime[1] : tickTime

@@ -1,4 +1,4 @@
-import { Clock, Context, Effect, Exit, Layer, RcMap, type Redacted, Scope } from "effect"
+import { Cause, Context, Deferred, Effect, Exit, Fiber, Layer, Redacted, Scope } from "effect"
 import { DistError } from "../dist/DistError.ts"
 import type { CallError } from "./CallError.ts"
 import type { ErlangNode } from "./ErlangNode.ts"
@@ -18,6 +18,14 @@ export interface NodeStatus {
   readonly state: NodeState
 }
 
+/** How a connection is asked for. */
+export interface ConnectOptions {
+  /** This cookie in place of the configured one, should a connection have to be made. */
+  readonly cookie?: Redacted.Redacted
+  /** Milliseconds that connecting may take; see {@link LinkOptions.timeoutMillis}. */
+  readonly timeoutMillis?: number
+}
+
 /**
  * The nodes of this process: one link a node, shared by all who use it, each held for the scope that asked. A node
  * that was connected by `connect` stays until `disconnect`, the loss of its link, or the end of the layer.
@@ -25,87 +33,42 @@ export interface NodeStatus {
 export class Nodes extends Context.Service<
   Nodes,
   {
-    /** The connected node of this name, connecting first where needed. Released with the scope. */
-    readonly get: (name: string) => Effect.Effect<ErlangNode, NodeError, Scope.Scope>
-    /** Connects and holds. With `cookie`, this cookie in place of the configured one, for this connection. */
-    readonly connect: (
+    /**
+     * The connected node of this name, connecting first where needed. Released with the scope. A node that refused our
+     * cookie is not tried with the same one again: each try is an error report in its log.
+     */
+    readonly get: (
       name: string,
-      options?: { readonly cookie?: Redacted.Redacted }
-    ) => Effect.Effect<ErlangNode, NodeError>
-    /** Lets go of a node; its link closes at once, whoever uses it. Tells whether there was one. */
+      options?: Pick<ConnectOptions, "timeoutMillis">
+    ) => Effect.Effect<ErlangNode, NodeError, Scope.Scope>
+    /** Connects and holds. Tries again also where the node has refused us. */
+    readonly connect: (name: string, options?: ConnectOptions) => Effect.Effect<ErlangNode, NodeError>
+    /** Lets go of a node; its link closes at once, whoever uses it or waits for it. Tells whether there was one. */
     readonly disconnect: (name: string) => Effect.Effect<boolean>
-    /** Every node that was connected or tried since the start, by name. */
+    /** The nodes that are connected or being connected, and the latest that were or could not be, by name. */
     readonly list: Effect.Effect<ReadonlyArray<NodeStatus>>
   }
 >()("beamscope/node/Nodes") {
   static readonly layer: Layer.Layer<Nodes, never, Targets> = Layer.effect(
     Nodes,
     Effect.gen(function* () {
-      const targets = yield* Targets
-      const scope = yield* Effect.scope
-      const states = new Map<string, NodeState>()
-      /** The scopes that hold what `connect` connected. */
-      const held = new Map<string, Scope.Closeable>()
-      const cookies = new Map<string, Redacted.Redacted>()
-
-      const setDown = (name: string, why: NodeError) =>
-        Effect.map(Clock.currentTimeMillis, (since) => void states.set(name, { _tag: "Down", since, why }))
-      const letGo = (name: string) =>
-        Effect.suspend(() => {
-          const holder = held.get(name)
-          held.delete(name)
-          cookies.delete(name)
-          return holder === undefined ? Effect.void : Scope.close(holder, Exit.void)
-        })
-
-      const links: RcMap.RcMap<string, ErlangNode, NodeError> = yield* RcMap.make({
-        idleTimeToLive: idleTimeToLive,
-        lookup: (name: string) =>
-          Effect.gen(function* () {
-            states.set(name, { _tag: "Connecting", since: yield* Clock.currentTimeMillis })
-            const cookie = cookies.get(name)
-            const target = yield* targets.resolve(name, cookie === undefined ? {} : { cookie })
-            // Loaded with the first connection: a server that is started and not asked has no need of any of it.
-            const { joinNode } = yield* Effect.promise(() => import("./ErlangNode.ts"))
-            const node = yield* joinNode(target)
-            states.set(name, { _tag: "Up", since: yield* Clock.currentTimeMillis, node })
-            // Lost or let go: the next one to ask gets a new link, and who asks about this one learns why it ended.
-            yield* Effect.addFinalizer(() => {
-              const state = states.get(name)
-              return state?._tag === "Up" && state.node === node
-                ? setDown(name, new DistError({ node: name, reason: { _tag: "Disconnected" } }))
-                : Effect.void
-            })
-            yield* node.lost.pipe(
-              Effect.tap((why) => setDown(name, why)),
-              Effect.andThen(RcMap.invalidate(links, name)),
-              Effect.andThen(letGo(name)),
-              Effect.forkIn(scope)
-            )
-            return node
-          }).pipe(Effect.tapError((why) => Effect.andThen(setDown(name, why), RcMap.invalidate(links, name))))
-      })
-
+      const registry = new Registry(yield* Targets, yield* Effect.scope)
       return Nodes.of({
-        get: (name) => RcMap.get(links, name),
-        connect: Effect.fnUntraced(function* (name, options) {
-          const holder = held.get(name) ?? (yield* Scope.fork(scope))
-          if (options?.cookie !== undefined && !held.has(name)) cookies.set(name, options.cookie)
-          return yield* RcMap.get(links, name).pipe(
-            Scope.provide(holder),
-            Effect.tap(() => Effect.sync(() => held.set(name, holder))),
-            Effect.onError(() => Effect.andThen(letGo(name), Scope.close(holder, Exit.void)))
-          )
-        }),
-        disconnect: Effect.fnUntraced(function* (name) {
-          const state = states.get(name)
-          const wasUp = state?._tag === "Up"
-          if (wasUp) yield* state.node.disconnect
-          yield* letGo(name)
-          yield* RcMap.invalidate(links, name)
-          return wasUp
-        }),
-        list: Effect.sync(() => Array.from(states, ([name, state]) => ({ name, state })))
+        get: (name, options) =>
+          Effect.acquireRelease(
+            Effect.sync(() => registry.use(name, { ...options, isRepeated: false })),
+            (connection) => registry.leave(connection)
+          ).pipe(Effect.flatMap(({ node }) => Deferred.await(node))),
+        connect: (name, options) =>
+          Effect.suspend(() => {
+            const connection = registry.use(name, { ...options, isRepeated: true })
+            return Deferred.await(connection.node).pipe(
+              Effect.tap(() => Effect.sync(() => void (connection.isHeld = true))),
+              Effect.ensuring(Effect.suspend(() => registry.leave(connection)))
+            )
+          }),
+        disconnect: (name) => Effect.suspend(() => registry.disconnect(name)),
+        list: Effect.sync(() => registry.list())
       })
     })
   )
@@ -113,3 +76,167 @@ export class Nodes extends Context.Service<
 
 /** How long a link that nobody uses is kept: long enough to serve the next call of a conversation. */
 const idleTimeToLive = "5 minutes"
+
+/** Nodes that are down and remembered, at most: names come from whoever asks. */
+const maxDown = 50
+
+/**
+ * One attempt at a node, and then the link that came of it. A name has one at a time and may have had many: what
+ * follows from one never touches the next.
+ */
+interface Connection {
+  readonly name: string
+  readonly scope: Scope.Closeable
+  readonly node: Deferred.Deferred<ErlangNode, NodeError>
+  state: NodeState
+  /** Those who use it or wait for it. */
+  users: number
+  /** By `connect`, until `disconnect`. */
+  isHeld: boolean
+  /** Lets go of it when it has been idle for long enough. */
+  idle: Fiber.Fiber<void> | undefined
+}
+
+interface Refusal {
+  readonly cookie: string
+  readonly why: DistError
+}
+
+/** Plain bookkeeping in turns of the event loop, so that nobody sees it half done; effects only where one waits. */
+class Registry {
+  readonly #targets: Targets["Service"]
+  readonly #scope: Scope.Scope
+  readonly #connections = new Map<string, Connection>()
+  /** Oldest first. */
+  readonly #down = new Map<string, NodeState>()
+  readonly #refusals = new Map<string, Refusal>()
+
+  constructor(targets: Targets["Service"], scope: Scope.Scope) {
+    this.#targets = targets
+    this.#scope = scope
+  }
+
+  list(): ReadonlyArray<NodeStatus> {
+    const current = Array.from(this.#connections.values(), ({ name, state }) => ({ name, state }))
+    return [...current, ...Array.from(this.#down, ([name, state]) => ({ name, state }))]
+  }
+
+  /** The connection of a name, made where there is none, with one more user. */
+  use(name: string, options: ConnectOptions & { readonly isRepeated: boolean }): Connection {
+    const connection = this.#connections.get(name) ?? this.#open(name, options)
+    connection.users++
+    if (connection.idle !== undefined) Effect.runFork(Fiber.interrupt(connection.idle))
+    connection.idle = undefined
+    return connection
+  }
+
+  /** One user less. Without users an attempt is given up at once, and a link after a while. */
+  leave(connection: Connection): Effect.Effect<void> {
+    connection.users--
+    if (connection.users > 0 || connection.isHeld || !this.#isCurrent(connection)) return Effect.void
+    if (connection.state._tag === "Connecting") return this.#close(connection)
+    return Effect.sleep(idleTimeToLive).pipe(
+      Effect.andThen(Effect.suspend(() => this.#close(connection))),
+      Effect.forkIn(this.#scope),
+      Effect.map((fiber) => void (connection.idle = fiber))
+    )
+  }
+
+  disconnect(name: string): Effect.Effect<boolean> {
+    const connection = this.#connections.get(name)
+    return connection === undefined ? Effect.succeed(false) : Effect.as(this.#close(connection), true)
+  }
+
+  #isCurrent(connection: Connection): boolean {
+    return this.#connections.get(connection.name) === connection
+  }
+
+  #open(name: string, options: ConnectOptions & { readonly isRepeated: boolean }): Connection {
+    const connection: Connection = {
+      name,
+      scope: Scope.forkUnsafe(this.#scope),
+      node: Deferred.makeUnsafe(),
+      state: { _tag: "Connecting", since: Date.now() },
+      users: 0,
+      isHeld: false,
+      idle: undefined
+    }
+    this.#connections.set(name, connection)
+    this.#down.delete(name)
+    const attempt = this.#join(connection, options).pipe(
+      Scope.provide(connection.scope),
+      Effect.matchCauseEffect({
+        onSuccess: (node) => this.#up(connection, node),
+        onFailure: (cause) => {
+          const error = Cause.findErrorOption(cause)
+          // A defect goes to those who wait as what it is.
+          if (error._tag === "None") Deferred.doneUnsafe(connection.node, Effect.failCause(cause as Cause.Cause<never>))
+          return this.#end(connection, error._tag === "Some" ? error.value : disconnected(name))
+        }
+      })
+    )
+    Effect.runFork(Effect.forkIn(attempt, connection.scope))
+    return connection
+  }
+
+  #join(connection: Connection, options: ConnectOptions & { readonly isRepeated: boolean }) {
+    const { name } = connection
+    return Effect.gen({ self: this }, function* () {
+      const target = yield* this.#targets.resolve(name, options.cookie === undefined ? {} : { cookie: options.cookie })
+      const cookie = Redacted.value(target.cookie)
+      const refusal = this.#refusals.get(name)
+      if (!options.isRepeated && refusal?.cookie === cookie) return yield* Effect.fail(refusal.why)
+      // Loaded with the first connection: a server that is started and not asked has no need of any of it.
+      const { joinNode } = yield* Effect.promise(() => import("./ErlangNode.ts"))
+      return yield* joinNode(target, options).pipe(
+        Effect.tap(() => Effect.sync(() => this.#refusals.delete(name))),
+        Effect.tapError((why) => Effect.sync(() => this.#remember(name, cookie, why)))
+      )
+    })
+  }
+
+  #remember(name: string, cookie: string, why: NodeError): void {
+    if (why._tag !== "DistError" || (why.reason._tag !== "CookieRejected" && why.reason._tag !== "NotAllowed")) return
+    this.#refusals.delete(name)
+    this.#refusals.set(name, { cookie, why })
+    dropOldest(this.#refusals)
+  }
+
+  #up(connection: Connection, node: ErlangNode): Effect.Effect<void> {
+    connection.state = { _tag: "Up", since: Date.now(), node }
+    Deferred.doneUnsafe(connection.node, Effect.succeed(node))
+    return Effect.flatMap(node.lost, (why) => this.#end(connection, why))
+  }
+
+  /** Lets go of a connection on our side. */
+  #close(connection: Connection): Effect.Effect<void> {
+    const { state } = connection
+    return Effect.andThen(
+      // Before the scope closes, so that whoever waits for an answer learns that it was us.
+      state._tag === "Up" ? state.node.disconnect : Effect.void,
+      Effect.suspend(() => this.#end(connection, disconnected(connection.name)))
+    )
+  }
+
+  /** The connection is over, for whatever reason comes first. Who comes now gets a new one. */
+  #end(connection: Connection, why: NodeError): Effect.Effect<void> {
+    if (!this.#isCurrent(connection)) return Effect.void
+    this.#connections.delete(connection.name)
+    // The name was a guess, and there is a node of another name: nothing to remember.
+    if (!(why._tag === "DistError" && why.reason._tag === "WrongNode"))
+      this.#down.set(connection.name, { _tag: "Down", since: Date.now(), why })
+    dropOldest(this.#down)
+    Deferred.doneUnsafe(connection.node, Effect.fail(why))
+    // Not waited for: what runs this may run in that scope.
+    return Effect.asVoid(Effect.forkIn(Scope.close(connection.scope, Exit.void), this.#scope))
+  }
+}
+
+const disconnected = (name: string) => new DistError({ node: name, reason: { _tag: "Disconnected" } })
+
+const dropOldest = <A>(map: Map<string, A>): void => {
+  for (const name of map.keys()) {
+    if (map.size <= maxDown) return
+    map.delete(name)
+  }
+}

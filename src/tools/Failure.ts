@@ -58,6 +58,7 @@ const fromDistError = (error: DistError): ToolError => {
     case "NameInUse":
     case "Refused":
     case "ClosedInHandshake":
+    case "NameNotGiven":
       return told("connect_failed", true)
     case "CookieRejected":
     case "PeerCookieWrong":

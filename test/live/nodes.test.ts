@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Layer, Redacted } from "effect"
+import { Effect, Fiber, Layer, Redacted } from "effect"
 import { Nodes, TargetError, Targets } from "../../src/node/index.ts"
 import * as BeamNode from "../support/BeamNode.ts"
 import { eventually } from "../support/eventually.ts"
@@ -117,6 +117,85 @@ describe("the registry of nodes", () => {
         yield* Effect.forEach(all, (node) => nodes.connect(node.name), { concurrency: "unbounded" })
       }).pipe(Effect.provide(registryOf(...all)))
       for (const node of all) yield* eventually(Effect.map(connections(node), (count) => count === 0))
+    })
+  )
+
+  it.live("gives up an attempt when told to let go, and makes one link however often it is asked again", () =>
+    Effect.gen(function* () {
+      const node = yield* BeamNode.start()
+      process.kill(node.pid, "SIGSTOP")
+      yield* Effect.gen(function* () {
+        const nodes = yield* Nodes
+        const waiting = yield* Effect.forkChild(Effect.flip(nodes.connect(node.name)), { startImmediately: true })
+        expect((yield* stateOf(node.name))?._tag).toBe("Connecting")
+        expect(yield* nodes.disconnect(node.name)).toBe(true)
+        expect(yield* Fiber.join(waiting)).toMatchObject({ reason: { _tag: "Disconnected" } })
+        process.kill(node.pid, "SIGCONT")
+        yield* Effect.all([nodes.connect(node.name), nodes.connect(node.name), nodes.connect(node.name)], {
+          concurrency: "unbounded"
+        })
+        yield* eventually(Effect.map(connections(node), (count) => count === 1))
+        expect(yield* nodes.disconnect(node.name)).toBe(true)
+        yield* eventually(Effect.map(connections(node), (count) => count === 0))
+      }).pipe(Effect.scoped, Effect.provide(registryOf(node)))
+    })
+  )
+
+  it.live("stops dialling when nobody waits any more", () =>
+    Effect.gen(function* () {
+      const node = yield* BeamNode.start()
+      process.kill(node.pid, "SIGSTOP")
+      yield* Effect.gen(function* () {
+        const nodes = yield* Nodes
+        const waiting = yield* Effect.forkChild(Effect.scoped(nodes.get(node.name)), { startImmediately: true })
+        expect((yield* stateOf(node.name))?._tag).toBe("Connecting")
+        yield* Fiber.interrupt(waiting)
+        expect((yield* stateOf(node.name))?._tag).toBe("Down")
+      }).pipe(Effect.provide(registryOf(node)))
+      process.kill(node.pid, "SIGCONT")
+    })
+  )
+
+  it.live("tells within the time that it is given what it waited for", () =>
+    Effect.gen(function* () {
+      const node = yield* BeamNode.start()
+      process.kill(node.pid, "SIGSTOP")
+      yield* Effect.gen(function* () {
+        const nodes = yield* Nodes
+        const error = yield* Effect.flip(nodes.get(node.name, { timeoutMillis: 200 }))
+        expect(error).toMatchObject({ reason: { _tag: "Timeout", phase: "handshake" } })
+      }).pipe(Effect.scoped, Effect.provide(registryOf(node)))
+      process.kill(node.pid, "SIGCONT")
+    })
+  )
+
+  it.live("shows a node the same wrong cookie once, unless somebody asks for it", () =>
+    Effect.gen(function* () {
+      const node = yield* BeamNode.start()
+      const attempts = () => node.log().match(/Connection attempt/gu)?.length ?? 0
+      yield* Effect.gen(function* () {
+        const nodes = yield* Nodes
+        for (let call = 0; call < 5; call++)
+          expect(yield* Effect.flip(nodes.get(node.name))).toMatchObject({ reason: { _tag: "CookieRejected" } })
+        yield* eventually(Effect.sync(() => attempts() === 1))
+        expect(yield* Effect.flip(nodes.connect(node.name))).toMatchObject({ reason: { _tag: "CookieRejected" } })
+        yield* eventually(Effect.sync(() => attempts() === 2))
+        yield* nodes.connect(node.name, { cookie: Redacted.make(node.cookie) })
+        yield* nodes.disconnect(node.name)
+        expect(attempts()).toBe(2)
+      }).pipe(Effect.scoped, Effect.provide(registryOf({ ...node, cookie: "wrong" })))
+    })
+  )
+
+  it.live("remembers the latest of the nodes that could not be reached, not all that were ever named", () =>
+    Effect.gen(function* () {
+      yield* Effect.gen(function* () {
+        const nodes = yield* Nodes
+        for (let number = 0; number < 200; number++) yield* Effect.flip(nodes.get(`invented${number}@127.0.0.1`))
+        const names = (yield* nodes.list).map(({ name }) => name)
+        expect(names.length).toBeLessThanOrEqual(50)
+        expect(names.at(-1)).toBe("invented199@127.0.0.1")
+      }).pipe(Effect.scoped, Effect.provide(registryOf()))
     })
   )
 })

@@ -37,12 +37,8 @@ export const capabilities: Capabilities = {
   otpRelease: 27,
   ertsVersion: "15.2.7",
   wordBytes: 8,
-  spawnRequest: true,
   processInfoItems: new Set(["label", "parent"]),
-  dictionaryKey: true,
-  traceSessions: true,
-  processesIterator: false,
-  codeMode: "interactive"
+  dictionaryKey: true
 }
 
 /** A node that answers from a table and remembers what it was asked. */

@@ -28,7 +28,8 @@ describe("a failed connection", () => {
     [{ _tag: "Refused", status: "nok" }, "connect_failed", true],
     [{ _tag: "WantsTls" }, "connect_failed", false],
     [{ _tag: "NotErlangNode", seen: "x" }, "connect_failed", false],
-    [{ _tag: "ClosedInHandshake", waitingFor: "x" }, "connect_failed", true],
+    [{ _tag: "ClosedInHandshake", stage: "status" }, "connect_failed", true],
+    [{ _tag: "NameNotGiven" }, "connect_failed", true],
     [{ _tag: "WrongNode", actual: "b@h" }, "connect_failed", false],
     [{ _tag: "MissingFlags", missing: ["X"] }, "unsupported", false],
     [{ _tag: "LinkClosed", detail: "x" }, "link_lost", true],
@@ -72,7 +73,7 @@ describe("a failed call", () => {
   const cause = new DistError({ node: "a@h", reason: { _tag: "Disconnected" } })
   it.each<[CallReason, ToolErrorCode, boolean]>([
     [{ _tag: "Raised", class: "exit", reason: atom("x"), stack: [] }, "remote_error", false],
-    [{ _tag: "DeadlineExceeded", millis: 1 }, "timeout", true],
+    [{ _tag: "DeadlineExceeded", millis: 1, isStopped: true }, "timeout", true],
     [{ _tag: "ReplyTooLarge", limitBytes: 1 }, "too_large", false],
     [{ _tag: "HeapLimit", limitWords: 1 }, "too_large", false],
     [{ _tag: "WorkerDied", reason: atom("x") }, "remote_error", true],
