@@ -71,7 +71,7 @@ export const names = (
       if (match === null) return Effect.fail(garbage(node, at, answer.subarray(4)))
       found.push({ name: match[1]!, port: Number(match[2]) })
     }
-    return Effect.succeed(found.sort((a, b) => (a.name < b.name ? -1 : 1)))
+    return Effect.succeed(found.toSorted((a, b) => (a.name < b.name ? -1 : 1)))
   })
 
 /**
@@ -92,6 +92,8 @@ export const portPlease = (node: NodeName, at: Address, timeoutMillis: number): 
         })
       )
     }
-    if (answer.length < 4) return yield* Effect.fail(garbage(node.full, at, answer))
+    // Port, type, protocol, highest and lowest version, and the name that this is about.
+    const named = answer.length < 12 ? undefined : answer.toString("utf8", 12, 12 + answer.readUInt16BE(10))
+    if (named !== node.name) return yield* Effect.fail(garbage(node.full, at, answer))
     return answer.readUInt16BE(2)
   })

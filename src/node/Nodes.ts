@@ -52,7 +52,11 @@ export class Nodes extends Context.Service<
   static readonly layer: Layer.Layer<Nodes, never, Targets> = Layer.effect(
     Nodes,
     Effect.gen(function* () {
-      const registry = new Registry(yield* Targets, yield* Effect.scope)
+      const registry = new Registry(
+        yield* Targets,
+        yield* Effect.scope,
+        Effect.runForkWith(yield* Effect.context<never>())
+      )
       return Nodes.of({
         get: (name, options) =>
           Effect.acquireRelease(
@@ -106,14 +110,17 @@ interface Refusal {
 class Registry {
   readonly #targets: Targets["Service"]
   readonly #scope: Scope.Scope
+  /** Runs in the context of the layer: its transport, its logger. */
+  readonly #fork: (effect: Effect.Effect<unknown>) => unknown
   readonly #connections = new Map<string, Connection>()
   /** Oldest first. */
   readonly #down = new Map<string, NodeState>()
   readonly #refusals = new Map<string, Refusal>()
 
-  constructor(targets: Targets["Service"], scope: Scope.Scope) {
+  constructor(targets: Targets["Service"], scope: Scope.Scope, fork: (effect: Effect.Effect<unknown>) => unknown) {
     this.#targets = targets
     this.#scope = scope
+    this.#fork = fork
   }
 
   list(): ReadonlyArray<NodeStatus> {
@@ -125,7 +132,7 @@ class Registry {
   use(name: string, options: ConnectOptions & { readonly isRepeated: boolean }): Connection {
     const connection = this.#connections.get(name) ?? this.#open(name, options)
     connection.users++
-    if (connection.idle !== undefined) Effect.runFork(Fiber.interrupt(connection.idle))
+    if (connection.idle !== undefined) this.#fork(Fiber.interrupt(connection.idle))
     connection.idle = undefined
     return connection
   }
@@ -175,7 +182,7 @@ class Registry {
         }
       })
     )
-    Effect.runFork(Effect.forkIn(attempt, connection.scope))
+    this.#fork(Effect.forkIn(attempt, connection.scope))
     return connection
   }
 
@@ -205,7 +212,10 @@ class Registry {
   #up(connection: Connection, node: ErlangNode): Effect.Effect<void> {
     connection.state = { _tag: "Up", since: Date.now(), node }
     Deferred.doneUnsafe(connection.node, Effect.succeed(node))
-    return Effect.flatMap(node.lost, (why) => this.#end(connection, why))
+    return Effect.logDebug(`${connection.name}: connected as ${node.localName}`).pipe(
+      Effect.andThen(node.lost),
+      Effect.flatMap((why) => this.#end(connection, why))
+    )
   }
 
   /** Lets go of a connection on our side. */
@@ -228,7 +238,10 @@ class Registry {
     dropOldest(this.#down)
     Deferred.doneUnsafe(connection.node, Effect.fail(why))
     // Not waited for: what runs this may run in that scope.
-    return Effect.asVoid(Effect.forkIn(Scope.close(connection.scope, Exit.void), this.#scope))
+    return Effect.logDebug(`${connection.name}: not connected`, why).pipe(
+      Effect.andThen(Effect.forkIn(Scope.close(connection.scope, Exit.void), this.#scope)),
+      Effect.asVoid
+    )
   }
 }
 

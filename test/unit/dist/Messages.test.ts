@@ -29,6 +29,10 @@ const fragments = (sequence: bigint, pieces: ReadonlyArray<Uint8Array>) =>
       : Buffer.concat([header(70, sequence, number), piece])
   })
 
+/** The first of so many fragments, without anything of the payload. */
+const first = (sequence: bigint, fragment: bigint, term: Tuple = control) =>
+  Buffer.concat([header(69, sequence, fragment), Uint8Array.of(0), bare(term)])
+
 const collect = (limit = 1024) => {
   const seen: Array<{ readonly control: Tuple; readonly payload: string | undefined }> = []
   const dropped: Array<string> = []
@@ -99,11 +103,11 @@ describe("Messages", () => {
   })
 
   it("refuses fragments that skip or repeat a number", () => {
-    const [first, second, third] = fragments(1n, [payload, payload, payload])
+    const [one, two, three] = fragments(1n, [payload, payload, payload])
     for (const order of [
-      [first, third],
-      [first, first],
-      [first, second, second]
+      [one, three],
+      [one, one],
+      [one, two, two]
     ]) {
       const { messages } = collect()
       expect(() => order.forEach((frame) => messages.frame(frame!))).toThrow(/fragment/u)
@@ -112,9 +116,6 @@ describe("Messages", () => {
 
   describe("from a node that wants our memory", () => {
     const limit = 64 * 1024 * 1024
-    const first = (sequence: bigint, fragment: bigint, term: Tuple = control) =>
-      Buffer.concat([header(69, sequence, fragment), Uint8Array.of(0), bare(term)])
-
     it("drop a message of empty fragments", () => {
       const { dropped, messages } = collect(limit)
       messages.frame(first(1n, 1_000_000n))

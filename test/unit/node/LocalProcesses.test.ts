@@ -130,15 +130,17 @@ describe("LocalProcesses", () => {
   })
 })
 
+/** What the group leader answers to an I/O request. */
+const ask = (request: Term) => {
+  const { processes, sent } = start()
+  const leader = startGroupLeader(processes)
+  processes.handler.message([Op.SEND, atom(""), leader], bare([atom("io_request"), theirs, reference, request]))
+  const [, reply] = sent[0] as [unknown, ReadonlyArray<unknown>]
+  expect(reply.slice(0, 2)).toEqual([atom("io_reply"), reference])
+  return reply[2]
+}
+
 describe("the group leader", () => {
-  const ask = (request: Term) => {
-    const { processes, sent } = start()
-    const leader = startGroupLeader(processes)
-    processes.handler.message([Op.SEND, atom(""), leader], bare([atom("io_request"), theirs, reference, request]))
-    const [, reply] = sent[0] as [unknown, ReadonlyArray<unknown>]
-    expect(reply.slice(0, 2)).toEqual([atom("io_reply"), reference])
-    return reply[2]
-  }
   const putChars: Term = [atom("put_chars"), atom("unicode"), charlist("hi")]
   const unsupported: Term = [atom("error"), atom("enotsup")]
 
