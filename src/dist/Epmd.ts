@@ -26,7 +26,16 @@ const exchange = (node: string, at: Address, timeoutMillis: number, request: Uin
   return Effect.scoped(
     Effect.gen(function* () {
       const { dial } = yield* Transport
-      const stream = yield* Effect.mapError(dial(at, timeoutMillis), (error) => failed(dialReason(at, error, { phase: "epmd", millis: timeoutMillis, what: "EPMD", refused: { _tag: "EpmdRefused", ...at } })))
+      const stream = yield* Effect.mapError(dial(at, timeoutMillis), (error) =>
+        failed(
+          dialReason(at, error, {
+            phase: "epmd",
+            millis: timeoutMillis,
+            what: "EPMD",
+            refused: { _tag: "EpmdRefused", ...at }
+          })
+        )
+      )
       return yield* Effect.callback<Buffer, DistError>((resume) => {
         const chunks: Array<Buffer> = []
         let size = 0

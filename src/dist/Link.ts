@@ -98,7 +98,13 @@ export const connect = (options: LinkOptions): Effect.Effect<Link, DistError, Sc
       Effect.catchIf(isNamelessPeer, () =>
         namePool
           .map((fixed) => join({ fixed }))
-          .reduce((first, next) => Effect.catchIf(first, (error) => error.reason._tag === "NameInUse", () => next))
+          .reduce((first, next) =>
+            Effect.catchIf(
+              first,
+              (error) => error.reason._tag === "NameInUse",
+              () => next
+            )
+          )
       )
     )
   })
@@ -118,7 +124,16 @@ const open = (
   return Effect.gen(function* () {
     const { dial, handshakeLengthBytes } = yield* Transport
     const timeoutMillis = left()
-    const stream = yield* Effect.mapError(dial(address, timeoutMillis), (error) => failed(dialReason(address, error, { phase: "connect", millis: timeoutMillis, what: node.full, refused: { _tag: "PortRefused", ...address } })))
+    const stream = yield* Effect.mapError(dial(address, timeoutMillis), (error) =>
+      failed(
+        dialReason(address, error, {
+          phase: "connect",
+          millis: timeoutMillis,
+          what: node.full,
+          refused: { _tag: "PortRefused", ...address }
+        })
+      )
+    )
     const { rest, result } = yield* shakeHands(
       stream,
       new Handshake({
@@ -332,7 +347,8 @@ class RunningLink implements Link {
     this.#tickTimer = setInterval(() => {
       if (performance.now() - this.#lastOut >= everyMillis) this.#write(tick)
       // What arrived while this process was busy is read before the timers of the next turn: look again then.
-      if (this.#silentMillis() > this.#silenceLimitMillis) setImmediate(() => setTimeout(() => this.#checkSilence(), 10))
+      if (this.#silentMillis() > this.#silenceLimitMillis)
+        setImmediate(() => setTimeout(() => this.#checkSilence(), 10))
     }, everyMillis)
     this.#tickTimer.unref()
   }

@@ -99,7 +99,8 @@ export class Messages {
   #control(frame: Uint8Array, at: number): Tuple {
     this.#cursor.offset = at
     const control: Term = decodeNext(frame, this.#cursor, controlLimits)
-    if (!Array.isArray(control) || typeof control[0] !== "number") throw new RangeError("a control message that is none")
+    if (!Array.isArray(control) || typeof control[0] !== "number")
+      throw new RangeError("a control message that is none")
     return control
   }
 
@@ -149,7 +150,8 @@ export class Messages {
     if (fragment !== 1n) return
     this.#sequences.delete(id)
     this.#unfinishedBytes -= sequence.cost
-    if (sequence.chunks !== undefined) this.#handler.message(sequence.control, Buffer.concat(sequence.chunks, sequence.bytes))
+    if (sequence.chunks !== undefined)
+      this.#handler.message(sequence.control, Buffer.concat(sequence.chunks, sequence.bytes))
   }
 
   #add(sequence: Sequence, chunk: Uint8Array): void {

@@ -9,7 +9,15 @@ const frame = (body: Uint8Array) => {
 }
 const tick = Buffer.alloc(4)
 const bodies = [Buffer.from("a"), Buffer.from("some body"), Buffer.from("x".repeat(300)), Buffer.from("z")]
-const stream = Buffer.concat([tick, frame(bodies[0]!), frame(bodies[1]!), tick, tick, frame(bodies[2]!), frame(bodies[3]!)])
+const stream = Buffer.concat([
+  tick,
+  frame(bodies[0]!),
+  frame(bodies[1]!),
+  tick,
+  tick,
+  frame(bodies[2]!),
+  frame(bodies[3]!)
+])
 
 const collect = () => {
   const seen: Array<string> = []

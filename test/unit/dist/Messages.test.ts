@@ -143,7 +143,14 @@ describe("Messages", () => {
         for (let sequence = 1n; sequence < 100_000n; sequence++) messages.frame(first(sequence, 2n))
       }
       expect(open).toThrow(/unfinished messages/u)
-      const large: Tuple = [2, atom(""), "x".repeat(3_000).split("").map(() => atom("y"))]
+      const large: Tuple = [
+        2,
+        atom(""),
+        "x"
+          .repeat(3_000)
+          .split("")
+          .map(() => atom("y"))
+      ]
       expect(() => messages.frame(first(1_000_000n, 2n, large))).toThrow()
     })
 
