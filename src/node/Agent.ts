@@ -119,7 +119,7 @@ export const makeAgent = (options: {
   const shouldLoad = (processes: number): boolean =>
     isLoadable && mode !== "eval" && (mode === "load" || processes > manyProcesses)
 
-  return Effect.fnUntraced(function* (target: AgentFunction, argument: Term, callOptions?: CallOptions) {
+  const perform = Effect.fnUntraced(function* (target: AgentFunction, argument: Term, callOptions?: CallOptions) {
     if (mode === "none") {
       const detail = "the agent is switched off for this node (--agent none)"
       return yield* Effect.fail(new CallError({ node, target, reason: { _tag: "Unsupported", detail } }))
@@ -140,4 +140,10 @@ export const makeAgent = (options: {
       })
     )
   })
+  // Told under the function's own name, whichever way it ran.
+  return (target, argument, callOptions) =>
+    Effect.mapError(
+      perform(target, argument, callOptions),
+      ({ reason }) => new CallError({ node, target: `${target}/1`, reason })
+    )
 }
