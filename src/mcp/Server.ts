@@ -7,7 +7,7 @@ import {
   McpError,
   type ToolAnnotations
 } from "@modelcontextprotocol/sdk/types.js"
-import { Cause, Effect, Exit, FiberSet, Predicate, Ref, type Scope } from "effect"
+import { Cause, Effect, Exit, FiberSet, Option, Predicate, Ref, type Scope, Semaphore } from "effect"
 import type { SyntaxName } from "../syntax/Syntax.ts"
 import { Catalogue, type ToolListing, type ToolResult } from "../tools/Catalogue.ts"
 import type { ProgressReport } from "../tools/Progress.ts"
@@ -63,6 +63,17 @@ const internalError = new ToolError({
   retryable: false
 })
 
+/** Calls that one client may have under way. */
+const maxCalls = 256
+
+const tooManyCalls = failed(
+  new ToolError({
+    code: "too_busy",
+    message: `${maxCalls} calls of this client are under way, and it may have no more. Try again when some are done.`,
+    retryable: true
+  })
+)
+
 /** A connection to one client. */
 export interface Connection {
   /** Ends when no call is running. */
@@ -81,6 +92,7 @@ export const connect = Effect.fnUntraced(function* (
   const session = Session.of({ mode: yield* Ref.make(options.mode) })
   const calls = yield* FiberSet.make<CallToolResult>()
   const run = yield* FiberSet.runtime(calls)()
+  const places = yield* Semaphore.make(maxCalls)
 
   const call = (
     name: string,
@@ -91,6 +103,8 @@ export const connect = Effect.fnUntraced(function* (
     return (notify === undefined ? work : reporting(work, notify)).pipe(
       Effect.provideService(Session, session),
       Effect.match({ onSuccess: succeeded, onFailure: failed }),
+      places.withPermitsIfAvailable(1),
+      Effect.map(Option.getOrElse(() => tooManyCalls)),
       Effect.catchCauseIf(
         (cause) => !Cause.hasInterruptsOnly(cause),
         (cause) => Effect.as(Effect.logError(`${name} failed`, cause), failed(internalError))

@@ -5,12 +5,13 @@ import type { AccessClass } from "../policy/Access.ts"
 import { Policy, type PolicySettings } from "../policy/Policy.ts"
 import { visible } from "../syntax/Escape.ts"
 import { type CursorScope, decodeCursor, encodeCursor, type Position } from "./Cursor.ts"
-import { Deadline, keepingDeadline } from "./Deadline.ts"
+import { Deadline, keepingDeadline, remainingMillis } from "./Deadline.ts"
 import { didYouMean } from "./DidYouMean.ts"
 import { toToolError } from "./Failure.ts"
 import { decodeInput } from "./Input.ts"
 import { type ObjectSchema, objectSchema, outline } from "./JsonSchema.ts"
 import { connectedNode, resolveNode } from "./NodeArgument.ts"
+import { takePlace } from "./NodeBudget.ts"
 import { redactor } from "./Redaction.ts"
 import { CharacterBudget, resultOf, type ToolResult } from "./Result.ts"
 import { currentSyntax, type Session } from "./Session.ts"
@@ -93,11 +94,13 @@ const makeCatalogue = Effect.fnUntraced(function* (tools: ReadonlyArray<Tool>) {
     const { listing, tool } = yield* find(name)
     const decoded = decodeInput(tool.input, listing.inputSchema, input ?? {})
     if (decoded._tag === "Failure") return yield* invalidInput(tool, decoded.failure)
-    const timeoutMillis = (decoded.success.timeout_ms as number | undefined) ?? tool.timeoutMillis
-    return yield* answerOf(tool, decoded.success).pipe(
-      Effect.provideService(Deadline, (yield* Clock.currentTimeMillis) + timeoutMillis),
-      Effect.timeoutOrElse({ duration: timeoutMillis, orElse: () => Effect.fail(timedOut(tool, timeoutMillis)) })
-    )
+    const given = decoded.success
+    const millis = (given["timeout_ms"] as number | undefined) ?? tool.timeoutMillis
+    return yield* Effect.gen(function* () {
+      const resolving = resolveNode(given["node"] as string | undefined)
+      const name = tool.target === "none" ? undefined : yield* inTime(tool, undefined, resolving)
+      return yield* inTime(tool, name, answerOf(tool, given, name))
+    }).pipe(Effect.provideService(Deadline, { at: (yield* Clock.currentTimeMillis) + millis, millis }))
   })
 
   return Catalogue.of({
@@ -118,8 +121,11 @@ const makeCatalogue = Effect.fnUntraced(function* (tools: ReadonlyArray<Tool>) {
 })
 
 /** Runs a tool with input that is decoded, and brings its answer into the form that all results have. */
-const answerOf = Effect.fnUntraced(function* (tool: Tool, input: Readonly<Record<string, unknown>>) {
-  const name = tool.target === "none" ? undefined : yield* resolveNode(input.node as string | undefined)
+const answerOf = Effect.fnUntraced(function* (
+  tool: Tool,
+  input: Readonly<Record<string, unknown>>,
+  name: string | undefined
+) {
   const node = tool.target === "connected" ? yield* connectedNode(name!) : undefined
   const scope: CursorScope = {
     tool: tool.name,
@@ -128,6 +134,7 @@ const answerOf = Effect.fnUntraced(function* (tool: Tool, input: Readonly<Record
     arguments: input
   }
   const after = yield* positionOf(tool, scope, input.cursor as string | undefined)
+  if (node !== undefined) yield* takePlace(node, tool)
   const target = node === undefined ? name : keepingDeadline(node)
   const answer = yield* tool.run(input as never, target as never, after)
   const result = resultOf(answer, {
@@ -166,12 +173,32 @@ const unknownTool = (name: string, tools: ReadonlyArray<Tool>) => {
   })
 }
 
-const timedOut = ({ name }: Tool, millis: number) =>
-  new ToolError({
+/** A part of a call that ends with the time of the call, at the latest; where it deals with a node, with its name. */
+const inTime = <A, E, R>(tool: Tool, node: string | undefined, part: Effect.Effect<A, E, R>) =>
+  // Unlike `timeoutOrElse`, looks before the part is interrupted: an attempt that nobody waits for is given up.
+  Effect.flatMap(remainingMillis, (left) =>
+    Effect.raceFirst(part, Effect.andThen(Effect.sleep(left), timedOut(tool, node)))
+  )
+
+const timedOut = Effect.fnUntraced(function* (
+  tool: Tool,
+  node: string | undefined
+): Effect.fn.Return<never, ToolError, Nodes> {
+  const { millis } = yield* Deadline
+  const state = (yield* (yield* Nodes).list).find(({ name }) => name === node)?.state._tag
+  const stand =
+    state === "Connecting"
+      ? `: it was still connecting to ${node}, and has asked nothing of it`
+      : state === "Up" && tool.target === "connected"
+        ? `; its calls on ${node} were stopped`
+        : ""
+  return yield* new ToolError({
     code: "timeout",
-    message: `${name} did not finish within ${millis} ms; what it had begun on the node was stopped. Allow more (timeout_ms, up to ${timeoutRange.maximum}), or ask for less.`,
-    retryable: true
+    message: `${tool.name} did not finish within ${millis} ms${stand}. Allow more (timeout_ms, up to ${timeoutRange.maximum})${state === "Connecting" ? "" : ", or ask for less"}.`,
+    retryable: true,
+    ...(state === "Connecting" && { next: "list_nodes" })
   })
+})
 
 const tooLarge = ({ name }: Tool) =>
   Effect.fail(

@@ -1,4 +1,5 @@
 import { Effect, Option, Ref, Schema } from "effect"
+import type { ErlangNode } from "../node/ErlangNode.ts"
 import { Nodes, type NodeStatus } from "../node/Nodes.ts"
 import { Targets } from "../node/Targets.ts"
 import { visible } from "../syntax/Escape.ts"
@@ -7,6 +8,7 @@ import { syntaxes } from "../syntax/Syntaxes.ts"
 import type { Undefinable } from "./Answer.ts"
 import { toToolError } from "./Failure.ts"
 import { joinNode, localNames } from "./NodeArgument.ts"
+import { takePlace } from "./NodeBudget.ts"
 import { amount } from "./Quantity.ts"
 import { currentSyntax, Session } from "./Session.ts"
 import * as Tool from "./Tool.ts"
@@ -14,6 +16,10 @@ import * as Tool from "./Tool.ts"
 const shared = { toolset: "connection", access: "inspect", cost: "cheap" } as const
 
 const iso = (millis: number): string => new Date(millis).toISOString()
+
+/** The round trip of a node, measured when it is our turn there. */
+const measured = (node: ErlangNode, name: string) =>
+  Effect.scoped(Effect.andThen(takePlace(node, { cost: shared.cost, name }), node.roundTrip))
 
 const rounded = (millis: number): number => Math.round(millis * 10) / 10
 
@@ -46,8 +52,10 @@ const connectNode = Tool.make({
   run: Effect.fnUntraced(function* ({ cookie }, name) {
     const nodes = yield* Nodes
     const wasUp = (yield* nodes.list).some((it) => it.name === name && it.state._tag === "Up")
-    const node = yield* joinNode(name, (full) => nodes.connect(full, cookie === undefined ? {} : { cookie }))
-    const roundTrip = yield* node.roundTrip
+    const node = yield* joinNode(name, (full, within) =>
+      nodes.connect(full, cookie === undefined ? within : { ...within, cookie })
+    )
+    const roundTrip = yield* measured(node, "connect_node")
     const status = (yield* nodes.list).find((it) => it.name === node.name)
     const { elixirVersion, ertsVersion, otpRelease } = node.capabilities
     const runs = `OTP ${otpRelease}${elixirVersion === undefined ? "" : ` and Elixir ${visible(elixirVersion)}`}`
@@ -145,13 +153,16 @@ const nodeRow = Effect.fnUntraced(function* ({ name, state }: NodeStatus): Effec
     case "Down":
       return { node, state: "down", since, why: toToolError(state.why, yield* currentSyntax).message }
     case "Up": {
-      const roundTrip = yield* state.node.roundTrip.pipe(Effect.timeoutOption(roundTripPatience), Effect.option)
-      const measured = Option.getOrUndefined(Option.flatten(roundTrip))
+      const roundTrip = yield* measured(state.node, "list_nodes").pipe(
+        Effect.timeoutOption(roundTripPatience),
+        Effect.option
+      )
+      const millis = Option.getOrUndefined(Option.flatten(roundTrip))
       return {
         node,
         state: "up",
         since,
-        round_trip_ms: measured && rounded(measured),
+        round_trip_ms: millis && rounded(millis),
         otp_release: state.node.capabilities.otpRelease
       }
     }

@@ -2,13 +2,24 @@ import { Clock, Context, Effect } from "effect"
 import type { CallOptions } from "../node/Call.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 
-/** The moment by which the running tool must be done, in milliseconds since the Unix epoch. */
-export const Deadline = Context.Reference<number>("beamscope/tools/Deadline", { defaultValue: () => Infinity })
+/** How long the running tool may take, in milliseconds, and the moment when that is over (since the Unix epoch). */
+export const Deadline = Context.Reference<{ readonly at: number; readonly millis: number }>(
+  "beamscope/tools/Deadline",
+  { defaultValue: () => ({ at: Infinity, millis: Infinity }) }
+)
 
 /** Milliseconds that the running tool has left, at least 1. */
 export const remainingMillis: Effect.Effect<number> = Effect.gen(function* () {
-  return Math.max(1, (yield* Deadline) - (yield* Clock.currentTimeMillis))
+  return Math.max(1, (yield* Deadline).at - (yield* Clock.currentTimeMillis))
 })
+
+/** Milliseconds that a step leaves of the tool's time, so that its own reason is told and not that time ran out. */
+const besideStep = 200
+
+/** Milliseconds for a step of the running tool that knows best why it takes so long. */
+export const stepMillis: Effect.Effect<number> = Effect.map(remainingMillis, (left) =>
+  Math.max(left / 2, left - besideStep)
+)
 
 const bounded = (options?: CallOptions) =>
   Effect.map(remainingMillis, (left) => ({

@@ -7,6 +7,7 @@ import { Targets } from "../node/Targets.ts"
 import { Policy } from "../policy/Policy.ts"
 import { isOnThisMachine } from "../policy/ThisMachine.ts"
 import { visible } from "../syntax/Escape.ts"
+import { stepMillis } from "./Deadline.ts"
 import { didYouMean } from "./DidYouMean.ts"
 import { ToolError } from "./ToolError.ts"
 
@@ -100,18 +101,20 @@ const namedNode = Effect.fnUntraced(function* (given: string, known: ReadonlyArr
 })
 
 /**
- * Connects by way of `connect`. A node of this machine that turns out to have another host name (`localhost` for the
- * machine's own, or the other way round) is connected under the name that it gives itself.
+ * Connects by way of `connect`, in the time that the tool has left for it. A node of this machine that turns out to
+ * have another host name (`localhost` for the machine's own, or the other way round) is connected under the name that
+ * it gives itself.
  */
 export const joinNode = Effect.fnUntraced(function* <R>(
   name: string,
-  connect: (name: string) => Effect.Effect<ErlangNode, NodeError, R>
+  connect: (name: string, options: { readonly timeoutMillis: number }) => Effect.Effect<ErlangNode, NodeError, R>
 ): Effect.fn.Return<ErlangNode, NodeError | ToolError, R | Policy | Nodes | Targets> {
   const { hostNames } = (yield* Policy).settings
-  return yield* connect(name).pipe(
+  const join = (full: string) => Effect.flatMap(stepMillis, (timeoutMillis) => connect(full, { timeoutMillis }))
+  return yield* join(name).pipe(
     Effect.catchReason("DistError", "WrongNode", ({ actual }, error) =>
       shortName(actual) === shortName(name) && [actual, name].every((node) => isOnThisMachine(node, hostNames))
-        ? Effect.flatMap(resolveNode(actual), connect)
+        ? Effect.flatMap(resolveNode(actual), join)
         : Effect.fail(error)
     )
   )

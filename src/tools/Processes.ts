@@ -15,7 +15,7 @@ import { readAtom } from "../syntax/AtomText.ts"
 import { visible } from "../syntax/Escape.ts"
 import type { Undefinable } from "./Answer.ts"
 import type { Position } from "./Cursor.ts"
-import { remainingMillis } from "./Deadline.ts"
+import { Deadline, remainingMillis } from "./Deadline.ts"
 import type { Failure } from "./Failure.ts"
 import { localPid } from "./ProcessArgument.ts"
 import { amount, bytes } from "./Quantity.ts"
@@ -330,10 +330,13 @@ const topProcesses = Tool.make({
       return { ...answer, page: { rows: page.rows } }
     }
     if (window_ms > left - besideWindow) {
+      const fits = window_ms <= (yield* Deadline).millis - besideWindow
       return yield* new ToolError({
-        code: "invalid_input",
-        message: `top_processes: \`window_ms\`: a window of ${window_ms} ms does not fit into the time that this call has. Set timeout_ms to ${window_ms + 5_000}.`,
-        retryable: false
+        code: fits ? "timeout" : "invalid_input",
+        message: fits
+          ? `top_processes: of the time of this call ${left} ms were left when its turn came, too little for a window of ${window_ms} ms. Try again, or set timeout_ms higher.`
+          : `top_processes: \`window_ms\`: a window of ${window_ms} ms does not fit into the time that this call has. Set timeout_ms to ${window_ms + 5_000}.`,
+        retryable: fits
       })
     }
     return yield* answerGrowth(node, sort, limit, window_ms, (left - window_ms) * shareOfTime)

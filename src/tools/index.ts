@@ -4,6 +4,7 @@
  */
 export type { Answer, Page, Undefinable } from "./Answer.ts"
 export { Catalogue, CatalogueError, type ToolListing, type ToolResult } from "./Catalogue.ts"
+export { CallLimits } from "./NodeBudget.ts"
 export { Progress, type ProgressReport } from "./Progress.ts"
 export { CharacterBudget } from "./Result.ts"
 export { Session } from "./Session.ts"

@@ -167,6 +167,26 @@ describe("cancelling", () => {
   })
 })
 
+describe("a client that asks for very much at once", () => {
+  it("is told so for what is too much, and served again when some of it is done", async () => {
+    const { client, clients, traces } = await served(2)
+    const abort = new AbortController()
+    const calls = Array.from({ length: 257 }, () =>
+      client.callTool({ name: "slow" }, undefined, { signal: abort.signal })
+    )
+    const settled = Promise.allSettled(calls)
+    expect(await Promise.race(calls)).toMatchObject({
+      isError: true,
+      _meta: { "beamscope/error": { code: "too_busy", retryable: true } }
+    })
+    expect(textOf(await call(clients[1]!, "echo"))).toBe("echoed")
+    abort.abort("enough")
+    await settled
+    await expect.poll(() => traces.interrupted).toHaveLength(256)
+    expect(textOf(await call(client, "echo"))).toBe("echoed")
+  })
+})
+
 describe("progress", () => {
   it("reaches a client that asks for it, and only grows", async () => {
     const { client } = await served()
