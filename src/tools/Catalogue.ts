@@ -1,10 +1,10 @@
-import { Clock, Context, Data, Effect, Layer, type Redacted } from "effect"
+import { Clock, Context, Data, Effect, Layer, type Redacted, Schema } from "effect"
 import { Nodes } from "../node/Nodes.ts"
 import { Targets } from "../node/Targets.ts"
 import type { AccessClass } from "../policy/Access.ts"
 import { Policy, type PolicySettings } from "../policy/Policy.ts"
 import { visible } from "../syntax/Escape.ts"
-import { type CursorScope, decodeCursor, encodeCursor, type Position } from "./Cursor.ts"
+import { type CursorScope, decodeCursor, encodeCursor } from "./Cursor.ts"
 import { Deadline, keepingDeadline, remainingMillis } from "./Deadline.ts"
 import { didYouMean } from "./DidYouMean.ts"
 import { toToolError } from "./Failure.ts"
@@ -136,7 +136,7 @@ const answerOf = Effect.fnUntraced(function* (
   const after = yield* positionOf(tool, scope, input.cursor as string | undefined)
   if (node !== undefined) yield* takePlace(node, tool)
   const target = node === undefined ? name : keepingDeadline(node)
-  const answer = yield* tool.run(input as never, target as never, after)
+  const answer = yield* tool.run(input as never, target as never, after as never)
   const result = resultOf(answer, {
     node: node?.name ?? name,
     asOf: new Date(yield* Clock.currentTimeMillis).toISOString(),
@@ -148,10 +148,11 @@ const answerOf = Effect.fnUntraced(function* (
 }, Effect.scoped)
 
 const positionOf = (tool: Tool, scope: CursorScope, cursor: string | undefined) => {
-  const position = cursor === undefined ? undefined : decodeCursor(scope, cursor)
+  const { position: schema = Schema.Never } = tool
+  const position = cursor === undefined ? undefined : decodeCursor(scope, schema, cursor)
   return position !== undefined && "problem" in position
     ? invalidInput(tool, [`\`cursor\` ${position.problem}`])
-    : Effect.succeed(position as Position | undefined)
+    : Effect.succeed(position)
 }
 
 const invalidInput = ({ name }: Tool, problems: ReadonlyArray<string>) => {

@@ -29,29 +29,38 @@ const digest = (scope: CursorScope, position: unknown): string => {
     .slice(0, 16)
 }
 
-const Envelope = Schema.fromJsonString(
-  Schema.Tuple([Schema.String, Schema.Record(Schema.String, Schema.Union([Schema.Finite, Schema.String]))])
+const decodeEnvelope = Schema.decodeUnknownOption(
+  Schema.fromJsonString(
+    Schema.Tuple([Schema.String, Schema.Record(Schema.String, Schema.Union([Schema.Finite, Schema.String]))])
+  )
 )
-const decodeEnvelope = Schema.decodeUnknownOption(Envelope)
 
 /** An opaque text for a client to hand back, bound to `scope`. */
 export const encodeCursor = (scope: CursorScope, position: Position): string =>
   Buffer.from(JSON.stringify([digest(scope, position), position])).toString("base64url")
 
-/** The position in a cursor, or what is wrong with it, as the end of a sentence that begins with "cursor". */
-export const decodeCursor = (scope: CursorScope, cursor: string): Position | { readonly problem: string } => {
+const unknown = {
+  problem: "is not one that a result gave as next_cursor. Pass it on unchanged, or leave it out to start over."
+}
+
+/**
+ * The position in a cursor, as `schema` has it, or what is wrong, as the end of a sentence that begins with "cursor".
+ * The digest tells a cursor that is out of place, not one that was made up.
+ */
+export const decodeCursor = <Place extends Position>(
+  scope: CursorScope,
+  schema: Schema.ConstraintDecoder<Place>,
+  cursor: string
+): Place | { readonly problem: string } => {
   const envelope = decodeEnvelope(Buffer.from(cursor, "base64url").toString())
-  if (envelope._tag === "None") {
-    return {
-      problem: "is not one that a result gave as next_cursor. Pass it on unchanged, or leave it out to start over."
-    }
-  }
-  const [sum, position] = envelope.value
-  if (digest(scope, position) !== sum) {
+  if (envelope._tag === "None") return unknown
+  const [sum, written] = envelope.value
+  if (digest(scope, written) !== sum) {
     return {
       problem:
         "belongs to a call with other arguments, to another node, or to one that has restarted since. Repeat the arguments of that call, or leave the cursor out to start over."
     }
   }
-  return position
+  const position = Schema.decodeUnknownOption(schema, { onExcessProperty: "error" })(written)
+  return position._tag === "None" ? unknown : position.value
 }

@@ -14,7 +14,6 @@ import type { ErlangNode } from "../node/ErlangNode.ts"
 import { readAtom } from "../syntax/AtomText.ts"
 import { visible } from "../syntax/Escape.ts"
 import type { Undefinable } from "./Answer.ts"
-import type { Position } from "./Cursor.ts"
 import { Deadline, remainingMillis } from "./Deadline.ts"
 import type { Failure } from "./Failure.ts"
 import { localPid } from "./ProcessArgument.ts"
@@ -74,10 +73,13 @@ const showRow = (
 
 const maxLabelCharacters = 100
 
-const showLabel = (label: NonNullable<ProcessRow["label"]>, terms: Terms): string =>
-  "term" in label
-    ? terms.print(label.term, maxLabelCharacters)
-    : visible(Array.from(label.text).slice(0, maxLabelCharacters).join(""))
+const showLabel = (label: NonNullable<ProcessRow["label"]>, terms: Terms): string => {
+  if ("term" in label) return terms.print(label.term, maxLabelCharacters)
+  const characters = Array.from(label.text)
+  if (characters.length <= maxLabelCharacters) return visible(label.text)
+  // The dots are what a secret is known by that was cut here.
+  return visible(`${characters.slice(0, maxLabelCharacters - 3).join("")}...`)
+}
 
 /** A process as a summary calls it. */
 const nameOf = ({ pid, registeredName }: ProcessRow, terms: Terms): string =>
@@ -131,6 +133,12 @@ const descending = { description: "Descending; default memory", default: "memory
 const byMemory = Effect.succeed("memory" as const)
 
 const cursor = Schema.optionalKey(Schema.String.annotate({ description: "next_cursor of the page before" }))
+
+const PidNumber = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 0xffffffff }))
+
+/** Behind which process a page begins; see {@link PagePlace}. */
+const position = Schema.Struct({ id: PidNumber, serial: PidNumber, value: Schema.optionalKey(Schema.Int) })
+type Position = typeof position.Type
 
 const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
 const Name = Schema.NonEmptyString.check(Schema.isMaxLength(255))
@@ -202,10 +210,7 @@ const toPosition = ({ pid: { id, serial }, value }: PagePlace): Position => ({
 })
 
 const toPlace = (node: ErlangNode, { id, serial, value }: Position): Effect.Effect<PagePlace, Failure> =>
-  Effect.map(localPid(node, Number(id), Number(serial)), (pid) => ({
-    pid,
-    ...(value !== undefined && { value: Number(value) })
-  }))
+  Effect.map(localPid(node, id, serial), (pid) => ({ pid, ...(value !== undefined && { value }) }))
 
 const inspect = (row: ProcessRow, terms: Terms): string =>
   `get_process_info ${JSON.stringify({ pid: nameOf(row, terms) })}`
@@ -245,6 +250,7 @@ const listProcesses = Tool.make({
     cursor
   },
   output: pageOutput,
+  position,
   run: ({ filter = {}, limit, sort_by }, node, after) => {
     const sort = isSortName(sort_by) ? sortKeys[sort_by] : "pid"
     return answerPage(node, { sort, limit, filter: toFilter(filter) }, after, ranking(sort, node))
@@ -266,6 +272,7 @@ const findProcess = Tool.make({
     cursor
   },
   output: pageOutput,
+  position,
   run: ({ application, label, limit, module, name }, node, after) => {
     const filter = {
       ...toFilter({ ...(application !== undefined && { application }), ...(module !== undefined && { module }) }),

@@ -49,28 +49,33 @@ export interface Tool {
   readonly input: Schema.Struct<Fields>
   /** The data of a result; what stands around it is the same for all tools. */
   readonly output: Schema.Struct<Fields>
+  /** What a `cursor` of this tool holds. Anybody can make one, so it is checked like any other input. */
+  readonly position?: Schema.ConstraintDecoder<Position>
   /** Runs with input that `input` has decoded; `after` is what the `cursor` argument says. */
   readonly run: (
     input: never,
     target: never,
-    after: Position | undefined
+    after: never
   ) => Effect.Effect<Answer<object, string>, Failure, ToolServices>
 }
 
 /** A tool as its author writes it: the arguments that all tools share are added by {@link make}. */
-export interface ToolSpec<Kind extends TargetKind, Input extends Fields, Output extends Fields> extends Omit<
-  Tool,
-  "input" | "output" | "run" | "target" | "timeoutMillis"
-> {
+export interface ToolSpec<
+  Kind extends TargetKind,
+  Input extends Fields,
+  Output extends Fields,
+  Place extends Position
+> extends Omit<Tool, "input" | "output" | "position" | "run" | "target" | "timeoutMillis"> {
   readonly target: Kind
   /** Default 5,000. */
   readonly timeoutMillis?: number
   readonly input: Input
   readonly output: Output
+  readonly position?: Schema.ConstraintDecoder<Place>
   readonly run: (
     input: Schema.Struct.Type<Input>,
     target: TargetKinds[Kind],
-    after: Position | undefined
+    after: Place | undefined
   ) => Effect.Effect<Answer<Schema.Struct.Type<Output>>, Failure, ToolServices>
 }
 
@@ -91,8 +96,13 @@ const timeout = (millis: number) =>
   )
 
 /** Makes a tool; types of input, target and data follow from the schemas and `target`. */
-export const make = <Kind extends TargetKind, const Input extends Fields, const Output extends Fields>(
-  spec: ToolSpec<Kind, Input, Output>
+export const make = <
+  Kind extends TargetKind,
+  const Input extends Fields,
+  const Output extends Fields,
+  Place extends Position = never
+>(
+  spec: ToolSpec<Kind, Input, Output, Place>
 ): Tool => {
   const { timeoutMillis = defaultTimeoutMillis } = spec
   return {

@@ -1,3 +1,4 @@
+import { Schema } from "effect"
 import * as fc from "fast-check"
 import { Buffer } from "node:buffer"
 import { describe, expect, it } from "vitest"
@@ -9,17 +10,19 @@ const scope: CursorScope = {
   creation: 7,
   arguments: { sort_by: "memory", filter: { module: "gen" }, limit: 20, timeout_ms: 5000, node: "app" }
 }
+const schema = Schema.Struct({ value: Schema.optionalKey(Schema.Int), id: Schema.Int, serial: Schema.Int })
+const decode = (of: CursorScope, cursor: string) => decodeCursor(of, schema, cursor)
 const position = { value: 1234, id: 90, serial: 0 }
 
 describe("a cursor", () => {
-  it("gives back its position", () => expect(decodeCursor(scope, encodeCursor(scope, position))).toEqual(position))
+  it("gives back its position", () => expect(decode(scope, encodeCursor(scope, position))).toEqual(position))
 
   it("does not mind another limit, time limit or spelling of the node", () => {
     const other = {
       ...scope,
       arguments: { ...scope.arguments, limit: 50, timeout_ms: 100, node: "app@host", cursor: "x" }
     }
-    expect(decodeCursor(other, encodeCursor(scope, position))).toEqual(position)
+    expect(decode(other, encodeCursor(scope, position))).toEqual(position)
   })
 
   it.each<[string, Partial<CursorScope>]>([
@@ -30,7 +33,7 @@ describe("a cursor", () => {
     ["another filter", { arguments: { ...scope.arguments, filter: { module: "sup" } } }],
     ["an argument more", { arguments: { ...scope.arguments, extra: true } }]
   ])("is refused for %s", (_what, change) =>
-    expect(decodeCursor({ ...scope, ...change }, encodeCursor(scope, position))).toEqual({
+    expect(decode({ ...scope, ...change }, encodeCursor(scope, position))).toEqual({
       problem: expect.stringContaining("belongs to a call with other arguments")
     })
   )
@@ -38,7 +41,18 @@ describe("a cursor", () => {
   it("is refused when its position was changed", () => {
     const [digest] = JSON.parse(Buffer.from(encodeCursor(scope, position), "base64url").toString()) as [string]
     const forged = Buffer.from(JSON.stringify([digest, { ...position, id: 91 }])).toString("base64url")
-    expect(decodeCursor(scope, forged)).toEqual({ problem: expect.stringContaining("belongs to a call") })
+    expect(decode(scope, forged)).toEqual({ problem: expect.stringContaining("belongs to a call") })
+  })
+
+  it.each([{ ...position, id: "x" }, { id: 90 }, { ...position, more: 1 }, { ...position, serial: 1.5 }])(
+    "is refused with a position that the tool does not have, even rightly signed: %j",
+    (made) =>
+      expect(decode(scope, encodeCursor(scope, made))).toEqual({ problem: expect.stringContaining("is not one") })
+  )
+
+  it("is refused however deep it is", () => {
+    const deep = `["x",{"id":${"[".repeat(100_000)}${"]".repeat(100_000)}}]`
+    expect(decode(scope, Buffer.from(deep).toString("base64url"))).toEqual({ problem: expect.any(String) })
   })
 
   it("is never more than refused, whatever the text", () => {
@@ -50,7 +64,7 @@ describe("a cursor", () => {
           fc.json().map((it) => Buffer.from(it).toString("base64url"))
         ),
         (text) => {
-          expect(decodeCursor(scope, text)).toEqual({ problem: expect.any(String) })
+          expect(decode(scope, text)).toEqual({ problem: expect.any(String) })
         }
       )
     )

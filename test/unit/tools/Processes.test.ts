@@ -14,6 +14,8 @@ import {
   Pid,
   type Term
 } from "../../../src/etf/Term.ts"
+import { encodeCursor } from "../../../src/tools/Cursor.ts"
+import { CharacterBudget } from "../../../src/tools/Result.ts"
 import { fakeNode, type Reply } from "../../support/FakeNodes.ts"
 import { callIn, catalogueLayer, failIn, call } from "../../support/Tools.ts"
 
@@ -146,6 +148,29 @@ describe("list_processes", () => {
     })
   )
 
+  it.effect("takes no cursor that somebody made up, however well signed", () =>
+    Effect.gen(function* () {
+      const node = nodeWith({})
+      const scope = { tool: "list_processes", node: node.name, creation: node.creation }
+      for (const position of [
+        { id: 90, serial: 0, value: "x" },
+        { id: -1, serial: 0 },
+        { id: 2 ** 32, serial: 0 },
+        { id: 1.5, serial: 0 },
+        { id: 90 },
+        { id: 90, serial: 0, value: 0.5 },
+        { id: 90, serial: 0, more: 1 }
+      ] as ReadonlyArray<Record<string, number | string>>) {
+        const given = { sort_by: "memory", limit: 20 }
+        const cursor = encodeCursor({ ...scope, arguments: given }, position)
+        const error = yield* failIn({ up: [node] }, "list_processes", { ...given, cursor })
+        expect(error).toMatchObject({ code: "invalid_input", retryable: false })
+        expect(error.message).toContain("`cursor` is not one that a result gave")
+      }
+      expect(node.called).toEqual([])
+    })
+  )
+
   it.effect("says what could not be seen, and why", () =>
     Effect.gen(function* () {
       const reply = pageReply([worker], {
@@ -208,6 +233,29 @@ describe("list_processes", () => {
     Effect.gen(function* () {
       const error = yield* failIn({ up: [nodeWith({ "beamscope_processes:page": { term } })] }, "list_processes")
       expect(error.code).toBe("remote_error")
+    })
+  )
+})
+
+describe("a label that is cut", () => {
+  it.effect("shows no part of a cookie, wherever in it the cookie stands", () =>
+    Effect.gen(function* () {
+      const cookie = "QWERTYUIOPASDFGHJKLZ"
+      const labels = Array.from({ length: 130 }, (_, before) => "-".repeat(before) + cookie + "x".repeat(200))
+      const rows = labels.flatMap((text, at) => [
+        row(1_000 + at, { label: [atom("term"), [atom("job"), binary(text)]] }),
+        row(2_000 + at, { label: [atom("text"), binary(`{job,<<"${text}"...>>}`)] })
+      ])
+      const node = nodeWith({ "beamscope_processes:page": pageReply(rows) })
+      const world = { up: [node], cookies: [cookie] }
+      const { structured, text } = yield* callIn(world, "list_processes", { limit: 200 }).pipe(
+        Effect.provideService(CharacterBudget, 1_000_000)
+      )
+      expect(structured["processes"]).toHaveLength(rows.length)
+      for (const shown of [JSON.stringify(structured), text]) {
+        expect(shown).toContain("[redacted]")
+        expect(shown).not.toContain(cookie.slice(0, 4))
+      }
     })
   )
 })

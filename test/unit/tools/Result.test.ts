@@ -28,8 +28,9 @@ const listing = (items: ReadonlyArray<Item>) =>
         Schema.Array(Schema.Struct({ id: Schema.Int, text: Schema.String, extra: Schema.optionalKey(Schema.String) }))
       )
     },
+    position: Schema.Struct({ id: Schema.Int }),
     run: ({ limit }, _target, after) => {
-      const rest = items.filter(({ id }) => after === undefined || id > Number(after.id))
+      const rest = items.filter(({ id }) => after === undefined || id > after.id)
       const rows = rest.slice(0, limit)
       return Effect.succeed({
         summary: (shown: number) => `${shown} of ${items.length} items.`,
