@@ -6,18 +6,58 @@ const replacement = "[redacted]"
 /** A secret shorter than this is blotted out only where it stands as a word, lest half of every text vanish. */
 const wordLength = 8
 
+/** So many characters of a secret's beginning may be seen in front of a cut; one more is taken for the secret. */
+const unrecognisable = 3
+
 const escape = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/]/gu, "\\$&")
 
 const word = String.raw`[\p{L}\p{N}_@.-]`
 
-/** The ways in which a secret can turn up in text: as it is, escaped, as character codes, hex or base64. */
-const spellings = (secret: string): ReadonlyArray<string> => {
+/**
+ * What stands between the last that is shown of a term and the dots for what is left out, as `syntax/` and `io_lib`
+ * write it, and as it is left where such a text is cut once more: `"ab" <> ... 9 more bytes`, `<<"ab"/utf8...>>`,
+ * `[1,2|...]`, `<<"ab"/ut...`.
+ */
+const cut = String.raw`(?=\\*["']?(?:\/u?t?f?8?)?(?: <> | \+\+ )?[,|]?\s*(?:\.{3}|…))`
+
+/** One of the ways in which a secret can turn up in text. */
+interface Spelling {
+  /** Regular expressions, one after the other. */
+  readonly units: ReadonlyArray<string>
+  /** Between the units. */
+  readonly separator?: string
+  /** What a cut inside of a unit can leave of it and of the separator in front. */
+  readonly torn?: string
+  /** What the surroundings must be, in front and behind. */
+  readonly before?: string
+  readonly after?: string
+  /** Units that three characters take, rounded up. */
+  readonly unitsUnrecognisable: number
+}
+
+/** As it is, escaped, as character codes, in hex, in base64. */
+const spellings = (secret: string): ReadonlyArray<Spelling> => {
   const bytes = Buffer.from(secret)
-  // A quote, a backslash or a hash may be escaped by the syntax around it, and that once more.
-  const verbatim = secret.replace(/["'\\#]|[^"'\\#]+/gu, (part) =>
-    /["'\\#]/u.test(part) ? String.raw`\\*${escape(part)}` : escape(part)
-  )
-  const whole = secret.length < wordLength ? `(?<!${word})${verbatim}(?!${word})` : verbatim
+  const isShort = secret.length < wordLength
+  const verbatim: Spelling = {
+    // Whatever is no letter or digit may be escaped by the syntax around it, and that once more.
+    units: Array.from(secret, (char) => (/[\p{L}\p{N}]/u.test(char) ? char : String.raw`\\*${escape(char)}`)),
+    ...(isShort && { before: `(?<!${word})`, after: `(?!${word})` }),
+    unitsUnrecognisable: unrecognisable
+  }
+  const codes: Spelling = {
+    units: Array.from(bytes, String),
+    separator: String.raw`\s*[,|]\s*`,
+    torn: String.raw`(?:\s*[,|]\s*\d{1,2})?`,
+    before: String.raw`(?<!\d)`,
+    after: String.raw`(?!\d)`,
+    unitsUnrecognisable: unrecognisable
+  }
+  const hex = bytes.toString("hex")
+  const hexes = [hex, hex.toUpperCase()].map((digits) => ({
+    units: Array.from(digits),
+    unitsUnrecognisable: unrecognisable * 2
+  }))
   // Base64 of a text that holds the secret shows only the digits that depend on the secret alone, whatever the offset.
   const base64 = [0, 1, 2].map((offset) => {
     const padded = Buffer.concat([Buffer.alloc(offset), bytes])
@@ -25,21 +65,50 @@ const spellings = (secret: string): ReadonlyArray<string> => {
       .replace(/=+$/u, "")
     const first = Math.ceil((offset * 8) / 6)
     const last = Math.floor(((offset + bytes.length) * 8) / 6)
-    return padded.slice(first, last).replace(/[+/]/gu, "[+/_-]")
+    return {
+      units: Array.from(padded.slice(first, last), (digit) => (/[+/]/u.test(digit) ? "[+/_-]" : digit)),
+      unitsUnrecognisable: Math.ceil((unrecognisable * 8) / 6)
+    }
   })
-  const hex = bytes.toString("hex")
+  // What is shorter could be anything.
   return [
-    whole,
-    ...(bytes.length < 3 ? [] : [String.raw`(?<!\d)${[...bytes].join(String.raw`,\s*`)}(?!\d)`]),
-    ...(bytes.length < 6 ? [] : [hex, hex.toUpperCase(), ...base64])
+    verbatim,
+    ...(bytes.length < 3 ? [] : [codes]),
+    ...(bytes.length < 4 ? [] : hexes),
+    ...(bytes.length < 5 ? [] : base64)
   ]
 }
 
-/** A function that blots the secrets out of a text, however they are written there. */
+const whole = ({ after = "", before = "", separator = "", units }: Spelling): string =>
+  before + units.join(separator) + after
+
+/** All of it, or a beginning that could be recognised, in front of a cut. */
+const beginning = ({ before = "", separator = "", torn = "", units, unitsUnrecognisable }: Spelling): string => {
+  const [least, rest] = [units.slice(0, unitsUnrecognisable + 1), units.slice(unitsUnrecognisable + 1)]
+  const more = rest.reduceRight((further, unit) => `(?:${separator}${unit}${further})?`, "")
+  return before + least.join(separator) + more + torn + cut
+}
+
+/** By secret: working one out takes a while, and the same ones are wanted for every result. */
+const expressions = new WeakMap<Redacted.Redacted, RegExp>()
+
+const expressionOf = (secret: Redacted.Redacted): RegExp => {
+  const known = expressions.get(secret)
+  if (known !== undefined) return known
+  const spelled = spellings(Redacted.value(secret))
+  const expression = new RegExp([...spelled.map(whole), ...spelled.map(beginning)].join("|"), "gu")
+  expressions.set(secret, expression)
+  return expression
+}
+
+/**
+ * A function that blots the secrets out of a text, however they are written there; and their beginnings too, where
+ * the text was cut inside of them: by us, or by the node that it came from.
+ */
 export const redactor = (secrets: ReadonlyArray<Redacted.Redacted>): ((text: string) => string) => {
-  const all = new Set(secrets.map(Redacted.value).filter((secret) => secret !== ""))
-  if (all.size === 0) return (text) => text
-  const sources = [...all].flatMap(spellings).toSorted((a, b) => b.length - a.length)
-  const expression = new RegExp(sources.join("|"), "gu")
-  return (text) => text.replace(expression, replacement)
+  const longestFirst = secrets
+    .filter((secret) => Redacted.value(secret) !== "")
+    .toSorted((a, b) => Redacted.value(b).length - Redacted.value(a).length)
+    .map(expressionOf)
+  return (text) => longestFirst.reduce((rest, expression) => rest.replace(expression, replacement), text)
 }

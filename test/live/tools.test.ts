@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Redacted, Ref } from "effect"
+import { Buffer } from "node:buffer"
 import { type AgentMode, Nodes, Targets } from "../../src/node/index.ts"
 import { Policy } from "../../src/policy/Policy.ts"
 import type { SyntaxName } from "../../src/syntax/Syntax.ts"
 import { Catalogue, type ToolResult } from "../../src/tools/Catalogue.ts"
+import { redactor } from "../../src/tools/Redaction.ts"
 import { Session } from "../../src/tools/Session.ts"
 import * as BeamNode from "../support/BeamNode.ts"
 import { eventually } from "../support/eventually.ts"
@@ -181,6 +183,27 @@ describe.each(BeamNode.otpReleases())("the tools on OTP $otp", ({ otp }) => {
       }).pipe(using(agent))
     )
   })
+
+  it.live("show no part of a cookie that the node's own print of a label was cut in", () =>
+    Effect.gen(function* () {
+      const prints = yield* ask(`
+        Labels = fun(Before) ->
+          Text = Before ++ ${JSON.stringify(cookie)} ++ lists:duplicate(300, $x),
+          Binary = list_to_binary(Text),
+          [Text, Binary, {job, Text, 1}, {job, Binary, 1}, [Text, b], [0 | Text], <<0, Binary/binary>>,
+           #{Binary => 1, b => Text}, <<Binary/binary, 233/utf8>>, Text ++ tail]
+        end,
+        Prints = [[io_lib:format("~0tp", [Label], [{chars_limit, 256}]), $\n]
+                  || Length <- lists:seq(0, 256), Label <- Labels(lists:duplicate(Length, $-))],
+        base64:encode_to_string(unicode:characters_to_binary(Prints))`)
+      const lines = Buffer.from(prints, "base64").toString().trimEnd().split("\n")
+      expect(lines).toHaveLength(257 * 10)
+      const codes = [...Buffer.from(cookie.slice(0, 4))].join(",")
+      const leaks = (text: string) => text.includes(cookie.slice(0, 4)) || text.includes(codes)
+      expect(lines.filter(leaks).length).toBeGreaterThan(1000)
+      expect(lines.map(redactor([Redacted.make(cookie)])).filter(leaks)).toEqual([])
+    })
+  )
 
   it.live("tell about one process what the node tells", () =>
     Effect.gen(function* () {

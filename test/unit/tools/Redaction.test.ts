@@ -2,6 +2,8 @@ import { Redacted } from "effect"
 import * as fc from "fast-check"
 import { Buffer } from "node:buffer"
 import { describe, expect, it } from "vitest"
+import { atom, Binary, binary, BitString, ByteList, charlist, List, map, type Term } from "../../../src/etf/Term.ts"
+import { syntaxes } from "../../../src/syntax/Syntaxes.ts"
 import { redactor } from "../../../src/tools/Redaction.ts"
 
 const secret = "Kj8+x/2mQ'\"\\Pz"
@@ -51,4 +53,103 @@ describe("a secret in use", () => {
     expect(redactor([Redacted.make("")])("anything")).toBe("anything")
     expect(redact("nothing to see")).toBe("nothing to see")
   })
+})
+
+/** The beginning of a secret that could be recognised, in every way in which it could be written. */
+const recognisable = (text: string): ReadonlyArray<string> => {
+  const bytes = Buffer.from(text)
+  const base64 = [0, 1, 2].map((offset) => {
+    const encoded = Buffer.concat([Buffer.alloc(offset), bytes]).toString("base64")
+    return encoded.slice(Math.ceil((offset * 8) / 6)).slice(0, 5)
+  })
+  return [
+    text.slice(0, 4),
+    text.slice(0, 4).replace(/["\\]/gu, "\\$&"),
+    [...bytes.subarray(0, 4)].join(","),
+    [...bytes.subarray(0, 4)].join(", "),
+    bytes.toString("hex").slice(0, 8),
+    bytes.toString("hex").slice(0, 8).toUpperCase(),
+    ...base64
+  ]
+}
+
+const secrets = [secret, "QWERTYUIOPASDFGHJKLZ", "abcabcabcabd", "sw0rd", 'a"b#{c}\\d', "p".repeat(255)]
+
+/** Terms with the secret somewhere inside. */
+const hiding = (text: string): ReadonlyArray<Term> => {
+  const [before, after] = ["- ".repeat(10), " -".repeat(30)]
+  const around = before + text + after
+  const bytes = Buffer.from(`\0\xff ${around}`, "latin1")
+  const codes = Array.from(around, (char) => char.codePointAt(0)!)
+  return [
+    binary(around),
+    charlist(around),
+    new ByteList(Buffer.from(around)),
+    new Binary(bytes),
+    new ByteList(bytes),
+    new BitString(bytes, 0, bytes.length, 3),
+    binary(`é${around}`),
+    charlist(`${around}é`),
+    new List([atom("job"), ...codes]),
+    new List(codes, atom("tail")),
+    binary(`<${Buffer.from(around).toString("hex")}>`),
+    binary(Buffer.from(around).toString("base64")),
+    map([
+      [binary(around), [atom("key")]],
+      [atom("value"), [binary(around), 1]]
+    ]),
+    [atom("state"), atom(text), [binary(around)]],
+    new List([[atom(text), binary(around)]])
+  ]
+}
+
+describe("the beginning of a secret", () => {
+  it.each(secrets)("is blotted out wherever the print of a term is cut: %s", (text) => {
+    const shorter = redactor([Redacted.make(text)])
+    const seen = recognisable(text)
+    for (const { name, print } of Object.values(syntaxes)) {
+      for (const [at, term] of hiding(text).entries()) {
+        const { length } = print(term).text
+        for (let maxCharacters = 3; maxCharacters <= length; maxCharacters++) {
+          const shown = shorter(print(term, { maxCharacters }).text)
+          const leak = seen.find((part) => shown.includes(part))
+          if (leak !== undefined) expect.fail(`${name} ${at} cut at ${maxCharacters} shows ${leak}: ${shown}`)
+        }
+      }
+    }
+  })
+
+  it("is blotted out where a print of the node's is cut once more, wherever that is", () => {
+    const text = "QWERTYUIOPASDFGHJKLZ"
+    const shorter = redactor([Redacted.make(text)])
+    const codes = [...Buffer.from(text)].join(",")
+    const labels = [
+      ...["x".repeat(20) + text, text.slice(0, 9)].flatMap((inner) => [
+        `{job,<<"${inner}"...>>,1}`,
+        `{job,<<"é${inner}"/utf8...>>,1}`,
+        `{job,"${inner}"...,...}`,
+        `["${inner}"...|...]`
+      ]),
+      `[0,${codes}|...]`,
+      `<<0,${codes},...>>`
+    ]
+    for (const label of labels) {
+      for (let end = 0; end <= label.length; end++) {
+        const shown = shorter(`${label.slice(0, end)}...`)
+        for (const part of recognisable(text)) expect(shown).not.toContain(part)
+      }
+    }
+  })
+
+  it("stays where nothing is cut", () => {
+    const shorter = redactor([Redacted.make("shop_cookie")])
+    expect(shorter("shop shop@host <0.1.0> shop_co")).toBe("shop shop@host <0.1.0> shop_co")
+    expect(shorter('"the shop_co" <> ... 3 more bytes')).toBe('"the [redacted]" <> ... 3 more bytes')
+  })
+})
+
+it("works for as many secrets of any length as there may be", () => {
+  const many = Array.from({ length: 16 }, (_, at) => `${at}${'/"'.repeat(126)}x`)
+  const all = redactor(many.map((each) => Redacted.make(each)))
+  for (const each of many) expect(all(`a ${each} b`)).toBe("a [redacted] b")
 })
