@@ -14,6 +14,7 @@ import {
   Pid,
   type Term
 } from "../../../src/etf/Term.ts"
+import { encodeCursor } from "../../../src/tools/Cursor.ts"
 import { CharacterBudget } from "../../../src/tools/Result.ts"
 import { fakeNode, type Reply } from "../../support/FakeNodes.ts"
 import { callIn, catalogueLayer, failIn, call } from "../../support/Tools.ts"
