@@ -16,14 +16,13 @@ const ownSources = (name: string, entry: NodeEntry | undefined): ReadonlyArray<C
 export const layer = (config: Config): Layer.Layer<Targets> =>
   Layer.sync(Targets, () => {
     const givenOut = new Map<string, Redacted.Redacted>()
-    const entryOf = (name: string) => config.nodes.find((entry) => entry.name === name || entry.alias === name)
     return Targets.of({
       configured: config.nodes.map(({ name }) => name),
+      nameOf: (called) => config.nodes.find(({ alias, name }) => name === called || alias === called)?.name,
       epmdPort: config.epmdPort,
       cookies: Effect.sync(() => [...givenOut.values()]),
-      resolve: Effect.fnUntraced(function* (asked, options) {
-        const entry = entryOf(asked)
-        const name = entry?.name ?? asked
+      resolve: Effect.fnUntraced(function* (name, options) {
+        const entry = config.nodes.find((each) => each.name === name)
         const sources: ReadonlyArray<CookieSource> =
           options?.cookie === undefined
             ? [...ownSources(name, entry), ...config.cookies]

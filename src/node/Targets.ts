@@ -33,6 +33,8 @@ export class Targets extends Context.Service<
     ) => Effect.Effect<NodeTarget, TargetError>
     /** Full names that the operator configured, in the order of the configuration. */
     readonly configured: ReadonlyArray<string>
+    /** The full name of the configured node that is called so: by its alias, or by the name itself. */
+    readonly nameOf: (called: string) => string | undefined
     /** EPMD's port, on this machine and on every host whose node does not say otherwise. */
     readonly epmdPort: number
     /** Every cookie that `resolve` has given out so far, so that whoever shows text can blot them out. */

@@ -35,8 +35,9 @@ export const resolveNode = Effect.fnUntraced(function* (
   const { configured } = yield* Targets
   const tried = yield* (yield* Nodes).list
   const up = tried.filter(({ state }) => state._tag === "Up").map(({ name }) => name)
-  const known = [...new Set([...up, ...configured, ...tried.map(({ name }) => name)])]
-  const full = given === undefined ? yield* onlyNode(up, configured) : yield* namedNode(bare(given), known)
+  const kinds = [up, configured, tried.map(({ name }) => name)]
+  const known = [...new Set(kinds.flat())]
+  const full = given === undefined ? yield* onlyNode(up, configured) : yield* namedNode(bare(given), kinds)
   const refusal = configured.includes(full) ? undefined : (yield* Policy).nodeRefusal(full)
   if (refusal === undefined) return full
   return yield* new ToolError({
@@ -61,7 +62,10 @@ const onlyNode = (up: ReadonlyArray<string>, configured: ReadonlyArray<string>) 
   return noNode(`It is not clear which node is meant. ${which} Say which in \`node\`.`, "the same call with node")
 }
 
-const namedNode = Effect.fnUntraced(function* (given: string, known: ReadonlyArray<string>) {
+/** `kinds` are the nodes that are known; of a short name's, those of the first kind that has any are meant. */
+const namedNode = Effect.fnUntraced(function* (given: string, kinds: ReadonlyArray<ReadonlyArray<string>>) {
+  const called = (yield* Targets).nameOf(given)
+  if (called !== undefined) return called
   if (given.includes("@")) {
     const parsed = parseNodeName(given)
     if (!("problem" in parsed)) return parsed.full
@@ -72,10 +76,8 @@ const namedNode = Effect.fnUntraced(function* (given: string, known: ReadonlyArr
       next: "list_nodes"
     })
   }
-  const { configured, resolve } = yield* Targets
-  const aliased = yield* Effect.match(resolve(given), { onFailure: ({ node }) => node, onSuccess: ({ name }) => name })
-  if (configured.includes(aliased)) return aliased
-  const [match, ...others] = known.filter((node) => shortName(node) === given)
+  const namesakes = kinds.map((nodes) => nodes.filter((node) => shortName(node) === given))
+  const [match, ...others] = namesakes.find(({ length }) => length > 0) ?? []
   if (match !== undefined && others.length === 0) return match
   if (match !== undefined) {
     return yield* new ToolError({
@@ -85,6 +87,7 @@ const namedNode = Effect.fnUntraced(function* (given: string, known: ReadonlyArr
       didYouMean: [match, ...others].map(visible)
     })
   }
+  const known = kinds.flat()
   const local = yield* localNames
   const { hostNames } = (yield* Policy).settings
   // EPMD does not tell what stands behind the @ of its nodes. A neighbour's host is the best guess; `joinNode` mends it.

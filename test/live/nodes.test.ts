@@ -22,6 +22,7 @@ const registryOf = (...nodes: ReadonlyArray<BeamNode.BeamNode>) =>
               })
         },
         configured: [],
+        nameOf: () => undefined,
         epmdPort,
         cookies: Effect.succeed([])
       })

@@ -24,6 +24,7 @@ const catalogue = (
     Layer.provideMerge(
       Layer.succeed(Targets, {
         configured: nodes.map(({ name }) => name),
+        nameOf: () => undefined,
         epmdPort,
         cookies: Effect.succeed(cookies),
         resolve: (name, options) => Effect.succeed({ name, cookie: options?.cookie ?? cookies[0]!, epmdPort, agent })
@@ -203,6 +204,18 @@ describe.each(BeamNode.otpReleases())("the tools on OTP $otp", ({ otp }) => {
       expect(lines.filter(leaks).length).toBeGreaterThan(1000)
       expect(lines.map(redactor([Redacted.make(cookie)])).filter(leaks)).toEqual([])
     })
+  )
+
+  it.live("reach a node by its short name again and again, whatever its host is called", () =>
+    Effect.gen(function* () {
+      const short = node.name.slice(0, node.name.indexOf("@"))
+      const input = { node: short }
+      for (let time = 0; time < 2; time++) {
+        expect((yield* call("get_memory_info", input)).structured["node"]).toBe(node.name)
+      }
+      expect((yield* call("disconnect_node", input)).structured).toMatchObject({ node: node.name, disconnected: true })
+      expect((yield* call("get_memory_info", input)).structured["node"]).toBe(node.name)
+    }).pipe(Effect.provide(Layer.suspend(() => catalogue([], "none", [Redacted.make(node.cookie)]))))
   )
 
   it.live("tell about one process what the node tells", () =>

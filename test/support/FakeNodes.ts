@@ -130,7 +130,8 @@ const fakeTargets = ({ aliases = {}, configured = [], cookies = [], epmdPort = 1
     configured,
     epmdPort,
     cookies: Effect.succeed(cookies.map((cookie) => Redacted.make(cookie))),
-    resolve: (name) => Effect.fail(new TargetError({ node: aliases[name] ?? name, message: "there is no cookie." }))
+    nameOf: (called) => aliases[called] ?? configured.find((name) => name === called),
+    resolve: (name) => Effect.fail(new TargetError({ node: name, message: "there is no cookie." }))
   })
 
 /** The services around the catalogue, as a test wants them. */

@@ -34,17 +34,24 @@ describe("targets", () => {
         epmdPort: 4400,
         nodes: [{ name: "a@x", alias: "first", cookie: Redacted.make("own"), agent: "load", epmdPort: 4401 }, "b@x"]
       },
-      ({ resolve }) => Effect.all([resolve("a@x"), resolve("first"), resolve("b@x"), resolve("other@y")]),
+      ({ resolve }) => Effect.all([resolve("a@x"), resolve("b@x"), resolve("other@y")]),
       { RELEASE_COOKIE: "released" }
     )
     expect(
       targets.map(({ agent, cookie, epmdPort, name }) => ({ name, cookie: Redacted.value(cookie), agent, epmdPort }))
     ).toEqual([
       { name: "a@x", cookie: "own", agent: "load", epmdPort: 4401 },
-      { name: "a@x", cookie: "own", agent: "load", epmdPort: 4401 },
       { name: "b@x", cookie: "released", agent: "none", epmdPort: 4400 },
       { name: "other@y", cookie: "released", agent: "none", epmdPort: 4400 }
     ])
+  })
+
+  it("know a node by its name and by its alias, whatever stands in it, and read no cookie for that", async () => {
+    const nodes = [{ name: "a@x", alias: "prod@eu", cookieFile: join(home, "none") }, "b@x"]
+    const names = await withTargets({ nodes }, ({ cookies, nameOf }) =>
+      Effect.map(cookies, (seen) => [nameOf("a@x"), nameOf("prod@eu"), nameOf("b@x"), nameOf("a"), seen.length])
+    )
+    expect(names).toEqual(["a@x", "a@x", "b@x", undefined, 0])
   })
 
   it("take a cookie that is given for the connection in place of all others", async () => {

@@ -17,6 +17,7 @@ const over = (epmdPort: number) =>
     Layer.provideMerge(
       Layer.succeed(Targets, {
         configured: [node],
+        nameOf: () => undefined,
         epmdPort,
         cookies: Effect.succeed([]),
         resolve: (name) => Effect.succeed({ name, cookie: Redacted.make("a cookie"), epmdPort })

@@ -55,7 +55,14 @@ describe("a node by its short name", () => {
       given: "b",
       world: { up: [node("b@box")], reachable: [node("x@far")], configured: ["x@far"], aliases: { b: "x@far" } },
       name: "x@far"
-    }
+    },
+    {
+      given: "shop@eu",
+      world: { reachable: [node("b@far")], configured: ["b@far"], aliases: { "shop@eu": "b@far" } },
+      name: "b@far"
+    },
+    { given: "a", world: { up: [node("a@box")], configured: ["a@far"] }, name: "a@box" },
+    { given: "a", world: { up: [node("a@far")], configured: ["a@far", "a@else"] }, name: "a@far" }
   ])("$given is $name", ({ given, name, world }) =>
     Effect.gen(function* () {
       expect(yield* reached(world, given)).toBe(name)
@@ -64,8 +71,10 @@ describe("a node by its short name", () => {
 
   it.effect("that two have is refused", () =>
     Effect.gen(function* () {
-      const error = yield* refused({ up: [node("a@box")], configured: ["a@far"] }, "a")
-      expect(error).toMatchObject({ code: "invalid_input", didYouMean: ["a@box", "a@far"] })
+      const up = yield* refused({ up: [node("a@box"), node("a@far")], configured: ["a@else"] }, "a")
+      expect(up).toMatchObject({ code: "invalid_input", didYouMean: ["a@box", "a@far"] })
+      const configured = yield* refused({ up: [node("b@box")], configured: ["a@far", "a@else"] }, "a")
+      expect(configured).toMatchObject({ code: "invalid_input", didYouMean: ["a@far", "a@else"] })
     })
   )
 
@@ -81,6 +90,28 @@ describe("a node by its short name", () => {
         expect(yield* refused({ epmdPort }, "ap")).toMatchObject({ code: "no_node", didYouMean: ["app"] })
       })
     )
+  )
+
+  it.live("is the one that was reached under it, not one that could not be", () =>
+    Effect.gen(function* () {
+      const configured = ["app@far"]
+      const world: World = {
+        configured,
+        unreachable: { "app@box": { _tag: "CookieRejected" } },
+        reachable: [node("app@far")]
+      }
+      yield* Effect.gen(function* () {
+        yield* Effect.flip(call("get_memory_info", { node: "app@box" }))
+        for (let time = 0; time < 2; time++) {
+          const error = yield* Effect.flip(call("get_memory_info", { node: "app" }))
+          expect(error.message).toContain("app@far")
+        }
+        expect((yield* call("disconnect_node", { node: "app" })).structured).toMatchObject({
+          node: "app@far",
+          disconnected: true
+        })
+      }).pipe(Effect.provide(catalogueLayer(world)))
+    })
   )
 
   it.live("does not lead off this machine", () =>
