@@ -12,15 +12,34 @@ const ownSources = (name: string, entry: NodeEntry | undefined): ReadonlyArray<C
   return [{ _tag: "Unset", said: `a cookie of its own for ${name} in the configuration` }]
 }
 
-/** How to reach a node, from the configuration. Cookies are read when a node is connected, never kept from the start. */
+/** Cookies in use at once that were given with a connection: each is looked for in every text that is shown. */
+const maxGiven = 32
+
+const tooMany = (node: string) =>
+  new TargetError({
+    node,
+    message: `there are ${maxGiven} connections already that use a cookie of their own, as many as there can be.`
+  })
+
+/**
+ * How to reach a node, from the configuration. Cookies are read when a node is connected, never kept from the start.
+ * Those of the operator's count as secrets from then on; one that is given with a connection only for as long as that
+ * lasts, since anybody can give any word.
+ */
 export const layer = (config: Config): Layer.Layer<Targets> =>
   Layer.sync(Targets, () => {
-    const givenOut = new Map<string, Redacted.Redacted>()
+    const configured = new Map<string, Redacted.Redacted>()
+    const given = new Set<Redacted.Redacted>()
+    const use = (node: string, cookie: Redacted.Redacted) =>
+      Effect.acquireRelease(
+        Effect.suspend(() => (given.size < maxGiven ? Effect.succeed(given.add(cookie)) : Effect.fail(tooMany(node)))),
+        () => Effect.sync(() => given.delete(cookie))
+      )
     return Targets.of({
       configured: config.nodes.map(({ name }) => name),
       nameOf: (called) => config.nodes.find(({ alias, name }) => name === called || alias === called)?.name,
       epmdPort: config.epmdPort,
-      cookies: Effect.sync(() => [...givenOut.values()]),
+      cookies: Effect.sync(() => [...configured.values(), ...given]),
       resolve: Effect.fnUntraced(function* (name, options) {
         const entry = config.nodes.find((each) => each.name === name)
         const sources: ReadonlyArray<CookieSource> =
@@ -35,7 +54,8 @@ export const layer = (config: Config): Layer.Layer<Targets> =>
               message: `there is no cookie to connect to ${name} with. Looked at, in this order: ${seen.join("; ")}.`
             })
         )
-        givenOut.set(Redacted.value(cookie), cookie)
+        if (options?.cookie !== undefined) yield* use(name, cookie)
+        else if (!configured.has(Redacted.value(cookie))) configured.set(Redacted.value(cookie), cookie)
         return {
           name,
           cookie,

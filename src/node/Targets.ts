@@ -1,4 +1,4 @@
-import { Context, Data, type Effect, type Redacted } from "effect"
+import { Context, Data, type Effect, type Redacted, type Scope } from "effect"
 
 /** What it takes to reach one node. */
 export interface NodeTarget {
@@ -27,17 +27,18 @@ export class TargetError extends Data.TaggedError("TargetError")<{
 export class Targets extends Context.Service<
   Targets,
   {
+    /** For a connection that lasts as long as the scope; with `cookie`, one that uses this in place of the configured. */
     readonly resolve: (
       name: string,
       options?: { readonly cookie?: Redacted.Redacted }
-    ) => Effect.Effect<NodeTarget, TargetError>
+    ) => Effect.Effect<NodeTarget, TargetError, Scope.Scope>
     /** Full names that the operator configured, in the order of the configuration. */
     readonly configured: ReadonlyArray<string>
     /** The full name of the configured node that is called so: by its alias, or by the name itself. */
     readonly nameOf: (called: string) => string | undefined
     /** EPMD's port, on this machine and on every host whose node does not say otherwise. */
     readonly epmdPort: number
-    /** Every cookie that `resolve` has given out so far, so that whoever shows text can blot them out. */
+    /** The cookies that are secret now, of those that `resolve` has given out, so that whoever shows text can blot them out. */
     readonly cookies: Effect.Effect<ReadonlyArray<Redacted.Redacted>>
   }
 >()("beamscope/node/Targets") {}

@@ -1,4 +1,4 @@
-import { Effect, Redacted, Result } from "effect"
+import { Effect, Redacted, Result, type Scope } from "effect"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -17,12 +17,12 @@ afterEach(() => rmSync(home, { recursive: true, force: true }))
 
 const withTargets = <A, E>(
   settings: Settings,
-  use: (targets: Targets["Service"]) => Effect.Effect<A, E>,
+  use: (targets: Targets["Service"]) => Effect.Effect<A, E, Scope.Scope>,
   environment: Environment = {}
 ) =>
   Effect.runPromise(
     Effect.flatMap(fromSettings(settings, { HOME: home, ...environment }), (config) =>
-      Effect.provide(Effect.flatMap(Targets, use), ConfiguredTargets.layer(config))
+      Effect.provide(Effect.scoped(Effect.flatMap(Targets, use)), ConfiguredTargets.layer(config))
     )
   )
 
@@ -61,17 +61,49 @@ describe("targets", () => {
     expect(Redacted.value(cookie)).toBe("given")
   })
 
-  it("remember which cookies they gave out", async () => {
+  it("count the operator's cookies as secret once they were used", async () => {
     const cookies = await withTargets({ nodes: [{ name: "a@x", cookie: Redacted.make("own") }, "b@x"] }, (targets) =>
       Effect.gen(function* () {
         expect(yield* targets.cookies).toEqual([])
-        yield* targets.resolve("a@x")
-        yield* targets.resolve("a@x")
-        yield* targets.resolve("b@x", { cookie: Redacted.make("given") })
+        yield* Effect.scoped(targets.resolve("a@x"))
+        yield* Effect.scoped(targets.resolve("a@x"))
+        yield* Effect.scoped(Effect.flip(targets.resolve("b@x")))
         return yield* targets.cookies
       })
     )
-    expect(cookies.map(Redacted.value)).toEqual(["own", "given"])
+    expect(cookies.map(Redacted.value)).toEqual(["own"])
+  })
+
+  it("count a cookie that is given for a connection as secret while that lasts, and for no other", async () => {
+    await withTargets({}, ({ cookies, resolve }) =>
+      Effect.gen(function* () {
+        const seen = Effect.map(cookies, (secret) => secret.map(Redacted.value))
+        const cookie = Redacted.make("processes")
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            yield* resolve("a@x", { cookie })
+            yield* Effect.scoped(resolve("b@x", { cookie }))
+            expect(yield* seen).toEqual(["processes"])
+          })
+        )
+        expect(yield* seen).toEqual([])
+      })
+    )
+  })
+
+  it("take so many given cookies at once", async () => {
+    await withTargets({}, ({ cookies, resolve }) => {
+      const several = (count: number) =>
+        Effect.forEach(Array.from({ length: count }), (_, at) =>
+          Effect.result(resolve("a@x", { cookie: Redacted.make(`word${at}`) }))
+        )
+      return Effect.gen(function* () {
+        const results = yield* Effect.scoped(several(3_000))
+        expect(results.filter(Result.isSuccess)).toHaveLength(32)
+        expect((yield* cookies).length).toBe(0)
+        expect((yield* several(1)).every(Result.isSuccess)).toBe(true)
+      })
+    })
   })
 
   it("say where they looked for a cookie, in order", async () => {
