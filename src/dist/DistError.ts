@@ -1,5 +1,6 @@
 import { Data } from "effect"
 import { Buffer } from "node:buffer"
+import { excerpt, listed } from "../syntax/Excerpt.ts"
 
 /** The step of connecting in which something went wrong. */
 export type Phase = "epmd" | "connect" | "handshake"
@@ -55,7 +56,7 @@ const text = (node: string, reason: DistReason): string => {
   const host = node.slice(node.indexOf("@") + 1)
   switch (reason._tag) {
     case "InvalidNodeName":
-      return `'${reason.name}' is no node name: ${reason.problem}. Write it as name@host, the way node() prints it on the node.`
+      return `'${excerpt(reason.name)}' is no node name: ${reason.problem}. Write it as name@host, the way node() prints it on the node.`
     case "HostUnresolved":
       return `the host '${reason.host}' of ${node} does not resolve to an address. Check the part behind the @, or add it to DNS or the hosts file.`
     case "EpmdRefused":
@@ -69,7 +70,7 @@ const text = (node: string, reason: DistReason): string => {
         `no node named '${reason.name}' is registered with EPMD on ${reason.host}:${reason.port}. ` +
         (reason.registered.length === 0
           ? "No name is registered there at all: the node is down, or registered with an EPMD on another port or host."
-          : `Registered there: ${reason.registered.join(", ")}.`)
+          : `Registered there: ${listed(reason.registered)}.`)
       )
     case "PortRefused":
       return `EPMD knows ${node}, but its port ${reason.port} on ${reason.host} refuses connections. The node may be going down, or it listens on another interface.`
@@ -86,7 +87,7 @@ const text = (node: string, reason: DistReason): string => {
     case "NameInUse":
       return `${node} already has a connection from a node with our name '${reason.name}', and we do not throw another one out. Wait for it to end, or pick another name.`
     case "Refused":
-      return `${node} refused the connection with the status '${reason.status}'. That happens when both sides connect at the same moment: try again.`
+      return `${node} refused the connection with the status '${excerpt(reason.status)}'. That happens when both sides connect at the same moment: try again.`
     case "WantsTls":
       return `${node} runs distribution over TLS; a plain connection cannot be used. Configure TLS for this node.`
     case "NotErlangNode":
@@ -96,9 +97,9 @@ const text = (node: string, reason: DistReason): string => {
     case "ClosedInHandshake":
       return `${node} closed the connection while we were waiting for ${awaited[reason.stage]}. Its log may say why.`
     case "WrongNode":
-      return `the node at that address calls itself '${reason.actual}', not '${node}'. Connect to it under its own name.`
+      return `the node at that address calls itself '${listed([reason.actual])}', not '${node}'. Connect to it under its own name.`
     case "MissingFlags":
-      return `${node} lacks protocol features that we need: ${reason.missing.join(", ")}. Erlang/OTP 23 is the oldest release that works.`
+      return `${node} lacks protocol features that we need: ${listed(reason.missing)}. Erlang/OTP 23 is the oldest release that works.`
     case "LinkClosed":
       return `the connection to ${node} was lost: ${reason.detail}.`
     case "TickTimeout":

@@ -9,6 +9,7 @@ import {
 } from "@modelcontextprotocol/sdk/types.js"
 import { Cause, Effect, Exit, FiberSet, Option, Predicate, Ref, type Scope, Semaphore } from "effect"
 import type { SyntaxName } from "../syntax/Syntax.ts"
+import { excerpt } from "../syntax/Excerpt.ts"
 import { Catalogue, type ToolListing, type ToolResult } from "../tools/Catalogue.ts"
 import type { ProgressReport } from "../tools/Progress.ts"
 import { Session } from "../tools/Session.ts"
@@ -132,7 +133,8 @@ export const connect = Effect.fnUntraced(function* (
   // it returns needs no second look.
   server.fallbackRequestHandler = async ({ method, params }, { _meta, sendNotification, signal }) => {
     if (method === "tools/list") return (listing ??= listingOf(catalogue.tools))
-    if (method !== "tools/call") throw new McpError(ErrorCode.MethodNotFound, `there is no method ${method} here`)
+    if (method !== "tools/call")
+      throw new McpError(ErrorCode.MethodNotFound, `there is no method ${excerpt(method)} here`)
     if (!Predicate.isReadonlyObject(params) || typeof params["name"] !== "string") {
       throw new McpError(ErrorCode.InvalidParams, "tools/call needs the name of a tool")
     }

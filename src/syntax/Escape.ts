@@ -58,7 +58,8 @@ const isHighSurrogate = (unit: number): boolean => unit >= 0xd800 && unit < 0xdc
 /** A code point in hexadecimal, upper case. */
 export const hex = (char: string): string => char.codePointAt(0)!.toString(16).toUpperCase()
 
-const visibleEscaper = escaper("(?!)", (char) => {
+/** Of {@link visible}. */
+export const visibleEscaper = escaper("(?!)", (char) => {
   switch (char) {
     case "\n":
       return String.raw`\n`

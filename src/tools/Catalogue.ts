@@ -4,11 +4,12 @@ import { Targets } from "../node/Targets.ts"
 import type { AccessClass } from "../policy/Access.ts"
 import { Policy, type PolicySettings } from "../policy/Policy.ts"
 import { visible } from "../syntax/Escape.ts"
+import { excerpt } from "../syntax/Excerpt.ts"
 import { type CursorScope, decodeCursor, encodeCursor } from "./Cursor.ts"
 import { Deadline, keepingDeadline, remainingMillis } from "./Deadline.ts"
 import { didYouMean } from "./DidYouMean.ts"
 import { toToolError } from "./Failure.ts"
-import { decodeInput } from "./Input.ts"
+import { decodeInput, type Problems } from "./Input.ts"
 import { type ObjectSchema, objectSchema, outline } from "./JsonSchema.ts"
 import { connectedNode, resolveNode } from "./NodeArgument.ts"
 import { takePlace } from "./NodeBudget.ts"
@@ -113,7 +114,11 @@ const makeCatalogue = Effect.fnUntraced(function* (tools: ReadonlyArray<Tool>) {
           Effect.catchDefect((defect) =>
             Effect.logError(`${name} has a bug`, defect).pipe(Effect.andThen(Effect.fail(internal(name))))
           ),
-          Effect.catch((error) => Effect.flatMap(cookies, (secrets) => Effect.fail(cleaned(error, cleaner(secrets))))),
+          Effect.catch((error) =>
+            Effect.gen(function* () {
+              return yield* cleaned(error, cleaner(yield* cookies), yield* CharacterBudget)
+            })
+          ),
           Effect.provide(services)
         )
       })
@@ -151,16 +156,16 @@ const positionOf = (tool: Tool, scope: CursorScope, cursor: string | undefined) 
   const { position: schema = Schema.Never } = tool
   const position = cursor === undefined ? undefined : decodeCursor(scope, schema, cursor)
   return position !== undefined && "problem" in position
-    ? invalidInput(tool, [`\`cursor\` ${position.problem}`])
+    ? invalidInput(tool, { count: 1, told: [`\`cursor\` ${position.problem}`] })
     : Effect.succeed(position)
 }
 
-const invalidInput = ({ name }: Tool, problems: ReadonlyArray<string>) => {
-  const [first, ...others] = problems
+const invalidInput = ({ name }: Tool, { count, told }: Problems) => {
+  const more = count > told.length ? [`and ${count - told.length} more`] : []
   const message =
-    others.length === 0
-      ? `${name}: ${first}`
-      : `${name}: ${problems.length} problems with the arguments.\n${problems.map((problem) => `- ${problem}`).join("\n")}`
+    count === 1
+      ? `${name}: ${told[0]}`
+      : `${name}: ${count} problems with the arguments.\n${[...told, ...more].map((problem) => `- ${problem}`).join("\n")}`
   return Effect.fail(new ToolError({ code: "invalid_input", message, retryable: false }))
 }
 
@@ -168,7 +173,7 @@ const unknownTool = (name: string, tools: ReadonlyArray<Tool>) => {
   const names = tools.map((tool) => tool.name)
   return new ToolError({
     code: "unknown_tool",
-    message: `There is no tool '${visible(name)}'.`,
+    message: `There is no tool '${excerpt(name)}'.`,
     retryable: false,
     didYouMean: didYouMean(name, names)
   })
@@ -223,14 +228,28 @@ const cleaner = (cookies: ReadonlyArray<Redacted.Redacted>): ((text: string) => 
   return (text) => redact(text.split("\n").map(visible).join("\n"))
 }
 
-const cleaned = ({ code, didYouMean, message, next, retryable }: ToolError, clean: (text: string) => string) =>
-  new ToolError({
+/** Characters of a name that is suggested, and of a call that is: a longer one is of no use. */
+const maxSuggestion = 200
+
+/** Characters that an error has beside its message and its suggestions: their labels, the code. */
+const errorFrame = 100
+
+/** The last look at an error, which has no more characters than a result may have. */
+const cleaned = (error: ToolError, clean: (text: string) => string, budget: number) => {
+  const { code, retryable } = error
+  const useful = (texts: ReadonlyArray<string> = []) => texts.map(clean).filter((it) => it.length <= maxSuggestion)
+  const [next] = useful(error.next === undefined ? [] : [error.next])
+  const didYouMean = useful(error.didYouMean)
+  const room = budget - errorFrame - [next ?? "", ...didYouMean].join(", ").length
+  const message = clean(error.message)
+  return new ToolError({
     code,
-    message: clean(message),
+    message: message.length > room ? `${message.slice(0, room - 1)}…` : message,
     retryable,
-    ...(next === undefined ? {} : { next: clean(next) }),
-    ...(didYouMean === undefined || didYouMean.length === 0 ? {} : { didYouMean: didYouMean.map(clean) })
+    ...(next !== undefined && { next }),
+    ...(didYouMean.length > 0 && { didYouMean })
   })
+}
 
 /** Names on the command line that no tool or toolset has are mistakes, and would else silently hide or show tools. */
 const checkNames = (settings: PolicySettings, tools: ReadonlyArray<Tool>): Effect.Effect<void, CatalogueError> => {

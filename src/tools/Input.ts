@@ -1,5 +1,5 @@
 import { Result, Schema, SchemaIssue } from "effect"
-import { visible } from "../syntax/Escape.ts"
+import { excerpt } from "../syntax/Excerpt.ts"
 import { didYouMean } from "./DidYouMean.ts"
 import type { ObjectSchema } from "./JsonSchema.ts"
 
@@ -19,13 +19,10 @@ const valueAt = (value: unknown, path: Path): unknown =>
   path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], value)
 
 /** The value that was given, short enough to quote. */
-const quoted = (value: unknown): string => {
-  const text = visible(JSON.stringify(value) ?? "nothing")
-  return text.length > 60 ? `${text.slice(0, 59)}…` : text
-}
+const quoted = (value: unknown): string => excerpt(JSON.stringify(value) ?? "nothing")
 
 const spelled = (path: Path): string =>
-  visible(
+  excerpt(
     path.map((key, at) => (typeof key === "number" ? `[${key}]` : at === 0 ? String(key) : `.${String(key)}`)).join("")
   )
 
@@ -48,18 +45,26 @@ const problem = (input: unknown, schema: ObjectSchema, path: Path, message: stri
   return `\`${name}\`: ${message.charAt(0).toLowerCase()}${message.slice(1)}${found}${suggestion(meant)}`
 }
 
-/**
- * Decodes arguments strictly: what the schema does not know is refused. On failure tells every problem at once, in
- * words for whoever wrote the arguments.
- */
+/** What is wrong with arguments. */
+export interface Problems {
+  readonly count: number
+  /** In words for whoever wrote the arguments; at most twenty. */
+  readonly told: ReadonlyArray<string>
+}
+
+const maxTold = 20
+
+/** Decodes arguments strictly: what the schema does not know is refused. On failure tells every problem at once. */
 export const decodeInput = <T>(
   struct: Schema.ConstraintDecoder<T>,
   schema: ObjectSchema,
   input: unknown
-): Result.Result<T, ReadonlyArray<string>> =>
-  Result.mapError(Schema.decodeUnknownResult(struct)(input, { errors: "all", onExcessProperty: "error" }), (error) =>
-    issuesOf(error.issue).issues.map(({ message, path }) => problem(input, schema, pathOf(path), message))
-  )
+): Result.Result<T, Problems> =>
+  Result.mapError(Schema.decodeUnknownResult(struct)(input, { errors: "all", onExcessProperty: "error" }), (error) => {
+    const { issues } = issuesOf(error.issue)
+    const told = issues.slice(0, maxTold).map(({ message, path }) => problem(input, schema, pathOf(path), message))
+    return { count: issues.length, told }
+  })
 
 const pathOf = (path: ReadonlyArray<unknown> | undefined): Path =>
   (path ?? []).map((segment) =>

@@ -7,6 +7,7 @@ import { Targets } from "../node/Targets.ts"
 import { Policy } from "../policy/Policy.ts"
 import { isOnThisMachine } from "../policy/ThisMachine.ts"
 import { visible } from "../syntax/Escape.ts"
+import { excerpt, listed } from "../syntax/Excerpt.ts"
 import { stepMillis } from "./Deadline.ts"
 import { didYouMean } from "./DidYouMean.ts"
 import { ToolError } from "./ToolError.ts"
@@ -25,8 +26,6 @@ const shortName = (node: string): string => node.slice(0, node.indexOf("@"))
 
 /** What `node()` prints as, in Erlang and in Elixir: with quotes, with a colon in front. */
 const bare = (text: string): string => /^:?(["']?)(.*)\1$/su.exec(text.trim())?.[2] ?? text
-
-const among = (nodes: ReadonlyArray<string>): string => nodes.map(visible).join(", ")
 
 /** The full name that a `node` argument stands for, which the policy allows. */
 export const resolveNode = Effect.fnUntraced(function* (
@@ -58,7 +57,7 @@ const onlyNode = (up: ReadonlyArray<string>, configured: ReadonlyArray<string>) 
   if (first === undefined) {
     return noNode("No node is connected, and none is configured. Say which one in `node` (name@host).", "list_nodes")
   }
-  const which = `${up.length > 0 ? "Connected" : "Configured, and none of them connected"}: ${among([first, ...others])}.`
+  const which = `${up.length > 0 ? "Connected" : "Configured, and none of them connected"}: ${listed([first, ...others])}.`
   return noNode(`It is not clear which node is meant. ${which} Say which in \`node\`.`, "the same call with node")
 }
 
@@ -71,7 +70,7 @@ const namedNode = Effect.fnUntraced(function* (given: string, kinds: ReadonlyArr
     if (!("problem" in parsed)) return parsed.full
     return yield* new ToolError({
       code: "invalid_input",
-      message: `'${visible(given)}' is no node name: ${parsed.problem}. Write it as name@host.`,
+      message: `'${excerpt(given)}' is no node name: ${parsed.problem}. Write it as name@host.`,
       retryable: false,
       next: "list_nodes"
     })
@@ -82,7 +81,7 @@ const namedNode = Effect.fnUntraced(function* (given: string, kinds: ReadonlyArr
   if (match !== undefined) {
     return yield* new ToolError({
       code: "invalid_input",
-      message: `There is more than one node '${visible(given)}': ${among([match, ...others])}. Write the full name.`,
+      message: `There is more than one node '${excerpt(given)}': ${listed([match, ...others])}. Write the full name.`,
       retryable: false,
       didYouMean: [match, ...others].map(visible)
     })
@@ -96,7 +95,7 @@ const namedNode = Effect.fnUntraced(function* (given: string, kinds: ReadonlyArr
   if (local.includes(given)) return `${given}@${host}`
   return yield* new ToolError({
     code: "no_node",
-    message: `No node '${visible(given)}' is connected, configured or registered with EPMD on this machine.`,
+    message: `No node '${excerpt(given)}' is connected, configured or registered with EPMD on this machine.`,
     retryable: true,
     next: "list_nodes",
     didYouMean: didYouMean(given, [...known.map(shortName), ...local]).map(visible)

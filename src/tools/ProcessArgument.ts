@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import { Atom, charlist, listItems, Pid, Port } from "../etf/Term.ts"
 import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
-import { visible } from "../syntax/Escape.ts"
+import { excerpt } from "../syntax/Excerpt.ts"
 import { parsePid } from "../syntax/Identifier.ts"
 import { didYouMean } from "./DidYouMean.ts"
 import type { Terms } from "./Terms.ts"
@@ -32,14 +32,14 @@ export const resolveProcess = Effect.fnUntraced(function* (
       return yield* invalid(parsed.problem)
     case "Foreign":
       return yield* invalid(
-        `${visible(text)} is how one shell names a process of another node; ${parsed.first} means nothing to anybody else. Ask that node itself for <0.…>.`
+        `${excerpt(text)} is how one shell names a process of another node; ${parsed.first} means nothing to anybody else. Ask that node itself for <0.…>.`
       )
     case "Name":
       return yield* registered(node, parsed.name, terms)
     case "Pid":
       if (parsed.node !== undefined && parsed.node !== node.name) {
         return yield* invalid(
-          `${visible(text)} is a process of ${visible(parsed.node)}, not of ${node.name}. Ask that node.`
+          `${excerpt(text)} is a process of ${excerpt(parsed.node)}, not of ${node.name}. Ask that node.`
         )
       }
       return yield* localPid(node, parsed.id, parsed.serial)
@@ -74,11 +74,11 @@ const registered = Effect.fnUntraced(function* (
     Effect.catchReason("CallError", "UnknownAtom", () => Effect.void)
   )
   if (found instanceof Pid) return found
-  if (found instanceof Port) return yield* invalid(`'${visible(name)}' is a port on ${node.name}, not a process.`)
+  if (found instanceof Port) return yield* invalid(`'${excerpt(name)}' is a port on ${node.name}, not a process.`)
   const names = listItems(yield* node.call("erlang", "registered", []))?.slice(0, maxNames) ?? []
   const near = didYouMean(
     name,
     names.flatMap((it) => (it instanceof Atom ? [it.text] : []))
   )
-  return yield* noSuchProcess(`No process is registered as '${visible(name)}' on ${node.name}.`, near.map(terms.atom))
+  return yield* noSuchProcess(`No process is registered as '${excerpt(name)}' on ${node.name}.`, near.map(terms.atom))
 })

@@ -123,8 +123,10 @@ describe("a call", () => {
     expect(result.structuredContent).toEqual({ summary: "echoed", got: ["a"] })
   })
 
-  it("of a method that does not exist is refused", async () => {
+  it("of a method that does not exist is refused, in a few words", async () => {
     const { client } = await served()
+    const wordy = client.request({ method: "x".repeat(100_000) } as never, { parse: (it: unknown) => it } as never)
+    await expect(wordy).rejects.toThrow(/^.{1,150}$/u)
     await expect(client.listResources()).rejects.toThrow()
     await expect(
       client.request({ method: "nonesuch" } as never, { parse: (it: unknown) => it } as never)

@@ -1,9 +1,11 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Schema } from "effect"
 import { TestClock } from "effect/testing"
-import { atom } from "../../../src/etf/Term.ts"
+import { atom, list } from "../../../src/etf/Term.ts"
+import { errorText } from "../../../src/mcp/ErrorText.ts"
 import { Catalogue } from "../../../src/tools/Catalogue.ts"
 import { remainingMillis } from "../../../src/tools/Deadline.ts"
+import { CharacterBudget } from "../../../src/tools/Result.ts"
 import * as Tool from "../../../src/tools/Tool.ts"
 import { ToolError } from "../../../src/tools/ToolError.ts"
 import { allTools } from "../../../src/tools/Toolsets.ts"
@@ -243,6 +245,52 @@ describe("a call", () => {
       const fiber = yield* Effect.forkChild(callToy(tool, {}))
       yield* TestClock.adjust(300)
       expect((yield* Fiber.join(fiber)).structured["done"]).toBe(true)
+    })
+  )
+
+  it.effect("that fails quotes no more than a sentence holds, however much was given", () =>
+    Effect.gen(function* () {
+      const long = "x".repeat(1_000_000)
+      const world = { up: [fakeNode({ replies: { "erlang:registered/0": { term: list([]) } } })] }
+      const given: ReadonlyArray<readonly [string, unknown]> = [
+        [long, {}],
+        ["list_nodes", { [long]: 1 }],
+        ["set_mode", { mode: long }],
+        ["get_memory_info", { node: long }],
+        ["get_memory_info", { node: `${long}@box` }],
+        ["get_process_info", { pid: long }],
+        ["get_process_info", { pid: `<${long}@box.1.0>` }],
+        ["list_processes", { cursor: long }],
+        ["list_processes", Object.fromEntries(Array.from({ length: 5_000 }, (_, at) => [`k${at}`, long.slice(0, 90)]))]
+      ]
+      for (const [name, input] of given) {
+        const { message } = yield* failIn(world, name, input)
+        expect(message.length).toBeLessThan(3_000)
+      }
+      const many = yield* failIn(world, ...given.at(-1)!)
+      expect(many.message).toContain("list_processes: 5000 problems with the arguments.")
+      expect(many.message.split("\n").at(-1)).toBe("- and 4980 more")
+    })
+  )
+
+  it.effect("that fails has no more characters than a result may have", () =>
+    Effect.gen(function* () {
+      const failure = new ToolError({
+        code: "no_such_process",
+        message: "x".repeat(100_000),
+        retryable: false,
+        next: "y".repeat(150),
+        didYouMean: ["a".repeat(200), "b".repeat(201), "c".repeat(200), "d".repeat(200)]
+      })
+      for (const budget of [1_000, 10_000]) {
+        const error = (yield* Effect.flip(
+          callToy(toy("wordy", Effect.fail(failure)), {}).pipe(Effect.provideService(CharacterBudget, budget))
+        )) as ToolError
+        expect(error.didYouMean?.map(([first]) => first)).toEqual(["a", "c", "d"])
+        expect(errorText(error).length).toBeLessThanOrEqual(budget)
+        expect(errorText(error).length).toBeGreaterThan(budget - 100)
+        expect(error.message).toMatch(/^x+…$/u)
+      }
     })
   )
 

@@ -53,6 +53,23 @@ describe("a failed connection", () => {
     expect(toToolError(wrong, elixir).didYouMean).toEqual(["a@h2"])
   })
 
+  it("quotes no more of what the other side said than a sentence holds", () => {
+    const long = "x".repeat(60_000)
+    const many = Array.from({ length: 2_000 }, (_, at) => `node${at}${"y".repeat(20)}`)
+    const reasons: ReadonlyArray<DistReason> = [
+      { _tag: "InvalidNodeName", name: long, problem: "it has no @host part" },
+      { _tag: "NameNotRegistered", name: "b", ...at, registered: many },
+      { _tag: "NameNotRegistered", name: "b", ...at, registered: [long, long] },
+      { _tag: "Refused", status: long },
+      { _tag: "WrongNode", actual: `${long}@h` },
+      { _tag: "MissingFlags", missing: many }
+    ]
+    for (const reason of reasons) {
+      expect(new DistError({ node: "a@h", reason }).message.length).toBeLessThan(6_000)
+    }
+    expect(new DistError({ node: "a@h", reason: reasons[1]! }).message).toContain("and 1980 more.")
+  })
+
   it("shows no hidden character of what the other side said", () => {
     const reason = { _tag: "EpmdGarbage", ...at, seen: "x\u202ey\n" } as const
     expect(toToolError(new DistError({ node: "a@h", reason }), elixir).message).toContain("x\\u{202E}y\\n")
