@@ -283,18 +283,14 @@ const writeFloat = (writer: Writer, value: number): void => {
 
 const utf8 = new TextEncoder()
 
-const isAscii = (text: string): boolean => {
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 127) return false
-  return true
-}
-
 const writeAtom = (writer: Writer, atom: Atom): void => {
   const { text } = atom
-  if (text.length <= maxAtomCharacters && isAscii(text)) {
+  if (text.length <= maxAtomCharacters) {
+    const start = writer.length
     writer.uint8(119 /* SMALL_ATOM_UTF8_EXT */)
     writer.uint8(text.length)
-    writer.ascii(text)
-    return
+    if (writer.ascii(text)) return
+    writer.truncate(start)
   }
   if (text.length > 2 * maxAtomCharacters || Array.from(text).length > maxAtomCharacters) {
     throw unencodable(`an atom has more than ${maxAtomCharacters} characters`)

@@ -31,11 +31,19 @@ export class Writer {
     this.#bytes.set(value, at)
   }
 
-  /** The characters of `text`, which are ASCII all of them, one byte each. */
-  ascii(text: string): void {
+  /** The characters of `text`, one byte each, if all of them are ASCII; else nothing is written. Tells which. */
+  ascii(text: string): boolean {
     const at = this.#extend(text.length)
     const bytes = this.#bytes
-    for (let i = 0; i < text.length; i++) bytes[at + i] = text.charCodeAt(i)
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i)
+      if (code > 127) {
+        this.#length = at
+        return false
+      }
+      bytes[at + i] = code
+    }
+    return true
   }
 
   /** Overwrites four bytes at `at`, for a length that is known only once what it measures is written. */
@@ -58,7 +66,9 @@ export class Writer {
    */
   take(): Uint8Array {
     const length = this.#length
-    const taken = length > mostKeptBytes ? this.#bytes.subarray(0, length) : this.#bytes.slice(0, length)
+    // Out of Node's pool: an ArrayBuffer of its own costs more than all that is written into a small message.
+    const taken =
+      length > mostKeptBytes ? this.#bytes.subarray(0, length) : Buffer.copyBytesFrom(this.#bytes, 0, length)
     if (this.#bytes.length > mostKeptBytes) this.#bytes = new Uint8Array(initialBytes)
     this.#length = 0
     return taken
