@@ -3,7 +3,8 @@
  * allowed and what an MCP host is told about a tool all derive from it.
  *
  * - `inspect` reads, and leaves nothing behind
- * - `observe` places something temporary on the node: a trace, a sampler, a capture
+ * - `observe` places something temporary of ours on the node, a trace, a sampler, a capture, or takes away what we have
+ *   there, whoever uses it
  * - `control` changes the node
  * - `eval` runs code that it is given
  */

@@ -77,9 +77,12 @@ const connectNode = Tool.make({
 
 const disconnectNode = Tool.make({
   ...shared,
+  // It leaves nothing and changes nothing of the node's own, but it is no mere look: others may be at work there.
+  access: "observe",
   name: "disconnect_node",
   title: "Disconnect a node",
-  description: "Closes the link to a node; whatever still runs there for us ends. The next call to it connects again.",
+  description:
+    "Closes the link to a node for every session of this server: calls under way there fail, and whatever still runs there for us ends. The node itself is not changed. The next call to it connects again.",
   target: "named",
   input: {},
   output: { disconnected: Schema.Boolean },
@@ -134,7 +137,7 @@ const listNodes = Tool.make({
       summary: `${amount(up, "node")} connected, ${rows.length - up} more known.`,
       complete: mute.length === 0,
       notes: [
-        ...mute.map(({ node }) => `${node} did not answer within ${roundTripPatience} ms.`),
+        ...mute.map(({ node }) => `No round trip to ${node} came to an end within ${roundTripPatience} ms.`),
         ...(discoverable.length > 0 ? ["EPMD tells only the part before the @ of a discoverable node."] : [])
       ],
       data: { nodes: rows },

@@ -94,6 +94,17 @@ describe("the listing", () => {
     })
   )
 
+  it.effect("tells a mere look from what others notice", () =>
+    Effect.gen(function* () {
+      const above = (world: World) =>
+        Effect.map(listed(world), (tools) => tools.filter(({ access }) => access !== "inspect").map(({ name }) => name))
+      expect(yield* above({})).toEqual(["disconnect_node"])
+      const inspectOnly = { up: [fakeNode()], policy: { inspectOnly: true } }
+      expect(yield* above(inspectOnly)).toEqual([])
+      expect((yield* failIn(inspectOnly, "disconnect_node")).code).toBe("not_allowed")
+    })
+  )
+
   it.effect("leaves out what the policy does not allow", () =>
     Effect.gen(function* () {
       expect((yield* listed({ policy: { toolsets: ["system"] } })).map(({ name }) => name)).toEqual([
