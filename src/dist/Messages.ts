@@ -24,18 +24,11 @@ const maxSequences = 4_096
 /** Bytes that all unfinished messages together may take here. */
 const maxUnfinishedBytes = 256 * 1024 * 1024
 
-/** What a fragment takes beside its bytes, and a byte of a control message once it is a term: a generous guess. */
-const fragmentOverheadBytes = 512
+/** What a node puts into each fragment of a message but the last. */
+const fragmentBytes = 64 * 1024
+
+/** What a byte of a control message takes once it is a term: a generous guess. */
 const controlBytesPerByte = 8
-
-/**
- * A node fills all fragments of a message but the last (64 KiB each), so there are few of them. One that does not would
- * have us keep any number of crumbs.
- */
-const maxFragments = (limitBytes: number): number => 64 + limitBytes / 4096
-
-/** A fragment below this is copied out of the chunk that it came in, which it would keep alive. */
-const crumbBytes = 16 * 1024
 
 /** Control messages are small tuples. These bounds only stop what no node sends. */
 const controlLimits = { bytes: 8 * 1024, depth: 64 }
@@ -44,11 +37,12 @@ const controlLimits = { bytes: 8 * 1024, depth: 64 }
 interface Sequence {
   readonly control: Tuple
   readonly limitBytes: number
-  /** `undefined` once the message is dropped. */
-  chunks: Array<Uint8Array> | undefined
+  /** What it takes of `maxUnfinishedBytes` beside its payload. */
+  readonly overheadBytes: number
+  /** Room for the payload, allocated once for as many fragments as are announced; `undefined` once it is dropped. */
+  payload: Uint8Array | undefined
+  /** Bytes of the payload that have come. */
   bytes: number
-  /** What it takes of `maxUnfinishedBytes`. */
-  cost: number
   /** The number of the last fragment that came; they count down to 1. */
   fragment: bigint
 }
@@ -124,17 +118,14 @@ export class Messages {
     if (fragment === 1n) return this.#whole(control, start.length > 0 ? start : undefined)
     if (this.#sequences.has(id)) throw new RangeError("a second first fragment of one message")
     if (this.#sequences.size >= maxSequences) throw new RangeError(`more than ${maxSequences} unfinished messages`)
-    const sequence: Sequence = {
-      control,
-      limitBytes: this.#handler.payloadLimit(control),
-      chunks: [],
-      bytes: 0,
-      cost: controlBytesPerByte * this.#cursor.offset,
-      fragment
-    }
-    this.#unfinishedBytes += sequence.cost
+    const limitBytes = this.#handler.payloadLimit(control)
+    const room = Math.min(limitBytes, start.length + fragmentBytes * (Number(fragment) - 1))
+    const overheadBytes = controlBytesPerByte * this.#cursor.offset
+    if (this.#unfinishedBytes + overheadBytes > maxUnfinishedBytes) throw new RangeError("too many unfinished messages")
+    const sequence: Sequence = { control, limitBytes, overheadBytes, payload: new Uint8Array(0), bytes: 0, fragment }
+    this.#unfinishedBytes += overheadBytes
     this.#sequences.set(id, sequence)
-    this.#add(sequence, start)
+    this.#add(sequence, start, room)
   }
 
   #next(frame: Uint8Array): void {
@@ -146,32 +137,38 @@ export class Messages {
     if (sequence === undefined || fragment !== sequence.fragment - 1n || fragment === 0n)
       throw new RangeError("a fragment out of its sequence")
     sequence.fragment = fragment
-    this.#add(sequence, frame.subarray(18))
+    this.#add(sequence, frame.subarray(18), 0)
     if (fragment !== 1n) return
     this.#sequences.delete(id)
-    this.#unfinishedBytes -= sequence.cost
-    if (sequence.chunks !== undefined)
-      this.#handler.message(sequence.control, Buffer.concat(sequence.chunks, sequence.bytes))
+    const { payload } = sequence
+    this.#unfinishedBytes -= sequence.overheadBytes + (payload?.length ?? 0)
+    if (payload !== undefined) this.#handler.message(sequence.control, payload.subarray(0, sequence.bytes))
   }
 
-  #add(sequence: Sequence, chunk: Uint8Array): void {
-    const { chunks } = sequence
-    if (chunks === undefined) return
-    const cost = chunk.length + fragmentOverheadBytes
-    sequence.bytes += chunk.length
-    sequence.cost += cost
-    this.#unfinishedBytes += cost
-    chunks.push(chunk.length < crumbBytes ? new Uint8Array(chunk) : chunk)
-    if (
-      sequence.bytes <= sequence.limitBytes &&
-      chunks.length <= maxFragments(sequence.limitBytes) &&
-      this.#unfinishedBytes <= maxUnfinishedBytes
-    )
-      return
-    sequence.chunks = undefined
-    this.#unfinishedBytes -= sequence.cost
-    sequence.cost = 0
-    this.#handler.oversized(sequence.control, chunks[0]!)
+  /** Adds to a payload, in room for as many bytes as are to be expected. */
+  #add(sequence: Sequence, chunk: Uint8Array, expected: number): void {
+    if (sequence.payload === undefined) return
+    const bytes = sequence.bytes + chunk.length
+    if (bytes > sequence.limitBytes || !this.#makeRoom(sequence, Math.max(bytes, expected))) {
+      const head = sequence.bytes > 0 ? sequence.payload.slice(0, fragmentBytes) : chunk
+      this.#unfinishedBytes -= sequence.payload.length
+      sequence.payload = undefined
+      return this.#handler.oversized(sequence.control, head)
+    }
+    sequence.payload.set(chunk, sequence.bytes)
+    sequence.bytes = bytes
+  }
+
+  /** Whether there is room. A node's own estimate always fits; other peers may cut their fragments as they like. */
+  #makeRoom(sequence: Sequence, bytes: number): boolean {
+    const standing = sequence.payload!
+    if (bytes <= standing.length) return true
+    const size = Math.min(sequence.limitBytes, Math.max(bytes, 2 * standing.length))
+    if (this.#unfinishedBytes - standing.length + size > maxUnfinishedBytes) return false
+    this.#unfinishedBytes += size - standing.length
+    sequence.payload = Buffer.allocUnsafeSlow(size)
+    sequence.payload.set(standing.subarray(0, sequence.bytes))
+    return true
   }
 }
 

@@ -116,25 +116,23 @@ describe("Messages", () => {
 
   describe("from a node that wants our memory", () => {
     const limit = 64 * 1024 * 1024
-    it("drop a message of empty fragments", () => {
-      const { dropped, messages } = collect(limit)
-      messages.frame(first(1n, 1_000_000n))
-      for (let fragment = 999_999n; dropped.length === 0; fragment--) messages.frame(header(70, 1n, fragment))
-      expect(dropped).toHaveLength(1)
-    })
-
-    it("do not keep a chunk for the sake of a crumb", () => {
-      const seen: Array<Uint8Array> = []
-      const messages = new Messages({
-        payloadLimit: () => limit,
-        message: () => {},
-        oversized: (_control, head) => seen.push(head)
-      })
-      const chunk = Buffer.concat([first(1n, 1_000_000n), Uint8Array.of(1)])
+    it("keeps nothing of fragments but their bytes", () => {
+      const { messages, seen } = collect(limit)
+      const chunk = Buffer.concat([first(1n, 100_000n), Uint8Array.of(1)])
       messages.frame(chunk)
       chunk.fill(0)
-      for (let fragment = 999_999n; seen.length === 0; fragment--) messages.frame(header(70, 1n, fragment))
-      expect([...seen[0]!]).toEqual([1])
+      for (let fragment = 99_999n; fragment > 1n; fragment--) messages.frame(header(70, 1n, fragment))
+      messages.frame(Buffer.concat([header(70, 1n, 1n), Uint8Array.of(2)]))
+      expect(seen).toEqual([{ control, payload: "0102" }])
+    })
+
+    it("allocates no more than the limit, whatever is announced", () => {
+      const { dropped, messages } = collect(1_000)
+      messages.frame(first(1n, 2n ** 60n))
+      messages.frame(Buffer.concat([header(70, 1n, 2n ** 60n - 1n), Buffer.alloc(999)]))
+      expect(dropped).toEqual([])
+      messages.frame(Buffer.concat([header(70, 1n, 2n ** 60n - 2n), Buffer.alloc(2)]))
+      expect(dropped).toHaveLength(1)
     })
 
     it("bound how many messages are open, and what their control messages take", () => {
