@@ -93,7 +93,7 @@ describe.each(BeamNode.otpReleases())("calls to OTP $otp", ({ otp }) => {
     Effect.gen(function* () {
       const { ask, us } = yield* start(otp)
       const error = yield* Effect.flip(us.call("timer", "sleep", [60_000], { timeoutMillis: 100 }))
-      expect(error.reason).toEqual({ _tag: "DeadlineExceeded", millis: 100 })
+      expect(error.reason).toEqual({ _tag: "DeadlineExceeded", millis: 100, isStopped: true })
       yield* eventually(
         Effect.map(
           ask(
