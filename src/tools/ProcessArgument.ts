@@ -61,8 +61,24 @@ export const localPid = (node: ErlangNode, id: number, serial: number): Effect.E
     )
   )
 
-/** Names that are compared for a suggestion, at most. */
-const maxNames = 5_000
+/** Some thousand names: a node that has more is not asked to write them all out for a suggestion. */
+const namesBounds = { maxReplyBytes: 128 * 1024, maxHeapWords: 64 * 1024 }
+
+/** Names of the node that `name` was perhaps meant to be. */
+const similarNames = (node: ErlangNode, name: string): Effect.Effect<ReadonlyArray<string>, CallError> =>
+  node.call("erlang", "registered", [], namesBounds).pipe(
+    Effect.map((names) => listItems(names) ?? []),
+    Effect.map((names) =>
+      didYouMean(
+        name,
+        names.flatMap((it) => (it instanceof Atom ? [it.text] : []))
+      )
+    ),
+    Effect.catchReasons("CallError", {
+      ReplyTooLarge: () => Effect.succeed([]),
+      HeapLimit: () => Effect.succeed([])
+    })
+  )
 
 const registered = Effect.fnUntraced(function* (
   node: ErlangNode,
@@ -75,10 +91,6 @@ const registered = Effect.fnUntraced(function* (
   )
   if (found instanceof Pid) return found
   if (found instanceof Port) return yield* invalid(`'${excerpt(name)}' is a port on ${node.name}, not a process.`)
-  const names = listItems(yield* node.call("erlang", "registered", []))?.slice(0, maxNames) ?? []
-  const near = didYouMean(
-    name,
-    names.flatMap((it) => (it instanceof Atom ? [it.text] : []))
-  )
+  const near = yield* similarNames(node, name)
   return yield* noSuchProcess(`No process is registered as '${excerpt(name)}' on ${node.name}.`, near.map(terms.atom))
 })

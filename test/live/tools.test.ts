@@ -51,6 +51,7 @@ const scene = (cookie: string) => `
     Idle()
   end)),
   register('${cookie}', spawn(Idle)),
+  Blob = binary:copy(<<0>>, 32 bsl 20), register(holder, spawn(fun() -> Idle(), byte_size(Blob) end)),
   ok`
 
 type Row = { readonly pid: string; readonly name?: string } & Readonly<Record<string, unknown>>
@@ -117,6 +118,10 @@ describe.each(BeamNode.otpReleases())("the tools on OTP $otp", ({ otp }) => {
 
     it.live("find by name, module and least values", () =>
       Effect.gen(function* () {
+        expect(yield* Effect.flip(call("get_process_info", { pid: "floded" }))).toMatchObject({
+          code: "no_such_process",
+          didYouMean: ["flooded"]
+        })
         expect(rowsOf(yield* call("find_process", { name: "FLOOD" })).map(({ name }) => name)).toEqual(["flooded"])
         const supervisors = yield* call("find_process", { module: "supervisor" })
         expect(rowsOf(supervisors).map(({ name }) => name)).toEqual(
@@ -287,10 +292,24 @@ describe.each(BeamNode.otpReleases())("the tools on OTP $otp", ({ otp }) => {
       expect(limits.find(({ resource }) => resource === "atoms")?.limit).toBe(
         yield* number("erlang:system_info(atom_limit)")
       )
+    }).pipe(using("none"))
+  )
 
-      const memory = (yield* call("get_memory_info", {})).structured
-      const total = yield* number("erlang:memory(total)")
-      expect(Math.abs((memory["total_bytes"] as number) / total - 1)).toBeLessThan(0.5)
+  it.live("divide the node's memory as the node does", () =>
+    Effect.gen(function* () {
+      const { structured } = yield* call("get_memory_info", {})
+      const areas = structured["areas"] as ReadonlyArray<{ area: string; bytes: number; used_bytes?: number }>
+      const of = (name: string) => areas.find(({ area }) => area === name)
+      // One snapshot: its parts make up the whole, to the byte.
+      expect(areas.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(structured["total_bytes"])
+      // Sizes that hardly change, each unlike the others: no two can be mixed up, and no unit be wrong.
+      for (const area of ["atom", "code", "ets", "binary"]) {
+        const bytes = yield* number(`erlang:memory(${area})`)
+        expect(of(area)?.bytes, area).toBeGreaterThan(bytes * 0.9)
+        expect(of(area)?.bytes, area).toBeLessThan(bytes * 1.1)
+      }
+      expect(of("atom")!.used_bytes).toBeLessThanOrEqual(of("atom")!.bytes)
+      expect(of("processes")!.used_bytes).toBeLessThanOrEqual(of("processes")!.bytes)
     }).pipe(using("none"))
   )
 

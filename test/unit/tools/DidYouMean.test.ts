@@ -1,3 +1,4 @@
+import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { didYouMean } from "../../../src/tools/DidYouMean.ts"
 
@@ -20,6 +21,36 @@ describe("didYouMean", () => {
 
   it("offers three at most, the nearest first", () => {
     expect(didYouMean("ab", ["ab", "abc", "b", "a", "xyz"])).toEqual(["ab", "abc", "b"])
+  })
+
+  it("knows a few mistakes from many, like the plain way to count them", () => {
+    /** Changes that turn one text into the other. */
+    const changes = (a: string, b: string): number => {
+      if (a === "" || b === "") return a.length + b.length
+      const [x, y] = [a.slice(1), b.slice(1)]
+      if (a[0] === b[0]) return changes(x, y)
+      const others = [changes(x, b), changes(a, y), changes(x, y)]
+      const isSwapped = a[0] === b[1] && a[1] === b[0]
+      return 1 + Math.min(...others, ...(isSwapped ? [changes(a.slice(2), b.slice(2))] : []))
+    }
+    const text = fc.string({ unit: fc.constantFrom("a", "b"), minLength: 1, maxLength: 7 })
+    fc.assert(
+      fc.property(text, text, (written, name) => {
+        const isNear = changes(written, name) <= Math.max(1, Math.floor(written.length / 3))
+        const contains = written.length >= 3 && name.includes(written)
+        expect(didYouMean(written, [name])).toEqual(isNear || contains ? [name] : [])
+      }),
+      { numRuns: 1_000 }
+    )
+  })
+
+  it("compares no more than some hundred names", () => {
+    let taken = 0
+    const crowd = function* () {
+      for (; taken < 5_000; taken++) yield "x".repeat(251) + taken.toString().padStart(4, "0")
+    }
+    expect(didYouMean("y".repeat(255), crowd())).toEqual([])
+    expect(taken).toBe(500)
   })
 
   it("does not compare texts of any length", () => {

@@ -65,6 +65,20 @@ describe("get_process_info", () => {
     })
   )
 
+  it.effect.each([
+    { _tag: "ReplyTooLarge", limitBytes: 1 },
+    { _tag: "HeapLimit", limitWords: 1 }
+  ] as const)("suggests no name where a node has too many: $_tag", (reason) =>
+    Effect.gen(function* () {
+      const node = recordedNode(27, { "erlang:registered/0": { fails: reason } })
+      const error = yield* failIn(world(node), "get_process_info", { pid: "nobody" })
+      expect(error).toMatchObject({ code: "no_such_process", next: "find_process" })
+      expect(error.didYouMean).toBeUndefined()
+      const asked = node.called.find(({ target }) => target === "erlang:registered/0")
+      expect(asked?.options).toMatchObject({ maxReplyBytes: 131_072, maxHeapWords: 65_536 })
+    })
+  )
+
   it.effect("tells a process that has ended from a name that nobody has", () =>
     Effect.gen(function* () {
       const { creation, node } = worker
