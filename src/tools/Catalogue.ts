@@ -1,10 +1,11 @@
-import { Clock, Context, Data, Effect, Layer, type Redacted, Schema } from "effect"
+import { Clock, Context, Data, Effect, Layer, Redacted, Schema } from "effect"
 import { Nodes } from "../node/Nodes.ts"
 import { Targets } from "../node/Targets.ts"
 import type { AccessClass } from "../policy/Access.ts"
 import { Policy, type PolicySettings } from "../policy/Policy.ts"
 import { visible } from "../syntax/Escape.ts"
 import { excerpt } from "../syntax/Excerpt.ts"
+import type { Syntax } from "../syntax/Syntax.ts"
 import { type CursorScope, decodeCursor, encodeCursor } from "./Cursor.ts"
 import { Deadline, keepingDeadline, remainingMillis } from "./Deadline.ts"
 import { didYouMean } from "./DidYouMean.ts"
@@ -91,7 +92,7 @@ const makeCatalogue = Effect.fnUntraced(function* (tools: ReadonlyArray<Tool>) {
       : Effect.fail(new ToolError({ code: "not_allowed", message: refusal, retryable: false }))
   }
 
-  const perform = Effect.fnUntraced(function* (name: string, input: unknown) {
+  const perform = Effect.fnUntraced(function* (name: string, input: unknown, syntax: Syntax) {
     const { listing, tool } = yield* find(name)
     const decoded = decodeInput(tool.input, listing.inputSchema, input ?? {})
     if (decoded._tag === "Failure") return yield* invalidInput(tool, decoded.failure)
@@ -101,16 +102,18 @@ const makeCatalogue = Effect.fnUntraced(function* (tools: ReadonlyArray<Tool>) {
       const resolving = resolveNode(given["node"] as string | undefined)
       const name = tool.target === "none" ? undefined : yield* inTime(tool, undefined, resolving)
       return yield* inTime(tool, name, answerOf(tool, given, name))
-    }).pipe(Effect.provideService(Deadline, { at: (yield* Clock.currentTimeMillis) + millis, millis }))
+    }).pipe(
+      Effect.provideService(Deadline, { at: (yield* Clock.currentTimeMillis) + millis, millis }),
+      // A secret that came with the call is one to nobody else unless it turns out to be right.
+      Effect.mapError((failure) => cleaned(toToolError(failure, syntax), redactor(secretsIn(given)), Infinity))
+    )
   })
 
   return Catalogue.of({
     tools: tools.filter((tool) => policy.toolRefusal(tool) === undefined).map(({ name }) => entries.get(name)!.listing),
     call: (name, input) =>
       Effect.gen(function* () {
-        const syntax = yield* currentSyntax
-        return yield* perform(name, input).pipe(
-          Effect.mapError((failure) => toToolError(failure, syntax)),
+        return yield* perform(name, input, yield* currentSyntax).pipe(
           Effect.catchDefect((defect) =>
             Effect.logError(`${name} has a bug`, defect).pipe(Effect.andThen(Effect.fail(internal(name))))
           ),
@@ -221,6 +224,9 @@ const internal = (name: string) =>
     message: `${name} failed by a fault of its own; the log has the cause.`,
     retryable: false
   })
+
+const secretsIn = (input: Readonly<Record<string, unknown>>): ReadonlyArray<Redacted.Redacted> =>
+  Object.values(input).filter((value): value is Redacted.Redacted => Redacted.isRedacted(value))
 
 /** The last look at every text that leaves: no cookie in use, and nothing that hides or reorders what is seen. */
 const cleaner = (cookies: ReadonlyArray<Redacted.Redacted>): ((text: string) => string) => {

@@ -89,6 +89,9 @@ const beginning = ({ before = "", separator = "", torn = "", units, unitsUnrecog
   return before + least.join(separator) + more + torn + cut
 }
 
+/** No cookie is longer; what a client gives for one may be of any length. */
+const maxLength = 255
+
 /** By secret: working one out takes a while, and the same ones are wanted for every result. */
 const expressions = new WeakMap<Redacted.Redacted, RegExp>()
 
@@ -107,7 +110,7 @@ const expressionOf = (secret: Redacted.Redacted): RegExp => {
  */
 export const redactor = (secrets: ReadonlyArray<Redacted.Redacted>): ((text: string) => string) => {
   const longestFirst = secrets
-    .filter((secret) => Redacted.value(secret) !== "")
+    .filter((secret) => Redacted.value(secret) !== "" && Redacted.value(secret).length <= maxLength)
     .toSorted((a, b) => Redacted.value(b).length - Redacted.value(a).length)
     .map(expressionOf)
   return (text) => longestFirst.reduce((rest, expression) => rest.replace(expression, replacement), text)

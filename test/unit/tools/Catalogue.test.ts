@@ -223,6 +223,17 @@ describe("a call", () => {
     })
   )
 
+  it.effect("shows no cookie that came with a call in its error, and goes on to show the word elsewhere", () =>
+    Effect.gen(function* () {
+      const world: World = { unreachable: { "swordfish@box": { _tag: "CookieRejected" } } }
+      yield* Effect.gen(function* () {
+        const input = { node: "swordfish@box", cookie: "swordfish" }
+        expect((yield* Effect.flip(call("connect_node", input))).message).toContain("[redacted]@box")
+        expect((yield* call("list_nodes", {})).text).toContain("swordfish@box")
+      }).pipe(Effect.provide(catalogueLayer(world)))
+    })
+  )
+
   it.effect("ends at its deadline, and takes the work on the node along", () =>
     Effect.gen(function* () {
       let interrupted = false
