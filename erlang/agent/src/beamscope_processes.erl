@@ -26,6 +26,8 @@
 -define(MANY_PROCESSES, 100000).
 %% Words of heap up to which a whole dictionary is read.
 -define(SMALL_HEAP, 10000).
+%% Words of heap up to which a label is read.
+-define(LABEL_HEAP, 100000).
 %% Bytes of external format up to which a label is returned as it is.
 -define(SMALL_LABEL, 256).
 %% Characters of a label that are printed, to search them or to return them for a large one.
@@ -468,17 +470,20 @@ tell(initial_call, Pid, #{initial_call := Call} = Told, Plan) ->
         _ -> Call
     end;
 tell(label, Pid, Told, Plan) ->
-    case entry('$process_label', Pid, Told, Plan) of
-        undefined -> undefined;
-        Label -> label(Label)
+    %% A label may be as large as the heap that it lies on.
+    case walk_queue(total_heap_size, Pid, Told, Plan) =< ?LABEL_HEAP of
+        true -> label(entry('$process_label', Pid, Told, Plan));
+        false -> undefined
     end;
 tell(application, Pid, _, _) ->
     case application:get_application(Pid) of
         {ok, Application} -> Application;
         undefined -> undefined
     end;
-tell(own, _, #{group_leader := Leader}, _) ->
-    node(Leader) =/= node() andalso node(Leader) =:= node(group_leader());
+tell(own, _, #{registered_name := Name, group_leader := Leader}, _) ->
+    %% A janitor has left our group, and bears our name.
+    (is_atom(Name) andalso lists:prefix("beamscope_", atom_to_list(Name))) orelse
+        (node(Leader) =/= node() andalso node(Leader) =:= node(group_leader()));
 tell(Item, Pid, Told, Plan) ->
     case {Told, Item} of
         {#{Item := Value}, _} -> Value;
@@ -509,6 +514,8 @@ entry(Key, Pid, Told, Plan) ->
         _ -> undefined
     end.
 
+label(undefined) ->
+    undefined;
 label(Label) ->
     case erlang:external_size(Label) =< ?SMALL_LABEL of
         true -> {term, Label};

@@ -145,6 +145,7 @@ least_values(Run) ->
         end,
         ?assertEqual([Seven], With(#{min_message_queue_len => 7})),
         ?assertEqual([], With(#{min_message_queue_len => 8})),
+        until(fun() -> process_info(Spinning, reductions) > {reductions, 1000000} end),
         ?assertEqual([Spinning], With(#{min_reductions => 1000000, min_message_queue_len => 0})),
         ?assertEqual([Fat], With(#{min_memory => 1000000})),
         ?assertEqual([Fat], With(#{min_memory => 1000000, sort => memory})),
