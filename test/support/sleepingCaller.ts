@@ -29,7 +29,7 @@ await Effect.runPromise(
       // A reply to a later call proves that the worker of the earlier one has started.
       yield* us.call("erlang", "abs", [1])
       stdout.write("sleeping\n")
-      yield* Effect.never
+      return yield* Effect.never
     })
   )
 )
