@@ -1,5 +1,5 @@
 import { Effect, Redacted, Result } from "effect"
-import { homedir, hostname, networkInterfaces } from "node:os"
+import { homedir } from "node:os"
 import { join } from "node:path"
 import { defaultEpmdPort } from "../dist/Epmd.ts"
 import { parseNodeName } from "../dist/NodeName.ts"
@@ -7,6 +7,7 @@ import { ConfigError } from "./ConfigError.ts"
 import { readSettings } from "./ConfigFile.ts"
 import type { CookieSource } from "./Cookies.ts"
 import { type NodeEntry, type Settings, variableOf } from "./Settings.ts"
+import { hostNames } from "./HostNames.ts"
 import { decodeTexts, type Environment, type SettingTexts, variable, variableTexts } from "./SettingTexts.ts"
 
 /** What the operator said, checked, with a default wherever nothing was said. */
@@ -55,12 +56,6 @@ const cookieFileSource = (said: string, path: string | undefined): CookieSource 
 const cookieVariable = (environment: Environment, name: string): CookieSource => {
   const text = environment[name] ?? ""
   return text === "" ? { _tag: "Unset", said: name } : { _tag: "Value", said: name, cookie: Redacted.make(text) }
-}
-
-const hostNames = (): ReadonlyArray<string> => {
-  const host = hostname()
-  const addresses = Object.values(networkInterfaces()).flatMap((list) => list?.map(({ address }) => address) ?? [])
-  return [...new Set([host, host.split(".")[0]!, ...addresses])]
 }
 
 const nodeEntries = (

@@ -1,0 +1,35 @@
+import { readFileSync } from "node:fs"
+import { hostname, networkInterfaces } from "node:os"
+
+/**
+ * The names of a machine, as they stand behind the `@` of its nodes. A long name is made like Erlang makes it
+ * (`inet_config`): from what the hosts file says of the name, and from the domains of the resolver. No server is asked:
+ * neither does it delay the start, nor can one that answers anything make another machine pass for this.
+ */
+export const namesOfHost = (host: string, hostsFile: string, resolverFile: string): ReadonlyArray<string> => {
+  const [short] = host.split(".") as [string]
+  const listed = linesOf(hostsFile).flatMap(([, ...names]) => (names.includes(short) ? names : []))
+  const domains = linesOf(resolverFile).flatMap(([key, ...values]) =>
+    key === "domain" || key === "search" ? values : []
+  )
+  const long = [...listed, ...domains.map((domain) => `${short}.${domain.replace(/\.$/u, "")}`)]
+  return [...new Set([host, short, ...long.filter((name) => name.startsWith(`${short}.`) && !name.endsWith("."))])]
+}
+
+/** The words of each line, without comments. */
+const linesOf = (file: string): ReadonlyArray<ReadonlyArray<string>> =>
+  file.split("\n").map((line) => line.replace(/#.*/u, "").match(/\S+/gu) ?? [])
+
+const read = (path: string): string => {
+  try {
+    return readFileSync(path, "utf8")
+  } catch {
+    return ""
+  }
+}
+
+/** What this machine is called: its names and its addresses. */
+export const hostNames = (): ReadonlyArray<string> => {
+  const addresses = Object.values(networkInterfaces()).flatMap((list) => list?.map(({ address }) => address) ?? [])
+  return [...new Set([...namesOfHost(hostname(), read("/etc/hosts"), read("/etc/resolv.conf")), ...addresses])]
+}
