@@ -3,11 +3,12 @@ import { homedir } from "node:os"
 import { join } from "node:path"
 import { defaultEpmdPort } from "../dist/Epmd.ts"
 import { parseNodeName } from "../dist/NodeName.ts"
+import type { PolicySettings } from "../policy/Policy.ts"
 import { ConfigError } from "./ConfigError.ts"
 import { readSettings } from "./ConfigFile.ts"
 import type { CookieSource } from "./Cookies.ts"
-import { type NodeEntry, type Settings, variableOf } from "./Settings.ts"
 import { hostNames } from "./HostNames.ts"
+import { type NodeEntry, type Settings, variableOf } from "./Settings.ts"
 import { decodeTexts, type Environment, type SettingTexts, variable, variableTexts } from "./SettingTexts.ts"
 
 /** What the operator said, checked, with a default wherever nothing was said. */
@@ -21,16 +22,8 @@ export interface Config {
   readonly logLevel: NonNullable<Settings["logLevel"]>
   /** Characters that a result may have, in place of the catalogue's default. */
   readonly maxChars?: number
-  readonly policy: Access
-}
-
-/** What may be done, and to which nodes; `policy/` has the meaning of each. */
-export interface Access extends Omit<
-  Settings,
-  "nodes" | "cookieFile" | "epmdPort" | "agent" | "mode" | "logLevel" | "maxChars"
-> {
-  /** The names that may stand behind the `@` of a node on this machine. */
-  readonly hostNames: ReadonlyArray<string>
+  /** What may be done, and to which nodes. */
+  readonly policy: PolicySettings
 }
 
 const homeOf = (environment: Environment): string => variable(environment, "HOME") ?? homedir()
