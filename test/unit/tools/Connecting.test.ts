@@ -1,5 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Redacted } from "effect"
+// Else loaded with the first connection, at the expense of its time.
+import "../../../src/node/ErlangNode.ts"
 import { Nodes } from "../../../src/node/Nodes.ts"
 import { Targets } from "../../../src/node/Targets.ts"
 import { Catalogue } from "../../../src/tools/Catalogue.ts"
@@ -30,7 +32,9 @@ describe("a tool whose node is slow to connect to", () => {
   it.live("tells what the node's EPMD did before its own time is over", () =>
     Effect.gen(function* () {
       const silent = yield* serve(() => {})
-      const error = yield* Effect.flip(call("get_system_info", { timeout_ms: 600 })).pipe(Effect.provide(over(silent)))
+      const error = yield* Effect.flip(call("get_system_info", { timeout_ms: 1_000 })).pipe(
+        Effect.provide(over(silent))
+      )
       expect(error).toMatchObject({ code: "connect_failed", retryable: true })
       expect(error.message).toMatch(/^EPMD on 127\.0\.0\.1:\d+ accepted the connection but gave no answer within/u)
     }).pipe(Effect.scoped)
@@ -39,7 +43,7 @@ describe("a tool whose node is slow to connect to", () => {
   it.live.each(["get_system_info", "connect_node"])("tells in which step, with %s", (tool) =>
     Effect.gen(function* () {
       const epmd = yield* serveEpmd({ app: yield* serve(() => {}) })
-      const error = yield* Effect.flip(call(tool, { timeout_ms: 600 })).pipe(Effect.provide(over(epmd)))
+      const error = yield* Effect.flip(call(tool, { timeout_ms: 1_000 })).pipe(Effect.provide(over(epmd)))
       expect(error).toMatchObject({ code: "connect_failed", retryable: true })
       expect(error.message).toContain(`Connecting to ${node} took longer than`)
       expect(error.message).toContain("waiting for its status")
