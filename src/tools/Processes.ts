@@ -118,7 +118,7 @@ const scanNotes = (scanned: Scanned, terms: Terms): ReadonlyArray<string> =>
         return `${amount(count, "process", "processes")} with more than ${longQueue} messages were not asked for memory, which would walk the queue: ${named.join(", ")}. Sort by message_queue to see them.`
       }
       case "initial_call":
-        return "Callback modules cannot be seen here: only current functions and initial calls were compared."
+        return "This release hides the callback modules of processes with a long queue or a large heap: of those, only current functions and initial calls were compared."
       case "label":
         return "Labels cannot be seen on this release, so none was compared."
     }

@@ -74,7 +74,8 @@
     %% The rest are filters, all of which must hold.
     %% Part of the registered name, in any case.
     name => binary(),
-    %% Of the current function, the initial call or, from OTP 26.2 on, the callback in `$initial_call'.
+    %% Of the current function, the initial call or the callback in `$initial_call'; that last before OTP 26.2 only
+    %% where the queue is short and the heap is small.
     module => existing(),
     %% Of the group leader.
     application => existing(),
@@ -194,7 +195,7 @@ top_window(#{sort := Sort, limit := Limit, deadline_ms := Deadline, window_ms :=
         walk(fun chunk/1, named(Spec, Alive), Halfway, Spec, Sample, {[], 0, 0, {0, []}}),
     Until = erlang:monotonic_time(millisecond) + Window + Deadline div 2,
     %% Who passed the filters once is in, whatever has become of it.
-    Again = maps:remove(label, Plan#{filters := map_get(guard, Plan)}),
+    Again = maps:without([label, module], Plan#{filters := map_get(guard, Plan)}),
     Compare = fun({Packed, Taken}, Tally) ->
         timer:sleep(max(0, Window + (Taken - erlang:monotonic_time(microsecond)) div 1000)),
         Before = binary_to_term(Packed),
@@ -326,18 +327,21 @@ leader(Application) ->
 %% The places where a process can name a module, each time with the others left open.
 places(Module, ReadsKeys) ->
     Call = {'$7', '_', '_'},
+    Named = [{'=:=', '$7', {const, Module}}],
     Places =
-        [{current_function, Call}, {initial_call, Call}] ++
-            [{{dictionary, '$initial_call'}, Pattern} || ReadsKeys, Pattern <- [Call, {supervisor, '$7', '_'}]],
+        [{current_function, Call, Named}, {initial_call, Call, Named}] ++
+            [{{dictionary, '$initial_call'}, Pattern, Named} || ReadsKeys, Pattern <- [Call, {supervisor, '$7', '_'}]] ++
+            %% Without single keys, `called' looks into the dictionaries of all that `proc_lib' has started.
+            [{initial_call, {proc_lib, init_p, '_'}, []} || not ReadsKeys],
     [
         [
             case Item of
-                Place -> {Item, Pattern, [{'=:=', '$7', {const, Module}}]};
+                Place -> {Item, Pattern, Guards};
                 _ -> {Item, '_', []}
             end
-         || Item <- lists:usort([Item || {Item, _} <- Places])
+         || Item <- lists:usort([Item || {Item, _, _} <- Places])
         ]
-     || {Place, Pattern} <- Places
+     || {Place, Pattern, Guards} <- Places
     ].
 
 %% A question for all processes, and what to make of the answers: the pid of a process that passes,
@@ -350,6 +354,9 @@ sieve(LongQueue, Alternatives) ->
             [{Head, Guards, [{{'$2', '$1'}}]} || {Head, Guards} <- Heads] ++
             [{{'_', undefined}, [], [gone]}],
     {element(1, hd(Asked)), ets:match_spec_compile(Answers)}.
+
+at_most(Item, Most) ->
+    {Item, ets:match_spec_compile([{{'$1', {Item, '$2'}}, [{'=<', '$2', Most}], ['$1']}])}.
 
 at_least(Item, Least) ->
     Answers = [{{'$1', {Item, '$2'}}, [{'>=', '$2', Least}], ['$1']}, {{'_', undefined}, [], [gone]}],
@@ -374,9 +381,37 @@ measure(Pids, #{filters := Filters, rank := Rank} = Plan) ->
         {Passed, Gone + length(Ended), Longer ++ Long}
     end,
     {Passed, Gone, Long} = lists:foldl(Sift, {Pids, 0, []}, Filters),
-    {Labelled, Ended} = labelled(Passed, Plan),
+    {Called, EndedFirst} = called(Passed, Plan),
+    {Labelled, Ended} = labelled(Called, Plan),
     Values = ask(Labelled, Rank),
-    {Values, Gone + Ended + length(Labelled) - length(Values), Long}.
+    {Values, Gone + EndedFirst + Ended + length(Labelled) - length(Values), Long}.
+
+%% Those that name the module that is looked for, of those that may do so in their dictionary alone; and how many have
+%% ended. Dictionaries are read where the queue is short and the heap is small.
+called(Pids, #{module := Name, reads_keys := false, long_queue := LongQueue}) ->
+    Module = existing(Name),
+    Answers = [
+        {{'$1', ['_', {current_function, {Module, '_', '_'}}, '_']}, [], ['$1']},
+        {{'$1', ['_', '_', {initial_call, {Module, '_', '_'}}]}, [], ['$1']},
+        {{'$1', [{message_queue_len, '$2'}, '_', '_']}, [{'=<', '$2', LongQueue}], [{{'$1'}}]},
+        {{'_', undefined}, [], [gone]}
+    ],
+    Asked = ask(Pids, {[message_queue_len, current_function, initial_call], ets:match_spec_compile(Answers)}),
+    {Maybe, Certain} = lists:partition(fun erlang:is_tuple/1, Asked),
+    {Named, Ended} = lists:partition(fun erlang:is_pid/1, Certain),
+    Small = ask([Pid || {Pid} <- Maybe], at_most(total_heap_size, ?SMALL_HEAP)),
+    {Named ++ [Pid || Pid <- Small, calls_back(Module, fact(Pid, dictionary))], length(Ended)};
+called(Pids, _) ->
+    {Pids, 0}.
+
+calls_back(Module, Entries) when is_list(Entries) ->
+    case proplists:get_value('$initial_call', Entries) of
+        {Module, _, _} -> true;
+        {supervisor, Module, _} -> true;
+        _ -> false
+    end;
+calls_back(_, _) ->
+    false.
 
 %% Those with the part that is looked for in their label, and how many have ended.
 labelled(Pids, #{label := Part, reads_keys := true}) ->
