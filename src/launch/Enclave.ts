@@ -28,6 +28,7 @@ shift 3
 epmd_pid=$!
 until "$epmd" -port "$port" -names >/dev/null 2>&1; do
   kill -0 "$epmd_pid" 2>/dev/null || break
+  sleep 0.02
 done
 if kill -0 "$epmd_pid" 2>/dev/null; then
   "$@"
