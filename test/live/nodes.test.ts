@@ -163,7 +163,7 @@ describe("the registry of nodes", () => {
       process.kill(node.pid, "SIGSTOP")
       yield* Effect.gen(function* () {
         const nodes = yield* Nodes
-        const error = yield* Effect.flip(nodes.get(node.name, { timeoutMillis: 200 }))
+        const error = yield* Effect.flip(nodes.get(node.name, { timeoutMillis: 1_000 }))
         expect(error).toMatchObject({ reason: { _tag: "Timeout", phase: "handshake" } })
       }).pipe(Effect.scoped, Effect.provide(registryOf(node)))
       process.kill(node.pid, "SIGCONT")
