@@ -1,4 +1,4 @@
-import { Effect, Option, Ref, Schema } from "effect"
+import { Effect, Option, Ref, Result, Schema } from "effect"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { Nodes, type NodeStatus } from "../node/Nodes.ts"
 import { Targets } from "../node/Targets.ts"
@@ -125,7 +125,8 @@ const listNodes = Tool.make({
     const known = new Set(tried.map(({ node }) => node))
     const others = configured.filter((node) => !known.has(node))
     const shortNames = new Set([...known, ...others].map((node) => node.slice(0, node.indexOf("@"))))
-    const discoverable = (yield* localNames).filter((name) => !shortNames.has(name))
+    const local = yield* Effect.result(localNames)
+    const discoverable = Result.isSuccess(local) ? local.success.filter((name) => !shortNames.has(name)) : []
     const rows: ReadonlyArray<NodeRow> = [
       ...tried.toSorted((a, b) => (a.node < b.node ? -1 : 1)),
       ...others.map((node) => ({ node, state: "configured" }) as const),
@@ -135,8 +136,11 @@ const listNodes = Tool.make({
     const up = rows.filter(({ state }) => state === "up").length
     return {
       summary: `${amount(up, "node")} connected, ${rows.length - up} more known.`,
-      complete: mute.length === 0,
+      complete: mute.length === 0 && Result.isSuccess(local),
       notes: [
+        ...(Result.isFailure(local)
+          ? [`Nodes of this machine that are not configured cannot be seen: ${visible(local.failure.message)}`]
+          : []),
         ...mute.map(({ node }) => `No round trip to ${node} came to an end within ${roundTripPatience} ms.`),
         ...(discoverable.length > 0 ? ["EPMD tells only the part before the @ of a discoverable node."] : [])
       ],

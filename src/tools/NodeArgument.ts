@@ -1,4 +1,5 @@
 import { Effect, type Scope } from "effect"
+import type { DistError } from "../dist/DistError.ts"
 import { names } from "../dist/Epmd.ts"
 import { parseNodeName } from "../dist/NodeName.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
@@ -15,12 +16,12 @@ import { ToolError } from "./ToolError.ts"
 /** Milliseconds for the EPMD of this machine to answer. */
 const epmdPatience = 1_000
 
-/** Short names of the nodes that this machine's EPMD knows, sorted; none when there is no EPMD. */
-export const localNames: Effect.Effect<ReadonlyArray<string>, never, Targets> = Effect.gen(function* () {
+/** Short names of the nodes that this machine's EPMD knows, sorted. */
+export const localNames: Effect.Effect<ReadonlyArray<string>, DistError, Targets> = Effect.gen(function* () {
   const { epmdPort } = yield* Targets
   const registered = yield* names({ host: "127.0.0.1", port: epmdPort }, epmdPatience)
   return registered.map(({ name }) => name)
-}).pipe(Effect.orElseSucceed(() => []))
+})
 
 const shortName = (node: string): string => node.slice(0, node.indexOf("@"))
 
@@ -87,7 +88,7 @@ const namedNode = Effect.fnUntraced(function* (given: string, kinds: ReadonlyArr
     })
   }
   const known = kinds.flat()
-  const local = yield* localNames
+  const local = yield* Effect.orElseSucceed(localNames, (): ReadonlyArray<string> => [])
   const { hostNames } = (yield* Policy).settings
   // EPMD does not tell what stands behind the @ of its nodes. A neighbour's host is the best guess; `joinNode` mends it.
   const neighbour = known.find((node) => isOnThisMachine(node, hostNames))

@@ -180,6 +180,15 @@ describe("a tool from the command line", () => {
     await expect.poll(hiddenNodes).toBe("[]")
   })
 
+  it("says that it cannot see the nodes of this machine where no EPMD answers", async () => {
+    const { code, out } = await command("nodes", "--json", "--epmd-port", "1").output()
+    expect(code).toBe(0)
+    expect(JSON.parse(out)).toMatchObject({
+      complete: false,
+      notes: expect.arrayContaining([expect.stringContaining("no EPMD answers on 127.0.0.1:1")])
+    })
+  })
+
   it("keeps to the length that the operator set", async () => {
     const { out } = await command("call", "list_processes", '{"limit": 50}', "--json", "--max-chars", "1500").output()
     expect(JSON.stringify(JSON.parse(out)).length).toBeLessThanOrEqual(1_500)

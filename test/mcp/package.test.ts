@@ -54,6 +54,12 @@ Effect.runPromise(program).then((result) =>
 )
 `
 
+/** The README's example of a program, and that it can be run as it stands. */
+const example = () => {
+  const [, code] = /```ts\n(.*?)```/su.exec(readFileSync(join(packageFolder, "README.md"), "utf8"))!
+  return `${code}\nexport const run = () => Effect.runPromise(processes)\n`
+}
+
 describe("the package", () => {
   it("has the version that it says", () => {
     expect(JSON.parse(readFileSync(join(packageFolder, "package.json"), "utf8")).version).toBe(version)
@@ -61,6 +67,7 @@ describe("the package", () => {
 
   it("can be compiled against, strictly, and run", async () => {
     writeFileSync(join(consumer, "program.ts"), program)
+    writeFileSync(join(consumer, "example.ts"), example())
     const compilerOptions = {
       strict: true,
       exactOptionalPropertyTypes: true,
@@ -69,7 +76,10 @@ describe("the package", () => {
       module: "nodenext",
       types: ["node"]
     }
-    writeFileSync(join(consumer, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["program.ts"] }))
+    writeFileSync(
+      join(consumer, "tsconfig.json"),
+      JSON.stringify({ compilerOptions, include: ["program.ts", "example.ts"] })
+    )
     await node([join(root, "node_modules/typescript/bin/tsc"), "-p", "."]).catch(({ stdout }) =>
       Promise.reject(new Error(stdout))
     )
