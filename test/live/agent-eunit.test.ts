@@ -20,13 +20,11 @@ describe("the agent's sources", () => {
     expect(await buildAgent("--test")).toMatch(/All \d+ tests passed/)
   })
 
-  // Another release compiles to another beam.
-  it.runIf(BeamNode.otpReleases()[0]?.otp === String(loadsOn.oldest))(
-    "are what the committed beams and expressions were made from",
-    async () => {
-      await buildAgent("--check")
-    }
-  )
+  it("are what the committed beams and expressions were made from", async ({ skip }) => {
+    const { otp } = BeamNode.otpReleases()[0]!
+    skip(otp !== String(loadsOn.oldest), `only OTP ${loadsOn.oldest} makes these beams, and the PATH has OTP ${otp}`)
+    await buildAgent("--check")
+  })
 })
 
 describe.each(BeamNode.otpReleases())("on OTP $otp", ({ otp }) => {
