@@ -91,18 +91,16 @@ export const portPlease = (node: NodeName, at: Address, timeoutMillis: number): 
   Effect.gen(function* () {
     const request = Buffer.concat([Uint8Array.of(PORT_PLEASE2_REQ), Buffer.from(node.name, "utf8")])
     const answer = yield* exchange(node.full, at, timeoutMillis, request)
-    if (answer.length < 2 || answer[0] !== PORT2_RESP) return yield* Effect.fail(garbage(node.full, at, answer))
+    if (answer.length < 2 || answer[0] !== PORT2_RESP) return yield* garbage(node.full, at, answer)
     if (answer[1] !== 0) {
       const registered = yield* names(at, timeoutMillis, node.full)
-      return yield* Effect.fail(
-        new DistError({
-          node: node.full,
-          reason: { _tag: "NameNotRegistered", name: node.name, ...at, registered: registered.map((it) => it.name) }
-        })
-      )
+      return yield* new DistError({
+        node: node.full,
+        reason: { _tag: "NameNotRegistered", name: node.name, ...at, registered: registered.map((it) => it.name) }
+      })
     }
     // Port, type, protocol, highest and lowest version, and the name that this is about.
     const named = answer.length < 12 ? undefined : answer.toString("utf8", 12, 12 + answer.readUInt16BE(10))
-    if (named !== node.name) return yield* Effect.fail(garbage(node.full, at, answer))
+    if (named !== node.name) return yield* garbage(node.full, at, answer)
     return answer.readUInt16BE(2)
   })

@@ -84,9 +84,10 @@ export const connect = (options: LinkOptions): Effect.Effect<Link, DistError, Sc
   Effect.gen(function* () {
     const node = parseNodeName(options.node)
     if ("problem" in node)
-      return yield* Effect.fail(
-        new DistError({ node: options.node, reason: { _tag: "InvalidNodeName", name: options.node, ...node } })
-      )
+      return yield* new DistError({
+        node: options.node,
+        reason: { _tag: "InvalidNodeName", name: options.node, ...node }
+      })
     const end = performance.now() + (options.timeoutMillis ?? Infinity)
     const left = () => Math.max(1, Math.ceil(Math.min(phaseMillis, end - performance.now())))
     const epmd: Address = { host: node.host, port: options.epmdPort ?? defaultEpmdPort }

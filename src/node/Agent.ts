@@ -122,7 +122,7 @@ export const makeAgent = (options: {
   const perform = Effect.fnUntraced(function* (target: AgentFunction, argument: Term, callOptions?: CallOptions) {
     if (mode === "none") {
       const detail = "the agent is switched off for this node (--agent none)"
-      return yield* Effect.fail(new CallError({ node, target, reason: { _tag: "Unsupported", detail } }))
+      return yield* new CallError({ node, target, reason: { _tag: "Unsupported", detail } })
     }
     const [module, func] = target.split(":") as [keyof Modules, string]
     const count = yield* call("erlang", "system_info", [atom("process_count")])

@@ -43,8 +43,8 @@ export const probe = (call: Call, node: string): Effect.Effect<Capabilities, Cal
     const otpRelease = Number(charlistText(release))
     const ertsVersion = charlistText(version)
     if (!Number.isInteger(otpRelease) || ertsVersion === undefined || typeof wordBytes !== "number")
-      return yield* Effect.fail(unreadable("erlang:system_info/1"))
-    if (!(init instanceof Pid)) return yield* Effect.fail(unreadable("erlang:whereis/1"))
+      return yield* unreadable("erlang:system_info/1")
+    if (!(init instanceof Pid)) return yield* unreadable("erlang:whereis/1")
     const [dictionaryKey, ...known] = yield* Effect.forEach(
       [[atom("dictionary"), atom("$initial_call")], ...newerItems.map(atom)],
       (item) => hasProcessInfoItem(call, init, item),

@@ -192,7 +192,7 @@ class Registry {
       const target = yield* this.#targets.resolve(name, options.cookie === undefined ? {} : { cookie: options.cookie })
       const cookie = Redacted.value(target.cookie)
       const refusal = this.#refusals.get(name)
-      if (!options.isRepeated && refusal?.cookie === cookie) return yield* Effect.fail(refusal.why)
+      if (!options.isRepeated && refusal?.cookie === cookie) return yield* refusal.why
       // Loaded with the first connection: a server that is started and not asked has no need of any of it.
       const { joinNode } = yield* Effect.promise(() => import("./ErlangNode.ts"))
       return yield* joinNode(target, options).pipe(

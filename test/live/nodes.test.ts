@@ -190,13 +190,11 @@ describe("the registry of nodes", () => {
 
   it.live("remembers the latest of the nodes that could not be reached, not all that were ever named", () =>
     Effect.gen(function* () {
-      yield* Effect.gen(function* () {
-        const nodes = yield* Nodes
-        for (let number = 0; number < 200; number++) yield* Effect.flip(nodes.get(`invented${number}@127.0.0.1`))
-        const names = (yield* nodes.list).map(({ name }) => name)
-        expect(names.length).toBeLessThanOrEqual(50)
-        expect(names.at(-1)).toBe("invented199@127.0.0.1")
-      }).pipe(Effect.scoped, Effect.provide(registryOf()))
-    })
+      const nodes = yield* Nodes
+      for (let number = 0; number < 200; number++) yield* Effect.flip(nodes.get(`invented${number}@127.0.0.1`))
+      const names = (yield* nodes.list).map(({ name }) => name)
+      expect(names.length).toBeLessThanOrEqual(50)
+      expect(names.at(-1)).toBe("invented199@127.0.0.1")
+    }).pipe(Effect.scoped, Effect.provide(registryOf()))
   )
 })
