@@ -215,8 +215,14 @@ const toPlace = (node: ErlangNode, { id, serial, value }: Position): Effect.Effe
 const inspect = (row: ProcessRow, terms: Terms): string =>
   `get_process_info ${JSON.stringify({ pid: nameOf(row, terms) })}`
 
-/** Of the time that is left, what a scan on the node may take; the rest is for the way there and back. */
-const shareOfTime = 0.8
+/**
+ * Of the time that is left, what a scan on the node may take before it ends with what it has. The rest is for the way
+ * there and back, and for a node so busy that a worker of low priority waits long for its next turn.
+ */
+const shareOfTime = 0.5
+
+/** Milliseconds for a tool that asks all processes: a tenth of a second does on an idle node, and seconds on a busy one. */
+const scanTimeoutMillis = 15_000
 
 /** `12 processes`, `12 of 345 processes`. */
 const some = (shown: number, all: number): string =>
@@ -241,6 +247,7 @@ const listProcesses = Tool.make({
   title: "List processes",
   description:
     "Processes page by page, in the order of a value. To see each of them once, sort by pid: other values change between pages. For the largest alone, or for growth, use top_processes; to look for one, find_process.",
+  timeoutMillis: scanTimeoutMillis,
   input: {
     sort_by: Schema.Literals([...sortNames, "pid"])
       .annotate(descending)
@@ -263,6 +270,7 @@ const findProcess = Tool.make({
   title: "Find processes",
   description:
     "Looks for processes by name, module, label or application; at least one, and all that are given must hold. Longest message queue first. Next: get_process_info.",
+  timeoutMillis: scanTimeoutMillis,
   input: {
     name: Schema.optionalKey(Name.annotate({ description: "Part of the registered name, in any case" })),
     module: Schema.optionalKey(Name.annotate({ description: "Of the current function, initial call or callback" })),
@@ -304,7 +312,7 @@ const topProcesses = Tool.make({
   title: "Top processes",
   description:
     "The processes with the most memory, reductions (work done), messages or heap: since they started, or with window_ms those that grew most while the call waits. For who is busy now: reductions with a window of 1000.",
-  timeoutMillis: 10_000,
+  timeoutMillis: scanTimeoutMillis,
   input: {
     sort_by: Schema.Literals(sortNames).annotate(descending).pipe(Schema.withDecodingDefaultKey(byMemory)),
     window_ms: Schema.optionalKey(

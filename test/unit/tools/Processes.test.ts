@@ -114,7 +114,7 @@ describe("list_processes", () => {
       const text = (key: string) => (spec.atomKey(key) as { text: string | (() => string) }).text
       expect(text("sort")).toBe("message_queue_len")
       expect(spec.atomKey("limit")).toBe(7)
-      expect(spec.atomKey("deadline_ms")).toBe(800)
+      expect(spec.atomKey("deadline_ms")).toBe(500)
       expect(spec.atomKey("long_queue")).toBe(longQueue)
       expect(spec.atomKey("module")).toEqual(binary("Elixir.My.Worker"))
       expect(spec.atomKey("application")).toEqual(binary("shop"))
@@ -307,15 +307,15 @@ describe("top_processes", () => {
         ]
       })
       expect(agentSpec(node).atomKey("window_ms")).toBe(500)
-      expect(agentSpec(node).atomKey("deadline_ms")).toBe(7_600)
+      expect(agentSpec(node).atomKey("deadline_ms")).toBe(7_250)
     })
   )
 
   it.effect("refuses a window that does not fit into its time", () =>
     Effect.gen(function* () {
-      const error = yield* failIn({ up: [nodeWith({})] }, "top_processes", { window_ms: 9_500 })
+      const error = yield* failIn({ up: [nodeWith({})] }, "top_processes", { window_ms: 14_500 })
       expect(error).toMatchObject({ code: "invalid_input" })
-      expect(error.message).toContain("Set timeout_ms to 14500.")
+      expect(error.message).toContain("Set timeout_ms to 19500.")
     })
   )
 })
