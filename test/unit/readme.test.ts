@@ -4,7 +4,9 @@ import { describe, expect, it } from "vitest"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const troubleshooting = readFileSync(`${root}/README.md`, "utf8").split("## Troubleshooting")[1]!.split("\n## ")[0]!
-const phrases = troubleshooting.split("\n").flatMap((line) => /^\| (?!it says|-)(\S.*?) +\| /u.exec(line)?.slice(1) ?? [])
+const phrases = troubleshooting
+  .split("\n")
+  .flatMap((line) => /^\| (?!it says|-)(\S.*?) +\| /u.exec(line)?.slice(1) ?? [])
 
 describe("what the README says about our messages", () => {
   const sources = globSync("src/**/*.ts", { cwd: root }).map((file) => readFileSync(`${root}/${file}`, "utf8"))
