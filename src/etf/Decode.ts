@@ -142,9 +142,10 @@ const readTerm = (bytes: Uint8Array, cursor: Cursor, end: number, maxDepth: numb
   let index = 0
   let kind = tuple
   let depth = 0
-  const outerItems: Array<Array<Term>> = []
+  // With room for a message as it comes by the thousand: an array that grows from nothing makes room for 17.
+  const outerItems: Array<Array<Term>> = [items, items, items, items]
   /** `8 * index + kind` of each. */
-  const outerPlace: Array<number> = []
+  const outerPlace: Array<number> = [0, 0, 0, 0]
   let funs: Array<Fun> | undefined
   // Every place takes a byte at least. So all the places claimed together cannot outnumber the bytes, and what is made
   // ahead of its contents stays in proportion to what came in, however the claims are nested.
@@ -521,9 +522,12 @@ const readReference = (bytes: Uint8Array, cursor: Cursor, end: number, tag: numb
   const wide = tag === 90
   if (end - cursor.offset < (wide ? 4 : 1) + 4 * count) throw truncated(cursor.offset)
   const creation = readCreation(bytes, cursor, wide)
-  const words = [u32(bytes, cursor.offset)]
-  for (let i = 1; i < count; i++) words.push(u32(bytes, cursor.offset + 4 * i))
-  cursor.offset += 4 * count
+  const at = cursor.offset
+  cursor.offset = at + 4 * count
+  const words =
+    count === 3
+      ? [u32(bytes, at), u32(bytes, at + 4), u32(bytes, at + 8)]
+      : Array.from({ length: count }, (_, index) => u32(bytes, at + 4 * index))
   return new Reference(node, creation, words)
 }
 

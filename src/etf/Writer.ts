@@ -3,7 +3,7 @@ const mostKeptBytes = 64 * 1024
 
 /** A run of bytes that grows as it is written to. Integers in network byte order. */
 export class Writer {
-  #bytes: Uint8Array = new Uint8Array(initialBytes)
+  #bytes = Buffer.allocUnsafeSlow(initialBytes)
   #length = 0
 
   /** Bytes written since the last {@link take}. */
@@ -65,12 +65,14 @@ export class Writer {
    * copied out and their room is used again, large ones go as they are.
    */
   take(): Uint8Array {
+    const written = this.#bytes
     const length = this.#length
-    // Out of Node's pool: an ArrayBuffer of its own costs more than all that is written into a small message.
-    const taken =
-      length > mostKeptBytes ? this.#bytes.subarray(0, length) : Buffer.copyBytesFrom(this.#bytes, 0, length)
-    if (this.#bytes.length > mostKeptBytes) this.#bytes = new Uint8Array(initialBytes)
+    if (written.length > mostKeptBytes) this.#bytes = Buffer.allocUnsafeSlow(initialBytes)
     this.#length = 0
+    if (length > mostKeptBytes) return written.subarray(0, length)
+    // Out of Node's pool: an ArrayBuffer of its own costs more than all that is written into a small message.
+    const taken = Buffer.allocUnsafe(length)
+    written.copy(taken, 0, 0, length)
     return taken
   }
 
@@ -83,8 +85,8 @@ export class Writer {
   }
 
   #grow(count: number): void {
-    const grown = new Uint8Array(Math.max(2 * this.#bytes.length, this.#length + count))
-    grown.set(this.#bytes.subarray(0, this.#length))
+    const grown = Buffer.allocUnsafeSlow(Math.max(2 * this.#bytes.length, this.#length + count))
+    this.#bytes.copy(grown, 0, 0, this.#length)
     this.#bytes = grown
   }
 }
