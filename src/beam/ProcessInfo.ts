@@ -87,7 +87,7 @@ const ask = (node: ErlangNode, pid: Pid, items: ReadonlyArray<Term>, options?: C
     )
   ).pipe(Effect.map(({ facts }) => facts))
 
-/** Asks for what only the process bounds; a reply that is too large is told as unread. */
+/** Asks for what only the process bounds; a reply that is too large for the link, or for a heap, is told as unread. */
 const askBounded = (
   node: ErlangNode,
   pid: Pid,
@@ -96,10 +96,16 @@ const askBounded = (
 ) =>
   ask(node, pid, items.map(atom), { maxReplyBytes }).pipe(
     Effect.map((facts) => ({ facts, unread: [] as ReadonlyArray<Unread> })),
-    Effect.catchReason("CallError", "ReplyTooLarge", ({ limitBytes }) =>
-      Effect.succeed({ facts: new Map() as Facts, unread: [{ what, why: "LargeReply", bytes: limitBytes } as const] })
-    )
+    Effect.catchReasons("CallError", {
+      ReplyTooLarge: ({ limitBytes }) => Effect.succeed(tooLarge(what, limitBytes)),
+      HeapLimit: ({ limitWords }) => Effect.succeed(tooLarge(what, limitWords * node.capabilities.wordBytes))
+    })
   )
+
+const tooLarge = (what: Extract<Unread, { why: "LargeReply" }>["what"], bytes: number) => ({
+  facts: new Map() as Facts,
+  unread: [{ what, why: "LargeReply", bytes }] as ReadonlyArray<Unread>
+})
 
 const cheapItems = [
   "registered_name",

@@ -53,8 +53,10 @@ export interface GrowthQuery extends ScanLimits {
 export type Incomplete =
   /** Time ran out. */
   | "deadline"
-  /** Memory decides, and was not read where the message queue is long: see `unmeasured`. */
+  /** Memory or label decides, and was not read where the message queue is long: see `unmeasured`. */
   | "long_queue"
+  /** Filtered by label, and labels on large heaps are not read. */
+  | "large_heap"
   /** Filtered by module, but this release does not show callback modules. */
   | "initial_call"
   /** Filtered by label, but this release does not show labels. */
@@ -68,7 +70,7 @@ export interface Scanned {
   readonly matched: number
   /** Processes that ended meanwhile. */
   readonly gone: number
-  /** Processes whose memory decides and was not read, with the longest queues among them. */
+  /** Processes whose memory or label decides and was not read, with the longest queues among them. */
   readonly unmeasured: {
     readonly count: number
     readonly longest: ReadonlyArray<{ readonly pid: Pid; readonly messages: number }>

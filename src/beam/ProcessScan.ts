@@ -24,6 +24,9 @@ import { readReply } from "./Reply.ts"
 /** Processes asked in one call. */
 const batchSize = 1_000
 
+/** Words of heap up to which a label is read. Here the whole label travels. */
+const maxLabelHeap = 100_000
+
 /** Calls in flight at a time. */
 const concurrency = 2
 
@@ -162,18 +165,27 @@ const rowsOf = Effect.fnUntraced(function* (
   const facts = yield* ask(
     node,
     top.map(({ pid }) => pid),
-    [...cheap, ...(dictionaryKey ? [callbackItem] : []), ...(processInfoItems.has("label") ? [atom("label")] : [])]
+    dictionaryKey ? [...cheap, callbackItem] : cheap
   )
   const short = top.flatMap(({ pid }, at) =>
     (readCount(facts[at]?.get("message_queue_len")) ?? Infinity) <= longQueue ? [pid] : []
   )
-  const walked = yield* ask(node, short, [atom("memory")])
+  const walked = yield* ask(node, short, [atom("memory"), atom("total_heap_size")])
   const memories = new Map(short.map((pid, at) => [pid, walked[at]?.get("memory")]))
+  const small = short.filter((_, at) => (readCount(walked[at]?.get("total_heap_size")) ?? Infinity) <= maxLabelHeap)
+  const labelled = processInfoItems.has("label") ? yield* ask(node, small, [atom("label")]) : []
+  const labels = new Map(labelled.map((read, at) => [small[at]!, labelOf(read?.get("label"))]))
+  const unread = processInfoItems.has("label") ? atom("unread") : undefined
   return top.map(({ pid, value }, at) => {
     const read = facts[at]
     return (
       read &&
-      readRow(pid, (item) => (item === sort ? value : item === "memory" ? memories.get(pid) : factOf(read, item)))
+      readRow(pid, (item) => {
+        if (item === sort) return value
+        if (item === "memory") return memories.get(pid)
+        if (item === "label") return labels.has(pid) ? labels.get(pid) : unread
+        return factOf(read, item)
+      })
     )
   })
 })
@@ -181,9 +193,12 @@ const rowsOf = Effect.fnUntraced(function* (
 /** An item in the form that the agent gives it. */
 const factOf = (facts: Facts, item: RowItem): Term | undefined => {
   if (item === "initial_call") return readMfa(facts.get("$initial_call")) ? facts.get("$initial_call") : facts.get(item)
-  const value = facts.get(item)
-  return item === "label" && value !== undefined && !isAtom(value, "undefined") ? [atom("term"), value] : value
+  return facts.get(item)
 }
+
+/** A label in the form that the agent gives it. */
+const labelOf = (label: Term | undefined): Term | undefined =>
+  label === undefined || isAtom(label, "undefined") ? undefined : [atom("term"), label]
 
 /** See `processPage`. */
 export const scanPage = Effect.fnUntraced(function* (

@@ -101,7 +101,13 @@ const pageSpec = (query: PageQuery): Term => {
 const growthSpec = (query: GrowthQuery): Term =>
   map([[atom("sort"), atom(query.sort)], [atom("window_ms"), query.windowMillis], ...limitPairs(query)])
 
-const reasons: ReadonlySet<string> = new Set<Incomplete>(["deadline", "long_queue", "initial_call", "label"])
+const reasons: ReadonlySet<string> = new Set<Incomplete>([
+  "deadline",
+  "long_queue",
+  "large_heap",
+  "initial_call",
+  "label"
+])
 
 const isIncomplete = (text: string): text is Incomplete => reasons.has(text)
 

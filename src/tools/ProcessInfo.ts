@@ -31,7 +31,7 @@ const unreadNote = (unread: Unread): string => {
     case "LargeHeap":
       return `The dictionary was not read: it may be as large as the heap that it lies on, ${bytes(unread.bytes)}.`
     case "LargeReply":
-      return `The ${unread.what} were not read: they are more than ${bytes(unread.bytes)}.`
+      return `Not read: ${unread.what} of more than ${bytes(unread.bytes)}.`
   }
 }
 

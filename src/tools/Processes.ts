@@ -60,7 +60,7 @@ const showRow = (
 ): Undefinable<typeof Row.Type> => ({
   pid: terms.print(row.pid),
   name: row.registeredName && terms.atom(row.registeredName),
-  label: row.label && showLabel(row.label, terms),
+  label: showLabel(row.label, terms),
   application: row.application && terms.atom(row.application),
   initial_call: row.initialCall && terms.mfa(row.initialCall),
   current_function: row.currentFunction && terms.mfa(row.currentFunction),
@@ -73,7 +73,8 @@ const showRow = (
 
 const maxLabelCharacters = 100
 
-const showLabel = (label: NonNullable<ProcessRow["label"]>, terms: Terms): string => {
+const showLabel = (label: ProcessRow["label"], terms: Terms): string | undefined => {
+  if (label === undefined || label === "unread") return undefined
   if ("term" in label) return terms.print(label.term, maxLabelCharacters)
   const characters = Array.from(label.text)
   if (characters.length <= maxLabelCharacters) return visible(label.text)
@@ -106,23 +107,35 @@ const spoken = {
   total_heap_size: "heap"
 } as const
 
-/** What a scan could not see, in words. */
-const scanNotes = (scanned: Scanned, terms: Terms): ReadonlyArray<string> =>
-  scanned.incomplete.map((why) => {
+/** What a scan could not see, in words; nothing when it is complete. */
+const scanNotes = (scanned: Scanned, rows: ReadonlyArray<ProcessRow>, terms: Terms): ReadonlyArray<string> => [
+  ...scanned.incomplete.map((why) => {
     switch (why) {
       case "deadline":
         return `Time ran out after ${amount(scanned.seen, "process", "processes")}; the others were not looked at. Allow more with timeout_ms.`
       case "long_queue": {
         const { count, longest } = scanned.unmeasured
         const named = longest.slice(0, 5).map(({ messages, pid }) => `${terms.print(pid)} (${messages} messages)`)
-        return `${amount(count, "process", "processes")} with more than ${longQueue} messages were not asked for memory, which would walk the queue: ${named.join(", ")}. Sort by message_queue to see them.`
+        return `${amount(count, "process", "processes")} with more than ${longQueue} messages were left out, since looking at their heap would walk the queue: ${named.join(", ")}. Sort by message_queue to see them.`
       }
       case "initial_call":
         return "This release hides the callback modules of processes with a long queue or a large heap: of those, only current functions and initial calls were compared."
+      case "large_heap":
+        return "Labels on heaps of more than a million words are not read: whether those match is not known."
       case "label":
         return "Labels cannot be seen on this release, so none was compared."
     }
-  })
+  }),
+  ...unreadLabels(rows.filter(({ label }) => label === "unread").map((row) => nameOf(row, terms)))
+]
+
+const unreadLabels = (names: ReadonlyArray<string>): ReadonlyArray<string> => {
+  if (names.length === 0) return []
+  const more = names.length > 5 ? ` and ${names.length - 5} more` : ""
+  return [
+    `Labels are not read where the queue is long or the heap large that they lie on: ${names.slice(0, 5).join(", ")}${more}. get_process_info reads one.`
+  ]
+}
 
 const limitUpTo = (maximum: number, normal: number) =>
   Schema.Int.check(Schema.isBetween({ minimum: 1, maximum }))
@@ -183,13 +196,14 @@ const answerPage = Effect.fnUntraced(function* (
     ...(after !== undefined && { after: yield* toPlace(node, after) })
   })
   const { matched, next, rows, seen } = page
+  const notes = scanNotes(page, rows, terms)
   const [first] = rows
   const nothing =
     matched === 0 ? `No process among ${seen.toLocaleString("en-US")} matches.` : `None of ${matched} is left here.`
   return {
     summary: (shown: number) => (first === undefined ? nothing : summary(page, shown, terms)),
-    complete: page.incomplete.length === 0,
-    notes: scanNotes(page, terms),
+    complete: notes.length === 0,
+    notes,
     data: { matched, processes: rows.map((row) => showRow(row, terms, wordBytes, sort)) },
     page: {
       rows: "processes",
@@ -368,6 +382,11 @@ const answerGrowth = Effect.fnUntraced(function* (
   const terms = yield* termsOf(node)
   const grown = yield* processGrowth(node, { sort, limit, windowMillis, deadlineMillis, filter: {} })
   const { born, gone, matched, rows } = grown
+  const notes = scanNotes(
+    grown,
+    rows.map(({ row }) => row),
+    terms
+  )
   const [first] = rows
   const { wordBytes } = node.capabilities
   const unit = sort === "total_heap_size" ? wordBytes : 1
@@ -376,8 +395,8 @@ const answerGrowth = Effect.fnUntraced(function* (
       first === undefined
         ? `No process grew in ${spoken[sort]} in ${windowMillis} ms.`
         : `${some(shown, matched)} grew in ${spoken[sort]} in ${windowMillis} ms; first ${nameOf(first.row, terms)}, by ${say(first.growth, sort, wordBytes)}.`,
-    complete: grown.incomplete.length === 0,
-    notes: scanNotes(grown, terms),
+    complete: notes.length === 0,
+    notes,
     data: {
       matched,
       born,

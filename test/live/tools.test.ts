@@ -116,6 +116,44 @@ describe.each(BeamNode.otpReleases())("the tools on OTP $otp", ({ otp }) => {
       }).pipe(using(agent))
     )
 
+    it.live("list a process with an immense label without it, and say so", () =>
+      Effect.gen(function* () {
+        const spawned = `spawn(fun() ->
+          register(labelled, self()), put('$process_label', lists:seq(1, 5000000)), receive stop -> ok end
+        end)`
+        yield* ask(`Labelled = ${spawned}, erlang:monitor(process, Labelled), ok`)
+        yield* eventually(
+          Effect.map(
+            ask(
+              "whereis(labelled) =/= undefined andalso process_info(whereis(labelled), status) =:= {status, waiting}"
+            ),
+            (is) => is === "true"
+          )
+        )
+        for (const [tool, input] of [
+          ["top_processes", { limit: 1 }],
+          ["find_process", { name: "labelled" }]
+        ] as const) {
+          const { structured } = yield* call(tool, input)
+          expect(structured["processes"]).toEqual([expect.objectContaining({ name: "labelled" })])
+          expect(structured["processes"]).not.toEqual([expect.objectContaining({ label: expect.anything() })])
+          if (Number(otp) < 27) continue
+          expect(structured["complete"]).toBe(false)
+          expect(structured["notes"]).toContainEqual(expect.stringMatching(/^Labels are not read .*: labelled\./u))
+        }
+        if (Number(otp) < 27) return
+        if (agent !== "none") {
+          const sought = yield* call("find_process", { label: "secret" })
+          expect(sought.structured["notes"]).toContainEqual(expect.stringMatching(/^Labels on heaps of more than/u))
+        }
+        const one = yield* call("get_process_info", { pid: "labelled", groups: ["meta"] })
+        expect(one.structured["notes"]).toEqual([expect.stringMatching(/^Not read: label of more than /u)])
+      }).pipe(
+        using(agent),
+        Effect.ensuring(ask("exit(whereis(labelled), kill), receive {'DOWN', _, process, Labelled, _} -> ok end"))
+      )
+    )
+
     it.live("find by name, module and least values", () =>
       Effect.gen(function* () {
         expect(yield* Effect.flip(call("get_process_info", { pid: "floded" }))).toMatchObject({

@@ -27,7 +27,7 @@
 %% Words of heap up to which a whole dictionary is read.
 -define(SMALL_HEAP, 10000).
 %% Words of heap up to which a label is read.
--define(LABEL_HEAP, 100000).
+-define(LABEL_HEAP, 1000000).
 %% Bytes of external format up to which a label is returned as it is.
 -define(SMALL_LABEL, 256).
 %% Characters of a label that are printed, to search them or to return them for a large one.
@@ -54,8 +54,9 @@
     | stack_size
     | group_leader.
 %% What a row tells. `initial_call' is the callback of a `proc_lib' process where it can be read. `label' is
-%% `{term, Label}', or `{text, Binary}' for a large one, cut. `own' tells whether the process works for the node that
-%% asks. Whatever is not known, or was not read, is `undefined'.
+%% `{term, Label}', or `{text, Binary}' for a large one, cut, or `unread' (from OTP 27 on) where the queue is long or the
+%% heap is large. `own' tells whether the process works for the node that asks. Whatever else is not known, or was not
+%% read, is `undefined'.
 
 -type existing() :: atom() | binary().
 %% A name as an atom, or as a binary, which is never made into a new atom: where there is none, the call raises
@@ -80,7 +81,8 @@
     %% Of the group leader.
     application => existing(),
     status => atom(),
-    %% Part of the label, in any case, as the first 256 characters that `~tp' makes of it. From OTP 26.2 on.
+    %% Part of the label, in any case, as the first 256 characters that `~tp' makes of it. From OTP 26.2 on, and where
+    %% the queue is short and the heap is not large.
     label => binary(),
     min_memory => non_neg_integer(),
     min_message_queue_len => non_neg_integer(),
@@ -106,12 +108,12 @@
     matched := non_neg_integer(),
     %% Those that ended while they were looked at.
     gone := non_neg_integer(),
-    %% Those that pass the other filters, but have a long queue while their memory or total heap size decides: how many,
-    %% and `{Messages, Pid}' of the longest. They are on no page.
+    %% Those that pass the other filters, but have a long queue while their memory, total heap size or label decides: how
+    %% many, and `{Messages, Pid}' of the longest. They are on no page.
     unmeasured := {non_neg_integer(), [{pos_integer(), pid()}]},
-    %% Why something may be missing: time ran out, `unmeasured' is not empty, or the filters `module' and `label' could
-    %% not see callback modules and labels on this release.
-    incomplete := [deadline | long_queue | initial_call | label],
+    %% Why something may be missing: time ran out, `unmeasured' is not empty, the filter `label' left out processes with
+    %% a large heap, or the filters `module' and `label' could not see callback modules and labels on this release.
+    incomplete := [deadline | long_queue | large_heap | initial_call | label],
     next := undefined | {term(), pid()}
 }.
 
@@ -136,7 +138,7 @@
     %% Those that ended in the window; what they did in it is not known. Who was born and ended in it is not seen.
     gone := non_neg_integer(),
     unmeasured := {non_neg_integer(), [{pos_integer(), pid()}]},
-    incomplete := [deadline | long_queue | initial_call | label]
+    incomplete := [deadline | long_queue | large_heap | initial_call | label]
 }.
 
 %% @doc The processes that pass the filters, in descending order of a key, a page at a time.
@@ -155,20 +157,20 @@ page(#{sort := Sort, limit := Limit, deadline_ms := Deadline} = Spec) when
             Matched + length(Values),
             Remaining + length(Candidates),
             Gone + Ended,
-            longest(Longer, Long),
+            unread(Longer, Long),
             best(Candidates, Limit, Top)
         }
     end,
-    {Why, {Seen, Matched, Remaining, Gone, Long, Top}} =
-        walk(fun chunk/1, population(Spec, Step), Until, Spec, Step, {0, 0, 0, 0, {0, []}, []}),
+    {Why, {Seen, Matched, Remaining, Gone, {Count, Longest, _} = Unread, Top}} =
+        walk(fun chunk/1, population(Spec, Step), Until, Spec, Step, {0, 0, 0, 0, {0, [], 0}, []}),
     Rows = page_rows(lists:reverse(Top), Sort, Plan),
     #{
         rows => Rows,
         seen => Seen,
         matched => Matched,
         gone => Gone + length(Top) - length(Rows),
-        unmeasured => Long,
-        incomplete => Why ++ unseen(Long, Plan),
+        unmeasured => {Count, Longest},
+        incomplete => Why ++ unseen(Unread, Plan),
         next =>
             case Remaining > Limit of
                 true -> hd(Top);
@@ -188,11 +190,11 @@ top_window(#{sort := Sort, limit := Limit, deadline_ms := Deadline, window_ms :=
         {Values, Ended, Longer} = measure(Pids, Plan),
         %% Off the heap, where no garbage collection copies it, and compressed to a sixth.
         Taken = {term_to_binary(Values, [{compressed, 1}]), erlang:monotonic_time(microsecond)},
-        {[Taken | Samples], Seen + length(Pids), Gone + Ended, longest(Longer, Long)}
+        {[Taken | Samples], Seen + length(Pids), Gone + Ended, unread(Longer, Long)}
     end,
     Halfway = erlang:monotonic_time(millisecond) + Deadline div 2,
     {Why1, {Samples, Seen, Gone, Long1}} =
-        walk(fun chunk/1, named(Spec, Alive), Halfway, Spec, Sample, {[], 0, 0, {0, []}}),
+        walk(fun chunk/1, named(Spec, Alive), Halfway, Spec, Sample, {[], 0, 0, {0, [], 0}}),
     Until = erlang:monotonic_time(millisecond) + Window + Deadline div 2,
     %% Who passed the filters once is in, whatever has become of it.
     Again = maps:without([label, module], Plan#{filters := map_get(guard, Plan)}),
@@ -205,7 +207,8 @@ top_window(#{sort := Sort, limit := Limit, deadline_ms := Deadline, window_ms :=
     {Why2, Compared} = walk(fun pop/1, lists:reverse(Samples), Until, Spec, Compare, {0, Gone, Long1, []}),
     Born = named(Spec, processes()) -- Alive,
     Add = fun(Pids, Tally) -> grow(Pids, [], Start, Plan, Tally) end,
-    {Why3, {Matched, Ended, Long, Top}} = walk(fun chunk/1, Born, Until, Spec, Add, Compared),
+    {Why3, {Matched, Ended, {Count, Longest, _} = Unread, Top}} =
+        walk(fun chunk/1, Born, Until, Spec, Add, Compared),
     Rows = window_rows(lists:reverse(Top), Sort, Plan),
     #{
         rows => Rows,
@@ -213,8 +216,8 @@ top_window(#{sort := Sort, limit := Limit, deadline_ms := Deadline, window_ms :=
         matched => Matched,
         born => length(Born),
         gone => Ended + length(Top) - length(Rows),
-        unmeasured => Long,
-        incomplete => lists:usort(Why1 ++ Why2 ++ Why3) ++ unseen(Long, Plan)
+        unmeasured => {Count, Longest},
+        incomplete => lists:usort(Why1 ++ Why2 ++ Why3) ++ unseen(Unread, Plan)
     }.
 
 %% Adds what has grown: `{Growth, Pid, Value, Microseconds, IsBorn}'. Nothing before means born since.
@@ -229,7 +232,7 @@ grow(Pids, Before, Taken, #{limit := Limit} = Plan, {Matched, Gone, Long, Top}) 
     Growth = lists:zipwith(fun erlang:'-'/2, Now, Was),
     Greater = [{{'$1', '$2', '$3'}, [{'>', '$1', 0}], [{{'$1', '$2', '$3', Micros, Before =:= []}}]}],
     Grown = ets:match_spec_run(lists:zip3(Growth, Changed, Now), ets:match_spec_compile(Greater)),
-    {Matched + length(Grown), Gone + Ended, longest(Longer, Long), best(Grown, Limit, Top)}.
+    {Matched + length(Grown), Gone + Ended, unread(Longer, Long), best(Grown, Limit, Top)}.
 
 %% Hands portion after portion of the source to Step, until none is left or the time is up.
 walk(Next, Source, Until, Spec, Step, State) ->
@@ -296,7 +299,7 @@ named(_, Pids) ->
 plan(#{sort := Sort, long_queue := LongQueue} = Spec) ->
     ReadsKeys = reads_keys(),
     Ranks = lists:member(Sort, [memory, total_heap_size]),
-    Walks = Ranks orelse is_map_key(min_memory, Spec),
+    Walks = Ranks orelse is_map_key(min_memory, Spec) orelse (ReadsKeys andalso is_map_key(label, Spec)),
     Conditions = conditions(Spec),
     Alternatives =
         case Spec of
@@ -355,8 +358,12 @@ sieve(LongQueue, Alternatives) ->
             [{{'_', undefined}, [], [gone]}],
     {element(1, hd(Asked)), ets:match_spec_compile(Answers)}.
 
+%% Pids, and `large' for each whose value is greater, `gone' for each that has ended.
 at_most(Item, Most) ->
-    {Item, ets:match_spec_compile([{{'$1', {Item, '$2'}}, [{'=<', '$2', Most}], ['$1']}])}.
+    Answers = [
+        {{'$1', {Item, '$2'}}, [{'=<', '$2', Most}], ['$1']}, {{'_', undefined}, [], [gone]}, {'_', [], [large]}
+    ],
+    {Item, ets:match_spec_compile(Answers)}.
 
 at_least(Item, Least) ->
     Answers = [{{'$1', {Item, '$2'}}, [{'>=', '$2', Least}], ['$1']}, {{'_', undefined}, [], [gone]}],
@@ -373,7 +380,8 @@ ask(Pids, {Question, Answers}) ->
     Facts = lists:zipwith(fun erlang:process_info/2, Pids, lists:duplicate(length(Pids), Question)),
     ets:match_spec_run(lists:zip(Pids, Facts), Answers).
 
-%% `{Value, Pid}' of the processes that pass the filters, how many have ended, and the long queues among them.
+%% `{Value, Pid}' of the processes that pass the filters, how many have ended, and those of which something that decides
+%% was not read: `{Messages, Pid}' with a long queue, `large' for a large heap.
 measure(Pids, #{filters := Filters, rank := Rank} = Plan) ->
     Sift = fun(Filter, {Asked, Gone, Long}) ->
         {Passed, Others} = lists:partition(fun erlang:is_pid/1, ask(Asked, Filter)),
@@ -382,9 +390,9 @@ measure(Pids, #{filters := Filters, rank := Rank} = Plan) ->
     end,
     {Passed, Gone, Long} = lists:foldl(Sift, {Pids, 0, []}, Filters),
     {Called, EndedFirst} = called(Passed, Plan),
-    {Labelled, Ended} = labelled(Called, Plan),
+    {Labelled, Ended, Large} = labelled(Called, Plan),
     Values = ask(Labelled, Rank),
-    {Values, Gone + EndedFirst + Ended + length(Labelled) - length(Values), Long}.
+    {Values, Gone + EndedFirst + Ended + length(Labelled) - length(Values), Large ++ Long}.
 
 %% Those that name the module that is looked for, of those that may do so in their dictionary alone; and how many have
 %% ended. Dictionaries are read where the queue is short and the heap is small.
@@ -400,7 +408,7 @@ called(Pids, #{module := Name, reads_keys := false, long_queue := LongQueue}) ->
     {Maybe, Certain} = lists:partition(fun erlang:is_tuple/1, Asked),
     {Named, Ended} = lists:partition(fun erlang:is_pid/1, Certain),
     Small = ask([Pid || {Pid} <- Maybe], at_most(total_heap_size, ?SMALL_HEAP)),
-    {Named ++ [Pid || Pid <- Small, calls_back(Module, fact(Pid, dictionary))], length(Ended)};
+    {Named ++ [Pid || Pid <- Small, is_pid(Pid), calls_back(Module, fact(Pid, dictionary))], length(Ended)};
 called(Pids, _) ->
     {Pids, 0}.
 
@@ -413,18 +421,20 @@ calls_back(Module, Entries) when is_list(Entries) ->
 calls_back(_, _) ->
     false.
 
-%% Those with the part that is looked for in their label, and how many have ended.
+%% Those with the part that is looked for in their label, how many have ended, and `large' for each with a large heap.
 labelled(Pids, #{label := Part, reads_keys := true}) ->
+    {Small, Others} = lists:partition(fun erlang:is_pid/1, ask(Pids, at_most(total_heap_size, ?LABEL_HEAP))),
+    {Large, Gone} = lists:partition(fun(Other) -> Other =:= large end, Others),
     Answers = [{{'$1', {'_', '$2'}}, [{'=/=', '$2', undefined}], [{{'$1', '$2'}}]}, {{'_', undefined}, [], [gone]}],
     {Labels, Ended} = lists:partition(
         fun erlang:is_tuple/1,
-        ask(Pids, {{dictionary, '$process_label'}, ets:match_spec_compile(Answers)})
+        ask(Small, {{dictionary, '$process_label'}, ets:match_spec_compile(Answers)})
     ),
-    {labelled_as(Part, Labels), length(Ended)};
+    {labelled_as(Part, Labels), length(Gone) + length(Ended), Large};
 labelled(_, #{label := _}) ->
-    {[], 0};
+    {[], 0, []};
 labelled(Pids, _) ->
-    {Pids, 0}.
+    {Pids, 0, []}.
 
 labelled_as(Part, Labels) ->
     [Pid || {Pid, Label} <- Labels, contains(io_lib:format("~tp", [Label], [{chars_limit, ?PRINTED}]), Part)].
@@ -441,11 +451,18 @@ best(Rows, Limit, Top) ->
     All = lists:merge(Top, lists:sort(Rows)),
     lists:nthtail(max(0, length(All) - Limit), All).
 
-longest(Longer, {Count, Longest}) ->
-    {Count + length(Longer), lists:sublist(lists:reverse(lists:sort(Longer ++ Longest)), ?LONGEST)}.
+%% Adds what was not read: how many long queues and which are the longest, and how many large heaps.
+unread(Unread, {Count, Longest, Heaps}) ->
+    {Longer, Large} = lists:partition(fun erlang:is_tuple/1, Unread),
+    {
+        Count + length(Longer),
+        lists:sublist(lists:reverse(lists:sort(Longer ++ Longest)), ?LONGEST),
+        Heaps + length(Large)
+    }.
 
-unseen({Count, _}, #{reads_keys := ReadsKeys} = Plan) ->
+unseen({Count, _, Heaps}, #{reads_keys := ReadsKeys} = Plan) ->
     [long_queue || Count > 0] ++
+        [large_heap || Heaps > 0] ++
         [initial_call || is_map_key(module, Plan), not ReadsKeys] ++
         [label || is_map_key(label, Plan), not ReadsKeys].
 
@@ -508,7 +525,8 @@ tell(label, Pid, Told, Plan) ->
     %% A label may be as large as the heap that it lies on.
     case walk_queue(total_heap_size, Pid, Told, Plan) =< ?LABEL_HEAP of
         true -> label(entry('$process_label', Pid, Told, Plan));
-        false -> undefined
+        %% There are labels from OTP 27 on.
+        false -> hd([unread || erlang:function_exported(proc_lib, set_label, 1)] ++ [undefined])
     end;
 tell(application, Pid, _, _) ->
     case application:get_application(Pid) of

@@ -23,6 +23,8 @@ tests() ->
         {"applications", fun applications/1},
         {"status and least values", fun least_values/1},
         {"labels", fun labels/1},
+        {"a label on a large heap is left alone", fun large_labels/1},
+        {"a process that minds our code is ours", fun own/1},
         {"names that are no atoms make none", fun unknown_atoms/1},
         {"long queues are not walked", fun long_queues/1},
         {"callbacks of proc_lib processes", fun callbacks/1},
@@ -176,6 +178,43 @@ labels(Run) ->
         ?assert(byte_size(Text) =< 260),
         #{rows := Found, incomplete := Why} = Run(page, spec(#{label => <<"lOBBY">>})),
         ?assertEqual({[{Lobby} || reads_keys()], [label || not reads_keys()]}, {Found, Why})
+    end).
+
+large_labels(Run) ->
+    Label = lists:seq(1, 600000),
+    Fat = fun() ->
+        spawn(fun() ->
+            put('$process_label', Label),
+            idle()
+        end)
+    end,
+    with([Fat, queue(7)], fun([Pid, Long]) ->
+        Unread = case erlang:function_exported(proc_lib, set_label, 1) of true -> unread; false -> undefined end,
+        Spec = spec(#{limit => 1000, items => [label], long_queue => 6}),
+        #{rows := Rows, incomplete := []} = Run(page, Spec),
+        ?assertEqual([{Long, Unread}, {Pid, Unread}], [Row || {P, _} = Row <- Rows, lists:member(P, [Pid, Long])]),
+        Sought = Run(page, Spec#{label => <<"[1,2,3">>, module => ?MODULE}),
+        case reads_keys() of
+            true ->
+                ?assertMatch(
+                    #{rows := [], unmeasured := {1, [{7, Long}]}, incomplete := [long_queue, large_heap]}, Sought
+                );
+            false ->
+                ?assertMatch(#{rows := [], unmeasured := {0, []}, incomplete := [initial_call, label]}, Sought)
+        end
+    end).
+
+own(Run) ->
+    Named = fun(Name) ->
+        fun() ->
+            Pid = spawn(fun idle/0),
+            register(Name, Pid),
+            Pid
+        end
+    end,
+    with([Named(beamscope_processes_0123abcd), Named(agent_test_other)], fun([Ours, Other]) ->
+        #{rows := Rows} = Run(page, spec(#{limit => 1000, items => [own]})),
+        ?assertEqual([true, false], [proplists:get_value(Pid, Rows) || Pid <- [Ours, Other]])
     end).
 
 unknown_atoms(Run) ->

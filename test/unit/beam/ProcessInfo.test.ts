@@ -96,21 +96,24 @@ describe("processInfo", () => {
     })
   )
 
-  it.effect("tells what was too large to be sent", () =>
+  it.effect.each([
+    [{ _tag: "ReplyTooLarge", limitBytes: 4 }, 4],
+    [{ _tag: "HeapLimit", limitWords: 4 }, 32]
+  ] as const)("tells what was too large to be sent, or to be read there: %o", ([reason, bytes]) =>
     Effect.gen(function* () {
       const real = recordedNode(27)
       const node = recordedNode(27, {
         "erlang:process_info/2": ([pid, items]) => {
           const [first] = (listItems(items) ?? []).map(text)
           if (first === "links" || first === "binary" || first === "label" || first === "dictionary") {
-            return Effect.fail({ _tag: "ReplyTooLarge", limitBytes: 4 } as const)
+            return Effect.fail(reason)
           }
           return Effect.orDie(real.call("erlang", "process_info", [pid!, items!]))
         }
       })
       const info = yield* processInfo(node, workerOf(27), all)
       expect(info?.unread).toEqual(
-        ["label", "signals", "binaries", "dictionary"].map((what) => ({ what, why: "LargeReply", bytes: 4 }))
+        ["label", "signals", "binaries", "dictionary"].map((what) => ({ what, why: "LargeReply", bytes }))
       )
       expect(info?.signals).toBeUndefined()
       expect(info?.binaries).toBeUndefined()

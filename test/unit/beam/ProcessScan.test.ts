@@ -15,6 +15,9 @@ interface Inhabitant {
   readonly name?: string
   readonly module?: string
   readonly callback?: string
+  readonly label?: string
+  /** Words. */
+  readonly heap?: number
   /** Ends after the list of pids was made. */
   readonly ends?: boolean
 }
@@ -30,6 +33,10 @@ const value = (item: Term, it: Inhabitant): Term => {
       return [item, it.memory ?? 0]
     case "reductions":
       return [item, it.reductions ?? 0]
+    case "total_heap_size":
+      return [item, it.heap ?? 0]
+    case "label":
+      return [item, atom(it.label ?? "undefined")]
     case "registered_name":
       return [item, it.name === undefined ? nil : atom(it.name)]
     case "status":
@@ -40,10 +47,14 @@ const value = (item: Term, it: Inhabitant): Term => {
 }
 
 /** A node with these processes; `asked` tells which items were asked of which process. */
-const nodeWith = (population: () => ReadonlyArray<Inhabitant>, dictionaryKey = true) => {
+const nodeWith = (
+  population: () => ReadonlyArray<Inhabitant>,
+  dictionaryKey = true,
+  processInfoItems: ReadonlySet<string> = new Set()
+) => {
   const asked: Array<readonly [number, string]> = []
   const node = fakeNode({
-    capabilities: { dictionaryKey, processInfoItems: new Set() },
+    capabilities: { dictionaryKey, processInfoItems },
     replies: {
       "erlang:processes/0": () => Effect.sync(() => list(population().map((_, at) => pidOf(at)))),
       "lists:zipwith/3": ([, pids, questions]) =>
@@ -122,6 +133,31 @@ describe("a page of a scan", () => {
       expect(ids(byQueue.rows)[0]).toBe(1)
       expect(byQueue.rows[0]?.memory).toBeUndefined()
       expect(asked).not.toContainEqual([1, "memory"])
+    })
+  )
+
+  it.effect("reads no label off a large heap or behind a long queue", () =>
+    Effect.gen(function* () {
+      const population = [
+        { label: "small", memory: 4 },
+        { memory: 3 },
+        { label: "large", heap: 1_000_000, memory: 2 },
+        { label: "queued", messages: longQueue + 1, memory: 1 }
+      ]
+      const labelled = nodeWith(() => population, true, new Set(["label"]))
+      const page = yield* scanPage(labelled.node, { ...query, sort: "reductions" })
+      const labels = new Map(page.rows.map(({ label, pid }) => [pid.id - 10, label]))
+      expect(labels).toEqual(
+        new Map<number, unknown>([
+          [0, { term: atom("small") }],
+          [1, undefined],
+          [2, "unread"],
+          [3, "unread"]
+        ])
+      )
+      expect(labelled.asked.filter(([, item]) => item === "label").map(([at]) => at)).toEqual([1, 0])
+      const { rows } = yield* scanPage(nodeWith(() => population).node, query)
+      expect(rows.map(({ label }) => label)).toEqual([undefined, undefined, undefined])
     })
   )
 

@@ -237,6 +237,34 @@ describe("list_processes", () => {
   )
 })
 
+describe("a label that was not read", () => {
+  it.effect("is told of, by what the processes are called", () =>
+    Effect.gen(function* () {
+      const unread = { label: atom("unread") }
+      const rows = [row(90, { ...unread, registered_name: atom("big") }), worker, row(91, unread)]
+      const node = nodeWith({
+        "beamscope_processes:page": pageReply([...rows, ...Array.from({ length: 5 }, (_, at) => row(92 + at, unread))])
+      })
+      const { structured } = yield* callIn({ up: [node] }, "list_processes")
+      expect(structured["processes"]).toHaveLength(8)
+      expect((structured["processes"] as ReadonlyArray<object>).filter((shown) => "label" in shown)).toHaveLength(1)
+      expect(structured["complete"]).toBe(false)
+      expect(structured["notes"]).toEqual([
+        "Labels are not read where the queue is long or the heap large that they lie on: :big, #PID<0.91.0>, #PID<0.92.0>, #PID<0.93.0>, #PID<0.94.0> and 2 more. get_process_info reads one."
+      ])
+    })
+  )
+
+  it.effect("may have been what was looked for", () =>
+    Effect.gen(function* () {
+      const node = nodeWith({ "beamscope_processes:page": pageReply([], { incomplete: list([atom("large_heap")]) }) })
+      const { structured } = yield* callIn({ up: [node] }, "find_process", { label: "job" })
+      expect(structured["complete"]).toBe(false)
+      expect(structured["notes"]).toEqual([expect.stringMatching(/^Labels on heaps of more than a million words/u)])
+    })
+  )
+})
+
 describe("a label that is cut", () => {
   it.effect("shows no part of a cookie, wherever in it the cookie stands", () =>
     Effect.gen(function* () {
