@@ -115,7 +115,7 @@ export class Calls {
     const settle = (outcome: Outcome, isWorkerDone: boolean): void => {
       if (over) return
       over = true
-      dropDeadline()
+      this.#deadlines.drop(deadline)
       if (isWorkerDone) this.#processes.remove(self)
       else if (worker !== undefined) {
         this.#kill(self, worker)
@@ -144,7 +144,7 @@ export class Calls {
     }
     const self = this.#processes.add(process)
     const reference = this.#makeReference()
-    const dropDeadline = this.#deadlines.add(timeoutMillis, () =>
+    const deadline = this.#deadlines.add(timeoutMillis, () =>
       fail({ _tag: "DeadlineExceeded", millis: timeoutMillis, isStopped: true })
     )
     try {
@@ -153,7 +153,7 @@ export class Calls {
         list([reference, atom(module), atom(func), list(args)])
       )
     } catch (error) {
-      dropDeadline()
+      this.#deadlines.drop(deadline)
       this.#processes.remove(self)
       throw error
     }
@@ -177,7 +177,7 @@ export class Calls {
     const settle = (outcome: Outcome): void => {
       if (over) return
       over = true
-      dropDeadline()
+      this.#deadlines.drop(deadline)
       this.#processes.remove(self)
       done(outcome)
     }
@@ -189,7 +189,7 @@ export class Calls {
       linkLost: (cause) => fail({ _tag: "LinkLost", cause })
     }
     const self = this.#processes.add(process)
-    const dropDeadline = this.#deadlines.add(timeoutMillis, () =>
+    const deadline = this.#deadlines.add(timeoutMillis, () =>
       fail({ _tag: "DeadlineExceeded", millis: timeoutMillis, isStopped: false })
     )
     const from = [self, this.#makeReference()]

@@ -1,58 +1,55 @@
+import { NumberedTable } from "./NumberedTable.ts"
+
 /** Milliseconds by which a deadline may be late. */
 const granularityMillis = 16
 
-/** What runs when a deadline has passed. */
-export type Expire = () => void
+/** What a timer can wait for; it then looks again. */
+const longestTimerMillis = 2 ** 31 - 1
 
 /**
- * Many deadlines on one timer: thousands of calls in flight must not mean thousands of timers. A deadline that passes
- * runs its function once; one that is dropped before costs a deletion from a set.
+ * Many deadlines on one timer: thousands of calls in flight must not mean thousands of timers. The timer is set for the
+ * first deadline, and left when that is dropped: most are, and then it finds the next one to wait for.
  */
 export class Deadlines {
-  readonly #buckets = new Map<number, Set<Expire>>()
+  readonly #waiting = new NumberedTable<{ readonly at: number; readonly expire: () => void }>()
   #timer: NodeJS.Timeout | undefined
-  #timerBucket = Infinity
+  #timerAt = Infinity
 
-  /** Runs `expire` some `millis` from now, at most 16 ms late. Gives the way to drop it. */
-  add(millis: number, expire: Expire): () => void {
-    const number = Math.ceil((performance.now() + millis) / granularityMillis)
-    let bucket = this.#buckets.get(number)
-    if (bucket === undefined) {
-      bucket = new Set()
-      this.#buckets.set(number, bucket)
-      if (number < this.#timerBucket) this.#arm(number)
-    }
-    bucket.add(expire)
-    const owner = bucket
-    return () => {
-      owner.delete(expire)
-      if (owner.size === 0 && this.#buckets.get(number) === owner) this.#buckets.delete(number)
-    }
+  /** Runs `expire` once, some `millis` from now, at most 16 ms late. Gives the number to drop it by. */
+  add(millis: number, expire: () => void): number {
+    const at = performance.now() + millis
+    if (at < this.#timerAt) this.#arm(at)
+    return this.#waiting.add({ at, expire })
+  }
+
+  /** Takes a deadline back. Harmless when it has passed. */
+  drop(number: number): void {
+    this.#waiting.delete(number)
   }
 
   /** Drops all of them. */
   clear(): void {
     clearTimeout(this.#timer)
-    this.#timerBucket = Infinity
-    this.#buckets.clear()
+    this.#timerAt = Infinity
+    this.#waiting.clear()
   }
 
-  #arm(number: number): void {
+  #arm(at: number): void {
     clearTimeout(this.#timer)
-    this.#timerBucket = number
-    this.#timer = setTimeout(() => this.#run(), Math.max(0, number * granularityMillis - performance.now()))
+    this.#timerAt = at
+    this.#timer = setTimeout(() => this.#run(), Math.min(Math.ceil(at - performance.now()), longestTimerMillis))
   }
 
   #run(): void {
-    this.#timerBucket = Infinity
-    const now = Math.floor(performance.now() / granularityMillis)
+    this.#timerAt = Infinity
+    const now = performance.now()
     let next = Infinity
-    for (const [number, bucket] of this.#buckets) {
-      if (number <= now) {
-        this.#buckets.delete(number)
-        for (const expire of bucket) expire()
-      } else if (number < next) next = number
-    }
-    if (next < this.#timerBucket) this.#arm(next)
+    this.#waiting.forEach(({ at, expire }, number) => {
+      if (at <= now) {
+        this.#waiting.delete(number)
+        expire()
+      } else if (at < next) next = at
+    })
+    if (next < this.#timerAt) this.#arm(Math.max(next, now + granularityMillis))
   }
 }

@@ -4,7 +4,7 @@ import type { Link } from "../dist/Link.ts"
 import type { MessageHandler } from "../dist/Messages.ts"
 import { type Cursor, decodeNext } from "../etf/Decode.ts"
 import { Atom, atom, isAtom, isTuple, List, Pid, Reference, type Term, type Tuple } from "../etf/Term.ts"
-import { ProcessTable } from "./ProcessTable.ts"
+import { NumberedTable } from "./NumberedTable.ts"
 
 /**
  * A process of ours, as far as the node can tell: something with a pid that signals reach. What is not handled is
@@ -47,7 +47,7 @@ export class LocalProcesses {
   /** The atom of our node's name, in every identifier that we make. */
   readonly node: Atom
   readonly #link: Link
-  readonly #processes = new ProcessTable<LocalProcess>()
+  readonly #processes = new NumberedTable<LocalProcess>()
   /** Monitors that the node's processes hold on ours, by our process's number. */
   readonly #monitors = new Map<number, Map<string, { readonly from: Pid; readonly reference: Reference }>>()
 

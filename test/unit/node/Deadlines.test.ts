@@ -22,9 +22,9 @@ describe("Deadlines", () => {
   it("do not expire once they are dropped, and leave no timer behind", () => {
     const deadlines = new Deadlines()
     const expired: Array<string> = []
-    const drop = deadlines.add(100, () => expired.push("dropped"))
+    const dropped = deadlines.add(100, () => expired.push("dropped"))
     deadlines.add(100, () => expired.push("kept"))
-    drop()
+    deadlines.drop(dropped)
     vi.advanceTimersByTime(1_000)
     expect(expired).toEqual(["kept"])
     expect(vi.getTimerCount()).toBe(0)
