@@ -3,6 +3,7 @@ import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js"
 import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
+import { readFileSync } from "node:fs"
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -119,6 +120,8 @@ describe("a node behind the server", () => {
     const client = await connected([], environment())
     await info(client)
     process.kill(node.pid, "SIGSTOP")
+    // Its threads may go on for a moment after the signal was sent.
+    await expect.poll(() => readFileSync(`/proc/${node.pid}/stat`, "utf8")).toMatch(/\) T /u)
     try {
       const abort = new AbortController()
       const running = client.callTool({ name: "get_system_info" }, undefined, {
