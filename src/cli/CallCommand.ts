@@ -1,4 +1,4 @@
-import { Console, Effect, Layer, Option, Predicate, Ref } from "effect"
+import { Console, Effect, Layer, Option, Predicate } from "effect"
 import * as Beamscope from "../Beamscope.ts"
 import { load } from "../config/Config.ts"
 import { errorText } from "../mcp/ErrorText.ts"
@@ -69,10 +69,8 @@ export const callCommand = Effect.fnUntraced(
         Effect.ensuring(clearProgress)
       )
     }).pipe(
-      Effect.provideServiceEffect(
-        Session,
-        Effect.map(Ref.make(config.mode), (mode) => Session.of({ mode }))
-      ),
+      Effect.provideServiceEffect(Session, Session.make(config)),
+      Effect.scoped,
       Effect.provide(Beamscope.fromConfig(config).pipe(Layer.provideMerge(Logging.layer(config.logLevel))))
     )
     const { structured, text } = yield* untilTold(call, cleanUpMillis)

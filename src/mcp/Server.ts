@@ -7,7 +7,7 @@ import {
   McpError,
   type ToolAnnotations
 } from "@modelcontextprotocol/sdk/types.js"
-import { Cause, Effect, Exit, FiberSet, Option, Predicate, Ref, type Scope, Semaphore } from "effect"
+import { Cause, Effect, Exit, FiberSet, Option, Predicate, type Scope, Semaphore } from "effect"
 import type { SyntaxName } from "../syntax/Syntax.ts"
 import { excerpt } from "../syntax/Excerpt.ts"
 import { Catalogue, type ToolListing, type ToolResult } from "../tools/Catalogue.ts"
@@ -90,7 +90,7 @@ export const connect = Effect.fnUntraced(function* (
   options: { readonly mode: SyntaxName }
 ): Effect.fn.Return<Connection, never, Catalogue | Scope.Scope> {
   const catalogue = yield* Catalogue
-  const session = Session.of({ mode: yield* Ref.make(options.mode) })
+  const session = yield* Session.make(options)
   const calls = yield* FiberSet.make<CallToolResult>()
   const run = yield* FiberSet.runtime(calls)()
   const places = yield* Semaphore.make(maxCalls)

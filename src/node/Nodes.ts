@@ -26,10 +26,7 @@ export interface ConnectOptions {
   readonly timeoutMillis?: number
 }
 
-/**
- * The nodes of this process: one link a node, shared by all who use it, each held for the scope that asked. A node
- * that was connected by `connect` stays until `disconnect`, the loss of its link, or the end of the layer.
- */
+/** The nodes of this process: one link a node, shared by all who use it, each held for the scope that asked. */
 export class Nodes extends Context.Service<
   Nodes,
   {
@@ -41,10 +38,13 @@ export class Nodes extends Context.Service<
       name: string,
       options?: Pick<ConnectOptions, "timeoutMillis">
     ) => Effect.Effect<ErlangNode, NodeError, Scope.Scope>
-    /** Connects and holds. Tries again also where the node has refused us. */
-    readonly connect: (name: string, options?: ConnectOptions) => Effect.Effect<ErlangNode, NodeError>
-    /** Lets go of a node; its link closes at once, whoever uses it or waits for it. Tells whether there was one. */
-    readonly disconnect: (name: string) => Effect.Effect<boolean>
+    /** Connects, and keeps the link for the scope. Tries again also where the node has refused us. */
+    readonly connect: (name: string, options?: ConnectOptions) => Effect.Effect<ErlangNode, NodeError, Scope.Scope>
+    /**
+     * Closes the link to a node at once, whoever uses it or waits for it, unless a scope keeps it by `connect`. Tells
+     * whether it was closed, is kept, or was not there.
+     */
+    readonly disconnect: (name: string) => Effect.Effect<Disconnection>
     /** The nodes that are connected or being connected, and the latest that were or could not be, by name. */
     readonly list: Effect.Effect<ReadonlyArray<NodeStatus>>
   }
@@ -64,13 +64,19 @@ export class Nodes extends Context.Service<
             (connection) => registry.leave(connection)
           ).pipe(Effect.flatMap(({ node }) => Deferred.await(node))),
         connect: (name, options) =>
-          Effect.suspend(() => {
-            const connection = registry.use(name, { ...options, isRepeated: true })
-            return Deferred.await(connection.node).pipe(
-              Effect.tap(() => Effect.sync(() => void (connection.isHeld = true))),
-              Effect.ensuring(Effect.suspend(() => registry.leave(connection)))
-            )
-          }),
+          Effect.acquireRelease(
+            Effect.sync(() => registry.use(name, { ...options, isRepeated: true })),
+            (connection) => registry.leave(connection)
+          ).pipe(
+            Effect.tap(({ node }) => Deferred.await(node)),
+            Effect.tap((connection) =>
+              Effect.acquireRelease(
+                Effect.sync(() => connection.keepers++),
+                () => Effect.sync(() => connection.keepers--)
+              )
+            ),
+            Effect.flatMap(({ node }) => Deferred.await(node))
+          ),
         disconnect: (name) => Effect.suspend(() => registry.disconnect(name)),
         list: Effect.sync(() => registry.list())
       })
@@ -84,6 +90,9 @@ const idleTimeToLive = "5 minutes"
 /** Nodes that are down and remembered, at most: names come from whoever asks. */
 const maxDown = 50
 
+/** What became of a link that somebody asked to close. */
+export type Disconnection = "closed" | "kept" | "absent"
+
 /**
  * One attempt at a node, and then the link that came of it. A name has one at a time and may have had many: what
  * follows from one never touches the next.
@@ -95,8 +104,8 @@ interface Connection {
   state: NodeState
   /** Those who use it or wait for it. */
   users: number
-  /** By `connect`, until `disconnect`. */
-  isHeld: boolean
+  /** Those of them that have it by `connect`. */
+  keepers: number
   /** Lets go of it when it has been idle for long enough. */
   idle: Fiber.Fiber<void> | undefined
 }
@@ -140,7 +149,7 @@ class Registry {
   /** One user less. Without users an attempt is given up at once, and a link after a while. */
   leave(connection: Connection): Effect.Effect<void> {
     connection.users--
-    if (connection.users > 0 || connection.isHeld || !this.#isCurrent(connection)) return Effect.void
+    if (connection.users > 0 || !this.#isCurrent(connection)) return Effect.void
     if (connection.state._tag === "Connecting") return this.#close(connection)
     return Effect.sleep(idleTimeToLive).pipe(
       Effect.andThen(Effect.suspend(() => this.#close(connection))),
@@ -149,9 +158,10 @@ class Registry {
     )
   }
 
-  disconnect(name: string): Effect.Effect<boolean> {
+  disconnect(name: string): Effect.Effect<Disconnection> {
     const connection = this.#connections.get(name)
-    return connection === undefined ? Effect.succeed(false) : Effect.as(this.#close(connection), true)
+    if (connection === undefined) return Effect.succeed("absent")
+    return connection.keepers > 0 ? Effect.succeed("kept") : Effect.as(this.#close(connection), "closed")
   }
 
   #isCurrent(connection: Connection): boolean {
@@ -165,7 +175,7 @@ class Registry {
       node: Deferred.makeUnsafe(),
       state: { _tag: "Connecting", since: Date.now() },
       users: 0,
-      isHeld: false,
+      keepers: 0,
       idle: undefined
     }
     this.#connections.set(name, connection)

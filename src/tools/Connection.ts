@@ -1,6 +1,6 @@
 import { Effect, Option, Ref, Result, Schema } from "effect"
 import type { ErlangNode } from "../node/ErlangNode.ts"
-import { Nodes, type NodeStatus } from "../node/Nodes.ts"
+import { type Disconnection, Nodes, type NodeStatus } from "../node/Nodes.ts"
 import { Targets } from "../node/Targets.ts"
 import { visible } from "../syntax/Escape.ts"
 import type { SyntaxName } from "../syntax/Syntax.ts"
@@ -28,7 +28,7 @@ const connectNode = Tool.make({
   name: "connect_node",
   title: "Connect a node",
   description:
-    "Connects to an Erlang node and keeps the link. Tools connect by themselves: this is for checking a connection, or for a cookie. Next: get_system_info.",
+    "Connects to an Erlang node and keeps the link for this session. Tools connect by themselves: this is for checking a connection, or for a cookie. Next: get_system_info.",
   target: "named",
   timeoutMillis: 10_000,
   input: {
@@ -52,8 +52,9 @@ const connectNode = Tool.make({
   run: Effect.fnUntraced(function* ({ cookie }, name) {
     const nodes = yield* Nodes
     const wasUp = (yield* nodes.list).some((it) => it.name === name && it.state._tag === "Up")
+    const { hold } = yield* Session
     const node = yield* joinNode(name, (full, within) =>
-      nodes.connect(full, cookie === undefined ? within : { ...within, cookie })
+      hold(full, nodes.connect(full, cookie === undefined ? within : { ...within, cookie }))
     )
     const roundTrip = yield* measured(node, "connect_node")
     const status = (yield* nodes.list).find((it) => it.name === node.name)
@@ -75,6 +76,12 @@ const connectNode = Tool.make({
   })
 })
 
+const disconnected: Readonly<Record<Disconnection, (name: string) => string>> = {
+  closed: (name) => `Disconnected from ${name}.`,
+  kept: (name) => `${name} stays connected: another session of this server keeps it.`,
+  absent: (name) => `${name} was not connected.`
+}
+
 const disconnectNode = Tool.make({
   ...shared,
   // It leaves nothing and changes nothing of the node's own, but it is no mere look: others may be at work there.
@@ -82,16 +89,14 @@ const disconnectNode = Tool.make({
   name: "disconnect_node",
   title: "Disconnect a node",
   description:
-    "Closes the link to a node for every session of this server: calls under way there fail, and whatever still runs there for us ends. The node itself is not changed. The next call to it connects again.",
+    "Closes the link to a node, unless another session keeps it: calls under way there fail, and whatever still runs there for us ends. The node itself is not changed. The next call to it connects again.",
   target: "named",
   input: {},
   output: { disconnected: Schema.Boolean },
   run: Effect.fnUntraced(function* (_input, name) {
-    const disconnected = yield* (yield* Nodes).disconnect(name)
-    return {
-      summary: disconnected ? `Disconnected from ${name}.` : `${name} was not connected.`,
-      data: { disconnected }
-    }
+    yield* (yield* Session).release(name)
+    const disconnection = yield* (yield* Nodes).disconnect(name)
+    return { summary: disconnected[disconnection](name), data: { disconnected: disconnection === "closed" } }
   })
 })
 

@@ -1,4 +1,4 @@
-import { Context, Effect, Ref } from "effect"
+import { Context, Effect, Exit, Ref, Scope } from "effect"
 import { type Syntax, type SyntaxName } from "../syntax/Syntax.ts"
 import { syntaxes } from "../syntax/Syntaxes.ts"
 
@@ -11,8 +11,43 @@ export class Session extends Context.Service<
   {
     /** The syntax that terms are printed in (`set_mode`). */
     readonly mode: Ref.Ref<SyntaxName>
+    /** Runs `acquire` and holds what it acquired, under a name, until it is released or the session ends. */
+    readonly hold: <A, E, R>(
+      name: string,
+      acquire: Effect.Effect<A, E, R>
+    ) => Effect.Effect<A, E, Exclude<R, Scope.Scope>>
+    /** Lets go of what the session holds under this name, if anything. */
+    readonly release: (name: string) => Effect.Effect<void>
   }
->()("beamscope/tools/Session") {}
+>()("beamscope/tools/Session") {
+  /** A session that lasts as long as the scope. */
+  static readonly make = Effect.fnUntraced(function* (options: {
+    readonly mode: SyntaxName
+  }): Effect.fn.Return<Session["Service"], never, Scope.Scope> {
+    const scope = yield* Effect.scope
+    const held = new Map<string, Scope.Closeable>()
+    const release = (name: string) =>
+      Effect.suspend(() => {
+        const hold = held.get(name)
+        held.delete(name)
+        return hold === undefined ? Effect.void : Scope.close(hold, Exit.void)
+      })
+    return Session.of({
+      mode: yield* Ref.make(options.mode),
+      hold: (name, acquire) =>
+        Effect.gen(function* () {
+          const hold = yield* Scope.fork(scope)
+          const acquired = yield* Scope.provide(acquire, hold).pipe(
+            Effect.onError((cause) => Scope.close(hold, Exit.failCause(cause)))
+          )
+          yield* release(name)
+          held.set(name, hold)
+          return acquired
+        }),
+      release
+    })
+  })
+}
 
 /** The syntax that the session's terms are printed in. */
 export const currentSyntax: Effect.Effect<Syntax, never, Session> = Effect.flatMap(Session, ({ mode }) =>

@@ -58,14 +58,33 @@ describe("the registry of nodes", () => {
     })
   )
 
-  it.live("lets go of a node for everybody when told to, and connects anew when asked again", () =>
+  it.live("keeps a link that a scope keeps, and closes it when told to and nobody does", () =>
     Effect.gen(function* () {
       const node = yield* BeamNode.start()
       yield* Effect.gen(function* () {
         const nodes = yield* Nodes
-        const first = yield* nodes.connect(node.name)
-        expect(yield* nodes.disconnect(node.name)).toBe(true)
-        expect(yield* nodes.disconnect(node.name)).toBe(false)
+        const user = yield* nodes.get(node.name)
+        yield* Effect.gen(function* () {
+          const kept = yield* nodes.connect(node.name)
+          expect(yield* nodes.disconnect(node.name)).toBe("kept")
+          expect(yield* kept.call("erlang", "abs", [-1])).toBe(1)
+        }).pipe(Effect.scoped)
+        expect(yield* user.call("erlang", "abs", [-1])).toBe(1)
+        expect(yield* nodes.disconnect(node.name)).toBe("closed")
+        expect((yield* Effect.flip(user.call("erlang", "abs", [-1]))).reason._tag).toBe("LinkLost")
+        yield* eventually(Effect.map(connections(node), (count) => count === 0))
+      }).pipe(Effect.scoped, Effect.provide(registryOf(node)))
+    })
+  )
+
+  it.live("lets go of a node when told to, and connects anew when asked again", () =>
+    Effect.gen(function* () {
+      const node = yield* BeamNode.start()
+      yield* Effect.gen(function* () {
+        const nodes = yield* Nodes
+        const first = yield* nodes.get(node.name)
+        expect(yield* nodes.disconnect(node.name)).toBe("closed")
+        expect(yield* nodes.disconnect(node.name)).toBe("absent")
         const error = yield* Effect.flip(first.call("erlang", "abs", [-1]))
         expect(error.reason).toMatchObject({ _tag: "LinkLost", cause: { reason: { _tag: "Disconnected" } } })
         expect(yield* stateOf(node.name)).toMatchObject({ _tag: "Down", why: { reason: { _tag: "Disconnected" } } })
@@ -124,19 +143,19 @@ describe("the registry of nodes", () => {
   it.live("gives up an attempt when told to let go, and makes one link however often it is asked again", () =>
     Effect.gen(function* () {
       const node = yield* BeamNode.start()
-      process.kill(node.pid, "SIGSTOP")
+      yield* Effect.promise(node.freeze)
       yield* Effect.gen(function* () {
         const nodes = yield* Nodes
         const waiting = yield* Effect.forkChild(Effect.flip(nodes.connect(node.name)), { startImmediately: true })
         expect((yield* stateOf(node.name))?._tag).toBe("Connecting")
-        expect(yield* nodes.disconnect(node.name)).toBe(true)
+        expect(yield* nodes.disconnect(node.name)).toBe("closed")
         expect(yield* Fiber.join(waiting)).toMatchObject({ reason: { _tag: "Disconnected" } })
-        process.kill(node.pid, "SIGCONT")
-        yield* Effect.all([nodes.connect(node.name), nodes.connect(node.name), nodes.connect(node.name)], {
+        node.thaw()
+        yield* Effect.all([nodes.get(node.name), nodes.get(node.name), nodes.get(node.name)], {
           concurrency: "unbounded"
         })
         yield* eventually(Effect.map(connections(node), (count) => count === 1))
-        expect(yield* nodes.disconnect(node.name)).toBe(true)
+        expect(yield* nodes.disconnect(node.name)).toBe("closed")
         yield* eventually(Effect.map(connections(node), (count) => count === 0))
       }).pipe(Effect.scoped, Effect.provide(registryOf(node)))
     })
@@ -145,7 +164,7 @@ describe("the registry of nodes", () => {
   it.live("stops dialling when nobody waits any more", () =>
     Effect.gen(function* () {
       const node = yield* BeamNode.start()
-      process.kill(node.pid, "SIGSTOP")
+      yield* Effect.promise(node.freeze)
       yield* Effect.gen(function* () {
         const nodes = yield* Nodes
         const waiting = yield* Effect.forkChild(Effect.scoped(nodes.get(node.name)), { startImmediately: true })
@@ -153,20 +172,20 @@ describe("the registry of nodes", () => {
         yield* Fiber.interrupt(waiting)
         expect((yield* stateOf(node.name))?._tag).toBe("Down")
       }).pipe(Effect.provide(registryOf(node)))
-      process.kill(node.pid, "SIGCONT")
+      node.thaw()
     })
   )
 
   it.live("tells within the time that it is given what it waited for", () =>
     Effect.gen(function* () {
       const node = yield* BeamNode.start()
-      process.kill(node.pid, "SIGSTOP")
+      yield* Effect.promise(node.freeze)
       yield* Effect.gen(function* () {
         const nodes = yield* Nodes
         const error = yield* Effect.flip(nodes.get(node.name, { timeoutMillis: 1_000 }))
         expect(error).toMatchObject({ reason: { _tag: "Timeout", phase: "handshake" } })
       }).pipe(Effect.scoped, Effect.provide(registryOf(node)))
-      process.kill(node.pid, "SIGCONT")
+      node.thaw()
     })
   )
 
@@ -181,8 +200,8 @@ describe("the registry of nodes", () => {
         yield* eventually(Effect.sync(() => attempts() === 1))
         expect(yield* Effect.flip(nodes.connect(node.name))).toMatchObject({ reason: { _tag: "CookieRejected" } })
         yield* eventually(Effect.sync(() => attempts() === 2))
-        yield* nodes.connect(node.name, { cookie: Redacted.make(node.cookie) })
-        yield* nodes.disconnect(node.name)
+        yield* Effect.scoped(nodes.connect(node.name, { cookie: Redacted.make(node.cookie) }))
+        expect(yield* nodes.disconnect(node.name)).toBe("closed")
         expect(attempts()).toBe(2)
       }).pipe(Effect.scoped, Effect.provide(registryOf({ ...node, cookie: "wrong" })))
     })

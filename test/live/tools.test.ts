@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Redacted, Ref } from "effect"
+import { Effect, Fiber, Layer, Redacted } from "effect"
 import { Buffer } from "node:buffer"
 import { type AgentMode, Nodes, Targets } from "../../src/node/index.ts"
 import { Policy } from "../../src/policy/Policy.ts"
-import type { SyntaxName } from "../../src/syntax/Syntax.ts"
 import { Catalogue, type ToolResult } from "../../src/tools/Catalogue.ts"
 import { redactor } from "../../src/tools/Redaction.ts"
 import { Session } from "../../src/tools/Session.ts"
@@ -31,12 +30,7 @@ const catalogue = (
       })
     ),
     Layer.provideMerge(Policy.layer({ hostNames: [] })),
-    Layer.provideMerge(
-      Layer.effect(
-        Session,
-        Effect.map(Ref.make<SyntaxName>("erlang"), (mode) => Session.of({ mode }))
-      )
-    )
+    Layer.provideMerge(Layer.effect(Session, Session.make({ mode: "erlang" })))
   )
 
 /** What there is to see: a crowd, a server that works, a mailbox that is full, a secret in every place. */

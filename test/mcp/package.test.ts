@@ -31,7 +31,7 @@ afterAll(() => rmSync(consumer, { recursive: true, force: true }))
 const node = (args: ReadonlyArray<string>, cwd = consumer) => run(process.execPath, args, { cwd })
 
 const program = `
-import { Effect, Ref } from "effect"
+import { Effect } from "effect"
 import { Beamscope, Catalogue, type ErlangNode, Session, ToolError, version } from "beamscope"
 import { decode } from "beamscope/etf"
 import { connect, DistError } from "beamscope/dist"
@@ -45,7 +45,8 @@ const program = Effect.gen(function* () {
   const { structured } = yield* call("set_mode", { mode: "erlang" })
   return { tools: tools.map((tool) => tool.name), failure: failure instanceof ToolError && failure.code, structured }
 }).pipe(
-  Effect.provideServiceEffect(Session, Effect.map(Ref.make<"elixir" | "erlang">("elixir"), (mode) => ({ mode }))),
+  Effect.provideServiceEffect(Session, Session.make({ mode: "elixir" })),
+  Effect.scoped,
   Effect.provide(Beamscope.layer({ nodes: ["shop@db1"], readOnly: true }))
 )
 const parts = [decode, connect, DistError, joinNode, Nodes, name].every((part) => typeof part === "function")

@@ -1,4 +1,4 @@
-import { Effect, Layer, Redacted, Ref, type Scope } from "effect"
+import { Effect, Layer, Redacted, type Scope } from "effect"
 import { DistError, type DistReason } from "../../src/dist/DistError.ts"
 import { Atom, type Term } from "../../src/etf/Term.ts"
 import { CallError, type CallReason } from "../../src/node/CallError.ts"
@@ -119,7 +119,7 @@ const fakeNodes = ({ reachable = [], unreachable = {}, up = [] }: World): Layer.
         Effect.sync(() => {
           const wasUp = states.get(name)?._tag === "Up"
           if (wasUp) states.delete(name)
-          return wasUp
+          return wasUp ? "closed" : "absent"
         }),
       list: Effect.sync(() => [...states].map(([name, state]) => ({ name, state })))
     })
@@ -140,8 +140,5 @@ export const worldLayer = (world: World): Layer.Layer<Nodes | Targets | Policy |
     fakeNodes(world),
     fakeTargets(world),
     Policy.layer({ hostNames: ["box"], ...world.policy }),
-    Layer.effect(
-      Session,
-      Effect.map(Ref.make<SyntaxName>(world.mode ?? "elixir"), (mode) => Session.of({ mode }))
-    )
+    Layer.effect(Session, Session.make({ mode: world.mode ?? "elixir" }))
   )

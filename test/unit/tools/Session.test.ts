@@ -1,0 +1,59 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { Session } from "../../../src/tools/Session.ts"
+
+describe("what a session holds", () => {
+  const heldIn = (log: Array<string>) => (session: Session["Service"], name: string, text: string) =>
+    session.hold(
+      name,
+      Effect.acquireRelease(
+        Effect.sync(() => log.push(`+${text}`)),
+        () => Effect.sync(() => log.push(`-${text}`))
+      )
+    )
+
+  it.effect("is let go of when told, once, and with the session", () =>
+    Effect.gen(function* () {
+      const log: Array<string> = []
+      const hold = heldIn(log)
+      yield* Effect.gen(function* () {
+        const session = yield* Session.make({ mode: "elixir" })
+        yield* hold(session, "a", "a")
+        yield* hold(session, "b", "b")
+        yield* session.release("a")
+        yield* session.release("a")
+        expect(log).toEqual(["+a", "+b", "-a"])
+      }).pipe(Effect.scoped)
+      expect(log).toEqual(["+a", "+b", "-a", "-b"])
+    })
+  )
+
+  it.effect("gives way to what is held under the same name later, and not before that is there", () =>
+    Effect.gen(function* () {
+      const log: Array<string> = []
+      const hold = heldIn(log)
+      const session = yield* Session.make({ mode: "elixir" })
+      yield* hold(session, "a", "first")
+      yield* hold(session, "a", "second")
+      expect(log).toEqual(["+first", "+second", "-first"])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("is not held when acquiring fails, and what came before stays", () =>
+    Effect.gen(function* () {
+      const log: Array<string> = []
+      const hold = heldIn(log)
+      const session = yield* Session.make({ mode: "elixir" })
+      yield* hold(session, "a", "first")
+      const half = Effect.andThen(
+        Effect.acquireRelease(
+          Effect.sync(() => log.push("+half")),
+          () => Effect.sync(() => log.push("-half"))
+        ),
+        Effect.fail("no")
+      )
+      expect(yield* Effect.flip(session.hold("a", half))).toBe("no")
+      expect(log).toEqual(["+first", "+half", "-half"])
+    }).pipe(Effect.scoped)
+  )
+})
