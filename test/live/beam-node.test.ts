@@ -67,7 +67,7 @@ describe.each(BeamNode.otpReleases())("a test node of OTP $otp", ({ otp }) => {
 
 it("a test node stops even when it is frozen", async () => {
   const frozen = await BeamNode.startNode()
-  process.kill(frozen.pid, "SIGSTOP")
+  await frozen.freeze()
   await frozen.stop()
   expect(() => process.kill(frozen.pid, 0)).toThrow("ESRCH")
   await expect(frozen.evaluate("ok")).rejects.toThrow("SIGKILL")

@@ -115,12 +115,12 @@ describe.each(BeamNode.otpReleases())("a link to OTP $otp", ({ otp }) => {
       const us = yield* join(node)
       const waiting = us.call("timer", "sleep", [60_000], { timeoutMillis: 60_000 })
       const fibers = yield* Effect.forEach([1, 2, 3], () => Effect.forkChild(Effect.flip(waiting)))
-      process.kill(node.pid, "SIGSTOP")
+      yield* Effect.promise(node.freeze)
       for (const fiber of fibers) {
         const { reason } = yield* Fiber.join(fiber)
         expect(reason).toMatchObject({ _tag: "LinkLost", cause: { reason: { _tag: "TickTimeout" } } })
       }
-      process.kill(node.pid, "SIGCONT")
+      node.thaw()
     })
   )
 

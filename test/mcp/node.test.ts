@@ -3,7 +3,7 @@ import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js"
 import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest"
@@ -118,9 +118,7 @@ describe("a node behind the server", () => {
   it("that hangs does not hold a call that is taken back, and answers again when it wakes", async () => {
     const client = await connected([], environment())
     await info(client)
-    process.kill(node.pid, "SIGSTOP")
-    // Its threads may go on for a moment after the signal was sent.
-    await expect.poll(() => readFileSync(`/proc/${node.pid}/stat`, "utf8")).toMatch(/\) T /u)
+    await node.freeze()
     try {
       const abort = new AbortController()
       const running = client.callTool({ name: "get_system_info" }, undefined, {
@@ -129,7 +127,7 @@ describe("a node behind the server", () => {
       })
       await expect(running).rejects.toThrow("enough")
     } finally {
-      process.kill(node.pid, "SIGCONT")
+      node.thaw()
     }
     expect(await info(client)).toMatchObject({ structuredContent: { node: node.name } })
   })
@@ -141,7 +139,7 @@ describe("a node that hangs", () => {
     await server.initialize()
     const call = { name: "get_system_info", arguments: {} }
     expect((await server.request("tools/call", call)).result).toMatchObject({ structuredContent: { complete: true } })
-    process.kill(node.pid, "SIGSTOP")
+    await node.freeze()
     try {
       server.send("tools/call", call)
       const told = Date.now()
@@ -149,7 +147,7 @@ describe("a node that hangs", () => {
       expect(await server.ended).toEqual({ code: 0, signal: null })
       expect(Date.now() - told).toBeLessThan(2_000)
     } finally {
-      process.kill(node.pid, "SIGCONT")
+      node.thaw()
     }
     await expect.poll(hiddenNodes).toBe("[]")
   })
@@ -204,14 +202,14 @@ describe("a tool from the command line", () => {
   })
 
   it("shows on stderr that it is still running, and ends with 130 on Ctrl-C, nothing left on the node", async () => {
-    process.kill(node.pid, "SIGSTOP")
+    await node.freeze()
     try {
       const { child, ended, err } = command("call", "get_system_info")
       await expect.poll(err, { timeout: 5_000 }).toContain("still running after 1 s\n")
       child.kill("SIGINT")
       expect(await ended).toBe(130)
     } finally {
-      process.kill(node.pid, "SIGCONT")
+      node.thaw()
     }
     await expect.poll(hiddenNodes).toBe("[]")
   })

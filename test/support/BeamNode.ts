@@ -1,7 +1,9 @@
 import { Effect } from "effect"
 import { spawn } from "node:child_process"
 import { randomBytes } from "node:crypto"
+import { readFile } from "node:fs/promises"
 import type { Duplex } from "node:stream"
+import { setTimeout } from "node:timers/promises"
 import { environment } from "../../src/launch/Enclave.ts"
 
 /** An Erlang/OTP release that nodes can be started from. */
@@ -57,6 +59,10 @@ export interface BeamNode {
   readonly evaluate: (expressions: string) => Promise<string>
   /** What the node has written to standard output and standard error so far: its log. Whole after {@link stop}. */
   readonly log: () => string
+  /** Stops the node's clockwork by a signal; resolves when none of its threads runs any more. */
+  readonly freeze: () => Promise<void>
+  /** Lets a frozen node go on. */
+  readonly thaw: () => void
   /** Ends the node. Harmless when it has ended before. */
   readonly stop: () => Promise<void>
 }
@@ -187,7 +193,7 @@ export const startNode = async (options: BeamNodeOptions = {}): Promise<BeamNode
 
   const stop = async (): Promise<void> => {
     channel.destroy()
-    const timer = setTimeout(() => child.kill("SIGKILL"), graceMillis)
+    const timer = globalThis.setTimeout(() => child.kill("SIGKILL"), graceMillis)
     await closed
     clearTimeout(timer)
   }
@@ -195,7 +201,13 @@ export const startNode = async (options: BeamNodeOptions = {}): Promise<BeamNode
   try {
     const pid = Number(JSON.parse(await evaluate("os:getpid()")))
     if (options.eval !== undefined) await evaluate(options.eval)
-    return { name, cookie, pid, otp, evaluate, log: () => log, stop }
+    const freeze = async (): Promise<void> => {
+      process.kill(pid, "SIGSTOP")
+      // Its threads may go on for a moment after the signal was sent.
+      while (!/\) T /u.test(await readFile(`/proc/${pid}/stat`, "utf8"))) await setTimeout(1)
+    }
+    const thaw = () => void process.kill(pid, "SIGCONT")
+    return { name, cookie, pid, otp, evaluate, log: () => log, freeze, thaw, stop }
   } catch (error) {
     await stop()
     throw error
