@@ -61,6 +61,6 @@ export const decodeCursor = <Place extends Position>(
         "belongs to a call with other arguments, to another node, or to one that has restarted since. Repeat the arguments of that call, or leave the cursor out to start over."
     }
   }
-  const position = Schema.decodeUnknownOption(schema, { onExcessProperty: "error" })(written)
+  const position = Schema.decodeOption(schema, { onExcessProperty: "error" })(written)
   return position._tag === "None" ? unknown : position.value
 }

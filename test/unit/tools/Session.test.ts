@@ -2,16 +2,16 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Session } from "../../../src/tools/Session.ts"
 
-describe("what a session holds", () => {
-  const heldIn = (log: Array<string>) => (session: Session["Service"], name: string, text: string) =>
-    session.hold(
-      name,
-      Effect.acquireRelease(
-        Effect.sync(() => log.push(`+${text}`)),
-        () => Effect.sync(() => log.push(`-${text}`))
-      )
+const heldIn = (log: Array<string>) => (session: Session["Service"], name: string, text: string) =>
+  session.hold(
+    name,
+    Effect.acquireRelease(
+      Effect.sync(() => log.push(`+${text}`)),
+      () => Effect.sync(() => log.push(`-${text}`))
     )
+  )
 
+describe("what a session holds", () => {
   it.effect("is let go of when told, once, and with the session", () =>
     Effect.gen(function* () {
       const log: Array<string> = []
