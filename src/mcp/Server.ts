@@ -110,7 +110,7 @@ export const connect = Effect.fnUntraced(function* (
         (cause) => !Cause.hasInterruptsOnly(cause),
         (cause) => Effect.as(Effect.logError(`${name} failed`, cause), failed(internalError))
       ),
-      Effect.tap(({ isError }) => Effect.logDebug(`${name} ${isError === true ? "failed" : "answered"}`)),
+      Effect.tap(({ isError }) => (isError === true ? Effect.void : Effect.logDebug(`${excerpt(name)} answered`))),
       Effect.withLogSpan("after")
     )
   }

@@ -122,6 +122,7 @@ const makeCatalogue = Effect.fnUntraced(function* (tools: ReadonlyArray<Tool>) {
               return yield* cleaned(error, cleaner(yield* cookies), yield* CharacterBudget)
             })
           ),
+          Effect.tapError(({ code, message }) => Effect.logDebug(`${excerpt(name)} failed: ${code}: ${message}`)),
           Effect.provide(services)
         )
       })
@@ -186,6 +187,7 @@ const unknownTool = (name: string, tools: ReadonlyArray<Tool>) => {
 const inTime = <A, E, R>(tool: Tool, node: string | undefined, part: Effect.Effect<A, E, R>) =>
   // Unlike `timeoutOrElse`, looks before the part is interrupted: an attempt that nobody waits for is given up.
   Effect.flatMap(remainingMillis, (left) =>
+    // @effect-diagnostics-next-line raceFirstWithSleepToTimeout:off
     Effect.raceFirst(part, Effect.andThen(Effect.sleep(left), timedOut(tool, node)))
   )
 

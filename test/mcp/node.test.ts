@@ -112,6 +112,7 @@ describe("a node behind the server", () => {
     server.child.stdin.end()
     await server.ended
     const { err, out } = server.output()
+    expect(err).toContain("get_system_info failed: connect_failed: ")
     for (const secret of ["WRONGBUTSECRET", "ALSOSECRET", node.cookie]) expect(out + err).not.toContain(secret)
   })
 
