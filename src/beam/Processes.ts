@@ -30,7 +30,7 @@ import {
 } from "./ProcessQuery.ts"
 import { type ProcessRow, readCount, readRow, rowItems } from "./ProcessRow.ts"
 import { scanGrowth, scanPage } from "./ProcessScan.ts"
-import { readReply } from "./Reply.ts"
+import { readPacked } from "./Reply.ts"
 
 /** Milliseconds for which the scan rests after every thousand processes. */
 const pauseMillis = 1
@@ -41,14 +41,14 @@ const pauseMillis = 1
  */
 export const processPage = (node: ErlangNode, query: PageQuery): Effect.Effect<ProcessPage, CallError> =>
   ask(node, "beamscope_processes:page", pageSpec(query)).pipe(
-    Effect.flatMap(readReply(node, "beamscope_processes:page/1", readPage)),
+    Effect.flatMap(readPacked(node, "beamscope_processes:page/1", readPage)),
     Effect.catchReason("CallError", "Unsupported", () => scanPage(node, query))
   )
 
 /** The processes that grew most in a window of time, which the call waits for. */
 export const processGrowth = (node: ErlangNode, query: GrowthQuery): Effect.Effect<ProcessGrowth, CallError> =>
   ask(node, "beamscope_processes:top_window", growthSpec(query)).pipe(
-    Effect.flatMap(readReply(node, "beamscope_processes:top_window/1", readGrowth)),
+    Effect.flatMap(readPacked(node, "beamscope_processes:top_window/1", readGrowth)),
     Effect.catchReason("CallError", "Unsupported", () => scanGrowth(node, query))
   )
 

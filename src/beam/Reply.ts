@@ -1,5 +1,7 @@
-import { ExternalFun, atom, list, listItems, type Term } from "../etf/Term.ts"
-import { CallError } from "../node/CallError.ts"
+import { decode } from "../etf/Decode.ts"
+import { EtfError } from "../etf/EtfError.ts"
+import { atom, Binary, ExternalFun, list, listItems, type Term } from "../etf/Term.ts"
+import { CallError, type CallReason } from "../node/CallError.ts"
 import type { CallOptions } from "../node/Call.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { Effect } from "effect"
@@ -23,6 +25,35 @@ export const readReply = <A>(
     return value === undefined ? Effect.fail(unreadable(node, target)) : Effect.succeed(value)
   }
 }
+
+/** Bytes that a packed answer may unpack to. A thousand rows of processes are 131 kB, with all names short. */
+const maxUnpackedBytes = 4 * 1024 * 1024
+
+/**
+ * What `read` makes of an answer that our agent has packed: a binary that holds a term in external format, compressed
+ * or not. Fails as {@link readReply} does, and where the answer would unpack to more than an answer may have.
+ */
+export const readPacked = <A>(
+  node: ErlangNode,
+  target: string,
+  read: (answer: Term) => A | undefined
+): ((reply: Term) => Effect.Effect<A, CallError>) => {
+  const readAnswer = readReply(node, target, read)
+  return (reply) => {
+    if (!(reply instanceof Binary)) return Effect.fail(unreadable(node, target))
+    try {
+      return readAnswer(decode(reply.view(), { bytes: maxUnpackedBytes, inflatedBytes: maxUnpackedBytes }))
+    } catch (error) {
+      if (!(error instanceof EtfError)) throw error
+      return Effect.fail(new CallError({ node: node.name, target, reason: whyPacked(error) }))
+    }
+  }
+}
+
+const whyPacked = ({ message, reason }: EtfError): CallReason =>
+  reason._tag === "LimitExceeded" && (reason.limit === "bytes" || reason.limit === "inflatedBytes")
+    ? { _tag: "ReplyTooLarge", limitBytes: reason.allowed }
+    : { _tag: "UndecodableReply", detail: message }
 
 /** Calls `erlang:func/1` on the node for each argument, in one worker: one round trip, one moment in time. */
 export const mapOver = (

@@ -166,7 +166,7 @@ long_gcs() ->
 
 %% The time that the agent's module, loaded on Node, takes to answer a specification.
 page(Node, Module, Spec) ->
-    apart(fun() -> micros(fun() -> #{rows := [_ | _]} = erpc:call(Node, Module, page, [Spec]) end) end).
+    apart(fun() -> micros(fun() -> #{rows := [_ | _]} = binary_to_term(erpc:call(Node, Module, page, [Spec])) end) end).
 
 apart(Fun) ->
     {Pid, Monitor} = spawn_monitor(fun() -> exit({done, Fun()}) end),

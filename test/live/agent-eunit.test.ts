@@ -46,7 +46,7 @@ describe.each(BeamNode.otpReleases())("on OTP $otp", ({ otp }) => {
   it("runs interpreted, and loads nothing", async () => {
     const loaded = `[M || {M, _} <- code:all_loaded(), lists:prefix("beamscope", atom_to_list(M))]`
     const before = await node.evaluate(loaded)
-    const rows = await node.evaluate(`map_get(rows, ${interpret("page")})`)
+    const rows = await node.evaluate(`map_get(rows, binary_to_term(${interpret("page")}))`)
     expect(rows).toMatch(/^\[\{<[\d.]+>,kernel_s\w+,\{supervisor,kernel,1\},kernel\}\]$/)
     expect(await node.evaluate(loaded)).toBe(before)
   })

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Redacted, Scope } from "effect"
-import { atom, list, listItems, map, MapTerm, type Term } from "../../src/etf/Term.ts"
+import { decode } from "../../src/etf/Decode.ts"
+import { atom, Binary, list, listItems, map, MapTerm, type Term } from "../../src/etf/Term.ts"
 import { type AgentMode, joinNode } from "../../src/node/index.ts"
 import * as BeamNode from "../support/BeamNode.ts"
 import { eventually } from "../support/eventually.ts"
@@ -17,7 +18,10 @@ const topByMemory = map([
   [atom("deadline_ms"), 5_000]
 ])
 
-const rowsOf = (reply: Term) => (reply instanceof MapTerm ? (listItems(reply.atomKey("rows")) ?? []) : [])
+const rowsOf = (reply: Term) => {
+  const answer = reply instanceof Binary ? decode(reply.view()) : undefined
+  return answer instanceof MapTerm ? (listItems(answer.atomKey("rows")) ?? []) : []
+}
 
 const ourModules = `[M || {M, _} <- code:all_loaded(), lists:prefix("beamscope", atom_to_list(M))]`
 const ourProcesses = `[N || N <- registered(), lists:prefix("beamscope", atom_to_list(N))]`

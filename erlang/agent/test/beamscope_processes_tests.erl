@@ -59,6 +59,20 @@ same_answers_test_() ->
         end)
     end}.
 
+packed_test_() ->
+    {"answers leave compressed", fun() ->
+        with([queue(40) || _ <- lists:seq(1, 10)], fun(_) ->
+            Items = [registered_name, current_function, initial_call, application, message_queue_len, memory],
+            [
+                begin
+                    <<131, 80, _/binary>> = Packed = packed(Way, page, spec(#{items => Items})),
+                    ?assert(byte_size(Packed) * 3 < byte_size(term_to_binary(binary_to_term(Packed))))
+                end
+             || Way <- [loaded, interpreted]
+            ]
+        end)
+    end}.
+
 greatest_first(Run) ->
     with([queue(30), queue(10), queue(20)], fun([A, B, C]) ->
         #{rows := Rows, unmeasured := {0, []}, incomplete := []} =
@@ -330,10 +344,12 @@ during(Call, Act) ->
         {'DOWN', Monitor, process, Worker, {answer, Answer}} -> {Answer, Done}
     end.
 
-run(loaded, Function, Spec) ->
+run(Way, Function, Spec) -> binary_to_term(packed(Way, Function, Spec)).
+
+packed(loaded, Function, Spec) ->
     #{name := Module} = persistent_term:get({agent, beamscope_processes}),
     Module:Function(Spec);
-run(interpreted, Function, Spec) ->
+packed(interpreted, Function, Spec) ->
     #{functions := Functions} = persistent_term:get({agent, beamscope_processes}),
     {Function, Expression} = lists:keyfind(Function, 1, Functions),
     erl_eval:expr(Expression, [{'A', Spec}], none, none, value).

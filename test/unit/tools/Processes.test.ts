@@ -2,8 +2,10 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { longQueue } from "../../../src/beam/ProcessQuery.ts"
 import { rowItems } from "../../../src/beam/ProcessRow.ts"
+import { encode } from "../../../src/etf/Encode.ts"
 import {
   atom,
+  Binary,
   binary,
   float,
   integer,
@@ -17,6 +19,7 @@ import {
 import { encodeCursor } from "../../../src/tools/Cursor.ts"
 import { CharacterBudget } from "../../../src/tools/Result.ts"
 import { fakeNode, type Reply } from "../../support/FakeNodes.ts"
+import { packed } from "../../support/packed.ts"
 import { callIn, catalogueLayer, failIn, call } from "../../support/Tools.ts"
 
 const pid = (id: number) => new Pid(atom("app@localhost"), id, 0, 42)
@@ -29,17 +32,19 @@ const row = (
 ): ReadonlyArray<Term> => [pid(id), ...rowItems.map((item) => values[item] ?? atom("undefined"))]
 
 const pageReply = (rows: ReadonlyArray<Term>, rest: Readonly<Record<string, Term>> = {}): Reply => ({
-  term: map(
-    Object.entries({
-      rows: list(rows),
-      seen: 50,
-      matched: rows.length,
-      gone: 0,
-      unmeasured: [0, list([])],
-      incomplete: list([]),
-      next: atom("undefined"),
-      ...rest
-    }).map(([key, value]) => [atom(key), value] as const)
+  term: packed(
+    map(
+      Object.entries({
+        rows: list(rows),
+        seen: 50,
+        matched: rows.length,
+        gone: 0,
+        unmeasured: [0, list([])],
+        incomplete: list([]),
+        next: atom("undefined"),
+        ...rest
+      }).map(([key, value]) => [atom(key), value] as const)
+    )
   )
 })
 
@@ -224,8 +229,12 @@ describe("list_processes", () => {
 
   it.effect.each([
     atom("x"),
-    map([]),
     list([]),
+    binary(""),
+    binary("x"),
+    new Binary(packed(map([])).view().subarray(0, 8)),
+    packed(atom("x")),
+    packed(map([])),
     ...[{ rows: atom("x") }, { rows: list([[pid(1)]]) }, { seen: atom("x") }, { unmeasured: atom("x") }].map(
       (change) => (pageReply([], change as Record<string, Term>) as { term: Term }).term
     )
@@ -233,6 +242,17 @@ describe("list_processes", () => {
     Effect.gen(function* () {
       const error = yield* failIn({ up: [nodeWith({ "beamscope_processes:page": { term } })] }, "list_processes")
       expect(error.code).toBe("remote_error")
+    })
+  )
+
+  it.effect.each<readonly [string, Term]>([
+    ["unpacks to too much", packed(binary("x".repeat(5 * 1024 * 1024)))],
+    ["is too much", new Binary(encode(binary("x".repeat(5 * 1024 * 1024))))]
+  ])("unpacks no answer that %s", ([, term]) =>
+    Effect.gen(function* () {
+      const error = yield* failIn({ up: [nodeWith({ "beamscope_processes:page": { term } })] }, "list_processes")
+      expect(error.code).toBe("too_large")
+      expect(error.message).toContain("4194304 bytes")
     })
   )
 })
