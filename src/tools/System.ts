@@ -7,6 +7,8 @@ import * as Tool from "./Tool.ts"
 
 const shared = { toolset: "system", access: "inspect", cost: "cheap", target: "connected", input: {} } as const
 
+const table = "process_table"
+
 const getMemoryInfo = Tool.make({
   ...shared,
   name: "get_memory_info",
@@ -25,7 +27,8 @@ const getMemoryInfo = Tool.make({
     )
   },
   run: Effect.fnUntraced(function* (_input, node) {
-    const { atom, atomUsed, binary, code, ets, processes, processesUsed, system: whole, total } = yield* memory(node)
+    const read = yield* memory(node)
+    const { atom, atomUsed, binary, code, ets, processes, processesUsed, processTable, system: whole, total } = read
     const area = (name: string, size: number, used?: number) => ({
       area: name,
       bytes: size,
@@ -34,6 +37,7 @@ const getMemoryInfo = Tool.make({
     })
     const ranked = [
       area("processes", processes, processesUsed),
+      area(table, processTable),
       area("binary", binary),
       area("ets", ets),
       area("code", code),
@@ -43,13 +47,24 @@ const getMemoryInfo = Tool.make({
     const [first, second] = ranked
     return {
       summary: `${bytes(total)} allocated, most of it for ${first!.area} (${first!.percent} %) and ${second!.area} (${second!.percent} %).`,
+      notes:
+        first!.area === table
+          ? [`${table} is room for ${amount(read.processLimit, "process", "processes")}, as many as +P allows for.`]
+          : [],
       data: { total_bytes: total, areas: ranked },
       hints: [first!.area === "processes" ? 'top_processes {"sort_by": "memory"}' : "get_system_info"]
     }
   })
 })
 
-const limited = (resource: string, { count, limit }: Usage) => ({
+/** What becomes of a node where the limit is reached. */
+const atLimit = {
+  processes: "no process can be spawned",
+  ports: "no port can be opened, and so no socket and no program",
+  atoms: "the node crashes"
+} as const
+
+const limited = (resource: keyof typeof atLimit, { count, limit }: Usage) => ({
   resource,
   count,
   limit,
@@ -100,7 +115,9 @@ const getSystemInfo = Tool.make({
     ]
     const warnings = limits.flatMap((row) =>
       "percent" in row && row.percent > warnFrom
-        ? [`${row.resource}: ${row.count} of ${row.limit} (${row.percent} %) are used; at the limit the node fails.`]
+        ? [
+            `${row.resource}: ${row.count} of ${row.limit} (${row.percent} %) are used; at the limit ${atLimit[row.resource]}.`
+          ]
         : []
     )
     const runs = `OTP ${otpRelease}${elixirVersion === undefined ? "" : `, Elixir ${visible(elixirVersion)}`}`

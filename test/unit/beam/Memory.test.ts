@@ -16,10 +16,13 @@ describe("memory", () => {
         ets,
         processes,
         processesUsed,
+        processLimit,
+        processTable,
         system,
         total
       } = yield* memory(recordedNode(release))
-      expect(processes + system).toBe(total)
+      expect(processes + processTable + system).toBe(total)
+      expect(processTable).toBe(processLimit * 12)
       expect(atoms + binary + code + ets).toBeLessThan(system)
       expect(atomUsed).toBeLessThanOrEqual(atoms)
       expect(processesUsed).toBeLessThanOrEqual(processes)
@@ -29,7 +32,8 @@ describe("memory", () => {
 
   it.effect.each([atom("nonsense"), list([]), list([[atom("total"), 1]])])("fails on an answer that is none", (term) =>
     Effect.gen(function* () {
-      const error = yield* Effect.flip(memory(fakeNode({ replies: { "erlang:memory/0": { term } } })))
+      const node = fakeNode({ replies: { "erlang:memory/0": { term }, "lists:map/2": { term: list([1]) } } })
+      const error = yield* Effect.flip(memory(node))
       expect(error.reason._tag).toBe("UndecodableReply")
     })
   )

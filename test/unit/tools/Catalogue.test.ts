@@ -239,7 +239,8 @@ describe("a call", () => {
       let interrupted = false
       const node = fakeNode({
         replies: {
-          "erlang:memory/0": () => Effect.never.pipe(Effect.onInterrupt(() => Effect.sync(() => (interrupted = true))))
+          "erlang:memory/0": () => Effect.never.pipe(Effect.onInterrupt(() => Effect.sync(() => (interrupted = true)))),
+          "lists:map/2": () => Effect.never
         }
       })
       const fiber = yield* Effect.forkChild(failIn({ up: [node] }, "get_memory_info", { timeout_ms: 700 }))
