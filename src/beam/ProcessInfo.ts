@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import { atom, isAtom, isTuple, list, listItems, MapTerm, nil, type Pid, type Term } from "../etf/Term.ts"
+import { Atom, atom, isAtom, isTuple, list, listItems, MapTerm, nil, type Pid, type Term } from "../etf/Term.ts"
 import type { CallError } from "../node/CallError.ts"
 import type { StackFrame } from "../node/StackFrame.ts"
 import type { CallOptions } from "../node/Call.ts"
@@ -176,7 +176,7 @@ export const processInfo = Effect.fnUntraced(function* (
   const sizes = readBinaries(binaries.facts!.get("binary"))
   const keys = listItems(dictionary.facts!.get("dictionary"))
   return {
-    registeredName: atomText(facts.get("registered_name")) || undefined,
+    registeredName: nameIn(facts.get("registered_name")),
     status: atomText(facts.get("status")),
     messageQueueLength: messages,
     reductions: readCount(facts.get("reductions")) ?? 0,
@@ -225,6 +225,9 @@ export const processInfo = Effect.fnUntraced(function* (
     ]
   }
 })
+
+/** `[]` where there is none; `''` is a name. */
+const nameIn = (term: Term | undefined): string | undefined => (term instanceof Atom ? term.text : undefined)
 
 /** `undefined` and `[]` are what `process_info/2` says where there is nothing. */
 const known = (term: Term | undefined): Term | undefined =>

@@ -76,20 +76,24 @@ const fromDistError = (error: DistError): ToolError => {
   }
 }
 
+/** What keeps a node from an answer that costs it little. */
+export const whyLate =
+  "Work of ours has low priority there: where the schedulers are busy, it waits. A long run_queue in get_system_info tells."
+
 /** Characters of the term that a remote function raised. */
 const maxReasonCharacters = 500
 
 const fromCallError = (error: CallError, syntax: Syntax): ToolError => {
   const { reason } = error
-  const told = (code: ToolErrorCode, retryable: boolean, more = "") =>
-    new ToolError({ code, retryable, message: sentence(error.message) + more })
+  const told = (code: ToolErrorCode, retryable: boolean, more = "", rest?: Pick<ToolError, "next">) =>
+    new ToolError({ code, retryable, message: sentence(error.message) + more, ...rest })
   switch (reason._tag) {
     case "Raised": {
       const { text } = syntax.print(reason.reason, { node: error.node, depth: 8, maxCharacters: maxReasonCharacters })
       return told("remote_error", false, ` Reason: ${text}${raisedIn(reason.stack[0], syntax)}`)
     }
     case "DeadlineExceeded":
-      return told("timeout", true)
+      return told("timeout", true, ` ${whyLate}`, { next: "get_system_info" })
     case "ReplyTooLarge":
     case "HeapLimit":
       return told("too_large", false)

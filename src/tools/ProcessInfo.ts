@@ -23,6 +23,10 @@ const defaultGroups: ReadonlyArray<InfoGroup> = ["meta", "location", "memory", "
 const called = (name: string | undefined, pidText: string, terms: Terms): string =>
   name === undefined ? pidText : `${terms.atom(name)} (${pidText})`
 
+/** A name as an argument takes it. The empty one, `''`, is one too. */
+const nameText = (name: string | undefined, terms: Terms): string | undefined =>
+  name === undefined ? undefined : terms.atom(name)
+
 /** What was not read, and what could be done about it. */
 const unreadNote = (unread: Unread): string => {
   switch (unread.why) {
@@ -108,7 +112,7 @@ const getProcessInfo = Tool.make({
       notes: [...info.unread.map(unreadNote), ...cutNotes(info, limit)],
       data: (characters: number) => ({
         pid: pidText,
-        name: info.registeredName && terms.atom(info.registeredName),
+        name: nameText(info.registeredName, terms),
         status: visible(info.status),
         message_queue_length: info.messageQueueLength,
         reductions: info.reductions,
@@ -215,7 +219,7 @@ const getProcessStacktrace = Tool.make({
       summary: `${called(trace.registeredName, pidText, terms)} is ${visible(trace.status)}${first === undefined ? ", with an empty stack" : ` in ${first.function}`}.`,
       data: {
         pid: pidText,
-        name: trace.registeredName && terms.atom(trace.registeredName),
+        name: nameText(trace.registeredName, terms),
         status: visible(trace.status),
         message_queue_length: trace.messageQueueLength,
         frames

@@ -10,12 +10,14 @@ import {
   type Scanned
 } from "../beam/ProcessQuery.ts"
 import { type ProcessKey, type ProcessRow, rankOf } from "../beam/ProcessRow.ts"
+import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { readAtom } from "../syntax/AtomText.ts"
 import { visible } from "../syntax/Escape.ts"
+import { excerpt } from "../syntax/Excerpt.ts"
 import type { Undefinable } from "./Answer.ts"
-import { Deadline, remainingMillis } from "./Deadline.ts"
-import type { Failure } from "./Failure.ts"
+import { Deadline, remainingMillis, stepMillis } from "./Deadline.ts"
+import { type Failure, whyLate } from "./Failure.ts"
 import { localPid } from "./ProcessArgument.ts"
 import { amount, bytes } from "./Quantity.ts"
 import { type Terms, termsOf } from "./Terms.ts"
@@ -59,9 +61,10 @@ const showRow = (
   sort: ProcessKey | "pid"
 ): Undefinable<typeof Row.Type> => ({
   pid: terms.print(row.pid),
-  name: row.registeredName && terms.atom(row.registeredName),
+  // The empty atom is a name, too.
+  name: row.registeredName === undefined ? undefined : terms.atom(row.registeredName),
   label: showLabel(row.label, terms),
-  application: row.application && terms.atom(row.application),
+  application: row.application === undefined ? undefined : terms.atom(row.application),
   initial_call: row.initialCall && terms.mfa(row.initialCall),
   current_function: row.currentFunction && terms.mfa(row.currentFunction),
   message_queue_length: row.messageQueueLength,
@@ -112,7 +115,7 @@ const scanNotes = (scanned: Scanned, rows: ReadonlyArray<ProcessRow>, terms: Ter
   ...scanned.incomplete.map((why) => {
     switch (why) {
       case "deadline":
-        return `Time ran out after ${amount(scanned.seen, "process", "processes")}; the others were not looked at. Allow more with timeout_ms.`
+        return `Time ran out after ${amount(scanned.seen, "process", "processes")}; the others were not looked at. Allow more with timeout_ms. ${whyLate}`
       case "long_queue": {
         const { count, longest } = scanned.unmeasured
         const named = longest.slice(0, 5).map(({ messages, pid }) => `${terms.print(pid)} (${messages} messages)`)
@@ -180,6 +183,22 @@ const toFilter = ({ application, module, status, ...least }: typeof Filter.Type)
   ...(least.min_reductions !== undefined && { minReductions: least.min_reductions })
 })
 
+/** What is said where no process passes a filter. */
+const none = (filter: ProcessFilter, { seen }: Scanned, terms: Terms): string => {
+  const { application, label, module, name } = filter
+  const wanted = [
+    ...(name === undefined ? [] : [`a registered name with '${excerpt(name)}' in it`]),
+    ...(module === undefined ? [] : [`the module ${terms.atom(module)}`]),
+    ...(label === undefined ? [] : [`a label with '${excerpt(label)}' in it`]),
+    ...(application === undefined ? [] : [`the application ${terms.atom(application)}`])
+  ]
+  const others = Object.keys(filter).length > wanted.length
+  const looked = name === undefined ? `None of ${amount(seen, "process", "processes")}` : "No process"
+  if (seen === 0 && name === undefined) return "No process was looked at."
+  if (wanted.length === 0) return `${looked} passes the filter.`
+  return `${looked} has ${wanted.join(" and ")}${others ? " and passes the rest of the filter" : ""}.`
+}
+
 /** One page of processes as an answer. */
 const answerPage = Effect.fnUntraced(function* (
   node: ErlangNode,
@@ -190,16 +209,13 @@ const answerPage = Effect.fnUntraced(function* (
   const terms = yield* termsOf(node)
   const { sort } = query
   const { wordBytes } = node.capabilities
-  const page = yield* processPage(node, {
-    ...query,
-    deadlineMillis: (yield* remainingMillis) * shareOfTime,
-    ...(after !== undefined && { after: yield* toPlace(node, after) })
-  })
-  const { matched, next, rows, seen } = page
+  const place = after === undefined ? {} : { after: yield* toPlace(node, after) }
+  const deadlineMillis = (yield* remainingMillis) * shareOfTime
+  const page = yield* inTime(node, processPage(node, { ...query, ...place, deadlineMillis }))
+  const { matched, next, rows } = page
   const notes = scanNotes(page, rows, terms)
   const [first] = rows
-  const nothing =
-    matched === 0 ? `No process among ${seen.toLocaleString("en-US")} matches.` : `None of ${matched} is left here.`
+  const nothing = matched === 0 ? none(query.filter, page, terms) : `None of ${matched} is left here.`
   return {
     summary: (shown: number) => (first === undefined ? nothing : summary(page, shown, terms)),
     complete: notes.length === 0,
@@ -234,6 +250,20 @@ const inspect = (row: ProcessRow, terms: Terms): string =>
  * there and back, and for a node so busy that a worker of low priority waits long for its next turn.
  */
 const shareOfTime = 0.5
+
+/** A scan that is given up a moment before the time of the call is over, with what that says of the node. */
+const inTime = <A>(node: ErlangNode, scan: Effect.Effect<A, CallError>): Effect.Effect<A, CallError | ToolError> =>
+  Effect.flatMap(stepMillis, (millis) =>
+    Effect.timeoutOrElse(scan, { duration: millis, orElse: () => Effect.fail(overdue(node, millis)) })
+  )
+
+const overdue = (node: ErlangNode, millis: number): ToolError =>
+  new ToolError({
+    code: "timeout",
+    message: `${node.name} gave no answer within ${Math.round(millis)} ms, though a scan ends by itself before that, with what it has; it was stopped. ${whyLate} Allow more time (timeout_ms), or look at single processes with get_process_info.`,
+    retryable: true,
+    next: "get_system_info"
+  })
 
 /** Milliseconds for a tool that asks all processes: a tenth of a second does on an idle node, and seconds on a busy one. */
 const scanTimeoutMillis = 15_000
@@ -380,7 +410,7 @@ const answerGrowth = Effect.fnUntraced(function* (
   deadlineMillis: number
 ) {
   const terms = yield* termsOf(node)
-  const grown = yield* processGrowth(node, { sort, limit, windowMillis, deadlineMillis, filter: {} })
+  const grown = yield* inTime(node, processGrowth(node, { sort, limit, windowMillis, deadlineMillis, filter: {} }))
   const { born, gone, matched, rows } = grown
   const notes = scanNotes(
     grown,

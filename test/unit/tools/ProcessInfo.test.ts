@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { infoGroups } from "../../../src/beam/ProcessInfo.ts"
-import { atom, list, Pid, Port, type Term } from "../../../src/etf/Term.ts"
+import { type Atom, atom, list, listItems, Pid, Port, type Term } from "../../../src/etf/Term.ts"
 import type { World } from "../../support/FakeNodes.ts"
 import { pick, recorded, recordedNode, recordedReleases } from "../../support/RecordedNode.ts"
 import { callIn, failIn } from "../../support/Tools.ts"
@@ -172,6 +172,26 @@ describe("get_memory_info and get_system_info", () => {
     })
   )
 
+  it.effect("tell the table of the processes from what the processes take", () =>
+    Effect.gen(function* () {
+      const areas = listItems(recorded(27)["memory"])!.map((pair) => {
+        const [area, size] = pair as readonly [Atom, number]
+        const grown = area.text === "total" || area.text.startsWith("processes")
+        return [area, grown ? size + 4_194_304 * 12 : size] as const
+      })
+      const node = recordedNode(27, {
+        "erlang:memory/0": { term: list(areas) },
+        "lists:map/2": { term: list([4_194_304]) }
+      })
+      const { structured } = yield* callIn(world(node), "get_memory_info")
+      expect(structured["summary"]).toMatch(/ allocated, most of it for process_table \(/u)
+      expect(structured["notes"]).toEqual(["process_table is room for 4,194,304 processes, as many as +P allows for."])
+      expect(structured["hints"]).toEqual(["get_system_info"])
+      const table = (structured["areas"] as ReadonlyArray<{ area: string; bytes: number }>)[0]
+      expect(table).toMatchObject({ area: "process_table", bytes: 50_331_648 })
+    })
+  )
+
   it.effect("warn above 80 percent of a limit, and not at it", () =>
     Effect.gen(function* () {
       const info = recorded(27)["system_info"]
@@ -198,8 +218,8 @@ describe("get_memory_info and get_system_info", () => {
       const full = (yield* callIn(world(withCounts(801, 999)), "get_system_info")).structured
       expect(full["summary"]).toContain("2 warnings.")
       expect(full["warnings"]).toEqual([
-        "processes: 801 of 1000 (80.1 %) are used; at the limit the node fails.",
-        "ports: 999 of 1000 (99.9 %) are used; at the limit the node fails."
+        "processes: 801 of 1000 (80.1 %) are used; at the limit no process can be spawned.",
+        "ports: 999 of 1000 (99.9 %) are used; at the limit no port can be opened, and so no socket and no program."
       ])
     })
   )

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Fiber } from "effect"
+import { TestClock } from "effect/testing"
 import { longQueue } from "../../../src/beam/ProcessQuery.ts"
 import { rowItems } from "../../../src/beam/ProcessRow.ts"
 import { encode } from "../../../src/etf/Encode.ts"
@@ -209,9 +210,46 @@ describe("list_processes", () => {
         "beamscope_processes:page": { fails: { _tag: "Unsupported", detail: "off" } },
         "erlang:processes/0": { term: list([]) }
       })
-      expect((yield* callIn({ up: [node] }, "list_processes")).structured["summary"]).toBe(
-        "No process among 0 matches."
-      )
+      expect((yield* callIn({ up: [node] }, "list_processes")).structured["summary"]).toBe("No process was looked at.")
+    })
+  )
+
+  it.effect.each<readonly [string, Readonly<Record<string, unknown>>, string]>([
+    ["find_process", { name: "nope" }, "No process has a registered name with 'nope' in it."],
+    [
+      "find_process",
+      { name: "a\u{202e}b", module: "gen_server" },
+      "No process has a registered name with 'a\\u{202E}b' in it and the module :gen_server."
+    ],
+    ["find_process", { label: "room" }, "None of 50 processes has a label with 'room' in it."],
+    ["list_processes", { filter: { min_reductions: 1 } }, "None of 50 processes passes the filter."],
+    [
+      "list_processes",
+      { filter: { application: "shop", status: "running" } },
+      "None of 50 processes has the application :shop and passes the rest of the filter."
+    ]
+  ])("says that nothing was found: %s %j", ([tool, input, summary]) =>
+    Effect.gen(function* () {
+      const node = nodeWith({ "beamscope_processes:page": pageReply([]) })
+      expect((yield* callIn({ up: [node] }, tool, input)).structured["summary"]).toBe(summary)
+    })
+  )
+
+  it.effect.each<readonly [string, Readonly<Record<string, unknown>>, string]>([
+    ["list_processes", {}, "page"],
+    ["find_process", { name: "x" }, "page"],
+    ["top_processes", { window_ms: 100 }, "top_window"]
+  ])("says why a scan is late that should have ended by itself: %s %j", ([tool, input, func]) =>
+    Effect.gen(function* () {
+      let interrupted = false
+      const late = Effect.never.pipe(Effect.onInterrupt(() => Effect.sync(() => (interrupted = true))))
+      const node = nodeWith({ [`beamscope_processes:${func}`]: () => late })
+      const fiber = yield* Effect.forkChild(failIn({ up: [node] }, tool, { ...input, timeout_ms: 2_000 }))
+      yield* TestClock.adjust(1_800)
+      const error = yield* Fiber.join(fiber)
+      expect(interrupted).toBe(true)
+      expect(error).toMatchObject({ code: "timeout", retryable: true, next: "get_system_info" })
+      expect(error.message).toMatch(/^app@localhost gave no answer within 1800 ms, .*schedulers are busy.*timeout_ms/u)
     })
   )
 
