@@ -44,12 +44,18 @@ const startEpmd = async (epmd: string) => {
   return { epmdPort, stop }
 }
 
+/** Ends the run. Thrown, the message would stand below the report of a run without tests, and above a stack. */
+const giveUp = (message: string): never => {
+  process.stderr.write(`\nThe tests look into Erlang nodes that they start themselves. ${message}\n`)
+  process.exit(1)
+}
+
 /**
  * Once for a run of tests: finds the OTP releases to test against, and starts an EPMD that only this run uses. Tests
  * learn of both through their environment.
  */
 export default async function setup(): Promise<() => Promise<void>> {
-  const erlang = await Effect.runPromise(Erlang.find)
+  const erlang = await Effect.runPromise(Effect.catch(Erlang.find, ({ message }) => Effect.sync(() => giveUp(message))))
   const [epmd, ...releases] = await Promise.all([startEpmd(erlang.epmd), probe(erlang.erl), ...named.map(probe)])
   process.env["BEAMSCOPE_TEST_OTP_RELEASES"] = JSON.stringify(releases)
   process.env["ERL_EPMD_PORT"] = String(epmd.epmdPort)
