@@ -1,6 +1,6 @@
 /**
- * Writes the parts of README.md that the code knows better: the flags and the tools, between the markers
- * `<!-- flags -->` and `<!-- /flags -->`, `<!-- tools -->` and `<!-- /tools -->`.
+ * Writes the parts of README.md that the code knows better: the flags, the switches of single commands and the tools,
+ * between the markers `<!-- flags -->` and `<!-- /flags -->`, and likewise for `switches` and `tools`.
  *
  *   node scripts/readme.ts           writes README.md
  *   node scripts/readme.ts --check   fails when README.md is not what the code says
@@ -9,6 +9,7 @@ import { Effect } from "effect"
 import { readFileSync, writeFileSync } from "node:fs"
 import { argv, exit, stderr } from "node:process"
 import { fileURLToPath } from "node:url"
+import { commandSwitches, configFlag } from "../src/cli/CommandFlags.ts"
 import { settings, variableOf } from "../src/config/Settings.ts"
 import { Beamscope } from "../src/index.ts"
 import { Catalogue } from "../src/tools/Catalogue.ts"
@@ -24,7 +25,11 @@ const flags = (): string =>
   table(
     ["flag", "environment", "meaning"],
     [
-      ["`--config FILE`", "`BEAMSCOPE_CONFIG`", "Read settings from this JSON file; flags and the environment win"],
+      [
+        `\`--${configFlag.flag} ${configFlag.placeholder}\``,
+        `\`${variableOf(configFlag.flag)}\``,
+        configFlag.description
+      ],
       ...Object.values(settings).map(({ description, flag, form }) => {
         const value =
           form._tag === "Switch"
@@ -35,6 +40,17 @@ const flags = (): string =>
         return [`\`--${flag}${value.replaceAll("\\|", "|")}\``, `\`${variableOf(flag)}\``, description]
       })
     ]
+  )
+
+const switches = (): string =>
+  table(
+    ["flag", "of", "environment", "meaning"],
+    Object.values(commandSwitches).map(({ commands, description, flag }) => [
+      `\`--${flag}\``,
+      commands.map((command) => `\`${command}\``).join(", "),
+      `\`${variableOf(flag)}\``,
+      description
+    ])
   )
 
 interface Property {
@@ -86,11 +102,12 @@ const filled = (text: string, name: string, content: string): string => {
 
 const everything = Beamscope.layer({ allowControl: true, allowEval: true })
 const before = readFileSync(readme, "utf8")
-const after = filled(
-  filled(before, "flags", flags()),
-  "tools",
-  await Effect.runPromise(Effect.scoped(Effect.provide(tools, everything)))
-)
+const sections = {
+  flags: flags(),
+  switches: switches(),
+  tools: await Effect.runPromise(Effect.scoped(Effect.provide(tools, everything)))
+}
+const after = Object.entries(sections).reduce((text, [name, content]) => filled(text, name, content), before)
 if (!argv.includes("--check")) writeFileSync(readme, after)
 else if (after !== before) {
   stderr.write("README.md is not what the code says: run node scripts/readme.ts\n")

@@ -1,9 +1,10 @@
 import { Console, Effect, Layer, Option, Predicate } from "effect"
 import * as Beamscope from "../Beamscope.ts"
-import { load } from "../config/Config.ts"
+import { type Config, load } from "../config/Config.ts"
 import { errorText } from "../mcp/ErrorText.ts"
 import { reporting } from "../mcp/Reporting.ts"
 import * as Logging from "../serve/Logging.ts"
+import { listed } from "../syntax/Excerpt.ts"
 import { Catalogue, type ToolListing } from "../tools/Catalogue.ts"
 import type { ProgressReport } from "../tools/Progress.ts"
 import { Session } from "../tools/Session.ts"
@@ -22,14 +23,21 @@ const parsedInput = (json: string) =>
     Effect.filterOrFail(Predicate.isReadonlyObject, () => notAnObject)
   )
 
-/** The input with the one node of `--node`, for a tool that takes a node and was given none. */
-const withNode = (
+/** A tool asks one node: the one that its input names, else the one that is configured. */
+const checkNode = (
   input: Readonly<Record<string, unknown>>,
-  node: string | undefined,
-  tool: ToolListing | undefined
-): Readonly<Record<string, unknown>> => {
+  tool: ToolListing | undefined,
+  config: Config
+): Effect.Effect<void, CommandError> => {
   const takesNode = Object.hasOwn(Object(tool?.inputSchema["properties"]), "node")
-  return node === undefined || !takesNode ? input : { node, ...input }
+  const [first, ...others] = config.nodes.map(({ name }) => name)
+  if (!takesNode || Object.hasOwn(input, "node") || others.length === 0) return Effect.void
+  return Effect.fail(
+    usageError(
+      `${config.nameOf("nodes")}: ${tool!.name} asks one node, and these are ${others.length + 1}: ${listed([first!, ...others])}. ` +
+        `Give one with --node, or in the input: '${JSON.stringify({ node: first })}'`
+    )
+  )
 }
 
 const progressText = ({ message, progress, total }: ProgressReport): string =>
@@ -56,18 +64,15 @@ export const callCommand = Effect.fnUntraced(
   }) {
     const { given, tool } = options
     const input = yield* parsedInput(Option.getOrElse(options.input, () => "{}"))
-    // A short name is for the tool to make sense of; only a full one can be configured.
-    const asked = given.flags.nodes ?? []
-    const flags = { ...given.flags, nodes: asked.filter((name) => name.includes("@")) }
-    const config = yield* load({ ...given, flags, environment: process.env })
+    const config = yield* load({ ...given, environment: process.env })
     const call = Effect.gen(function* () {
       const { call, tools } = yield* Catalogue
-      const [node, ...others] = asked.length > 0 ? asked : config.nodes.map(({ name }) => name)
-      const only = others.length === 0 ? node : undefined
-      const listing = tools.find(({ name }) => name === tool)
-      return yield* reporting(call(tool, withNode(input, only, listing)), showProgress).pipe(
-        Effect.ensuring(clearProgress)
+      yield* checkNode(
+        input,
+        tools.find(({ name }) => name === tool),
+        config
       )
+      return yield* reporting(call(tool, input), showProgress).pipe(Effect.ensuring(clearProgress))
     }).pipe(
       Effect.provideServiceEffect(Session, Session.make(config)),
       Effect.scoped,

@@ -6,6 +6,7 @@ import { type SettingName, settings, variableOf } from "../config/Settings.ts"
 import { version } from "../mcp/Version.ts"
 import { callCommand } from "./CallCommand.ts"
 import { CommandError, usageError } from "./CommandError.ts"
+import { commandSwitches, type CommandSwitch, configFlag } from "./CommandFlags.ts"
 import { serverCommand } from "./ServerCommand.ts"
 import type { ServerFlags } from "./ServerFlags.ts"
 import { toolsCommand } from "./ToolsCommand.ts"
@@ -44,8 +45,8 @@ const settingFlag = (name: SettingName): Flag.Flag<ReadonlyArray<string>> => {
   }
 }
 
-/** A switch that is no setting. */
-const switchFlag = (flag: string, description: string): Flag.Flag<boolean> =>
+/** A switch that is no setting: its variable is read here. */
+const switchFlag = ({ description, flag }: CommandSwitch): Flag.Flag<boolean> =>
   Flag.Boolean(flag).pipe(
     described(flag, description),
     Flag.optional,
@@ -62,9 +63,9 @@ const switchFlag = (flag: string, description: string): Flag.Flag<boolean> =>
 const settingNames = Object.keys(settings) as ReadonlyArray<SettingName>
 
 const sharedFlags = {
-  config: Flag.String("config").pipe(
-    described("config", "Read settings from this JSON file; flags and the environment come before it"),
-    Flag.withMetavar("FILE"),
+  config: Flag.String(configFlag.flag).pipe(
+    described(configFlag.flag, configFlag.description),
+    Flag.withMetavar(configFlag.placeholder),
     Flag.optional
   ),
   ...(Object.fromEntries(settingNames.map((name) => [name, settingFlag(name)])) as {
@@ -82,7 +83,7 @@ const serverFlagsOf = ({ config, ...flags }: Command.Command.Config.Infer<typeof
 /** For a subcommand: the flags that it shares with all others. */
 const given = Effect.map(root, serverFlagsOf)
 
-const json = switchFlag("json", "Print JSON instead of text")
+const json = switchFlag(commandSwitches.json)
 
 /** What each command does. */
 export interface Handlers {
@@ -106,7 +107,9 @@ const commandTree = (handlers: Handlers) => {
     {
       tool: Argument.String("tool").pipe(Argument.withDescription("The tool's name, see beamscope tools")),
       input: Argument.String("input").pipe(
-        Argument.withDescription("Its input as a JSON object; --node goes into it"),
+        Argument.withDescription(
+          "Its input as a JSON object; without a node in it, the one that is configured is asked"
+        ),
         Argument.optional
       ),
       json
@@ -133,8 +136,8 @@ const commandTree = (handlers: Handlers) => {
   const demo = Command.make(
     "demo",
     {
-      keep: switchFlag("keep", "Leave the node running, and print how to let an assistant look into it"),
-      yes: switchFlag("yes", "Install Erlang/OTP without asking, should it be missing")
+      keep: switchFlag(commandSwitches.keep),
+      yes: switchFlag(commandSwitches.yes)
     },
     handlers.demo
   ).pipe(Command.withDescription("Start an Erlang node and watch Beamscope find what is wrong with it"))

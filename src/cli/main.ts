@@ -3,14 +3,22 @@ import type { CommandError } from "./CommandError.ts"
 import { serverCommand } from "./ServerCommand.ts"
 import { serverFlags } from "./ServerFlags.ts"
 
-/** Nobody reads what we would say about that. */
-const ignoreBrokenPipe = () => {}
+/** Told by the stream itself to whoever writes; here only so that it ends nothing before its time. */
+const ignoreError = () => {}
+
+/** The exit code where stdout did not take everything; that nobody reads any more (`| head`) is no failure. */
+const outcome = (exitCode: number, error: Error | null | undefined): number => {
+  if (!error || (error as NodeJS.ErrnoException).code === "EPIPE") return exitCode
+  process.stderr.write(`beamscope: the output could not be written: ${error.message}\n`)
+  return exitCode === 0 ? 1 : exitCode
+}
 
 /** Ends the process once stdout has taken everything; not by falling off the end, where an open handle would hold it. */
 const exit = (exitCode: number) => {
   process.exitCode = exitCode
-  if (!process.stdout.writable) process.exit(exitCode)
-  process.stdout.write("", () => process.exit(exitCode))
+  const finish = () => process.exit(outcome(exitCode, process.stdout.errored))
+  if (process.stdout.writable) process.stdout.write("", finish)
+  else finish()
 }
 
 const report = (cause: Cause.Cause<CommandError>): number => {
@@ -25,8 +33,8 @@ const report = (cause: Cause.Cause<CommandError>): number => {
 
 /** Runs what a command line asks for, and ends the process. */
 export const main = (args: ReadonlyArray<string>): void => {
-  process.stdout.on("error", ignoreBrokenPipe)
-  process.stderr.on("error", ignoreBrokenPipe)
+  process.stdout.on("error", ignoreError)
+  process.stderr.on("error", ignoreError)
   const server = serverFlags(args)
   const command =
     server === undefined

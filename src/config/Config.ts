@@ -3,12 +3,13 @@ import { homedir } from "node:os"
 import { join } from "node:path"
 import { defaultEpmdPort } from "../dist/Epmd.ts"
 import { parseNodeName } from "../dist/NodeName.ts"
+import { patternProblem } from "../policy/NodePattern.ts"
 import type { PolicySettings } from "../policy/Policy.ts"
 import { ConfigError } from "./ConfigError.ts"
 import { readSettings } from "./ConfigFile.ts"
 import type { CookieSource } from "./Cookies.ts"
-import { hostNames } from "./HostNames.ts"
-import { type NodeEntry, type Settings, variableOf } from "./Settings.ts"
+import { hostNames, shortHostName } from "./HostNames.ts"
+import { keyOf, type NodeEntry, type SettingName, type Settings, settings, variableOf } from "./Settings.ts"
 import { decodeTexts, type Environment, type SettingTexts, variable, variableTexts } from "./SettingTexts.ts"
 
 /** What the operator said, checked, with a default wherever nothing was said. */
@@ -24,7 +25,11 @@ export interface Config {
   readonly maxChars?: number
   /** What may be done, and to which nodes. */
   readonly policy: PolicySettings
+  /** Under which name the operator knows a setting: that of the flag, the variable or the key that said it. */
+  readonly nameOf: NameOf
 }
+
+type NameOf = (name: SettingName) => string
 
 const homeOf = (environment: Environment): string => variable(environment, "HOME") ?? homedir()
 
@@ -51,38 +56,75 @@ const cookieVariable = (environment: Environment, name: string): CookieSource =>
   return text === "" ? { _tag: "Unset", said: name } : { _tag: "Value", said: name, cookie: Redacted.make(text) }
 }
 
+/** A short name is one of this machine, as with `erl -sname`. */
+const fullName = (name: string): string => (name.includes("@") ? name : `${name}@${shortHostName()}`)
+
 const nodeEntries = (
   nodes: ReadonlyArray<string | NodeEntry>,
-  known: ReadonlyArray<NodeEntry>
+  known: ReadonlyArray<NodeEntry>,
+  nameOf: NameOf
 ): Result.Result<ReadonlyArray<NodeEntry>, ConfigError> => {
   const entries = new Map<string, NodeEntry>()
   for (const node of nodes) {
     const entry =
       typeof node === "string"
-        ? (known.find(({ alias, name }) => node === name || node === alias) ?? { name: node })
+        ? (known.find(({ alias }) => alias === node) ??
+          known.find(({ name }) => fullName(name) === fullName(node)) ?? { name: node })
         : node
-    const parsed = parseNodeName(entry.name)
+    const parsed = parseNodeName(fullName(entry.name))
     if ("problem" in parsed) {
-      return Result.fail(new ConfigError({ message: `node '${entry.name}': ${parsed.problem}; write name@host` }))
+      const message = `${nameOf("nodes")}: '${entry.name}' is no node name: ${parsed.problem}; write name@host, or the name alone of a node of this machine`
+      return Result.fail(new ConfigError({ message }))
     }
-    entries.set(entry.name, entry)
+    entries.set(parsed.full, { ...entry, name: parsed.full })
   }
   const names = [...entries.values()].flatMap(({ alias, name }) => (alias === undefined ? [name] : [name, alias]))
   const twice = names.find((name, at) => names.indexOf(name) !== at)
   return twice === undefined
     ? Result.succeed([...entries.values()])
-    : Result.fail(new ConfigError({ message: `alias '${twice}': more than one node is called that` }))
+    : Result.fail(new ConfigError({ message: `${nameOf("nodes")}: more than one node is called '${twice}'` }))
+}
+
+/** A pattern that can match no node would silently allow none. */
+const checkPatterns = (patterns: ReadonlyArray<string>, nameOf: NameOf): Result.Result<void, ConfigError> => {
+  for (const pattern of patterns) {
+    const problem = patternProblem(pattern)
+    if (problem !== undefined) {
+      const message = `${nameOf("allowNodes")}: '${pattern}' is no pattern: ${problem}; write name@host, with * for any characters`
+      return Result.fail(new ConfigError({ message }))
+    }
+  }
+  return Result.succeed(undefined)
 }
 
 const isEntry = (node: string | NodeEntry): node is NodeEntry => typeof node !== "string"
 
-/** Completes settings with the defaults. `known` are nodes that `said` may call by name or alias alone. */
+/** Where settings come from, and what they are called there. */
+interface Source {
+  readonly said: Settings
+  readonly nameOf: NameOf
+}
+
+const otpName = (): string => "ERL_EPMD_PORT"
+
+/** The environment variable that OTP itself has for one of our settings. */
+const otpSource = (environment: Environment): Result.Result<Source, ConfigError> => {
+  const port = variable(environment, otpName())
+  const said = decodeTexts(port === undefined ? {} : { epmdPort: [port] }, otpName)
+  return Result.map(said, (said) => ({ said, nameOf: otpName }))
+}
+
+/**
+ * Completes settings with the defaults; of two sources the first counts. `known` are nodes that may be called by alias,
+ * or by name without the rest of their entry.
+ */
 const complete = (
-  said: Settings,
+  sources: readonly [Source, ...ReadonlyArray<Source>],
   known: Settings["nodes"],
   cookies: ReadonlyArray<CookieSource>,
   environment: Environment
 ): Result.Result<Config, ConfigError> => {
+  const nameOf: NameOf = (name) => (sources.find(({ said }) => said[name] !== undefined) ?? sources[0]).nameOf(name)
   const {
     agent = "auto",
     cookieFile: _,
@@ -92,8 +134,11 @@ const complete = (
     mode = "elixir",
     nodes = [],
     ...policy
-  } = said
-  return Result.map(nodeEntries(nodes, known?.filter(isEntry) ?? []), (entries) => ({
+  }: Settings = Object.assign({}, ...sources.map(({ said }) => said).toReversed())
+  const checked = Result.flatMap(checkPatterns(policy.allowNodes ?? [], nameOf), () =>
+    nodeEntries(nodes, known?.filter(isEntry) ?? [], nameOf)
+  )
+  return Result.map(checked, (entries) => ({
     nodes: entries,
     cookies: [...cookies, cookieVariable(environment, "RELEASE_COOKIE"), ...otpCookieFiles(environment)],
     epmdPort,
@@ -101,16 +146,32 @@ const complete = (
     mode,
     logLevel,
     ...(maxChars !== undefined && { maxChars }),
-    policy: { ...policy, hostNames: hostNames() }
+    policy: { ...policy, hostNames: hostNames() },
+    nameOf
   }))
 }
 
-/** A configuration from settings that a program gives. Of the environment only what OTP itself reads counts. */
+/**
+ * A configuration from settings that a program gives. Of the environment only what OTP itself reads counts
+ * (`ERL_EPMD_PORT`, `RELEASE_COOKIE`, and where its cookie files are), and only where the settings say nothing.
+ */
 export const fromSettings = (
   said: Settings,
   environment: Environment = process.env
 ): Effect.Effect<Config, ConfigError> =>
-  Effect.fromResult(complete(said, said.nodes, [cookieFileSource("cookieFile", said.cookieFile)], environment))
+  Effect.fromResult(
+    Result.flatMap(otpSource(environment), (otp) =>
+      complete(
+        [{ said, nameOf: (name) => name }, otp],
+        said.nodes,
+        [cookieFileSource("cookieFile", said.cookieFile)],
+        environment
+      )
+    )
+  )
+
+const flagName: NameOf = (name) => `--${settings[name].flag}`
+const environmentName: NameOf = (name) => variableOf(settings[name].flag)
 
 /** The configuration of a command: flags before the environment before the configuration file before the defaults. */
 export const load = Effect.fnUntraced(function* (given: {
@@ -120,20 +181,22 @@ export const load = Effect.fnUntraced(function* (given: {
   readonly environment: Environment
 }): Effect.fn.Return<Config, ConfigError> {
   const { environment } = given
-  const flags = yield* Effect.fromResult(decodeTexts(given.flags, (flag) => `--${flag}`))
-  const fromEnvironment = yield* Effect.fromResult(decodeTexts(variableTexts(environment), variableOf))
-  const file = given.file ?? variable(environment, "BEAMSCOPE_CONFIG")
+  const flags = yield* Effect.fromResult(decodeTexts(given.flags, flagName))
+  const fromEnvironment = yield* Effect.fromResult(decodeTexts(variableTexts(environment), environmentName))
+  if (given.file?.trim() === "") return yield* new ConfigError({ message: "--config: expected FILE, got ''" })
+  const file = given.file ?? variable(environment, variableOf("config"))
   const fromFile: Settings = file === undefined ? {} : yield* readSettings(file, homeOf(environment))
-  const erlEpmdPort = variable(environment, "ERL_EPMD_PORT")
-  const otp = yield* Effect.fromResult(
-    decodeTexts(erlEpmdPort === undefined ? {} : { epmdPort: [erlEpmdPort] }, () => "ERL_EPMD_PORT")
-  )
   const cookies = [
     cookieFileSource("--cookie-file", flags.cookieFile),
     cookieFileSource("BEAMSCOPE_COOKIE_FILE", fromEnvironment.cookieFile),
     cookieVariable(environment, "BEAMSCOPE_COOKIE"),
     ...(fromFile.cookieFile === undefined ? [] : [cookieFileSource(`cookie_file of ${file}`, fromFile.cookieFile)])
   ]
-  const said = { ...otp, ...fromFile, ...fromEnvironment, ...flags }
-  return yield* Effect.fromResult(complete(said, fromFile.nodes, cookies, environment))
+  const sources = [
+    { said: flags, nameOf: flagName },
+    { said: fromEnvironment, nameOf: environmentName },
+    { said: fromFile, nameOf: (name: SettingName) => `configuration file ${file}: ${keyOf(name)}` },
+    yield* Effect.fromResult(otpSource(environment))
+  ] as const
+  return yield* Effect.fromResult(complete(sources, fromFile.nodes, cookies, environment))
 })

@@ -28,6 +28,9 @@ const read = (path: string): string => {
   }
 }
 
+/** The host of this machine's nodes with short names, as `erl -sname` makes it: the name up to its first dot. */
+export const shortHostName = (): string => hostname().split(".")[0]!
+
 /** What this machine is called: its names and its addresses. */
 export const hostNames = (): ReadonlyArray<string> => {
   const addresses = Object.values(networkInterfaces()).flatMap((list) => list?.map(({ address }) => address) ?? [])

@@ -29,18 +29,22 @@ const switches: ReadonlyMap<string, boolean> = new Map([
   ["0", false]
 ])
 
+/** A text's value; where it has none, something that the schema refuses. */
 const fromText = (name: SettingName, texts: ReadonlyArray<string>): unknown => {
   const text = texts.at(-1)!
   switch (settings[name].form._tag) {
-    case "List":
-      return texts.flatMap((each) => each.split(",").map((item) => item.trim())).filter((item) => item !== "")
+    case "List": {
+      const items = texts.flatMap((each) => each.split(",").map((item) => item.trim())).filter((item) => item !== "")
+      return items.length > 0 ? items : text
+    }
     case "Switch":
       return switches.get(text.toLowerCase()) ?? text
     case "Number":
       return /^\d+$/u.test(text) ? Number(text) : text
     case "Choice":
-    case "Text":
       return text
+    case "Text":
+      return text.trim() === "" ? undefined : text
   }
 }
 
@@ -65,7 +69,7 @@ const strict = { errors: "all", onExcessProperty: "error" } as const
 /** Settings from text; `nameOf` tells under which name a setting was given, for the error. */
 export const decodeTexts = (
   texts: SettingTexts,
-  nameOf: (flag: string) => string
+  nameOf: (name: SettingName) => string
 ): Result.Result<Settings, ConfigError> => {
   const values = settingNames.flatMap((name) => {
     const given = texts[name] ?? []
@@ -79,7 +83,7 @@ export const decodeTexts = (
       const wrong = new Set(issuesOf(issue).issues.map(({ path }) => path?.[0] as SettingName))
       const message = Array.from(
         wrong,
-        (name) => `${nameOf(settings[name].flag)}: expected ${expectation(name)}, got '${texts[name]?.at(-1)}'`
+        (name) => `${nameOf(name)}: expected ${expectation(name)}, got '${texts[name]?.at(-1)}'`
       )
       return new ConfigError({ message: message.join("; ") })
     }

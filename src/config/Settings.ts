@@ -7,7 +7,7 @@ const logLevels = ["trace", "debug", "info", "warn", "error", "none"] as const
 
 /** A node as the configuration has it: its name, and what this node needs that others do not. */
 export const NodeEntry = Schema.Struct({
-  /** The full name, `name@host`. */
+  /** `name@host`, or the name alone of a node of this machine. */
   name: Schema.String,
   /** A shorter name to call it by. */
   alias: Schema.optionalKey(Schema.String),
@@ -19,19 +19,15 @@ export const NodeEntry = Schema.Struct({
 })
 export type NodeEntry = typeof NodeEntry.Type
 
+/** {@link NodeEntry} as it stands in the configuration file. */
+export const NodeEntryFile = NodeEntry.pipe(Schema.encodeKeys({ cookieFile: "cookie_file", epmdPort: "epmd_port" }))
+
 /**
  * What an operator can set, all of it optional. The JSON configuration file has the same keys in snake_case; flags and
  * environment variables are listed in {@link settings}; `Config.ts` has the defaults.
  */
 export const Settings = Schema.Struct({
-  nodes: Schema.optionalKey(
-    Schema.Array(
-      Schema.Union([
-        Schema.String,
-        NodeEntry.pipe(Schema.encodeKeys({ cookieFile: "cookie_file", epmdPort: "epmd_port" }))
-      ])
-    )
-  ),
+  nodes: Schema.optionalKey(Schema.Array(Schema.Union([Schema.String, NodeEntryFile]))),
   cookieFile: Schema.optionalKey(Schema.String),
   epmdPort: Schema.optionalKey(Port),
   agent: Schema.optionalKey(Schema.Literals(agentModes)),
@@ -84,12 +80,15 @@ export interface Setting {
 /** The environment variable that says the same as a flag: `BEAMSCOPE_READ_ONLY` for `--read-only`. */
 export const variableOf = (flag: string): string => `BEAMSCOPE_${flag.toUpperCase().replaceAll("-", "_")}`
 
+/** The key that says the same in the configuration file: `read_only` for `readOnly`. */
+export const keyOf = (name: SettingName): string => name.replace(/[A-Z]/gu, (letter) => `_${letter.toLowerCase()}`)
+
 /** Every setting's flag, in the order in which `--help` lists them. */
 export const settings: { readonly [Name in SettingName]-?: Setting } = {
   nodes: {
     flag: "node",
-    form: { _tag: "List", placeholder: "NAME@HOST" },
-    description: "A node to know of; again for each, or separated by commas"
+    form: { _tag: "List", placeholder: "NAME[@HOST]" },
+    description: "A node to know of; again for each, or separated by commas. Without @HOST, of this machine"
   },
   cookieFile: {
     flag: "cookie-file",

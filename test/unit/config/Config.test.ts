@@ -4,7 +4,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { fromSettings, load } from "../../../src/config/Config.ts"
-import { settings, variableOf } from "../../../src/config/Settings.ts"
+import { shortHostName } from "../../../src/config/HostNames.ts"
+import { keyOf, type SettingName, settings, SettingsFile, variableOf } from "../../../src/config/Settings.ts"
 import type { Environment, SettingTexts } from "../../../src/config/SettingTexts.ts"
 
 let folder = ""
@@ -107,15 +108,48 @@ describe("nodes", () => {
     expect((await loaded({ nodes: ["shop"] }, {}, file)).nodes).toEqual([shop])
   })
 
-  it("need a name and a host, and aliases of their own", async () => {
-    expect(await refusal({ nodes: ["shop"] })).toBe("node 'shop': it has no @host part; write name@host")
+  it("without a host are this machine's, wherever they are named", async () => {
+    const here = `shop@${shortHostName()}`
+    expect((await loaded({ nodes: ["shop,cart@y"] })).nodes).toEqual([{ name: here }, { name: "cart@y" }])
+    expect((await loaded({}, { BEAMSCOPE_NODE: "shop" })).nodes).toEqual([{ name: here }])
+    const file = configFile({ nodes: [{ name: "shop", agent: "none" }] })
+    expect((await loaded({}, {}, file)).nodes).toEqual([{ name: here, agent: "none" }])
+    expect((await loaded({ nodes: ["shop"] }, {}, file)).nodes).toEqual([{ name: here, agent: "none" }])
+    expect((await loaded({ nodes: [here] }, {}, file)).nodes).toEqual([{ name: here, agent: "none" }])
+    const config = await Effect.runPromise(fromSettings({ nodes: ["shop"] }, { HOME: folder }))
+    expect(config.nodes).toEqual([{ name: here }])
+  })
+
+  it("need a name that a node can have, and aliases of their own", async () => {
+    expect(await refusal({ nodes: ["a@b@c"] })).toMatch(/^--node: 'a@b@c' is no node name: it has more than one @; /u)
+    expect(await refusal({}, { BEAMSCOPE_NODE: "a@" })).toMatch(/^BEAMSCOPE_NODE: 'a@' is no node name: /u)
+    const file = configFile({ nodes: ["@x"] })
+    expect(await refusal({}, {}, file)).toContain(`configuration file ${file}: nodes: '@x' is no node name: `)
     const twice = configFile({
       nodes: [
         { name: "a@x", alias: "one" },
         { name: "b@x", alias: "one" }
       ]
     })
-    expect(await refusal({}, {}, twice)).toBe("alias 'one': more than one node is called that")
+    expect(await refusal({}, {}, twice)).toContain("nodes: more than one node is called 'one'")
+  })
+})
+
+describe("the name of a setting", () => {
+  it("is the one under which the operator gave it", async () => {
+    const file = configFile({ tools: ["a"], toolsets: ["b"], exclude_tools: ["c"] })
+    const { nameOf } = await loaded({ tools: ["x"] }, { BEAMSCOPE_TOOLSETS: "y" }, file)
+    expect([nameOf("tools"), nameOf("toolsets"), nameOf("excludeTools"), nameOf("mode")]).toEqual([
+      "--tools",
+      "BEAMSCOPE_TOOLSETS",
+      `configuration file ${file}: exclude_tools`,
+      "--mode"
+    ])
+  })
+
+  it("in the file is one that the file can have", () => {
+    const names = Object.keys(settings) as ReadonlyArray<SettingName>
+    expect(names.map(keyOf)).toEqual(Object.keys(SettingsFile.from.fields))
   })
 })
 
@@ -132,13 +166,46 @@ describe("a mistake", () => {
     expect(await refusal({}, { ERL_EPMD_PORT: "x" })).toBe("ERL_EPMD_PORT: expected a port, 1 to 65535, got 'x'")
   })
 
+  it("is none where a list or a text is given without anything in it", async () => {
+    expect(await refusal({ allowNodes: [""] })).toBe("--allow-nodes: expected PATTERN, got ''")
+    expect(await refusal({ tools: [" , "] })).toBe("--tools: expected TOOL, got ' , '")
+    expect(await refusal({}, { BEAMSCOPE_TOOLSETS: "," })).toBe("BEAMSCOPE_TOOLSETS: expected TOOLSET, got ','")
+    expect(await refusal({ cookieFile: [""] })).toBe("--cookie-file: expected FILE, got ''")
+    expect(await refusal({}, {}, " ")).toBe("--config: expected FILE, got ''")
+  })
+
+  it("in a pattern is told, wherever the pattern stands", async () => {
+    expect(await refusal({ allowNodes: ["a@x", "["] })).toMatch(/^--allow-nodes: '\[' is no pattern: /u)
+    expect(await refusal({}, { BEAMSCOPE_ALLOW_NODES: "shop" })).toMatch(
+      /^BEAMSCOPE_ALLOW_NODES: 'shop' is no pattern: /u
+    )
+    expect(await refusal({}, {}, configFile({ allow_nodes: [""] }))).toContain(": allow_nodes: '' is no pattern: ")
+    const failure = await Effect.runPromise(Effect.flip(fromSettings({ allowNodes: ["["] }, { HOME: folder })))
+    expect(failure.message).toMatch(/^allowNodes: '\[' is no pattern: /u)
+  })
+
   it("in the file is told with its place there, in one line", async () => {
-    const file = configFile({ nodes: [{ name: "a@x", agent: "maybe" }], moed: "erlang" })
+    const file = configFile({
+      nodes: [
+        { name: "a@x", agent: "maybe" },
+        { name: "b@x", epmd: 1 }
+      ],
+      moed: "erlang"
+    })
     const message = await refusal({}, {}, file)
     expect(message).toContain(`configuration file ${file}: `)
     expect(message).toContain('nodes[0].agent: Expected "auto"')
-    expect(message).toContain("moed: Expected no excess property")
+    expect(message).toContain(
+      "nodes[1].epmd: unknown key; did you mean epmd_port? There are name, alias, cookie_file, "
+    )
+    expect(message).toContain("moed: unknown key; did you mean mode? There are nodes, cookie_file, ")
     expect(message).not.toContain("\n")
+  })
+
+  it("in the file's syntax is told with line and column, and without what stands there", async () => {
+    const message = await refusal({}, {}, configFile('{\n  "nodes": [{ "name": "a@x", "cookie": PRECIOUS }]\n}'))
+    expect(message).toMatch(/: is not JSON: line 2, column 40: expected a value$/u)
+    expect(message).not.toContain("PRECIOUS")
   })
 
   it.each([
@@ -205,5 +272,11 @@ describe("settings of a program", () => {
   it("do not hear the command line's variables", async () => {
     const config = await Effect.runPromise(fromSettings({}, { HOME: folder, BEAMSCOPE_MODE: "erlang" }))
     expect(config.mode).toBe("elixir")
+  })
+
+  it("hear ERL_EPMD_PORT, as OTP does, where they say nothing of it", async () => {
+    const environment = { HOME: folder, ERL_EPMD_PORT: "5555" }
+    expect((await Effect.runPromise(fromSettings({}, environment))).epmdPort).toBe(5555)
+    expect((await Effect.runPromise(fromSettings({ epmdPort: 5556 }, environment))).epmdPort).toBe(5556)
   })
 })

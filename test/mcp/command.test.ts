@@ -1,0 +1,87 @@
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { closeSync, existsSync, openSync } from "node:fs"
+import { describe, expect, it, onTestFinished } from "vitest"
+import { launch } from "../support/ServerProcess.ts"
+
+/** How a command ends, and what it says on stderr, with its output going to `stdout`. */
+const run = async (
+  args: ReadonlyArray<string>,
+  {
+    env = {},
+    stdout = "ignore"
+  }: { env?: Readonly<Record<string, string>>; stdout?: "ignore" | "broken" | number } = {}
+) => {
+  const start = launch(args, { BEAMSCOPE_EPMD_PORT: "1", ...env })
+  const child = spawn(start.command, start.args, {
+    env: start.env,
+    stdio: ["ignore", stdout === "broken" ? "pipe" : stdout, "pipe"]
+  })
+  onTestFinished(() => void child.kill("SIGKILL"))
+  // Long before it has anything to say.
+  child.stdout?.destroy()
+  let err = ""
+  child.stderr!.setEncoding("utf8").on("data", (text: string) => void (err += text))
+  const [code] = await once(child, "close")
+  return { code: code as number | null, err }
+}
+
+describe("a command's output", () => {
+  it.runIf(existsSync("/dev/full")).each([[["call", "list_nodes"]], [["tools"]], [["--help"]]])(
+    "of %j that cannot be written is a failure",
+    async (args) => {
+      const full = openSync("/dev/full", "w")
+      try {
+        const { code, err } = await run(args, { stdout: full })
+        expect(code).toBe(1)
+        expect(err).toMatch(/^beamscope: the output could not be written: ENOSPC[^\n]*\n$/u)
+      } finally {
+        closeSync(full)
+      }
+    }
+  )
+
+  it("that nobody reads any more is none", async () => {
+    expect(await run(["call", "list_nodes"], { stdout: "broken" })).toEqual({ code: 0, err: "" })
+  })
+})
+
+describe("a mistake in what the operator set", () => {
+  it.each<readonly [string, ReadonlyArray<string>, Readonly<Record<string, string>>]>([
+    ["--tools", ["tools", "--tools", "nonsense"], {}],
+    ["BEAMSCOPE_TOOLS", ["tools"], { BEAMSCOPE_TOOLS: "nonsense" }],
+    ["BEAMSCOPE_TOOLSETS", [], { BEAMSCOPE_TOOLSETS: "nonsense" }],
+    ["BEAMSCOPE_EXCLUDE_TOOLS", ["call", "list_nodes"], { BEAMSCOPE_EXCLUDE_TOOLS: "nonsense" }]
+  ])("of tools in %s is told under that name", async (name, args, env) => {
+    const { code, err } = await run(args, { env })
+    expect(code).toBe(2)
+    expect(err).toMatch(new RegExp(`^beamscope: ${name}: there is no 'nonsense'; [^\\n]+\\n$`, "u"))
+  })
+
+  it.each([["["], [""], ["shop"]])("of --allow-nodes %j is told in one line", async (pattern) => {
+    const { code, err } = await run(["--allow-nodes", pattern])
+    expect(code).toBe(2)
+    expect(err).toMatch(/^beamscope: --allow-nodes: [^\n]+\n$/u)
+  })
+})
+
+describe("several nodes for a tool that asks one", () => {
+  it.each<readonly [string, ReadonlyArray<string>, Readonly<Record<string, string>>]>([
+    ["--node", ["--node", "a@127.0.0.1,b@127.0.0.1"], {}],
+    ["--node", ["--node", "a@127.0.0.1", "--node", "b@127.0.0.1"], {}],
+    ["BEAMSCOPE_NODE", [], { BEAMSCOPE_NODE: "a@127.0.0.1,b@127.0.0.1" }]
+  ])("by %s are named, and none is asked", async (name, args, env) => {
+    const { code, err } = await run(["call", "get_system_info", ...args], { env })
+    expect(code).toBe(2)
+    expect(err).toMatch(new RegExp(`^beamscope: ${name}: get_system_info asks one node, [^\\n]+\\n$`, "u"))
+    expect(err).toContain("these are 2: a@127.0.0.1, b@127.0.0.1.")
+  })
+
+  it("are none where the input names one, or the tool takes none", async () => {
+    const several = { BEAMSCOPE_NODE: "a@127.0.0.1,b@127.0.0.1", BEAMSCOPE_COOKIE: "COOKIE" }
+    const { code, err } = await run(["call", "get_system_info", '{"node": "b@127.0.0.1"}'], { env: several })
+    expect(code).toBe(1)
+    expect(err).toContain("No EPMD answers on 127.0.0.1:1")
+    expect(await run(["call", "list_nodes"], { env: several })).toEqual({ code: 0, err: "" })
+  })
+})
