@@ -5,6 +5,7 @@ import type { NodeError } from "../node/Nodes.ts"
 import { visible } from "../syntax/Escape.ts"
 import type { Syntax } from "../syntax/Syntax.ts"
 import { didYouMean } from "./DidYouMean.ts"
+import { whyLate } from "./InTime.ts"
 import { ToolError, type ToolErrorCode } from "./ToolError.ts"
 
 /** Whatever can keep a tool from an answer. */
@@ -75,10 +76,6 @@ const fromDistError = (error: DistError): ToolError => {
       return told("link_lost", true)
   }
 }
-
-/** What keeps a node from an answer that costs it little. */
-export const whyLate =
-  "Work of ours has low priority there: where the schedulers are busy, it waits. A long run_queue in get_system_info tells."
 
 /** Characters of the term that a remote function raised. */
 const maxReasonCharacters = 500

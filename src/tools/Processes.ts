@@ -10,14 +10,14 @@ import {
   type Scanned
 } from "../beam/ProcessQuery.ts"
 import { type ProcessKey, type ProcessRow, rankOf } from "../beam/ProcessRow.ts"
-import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { readAtom } from "../syntax/AtomText.ts"
 import { visible } from "../syntax/Escape.ts"
 import { excerpt } from "../syntax/Excerpt.ts"
 import type { Undefinable } from "./Answer.ts"
-import { Deadline, remainingMillis, stepMillis } from "./Deadline.ts"
-import { type Failure, whyLate } from "./Failure.ts"
+import { Deadline, remainingMillis } from "./Deadline.ts"
+import type { Failure } from "./Failure.ts"
+import { inTime, whyLate } from "./InTime.ts"
 import { localPid } from "./ProcessArgument.ts"
 import { amount, bytes } from "./Quantity.ts"
 import { type Terms, termsOf } from "./Terms.ts"
@@ -211,7 +211,7 @@ const answerPage = Effect.fnUntraced(function* (
   const { wordBytes } = node.capabilities
   const place = after === undefined ? {} : { after: yield* toPlace(node, after) }
   const deadlineMillis = (yield* remainingMillis) * shareOfTime
-  const page = yield* inTime(node, processPage(node, { ...query, ...place, deadlineMillis }))
+  const page = yield* inTime(node, processPage(node, { ...query, ...place, deadlineMillis }), scanEnds)
   const { matched, next, rows } = page
   const notes = scanNotes(page, rows, terms)
   const [first] = rows
@@ -251,19 +251,8 @@ const inspect = (row: ProcessRow, terms: Terms): string =>
  */
 const shareOfTime = 0.5
 
-/** A scan that is given up a moment before the time of the call is over, with what that says of the node. */
-const inTime = <A>(node: ErlangNode, scan: Effect.Effect<A, CallError>): Effect.Effect<A, CallError | ToolError> =>
-  Effect.flatMap(stepMillis, (millis) =>
-    Effect.timeoutOrElse(scan, { duration: millis, orElse: () => Effect.fail(overdue(node, millis)) })
-  )
-
-const overdue = (node: ErlangNode, millis: number): ToolError =>
-  new ToolError({
-    code: "timeout",
-    message: `${node.name} gave no answer within ${Math.round(millis)} ms, though a scan ends by itself before that, with what it has; it was stopped. ${whyLate} Allow more time (timeout_ms), or look at single processes with get_process_info.`,
-    retryable: true,
-    next: "get_system_info"
-  })
+/** Why the answer of a scan is to be expected in time. */
+const scanEnds = "a scan ends by itself before that, with what it has"
 
 /** Milliseconds for a tool that asks all processes: a tenth of a second does on an idle node, and seconds on a busy one. */
 const scanTimeoutMillis = 15_000
@@ -410,7 +399,11 @@ const answerGrowth = Effect.fnUntraced(function* (
   deadlineMillis: number
 ) {
   const terms = yield* termsOf(node)
-  const grown = yield* inTime(node, processGrowth(node, { sort, limit, windowMillis, deadlineMillis, filter: {} }))
+  const grown = yield* inTime(
+    node,
+    processGrowth(node, { sort, limit, windowMillis, deadlineMillis, filter: {} }),
+    scanEnds
+  )
   const { born, gone, matched, rows } = grown
   const notes = scanNotes(
     grown,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Fiber } from "effect"
+import { TestClock } from "effect/testing"
 import { infoGroups } from "../../../src/beam/ProcessInfo.ts"
 import { type Atom, atom, list, listItems, Pid, Port, type Term } from "../../../src/etf/Term.ts"
 import type { World } from "../../support/FakeNodes.ts"
@@ -140,6 +141,24 @@ describe("get_process_info", () => {
       expect(signals.link_count).toBe(500)
       expect(signals.links).toEqual(["#PID<0.0.0>", "#PID<0.1.0>", "#PID<0.2.0>"])
       expect(structured["notes"]).toEqual(["Only the first 3 are listed of links (limit)."])
+    })
+  )
+})
+
+describe("a node that is late", () => {
+  it.effect.each<readonly [string, string]>([
+    ["get_process_info", "erlang:whereis/1"],
+    ["get_process_info", "erlang:process_info/2"],
+    ["get_process_stacktrace", "erlang:process_info/2"]
+  ])("is told of by %s, with what may be why: %s", ([tool, target]) =>
+    Effect.gen(function* () {
+      const node = recordedNode(27, { [target]: () => Effect.never })
+      const input = { pid: "recorded_worker", timeout_ms: 1_000 }
+      const fiber = yield* Effect.forkChild(failIn(world(node), tool, input))
+      yield* TestClock.adjust(800)
+      const error = yield* Fiber.join(fiber)
+      expect(error).toMatchObject({ code: "timeout", retryable: true, next: "get_system_info" })
+      expect(error.message).toMatch(/gave no answer within 800 ms; .*schedulers are busy.*timeout_ms/u)
     })
   )
 })
