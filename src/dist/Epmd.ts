@@ -45,7 +45,7 @@ const exchange = (node: string, at: Address, timeoutMillis: number, request: Uin
         )
         stream.on("data", (chunk: Buffer) => {
           size += chunk.length
-          if (size <= maxAnswerBytes) return void chunks.push(chunk)
+          if (size <= maxAnswerBytes) return void chunks.push(Buffer.from(chunk))
           resume(Effect.fail(failed({ _tag: "EpmdGarbage", ...at, seen: `more than ${maxAnswerBytes} bytes` })))
         })
         stream.once("close", () => resume(Effect.succeed(Buffer.concat(chunks))))

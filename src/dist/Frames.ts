@@ -4,77 +4,105 @@ import { describeBytes } from "./DistError.ts"
 /** Frames longer than this end the link: with FRAGMENTS a node sends at most 64 KiB and a header in one frame. */
 export const maxFrameBytes = 1024 * 1024
 
+/** What becomes of frames. All of it is called synchronously while bytes are pushed. */
+export interface FrameHandler {
+  /** A frame of no bytes. */
+  readonly tick: () => void
+  /** A whole frame, in memory that is not reused. */
+  readonly frame: (frame: Uint8Array) => void
+  /** How much of a frame `begin` sees at least; it is not asked about frames that have no more. */
+  readonly headBytes: number
+  /** Whether what follows the first `headBytes` is wanted in pieces, as they come; else the frame is collected. */
+  readonly begin: (head: Uint8Array) => boolean
+  /** A piece of such a frame, to be used up before this returns; the last one ends the frame. */
+  readonly piece: (bytes: Uint8Array, isLast: boolean) => void
+}
+
+const noBody = new Uint8Array(0)
+
 /**
  * Splits the byte stream of a running link into frames: `Length:32, Body`. A body of no bytes is a tick. Incremental:
- * bytes come in as they come, and nothing is kept but one unfinished frame.
+ * bytes come in as they come, and nothing is kept but one unfinished frame, of which most bytes go on at once.
  */
 export class Frames {
-  readonly #onFrame: (frame: Uint8Array) => void
-  readonly #onTick: () => void
+  readonly #handler: FrameHandler
   /** The length field while it is incomplete. */
-  readonly #head: Uint8Array = new Uint8Array(4)
-  #headBytes = 0
-  /** The body while it is incomplete. */
-  #body: Uint8Array | undefined
+  readonly #length: Uint8Array = new Uint8Array(4)
+  #lengthBytes = 0
+  /** Bytes of the unfinished frame that have yet to come; 0 between frames. */
+  #missing = 0
+  #inPieces = false
+  /** What is collected of the unfinished frame: its head, and then all of it unless it goes on in pieces. */
+  #body: Uint8Array = noBody
   #bodyBytes = 0
 
-  /**
-   * `onFrame` gets a view of what was pushed where a frame is whole in it, so a frame must be used up or copied before
-   * the pusher reuses its memory (Node's sockets never do).
-   */
-  constructor(onFrame: (frame: Uint8Array) => void, onTick: () => void) {
-    this.#onFrame = onFrame
-    this.#onTick = onTick
+  constructor(handler: FrameHandler) {
+    this.#handler = handler
   }
 
-  /** Takes what the socket delivered. Gives what is wrong with it, if anything is: then the stream is of no more use. */
+  /**
+   * Takes what the socket delivered, whose memory may be reused afterwards. Gives what is wrong with it, if anything
+   * is: then the stream is of no more use.
+   */
   push(chunk: Uint8Array): string | undefined {
     let at = 0
     const end = chunk.length
     while (at < end) {
-      if (this.#body !== undefined) {
-        const take = Math.min(this.#body.length - this.#bodyBytes, end - at)
-        this.#body.set(chunk.subarray(at, at + take), this.#bodyBytes)
-        this.#bodyBytes += take
-        at += take
-        if (this.#bodyBytes < this.#body.length) return undefined
-        const body = this.#body
-        this.#body = undefined
-        this.#onFrame(body)
+      if (this.#missing > 0) {
+        at = this.#continue(chunk, at)
         continue
       }
-      if (this.#headBytes > 0 || end - at < 4) {
-        while (this.#headBytes < 4 && at < end) this.#head[this.#headBytes++] = chunk[at++]!
-        if (this.#headBytes < 4) return undefined
-        this.#headBytes = 0
-        const problem = this.#begin(uint32(this.#head, 0))
-        if (problem !== undefined) return problem
-        continue
+      let length: number
+      if (this.#lengthBytes === 0 && end - at >= 4) {
+        length = uint32(chunk, at)
+        at += 4
+      } else {
+        this.#length[this.#lengthBytes++] = chunk[at++]!
+        if (this.#lengthBytes < 4) continue
+        this.#lengthBytes = 0
+        length = uint32(this.#length, 0)
       }
-      const length = uint32(chunk, at)
-      at += 4
-      if (length > 0 && length <= end - at) {
-        if (length > maxFrameBytes) return tooLong(length)
-        this.#onFrame(chunk.subarray(at, at + length))
-        at += length
-        continue
-      }
-      const problem = this.#begin(length)
-      if (problem !== undefined) return problem
+      if (length === 0) this.#handler.tick()
+      else if (length > maxFrameBytes) return tooLong(length)
+      else this.#open(length)
     }
     return undefined
   }
 
-  #begin(length: number): string | undefined {
-    if (length === 0) {
-      this.#onTick()
-      return undefined
-    }
-    if (length > maxFrameBytes) return tooLong(length)
-    // The whole frame at once: bounded above, and never more than a frame is claimed by an unfinished one.
-    this.#body = Buffer.allocUnsafeSlow(length)
+  #open(length: number): void {
+    this.#missing = length
+    this.#body = Buffer.allocUnsafe(Math.min(length, this.#handler.headBytes))
     this.#bodyBytes = 0
-    return undefined
+  }
+
+  /** Takes what there is of the unfinished frame, from `at` on. Answers where in the chunk it left off. */
+  #continue(chunk: Uint8Array, at: number): number {
+    const wanted = this.#inPieces ? this.#missing : this.#body.length - this.#bodyBytes
+    const bytes = chunk.subarray(at, at + wanted)
+    this.#missing -= bytes.length
+    if (this.#inPieces) {
+      this.#inPieces = this.#missing > 0
+      this.#handler.piece(bytes, !this.#inPieces)
+    } else {
+      this.#body.set(bytes, this.#bodyBytes)
+      this.#bodyBytes += bytes.length
+      if (this.#bodyBytes === this.#body.length) this.#filled(this.#body)
+    }
+    return at + bytes.length
+  }
+
+  /** The head is there, or all of the frame. */
+  #filled(body: Uint8Array): void {
+    if (this.#missing === 0) {
+      this.#body = noBody
+      this.#handler.frame(body)
+    } else if (this.#handler.begin(body)) {
+      this.#inPieces = true
+    } else {
+      // The whole frame at once: bounded, and never more than a frame is claimed by an unfinished one.
+      this.#body = Buffer.allocUnsafe(body.length + this.#missing)
+      this.#body.set(body)
+    }
   }
 }
 

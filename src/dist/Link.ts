@@ -275,10 +275,13 @@ class RunningLink implements Link {
       },
       oversized: (control, head) => this.#handler?.oversized(control, head)
     })
-    const frames = new Frames(
-      (frame) => messages.frame(frame),
-      () => this.#answerTick()
-    )
+    const frames = new Frames({
+      tick: () => this.#answerTick(),
+      frame: (frame) => messages.frame(frame),
+      headBytes: messages.headBytes,
+      begin: (head) => messages.begin(head),
+      piece: (bytes, isLast) => messages.piece(bytes, isLast)
+    })
     const receive = (chunk: Uint8Array) => {
       if (this.#failure !== undefined) return
       this.#lastIn = performance.now()

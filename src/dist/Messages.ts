@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer"
 import { type Cursor, decodeNext } from "../etf/Decode.ts"
 import type { Term, Tuple } from "../etf/Term.ts"
+import type { FrameHandler } from "./Frames.ts"
 
 /** What becomes of messages. All of it is called synchronously from the socket's data event. */
 export interface MessageHandler {
@@ -8,7 +9,10 @@ export interface MessageHandler {
   readonly payloadLimit: (control: Tuple) => number
   /** A whole message. The payload is a bare term (or absent), and a view of memory that is not reused. */
   readonly message: (control: Tuple, payload: Uint8Array | undefined) => void
-  /** A message whose payload went over its limit. `head` is where the payload begins; nothing more of it is kept. */
+  /**
+   * A message whose payload went over its limit. `head` is where the payload begins, to be used up before this
+   * returns; nothing more of it is kept.
+   */
   readonly oversized: (control: Tuple, head: Uint8Array) => void
 }
 
@@ -17,6 +21,9 @@ const NORMAL = 68
 const FRAGMENT_FIRST = 69
 const FRAGMENT_NEXT = 70
 const PASS_THROUGH = 112
+
+/** What stands before the payload in all fragments but the first: 131, 70, the sequence's id, the fragment's number. */
+const nextHeadBytes = 18
 
 /** Fragmented messages in the making at one time; a node has as many as it has processes that send to us at once. */
 const maxSequences = 4_096
@@ -35,6 +42,7 @@ const controlLimits = { bytes: 8 * 1024, depth: 64 }
 
 /** An unfinished fragmented message. */
 interface Sequence {
+  readonly id: bigint
   readonly control: Tuple
   readonly limitBytes: number
   /** What it takes of `maxUnfinishedBytes` beside its payload. */
@@ -53,17 +61,23 @@ interface Sequence {
  * Source: erts "Distribution Protocol", "Protocol between connected nodes"; no atom cache is negotiated, so every
  * header must come with none.
  */
-export class Messages {
+export class Messages implements Omit<FrameHandler, "tick"> {
+  readonly headBytes = nextHeadBytes
   readonly #handler: MessageHandler
   readonly #sequences = new Map<bigint, Sequence>()
   readonly #cursor: Cursor = { offset: 0 }
   #unfinishedBytes = 0
+  /** Whose fragment is coming in pieces. */
+  #continued: Sequence | undefined
 
   constructor(handler: MessageHandler) {
     this.#handler = handler
   }
 
-  /** Takes one frame. Throws an `EtfError` or a `RangeError` for what the protocol does not allow. */
+  /**
+   * Takes a whole frame, in memory that is not reused. Throws an `EtfError` or a `RangeError` for what the protocol does
+   * not allow.
+   */
   frame(frame: Uint8Array): void {
     if (frame[0] === PASS_THROUGH) {
       // Without FRAGMENTS: each term with its own version byte.
@@ -84,7 +98,8 @@ export class Messages {
       case FRAGMENT_FIRST:
         return this.#first(frame)
       case FRAGMENT_NEXT:
-        return this.#next(frame)
+        this.begin(frame)
+        return this.piece(frame.subarray(nextHeadBytes), true)
       default:
         throw new RangeError(`a frame with the unknown header ${frame[1]}`)
     }
@@ -122,24 +137,37 @@ export class Messages {
     const room = Math.min(limitBytes, start.length + fragmentBytes * (Number(fragment) - 1))
     const overheadBytes = controlBytesPerByte * this.#cursor.offset
     if (this.#unfinishedBytes + overheadBytes > maxUnfinishedBytes) throw new RangeError("too many unfinished messages")
-    const sequence: Sequence = { control, limitBytes, overheadBytes, payload: new Uint8Array(0), bytes: 0, fragment }
+    const payload = new Uint8Array(0)
+    const sequence: Sequence = { id, control, limitBytes, overheadBytes, payload, bytes: 0, fragment }
     this.#unfinishedBytes += overheadBytes
     this.#sequences.set(id, sequence)
     this.#add(sequence, start, room)
   }
 
-  #next(frame: Uint8Array): void {
-    if (frame.length < 18) throw new RangeError("a cut fragment")
-    const view = Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength)
+  /**
+   * A fragment other than the first goes from where it was read into the payload, in pieces. Throws a `RangeError` for
+   * one that is not due.
+   */
+  begin(head: Uint8Array): boolean {
+    if (head[0] !== VERSION || head[1] !== FRAGMENT_NEXT) return false
+    if (head.length < nextHeadBytes) throw new RangeError("a cut fragment")
+    const view = Buffer.from(head.buffer, head.byteOffset, head.byteLength)
     const id = view.readBigUInt64BE(2)
     const fragment = view.readBigUInt64BE(10)
     const sequence = this.#sequences.get(id)
     if (sequence === undefined || fragment !== sequence.fragment - 1n || fragment === 0n)
       throw new RangeError("a fragment out of its sequence")
     sequence.fragment = fragment
-    this.#add(sequence, frame.subarray(18), 0)
-    if (fragment !== 1n) return
-    this.#sequences.delete(id)
+    this.#continued = sequence
+    return true
+  }
+
+  /** A piece of the fragment that was begun. */
+  piece(bytes: Uint8Array, isLast: boolean): void {
+    const sequence = this.#continued!
+    this.#add(sequence, bytes, 0)
+    if (!isLast || sequence.fragment !== 1n) return
+    this.#sequences.delete(sequence.id)
     const { payload } = sequence
     this.#unfinishedBytes -= sequence.overheadBytes + (payload?.length ?? 0)
     if (payload !== undefined) this.#handler.message(sequence.control, payload.subarray(0, sequence.bytes))

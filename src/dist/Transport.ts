@@ -1,4 +1,5 @@
 import { Context, Effect, type Scope } from "effect"
+import { Buffer } from "node:buffer"
 import { connect } from "node:net"
 import type { Duplex } from "node:stream"
 import type { DistReason, Phase } from "./DistError.ts"
@@ -19,7 +20,12 @@ export interface DialError {
 export const dialReason = (
   at: Address,
   error: DialError,
-  attempt: { readonly phase: Phase; readonly millis: number; readonly what: string; readonly refused: DistReason }
+  attempt: {
+    readonly phase: Phase
+    readonly millis: number
+    readonly what: string
+    readonly refused: DistReason
+  }
 ): DistReason => {
   switch (error.code) {
     case "ENOTFOUND":
@@ -44,17 +50,37 @@ export const dialReason = (
  * streams in a test) is another value of this reference.
  */
 export interface Dialer {
-  /** A connected stream, destroyed with the scope. */
+  /**
+   * A connected stream, destroyed with the scope. What it gives with "data" is the listener's only until that returns:
+   * the memory may be reused for the next read.
+   */
   readonly dial: (address: Address, timeoutMillis: number) => Effect.Effect<Duplex, DialError, Scope.Scope>
   /** Bytes of the length that stands before each handshake packet: 2 on TCP, 4 inside TLS (`inet_tls_dist`). */
   readonly handshakeLengthBytes: 2 | 4
 }
 
+/** Bytes that are read at once, into memory that a socket keeps for it: making new room for each read costs more. */
+const readBytes = 64 * 1024
+
 const dialTcp = (address: Address, timeoutMillis: number): Effect.Effect<Duplex, DialError, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.callback<Duplex, DialError>((resume) => {
       // Small requests must leave at once: a call is one short write, and Nagle would hold it back.
-      const socket = connect({ host: address.host, port: address.port, noDelay: true })
+      const socket = connect({
+        host: address.host,
+        port: address.port,
+        noDelay: true,
+        onread: {
+          buffer: Buffer.allocUnsafeSlow(readBytes),
+          callback: (count, buffer) => deliver(buffer.subarray(0, count))
+        }
+      })
+      const deliver = (chunk: Uint8Array): boolean => {
+        // What nobody listens for yet waits in the stream, in memory of its own.
+        if (socket.readableFlowing !== true || socket.readableLength > 0) return socket.push(Buffer.from(chunk))
+        socket.emit("data", chunk)
+        return true
+      }
       const timer = setTimeout(() => fail("TIMEOUT"), timeoutMillis)
       const fail = (code: string) => {
         clearTimeout(timer)

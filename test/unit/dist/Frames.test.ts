@@ -19,12 +19,23 @@ const stream = Buffer.concat([
   frame(bodies[3]!)
 ])
 
+/** Frames that begin with "some" are wanted in pieces. */
 const collect = () => {
   const seen: Array<string> = []
-  const frames = new Frames(
-    (body) => seen.push(Buffer.from(body).toString()),
-    () => seen.push("tick")
-  )
+  let pieces = ""
+  const frames = new Frames({
+    tick: () => seen.push("tick"),
+    frame: (frame) => seen.push(Buffer.from(frame).toString()),
+    headBytes: 4,
+    begin: (head) => {
+      pieces = Buffer.from(head).toString()
+      return pieces === "some"
+    },
+    piece: (bytes, isLast) => {
+      pieces += Buffer.from(bytes).toString()
+      if (isLast) seen.push(pieces)
+    }
+  })
   return { frames, seen }
 }
 const expected = ["tick", "a", "some body", "tick", "tick", "x".repeat(300), "z"]
@@ -45,17 +56,41 @@ describe("Frames", () => {
     expect(seen).toEqual(expected)
   })
 
-  it("keeps a frame apart from the chunks that it came in", () => {
-    const bodies: Array<Uint8Array> = []
-    const frames = new Frames(
-      (body) => bodies.push(body),
-      () => {}
-    )
-    const chunk = Buffer.from(frame(Buffer.from("spread")))
-    frames.push(chunk.subarray(0, 6))
-    frames.push(chunk.subarray(6))
-    chunk.fill(0)
-    expect(Buffer.from(bodies[0]!).toString()).toBe("spread")
+  it("hands on what is wanted in pieces as it comes, and keeps none of it", () => {
+    const pieces: Array<string> = []
+    const frames = new Frames({
+      tick: () => {},
+      frame: () => {},
+      headBytes: 2,
+      begin: () => true,
+      piece: (bytes, isLast) => pieces.push(`${Buffer.from(bytes).toString()}${isLast ? "." : ""}`)
+    })
+    const bytes = Buffer.concat([frame(Buffer.from("abcdef")), frame(Buffer.from("gh")), frame(Buffer.from("ijk"))])
+    for (const [from, to] of [
+      [0, 5],
+      [5, 7],
+      [7, 9],
+      [9, bytes.length]
+    ])
+      frames.push(bytes.subarray(from, to))
+    expect(pieces).toEqual(["c", "de", "f.", "k."])
+  })
+
+  it("gives frames that stay as they are when the memory of what was pushed is reused", () => {
+    const kept: Array<Uint8Array> = []
+    const frames = new Frames({
+      tick: () => {},
+      frame: (frame) => kept.push(frame),
+      headBytes: 4,
+      begin: () => false,
+      piece: () => {}
+    })
+    const memory = Buffer.alloc(8)
+    const bytes = Buffer.concat([frame(Buffer.from("abc")), frame(Buffer.from("spread over several"))])
+    for (let at = 0; at < bytes.length; at += memory.length)
+      frames.push(memory.subarray(0, bytes.copy(memory, 0, at, at + memory.length)))
+    memory.fill(0)
+    expect(kept.map((frame) => Buffer.from(frame).toString())).toEqual(["abc", "spread over several"])
   })
 
   it("refuses a frame over the limit by its length alone, in one piece or in two", () => {

@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer"
 import { describe, expect, it } from "vitest"
+import { Frames } from "../../../src/dist/Frames.ts"
 import { Messages } from "../../../src/dist/Messages.ts"
 import { encode } from "../../../src/etf/Encode.ts"
 import { atom, type Term, type Tuple } from "../../../src/etf/Term.ts"
@@ -39,7 +40,10 @@ const collect = (limit = 1024) => {
   const messages = new Messages({
     payloadLimit: () => limit,
     message: (control, bytes) =>
-      seen.push({ control, payload: bytes === undefined ? undefined : Buffer.from(bytes).toString("hex") }),
+      seen.push({
+        control,
+        payload: bytes === undefined ? undefined : Buffer.from(bytes).toString("hex")
+      }),
     oversized: (_control, head) => dropped.push(Buffer.from(head).toString("hex"))
   })
   return { messages, seen, dropped }
@@ -69,6 +73,53 @@ describe("Messages", () => {
     }
   })
 
+  describe("out of a stream whose memory is reused", () => {
+    const [a1, a2, a3] = fragments(1n, [payload.subarray(0, 2), payload.subarray(2, 5), payload.subarray(5)])
+    const [b1, b2] = fragments(2n, [payload, new Uint8Array(0)])
+    const oversized = fragments(3n, [payload, payload, payload])
+    const stream = Buffer.concat(
+      [a1, b1, oversized[0], a2, whole, oversized[1], b2, oversized[2], a3].flatMap((frame) => {
+        const length = Buffer.alloc(4)
+        length.writeUInt32BE(frame!.length)
+        return [length, frame!]
+      })
+    )
+    const pushed = (chunks: ReadonlyArray<Uint8Array>) => {
+      const seen: Array<Uint8Array> = []
+      const dropped: Array<string> = []
+      const messages = new Messages({
+        payloadLimit: () => payload.length + 1,
+        message: (_control, bytes) => seen.push(bytes!),
+        oversized: (_control, head) => dropped.push(Buffer.from(head.subarray(0, payload.length)).toString("hex"))
+      })
+      const frames = new Frames({
+        tick: () => {},
+        frame: (frame) => messages.frame(frame),
+        headBytes: messages.headBytes,
+        begin: (head) => messages.begin(head),
+        piece: (bytes, isLast) => messages.piece(bytes, isLast)
+      })
+      const memory = Buffer.alloc(stream.length)
+      for (const chunk of chunks) {
+        memory.set(chunk)
+        expect(frames.push(memory.subarray(0, chunk.length))).toBeUndefined()
+        memory.fill(0)
+      }
+      return { seen: seen.map((bytes) => Buffer.from(bytes).toString("hex")), dropped }
+    }
+    const hex = payload.toString("hex")
+    const expected = { seen: [hex, hex, hex], dropped: [hex] }
+
+    it("comes together wherever the stream is cut in two", () => {
+      for (let cut = 0; cut <= stream.length; cut++)
+        expect(pushed([stream.subarray(0, cut), stream.subarray(cut)])).toEqual(expected)
+    })
+
+    it("comes together one byte at a time", () => {
+      expect(pushed(Array.from(stream, (byte) => Uint8Array.of(byte)))).toEqual(expected)
+    })
+  })
+
   it("keeps interleaved messages apart", () => {
     const { messages, seen } = collect()
     const [a1, a2, a3] = fragments(1n, [payload.subarray(0, 2), payload.subarray(2, 5), payload.subarray(5)])
@@ -95,6 +146,7 @@ describe("Messages", () => {
     ["a control message without a number", Buffer.concat([Uint8Array.of(131, 68, 0), bare([atom("x")])])],
     ["a cut control message", whole.subarray(0, 9)],
     ["a next fragment without a first", Buffer.concat([header(70, 1n, 1n), payload])],
+    ["a cut next fragment", header(70, 1n, 1n).subarray(0, 15)],
     ["a cut first fragment", header(69, 1n, 2n).subarray(0, 15)]
   ])("refuses %s", (_name, frame) => {
     const { messages, seen } = collect()
