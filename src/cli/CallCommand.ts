@@ -76,7 +76,7 @@ export const callCommand = Effect.fnUntraced(
     }).pipe(
       Effect.provideServiceEffect(Session, Session.make(config)),
       Effect.scoped,
-      Effect.provide(Beamscope.fromConfig(config).pipe(Layer.provideMerge(Logging.layer(config.logLevel))))
+      Effect.provide(Beamscope.fromConfig(config).pipe(Layer.provideMerge(Logging.layer(config.logLevel ?? "error"))))
     )
     const { structured, text } = yield* untilTold(call, cleanUpMillis)
     yield* Console.log(options.json ? JSON.stringify(structured, null, 2) : text)

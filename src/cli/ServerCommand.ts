@@ -25,7 +25,7 @@ export const serverCommand = Effect.fnUntraced(
       yield* exitWithin(cleanUpMillis, 0)
     }).pipe(
       Effect.scoped,
-      Effect.provide(Beamscope.fromConfig(config).pipe(Layer.provideMerge(Logging.layer(config.logLevel))))
+      Effect.provide(Beamscope.fromConfig(config).pipe(Layer.provideMerge(Logging.layer(config.logLevel ?? "info"))))
     )
   },
   Effect.catchTag(["ConfigError", "CatalogueError"], ({ message }) => Effect.fail(usageError(message)))

@@ -20,7 +20,8 @@ export interface Config {
   readonly epmdPort: number
   readonly agent: NonNullable<Settings["agent"]>
   readonly mode: NonNullable<Settings["mode"]>
-  readonly logLevel: NonNullable<Settings["logLevel"]>
+  /** Where it was said; what is logged otherwise is up to the command. */
+  readonly logLevel?: NonNullable<Settings["logLevel"]>
   /** Characters that a result may have, in place of the catalogue's default. */
   readonly maxChars?: number
   /** What may be done, and to which nodes. */
@@ -129,7 +130,7 @@ const complete = (
     agent = "auto",
     cookieFile: _,
     epmdPort = defaultEpmdPort,
-    logLevel = "info",
+    logLevel,
     maxChars,
     mode = "elixir",
     nodes = [],
@@ -144,7 +145,7 @@ const complete = (
     epmdPort,
     agent,
     mode,
-    logLevel,
+    ...(logLevel !== undefined && { logLevel }),
     ...(maxChars !== undefined && { maxChars }),
     policy: { ...policy, hostNames: hostNames() },
     nameOf

@@ -113,7 +113,7 @@ export const settings: { readonly [Name in SettingName]-?: Setting } = {
   logLevel: {
     flag: "log-level",
     form: { _tag: "Choice", choices: logLevels },
-    description: "What is logged to stderr; default info"
+    description: "What is logged to stderr; default info, and error for the other commands"
   },
   maxChars: {
     flag: "max-chars",

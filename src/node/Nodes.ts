@@ -247,13 +247,18 @@ class Registry {
       this.#down.set(connection.name, { _tag: "Down", since: Date.now(), why })
     dropOldest(this.#down)
     Deferred.doneUnsafe(connection.node, Effect.fail(why))
-    // Not waited for: what runs this may run in that scope.
-    return Effect.logDebug(`${connection.name}: not connected`, why).pipe(
-      Effect.andThen(Effect.forkIn(Scope.close(connection.scope, Exit.void), this.#scope)),
-      Effect.asVoid
-    )
+    // Neither waited for: what runs this may run in that scope, and end with it.
+    this.#fork(report(connection, why))
+    this.#fork(Effect.forkIn(Scope.close(connection.scope, Exit.void), this.#scope))
+    return Effect.void
   }
 }
+
+/** A link that we closed, or a name that was a guess, is nothing to warn of. */
+const report = ({ name, state }: Connection, why: NodeError): Effect.Effect<void> =>
+  why._tag === "DistError" && (why.reason._tag === "Disconnected" || why.reason._tag === "WrongNode")
+    ? Effect.logDebug(`${name}: not connected: ${why.message}`)
+    : Effect.logWarning(`${name}: ${state._tag === "Up" ? "connection lost" : "not connected"}: ${why.message}`)
 
 const disconnected = (name: string) => new DistError({ node: name, reason: { _tag: "Disconnected" } })
 

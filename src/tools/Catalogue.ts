@@ -6,8 +6,8 @@ import { Policy, type PolicySettings } from "../policy/Policy.ts"
 import { visible } from "../syntax/Escape.ts"
 import { excerpt } from "../syntax/Excerpt.ts"
 import type { Syntax } from "../syntax/Syntax.ts"
-import { type CursorScope, decodeCursor, encodeCursor } from "./Cursor.ts"
-import { Deadline, keepingDeadline, remainingMillis } from "./Deadline.ts"
+import { type CursorScope, decodeCursor, encodeCursor, isClean } from "./Cursor.ts"
+import { Deadline, keepingDeadline, remainingMillis, whyLate } from "./Deadline.ts"
 import { didYouMean } from "./DidYouMean.ts"
 import { toToolError } from "./Failure.ts"
 import { decodeInput, type Problems } from "./Input.ts"
@@ -146,12 +146,13 @@ const answerOf = Effect.fnUntraced(function* (
   if (node !== undefined) yield* takePlace(node, tool)
   const target = node === undefined ? name : keepingDeadline(node)
   const answer = yield* tool.run(input as never, target as never, after as never)
+  const cookies = yield* (yield* Targets).cookies
   const result = resultOf(answer, {
     node: node?.name ?? name,
     asOf: new Date(yield* Clock.currentTimeMillis).toISOString(),
     budget: yield* CharacterBudget,
-    cursor: (position) => encodeCursor(scope, position),
-    clean: cleaner(yield* (yield* Targets).cookies)
+    cursor: (position) => (isClean(position, redactor(cookies)) ? encodeCursor(scope, position) : undefined),
+    clean: cleaner(cookies)
   })
   return result ?? (yield* tooLarge(tool))
 }, Effect.scoped)
@@ -197,18 +198,18 @@ const timedOut = Effect.fnUntraced(function* (
 ): Effect.fn.Return<never, ToolError, Nodes> {
   const { millis } = yield* Deadline
   const state = (yield* (yield* Nodes).list).find(({ name }) => name === node)?.state._tag
-  const stand =
-    state === "Connecting"
-      ? `: it was still connecting to ${node}, and has asked nothing of it`
-      : state === "Up" && tool.target === "connected"
-        ? `; its calls on ${node} were stopped`
-        : ""
-  return yield* new ToolError({
-    code: "timeout",
-    message: `${tool.name} did not finish within ${millis} ms${stand}. Allow more (timeout_ms, up to ${timeoutRange.maximum})${state === "Connecting" ? "" : ", or ask for less"}.`,
-    retryable: true,
-    ...(state === "Connecting" && { next: "list_nodes" })
-  })
+  const told = (stand: string, next: string | undefined) =>
+    new ToolError({
+      code: "timeout",
+      message: `${tool.name} did not finish within ${millis} ms${stand} (timeout_ms, up to ${timeoutRange.maximum}).`,
+      retryable: true,
+      ...(next !== undefined && { next })
+    })
+  if (state === "Connecting")
+    return yield* told(`: it was still connecting to ${node}, and has asked nothing of it. Allow more`, "list_nodes")
+  return state === "Up" && tool.target === "connected"
+    ? yield* told(`; its calls on ${node} were stopped. ${whyLate} Ask for less, or allow more`, "get_system_info")
+    : yield* told(". Ask for less, or allow more", undefined)
 })
 
 const tooLarge = ({ name }: Tool) =>

@@ -13,7 +13,7 @@ export interface CursorScope {
   readonly arguments: Readonly<Record<string, unknown>>
 }
 
-/** Where the next page begins: the sort key of the last row shown. JSON values, and no text of the node. */
+/** Where the next page begins: the sort key of the last row shown, in JSON values; a string is base 64. */
 export type Position = Readonly<Record<string, number | string>>
 
 /** Arguments that may differ between two pages. */
@@ -38,6 +38,13 @@ const decodeEnvelope = Schema.decodeUnknownOption(
 /** An opaque text for a client to hand back, bound to `scope`. */
 export const encodeCursor = (scope: CursorScope, position: Position): string =>
   Buffer.from(JSON.stringify([digest(scope, position), position])).toString("base64url")
+
+/** Whether `clean` finds nothing to take out of the names that a position may hold, so that a cursor may show it. */
+export const isClean = (position: Position, clean: (text: string) => string): boolean =>
+  Object.values(position).every((value) => {
+    const inside = typeof value === "string" ? Buffer.from(value, "base64").toString("latin1") : ""
+    return clean(inside) === inside
+  })
 
 const unknown = {
   problem: "is not one that a result gave as next_cursor. Pass it on unchanged, or leave it out to start over."

@@ -21,6 +21,16 @@ export const stepMillis: Effect.Effect<number> = Effect.map(remainingMillis, (le
   Math.max(left / 2, left - besideStep)
 )
 
+/**
+ * Of the time that is left, what a scan on the node may take before it ends with what it has. The rest is for the way
+ * there and back, and for a node so busy that a worker of low priority waits long for its next turn.
+ */
+export const shareOfTime = 0.5
+
+/** What keeps a node from an answer that costs it little. */
+export const whyLate =
+  "Work of ours has low priority there: where the schedulers are busy, it waits. A long run_queue in get_system_info tells."
+
 const bounded = (options?: CallOptions) =>
   Effect.map(remainingMillis, (left) => ({
     ...options,

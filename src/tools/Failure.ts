@@ -5,7 +5,7 @@ import type { NodeError } from "../node/Nodes.ts"
 import { visible } from "../syntax/Escape.ts"
 import type { Syntax } from "../syntax/Syntax.ts"
 import { didYouMean } from "./DidYouMean.ts"
-import { whyLate } from "./InTime.ts"
+import { whyLate } from "./Deadline.ts"
 import { ToolError, type ToolErrorCode } from "./ToolError.ts"
 
 /** Whatever can keep a tool from an answer. */

@@ -5,7 +5,6 @@ import { stackTrace } from "../beam/StackTrace.ts"
 import type { Term } from "../etf/Term.ts"
 import type { StackFrame } from "../node/StackFrame.ts"
 import { visible } from "../syntax/Escape.ts"
-import { inTime } from "./InTime.ts"
 import { ended, resolveProcess } from "./ProcessArgument.ts"
 import { amount, bytes } from "./Quantity.ts"
 import { type Terms, termsOf } from "./Terms.ts"
@@ -102,8 +101,8 @@ const getProcessInfo = Tool.make({
   },
   run: Effect.fnUntraced(function* ({ groups = defaultGroups, limit, pid: text }, node) {
     const terms = yield* termsOf(node)
-    const process = yield* inTime(node, resolveProcess(node, text, terms))
-    const info = yield* inTime(node, processInfo(node, process, new Set(groups)))
+    const process = yield* resolveProcess(node, text, terms)
+    const info = yield* processInfo(node, process, new Set(groups))
     if (info === undefined) return yield* ended(node, process, terms)
     const pidText = terms.print(process)
     const { memory } = info
@@ -210,8 +209,8 @@ const getProcessStacktrace = Tool.make({
   },
   run: Effect.fnUntraced(function* ({ pid: text }, node) {
     const terms = yield* termsOf(node)
-    const process = yield* inTime(node, resolveProcess(node, text, terms))
-    const trace = yield* inTime(node, stackTrace(node, process))
+    const process = yield* resolveProcess(node, text, terms)
+    const trace = yield* stackTrace(node, process)
     if (trace === undefined) return yield* ended(node, process, terms)
     const pidText = terms.print(process)
     const frames = trace.frames.map((frame) => ({ function: functionOf(frame, terms), source: sourceOf(frame) }))

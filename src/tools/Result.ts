@@ -24,7 +24,8 @@ export interface Frame {
   readonly asOf: string
   /** Characters that the JSON and the text may have, each. */
   readonly budget: number
-  readonly cursor: (position: Position) => string
+  /** `undefined`: there can be none, since it would show what must not be shown. */
+  readonly cursor: (position: Position) => string | undefined
   /** Applied to every text: takes out what must not be shown. */
   readonly clean: (text: string) => string
 }
@@ -57,13 +58,18 @@ const pruned = (value: unknown): unknown => {
   )
 }
 
+const hiddenCursor =
+  "There are more rows, but the cursor to them would show a name that holds a secret: sort or filter otherwise."
+
 /** The object of a result with its first `shown` rows: keys in the one order that all results have. */
 const assemble = (answer: Answer<object, string>, data: Data, shown: number, frame: Frame): Data => {
   const { page } = answer
   const rows = rowsOf(page, data)
   const missing = rows.length - shown
   const next = missing === 0 ? page?.next : shown > 0 ? page?.after?.(shown - 1) : undefined
+  const cursor = next && frame.cursor(next)
   const lost = missing > 0 && next === undefined
+  const isHidden = next !== undefined && cursor === undefined
   const note = lost
     ? `${missing} more did not fit into ${frame.budget} characters and are left out: ask for fewer, or filter.`
     : `${missing} of this page did not fit into ${frame.budget} characters: next_cursor goes on after the last one shown.`
@@ -71,14 +77,14 @@ const assemble = (answer: Answer<object, string>, data: Data, shown: number, fra
     summary: typeof answer.summary === "function" ? answer.summary(shown) : answer.summary,
     node: frame.node,
     as_of: frame.asOf,
-    complete: (answer.complete ?? true) && !lost,
-    notes: [...(answer.notes ?? []), ...(missing > 0 ? [note] : [])],
+    complete: (answer.complete ?? true) && !lost && !isHidden,
+    notes: [...(answer.notes ?? []), ...(missing > 0 ? [note] : []), ...(isHidden ? [hiddenCursor] : [])],
     ...data,
     ...(page === undefined ? {} : { [page.rows]: rows.slice(0, shown) })
   }
   return {
     ...(cleanDeep(frame.clean, told) as Data),
-    next_cursor: next === undefined ? undefined : frame.cursor(next),
+    next_cursor: cursor,
     hints: answer.hints?.map(frame.clean)
   }
 }

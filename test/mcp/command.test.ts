@@ -85,3 +85,22 @@ describe("several nodes for a tool that asks one", () => {
     expect(await run(["call", "list_nodes"], { env: several })).toEqual({ code: 0, err: "" })
   })
 })
+
+describe("the log", () => {
+  it("has one warning for a node that cannot be connected, with the reason and without a cookie", async () => {
+    const { err } = await run(["call", "get_system_info", "--node", "b@127.0.0.1", "--log-level", "warn"], {
+      env: { BEAMSCOPE_COOKIE: "PRECIOUS" }
+    })
+    const warnings = err.split("\n").filter((line) => line.includes("level=WARN"))
+    expect(warnings).toEqual([expect.stringContaining("b@127.0.0.1: not connected: no EPMD answers on 127.0.0.1:1")])
+    expect(err).not.toContain("PRECIOUS")
+  })
+
+  it("of a call has nothing that the call says itself", async () => {
+    const { err } = await run(["call", "get_system_info", "--node", "b@127.0.0.1"], {
+      env: { BEAMSCOPE_COOKIE: "PRECIOUS" }
+    })
+    expect(err).toMatch(/^beamscope: /u)
+    expect(err).not.toContain("level=")
+  })
+})

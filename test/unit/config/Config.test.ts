@@ -33,7 +33,7 @@ const refusal = async (flags: SettingTexts = {}, environment: Environment = {}, 
 
 describe("where settings come from", () => {
   it("has defaults for all", async () => {
-    expect(await loaded()).toMatchObject({ nodes: [], agent: "auto", mode: "elixir", logLevel: "info", epmdPort: 4369 })
+    expect(await loaded()).toMatchObject({ nodes: [], agent: "auto", mode: "elixir", epmdPort: 4369 })
   })
 
   it("takes flags before the environment before the file", async () => {

@@ -79,7 +79,7 @@ describe("a tool that runs out of time without a node", () => {
         const error = yield* failIn(world, tool, { ...input, timeout_ms: 100 })
         expect(error.code).toBe("timeout")
         expect(error.message).toBe(
-          `${tool} did not finish within 100 ms. Allow more (timeout_ms, up to 120000), or ask for less.`
+          `${tool} did not finish within 100 ms. Ask for less, or allow more (timeout_ms, up to 120000).`
         )
       }
     }).pipe(Effect.scoped)
