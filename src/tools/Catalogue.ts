@@ -36,8 +36,26 @@ export interface ToolListing {
   readonly outputSchema: ObjectSchema
 }
 
+/** The settings that name tools or toolsets. */
+type NamingSetting = keyof Pick<PolicySettings, "excludeTools" | "tools" | "toolsets">
+
+const flags: Readonly<Record<NamingSetting, string>> = {
+  tools: "--tools",
+  excludeTools: "--exclude-tools",
+  toolsets: "--toolsets"
+}
+
 /** The operator named tools or toolsets that do not exist; told at the start, before anything is served. */
-export class CatalogueError extends Data.TaggedError("CatalogueError")<{ readonly message: string }> {}
+export class CatalogueError extends Data.TaggedError("CatalogueError")<{
+  readonly problems: ReadonlyArray<{ readonly setting: NamingSetting; readonly problem: string }>
+  /** Under which name the operator knows a setting. Default: its flag. */
+  readonly nameOf?: (setting: NamingSetting) => string
+}> {
+  override get message(): string {
+    const { nameOf = (setting) => flags[setting] } = this
+    return this.problems.map(({ problem, setting }) => `${nameOf(setting)}: ${problem}`).join("\n")
+  }
+}
 
 /** All tools that the policy leaves standing, and the one way to call them. */
 export class Catalogue extends Context.Service<
@@ -265,18 +283,18 @@ const checkNames = (settings: PolicySettings, tools: ReadonlyArray<Tool>): Effec
   const names = tools.map(({ name }) => name)
   const toolsets = [...new Set(tools.map(({ toolset }) => toolset))]
   const problems = [
-    ...unknownNames("--tools", settings.tools, names),
-    ...unknownNames("--exclude-tools", settings.excludeTools, names),
-    ...unknownNames("--toolsets", settings.toolsets, toolsets)
+    ...unknownNames("tools", settings, names),
+    ...unknownNames("excludeTools", settings, names),
+    ...unknownNames("toolsets", settings, toolsets)
   ]
-  return problems.length === 0 ? Effect.void : Effect.fail(new CatalogueError({ message: problems.join("\n") }))
+  return problems.length === 0 ? Effect.void : Effect.fail(new CatalogueError({ problems }))
 }
 
-const unknownNames = (flag: string, written: ReadonlyArray<string> = [], known: ReadonlyArray<string>) =>
-  written
+const unknownNames = (setting: NamingSetting, settings: PolicySettings, known: ReadonlyArray<string>) =>
+  (settings[setting] ?? [])
     .filter((name) => !known.includes(name))
     .map((name) => {
       const near = didYouMean(name, known)
       const help = near.length > 0 ? `did you mean ${near.join(" or ")}?` : `there are ${known.join(", ")}.`
-      return `${flag}: there is no '${name}'; ${help}`
+      return { setting, problem: `there is no '${name}'; ${help}` }
     })

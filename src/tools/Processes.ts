@@ -15,9 +15,9 @@ import { readAtom } from "../syntax/AtomText.ts"
 import { visible } from "../syntax/Escape.ts"
 import { excerpt } from "../syntax/Excerpt.ts"
 import type { Undefinable } from "./Answer.ts"
-import { Deadline, remainingMillis } from "./Deadline.ts"
+import { Deadline, remainingMillis, shareOfTime, whyLate } from "./Deadline.ts"
 import type { Failure } from "./Failure.ts"
-import { inTime, whyLate } from "./InTime.ts"
+import { cursor, limitUpTo, shownOf } from "./Listing.ts"
 import { localPid } from "./ProcessArgument.ts"
 import { amount, bytes } from "./Quantity.ts"
 import { type Terms, termsOf } from "./Terms.ts"
@@ -140,15 +140,8 @@ const unreadLabels = (names: ReadonlyArray<string>): ReadonlyArray<string> => {
   ]
 }
 
-const limitUpTo = (maximum: number, normal: number) =>
-  Schema.Int.check(Schema.isBetween({ minimum: 1, maximum }))
-    .annotate({ description: `1 to ${maximum}, default ${normal}`, default: normal })
-    .pipe(Schema.withDecodingDefaultKey(Effect.succeed(normal)))
-
 const descending = { description: "Descending; default memory", default: "memory" } as const
 const byMemory = Effect.succeed("memory" as const)
-
-const cursor = Schema.optionalKey(Schema.String.annotate({ description: "next_cursor of the page before" }))
 
 const PidNumber = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 0xffffffff }))
 
@@ -211,7 +204,7 @@ const answerPage = Effect.fnUntraced(function* (
   const { wordBytes } = node.capabilities
   const place = after === undefined ? {} : { after: yield* toPlace(node, after) }
   const deadlineMillis = (yield* remainingMillis) * shareOfTime
-  const page = yield* inTime(node, processPage(node, { ...query, ...place, deadlineMillis }), scanEnds)
+  const page = yield* processPage(node, { ...query, ...place, deadlineMillis })
   const { matched, next, rows } = page
   const notes = scanNotes(page, rows, terms)
   const [first] = rows
@@ -245,31 +238,19 @@ const toPlace = (node: ErlangNode, { id, serial, value }: Position): Effect.Effe
 const inspect = (row: ProcessRow, terms: Terms): string =>
   `get_process_info ${JSON.stringify({ pid: nameOf(row, terms) })}`
 
-/**
- * Of the time that is left, what a scan on the node may take before it ends with what it has. The rest is for the way
- * there and back, and for a node so busy that a worker of low priority waits long for its next turn.
- */
-const shareOfTime = 0.5
-
-/** Why the answer of a scan is to be expected in time. */
-const scanEnds = "a scan ends by itself before that, with what it has"
-
 /** Milliseconds for a tool that asks all processes: a tenth of a second does on an idle node, and seconds on a busy one. */
 const scanTimeoutMillis = 15_000
-
-/** `12 processes`, `12 of 345 processes`. */
-const some = (shown: number, all: number): string =>
-  shown === all ? amount(all, "process", "processes") : `${shown} of ${amount(all, "process", "processes")}`
 
 /** Says how many processes are shown, in which order, and which is the first. */
 const ranking =
   (sort: ProcessKey | "pid", { capabilities }: ErlangNode) =>
   ({ matched, rows: [first] }: ProcessPage, shown: number, terms: Terms): string => {
     const value = first === undefined || sort === "pid" ? undefined : rankOf(first, sort)
-    if (first === undefined || value === undefined || sort === "pid") return `${some(shown, matched)} by ${sort}.`
-    if (value === 0) return `${some(shown, matched)} by ${spoken[sort]}; all have 0.`
+    if (first === undefined || value === undefined || sort === "pid")
+      return `${shownOf(shown, matched, "process", "processes")} by ${sort}.`
+    if (value === 0) return `${shownOf(shown, matched, "process", "processes")} by ${spoken[sort]}; all have 0.`
     const leading = `${nameOf(first, terms)} with ${say(value, sort, capabilities.wordBytes)}`
-    return `${some(shown, matched)} by ${spoken[sort]}; first ${leading}.`
+    return `${shownOf(shown, matched, "process", "processes")} by ${spoken[sort]}; first ${leading}.`
   }
 
 const pageOutput = { matched: Schema.Int, processes: Schema.optionalKey(Schema.Array(Row)) }
@@ -331,7 +312,7 @@ const findProcess = Tool.make({
         )
       : answerPage(node, { sort: "message_queue_len", limit, filter }, after, ({ matched, rows }, shown, terms) => {
           const names = rows.slice(0, 3).map((row) => nameOf(row, terms))
-          return `Found ${some(shown, matched)}: ${names.join(", ")}${rows.length > names.length ? ", …" : ""}.`
+          return `Found ${shownOf(shown, matched, "process", "processes")}: ${names.join(", ")}${rows.length > names.length ? ", …" : ""}.`
         })
   }
 })
@@ -399,11 +380,7 @@ const answerGrowth = Effect.fnUntraced(function* (
   deadlineMillis: number
 ) {
   const terms = yield* termsOf(node)
-  const grown = yield* inTime(
-    node,
-    processGrowth(node, { sort, limit, windowMillis, deadlineMillis, filter: {} }),
-    scanEnds
-  )
+  const grown = yield* processGrowth(node, { sort, limit, windowMillis, deadlineMillis, filter: {} })
   const { born, gone, matched, rows } = grown
   const notes = scanNotes(
     grown,
@@ -417,7 +394,7 @@ const answerGrowth = Effect.fnUntraced(function* (
     summary: (shown: number) =>
       first === undefined
         ? `No process grew in ${spoken[sort]} in ${windowMillis} ms.`
-        : `${some(shown, matched)} grew in ${spoken[sort]} in ${windowMillis} ms; first ${nameOf(first.row, terms)}, by ${say(first.growth, sort, wordBytes)}.`,
+        : `${shownOf(shown, matched, "process", "processes")} grew in ${spoken[sort]} in ${windowMillis} ms; first ${nameOf(first.row, terms)}, by ${say(first.growth, sort, wordBytes)}.`,
     complete: notes.length === 0,
     notes,
     data: {

@@ -1,0 +1,62 @@
+import { Effect, Schema } from "effect"
+import { Buffer } from "node:buffer"
+import type { Listed, ListQuery } from "../beam/Listing.ts"
+import { remainingMillis, shareOfTime } from "./Deadline.ts"
+import { amount } from "./Quantity.ts"
+
+/** `limit` of a list: how many rows a page may have. */
+export const limitUpTo = (maximum: number, normal: number) =>
+  Schema.Int.check(Schema.isBetween({ minimum: 1, maximum }))
+    .annotate({ description: `1 to ${maximum}, default ${normal}`, default: normal })
+    .pipe(Schema.withDecodingDefaultKey(Effect.succeed(normal)))
+
+/** `cursor` of a list. */
+export const cursor = Schema.optionalKey(Schema.String.annotate({ description: "next_cursor of the page before" }))
+
+/** `sort_by` of a list: names ascend, figures descend. */
+export const sortBy = <const Name extends string>(names: ReadonlyArray<Name>, normal: NoInfer<Name>) =>
+  Schema.Literals(names)
+    .annotate({ description: `Default ${normal}`, default: normal })
+    .pipe(Schema.withDecodingDefaultKey(Effect.succeed(normal as Name)))
+
+/** A name, or a part of one, that a filter looks for. */
+export const FilterText = Schema.NonEmptyString.check(Schema.isMaxLength(255))
+
+/** What all lists tell of themselves. */
+export const listOutput = { total: Schema.Int, matched: Schema.Int }
+
+/** Characters of a place in base 64. A key that a page ends with is a figure and a name, of 255 characters at most. */
+const maxPlace = 2_048
+
+/**
+ * Where a page of a list begins: see {@link ListedRow.place}. In external format, and a tuple of two: so never
+ * compressed, which would let a short text become a large term on the node.
+ */
+export const ListPosition = Schema.Struct({
+  at: Schema.String.check(Schema.isMaxLength(maxPlace), Schema.isPattern(/^g2gC[A-Za-z0-9_-]*$/u))
+})
+export type ListPosition = typeof ListPosition.Type
+
+const toPosition = (place: Uint8Array): ListPosition => ({ at: Buffer.from(place).toString("base64url") })
+
+/** The bounds of a question for a list: the page, and the time that the tool has for it. */
+export const listBounds = (
+  limit: number,
+  after: ListPosition | undefined
+): Effect.Effect<Pick<ListQuery, "after" | "deadlineMillis" | "limit">> =>
+  Effect.map(remainingMillis, (left) => ({
+    limit,
+    deadlineMillis: left * shareOfTime,
+    ...(after !== undefined && { after: new Uint8Array(Buffer.from(after.at, "base64url")) })
+  }))
+
+/** The `page` of an answer that shows the rows of a list, in their order, under the name `rows`. */
+export const pageOf = <const Rows extends string>(rows: Rows, listed: Listed<unknown>) => ({
+  rows,
+  next: listed.next && toPosition(listed.next),
+  after: (row: number) => toPosition(listed.rows[row]!.place)
+})
+
+/** How many rows a result shows of how many: `12 tables`, `12 of 345 tables`. */
+export const shownOf = (shown: number, all: number, singular: string, plural?: string): string =>
+  shown === all ? amount(all, singular, plural) : `${shown} of ${amount(all, singular, plural)}`
