@@ -136,8 +136,12 @@ export class Calls {
       },
       exit: (from, reason) => {
         // Whoever else sends an exit signal to a process of ours is none of our business.
-        if (worker !== undefined && from.id === worker.id && from.serial === worker.serial)
-          settle(readExit(reason, reference, limitBytes, limitWords), true)
+        if (worker !== undefined && (from.id !== worker.id || from.serial !== worker.serial)) return
+        const outcome = readExit(reason, reference, limitBytes, limitWords)
+        // OTP 23 may lose the answer to a spawn request on a busy link. Then our reference is what tells the worker.
+        if (worker === undefined && !isAnswer(outcome)) return
+        if (over) this.#processes.remove(self)
+        else settle(outcome, true)
       },
       oversized: () => fail({ _tag: "ReplyTooLarge", limitBytes }, true),
       linkLost: (cause) => fail({ _tag: "LinkLost", cause }, true)
@@ -256,6 +260,9 @@ const readExit = (payload: Uint8Array, reference: Reference, limitBytes: number,
     // We kill no worker whose exit we still wait for: it was the heap cap, or somebody else.
     return failure(isAtom(reason, "killed") ? { _tag: "HeapLimit", limitWords } : { _tag: "WorkerDied", reason })
   })
+
+/** Whether it came with our reference: nobody but the worker has that. */
+const isAnswer = (outcome: Outcome): boolean => outcome._tag === "Value" || outcome.reason._tag === "Raised"
 
 const isSame = (term: Term | undefined, reference: Reference): boolean =>
   term instanceof Reference && term.words.every((word, index) => word === reference.words[index])
