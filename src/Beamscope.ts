@@ -8,6 +8,7 @@ import type { Targets } from "./node/Targets.ts"
 import { Policy } from "./policy/Policy.ts"
 import { Catalogue, CatalogueError } from "./tools/Catalogue.ts"
 import { CharacterBudget } from "./tools/Result.ts"
+import { Reveal } from "./tools/Secrets.ts"
 
 /** What {@link layer} gives: the tools, and below them the nodes that they look into. */
 export type Services = Catalogue | Nodes | Policy | Targets
@@ -21,6 +22,7 @@ export const fromConfig = (config: Config): Layer.Layer<Services, CatalogueError
     Layer.provideMerge(Nodes.layer),
     Layer.provideMerge(ConfiguredTargets.layer(config)),
     Layer.provideMerge(Policy.layer(config.policy)),
+    Layer.provide(Layer.succeed(Reveal, config.reveal)),
     Layer.provide(config.maxChars === undefined ? Layer.empty : Layer.succeed(CharacterBudget, config.maxChars))
   )
 

@@ -24,6 +24,8 @@ export interface Config {
   readonly logLevel?: NonNullable<Settings["logLevel"]>
   /** Characters that a result may have, in place of the catalogue's default. */
   readonly maxChars?: number
+  /** Whether secrets that are known by their key or their shape are shown. */
+  readonly reveal: boolean
   /** What may be done, and to which nodes. */
   readonly policy: PolicySettings
   /** Under which name the operator knows a setting: that of the flag, the variable or the key that said it. */
@@ -134,6 +136,7 @@ const complete = (
     maxChars,
     mode = "elixir",
     nodes = [],
+    reveal = false,
     ...policy
   }: Settings = Object.assign({}, ...sources.map(({ said }) => said).toReversed())
   const checked = Result.flatMap(checkPatterns(policy.allowNodes ?? [], nameOf), () =>
@@ -147,6 +150,7 @@ const complete = (
     mode,
     ...(logLevel !== undefined && { logLevel }),
     ...(maxChars !== undefined && { maxChars }),
+    reveal,
     policy: { ...policy, hostNames: hostNames() },
     nameOf
   }))

@@ -41,7 +41,8 @@ export const Settings = Schema.Struct({
   tools: Schema.optionalKey(Schema.Array(Schema.String)),
   toolsets: Schema.optionalKey(Schema.Array(Schema.String)),
   excludeTools: Schema.optionalKey(Schema.Array(Schema.String)),
-  allowNodes: Schema.optionalKey(Schema.Array(Schema.String))
+  allowNodes: Schema.optionalKey(Schema.Array(Schema.String)),
+  reveal: Schema.optionalKey(Schema.Boolean)
 })
 export type Settings = typeof Settings.Type
 export type SettingName = keyof Settings
@@ -160,5 +161,10 @@ export const settings: { readonly [Name in SettingName]-?: Setting } = {
     form: { _tag: "List", placeholder: "PATTERN" },
     description:
       "Nodes that may be connected to beside those of --node, as 'name@host' with * in it; default this machine's"
+  },
+  reveal: {
+    flag: "reveal",
+    form: { _tag: "Switch" },
+    description: "Show what is taken for a secret by its key or its shape: passwords, tokens, keys. Cookies stay hidden"
   }
 }

@@ -25,6 +25,8 @@ export interface PrintOptions {
   readonly width?: number
   /** Length of the text, in UTF-16 code units. At least 3 are used. */
   readonly maxCharacters?: number
+  /** What to print in place of a term, for each term that is come to. No more than `room` elements of it can be shown. */
+  readonly mask?: (term: Term, room: number) => Term
 }
 
 export interface Printed {
@@ -105,6 +107,7 @@ class Printing {
   private readonly depth: number
   private readonly width: number
   private readonly max: number
+  private readonly mask: ((term: Term, room: number) => Term) | undefined
   /** Whether the term is known to be too long: then every open collection keeps room for a mark. */
   private readonly tight: boolean
 
@@ -113,6 +116,7 @@ class Printing {
     this.depth = options.depth ?? Infinity
     this.width = options.width ?? Infinity
     this.max = options.maxCharacters ?? Infinity
+    this.mask = options.mask
     this.tight = tight
   }
 
@@ -152,7 +156,8 @@ class Printing {
 
   private place(term: Term): boolean {
     const shaper = this.frames.at(-1)?.shaper ?? this.shaper
-    const shape = shaper(term, this.room())
+    const room = this.room()
+    const shape = shaper(this.mask === undefined ? term : this.mask(term, room), room)
     if (shape === undefined) return false
     if (typeof shape === "string") return this.put(shape)
     return "text" in shape ? this.placeLiteral(shape) : this.open(shape, shape.shaper ?? shaper)

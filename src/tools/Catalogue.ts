@@ -16,6 +16,7 @@ import { connectedNode, resolveNode } from "./NodeArgument.ts"
 import { takePlace } from "./NodeBudget.ts"
 import { redactor } from "./Redaction.ts"
 import { CharacterBudget, resultOf, type ToolResult } from "./Result.ts"
+import { Reveal, withoutShapes } from "./Secrets.ts"
 import { currentSyntax, type Session } from "./Session.ts"
 import { timeoutRange, type Cost, type Tool } from "./Tool.ts"
 import { ToolError } from "./ToolError.ts"
@@ -97,7 +98,6 @@ const listingOf = ({ access, cost, description, input, name, output, title, tool
 const makeCatalogue = Effect.fnUntraced(function* (tools: ReadonlyArray<Tool>) {
   const services = yield* Effect.context<Nodes | Targets | Policy>()
   const policy = yield* Policy
-  const { cookies } = yield* Targets
   yield* checkNames(policy.settings, tools)
   const entries = new Map(tools.map((tool) => [tool.name, { tool, listing: listingOf(tool) }]))
 
@@ -137,7 +137,7 @@ const makeCatalogue = Effect.fnUntraced(function* (tools: ReadonlyArray<Tool>) {
           ),
           Effect.catch((error) =>
             Effect.gen(function* () {
-              return yield* cleaned(error, cleaner(yield* cookies), yield* CharacterBudget)
+              return yield* cleaned(error, yield* cleaner, yield* CharacterBudget)
             })
           ),
           Effect.tapError(({ code, message }) => Effect.logDebug(`${excerpt(name)} failed: ${code}: ${message}`)),
@@ -170,7 +170,7 @@ const answerOf = Effect.fnUntraced(function* (
     asOf: new Date(yield* Clock.currentTimeMillis).toISOString(),
     budget: yield* CharacterBudget,
     cursor: (position) => (isClean(position, redactor(cookies)) ? encodeCursor(scope, position) : undefined),
-    clean: cleaner(cookies)
+    clean: yield* cleaner
   })
   return result ?? (yield* tooLarge(tool))
 }, Effect.scoped)
@@ -249,11 +249,15 @@ const internal = (name: string) =>
 const secretsIn = (input: Readonly<Record<string, unknown>>): ReadonlyArray<Redacted.Redacted> =>
   Object.values(input).filter((value): value is Redacted.Redacted => Redacted.isRedacted(value))
 
-/** The last look at every text that leaves: no cookie in use, and nothing that hides or reorders what is seen. */
-const cleaner = (cookies: ReadonlyArray<Redacted.Redacted>): ((text: string) => string) => {
-  const redact = redactor(cookies)
-  return (text) => redact(text.split("\n").map(visible).join("\n"))
-}
+/**
+ * The last look at every text that leaves: no cookie in use, nothing that has the shape of a secret, and nothing that
+ * hides or reorders what is seen.
+ */
+const cleaner = Effect.gen(function* () {
+  const redact = redactor(yield* (yield* Targets).cookies)
+  const withoutSecrets = (yield* Reveal) ? (text: string) => text : withoutShapes
+  return (text: string) => redact(withoutSecrets(text.split("\n").map(visible).join("\n")))
+})
 
 /** Characters of a name that is suggested, and of a call that is: a longer one is of no use. */
 const maxSuggestion = 200

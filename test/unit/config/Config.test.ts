@@ -75,8 +75,8 @@ describe("where settings come from", () => {
         ["FALSE", false],
         ["0", false]
       ] as const) {
-        const { policy } = await loaded({}, { [variableOf(flag)]: text })
-        expect(policy).toMatchObject({ [name]: meaning })
+        const { policy, ...others } = await loaded({}, { [variableOf(flag)]: text })
+        expect({ ...policy, ...others }).toMatchObject({ [name]: meaning })
       }
     }
   )
