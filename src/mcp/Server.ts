@@ -36,7 +36,7 @@ const listingOf = (tools: ReadonlyArray<ToolListing>): ListToolsResult => ({
     description,
     inputSchema: { ...inputSchema, type: "object" },
     outputSchema: { ...outputSchema, type: "object" },
-    annotations: { title, ...annotations[access] }
+    annotations: annotations[access]
   }))
 })
 

@@ -84,9 +84,7 @@ export const timeoutRange = { minimum: 100, maximum: 120_000 } as const
 
 const defaultTimeoutMillis = 5_000
 
-const node = Schema.optionalKey(
-  Schema.String.annotate({ description: "name@host or short name. Needed only when it is not clear which node" })
-)
+const node = Schema.optionalKey(Schema.String.annotate({ description: "name@host, or what is before the @" }))
 
 const timeout = (millis: number) =>
   Schema.optionalKey(

@@ -43,8 +43,7 @@ describe("a client of the SDK", () => {
         "destructiveHint",
         "idempotentHint",
         "openWorldHint",
-        "readOnlyHint",
-        "title"
+        "readOnlyHint"
       ])
     }
 

@@ -1,4 +1,5 @@
 %% What the agent's modules share. Each has a copy of its own: nothing else of ours is on a node that interprets one.
+%% To be included behind the types and in front of the first function.
 
 -compile({nowarn_unused_function, [{packed, 1}, {existing, 1}, {contains, 2}, {page, 2}, {behind, 2}, {listed, 4}]}).
 
@@ -17,7 +18,7 @@ existing(Name) ->
 
 %% Whether a text holds another one, in any case.
 contains(Text, Part) ->
-    string:find(string:casefold(Text), string:casefold(Part)) =/= nomatch.
+    string:find(string:lowercase(Text), string:lowercase(Part)) =/= nomatch.
 
 %% A page out of the keys of all rows that match: the first `limit' in `order', behind the position `after' where there
 %% is one; and the key that the next page begins behind, or `undefined'. A key is `{Value, Id}', of terms of any kind;

@@ -142,6 +142,8 @@
     incomplete := [deadline | long_queue | large_heap | initial_call | label]
 }.
 
+-include("beamscope_listing.hrl").
+
 %% @doc The processes that pass the filters, in descending order of a key, a page at a time: a packed `page()'.
 -spec page(page_spec()) -> binary().
 page(#{sort := Sort, limit := Limit, deadline_ms := Deadline} = Spec) when
@@ -220,9 +222,6 @@ top_window(#{sort := Sort, limit := Limit, deadline_ms := Deadline, window_ms :=
         unmeasured => {Count, Longest},
         incomplete => lists:usort(Why1 ++ Why2 ++ Why3) ++ unseen(Unread, Plan)
     }).
-
-%% An answer as it travels: in external format, compressed where that makes it smaller.
-packed(Answer) -> term_to_binary(Answer, [compressed, {minor_version, 2}]).
 
 %% Adds what has grown: `{Growth, Pid, Value, Microseconds, IsBorn}'. Nothing before means born since.
 grow(Pids, Before, Taken, #{limit := Limit} = Plan, {Matched, Gone, Long, Top}) ->
@@ -443,9 +442,6 @@ labelled(Pids, _) ->
 labelled_as(Part, Labels) ->
     [Pid || {Pid, Label} <- Labels, contains(io_lib:format("~tp", [Label], [{chars_limit, ?PRINTED}]), Part)].
 
-contains(Text, Part) ->
-    string:find(string:lowercase(Text), string:lowercase(Part)) =/= nomatch.
-
 %% Passes the values behind the cursor.
 behind(#{'after' := Last}) -> ets:match_spec_compile([{'_', [{'<', '$_', {const, Last}}], ['$_']}]);
 behind(_) -> ets:match_spec_compile([{'_', [], ['$_']}]).
@@ -476,15 +472,6 @@ reads_keys() ->
         _ -> true
     catch
         error:badarg -> false
-    end.
-
-existing(Name) when is_atom(Name) ->
-    Name;
-existing(Name) ->
-    try
-        binary_to_existing_atom(Name, utf8)
-    catch
-        error:badarg -> error({unknown_atom, Name})
     end.
 
 page_rows(Top, Sort, Plan) ->

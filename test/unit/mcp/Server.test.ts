@@ -63,7 +63,7 @@ describe("the list of tools", () => {
       description: "What echo does.",
       inputSchema: { type: "object", properties: { node: { type: "string" } }, additionalProperties: false },
       outputSchema: expect.objectContaining({ type: "object" }),
-      annotations: expect.objectContaining({ title: "Title of echo" })
+      annotations: expect.objectContaining({ readOnlyHint: expect.any(Boolean) })
     })
   })
 })
