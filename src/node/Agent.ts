@@ -19,9 +19,6 @@ export type AgentFunction = {
 /** Runs a function of the agent, interpreted or loaded as the node's setting and size ask for. */
 export type RunAgent = (func: AgentFunction, argument: Term, options?: CallOptions) => Effect.Effect<Term, CallError>
 
-/** With more processes than this on the node, `auto` loads the module: interpreted loops would cost it more. */
-const manyProcesses = 10_000
-
 /**
  * Heap that a function of the agent gets, in words. On a node with very many processes the list of their pids alone
  * takes much of it: with a million, 8 Mi words were not enough and 16 Mi were (OTP 25).
@@ -116,8 +113,10 @@ export const makeAgent = (options: {
       })
     }).pipe(loading.withPermits(1))
 
-  const shouldLoad = (processes: number): boolean =>
-    isLoadable && mode !== "eval" && (mode === "load" || processes > manyProcesses)
+  // Only when told to: what runs once costs a node less when it is interpreted. To take a module off again, the node
+  // looks into every process that it has, at high priority: with 100,000 of them two of its system processes grow to
+  // 8 MB, for a fifth of a scan's time.
+  const shouldLoad = mode === "load" && isLoadable
 
   const perform = Effect.fnUntraced(function* (target: AgentFunction, argument: Term, callOptions?: CallOptions) {
     if (mode === "none") {
@@ -128,7 +127,7 @@ export const makeAgent = (options: {
     const count = yield* call("erlang", "system_info", [atom("process_count")])
     const processes = typeof count === "number" ? count : 0
     const bounds = { maxHeapWords: Math.max(minHeapWords, heapWordsPerProcess * processes), ...callOptions }
-    const wantsLoaded = loaded.has(module) || shouldLoad(processes)
+    const wantsLoaded = loaded.has(module) || shouldLoad
     if (!wantsLoaded || !(yield* load(module))) return yield* interpret(target, argument, bounds)
     return yield* call(agent[module].module, func, [argument], bounds).pipe(
       // Taken away behind our back (code:delete/1, code:purge/1): back to what always works.

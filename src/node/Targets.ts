@@ -12,8 +12,8 @@ export interface NodeTarget {
 }
 
 /**
- * How the agent runs: `eval` interprets it, `load` loads its module and removes it again, `auto` interprets and loads
- * only where that spares the node, `none` does without it.
+ * How the agent runs: `eval` interprets it, `load` loads its module and removes it again, `auto` does what
+ * spares the node, which is to interpret whatever runs once, `none` does without it.
  */
 export type AgentMode = "auto" | "eval" | "load" | "none"
 
