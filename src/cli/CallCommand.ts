@@ -31,10 +31,18 @@ const checkNode = (
 ): Effect.Effect<void, CommandError> => {
   const takesNode = Object.hasOwn(Object(tool?.inputSchema["properties"]), "node")
   const [first, ...others] = config.nodes.map(({ name }) => name)
-  if (!takesNode || Object.hasOwn(input, "node") || others.length === 0) return Effect.void
+  if (!takesNode || Object.hasOwn(input, "node") || (first !== undefined && others.length === 0)) return Effect.void
+  if (first === undefined) {
+    const example = JSON.stringify({ node: "name@host" })
+    return Effect.fail(
+      usageError(
+        `${tool!.name} asks a node, and none is configured. Give one with --node, or in the input: '${example}'`
+      )
+    )
+  }
   return Effect.fail(
     usageError(
-      `${config.nameOf("nodes")}: ${tool!.name} asks one node, and these are ${others.length + 1}: ${listed([first!, ...others])}. ` +
+      `${config.nameOf("nodes")}: ${tool!.name} asks one node, and these are ${others.length + 1}: ${listed([first, ...others])}. ` +
         `Give one with --node, or in the input: '${JSON.stringify({ node: first })}'`
     )
   )

@@ -46,7 +46,7 @@ export const layer = (config: Config): Layer.Layer<Targets> =>
           options?.cookie === undefined
             ? [...ownSources(name, entry), ...config.cookies]
             : [{ _tag: "Value", said: "the cookie given for this connection", cookie: options.cookie }]
-        const cookie = yield* Effect.mapError(
+        const { cookie, source } = yield* Effect.mapError(
           findCookie(sources),
           (seen) =>
             new TargetError({
@@ -59,6 +59,7 @@ export const layer = (config: Config): Layer.Layer<Targets> =>
         return {
           name,
           cookie,
+          cookieSource: source,
           agent: entry?.agent ?? config.agent,
           epmdPort: entry?.epmdPort ?? config.epmdPort
         } satisfies NodeTarget

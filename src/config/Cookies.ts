@@ -63,14 +63,20 @@ const fromFile = Effect.fnUntraced(function* (path: string) {
   return yield* fromText(yield* reading(() => readFile(path, "latin1")))
 })
 
+/** A cookie, and the place it was found in. */
+export interface FoundCookie {
+  readonly cookie: Redacted.Redacted
+  readonly source: string
+}
+
 /**
- * The cookie of the first source that has one. A source that was given and does not serve ends the search, so that a
+ * The cookie of the first source that has one, and where that is. A source that was given and does not serve ends the search, so that a
  * mistyped path is an error here and not a wrong cookie on the node. Fails with every source that was looked at, in
  * order, and why it did not serve.
  */
 export const findCookie = Effect.fnUntraced(function* (
   sources: ReadonlyArray<CookieSource>
-): Effect.fn.Return<Redacted.Redacted, ReadonlyArray<string>> {
+): Effect.fn.Return<FoundCookie, ReadonlyArray<string>> {
   const seen: Array<string> = []
   for (const source of sources) {
     if (source._tag === "Unset") {
@@ -80,13 +86,10 @@ export const findCookie = Effect.fnUntraced(function* (
     const found = yield* Effect.result(
       source._tag === "Value" ? fromText(Redacted.value(source.cookie)) : fromFile(source.path)
     )
-    if (Result.isSuccess(found)) return found.success
+    const place = source._tag === "File" && source.path !== source.said ? `${source.said}: ${source.path}` : source.said
+    if (Result.isSuccess(found)) return { cookie: found.success, source: place }
     const { absent, why } = found.failure
-    seen.push(
-      source._tag === "File" && source.path !== source.said
-        ? `${source.said}: ${source.path} ${why}`
-        : `${source.said} ${why}`
-    )
+    seen.push(`${place} ${why}`)
     if (!(absent && source._tag === "File" && source.optional)) break
   }
   return yield* Effect.fail(seen)

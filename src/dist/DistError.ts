@@ -36,7 +36,8 @@ export type DistReason =
   | { readonly _tag: "PortRefused"; readonly host: string; readonly port: number }
   | { readonly _tag: "Unreachable"; readonly host: string; readonly port: number; readonly code: string }
   | { readonly _tag: "Timeout"; readonly phase: Phase; readonly millis: number; readonly waitingFor: string }
-  | { readonly _tag: "CookieRejected" }
+  /** `source`: where the cookie was taken from, never what it is. */
+  | { readonly _tag: "CookieRejected"; readonly source?: string }
   | { readonly _tag: "PeerCookieWrong" }
   | { readonly _tag: "NotAllowed" }
   | { readonly _tag: "NameInUse"; readonly name: string }
@@ -60,11 +61,11 @@ const text = (node: string, reason: DistReason): string => {
     case "HostUnresolved":
       return `the host '${reason.host}' of ${node} does not resolve to an address. Check the part behind the @, or add it to DNS or the hosts file.`
     case "EpmdRefused":
-      return `no EPMD answers on ${reason.host}:${reason.port}, so the port of ${node} cannot be looked up. Check that the node runs there and is started with a name (-name or -sname), and that EPMD's port is right (ERL_EPMD_PORT).`
+      return `no EPMD answers on ${reason.host}:${reason.port}, so ${node} cannot be found. Check that a node runs there and is started with a name (-name or -sname), and that EPMD's port is right (--epmd-port, ERL_EPMD_PORT).`
     case "EpmdSilent":
       return `EPMD on ${reason.host}:${reason.port} accepted the connection but gave no answer within ${reason.millis} ms. Something else may listen there, or a firewall swallows the traffic.`
     case "EpmdGarbage":
-      return `what listens on ${reason.host}:${reason.port} does not speak the EPMD protocol (it sent ${reason.seen}). Check EPMD's port (ERL_EPMD_PORT).`
+      return `what listens on ${reason.host}:${reason.port} does not speak the EPMD protocol (it sent ${reason.seen}). Check EPMD's port (--epmd-port, ERL_EPMD_PORT).`
     case "NameNotRegistered":
       return (
         `no node named '${reason.name}' is registered with EPMD on ${reason.host}:${reason.port}. ` +
@@ -79,7 +80,7 @@ const text = (node: string, reason: DistReason): string => {
     case "Timeout":
       return `connecting to ${node} took longer than ${reason.millis} ms while ${reason.waitingFor}. The host may be down, overloaded, or behind a firewall that drops packets.`
     case "CookieRejected":
-      return `${node} closed the connection when it saw our answer to its challenge: the cookie is not the node's. Compare it with erlang:get_cookie() on the node. It is not tried again by itself.`
+      return `${node} closed the connection when it saw our answer to its challenge: the cookie is not the node's${reason.source === undefined ? "" : ` (used: ${reason.source})`}. Compare it with erlang:get_cookie() on the node. It is not tried again by itself.`
     case "PeerCookieWrong":
       return `what answers as ${node} does not know the cookie (its digest is wrong). It may be another program on that port, and it has seen a digest of the cookie, from which a weak cookie can be guessed: find out what listens there, and change the cookie if it is not yours.`
     case "NotAllowed":

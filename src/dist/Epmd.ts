@@ -69,7 +69,7 @@ const garbage = (node: string, at: Address, answer: Buffer) =>
 export const names = (
   at: Address,
   timeoutMillis: number,
-  node: string = `any node on ${at.host}`
+  node: string = `the nodes of ${at.host}`
 ): Effect.Effect<ReadonlyArray<Registration>, DistError> =>
   Effect.flatMap(exchange(node, at, timeoutMillis, Uint8Array.of(NAMES_REQ)), (answer) => {
     if (answer.length < 4) return Effect.fail(garbage(node, at, answer))

@@ -206,6 +206,7 @@ class Registry {
       // Loaded with the first connection: a server that is started and not asked has no need of any of it.
       const { joinNode } = yield* Effect.promise(() => import("./ErlangNode.ts"))
       return yield* joinNode(target, options).pipe(
+        Effect.mapError((why) => withCookieSource(why, target.cookieSource)),
         Effect.tap(() => Effect.sync(() => this.#refusals.delete(name))),
         Effect.tapError((why) => Effect.sync(() => this.#remember(name, cookie, why)))
       )
@@ -259,6 +260,12 @@ const report = ({ name, state }: Connection, why: NodeError): Effect.Effect<void
   why._tag === "DistError" && (why.reason._tag === "Disconnected" || why.reason._tag === "WrongNode")
     ? Effect.logDebug(`${name}: not connected: ${why.message}`)
     : Effect.logWarning(`${name}: ${state._tag === "Up" ? "connection lost" : "not connected"}: ${why.message}`)
+
+/** A refused cookie may be one of several: which it was is for the operator to know. */
+const withCookieSource = (why: NodeError, source: string | undefined): NodeError =>
+  why._tag === "DistError" && why.reason._tag === "CookieRejected" && source !== undefined
+    ? new DistError({ node: why.node, reason: { ...why.reason, source } })
+    : why
 
 const disconnected = (name: string) => new DistError({ node: name, reason: { _tag: "Disconnected" } })
 

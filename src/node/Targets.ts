@@ -5,6 +5,8 @@ export interface NodeTarget {
   /** The node's full name, `name@host`. */
   readonly name: string
   readonly cookie: Redacted.Redacted
+  /** Where the cookie was taken from, as the operator knows it: a flag, a variable, a file. For the error if it is refused. */
+  readonly cookieSource?: string
   /** EPMD's port. Default: `ERL_EPMD_PORT`, else 4369. */
   readonly epmdPort?: number
   /** How the agent runs on this node. Default `auto`. */

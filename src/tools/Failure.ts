@@ -62,6 +62,9 @@ const fromDistError = (error: DistError): ToolError => {
     case "NameNotGiven":
       return told("connect_failed", true)
     case "CookieRejected":
+      return told("connect_failed", false, {
+        next: `connect_node ${JSON.stringify({ node: visible(node) })} once the cookie is right`
+      })
     case "PeerCookieWrong":
     case "NotAllowed":
     case "WantsTls":

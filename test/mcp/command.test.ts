@@ -77,6 +77,14 @@ describe("several nodes for a tool that asks one", () => {
     expect(err).toContain("these are 2: a@127.0.0.1, b@127.0.0.1.")
   })
 
+  it("or none at all are told with the flag that names one", async () => {
+    const { code, err } = await run(["call", "get_system_info"])
+    expect(code).toBe(2)
+    expect(err).toMatch(
+      /^beamscope: get_system_info asks a node, and none is configured\. Give one with --node, [^\n]+\n$/u
+    )
+  })
+
   it("are none where the input names one, or the tool takes none", async () => {
     const several = { BEAMSCOPE_NODE: "a@127.0.0.1,b@127.0.0.1", BEAMSCOPE_COOKIE: "COOKIE" }
     const { code, err } = await run(["call", "get_system_info", '{"node": "b@127.0.0.1"}'], { env: several })

@@ -113,6 +113,7 @@ describe("a node behind the server", () => {
     await server.ended
     const { err, out } = server.output()
     expect(err).toContain("get_system_info failed: connect_failed: ")
+    expect(err).toContain("the cookie is not the node's (used: BEAMSCOPE_COOKIE). ")
     for (const secret of ["WRONGBUTSECRET", "ALSOSECRET", node.cookie]) expect(out + err).not.toContain(secret)
   })
 

@@ -1,5 +1,5 @@
 import { Effect, Redacted, Result, type Scope } from "effect"
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
@@ -44,6 +44,26 @@ describe("targets", () => {
       { name: "b@x", cookie: "released", agent: "none", epmdPort: 4400 },
       { name: "other@y", cookie: "released", agent: "none", epmdPort: 4400 }
     ])
+  })
+
+  it("say where the cookie is from, which is not what it is", async () => {
+    const file = join(home, "cookie")
+    writeFileSync(file, "filed", { mode: 0o600 })
+    const nodes = [{ name: "a@x", cookie: Redacted.make("own") }, { name: "b@x", cookieFile: file }, "c@x"]
+    const sources = (settings: Settings) =>
+      withTargets(
+        settings,
+        ({ resolve }) =>
+          Effect.all([
+            ...["a@x", "b@x", "c@x"].map((name) => resolve(name)),
+            resolve("c@x", { cookie: Redacted.make("x") })
+          ]),
+        { RELEASE_COOKIE: "released" }
+      ).then((targets) => targets.map(({ cookieSource }) => cookieSource))
+    const own = ["its entry in the configuration", `its entry in the configuration: ${file}`]
+    const given = "the cookie given for this connection"
+    expect(await sources({ nodes })).toEqual([...own, "RELEASE_COOKIE", given])
+    expect(await sources({ nodes, cookieFile: file })).toEqual([...own, `cookieFile: ${file}`, given])
   })
 
   it("know a node by its name and by its alias, whatever stands in it, and read no cookie for that", async () => {

@@ -32,7 +32,7 @@ const file = (path: string, optional = false, said = "--cookie-file"): CookieSou
 
 const find = async (...sources: ReadonlyArray<CookieSource>) => {
   const result = await Effect.runPromise(Effect.result(findCookie(sources)))
-  return Result.isSuccess(result) ? Redacted.value(result.success) : result.failure
+  return Result.isSuccess(result) ? Redacted.value(result.success.cookie) : result.failure
 }
 
 describe("the text of a cookie", () => {

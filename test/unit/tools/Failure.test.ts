@@ -53,6 +53,24 @@ describe("a failed connection", () => {
     expect(toToolError(wrong, elixir).didYouMean).toEqual(["a@h2"])
   })
 
+  it("says which cookie was refused, and what to do once it is right", () => {
+    const reason = { _tag: "CookieRejected", source: "--cookie-file: /etc/cookie" } as const
+    const { message, next } = toToolError(new DistError({ node: "a@h", reason }), elixir)
+    expect(message).toContain("the cookie is not the node's (used: --cookie-file: /etc/cookie). ")
+    expect(next).toBe('connect_node {"node":"a@h"} once the cookie is right')
+  })
+
+  it("names the settings of EPMD's port, where none answers", () => {
+    for (const reason of [
+      { _tag: "EpmdRefused", ...at } as const,
+      { _tag: "EpmdGarbage", ...at, seen: "x" } as const
+    ]) {
+      expect(toToolError(new DistError({ node: "a@h", reason }), elixir).message).toContain(
+        "(--epmd-port, ERL_EPMD_PORT)"
+      )
+    }
+  })
+
   it("quotes no more of what the other side said than a sentence holds", () => {
     const long = "x".repeat(60_000)
     const many = Array.from({ length: 2_000 }, (_, at) => `node${at}${"y".repeat(20)}`)
