@@ -225,9 +225,12 @@ const timedOut = Effect.fnUntraced(function* (
     })
   if (state === "Connecting")
     return yield* told(`: it was still connecting to ${node}, and has asked nothing of it. Allow more`, "list_nodes")
-  return state === "Up" && tool.target === "connected"
-    ? yield* told(`; its calls on ${node} were stopped. ${whyLate} Ask for less, or allow more`, "get_system_info")
-    : yield* told(". Ask for less, or allow more", undefined)
+  if (state === "Up" && tool.target === "connected")
+    return yield* told(
+      `; ${node} was told to stop its work on it. ${whyLate} Ask for less, or allow more`,
+      "list_nodes"
+    )
+  return yield* told(state === "Up" ? `. ${whyLate} Allow more` : ". Allow more", undefined)
 })
 
 const tooLarge = ({ name }: Tool) =>

@@ -29,7 +29,7 @@ export const shareOfTime = 0.5
 
 /** What keeps a node from an answer that costs it little. */
 export const whyLate =
-  "Work of ours has low priority there: where the schedulers are busy, it waits. A long run_queue in get_system_info tells."
+  "Work of ours has low priority there and waits where the schedulers are busy (run_queue in get_system_info); a node that answers nothing at all may be frozen or cut off (round_trip_ms in list_nodes)."
 
 const bounded = (options?: CallOptions) =>
   Effect.map(remainingMillis, (left) => ({

@@ -93,7 +93,7 @@ const fromCallError = (error: CallError, syntax: Syntax): ToolError => {
       return told("remote_error", false, ` Reason: ${text}${raisedIn(reason.stack[0], syntax)}`)
     }
     case "DeadlineExceeded":
-      return told("timeout", true, ` ${whyLate}`, { next: "get_system_info" })
+      return told("timeout", true, ` ${whyLate}`, { next: "list_nodes" })
     case "ReplyTooLarge":
     case "HeapLimit":
       return told("too_large", false)

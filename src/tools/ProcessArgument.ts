@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import { Atom, charlist, listItems, Pid, Port } from "../etf/Term.ts"
+import { Atom, charlist, listItems, Pid, Port, type Term } from "../etf/Term.ts"
 import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { excerpt } from "../syntax/Excerpt.ts"
@@ -28,14 +28,23 @@ export const resolveProcess = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Pid, ToolError | CallError> {
   const parsed = parsePid(text)
   switch (parsed._tag) {
-    case "Invalid":
-      return yield* invalid(parsed.problem)
+    case "Invalid": {
+      // Perhaps a name that wants quotes.
+      const found = yield* whereis(node, text)
+      return found instanceof Pid ? found : yield* invalid(parsed.problem)
+    }
     case "Foreign":
       return yield* invalid(
         `${excerpt(text)} is how one shell names a process of another node; ${parsed.first} means nothing to anybody else. Ask that node itself for <0.…>.`
       )
-    case "Name":
-      return yield* registered(node, parsed.name, terms)
+    case "Name": {
+      const verbatim = text.trim()
+      // An alias to Elixir, and to Erlang perhaps a name whose quotes were left out.
+      const bare = parsed.name === `Elixir.${verbatim}` ? yield* whereis(node, verbatim) : undefined
+      return bare instanceof Pid && !((yield* whereis(node, parsed.name)) instanceof Pid)
+        ? bare
+        : yield* registered(node, parsed.name, terms)
+    }
     case "Pid":
       if (parsed.node !== undefined && parsed.node !== node.name) {
         return yield* invalid(
@@ -80,15 +89,18 @@ const similarNames = (node: ErlangNode, name: string): Effect.Effect<ReadonlyArr
     })
   )
 
+const whereis = (node: ErlangNode, name: string): Effect.Effect<Term | undefined, CallError> =>
+  node.existingAtom(name).pipe(
+    Effect.flatMap((known) => node.call("erlang", "whereis", [known])),
+    Effect.catchReason("CallError", "UnknownAtom", () => Effect.undefined)
+  )
+
 const registered = Effect.fnUntraced(function* (
   node: ErlangNode,
   name: string,
   terms: Terms
 ): Effect.fn.Return<Pid, ToolError | CallError> {
-  const found = yield* node.existingAtom(name).pipe(
-    Effect.flatMap((known) => node.call("erlang", "whereis", [known])),
-    Effect.catchReason("CallError", "UnknownAtom", () => Effect.void)
-  )
+  const found = yield* whereis(node, name)
   if (found instanceof Pid) return found
   if (found instanceof Port) return yield* invalid(`'${excerpt(name)}' is a port on ${node.name}, not a process.`)
   const near = yield* similarNames(node, name)

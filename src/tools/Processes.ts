@@ -15,7 +15,7 @@ import { readAtom } from "../syntax/AtomText.ts"
 import { visible } from "../syntax/Escape.ts"
 import { excerpt } from "../syntax/Excerpt.ts"
 import type { Undefinable } from "./Answer.ts"
-import { Deadline, remainingMillis, shareOfTime, whyLate } from "./Deadline.ts"
+import { remainingMillis, shareOfTime, whyLate } from "./Deadline.ts"
 import type { Failure } from "./Failure.ts"
 import { cursor, limitUpTo, shownOf } from "./Listing.ts"
 import { localPid } from "./ProcessArgument.ts"
@@ -23,6 +23,7 @@ import { amount, bytes } from "./Quantity.ts"
 import { type Terms, termsOf } from "./Terms.ts"
 import * as Tool from "./Tool.ts"
 import { ToolError } from "./ToolError.ts"
+import { timeBeside, WindowMillis } from "./Window.ts"
 
 const shared = { toolset: "processes", access: "inspect", cost: "moderate", target: "connected" } as const
 
@@ -126,7 +127,7 @@ const scanNotes = (scanned: Scanned, rows: ReadonlyArray<ProcessRow>, terms: Ter
       case "large_heap":
         return "Labels on heaps of more than a million words are not read: whether those match is not known."
       case "label":
-        return "Labels cannot be seen on this release, so none was compared."
+        return "Labels cannot be searched on this release, so none was compared."
     }
   }),
   ...unreadLabels(rows.filter(({ label }) => label === "unread").map((row) => nameOf(row, terms)))
@@ -192,6 +193,15 @@ const none = (filter: ProcessFilter, { seen }: Scanned, terms: Terms): string =>
   return `${looked} has ${wanted.join(" and ")}${others ? " and passes the rest of the filter" : ""}.`
 }
 
+/** That none was found would say that there is none. */
+const noLabels = ({ capabilities, name }: ErlangNode) =>
+  new ToolError({
+    code: "unsupported",
+    message: `${name} runs OTP ${capabilities.otpRelease}, where labels of processes cannot be searched: that takes 26.2 or later. Look by name, module or application.`,
+    retryable: false,
+    next: "find_process"
+  })
+
 /** One page of processes as an answer. */
 const answerPage = Effect.fnUntraced(function* (
   node: ErlangNode,
@@ -205,6 +215,7 @@ const answerPage = Effect.fnUntraced(function* (
   const place = after === undefined ? {} : { after: yield* toPlace(node, after) }
   const deadlineMillis = (yield* remainingMillis) * shareOfTime
   const page = yield* processPage(node, { ...query, ...place, deadlineMillis })
+  if (page.incomplete.includes("label")) return yield* noLabels(node)
   const { matched, next, rows } = page
   const notes = scanNotes(page, rows, terms)
   const [first] = rows
@@ -317,9 +328,6 @@ const findProcess = Tool.make({
   }
 })
 
-/** Milliseconds that a window leaves of the time of a call, at least. */
-const besideWindow = 1_000
-
 const topProcesses = Tool.make({
   ...shared,
   name: "top_processes",
@@ -329,11 +337,7 @@ const topProcesses = Tool.make({
   timeoutMillis: scanTimeoutMillis,
   input: {
     sort_by: Schema.Literals(sortNames).annotate(descending).pipe(Schema.withDecodingDefaultKey(byMemory)),
-    window_ms: Schema.optionalKey(
-      Schema.Int.check(Schema.isBetween({ minimum: 100, maximum: 60_000 })).annotate({
-        description: "100 to 60000; must end a second before timeout_ms"
-      })
-    ),
+    window_ms: Schema.optionalKey(WindowMillis),
     limit: limitUpTo(100, 10)
   },
   output: {
@@ -353,22 +357,12 @@ const topProcesses = Tool.make({
   },
   run: Effect.fnUntraced(function* ({ limit, sort_by, window_ms }, node) {
     const sort = sortKeys[sort_by]
-    const left = yield* remainingMillis
     if (window_ms === undefined) {
       const { page, ...answer } = yield* answerPage(node, { sort, limit, filter: {} }, undefined, ranking(sort, node))
       return { ...answer, page: { rows: page.rows } }
     }
-    if (window_ms > left - besideWindow) {
-      const fits = window_ms <= (yield* Deadline).millis - besideWindow
-      return yield* new ToolError({
-        code: fits ? "timeout" : "invalid_input",
-        message: fits
-          ? `top_processes: of the time of this call ${left} ms were left when its turn came, too little for a window of ${window_ms} ms. Try again, or set timeout_ms higher.`
-          : `top_processes: \`window_ms\`: a window of ${window_ms} ms does not fit into the time that this call has. Set timeout_ms to ${window_ms + 5_000}.`,
-        retryable: fits
-      })
-    }
-    return yield* answerGrowth(node, sort, limit, window_ms, (left - window_ms) * shareOfTime)
+    const beside = yield* timeBeside("top_processes", window_ms)
+    return yield* answerGrowth(node, sort, limit, window_ms, beside * shareOfTime)
   })
 })
 

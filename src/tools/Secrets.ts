@@ -7,8 +7,9 @@ import { Atom, Binary, binary, charlistText, isList, List, MapTerm, type Term, u
  */
 export const Reveal = Context.Reference<boolean>("beamscope/tools/Reveal", { defaultValue: () => false })
 
-const replacement = "[redacted]"
-const replaced = binary(replacement)
+/** What stands in the place of a secret. */
+export const redacted = "[redacted]"
+const replaced = binary(redacted)
 
 /** `dbPassword`, `DB-PASSWORD` and `db_password` alike. */
 const normalized = (name: string): string =>
@@ -83,31 +84,32 @@ export const masked = (term: Term, room: number): Term => {
   return term
 }
 
-/** A quote of JSON, also where that stands in the string of a term. */
-const quote = String.raw`\\*"`
+/** A quote, also where it stands in the string of a term. Bounded, like all that repeats here: the text is untrusted. */
+const quote = String.raw`\\{0,8}["']`
+
+/** A name that tells of a secret, inside of a longer one. */
+const telling = String.raw`[\w-]{0,40}(?:password|passwd|passphrase|secret|token|api_?key|private_?key|authorization)[\w-]{0,40}`
 
 /** What gives a secret away in any text, and what is left of it. A text may be cut anywhere: ends are optional. */
 const shapes: ReadonlyArray<readonly [RegExp, string]> = [
   [
-    /-----BEGIN [A-Z ]*PRIVATE KEY-----(?:Proc-Type[^\\\n]*|DEK-Info[^\\\n]*|[A-Za-z\d+/=\s]|\\+[nr])*(?:-----END [A-Z ]*PRIVATE KEY-----)?/gu,
-    replacement
+    /-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----(?:Proc-Type[^\\\n]*|DEK-Info[^\\\n]*|[A-Za-z\d+/=\s]|\\[nr\\])*(?:-----END [A-Z ]{0,40}PRIVATE KEY-----)?/gu,
+    redacted
   ],
-  [/\beyJ[\w-]{8,}(?:\.[\w-]*){0,2}/gu, replacement],
-  [/\b(?:AKIA|ASIA)[A-Z\d]{12,}/gu, replacement],
-  [/\b(?:gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|[rs]k_live_|sk-|AIza|SG\.)[\w.-]{16,}/gu, replacement],
-  [/\b(Bearer) +(?=[\w.~+/-]*[\d.])[\w.~+/-]{8,}=*/giu, `$1 ${replacement}`],
-  [/\b(Basic) +(?=[A-Za-z\d+/]*[\d=])[A-Za-z\d+/]{8,}=*/gu, `$1 ${replacement}`],
-  [/\b([a-z][a-z\d+.-]*:\/\/[^\s:@/"'\\]*):[^\s@/"'\\]+@/giu, `$1:${replacement}@`],
-  [
-    /\b((?:[\w-]*[_-])?(?:password|passwd|pwd|secret|token|api_?key|access_?key))=[^\s"'&,;)}\]\\]+/giu,
-    `$1=${replacement}`
-  ],
+  [/\beyJ[\w-]{8,}(?:\.[\w-]*){0,2}/gu, redacted],
+  [/\b(?:AKIA|ASIA)[A-Z\d]{12,}/gu, redacted],
+  [/\b(?:gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|[rs]k_live_|sk-|AIza|SG\.)[\w.-]{16,}/gu, redacted],
+  [/\b(Bearer) +(?=[\w.~+/-]*[\d.])[\w.~+/-]{8,}=*/giu, `$1 ${redacted}`],
+  [/\b(Basic) +(?=[A-Za-z\d+/]*[\d=])[A-Za-z\d+/]{8,}=*/gu, `$1 ${redacted}`],
+  [/\b([a-z][a-z\d+.-]{0,20}:\/\/[^\s:@/"'\\]{0,100}):[^\s@/"'\\]{1,200}@/giu, `$1:${redacted}@`],
+  [/((?:password|passwd|pwd|secret|token|api_?key|access_?key))=[^\s"'&,;)}\]\\]+/giu, `$1=${redacted}`],
+  // JSON, and terms that the node has printed: "key":"…", key: "…", key => <<"…">>, {key,"…"}.
   [
     new RegExp(
-      String.raw`(${quote}[\w-]*(?:password|passwd|passphrase|secret|token|api_?key|private_?key|authorization)[\w-]*${quote}\s*:\s*${quote})[^"\\]+`,
+      String.raw`(?<![\w-])((?:${quote})?${telling}(?:${quote})?(?:>>)?\s{0,4}(?::|=>|,)\s{0,4}(?:<<)?${quote})[^"'\\]+`,
       "giu"
     ),
-    `$1${replacement}`
+    `$1${redacted}`
   ]
 ]
 

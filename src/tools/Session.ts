@@ -1,6 +1,7 @@
 import { Context, Effect, Exit, Ref, Scope } from "effect"
 import { type Syntax, type SyntaxName } from "../syntax/Syntax.ts"
 import { syntaxes } from "../syntax/Syntaxes.ts"
+import { masked, Reveal } from "./Secrets.ts"
 
 /**
  * What one client has set for itself. A stdio server has one session for its life, an HTTP service one a client, the
@@ -35,21 +36,30 @@ export class Session extends Context.Service<
     return Session.of({
       mode: yield* Ref.make(options.mode),
       hold: (name, acquire) =>
-        Effect.gen(function* () {
-          const hold = yield* Scope.fork(scope)
-          const acquired = yield* Scope.provide(acquire, hold).pipe(
-            Effect.onError((cause) => Scope.close(hold, Exit.failCause(cause)))
-          )
-          yield* release(name)
-          held.set(name, hold)
-          return acquired
-        }),
+        // Whatever is acquired is either held under its name or given back.
+        Effect.uninterruptibleMask((restore) =>
+          Effect.gen(function* () {
+            const hold = yield* Scope.fork(scope)
+            const acquired = yield* restore(Scope.provide(acquire, hold)).pipe(
+              Effect.onError((cause) => Scope.close(hold, Exit.failCause(cause)))
+            )
+            yield* release(name)
+            held.set(name, hold)
+            return acquired
+          })
+        ),
       release
     })
   })
 }
 
-/** The syntax that the session's terms are printed in. */
-export const currentSyntax: Effect.Effect<Syntax, never, Session> = Effect.flatMap(Session, ({ mode }) =>
-  Effect.map(Ref.get(mode), (name) => syntaxes[name])
-)
+/**
+ * The syntax that the session's terms are printed in. Values whose keys say that they are secrets are left out, unless
+ * the operator wants to see them.
+ */
+export const currentSyntax: Effect.Effect<Syntax, never, Session> = Effect.gen(function* () {
+  const syntax = syntaxes[yield* Ref.get((yield* Session).mode)]
+  return (yield* Reveal)
+    ? syntax
+    : { ...syntax, print: (term, options) => syntax.print(term, { ...options, mask: masked }) }
+})

@@ -2,12 +2,11 @@ import { Effect } from "effect"
 import type { Term } from "../etf/Term.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import type { Mfa } from "../syntax/Mfa.ts"
-import { isSecret, masked, Reveal } from "./Secrets.ts"
+import { isSecret, redacted, Reveal } from "./Secrets.ts"
 import { currentSyntax, type Session } from "./Session.ts"
 
 /** How this session shows what comes from one node. */
 export interface Terms {
-  /** Values whose keys say that they are secrets are left out, unless the operator wants to see them. */
   readonly print: (term: Term, maxCharacters?: number) => string
   /** The value that stands under a key which is shown beside it. */
   readonly value: (key: Term, value: Term, maxCharacters?: number) => string
@@ -20,11 +19,11 @@ export const termsOf = (node: ErlangNode): Effect.Effect<Terms, never, Session> 
     const { atom, mfa, print } = yield* currentSyntax
     const reveal = yield* Reveal
     const printed = (term: Term, maxCharacters = Infinity): string =>
-      print(term, { node: node.name, maxCharacters, ...(!reveal && { mask: masked }) }).text
+      print(term, { node: node.name, maxCharacters }).text
     return {
       print: printed,
       value: (key, value, maxCharacters) =>
-        !reveal && isSecret(key, value) ? "[redacted]" : printed(value, maxCharacters),
+        !reveal && isSecret(key, value) ? redacted : printed(value, maxCharacters),
       atom,
       mfa: ({ arity, module, name }) => mfa(module, name, arity)
     }

@@ -127,9 +127,10 @@ describe("a failed call", () => {
   it("leads from a call that was late to the schedulers that may be why", () => {
     const reason: CallReason = { _tag: "DeadlineExceeded", millis: 5_000, isStopped: true }
     expect(toToolError(new CallError({ node: "a@h", target: "m:f/0", reason }), elixir)).toMatchObject({
-      message:
-        "m:f/0 on a@h did not finish within 5000 ms; its worker was killed. Allow more time (timeout_ms) or ask for less. Work of ours has low priority there: where the schedulers are busy, it waits. A long run_queue in get_system_info tells.",
-      next: "get_system_info"
+      message: expect.stringMatching(
+        /^m:f\/0 on a@h did not finish within 5000 ms; .*run_queue in get_system_info.*list_nodes/u
+      ),
+      next: "list_nodes"
     })
   })
 

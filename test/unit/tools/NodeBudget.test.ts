@@ -164,7 +164,7 @@ describe("top_processes with a window", () => {
         yield* TestClock.adjust(3_000)
         const error = yield* Fiber.join(late)
         expect(error).toMatchObject({ code: "timeout", retryable: true })
-        expect(error.message).toContain("12000 ms were left when its turn came")
+        expect(error.message).toContain("only 12000 were left once it was connected and its turn had come")
       }).pipe(Effect.provide(catalogueLayer({ up: [node] }, tools)))
     })
   )

@@ -191,7 +191,7 @@ describe("list_processes", () => {
           atom("deadline"),
           atom("long_queue"),
           atom("initial_call"),
-          atom("label"),
+          atom("large_heap"),
           atom("new_reason")
         ])
       })
@@ -248,9 +248,9 @@ describe("list_processes", () => {
       yield* TestClock.adjust(2_000)
       const error = yield* Fiber.join(fiber)
       expect(interrupted).toBe(true)
-      expect(error).toMatchObject({ code: "timeout", retryable: true, next: "get_system_info" })
+      expect(error).toMatchObject({ code: "timeout", retryable: true, next: "list_nodes" })
       expect(error.message).toMatch(
-        /did not finish within 2000 ms; its calls on app@localhost were stopped.*schedulers are busy.*timeout_ms/u
+        /did not finish within 2000 ms; app@localhost was told to stop its work on it.*schedulers are busy.*timeout_ms/u
       )
     })
   )
@@ -403,7 +403,14 @@ describe("top_processes", () => {
     Effect.gen(function* () {
       const error = yield* failIn({ up: [nodeWith({})] }, "top_processes", { window_ms: 14_500 })
       expect(error).toMatchObject({ code: "invalid_input" })
-      expect(error.message).toContain("Set timeout_ms to 19500.")
+      expect(error.message).toContain("Set timeout_ms to 15500 or more.")
+    })
+  )
+
+  it.effect("says that labels cannot be searched, rather than that there is none", () =>
+    Effect.gen(function* () {
+      const node = nodeWith({ "beamscope_processes:page": pageReply([], { incomplete: list([atom("label")]) }) })
+      expect(yield* failIn({ up: [node] }, "find_process", { label: "x" })).toMatchObject({ code: "unsupported" })
     })
   )
 })

@@ -118,6 +118,11 @@ describe("a text", () => {
     ["Server=db;User=x;Password=hunter2;", "hunter2"],
     ["/login?access_token=hunter2&x=1", "hunter2"],
     ['{"user":"x","password":"hunter2"}', "hunter2"],
+    ['#{password => <<"hunter2">>,a => 1}', "hunter2"],
+    ['{db_password,"hunter2"}', "hunter2"],
+    ['%{"client_secret" => "hunter2"}', "hunter2"],
+    ['[api_key: "hunter2", a: 1]', "hunter2"],
+    ['[password: "hunter2 and more...', "hunter2"],
     [String.raw`"{\"db\": {\"apiKey\" : \"hunter2\"}}"`, "hunter2"]
   ])("shows no secret: %s", (text, secret) => {
     const shown = withoutShapes(text)

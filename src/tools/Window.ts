@@ -1,0 +1,38 @@
+import { Effect, Schema } from "effect"
+import { Deadline, remainingMillis } from "./Deadline.ts"
+import { ToolError } from "./ToolError.ts"
+
+/** Milliseconds of the time of a call that are not for its window. */
+const besideWindow = 1_000
+
+/** What must be left of that when the window opens; the rest may have gone for connecting and for waiting one's turn. */
+const behindWindow = 500
+
+/** `window_ms`: what a call waits for between two looks. */
+export const WindowMillis = Schema.Int.check(Schema.isBetween({ minimum: 100, maximum: 60_000 })).annotate({
+  description: "100 to 60000; must end a second before timeout_ms"
+})
+
+/** Fails where a window does not fit into the time of the call of `tool`; else milliseconds that are left beside it. */
+export const timeBeside = Effect.fnUntraced(function* (
+  tool: string,
+  windowMillis: number
+): Effect.fn.Return<number, ToolError> {
+  const { millis } = yield* Deadline
+  const left = yield* remainingMillis
+  if (windowMillis > millis - besideWindow) {
+    return yield* new ToolError({
+      code: "invalid_input",
+      message: `${tool}: \`window_ms\`: a window of ${windowMillis} ms does not fit into the ${millis} ms that this call has. Set timeout_ms to ${windowMillis + besideWindow} or more.`,
+      retryable: false
+    })
+  }
+  if (left - windowMillis < behindWindow) {
+    return yield* new ToolError({
+      code: "timeout",
+      message: `${tool}: of the ${millis} ms of this call only ${left} were left once it was connected and its turn had come, too little for a window of ${windowMillis} ms. Set timeout_ms higher.`,
+      retryable: true
+    })
+  }
+  return left - windowMillis
+})
