@@ -84,6 +84,7 @@ export const system = (node: ErlangNode): Effect.Effect<System, CallError> =>
     const [startTime, architecture, processors] = info.slice(items.length)
     const started = bigintOf(startTime)
     if (started === undefined) return yield* unreadable(node, "erlang:system_info(start_time)")
+    if (ticksPerSecond <= 0n) return yield* unreadable(node, "erlang:convert_time_unit/3")
     return {
       architecture: charlistText(architecture) ?? "",
       processes: { count: of.process_count, limit: of.process_limit },

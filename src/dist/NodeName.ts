@@ -17,8 +17,7 @@ export const parseNodeName = (text: string): NodeName | { readonly problem: stri
   const [name, host] = parts as [string, string]
   if (name === "") return { problem: "the part before the @ is empty" }
   if (host === "") return { problem: "the part behind the @ is empty" }
-  // oxlint-disable-next-line no-control-regex
-  if (/[\s\u0000-\u001f'"]/u.test(text)) return { problem: "it has white space, quotes or control characters in it" }
+  if (/[\s\p{C}'"]/u.test(text)) return { problem: "it has white space, quotes, or control or format characters in it" }
   if (Array.from(text).length > 255) return { problem: "it is longer than 255 characters" }
   return { full: text, name, host }
 }

@@ -41,8 +41,13 @@ describe("system", () => {
         const error = yield* Effect.flip(system(recordedNode(27, { "lists:map/2": { term } })))
         expect(error.reason._tag).toBe("UndecodableReply")
       }
-      const error = yield* Effect.flip(system(recordedNode(27, { "erlang:monotonic_time/0": { term: atom("x") } })))
-      expect(error.reason._tag).toBe("UndecodableReply")
+      for (const [target, term] of [
+        ["erlang:monotonic_time/0", atom("x")],
+        ["erlang:convert_time_unit/3", 0]
+      ] as const) {
+        const error = yield* Effect.flip(system(recordedNode(27, { [target]: { term } })))
+        expect(error.reason._tag).toBe("UndecodableReply")
+      }
     })
   )
 })

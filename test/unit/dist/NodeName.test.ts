@@ -7,8 +7,18 @@ describe("parseNodeName", () => {
     expect(parseNodeName(full)).toEqual({ full, name, host })
   })
 
-  it.each(["", "app", "@host", "app@", "a@b@c", "a b@host", "a'@host", "a\n@host", `${"x".repeat(255)}@h`])(
-    "says what is wrong with %j",
-    (text) => expect(parseNodeName(text)).toHaveProperty("problem")
-  )
+  it.each([
+    "",
+    "app",
+    "@host",
+    "app@",
+    "a@b@c",
+    "a b@host",
+    "a'@host",
+    "a\n@host",
+    "a\u{9b}@host",
+    "a\u{202e}b@host",
+    "a@ho\u{200b}st",
+    `${"x".repeat(255)}@h`
+  ])("says what is wrong with %j", (text) => expect(parseNodeName(text)).toHaveProperty("problem"))
 })
