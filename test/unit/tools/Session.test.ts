@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Deferred, Effect, Fiber } from "effect"
 import { Session } from "../../../src/tools/Session.ts"
 
 const heldIn = (log: Array<string>) => (session: Session["Service"], name: string, text: string) =>
@@ -36,6 +36,24 @@ describe("what a session holds", () => {
       yield* hold(session, "a", "first")
       yield* hold(session, "a", "second")
       expect(log).toEqual(["+first", "+second", "-first"])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("is under its name also where the one who asked is gone before what came before is let go of", () =>
+    Effect.gen(function* () {
+      const log: Array<string> = []
+      const hold = heldIn(log)
+      const session = yield* Session.make({ mode: "elixir" })
+      const [leaving, gone] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+      const slow = Effect.addFinalizer(() => Effect.andThen(Deferred.succeed(leaving, undefined), Deferred.await(gone)))
+      yield* session.hold("a", slow)
+      const asking = yield* Effect.forkChild(hold(session, "a", "second"))
+      yield* Deferred.await(leaving)
+      const interrupted = yield* Effect.forkChild(Fiber.interrupt(asking), { startImmediately: true })
+      yield* Deferred.succeed(gone, undefined)
+      yield* Fiber.join(interrupted)
+      yield* session.release("a")
+      expect(log).toEqual(["+second", "-second"])
     }).pipe(Effect.scoped)
   )
 
