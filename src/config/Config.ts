@@ -8,6 +8,7 @@ import type { PolicySettings } from "../policy/Policy.ts"
 import { ConfigError } from "./ConfigError.ts"
 import { readSettings } from "./ConfigFile.ts"
 import type { CookieSource } from "./Cookies.ts"
+import { decodeProgram } from "./DecodeSettings.ts"
 import { hostNames, shortHostName } from "./HostNames.ts"
 import { keyOf, type NodeEntry, type SettingName, type Settings, settings, variableOf } from "./Settings.ts"
 import { decodeTexts, type Environment, type SettingTexts, variable, variableTexts } from "./SettingTexts.ts"
@@ -158,22 +159,24 @@ const complete = (
 
 /**
  * A configuration from settings that a program gives. Of the environment only what OTP itself reads counts
- * (`ERL_EPMD_PORT`, `RELEASE_COOKIE`, and where its cookie files are), and only where the settings say nothing.
+ * (`ERL_EPMD_PORT`, `RELEASE_COOKIE`, and where its cookie files are), and only where the settings say nothing. The
+ * settings are checked like those of a file, whatever the program's compiler let pass.
  */
 export const fromSettings = (
   said: Settings,
   environment: Environment = process.env
 ): Effect.Effect<Config, ConfigError> =>
-  Effect.fromResult(
-    Result.flatMap(otpSource(environment), (otp) =>
-      complete(
-        [{ said, nameOf: (name) => name }, otp],
-        said.nodes,
-        [cookieFileSource("cookieFile", said.cookieFile)],
-        environment
-      )
+  Effect.gen(function* () {
+    const given = yield* Effect.mapError(
+      Effect.fromResult(decodeProgram(said)),
+      (message) => new ConfigError({ message })
     )
-  )
+    const otp = yield* Effect.fromResult(otpSource(environment))
+    const cookies = [cookieFileSource("cookieFile", given.cookieFile)]
+    return yield* Effect.fromResult(
+      complete([{ said: given, nameOf: (name) => name }, otp], given.nodes, cookies, environment)
+    )
+  })
 
 const flagName: NameOf = (name) => `--${settings[name].flag}`
 const environmentName: NameOf = (name) => variableOf(settings[name].flag)

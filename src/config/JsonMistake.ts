@@ -1,5 +1,11 @@
-/** Where a text stops being JSON, and what could have stood there. Lines and columns count from 1. */
+import { Result } from "effect"
+
+/**
+ * Where a text stops being JSON, or has a key that its object has already, and what could have stood there. Lines and
+ * columns count from 1.
+ */
 export interface JsonMistake {
+  readonly what: "is not JSON" | "has a key twice"
   readonly line: number
   readonly column: number
   readonly expected: string
@@ -11,8 +17,9 @@ const string = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[\dA-Fa-f]{4}))*"/uy
 const scalar = /(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[Ee][+-]?\d+)?)(?![\w.+-])/uy
 
 /**
- * The first mistake in a text that `JSON.parse` refuses, by the grammar of RFC 8259. The message of `JSON.parse` does
- * not serve: it has no place for some mistakes, and quotes the text, in which a cookie may stand.
+ * The first mistake in a text that `JSON.parse` refuses, by the grammar of RFC 8259, or of which it drops a part without
+ * a word: of a key that stands twice it takes the last. The message of `JSON.parse` does not serve: it has no place for
+ * some mistakes, and quotes the text, in which a cookie may stand.
  */
 export const jsonMistake = (text: string): JsonMistake | undefined => {
   let at = 0
@@ -29,35 +36,60 @@ export const jsonMistake = (text: string): JsonMistake | undefined => {
   }
   /** The closing brackets of what is open, the innermost last. */
   const open: Array<"}" | "]"> = []
+  /** The keys so far of what is open. */
+  const keys: Array<Set<string>> = []
   let state: "value" | "first" | "key" | "after" = "value"
-  const failure = (expected: string): JsonMistake => {
+  const failure = (expected: string, what: JsonMistake["what"] = "is not JSON"): JsonMistake => {
     const lines = text.slice(0, at).split(/\r\n|[\n\r]/u)
-    return { line: lines.length, column: lines.at(-1)!.length + 1, expected }
+    return { what, line: lines.length, column: lines.at(-1)!.length + 1, expected }
+  }
+  const begin = (bracket: "}" | "]"): void => {
+    open.push(bracket)
+    keys.push(new Set())
+  }
+  const close = (): void => {
+    open.pop()
+    keys.pop()
   }
   for (;;) {
     taken(space)
     const bracket = open.at(-1)
     if (state === "after") {
-      if (bracket === undefined) return at === text.length ? undefined : failure("the end of the file")
-      if (takenOne(bracket)) open.pop()
+      if (bracket === undefined) return at === text.length ? undefined : failure("nothing more")
+      if (takenOne(bracket)) close()
       else if (takenOne(",")) state = bracket === "}" ? "key" : "value"
       else return failure(`a comma or ${bracket}`)
     } else if (state === "first" && takenOne(bracket!)) {
-      open.pop()
+      close()
       state = "after"
     } else if (state === "key" || (state === "first" && bracket === "}")) {
+      const start = at
       if (!taken(string)) return failure(`a key in double quotes${state === "first" ? " or }" : ""}`)
+      const key = JSON.parse(text.slice(start, at)) as string
+      if (keys.at(-1)!.has(key)) {
+        at = start
+        return failure("a key that its object does not have yet", "has a key twice")
+      }
+      keys.at(-1)!.add(key)
       taken(space)
       if (!takenOne(":")) return failure("a colon")
       state = "value"
     } else if (takenOne("{")) {
-      open.push("}")
+      begin("}")
       state = "first"
     } else if (takenOne("[")) {
-      open.push("]")
+      begin("]")
       state = "first"
     } else if (taken(string) || taken(scalar)) state = "after"
     else if (text[at] === '"') return failure("a string without line breaks that ends with a double quote")
     else return failure(`a value${state === "first" ? " or ]" : ""}`)
   }
+}
+
+/** A text's JSON value; fails with the first mistake in it, in words that quote nothing of it. */
+export const parseJson = (text: string): Result.Result<unknown, string> => {
+  const mistake = jsonMistake(text)
+  if (mistake === undefined) return Result.succeed(JSON.parse(text) as unknown)
+  const { column, expected, line, what } = mistake
+  return Result.fail(`${what}: line ${line}, column ${column}: expected ${expected}`)
 }

@@ -10,7 +10,11 @@ export const NodeEntry = Schema.Struct({
   /** `name@host`, or the name alone of a node of this machine. */
   name: Schema.String,
   /** A shorter name to call it by. */
-  alias: Schema.optionalKey(Schema.String),
+  alias: Schema.optionalKey(
+    Schema.String.check(
+      Schema.isPattern(/^[^\s,]+$/u, { expected: "a name without white space or commas, and not empty" })
+    )
+  ),
   /** A file with this node's cookie, under the rules of `~/.erlang.cookie`. */
   cookieFile: Schema.optionalKey(Schema.String),
   cookie: Schema.optionalKey(Schema.RedactedFromValue(Schema.String)),

@@ -4,8 +4,16 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { fromSettings, load } from "../../../src/config/Config.ts"
+import { ConfigError } from "../../../src/config/ConfigError.ts"
 import { shortHostName } from "../../../src/config/HostNames.ts"
-import { keyOf, type SettingName, settings, SettingsFile, variableOf } from "../../../src/config/Settings.ts"
+import {
+  keyOf,
+  type SettingName,
+  type Settings,
+  settings,
+  SettingsFile,
+  variableOf
+} from "../../../src/config/Settings.ts"
 import type { Environment, SettingTexts } from "../../../src/config/SettingTexts.ts"
 
 let folder = ""
@@ -202,6 +210,46 @@ describe("a mistake", () => {
     expect(message).not.toContain("\n")
   })
 
+  it("in the file is told with what was found, but for what may be a cookie", async () => {
+    const file = configFile({
+      nodes: [{ name: "a@x", cookie: ["PRECIOUS"] }, { name: "b@x", cookie: 47110815 }, ["PRECIOUS"], 5],
+      cookie_file: 4711,
+      reveal: "yes",
+      tools: { a: 1 },
+      agent: "x".repeat(100),
+      mode: null
+    })
+    const message = await refusal({}, {}, file)
+    for (const told of [
+      "nodes[0].cookie: Expected string, got an array",
+      "nodes[1].cookie: Expected string, got a number",
+      "nodes[2]: Expected string | object, got an array",
+      "nodes[3]: Expected string | object, got 5",
+      "cookie_file: Expected string, got a number",
+      'reveal: Expected boolean, got "yes"',
+      "tools: Expected array, got an object",
+      `agent: Expected "auto" | "eval" | "load" | "none", got "${"x".repeat(40)}…"`,
+      'mode: Expected "elixir" | "erlang", got null'
+    ]) {
+      expect(message).toContain(told)
+    }
+    expect(message).not.toMatch(/PRECIOUS|4711/u)
+  })
+
+  it("in an alias is told: one by which no node could be called", async () => {
+    for (const alias of ["", " ", "a b", "a,b"]) {
+      expect(await refusal({}, {}, configFile({ nodes: [{ name: "a@x", alias }] }))).toContain(
+        `: nodes[0].alias: Expected a name without white space or commas, and not empty, got ${JSON.stringify(alias)}`
+      )
+    }
+  })
+
+  it("of a key that stands twice in the file is told with its place", async () => {
+    expect(await refusal({}, {}, configFile('{\n  "mode": "erlang",\n  "mode": "elixir"\n}'))).toMatch(
+      /: has a key twice: line 3, column 3: expected a key that its object does not have yet$/u
+    )
+  })
+
   it("in the file's syntax is told with line and column, and without what stands there", async () => {
     const message = await refusal({}, {}, configFile('{\n  "nodes": [{ "name": "a@x", "cookie": PRECIOUS }]\n}'))
     expect(message).toMatch(/: is not JSON: line 2, column 40: expected a value$/u)
@@ -272,6 +320,35 @@ describe("settings of a program", () => {
   it("do not hear the command line's variables", async () => {
     const config = await Effect.runPromise(fromSettings({}, { HOME: folder, BEAMSCOPE_MODE: "erlang" }))
     expect(config.mode).toBe("elixir")
+  })
+
+  it.each<[unknown, string]>([
+    [{ maxChars: -1 }, "maxChars: Expected a value between 1000 and 1000000, got -1"],
+    [{ epmdPort: 99_999 }, "epmdPort: Expected a value between 1 and 65535, got 99999"],
+    [{ mode: "xx" }, 'mode: Expected "elixir" | "erlang", got "xx"'],
+    [{ nodes: "x" }, 'nodes: Expected array, got "x"'],
+    [{ nodes: ["a b"] }, "nodes: 'a b' is no node name: "],
+    [{ nodes: [{ name: "a", alias: "" }] }, "nodes[0].alias: Expected a name without white space"],
+    [{ nodes: [{ name: "a", cookie_file: "x" }] }, "nodes[0].cookie_file: unknown key; did you mean cookieFile?"],
+    [{ cookie_file: "x" }, "cookie_file: unknown key; did you mean cookieFile?"],
+    [{ foo: 1 }, "foo: unknown key. There are nodes, cookieFile, epmdPort, "],
+    [null, "Expected object, got null"]
+  ])("%j are refused like those of a file", async (said, problem) => {
+    const failure = await Effect.runPromise(Effect.flip(fromSettings(said as Settings, { HOME: folder })))
+    expect(failure).toBeInstanceOf(ConfigError)
+    expect(failure.message).toContain(problem)
+  })
+
+  it("do not show a cookie that is no Redacted", async () => {
+    const said = { nodes: [{ name: "a", cookie: "PRECIOUS" }] } as unknown as Settings
+    const { message } = await Effect.runPromise(Effect.flip(fromSettings(said, { HOME: folder })))
+    expect(message).toBe("nodes[0].cookie: Expected Redacted, got a string")
+  })
+
+  it("that are undefined are not set", async () => {
+    const said = { epmdPort: undefined, mode: undefined } as unknown as Settings
+    const config = await Effect.runPromise(fromSettings(said, { HOME: folder }))
+    expect(config).toMatchObject({ epmdPort: 4369, mode: "elixir" })
   })
 
   it("hear ERL_EPMD_PORT, as OTP does, where they say nothing of it", async () => {

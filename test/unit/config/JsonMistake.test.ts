@@ -27,12 +27,28 @@ describe("a mistake in JSON", () => {
     ["[01]", 1, 2, "a value or ]"],
     ["[True]", 1, 2, "a value or ]"],
     ['{"a": "b\n"}', 1, 7, "a string without line breaks that ends with a double quote"],
-    ["{} {}", 1, 4, "the end of the file"]
+    ["{} {}", 1, 4, "nothing more"]
   ])("in %j is at line %d, column %d", (text, line, column, expected) => {
-    expect(jsonMistake(text)).toEqual({ line, column, expected })
+    expect(jsonMistake(text)).toEqual({ what: "is not JSON", line, column, expected })
   })
 
-  it("is there just where JSON.parse finds one", () => {
+  it.each([
+    ['{"a": 1, "a": 2}', 1, 10],
+    ['{"a": 1,\n "\\u0061": 2}', 2, 2],
+    ['[{"b": {}, "a": {"a": 1},\n"b": 2}]', 2, 1]
+  ])("in %j is a key that stands twice in one object", (text, line, column) => {
+    const expected = "a key that its object does not have yet"
+    expect(jsonMistake(text)).toEqual({ what: "has a key twice", line, column, expected })
+  })
+
+  it.each(['{"a": {"a": 1}, "b": {"a": 1}}', '[{"a": 1}, {"a": 1}]', '{"__proto__": 1}'])(
+    "is none in %j, where each object has each key once",
+    (text) => {
+      expect(jsonMistake(text)).toBeUndefined()
+    }
+  )
+
+  it("is there just where JSON.parse finds one, but for keys that stand twice", () => {
     const damaged = fc
       .tuple(
         fc.json(),
@@ -46,7 +62,8 @@ describe("a mistake in JSON", () => {
       })
     fc.assert(
       fc.property(fc.oneof(damaged, fc.json(), fc.string()), (text) => {
-        expect(jsonMistake(text) === undefined).toBe(isJson(text))
+        const mistake = jsonMistake(text)
+        if (mistake?.what !== "has a key twice") expect(mistake === undefined).toBe(isJson(text))
       }),
       { numRuns: 2_000 }
     )

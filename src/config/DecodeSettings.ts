@@ -1,0 +1,84 @@
+import { Predicate, Result, Schema, SchemaIssue } from "effect"
+import { didYouMean } from "../tools/DidYouMean.ts"
+import { NodeEntry, NodeEntryFile, Settings, SettingsFile } from "./Settings.ts"
+
+/** What the formatter says of a key that there is not; it does not know which there are. */
+const unknownKey = "unknown key"
+const missingKey = "missing key"
+const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1({
+  leafHook: (issue) => {
+    if (issue._tag === "UnexpectedKey") return unknownKey
+    return issue._tag === "MissingKey" ? missingKey : SchemaIssue.defaultLeafHook(issue)
+  }
+})
+const strict = { errors: "all", onExcessProperty: "error" } as const
+
+type Path = ReadonlyArray<unknown>
+
+const pathText = (path: Path): string =>
+  path.map((key, at) => (typeof key === "number" ? `[${key}]` : `${at === 0 ? "" : "."}${String(key)}`)).join("")
+
+/** A form in which settings are given: what is read, and the keys at the top and in a node's entry. */
+interface Form {
+  readonly decode: (given: unknown) => Result.Result<Settings, Schema.SchemaError>
+  readonly keys: ReadonlyArray<string>
+  readonly nodeKeys: ReadonlyArray<string>
+}
+
+const keysHelp = (path: Path, { keys, nodeKeys }: Form): string => {
+  const known = path.length === 1 ? keys : nodeKeys
+  const near = didYouMean(String(path.at(-1)), known)
+  return `${near.length > 0 ? `; did you mean ${near.join(" or ")}?` : "."} There are ${known.join(", ")}`
+}
+
+/** Characters of a text that is shown as what was found. */
+const maxShown = 40
+
+/** A value as what was found in place of another; of one that may be or hold a cookie, only what kind it is of. */
+const found = (value: unknown, mayBeSecret: boolean): string => {
+  if (value === null || value === undefined) return String(value)
+  if (Array.isArray(value)) return "an array"
+  if (typeof value === "object") return "an object"
+  if (Predicate.isString(value) && !mayBeSecret)
+    return JSON.stringify(value.length > maxShown ? `${value.slice(0, maxShown)}…` : value)
+  return (Predicate.isNumber(value) || Predicate.isBoolean(value)) && !mayBeSecret ? String(value) : `a ${typeof value}`
+}
+
+const valueAt = (given: unknown, path: Path): unknown =>
+  path.reduce((value, key) => (value as Readonly<Record<PropertyKey, unknown>>)[key as PropertyKey], given)
+
+const problemsOf = (issue: SchemaIssue.Issue, given: unknown, form: Form): string =>
+  issuesOf(issue)
+    .issues.map(({ message, path = [] }) => {
+      const place = path.length === 0 ? "" : `${pathText(path)}: `
+      if (message === unknownKey) return `${place}${message}${keysHelp(path, form)}`
+      if (message === missingKey) return `${place}${message}`
+      return `${place}${message}, got ${found(valueAt(given, path), String(path.at(-1)).includes("cookie"))}`
+    })
+    .join("; ")
+
+const decoder =
+  (form: Form) =>
+  (given: unknown): Result.Result<Settings, string> =>
+    Result.mapError(form.decode(given), ({ issue }) => problemsOf(issue, given, form))
+
+/** Settings as they stand in the configuration file; fails with all mistakes, each with its place, in one line. */
+export const decodeFile = decoder({
+  decode: Schema.decodeUnknownResult(SettingsFile, strict),
+  keys: Object.keys(SettingsFile.from.fields),
+  nodeKeys: Object.keys(NodeEntryFile.from.fields)
+})
+
+const decodeGiven = decoder({
+  decode: Schema.decodeUnknownResult(Schema.toType(Settings), strict),
+  keys: Object.keys(Settings.fields),
+  nodeKeys: Object.keys(NodeEntry.fields)
+})
+
+/** Settings that a program gives, whatever its compiler let pass; what is undefined is not set. Fails likewise. */
+export const decodeProgram = (given: unknown): Result.Result<Settings, string> =>
+  decodeGiven(
+    Predicate.isReadonlyObject(given)
+      ? Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
+      : given
+  )
