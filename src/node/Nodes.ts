@@ -1,4 +1,4 @@
-import { Cause, Context, Deferred, Effect, Exit, Fiber, Layer, Redacted, Scope } from "effect"
+import { Cause, Context, Deferred, Effect, Exit, Fiber, Layer, Redacted, Result, Scope } from "effect"
 import { DistError } from "../dist/DistError.ts"
 import type { CallError } from "./CallError.ts"
 import type { ErlangNode } from "./ErlangNode.ts"
@@ -22,7 +22,9 @@ export interface NodeStatus {
 export interface ConnectOptions {
   /** This cookie in place of the configured one, should a connection have to be made. */
   readonly cookie?: Redacted.Redacted
-  /** Milliseconds that connecting may take; see {@link LinkOptions.timeoutMillis}. */
+  /** Called if the connection that one gets was not made for this request, so that its cookie was not tried. */
+  readonly onShared?: () => void
+  /** Milliseconds that connecting may take, one's own time also where others ask at once; see {@link LinkOptions.timeoutMillis}. */
   readonly timeoutMillis?: number
 }
 
@@ -32,13 +34,17 @@ export class Nodes extends Context.Service<
   {
     /**
      * The connected node of this name, connecting first where needed. Released with the scope. A node that refused our
-     * cookie is not tried with the same one again: each try is an error report in its log.
+     * cookie, or does not know it itself, is not tried with the same one again: each try is an error report in a node's
+     * log, and one more digest for a stranger.
      */
     readonly get: (
       name: string,
       options?: Pick<ConnectOptions, "timeoutMillis">
     ) => Effect.Effect<ErlangNode, NodeError, Scope.Scope>
-    /** Connects, and keeps the link for the scope. Tries again also where the node has refused us. */
+    /**
+     * Connects, and keeps the link for the scope. Tries again also where the node has refused us, and where an attempt
+     * that was under way, with another cookie or less time, has failed.
+     */
     readonly connect: (name: string, options?: ConnectOptions) => Effect.Effect<ErlangNode, NodeError, Scope.Scope>
     /**
      * Closes the link to a node at once, whoever uses it or waits for it, unless a scope keeps it by `connect`. Tells
@@ -59,16 +65,9 @@ export class Nodes extends Context.Service<
       )
       return Nodes.of({
         get: (name, options) =>
-          Effect.acquireRelease(
-            Effect.sync(() => registry.use(name, { ...options, isRepeated: false })),
-            (connection) => registry.leave(connection)
-          ).pipe(Effect.flatMap(({ node }) => Deferred.await(node))),
+          Effect.flatMap(registry.hold(name, options, { isRepeated: false }), ({ node }) => Deferred.await(node)),
         connect: (name, options) =>
-          Effect.acquireRelease(
-            Effect.sync(() => registry.use(name, { ...options, isRepeated: true })),
-            (connection) => registry.leave(connection)
-          ).pipe(
-            Effect.tap(({ node }) => Deferred.await(node)),
+          registry.hold(name, options, { isRepeated: true }).pipe(
             Effect.tap((connection) =>
               Effect.acquireRelease(
                 Effect.sync(() => connection.keepers++),
@@ -93,15 +92,53 @@ const maxDown = 50
 /** What became of a link that somebody asked to close. */
 export type Disconnection = "closed" | "kept" | "absent"
 
+/** How a connection is wanted, by one who asks for it. */
+interface Wish {
+  readonly cookie: Redacted.Redacted | undefined
+  /** Whether a node is tried again that has refused us. */
+  readonly isRepeated: boolean
+  /** When the time for connecting is over, by `performance.now`. */
+  readonly end: number
+}
+
+/** Milliseconds that have to be left for another attempt, where one has used up the time of somebody else. */
+const worthAnother = 50
+
+const left = ({ end }: Wish): number => Math.ceil(end - performance.now())
+
+/**
+ * Whether an attempt that was made as somebody else wished says nothing to this one: another cookie would be shown, a
+ * node that refused us would be tried again, or there is time left that the other did not have.
+ */
+const wantsAnother = ({ isRemembered, wish: made }: Connection, wish: Wish, why: NodeError): boolean => {
+  if (why._tag === "DistError" && why.reason._tag === "Disconnected") return false
+  if (cookieOf(made) !== cookieOf(wish) || (isRemembered && wish.isRepeated)) return true
+  return isOverdue(why) && made.end < wish.end && left(wish) >= worthAnother
+}
+
+const cookieOf = ({ cookie }: Wish): string | undefined => cookie && Redacted.value(cookie)
+
+/** What would come of the same cookie again, and costs: an error report in the node's log, or one more digest shown. */
+const isRefusal = (why: NodeError): why is DistError =>
+  why._tag === "DistError" &&
+  (why.reason._tag === "CookieRejected" || why.reason._tag === "PeerCookieWrong" || why.reason._tag === "NotAllowed")
+
+const isOverdue = (why: NodeError): boolean =>
+  why._tag !== "TargetError" && ["Timeout", "EpmdSilent", "DeadlineExceeded"].includes(why.reason._tag)
+
 /**
  * One attempt at a node, and then the link that came of it. A name has one at a time and may have had many: what
  * follows from one never touches the next.
  */
 interface Connection {
   readonly name: string
+  /** Of the one who asked first. */
+  readonly wish: Wish
   readonly scope: Scope.Closeable
   readonly node: Deferred.Deferred<ErlangNode, NodeError>
   state: NodeState
+  /** Whether the node was not tried, because it has refused us before. */
+  isRemembered: boolean
   /** Those who use it or wait for it. */
   users: number
   /** Those of them that have it by `connect`. */
@@ -137,9 +174,45 @@ class Registry {
     return [...current, ...Array.from(this.#down, ([name, state]) => ({ name, state }))]
   }
 
+  /**
+   * The connection of a name once it is up, held for the scope. Who comes while it is being made waits for that, as
+   * long as its own time lasts, and tries by itself where that came to nothing and it wished for something else.
+   */
+  hold(
+    name: string,
+    { cookie, onShared, timeoutMillis = Infinity }: ConnectOptions = {},
+    { isRepeated }: Pick<Wish, "isRepeated">
+  ): Effect.Effect<Connection, NodeError, Scope.Scope> {
+    return Effect.gen({ self: this }, function* () {
+      const wish: Wish = { cookie, isRepeated, end: performance.now() + timeoutMillis }
+      for (;;) {
+        const connection = yield* Effect.acquireRelease(
+          Effect.sync(() => this.#use(name, wish)),
+          (connection) => this.#leave(connection)
+        )
+        const isOurs = connection.wish === wish
+        const up = Deferred.await(connection.node)
+        const outcome = yield* Effect.result(
+          isOurs || wish.end === Infinity
+            ? up
+            : Effect.timeoutOrElse(up, {
+                duration: Math.max(1, left(wish)),
+                orElse: () => Effect.fail(waitedInVain(name, timeoutMillis))
+              })
+        )
+        if (Result.isSuccess(outcome)) {
+          if (!isOurs) onShared?.()
+          return connection
+        }
+        if (isOurs || !wantsAnother(connection, wish, outcome.failure)) return yield* outcome.failure
+        if (left(wish) <= 0) return yield* waitedInVain(name, timeoutMillis)
+      }
+    })
+  }
+
   /** The connection of a name, made where there is none, with one more user. */
-  use(name: string, options: ConnectOptions & { readonly isRepeated: boolean }): Connection {
-    const connection = this.#connections.get(name) ?? this.#open(name, options)
+  #use(name: string, wish: Wish): Connection {
+    const connection = this.#connections.get(name) ?? this.#open(name, wish)
     connection.users++
     if (connection.idle !== undefined) this.#fork(Fiber.interrupt(connection.idle))
     connection.idle = undefined
@@ -147,12 +220,13 @@ class Registry {
   }
 
   /** One user less. Without users an attempt is given up at once, and a link after a while. */
-  leave(connection: Connection): Effect.Effect<void> {
+  #leave(connection: Connection): Effect.Effect<void> {
     connection.users--
     if (connection.users > 0 || !this.#isCurrent(connection)) return Effect.void
     if (connection.state._tag === "Connecting") return this.#close(connection)
     return Effect.sleep(idleTimeToLive).pipe(
-      Effect.andThen(Effect.suspend(() => this.#close(connection))),
+      // Who comes as the time ends may be here before the news of that.
+      Effect.andThen(Effect.suspend(() => (connection.users > 0 ? Effect.void : this.#close(connection)))),
       Effect.forkIn(this.#scope),
       Effect.map((fiber) => void (connection.idle = fiber))
     )
@@ -168,19 +242,21 @@ class Registry {
     return this.#connections.get(connection.name) === connection
   }
 
-  #open(name: string, options: ConnectOptions & { readonly isRepeated: boolean }): Connection {
+  #open(name: string, wish: Wish): Connection {
     const connection: Connection = {
       name,
+      wish,
       scope: Scope.forkUnsafe(this.#scope),
       node: Deferred.makeUnsafe(),
       state: { _tag: "Connecting", since: Date.now() },
+      isRemembered: false,
       users: 0,
       keepers: 0,
       idle: undefined
     }
     this.#connections.set(name, connection)
     this.#down.delete(name)
-    const attempt = this.#join(connection, options).pipe(
+    const attempt = this.#join(connection).pipe(
       Scope.provide(connection.scope),
       Effect.matchCauseEffect({
         onSuccess: (node) => this.#up(connection, node),
@@ -196,16 +272,19 @@ class Registry {
     return connection
   }
 
-  #join(connection: Connection, options: ConnectOptions & { readonly isRepeated: boolean }) {
-    const { name } = connection
+  #join(connection: Connection) {
+    const { name, wish } = connection
     return Effect.gen({ self: this }, function* () {
-      const target = yield* this.#targets.resolve(name, options.cookie === undefined ? {} : { cookie: options.cookie })
+      const target = yield* this.#targets.resolve(name, wish.cookie === undefined ? {} : { cookie: wish.cookie })
       const cookie = Redacted.value(target.cookie)
       const refusal = this.#refusals.get(name)
-      if (!options.isRepeated && refusal?.cookie === cookie) return yield* refusal.why
+      if (!wish.isRepeated && refusal?.cookie === cookie) {
+        connection.isRemembered = true
+        return yield* refusal.why
+      }
       // Loaded with the first connection: a server that is started and not asked has no need of any of it.
       const { joinNode } = yield* Effect.promise(() => import("./ErlangNode.ts"))
-      return yield* joinNode(target, options).pipe(
+      return yield* joinNode(target, wish.end === Infinity ? {} : { timeoutMillis: Math.max(1, left(wish)) }).pipe(
         Effect.mapError((why) => withCookieSource(why, target.cookieSource)),
         Effect.tap(() => Effect.sync(() => this.#refusals.delete(name))),
         Effect.tapError((why) => Effect.sync(() => this.#remember(name, cookie, why)))
@@ -214,7 +293,7 @@ class Registry {
   }
 
   #remember(name: string, cookie: string, why: NodeError): void {
-    if (why._tag !== "DistError" || (why.reason._tag !== "CookieRejected" && why.reason._tag !== "NotAllowed")) return
+    if (!isRefusal(why)) return
     this.#refusals.delete(name)
     this.#refusals.set(name, { cookie, why })
     dropOldest(this.#refusals)
@@ -266,6 +345,18 @@ const withCookieSource = (why: NodeError, source: string | undefined): NodeError
   why._tag === "DistError" && why.reason._tag === "CookieRejected" && source !== undefined
     ? new DistError({ node: why.node, reason: { ...why.reason, source } })
     : why
+
+/** For one that gave up while an attempt that somebody else had begun went on. */
+const waitedInVain = (name: string, millis: number) =>
+  new DistError({
+    node: name,
+    reason: {
+      _tag: "Timeout",
+      phase: "connect",
+      millis: Math.round(millis),
+      waitingFor: "an attempt that had begun before was still under way"
+    }
+  })
 
 const disconnected = (name: string) => new DistError({ node: name, reason: { _tag: "Disconnected" } })
 

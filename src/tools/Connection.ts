@@ -51,18 +51,22 @@ const connectNode = Tool.make({
   },
   run: Effect.fnUntraced(function* ({ cookie }, name) {
     const nodes = yield* Nodes
-    const wasUp = (yield* nodes.list).some((it) => it.name === name && it.state._tag === "Up")
     const { hold } = yield* Session
+    let isShared = false
+    const onShared = () => void (isShared = true)
     const node = yield* joinNode(name, (full, within) =>
-      hold(full, nodes.connect(full, cookie === undefined ? within : { ...within, cookie }))
+      hold(full, nodes.connect(full, { ...within, onShared, ...(cookie !== undefined && { cookie }) }))
     )
     const roundTrip = yield* measured(node, "connect_node")
     const status = (yield* nodes.list).find((it) => it.name === node.name)
     const { elixirVersion, ertsVersion, otpRelease } = node.capabilities
     const runs = `OTP ${otpRelease}${elixirVersion === undefined ? "" : ` and Elixir ${visible(elixirVersion)}`}`
     return {
-      summary: `${wasUp ? "Already connected" : "Connected"} to ${node.name}, which runs ${runs}; a round trip takes ${rounded(roundTrip)} ms.`,
-      notes: wasUp && cookie !== undefined ? ["The cookie was not tried: the node was connected before."] : [],
+      summary: `${isShared ? "Already connected" : "Connected"} to ${node.name}, which runs ${runs}; a round trip takes ${rounded(roundTrip)} ms.`,
+      notes:
+        isShared && cookie !== undefined
+          ? ["The cookie was not tried: the node was connected, or being connected, before."]
+          : [],
       data: {
         since: iso(status?.state.since ?? Date.now()),
         round_trip_ms: rounded(roundTrip),

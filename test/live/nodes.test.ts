@@ -189,6 +189,49 @@ describe("the registry of nodes", () => {
     })
   )
 
+  it.live("tries the cookie that it is given also after an attempt with another one that was under way", () =>
+    Effect.gen(function* () {
+      const node = yield* BeamNode.start()
+      yield* Effect.promise(node.freeze)
+      yield* Effect.gen(function* () {
+        const nodes = yield* Nodes
+        const shared: Array<string> = []
+        const connect = (who: string) =>
+          nodes.connect(node.name, { cookie: Redacted.make(node.cookie), onShared: () => void shared.push(who) })
+        const wrong = yield* Effect.forkChild(Effect.flip(nodes.get(node.name)), { startImmediately: true })
+        const right = yield* Effect.forkChild(connect("first"), { startImmediately: true })
+        const late = yield* Effect.forkChild(connect("second"), { startImmediately: true })
+        node.thaw()
+        expect(yield* Fiber.join(wrong)).toMatchObject({ reason: { _tag: "CookieRejected" } })
+        expect(yield* (yield* Fiber.join(right)).call("erlang", "abs", [-1])).toBe(1)
+        expect(yield* Fiber.join(late)).toBe(yield* Fiber.join(right))
+        expect(yield* connections(node)).toBe(1)
+        // Of two who wait for the same, one connects; it is the other's cookie that was not tried.
+        expect(shared).toEqual(["second"])
+      }).pipe(Effect.scoped, Effect.provide(registryOf({ ...node, cookie: "wrong" })))
+    })
+  )
+
+  it.live("gives everybody who waits for an attempt the time that they have", () =>
+    Effect.gen(function* () {
+      const node = yield* BeamNode.start()
+      yield* Effect.promise(node.freeze)
+      yield* Effect.gen(function* () {
+        const nodes = yield* Nodes
+        const hasty = Effect.flip(nodes.get(node.name, { timeoutMillis: 100 }))
+        const patient = nodes.get(node.name, { timeoutMillis: 60_000 })
+        const first = yield* Effect.forkChild(hasty, { startImmediately: true })
+        const second = yield* Effect.forkChild(patient, { startImmediately: true })
+        expect(yield* Fiber.join(first)).toMatchObject({ reason: { _tag: "Timeout", phase: "handshake" } })
+        yield* eventually(Effect.map(stateOf(node.name), (state) => state?._tag === "Connecting"))
+        expect(yield* hasty).toMatchObject({ reason: { _tag: "Timeout", millis: 100 } })
+        expect((yield* stateOf(node.name))?._tag).toBe("Connecting")
+        node.thaw()
+        expect(yield* (yield* Fiber.join(second)).call("erlang", "abs", [-1])).toBe(1)
+      }).pipe(Effect.scoped, Effect.provide(registryOf(node)))
+    })
+  )
+
   it.live("shows a node the same wrong cookie once, unless somebody asks for it", () =>
     Effect.gen(function* () {
       const node = yield* BeamNode.start()

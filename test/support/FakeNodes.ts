@@ -114,7 +114,11 @@ const fakeNodes = ({ reachable = [], unreachable = {}, up = [] }: World): Layer.
       })
     return Nodes.of({
       get: (name): Effect.Effect<ErlangNode, NodeError, Scope.Scope> => get(name),
-      connect: (name) => get(name),
+      connect: (name, options) =>
+        Effect.suspend(() => {
+          if (states.get(name)?._tag === "Up") options?.onShared?.()
+          return get(name)
+        }),
       disconnect: (name) =>
         Effect.sync(() => {
           const wasUp = states.get(name)?._tag === "Up"
