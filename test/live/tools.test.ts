@@ -1,37 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Redacted } from "effect"
 import { Buffer } from "node:buffer"
-import { type AgentMode, Nodes, Targets } from "../../src/node/index.ts"
-import { Policy } from "../../src/policy/Policy.ts"
-import { Catalogue, type ToolResult } from "../../src/tools/Catalogue.ts"
+import type { AgentMode } from "../../src/node/index.ts"
+import type { ToolResult } from "../../src/tools/Catalogue.ts"
 import { redactor } from "../../src/tools/Redaction.ts"
-import { Session } from "../../src/tools/Session.ts"
 import * as BeamNode from "../support/BeamNode.ts"
 import { eventually } from "../support/eventually.ts"
+import { liveCatalogue } from "../support/LiveTools.ts"
 import { call } from "../support/Tools.ts"
-
-const epmdPort = Number(process.env["ERL_EPMD_PORT"])
-
-/** The whole catalogue over real links, for the nodes whose cookie is known. */
-const catalogue = (
-  nodes: ReadonlyArray<{ readonly name: string; readonly cookie: string }>,
-  agent: AgentMode,
-  cookies: ReadonlyArray<Redacted.Redacted> = nodes.map(({ cookie }) => Redacted.make(cookie))
-) =>
-  Catalogue.layer.pipe(
-    Layer.provideMerge(Nodes.layer),
-    Layer.provideMerge(
-      Layer.succeed(Targets, {
-        configured: nodes.map(({ name }) => name),
-        nameOf: () => undefined,
-        epmdPort,
-        cookies: Effect.succeed(cookies),
-        resolve: (name, options) => Effect.succeed({ name, cookie: options?.cookie ?? cookies[0]!, epmdPort, agent })
-      })
-    ),
-    Layer.provideMerge(Policy.layer({ hostNames: [] })),
-    Layer.provideMerge(Layer.effect(Session, Session.make({ mode: "erlang" })))
-  )
 
 /** What there is to see: a crowd, a server that works, a mailbox that is full, a secret in every place. */
 const scene = (cookie: string) => `
@@ -75,7 +51,7 @@ describe.each(BeamNode.otpReleases())("the tools on OTP $otp", ({ otp }) => {
   afterAll(() => node.stop())
   const ask = (text: string) => Effect.promise(() => node.evaluate(text))
   const number = (text: string) => Effect.map(ask(text), Number)
-  const using = (agent: AgentMode) => Effect.provide(Layer.fresh(Layer.suspend(() => catalogue([node], agent))))
+  const using = (agent: AgentMode) => Effect.provide(Layer.fresh(Layer.suspend(() => liveCatalogue([node], { agent }))))
 
   describe.each(agents)("with the agent %s", (agent) => {
     it.live("list every process once over the pages", () =>
@@ -252,7 +228,9 @@ describe.each(BeamNode.otpReleases())("the tools on OTP $otp", ({ otp }) => {
       }
       expect((yield* call("disconnect_node", input)).structured).toMatchObject({ node: node.name, disconnected: true })
       expect((yield* call("get_memory_info", input)).structured["node"]).toBe(node.name)
-    }).pipe(Effect.provide(Layer.suspend(() => catalogue([], "none", [Redacted.make(node.cookie)]))))
+    }).pipe(
+      Effect.provide(Layer.suspend(() => liveCatalogue([], { agent: "none", cookies: [Redacted.make(node.cookie)] })))
+    )
   )
 
   it.live("tell about one process what the node tells", () =>
@@ -357,6 +335,6 @@ describe.each(BeamNode.otpReleases())("the tools on OTP $otp", ({ otp }) => {
       expect((yield* call("connect_node", { node: short, cookie })).structured["node"]).toBe(node.name)
       expect((yield* call("disconnect_node", {})).structured["disconnected"]).toBe(true)
       yield* eventually(Effect.map(ask("nodes(connected)"), (nodes) => nodes === "[]"))
-    }).pipe(Effect.provide(Layer.suspend(() => catalogue([], "none", [Redacted.make(cookie)]))))
+    }).pipe(Effect.provide(Layer.suspend(() => liveCatalogue([], { agent: "none", cookies: [Redacted.make(cookie)] }))))
   )
 })

@@ -1,0 +1,81 @@
+import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import type { AgentMode } from "../../src/node/index.ts"
+import * as BeamNode from "../support/BeamNode.ts"
+import { liveCatalogue } from "../support/LiveTools.ts"
+import { call } from "../support/Tools.ts"
+
+describe.each(BeamNode.otpReleases())("the configuration of the log on OTP $otp", ({ otp }) => {
+  let node: BeamNode.BeamNode
+  beforeAll(async () => {
+    node = await BeamNode.startNode({
+      otp,
+      eval: `
+        ok = logger:set_primary_config(level, info),
+        _ = logger:update_primary_config(#{metadata => #{api_key => "hunter2"}}),
+        ok = logger:set_application_level(stdlib, error),
+        ok = logger:set_module_level(my_module, debug),
+        ok = logger:add_handler(ours, logger_std_h, #{level => warning, config => #{type => standard_error}}),
+        ok = logger:add_primary_filter(quiet, {fun(_, _) -> ignore end, x}),
+        ok`
+    })
+  })
+  afterAll(() => node.stop())
+  const using = (agent: AgentMode) => Effect.provide(Layer.fresh(Layer.suspend(() => liveCatalogue([node], { agent }))))
+
+  describe.each<AgentMode>(["eval", "load"])("with the agent %s", (agent) => {
+    it.live("is what the node has, without its secrets", () =>
+      Effect.gen(function* () {
+        const { structured, text } = yield* call("get_log_configuration", {})
+        expect(structured).toMatchObject({
+          summary: "Events of level info and above go to 2 handlers; none is overloaded.",
+          complete: true,
+          primary_level: "info",
+          primary_filters: ["quiet"],
+          primary_filter_default: "log"
+        })
+        expect(text).not.toContain("hunter2")
+        const levels = structured["module_levels"] as ReadonlyArray<Readonly<Record<string, unknown>>>
+        expect(levels).toContainEqual({ level: "debug", module_count: 1, modules: ["my_module"] })
+        const stdlib = Number(
+          yield* Effect.promise(() => node.evaluate("length(element(2, application:get_key(stdlib, modules)))"))
+        )
+        expect(levels).toContainEqual(
+          expect.objectContaining({ level: "error", application: "stdlib", module_count: stdlib })
+        )
+        expect(structured["handlers"]).toEqual(
+          expect.arrayContaining([
+            expect.objectContaining({
+              id: "ours",
+              module: "logger_std_h",
+              level: "warning",
+              mode: "async",
+              message_queue_length: 0,
+              process: yield* Effect.map(
+                Effect.promise(() => node.evaluate("pid_to_list(whereis(logger_std_h_ours))")),
+                (pid) => pid.slice(1, -1)
+              )
+            })
+          ])
+        )
+      }).pipe(using(agent))
+    )
+
+    it.live("says which handler throws events away", () =>
+      Effect.gen(function* () {
+        const evaluate = (text: string) => Effect.promise(() => node.evaluate(text))
+        yield* evaluate("persistent_term:put({logger_olp, logger_std_h_ours}, drop)")
+        const { structured } = yield* call("get_log_configuration", {})
+        yield* evaluate("persistent_term:put({logger_olp, logger_std_h_ours}, async)")
+        expect(structured["summary"]).toContain("ours is in drop mode")
+        expect(structured["notes"]).toEqual([expect.stringContaining("are being thrown away")])
+      }).pipe(using(agent))
+    )
+  })
+
+  it.live("cannot be had without the agent, which is said", () =>
+    Effect.gen(function* () {
+      expect(yield* Effect.flip(call("get_log_configuration", {}))).toMatchObject({ code: "unsupported" })
+    }).pipe(using("none"))
+  )
+})

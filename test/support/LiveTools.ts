@@ -1,0 +1,42 @@
+import { Effect, Layer, Redacted } from "effect"
+import { type AgentMode, Nodes, Targets } from "../../src/node/index.ts"
+import { Policy, type PolicySettings } from "../../src/policy/Policy.ts"
+import type { SyntaxName } from "../../src/syntax/Syntax.ts"
+import { Catalogue } from "../../src/tools/Catalogue.ts"
+import { Session } from "../../src/tools/Session.ts"
+
+export const epmdPort = Number(process.env["ERL_EPMD_PORT"])
+
+/** The whole catalogue over real links, for the nodes whose cookie is known. Provide it fresh to each test. */
+export const liveCatalogue = (
+  nodes: ReadonlyArray<{ readonly name: string; readonly cookie: string }>,
+  options: {
+    /** Default `auto`. */
+    readonly agent?: AgentMode
+    /** Default `erlang`. */
+    readonly mode?: SyntaxName
+    readonly cookies?: ReadonlyArray<Redacted.Redacted>
+    readonly policy?: Partial<PolicySettings>
+  } = {}
+) => {
+  const {
+    agent = "auto",
+    cookies = nodes.map(({ cookie }) => Redacted.make(cookie)),
+    mode = "erlang",
+    policy
+  } = options
+  return Catalogue.layer.pipe(
+    Layer.provideMerge(Nodes.layer),
+    Layer.provideMerge(
+      Layer.succeed(Targets, {
+        configured: nodes.map(({ name }) => name),
+        nameOf: () => undefined,
+        epmdPort,
+        cookies: Effect.succeed(cookies),
+        resolve: (name, given) => Effect.succeed({ name, cookie: given?.cookie ?? cookies[0]!, epmdPort, agent })
+      })
+    ),
+    Layer.provideMerge(Policy.layer({ hostNames: [], ...policy })),
+    Layer.provideMerge(Layer.effect(Session, Session.make({ mode })))
+  )
+}
