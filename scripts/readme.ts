@@ -1,6 +1,7 @@
 /**
- * Writes the parts of README.md that the code knows better: the flags, the switches of single commands and the tools,
- * between the markers `<!-- flags -->` and `<!-- /flags -->`, and likewise for `switches` and `tools`.
+ * Writes the parts of README.md that the code knows better: the flags, the switches of single commands, the keys of a
+ * node's entry and the tools, between the markers `<!-- flags -->` and `<!-- /flags -->`, and likewise for `switches`,
+ * `node keys` and `tools`.
  *
  *   node scripts/readme.ts           writes README.md
  *   node scripts/readme.ts --check   fails when README.md is not what the code says
@@ -10,7 +11,7 @@ import { readFileSync, writeFileSync } from "node:fs"
 import { argv, exit, stderr } from "node:process"
 import { fileURLToPath } from "node:url"
 import { commandSwitches, configFlag } from "../src/cli/CommandFlags.ts"
-import { settings, variableOf } from "../src/config/Settings.ts"
+import { keyOf, type NodeEntry, nodeEntryTexts, settings, variableOf } from "../src/config/Settings.ts"
 import { Beamscope } from "../src/index.ts"
 import { Catalogue } from "../src/tools/Catalogue.ts"
 
@@ -51,6 +52,12 @@ const switches = (): string =>
       `\`${variableOf(flag)}\``,
       description
     ])
+  )
+
+const nodeKeys = (): string =>
+  table(
+    ["key", "meaning"],
+    Object.entries(nodeEntryTexts).map(([name, text]) => [`\`${keyOf(name as keyof NodeEntry)}\``, text])
   )
 
 interface Property {
@@ -105,6 +112,7 @@ const before = readFileSync(readme, "utf8")
 const sections = {
   flags: flags(),
   switches: switches(),
+  "node keys": nodeKeys(),
   tools: await Effect.runPromise(Effect.scoped(Effect.provide(tools, everything)))
 }
 const after = Object.entries(sections).reduce((text, [name, content]) => filled(text, name, content), before)

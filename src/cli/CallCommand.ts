@@ -1,27 +1,48 @@
 import { Console, Effect, Layer, Option, Predicate } from "effect"
+import { text } from "node:stream/consumers"
 import * as Beamscope from "../Beamscope.ts"
-import { type Config, load } from "../config/Config.ts"
-import { errorText } from "../mcp/ErrorText.ts"
+import type { Config } from "../config/Config.ts"
+import { parseJson } from "../config/JsonMistake.ts"
 import { reporting } from "../mcp/Reporting.ts"
 import * as Logging from "../serve/Logging.ts"
 import { listed } from "../syntax/Excerpt.ts"
 import { Catalogue, type ToolListing } from "../tools/Catalogue.ts"
 import type { ProgressReport } from "../tools/Progress.ts"
 import { Session } from "../tools/Session.ts"
-import { CommandError, usageError } from "./CommandError.ts"
+import { type CommandError, failingAs, toolFailure, usageError } from "./CommandError.ts"
+import { readConfig } from "./ReadConfig.ts"
 import type { ServerFlags } from "./ServerFlags.ts"
 import { untilTold } from "./Signals.ts"
 
 /** Links close at once; a node that does not answer is not waited for longer than this. */
 const cleanUpMillis = 2_000
 
-/** A mistake is not quoted: a cookie may stand in the input. */
-const notAnObject = usageError("the input must be a JSON object, like '{\"limit\": 5}'")
+const kindOf = (value: unknown): string => {
+  if (value === null) return "null"
+  return Array.isArray(value) ? "an array" : `a ${typeof value}`
+}
 
-const parsedInput = (json: string) =>
-  Effect.try({ try: () => JSON.parse(json) as unknown, catch: () => notAnObject }).pipe(
-    Effect.filterOrFail(Predicate.isReadonlyObject, () => notAnObject)
+const noInput = (why: string) =>
+  Effect.fail(usageError(`the input must be a JSON object, like '{"limit": 5}', but it ${why}`))
+
+/** A mistake is not quoted: a cookie may stand in the input. */
+const parsedInput = (json: string): Effect.Effect<Readonly<Record<string, unknown>>, CommandError> => {
+  if (json.trim() === "") return noInput("is empty")
+  return Effect.fromResult(parseJson(json)).pipe(
+    Effect.catch(noInput),
+    Effect.flatMap((value) =>
+      Predicate.isReadonlyObject(value) && !Array.isArray(value)
+        ? Effect.succeed(value as Readonly<Record<string, unknown>>)
+        : noInput(`is ${kindOf(value)}`)
+    )
   )
+}
+
+/** The input as text: what was typed, or with `-` what stdin has, where no list of processes shows a cookie in it. */
+const inputText = (given: Option.Option<string>): Effect.Effect<string> => {
+  const typed = Option.getOrElse(given, () => "{}")
+  return typed === "-" ? Effect.promise(() => text(process.stdin)) : Effect.succeed(typed)
+}
 
 /** A tool asks one node: the one that its input names, else the one that is configured. */
 const checkNode = (
@@ -71,8 +92,8 @@ export const callCommand = Effect.fnUntraced(
     readonly given: ServerFlags
   }) {
     const { given, tool } = options
-    const input = yield* parsedInput(Option.getOrElse(options.input, () => "{}"))
-    const config = yield* load({ ...given, environment: process.env })
+    const input = yield* parsedInput(yield* inputText(options.input))
+    const config = yield* readConfig(given)
     const call = Effect.gen(function* () {
       const { call, tools } = yield* Catalogue
       yield* checkNode(
@@ -86,12 +107,13 @@ export const callCommand = Effect.fnUntraced(
       Effect.scoped,
       Effect.provide(Beamscope.fromConfig(config).pipe(Layer.provideMerge(Logging.layer(config.logLevel ?? "error"))))
     )
-    const { structured, text } = yield* untilTold(call, cleanUpMillis)
-    yield* Console.log(options.json ? JSON.stringify(structured, null, 2) : text)
+    const result = yield* untilTold(call, cleanUpMillis)
+    yield* Console.log(options.json ? JSON.stringify(result.structured, null, 2) : result.text)
   },
   Effect.catchTags({
-    ToolError: (error) => Effect.fail(new CommandError({ exitCode: 1, message: errorText(error) })),
+    ToolError: (error) => Effect.fail(toolFailure(error)),
     ConfigError: ({ message }) => Effect.fail(usageError(message)),
     CatalogueError: ({ message }) => Effect.fail(usageError(message))
-  })
+  }),
+  (command, { json }) => failingAs(json)(command)
 )

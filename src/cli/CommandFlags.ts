@@ -14,7 +14,11 @@ export const configFlag = {
 }
 
 export const commandSwitches = {
-  json: { flag: "json", commands: ["call", "tools", "nodes"], description: "Print JSON instead of text" },
+  json: {
+    flag: "json",
+    commands: ["call", "tools", "nodes"],
+    description: 'Print JSON instead of text; a failure as {"error": {"code": …}}, beside its text on stderr'
+  },
   keep: {
     flag: "keep",
     commands: ["demo"],

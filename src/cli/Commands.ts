@@ -4,6 +4,7 @@ import { Argument, CliConfig, CliError, CliOutput, Command, Flag, GlobalFlag } f
 import { switchVariable } from "../config/SettingTexts.ts"
 import { type SettingName, settings, variableOf } from "../config/Settings.ts"
 import { version } from "../mcp/Version.ts"
+import { allTools } from "../tools/Toolsets.ts"
 import { callCommand } from "./CallCommand.ts"
 import { CommandError, usageError } from "./CommandError.ts"
 import { commandSwitches, type CommandSwitch, configFlag } from "./CommandFlags.ts"
@@ -101,14 +102,23 @@ export interface Handlers {
   readonly demo: (options: { readonly keep: boolean; readonly yes: boolean }) => Effect.Effect<void, CommandError>
 }
 
-const commandTree = (handlers: Handlers) => {
+/** In the scripts that complete a command line, tools are words to choose from; else the catalogue says which it has. */
+const toolArgument = (completing: boolean): Argument.Argument<string> =>
+  completing
+    ? Argument.Literals(
+        "tool",
+        allTools.map(({ name }) => name)
+      )
+    : Argument.String("tool")
+
+const commandTree = (handlers: Handlers, completing: boolean) => {
   const call = Command.make(
     "call",
     {
-      tool: Argument.String("tool").pipe(Argument.withDescription("The tool's name, see beamscope tools")),
+      tool: toolArgument(completing).pipe(Argument.withDescription("The tool's name, see beamscope tools")),
       input: Argument.String("input").pipe(
         Argument.withDescription(
-          "Its input as a JSON object; without a node in it, the one that is configured is asked"
+          "Its input as a JSON object, or - to read it from stdin; without a node in it, the one that is configured is asked"
         ),
         Argument.optional
       ),
@@ -176,7 +186,13 @@ const cli = Layer.mergeAll(
 export const commandLine =
   (handlers: Handlers) =>
   (args: ReadonlyArray<string>): Effect.Effect<void, CommandError> =>
-    Command.runWith(commandTree(handlers), { version })(args).pipe(
+    Command.runWith(
+      commandTree(
+        handlers,
+        args.some((arg) => arg.startsWith("--completions"))
+      ),
+      { version }
+    )(args).pipe(
       // What is wrong with the command line has been told by the presenter.
       Effect.mapError((error) => (error instanceof CommandError ? error : usageError(""))),
       Effect.provide(cli)

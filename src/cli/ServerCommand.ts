@@ -1,9 +1,9 @@
 import { Effect, Layer } from "effect"
 import * as Beamscope from "../Beamscope.ts"
-import { load } from "../config/Config.ts"
 import * as Logging from "../serve/Logging.ts"
 import { serve } from "../serve/Stdio.ts"
 import { usageError } from "./CommandError.ts"
+import { readConfig } from "./ReadConfig.ts"
 import type { ServerFlags } from "./ServerFlags.ts"
 import { exitWithin, told } from "./Signals.ts"
 
@@ -13,7 +13,7 @@ const cleanUpMillis = 1_400
 /** `beamscope`: the MCP server on stdin and stdout, until the host is gone or the process is told to end. */
 export const serverCommand = Effect.fnUntraced(
   function* (given: ServerFlags) {
-    const config = yield* load({ ...given, environment: process.env })
+    const config = yield* readConfig(given)
     // Whatever a dependency prints must not end up between the messages of the protocol.
     // oxlint-disable-next-line no-console
     console.log = console.info = console.debug = console.error

@@ -1,15 +1,21 @@
 import { Console, Effect } from "effect"
 import * as Beamscope from "../Beamscope.ts"
-import { load } from "../config/Config.ts"
 import { Catalogue } from "../tools/Catalogue.ts"
-import { usageError } from "./CommandError.ts"
+import { failingAs, usageError } from "./CommandError.ts"
+import { readConfig } from "./ReadConfig.ts"
 import type { ServerFlags } from "./ServerFlags.ts"
 
 /** `beamscope tools`: what a client would be offered under the same settings. */
 export const toolsCommand = Effect.fnUntraced(
   function* (options: { readonly json: boolean; readonly given: ServerFlags }) {
-    const config = yield* load({ ...options.given, environment: process.env })
+    const config = yield* readConfig(options.given)
     const { tools } = yield* Effect.provide(Catalogue, Beamscope.fromConfig(config))
+    if (tools.length === 0) {
+      const said = (["tools", "toolsets", "excludeTools", "inspectOnly", "readOnly"] as const).filter(
+        (name) => config.policy[name] !== undefined
+      )
+      yield* Console.error(`beamscope: the settings leave no tool: see ${said.map(config.nameOf).join(", ")}`)
+    }
     if (options.json) return yield* Console.log(JSON.stringify(tools, null, 2))
     const width = Math.max(0, ...tools.map(({ name }) => name.length))
     const toolsets = Map.groupBy(tools, ({ toolset }) => toolset)
@@ -23,5 +29,6 @@ export const toolsCommand = Effect.fnUntraced(
   Effect.catchTags({
     ConfigError: ({ message }) => Effect.fail(usageError(message)),
     CatalogueError: ({ message }) => Effect.fail(usageError(message))
-  })
+  }),
+  (command, { json }) => failingAs(json)(command)
 )

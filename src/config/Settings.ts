@@ -23,6 +23,16 @@ export const NodeEntry = Schema.Struct({
 })
 export type NodeEntry = typeof NodeEntry.Type
 
+/** What each key of a node's entry is for, as the README has it. */
+export const nodeEntryTexts: { readonly [Key in keyof NodeEntry]-?: string } = {
+  name: "`name@host`, or the name alone of a node of this machine. Required",
+  alias: "A shorter name to call it by, without white space or commas",
+  cookieFile: "A file with this node's cookie; it must be accessible by its owner only",
+  cookie: "This node's cookie itself; the configuration file must then be accessible by its owner only",
+  epmdPort: "EPMD's port on the node's host",
+  agent: "How helper code runs on this node, as `--agent`"
+}
+
 /** {@link NodeEntry} as it stands in the configuration file. */
 export const NodeEntryFile = NodeEntry.pipe(Schema.encodeKeys({ cookieFile: "cookie_file", epmdPort: "epmd_port" }))
 
@@ -86,7 +96,8 @@ export interface Setting {
 export const variableOf = (flag: string): string => `BEAMSCOPE_${flag.toUpperCase().replaceAll("-", "_")}`
 
 /** The key that says the same in the configuration file: `read_only` for `readOnly`. */
-export const keyOf = (name: SettingName): string => name.replace(/[A-Z]/gu, (letter) => `_${letter.toLowerCase()}`)
+export const keyOf = (name: SettingName | keyof NodeEntry): string =>
+  name.replace(/[A-Z]/gu, (letter) => `_${letter.toLowerCase()}`)
 
 /** Every setting's flag, in the order in which `--help` lists them. */
 export const settings: { readonly [Name in SettingName]-?: Setting } = {

@@ -1,8 +1,23 @@
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { closeSync, existsSync, openSync } from "node:fs"
+import { text } from "node:stream/consumers"
 import { describe, expect, it, onTestFinished } from "vitest"
+import { misspelt } from "../../src/cli/ReadConfig.ts"
 import { launch } from "../support/ServerProcess.ts"
+
+/** How a command ends, and what it says on stdout and stderr, with `input` to read. */
+const read = async (
+  args: ReadonlyArray<string>,
+  { env = {}, input = "" }: { env?: Readonly<Record<string, string>>; input?: string } = {}
+) => {
+  const start = launch(args, { BEAMSCOPE_EPMD_PORT: "1", ...env })
+  const child = spawn(start.command, start.args, { env: start.env })
+  onTestFinished(() => void child.kill("SIGKILL"))
+  child.stdin.on("error", () => {}).end(input)
+  const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")])
+  return { code: code as number | null, out, err }
+}
 
 /** How a command ends, and what it says on stderr, with its output going to `stdout`. */
 const run = async (
@@ -62,6 +77,83 @@ describe("a mistake in what the operator set", () => {
     const { code, err } = await run(["--allow-nodes", pattern])
     expect(code).toBe(2)
     expect(err).toMatch(/^beamscope: --allow-nodes: [^\n]+\n$/u)
+  })
+})
+
+describe("the input of a call", () => {
+  const call = ["call", "top_processes"]
+  const settings = ["--node", "a@127.0.0.1"]
+
+  it.each([
+    ["{bad", "is not JSON: line 1, column 2: expected a key in double quotes or }"],
+    ['{\n"cookie": SECRET}', "is not JSON: line 2, column 11: expected a value"],
+    ['{"limit": 5, "limit": 6}', "has a key twice: line 1, column 14: "],
+    ["[]", "is an array"],
+    ["null", "is null"],
+    ['"SECRET"', "is a string"],
+    ["", "is empty"]
+  ])("that is %j is told as what it is, and not quoted", async (input, problem) => {
+    const { code, err, out } = await read([...call, input, ...settings])
+    expect({ code, out }).toEqual({ code: 2, out: "" })
+    expect(err).toMatch(/^beamscope: the input must be a JSON object, like '\{"limit": 5\}', but it [^\n]+\n$/u)
+    expect(err).toContain(`but it ${problem}`)
+    expect(err).not.toContain("SECRET")
+  })
+
+  it("is read from stdin where it is -", async () => {
+    const { code, err } = await read([...call, "-", ...settings], { input: '{"sort_by": 5}\n' })
+    expect(code).toBe(2)
+    expect(err).toContain("top_processes: `sort_by`: expected ")
+    expect((await read([...call, "-", ...settings], { input: "[" })).err).toContain(
+      "but it is not JSON: line 1, column 2"
+    )
+  })
+})
+
+describe("a failure with --json", () => {
+  it.each<[string, ReadonlyArray<string>, number, object]>([
+    [
+      "of a tool",
+      ["call", "get_system_info", "--node", "b@127.0.0.1"],
+      1,
+      { code: "connect_failed", next: "list_nodes" }
+    ],
+    ["of no tool", ["call", "top_process"], 2, { code: "unknown_tool", did_you_mean: ["top_processes"] }],
+    ["of an input", ["call", "top_processes", '{"limit": "x"}', "--node", "b@x"], 2, { code: "invalid_input" }],
+    ["of a setting", ["tools", "--tools", "nonsense"], 2, { code: "usage" }],
+    ["of what is no input", ["call", "top_processes", "["], 2, { code: "usage" }]
+  ])("%s is an object on stdout, beside the text on stderr", async (_what, args, exitCode, error) => {
+    const { code, err, out } = await read([...args, "--json"], { env: { BEAMSCOPE_COOKIE: "COOKIE" } })
+    expect(code).toBe(exitCode)
+    const told = (JSON.parse(out) as { error: { message: string } }).error
+    expect(told).toMatchObject({ ...error, retryable: false })
+    expect(err).toContain(`beamscope: ${told.message}\n`)
+  })
+})
+
+describe("settings that leave no tool", () => {
+  it("are named", async () => {
+    const { code, err, out } = await read(["tools", "--tools", "list_nodes"], {
+      env: { BEAMSCOPE_EXCLUDE_TOOLS: "list_nodes" }
+    })
+    expect({ code, out }).toEqual({ code: 0, out: "" })
+    expect(err).toBe("beamscope: the settings leave no tool: see --tools, BEAMSCOPE_EXCLUDE_TOOLS\n")
+  })
+})
+
+describe("a variable that nobody reads", () => {
+  it("is told with the one that was perhaps meant, and is no mistake", async () => {
+    const { code, err, out } = await read(["tools"], { env: { BEAMSCOPE_AGNET: "none" } })
+    expect(code).toBe(0)
+    expect(out).toContain("top_processes")
+    expect(err).toBe("beamscope: BEAMSCOPE_AGNET is no variable that is read; did you mean BEAMSCOPE_AGENT?\n")
+  })
+
+  it("is no matter where it looks like none of ours", () => {
+    expect(
+      misspelt({ BEAMSCOPE_SERVICE_HOST: "10.0.0.1", BEAMSCOPE_COOKIE: "x", BEAMSCOPE_JSON: "1", NODE: "x" })
+    ).toEqual([])
+    expect(misspelt({ BEAMSCOPE_NOD: "a@x" })).toEqual([expect.stringContaining("did you mean BEAMSCOPE_NODE")])
   })
 })
 

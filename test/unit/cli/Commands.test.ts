@@ -58,6 +58,10 @@ describe("the command line", () => {
     }
   })
 
+  it("takes - for the input of a call", async () => {
+    expect((await asked("call", "top", "-")).asked).toMatchObject(["call", { input: Option.some("-") }])
+  })
+
   it("has nodes for the tool that lists them", async () => {
     expect((await asked("nodes")).asked).toMatchObject(["call", { tool: "list_nodes", json: false }])
   })
@@ -110,6 +114,7 @@ describe("the command line", () => {
   it.each(["bash", "zsh", "fish"])("completes in %s", async (shell) => {
     expect((await asked("--completions", shell)).exitCode).toBe(0)
     expect(out.join("\n")).toContain("allow-nodes")
+    expect(out.join("\n")).toMatch(/list_processes'? '?top_processes/u)
   })
 })
 

@@ -26,6 +26,20 @@ const withTargets = <A, E>(
     )
   )
 
+/** The places that the cookies of three nodes are taken from, and of one for which it is given. */
+const sources = async (settings: Settings) => {
+  const targets = await withTargets(
+    settings,
+    ({ resolve }) =>
+      Effect.all([
+        ...["a@x", "b@x", "c@x"].map((name) => resolve(name)),
+        resolve("c@x", { cookie: Redacted.make("x") })
+      ]),
+    { RELEASE_COOKIE: "released" }
+  )
+  return targets.map(({ cookieSource }) => cookieSource)
+}
+
 describe("targets", () => {
   it("have what the node's own entry says, then what is said for all", async () => {
     const targets = await withTargets(
@@ -50,16 +64,6 @@ describe("targets", () => {
     const file = join(home, "cookie")
     writeFileSync(file, "filed", { mode: 0o600 })
     const nodes = [{ name: "a@x", cookie: Redacted.make("own") }, { name: "b@x", cookieFile: file }, "c@x"]
-    const sources = (settings: Settings) =>
-      withTargets(
-        settings,
-        ({ resolve }) =>
-          Effect.all([
-            ...["a@x", "b@x", "c@x"].map((name) => resolve(name)),
-            resolve("c@x", { cookie: Redacted.make("x") })
-          ]),
-        { RELEASE_COOKIE: "released" }
-      ).then((targets) => targets.map(({ cookieSource }) => cookieSource))
     const own = ["its entry in the configuration", `its entry in the configuration: ${file}`]
     const given = "the cookie given for this connection"
     expect(await sources({ nodes })).toEqual([...own, "RELEASE_COOKIE", given])
