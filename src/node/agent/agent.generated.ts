@@ -1,7 +1,18 @@
 // Made by scripts/build-agent.escript from erlang/agent/src: change those, then run it.
 
+import { beamscope_environment } from "./beamscope_environment.generated.ts"
 import { beamscope_janitor } from "./beamscope_janitor.generated.ts"
+import { beamscope_logs } from "./beamscope_logs.generated.ts"
+import { beamscope_memory } from "./beamscope_memory.generated.ts"
+import { beamscope_microstates } from "./beamscope_microstates.generated.ts"
+import { beamscope_network } from "./beamscope_network.generated.ts"
+import { beamscope_persistent_terms } from "./beamscope_persistent_terms.generated.ts"
+import { beamscope_process } from "./beamscope_process.generated.ts"
 import { beamscope_processes } from "./beamscope_processes.generated.ts"
+import { beamscope_runtime } from "./beamscope_runtime.generated.ts"
+import { beamscope_schedulers } from "./beamscope_schedulers.generated.ts"
+import { beamscope_state } from "./beamscope_state.generated.ts"
+import { beamscope_timers } from "./beamscope_timers.generated.ts"
 
 /** OTP releases that load the beams, which the oldest of them compiled. Others interpret. */
 export const loadsOn = { oldest: 25, newest: 29 } as const
@@ -22,6 +33,17 @@ export const run = "g2gEdwRjYWxsYQBoBHcGcmVtb3RlYQBoA3cEYXRvbWEAdwhlcmxfZXZhbGgD
  * - `interpreted`: its functions, all of one argument, in external format, in base 64. See `run`.
  */
 export const agent = {
+  beamscope_environment,
   beamscope_janitor,
-  beamscope_processes
+  beamscope_logs,
+  beamscope_memory,
+  beamscope_microstates,
+  beamscope_network,
+  beamscope_persistent_terms,
+  beamscope_process,
+  beamscope_processes,
+  beamscope_runtime,
+  beamscope_schedulers,
+  beamscope_state,
+  beamscope_timers
 } as const

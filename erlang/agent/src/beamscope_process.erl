@@ -1,0 +1,540 @@
+%% @doc Questions about one process, and about what stands around it: its messages, its children, its links, and which
+%% processes stand where it stands. Like all of the agent this source runs compiled and interpreted; see
+%% `beamscope_processes' for what that asks of its style.
+%%
+%% What it spares the node. The length of a queue is read before anything that walks or copies the queue, and decides
+%% whether that is done at all. What is read of all processes is read by list BIFs, and counted in private ETS tables,
+%% which go with the process that asks. No process is sent a message: who is a supervisor, and whose child somebody is,
+%% is read from `process_info'.
+-module(beamscope_process).
+
+-export([messages/1, stacks/1, children/1, links/1]).
+
+-export_type([messages_spec/0, messages/0, shape/0, stacks_spec/0, children_spec/0, children/0, links_spec/0]).
+
+%% Processes between two looks at the clock.
+-define(CHUNK, 1000).
+%% Messages between two looks at the clock.
+-define(MESSAGES, 200).
+%% Elements of a collection that a cut one keeps, bytes of a binary, and collections inside each other.
+-define(WIDTH, 12).
+-define(BYTES, 300).
+-define(DEPTH, 8).
+%% Frames of a stack that a match specification takes the places off. The node keeps 8, unless told otherwise.
+-define(FRAMES, 8).
+%% Processes that are named of each stack.
+-define(SAMPLES, 3).
+%% Words of heap up to which a whole dictionary is read, and messages up to which the queue is walked to learn that.
+-define(SMALL_HEAP, 10000).
+-define(LONG_QUEUE, 10000).
+%% Linked processes that are asked for their dictionaries, where the release cannot tell parents otherwise.
+-define(CANDIDATES, 1000).
+%% Neighbours whose own links are looked at, and links from which on no further neighbour is.
+-define(NEIGHBOURS, 200).
+-define(LINKS, 20000).
+
+-type messages_spec() :: #{
+    pid := pid(),
+    %% Messages to return, those that wait longest.
+    limit := non_neg_integer(),
+    %% A process with more messages, or more bytes of memory that they may lie in, is left alone: there is no way to read
+    %% a part of a queue, the process itself makes a copy of all of it.
+    max_messages := non_neg_integer(),
+    max_bytes := non_neg_integer(),
+    %% Bytes of external format that one returned message may have; it is cut to fit.
+    message_bytes := pos_integer(),
+    %% Kinds of messages to return.
+    shapes := non_neg_integer(),
+    deadline_ms := non_neg_integer()
+}.
+
+-type shape() :: atom() | [shape()] | {atom()} | {tuple, arity()} | {struct, atom()}.
+%% What a message looks like: an atom is itself, a list is a tuple of such, and a tuple says of which type the rest is.
+
+-type messages() :: #{
+    name := atom() | [],
+    status := atom(),
+    count := non_neg_integer(),
+    %% Why nothing was read, with the limit; `bytes' is what the messages may take at most.
+    refused => messages | bytes,
+    bytes => non_neg_integer(),
+    %% `{Message, Bytes, IsCut}': bytes in external format, as which it is returned, maybe with `...' in place of parts.
+    rows => [{term(), non_neg_integer(), boolean()}],
+    %% Messages whose shape was looked at: fewer than there were when time ran out.
+    seen => non_neg_integer(),
+    %% `{Count, FirstAt, Shape}', the most frequent first; and how many there are.
+    shapes => [{pos_integer(), pos_integer(), shape()}],
+    shape_count => non_neg_integer()
+}.
+
+-type stacks_spec() :: #{
+    %% Part of some frame, as `Module.function/Arity', in any case.
+    filter => binary(),
+    %% Stacks with this part in some frame are left out.
+    exclude => binary(),
+    %% Milliseconds of work after which a scan ends with what it has.
+    deadline_ms := non_neg_integer(),
+    %% Milliseconds to rest after every thousand processes.
+    pause_ms := non_neg_integer(),
+    limit := pos_integer(),
+    order := descending,
+    'after' => binary(),
+    atom() => term()
+}.
+
+-type children_spec() :: #{
+    pid := pid(),
+    %% `spawned': whom it spawned, wherever the release tells who spawned whom, else whom it spawned and is linked to.
+    %% `supervised': of supervisors only, whom they spawned and are linked to.
+    tree := spawned | supervised,
+    depth := pos_integer(),
+    %% Rows.
+    limit := pos_integer(),
+    deadline_ms := non_neg_integer(),
+    pause_ms := non_neg_integer()
+}.
+
+-type children() :: #{
+    %% The process itself first, with the depth 0, then level by level. `children': how many it has.
+    rows := [map()],
+    %% Children on the levels looked at that are on no row.
+    left_out := non_neg_integer(),
+    %% `deadline'; `parent': who spawned whom is not told by this release, so that only linked children were seen;
+    %% `dictionary': some dictionary was too large to look for a parent or a callback; `links': only the first
+    %% thousand links of a process were looked at.
+    incomplete := [deadline | parent | dictionary | links]
+}.
+
+-type links_spec() :: #{
+    pid := pid(),
+    depth := 1..2,
+    relation => link | monitors | monitored_by,
+    limit := pos_integer(),
+    order := ascending,
+    'after' => binary(),
+    atom() => term()
+}.
+
+-include("beamscope_listing.hrl").
+
+%% @doc The first messages of a process, and which kinds of messages there are: packed `messages()', or `gone'.
+-spec messages(messages_spec()) -> binary().
+messages(#{pid := Pid, max_messages := MaxMessages, max_bytes := MaxBytes} = Spec) ->
+    case erlang:process_info(Pid, [registered_name, status, message_queue_len]) of
+        undefined ->
+            packed(#{gone => true});
+        [{_, Name}, {_, Status}, {_, Count}] ->
+            Told = #{name => Name, status => Status, count => Count},
+            Bytes = hd([message_bytes(Pid) || Count =< MaxMessages] ++ [0]),
+            if
+                Count > MaxMessages -> packed(Told#{refused => messages});
+                Bytes > MaxBytes -> packed(Told#{refused => bytes, bytes => Bytes});
+                true -> packed(read_messages(Told, Spec))
+            end
+    end.
+
+%% What its messages take at most. Those off the heap are not part of the heap; those on it can be any part of it.
+message_bytes(Pid) ->
+    case erlang:process_info(Pid, [memory, total_heap_size, message_queue_data]) of
+        undefined -> 0;
+        [{_, Memory}, {_, Words}, {_, off_heap}] -> max(0, Memory - Words * erlang:system_info(wordsize));
+        [{_, Memory}, _, _] -> Memory
+    end.
+
+read_messages(Told, #{pid := Pid, limit := Limit, message_bytes := Room, shapes := Shapes, deadline_ms := Deadline}) ->
+    Until = erlang:monotonic_time(millisecond) + Deadline,
+    case erlang:process_info(Pid, messages) of
+        undefined ->
+            #{gone => true};
+        {_, Messages} ->
+            Rows = [fitted(Message, Room) || Message <- lists:sublist(Messages, Limit)],
+            {Seen, Counts} = count_shapes(Messages, Until, 0, #{}),
+            Ranked = lists:sort([{-Times, First, Shape} || {Shape, {Times, First}} <- maps:to_list(Counts)]),
+            Told#{
+                count => length(Messages),
+                rows => Rows,
+                seen => Seen,
+                shapes => [{-Times, First, Shape} || {Times, First, Shape} <- lists:sublist(Ranked, Shapes)],
+                shape_count => length(Ranked)
+            }
+    end.
+
+count_shapes([], _, Seen, Counts) ->
+    {Seen, Counts};
+count_shapes(Messages, Until, Seen, Counts) ->
+    case erlang:monotonic_time(millisecond) < Until of
+        false ->
+            {Seen, Counts};
+        true ->
+            Some = lists:sublist(Messages, ?MESSAGES),
+            Add = fun(Message, {At, Known}) ->
+                Shape = shape(Message, 2),
+                {Times, First} = maps:get(Shape, Known, {0, At}),
+                {At + 1, Known#{Shape => {Times + 1, First}}}
+            end,
+            {Next, Now} = lists:foldl(Add, {Seen + 1, Counts}, Some),
+            count_shapes(lists:nthtail(length(Some), Messages), Until, Next - 1, Now)
+    end.
+
+shape(Atom, _) when is_atom(Atom) -> Atom;
+shape(Tuple, Depth) when is_tuple(Tuple), Depth > 0, tuple_size(Tuple) =< ?WIDTH ->
+    [shape(Element, Depth - 1) || Element <- tuple_to_list(Tuple)];
+shape(Tuple, _) when is_tuple(Tuple) -> {tuple, tuple_size(Tuple)};
+shape(#{'__struct__' := Name}, _) when is_atom(Name) -> {struct, Name};
+shape(Map, _) when is_map(Map) -> {map};
+shape([], _) -> {empty_list};
+shape(List, _) when is_list(List) -> {list};
+shape(Binary, _) when is_binary(Binary) -> {binary};
+shape(Integer, _) when is_integer(Integer) -> {integer};
+shape(Float, _) when is_float(Float) -> {float};
+shape(Pid, _) when is_pid(Pid) -> {pid};
+shape(Reference, _) when is_reference(Reference) -> {reference};
+shape(Port, _) when is_port(Port) -> {port};
+shape(Fun, _) when is_function(Fun) -> {function};
+shape(_, _) -> {other}.
+
+%% A term as it is, or what is left of it when all its parts below some depth, and the ends of all that is long, are
+%% left out: as much as there is room for.
+fitted(Term, Room) ->
+    case erlang:external_size(Term) of
+        Size when Size =< Room -> {Term, Size, false};
+        Size -> {deepest(Term, cut(Term, 0), 1, Room), Size, true}
+    end.
+
+deepest(Term, Cut, Depth, Room) ->
+    Next = cut(Term, Depth),
+    case Depth > ?DEPTH orelse Next =:= Cut orelse erlang:external_size(Next) > Room of
+        true -> Cut;
+        false -> deepest(Term, Next, Depth + 1, Room)
+    end.
+
+cut(Binary, _) when is_binary(Binary), byte_size(Binary) > ?BYTES -> list_to_binary([head(Binary), "..."]);
+cut([], _) -> [];
+cut({}, _) -> {};
+cut(Collection, 0) when is_list(Collection); is_tuple(Collection); is_map(Collection) -> '...';
+cut(List, Depth) when is_list(List) ->
+    case first(List, ?BYTES, []) of
+        {Head, Tail} ->
+            IsText = lists:all(fun(Item) -> is_integer(Item) andalso Item >= 0 end, Head),
+            Shown = lists:sublist(Head, hd([?BYTES || IsText] ++ [?WIDTH])),
+            Cut = [cut(Item, Depth - 1) || Item <- Shown],
+            if
+                length(Shown) < length(Head); is_list(Tail), Tail =/= [] -> Cut ++ hd(["..." || IsText] ++ [['...']]);
+                Tail =:= [] -> Cut;
+                true -> Cut ++ cut(Tail, Depth - 1)
+            end
+    end;
+cut(Tuple, Depth) when is_tuple(Tuple) ->
+    Shown = [cut(Element, Depth - 1) || Element <- lists:sublist(tuple_to_list(Tuple), ?WIDTH)],
+    list_to_tuple(Shown ++ ['...' || tuple_size(Tuple) > ?WIDTH]);
+cut(Map, Depth) when is_map(Map) ->
+    Entries = entries(maps:next(maps:iterator(Map)), ?WIDTH, []),
+    Left = map_size(Map) - length(Entries),
+    maps:from_list([{cut(Key, Depth), cut(Value, Depth - 1)} || {Key, Value} <- Entries] ++ [{'...', Left} || Left > 0]);
+cut(Leaf, _) ->
+    case erlang:external_size(Leaf) > ?BYTES of
+        true -> '...';
+        false -> Leaf
+    end.
+
+%% The beginning of a binary, no part of a character at its end.
+head(Binary) ->
+    Head = binary:part(Binary, 0, ?BYTES),
+    case unicode:characters_to_binary(Head) of
+        {incomplete, Whole, _} -> Whole;
+        _ -> Head
+    end.
+
+%% The first elements of a list, which may be improper, and what is behind them.
+first([Item | Rest], Count, Items) when Count > 0 -> first(Rest, Count - 1, [Item | Items]);
+first(Rest, _, Items) -> {lists:reverse(Items), Rest}.
+
+entries({Key, Value, Rest}, Count, Entries) when Count > 0 ->
+    entries(maps:next(Rest), Count - 1, [{Key, Value} | Entries]);
+entries(_, _, Entries) ->
+    lists:reverse(Entries).
+
+%% @doc All processes by where they stand: a packed list. A row is a stack without files and lines, how many processes
+%% have it, and some of them; `total' are the processes that were looked at. Sorted by that count.
+-spec stacks(stacks_spec()) -> binary().
+stacks(#{deadline_ms := Deadline} = Spec) ->
+    Until = erlang:monotonic_time(millisecond) + Deadline,
+    Counts = ets:new(stacks, [private]),
+    Samples = ets:new(stacks, [private, duplicate_bag]),
+    Places = ets:match_spec_compile(placeless()),
+    Step = fun(Pids) ->
+        Answers = lists:zip(lists:zipwith(fun erlang:process_info/2, Pids, repeated(current_stacktrace, Pids)), Pids),
+        Pairs = ets:match_spec_run(Answers, Places),
+        First = sample(Pairs, ?SAMPLES, []),
+        true = ets:insert(Samples, First),
+        {Stacks, _} = lists:unzip(Pairs),
+        {New, _} = lists:unzip(lists:ukeysort(1, First)),
+        _ = lists:zipwith(fun ets:insert_new/2, repeated(Counts, New), lists:zip(New, repeated(0, New))),
+        _ = lists:zipwith3(fun ets:update_counter/3, repeated(Counts, Stacks), Stacks, repeated(1, Stacks)),
+        length(Pairs)
+    end,
+    {Total, Why} = each_chunk(processes(), Until, Spec, Step, 0),
+    Matching = [{Count, erlang:md5(term_to_binary(Stack)), Stack} || {Stack, Count} <- matching(Counts, Spec)],
+    ById = maps:from_list([{Id, Stack} || {_, Id, Stack} <- Matching]),
+    Read = fun({Count, Id}) ->
+        Stack = map_get(Id, ById),
+        Pids = [Pid || {_, Pid} <- lists:sublist(ets:lookup(Samples, Stack), ?SAMPLES)],
+        #{count => Count, pids => Pids, frames => frames(Stack)}
+    end,
+    listed([{Count, Id} || {Count, Id, _} <- Matching], Read, Spec, {Total, Why}).
+
+repeated(Term, List) -> lists:duplicate(length(List), Term).
+
+%% Takes files and lines off the stacks that processes have told. Those of more frames go through with them.
+placeless() ->
+    [placeless(Frames) || Frames <- lists:seq(0, ?FRAMES)] ++
+        [{{{current_stacktrace, '$1'}, '$2'}, [], [{{{{places, '$1'}}, '$2'}}]}].
+
+placeless(Count) ->
+    Variable = fun(Number) -> list_to_atom([$$ | integer_to_list(Number)]) end,
+    Frames = [{Variable(At), Variable(At + 1), Variable(At + 2)} || At <- lists:seq(1, 3 * Count, 3)],
+    Taken = [{Module, Function, Arity, '_'} || {Module, Function, Arity} <- Frames],
+    Told = [{{Module, Function, Arity}} || {Module, Function, Arity} <- Frames],
+    {{{current_stacktrace, Taken}, '$0'}, [], [{{Told, '$0'}}]}.
+
+frames({places, Stack}) -> [{Module, Function, Arity} || {Module, Function, Arity, _} <- Stack];
+frames(Stack) -> Stack.
+
+%% Some of the processes with each stack.
+sample([], _, Samples) ->
+    Samples;
+sample(_, 0, Samples) ->
+    Samples;
+sample(Pairs, Count, Samples) ->
+    First = lists:ukeysort(1, Pairs),
+    sample(Pairs -- First, Count - 1, First ++ Samples).
+
+%% Does something with a thousand processes after the other, until the time is up: with how many, and whether it was.
+each_chunk([], _, _, _, Total) ->
+    {Total, []};
+each_chunk(Pids, Until, Spec, Step, Total) ->
+    case erlang:monotonic_time(millisecond) < Until of
+        false ->
+            {Total, [deadline]};
+        true ->
+            Chunk = lists:sublist(Pids, ?CHUNK),
+            Done = Step(lists:delete(self(), Chunk)),
+            timer:sleep(maps:get(pause_ms, Spec, 0)),
+            each_chunk(lists:nthtail(length(Chunk), Pids), Until, Spec, Step, Total + Done)
+    end.
+
+matching(Counts, Spec) ->
+    Wanted = maps:with([filter, exclude], Spec),
+    [Row || {Stack, _} = Row <- ets:tab2list(Counts), passes(frames(Stack), Wanted)].
+
+passes(_, Wanted) when map_size(Wanted) =:= 0 ->
+    true;
+passes(Frames, Wanted) ->
+    Lines = [[atom_to_list(M), ".", atom_to_list(F), "/", integer_to_list(A), "\n"] || {M, F, A} <- Frames],
+    Text = unicode:characters_to_list(Lines),
+    lists:all(fun({Which, Part}) -> contains(Text, Part) =:= (Which =:= filter) end, maps:to_list(Wanted)).
+
+%% @doc The tree of processes below a process: packed `children()', or `gone'.
+-spec children(children_spec()) -> binary().
+children(#{pid := Pid, tree := Tree, depth := Depth, limit := Limit, deadline_ms := Deadline} = Spec) ->
+    Until = erlang:monotonic_time(millisecond) + Deadline,
+    HasParents = has_item(parent),
+    ReadsKeys = has_item({dictionary, '$initial_call'}),
+    {Why, Below} =
+        case {Tree, HasParents} of
+            {spawned, true} ->
+                Parents = ets:new(children, [private, duplicate_bag]),
+                {_, Late} = each_chunk(processes(), Until, Spec, fun(Pids) -> keep_parents(Pids, Parents) end, 0),
+                {Late, fun(Parent, _) -> {lists:sort([Child || {_, Child} <- ets:lookup(Parents, Parent)]), []} end};
+            {spawned, false} ->
+                {[parent], fun(Parent, _) -> linked_children(Parent, HasParents, ReadsKeys) end};
+            {supervised, _} ->
+                {[], fun
+                    (Parent, true) -> linked_children(Parent, HasParents, ReadsKeys);
+                    (_, _) -> {[], []}
+                end}
+        end,
+    case relative({Pid, undefined, 0}, Below, ReadsKeys) of
+        gone ->
+            packed(#{gone => true});
+        {Row, Unseen, Children} ->
+            Next = [{Child, Pid, 1} || Child <- Children],
+            {Rows, LeftOut, Missing} =
+                descend(Next, Depth, Limit - 1, Until, fun(At) -> relative(At, Below, ReadsKeys) end, [], {[Row], Unseen}),
+            packed(#{rows => Rows, left_out => LeftOut, incomplete => lists:usort(Why ++ Missing)})
+    end.
+
+keep_parents(Pids, Parents) ->
+    Answers = lists:zip(lists:zipwith(fun erlang:process_info/2, Pids, repeated(parent, Pids)), Pids),
+    Pairs = ets:match_spec_run(
+        Answers, ets:match_spec_compile([{{{parent, '$1'}, '$2'}, [{is_pid, '$1'}], [{{'$1', '$2'}}]}])
+    ),
+    true = ets:insert(Parents, Pairs),
+    length(Pairs).
+
+%% Level by level: each process on the one that is being read may have some on the next.
+descend([], Depth, Limit, Until, Read, [_ | _] = Next, State) ->
+    descend(lists:append(lists:reverse(Next)), Depth, Limit, Until, Read, [], State);
+descend([], _, _, _, _, [], {Rows, Unseen}) ->
+    {lists:reverse(Rows), 0, Unseen};
+descend([{_, _, Level} | _], Depth, _, _, _, _, {Rows, Unseen}) when Level > Depth ->
+    {lists:reverse(Rows), 0, Unseen};
+descend([{_, Parent, Level} = At | Rest], Depth, Limit, Until, Read, Next, {Rows, Unseen}) ->
+    IsLate = erlang:monotonic_time(millisecond) >= Until,
+    case Limit > 0 andalso not IsLate andalso Read(At) of
+        false ->
+            Deeper = [Child || Level < Depth, Children <- Next, Child <- Children],
+            {lists:reverse(Rows), length(Rest) + 1 + length(Deeper), [deadline || IsLate] ++ Unseen};
+        gone ->
+            descend(Rest, Depth, Limit, Until, Read, Next, {Rows, Unseen});
+        {#{pid := Pid} = Row, Missed, Children} ->
+            Below = [{Child, Pid, Level + 1} || Child <- Children],
+            descend(Rest, Depth, Limit - 1, Until, Read, [Below | Next], {
+                [Row#{parent => Parent} | Rows], lists:usort(Missed ++ Unseen)
+            })
+    end.
+
+%% A process of the tree as it is told, what could not be seen of it, and its children.
+relative({Pid, _, Depth}, Below, ReadsKeys) ->
+    case erlang:process_info(Pid, [registered_name, initial_call, current_function]) of
+        undefined ->
+            gone;
+        [{_, Name}, {_, Call}, {_, Current}] ->
+            Callback = entry('$initial_call', Pid, ReadsKeys),
+            IsSupervisor = is_tuple(Callback) andalso tuple_size(Callback) =:= 3 andalso element(1, Callback) =:= supervisor,
+            {Children, Missed} = Below(Pid, IsSupervisor),
+            Told = #{
+                pid => Pid,
+                depth => Depth,
+                name => Name,
+                initial_call => hd([Callback || is_tuple(Callback)] ++ [Call]),
+                current_function => Current,
+                supervisor => IsSupervisor,
+                children => length(Children)
+            },
+            {Told, [dictionary || Callback =:= unread] ++ Missed, Children}
+    end.
+
+%% Those that a process has spawned and is linked to; and what keeps us from seeing all of them.
+linked_children(Parent, HasParents, ReadsKeys) ->
+    case erlang:process_info(Parent, [links, registered_name]) of
+        undefined ->
+            {[], []};
+        [{_, Links}, {_, Name}] ->
+            Linked = [Pid || Pid <- Links, is_pid(Pid), node(Pid) =:= node()],
+            case HasParents of
+                true ->
+                    Answers = lists:zip(
+                        lists:zipwith(fun erlang:process_info/2, Linked, repeated(parent, Linked)), Linked
+                    ),
+                    Children = [{{{parent, Parent}, '$1'}, [], ['$1']}],
+                    {lists:sort(ets:match_spec_run(Answers, ets:match_spec_compile(Children))), []};
+                false ->
+                    Candidates = lists:sublist(Linked, ?CANDIDATES),
+                    Ancestors = [{Pid, entry('$ancestors', Pid, ReadsKeys)} || Pid <- Candidates],
+                    Missed =
+                        [dictionary || lists:keymember(unread, 2, Ancestors)] ++
+                            [links || length(Linked) > ?CANDIDATES],
+                    {[Pid || {Pid, [First | _]} <- Ancestors, First =:= Parent orelse First =:= Name], Missed}
+            end
+    end.
+
+%% Whether this release knows an item of process_info/2.
+has_item(Item) ->
+    try erlang:process_info(self(), Item) of
+        _ -> true
+    catch
+        error:badarg -> false
+    end.
+
+%% An entry of a dictionary. A dictionary lies on the heap of its process, so a small heap makes a small copy; that of a
+%% large one is `unread' where the release cannot read one entry alone.
+entry(Key, Pid, true) ->
+    case erlang:process_info(Pid, {dictionary, Key}) of
+        {_, Value} -> Value;
+        undefined -> undefined
+    end;
+entry(Key, Pid, false) ->
+    case erlang:process_info(Pid, message_queue_len) of
+        {_, Messages} when Messages =< ?LONG_QUEUE ->
+            case erlang:process_info(Pid, total_heap_size) of
+                {_, Words} when Words =< ?SMALL_HEAP ->
+                    case erlang:process_info(Pid, dictionary) of
+                        {_, Entries} -> proplists:get_value(Key, Entries);
+                        undefined -> undefined
+                    end;
+                undefined ->
+                    undefined;
+                _ ->
+                    unread
+            end;
+        undefined ->
+            undefined;
+        _ ->
+            unread
+    end.
+
+%% @doc What a process is linked to, monitors and is monitored by, one step or two out: a packed list, sorted by depth.
+%% A row tells `from', `relation', `to', and of the latter what it is.
+-spec links(links_spec()) -> binary().
+links(#{pid := Pid, depth := Depth} = Spec) ->
+    First = [{1, Pid, Relation, To} || {Relation, To} <- relations(Pid, Spec)],
+    Around = lists:usort([To || {_, _, _, To} <- First, is_pid(To), node(To) =:= node()]) -- [Pid, self()],
+    {Second, Why} =
+        case Depth of
+            1 -> {[], []};
+            2 -> further(Around, Pid, Spec, ?NEIGHBOURS, [])
+        end,
+    %% No two rows alike: whoever is monitored twice is told once.
+    All = lists:usort(First ++ Second),
+    Read = fun({{Level, From, Relation}, To}) ->
+        maps:merge(#{depth => Level, from => From, relation => Relation, to => To}, identity(To))
+    end,
+    Matching = [{{Level, From, Relation}, To} || {Level, From, Relation, To} <- All],
+    listed(Matching, Read, Spec, {length(All), Why}).
+
+%% What neighbours are linked to, as far as they are looked at. The way back to where we come from is known.
+further([], _, _, _, Found) ->
+    {Found, []};
+further([From | Rest], Pid, Spec, Count, Found) ->
+    case Count =:= 0 orelse length(Found) > ?LINKS of
+        true ->
+            {Found, [neighbours]};
+        false ->
+            Next = [{2, From, Relation, To} || {Relation, To} <- relations(From, Spec), To =/= Pid],
+            further(Rest, Pid, Spec, Count - 1, Next ++ Found)
+    end.
+
+relations(Pid, Spec) ->
+    case erlang:process_info(Pid, [links, monitors, monitored_by]) of
+        undefined ->
+            [];
+        [{_, Links}, {_, Monitors}, {_, Monitoring}] ->
+            All = [
+                {link, Links},
+                {monitors, [To || {_, To} <- Monitors]},
+                {monitored_by, [To || To <- Monitoring, To =/= self()]}
+            ],
+            Wanted = maps:get(relation, Spec, all),
+            [{Relation, To} || {Relation, Some} <- All, Wanted =:= all orelse Wanted =:= Relation, To <- Some]
+    end.
+
+%% What is known of the other end.
+identity(Pid) when is_pid(Pid), node(Pid) =:= node() ->
+    case erlang:process_info(Pid, [registered_name, initial_call, current_function]) of
+        undefined ->
+            #{gone => true};
+        [{_, Name}, {_, Call}, {_, Current}] ->
+            #{name => Name, initial_call => Call, current_function => Current}
+    end;
+identity(Port) when is_port(Port), node(Port) =:= node() ->
+    case erlang:port_info(Port, name) of
+        {name, Name} -> #{port => list_to_binary(lists:sublist(Name, ?BYTES))};
+        undefined -> #{gone => true}
+    end;
+identity({Name, Node}) when is_atom(Name), is_atom(Node) ->
+    #{name => Name, node => Node};
+identity(Other) when is_pid(Other); is_port(Other) ->
+    #{node => node(Other)};
+identity(_) ->
+    #{}.

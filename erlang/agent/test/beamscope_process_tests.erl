@@ -1,0 +1,341 @@
+%% Every test runs twice, with the module loaded and with its forms interpreted. scripts/build-agent.escript --test.
+-module(beamscope_process_tests).
+
+-include_lib("eunit/include/eunit.hrl").
+
+-behaviour(supervisor).
+
+-export([idle/0, init/1, start_idle/0]).
+
+both_ways_test_() ->
+    [
+        {lists:concat([Way, ": ", Title]), fun() -> Test(fun(Function, Spec) -> run(Way, Function, Spec) end) end}
+     || Way <- [loaded, interpreted], {Title, Test} <- tests()
+    ].
+
+tests() ->
+    [
+        {"messages come in their order, with their kinds", fun messages/1},
+        {"a large message is cut", fun large_messages/1},
+        {"what cannot be cut to fit is left out", fun cut_kinds/1},
+        {"a long queue is left alone", fun long_queue/1},
+        {"messages that may be large are left alone", fun large_queue/1},
+        {"kinds of messages until time is up", fun late_shapes/1},
+        {"processes that have ended", fun gone/1},
+        {"stacks are counted", fun stacks/1},
+        {"stacks by what is in them", fun stack_filters/1},
+        {"stacks until time is up", fun late_stacks/1},
+        {"a stack deeper than most", fun deep_stack/1},
+        {"who spawned whom", fun spawned/1},
+        {"the tree of a supervisor", fun supervised/1},
+        {"a tree of many is cut", fun cut_tree/1},
+        {"links and monitors", fun links/1},
+        {"links two steps out, page by page", fun far_links/1}
+    ].
+
+messages(Run) ->
+    with([fun idle/0], fun([Pid]) ->
+        Sent = [{'$gen_call', {self(), make_ref()}, {get, 1}}, {'$gen_call', {self(), make_ref()}, {get, two}}, tick],
+        [Pid ! Message || Message <- Sent ++ [tick, tick]],
+        #{count := 5, seen := 5, rows := Rows, shapes := Shapes, shape_count := 3, name := []} =
+            Run(messages, spec(Pid, #{limit => 3})),
+        ?assertEqual(Sent, [Message || {Message, _, false} <- Rows]),
+        ?assertEqual(
+            [
+                {3, 3, tick},
+                {1, 1, ['$gen_call', [{pid}, {reference}], [get, {integer}]]},
+                {1, 2, ['$gen_call', [{pid}, {reference}], [get, two]]}
+            ],
+            Shapes
+        )
+    end).
+
+large_messages(Run) ->
+    with([fun idle/0], fun([Pid]) ->
+        Pid ! {job, 7, #{password => binary:copy(<<"x">>, 100000), rows => lists:duplicate(10000, {row, 1, "text"})}},
+        #{rows := [{Cut, Bytes, true}]} = Run(messages, spec(Pid, #{})),
+        ?assert(Bytes > 100000),
+        ?assert(erlang:external_size(Cut) =< 2000),
+        {job, 7, #{password := Text, rows := Rows}} = Cut,
+        ?assertMatch({0, _}, binary:match(Text, <<"xxx">>)),
+        ?assertEqual(<<"...">>, binary:part(Text, byte_size(Text), -3)),
+        ?assertEqual('...', lists:last(Rows))
+    end).
+
+cut_kinds(Run) ->
+    Big = lists:seq(1, 1000),
+    Kinds = [
+        [1, 2 | binary:copy(<<"é"/utf8>>, 5000)],
+        list_to_tuple(Big),
+        maps:from_list([{Key, Key} || Key <- Big]),
+        lists:duplicate(5000, $x),
+        fun() -> Big end,
+        1 bsl 20000,
+        <<(binary:copy(<<0>>, 3000))/binary, 1:3>>,
+        lists:foldl(fun(_, Inner) -> [Inner] end, Big, Big),
+        [binary:copy(<<255>>, 1000)]
+    ],
+    with([fun idle/0], fun([Pid]) ->
+        [Pid ! {kind, Kind} || Kind <- Kinds],
+        #{rows := Rows} = Run(messages, spec(Pid, #{limit => 20})),
+        ?assertEqual(length(Kinds), length(Rows)),
+        [?assert(erlang:external_size(Cut) =< 2000) || {Cut, _, true} <- Rows],
+        ?assertEqual([kind], lists:usort([element(1, Cut) || {Cut, _, true} <- Rows])),
+        {{kind, [1, 2 | Text]}, _, true} = hd(Rows),
+        ?assert(is_list(unicode:characters_to_list(Text))),
+        {{kind, Characters}, _, true} = lists:nth(4, Rows),
+        ?assertEqual("...", lists:nthtail(300, Characters))
+    end).
+
+long_queue(Run) ->
+    with([fun idle/0], fun([Pid]) ->
+        [Pid ! hello || _ <- lists:seq(1, 6)],
+        Told = Run(messages, spec(Pid, #{max_messages => 5})),
+        ?assertEqual(#{name => [], count => 6, refused => messages}, maps:remove(status, Told))
+    end).
+
+large_queue(Run) ->
+    with([fun() -> process_flag(message_queue_data, on_heap), idle() end], fun([Pid]) ->
+        Pid ! lists:seq(1, 100000),
+        #{refused := bytes, bytes := Bytes, count := 1} = Run(messages, spec(Pid, #{max_bytes => 100000})),
+        ?assert(Bytes > 1000000)
+    end),
+    with([fun() -> process_flag(message_queue_data, off_heap), lists:seq(1, 200000), idle() end], fun([Pid]) ->
+        Pid ! small,
+        ?assertMatch(#{rows := [{small, _, false}]}, Run(messages, spec(Pid, #{max_bytes => 100000})))
+    end).
+
+late_shapes(Run) ->
+    with([fun idle/0], fun([Pid]) ->
+        Pid ! hello,
+        ?assertMatch(
+            #{seen := 0, shapes := [], rows := [{hello, _, _}]}, Run(messages, spec(Pid, #{deadline_ms => 0}))
+        )
+    end).
+
+gone(Run) ->
+    Pid = with([fun idle/0], fun([Pid]) -> Pid end),
+    ?assertEqual(#{gone => true}, Run(messages, spec(Pid, #{}))),
+    ?assertEqual(#{gone => true}, Run(children, tree(Pid, spawned))),
+    ?assertMatch(#{total := 0, rows := []}, Run(links, around(Pid, 2))).
+
+stacks(Run) ->
+    with([fun idle/0 || _ <- lists:seq(1, 2500)], fun(Pids) ->
+        #{total := Total, rows := [{{2500, _}, Row} | _]} = Run(stacks, standing(#{})),
+        ?assert(Total >= 2500),
+        #{count := 2500, pids := Some, frames := [{?MODULE, idle, 0}]} = Row,
+        ?assertEqual(3, length(Some)),
+        ?assertEqual([], Some -- Pids)
+    end).
+
+stack_filters(Run) ->
+    with([fun idle/0, fun() -> timer:sleep(infinity) end], fun([Idle, Sleeper]) ->
+        Pids = fun(Filters) ->
+            #{rows := Rows} = Run(stacks, standing(Filters)),
+            lists:append([Some || {_, #{pids := Some}} <- Rows])
+        end,
+        ?assertEqual([Idle], Pids(#{filter => <<"PROCESS_tests.idle/0">>})),
+        Others = Pids(#{exclude => <<"timer.sleep">>, limit => 1000}),
+        ?assertNot(lists:member(Sleeper, Others)),
+        ?assert(lists:member(Idle, Others)),
+        ?assertEqual([], Pids(#{filter => <<"nothing.like_it">>}))
+    end).
+
+late_stacks(Run) ->
+    ?assertMatch(#{total := 0, rows := [], incomplete := [deadline]}, Run(stacks, standing(#{deadline_ms => 0}))).
+
+deep_stack(Run) ->
+    Old = erlang:system_flag(backtrace_depth, 20),
+    try
+        with([fun() -> nested(14) end], fun(_) ->
+            #{rows := [{_, #{frames := Frames}}]} = Run(stacks, standing(#{filter => <<"tests.nested/1">>})),
+            ?assertEqual({?MODULE, idle, 0}, hd(Frames)),
+            ?assertEqual({?MODULE, nested, 1}, lists:nth(13, Frames))
+        end)
+    after
+        erlang:system_flag(backtrace_depth, Old)
+    end.
+
+%% Frames that are alike are told once, so they take turns.
+nested(0) -> idle();
+nested(Depth) -> [nesting(Depth - 1)].
+nesting(Depth) -> [nested(Depth - 1)].
+
+spawned(Run) ->
+    Self = self(),
+    Parent = fun() ->
+        Child = spawn(fun() -> Grandchild = spawn_link(fun idle/0), Self ! {family, Grandchild}, idle() end),
+        Self ! {child, Child},
+        idle()
+    end,
+    with([Parent], fun([Pid]) ->
+        Child = receive {child, First} -> First end,
+        Grandchild = receive {family, Second} -> Second end,
+        with([fun() -> idle() end], fun(_) ->
+            #{rows := Rows, left_out := 0, incomplete := Why} = Run(children, tree(Pid, spawned)),
+            Told = [{At, Depth, maps:get(parent, Row, none)} || #{pid := At, depth := Depth} = Row <- Rows],
+            case erlang:system_info(otp_release) >= "25" of
+                true ->
+                    ?assertEqual([{Pid, 0, none}, {Child, 1, Pid}, {Grandchild, 2, Child}], Told),
+                    ?assertEqual([], Why);
+                %% Without a word about ancestors in a dictionary.
+                false ->
+                    ?assertEqual([{Pid, 0, none}], Told),
+                    ?assertEqual([parent], Why)
+            end
+        end),
+        exit(Child, kill)
+    end).
+
+init(Specs) -> {ok, {#{}, Specs}}.
+start_idle() -> {ok, proc_lib:spawn_link(fun idle/0)}.
+
+supervised(Run) ->
+    Worker = fun(Id) -> #{id => Id, start => {?MODULE, start_idle, []}} end,
+    Inner = #{id => inner, start => {supervisor, start_link, [?MODULE, [Worker(c)]]}, type => supervisor},
+    {ok, Pid} = supervisor:start_link(?MODULE, [Worker(a), Inner]),
+    #{a := A, inner := Sub} = maps:from_list([{Id, At} || {Id, At, _, _} <- supervisor:which_children(Pid)]),
+    [{c, C, _, _}] = supervisor:which_children(Sub),
+    #{rows := Rows, left_out := 0} = Run(children, tree(Pid, supervised)),
+    ?assertEqual(
+        [{Pid, 0, true, 2}, {A, 1, false, 0}, {Sub, 1, true, 1}, {C, 2, false, 0}],
+        [{At, Depth, Is, Count} || #{pid := At, depth := Depth, supervisor := Is, children := Count} <- Rows]
+    ),
+    ?assertEqual({supervisor, ?MODULE, 1}, map_get(initial_call, hd(Rows))),
+    #{rows := [_, _, _]} = Run(children, (tree(Pid, supervised))#{depth := 1}),
+    stop(Pid).
+
+cut_tree(Run) ->
+    {ok, Pid} = supervisor:start_link(
+        ?MODULE, [#{id => Id, start => {?MODULE, start_idle, []}} || Id <- lists:seq(1, 50)]
+    ),
+    #{rows := Rows, left_out := 41} = Run(children, (tree(Pid, supervised))#{limit := 10}),
+    ?assertEqual(10, length(Rows)),
+    ?assertMatch(#{children := 50}, hd(Rows)),
+    #{rows := [_], left_out := 50, incomplete := [deadline]} =
+        Run(children, (tree(Pid, supervised))#{deadline_ms := 0}),
+    stop(Pid).
+
+links(Run) ->
+    Self = self(),
+    with([fun idle/0], fun([Other]) ->
+        Middle = fun() ->
+            link(Other),
+            erlang:monitor(process, Self),
+            [erlang:monitor(process, Other) || _ <- [1, 2]],
+            erlang:monitor(process, {code_server, node()}),
+            Self ! ready,
+            idle()
+        end,
+        with([Middle], fun([Pid]) ->
+            receive ready -> ok end,
+            #{total := 4, matched := 4, rows := Rows, incomplete := []} = Run(links, around(Pid, 1)),
+            Told = [{Relation, To} || {_, #{from := From, relation := Relation, to := To, depth := 1}} <- Rows, From =:= Pid],
+            ?assertEqual(
+                lists:sort([
+                    {link, Other}, {monitors, Self}, {monitors, Other}, {monitors, {code_server, node()}}
+                ]),
+                lists:sort(Told)
+            ),
+            ?assertMatch(#{rows := [{_, #{to := Other}}]}, Run(links, (around(Pid, 1))#{relation => link})),
+            #{rows := Back} = Run(links, around(Other, 1)),
+            ?assertEqual([link, monitored_by], [Relation || {_, #{relation := Relation}} <- Back]),
+            unlink(Other)
+        end)
+    end).
+
+far_links(Run) ->
+    Port = open_port({spawn, "cat"}, []),
+    #{rows := Near} = Run(links, around(self(), 1)),
+    ?assertMatch([#{port := <<"cat">>, relation := link}], [Row || {_, #{to := To} = Row} <- Near, To =:= Port]),
+    port_close(Port),
+    Pid = whereis(kernel_sup),
+    #{rows := All, total := Total, next := undefined} = Run(links, around(Pid, 2)),
+    ?assertEqual(Total, length(All)),
+    ?assertEqual([1, 2], lists:usort([Depth || {_, #{depth := Depth}} <- All])),
+    ?assertEqual([{Key, maps:with([to], Row)} || {Key, Row} <- All], follow(Run, (around(Pid, 2))#{limit := 3})).
+
+follow(Run, Spec) ->
+    #{rows := Rows, next := Next} = Run(links, Spec),
+    Told = [{Key, maps:with([to], Row)} || {Key, Row} <- Rows],
+    case Next of
+        undefined -> Told;
+        _ -> Told ++ follow(Run, Spec#{'after' => term_to_binary(Next)})
+    end.
+
+spec(Pid, Changes) ->
+    maps:merge(
+        #{
+            pid => Pid,
+            limit => 10,
+            max_messages => 1000,
+            max_bytes => 8000000,
+            message_bytes => 2000,
+            shapes => 20,
+            deadline_ms => 5000
+        },
+        Changes
+    ).
+
+standing(Changes) -> maps:merge(#{limit => 100, order => descending, deadline_ms => 5000, pause_ms => 0}, Changes).
+
+tree(Pid, Tree) -> #{pid => Pid, tree => Tree, depth => 3, limit => 100, deadline_ms => 5000, pause_ms => 0}.
+
+around(Pid, Depth) -> #{pid => Pid, depth => Depth, limit => 1000, order => ascending}.
+
+run(Way, Function, Spec) ->
+    binary_to_term(packed(Way, Function, Spec)).
+
+packed(loaded, Function, Spec) ->
+    #{name := Name} = persistent_term:get({agent, beamscope_process}),
+    Name:Function(Spec);
+packed(interpreted, Function, Spec) ->
+    #{functions := Functions} = persistent_term:get({agent, beamscope_process}),
+    Expression = proplists:get_value(Function, Functions),
+    {value, Value, _} = erl_eval:expr(Expression, [{'A', Spec}]),
+    Value.
+
+%% Starts processes, and ends them whatever becomes of Body.
+with(Starts, Body) ->
+    Pids = [spawn(Start) || Start <- Starts],
+    try
+        until(fun() -> lists:all(fun settled/1, Pids) end),
+        Body(Pids)
+    after
+        lists:foreach(fun kill/1, Pids)
+    end.
+
+settled(Pid) ->
+    lists:member(process_info(Pid, current_function), [
+        {current_function, Call}
+     || Call <- [{?MODULE, idle, 0}, {timer, sleep, 1}]
+    ]).
+
+until(Condition) ->
+    case Condition() of
+        true ->
+            ok;
+        false ->
+            erlang:yield(),
+            until(Condition)
+    end.
+
+kill(Pid) ->
+    Monitor = erlang:monitor(process, Pid),
+    exit(Pid, kill),
+    receive
+        {'DOWN', Monitor, process, Pid, _} -> ok
+    end.
+
+stop(Supervisor) ->
+    Monitor = erlang:monitor(process, Supervisor),
+    unlink(Supervisor),
+    exit(Supervisor, shutdown),
+    receive
+        {'DOWN', Monitor, process, Supervisor, _} -> ok
+    end.
+
+idle() ->
+    receive
+        never -> ok
+    end.
