@@ -19,6 +19,8 @@ export interface Config {
   /** Where a cookie is looked for when the node's own entry has none, in order. */
   readonly cookies: ReadonlyArray<CookieSource>
   readonly epmdPort: number
+  /** The full name to join nodes under, where it is not the node that gives us one. */
+  readonly ourName?: string
   readonly agent: NonNullable<Settings["agent"]>
   readonly mode: NonNullable<Settings["mode"]>
   /** Where it was said; what is logged otherwise is up to the command. */
@@ -137,6 +139,7 @@ const complete = (
     maxChars,
     mode = "elixir",
     nodes = [],
+    ourName,
     reveal = false,
     ...policy
   }: Settings = Object.assign({}, ...sources.map(({ said }) => said).toReversed())
@@ -147,6 +150,7 @@ const complete = (
     nodes: entries,
     cookies: [...cookies, cookieVariable(environment, "RELEASE_COOKIE"), ...otpCookieFiles(environment)],
     epmdPort,
+    ...(ourName !== undefined && { ourName }),
     agent,
     mode,
     ...(logLevel !== undefined && { logLevel }),

@@ -56,12 +56,14 @@ export const layer = (config: Config): Layer.Layer<Targets> =>
         )
         if (options?.cookie !== undefined) yield* use(name, cookie)
         else if (!configured.has(Redacted.value(cookie))) configured.set(Redacted.value(cookie), cookie)
+        const ourName = entry?.ourName ?? config.ourName
         return {
           name,
           cookie,
           cookieSource: source,
           agent: entry?.agent ?? config.agent,
-          epmdPort: entry?.epmdPort ?? config.epmdPort
+          epmdPort: entry?.epmdPort ?? config.epmdPort,
+          ...(ourName !== undefined && { ourName })
         } satisfies NodeTarget
       })
     })

@@ -1,9 +1,15 @@
 import { Schema } from "effect"
+import { parseNodeName } from "../dist/NodeName.ts"
 
 const Port = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 65_535 }))
 const agentModes = ["auto", "eval", "load", "none"] as const
 const modes = ["elixir", "erlang"] as const
 const logLevels = ["trace", "debug", "info", "warn", "error", "none"] as const
+
+/** A full node name that ours can be. */
+const OurName = Schema.String.check(
+  Schema.makeFilter((text) => !("problem" in parseNodeName(text)), { expected: "a full node name, name@host" })
+)
 
 /** A node as the configuration has it: its name, and what this node needs that others do not. */
 export const NodeEntry = Schema.Struct({
@@ -19,6 +25,8 @@ export const NodeEntry = Schema.Struct({
   cookieFile: Schema.optionalKey(Schema.String),
   cookie: Schema.optionalKey(Schema.RedactedFromValue(Schema.String)),
   epmdPort: Schema.optionalKey(Port),
+  /** The full name to join this node under; see {@link Settings}. */
+  ourName: Schema.optionalKey(OurName),
   agent: Schema.optionalKey(Schema.Literals(agentModes))
 })
 export type NodeEntry = typeof NodeEntry.Type
@@ -30,11 +38,14 @@ export const nodeEntryTexts: { readonly [Key in keyof NodeEntry]-?: string } = {
   cookieFile: "A file with this node's cookie; it must be accessible by its owner only",
   cookie: "This node's cookie itself; the configuration file must then be accessible by its owner only",
   epmdPort: "EPMD's port on the node's host",
+  ourName: "The full name to join this node under, as `--our-name`",
   agent: "How helper code runs on this node, as `--agent`"
 }
 
 /** {@link NodeEntry} as it stands in the configuration file. */
-export const NodeEntryFile = NodeEntry.pipe(Schema.encodeKeys({ cookieFile: "cookie_file", epmdPort: "epmd_port" }))
+export const NodeEntryFile = NodeEntry.pipe(
+  Schema.encodeKeys({ cookieFile: "cookie_file", epmdPort: "epmd_port", ourName: "our_name" })
+)
 
 /**
  * What an operator can set, all of it optional. The JSON configuration file has the same keys in snake_case; flags and
@@ -44,6 +55,8 @@ export const Settings = Schema.Struct({
   nodes: Schema.optionalKey(Schema.Array(Schema.Union([Schema.String, NodeEntryFile]))),
   cookieFile: Schema.optionalKey(Schema.String),
   epmdPort: Schema.optionalKey(Port),
+  /** In place of a name that the node gives us. Each new name costs a node an atom for ever. */
+  ourName: Schema.optionalKey(OurName),
   agent: Schema.optionalKey(Schema.Literals(agentModes)),
   mode: Schema.optionalKey(Schema.Literals(modes)),
   logLevel: Schema.optionalKey(Schema.Literals(logLevels)),
@@ -66,6 +79,7 @@ export const SettingsFile = Settings.pipe(
   Schema.encodeKeys({
     cookieFile: "cookie_file",
     epmdPort: "epmd_port",
+    ourName: "our_name",
     logLevel: "log_level",
     maxChars: "max_chars",
     readOnly: "read_only",
@@ -115,6 +129,12 @@ export const settings: { readonly [Name in SettingName]-?: Setting } = {
     flag: "epmd-port",
     form: { _tag: "Number", placeholder: "PORT", expected: "a port, 1 to 65535" },
     description: "EPMD's port on the nodes' hosts; default ERL_EPMD_PORT, else 4369"
+  },
+  ourName: {
+    flag: "our-name",
+    form: { _tag: "Text", placeholder: "NAME@HOST" },
+    description:
+      "Join nodes under this name, for those that allow only certain ones; default one that the node gives. Keep to it: each new name costs a node an atom for ever"
   },
   agent: {
     flag: "agent",

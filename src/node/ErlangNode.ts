@@ -45,6 +45,7 @@ export const joinNode = (
       node: target.name,
       cookie: target.cookie,
       ...(target.epmdPort === undefined ? {} : { epmdPort: target.epmdPort }),
+      ...(target.ourName === undefined ? {} : { localName: target.ourName }),
       ...options
     })
     const processes = new LocalProcesses(link)

@@ -9,6 +9,11 @@ export interface NodeTarget {
   readonly cookieSource?: string
   /** EPMD's port. Default: `ERL_EPMD_PORT`, else 4369. */
   readonly epmdPort?: number
+  /**
+   * The full name to join under, for a node that allows only certain names (`net_kernel:allow/1`). Default: one that
+   * the node gives. Each new name costs the node an atom for ever.
+   */
+  readonly ourName?: string
   /** How the agent runs on this node. Default `auto`. */
   readonly agent?: AgentMode
 }

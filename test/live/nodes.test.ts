@@ -7,18 +7,20 @@ import { eventually } from "../support/eventually.ts"
 const epmdPort = Number(process.env["ERL_EPMD_PORT"])
 
 /** A registry that has a cookie for each of these nodes, and for no other. */
-const registryOf = (...nodes: ReadonlyArray<BeamNode.BeamNode>) =>
+const registryOf = (...nodes: ReadonlyArray<BeamNode.BeamNode & { readonly ourName?: string }>) =>
   Nodes.layer.pipe(
     Layer.provide(
       Layer.succeed(Targets, {
         resolve: (name, options) => {
-          const cookie = options?.cookie ?? nodes.find((node) => node.name === name)?.cookie
+          const node = nodes.find((node) => node.name === name)
+          const cookie = options?.cookie ?? node?.cookie
           return cookie === undefined
             ? Effect.fail(new TargetError({ node: name, message: `no cookie for ${name}` }))
             : Effect.succeed({
                 name,
                 cookie: typeof cookie === "string" ? Redacted.make(cookie) : cookie,
-                epmdPort
+                epmdPort,
+                ...(node?.ourName !== undefined && { ourName: node.ourName })
               })
         },
         configured: [],
@@ -126,6 +128,22 @@ describe("the registry of nodes", () => {
         const right = yield* nodes.connect(node.name, { cookie: Redacted.make(node.cookie) })
         expect(yield* right.call("erlang", "abs", [-1])).toBe(1)
       }).pipe(Effect.scoped, Effect.provide(registryOf()))
+    })
+  )
+
+  it.live("joins a node that allows only certain names under the one that is set for it", () =>
+    Effect.gen(function* () {
+      const node = yield* BeamNode.start()
+      const ourName = "allowed@beamscope.local"
+      yield* Effect.promise(() => node.evaluate(`net_kernel:allow(['${ourName}'])`))
+      const us = (registered: BeamNode.BeamNode & { readonly ourName?: string }) =>
+        Effect.gen(function* () {
+          const joined = yield* (yield* Nodes).connect(node.name)
+          expect(yield* joined.call("erlang", "abs", [-1])).toBe(1)
+          return joined.localName
+        }).pipe(Effect.scoped, Effect.provide(registryOf(registered)))
+      expect(yield* Effect.flip(us(node))).toMatchObject({ reason: { _tag: "NotAllowed" } })
+      expect(yield* us({ ...node, ourName })).toBe(ourName)
     })
   )
 

@@ -161,6 +161,25 @@ describe("the name of a setting", () => {
   })
 })
 
+describe("our own name", () => {
+  it("comes from the flag, the environment, the file and a node's entry there", async () => {
+    const file = configFile({ our_name: "c@here", nodes: [{ name: "a@x", our_name: "d@here" }] })
+    expect(await loaded({ ourName: ["a@here"] }, { BEAMSCOPE_OUR_NAME: "b@here" }, file)).toMatchObject({
+      ourName: "a@here",
+      nodes: [{ name: "a@x", ourName: "d@here" }]
+    })
+    expect((await loaded({}, { BEAMSCOPE_OUR_NAME: "b@here" }, file)).ourName).toBe("b@here")
+    expect((await loaded({}, {}, file)).ourName).toBe("c@here")
+    expect(await loaded()).not.toHaveProperty("ourName")
+  })
+
+  it("is a full one", async () => {
+    expect(await refusal({ ourName: ["beamscope"] })).toBe("--our-name: expected NAME@HOST, got 'beamscope'")
+    const file = configFile({ nodes: [{ name: "a@x", our_name: "a@b@c" }] })
+    expect(await refusal({}, {}, file)).toContain("nodes[0].our_name: Expected a full node name, name@host")
+  })
+})
+
 describe("a mistake", () => {
   it("is told under the name that it was made under", async () => {
     expect(await refusal({ mode: ["perl"] })).toBe("--mode: expected one of elixir, erlang, got 'perl'")

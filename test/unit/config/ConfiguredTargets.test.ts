@@ -70,6 +70,16 @@ describe("targets", () => {
     expect(await sources({ nodes, cookieFile: file })).toEqual([...own, `cookieFile: ${file}`, given])
   })
 
+  it("have the name that we are to join under, the node's own entry first", async () => {
+    const nodes = [{ name: "a@x", ourName: "one@here" }, "b@x"]
+    const both = ({ resolve }: Targets["Service"]) => Effect.all([resolve("a@x"), resolve("b@x")])
+    const environment = { RELEASE_COOKIE: "released" }
+    const own = await withTargets({ nodes }, both, environment)
+    expect(own.map(({ ourName }) => ourName)).toEqual(["one@here", undefined])
+    const all = await withTargets({ nodes, ourName: "all@here" }, both, environment)
+    expect(all.map(({ ourName }) => ourName)).toEqual(["one@here", "all@here"])
+  })
+
   it("know a node by its name and by its alias, whatever stands in it, and read no cookie for that", async () => {
     const nodes = [{ name: "a@x", alias: "prod@eu", cookieFile: join(home, "none") }, "b@x"]
     const names = await withTargets({ nodes }, ({ cookies, nameOf }) =>
