@@ -139,7 +139,8 @@ export const settings: { readonly [Name in SettingName]-?: Setting } = {
   agent: {
     flag: "agent",
     form: { _tag: "Choice", choices: agentModes },
-    description: "How helper code runs on a node: interpreted, loaded for a while, not at all; default auto"
+    description:
+      "How helper code runs on a node: interpreted (auto, eval), loaded for a while, not at all; default auto"
   },
   mode: {
     flag: "mode",
