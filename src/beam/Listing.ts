@@ -2,6 +2,7 @@ import { Effect } from "effect"
 import { encode } from "../etf/Encode.ts"
 import { Atom, atom, Binary, binary, isAtom, isTuple, listItems, map, MapTerm, type Term } from "../etf/Term.ts"
 import type { AgentFunction } from "../node/Agent.ts"
+import type { CallOptions } from "../node/Call.ts"
 import { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { readCount } from "./ProcessRow.ts"
@@ -74,9 +75,10 @@ export const askAgent = <A>(
   node: ErlangNode,
   func: AgentFunction,
   question: Term,
-  read: (answer: MapTerm) => A | undefined
+  read: (answer: MapTerm) => A | undefined,
+  options?: CallOptions
 ): Effect.Effect<A, CallError> =>
-  node.runAgent(func, question).pipe(
+  node.runAgent(func, question, options).pipe(
     Effect.catchReason("CallError", "Raised", ({ reason }, error) => {
       const name = isTuple(reason, "unknown_atom") ? reason[1] : undefined
       if (!(name instanceof Binary)) return Effect.fail(error)
