@@ -5,6 +5,7 @@
 export const Op = {
   LINK: 1,
   SEND: 2,
+  UNLINK: 4,
   REG_SEND: 6,
   SEND_TT: 12,
   MONITOR_P: 19,

@@ -273,7 +273,7 @@ class RunningLink implements Link {
         this.#messagesIn++
         this.#handler?.message(control, payload)
       },
-      oversized: (control, head) => this.#handler?.oversized(control, head)
+      oversized: (control, head, why) => this.#handler?.oversized(control, head, why)
     })
     const frames = new Frames({
       tick: () => this.#answerTick(),

@@ -5,16 +5,22 @@ import type { FrameHandler } from "./Frames.ts"
 
 /** What becomes of messages. All of it is called synchronously from the socket's data event. */
 export interface MessageHandler {
-  /** Bytes that the payload of this control message may have before it is dropped. Asked once, before the payload. */
+  /**
+   * Bytes that the payload of this control message may have before it is dropped. Of one that comes in fragments it is
+   * asked again with each piece: whoever it is for may be gone meanwhile.
+   */
   readonly payloadLimit: (control: Tuple) => number
   /** A whole message. The payload is a bare term (or absent), and a view of memory that is not reused. */
   readonly message: (control: Tuple, payload: Uint8Array | undefined) => void
   /**
-   * A message whose payload went over its limit. `head` is where the payload begins, to be used up before this
-   * returns; nothing more of it is kept.
+   * A message whose payload was dropped. `head` is as much of where the payload begins as has come, to be used up
+   * before this returns; nothing more of it is kept.
    */
-  readonly oversized: (control: Tuple, head: Uint8Array) => void
+  readonly oversized: (control: Tuple, head: Uint8Array, why: DropReason) => void
 }
+
+/** Why a payload is dropped: it went over its limit, or all that is unfinished together takes what it may (`crowded`). */
+export type DropReason = "limit" | "crowded"
 
 const VERSION = 131
 const NORMAL = 68
@@ -34,6 +40,13 @@ const maxUnfinishedBytes = 256 * 1024 * 1024
 /** What a node puts into each fragment of a message but the last. */
 const fragmentBytes = 64 * 1024
 
+/**
+ * Room is made for up to so many times what has come, so that a claim alone costs nothing. It is address space: what
+ * is not filled takes no memory. Making it anew in mid-transfer costs more than all copying (by way of the collector,
+ * half as long again for 64 MB), so a node's own first fragment gets the room for all of that at once.
+ */
+const roomPerByte = 2_048
+
 /** What a byte of a control message takes once it is a term: a generous guess. */
 const controlBytesPerByte = 8
 
@@ -44,10 +57,11 @@ const controlLimits = { bytes: 8 * 1024, depth: 64 }
 interface Sequence {
   readonly id: bigint
   readonly control: Tuple
-  readonly limitBytes: number
+  /** Bytes of the payload to be expected, going by the number of its first fragment. */
+  readonly expectedBytes: number
   /** What it takes of `maxUnfinishedBytes` beside its payload. */
   readonly overheadBytes: number
-  /** Room for the payload, allocated once for as many fragments as are announced; `undefined` once it is dropped. */
+  /** Room for the payload, in proportion to what has come of it; `undefined` once it is dropped. */
   payload: Uint8Array | undefined
   /** Bytes of the payload that have come. */
   bytes: number
@@ -116,7 +130,7 @@ export class Messages implements Omit<FrameHandler, "tick"> {
   #whole(control: Tuple, payload: Uint8Array | undefined): void {
     if (payload !== undefined) {
       const limit = this.#handler.payloadLimit(control)
-      if (payload.length > limit) return this.#handler.oversized(control, payload)
+      if (payload.length > limit) return this.#handler.oversized(control, payload, "limit")
     }
     this.#handler.message(control, payload)
   }
@@ -133,15 +147,14 @@ export class Messages implements Omit<FrameHandler, "tick"> {
     if (fragment === 1n) return this.#whole(control, start.length > 0 ? start : undefined)
     if (this.#sequences.has(id)) throw new RangeError("a second first fragment of one message")
     if (this.#sequences.size >= maxSequences) throw new RangeError(`more than ${maxSequences} unfinished messages`)
-    const limitBytes = this.#handler.payloadLimit(control)
-    const room = Math.min(limitBytes, start.length + fragmentBytes * (Number(fragment) - 1))
+    const expectedBytes = start.length + fragmentBytes * (Number(fragment) - 1)
     const overheadBytes = controlBytesPerByte * this.#cursor.offset
     if (this.#unfinishedBytes + overheadBytes > maxUnfinishedBytes) throw new RangeError("too many unfinished messages")
     const payload = new Uint8Array(0)
-    const sequence: Sequence = { id, control, limitBytes, overheadBytes, payload, bytes: 0, fragment }
+    const sequence: Sequence = { id, control, expectedBytes, overheadBytes, payload, bytes: 0, fragment }
     this.#unfinishedBytes += overheadBytes
     this.#sequences.set(id, sequence)
-    this.#add(sequence, start, room)
+    this.#add(sequence, start)
   }
 
   /**
@@ -165,7 +178,7 @@ export class Messages implements Omit<FrameHandler, "tick"> {
   /** A piece of the fragment that was begun. */
   piece(bytes: Uint8Array, isLast: boolean): void {
     const sequence = this.#continued!
-    this.#add(sequence, bytes, 0)
+    this.#add(sequence, bytes)
     if (!isLast || sequence.fragment !== 1n) return
     this.#sequences.delete(sequence.id)
     const { payload } = sequence
@@ -173,25 +186,31 @@ export class Messages implements Omit<FrameHandler, "tick"> {
     if (payload !== undefined) this.#handler.message(sequence.control, payload.subarray(0, sequence.bytes))
   }
 
-  /** Adds to a payload, in room for as many bytes as are to be expected. */
-  #add(sequence: Sequence, chunk: Uint8Array, expected: number): void {
+  #add(sequence: Sequence, chunk: Uint8Array): void {
     if (sequence.payload === undefined) return
     const bytes = sequence.bytes + chunk.length
-    if (bytes > sequence.limitBytes || !this.#makeRoom(sequence, Math.max(bytes, expected))) {
-      const head = sequence.bytes > 0 ? sequence.payload.slice(0, fragmentBytes) : chunk
-      this.#unfinishedBytes -= sequence.payload.length
-      sequence.payload = undefined
-      return this.#handler.oversized(sequence.control, head)
-    }
+    const limitBytes = this.#handler.payloadLimit(sequence.control)
+    if (bytes > limitBytes) return this.#drop(sequence, chunk, "limit")
+    if (!this.#makeRoom(sequence, bytes, limitBytes)) return this.#drop(sequence, chunk, "crowded")
     sequence.payload.set(chunk, sequence.bytes)
     sequence.bytes = bytes
   }
 
-  /** Whether there is room. A node's own estimate always fits; other peers may cut their fragments as they like. */
-  #makeRoom(sequence: Sequence, bytes: number): boolean {
+  #drop(sequence: Sequence, chunk: Uint8Array, why: DropReason): void {
+    const payload = sequence.payload!
+    this.#unfinishedBytes -= payload.length
+    sequence.payload = undefined
+    // Room beyond what has come holds what this process had in memory before.
+    const head = sequence.bytes > 0 ? payload.subarray(0, Math.min(sequence.bytes, fragmentBytes)) : chunk
+    this.#handler.oversized(sequence.control, head, why)
+  }
+
+  /** Whether there is room. What a node announces is never passed over; other peers may cut their fragments as they like. */
+  #makeRoom(sequence: Sequence, bytes: number, limitBytes: number): boolean {
     const standing = sequence.payload!
     if (bytes <= standing.length) return true
-    const size = Math.min(sequence.limitBytes, Math.max(bytes, 2 * standing.length))
+    const due = bytes <= sequence.expectedBytes ? sequence.expectedBytes : limitBytes
+    const size = Math.min(due, limitBytes, roomPerByte * bytes)
     if (this.#unfinishedBytes - standing.length + size > maxUnfinishedBytes) return false
     this.#unfinishedBytes += size - standing.length
     sequence.payload = Buffer.allocUnsafeSlow(size)

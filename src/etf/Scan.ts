@@ -125,6 +125,10 @@ const countAt = (bytes: Uint8Array, offset: number): number => {
   return u32(bytes, offset + 1)
 }
 
+/** Whether a tuple begins at `offset`. */
+export const isTupleAt = (bytes: Uint8Array, offset: number): boolean =>
+  bytes[offset] === 104 /* SMALL_TUPLE_EXT */ || bytes[offset] === 105 /* LARGE_TUPLE_EXT */
+
 /** The number of elements of the tuple at `offset`; another term is an error. */
 export const arityAt = (bytes: Uint8Array, offset: number): number => {
   if (bytes[offset] === 105 /* LARGE_TUPLE_EXT */) return countAt(bytes, offset)

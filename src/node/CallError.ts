@@ -3,6 +3,18 @@ import type { DistError } from "../dist/DistError.ts"
 import type { Term } from "../etf/Term.ts"
 import type { StackFrame } from "./StackFrame.ts"
 
+/**
+ * What becomes of the worker of a call whose deadline passed: it was told to die (`killed`), it will be as soon as the
+ * node says that it has started it (`awaited`), or nothing can stop it (`unstoppable`, by way of `rex`).
+ */
+export type WorkerAtDeadline = "killed" | "awaited" | "unstoppable"
+
+const atDeadline: Record<WorkerAtDeadline, string> = {
+  killed: "its worker was killed",
+  awaited: "the node has not said yet that it started a worker, which is killed once it does",
+  unstoppable: "it goes on there, since the node cannot be told to stop it"
+}
+
 /** Why a call to a node gave no value. */
 export type CallReason =
   /** The function ran and raised. `reason` is the term that it raised with. */
@@ -12,10 +24,12 @@ export type CallReason =
       readonly reason: Term
       readonly stack: ReadonlyArray<StackFrame>
     }
-  /** The deadline passed. `isStopped`: the worker on the node was killed; else (by way of `rex`) it goes on there. */
-  | { readonly _tag: "DeadlineExceeded"; readonly millis: number; readonly isStopped: boolean }
+  /** The deadline passed. */
+  | { readonly _tag: "DeadlineExceeded"; readonly millis: number; readonly worker: WorkerAtDeadline }
   /** The reply was dropped on arrival, fragment by fragment; the link is unharmed. */
   | { readonly _tag: "ReplyTooLarge"; readonly limitBytes: number }
+  /** The reply was dropped on arrival because too much else was arriving at the same time. */
+  | { readonly _tag: "RepliesCrowded" }
   /** The worker was killed: by the node when it outgrew the heap that it was given, or by somebody else there. */
   | { readonly _tag: "HeapLimit"; readonly limitWords: number }
   /** The worker was killed by somebody else, or could not be started. */
@@ -37,9 +51,11 @@ const text = (error: { readonly node: string; readonly target: string; readonly 
     case "Raised":
       return `${target} raised ${reason.class === "error" ? "an error" : reason.class === "exit" ? "an exit" : "a throw"} on ${node}.`
     case "DeadlineExceeded":
-      return `${target} on ${node} did not finish within ${reason.millis} ms; ${reason.isStopped ? "its worker was killed" : "it goes on there, since the node cannot be told to stop it"}. Allow more time (timeout_ms) or ask for less.`
+      return `${target} on ${node} did not finish within ${reason.millis} ms; ${atDeadline[reason.worker]}. Allow more time (timeout_ms) or ask for less.`
     case "ReplyTooLarge":
       return `the reply of ${target} on ${node} was larger than ${reason.limitBytes} bytes and was dropped. Ask for less: a smaller limit, a filter, fewer fields.`
+    case "RepliesCrowded":
+      return `the reply of ${target} on ${node} was dropped: too many large replies were arriving at the same time. Try again, with fewer at once or by asking for less.`
     case "HeapLimit":
       return `${target} on ${node} was killed: it needed more than ${reason.limitWords} words of heap, or somebody on the node ended it. Ask for less.`
     case "WorkerDied":

@@ -3,6 +3,7 @@ import { Op } from "../dist/Control.ts"
 import type { DistError } from "../dist/DistError.ts"
 import * as Flags from "../dist/Flags.ts"
 import type { Link } from "../dist/Link.ts"
+import type { DropReason } from "../dist/Messages.ts"
 import { decodeNext } from "../etf/Decode.ts"
 import { Encoded } from "../etf/Encode.ts"
 import { EtfError } from "../etf/EtfError.ts"
@@ -111,16 +112,13 @@ export class Calls {
     let worker: Pid | undefined
     let over = false
 
-    /** Settles the call; the process stays while a worker that is not wanted any more has yet to be killed. */
+    /** Settles the call. A worker of which the node has not told yet is killed when it does: see `LocalProcesses`. */
     const settle = (outcome: Outcome, isWorkerDone: boolean): void => {
       if (over) return
       over = true
       this.#deadlines.drop(deadline)
-      if (isWorkerDone) this.#processes.remove(self)
-      else if (worker !== undefined) {
-        this.#kill(self, worker)
-        this.#processes.remove(self)
-      }
+      if (!isWorkerDone && worker !== undefined) this.#processes.kill(self, worker)
+      this.#processes.remove(self)
       done(outcome)
     }
     const fail = (reason: CallReason, isWorkerDone = false) => settle({ _tag: "Failure", reason }, isWorkerDone)
@@ -130,9 +128,6 @@ export class Calls {
       spawnReply: (result) => {
         if (result instanceof Atom) return fail({ _tag: "SpawnRefused", reason: result.text }, true)
         worker = result
-        if (!over) return
-        this.#kill(self, result)
-        this.#processes.remove(self)
       },
       exit: (from, reason) => {
         // Whoever else sends an exit signal to a process of ours is none of our business.
@@ -140,16 +135,15 @@ export class Calls {
         const outcome = readExit(reason, reference, limitBytes, limitWords)
         // OTP 23 may lose the answer to a spawn request on a busy link. Then our reference is what tells the worker.
         if (worker === undefined && !isAnswer(outcome)) return
-        if (over) this.#processes.remove(self)
-        else settle(outcome, true)
+        settle(outcome, true)
       },
-      oversized: () => fail({ _tag: "ReplyTooLarge", limitBytes }, true),
+      oversized: (_head, why) => fail(whyDropped(why, limitBytes), true),
       linkLost: (cause) => fail({ _tag: "LinkLost", cause }, true)
     }
     const self = this.#processes.add(process)
     const reference = this.#makeReference()
     const deadline = this.#deadlines.add(timeoutMillis, () =>
-      fail({ _tag: "DeadlineExceeded", millis: timeoutMillis, isStopped: true })
+      fail({ _tag: "DeadlineExceeded", millis: timeoutMillis, worker: worker === undefined ? "awaited" : "killed" })
     )
     try {
       this.#link.send(
@@ -189,12 +183,12 @@ export class Calls {
     const process: LocalProcess = {
       limitBytes: limitBytes + envelopeBytes,
       message: (payload) => settle(readRexReply(payload, limitBytes)),
-      oversized: () => fail({ _tag: "ReplyTooLarge", limitBytes }),
+      oversized: (_head, why) => fail(whyDropped(why, limitBytes)),
       linkLost: (cause) => fail({ _tag: "LinkLost", cause })
     }
     const self = this.#processes.add(process)
     const deadline = this.#deadlines.add(timeoutMillis, () =>
-      fail({ _tag: "DeadlineExceeded", millis: timeoutMillis, isStopped: false })
+      fail({ _tag: "DeadlineExceeded", millis: timeoutMillis, worker: "unstoppable" })
     )
     const from = [self, this.#makeReference()]
     const request = [atom("call"), atom(module), atom(func), list(args), this.#groupLeader]
@@ -227,15 +221,14 @@ export class Calls {
       0
     ])
   }
-
-  #kill(self: Pid, worker: Pid): void {
-    this.#link.send([Op.PAYLOAD_EXIT2, self, worker], kill)
-  }
 }
 
 type Outcome =
   | { readonly _tag: "Value"; readonly value: Term }
   | { readonly _tag: "Failure"; readonly reason: CallReason }
+
+const whyDropped = (why: DropReason, limitBytes: number): CallReason =>
+  why === "limit" ? { _tag: "ReplyTooLarge", limitBytes } : { _tag: "RepliesCrowded" }
 
 const failure = (reason: CallReason): Outcome => ({ _tag: "Failure", reason })
 

@@ -1,5 +1,5 @@
 import { decodeNext } from "../etf/Decode.ts"
-import { isAtomAt, tupleElements } from "../etf/Scan.ts"
+import { isAtomAt, isTupleAt, tupleElements } from "../etf/Scan.ts"
 import { Atom, atom, isTuple, listItems, Pid, type Term } from "../etf/Term.ts"
 import type { LocalProcess, LocalProcesses } from "./LocalProcesses.ts"
 
@@ -12,7 +12,7 @@ const requestLimitBytes = 64 * 1024
 
 /**
  * The group leader of our workers. A process waits for its group leader without end, so every request is answered:
- * output is taken and dropped, input is at its end, the rest is not supported.
+ * output is taken and dropped, input is at its end, the rest is not supported. Messages that are no request are ignored.
  * Source: stdlib "The Erlang I/O Protocol".
  */
 export const startGroupLeader = (processes: LocalProcesses): Pid => {
@@ -28,12 +28,16 @@ export const startGroupLeader = (processes: LocalProcesses): Pid => {
     oversized: (head) => {
       const [tag, from, replyAs, request] = tupleElements(head, 0)
       if (request === undefined || !isAtomAt(head, tag!, "io_request")) return
-      const [kind] = tupleElements(head, request)
-      const isOutput = kind !== undefined && isAtomAt(head, kind, "put_chars")
+      const isOutput = isTupleAt(head, request) && firstIsAtom(head, request, "put_chars")
       reply(termAt(head, from!), termAt(head, replyAs!), isOutput ? ok : enotsup)
     }
   }
   return processes.add(process)
+}
+
+const firstIsAtom = (bytes: Uint8Array, offset: number, text: string): boolean => {
+  const [first] = tupleElements(bytes, offset)
+  return first !== undefined && isAtomAt(bytes, first, text)
 }
 
 const termAt = (bytes: Uint8Array, offset: number): Term => decodeNext(bytes, { offset })

@@ -1,8 +1,9 @@
 import { Op } from "../dist/Control.ts"
 import type { DistError } from "../dist/DistError.ts"
 import type { Link } from "../dist/Link.ts"
-import type { MessageHandler } from "../dist/Messages.ts"
+import type { DropReason, MessageHandler } from "../dist/Messages.ts"
 import { type Cursor, decodeNext } from "../etf/Decode.ts"
+import { EtfError } from "../etf/EtfError.ts"
 import { Atom, atom, isAtom, isTuple, List, Pid, Reference, type Term, type Tuple } from "../etf/Term.ts"
 import { NumberedTable } from "./NumberedTable.ts"
 
@@ -19,8 +20,8 @@ export interface LocalProcess {
   readonly exit?: (from: Pid, reason: Uint8Array) => void
   /** A message; the bytes are a bare term. */
   readonly message?: (payload: Uint8Array) => void
-  /** A message or an exit reason over the limit was dropped; `head` is how it began. */
-  readonly oversized?: (head: Uint8Array) => void
+  /** A message or an exit reason was dropped; `head` is how it began. */
+  readonly oversized?: (head: Uint8Array, why: DropReason) => void
   /** Nothing will come any more. */
   readonly linkLost?: (cause: DistError) => void
 }
@@ -29,10 +30,15 @@ export interface LocalProcess {
 const idRange = 2 ** 15
 const numberOf = (pid: Pid): number => pid.serial * idRange + pid.id
 
-/** Monitors on one process of ours; who comes after that is told that it is not there. */
-const maxMonitors = 10_000
+/** Of a process of the node, whose numbers may have more bits. */
+const keyOf = (pid: Pid): string => `${pid.id}.${pid.serial}`
+
+/** Monitors on one process of ours, and links to it; who comes after that is told that it is not there. */
+const maxWatchers = 10_000
 
 const noproc = atom("noproc")
+const normal = atom("normal")
+const kill = atom("kill")
 const unused = atom("")
 
 /** Largest message for a process that is not ours, and for names: nothing that is asked of us is larger. */
@@ -50,6 +56,8 @@ export class LocalProcesses {
   readonly #processes = new NumberedTable<LocalProcess>()
   /** Monitors that the node's processes hold on ours, by our process's number. */
   readonly #monitors = new Map<number, Map<string, { readonly from: Pid; readonly reference: Reference }>>()
+  /** Processes of the node that linked themselves to ours, by our process's number. */
+  readonly #links = new Map<number, Map<string, Pid>>()
 
   constructor(link: Link) {
     this.#link = link
@@ -59,8 +67,20 @@ export class LocalProcesses {
   /** Handles the messages of the link. */
   readonly handler: MessageHandler = {
     payloadLimit: (control) => this.#receiver(control)?.limitBytes ?? strayLimitBytes,
-    message: (control, payload) => this.#dispatch(control, payload),
-    oversized: (control, head) => this.#receiver(control)?.oversized?.(head)
+    message: (control, payload) => {
+      try {
+        this.#dispatch(control, payload)
+      } catch (error) {
+        ignoreUnreadable(error)
+      }
+    },
+    oversized: (control, head, why) => {
+      try {
+        this.#receiver(control)?.oversized?.(head, why)
+      } catch (error) {
+        ignoreUnreadable(error)
+      }
+    }
   }
 
   /** Starts a process: gives it a pid under which signals reach it. */
@@ -73,20 +93,29 @@ export class LocalProcesses {
     this.#processes.forEach((process) => process.linkLost?.(cause))
   }
 
-  /** Ends a process; whoever monitors it is told. */
+  /** Ends a process, normally; whoever monitors it or is linked to it is told. */
   remove(pid: Pid): void {
-    this.#processes.delete(numberOf(pid))
-    const monitors = this.#monitors.get(numberOf(pid))
-    if (monitors === undefined) return
-    this.#monitors.delete(numberOf(pid))
-    for (const { from, reference } of monitors.values()) this.#down(pid, from, reference)
+    const number = numberOf(pid)
+    this.#processes.delete(number)
+    const links = this.#links.get(number)
+    if (links !== undefined) {
+      this.#links.delete(number)
+      for (const from of links.values()) this.#exited(pid, from, normal)
+    }
+    const monitors = this.#monitors.get(number)
+    if (monitors !== undefined) {
+      this.#monitors.delete(number)
+      for (const { from, reference } of monitors.values()) this.#down(pid, from, reference, normal)
+    }
+  }
+
+  #isOurs(pid: Term | undefined): pid is Pid {
+    return pid instanceof Pid && pid.creation === this.#link.local.creation
   }
 
   /** Ours, alive, and of this incarnation. */
   #find(pid: Term | undefined): LocalProcess | undefined {
-    return pid instanceof Pid && pid.creation === this.#link.local.creation
-      ? this.#processes.get(numberOf(pid))
-      : undefined
+    return this.#isOurs(pid) ? this.#processes.get(numberOf(pid)) : undefined
   }
 
   /** The process that a message is for, where it is for one. */
@@ -98,12 +127,18 @@ export class LocalProcesses {
     switch (control[0]) {
       case Op.PAYLOAD_EXIT:
       case Op.PAYLOAD_EXIT_TT:
-        if (control[1] instanceof Pid && payload !== undefined) this.#find(control[2])?.exit?.(control[1], payload)
+        if (!(control[1] instanceof Pid) || payload === undefined) return
+        this.#unlinked(control[1], control[2])
+        this.#find(control[2])?.exit?.(control[1], payload)
         return
       case Op.SPAWN_REPLY:
       case Op.SPAWN_REPLY_TT: {
         const result = control[4]
-        if (result instanceof Pid || result instanceof Atom) this.#find(control[2])?.spawnReply?.(result)
+        if (!(result instanceof Pid || result instanceof Atom)) return
+        const asker = this.#find(control[2])
+        if (asker !== undefined) asker.spawnReply?.(result)
+        // Who asked is gone, and nobody else will ever stop what was started for it.
+        else if (result instanceof Pid && this.#isOurs(control[2])) this.kill(control[2], result)
         return
       }
       case Op.SEND:
@@ -117,11 +152,12 @@ export class LocalProcesses {
       case Op.DEMONITOR_P:
         return this.#demonitored(control[2], control[3])
       case Op.LINK:
-        if (control[1] instanceof Pid && control[2] instanceof Pid && this.#find(control[2]) === undefined)
-          this.#link.send([Op.PAYLOAD_EXIT, control[2], control[1]], noproc)
-        return
+        return this.#linked(control[1], control[2])
+      case Op.UNLINK:
+        return this.#unlinked(control[1], control[2])
       case Op.UNLINK_ID:
         // {35, Id, From, To}: acknowledged to the one who asks, from the one who was linked.
+        this.#unlinked(control[2], control[3])
         if (control[1] !== undefined && control[2] instanceof Pid && control[3] instanceof Pid)
           this.#link.send([Op.UNLINK_ID_ACK, control[1], control[3], control[2]])
         return
@@ -131,13 +167,28 @@ export class LocalProcesses {
     }
   }
 
+  #linked(from: Term | undefined, to: Term | undefined): void {
+    if (!(from instanceof Pid) || !(to instanceof Pid)) return
+    if (this.#find(to) === undefined) return this.#exited(to, from, noproc)
+    const links = this.#links.get(numberOf(to)) ?? new Map()
+    if (links.size >= maxWatchers) return this.#exited(to, from, noproc)
+    this.#links.set(numberOf(to), links.set(keyOf(from), from))
+  }
+
+  #unlinked(from: Term | undefined, to: Term | undefined): void {
+    // Nearly always there are none.
+    if (this.#links.size === 0 || !(from instanceof Pid) || !this.#isOurs(to)) return
+    const links = this.#links.get(numberOf(to))
+    if (links?.delete(keyOf(from)) === true && links.size === 0) this.#links.delete(numberOf(to))
+  }
+
   #monitored(from: Term | undefined, of: Term | undefined, reference: Term | undefined): void {
     if (!(from instanceof Pid) || of === undefined || !(reference instanceof Reference)) return
     if (isAtom(of, "net_kernel")) return
-    if (!(of instanceof Pid) || this.#find(of) === undefined) return this.#down(of, from, reference)
+    if (!(of instanceof Pid) || this.#find(of) === undefined) return this.#down(of, from, reference, noproc)
     const monitors = this.#monitors.get(numberOf(of)) ?? new Map()
     // Our processes are monitored while they answer a request, a few at a time.
-    if (monitors.size >= maxMonitors) return this.#down(of, from, reference)
+    if (monitors.size >= maxWatchers) return this.#down(of, from, reference, noproc)
     this.#monitors.set(numberOf(of), monitors.set(reference.words.join(), { from, reference }))
   }
 
@@ -147,8 +198,12 @@ export class LocalProcesses {
     if (monitors?.delete(reference.words.join()) === true && monitors.size === 0) this.#monitors.delete(numberOf(of))
   }
 
-  #down(of: Term, from: Pid, reference: Reference): void {
-    this.#link.send([Op.PAYLOAD_MONITOR_P_EXIT, of, from, reference], noproc)
+  #down(of: Term, from: Pid, reference: Reference, reason: Atom): void {
+    this.#link.send([Op.PAYLOAD_MONITOR_P_EXIT, of, from, reference], reason)
+  }
+
+  #exited(of: Pid, from: Pid, reason: Atom): void {
+    this.#link.send([Op.PAYLOAD_EXIT, of, from], reason)
   }
 
   /** `net_adm:ping/1` from the node: `{'$gen_call', {From, Tag}, {is_auth, Node}}` to our net_kernel. */
@@ -171,10 +226,20 @@ export class LocalProcesses {
     return new Pid(this.node, number % idRange, Math.floor(number / idRange), this.#link.local.creation)
   }
 
+  /** Kills a process of the node, in the name of one of ours. */
+  kill(self: Pid, victim: Pid): void {
+    this.#link.send([Op.PAYLOAD_EXIT2, self, victim], kill)
+  }
+
   /** Sends a message from one of ours to a process of the node. */
   sendMessage(to: Pid, message: Term): void {
     this.#link.send([Op.SEND, unused, to], message)
   }
+}
+
+/** A process ignores what it does not understand: a term that we cannot read is no reason to give up the link. */
+const ignoreUnreadable = (error: unknown): void => {
+  if (!(error instanceof EtfError)) throw error
 }
 
 /** `[alias | Reference]`, the improper list by which gen says that a reply may go to an alias. */

@@ -97,6 +97,7 @@ const fromCallError = (error: CallError, syntax: Syntax): ToolError => {
     case "ReplyTooLarge":
     case "HeapLimit":
       return told("too_large", false)
+    case "RepliesCrowded":
     case "SpawnRefused":
       return told("too_busy", true)
     case "LinkLost":

@@ -4,6 +4,7 @@ import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { execPath } from "node:process"
 import { atom, binary, Binary, charlist, isAtom, isTuple, list, listItems, Pid } from "../../src/etf/Term.ts"
+import { Op } from "../../src/dist/Control.ts"
 import { connect } from "../../src/dist/index.ts"
 import { Calls } from "../../src/node/Calls.ts"
 import { joinNode } from "../../src/node/index.ts"
@@ -93,7 +94,7 @@ describe.each(BeamNode.otpReleases())("calls to OTP $otp", ({ otp }) => {
     Effect.gen(function* () {
       const { ask, us } = yield* start(otp)
       const error = yield* Effect.flip(us.call("timer", "sleep", [60_000], { timeoutMillis: 100 }))
-      expect(error.reason).toEqual({ _tag: "DeadlineExceeded", millis: 100, isStopped: true })
+      expect(error.reason).toEqual({ _tag: "DeadlineExceeded", millis: 100, worker: "killed" })
       yield* eventually(
         Effect.map(
           ask(
@@ -169,6 +170,43 @@ describe.each(BeamNode.otpReleases())("calls to OTP $otp", ({ otp }) => {
       expect(isAtom(yield* us.call("io", "put_chars", [binary("hello\n")]), "ok")).toBe(true)
       expect(isAtom(yield* us.call("io", "format", [charlist("~p~n"), list([atom("hello")])]), "ok")).toBe(true)
       expect(isTuple(yield* us.call("io", "columns", []), "error")).toBe(true)
+    })
+  )
+
+  it.live("may send their group leader anything, of any size", () =>
+    Effect.gen(function* () {
+      const { us } = yield* start(otp)
+      const leader = yield* us.call("erlang", "group_leader", [])
+      const large = binary("x".repeat(100_000))
+      yield* us.call("erlang", "send", [leader, large])
+      yield* us.call("erlang", "send", [leader, [atom("log"), large]])
+      yield* us.call("erlang", "send", [leader, [atom("io_request"), leader, large, large]])
+      expect(yield* us.call("erlang", "abs", [-1])).toBe(1)
+    })
+  )
+
+  it.live("end, and a process of the node that linked itself to ours learns of it", () =>
+    Effect.gen(function* () {
+      const node = yield* BeamNode.start({ otp })
+      const ask = (text: string) => Effect.promise(() => node.evaluate(text))
+      const link = yield* connect({ node: node.name, cookie: Redacted.make(node.cookie), epmdPort })
+      const processes = new LocalProcesses(link)
+      link.attach(processes.handler, (cause) => processes.linkLost(cause))
+      const ours = processes.add({ limitBytes: 1_000 })
+      yield* ask(`register(watcher, spawn(fun() ->
+        process_flag(trap_exit, true),
+        receive {watch, Pid} -> link(Pid) end,
+        receive {'EXIT', Pid, Reason} -> put(reason, Reason) end,
+        receive stop -> ok end
+      end))`)
+      link.send([Op.REG_SEND, ours, atom(""), atom("watcher")], [atom("watch"), ours])
+      yield* eventually(Effect.map(ask("element(2, process_info(whereis(watcher), links))"), (links) => links !== "[]"))
+      processes.remove(ours)
+      yield* eventually(
+        Effect.map(ask("element(2, process_info(whereis(watcher), dictionary))"), (dictionary) =>
+          dictionary.includes("{reason,normal}")
+        )
+      )
     })
   )
 

@@ -45,7 +45,7 @@ describe.each(BeamNode.otpReleases())("calls by way of rex to OTP $otp", ({ otp 
     Effect.gen(function* () {
       const { calls } = yield* start(otp)
       const late = yield* Effect.flip(calls.call("timer", "sleep", [2_000], { timeoutMillis: 50 }))
-      expect(late.reason).toEqual({ _tag: "DeadlineExceeded", millis: 50, isStopped: false })
+      expect(late.reason).toEqual({ _tag: "DeadlineExceeded", millis: 50, worker: "unstoppable" })
       const numbers = Array.from({ length: 500 }, (_, index) => index)
       const replies = yield* Effect.forEach(numbers, (number) => calls.call("erlang", "abs", [-number]), {
         concurrency: "unbounded"

@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer"
 import { describe, expect, it } from "vitest"
 import { Frames } from "../../../src/dist/Frames.ts"
-import { Messages } from "../../../src/dist/Messages.ts"
+import { type DropReason, Messages } from "../../../src/dist/Messages.ts"
 import { encode } from "../../../src/etf/Encode.ts"
 import { atom, type Term, type Tuple } from "../../../src/etf/Term.ts"
 
@@ -34,19 +34,23 @@ const fragments = (sequence: bigint, pieces: ReadonlyArray<Uint8Array>) =>
 const first = (sequence: bigint, fragment: bigint, term: Tuple = control) =>
   Buffer.concat([header(69, sequence, fragment), Uint8Array.of(0), bare(term)])
 
-const collect = (limit = 1024) => {
+const collect = (limit: number | (() => number) = 1024) => {
   const seen: Array<{ readonly control: Tuple; readonly payload: string | undefined }> = []
   const dropped: Array<string> = []
+  const reasons: Array<DropReason> = []
   const messages = new Messages({
-    payloadLimit: () => limit,
+    payloadLimit: typeof limit === "number" ? () => limit : limit,
     message: (control, bytes) =>
       seen.push({
         control,
         payload: bytes === undefined ? undefined : Buffer.from(bytes).toString("hex")
       }),
-    oversized: (_control, head) => dropped.push(Buffer.from(head).toString("hex"))
+    oversized: (_control, head, why) => {
+      dropped.push(Buffer.from(head).toString("hex"))
+      reasons.push(why)
+    }
   })
-  return { messages, seen, dropped }
+  return { messages, seen, dropped, reasons }
 }
 const message = { control, payload: payload.toString("hex") }
 
@@ -90,7 +94,12 @@ describe("Messages", () => {
       const messages = new Messages({
         payloadLimit: () => payload.length + 1,
         message: (_control, bytes) => seen.push(bytes!),
-        oversized: (_control, head) => dropped.push(Buffer.from(head.subarray(0, payload.length)).toString("hex"))
+        oversized: (_control, head) => {
+          // As much as had come, and not a byte of what stood in the memory before.
+          const come = Buffer.concat([payload, payload, payload]).subarray(0, head.length)
+          expect(Buffer.from(head).toString("hex")).toBe(come.toString("hex"))
+          dropped.push(Buffer.from(head.subarray(0, payload.length)).toString("hex"))
+        }
       })
       const frames = new Frames({
         tick: () => {},
@@ -129,13 +138,33 @@ describe("Messages", () => {
   })
 
   it("drops a payload over its limit once, and goes on", () => {
-    const { dropped, messages, seen } = collect(payload.length)
+    const { dropped, messages, reasons, seen } = collect(payload.length)
     const big = Buffer.alloc(payload.length, 7)
     for (const frame of fragments(5n, [big, big, big, big])) messages.frame(frame)
     messages.frame(Buffer.concat([Uint8Array.of(131, 68, 0), bare(control), big, big]))
     messages.frame(whole)
     expect(dropped).toEqual([big.toString("hex"), Buffer.concat([big, big]).toString("hex")])
+    expect(reasons).toEqual(["limit", "limit"])
     expect(seen).toEqual([message])
+  })
+
+  it("hands on no more of a dropped payload than came, however much was announced", () => {
+    const { dropped, messages } = collect(1_000)
+    messages.frame(Buffer.concat([first(5n, 100n), Buffer.alloc(10, 7)]))
+    messages.frame(Buffer.concat([header(70, 5n, 99n), Buffer.alloc(991, 7)]))
+    expect(dropped).toEqual(["07".repeat(10)])
+  })
+
+  it("stops filling memory for who is gone meanwhile", () => {
+    let limit = 1_000_000
+    const { dropped, messages, seen } = collect(() => limit)
+    const [one, two, three] = fragments(5n, [Buffer.alloc(500, 7), Buffer.alloc(500, 7), Buffer.alloc(500, 7)])
+    messages.frame(one!)
+    limit = 100
+    messages.frame(two!)
+    expect(dropped).toHaveLength(1)
+    messages.frame(three!)
+    expect(seen).toEqual([])
   })
 
   it.each([
@@ -204,8 +233,22 @@ describe("Messages", () => {
       expect(() => messages.frame(first(1_000_000n, 2n, large))).toThrow()
     })
 
-    it("bound what all unfinished messages take together", () => {
-      const { dropped, messages } = collect(limit)
+    it("makes room in proportion to what has come, not to what is announced", () => {
+      const { dropped, messages, seen } = collect(limit)
+      for (let sequence = 1n; sequence <= 1_000n; sequence++)
+        messages.frame(Buffer.concat([first(sequence, 1_000n), Uint8Array.of(1)]))
+      const block = Buffer.alloc(60_000)
+      for (const frame of fragments(
+        1_001n,
+        Array.from({ length: 1_000 }, () => block)
+      ))
+        messages.frame(frame)
+      expect(dropped).toEqual([])
+      expect(seen[0]!.payload).toHaveLength(2 * 1_000 * block.length)
+    })
+
+    it("bound what all unfinished messages take together, and say that it was that", () => {
+      const { dropped, messages, reasons } = collect(limit)
       const block = Buffer.alloc(60_000)
       for (let sequence = 1n; sequence <= 20n; sequence++) {
         messages.frame(first(sequence, 1_000n))
@@ -214,6 +257,7 @@ describe("Messages", () => {
       }
       expect(dropped.length).toBeGreaterThan(0)
       expect(dropped.length).toBeLessThan(20)
+      expect(new Set(reasons)).toEqual(new Set(["crowded"]))
     })
   })
 })

@@ -83,7 +83,39 @@ describe("LocalProcesses", () => {
     processes.handler.message([Op.DEMONITOR_P, theirs, unwatched, reference], undefined)
     processes.remove(unwatched)
     processes.remove(watched)
-    expect(sent).toEqual([[[Op.PAYLOAD_MONITOR_P_EXIT, watched, theirs, reference], atom("noproc")]])
+    expect(sent).toEqual([[[Op.PAYLOAD_MONITOR_P_EXIT, watched, theirs, reference], atom("normal")]])
+  })
+
+  it("tell who linked itself to a process when that ends, unless the link was taken back or its other end is gone", () => {
+    const { processes, sent } = start()
+    const [linked, unlinked, unlinkedAsOf23, survivor] = [1, 2, 3, 4].map(() => processes.add({ limitBytes: 1 }))
+    for (const pid of [linked, unlinked, unlinkedAsOf23, survivor])
+      processes.handler.message([Op.LINK, theirs, pid!], undefined)
+    processes.handler.message([Op.UNLINK_ID, 42, theirs, unlinked!], undefined)
+    processes.handler.message([Op.UNLINK, theirs, unlinkedAsOf23!], undefined)
+    processes.handler.message([Op.PAYLOAD_EXIT, theirs, survivor!], bare(atom("shutdown")))
+    for (const pid of [unlinked, unlinkedAsOf23, survivor, linked]) processes.remove(pid!)
+    expect(sent).toEqual([
+      [[Op.UNLINK_ID_ACK, 42, unlinked, theirs]],
+      [[Op.PAYLOAD_EXIT, linked, theirs], atom("normal")]
+    ])
+  })
+
+  it("take so many links on one process and no more", () => {
+    const { processes, sent } = start()
+    const pid = processes.add({ limitBytes: 1 })
+    for (let id = 0; id < 10_001; id++)
+      processes.handler.message([Op.LINK, new Pid(theirs.node, id, 0, 17), pid], undefined)
+    expect(sent).toEqual([[[Op.PAYLOAD_EXIT, pid, new Pid(theirs.node, 10_000, 0, 17)], atom("noproc")]])
+  })
+
+  it("kill what was started for a process that is gone", () => {
+    const { processes, sent } = start()
+    const pid = processes.add({ limitBytes: 1 })
+    processes.remove(pid)
+    processes.handler.message([Op.SPAWN_REPLY, reference, pid, 1, theirs], undefined)
+    processes.handler.message([Op.SPAWN_REPLY, reference, pid, 0, atom("system_limit")], undefined)
+    expect(sent).toEqual([[[Op.PAYLOAD_EXIT2, pid, theirs], atom("kill")]])
   })
 
   it("acknowledge an unlink", () => {
@@ -151,10 +183,29 @@ describe("the group leader", () => {
     for (const request of [large, [atom("get_until"), large]] satisfies ReadonlyArray<Term>) {
       const payload = bare([atom("io_request"), theirs, reference, request])
       expect(processes.handler.payloadLimit([Op.SEND, atom(""), leader])).toBeLessThan(payload.length)
-      processes.handler.oversized([Op.SEND, atom(""), leader], payload.subarray(0, 200))
+      processes.handler.oversized([Op.SEND, atom(""), leader], payload.subarray(0, 200), "limit")
     }
     const answers = sent.map(([, reply]) => (reply as ReadonlyArray<unknown>)[2])
     expect(answers).toEqual([atom("ok"), unsupported])
+  })
+
+  it.each<[string, Term, Term | undefined]>([
+    ["a message that is no tuple", binary("x".repeat(100_000)), undefined],
+    ["another message", [atom("log"), binary("x".repeat(100_000))], undefined],
+    ["a request that is no tuple", [atom("io_request"), theirs, reference, binary("x".repeat(100_000))], unsupported],
+    ["a request whose reference is too large", [atom("io_request"), theirs, binary("x".repeat(100_000)), 1], undefined]
+  ])("is not upset by %s, however large", (_name, message, answer) => {
+    const { processes, sent } = start()
+    const leader = startGroupLeader(processes)
+    processes.handler.oversized([Op.SEND, atom(""), leader], bare(message).subarray(0, 65_536), "limit")
+    expect(sent.map(([, reply]) => (reply as ReadonlyArray<unknown>)[2])).toEqual(answer === undefined ? [] : [answer])
+  })
+
+  it("ignores a message that is no term", () => {
+    const { processes, sent } = start()
+    const leader = startGroupLeader(processes)
+    processes.handler.message([Op.SEND, atom(""), leader], Uint8Array.of(255, 1, 2))
+    expect(sent).toEqual([])
   })
 
   it("answers requests within requests, however deep", () => {

@@ -108,8 +108,9 @@ describe("a failed call", () => {
   const cause = new DistError({ node: "a@h", reason: { _tag: "Disconnected" } })
   it.each<[CallReason, ToolErrorCode, boolean]>([
     [{ _tag: "Raised", class: "exit", reason: atom("x"), stack: [] }, "remote_error", false],
-    [{ _tag: "DeadlineExceeded", millis: 1, isStopped: true }, "timeout", true],
+    [{ _tag: "DeadlineExceeded", millis: 1, worker: "killed" }, "timeout", true],
     [{ _tag: "ReplyTooLarge", limitBytes: 1 }, "too_large", false],
+    [{ _tag: "RepliesCrowded" }, "too_busy", true],
     [{ _tag: "HeapLimit", limitWords: 1 }, "too_large", false],
     [{ _tag: "WorkerDied", reason: atom("x") }, "remote_error", true],
     [{ _tag: "SpawnRefused", reason: "system_limit" }, "too_busy", true],
@@ -125,7 +126,7 @@ describe("a failed call", () => {
   )
 
   it("leads from a call that was late to the schedulers that may be why", () => {
-    const reason: CallReason = { _tag: "DeadlineExceeded", millis: 5_000, isStopped: true }
+    const reason: CallReason = { _tag: "DeadlineExceeded", millis: 5_000, worker: "killed" }
     expect(toToolError(new CallError({ node: "a@h", target: "m:f/0", reason }), elixir)).toMatchObject({
       message: expect.stringMatching(
         /^m:f\/0 on a@h did not finish within 5000 ms; .*run_queue in get_system_info.*list_nodes/u
