@@ -1,6 +1,8 @@
 // Made by scripts/build-agent.escript from erlang/agent/src: change those, then run it.
 
+import { beamscope_distribution } from "./beamscope_distribution.generated.ts"
 import { beamscope_environment } from "./beamscope_environment.generated.ts"
+import { beamscope_ets } from "./beamscope_ets.generated.ts"
 import { beamscope_janitor } from "./beamscope_janitor.generated.ts"
 import { beamscope_logs } from "./beamscope_logs.generated.ts"
 import { beamscope_memory } from "./beamscope_memory.generated.ts"
@@ -33,7 +35,9 @@ export const run = "g2gEdwRjYWxsYQBoBHcGcmVtb3RlYQBoA3cEYXRvbWEAdwhlcmxfZXZhbGgD
  * - `interpreted`: its functions, all of one argument, in external format, in base 64. See `run`.
  */
 export const agent = {
+  beamscope_distribution,
   beamscope_environment,
+  beamscope_ets,
   beamscope_janitor,
   beamscope_logs,
   beamscope_memory,

@@ -1,0 +1,424 @@
+%% @doc Questions about the ETS tables of this node. Runs compiled and interpreted; see `beamscope_processes' for what
+%% that asks of the source.
+%%
+%% What it spares the node. Facts about tables are read a thousand tables at a time, by list BIFs. Objects are read one
+%% at a time, or in chunks of about a megabyte, since the node copies whole objects and cannot tell the size of one
+%% before; a large one leaves as a small term of the same form. A table is fixed while it is walked, by this process, so
+%% that the fix ends when it does.
+-module(beamscope_ets).
+
+-export([tables/1, growth/1, table/1, sample/1, select/1]).
+
+-export_type([sought/0]).
+
+-include("beamscope_listing.hrl").
+-include("beamscope_cut.hrl").
+
+%% Tables between two looks at the clock.
+-define(CHUNK, 1000).
+%% Names that go back where a table was not found, to find out which was meant.
+-define(NAMES, 500).
+%% Objects up to which the chains of a hash table are counted: that looks at each object and does not yield.
+-define(COUNTED, 10000).
+%% Who fixed a table, at most so many are told.
+-define(FIXERS, 10).
+%% Bytes of the objects that a scan copies at once, about.
+-define(CHUNK_BYTES, 1000000).
+%% Bytes in external format up to which an object leaves as it is.
+-define(SMALL, 4000).
+%% Bytes in external format up to which a key can be part of a cursor.
+-define(SMALL_KEY, 1400).
+
+-type sought() :: {reference, binary()} | {name, [binary()]}.
+%% How a table is named: the text of its reference, or names that are tried one after the other.
+
+%% A page of the tables. Sorted by `memory' (in bytes), `size' (objects) or `name'. Filters: `name' (a part, in any
+%% case), `owner' (a pid), `application' (of the owner), `protection', `min_memory' (bytes).
+tables(#{sort := Sort, deadline_ms := Millis} = Spec) ->
+    All = ets:all(),
+    {Found, Gone, Missing} = scan(All, plan(Spec), now_ms() + Millis, {[], 0}),
+    Read = fun({_, Table}) -> row(Table, #{}) end,
+    told(keys(Sort, Found), Read, Spec, #{total => length(All) - Gone, incomplete => Missing}).
+
+%% The tables that grew most in a window of `window_ms' milliseconds: in `memory' or `size'. `total' counts the tables at
+%% its end, `born' and `gone' those that were made and deleted in it.
+growth(#{sort := Sort, window_ms := Window, deadline_ms := Millis} = Spec) ->
+    Earlier = ets:all(),
+    Start = now_ms(),
+    {First, _, MissingFirst} = scan(Earlier, plan(#{}), Start + Millis div 2, {[], 0}),
+    receive
+    after Window -> ok
+    end,
+    Later = ets:all(),
+    {Second, Gone, Missing} = scan(Later, plan(Spec), Start + Window + Millis, {[], 0}),
+    Born = Later -- Earlier,
+    Before = maps:merge(maps:from_list([{Table, {0, 0}} || Table <- Born]), maps:from_list(figures(First))),
+    Changes = changes(figures(Second -- First), Before),
+    IsBorn = maps:from_list([{Table, true} || Table <- Born]),
+    Read = fun({_, Table}) ->
+        {Memory, Objects} = map_get(Table, Changes),
+        row(Table, #{growth_memory => Memory, growth_size => Objects, new => maps:get(Table, IsBorn, false)})
+    end,
+    told(grown(Sort, maps:to_list(Changes)), Read, Spec, #{
+        total => length(Later) - Gone,
+        born => length(Born),
+        gone => length(Earlier -- Later),
+        incomplete => lists:usort(MissingFirst ++ Missing)
+    }).
+
+figures(Rows) ->
+    ets:match_spec_run(Rows, ets:match_spec_compile([{{{'$1', '$2', '$3'}, '_'}, [], [{{'$1', {{'$2', '$3'}}}}]}])).
+
+changes(Figures, Before) ->
+    maps:from_list([
+        {Table, {Memory - element(1, map_get(Table, Before)), Size - element(2, map_get(Table, Before))}}
+     || {Table, {Memory, Size}} <- Figures, is_map_key(Table, Before)
+    ]).
+
+grown(memory, Changes) -> [{Memory, Table} || {Table, {Memory, _}} <- Changes, Memory > 0];
+grown(size, Changes) -> [{Size, Table} || {Table, {_, Size}} <- Changes, Size > 0].
+
+now_ms() -> erlang:monotonic_time(millisecond).
+
+%% What all tables are asked, worked out once.
+plan(Spec) ->
+    Word = erlang:system_info(wordsize),
+    Head = {{'$1', '$2', '$3'}, {'$4', '$5', '$6'}},
+    IsThere = [{is_integer, '$2'}, {is_integer, '$3'}, {is_pid, '$5'}],
+    Passes =
+        [{'=:=', '$5', {const, Owner}} || #{owner := Owner} <- [Spec]] ++
+            [{'=:=', '$6', Protection} || #{protection := Protection} <- [Spec]] ++
+            [{'>=', '$2', Least} || #{min_memory := Least} <- [Spec]],
+    InBytes = {{{{'$1', {'*', '$2', Word}, '$3'}}, {{'$4', '$5', '$6'}}}},
+    Spec#{
+        there => ets:match_spec_compile([{Head, IsThere, [InBytes]}]),
+        passing => ets:match_spec_compile([{Head, Passes, ['$_']}])
+    }.
+
+%% `{{Table, Bytes, Objects}, {Name, Owner, Protection}}' of those that pass, how many were deleted meanwhile, and
+%% `[deadline]' where time ran out.
+scan([], _, _, {Found, Gone}) ->
+    {Found, Gone, []};
+scan(Tables, Plan, Until, {Found, Gone}) ->
+    case now_ms() > Until of
+        true ->
+            {Found, Gone, [deadline]};
+        false ->
+            {Chunk, Rest} = lists:split(min(?CHUNK, length(Tables)), Tables),
+            {Passed, Deleted} = measure(Chunk, Plan),
+            scan(Rest, Plan, Until, {Passed ++ Found, Gone + Deleted})
+    end.
+
+measure(Tables, #{there := There, passing := Passing} = Plan) ->
+    Left = lists:zip3(Tables, column(memory, Tables), column(size, Tables)),
+    Right = lists:zip3(column(name, Tables), column(owner, Tables), column(protection, Tables)),
+    Rows = ets:match_spec_run(lists:zip(Left, Right), There),
+    {owned(called(ets:match_spec_run(Rows, Passing), Plan), Plan), length(Tables) - length(Rows)}.
+
+column(Item, Tables) ->
+    lists:zipwith(fun ets:info/2, Tables, lists:duplicate(length(Tables), Item)).
+
+called(Rows, #{name := Part}) ->
+    [Row || {_, {Name, _, _}} = Row <- Rows, contains(atom_to_list(Name), Part)];
+called(Rows, _) ->
+    Rows.
+
+owned(Rows, #{application := Name}) ->
+    Leader = application_controller:get_master(existing(Name)),
+    Owners = ets:match_spec_run(Rows, ets:match_spec_compile([{{'_', {'_', '$1', '_'}}, [], ['$1']}])),
+    Leaders = lists:zipwith(fun erlang:process_info/2, Owners, lists:duplicate(length(Owners), group_leader)),
+    Led = [{{'$1', {group_leader, '$2'}}, [{'=:=', '$2', {const, Leader}}], ['$1']}],
+    ets:match_spec_run(lists:zip(Rows, Leaders), ets:match_spec_compile(Led));
+owned(Rows, _) ->
+    Rows.
+
+keys(Sort, Rows) ->
+    Value =
+        case Sort of
+            memory -> '$2';
+            size -> '$3';
+            name -> '$4'
+        end,
+    Head = {{'$1', '$2', '$3'}, {'$4', '_', '_'}},
+    ets:match_spec_run(Rows, ets:match_spec_compile([{Head, [], [{{Value, '$1'}}]}])).
+
+told(Keys, Read, Spec, More) ->
+    {Page, Next} = page(Keys, Spec),
+    Rows = lists:zip(Page, lists:map(Read, Page)),
+    packed(More#{
+        matched => length(Keys), next => Next, rows => lists:filter(fun({_, Row}) -> Row =/= gone end, Rows)
+    }).
+
+row(Table, More) ->
+    case ets:info(Table) of
+        undefined -> gone;
+        Facts -> maps:merge(described(Table, maps:from_list(Facts)), More)
+    end.
+
+%% What a list tells of a table. `memory' in bytes.
+described(Table, #{memory := Words, owner := Owner} = Facts) ->
+    maps:merge(
+        maps:with([name, named_table, owner, size, type, protection, keypos], Facts),
+        maps:merge(owner_facts(Owner), #{id => Table, memory => Words * erlang:system_info(wordsize)})
+    ).
+
+owner_facts(Owner) ->
+    maps:from_list(
+        [{owner_name, Name} || {registered_name, Name} <- [erlang:process_info(Owner, registered_name)]] ++
+            [{application, Name} || {ok, Name} <- [application:get_application(Owner)]]
+    ).
+
+%% The table that is meant, in a list of one; or an answer that says that there is none: `absent', with names of tables
+%% and with those tables that have the name without being registered under it.
+found(#{table := {reference, Text}}) ->
+    try [Table || Table <- [list_to_ref(binary_to_list(Text))], ets:info(Table, id) =/= undefined] of
+        [] -> #{absent => [], unnamed => []};
+        Found -> Found
+    catch
+        error:badarg -> #{absent => [], unnamed => []}
+    end;
+found(#{table := {name, Texts}}) ->
+    Names = lists:append(lists:map(fun known/1, Texts)),
+    case [Name || Name <- Names, ets:info(Name, id) =/= undefined] of
+        [Name | _] ->
+            [Name];
+        [] ->
+            case lists:append([unnamed(Name) || Name <- Names]) of
+                [Table] -> [Table];
+                Unnamed -> #{absent => some_names(), unnamed => lists:sublist(Unnamed, 5)}
+            end
+    end.
+
+known(Text) ->
+    try
+        [binary_to_existing_atom(Text, utf8)]
+    catch
+        error:_ -> []
+    end.
+
+unnamed(Name) ->
+    All = ets:all(),
+    ets:match_spec_run(
+        lists:zip(All, column(name, All)),
+        ets:match_spec_compile([{{'$1', Name}, [{is_reference, '$1'}], ['$1']}])
+    ).
+
+some_names() ->
+    lists:sublist(lists:filter(fun erlang:is_atom/1, ets:all()), ?NAMES).
+
+%% Everything about one table.
+table(Spec) ->
+    case found(Spec) of
+        [Table] -> packed(information(Table));
+        Absent -> packed(Absent)
+    end.
+
+information(Table) ->
+    case ets:info(Table) of
+        undefined ->
+            #{absent => [], unnamed => []};
+        Listed ->
+            #{type := Type, size := Size, heir := Heir} = Facts = maps:from_list(Listed),
+            Switches = [read_concurrency, write_concurrency, decentralized_counters, compressed],
+            Chains = [ets:info(Table, stats) || Type =/= ordered_set, Size =< ?COUNTED],
+            maps:merge(
+                maps:merge(described(Table, Facts), maps:with(Switches, Facts)),
+                maps:from_list(
+                    [{heir, Heir} || is_pid(Heir)] ++
+                        [{fixed, fixed(Time, Fixers)} || {Time, Fixers} <- [ets:info(Table, safe_fixed_monotonic_time)]] ++
+                        [
+                            {chains, {element(1, Chain), element(2, Chain), element(6, Chain)}}
+                         || Chain <- Chains, is_tuple(Chain), tuple_size(Chain) >= 6
+                        ]
+                )
+            )
+    end.
+
+%% For how many milliseconds a table is fixed, how many processes have fixed it, and some of them.
+fixed(Since, Fixers) ->
+    Millis = erlang:convert_time_unit(erlang:monotonic_time() - Since, native, millisecond),
+    {Millis, length(Fixers), lists:sublist([Pid || {Pid, _} <- Fixers], ?FIXERS)}.
+
+%% The first objects of a table (`objects'), or keys (`keys'), behind those of the page before. Where the average object
+%% is larger than `max_object' bytes, the objects are not read.
+sample(#{what := What} = Spec) ->
+    readable(Spec, fun(Table, Facts) ->
+        true = ets:safe_fixtable(Table, true),
+        {Rows, IsMore} =
+            case {What, Facts} of
+                {objects, #{type := Type}} when Type =:= bag; Type =:= duplicate_bag ->
+                    by_position(Table, [{'_', [], ['$_']}], Spec, Facts);
+                _ ->
+                    by_key(Table, Spec)
+            end,
+        true = ets:safe_fixtable(Table, false),
+        #{rows => Rows, is_more => IsMore}
+    end).
+
+%% What `Read' answers for a table that may be read, together with the facts about it; or why it may not.
+readable(#{max_object := Most} = Spec, Read) ->
+    case found(Spec) of
+        [Table] ->
+            case row(Table, #{}) of
+                gone ->
+                    packed(#{absent => [], unnamed => []});
+                #{protection := private} = Facts ->
+                    packed(Facts#{refused => private});
+                #{size := Size, memory := Bytes} = Facts when Size > 0, Bytes div Size > Most ->
+                    case Spec of
+                        #{what := keys} -> packed(maps:merge(Facts, read(Table, Facts, Read)));
+                        _ -> packed(Facts#{refused => large})
+                    end;
+                Facts ->
+                    packed(maps:merge(Facts, read(Table, Facts, Read)))
+            end;
+        Absent ->
+            packed(Absent)
+    end.
+
+%% A table may be deleted, or made private, at any time: then what reads it raises `badarg'.
+read(Table, Facts, Read) ->
+    try
+        Read(Table, Facts)
+    catch
+        error:moved ->
+            #{refused => moved};
+        error:badarg:Stack ->
+            case ets:info(Table, protection) of
+                undefined -> #{refused => gone};
+                private -> #{refused => private};
+                _ -> erlang:raise(error, badarg, Stack)
+            end
+    end.
+
+%% By the keys, one after the other: all types but those that have several objects for one.
+by_key(Table, #{'after' := Packed} = Spec) ->
+    {key, Key} = binary_to_term(Packed, [safe]),
+    Next =
+        try
+            ets:next(Table, Key)
+        catch
+            error:badarg ->
+                %% No such key in the table, or no such table.
+                is_integer(ets:info(Table, size)) andalso error(moved),
+                error(badarg)
+        end,
+    walk(Next, Table, bounds(Spec), []);
+by_key(Table, Spec) ->
+    walk(ets:first(Table), Table, bounds(Spec), []).
+
+bounds(#{limit := Limit, deadline_ms := Millis, what := What}) -> {Limit, now_ms() + Millis, What}.
+
+walk('$end_of_table', _, _, Rows) ->
+    {lists:reverse(Rows), false};
+walk(Key, Table, {Limit, Until, What}, Rows) ->
+    case length(Rows) >= Limit orelse now_ms() > Until of
+        true -> {lists:reverse(Rows), true};
+        false -> walk(ets:next(Table, Key), Table, {Limit, Until, What}, looked_up(What, Key, Table) ++ Rows)
+    end.
+
+looked_up(keys, Key, _) -> [made({key, Key}, Key)];
+looked_up(objects, Key, Table) -> [made({key, Key}, Object) || Object <- ets:lookup(Table, Key)].
+
+%% A row as it leaves: where the page behind it begins, if that is short enough to be told, the term, and its size in
+%% bytes where the term is cut.
+made(Place, Term) ->
+    Size = erlang:external_size(Term),
+    At = hd([Place || erlang:external_size(Place) =< ?SMALL_KEY] ++ [undefined]),
+    case Size =< ?SMALL of
+        true -> {At, Term, 0};
+        false -> {At, cut(Term, ?SMALL), Size}
+    end.
+
+%% The objects that a match specification takes, behind as many as the page before had passed.
+by_position(Table, Clauses, #{limit := Limit} = Spec, Facts) ->
+    Passed = passed(Spec),
+    Start = ets:select(Table, Clauses, chunk(Facts)),
+    {Objects, How} = collect(Start, {Passed + Limit + 1, now_ms() + map_get(deadline_ms, Spec)}, {0, []}, Passed),
+    Shown = lists:sublist(Objects, Limit),
+    Places = [{skip, Passed + Number} || Number <- lists:seq(1, length(Shown))],
+    IsMore =
+        case How of
+            ended -> length(Objects) > Limit;
+            _ -> How
+        end,
+    {lists:zipwith(fun made/2, Places, Shown), IsMore}.
+
+passed(#{'after' := Packed}) ->
+    {skip, Passed} = binary_to_term(Packed, [safe]),
+    Passed;
+passed(_) ->
+    0.
+
+%% Objects that are copied at once: about a megabyte of them, if all are like the average.
+chunk(#{size := Size, memory := Bytes}) ->
+    max(1, min(1000, ?CHUNK_BYTES div max(1, Bytes div max(1, Size)))).
+
+%% Objects behind the first `Passed', until there are enough (`true': there are more), time runs out or the table ends.
+%% What is in the chunks beside objects was looked at in vain.
+collect('$end_of_table', _, {_, Taken}, _) ->
+    {lists:append(lists:reverse(Taken)), ended};
+collect({Chunk, Continuation}, {Wanted, Until}, {Count, Taken}, Passed) ->
+    Objects = lists:filter(fun erlang:is_tuple/1, Chunk),
+    Total = Count + length(Objects),
+    Behind = lists:nthtail(min(length(Objects), max(0, Passed - Count)), Objects),
+    case {Total >= Wanted, now_ms() > Until} of
+        {true, _} ->
+            {lists:append(lists:reverse([Behind | Taken])), true};
+        {false, true} ->
+            {lists:append(lists:reverse([Behind | Taken])), deadline};
+        {false, false} ->
+            collect(ets:select(Continuation), {Wanted, Until}, {Total, [Behind | Taken]}, Passed)
+    end.
+
+%% The objects with a `key', or those that match a pattern. Both come in external format, and raise `unknown' where they
+%% hold atoms, or identifiers, that this node does not have.
+select(Spec) ->
+    case wanted(Spec) of
+        unknown -> packed(#{unknown => true});
+        Wanted -> readable(Spec, fun(Table, Facts) -> selected(Wanted, Table, Spec, Facts) end)
+    end.
+
+wanted(#{key := Packed}) -> understood(key, Packed);
+wanted(#{match := Packed}) -> understood(match, Packed).
+
+understood(Kind, Packed) ->
+    try
+        {Kind, binary_to_term(Packed, [safe])}
+    catch
+        error:badarg -> unknown
+    end.
+
+selected({key, Key}, Table, #{limit := Limit} = Spec, _) ->
+    Passed = passed(Spec),
+    Objects = ets:lookup(Table, Key),
+    Shown = lists:sublist(lists:nthtail(min(Passed, length(Objects)), Objects), Limit),
+    Places = [{skip, Passed + Number} || Number <- lists:seq(1, length(Shown))],
+    #{
+        rows => lists:zipwith(fun made/2, Places, Shown),
+        is_more => length(Objects) > Passed + Limit,
+        matched => length(Objects)
+    };
+selected({match, Pattern}, Table, Spec, #{keypos := Position} = Facts) ->
+    true = ets:safe_fixtable(Table, true),
+    %% With a key that is whole the node goes to it; else it walks the table, and tells each object that it walked past,
+    %% or it would not come back before it has found enough.
+    Walks = not (is_tuple(Pattern) andalso tuple_size(Pattern) >= Position andalso whole(element(Position, Pattern))),
+    Clauses = [{Pattern, [], ['$_']} | [{'_', [], [[]]} || Walks]],
+    {Rows, IsMore} = by_position(Table, Clauses, Spec, Facts),
+    true = ets:safe_fixtable(Table, false),
+    #{rows => Rows, is_more => IsMore}.
+
+%% Whether a part of a pattern leaves nothing open.
+whole('_') ->
+    false;
+whole(Atom) when is_atom(Atom) ->
+    not lists:prefix("$", atom_to_list(Atom));
+whole([Head | Tail]) ->
+    whole(Head) andalso whole(Tail);
+whole(Tuple) when is_tuple(Tuple) ->
+    whole(tuple_to_list(Tuple));
+whole(Map) when is_map(Map) ->
+    whole(maps:to_list(Map));
+whole(_) ->
+    true.

@@ -1,0 +1,268 @@
+%% Every test runs twice, with the module loaded and with its forms interpreted. scripts/build-agent.escript --test.
+-module(beamscope_ets_tests).
+
+-include_lib("eunit/include/eunit.hrl").
+
+both_ways_test_() ->
+    [
+        {lists:concat([Way, ": ", Title]), fun() -> Test(fun(Function, Spec) -> run(Way, Function, Spec) end) end}
+     || Way <- [loaded, interpreted], {Title, Test} <- tests()
+    ].
+
+tests() ->
+    [
+        {"tables by memory, size and name, page by page", fun lists_tables/1},
+        {"tables that pass a filter", fun filters/1},
+        {"what grew in a window", fun grows/1},
+        {"one table, by name and by reference", fun information/1},
+        {"names that there are not", fun absent/1},
+        {"objects and keys of all types, page by page", fun samples/1},
+        {"a page begins behind a key that is gone", fun moved/1},
+        {"a private table is not read", fun private/1},
+        {"large objects are cut", fun large/1},
+        {"objects that are too large are not read", fun too_large/1},
+        {"objects by key", fun keys/1},
+        {"objects by pattern, page by page", fun patterns/1},
+        {"a scan ends at its deadline", fun deadline/1},
+        {"unknown atoms are not made", fun unknown/1}
+    ].
+
+lists_tables(Run) ->
+    Tables = [ets:new(beamscope_ets_test, [public]) || _ <- lists:seq(1, 5)],
+    [ets:insert(Table, {Key}) || {Table, Count} <- lists:zip(Tables, [40, 10, 30, 50, 20]), Key <- lists:seq(1, Count)],
+    Spec = #{sort => size, order => descending, limit => 2, name => <<"BEAMSCOPE_ETS">>, deadline_ms => 60000},
+    ?assertEqual([50, 40, 30, 20, 10], [Size || #{size := Size} <- pages(Run, tables, Spec)]),
+    #{total := Total, matched := 5, incomplete := []} = Run(tables, Spec),
+    ?assertEqual(length(ets:all()), Total),
+    [#{memory := Memory, id := Id, owner := Owner, named_table := false} | _] =
+        pages(Run, tables, Spec#{sort => memory}),
+    ?assertEqual({ets:info(Id, memory) * erlang:system_info(wordsize), self()}, {Memory, Owner}),
+    Named = pages(Run, tables, #{sort => name, order => ascending, limit => 10, deadline_ms => 60000}),
+    Names = [Name || #{name := Name} <- Named],
+    ?assertEqual(lists:sort(Names), Names),
+    ?assertMatch(#{rows := [], incomplete := [deadline]}, Run(tables, Spec#{deadline_ms => -1})),
+    lists:foreach(fun ets:delete/1, Tables).
+
+pages(Run, Function, Spec) ->
+    case Run(Function, Spec) of
+        #{rows := Rows, next := undefined} -> [Row || {_, Row} <- Rows];
+        #{rows := Rows, next := Next} ->
+            [Row || {_, Row} <- Rows] ++ pages(Run, Function, Spec#{'after' => term_to_binary(Next)})
+    end.
+
+filters(Run) ->
+    Table = ets:new(beamscope_ets_test, [private]),
+    ets:insert(Table, {1, lists:seq(1, 10000)}),
+    Ids = fun(Extra) ->
+        Spec = maps:merge(#{sort => memory, order => descending, limit => 1000, deadline_ms => 60000}, Extra),
+        [Id || #{id := Id} <- pages(Run, tables, Spec)]
+    end,
+    ?assertEqual([Table], Ids(#{name => <<"beamscope_ets_test">>, protection => private})),
+    ?assertEqual([], Ids(#{name => <<"beamscope_ets_test">>, protection => public})),
+    ?assert(lists:member(Table, Ids(#{owner => self()}))),
+    ?assertEqual([], Ids(#{owner => self()}) -- [T || T <- ets:all(), ets:info(T, owner) =:= self()]),
+    ?assert(lists:member(Table, Ids(#{min_memory => 160000}))),
+    ?assertNot(lists:member(Table, Ids(#{min_memory => 1600000}))),
+    Kernel = Ids(#{application => <<"kernel">>}),
+    ?assert(lists:member(inet_db, Kernel)),
+    ?assertNot(lists:member(Table, Kernel)),
+    ?assertError({unknown_atom, <<"beamscope no such application">>}, Ids(#{application => <<"beamscope no such application">>})),
+    ets:delete(Table).
+
+grows(Run) ->
+    [Old, Quiet] = [ets:new(beamscope_ets_test, [public]) || _ <- [old, quiet]],
+    Write = fun Write(Number) ->
+        ets:insert(Old, [{Number, Key} || Key <- [a, b]]),
+        New = ets:new(beamscope_ets_test, [public]),
+        ets:insert(New, [{Key} || Key <- lists:seq(1, 7)]),
+        receive
+            stop -> ok
+        after 5 -> Write(Number + 1)
+        end
+    end,
+    {Writer, Monitor} = spawn_monitor(fun() -> Write(1) end),
+    Answer = Run(growth, #{
+        sort => size,
+        order => descending,
+        limit => 100,
+        window_ms => 100,
+        name => <<"beamscope_ets_test">>,
+        deadline_ms => 60000
+    }),
+    #{rows := Rows, born := Born, gone := _, incomplete := []} = Answer,
+    [#{growth_size := Growth, growth_memory := _, new := false}] = [Row || {_, #{id := Id} = Row} <- Rows, Id =:= Old],
+    ?assert(Growth >= 1),
+    ?assertEqual([], [Row || {_, #{id := Id} = Row} <- Rows, Id =:= Quiet]),
+    ?assertMatch([_ | _], [Row || {_, #{growth_size := 7, size := 7, new := true} = Row} <- Rows]),
+    ?assert(Born >= 1),
+    Writer ! stop,
+    receive
+        {'DOWN', Monitor, _, _, _} -> ok
+    end,
+    lists:foreach(fun ets:delete/1, [Old, Quiet]).
+
+information(Run) ->
+    Table = ets:new('beamscope ets\ntest', [named_table, public, compressed, {read_concurrency, true}, {heir, self(), x}]),
+    ets:insert(Table, [{Key} || Key <- lists:seq(1, 1000)]),
+    ets:safe_fixtable(Table, true),
+    Told = Run(table, #{table => {name, [<<"beamscope ets\ntest">>]}}),
+    Self = self(),
+    ?assertMatch(
+        #{
+            id := Table,
+            named_table := true,
+            size := 1000,
+            compressed := true,
+            read_concurrency := true,
+            write_concurrency := false,
+            heir := Self,
+            owner := Self,
+            keypos := 1,
+            type := set,
+            protection := public,
+            fixed := {_, 1, [Self]},
+            chains := {_, _, _}
+        },
+        Told
+    ),
+    ets:delete(Table),
+    Unnamed = ets:new(beamscope_ets_unnamed, [ordered_set, private]),
+    Reference = list_to_binary(ref_to_list(Unnamed)),
+    ?assertMatch(#{id := Unnamed, named_table := false}, Run(table, #{table => {reference, Reference}})),
+    ?assertMatch(#{id := Unnamed}, Run(table, #{table => {name, [<<"beamscope_ets_unnamed">>]}})),
+    Other = ets:new(beamscope_ets_unnamed, []),
+    #{absent := [_ | _], unnamed := Both} = Run(table, #{table => {name, [<<"beamscope_ets_unnamed">>]}}),
+    ?assertEqual(lists:sort([Unnamed, Other]), lists:sort(Both)),
+    ets:delete(Unnamed),
+    ets:delete(Other),
+    ?assertEqual(#{absent => [], unnamed => []}, Run(table, #{table => {reference, Reference}})).
+
+absent(Run) ->
+    #{absent := Names, unnamed := []} = Run(table, #{table => {name, [<<"Elixir.inet_bd">>, <<"inet_bd">>]}}),
+    ?assert(lists:member(inet_db, Names)),
+    ?assertMatch(#{id := inet_db}, Run(table, #{table => {name, [<<"Elixir.inet_db">>, <<"inet_db">>]}})),
+    [
+        ?assertEqual(#{absent => [], unnamed => []}, Run(table, #{table => {reference, Text}}))
+     || Text <- [<<"#Ref<0.1.2.3>">>, <<"#Ref<0.99999999999.1.2>">>, <<"#Ref<0.4294967295.4294967295.4294967295>">>]
+    ].
+
+samples(Run) ->
+    [
+        begin
+            Table = ets:new(beamscope_ets_test, [Type, {keypos, 2}]),
+            Objects = [{value, Key, Number} || Key <- lists:seq(1, 7), Number <- lists:seq(1, 2)],
+            ets:insert(Table, Objects),
+            Spec = spec(Table, #{limit => 3, what => objects}),
+            ?assertEqual(lists:sort(ets:tab2list(Table)), lists:sort(terms(Run, sample, Spec))),
+            ?assertEqual(lists:seq(1, 7), lists:sort(terms(Run, sample, Spec#{what => keys}))),
+            ?assertMatch(#{rows := [{{_, _}, _, 0}], is_more := true}, Run(sample, Spec#{limit => 1})),
+            ?assertEqual(false, ets:info(Table, fixed)),
+            ets:delete(Table)
+        end
+     || Type <- [set, ordered_set, bag, duplicate_bag]
+    ],
+    Empty = ets:new(beamscope_ets_test, [ordered_set]),
+    ?assertMatch(#{rows := [], is_more := false}, Run(sample, spec(Empty, #{what => objects}))),
+    ets:delete(Empty).
+
+spec(Table, Extra) ->
+    Reference = list_to_binary(ref_to_list(Table)),
+    maps:merge(#{table => {reference, Reference}, limit => 10, max_object => 1000000, deadline_ms => 60000}, Extra).
+
+%% Over all pages.
+terms(Run, Function, Spec) ->
+    #{rows := Rows, is_more := IsMore} = Run(Function, Spec),
+    ?assert(length(Rows) =< map_get(limit, Spec)),
+    Terms = [Term || {_, Term, _} <- Rows],
+    case IsMore of
+        false -> Terms;
+        true -> Terms ++ terms(Run, Function, Spec#{'after' => term_to_binary(element(1, lists:last(Rows)))})
+    end.
+
+moved(Run) ->
+    [Set, Ordered] = Tables = [ets:new(beamscope_ets_test, [Type]) || Type <- [set, ordered_set]],
+    [ets:insert(Table, [{1}, {3}]) || Table <- Tables],
+    After = #{what => objects, 'after' => term_to_binary({key, 2})},
+    ?assertMatch(#{refused := moved, size := 2}, Run(sample, spec(Set, After))),
+    ?assertMatch(#{rows := [{_, {3}, 0}]}, Run(sample, spec(Ordered, After))),
+    lists:foreach(fun ets:delete/1, Tables).
+
+private(Run) ->
+    Self = self(),
+    Table = ets:new(beamscope_ets_test, [private]),
+    Specs = [{sample, #{what => objects}}, {sample, #{what => keys}}, {select, #{key => term_to_binary(a)}}],
+    [
+        ?assertMatch(#{refused := private, owner := Self}, Run(Function, spec(Table, Extra)))
+     || {Function, Extra} <- Specs
+    ],
+    ets:delete(Table).
+
+large(Run) ->
+    Table = ets:new(beamscope_ets_test, []),
+    Object = {key, binary:copy(<<"text ">>, 100000), lists:duplicate(10000, {x, 1}), #{deep => lists:duplicate(9999, {a, "b"})}},
+    ets:insert(Table, Object),
+    #{rows := [{{key, key}, Cut, Size}]} = Run(sample, spec(Table, #{what => objects})),
+    ?assertEqual(erlang:external_size(Object), Size),
+    ?assert(erlang:external_size(Cut) < 8000),
+    ?assertMatch({key, <<"text text ", _/binary>>, [{x, 1} | _], #{deep := [{a, "b"} | _]}}, Cut),
+    ets:delete(Table).
+
+too_large(Run) ->
+    Table = ets:new(beamscope_ets_test, []),
+    ets:insert(Table, {key, lists:seq(1, 100000)}),
+    Small = spec(Table, #{what => objects, max_object => 100000}),
+    ?assertMatch(#{refused := large, size := 1}, Run(sample, Small)),
+    ?assertMatch(#{rows := [{_, key, 0}]}, Run(sample, Small#{what => keys})),
+    ?assertMatch(#{refused := large}, Run(select, Small#{key => term_to_binary(key)})),
+    ets:delete(Table).
+
+keys(Run) ->
+    Bag = ets:new(beamscope_ets_test, [bag]),
+    ets:insert(Bag, [{Key, Value} || Key <- [a, b], Value <- lists:seq(1, 5)]),
+    Spec = spec(Bag, #{key => term_to_binary(b), limit => 2}),
+    ?assertEqual([{b, Value} || Value <- lists:seq(1, 5)], lists:sort(terms(Run, select, Spec))),
+    ?assertMatch(#{matched := 5, is_more := true}, Run(select, Spec)),
+    ?assertMatch(#{rows := [], matched := 0, is_more := false}, Run(select, Spec#{key => term_to_binary(none)})),
+    ets:delete(Bag).
+
+patterns(Run) ->
+    [
+        begin
+            Table = ets:new(beamscope_ets_test, [Type]),
+            ets:insert(Table, [{Key, Key rem 10, x} || Key <- lists:seq(1, 5000)]),
+            Select = fun(Pattern) -> lists:sort(terms(Run, select, spec(Table, #{match => term_to_binary(Pattern), limit => 99}))) end,
+            ?assertEqual([{Key, 7, x} || Key <- lists:seq(7, 5000, 10)], Select({'_', 7, '_'})),
+            ?assertEqual([{5, 5, x}], Select({5, '_', '_'})),
+            ?assertEqual([{Key, Key, x} || Key <- lists:seq(1, 9)], Select({'$1', '$1', x})),
+            ?assertEqual([], Select({'_', '_', y})),
+            ?assertEqual([], Select({'_', '_'})),
+            ets:delete(Table)
+        end
+     || Type <- [set, ordered_set, bag]
+    ].
+
+deadline(Run) ->
+    Table = ets:new(beamscope_ets_test, []),
+    ets:insert(Table, [{Key, x} || Key <- lists:seq(1, 5000)]),
+    Spec = spec(Table, #{deadline_ms => -1}),
+    ?assertMatch(#{rows := [], is_more := deadline}, Run(select, Spec#{match => term_to_binary({'_', y})})),
+    ?assertMatch(#{rows := [], is_more := true}, Run(sample, Spec#{what => keys})),
+    ets:delete(Table).
+
+unknown(Run) ->
+    Table = ets:new(beamscope_ets_test, []),
+    %% An atom, in external format, that this node does not have.
+    Name = <<"beamscope_ets no such atom">>,
+    Unknown = <<131, 119, (byte_size(Name)), Name/binary>>,
+    ?assertEqual(#{unknown => true}, Run(select, spec(Table, #{key => Unknown}))),
+    ?assertEqual(#{unknown => true}, Run(select, spec(Table, #{match => Unknown}))),
+    ?assertError(badarg, binary_to_existing_atom(Name, utf8)),
+    ets:delete(Table).
+
+run(loaded, Function, Spec) ->
+    #{name := Module} = persistent_term:get({agent, beamscope_ets}),
+    binary_to_term(Module:Function(Spec));
+run(interpreted, Function, Spec) ->
+    #{functions := Functions} = persistent_term:get({agent, beamscope_ets}),
+    {Function, Expression} = lists:keyfind(Function, 1, Functions),
+    binary_to_term(erl_eval:expr(Expression, [{'A', Spec}], none, none, value)).
