@@ -6,7 +6,13 @@ export interface Row {
   readonly ours: number
   readonly unit: "us" | "ms" | "calls/s" | "B" | "KB" | ""
   /** `by` names who did the same. Without a reference the goal is for `ours` itself. */
-  readonly reference?: { readonly by: string; readonly value: number; readonly ratio: number }
+  readonly reference?: {
+    readonly by: string
+    readonly value: number
+    readonly ratio: number
+    /** The lowest and the highest of the ratios whose median `ratio` is, where there were several. */
+    readonly spread?: readonly [number, number]
+  }
   readonly goal?: readonly ["≤" | "≥", number]
 }
 
@@ -33,7 +39,12 @@ export const compare = (
     what,
     ours: median(ours),
     unit,
-    reference: { by, value: median(reference), ratio: median(ratios) },
+    reference: {
+      by,
+      value: median(reference),
+      ratio: median(ratios),
+      spread: [Math.min(...ratios), Math.max(...ratios)]
+    },
     ...(options.goal === undefined ? {} : { goal: options.goal })
   }
 }
@@ -56,14 +67,15 @@ const cells = (row: Row, load: number): ReadonlyArray<string> => {
     reference === undefined ? "" : `${digits(reference.value)} ${unit}`.trimEnd(),
     reference?.by ?? "",
     reference === undefined ? "" : `${reference.ratio.toFixed(2)}x`,
+    reference?.spread === undefined ? "" : reference.spread.map((ratio) => ratio.toFixed(2)).join(" to "),
     goal === undefined ? "" : `${goal[0]} ${goal[1]}${reference === undefined ? ` ${unit}`.trimEnd() : "x"}`,
     goal === undefined ? "" : isMet(row) ? "met" : "MISSED",
     load.toFixed(1)
   ]
 }
 
-const headings = ["", "ours", "reference", "", "ratio", "goal", "", "load"]
-const isNumber = [false, true, true, false, true, true, false, true]
+const headings = ["", "ours", "reference", "", "ratio", "of", "goal", "", "load"]
+const isNumber = [false, true, true, false, true, true, true, false, true]
 
 /** Rows as they come, each with the load that the machine was under, printed once they are all there. */
 export class Table {
