@@ -1,0 +1,65 @@
+%% @doc The node among other nodes. For the style of this source see beamscope_processes.
+-module(beamscope_distribution).
+
+-export([local/1, peers/1]).
+
+-include("beamscope_listing.hrl").
+
+%% @doc How the node itself takes part: a packed map.
+-spec local(map()) -> binary().
+local(_) ->
+    packed(#{
+        longnames => net_kernel:longnames(),
+        tick_time => net_kernel:get_net_ticktime(),
+        busy_limit => erlang:system_info(dist_buf_busy_limit),
+        creation => erlang:system_info(creation),
+        hidden => init:get_argument(hidden) =/= error,
+        us => node(group_leader())
+    }).
+
+%% @doc A packed list of the nodes that it is connected to or connects to. Rows: `node', `state', `type', `address' and
+%% `protocol' as `net_kernel' has them, `packets_in' and `packets_out', and where the link is a port `bytes_in',
+%% `bytes_out' and `queue' (bytes).
+-spec peers(map()) -> binary().
+peers(Spec) ->
+    Controllers = maps:from_list(erlang:system_info(dist_ctrl)),
+    {ok, Nodes} = net_kernel:nodes_info(),
+    Known = maps:from_list(Nodes),
+    Keys = [{Node, Node} || {Node, _} <- Nodes, wanted(Node, Spec)],
+    Read = fun({_, Node}) -> row(Node, map_get(Node, Known), maps:get(Node, Controllers, undefined)) end,
+    listed(Keys, Read, Spec, {length(Nodes), []}).
+
+wanted(Node, #{name := Part}) -> contains(atom_to_binary(Node, utf8), Part);
+wanted(_, _) -> true.
+
+row(Node, Info, Controller) ->
+    Row = #{
+        node => Node,
+        state => proplists:get_value(state, Info),
+        type => proplists:get_value(type, Info),
+        packets_in => proplists:get_value(in, Info),
+        packets_out => proplists:get_value(out, Info)
+    },
+    maps:merge(maps:merge(Row, address(proplists:get_value(address, Info))), traffic(Controller)).
+
+%% The record `net_address' of kernel: address, host, protocol, family.
+address({net_address, Address, _, Protocol, _}) ->
+    #{protocol => Protocol, address => unicode:characters_to_binary(written(Address))};
+address(_) ->
+    #{}.
+
+written({local, Path}) -> Path;
+written({Address, Port}) when tuple_size(Address) =:= 8 -> ["[", inet:ntoa(Address), "]:", integer_to_list(Port)];
+written({Address, Port}) when is_tuple(Address) -> [inet:ntoa(Address), ":", integer_to_list(Port)];
+written(Other) -> io_lib:format("~0tp", [Other]).
+
+traffic(Port) when is_port(Port) ->
+    Values = [erlang:port_info(Port, Item) || Item <- [input, output, queue_size]],
+    case lists:member(undefined, Values) of
+        true -> #{};
+        false -> maps:from_list(lists:zip([bytes_in, bytes_out, queue], [Value || {_, Value} <- Values]))
+    end;
+traffic(Pid) when is_pid(Pid) ->
+    #{controller => Pid};
+traffic(_) ->
+    #{}.

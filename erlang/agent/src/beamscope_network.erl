@@ -1,0 +1,256 @@
+%% @doc Ports and sockets of the node. For the style of this source see beamscope_processes.
+%%
+%% What is asked of a port is a signal to it, answered between two calls of its driver: a port whose driver hangs does
+%% not answer. Hence one look at the clock for each hundred ports, and a caller with a deadline of its own.
+-module(beamscope_network).
+
+-export([ports/1, sockets/1]).
+
+-export_type([spec/0, figures/0]).
+
+%% Ports between two looks at the clock.
+-define(CHUNK, 100).
+%% Names of ports that `inet' drives.
+-define(INET, ["tcp_inet", "udp_inet", "sctp_inet"]).
+
+-type spec() :: #{
+    sort := bytes_in | bytes_out | queue | memory | name,
+    order := ascending | descending,
+    limit := pos_integer(),
+    deadline_ms := non_neg_integer(),
+    %% Milliseconds between two looks; `bytes_in' and `bytes_out' then rank by what was added.
+    window_ms => pos_integer(),
+    %% Part of the name (of the driver or the command), in any case.
+    name => binary(),
+    owner => pid(),
+    %% Bytes that wait to be sent, at least.
+    min_queue => non_neg_integer(),
+    atom() => term()
+}.
+
+-type figures() :: {In :: non_neg_integer(), Out :: non_neg_integer(), Queue :: non_neg_integer(), Memory :: non_neg_integer()}.
+%% Bytes. A socket has no queue and no memory that could be seen: `undefined'.
+
+-include("beamscope_listing.hrl").
+
+%% @doc A packed list of ports. Rows: `port', `name', `owner', `owner_name', `os_pid', `registered_name', `bytes_in',
+%% `bytes_out', `queue', `memory', with a window `added_in' and `added_out' (bytes, of the time between the looks at this
+%% port) and `micros'; and for the ports of inet `local', `remote' and `state', as text or `undefined'.
+-spec ports(spec()) -> binary().
+ports(Spec) ->
+    answer(erlang:ports(), Spec, fun(_) -> true end).
+
+%% @doc A packed list of the sockets: ports of inet, and those of the module `socket' where that is loaded. Rows as of
+%% `ports', with `kind' and, for the latter, `domain', `type' and `protocol'.
+-spec sockets(spec()) -> binary().
+sockets(Spec) ->
+    answer(erlang:ports() ++ nif_sockets(), Spec, fun is_socket/1).
+
+is_socket(Port) when is_port(Port) ->
+    case erlang:port_info(Port, name) of
+        {name, Name} -> lists:member(Name, ?INET);
+        undefined -> false
+    end;
+is_socket(_) ->
+    true.
+
+nif_sockets() ->
+    case erlang:module_loaded(socket) andalso erlang:function_exported(socket, which_sockets, 0) of
+        true -> socket:which_sockets();
+        false -> []
+    end.
+
+answer(All, #{deadline_ms := Deadline} = Spec, IsWanted) ->
+    Until = erlang:monotonic_time(millisecond) + Deadline + maps:get(window_ms, Spec, 0),
+    {Before, Missing1} = look(All, Spec, IsWanted, Until, []),
+    {Now, Missing2} = again(Before, Spec, Until),
+    Known = maps:from_list(Now),
+    Keys = [key(Id, Figures, Spec) || {Id, Figures} <- Now],
+    Read = fun({_, Id}) -> row(Id, map_get(Id, Known)) end,
+    listed(Keys, Read, Spec, {length(Now), lists:usort(Missing1 ++ Missing2)}).
+
+%% `{Id, #{figures := figures(), at := Microseconds}}' of those that are wanted.
+look([], _, _, _, Seen) ->
+    {Seen, []};
+look(Ids, Spec, IsWanted, Until, Seen) ->
+    case erlang:monotonic_time(millisecond) < Until of
+        true ->
+            Chunk = lists:sublist(Ids, ?CHUNK),
+            Rest = lists:nthtail(length(Chunk), Ids),
+            Looked = lists:append([look_at(Id) || Id <- Chunk, IsWanted(Id), passes(Id, Spec)]),
+            look(Rest, Spec, IsWanted, Until, [One || One <- Looked, is_long(One, Spec)] ++ Seen);
+        false ->
+            {Seen, [deadline]}
+    end.
+
+is_long({_, #{figures := {_, _, Queue, _}}}, #{min_queue := Least}) -> is_integer(Queue) andalso Queue >= Least;
+is_long(_, _) -> true.
+
+look_at(Id) ->
+    case figures(Id) of
+        undefined -> [];
+        Figures -> [{Id, #{figures => Figures, at => erlang:monotonic_time(microsecond)}}]
+    end.
+
+%% With a window, the second look at each, with what was added since the first.
+again(Before, #{window_ms := Window}, Until) ->
+    timer:sleep(Window),
+    add(Before, Until, []);
+again(Before, _, _) ->
+    {Before, []}.
+
+add([], _, Now) ->
+    {Now, []};
+add([{Id, #{figures := {In, Out, _, _}, at := Then}} | Rest], Until, Now) ->
+    case {erlang:monotonic_time(millisecond) < Until, figures(Id)} of
+        {false, _} ->
+            {Now, [deadline]};
+        {true, undefined} ->
+            add(Rest, Until, Now);
+        {true, {InNow, OutNow, _, _} = Figures} ->
+            At = erlang:monotonic_time(microsecond),
+            Added = #{figures => Figures, at => At, added => {InNow - In, OutNow - Out, max(1, At - Then)}},
+            add(Rest, Until, [{Id, Added} | Now])
+    end.
+
+key(Id, #{added := {In, _, _}}, #{sort := bytes_in}) -> {In, Id};
+key(Id, #{added := {_, Out, _}}, #{sort := bytes_out}) -> {Out, Id};
+key(Id, #{figures := {In, _, _, _}}, #{sort := bytes_in}) -> {In, Id};
+key(Id, #{figures := {_, Out, _, _}}, #{sort := bytes_out}) -> {Out, Id};
+key(Id, #{figures := {_, _, Queue, _}}, #{sort := queue}) -> {known(Queue), Id};
+key(Id, #{figures := {_, _, _, Memory}}, #{sort := memory}) -> {known(Memory), Id};
+key(Id, _, #{sort := name}) -> {unicode:characters_to_binary(name(Id)), Id}.
+
+known(undefined) -> -1;
+known(Value) -> Value.
+
+figures(Port) when is_port(Port) ->
+    Values = [erlang:port_info(Port, Item) || Item <- [input, output, queue_size, memory]],
+    case lists:member(undefined, Values) of
+        true -> undefined;
+        false -> list_to_tuple([Value || {_, Value} <- Values])
+    end;
+figures(Socket) ->
+    try socket:info(Socket) of
+        #{counters := #{read_byte := In, write_byte := Out}} -> {In, Out, undefined, undefined};
+        #{counters := Counters} when is_list(Counters) ->
+            {proplists:get_value(read_byte, Counters, 0), proplists:get_value(write_byte, Counters, 0), undefined, undefined};
+        _ -> {0, 0, undefined, undefined}
+    catch
+        _:_ -> undefined
+    end.
+
+name(Port) when is_port(Port) ->
+    case erlang:port_info(Port, name) of
+        {name, Name} -> Name;
+        undefined -> ""
+    end;
+name(_) ->
+    "socket".
+
+passes(Id, Spec) ->
+    lists:all(fun(Filter) -> passes(Filter, Id, Spec) end, [name, owner]).
+
+passes(name, Id, #{name := Part}) -> contains(unicode:characters_to_binary(name(Id)), Part);
+passes(owner, Id, #{owner := Owner}) -> owner(Id) =:= Owner;
+passes(_, _, _) -> true.
+
+owner(Port) when is_port(Port) ->
+    case erlang:port_info(Port, connected) of
+        {connected, Owner} -> Owner;
+        undefined -> undefined
+    end;
+owner(Socket) ->
+    try
+        maps:get(owner, socket:info(Socket), undefined)
+    catch
+        _:_ -> undefined
+    end.
+
+row(Id, #{figures := {In, Out, Queue, Memory}} = Known) ->
+    Owner = owner(Id),
+    Added =
+        case Known of
+            #{added := {MoreIn, MoreOut, Micros}} -> #{added_in => MoreIn, added_out => MoreOut, micros => Micros};
+            _ -> #{}
+        end,
+    Common = #{
+        bytes_in => In,
+        bytes_out => Out,
+        queue => Queue,
+        memory => Memory,
+        name => unicode:characters_to_binary(name(Id)),
+        owner => Owner,
+        owner_name => registered(Owner)
+    },
+    case is_port(Id) of
+        true -> maps:merge(maps:merge(Common, Added), port_row(Id));
+        false -> maps:merge(maps:merge(Common, Added), socket_row(Id))
+    end.
+
+registered(Pid) when is_pid(Pid), node(Pid) =:= node() ->
+    case erlang:process_info(Pid, registered_name) of
+        {registered_name, Name} -> Name;
+        _ -> undefined
+    end;
+registered(_) ->
+    undefined.
+
+port_row(Port) ->
+    Inet =
+        case lists:member(name(Port), ?INET) of
+            true -> #{local => address(inet, sockname, Port), remote => address(inet, peername, Port), state => state(Port)};
+            false -> #{}
+        end,
+    Inet#{
+        kind => port,
+        port => Port,
+        os_pid => told(Port, os_pid),
+        registered_name => told(Port, registered_name)
+    }.
+
+told(Port, Item) ->
+    case erlang:port_info(Port, Item) of
+        {_, Value} -> Value;
+        _ -> undefined
+    end.
+
+state(Port) ->
+    case prim_inet:getstatus(Port) of
+        {ok, Flags} -> Flags;
+        _ -> undefined
+    end.
+
+socket_row(Socket) ->
+    Info =
+        try
+            socket:info(Socket)
+        catch
+            _:_ -> #{}
+        end,
+    #{
+        kind => socket,
+        socket => unicode:characters_to_binary(io_lib:format("~0p", [Socket])),
+        domain => maps:get(domain, Info, undefined),
+        type => maps:get(type, Info, undefined),
+        protocol => maps:get(protocol, Info, undefined),
+        state => maps:get(rstates, Info, []) ++ maps:get(wstates, Info, []),
+        local => address(socket, sockname, Socket),
+        remote => address(socket, peername, Socket)
+    }.
+
+%% As text: `10.0.0.1:80', `[::1]:80', or the path of a local socket.
+address(Module, Function, Id) ->
+    try Module:Function(Id) of
+        {ok, Address} -> unicode:characters_to_binary(written(Address));
+        _ -> undefined
+    catch
+        _:_ -> undefined
+    end.
+
+written({local, Path}) -> Path;
+written(#{family := local, path := Path}) -> Path;
+written(#{addr := Address, port := Port}) -> written({Address, Port});
+written({Address, Port}) when tuple_size(Address) =:= 8 -> ["[", inet:ntoa(Address), "]:", integer_to_list(Port)];
+written({Address, Port}) when is_tuple(Address) -> [inet:ntoa(Address), ":", integer_to_list(Port)];
+written(Other) -> io_lib:format("~0tp", [Other]).

@@ -1,0 +1,85 @@
+import type { Effect } from "effect"
+import { Atom, isAtom, isTuple, map, type MapTerm, type Term } from "../etf/Term.ts"
+import type { CallError } from "../node/CallError.ts"
+import type { ErlangNode } from "../node/ErlangNode.ts"
+import { askAgent, askList, type Listed, type ListQuery } from "./Listing.ts"
+import { nameOf, textOf } from "./Network.ts"
+import { readCount } from "./ProcessRow.ts"
+
+/** A node among other nodes. Source: `net_kernel`, `erlang:system_info(dist_ctrl)`. */
+export interface Distribution {
+  readonly longNames: boolean
+  /** Seconds: a peer that is silent for longer is given up. */
+  readonly tickTime: number | undefined
+  /** Bytes that may wait for one peer before whoever sends has to wait (`+zdbbl`). */
+  readonly busyLimit: number | undefined
+  readonly creation: number | undefined
+  readonly isHidden: boolean
+  /** Our own name there. */
+  readonly us: string
+}
+
+export interface Peer {
+  readonly node: string
+  /** `up`, `pending`, … */
+  readonly state: string | undefined
+  /** `normal` or `hidden`. */
+  readonly type: string | undefined
+  readonly address: string | undefined
+  /** `tcp`, `tls`. */
+  readonly protocol: string | undefined
+  readonly packetsIn: number | undefined
+  readonly packetsOut: number | undefined
+  /** Bytes, where the link is a port. */
+  readonly bytesIn: number | undefined
+  readonly bytesOut: number | undefined
+  readonly queue: number | undefined
+}
+
+/** How a node takes part in distribution. */
+export const distribution = (node: ErlangNode): Effect.Effect<Distribution, CallError> =>
+  askAgent(node, "beamscope_distribution:local", map([]), readDistribution)
+
+/** The nodes that it is connected to or connects to, by name; `name` is a part of that. */
+export const peers = (
+  node: ErlangNode,
+  { name, ...page }: Pick<ListQuery, "after" | "deadlineMillis" | "limit"> & { readonly name: string | undefined }
+): Effect.Effect<Listed<Peer>, CallError> =>
+  askList(
+    node,
+    "beamscope_distribution:peers",
+    { ...page, sort: "name", order: "ascending", filters: { name } },
+    readPeer
+  )
+
+const seconds = (term: Term | undefined): number | undefined => readCount(isTuple(term) ? term[1] : term)
+
+const readDistribution = (answer: MapTerm): Distribution | undefined => {
+  const us = answer.atomKey("us")
+  if (!(us instanceof Atom)) return undefined
+  return {
+    longNames: isAtom(answer.atomKey("longnames"), "true"),
+    tickTime: seconds(answer.atomKey("tick_time")),
+    busyLimit: readCount(answer.atomKey("busy_limit")),
+    creation: readCount(answer.atomKey("creation")),
+    isHidden: isAtom(answer.atomKey("hidden"), "true"),
+    us: us.text
+  }
+}
+
+const readPeer = (row: MapTerm): Peer | undefined => {
+  const node = nameOf(row.atomKey("node"))
+  if (node === undefined) return undefined
+  return {
+    node,
+    state: nameOf(row.atomKey("state")),
+    type: nameOf(row.atomKey("type")),
+    address: textOf(row.atomKey("address")),
+    protocol: nameOf(row.atomKey("protocol")),
+    packetsIn: readCount(row.atomKey("packets_in")),
+    packetsOut: readCount(row.atomKey("packets_out")),
+    bytesIn: readCount(row.atomKey("bytes_in")),
+    bytesOut: readCount(row.atomKey("bytes_out")),
+    queue: readCount(row.atomKey("queue"))
+  }
+}

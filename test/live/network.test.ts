@@ -1,0 +1,131 @@
+import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import type { AgentMode } from "../../src/node/index.ts"
+import type { ToolResult } from "../../src/tools/Catalogue.ts"
+import * as BeamNode from "../support/BeamNode.ts"
+import { eventually } from "../support/eventually.ts"
+import { liveCatalogue } from "../support/LiveTools.ts"
+import { call } from "../support/Tools.ts"
+
+type Row = Readonly<Record<string, unknown>>
+const rowsOf = ({ structured }: ToolResult, name: string) => (structured[name] ?? []) as ReadonlyArray<Row>
+
+/** A listener, a connection that carries a thousand bytes, a program that runs, and one byte more each millisecond. */
+const scene = `
+  register(network, spawn(fun() ->
+    {ok, L} = gen_tcp:listen(0, [binary, {active, false}, {ip, {127,0,0,1}}]),
+    {ok, Port} = inet:port(L),
+    {ok, C} = gen_tcp:connect({127,0,0,1}, Port, [binary, {active, false}]),
+    {ok, S} = gen_tcp:accept(L),
+    ok = gen_tcp:send(C, binary:copy(<<0>>, 1000)),
+    {ok, _} = gen_tcp:recv(S, 1000),
+    P = open_port({spawn, "cat"}, [binary]),
+    put(ready, {Port, C, S}),
+    Loop = fun Loop() -> ok = gen_tcp:send(C, <<0>>), {ok, _} = gen_tcp:recv(S, 1), receive stop -> P after 1 -> Loop() end end,
+    Loop()
+  end)), ok`
+
+describe.each(BeamNode.otpReleases())("the network of a node on OTP $otp", ({ otp }) => {
+  let node: BeamNode.BeamNode
+  let port = 0
+  beforeAll(async () => {
+    node = await BeamNode.startNode({ otp, eval: scene })
+    const ready =
+      "case lists:keyfind(ready, 1, element(2, process_info(whereis(network), dictionary))) of {_, {Port, _, _}} -> Port; false -> 0 end"
+    while (!(port > 0)) port = Number(await node.evaluate(ready))
+  })
+  afterAll(() => node.stop())
+  const ask = (text: string) => Effect.promise(() => node.evaluate(text))
+  const using = (agent: AgentMode) => Effect.provide(Layer.fresh(Layer.suspend(() => liveCatalogue([node], { agent }))))
+
+  describe.each<AgentMode>(["eval", "load"])("with the agent %s", (agent) => {
+    it.live("lists every port once over the pages", () =>
+      Effect.gen(function* () {
+        const listed: Array<unknown> = []
+        let cursor: unknown
+        do {
+          const page = yield* call("list_ports", {
+            sort_by: "name",
+            limit: 2,
+            ...(cursor === undefined ? {} : { cursor })
+          })
+          listed.push(...rowsOf(page, "ports").map((row) => row["port"]))
+          cursor = page.structured["next_cursor"]
+        } while (cursor !== undefined)
+        expect(new Set(listed).size).toBe(listed.length)
+        const all = JSON.parse(yield* ask("[erlang:port_to_list(P) || P <- erlang:ports()]")) as ReadonlyArray<string>
+        expect(all.filter((id) => !listed.includes(id))).toEqual([])
+      }).pipe(using(agent))
+    )
+
+    it.live("tells a program from a connection, with its owner", () =>
+      Effect.gen(function* () {
+        const programs = rowsOf(yield* call("list_ports", { filter: { name: "CAT" } }), "ports")
+        expect(programs).toEqual([expect.objectContaining({ name: "cat", owner_name: "network" })])
+        expect(programs[0]?.["os_pid"]).toBeGreaterThan(0)
+        const owned = yield* call("list_sockets", { filter: { owner: "network" } })
+        expect(owned.structured).toMatchObject({ matched: 3 })
+        expect(rowsOf(owned, "sockets")).toEqual(
+          expect.arrayContaining([
+            expect.objectContaining({ local: `127.0.0.1:${port}`, state: expect.arrayContaining(["listen"]) }),
+            expect.objectContaining({ local: `127.0.0.1:${port}`, state: expect.arrayContaining(["connected"]) }),
+            expect.objectContaining({ remote: `127.0.0.1:${port}` })
+          ])
+        )
+        for (const row of rowsOf(owned, "sockets").filter(({ remote }) => remote === `127.0.0.1:${port}`))
+          expect(row["bytes_out"]).toBeGreaterThan(1_000)
+      }).pipe(using(agent))
+    )
+
+    it.live("ranks by what a window adds", () =>
+      Effect.gen(function* () {
+        const result = yield* call("list_sockets", {
+          sort_by: "bytes_out",
+          window_ms: 300,
+          filter: { owner: "network" },
+          limit: 1
+        })
+        expect(rowsOf(result, "sockets")).toEqual([expect.objectContaining({ remote: `127.0.0.1:${port}` })])
+        expect(rowsOf(result, "sockets")[0]?.["bytes_out_per_second"]).toBeGreaterThan(0)
+      }).pipe(using(agent))
+    )
+
+    it.live("shows who else is connected, and which of them we are", () =>
+      Effect.gen(function* () {
+        const { structured } = yield* call("get_distribution_info", {})
+        expect(structured).toMatchObject({ node_names: "long", hidden: false, tick_time_seconds: 60, matched: 1 })
+        expect(structured["peers"]).toEqual([
+          expect.objectContaining({ beamscope: true, state: "up", type: "hidden", protocol: "tcp" })
+        ])
+        const names = yield* ask("nodes(hidden)")
+        expect(names).toContain((structured["peers"] as ReadonlyArray<Row>)[0]?.["peer"])
+        expect((yield* call("get_distribution_info", { name: "nobody" })).structured).toMatchObject({
+          total: 1,
+          matched: 0
+        })
+      }).pipe(using(agent))
+    )
+  })
+
+  it.live("measures a ping", () =>
+    Effect.gen(function* () {
+      const { structured } = yield* call("ping_node", { count: 7 })
+      const [min, p50, p95, max] = ["min_ms", "p50_ms", "p95_ms", "max_ms"].map((key) => structured[key] as number)
+      expect(structured["count"]).toBe(7)
+      expect(min).toBeGreaterThan(0)
+      expect([min, p50, p95, max]).toEqual([min, p50, p95, max].toSorted((a, b) => a! - b!))
+    }).pipe(using("none"))
+  )
+
+  it.live.runIf(Number(otp) >= 24)("lists the sockets of the module socket, too", () =>
+    Effect.gen(function* () {
+      yield* ask(`register(nif, spawn(fun() ->
+        {ok, S} = socket:open(inet, stream, tcp), ok = socket:bind(S, loopback), receive stop -> S end end)), ok`)
+      yield* eventually(Effect.map(ask("length(socket:which_sockets())"), (count) => Number(count) >= 1))
+      const { structured } = yield* call("list_sockets", { filter: { owner: "nif" } })
+      expect(structured["sockets"]).toEqual([
+        expect.objectContaining({ kind: "inet stream tcp", name: "socket", owner_name: "nif" })
+      ])
+    }).pipe(using("eval"))
+  )
+})
