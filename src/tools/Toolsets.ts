@@ -1,7 +1,12 @@
 import { connectionTools } from "./Connection.ts"
+import { genServerTools } from "./GenServer.ts"
 import { logTools } from "./Logs.ts"
+import { networkTools } from "./Network.ts"
 import { processTools } from "./Processes.ts"
 import { processInfoTools } from "./ProcessInfo.ts"
+import { processRelationTools } from "./ProcessRelations.ts"
+import { messageQueueTools } from "./MessageQueue.ts"
+import { stackGroupTools } from "./StackGroups.ts"
 import { systemTools } from "./System.ts"
 import type { Tool } from "./Tool.ts"
 
@@ -10,6 +15,11 @@ export const allTools: ReadonlyArray<Tool> = [
   ...connectionTools,
   ...processTools,
   ...processInfoTools,
+  ...messageQueueTools,
+  ...processRelationTools,
+  ...stackGroupTools,
+  ...genServerTools,
   ...systemTools,
+  ...networkTools,
   ...logTools
 ]

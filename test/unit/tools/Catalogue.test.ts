@@ -50,6 +50,12 @@ describe("the listing", () => {
         "find_process",
         "get_process_info",
         "get_process_stacktrace",
+        "get_message_queue",
+        "get_process_children",
+        "get_process_links",
+        "group_stacktraces",
+        "get_gen_server_state",
+        "get_gen_server_status",
         "get_memory_info",
         "get_system_info"
       ])

@@ -1,0 +1,363 @@
+%% @doc The state and the status of one process that serves system messages (`sys'): asked for only where an answer is
+%% to be expected at once, and cut here to what may travel. The same source runs loaded and interpreted; see
+%% beamscope_processes.erl for what that asks of it.
+%%
+%% Whoever is asked copies its state into a message, so nobody is asked whose heap is large, who does not serve system
+%% messages, or who is busy: a request that is not answered in time stays in the mailbox of that process, and in one that
+%% never looks for such requests it stays for ever.
+-module(beamscope_state).
+
+-export([read/1]).
+
+-export_type([spec/0, step/0, answer/0]).
+
+%% Messages up to which a process is looked at closer: what its heap takes is found by walking its queue.
+-define(LONG_QUEUE, 1000).
+%% Milliseconds between two looks at a process that is not waiting for messages.
+-define(PAUSE, 20).
+%% Words of heap up to which a whole dictionary is read, where one key of it cannot be.
+-define(SMALL_HEAP, 10000).
+%% Bytes below which nothing is shown of a term that does not fit.
+-define(NO_ROOM, 16).
+%% Bytes that stand around an item.
+-define(FRAME, 8).
+%% Bytes that an item of a list and an entry of a map get at least; so many fewer are shown.
+-define(ITEM, 64).
+%% Bytes of a key that is shown whole.
+-define(KEY, 256).
+%% Keys that are named where a path goes wrong.
+-define(KEYS, 30).
+
+-type step() :: binary() | integer().
+%% A key of a map or of a list of pairs: a text stands for the binary, the atom and the module of this name. A number is
+%% also a position, from 1, in a list or a tuple.
+
+-type spec() :: #{
+    pid := pid(),
+    request := get_state | get_status,
+    %% Where in the state the part lies that is wanted.
+    path := [step()],
+    %% Milliseconds for which a process that is busy is looked at again.
+    patience_ms := non_neg_integer(),
+    %% Milliseconds that the answer may take.
+    timeout_ms := non_neg_integer(),
+    max_heap_words := non_neg_integer(),
+    %% Bytes of the part in external format; what is larger is cut.
+    room := pos_integer()
+}.
+
+-type answer() ::
+    #{
+        outcome := told,
+        %% The module whose loop the process was found in.
+        loop := module(),
+        callback := undefined | mfa(),
+        suspended := boolean(),
+        %% What was answered, or the part of it. `{'...', Count}' stands for what was left out.
+        term := term(),
+        is_cut := boolean(),
+        %% Of the whole part, in external format.
+        bytes := non_neg_integer()
+    }
+    %% The process has ended.
+    | #{outcome := gone}
+    %% It was asked, and did not answer in time. The request is in its mailbox.
+    | #{outcome := timeout}
+    %% It was asked, and its own code failed.
+    | #{outcome := failed, reason := term()}
+    %% It was not asked: no sign that it serves system messages; not in its loop whenever it was looked at; more messages
+    %% than are answered soon; a heap too large to be copied.
+    | #{
+        outcome := no_sys | busy | long_queue | large,
+        messages := non_neg_integer(),
+        status := atom(),
+        current := mfa() | undefined,
+        heap_words => non_neg_integer()
+    }
+    %% The path leads nowhere: how many of its steps were taken, and what is there.
+    | #{outcome := no_part, taken := non_neg_integer(), kind := atom(), size := non_neg_integer(), keys := [term()]}.
+
+-include("beamscope_listing.hrl").
+
+%% @doc The state of a process, or a part of it, or its status: a packed `answer()'.
+-spec read(spec()) -> binary().
+read(#{pid := Pid, patience_ms := Patience} = Spec) ->
+    case ready(Pid, erlang:monotonic_time(millisecond) + Patience, Spec) of
+        #{outcome := ready} = Found -> packed(tell(Pid, Found, Spec));
+        Refused -> packed(Refused)
+    end.
+
+%% Looks at the process until it waits in a loop that serves system messages.
+ready(Pid, Until, #{max_heap_words := MaxHeap} = Spec) ->
+    case erlang:process_info(Pid, [status, message_queue_len, current_function, initial_call]) of
+        undefined ->
+            #{outcome => gone};
+        [{_, Status}, {_, Messages}, {_, Current}, {_, Initial}] ->
+            Seen = #{status => Status, messages => Messages, current => Current},
+            case Messages =< ?LONG_QUEUE andalso place(Pid, Status, Current, Initial) of
+                false ->
+                    Seen#{outcome => long_queue};
+                serves ->
+                    case erlang:process_info(Pid, total_heap_size) of
+                        undefined -> #{outcome => gone};
+                        {_, Words} when Words > MaxHeap -> Seen#{outcome => large, heap_words => Words};
+                        _ -> Seen#{outcome => ready}
+                    end;
+                busy when Status =/= suspended ->
+                    case erlang:monotonic_time(millisecond) < Until of
+                        true ->
+                            timer:sleep(?PAUSE),
+                            ready(Pid, Until, Spec);
+                        false ->
+                            Seen#{outcome => busy}
+                    end;
+                Place ->
+                    Seen#{outcome => Place}
+            end
+    end.
+
+%% Where a process is: in a loop that `serves' system messages, `busy' with something else but to come back to such a
+%% loop, or without a sign of one, `no_sys'.
+place(Pid, waiting, {erlang, hibernate, _}, _) ->
+    case behaves(callback(Pid)) of
+        true -> serves;
+        false -> no_sys
+    end;
+place(Pid, Status, {Module, Function, _}, Initial) ->
+    %% Replies of a multi_call are waited for in the module gen_server too.
+    Loops = serves(Module) andalso not lists:member(Function, [rec_nodes, rec_nodes_rest, mc_recv, mc_recv_tmo]),
+    case Loops of
+        true when Status =:= waiting -> serves;
+        _ -> returns(Pid, Initial)
+    end;
+place(Pid, _, _, Initial) ->
+    returns(Pid, Initial).
+
+%% Whether a loop that serves system messages is on the stack, or was where the process began.
+returns(Pid, Initial) ->
+    case erlang:process_info(Pid, current_stacktrace) of
+        {_, Frames} ->
+            OnStack = lists:any(fun serves/1, [element(1, Frame) || Frame <- Frames]),
+            case OnStack orelse (is_started(Initial) andalso behaves(callback(Pid))) of
+                true -> busy;
+                false -> no_sys
+            end;
+        undefined ->
+            no_sys
+    end.
+
+is_started({proc_lib, init_p, _}) -> true;
+is_started(_) -> false.
+
+%% Modules with a loop that serves system messages have the callbacks of `sys'; but `sys' itself, which a suspended
+%% process is in, and that of Gleam's actors.
+serves(sys) -> true;
+serves(gleam_erlang_ffi) -> true;
+serves(Module) -> erlang:function_exported(Module, system_continue, 3).
+
+%% Whether the callback module of a process is that of a behaviour.
+behaves({supervisor, _, _}) ->
+    true;
+behaves({Module, init, 1}) when is_atom(Module) ->
+    lists:any(
+        fun({Name, Arity}) -> erlang:function_exported(Module, Name, Arity) end,
+        [{system_continue, 3}, {handle_call, 3}, {callback_mode, 0}]
+    );
+behaves({Module, _, _}) when is_atom(Module) ->
+    serves(Module);
+behaves(_) ->
+    false.
+
+%% `$initial_call' of a process, where it can be read at no great cost.
+callback(Pid) ->
+    try erlang:process_info(Pid, {dictionary, '$initial_call'}) of
+        {_, Call} -> Call;
+        undefined -> undefined
+    catch
+        error:badarg ->
+            case erlang:process_info(Pid, total_heap_size) of
+                {_, Words} when Words =< ?SMALL_HEAP ->
+                    {_, Entries} = hd([Read || {_, _} = Read <- [erlang:process_info(Pid, dictionary)]] ++ [{none, []}]),
+                    proplists:get_value('$initial_call', Entries);
+                _ ->
+                    undefined
+            end
+    end.
+
+tell(Pid, #{current := {Loop, _, _}}, #{request := Request, path := Path, timeout_ms := Timeout, room := Room}) ->
+    Callback = callback(Pid),
+    case ask(Pid, Request, Timeout) of
+        {reply, {error, Reason}} ->
+            #{outcome => failed, reason => cut(Reason, Room)};
+        {reply, Reply} ->
+            case part(answered(Request, Reply), Path, 0) of
+                {part, Part} ->
+                    Bytes = erlang:external_size(Part),
+                    #{
+                        outcome => told,
+                        loop => Loop,
+                        callback => Callback,
+                        suspended => Loop =:= sys,
+                        term => cut(Part, Room),
+                        is_cut => Bytes > Room,
+                        bytes => Bytes
+                    };
+                {Taken, There} ->
+                    {Kind, Size, Keys} = describe(There),
+                    #{outcome => no_part, taken => Taken, kind => Kind, size => Size, keys => Keys}
+            end;
+        Outcome ->
+            #{outcome => Outcome}
+    end.
+
+answered(get_state, {ok, State}) -> State;
+answered(_, Reply) -> Reply.
+
+%% A system message as `sys' sends it. Where there are aliases, a late reply goes nowhere.
+ask(Pid, Request, Timeout) ->
+    {Monitor, Tag} =
+        case erlang:function_exported(erlang, alias, 1) of
+            true ->
+                Alias = erlang:monitor(process, Pid, [{alias, reply_demonitor}]),
+                {Alias, [alias | Alias]};
+            false ->
+                Reference = erlang:monitor(process, Pid),
+                {Reference, Reference}
+        end,
+    Pid ! {system, {self(), Tag}, Request},
+    receive
+        {Tag, Reply} ->
+            erlang:demonitor(Monitor, [flush]),
+            {reply, Reply};
+        {'DOWN', Monitor, process, Pid, _} ->
+            gone
+    after Timeout ->
+        erlang:demonitor(Monitor, [flush]),
+        timeout
+    end.
+
+%% The part of a term that a path leads to; or how many steps can be taken, and where they lead.
+part(Term, [], _) ->
+    {part, Term};
+part(Term, [Step | Path], Taken) ->
+    case step(Term, Step) of
+        [Inner | _] -> part(Inner, Path, Taken + 1);
+        [] -> {Taken, Term}
+    end.
+
+step(Map, Step) when is_map(Map) ->
+    [map_get(Key, Map) || Key <- spellings(Step), is_map_key(Key, Map)];
+step(Tuple, At) when is_tuple(Tuple), is_integer(At), At >= 1, At =< tuple_size(Tuple) ->
+    [element(At, Tuple)];
+step([_ | _] = List, Step) ->
+    Proper = proper(List),
+    [lists:nth(Step, Proper) || is_integer(Step), Step >= 1, Step =< length(Proper)] ++
+        [Value || Key <- spellings(Step), {_, Value} <- [lists:keyfind(Key, 1, Proper)]];
+step(_, _) ->
+    [].
+
+%% Keys that a step can mean.
+spellings(Number) when is_integer(Number) ->
+    [Number | spellings(integer_to_binary(Number))];
+spellings(Text) ->
+    [Text] ++ [Atom || Name <- [Text, list_to_binary(["Elixir.", Text])], Atom <- known(Name)].
+
+known(Name) ->
+    try
+        [binary_to_existing_atom(Name, utf8)]
+    catch
+        error:_ -> []
+    end.
+
+proper(List) ->
+    try length(List) of
+        _ -> List
+    catch
+        error:badarg -> front(List, ?KEYS, [])
+    end.
+
+describe(Map) when is_map(Map) ->
+    {map, map_size(Map), short(taken(?KEYS, maps:next(maps:iterator(Map)), []))};
+describe(Tuple) when is_tuple(Tuple) ->
+    {tuple, tuple_size(Tuple), []};
+describe([_ | _] = List) ->
+    {list, length(proper(List)), short([Item || {_, _} = Item <- front(List, ?KEYS, [])])};
+describe([]) ->
+    {list, 0, []};
+describe(_) ->
+    {leaf, 0, []}.
+
+short(Pairs) ->
+    [Key || {Key, _} <- Pairs, is_atom(Key) orelse is_integer(Key) orelse is_binary(Key), erlang:external_size(Key) < 100].
+
+%% The first entries of a map, without a list of all.
+taken(0, _, Pairs) -> lists:reverse(Pairs);
+taken(_, none, Pairs) -> lists:reverse(Pairs);
+taken(Count, {Key, Value, Next}, Pairs) -> taken(Count - 1, maps:next(Next), [{Key, Value} | Pairs]).
+
+%% The first items of a list that may be improper.
+front([Item | Rest], Count, Items) when Count > 0 -> front(Rest, Count - 1, [Item | Items]);
+front(_, _, Items) -> lists:reverse(Items).
+
+%% A term that takes no more than so many bytes in external format, or little more: of what is too large the first
+%% items are left, and each gets its share of the room, with what the others before it did not need.
+cut(Term, Room) ->
+    Share = fun(Item, {Left, Count}) ->
+        Cut = cut(Item, Left div Count - ?FRAME),
+        {Cut, {max(0, Left - erlang:external_size(Cut)), Count - 1}}
+    end,
+    Fair = fun(Items) -> element(1, lists:mapfoldl(Share, {Room, length(Items)}, Items)) end,
+    Most = max(2, Room div ?ITEM),
+    Fits = erlang:external_size(Term) =< Room,
+    if
+        Fits ->
+            Term;
+        Room < ?NO_ROOM ->
+            '...';
+        is_map(Term) ->
+            {Keys, Values} = lists:unzip(taken(Most, maps:next(maps:iterator(Term)), [])),
+            Shown = lists:zip([cut(Key, ?KEY) || Key <- Keys], Fair(Values)),
+            maps:from_list(marked(Shown, map_size(Term)));
+        is_tuple(Term) ->
+            First = [element(At, Term) || At <- lists:seq(1, min(Most, tuple_size(Term)))],
+            list_to_tuple(marked(Fair(First), tuple_size(Term)));
+        is_binary(Term) ->
+            beginning(binary:part(Term, 0, min(byte_size(Term), Room)), byte_size(Term));
+        is_list(Term) ->
+            text_or(Fair(front(Term, Most, [])), front(Term, Room, []), counted(Term, Most));
+        true ->
+            '...'
+    end.
+
+%% The items of a list; of an improper one, which ends in something else, more than are shown.
+counted(List, Most) ->
+    try
+        length(List)
+    catch
+        error:badarg -> Most + 1
+    end.
+
+%% What was left out is told by how many there are more.
+marked(Shown, All) when length(Shown) < All -> Shown ++ [{'...', All - length(Shown)}];
+marked(Shown, _) -> Shown.
+
+%% The beginning of a text ends with dots. Of bytes that are no text none are shown: where a secret is cut, its first
+%% bytes must be known for what they are, and that takes text.
+beginning(Bytes, All) ->
+    Text =
+        case unicode:characters_to_list(Bytes) of
+            {incomplete, Before, _} -> Before;
+            Whole -> Whole
+        end,
+    case io_lib:printable_unicode_list(Text) of
+        true -> unicode:characters_to_binary([Text, "..."]);
+        false -> {'...', All}
+    end.
+
+text_or(Items, Front, All) ->
+    Codes = [Code || Code <- Front, is_integer(Code), Code >= 32, Code =< 126],
+    case io_lib:printable_latin1_list(Front) of
+        true -> Front ++ "...";
+        false when length(Codes) >= 4 -> {'...', All};
+        false -> marked(Items, All)
+    end.

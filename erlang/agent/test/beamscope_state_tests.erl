@@ -1,0 +1,297 @@
+%% Every test runs twice, with the module loaded and with its forms interpreted. scripts/build-agent.escript --test.
+-module(beamscope_state_tests).
+
+-include_lib("eunit/include/eunit.hrl").
+
+-export([
+    init/1, handle_call/3, handle_cast/2, handle_info/2, format_status/2, callback_mode/0, handle_event/4, handle_event/2
+]).
+-export([idle/0]).
+
+both_ways_test_() ->
+    [
+        {lists:concat([Way, ": ", Title]), fun() -> Test(fun(Pid, Extra) -> run(Way, Pid, Extra) end) end}
+     || Way <- [loaded, interpreted], {Title, Test} <- tests()
+    ].
+
+tests() ->
+    [
+        {"the state of a gen_server", fun gen_server/1},
+        {"a gen_statem, a gen_event, a supervisor, one that sleeps", fun behaviours/1},
+        {"the status, as format_status has it", fun status/1},
+        {"a part of a state", fun parts/1},
+        {"a path that leads nowhere", fun no_part/1},
+        {"what is large is cut", fun cut/1},
+        {"who does not serve system messages is not asked", fun no_sys/1},
+        {"who is busy is not asked", fun busy/1},
+        {"a long queue, a large heap", fun large/1},
+        {"a suspended process tells, one that is stopped is not asked", fun suspended/1},
+        {"a process that has ended", fun gone/1},
+        {"no answer in time", fun timeout/1}
+    ].
+
+gen_server(Run) ->
+    with({gen_server, #{a => 1}}, fun(Pid) ->
+        ?assertEqual(
+            #{
+                outcome => told,
+                loop => gen_server,
+                callback => {?MODULE, init, 1},
+                suspended => false,
+                term => #{a => 1},
+                is_cut => false,
+                bytes => erlang:external_size(#{a => 1})
+            },
+            Run(Pid, #{})
+        ),
+        ?assertEqual({messages, []}, process_info(Pid, messages))
+    end),
+    ?assertEqual({messages, []}, process_info(self(), messages)).
+
+behaviours(Run) ->
+    with({gen_statem, data}, fun(Pid) ->
+        ?assertMatch(#{outcome := told, loop := gen_statem, term := {open, data}}, Run(Pid, #{}))
+    end),
+    {ok, Manager} = gen_event:start({local, agent_test_manager}),
+    ok = gen_event:add_handler(Manager, ?MODULE, {event, 7}),
+    ?assertMatch(#{loop := gen_event, term := [{?MODULE, false, 7}]}, Run(Manager, #{})),
+    gen_event:stop(Manager),
+    ?assertMatch(
+        #{loop := gen_server, callback := {supervisor, kernel, 1}, term := State} when element(1, State) =:= state,
+        Run(whereis(kernel_sup), #{})
+    ),
+    with({gen_server, hibernate}, fun(Pid) ->
+        until(fun() -> element(1, element(2, process_info(Pid, current_function))) =/= gen_server end),
+        ?assertMatch(#{outcome := told, term := hibernate}, Run(Pid, #{}))
+    end).
+
+status(Run) ->
+    with({gen_server, {formatted, secret}}, fun(Pid) ->
+        #{outcome := told, term := {status, Pid, {module, gen_server}, [_, running, _, [], Misc]}} =
+            Run(Pid, #{request => get_status}),
+        ?assertEqual({data, [{"State", formatted}]}, lists:last(Misc))
+    end).
+
+parts(Run) ->
+    State = #{
+        <<"users">> => [#{name => <<"Ann">>}, #{name => <<"Bo">>, 7 => seven}],
+        options => [{depth, 3}, {"text", 4}],
+        record => {tagged, one, two},
+        ?MODULE => module
+    },
+    with({gen_server, State}, fun(Pid) ->
+        [
+            ?assertMatch({Path, #{outcome := told, term := Value}}, {Path, Run(Pid, #{path => Path})})
+         || {Path, Value} <- [
+                {[<<"users">>, 2, <<"name">>], <<"Bo">>},
+                {[<<"users">>, 2, 7], seven},
+                {[<<"options">>, <<"depth">>], 3},
+                {[<<"options">>, 1, 2], 3},
+                {[<<"record">>, 3], two},
+                {[atom_to_binary(?MODULE, utf8)], module}
+            ]
+        ]
+    end).
+
+no_part(Run) ->
+    with({gen_server, #{users => [{ann, 1}, {bo, 2}], more => {a, b}}}, fun(Pid) ->
+        At = fun(Path) -> Run(Pid, #{path => Path}) end,
+        ?assertEqual(
+            #{outcome => no_part, taken => 0, kind => map, size => 2, keys => [more, users]}, At([<<"usrs">>, 1])
+        ),
+        ?assertEqual(
+            #{outcome => no_part, taken => 1, kind => list, size => 2, keys => [ann, bo]}, At([<<"users">>, 3])
+        ),
+        ?assertEqual(#{outcome => no_part, taken => 1, kind => tuple, size => 2, keys => []}, At([<<"more">>, 0])),
+        ?assertEqual(
+            #{outcome => no_part, taken => 2, kind => leaf, size => 0, keys => []}, At([<<"more">>, 1, <<"deep">>])
+        ),
+        Atoms = erlang:system_info(atom_count),
+        #{outcome := no_part} = At([<<"agent_test_no_such_", "atom_anywhere">>]),
+        ?assertEqual(Atoms, erlang:system_info(atom_count))
+    end).
+
+cut(Run) ->
+    Text = list_to_binary(lists:duplicate(100000, $x)),
+    State = #{
+        small => kept,
+        text => Text,
+        characters => lists:duplicate(100000, $y),
+        bytes => list_to_binary(lists:duplicate(100000, 0)),
+        numbers => lists:seq(1000, 100000),
+        improper => lists:seq(1000, 100000) ++ tail,
+        codes => [0 | lists:duplicate(100000, $z)],
+        deep => lists:foldl(fun(_, Inner) -> [Inner, Text] end, [], lists:seq(1, 10000)),
+        wide => maps:from_list([{N, N} || N <- lists:seq(1, 100000)]),
+        tuple => list_to_tuple(lists:seq(1, 100000)),
+        'fun' => fun() -> Text end,
+        bits => <<Text/binary, 1:1>>
+    },
+    with({gen_server, State}, fun(Pid) ->
+        #{is_cut := true, bytes := Bytes, term := Term} = Run(Pid, #{room => 10000}),
+        ?assertEqual(erlang:external_size(State), Bytes),
+        ?assert(erlang:external_size(Term) < 15000),
+        #{
+            small := kept,
+            text := Cut,
+            characters := Characters,
+            bytes := {'...', 100000},
+            numbers := [1000, 1001 | _] = Numbers,
+            improper := [1000 | _],
+            codes := {'...', 100001},
+            deep := [_, _],
+            wide := #{'...' := Left},
+            tuple := Tuple,
+            'fun' := '...',
+            bits := '...'
+        } = Term,
+        ?assertMatch(<<"xxx", _/binary>>, Cut),
+        ?assertEqual(<<"...">>, binary:part(Cut, byte_size(Cut), -3)),
+        ?assertEqual("...", lists:nthtail(length(Characters) - 3, Characters)),
+        ?assertEqual({'...', 99001 - (length(Numbers) - 1)}, lists:last(Numbers)),
+        ?assert(Left > 99000),
+        ?assertMatch({'...', _}, element(tuple_size(Tuple), Tuple)),
+        ?assertMatch(#{is_cut := false, term := 77}, Run(Pid, #{path => [<<"wide">>, 77], room => 10}))
+    end).
+
+no_sys(Run) ->
+    Plain = spawn(fun idle/0),
+    Started = proc_lib:spawn(fun idle/0),
+    Asleep = proc_lib:spawn(fun() -> proc_lib:hibernate(?MODULE, idle, []) end),
+    [
+        begin
+            until(fun() -> process_info(Pid, status) =:= {status, waiting} end),
+            ?assertMatch(#{outcome := no_sys, messages := 0, current := {_, _, _}}, Run(Pid, #{})),
+            ?assertEqual({messages, []}, process_info(Pid, messages)),
+            kill(Pid)
+        end
+     || Pid <- [Plain, Started, Asleep]
+    ].
+
+busy(Run) ->
+    with({gen_server, state}, fun(Pid) ->
+        Pid ! block,
+        until(fun() -> process_info(Pid, current_function) =:= {current_function, {?MODULE, idle, 0}} end),
+        [Pid ! hello || _ <- lists:seq(1, 3)],
+        ?assertEqual(
+            #{outcome => busy, status => waiting, messages => 3, current => {?MODULE, idle, 0}},
+            Run(Pid, #{patience_ms => 50})
+        ),
+        ?assertEqual({message_queue_len, 3}, process_info(Pid, message_queue_len)),
+        Pid ! go_on,
+        ?assertMatch(#{outcome := told}, Run(Pid, #{patience_ms => 5000}))
+    end).
+
+large(Run) ->
+    with({gen_server, lists:seq(1, 100000)}, fun(Pid) ->
+        #{outcome := large, heap_words := Words} = Run(Pid, #{max_heap_words => 100000}),
+        ?assertEqual({total_heap_size, Words}, process_info(Pid, total_heap_size))
+    end),
+    with({gen_server, state}, fun(Pid) ->
+        Pid ! block,
+        [Pid ! hello || _ <- lists:seq(1, 2000)],
+        until(fun() -> process_info(Pid, message_queue_len) =:= {message_queue_len, 2000} end),
+        ?assertMatch(#{outcome := long_queue, messages := 2000}, Run(Pid, #{}))
+    end).
+
+suspended(Run) ->
+    with({gen_server, state}, fun(Pid) ->
+        sys:suspend(Pid),
+        ?assertMatch(#{outcome := told, suspended := true, term := state}, Run(Pid, #{})),
+        sys:resume(Pid),
+        erlang:suspend_process(Pid),
+        ?assertMatch(#{outcome := busy, status := suspended}, Run(Pid, #{})),
+        erlang:resume_process(Pid),
+        ?assertEqual({messages, []}, process_info(Pid, messages))
+    end).
+
+gone(Run) ->
+    Pid = spawn(fun() -> ok end),
+    until(fun() -> not is_process_alive(Pid) end),
+    ?assertEqual(#{outcome => gone}, Run(Pid, #{})).
+
+%% Between the look and the request a process may become busy; here it is its answer that takes too long.
+timeout(Run) ->
+    with({gen_server, {slow_status, self()}}, fun(Pid) ->
+        ?assertEqual(#{outcome => timeout}, Run(Pid, #{request => get_status, timeout_ms => 50})),
+        Pid ! go_on,
+        ?assertEqual(state, gen_server:call(Pid, {become, state})),
+        ?assertEqual({messages, []}, process_info(self(), messages))
+    end).
+
+run(Way, Pid, Extra) ->
+    Spec = maps:merge(
+        #{
+            pid => Pid,
+            request => get_state,
+            path => [],
+            patience_ms => 1000,
+            timeout_ms => 5000,
+            max_heap_words => 8000000,
+            room => 50000
+        },
+        Extra
+    ),
+    binary_to_term(packed(Way, Spec)).
+
+packed(loaded, Spec) ->
+    #{name := Module} = persistent_term:get({agent, beamscope_state}),
+    Module:read(Spec);
+packed(interpreted, Spec) ->
+    #{functions := [{read, Expression}]} = persistent_term:get({agent, beamscope_state}),
+    erl_eval:expr(Expression, [{'A', Spec}], none, none, value).
+
+with({Behaviour, State}, Body) ->
+    {ok, Pid} = Behaviour:start(?MODULE, {Behaviour, State}, []),
+    try
+        Body(Pid)
+    after
+        kill(Pid)
+    end.
+
+init({gen_server, hibernate}) -> {ok, hibernate, hibernate};
+init({gen_server, State}) -> {ok, State};
+init({gen_statem, Data}) -> {ok, open, Data};
+init({event, State}) -> {ok, State}.
+
+handle_call({become, State}, _, _) -> {reply, State, State}.
+handle_cast(_, State) -> {noreply, State}.
+
+handle_info(block, State) ->
+    idle(),
+    {noreply, State};
+handle_info(_, State) ->
+    {noreply, State}.
+
+format_status(_, [_, {formatted, _}]) ->
+    [{data, [{"State", formatted}]}];
+format_status(_, [_, {slow_status, _}]) ->
+    idle(),
+    [];
+format_status(_, [_, State]) ->
+    State.
+
+callback_mode() -> handle_event_function.
+handle_event(_, _, _, _) -> keep_state_and_data.
+handle_event(_, State) -> {ok, State}.
+
+idle() ->
+    receive
+        go_on -> ok
+    end.
+
+until(Condition) ->
+    case Condition() of
+        true ->
+            ok;
+        false ->
+            erlang:yield(),
+            until(Condition)
+    end.
+
+kill(Pid) ->
+    Monitor = erlang:monitor(process, Pid),
+    exit(Pid, kill),
+    receive
+        {'DOWN', Monitor, process, Pid, _} -> ok
+    end.

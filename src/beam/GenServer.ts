@@ -1,0 +1,172 @@
+import { Effect } from "effect"
+import { atom, Atom, binary, isAtom, isTuple, list, listItems, map, MapTerm, type Pid, type Term } from "../etf/Term.ts"
+import type { CallError } from "../node/CallError.ts"
+import type { ErlangNode } from "../node/ErlangNode.ts"
+import type { Mfa } from "../syntax/Mfa.ts"
+import { readCount, readMfa } from "./ProcessRow.ts"
+import { readPacked } from "./Reply.ts"
+
+/** What a process that serves system messages (`sys`) is asked for. */
+export interface StateQuery {
+  readonly pid: Pid
+  readonly what: "state" | "status"
+  /**
+   * Where the part lies that is wanted. A text is a key of a map or of a list of pairs, as binary, atom or module; a
+   * number is such a key too, or a position from 1 in a list or a tuple.
+   */
+  readonly path: ReadonlyArray<string | number>
+  /** Milliseconds for which a busy process is looked at again. */
+  readonly patienceMillis: number
+  /** Milliseconds that the answer of the process may take. */
+  readonly timeoutMillis: number
+  /** Bytes of heap beyond which a process is not asked, since it copies its state. */
+  readonly maxHeap: number
+  /** Bytes of the answer in external format; what is larger is cut on the node. */
+  readonly room: number
+}
+
+/** What a process was doing when it was not asked. */
+export interface Doing {
+  readonly messages: number
+  readonly status: string
+  readonly current: Mfa | undefined
+}
+
+export type StateAnswer =
+  | {
+      readonly _tag: "Told"
+      /** The module in whose loop the process was found: `gen_server`, `gen_statem`, `gen_event`, another. */
+      readonly loop: string
+      /** `$initial_call`, where it can be read at no great cost. `{supervisor, Module, 1}` for any supervisor. */
+      readonly callback: Mfa | undefined
+      /** By `sys:suspend/1`. */
+      readonly isSuspended: boolean
+      /** What is left out of it stands as `'...'`, and as `{'...', Count}` behind the first items. */
+      readonly term: Term
+      readonly isCut: boolean
+      /** Of the whole, in external format. */
+      readonly bytes: number
+    }
+  | { readonly _tag: "Gone" }
+  /** It was asked and did not answer in time; the request stays in its mailbox until it looks there. */
+  | { readonly _tag: "Timeout" }
+  /** It was asked, and its own code failed. */
+  | { readonly _tag: "Failed"; readonly reason: Term }
+  /** Not asked: nothing says that it serves system messages. */
+  | ({ readonly _tag: "NoSys" } & Doing)
+  /** Not asked: never in its loop while it was looked at. */
+  | ({ readonly _tag: "Busy" } & Doing)
+  | ({ readonly _tag: "LongQueue" } & Doing)
+  /** Not asked: bytes of heap beyond the limit. */
+  | ({ readonly _tag: "Large"; readonly heap: number } & Doing)
+  /** The path leads nowhere: how many steps could be taken, and what is there. */
+  | {
+      readonly _tag: "NoPart"
+      readonly taken: number
+      readonly kind: "map" | "list" | "tuple" | "leaf"
+      readonly size: number
+      readonly keys: ReadonlyArray<Term>
+    }
+
+/** What our worker gets: it takes the copy of a state, and collects garbage beside it. */
+const heapWords = (maxHeap: number, wordBytes: number): number => 3 * Math.ceil(maxHeap / wordBytes) + 8 * 1024 * 1024
+
+/**
+ * The state of a process, or a part of it, or its status as its own `format_status` has it. The process is asked only
+ * where an answer is to be expected at once; see `erlang/agent/src/beamscope_state.erl`.
+ */
+export const processState = (node: ErlangNode, query: StateQuery): Effect.Effect<StateAnswer, CallError> => {
+  const { wordBytes } = node.capabilities
+  const { maxHeap, path, patienceMillis, pid, room, timeoutMillis, what } = query
+  const question = map([
+    [atom("pid"), pid],
+    [atom("request"), atom(what === "state" ? "get_state" : "get_status")],
+    [atom("path"), list(path.map((step) => (typeof step === "number" ? step : binary(step))))],
+    [atom("patience_ms"), Math.floor(patienceMillis)],
+    [atom("timeout_ms"), Math.floor(timeoutMillis)],
+    [atom("max_heap_words"), Math.floor(maxHeap / wordBytes)],
+    [atom("room"), room]
+  ])
+  const read = (answer: Term) => (answer instanceof MapTerm ? readAnswer(answer, wordBytes) : undefined)
+  return Effect.flatMap(
+    node.runAgent("beamscope_state:read", question, { maxHeapWords: heapWords(maxHeap, wordBytes) }),
+    readPacked(node, "beamscope_state:read/1", read)
+  )
+}
+
+const readAnswer = (answer: MapTerm, wordBytes: number): StateAnswer | undefined => {
+  const outcome = answer.atomKey("outcome")
+  const count = (key: string) => readCount(answer.atomKey(key)) ?? 0
+  const text = (key: string) => {
+    const value = answer.atomKey(key)
+    return value instanceof Atom ? value.text : ""
+  }
+  const doing = () => ({
+    messages: count("messages"),
+    status: text("status"),
+    current: readMfa(answer.atomKey("current"))
+  })
+  switch (outcome instanceof Atom ? outcome.text : undefined) {
+    case "told": {
+      const term = answer.atomKey("term")
+      if (term === undefined) return undefined
+      return {
+        _tag: "Told",
+        loop: text("loop"),
+        callback: readMfa(answer.atomKey("callback")),
+        isSuspended: isAtom(answer.atomKey("suspended"), "true"),
+        term,
+        isCut: isAtom(answer.atomKey("is_cut"), "true"),
+        bytes: count("bytes")
+      }
+    }
+    case "gone":
+      return { _tag: "Gone" }
+    case "timeout":
+      return { _tag: "Timeout" }
+    case "failed":
+      return { _tag: "Failed", reason: answer.atomKey("reason") ?? atom("undefined") }
+    case "no_sys":
+      return { _tag: "NoSys", ...doing() }
+    case "busy":
+      return { _tag: "Busy", ...doing() }
+    case "long_queue":
+      return { _tag: "LongQueue", ...doing() }
+    case "large":
+      return { _tag: "Large", heap: count("heap_words") * wordBytes, ...doing() }
+    case "no_part": {
+      const kind = text("kind")
+      if (kind !== "map" && kind !== "list" && kind !== "tuple" && kind !== "leaf") return undefined
+      return {
+        _tag: "NoPart",
+        taken: count("taken"),
+        kind,
+        size: count("size"),
+        keys: listItems(answer.atomKey("keys")) ?? []
+      }
+    }
+    default:
+      return undefined
+  }
+}
+
+/** What `sys:get_status/1` answers: `{status, Pid, {module, Module}, [Dictionary, SysState, Parent, Debug, Misc]}`. */
+export interface Status {
+  readonly module: string
+  readonly systemState: string
+  readonly parent: Term
+  readonly dictionary: Term
+  readonly debug: Term
+  /** What the behaviour and the callback module make of themselves. */
+  readonly own: Term
+}
+
+/** `undefined` where it is of another form, or was cut where the form is. */
+export const readStatus = (term: Term): Status | undefined => {
+  const module = isTuple(term, "status") && isTuple(term[2], "module") ? term[2][1] : undefined
+  const parts = isTuple(term) ? listItems(term[3]) : undefined
+  const [dictionary, state, parent, debug, own] = parts ?? []
+  if (!(module instanceof Atom) || dictionary === undefined || !(state instanceof Atom)) return undefined
+  if (parent === undefined || debug === undefined || own === undefined) return undefined
+  return { module: module.text, systemState: state.text, parent, dictionary, debug, own }
+}

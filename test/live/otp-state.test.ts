@@ -1,0 +1,184 @@
+import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { Effect, Layer, Redacted } from "effect"
+import { type AgentMode, Nodes, Targets } from "../../src/node/index.ts"
+import { Policy } from "../../src/policy/Policy.ts"
+import { Catalogue } from "../../src/tools/Catalogue.ts"
+import { Session } from "../../src/tools/Session.ts"
+import * as BeamNode from "../support/BeamNode.ts"
+import { eventually } from "../support/eventually.ts"
+import { call } from "../support/Tools.ts"
+
+const epmdPort = Number(process.env["ERL_EPMD_PORT"])
+
+const catalogue = ({ cookie, name }: BeamNode.BeamNode, agent: AgentMode) =>
+  Catalogue.layer.pipe(
+    Layer.provideMerge(Nodes.layer),
+    Layer.provideMerge(
+      Layer.succeed(Targets, {
+        configured: [name],
+        nameOf: () => undefined,
+        epmdPort,
+        cookies: Effect.succeed([Redacted.make(cookie)]),
+        resolve: (name) => Effect.succeed({ name, cookie: Redacted.make(cookie), epmdPort, agent })
+      })
+    ),
+    Layer.provideMerge(Policy.layer({ hostNames: [] })),
+    Layer.provideMerge(Layer.effect(Session, Session.make({ mode: "erlang" })))
+  )
+
+/** A server, a state machine, an event manager; a module is made on the node, which has no compiler's files to load. */
+const scene = `
+  Forms = [element(2, erl_parse:parse_form(element(2, erl_scan:string(Text)))) || Text <- [
+    "-module(keeper).", "-export([init/1, handle_call/3, handle_cast/2, handle_info/2, callback_mode/0, handle_event/4, handle_event/2]).",
+    "init({statem, Data}) -> {ok, open, Data}; init(State) -> {ok, State}.",
+    "handle_call(_, _, State) -> {reply, ok, State}.", "handle_cast(_, State) -> {noreply, State}.",
+    "handle_info({sleep, Time}, State) -> timer:sleep(Time), {noreply, State};"
+    "handle_info(spin, State) -> (fun Spin() -> Spin() end)(), {noreply, State};"
+    "handle_info({become, Fun}, _) -> {noreply, Fun()}; handle_info(_, State) -> {noreply, State}.",
+    "callback_mode() -> handle_event_function.", "handle_event(_, _, _, _) -> keep_state_and_data.",
+    "handle_event(_, State) -> {ok, State}."]],
+  {ok, keeper, Code} = compile:forms(Forms), {module, keeper} = code:load_binary(keeper, "keeper", Code),
+  State = #{users => [#{name => <<"Ann">>, password => <<"tr0ub4dor">>}, #{name => <<"Bo">>}], limit => 3},
+  {ok, _} = gen_server:start({local, kept}, keeper, State, []),
+  {ok, _} = gen_server:start({local, changing}, keeper, none, []),
+  {ok, _} = gen_statem:start({local, door}, keeper, {statem, #{key => 7}}, []),
+  {ok, Manager} = gen_event:start({local, manager}), ok = gen_event:add_handler(Manager, keeper, seven),
+  register(plain, spawn(fun() -> receive stop -> ok end end)),
+  ok`
+
+const state = (input: Readonly<Record<string, unknown>>) => call("get_gen_server_state", input)
+const refusal = (input: Readonly<Record<string, unknown>>) => Effect.flip(state(input))
+
+const agents: ReadonlyArray<AgentMode> = ["eval", "load"]
+
+describe.each(BeamNode.otpReleases())("the state of processes on OTP $otp", ({ otp }) => {
+  let node: BeamNode.BeamNode
+  beforeAll(async () => {
+    node = await BeamNode.startNode({ otp, eval: scene })
+  })
+  afterAll(() => node.stop())
+  const ask = (text: string) => Effect.promise(() => node.evaluate(text))
+  const until = (text: string) => eventually(Effect.map(ask(text), (is) => is === "true"))
+  const messages = (name: string) => ask(`process_info(whereis(${name}), messages)`)
+  const using = (agent: AgentMode) => Effect.provide(Layer.fresh(Layer.suspend(() => catalogue(node, agent))))
+
+  describe.each(agents)("with the agent %s", (agent) => {
+    it.live("is told by behaviour, without its secrets", () =>
+      Effect.gen(function* () {
+        const { structured, text } = yield* state({ pid: "kept" })
+        expect(structured).toMatchObject({ kind: "gen_server", complete: true })
+        expect(structured["state"]).toContain('<<"Ann">>')
+        expect(text).not.toContain("tr0ub4dor")
+        expect(structured["module"]).toBe("keeper")
+        expect((yield* state({ pid: "door" })).structured).toMatchObject({
+          kind: "gen_statem",
+          state_name: "open",
+          state: "#{key => 7}"
+        })
+        expect((yield* state({ pid: "manager" })).structured).toMatchObject({
+          kind: "gen_event",
+          handlers: [{ handler: "keeper", state: "seven" }]
+        })
+        expect((yield* state({ pid: "kernel_sup" })).structured["kind"]).toBe("supervisor")
+        expect((yield* call("get_gen_server_status", { pid: "kept" })).structured).toMatchObject({
+          system_state: "running",
+          module: "keeper"
+        })
+      }).pipe(using(agent))
+    )
+
+    it.live("is told in part, or what is there instead", () =>
+      Effect.gen(function* () {
+        expect((yield* state({ pid: "kept", path: "users.2.name" })).structured["state"]).toBe('<<"Bo">>')
+        expect((yield* state({ pid: "kept", path: "users.1.password" })).text).not.toContain("tr0ub4dor")
+        expect((yield* state({ pid: "kept", path: ":limit" })).structured["state"]).toBe("3")
+        expect(yield* refusal({ pid: "kept", path: "usrs.2" })).toMatchObject({
+          code: "not_found",
+          message: expect.stringContaining("limit, users")
+        })
+        expect((yield* refusal({ pid: "kept", path: "users.3" })).message).toContain("a list of 2 items")
+        expect((yield* refusal({ pid: "kept", path: ".x" })).code).toBe("invalid_input")
+      }).pipe(using(agent))
+    )
+
+    it.live("is refused by who is dead, plain, or asleep in a call, who then has nothing in the mailbox", () =>
+      Effect.gen(function* () {
+        const dead = (yield* ask("pid_to_list(spawn(fun() -> ok end))")).replaceAll('"', "")
+        yield* until(`not is_process_alive(list_to_pid("${dead}"))`)
+        expect((yield* refusal({ pid: dead })).code).toBe("no_such_process")
+        expect((yield* refusal({ pid: "plain" })).code).toBe("unsupported")
+        expect(yield* messages("plain")).toBe("{messages,[]}")
+
+        yield* ask("{ok, _} = gen_server:start({local, busy}, keeper, state, []), busy ! {sleep, 60000}, ok")
+        yield* until("element(2, process_info(whereis(busy), current_function)) =:= {timer, sleep, 1}")
+        expect(yield* refusal({ pid: "busy" })).toMatchObject({
+          code: "too_busy",
+          message: expect.stringMatching(/has 0 messages waiting and is waiting in timer:sleep\/1/u)
+        })
+        expect(yield* messages("busy")).toBe("{messages,[]}")
+        yield* ask("[busy ! hello || _ <- lists:seq(1, 2000)]")
+        expect((yield* refusal({ pid: "busy" })).message).toContain("2,000 messages")
+        yield* ask("exit(whereis(busy), kill)")
+      }).pipe(using(agent))
+    )
+
+    it.live("is told by who is suspended, and not asked of who is stopped or spins", () =>
+      Effect.gen(function* () {
+        yield* ask("sys:suspend(kept)")
+        const { structured } = yield* state({ pid: "kept" })
+        expect(structured["suspended"]).toBe(true)
+        expect((yield* call("get_gen_server_status", { pid: "kept" })).structured["system_state"]).toBe("suspended")
+        yield* ask("sys:resume(kept), erlang:suspend_process(whereis(kept))")
+        expect((yield* refusal({ pid: "kept" })).message).toContain("is suspended")
+        yield* ask("erlang:resume_process(whereis(kept))")
+        expect(yield* messages("kept")).toBe("{messages,[]}")
+
+        yield* ask("{ok, _} = gen_server:start({local, spins}, keeper, state, []), spins ! spin, ok")
+        yield* until("process_info(whereis(spins), message_queue_len) =:= {message_queue_len, 0}")
+        expect((yield* refusal({ pid: "spins" })).code).toBe("too_busy")
+        yield* ask("exit(whereis(spins), kill)")
+      }).pipe(using(agent))
+    )
+
+    it.live("makes no atom and loads no module", () =>
+      Effect.gen(function* () {
+        yield* state({ pid: "kept" })
+        const modules = yield* ask("length(code:all_loaded())")
+        const atoms = Number(yield* ask("erlang:system_info(atom_count)"))
+        for (let at = 0; at < 20; at++) yield* refusal({ pid: "kept", path: `nothing_${otp}_${agent}_${at}` })
+        expect(Number(yield* ask("erlang:system_info(atom_count)")) - atoms).toBeLessThan(10)
+        expect(yield* ask("length(code:all_loaded())")).toBe(modules)
+      }).pipe(using(agent))
+    )
+  })
+
+  it.live("is refused where it is large, and cut where it is asked for all the same", () =>
+    Effect.gen(function* () {
+      const large = "[erlang:make_tuple(16000000, 0), erlang:make_tuple(16000000, one)]"
+      yield* ask(`changing ! {become, fun() -> ${large} end}, ok`)
+      yield* until("element(2, process_info(whereis(changing), total_heap_size)) > 32000000")
+      yield* until("element(2, process_info(whereis(changing), status)) =:= waiting")
+      const error = yield* refusal({ pid: "changing" })
+      expect(error).toMatchObject({ code: "too_large", message: expect.stringMatching(/its heap is .* MiB/u) })
+      const heap = Number(/max_heap_mb to (\d+)/u.exec(error.message)?.[1])
+      expect(heap).toBeGreaterThanOrEqual(244)
+      const input = { pid: "changing", max_heap_mb: heap, timeout_ms: 30_000 }
+      const whole = yield* state(input)
+      expect(whole.structured["complete"]).toBe(false)
+      expect(whole.structured["state"]).toMatch(/^\[\{0,0,.*\{'\.\.\.',159\d+\}\}\]$/u)
+      expect((yield* state({ ...input, path: "2.16000000" })).structured).toMatchObject({
+        state: "one",
+        complete: true
+      })
+    }).pipe(using("eval"), Effect.ensuring(ask("exit(whereis(changing), kill)")))
+  )
+
+  it.live("cannot be had without the agent, and the error says so", () =>
+    Effect.gen(function* () {
+      expect(yield* refusal({ pid: "kept" })).toMatchObject({
+        code: "unsupported",
+        message: expect.stringContaining("agent")
+      })
+    }).pipe(using("none"))
+  )
+})
