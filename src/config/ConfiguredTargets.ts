@@ -38,6 +38,7 @@ export const layer = (config: Config): Layer.Layer<Targets> =>
     return Targets.of({
       configured: config.nodes.map(({ name }) => name),
       nameOf: (called) => config.nodes.find(({ alias, name }) => name === called || alias === called)?.name,
+      aliasOf: (called) => config.nodes.find(({ name }) => name === called)?.alias,
       epmdPort: config.epmdPort,
       cookies: Effect.sync(() => [...configured.values(), ...given]),
       resolve: Effect.fnUntraced(function* (name, options) {

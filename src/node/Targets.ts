@@ -43,6 +43,8 @@ export class Targets extends Context.Service<
     readonly configured: ReadonlyArray<string>
     /** The full name of the configured node that is called so: by its alias, or by the name itself. */
     readonly nameOf: (called: string) => string | undefined
+    /** What the operator calls a configured node beside its name. */
+    readonly aliasOf: (name: string) => string | undefined
     /** EPMD's port, on this machine and on every host whose node does not say otherwise. */
     readonly epmdPort: number
     /** The cookies that are secret now, of those that `resolve` has given out, so that whoever shows text can blot them out. */

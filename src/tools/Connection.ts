@@ -109,6 +109,7 @@ const roundTripPatience = 1_000
 
 const NodeRow = Schema.Struct({
   node: Schema.String,
+  alias: Schema.optionalKey(Schema.String),
   state: Schema.Literals(["up", "connecting", "down", "configured", "discoverable"]),
   since: Schema.optionalKey(Schema.String),
   round_trip_ms: Schema.optionalKey(Schema.Finite),
@@ -127,7 +128,7 @@ const listNodes = Tool.make({
   input: {},
   output: { nodes: Schema.optionalKey(Schema.Array(NodeRow)) },
   run: Effect.fnUntraced(function* () {
-    const { configured } = yield* Targets
+    const { aliasOf, configured } = yield* Targets
     const tried: ReadonlyArray<NodeRow> = yield* Effect.forEach(yield* (yield* Nodes).list, nodeRow, {
       concurrency: 16
     })
@@ -136,9 +137,10 @@ const listNodes = Tool.make({
     const shortNames = new Set([...known, ...others].map((node) => node.slice(0, node.indexOf("@"))))
     const local = yield* Effect.result(localNames)
     const discoverable = Result.isSuccess(local) ? local.success.filter((name) => !shortNames.has(name)) : []
+    const called = ({ node, ...row }: NodeRow): NodeRow => ({ node, alias: aliasOf(node), ...row })
     const rows: ReadonlyArray<NodeRow> = [
-      ...tried.toSorted((a, b) => (a.node < b.node ? -1 : 1)),
-      ...others.map((node) => ({ node, state: "configured" }) as const),
+      ...tried.toSorted((a, b) => (a.node < b.node ? -1 : 1)).map(called),
+      ...others.map((node) => called({ node, state: "configured" })),
       ...discoverable.map((name) => ({ node: visible(name), state: "discoverable" }) as const)
     ]
     const mute = tried.filter(({ round_trip_ms, state }) => state === "up" && round_trip_ms === undefined)

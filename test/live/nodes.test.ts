@@ -25,6 +25,7 @@ const registryOf = (...nodes: ReadonlyArray<BeamNode.BeamNode & { readonly ourNa
         },
         configured: [],
         nameOf: () => undefined,
+        aliasOf: () => undefined,
         epmdPort,
         cookies: Effect.succeed([])
       })

@@ -134,6 +134,7 @@ const fakeTargets = ({ aliases = {}, configured = [], cookies = [], epmdPort = 1
     configured,
     epmdPort,
     cookies: Effect.succeed(cookies.map((cookie) => Redacted.make(cookie))),
+    aliasOf: (name) => Object.keys(aliases).find((alias) => aliases[alias] === name),
     nameOf: (called) => aliases[called] ?? configured.find((name) => name === called),
     resolve: (name) => Effect.fail(new TargetError({ node: name, message: "there is no cookie." }))
   })

@@ -31,6 +31,7 @@ export const liveCatalogue = (
       Layer.succeed(Targets, {
         configured: nodes.map(({ name }) => name),
         nameOf: () => undefined,
+        aliasOf: () => undefined,
         epmdPort,
         cookies: Effect.succeed(cookies),
         resolve: (name, given) => Effect.succeed({ name, cookie: given?.cookie ?? cookies[0]!, epmdPort, agent })

@@ -37,11 +37,16 @@ export const recordedNode = (release: RecordedRelease, replies: Readonly<Record<
     name: worker.node.text,
     capabilities: {
       otpRelease: release,
-      processInfoItems: new Set([...(release >= 25 ? ["parent"] : []), ...(release >= 27 ? ["label"] : [])]),
+      processInfoItems: new Set([
+        ...(release >= 25 ? ["parent"] : []),
+        ...(release >= 27 ? ["label", "async_dist"] : [])
+      ]),
       dictionaryKey: release >= 27
     },
     atoms: ["recorded_worker", "gone"],
     replies: {
+      // As with `--agent none`.
+      "beamscope_memory:snapshot": { fails: { _tag: "Unsupported", detail: "there is no agent here" } },
       "erlang:memory/0": { term: answers["memory"]! },
       "lists:map/2": ([, items]) => {
         const picked = pick(answers["system_info"], listItems(items) ?? [])
@@ -59,6 +64,7 @@ export const recordedNode = (release: RecordedRelease, replies: Readonly<Record<
         pid instanceof Pid && equal(pid, worker)
           ? orBadarg(pick(answers["worker_facts"], listItems(items) ?? []))
           : Effect.succeed(new Atom("undefined")),
+      "application:get_application/1": { term: new Atom("undefined") },
       "proc_lib:translate_initial_call/1": { term: answers["translated_call"]! },
       ...replies
     }

@@ -14,6 +14,7 @@ const registryOf = (epmdPort: number) =>
       Layer.succeed(Targets, {
         configured: [node],
         nameOf: () => undefined,
+        aliasOf: () => undefined,
         epmdPort,
         cookies: Effect.succeed([]),
         resolve: (name) => Effect.succeed({ name, cookie: Redacted.make("a cookie"), epmdPort })

@@ -20,6 +20,7 @@ const over = (epmdPort: number) =>
       Layer.succeed(Targets, {
         configured: [node],
         nameOf: () => undefined,
+        aliasOf: () => undefined,
         epmdPort,
         cookies: Effect.succeed([]),
         resolve: (name) => Effect.succeed({ name, cookie: Redacted.make("a cookie"), epmdPort })
