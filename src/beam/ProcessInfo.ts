@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import { Atom, atom, isAtom, isTuple, list, listItems, MapTerm, nil, type Pid, type Term } from "../etf/Term.ts"
+import { Atom, atom, isAtom, isTuple, list, listItems, MapTerm, nil, Pid, type Term } from "../etf/Term.ts"
 import type { CallError } from "../node/CallError.ts"
 import type { StackFrame } from "../node/StackFrame.ts"
 import type { CallOptions } from "../node/Call.ts"
@@ -11,7 +11,7 @@ import { longQueue } from "./ProcessQuery.ts"
 import { readCount, readMfa } from "./ProcessRow.ts"
 import { readReply } from "./Reply.ts"
 
-/** What can be asked of one process. Its messages are never among it. */
+/** What can be asked of one process, beside its messages. */
 export const infoGroups = ["meta", "location", "memory", "gc", "signals", "binaries", "dictionary"] as const
 export type InfoGroup = (typeof infoGroups)[number]
 
@@ -22,7 +22,7 @@ export type Unread =
   /** Reading the dictionary copies it, and only the heap bounds how large it is. */
   | { readonly what: "dictionary"; readonly why: "LargeHeap"; readonly bytes: number }
   | {
-      readonly what: "label" | "signals" | "binaries" | "dictionary"
+      readonly what: "ancestors" | "label" | "signals" | "binaries" | "dictionary"
       readonly why: "LargeReply"
       readonly bytes: number
     }
@@ -41,6 +41,14 @@ export interface ProcessInfo {
     readonly parent: Term | undefined
     /** OTP 27 on. */
     readonly label: Term | undefined
+    /** The application that its group leader belongs to. */
+    readonly application: string | undefined
+    /** Whether what it sends to other nodes waits for nobody; OTP 26 on. */
+    readonly asyncDist: boolean | undefined
+    /** Pids and names, the parent first; where the release can read one entry of a dictionary, or all were read. */
+    readonly ancestors: ReadonlyArray<Term>
+    /** For whom an Elixir task works, the nearest first; where ancestors are known. */
+    readonly callers: ReadonlyArray<Term>
   }
   readonly location?: {
     /** The callback of an OTP process where it can be seen, else the function that it was spawned with. */
@@ -65,10 +73,12 @@ export interface ProcessInfo {
     readonly links: ReadonlyArray<Term>
     readonly monitors: ReadonlyArray<Term>
     readonly monitoredBy: ReadonlyArray<Term>
+    /** Processes that it keeps suspended. */
+    readonly suspending: ReadonlyArray<Term>
   }
   /** Large binaries that it refers to, each counted once. */
   readonly binaries?: { readonly count: number; readonly total: number; readonly largest: number }
-  readonly dictionary?: { readonly keys: ReadonlyArray<Term> }
+  readonly dictionary?: { readonly entries: ReadonlyArray<readonly [key: Term, value: Term]> }
   readonly unread: ReadonlyArray<Unread>
 }
 
@@ -91,10 +101,10 @@ const ask = (node: ErlangNode, pid: Pid, items: ReadonlyArray<Term>, options?: C
 const askBounded = (
   node: ErlangNode,
   pid: Pid,
-  what: "label" | "signals" | "binaries" | "dictionary",
-  items: ReadonlyArray<string>
+  what: Extract<Unread, { why: "LargeReply" }>["what"],
+  items: ReadonlyArray<Term>
 ) =>
-  ask(node, pid, items.map(atom), { maxReplyBytes }).pipe(
+  ask(node, pid, items, { maxReplyBytes }).pipe(
     Effect.map((facts) => ({ facts, unread: [] as ReadonlyArray<Unread> })),
     Effect.catchReasons("CallError", {
       ReplyTooLarge: ({ limitBytes }) => Effect.succeed(tooLarge(what, limitBytes)),
@@ -123,6 +133,11 @@ const cheapItems = [
   "garbage_collection"
 ] as const
 
+const signalItems = ["links", "monitors", "monitored_by", "suspending"].map(atom)
+
+/** Entries of a dictionary, without the rest of it. */
+const familyItems: ReadonlyArray<Term> = ["$ancestors", "$callers"].map((key) => [atom("dictionary"), atom(key)])
+
 /**
  * What is known of a process, by group; `undefined` when there is no such process (any more). The length of its queue
  * is read first, and decides whether its memory is.
@@ -135,7 +150,7 @@ export const processInfo = Effect.fnUntraced(function* (
   const { dictionaryKey, processInfoItems, wordBytes } = node.capabilities
   const facts = yield* ask(node, pid, [
     ...cheapItems.map(atom),
-    ...(processInfoItems.has("parent") ? [atom("parent")] : []),
+    ...["parent", "async_dist"].filter((item) => processInfoItems.has(item)).map(atom),
     ...(dictionaryKey ? [callbackItem] : [])
   ])
   if (facts === undefined) return undefined
@@ -152,17 +167,17 @@ export const processInfo = Effect.fnUntraced(function* (
   // The node's own way to see a callback takes the whole dictionary, and says `proc_lib` of what has none.
   const isOtp = readMfa(facts.get("initial_call"))?.module === "proc_lib"
   const nothing = { facts: new Map() as Facts, unread: [] }
-  const [label, signals, binaries, dictionary, callback] = yield* Effect.all(
+  const [application, family, label, signals, binaries, dictionary, callback] = yield* Effect.all(
     [
+      groups.has("meta") ? node.call("application", "get_application", [pid]) : Effect.succeed(nil),
+      groups.has("meta") && dictionaryKey ? askBounded(node, pid, "ancestors", familyItems) : Effect.succeed(nothing),
       groups.has("meta") && processInfoItems.has("label")
-        ? askBounded(node, pid, "label", ["label"])
+        ? askBounded(node, pid, "label", [atom("label")])
         : Effect.succeed(nothing),
-      groups.has("signals")
-        ? askBounded(node, pid, "signals", ["links", "monitors", "monitored_by"])
-        : Effect.succeed(nothing),
-      groups.has("binaries") ? askBounded(node, pid, "binaries", ["binary"]) : Effect.succeed(nothing),
+      groups.has("signals") ? askBounded(node, pid, "signals", signalItems) : Effect.succeed(nothing),
+      groups.has("binaries") ? askBounded(node, pid, "binaries", [atom("binary")]) : Effect.succeed(nothing),
       groups.has("dictionary") && mayCopyDictionary
-        ? askBounded(node, pid, "dictionary", ["dictionary"])
+        ? askBounded(node, pid, "dictionary", [atom("dictionary")])
         : Effect.succeed(nothing),
       groups.has("location") && isOtp && !dictionaryKey && mayCopyDictionary
         ? Effect.map(node.call("proc_lib", "translate_initial_call", [pid]), readMfa)
@@ -170,11 +185,14 @@ export const processInfo = Effect.fnUntraced(function* (
     ],
     { concurrency: "unbounded" }
   )
-  if ([label, signals, binaries, dictionary].some((part) => part.facts === undefined)) return undefined
+  const parts = [family, label, signals, binaries, dictionary]
+  if (parts.some((part) => part.facts === undefined)) return undefined
 
   const linked = signals.facts!
   const sizes = readBinaries(binaries.facts!.get("binary"))
-  const keys = listItems(dictionary.facts!.get("dictionary"))
+  const entries = readEntries(dictionary.facts!.get("dictionary"))
+  const related = (key: string) =>
+    listItems(family.facts!.get(key) ?? entries?.find(([it]) => isAtom(it, key))?.[1])?.filter(isProcess) ?? []
   return {
     registeredName: nameIn(facts.get("registered_name")),
     status: atomText(facts.get("status")),
@@ -186,7 +204,11 @@ export const processInfo = Effect.fnUntraced(function* (
         trapExit: isAtom(facts.get("trap_exit"), "true"),
         groupLeader: facts.get("group_leader")!,
         parent: known(facts.get("parent")),
-        label: known(label.facts!.get("label"))
+        label: known(label.facts!.get("label")),
+        application: isTuple(application, "ok") ? nameIn(application[1]) : undefined,
+        asyncDist: facts.has("async_dist") ? isAtom(facts.get("async_dist"), "true") : undefined,
+        ancestors: related("$ancestors"),
+        callers: related("$callers")
       }
     }),
     ...(groups.has("location") && {
@@ -210,21 +232,28 @@ export const processInfo = Effect.fnUntraced(function* (
       signals: {
         links: listItems(linked.get("links")) ?? [],
         monitors: (listItems(linked.get("monitors")) ?? []).map((it) => (isTuple(it) ? it[1]! : it)),
-        monitoredBy: listItems(linked.get("monitored_by")) ?? []
+        monitoredBy: listItems(linked.get("monitored_by")) ?? [],
+        suspending: (listItems(linked.get("suspending")) ?? []).map((it) => (isTuple(it) ? it[0]! : it))
       }
     }),
     ...(sizes !== undefined && { binaries: sizes }),
-    ...(keys !== undefined && { dictionary: { keys: keys.map((entry) => (isTuple(entry) ? entry[0]! : entry)) } }),
+    ...(entries !== undefined && { dictionary: { entries } }),
     unread: [
       ...(!isShort && groups.has("memory") ? [{ what: "memory", why: "LongQueue", messages } as const] : []),
       ...(!isShort && groups.has("dictionary") ? [{ what: "dictionary", why: "LongQueue", messages } as const] : []),
       ...(walked !== undefined && groups.has("dictionary") && !mayCopyDictionary
         ? [{ what: "dictionary", why: "LargeHeap", bytes: totalHeap } as const]
         : []),
-      ...[label, signals, binaries, dictionary].flatMap(({ unread }) => unread)
+      ...parts.flatMap(({ unread }) => unread)
     ]
   }
 })
+
+/** `[{Key, Value}]`. */
+const readEntries = (term: Term | undefined): ReadonlyArray<readonly [Term, Term]> | undefined =>
+  listItems(term)?.flatMap((entry) => (isTuple(entry) ? [[entry[0]!, entry[1]!] as const] : []))
+
+const isProcess = (term: Term): boolean => term instanceof Pid || term instanceof Atom
 
 /** `[]` where there is none; `''` is a name. */
 const nameIn = (term: Term | undefined): string | undefined => (term instanceof Atom ? term.text : undefined)

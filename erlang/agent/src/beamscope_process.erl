@@ -25,7 +25,7 @@
 %% Processes that are named of each stack.
 -define(SAMPLES, 3).
 %% Words of heap up to which a whole dictionary is read, and messages up to which the queue is walked to learn that.
--define(SMALL_HEAP, 10000).
+-define(SMALL_HEAP, 100000).
 -define(LONG_QUEUE, 10000).
 %% Linked processes that are asked for their dictionaries, where the release cannot tell parents otherwise.
 -define(CANDIDATES, 1000).
@@ -396,23 +396,29 @@ descend([{_, Parent, Level} = At | Rest], Depth, Limit, Until, Read, Next, {Rows
 
 %% A process of the tree as it is told, what could not be seen of it, and its children.
 relative({Pid, _, Depth}, Below, ReadsKeys) ->
+    case known(Pid, ReadsKeys) of
+        gone ->
+            gone;
+        {Callback, Known} ->
+            IsSupervisor = is_tuple(Callback) andalso tuple_size(Callback) =:= 3 andalso element(1, Callback) =:= supervisor,
+            {Children, Missed} = Below(Pid, IsSupervisor),
+            Told = Known#{pid => Pid, depth => Depth, supervisor => IsSupervisor, children => length(Children)},
+            {Told, [dictionary || Callback =:= unread] ++ Missed, Children}
+    end.
+
+%% What tells one process from another, after the callback that its dictionary tells, if any.
+known(Pid, ReadsKeys) ->
     case erlang:process_info(Pid, [registered_name, initial_call, current_function]) of
         undefined ->
             gone;
         [{_, Name}, {_, Call}, {_, Current}] ->
-            Callback = entry('$initial_call', Pid, ReadsKeys),
-            IsSupervisor = is_tuple(Callback) andalso tuple_size(Callback) =:= 3 andalso element(1, Callback) =:= supervisor,
-            {Children, Missed} = Below(Pid, IsSupervisor),
-            Told = #{
-                pid => Pid,
-                depth => Depth,
-                name => Name,
-                initial_call => hd([Callback || is_tuple(Callback)] ++ [Call]),
-                current_function => Current,
-                supervisor => IsSupervisor,
-                children => length(Children)
-            },
-            {Told, [dictionary || Callback =:= unread] ++ Missed, Children}
+            Callback =
+                case Call of
+                    {proc_lib, _, _} -> entry('$initial_call', Pid, ReadsKeys);
+                    _ -> undefined
+                end,
+            Initial = hd([Callback || is_tuple(Callback)] ++ [Call]),
+            {Callback, #{name => Name, initial_call => Initial, current_function => Current}}
     end.
 
 %% Those that a process has spawned and is linked to; and what keeps us from seeing all of them.
@@ -487,8 +493,9 @@ links(#{pid := Pid, depth := Depth} = Spec) ->
         end,
     %% No two rows alike: whoever is monitored twice is told once.
     All = lists:usort(First ++ Second),
+    ReadsKeys = has_item({dictionary, '$initial_call'}),
     Read = fun({{Level, From, Relation}, To}) ->
-        maps:merge(#{depth => Level, from => From, relation => Relation, to => To}, identity(To))
+        maps:merge(#{depth => Level, from => From, relation => Relation, to => To}, identity(To, ReadsKeys))
     end,
     Matching = [{{Level, From, Relation}, To} || {Level, From, Relation, To} <- All],
     listed(Matching, Read, Spec, {length(All), Why}).
@@ -520,21 +527,19 @@ relations(Pid, Spec) ->
     end.
 
 %% What is known of the other end.
-identity(Pid) when is_pid(Pid), node(Pid) =:= node() ->
-    case erlang:process_info(Pid, [registered_name, initial_call, current_function]) of
-        undefined ->
-            #{gone => true};
-        [{_, Name}, {_, Call}, {_, Current}] ->
-            #{name => Name, initial_call => Call, current_function => Current}
+identity(Pid, ReadsKeys) when is_pid(Pid), node(Pid) =:= node() ->
+    case known(Pid, ReadsKeys) of
+        gone -> #{gone => true};
+        {_, Known} -> Known
     end;
-identity(Port) when is_port(Port), node(Port) =:= node() ->
+identity(Port, _) when is_port(Port), node(Port) =:= node() ->
     case erlang:port_info(Port, name) of
-        {name, Name} -> #{port => list_to_binary(lists:sublist(Name, ?BYTES))};
+        {name, Name} -> #{port => unicode:characters_to_binary(lists:sublist(Name, ?BYTES))};
         undefined -> #{gone => true}
     end;
-identity({Name, Node}) when is_atom(Name), is_atom(Node) ->
+identity({Name, Node}, _) when is_atom(Name), is_atom(Node) ->
     #{name => Name, node => Node};
-identity(Other) when is_pid(Other); is_port(Other) ->
+identity(Other, _) when is_pid(Other); is_port(Other) ->
     #{node => node(Other)};
-identity(_) ->
+identity(_, _) ->
     #{}.

@@ -14,6 +14,7 @@ import { beamscope_processes } from "./beamscope_processes.generated.ts"
 import { beamscope_runtime } from "./beamscope_runtime.generated.ts"
 import { beamscope_schedulers } from "./beamscope_schedulers.generated.ts"
 import { beamscope_state } from "./beamscope_state.generated.ts"
+import { beamscope_supervision } from "./beamscope_supervision.generated.ts"
 import { beamscope_timers } from "./beamscope_timers.generated.ts"
 
 /** OTP releases that load the beams, which the oldest of them compiled. Others interpret. */
@@ -49,5 +50,6 @@ export const agent = {
   beamscope_runtime,
   beamscope_schedulers,
   beamscope_state,
+  beamscope_supervision,
   beamscope_timers
 } as const

@@ -56,8 +56,15 @@ describe("the listing", () => {
         "group_stacktraces",
         "get_gen_server_state",
         "get_gen_server_status",
+        "get_system_info",
         "get_memory_info",
-        "get_system_info"
+        "get_allocator_info",
+        "get_scheduler_usage",
+        "get_runtime_stats",
+        "get_microstate_accounting",
+        "get_environment",
+        "list_timers",
+        "get_persistent_terms"
       ])
       for (const { description, inputSchema, name, outputSchema, title } of tools) {
         expect(name).toMatch(/^[a-z][a-z_]{0,39}$/u)
@@ -113,8 +120,15 @@ describe("the listing", () => {
   it.effect("leaves out what the policy does not allow", () =>
     Effect.gen(function* () {
       expect((yield* listed({ policy: { toolsets: ["system"] } })).map(({ name }) => name)).toEqual([
+        "get_system_info",
         "get_memory_info",
-        "get_system_info"
+        "get_allocator_info",
+        "get_scheduler_usage",
+        "get_runtime_stats",
+        "get_microstate_accounting",
+        "get_environment",
+        "list_timers",
+        "get_persistent_terms"
       ])
       const tools = [
         toy("look", Effect.succeed({ done: true })),

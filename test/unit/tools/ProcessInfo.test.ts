@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { infoGroups } from "../../../src/beam/ProcessInfo.ts"
-import { type Atom, atom, list, listItems, Pid, Port, type Term } from "../../../src/etf/Term.ts"
+import { atom, list, nil, Pid, Port, type Term } from "../../../src/etf/Term.ts"
 import type { World } from "../../support/FakeNodes.ts"
 import { pick, recorded, recordedNode, recordedReleases } from "../../support/RecordedNode.ts"
 import { callIn, failIn } from "../../support/Tools.ts"
@@ -27,7 +27,9 @@ describe("get_process_info", () => {
       expect(structured["signals"]).toMatchObject({ link_count: 1, monitor_count: 1, monitored_by_count: 1 })
       expect(structured["dictionary"]).toMatchObject({ keys: expect.arrayContaining([":secret_key", "{:cache, 1}"]) })
       expect(JSON.stringify(structured)).not.toContain("hush")
-      if (release >= 27) expect(structured["meta"]).toMatchObject({ label: "{:worker, 7}" })
+      if (release >= 27) expect(structured["meta"]).toMatchObject({ label: "{:worker, 7}", async_dist: false })
+      // All releases: where one entry of a dictionary cannot be read, all of it was.
+      expect(structured["meta"]).toMatchObject({ ancestors: [expect.stringMatching(/^#PID<0\.\d+\.0>$/u)] })
     })
   )
 
@@ -125,13 +127,33 @@ describe("get_process_info", () => {
     })
   )
 
+  it.effect("shows the values of the dictionary's keys that are named, and no secret", () =>
+    Effect.gen(function* () {
+      const input = { pid: "recorded_worker", dictionary_keys: ["{:cache, 1}", "secret_key", "$ancestors", "x\nnone"] }
+      const { structured } = yield* callIn(world(recordedNode(27)), "get_process_info", input)
+      expect(structured["dictionary"]).toMatchObject({
+        values: expect.arrayContaining([
+          { key: "{:cache, 1}", value: "[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]" },
+          { key: ":secret_key", value: "[redacted]" },
+          { key: ':"$ancestors"', value: expect.stringContaining("#PID<") }
+        ])
+      })
+      expect(structured["notes"]).toEqual(["Not in its dictionary: x\\nnone."])
+    })
+  )
+
   it.effect("cuts lists at the limit, and says so", () =>
     Effect.gen(function* () {
       const many = list(Array.from({ length: 500 }, (_, at): Term => new Pid(worker.node, at, 0, worker.creation)))
       const node = recordedNode(27, {
         "erlang:process_info/2": ([, items]) => {
           const picked = pick(recorded(27)["worker_facts"], (items as { items: ReadonlyArray<Term> }).items)
-          const links = [[atom("links"), many] as const, [atom("monitors"), list([])], [atom("monitored_by"), list([])]]
+          const links = [
+            [atom("links"), many] as const,
+            [atom("monitors"), nil],
+            [atom("monitored_by"), nil],
+            [atom("suspending"), nil]
+          ]
           const first = (items as { items: ReadonlyArray<{ text?: string }> }).items[0]?.text
           return Effect.succeed(first === "links" ? list(links) : picked!)
         }
@@ -173,73 +195,6 @@ describe("get_process_stacktrace", () => {
       expect(structured["summary"]).toContain(`is waiting in ${frames[0]!.function}.`)
       expect(frames.at(-1)?.function).toMatch(/^:proc_lib\.init_p/u)
       expect(frames.at(-1)?.source).toMatch(/^proc_lib\.erl:\d+$/u)
-    })
-  )
-})
-
-describe("get_memory_info and get_system_info", () => {
-  it.effect.each(recordedReleases)("show OTP %i", (release) =>
-    Effect.gen(function* () {
-      const memory = (yield* callIn(world(recordedNode(release)), "get_memory_info")).structured
-      const areas = memory["areas"] as ReadonlyArray<{ bytes: number; percent: number }>
-      expect(areas.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(memory["total_bytes"])
-      expect(areas.map(({ bytes }) => bytes)).toEqual(areas.map(({ bytes }) => bytes).toSorted((a, b) => b - a))
-
-      const system = (yield* callIn(world(recordedNode(release)), "get_system_info")).structured
-      expect(system["summary"]).toMatch(new RegExp(`^OTP ${release}, up .*no limit near\\.$`, "u"))
-      expect(system["warnings"]).toBeUndefined()
-    })
-  )
-
-  it.effect("tell the table of the processes from what the processes take", () =>
-    Effect.gen(function* () {
-      const areas = listItems(recorded(27)["memory"])!.map((pair) => {
-        const [area, size] = pair as readonly [Atom, number]
-        const grown = area.text === "total" || area.text.startsWith("processes")
-        return [area, grown ? size + 4_194_304 * 12 : size] as const
-      })
-      const node = recordedNode(27, {
-        "erlang:memory/0": { term: list(areas) },
-        "lists:map/2": { term: list([4_194_304]) }
-      })
-      const { structured } = yield* callIn(world(node), "get_memory_info")
-      expect(structured["summary"]).toMatch(/ allocated, most of it for process_table \(/u)
-      expect(structured["notes"]).toEqual(["process_table is room for 4,194,304 processes, as many as +P allows for."])
-      expect(structured["hints"]).toEqual(["get_system_info"])
-      const table = (structured["areas"] as ReadonlyArray<{ area: string; bytes: number }>)[0]
-      expect(table).toMatchObject({ area: "process_table", bytes: 50_331_648 })
-    })
-  )
-
-  it.effect("warn above 80 percent of a limit, and not at it", () =>
-    Effect.gen(function* () {
-      const info = recorded(27)["system_info"]
-      const withCounts = (processes: number, ports: number) =>
-        recordedNode(27, {
-          "lists:map/2": ([, items]) =>
-            Effect.succeed(
-              list(
-                (
-                  pick(info, (items as { items: ReadonlyArray<Term> }).items) as {
-                    items: ReadonlyArray<readonly Term[]>
-                  }
-                ).items.map(([item, value]) => {
-                  const name = (item as { text: string }).text
-                  if (name === "process_count") return processes
-                  if (name === "port_count") return ports
-                  return name === "process_limit" || name === "port_limit" ? 1_000 : value!
-                })
-              )
-            )
-        })
-      const calm = (yield* callIn(world(withCounts(800, 0)), "get_system_info")).structured
-      expect(calm["warnings"]).toBeUndefined()
-      const full = (yield* callIn(world(withCounts(801, 999)), "get_system_info")).structured
-      expect(full["summary"]).toContain("2 warnings.")
-      expect(full["warnings"]).toEqual([
-        "processes: 801 of 1000 (80.1 %) are used; at the limit no process can be spawned.",
-        "ports: 999 of 1000 (99.9 %) are used; at the limit no port can be opened, and so no socket and no program."
-      ])
     })
   )
 })

@@ -1,0 +1,176 @@
+import { Effect } from "effect"
+import { atom, Atom, Binary, isAtom, listItems, map, MapTerm, Pid, type Term } from "../etf/Term.ts"
+import type { CallError } from "../node/CallError.ts"
+import type { ErlangNode } from "../node/ErlangNode.ts"
+import type { Mfa } from "../syntax/Mfa.ts"
+import { askAgent, askList, type Listed, type ListQuery } from "./Listing.ts"
+import { atomText } from "./ProcessFacts.ts"
+import { readCount, readMfa } from "./ProcessRow.ts"
+
+/** What tells one process from another. */
+export interface Identity {
+  readonly registeredName: string | undefined
+  /** The callback of an OTP process where it can be seen, else the function that it was spawned with. */
+  readonly initialCall: Mfa | undefined
+  readonly currentFunction: Mfa | undefined
+}
+
+/** A process of a tree. */
+export interface Descendant extends Identity {
+  readonly pid: Pid
+  /** 0 for the process that the tree begins with. */
+  readonly depth: number
+  readonly parent: Pid | undefined
+  readonly isSupervisor: boolean
+  /** How many children it has, shown or not. */
+  readonly children: number
+}
+
+/**
+ * `spawned`: whom a process spawned, as OTP 25 on tells; before, whom it spawned with `proc_lib` and is linked to.
+ * `supervised`: the children of supervisors, by link and ancestry: no supervisor is asked.
+ */
+export type TreeKind = "spawned" | "supervised"
+
+/** Why a tree may lack something. */
+export type TreeIncomplete =
+  | "deadline"
+  /** The release does not tell who spawned whom. */
+  | "parent"
+  /** Some dictionary was too large to look for an ancestor or a callback. */
+  | "dictionary"
+  /** Only the first thousand links of some process were looked at. */
+  | "links"
+
+const treeReasons: ReadonlySet<string> = new Set<TreeIncomplete>(["deadline", "parent", "dictionary", "links"])
+const isTreeReason = (text: string): text is TreeIncomplete => treeReasons.has(text)
+
+export interface ProcessTree {
+  /** The process itself first, then level by level. */
+  readonly rows: ReadonlyArray<Descendant>
+  /** Processes known to be on these levels that are on no row. */
+  readonly leftOut: number
+  readonly incomplete: ReadonlyArray<TreeIncomplete>
+}
+
+/** Milliseconds for which a scan rests after every thousand processes. */
+const pauseMillis = 1
+
+/** The tree below a process; `undefined` when there is no such process (any more). */
+export const processTree = (
+  node: ErlangNode,
+  pid: Pid,
+  query: {
+    readonly tree: TreeKind
+    readonly depth: number
+    readonly limit: number
+    readonly deadlineMillis: number
+  }
+): Effect.Effect<ProcessTree | undefined, CallError> =>
+  askAgent(
+    node,
+    "beamscope_process:children",
+    map([
+      [atom("pid"), pid],
+      [atom("tree"), atom(query.tree)],
+      [atom("depth"), query.depth],
+      [atom("limit"), query.limit],
+      [atom("deadline_ms"), Math.floor(query.deadlineMillis)],
+      [atom("pause_ms"), pauseMillis]
+    ]),
+    readTree
+  ).pipe(Effect.map(({ tree }) => tree))
+
+const readTree = (answer: MapTerm): { readonly tree: ProcessTree | undefined } | undefined => {
+  if (answer.atomKey("gone") !== undefined) return { tree: undefined }
+  const rows = listItems(answer.atomKey("rows"))?.map(readDescendant)
+  const leftOut = readCount(answer.atomKey("left_out"))
+  const incomplete = listItems(answer.atomKey("incomplete"))
+  if (rows === undefined || leftOut === undefined || incomplete === undefined) return undefined
+  if (!rows.every((row) => row !== undefined)) return undefined
+  return { tree: { rows, leftOut, incomplete: incomplete.map(atomText).filter(isTreeReason) } }
+}
+
+const readDescendant = (row: Term): Descendant | undefined => {
+  if (!(row instanceof MapTerm)) return undefined
+  const pid = row.atomKey("pid")
+  const parent = row.atomKey("parent")
+  const depth = readCount(row.atomKey("depth"))
+  const children = readCount(row.atomKey("children"))
+  if (!(pid instanceof Pid) || depth === undefined || children === undefined) return undefined
+  return {
+    ...readIdentity(row),
+    pid,
+    depth,
+    parent: parent instanceof Pid ? parent : undefined,
+    isSupervisor: isAtom(row.atomKey("supervisor"), "true"),
+    children
+  }
+}
+
+const readIdentity = (row: MapTerm): Identity => {
+  const name = row.atomKey("name")
+  return {
+    registeredName: name instanceof Atom ? name.text : undefined,
+    initialCall: readMfa(row.atomKey("initial_call")),
+    currentFunction: readMfa(row.atomKey("current_function"))
+  }
+}
+
+export const relations = ["link", "monitors", "monitored_by"] as const
+export type Relation = (typeof relations)[number]
+const isRelation = (text: string): text is Relation => (relations as ReadonlyArray<string>).includes(text)
+
+/** A link or a monitor between a process and something else. */
+export interface Relative extends Identity {
+  /** 1: of the process that was asked for; 2: of a neighbour of it. */
+  readonly depth: number
+  readonly from: Term
+  readonly relation: Relation
+  /** A process, a port, `{Name, Node}` for a process that is monitored by its name, or whatever else monitors. */
+  readonly to: Term
+  /** The other node that it lives on. */
+  readonly otherNode: string | undefined
+  /** What a port was opened for. */
+  readonly port: string | undefined
+  readonly isGone: boolean
+}
+
+/** Links and monitors of a process, and with `depth` 2 of its neighbours; `incomplete: ["neighbours"]` says: not of all. */
+export const processRelations = (
+  node: ErlangNode,
+  pid: Pid,
+  query: Pick<ListQuery, "limit" | "after" | "deadlineMillis">,
+  scope: { readonly depth: number; readonly relation: Relation | undefined }
+): Effect.Effect<Listed<Relative>, CallError> =>
+  askList(
+    node,
+    "beamscope_process:links",
+    {
+      ...query,
+      sort: "depth",
+      order: "ascending",
+      filters: { pid, depth: scope.depth, relation: scope.relation && atom(scope.relation) }
+    },
+    (row) => readRelative(row, node.name)
+  )
+
+const readRelative = (row: MapTerm, here: string): Relative | undefined => {
+  const depth = readCount(row.atomKey("depth"))
+  const from = row.atomKey("from")
+  const to = row.atomKey("to")
+  const relation = atomText(row.atomKey("relation"))
+  if (depth === undefined || from === undefined || to === undefined || !isRelation(relation)) return undefined
+  const otherNode = row.atomKey("node")
+  const port = row.atomKey("port")
+  return {
+    ...readIdentity(row),
+    depth,
+    from,
+    relation,
+    to,
+    otherNode: otherNode instanceof Atom && otherNode.text !== here ? otherNode.text : undefined,
+    port: port instanceof Binary ? port.text() : undefined,
+    isGone: isAtom(row.atomKey("gone"), "true")
+  }
+}

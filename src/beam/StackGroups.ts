@@ -1,0 +1,44 @@
+import type { Effect } from "effect"
+import { listItems, type MapTerm, Pid } from "../etf/Term.ts"
+import type { CallError } from "../node/CallError.ts"
+import type { ErlangNode } from "../node/ErlangNode.ts"
+import type { Mfa } from "../syntax/Mfa.ts"
+import { askList, type Listed, type ListQuery } from "./Listing.ts"
+import { readCount, readMfa } from "./ProcessRow.ts"
+
+/** Processes that stand at the same place. */
+export interface StackGroup {
+  readonly count: number
+  /** Some of them. */
+  readonly pids: ReadonlyArray<Pid>
+  /** The innermost call first, without files and lines. Empty where the node could not tell. */
+  readonly frames: ReadonlyArray<Mfa>
+}
+
+/** Milliseconds for which the scan rests after every thousand processes. */
+const pauseMillis = 1
+
+/**
+ * The stacks of all processes, each with how many have it: the most frequent first. `total` are the processes that were
+ * looked at, `matched` the stacks that pass. Texts are parts of a frame as `module.function/arity`, in any case.
+ */
+export const stackGroups = (
+  node: ErlangNode,
+  query: Pick<ListQuery, "limit" | "after" | "deadlineMillis">,
+  texts: { readonly filter: string | undefined; readonly exclude: string | undefined }
+): Effect.Effect<Listed<StackGroup>, CallError> =>
+  askList(
+    node,
+    "beamscope_process:stacks",
+    { ...query, sort: "count", order: "descending", filters: { ...texts, pause_ms: pauseMillis } },
+    readGroup
+  )
+
+const readGroup = (row: MapTerm): StackGroup | undefined => {
+  const count = readCount(row.atomKey("count"))
+  const pids = listItems(row.atomKey("pids"))
+  const frames = listItems(row.atomKey("frames"))?.map(readMfa)
+  if (count === undefined || pids === undefined || frames === undefined) return undefined
+  if (!frames.every((frame) => frame !== undefined)) return undefined
+  return { count, frames, pids: pids.filter((pid) => pid instanceof Pid) }
+}

@@ -1,0 +1,194 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { Buffer } from "node:buffer"
+import { encode } from "../../../src/etf/Encode.ts"
+import { Atom, atom, Binary, list, listItems, map, Pid, type Term } from "../../../src/etf/Term.ts"
+import { fakeNode, type FakeNodeSpec, type World } from "../../support/FakeNodes.ts"
+import { callIn, failIn } from "../../support/Tools.ts"
+
+const here = new Atom("app@localhost")
+const pidOf = (id: number) => new Pid(here, id, 0, 42)
+const text = (id: number) => `#PID<0.${id}.0>`
+const world = (spec: FakeNodeSpec): World => ({
+  up: [
+    fakeNode({
+      ...spec,
+      replies: {
+        "erlang:list_to_pid/1": ([numbers]) =>
+          Effect.succeed(pidOf(Number(/<0\.(\d+)/u.exec(Buffer.from(charactersOf(numbers)).toString())![1]))),
+        ...spec.replies
+      }
+    })
+  ],
+  policy: { allowNodes: ["*"] }
+})
+const charactersOf = (term: Term | undefined) => (listItems(term) ?? []).map(Number)
+const packed = (answer: Record<string, Term>) => ({
+  term: new Binary(encode(map(Object.entries(answer).map(([key, value]) => [atom(key), value]))))
+})
+
+describe("get_message_queue", () => {
+  const queue = { name: atom("store"), status: atom("running") }
+
+  it.effect("tells shapes as patterns, and what a message was cut of", () =>
+    Effect.gen(function* () {
+      const answer = packed({
+        ...queue,
+        count: 4,
+        seen: 3,
+        shape_count: 2,
+        rows: list([
+          [[atom("password"), new Binary(Buffer.from("hush"))], 20, atom("false")],
+          [atom("..."), 90_000, atom("true")]
+        ]),
+        shapes: list([
+          [2, 1, list([atom("get"), [atom("empty_list")], list([atom("x"), [atom("tuple"), 30]])])],
+          [1, 3, [atom("struct"), atom("Elixir.User")]]
+        ])
+      })
+      const { structured } = yield* callIn(
+        world({ replies: { "beamscope_process:messages": answer } }),
+        "get_message_queue",
+        { pid: "<0.7.0>" }
+      )
+      expect(structured).toMatchObject({
+        summary: `:store (${text(7)}) has 4 messages waiting, of 2 shapes; most of them {:get, empty list, {:x, tuple of 30}}: 2.`,
+        complete: false,
+        shapes: [
+          { count: 2, percent: 66.7, first_at: 1 },
+          { count: 1, percent: 33.3, first_at: 3, shape: "struct User" }
+        ],
+        messages: [
+          { at: 1, bytes: 20, message: '{:password, "[redacted]"}' },
+          { at: 2, bytes: 90_000, cut: true }
+        ]
+      })
+      expect(structured["notes"]).toEqual([expect.stringMatching(/^Time ran out after the shapes of 3 messages\./u)])
+    })
+  )
+
+  it.effect("says with the figures what it refuses, and what an override would do", () =>
+    Effect.gen(function* () {
+      const fail = (answer: Record<string, Term>, override: boolean) =>
+        failIn(
+          world({ replies: { "beamscope_process:messages": packed({ ...queue, ...answer }) } }),
+          "get_message_queue",
+          {
+            pid: "<0.7.0>",
+            override
+          }
+        )
+      const many = { count: 50_000, refused: atom("messages") }
+      expect(yield* fail(many, false)).toMatchObject({
+        code: "too_large",
+        message: expect.stringMatching(
+          /has 50,000 messages;.* Up to 1,000 messages are read, with override: true up to 100,000/u
+        )
+      })
+      const large = { count: 5, refused: atom("bytes"), bytes: 900 * 1024 * 1024 }
+      for (const override of [true, false]) {
+        const { code, message } = yield* fail(large, override)
+        expect(code).toBe("too_large")
+        expect(message).toContain("may take 900.0 MiB")
+        expect(message).not.toContain("override")
+      }
+    })
+  )
+
+  it.effect("tells a process that has ended, and leaves OTP 24.0 alone", () =>
+    Effect.gen(function* () {
+      const replies = { "beamscope_process:messages": packed({ gone: atom("true") }) }
+      const input = { pid: "<0.7.0>" }
+      expect((yield* failIn(world({ replies }), "get_message_queue", input)).code).toBe("no_such_process")
+      const old = world({ capabilities: { ertsVersion: "12.0.4" } })
+      expect((yield* failIn(old, "get_message_queue", input)).code).toBe("unsupported")
+    })
+  )
+})
+
+/** Processes in the middle of a call, each with those that it monitors; others wait for nothing. */
+const callers = (monitored: Readonly<Record<number, ReadonlyArray<number>>>, gone: ReadonlyArray<number> = []): World =>
+  world({
+    replies: {
+      "erlang:process_info/2": ([pid, items]) => {
+        const { id } = pid as Pid
+        if (gone.includes(id)) return Effect.succeed(atom("undefined"))
+        const callees = monitored[id]
+        const frame = callees === undefined ? [atom("gen_server"), atom("loop"), 7] : [atom("gen"), atom("do_call"), 4]
+        const facts: Record<string, Term> = {
+          registered_name: list([]),
+          status: atom("waiting"),
+          message_queue_len: 0,
+          monitors: list((callees ?? []).map((it): Term => [atom("process"), pidOf(it)])),
+          current_stacktrace: list([[...frame, list([])]])
+        }
+        return Effect.succeed(
+          list((listItems(items) ?? []).map((item): Term => [item, facts[(item as Atom).text] ?? atom("undefined")]))
+        )
+      }
+    }
+  })
+
+describe("get_process_stacktrace of a process in a call", () => {
+  const summary = (caller: World) =>
+    Effect.map(callIn(caller, "get_process_stacktrace", { pid: "<0.1.0>" }), ({ structured }) => structured["summary"])
+  const start = `${text(1)} is waiting in :gen.do_call/4.`
+
+  it.effect.each<readonly [string, World, string]>([
+    [
+      "who keeps all others waiting",
+      callers({ 1: [2], 2: [3, 3] }),
+      `It waits for ${text(2)}, which waits for ${text(3)}, which is waiting in :gen_server.loop/7.`
+    ],
+    ["a cycle", callers({ 1: [2], 2: [3], 3: [2] }), `DEADLOCK: ${text(2)} waits for ${text(3)} waits for ${text(2)}.`],
+    ["a process that calls itself", callers({ 1: [1] }), `DEADLOCK: ${text(1)} waits for ${text(1)}.`],
+    ["one that has ended", callers({ 1: [2] }, [2]), `It waits for ${text(2)}, which has ended.`],
+    [
+      "that it may be one of some",
+      callers({ 1: [2], 2: [3, 4] }),
+      `It waits for ${text(2)}, which waits for the answer to a call from one of 2 that it monitors: ${text(3)}, ${text(4)}.`
+    ],
+    ["nothing where nothing is known", callers({ 1: [] }), ""]
+  ])("tells %s", ([, caller, waits]) =>
+    Effect.map(summary(caller), (told) => expect(told).toBe(`${start}${waits === "" ? "" : ` ${waits}`}`))
+  )
+
+  it.effect("follows no chain for ever", () =>
+    Effect.gen(function* () {
+      const long = callers(Object.fromEntries(Array.from({ length: 50 }, (_, at) => [at, [at + 1]])))
+      const { structured } = yield* callIn(long, "get_process_stacktrace", { pid: "<0.1.0>" })
+      expect(structured["waiting_for"]).toHaveLength(5)
+      expect(structured["summary"]).toMatch(/which waits for somebody else, too\.$/u)
+      expect(structured["hints"]).toEqual([`get_process_stacktrace {"pid":"${text(6)}"}`])
+    })
+  )
+})
+
+describe("group_stacktraces", () => {
+  it.effect.each([
+    ["gen:do_call", "gen.do_call"],
+    [":gen_server.loop/7", "gen_server.loop/7"],
+    ["'Elixir.My.Mod':run/1", "Elixir.My.Mod.run/1"],
+    ["My.Mod.run", "My.Mod.run"]
+  ])("looks for %s however a language writes it", ([filter, wanted]) =>
+    Effect.gen(function* () {
+      const node = fakeNode({
+        replies: {
+          "beamscope_process:stacks": packed({
+            total: 9,
+            matched: 0,
+            rows: list([]),
+            next: atom("undefined"),
+            incomplete: list([atom("deadline")])
+          })
+        }
+      })
+      const { structured } = yield* callIn({ up: [node], policy: { allowNodes: ["*"] } }, "group_stacktraces", {
+        filter
+      })
+      expect(structured).toMatchObject({ summary: "0 stacks of 9 processes.", complete: false, processes: 9 })
+      const asked = (node.called[0]?.args[0] as { atomKey: (key: string) => Term | undefined }).atomKey("filter")
+      expect(asked instanceof Binary && asked.text()).toBe(wanted)
+    })
+  )
+})
