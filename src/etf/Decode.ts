@@ -35,17 +35,23 @@ export interface Limits {
   readonly depth: number
   /** Atoms made for it; one that was met lately in any term is there already. */
   readonly atoms: number
+  /**
+   * Places in its tuples, lists, maps, funs and references: what it will take in memory, where its bytes do not say it.
+   * An empty tuple has two bytes, and takes forty.
+   */
+  readonly cells: number
   /** Bytes that a compressed term may unpack to. */
   readonly inflatedBytes: number
   /** Bits of one integer. */
   readonly bigBits: number
 }
 
-/** 64 MiB, four million atoms, an integer of a million bits: more than any sensible answer holds. */
+/** 64 MiB, four million atoms and as many cells, an integer of a million bits: more than any sensible answer holds. */
 export const defaultLimits: Limits = {
   bytes: 64 * 1024 * 1024,
   depth: 250_000,
   atoms: 4_194_304,
+  cells: 4_194_304,
   inflatedBytes: 64 * 1024 * 1024,
   bigBits: 1_048_576
 }
@@ -75,10 +81,11 @@ export const decodeNext = (bytes: Uint8Array, cursor: Cursor, limits?: Partial<L
   const maxBytes = limits?.bytes ?? defaultLimits.bytes
   const maxDepth = limits?.depth ?? defaultLimits.depth
   const maxBits = limits?.bigBits ?? defaultLimits.bigBits
+  const maxCells = limits?.cells ?? defaultLimits.cells
   const capped = bytes.length - offset > maxBytes
   beginTerm(bytes, limits?.atoms ?? defaultLimits.atoms)
   try {
-    return readTerm(bytes, cursor, capped ? offset + maxBytes : bytes.length, maxDepth, maxBits)
+    return readTerm(bytes, cursor, capped ? offset + maxBytes : bytes.length, maxDepth, maxBits, maxCells)
   } catch (error) {
     cursor.offset = offset
     if (capped && error instanceof EtfError && error.reason._tag === "Truncated") throw exceeded("bytes", maxBytes)
@@ -101,6 +108,10 @@ const leftOver = (offset: number, count: number): EtfError =>
 
 const exceeded = (limit: keyof Limits, allowed: number): EtfError =>
   new EtfError({ _tag: "LimitExceeded", limit, allowed })
+
+/** More places are claimed than there can be, or than there may be. */
+const overclaimed = (claimed: number, end: number, at: number, maxCells: number): EtfError =>
+  claimed > end ? truncated(at) : exceeded("cells", maxCells)
 
 /** Unpacks `131, 80, Size:32, Zlib`: to the byte as much as `Size` says, or not at all. */
 const inflate = (bytes: Uint8Array, maxBytes: number, maxInflated: number): Uint8Array => {
@@ -136,7 +147,14 @@ const improperList = 2
 const mapEntries = 3
 const funEnvironment = 4
 
-const readTerm = (bytes: Uint8Array, cursor: Cursor, end: number, maxDepth: number, maxBits: number): Term => {
+const readTerm = (
+  bytes: Uint8Array,
+  cursor: Cursor,
+  end: number,
+  maxDepth: number,
+  maxBits: number,
+  maxCells: number
+): Term => {
   let at = cursor.offset
   let items: Array<Term> = [nil]
   let index = 0
@@ -150,6 +168,7 @@ const readTerm = (bytes: Uint8Array, cursor: Cursor, end: number, maxDepth: numb
   // Every place takes a byte at least. So all the places claimed together cannot outnumber the bytes, and what is made
   // ahead of its contents stays in proportion to what came in, however the claims are nested.
   let claimed = at
+  const claimable = Math.min(end, at + maxCells)
   for (;;) {
     if (at >= end) throw truncated(at)
     const from = at
@@ -253,6 +272,8 @@ const readTerm = (bytes: Uint8Array, cursor: Cursor, end: number, maxDepth: numb
         cursor.offset = at
         value = readReference(bytes, cursor, end, tag)
         at = cursor.offset
+        claimed += value.words.length
+        if (claimed > claimable) throw overclaimed(claimed, end, from, maxCells)
         break
       case 89 /* NEW_PORT_EXT */:
       case 102 /* PORT_EXT */:
@@ -300,7 +321,7 @@ const readTerm = (bytes: Uint8Array, cursor: Cursor, end: number, maxDepth: numb
     }
     if (opened >= 0) {
       claimed += size
-      if (claimed > end) throw truncated(from)
+      if (claimed > claimable) throw overclaimed(claimed, end, from, maxCells)
       if (depth >= maxDepth) throw exceeded("depth", maxDepth)
       const opening = places(size)
       if (opened === funEnvironment) {
@@ -334,7 +355,7 @@ const readTerm = (bytes: Uint8Array, cursor: Cursor, end: number, maxDepth: numb
           if (end - at < 5) throw truncated(at)
           const more = u32(bytes, at + 1)
           claimed += more
-          if (claimed > end) throw truncated(at)
+          if (claimed > claimable) throw overclaimed(claimed, end, at, maxCells)
           at += 5
           for (let i = 0; i < more; i++) items.push(nil)
           continue
@@ -343,6 +364,8 @@ const readTerm = (bytes: Uint8Array, cursor: Cursor, end: number, maxDepth: numb
           const more = u16(bytes, at + 1)
           at += 3
           if (end - at < more) throw truncated(at)
+          claimed += more
+          if (claimed > claimable) throw overclaimed(claimed, end, at, maxCells)
           for (const last = at + more; at < last; at++) items.push(bytes[at]!)
         } else {
           kind = improperList

@@ -27,6 +27,8 @@ const limitText = (limit: keyof Limits, allowed: number): string => {
       return `the term nests deeper than ${allowed} levels. Ask for a part of it, or allow more (limit \`depth\`)`
     case "atoms":
       return `the term holds more than ${allowed} atoms that were not met lately. Ask for less, or allow more (limit \`atoms\`)`
+    case "cells":
+      return `the term holds more than ${allowed} terms. Ask for less, or allow more (limit \`cells\`)`
     case "inflatedBytes":
       return `the compressed term unpacks to more than ${allowed} bytes. Ask for less, or allow more (limit \`inflatedBytes\`)`
     case "bigBits":

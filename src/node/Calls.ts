@@ -21,6 +21,12 @@ const defaults = {
   maxHeapWords: 8 * 1024 * 1024
 } as const
 
+/**
+ * Terms within a reply, however few its bytes are. As many take some 60 MB here at worst (empty maps); a list of all
+ * processes of a node has hardly more than one for each.
+ */
+const maxReplyCells = 524_288
+
 /** Room on the wire for what stands around a value: the result tuple, a stack trace. */
 const envelopeBytes = 64 * 1024
 
@@ -234,7 +240,7 @@ const failure = (reason: CallReason): Outcome => ({ _tag: "Failure", reason })
 
 const decodeReply = (payload: Uint8Array, limitBytes: number, read: (term: Term) => Outcome): Outcome => {
   try {
-    return read(decodeNext(payload, { offset: 0 }, { bytes: limitBytes + envelopeBytes }))
+    return read(decodeNext(payload, { offset: 0 }, { bytes: limitBytes + envelopeBytes, cells: maxReplyCells }))
   } catch (error) {
     if (error instanceof EtfError) return failure({ _tag: "UndecodableReply", detail: error.message })
     throw error

@@ -252,6 +252,25 @@ describe("limits", () => {
     expect(decode(names("not_met_yet_"), { atoms: 0 })).toBeInstanceOf(List)
   })
 
+  it("on cells counts the places in whatever holds terms", () => {
+    const reference = new Reference(atom("a@b"), 1, [1, 2, 3])
+    const terms: ReadonlyArray<[Term, number]> = [
+      [list([[], [], []]), 3],
+      [[[1, 2], 3], 4],
+      [new MapTerm([1, 2, 3, 4]), 4],
+      [reference, 3],
+      [list([reference]), 4]
+    ]
+    for (const [term, cells] of terms) {
+      expect(equal(decode(encode(term), { cells }), term)).toBe(true)
+      expect(refusal(encode(term), { cells: cells - 1 })).toEqual(allowing("cells", cells - 1))
+    }
+    const tails = bytes(131, 108, u32(1), 97, 1, 108, u32(1), 97, 2, 107, 0, 2, 2, 3)
+    expect(equal(decode(tails, { cells: 4 }), list([1, 2, 2, 3]))).toBe(true)
+    expect(refusal(tails, { cells: 3 })).toEqual(allowing("cells", 3))
+    expect(refusal(tails, { cells: 1 })).toEqual(allowing("cells", 1))
+  })
+
   it("on integers", () => {
     expect(decode(encode(2n ** 79n), { bigBits: 80 })).toBe(2n ** 79n)
     expect(refusal(encode(2n ** 80n), { bigBits: 80 })).toEqual(allowing("bigBits", 80))
