@@ -1,61 +1,16 @@
 import { Effect, Schema } from "effect"
-import { memory } from "../beam/Memory.ts"
+import { emulator } from "../beam/Emulator.ts"
 import { system, type Usage } from "../beam/System.ts"
 import { visible } from "../syntax/Escape.ts"
-import { amount, bytes, duration, percent } from "./Quantity.ts"
+import { amount, duration, percent } from "./Quantity.ts"
+import { systemActivityTools } from "./SystemActivity.ts"
+import { systemEnvironmentTools } from "./SystemEnvironment.ts"
+import { systemMemoryTools } from "./SystemMemory.ts"
+import { systemPersistentTermTools } from "./SystemPersistentTerms.ts"
+import { systemTimerTools } from "./SystemTimers.ts"
 import * as Tool from "./Tool.ts"
 
 const shared = { toolset: "system", access: "inspect", cost: "cheap", target: "connected", input: {} } as const
-
-const table = "process_table"
-
-const getMemoryInfo = Tool.make({
-  ...shared,
-  name: "get_memory_info",
-  title: "Memory of a node",
-  description:
-    "Memory that the node has allocated, by what for, in bytes and percent of the total: one consistent snapshot. Next: top_processes by memory.",
-  output: {
-    total_bytes: Schema.Int,
-    areas: Schema.Array(
-      Schema.Struct({
-        area: Schema.String,
-        bytes: Schema.Int,
-        percent: Schema.Finite,
-        used_bytes: Schema.optionalKey(Schema.Int)
-      })
-    )
-  },
-  run: Effect.fnUntraced(function* (_input, node) {
-    const read = yield* memory(node)
-    const { atom, atomUsed, binary, code, ets, processes, processesUsed, processTable, system: whole, total } = read
-    const area = (name: string, size: number, used?: number) => ({
-      area: name,
-      bytes: size,
-      percent: percent(size, total),
-      used_bytes: used
-    })
-    const ranked = [
-      area("processes", processes, processesUsed),
-      area(table, processTable),
-      area("binary", binary),
-      area("ets", ets),
-      area("code", code),
-      area("atom", atom, atomUsed),
-      area("other_system", Math.max(0, whole - atom - binary - code - ets))
-    ].toSorted((a, b) => b.bytes - a.bytes)
-    const [first, second] = ranked
-    return {
-      summary: `${bytes(total)} allocated, most of it for ${first!.area} (${first!.percent} %) and ${second!.area} (${second!.percent} %).`,
-      notes:
-        first!.area === table
-          ? [`${table} is room for ${amount(read.processLimit, "process", "processes")}, as many as +P allows for.`]
-          : [],
-      data: { total_bytes: total, areas: ranked },
-      hints: [first!.area === "processes" ? 'top_processes {"sort_by": "memory"}' : "get_system_info"]
-    }
-  })
-})
 
 /** What becomes of a node where the limit is reached. */
 const atLimit = {
@@ -86,6 +41,12 @@ const getSystemInfo = Tool.make({
     erts_version: Schema.String,
     elixir_version: Schema.optionalKey(Schema.String),
     architecture: Schema.String,
+    word_bytes: Schema.Int,
+    emulator: Schema.optionalKey(Schema.String),
+    emulator_flags: Schema.optionalKey(Schema.String),
+    code_loading: Schema.optionalKey(Schema.String),
+    creation: Schema.Int,
+    distribution_buffer_bytes: Schema.optionalKey(Schema.Int),
     started_at: Schema.String,
     uptime_seconds: Schema.Int,
     run_queue: Schema.Int,
@@ -95,6 +56,7 @@ const getSystemInfo = Tool.make({
     dirty_cpu_schedulers: Schema.Int,
     dirty_io_schedulers: Schema.Int,
     logical_processors_available: Schema.optionalKey(Schema.Int),
+    scheduler_bind_type: Schema.optionalKey(Schema.String),
     limits: Schema.Array(
       Schema.Struct({
         resource: Schema.String,
@@ -105,21 +67,28 @@ const getSystemInfo = Tool.make({
     )
   },
   run: Effect.fnUntraced(function* (_input, node) {
-    const info = yield* system(node)
-    const { elixirVersion, ertsVersion, otpRelease } = node.capabilities
+    const [info, built] = yield* Effect.all([system(node), emulator(node)], { concurrency: "unbounded" })
+    const { elixirVersion, ertsVersion, otpRelease, wordBytes } = node.capabilities
     const limits = [
       limited("processes", info.processes),
       limited("ports", info.ports),
       limited("atoms", info.atoms),
       { resource: "ets_tables", count: info.etsTables }
     ]
-    const warnings = limits.flatMap((row) =>
+    const nearLimit = limits.flatMap((row) =>
       "percent" in row && row.percent > warnFrom
         ? [
             `${row.resource}: ${row.count} of ${row.limit} (${row.percent} %) are used; at the limit ${atLimit[row.resource]}.`
           ]
         : []
     )
+    const { multiScheduling = "enabled" } = built
+    const warnings = [
+      ...nearLimit,
+      ...(multiScheduling === "enabled"
+        ? []
+        : [`Multi-scheduling is ${visible(multiScheduling)}: somebody has stopped all normal schedulers but one.`])
+    ]
     const runs = `OTP ${otpRelease}${elixirVersion === undefined ? "" : `, Elixir ${visible(elixirVersion)}`}`
     return {
       summary: `${runs}, up ${duration(info.uptimeMillis)}, ${amount(info.processes.count, "process", "processes")} on ${amount(info.schedulers.online, "scheduler")}, ${warnings.length === 0 ? "no limit near" : amount(warnings.length, "warning")}.`,
@@ -129,6 +98,12 @@ const getSystemInfo = Tool.make({
         erts_version: visible(ertsVersion),
         elixir_version: elixirVersion && visible(elixirVersion),
         architecture: visible(info.architecture),
+        word_bytes: wordBytes,
+        emulator: built.flavor && visible(built.flavor),
+        emulator_flags: built.flags && visible(built.flags),
+        code_loading: built.codeLoading && visible(built.codeLoading),
+        creation: node.creation,
+        distribution_buffer_bytes: built.distBufferBytes,
         started_at: new Date(info.systemTimeMillis - info.uptimeMillis).toISOString(),
         uptime_seconds: Math.floor(info.uptimeMillis / 1000),
         run_queue: info.runQueue,
@@ -138,6 +113,7 @@ const getSystemInfo = Tool.make({
         dirty_cpu_schedulers: info.dirtyCpuSchedulers.total,
         dirty_io_schedulers: info.dirtyIoSchedulers,
         logical_processors_available: info.logicalProcessorsAvailable,
+        scheduler_bind_type: built.schedulerBindType && visible(built.schedulerBindType),
         limits
       },
       hints: ["get_memory_info", 'top_processes {"sort_by": "reductions", "window_ms": 1000}']
@@ -146,4 +122,11 @@ const getSystemInfo = Tool.make({
 })
 
 /** The system toolset. */
-export const systemTools: ReadonlyArray<Tool.Tool> = [getMemoryInfo, getSystemInfo]
+export const systemTools: ReadonlyArray<Tool.Tool> = [
+  getSystemInfo,
+  ...systemMemoryTools,
+  ...systemActivityTools,
+  ...systemEnvironmentTools,
+  ...systemTimerTools,
+  ...systemPersistentTermTools
+]

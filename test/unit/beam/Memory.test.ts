@@ -1,11 +1,11 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { memory } from "../../../src/beam/Memory.ts"
+import { memorySnapshot } from "../../../src/beam/Memory.ts"
 import { atom, list } from "../../../src/etf/Term.ts"
 import { fakeNode } from "../../support/FakeNodes.ts"
 import { recordedNode, recordedReleases } from "../../support/RecordedNode.ts"
 
-describe("memory", () => {
+describe("a snapshot of the memory", () => {
   it.effect.each(recordedReleases)("adds up as OTP %i answered", (release) =>
     Effect.gen(function* () {
       const {
@@ -20,7 +20,7 @@ describe("memory", () => {
         processTable,
         system,
         total
-      } = yield* memory(recordedNode(release))
+      } = (yield* memorySnapshot(recordedNode(release))).memory
       expect(processes + processTable + system).toBe(total)
       expect(processTable).toBe(processLimit * 12)
       expect(atoms + binary + code + ets).toBeLessThan(system)
@@ -32,8 +32,14 @@ describe("memory", () => {
 
   it.effect.each([atom("nonsense"), list([]), list([[atom("total"), 1]])])("fails on an answer that is none", (term) =>
     Effect.gen(function* () {
-      const node = fakeNode({ replies: { "erlang:memory/0": { term }, "lists:map/2": { term: list([1]) } } })
-      const error = yield* Effect.flip(memory(node))
+      const node = fakeNode({
+        replies: {
+          "beamscope_memory:snapshot": { fails: { _tag: "Unsupported", detail: "no agent" } },
+          "erlang:memory/0": { term },
+          "lists:map/2": { term: list([1]) }
+        }
+      })
+      const error = yield* Effect.flip(memorySnapshot(node))
       expect(error.reason._tag).toBe("UndecodableReply")
     })
   )

@@ -110,7 +110,10 @@ describe("the listing", () => {
   it.effect("tells a mere look from what others notice", () =>
     Effect.gen(function* () {
       const notices = (yield* listed({})).filter(({ access }) => access !== "inspect")
-      expect(notices.map(({ access, name }) => [name, access])).toEqual([["disconnect_node", "observe"]])
+      expect(notices.map(({ access, name }) => [name, access])).toEqual([
+        ["disconnect_node", "observe"],
+        ["get_microstate_accounting", "observe"]
+      ])
       const inspectOnly = { up: [fakeNode()], policy: { inspectOnly: true } }
       expect((yield* listed(inspectOnly)).map(({ name }) => name)).not.toContain("disconnect_node")
       expect((yield* failIn(inspectOnly, "disconnect_node")).code).toBe("not_allowed")
@@ -259,7 +262,8 @@ describe("a call", () => {
       let interrupted = false
       const node = fakeNode({
         replies: {
-          "erlang:memory/0": () => Effect.never.pipe(Effect.onInterrupt(() => Effect.sync(() => (interrupted = true)))),
+          "beamscope_memory:snapshot": () =>
+            Effect.never.pipe(Effect.onInterrupt(() => Effect.sync(() => (interrupted = true)))),
           "lists:map/2": () => Effect.never
         }
       })
@@ -407,7 +411,7 @@ describe("what the node said", () => {
     Effect.gen(function* () {
       const node = fakeNode({
         replies: {
-          "erlang:memory/0": {
+          "beamscope_memory:snapshot": {
             fails: {
               _tag: "Raised",
               class: "error",

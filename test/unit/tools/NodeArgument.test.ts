@@ -4,7 +4,8 @@ import { fakeNode, type World } from "../../support/FakeNodes.ts"
 import { closedPort, serveEpmd } from "../../support/FakePeer.ts"
 import { call, callIn, catalogueLayer, failIn } from "../../support/Tools.ts"
 
-const memory = { "erlang:memory/0": { fails: { _tag: "Unsupported", detail: "no memory here" } } } as const
+const none = { fails: { _tag: "Unsupported", detail: "no memory here" } } as const
+const memory = { "beamscope_memory:snapshot": none, "erlang:memory/0": none }
 const node = (name: string) => fakeNode({ name, replies: memory })
 
 /** Which node a call reaches. */

@@ -1,0 +1,86 @@
+%% @doc The persistent terms of this node: how many, how large, which.
+-module(beamscope_persistent_terms).
+
+-export([list/1, find/1]).
+
+-export_type([spec/0, question/0]).
+
+%% Bytes of all terms up to which each is measured. To measure one walks all of it at once, at some gigabytes a second.
+-define(MANY_BYTES, 67108864).
+%% Characters of a key that a filter looks at.
+-define(PRINTED, 256).
+
+-type spec() :: #{
+    sort := size | key,
+    order := ascending | descending,
+    limit := pos_integer(),
+    deadline_ms := non_neg_integer(),
+    %% Part of the key as Erlang writes it, in any case.
+    contains => binary(),
+    %% Whether to measure however much there is.
+    measure => boolean(),
+    'after' => binary()
+}.
+%% A row is `#{key := term(), bytes => non_neg_integer()}'; with `key' as the order, nothing is measured.
+
+-type question() :: #{
+    %% In external format.
+    key := binary(),
+    %% A larger value stays where it is.
+    max_bytes := non_neg_integer()
+}.
+
+-include("beamscope_listing.hrl").
+
+%% @doc A page of the terms. `incomplete' holds `unmeasured' where they are too large to measure: they come by key then;
+%% and `deadline' where time ran out.
+-spec list(spec()) -> binary().
+list(#{sort := Sort, deadline_ms := Deadline} = Spec) ->
+    #{memory := Memory} = persistent_term:info(),
+    Terms = persistent_term:get(),
+    Until = erlang:monotonic_time(millisecond) + Deadline,
+    Measures = Sort =:= size andalso (Memory =< ?MANY_BYTES orelse maps:get(measure, Spec, false)),
+    {Looked, Rest} = select(Terms, maps:get(contains, Spec, none), Measures, Until, []),
+    Keys = [{Size, Key} || {Size, Key} <- Looked],
+    Read = fun
+        ({Size, Key}) when is_integer(Size) -> #{key => Key, bytes => Size};
+        ({_, Key}) -> #{key => Key}
+    end,
+    Missing = [unmeasured || Sort =:= size, not Measures] ++ [deadline || Rest =/= []],
+    listed(Keys, Read, Spec, {length(Terms), Missing}).
+
+select([{Key, Value} | Rest] = Terms, Part, Measures, Until, Seen) ->
+    case erlang:monotonic_time(millisecond) > Until of
+        true ->
+            {Seen, Terms};
+        false ->
+            case Part =:= none orelse contains(io_lib:format("~0tP", [Key, ?PRINTED]), Part) of
+                false ->
+                    select(Rest, Part, Measures, Until, Seen);
+                true when Measures ->
+                    Words = erts_debug:flat_size(Value) + erts_debug:flat_size(Key),
+                    select(Rest, Part, Measures, Until, [
+                        {Words * erlang:system_info(wordsize), Key} | Seen
+                    ]);
+                true ->
+                    select(Rest, Part, Measures, Until, [{unmeasured, Key} | Seen])
+            end
+    end;
+select([], _, _, _, Seen) ->
+    {Seen, []}.
+
+%% @doc The value of one key: `#{bytes := non_neg_integer(), value => term()}', or an empty map where there is none.
+-spec find(question()) -> binary().
+find(#{key := Packed, max_bytes := Most}) ->
+    Key = binary_to_term(Packed, [safe]),
+    None = make_ref(),
+    case persistent_term:get(Key, None) of
+        None ->
+            packed(#{});
+        Value ->
+            Bytes = erts_debug:flat_size(Value) * erlang:system_info(wordsize),
+            case Bytes =< Most of
+                true -> packed(#{bytes => Bytes, value => Value});
+                false -> packed(#{bytes => Bytes})
+            end
+    end.

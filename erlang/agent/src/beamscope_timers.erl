@@ -1,0 +1,98 @@
+%% @doc The timers that the server of the module `timer' minds. What it keeps of them differs from release to release:
+%% up to OTP 24 all there is to know; on 25 and 26 references, which tell when they are due; from 27 on a table that is
+%% closed to others. Timers of `erlang:send_after' and `erlang:start_timer', and what `timer' makes of those alone, can
+%% be listed on no release.
+-module(beamscope_timers).
+
+-export([list/1]).
+
+-export_type([spec/0, row/0]).
+
+%% More timers than this are not listed: each is read for it.
+-define(MANY_TIMERS, 20000).
+
+-type spec() :: #{
+    sort := due,
+    order := ascending,
+    limit := pos_integer(),
+    deadline_ms := non_neg_integer(),
+    repeats => boolean(),
+    'after' => binary()
+}.
+
+-type row() :: #{
+    due_ms := integer(),
+    repeats := boolean(),
+    every_ms => non_neg_integer(),
+    %% Whose end takes a repeating timer along.
+    owner => pid(),
+    call => {module(), atom(), [term()]}
+}.
+
+-include("beamscope_listing.hrl").
+
+%% @doc A page of the timers. `incomplete' holds `closed' where the table cannot be read, `many' where it is too large,
+%% `unused' where nobody has used the module since the node started.
+-spec list(spec()) -> binary().
+list(Spec) ->
+    Now = erlang:monotonic_time(millisecond),
+    Table = table(whereis(timer_server)),
+    Size =
+        case Table of
+            undefined -> 0;
+            _ -> ets:info(Table, size)
+        end,
+    Timers =
+        case is_integer(Size) andalso Size =< ?MANY_TIMERS andalso ets:info(Table, protection) of
+            Open when Open =:= protected; Open =:= public ->
+                [{Now + maps:get(due_ms, Timer), Id, Timer} || {Id, Timer} <- timers(Table, Now)];
+            _ ->
+                []
+        end,
+    Matching =
+        case Spec of
+            #{repeats := Wanted} -> [Timer || {_, _, #{repeats := Repeats}} = Timer <- Timers, Repeats =:= Wanted];
+            _ -> Timers
+        end,
+    Rows = maps:from_list([{Id, Row} || {_, Id, Row} <- Matching]),
+    Missing =
+        case Table =/= undefined andalso ets:info(Table, protection) of
+            false -> [unused];
+            private -> [closed];
+            _ when is_integer(Size), Size > ?MANY_TIMERS -> [many];
+            _ -> []
+        end,
+    listed([{Due, Id} || {Due, Id, _} <- Matching], fun({_, Id}) -> map_get(Id, Rows) end, Spec, {Size, Missing}).
+
+table(undefined) ->
+    undefined;
+table(Server) ->
+    case ets:info(timer_tab, owner) of
+        Server ->
+            timer_tab;
+        _ ->
+            Owned = [Table || Table <- ets:all(), ets:info(Table, owner) =:= Server, ets:info(Table, name) =:= timer],
+            case Owned of
+                [Table | _] -> Table;
+                [] -> undefined
+            end
+    end.
+
+timers(Table, Now) ->
+    [timer(Entry, Now) || Entry <- ets:tab2list(Table)].
+
+%% Up to OTP 24: `{{Microseconds, Reference}, timeout | {repeat, Microseconds, Owner}, Call}'.
+timer({{Due, Reference}, What, Call}, Now) ->
+    Row = #{due_ms => Due div 1000 - Now, call => Call},
+    case What of
+        {repeat, Every, Owner} -> {Reference, Row#{repeats => true, every_ms => Every div 1000, owner => Owner}};
+        _ -> {Reference, Row#{repeats => false}}
+    end;
+%% From then on: `{Reference, Timer}', the same two for one that does not repeat.
+timer({Reference, Timer}, _) ->
+    Due =
+        case erlang:read_timer(Timer) of
+            false -> 0;
+            Left -> Left
+        end,
+    {Reference, #{due_ms => Due, repeats => Reference =/= Timer}}.

@@ -1,0 +1,81 @@
+%% Every test runs twice, with the module loaded and with its forms interpreted. scripts/build-agent.escript --test.
+-module(beamscope_environment_tests).
+
+-include_lib("eunit/include/eunit.hrl").
+
+both_ways_test_() ->
+    [
+        {lists:concat([Way, ": ", Title]), fun() -> Test(fun(Function, Spec) -> run(Way, Function, Spec) end) end}
+     || Way <- [loaded, interpreted], {Title, Test} <- tests()
+    ].
+
+tests() ->
+    [
+        {"names without values", fun names/1},
+        {"values of those that are named", fun values/1},
+        {"a part of the name, in any case", fun part/1},
+        {"pages join without gap or overlap", fun pages/1},
+        {"how it was started, without the cookie", fun started/1}
+    ].
+
+spec(Extra) -> maps:merge(#{sort => name, order => ascending, limit => 1000, deadline_ms => 1000}, Extra).
+
+names(Run) ->
+    os:putenv("BEAMSCOPE_TEST_ONE", "eins=zwei"),
+    #{rows := Rows, total := Total, matched := Total} = Run(variables, spec(#{})),
+    ?assertEqual(length(os:getenv()), Total),
+    ?assertEqual(Total, length(Rows)),
+    ?assertEqual([], [Row || {_, Row} <- Rows, is_map_key(value, Row)]),
+    ?assertMatch([_], [Row || {_, #{name := <<"BEAMSCOPE_TEST_ONE">>, bytes := 9} = Row} <- Rows]).
+
+values(Run) ->
+    os:putenv("BEAMSCOPE_TEST_ONE", "eins=zwei"),
+    os:putenv("BEAMSCOPE_TEST_EMPTY", ""),
+    Names = [<<"BEAMSCOPE_TEST_ONE">>, <<"BEAMSCOPE_TEST_EMPTY">>, <<"BEAMSCOPE_TEST_NONE">>],
+    #{rows := Rows, matched := 2} = Run(variables, spec(#{names => Names})),
+    ?assertEqual(
+        [
+            #{name => <<"BEAMSCOPE_TEST_EMPTY">>, bytes => 0, value => <<>>},
+            #{name => <<"BEAMSCOPE_TEST_ONE">>, bytes => 9, value => <<"eins=zwei">>}
+        ],
+        [Row || {_, Row} <- Rows]
+    ).
+
+part(Run) ->
+    os:putenv("BEAMSCOPE_TEST_ONE", "1"),
+    #{rows := [{_, #{name := <<"BEAMSCOPE_TEST_ONE">>}}], matched := 1} =
+        Run(variables, spec(#{contains => <<"scope_test_O">>})).
+
+pages(Run) ->
+    [os:putenv("BEAMSCOPE_PAGE_" ++ integer_to_list(N), "x") || N <- lists:seq(1, 5)],
+    Spec = spec(#{contains => <<"beamscope_page">>, limit => 2}),
+    ?assertEqual(5, length(lists:usort(follow(Run, Spec)))).
+
+follow(Run, Spec) ->
+    #{rows := Rows, next := Next} = Run(variables, Spec),
+    Names = [Name || {_, #{name := Name}} <- Rows],
+    case Next of
+        undefined -> Names;
+        _ -> Names ++ follow(Run, Spec#{'after' => term_to_binary(Next)})
+    end.
+
+started(Run) ->
+    #{os_pid := Pid, directory := Directory, code_paths := Paths, arguments := Arguments, emulator_flags := Flags} =
+        Run(started, #{}),
+    ?assertEqual(os:getpid(), binary_to_list(Pid)),
+    {ok, Here} = file:get_cwd(),
+    ?assertEqual(unicode:characters_to_binary(Here), Directory),
+    ?assertEqual(length(code:get_path()), Paths),
+    ?assert(is_list(Flags)),
+    ?assertEqual([], [Flag || {setcookie = Flag, _} <- Arguments]),
+    ?assertMatch({root, [_]}, lists:keyfind(root, 1, Arguments)).
+
+run(Way, Function, Spec) -> binary_to_term(packed(Way, Function, Spec)).
+
+packed(loaded, Function, Spec) ->
+    #{name := Module} = persistent_term:get({agent, beamscope_environment}),
+    Module:Function(Spec);
+packed(interpreted, Function, Spec) ->
+    #{functions := Functions} = persistent_term:get({agent, beamscope_environment}),
+    {Function, Expression} = lists:keyfind(Function, 1, Functions),
+    erl_eval:expr(Expression, [{'A', Spec}], none, none, value).

@@ -1,0 +1,89 @@
+%% Every test runs twice, with the module loaded and with its forms interpreted. scripts/build-agent.escript --test.
+-module(beamscope_persistent_terms_tests).
+
+-include_lib("eunit/include/eunit.hrl").
+
+both_ways_test_() ->
+    [
+        {lists:concat([Way, ": ", Title]), fun() -> Test(fun(Function, Spec) -> run(Way, Function, Spec) end) end}
+     || Way <- [loaded, interpreted], {Title, Test} <- tests()
+    ].
+
+tests() ->
+    [
+        {"the largest first, with their sizes", fun sizes/1},
+        {"by key, unmeasured", fun by_key/1},
+        {"a part of the key", fun part/1},
+        {"much is not measured unless asked to", fun much/1},
+        {"no time", fun deadline/1},
+        {"one value", fun find/1},
+        {"keys of names that there are not make none", fun unknown_atoms/1}
+    ].
+
+spec(Extra) -> maps:merge(#{sort => size, order => descending, limit => 1000, deadline_ms => 60000}, Extra).
+
+with(Terms, Body) ->
+    [persistent_term:put(Key, Value) || {Key, Value} <- Terms],
+    try
+        Body()
+    after
+        [persistent_term:erase(Key) || {Key, _} <- Terms]
+    end.
+
+sizes(Run) ->
+    with([{{?MODULE, large}, lists:seq(1, 100000)}, {{?MODULE, small}, ok}], fun() ->
+        #{rows := Rows, total := Total, matched := Total, incomplete := []} = Run(list, spec(#{})),
+        ?assertEqual(length(persistent_term:get()), Total),
+        [{_, #{bytes := Bytes}}] = [Row || {_, #{key := {?MODULE, large}}} = Row <- Rows],
+        ?assertEqual((200000 + 3) * erlang:system_info(wordsize), Bytes),
+        Sizes = [Size || {_, #{bytes := Size}} <- Rows],
+        ?assertEqual(lists:reverse(lists:sort(Sizes)), Sizes),
+        ?assertEqual(Total, length(Sizes))
+    end).
+
+by_key(Run) ->
+    #{rows := Rows} = Run(list, spec(#{sort => key, order => ascending})),
+    Keys = [Key || {_, #{key := Key}} <- Rows],
+    ?assertEqual(lists:sort([Key || {Key, _} <- persistent_term:get()]), Keys),
+    ?assertEqual([], [Row || {_, #{bytes := _} = Row} <- Rows]).
+
+part(Run) ->
+    with([{{?MODULE, <<"Läufer"/utf8>>}, 1}], fun() ->
+        #{rows := [{_, #{key := {?MODULE, _}}}], matched := 1} = Run(list, spec(#{contains => <<"lÄUF"/utf8>>}))
+    end).
+
+much(Run) ->
+    with([{{?MODULE, much}, lists:seq(1, 5 bsl 20)}], fun() ->
+        #{rows := Rows, incomplete := [unmeasured]} = Run(list, spec(#{})),
+        ?assertEqual([], [Row || {_, #{bytes := _} = Row} <- Rows]),
+        #{rows := [{_, #{key := {?MODULE, much}, bytes := Bytes}} | _], incomplete := []} =
+            Run(list, spec(#{measure => true})),
+        ?assert(Bytes > 64 bsl 20)
+    end).
+
+deadline(Run) ->
+    #{rows := [], incomplete := [deadline], total := Total} = Run(list, spec(#{deadline_ms => -1})),
+    ?assert(Total > 0).
+
+find(Run) ->
+    with([{{?MODULE, one}, "value"}], fun() ->
+        Find = fun(Key, Most) -> Run(find, #{key => term_to_binary(Key), max_bytes => Most}) end,
+        ?assertEqual(#{bytes => 10 * erlang:system_info(wordsize), value => "value"}, Find({?MODULE, one}, 1000)),
+        ?assertEqual(#{bytes => 10 * erlang:system_info(wordsize)}, Find({?MODULE, one}, 10)),
+        ?assertEqual(#{}, Find({?MODULE, none}, 1000))
+    end).
+
+unknown_atoms(Run) ->
+    Name = "beamscope_no_such_atom",
+    Packed = iolist_to_binary([131, 119, length(Name), Name]),
+    ?assertError(badarg, Run(find, #{key => Packed, max_bytes => 10})).
+
+run(Way, Function, Spec) -> binary_to_term(packed(Way, Function, Spec)).
+
+packed(loaded, Function, Spec) ->
+    #{name := Module} = persistent_term:get({agent, beamscope_persistent_terms}),
+    Module:Function(Spec);
+packed(interpreted, Function, Spec) ->
+    #{functions := Functions} = persistent_term:get({agent, beamscope_persistent_terms}),
+    {Function, Expression} = lists:keyfind(Function, 1, Functions),
+    erl_eval:expr(Expression, [{'A', Spec}], none, none, value).

@@ -1,0 +1,56 @@
+%% Every test runs twice, with the module loaded and with its forms interpreted. scripts/build-agent.escript --test.
+-module(beamscope_runtime_tests).
+
+-include_lib("eunit/include/eunit.hrl").
+
+both_ways_test_() ->
+    [
+        {lists:concat([Way, ": ", Title]), fun() -> Test(fun(Function, Spec) -> run(Way, Function, Spec) end) end}
+     || Way <- [loaded, interpreted], {Title, Test} <- tests()
+    ].
+
+tests() ->
+    [
+        {"what is done in a window is counted", fun counted/1},
+        {"counters that others read do not start over", fun untouched/1}
+    ].
+
+counted(Run) ->
+    Spinner = spawn(fun Spin() ->
+        erlang:garbage_collect(),
+        Spin()
+    end),
+    #{first := First, second := Second, reductions := Reductions, run_queues := Queues} =
+        Run(growth, #{window_ms => 200}),
+    {reductions, Most} = process_info(Spinner, reductions),
+    exit(Spinner, kill),
+    Grown = fun(Key) -> map_get(Key, Second) - map_get(Key, First) end,
+    ?assert(Grown(microseconds) >= 200000),
+    ?assert(Grown(collections) > 10),
+    ?assert(Grown(context_switches) > 0),
+    ?assert(Reductions > 1000),
+    ?assert(Most > 0),
+    ?assertEqual(erlang:system_info(schedulers) + 2, length(Queues)).
+
+untouched(Run) ->
+    _ = erlang:statistics(reductions),
+    _ = erlang:statistics(exact_reductions),
+    _ = erlang:statistics(wall_clock),
+    _ = Run(growth, #{window_ms => 200}),
+    {_, Reductions} = erlang:statistics(reductions),
+    {_, Exact} = erlang:statistics(exact_reductions),
+    {_, Millis} = erlang:statistics(wall_clock),
+    ?assert(Reductions > 0),
+    ?assert(Exact > 0),
+    %% Had it been read in the window, this would be what passed since then.
+    ?assert(Millis >= 200).
+
+run(Way, Function, Spec) -> binary_to_term(packed(Way, Function, Spec)).
+
+packed(loaded, Function, Spec) ->
+    #{name := Module} = persistent_term:get({agent, beamscope_runtime}),
+    Module:Function(Spec);
+packed(interpreted, Function, Spec) ->
+    #{functions := Functions} = persistent_term:get({agent, beamscope_runtime}),
+    {Function, Expression} = lists:keyfind(Function, 1, Functions),
+    erl_eval:expr(Expression, [{'A', Spec}], none, none, value).

@@ -1,0 +1,54 @@
+%% Every test runs twice, with the module loaded and with its forms interpreted. scripts/build-agent.escript --test.
+-module(beamscope_timers_tests).
+
+-include_lib("eunit/include/eunit.hrl").
+
+both_ways_test_() ->
+    [
+        {lists:concat([Way, ": ", Title]), fun() -> Test(fun(Function, Spec) -> run(Way, Function, Spec) end) end}
+     || Way <- [loaded, interpreted], {Title, Test} <- tests()
+    ].
+
+tests() ->
+    [
+        {"those that are due, the next first", fun due/1},
+        {"those that repeat", fun repeats/1}
+    ].
+
+spec(Extra) -> maps:merge(#{sort => due, order => ascending, limit => 1000, deadline_ms => 1000}, Extra).
+
+%% What timer keeps of them depends on the release; see the module.
+due(Run) ->
+    {ok, Early} = timer:apply_after(50000, lists, seq, [1, 2]),
+    {ok, Late} = timer:apply_after(90000, lists, seq, [3, 4]),
+    #{rows := Rows, total := Total, incomplete := Missing} = Run(list, spec(#{})),
+    [timer:cancel(Timer) || Timer <- [Early, Late]],
+    ?assert(Total >= 2),
+    case Missing of
+        [closed] ->
+            ?assertEqual([], Rows);
+        [] ->
+            Due = [Left || {_, #{due_ms := Left}} <- Rows, Left > 40000],
+            [First, Second] = Due,
+            %% The emulator rounds up.
+            ?assert(First =< 50001 andalso Second > 60000)
+    end.
+
+repeats(Run) ->
+    {ok, Timer} = timer:send_interval(70000, self(), tick),
+    #{rows := Rows, incomplete := Missing} = Run(list, spec(#{repeats => true})),
+    {ok, cancel} = timer:cancel(Timer),
+    case Missing of
+        [closed] -> ?assertEqual([], Rows);
+        [] -> ?assertMatch([{_, #{repeats := true}}], Rows)
+    end.
+
+run(Way, Function, Spec) -> binary_to_term(packed(Way, Function, Spec)).
+
+packed(loaded, Function, Spec) ->
+    #{name := Module} = persistent_term:get({agent, beamscope_timers}),
+    Module:Function(Spec);
+packed(interpreted, Function, Spec) ->
+    #{functions := Functions} = persistent_term:get({agent, beamscope_timers}),
+    {Function, Expression} = lists:keyfind(Function, 1, Functions),
+    erl_eval:expr(Expression, [{'A', Spec}], none, none, value).

@@ -1,0 +1,88 @@
+import { Effect } from "effect"
+import { Atom, Binary, binary, isTuple, list, listItems, map, type Term } from "../etf/Term.ts"
+import type { CallError } from "../node/CallError.ts"
+import type { ErlangNode } from "../node/ErlangNode.ts"
+import { askAgent, askList, type Listed, type ListQuery } from "./Listing.ts"
+import { readCount } from "./ProcessRow.ts"
+
+/** A variable of the operating system. */
+export interface Variable {
+  readonly name: Binary
+  /** Bytes of the value. */
+  readonly bytes: number
+  /** Only where it was asked for by name. */
+  readonly value: Binary | undefined
+}
+
+export interface VariableQuery extends Pick<ListQuery, "limit" | "after" | "deadlineMillis"> {
+  /** Only these, with their values. */
+  readonly names?: ReadonlyArray<string>
+  /** Part of the name, in any case. */
+  readonly contains?: string
+}
+
+/** The environment variables of a node, by name. */
+export const variables = (
+  node: ErlangNode,
+  { contains, names, ...query }: VariableQuery
+): Effect.Effect<Listed<Variable>, CallError> =>
+  askList(
+    node,
+    "beamscope_environment:variables",
+    {
+      ...query,
+      sort: "name",
+      order: "ascending",
+      filters: { contains, names: names && list(names.map(binary)) }
+    },
+    (row) => {
+      const [name, bytes, value] = [row.atomKey("name"), readCount(row.atomKey("bytes")), row.atomKey("value")]
+      if (!(name instanceof Binary) || bytes === undefined) return undefined
+      return { name, bytes, value: value instanceof Binary ? value : undefined }
+    }
+  )
+
+/** How a node was started, and where it runs. Texts as the node has them. */
+export interface Started {
+  readonly osPid: string
+  readonly host: string
+  /** `undefined` where it is gone. */
+  readonly directory: string | undefined
+  /** Places that modules are loaded from. */
+  readonly codePaths: number
+  /** Flags of the emulator, such as `-P 200000` (on the command line `+P`). */
+  readonly emulatorFlags: ReadonlyArray<string>
+  /** Arguments of `init`, in their order, without the cookie. */
+  readonly arguments: ReadonlyArray<{ readonly flag: Atom; readonly values: ReadonlyArray<Binary> }>
+  /** How many there are besides (`init:get_plain_arguments/0`). */
+  readonly plainArguments: number
+}
+
+export const started = (node: ErlangNode): Effect.Effect<Started, CallError> =>
+  askAgent(node, "beamscope_environment:started", map([]), (answer) => {
+    const [osPid, host, directory] = ["os_pid", "host", "directory"].map((key) => answer.atomKey(key))
+    const codePaths = readCount(answer.atomKey("code_paths"))
+    const plainArguments = readCount(answer.atomKey("plain_arguments"))
+    const flags = texts(answer.atomKey("emulator_flags"))
+    const given = listItems(answer.atomKey("arguments"))?.map((pair) => {
+      const values = isTuple(pair) ? texts(pair[1]) : undefined
+      return isTuple(pair) && pair[0] instanceof Atom && values !== undefined ? { flag: pair[0], values } : undefined
+    })
+    if (!(osPid instanceof Binary) || !(host instanceof Binary) || flags === undefined) return undefined
+    if (codePaths === undefined || plainArguments === undefined) return undefined
+    if (!given?.every((it) => it !== undefined)) return undefined
+    return {
+      osPid: osPid.text(),
+      host: host.text(),
+      directory: directory instanceof Binary ? directory.text() : undefined,
+      codePaths,
+      emulatorFlags: flags.map((flag) => flag.text()),
+      arguments: given,
+      plainArguments
+    }
+  })
+
+const texts = (term: Term | undefined): ReadonlyArray<Binary> | undefined => {
+  const items = listItems(term)
+  return items?.every((item) => item instanceof Binary) ? items : undefined
+}

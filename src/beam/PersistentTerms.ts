@@ -1,0 +1,86 @@
+import { Effect } from "effect"
+import { encode } from "../etf/Encode.ts"
+import { atom, Binary, map, MapTerm, type Term } from "../etf/Term.ts"
+import type { CallError } from "../node/CallError.ts"
+import type { ErlangNode } from "../node/ErlangNode.ts"
+import { askAgent, askList, type Listed, type ListQuery } from "./Listing.ts"
+import { readCount } from "./ProcessRow.ts"
+import { readReply } from "./Reply.ts"
+
+/** How many persistent terms there are, and the bytes of all of them: `persistent_term:info/0`. */
+export interface PersistentTermsInfo {
+  readonly count: number
+  readonly bytes: number
+}
+
+export const persistentTermsInfo = (node: ErlangNode): Effect.Effect<PersistentTermsInfo, CallError> =>
+  Effect.flatMap(
+    node.call("persistent_term", "info", []),
+    readReply(node, "persistent_term:info/0", (info) => {
+      if (!(info instanceof MapTerm)) return undefined
+      const [count, bytes] = [readCount(info.atomKey("count")), readCount(info.atomKey("memory"))]
+      return count === undefined || bytes === undefined ? undefined : { count, bytes }
+    })
+  )
+
+/** A persistent term, without its value. */
+export interface PersistentTerm {
+  readonly key: Term
+  /** Of key and value, what they share counted each time; `undefined` where it was not measured. */
+  readonly bytes: number | undefined
+}
+
+export interface PersistentTermQuery extends Pick<ListQuery, "limit" | "after" | "deadlineMillis"> {
+  readonly sort: "size" | "key"
+  /** Part of the key as Erlang writes it, in any case. */
+  readonly contains?: string
+  /** Measure them however large they are in all. */
+  readonly measure?: boolean
+}
+
+/**
+ * A page of the persistent terms. `incomplete` holds `unmeasured` where they are too large in all to be measured one by
+ * one (64 MiB), unless asked to, and `deadline`.
+ */
+export const persistentTerms = (
+  node: ErlangNode,
+  { contains, measure, ...query }: PersistentTermQuery
+): Effect.Effect<Listed<PersistentTerm>, CallError> =>
+  askList(
+    node,
+    "beamscope_persistent_terms:list",
+    {
+      ...query,
+      order: query.sort === "size" ? "descending" : "ascending",
+      filters: { contains, measure: measure === true ? atom("true") : undefined }
+    },
+    (row) => {
+      const key = row.atomKey("key")
+      return key === undefined ? undefined : { key, bytes: readCount(row.atomKey("bytes")) }
+    }
+  )
+
+/** The value of a key that the node has told us; without `value` where that is larger than `maxBytes`. */
+export interface PersistentValue {
+  readonly bytes: number
+  readonly value: Term | undefined
+}
+
+/** `undefined` where there is none under this key (any more). */
+export const persistentValue = (
+  node: ErlangNode,
+  key: Term,
+  maxBytes: number
+): Effect.Effect<PersistentValue | undefined, CallError> =>
+  Effect.map(
+    askAgent(
+      node,
+      "beamscope_persistent_terms:find",
+      map([
+        [atom("key"), new Binary(encode(key))],
+        [atom("max_bytes"), maxBytes]
+      ]),
+      (answer) => ({ bytes: readCount(answer.atomKey("bytes")), value: answer.atomKey("value") })
+    ),
+    ({ bytes, value }) => (bytes === undefined ? undefined : { bytes, value })
+  )

@@ -1,0 +1,164 @@
+import { Effect, Schema } from "effect"
+import { persistentTerms, persistentTermsInfo, persistentValue } from "../beam/PersistentTerms.ts"
+import { isTuple, type Term } from "../etf/Term.ts"
+import type { ErlangNode } from "../node/ErlangNode.ts"
+import { excerpt } from "../syntax/Excerpt.ts"
+import { whyLate } from "./Deadline.ts"
+import { didYouMean } from "./DidYouMean.ts"
+import {
+  cursor,
+  FilterText,
+  limitUpTo,
+  listBounds,
+  listOutput,
+  ListPosition,
+  pageOf,
+  shownOf,
+  sortBy
+} from "./Listing.ts"
+import { amount, bytes } from "./Quantity.ts"
+import { type Terms, termsOf } from "./Terms.ts"
+import * as Tool from "./Tool.ts"
+import { ToolError } from "./ToolError.ts"
+
+/** Bytes of a value that is shown. */
+const maxValueBytes = 1024 * 1024
+
+/** Keys among which a named one is looked for. */
+const maxKeys = 10_000
+
+const maxKeyCharacters = 200
+
+/** A value under a key that may name a secret anywhere in a tuple, `{my_app, api_key}`. */
+const valueText = (key: Term, value: Term, terms: Terms, characters: number): string => {
+  const texts = (isTuple(key) ? [...key, key] : [key]).map((part) => terms.value(part, value, characters))
+  return texts.find((text) => text === "[redacted]") ?? texts[0]!
+}
+
+const oneTerm = Effect.fnUntraced(function* (node: ErlangNode, text: string, terms: Terms) {
+  const { bytes: total, count } = yield* persistentTermsInfo(node)
+  const keys = yield* persistentTerms(node, { ...(yield* listBounds(maxKeys, undefined)), sort: "key" })
+  const named = keys.rows.map(({ row: { key } }) => ({ key, text: terms.print(key) }))
+  const wanted = text.trim()
+  const found = named.find((it) => it.text === wanted)
+  const value = found && (yield* persistentValue(node, found.key, maxValueBytes))
+  if (found === undefined || value === undefined) {
+    return yield* new ToolError({
+      code: "not_found",
+      message: `${node.name} has no persistent term under the key ${excerpt(wanted)}. Write it as this list shows it.`,
+      retryable: false,
+      next: "get_persistent_terms",
+      didYouMean: didYouMean(
+        wanted,
+        named.map((it) => it.text).filter((it) => it.length <= maxKeyCharacters)
+      )
+    })
+  }
+  const isLarge = value.value === undefined
+  return {
+    summary: `${terms.print(found.key, maxKeyCharacters)} has a value of ${bytes(value.bytes)}.`,
+    complete: !isLarge,
+    notes: isLarge ? [`The value is not read: it is larger than ${bytes(maxValueBytes)}.`] : [],
+    data: (characters: number) => ({
+      total: count,
+      matched: 1,
+      total_bytes: total,
+      terms: [
+        {
+          key: terms.print(found.key, characters),
+          bytes: value.bytes,
+          value: value.value === undefined ? undefined : valueText(found.key, value.value, terms, characters)
+        }
+      ]
+    }),
+    page: { rows: "terms", next: undefined, after: () => ({ at: "" }) } as const
+  }
+})
+
+const getPersistentTerms = Tool.make({
+  toolset: "system",
+  access: "inspect",
+  cost: "moderate",
+  target: "connected",
+  name: "get_persistent_terms",
+  title: "Persistent terms",
+  description:
+    "Keys of the persistent terms, the largest first, and how much memory they take; with `key`, its value. Measuring walks each value; above 64 MiB in all only with measure_all.",
+  input: {
+    key: Schema.optionalKey(Schema.NonEmptyString.annotate({ description: "As this list shows it" })),
+    sort_by: sortBy(["size", "key"], "size"),
+    filter: Schema.optionalKey(FilterText.annotate({ description: "Part of the key, as Erlang writes it" })),
+    measure_all: Schema.optionalKey(Schema.Boolean),
+    limit: limitUpTo(200, 20),
+    cursor
+  },
+  output: {
+    ...listOutput,
+    total_bytes: Schema.Int,
+    terms: Schema.optionalKey(
+      Schema.Array(
+        Schema.Struct({
+          key: Schema.String,
+          bytes: Schema.optionalKey(Schema.Int),
+          value: Schema.optionalKey(Schema.String)
+        })
+      )
+    )
+  },
+  position: ListPosition,
+  run: Effect.fnUntraced(function* ({ filter, key, limit, measure_all, sort_by }, node, after) {
+    const terms = yield* termsOf(node)
+    if (key !== undefined) return yield* oneTerm(node, key, terms)
+    const bounds = yield* listBounds(limit, after)
+    const [info, listed] = yield* Effect.all(
+      [
+        persistentTermsInfo(node),
+        persistentTerms(node, {
+          ...bounds,
+          sort: sort_by,
+          ...(filter !== undefined && { contains: filter }),
+          ...(measure_all !== undefined && { measure: measure_all })
+        })
+      ],
+      { concurrency: "unbounded" }
+    )
+    const { incomplete, matched, rows, total } = listed
+    const first = rows[0]?.row
+    const notes = [
+      ...(incomplete.includes("unmeasured")
+        ? [
+            `They are not measured one by one, and come by key: to walk ${bytes(info.bytes)} would hold a scheduler for long. measure_all does it all the same.`
+          ]
+        : []),
+      ...(incomplete.includes("deadline")
+        ? [`Time ran out before all were looked at. Allow more with timeout_ms. ${whyLate}`]
+        : [])
+    ]
+    const largest =
+      first?.bytes === undefined
+        ? ""
+        : `; the largest is ${terms.print(first.key, maxKeyCharacters)} with ${bytes(first.bytes)}`
+    return {
+      summary: (shown: number) =>
+        `${amount(info.count, "persistent term")} of ${bytes(info.bytes)}; ${shownOf(shown, matched, "key")} by ${sort_by}${after === undefined ? largest : ""}.`,
+      complete: notes.length === 0,
+      notes,
+      data: (characters: number) => ({
+        total,
+        matched,
+        total_bytes: info.bytes,
+        terms: rows.map(({ row }) => ({
+          key: terms.print(row.key, Math.min(characters, maxKeyCharacters)),
+          bytes: row.bytes
+        }))
+      }),
+      page: pageOf("terms", listed),
+      hints:
+        first === undefined
+          ? []
+          : [`get_persistent_terms ${JSON.stringify({ key: terms.print(first.key, maxKeyCharacters) })}`]
+    }
+  })
+})
+
+export const systemPersistentTermTools: ReadonlyArray<Tool.Tool> = [getPersistentTerms]
