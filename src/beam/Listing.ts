@@ -89,7 +89,8 @@ export const askAgent = <A>(
     Effect.flatMap(readPacked(node, `${func}/1`, (answer) => (answer instanceof MapTerm ? read(answer) : undefined)))
   )
 
-const readListed = <Row>(answer: MapTerm, read: (row: MapTerm) => Row | undefined): Listed<Row> | undefined => {
+/** What an answer of the form of `listed/4` says. */
+export const readListed = <Row>(answer: MapTerm, read: (row: MapTerm) => Row | undefined): Listed<Row> | undefined => {
   const total = readCount(answer.atomKey("total"))
   const matched = readCount(answer.atomKey("matched"))
   const told = listItems(answer.atomKey("rows"))

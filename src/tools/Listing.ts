@@ -37,7 +37,8 @@ export const ListPosition = Schema.Struct({
 })
 export type ListPosition = typeof ListPosition.Type
 
-const toPosition = (place: Uint8Array): ListPosition => ({ at: Buffer.from(place).toString("base64url") })
+/** A place as a cursor holds it. */
+export const toPosition = (place: Uint8Array): ListPosition => ({ at: Buffer.from(place).toString("base64url") })
 
 /** The bounds of a question for a list: the page, and the time that the tool has for it. */
 export const listBounds = (

@@ -1,4 +1,5 @@
 import { connectionTools } from "./Connection.ts"
+import { etsTools } from "./Ets.ts"
 import { genServerTools } from "./GenServer.ts"
 import { logTools } from "./Logs.ts"
 import { networkTools } from "./Network.ts"
@@ -7,6 +8,7 @@ import { processInfoTools } from "./ProcessInfo.ts"
 import { processRelationTools } from "./ProcessRelations.ts"
 import { messageQueueTools } from "./MessageQueue.ts"
 import { stackGroupTools } from "./StackGroups.ts"
+import { supervisionTools } from "./Supervision.ts"
 import { systemTools } from "./System.ts"
 import type { Tool } from "./Tool.ts"
 
@@ -19,7 +21,9 @@ export const allTools: ReadonlyArray<Tool> = [
   ...processRelationTools,
   ...stackGroupTools,
   ...genServerTools,
+  ...supervisionTools,
   ...systemTools,
+  ...etsTools,
   ...networkTools,
   ...logTools
 ]
