@@ -3,9 +3,11 @@ import { Effect, Fiber, Redacted } from "effect"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { execPath } from "node:process"
+import type { Duplex } from "node:stream"
 import { atom, binary, Binary, charlist, isAtom, isTuple, list, listItems, Pid } from "../../src/etf/Term.ts"
 import { Op } from "../../src/dist/Control.ts"
 import { connect } from "../../src/dist/index.ts"
+import { Transport } from "../../src/dist/Transport.ts"
 import { Calls } from "../../src/node/Calls.ts"
 import { joinNode } from "../../src/node/index.ts"
 import { LocalProcesses } from "../../src/node/LocalProcesses.ts"
@@ -207,6 +209,33 @@ describe.each(BeamNode.otpReleases())("calls to OTP $otp", ({ otp }) => {
           dictionary.includes("{reason,normal}")
         )
       )
+    })
+  )
+
+  it.live("hold the node's memory no longer than their link while we do not read, and the node goes on", () =>
+    Effect.gen(function* () {
+      const node = yield* BeamNode.start({ otp })
+      const ask = (text: string) => Effect.promise(() => node.evaluate(text))
+      const total = Effect.map(ask("erlang:memory(total)"), Number)
+      const transport = yield* Transport
+      const streams: Array<Duplex> = []
+      const dial = (...to: Parameters<typeof transport.dial>) =>
+        Effect.tap(transport.dial(...to), (stream) => Effect.sync(() => streams.push(stream)))
+      yield* Effect.gen(function* () {
+        const us = yield* joinNode({ name: node.name, cookie: Redacted.make(node.cookie), epmdPort })
+        const before = yield* total
+        streams.at(-1)!.pause()
+        const late = yield* Effect.forEach(
+          Array.from({ length: 8 }),
+          () => Effect.flip(us.call("lists", "duplicate", [1_000_000, atom("x")], { timeoutMillis: 1_000 })),
+          { concurrency: "unbounded" }
+        )
+        expect(late.every(({ reason }) => reason._tag === "DeadlineExceeded")).toBe(true)
+        // Eight replies of 16 MB of heap each, and what waits in the port.
+        expect((yield* total) - before).toBeLessThan(8 * 32_000_000)
+      }).pipe(Effect.provideService(Transport, { ...transport, dial }), Effect.scoped)
+      const low = "[P || P <- processes(), erlang:process_info(P, priority) =:= {priority, low}]"
+      yield* eventually(Effect.map(ask(low), (left) => left === "[]"))
     })
   )
 
