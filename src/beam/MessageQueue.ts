@@ -38,7 +38,7 @@ export interface ReadMessages {
   readonly _tag: "Read"
   /** Those that wait longest, in their order. */
   readonly messages: ReadonlyArray<QueuedMessage>
-  /** Messages whose shape was looked at, before time ran out. */
+  /** Messages whose shape was looked at: the first ten thousand, or fewer where time ran out. */
   readonly seen: number
   /** The most frequent first; `first` is the place in the queue of the first message of the shape, from 1 on. */
   readonly shapes: ReadonlyArray<{ readonly shape: MessageShape; readonly count: number; readonly first: number }>
@@ -70,7 +70,8 @@ export const usualQueue: QueueBounds = { messages: 1_000, bytes: 16 * 1024 * 102
 /** For who insists. */
 export const largeQueue: QueueBounds = { messages: 100_000, bytes: 256 * 1024 * 1024, heapWords: 64 * 1024 * 1024 }
 
-/** Bytes of external format that one message travels with. */
+/** Bytes of external format that messages travel with, all together, and one of them. */
+const allBytes = 60_000
 const messageBytes = 4_000
 
 /** OTP 24.0 crashes as a whole, now and then, where somebody reads the messages of a process. */
@@ -103,7 +104,7 @@ export const messageQueue = (
     [atom("shapes"), shapes],
     [atom("max_messages"), bounds.messages],
     [atom("max_bytes"), bounds.bytes],
-    [atom("message_bytes"), messageBytes],
+    [atom("message_bytes"), Math.min(messageBytes, Math.ceil(allBytes / Math.max(1, limit)))],
     [atom("deadline_ms"), Math.floor(deadlineMillis)]
   ])
   const options = { maxHeapWords: bounds.heapWords }

@@ -12,7 +12,7 @@ import type { Pid } from "../etf/Term.ts"
 import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { visible } from "../syntax/Escape.ts"
-import { remainingMillis, shareOfTime, whyLate } from "./Deadline.ts"
+import { remainingMillis, shareOfTime } from "./Deadline.ts"
 import { limitUpTo } from "./Listing.ts"
 import { called, nameText, pid } from "./OneProcess.ts"
 import { ended, resolveProcess } from "./ProcessArgument.ts"
@@ -131,7 +131,7 @@ const getMessageQueue = Tool.make({
       summary: `${called(registeredName, pidText, terms)} has ${amount(count, "message")} waiting${kinds ?? ""}.`,
       complete: seen === count,
       notes: [
-        ...(seen < count ? [`Time ran out after the shapes of ${amount(seen, "message")}. ${whyLate}`] : []),
+        ...(seen < count ? [`The shapes are those of the first ${amount(seen, "message")}.`] : []),
         ...(shapeCount > shapes.length ? [`Of ${shapeCount} shapes the ${shapes.length} most frequent are told.`] : []),
         ...(count > limit ? [`The first ${limit} messages are shown (limit).`] : [])
       ],

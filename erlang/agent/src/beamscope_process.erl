@@ -16,6 +16,8 @@
 -define(CHUNK, 1000).
 %% Messages between two looks at the clock.
 -define(MESSAGES, 200).
+%% Messages whose shape is looked at.
+-define(SHAPED, 10000).
 %% Elements of a collection that a cut one keeps, bytes of a binary, and collections inside each other.
 -define(WIDTH, 12).
 -define(BYTES, 300).
@@ -60,7 +62,7 @@
     bytes => non_neg_integer(),
     %% `{Message, Bytes, IsCut}': bytes in external format, as which it is returned, maybe with `...' in place of parts.
     rows => [{term(), non_neg_integer(), boolean()}],
-    %% Messages whose shape was looked at: fewer than there were when time ran out.
+    %% Messages whose shape was looked at: the first ten thousand, or fewer where time ran out.
     seen => non_neg_integer(),
     %% `{Count, FirstAt, Shape}', the most frequent first; and how many there are.
     shapes => [{pos_integer(), pos_integer(), shape()}],
@@ -148,7 +150,7 @@ read_messages(Told, #{pid := Pid, limit := Limit, message_bytes := Room, shapes 
             #{gone => true};
         {_, Messages} ->
             Rows = [fitted(Message, Room) || Message <- lists:sublist(Messages, Limit)],
-            {Seen, Counts} = count_shapes(Messages, Until, 0, #{}),
+            {Seen, Counts} = count_shapes(lists:sublist(Messages, ?SHAPED), Until, 0, #{}),
             Ranked = lists:sort([{-Times, First, Shape} || {Shape, {Times, First}} <- maps:to_list(Counts)]),
             Told#{
                 count => length(Messages),
@@ -345,7 +347,7 @@ children(#{pid := Pid, tree := Tree, depth := Depth, limit := Limit, deadline_ms
             {spawned, true} ->
                 Parents = ets:new(children, [private, duplicate_bag]),
                 {_, Late} = each_chunk(processes(), Until, Spec, fun(Pids) -> keep_parents(Pids, Parents) end, 0),
-                {Late, fun(Parent, _) -> {lists:sort([Child || {_, Child} <- ets:lookup(Parents, Parent)]), []} end};
+                {Late, fun(Parent, _) -> {lists:sort(element(2, lists:unzip(ets:lookup(Parents, Parent)))), []} end};
             {spawned, false} ->
                 {[parent], fun(Parent, _) -> linked_children(Parent, HasParents, ReadsKeys) end};
             {supervised, _} ->
@@ -358,10 +360,10 @@ children(#{pid := Pid, tree := Tree, depth := Depth, limit := Limit, deadline_ms
         gone ->
             packed(#{gone => true});
         {Row, Unseen, Children} ->
-            Next = [{Child, Pid, 1} || Child <- Children],
-            {Rows, LeftOut, Missing} =
-                descend(Next, Depth, Limit - 1, Until, fun(At) -> relative(At, Below, ReadsKeys) end, [], {[Row], Unseen}),
-            packed(#{rows => Rows, left_out => LeftOut, incomplete => lists:usort(Why ++ Missing)})
+            Read = fun(At) -> relative(At, Below, ReadsKeys) end,
+            {Next, LeftOut} = branch(Children, Pid, 1, Depth, Limit - 1),
+            {Rows, Missed, Missing} = descend(Next, Depth, Limit - 1, Until, Read, [], {[Row], LeftOut, Unseen}),
+            packed(#{rows => Rows, left_out => Missed, incomplete => lists:usort(Why ++ Missing)})
     end.
 
 keep_parents(Pids, Parents) ->
@@ -372,25 +374,30 @@ keep_parents(Pids, Parents) ->
     true = ets:insert(Parents, Pairs),
     length(Pairs).
 
+%% The children that there is room for on a level, and how many more there are; none below the last level.
+branch(_, _, Level, Depth, _) when Level > Depth ->
+    {[], 0};
+branch(Children, Parent, Level, _, Room) ->
+    Shown = lists:sublist(Children, Room),
+    {[{Child, Parent, Level} || Child <- Shown], length(Children) - length(Shown)}.
+
 %% Level by level: each process on the one that is being read may have some on the next.
 descend([], Depth, Limit, Until, Read, [_ | _] = Next, State) ->
     descend(lists:append(lists:reverse(Next)), Depth, Limit, Until, Read, [], State);
-descend([], _, _, _, _, [], {Rows, Unseen}) ->
-    {lists:reverse(Rows), 0, Unseen};
-descend([{_, _, Level} | _], Depth, _, _, _, _, {Rows, Unseen}) when Level > Depth ->
-    {lists:reverse(Rows), 0, Unseen};
-descend([{_, Parent, Level} = At | Rest], Depth, Limit, Until, Read, Next, {Rows, Unseen}) ->
+descend([], _, _, _, _, [], {Rows, LeftOut, Unseen}) ->
+    {lists:reverse(Rows), LeftOut, Unseen};
+descend([{_, Parent, Level} = At | Rest], Depth, Limit, Until, Read, Next, {Rows, LeftOut, Unseen}) ->
     IsLate = erlang:monotonic_time(millisecond) >= Until,
     case Limit > 0 andalso not IsLate andalso Read(At) of
         false ->
-            Deeper = [Child || Level < Depth, Children <- Next, Child <- Children],
-            {lists:reverse(Rows), length(Rest) + 1 + length(Deeper), [deadline || IsLate] ++ Unseen};
+            Waiting = 1 + length(Rest) + lists:sum(lists:map(fun erlang:length/1, Next)),
+            {lists:reverse(Rows), LeftOut + Waiting, [deadline || IsLate] ++ Unseen};
         gone ->
-            descend(Rest, Depth, Limit, Until, Read, Next, {Rows, Unseen});
+            descend(Rest, Depth, Limit, Until, Read, Next, {Rows, LeftOut, Unseen});
         {#{pid := Pid} = Row, Missed, Children} ->
-            Below = [{Child, Pid, Level + 1} || Child <- Children],
+            {Below, More} = branch(Children, Pid, Level + 1, Depth, Limit),
             descend(Rest, Depth, Limit - 1, Until, Read, [Below | Next], {
-                [Row#{parent => Parent} | Rows], lists:usort(Missed ++ Unseen)
+                [Row#{parent => Parent} | Rows], LeftOut + More, lists:usort(Missed ++ Unseen)
             })
     end.
 
@@ -484,12 +491,11 @@ entry(Key, Pid, false) ->
 %% A row tells `from', `relation', `to', and of the latter what it is.
 -spec links(links_spec()) -> binary().
 links(#{pid := Pid, depth := Depth} = Spec) ->
-    First = [{1, Pid, Relation, To} || {Relation, To} <- relations(Pid, Spec)],
-    Around = lists:usort([To || {_, _, _, To} <- First, is_pid(To), node(To) =:= node()]) -- [Pid, self()],
+    First = relations(1, Pid, Spec),
     {Second, Why} =
         case Depth of
             1 -> {[], []};
-            2 -> further(Around, Pid, Spec, ?NEIGHBOURS, [])
+            2 -> further(Pid, First, Spec)
         end,
     %% No two rows alike: whoever is monitored twice is told once.
     All = lists:usort(First ++ Second),
@@ -497,33 +503,38 @@ links(#{pid := Pid, depth := Depth} = Spec) ->
     Read = fun({{Level, From, Relation}, To}) ->
         maps:merge(#{depth => Level, from => From, relation => Relation, to => To}, identity(To, ReadsKeys))
     end,
-    Matching = [{{Level, From, Relation}, To} || {Level, From, Relation, To} <- All],
-    listed(Matching, Read, Spec, {length(All), Why}).
+    listed(All, Read, Spec, {length(All), Why}).
 
 %% What neighbours are linked to, as far as they are looked at. The way back to where we come from is known.
-further([], _, _, _, Found) ->
-    {Found, []};
-further([From | Rest], Pid, Spec, Count, Found) ->
-    case Count =:= 0 orelse length(Found) > ?LINKS of
-        true ->
-            {Found, [neighbours]};
-        false ->
-            Next = [{2, From, Relation, To} || {Relation, To} <- relations(From, Spec), To =/= Pid],
-            further(Rest, Pid, Spec, Count - 1, Next ++ Found)
-    end.
+further(Pid, First, Spec) ->
+    Around = lists:usort([To || {_, To} <- lists:sublist(First, ?CANDIDATES), is_pid(To), node(To) =:= node()]),
+    {Found, Why} = further(lists:sublist(Around -- [Pid], ?NEIGHBOURS), Pid, Spec, []),
+    {Found, [neighbours || Why orelse length(First) > ?CANDIDATES orelse length(Around) > ?NEIGHBOURS]}.
 
-relations(Pid, Spec) ->
+further([], _, _, Found) ->
+    {Found, false};
+further(_, _, _, Found) when length(Found) > ?LINKS ->
+    {Found, true};
+further([From | Rest], Pid, Spec, Found) ->
+    Back = [{{2, From, Relation}, Pid} || Relation <- [link, monitors, monitored_by]],
+    further(Rest, Pid, Spec, (lists:usort(relations(2, From, Spec)) -- Back) ++ Found).
+
+%% `{{Level, From, Relation}, To}'. A process may have very many: nothing here runs once for each.
+relations(Level, Pid, Spec) ->
     case erlang:process_info(Pid, [links, monitors, monitored_by]) of
         undefined ->
             [];
         [{_, Links}, {_, Monitors}, {_, Monitoring}] ->
             All = [
                 {link, Links},
-                {monitors, [To || {_, To} <- Monitors]},
-                {monitored_by, [To || To <- Monitoring, To =/= self()]}
+                {monitors, element(2, lists:unzip(Monitors))},
+                {monitored_by, Monitoring -- [self()]}
             ],
             Wanted = maps:get(relation, Spec, all),
-            [{Relation, To} || {Relation, Some} <- All, Wanted =:= all orelse Wanted =:= Relation, To <- Some]
+            lists:append([
+                lists:zip(repeated({Level, Pid, Relation}, Some), Some)
+             || {Relation, Some} <- All, Wanted =:= all orelse Wanted =:= Relation
+            ])
     end.
 
 %% What is known of the other end.
