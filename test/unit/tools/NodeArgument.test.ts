@@ -188,6 +188,17 @@ describe("a node by its full name", () => {
 })
 
 describe("connect_node, disconnect_node and list_nodes", () => {
+  it.effect("show what the operator calls a node", () =>
+    Effect.gen(function* () {
+      const world = { up: [node("a@box")], configured: ["a@box", "b@far"], aliases: { here: "a@box", shop: "b@far" } }
+      const { structured } = yield* callIn(world, "list_nodes")
+      expect(structured["nodes"]).toEqual([
+        expect.objectContaining({ node: "a@box", alias: "here", state: "up" }),
+        expect.objectContaining({ node: "b@far", alias: "shop", state: "configured" })
+      ])
+    })
+  )
+
   it.live("go through the states of a node", () =>
     Effect.scoped(
       Effect.gen(function* () {
