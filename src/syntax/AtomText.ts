@@ -1,64 +1,11 @@
+import { unescapeElixir, unescapeErlang } from "./Unescape.ts"
+
 /** An atom read from text. */
 export interface AtomText {
   readonly name: string
   /** Where the text goes on behind it. */
   readonly end: number
 }
-
-const elixirEscapes: Readonly<Record<string, string>> = {
-  "0": "\0",
-  a: "\x07",
-  b: "\b",
-  d: "\x7f",
-  e: "\x1b",
-  f: "\f",
-  n: "\n",
-  r: "\r",
-  s: " ",
-  t: "\t",
-  v: "\v"
-}
-
-const { 0: _octal, a: _letter, ...erlangEscapes } = elixirEscapes
-
-const erlangEscape = /\\(?:x\{([\da-f]+)\}|x([\da-f]{2})|([0-7]{1,3})|\^([a-z@[\]\\^_?])|([^]))/giu
-const elixirEscape = /\\(?:[xu]\{([\da-f]+)\}|x([0-7][\da-f])|u([\da-f]{4})|([^]))/giu
-
-/** `undefined` for a code point that no text can hold. */
-const character = (codePoint: number): string | undefined =>
-  codePoint <= 0x10ffff && !(codePoint >= 0xd800 && codePoint < 0xe000) ? String.fromCodePoint(codePoint) : undefined
-
-const unescape = (
-  text: string,
-  pattern: RegExp,
-  read: (groups: ReadonlyArray<string | undefined>) => string | undefined
-): string | undefined => {
-  let valid = true
-  const result = text.replace(pattern, (_match, ...groups: ReadonlyArray<string | undefined>) => {
-    const char = read(groups)
-    valid &&= char !== undefined
-    return char ?? ""
-  })
-  return valid ? result : undefined
-}
-
-const unescapeErlang = (text: string): string | undefined =>
-  unescape(text, erlangEscape, ([braced, two, octal, control, other]) => {
-    if (braced !== undefined || two !== undefined) return character(parseInt((braced ?? two)!, 16))
-    if (octal !== undefined) return character(parseInt(octal, 8))
-    if (control !== undefined) return control === "?" ? "\x7f" : character(control.toUpperCase().charCodeAt(0) & 31)
-    return erlangEscapes[other!] ?? other
-  })
-
-const unescapeElixir = (text: string): string | undefined =>
-  // A bare #{ is code, not text.
-  /(?<!\\)(?:\\\\)*#\{/u.test(text)
-    ? undefined
-    : unescape(text, elixirEscape, ([braced, two, four, other]) => {
-        const digits = braced ?? two ?? four
-        if (digits !== undefined) return character(parseInt(digits, 16))
-        return elixirEscapes[other!] ?? (/[xu]/u.test(other!) ? undefined : other)
-      })
 
 const quoted = /(:?)(?:'((?:[^'\\]|\\[^])*)'|"((?:[^"\\]|\\[^])*)")/uy
 const alias = /[A-Z]\w*(?:\.[A-Z]\w*)*/uy
@@ -95,5 +42,5 @@ export const readAtom = (text: string, from: number, bareQuotes: boolean = false
 }
 
 /** An atom holds at most 255 characters. */
-const found = (name: string | undefined, end: number): AtomText | undefined =>
-  name === undefined || [...name].length > 255 ? undefined : { name, end }
+const found = (name: string | number | undefined, end: number): AtomText | undefined =>
+  typeof name !== "string" || [...name].length > 255 ? undefined : { name, end }

@@ -46,7 +46,7 @@ const inString = escaper(String.raw`["\\]`, write)
 const inAtom = escaper(String.raw`['\\]`, write)
 
 /** `maybe` and `else` are reserved from OTP 27 on; quoted, they are the same atoms everywhere. */
-const reserved = new Set(
+export const reserved = new Set(
   `after and andalso band begin bnot bor bsl bsr bxor case catch cond div else end fun if let maybe not of or orelse
    receive rem try when xor`.split(/\s+/u)
 )

@@ -10,5 +10,6 @@ export {
   type Unreadable
 } from "./Identifier.ts"
 export { type Mfa, parseMfa } from "./Mfa.ts"
+export { atomsOf, identifiersOf, type ParsedTerm, type ParseOptions, parseTerm } from "./ParseTerm.ts"
 export type { Printed, PrintOptions, Syntax, SyntaxName } from "./Syntax.ts"
 export { syntaxes } from "./Syntaxes.ts"

@@ -1,0 +1,190 @@
+import { Identities } from "../etf/Identity.ts"
+import { Atom, isList, List, list, listItems, MapTerm, nil, type Term } from "../etf/Term.ts"
+import { type Cursor } from "./Mistake.ts"
+
+/** A collection that begins. */
+export interface Opening {
+  readonly _tag: "Opening"
+  readonly kind: "list" | "tuple" | "map" | "set"
+  /** What ends it, sticky; and how that is called. */
+  readonly close: RegExp
+  readonly closeText: string
+  /** Of a struct: its module. */
+  readonly struct?: string
+}
+
+/** What stands where a term may begin: a whole term; a collection; in Elixir a key, its value to follow. */
+export type Start =
+  | { readonly _tag: "Term"; readonly term: Term }
+  | { readonly _tag: "Key"; readonly name: string }
+  | Opening
+
+/** How one language writes terms. */
+export interface Language {
+  /** Space and comments, sticky; matches nothing too. */
+  readonly blank: RegExp
+  /** Whether a comma may stand before what closes a collection. */
+  readonly trailingComma: boolean
+  /** What may stand behind a whole term, sticky. */
+  readonly end: RegExp
+  /** Moves past what stands here, or fails. */
+  readonly start: (cursor: Cursor) => Start
+}
+
+interface Frame extends Opening {
+  readonly at: number
+  readonly items: Array<Term>
+  /** Keywords at the end of a tuple, which are a list in it. */
+  readonly pairs: Array<Term>
+  /** The key whose value is read. */
+  key: Term | undefined
+  tail: Term | undefined
+  /** Whether what closes it may stand here. */
+  closable: boolean
+  /** Whether keywords have begun: nothing else follows them. */
+  keywords: boolean
+  state: "element" | "value" | "tail"
+}
+
+/** Reads one term that is the whole text. Uses no stack of calls: any depth can be read. Throws a {@link Mistake}. */
+export const readTerm = (cursor: Cursor, language: Language): Term => new Reading(cursor, language).run()
+
+const never = /(?!)/uy
+
+class Reading {
+  private readonly frames: Array<Frame> = []
+  /** One for the whole text, so that each part of a key is numbered once. */
+  private readonly identities = new Identities()
+  private readonly cursor: Cursor
+  private readonly language: Language
+
+  constructor(cursor: Cursor, language: Language) {
+    this.cursor = cursor
+    this.language = language
+  }
+
+  run(): Term {
+    const { cursor, language } = this
+    for (;;) {
+      let term = this.begin()
+      while (term !== undefined) {
+        cursor.take(language.blank)
+        const frame = this.frames.at(-1)
+        if (frame === undefined) {
+          cursor.take(language.end)
+          return cursor.at === cursor.text.length ? term : cursor.unexpected("nothing more behind the term")
+        }
+        term = this.follow(frame, term)
+      }
+    }
+  }
+
+  /** A whole term, or `undefined` where one is still to come. */
+  private begin(): Term | undefined {
+    const { cursor, frames, language } = this
+    cursor.take(language.blank)
+    const frame = frames.at(-1)
+    if (frame?.closable === true && cursor.take(frame.close)) return this.finish(frame)
+    const at = cursor.at
+    const start = language.start(cursor)
+    if (start._tag === "Opening") {
+      const items: Array<Term> = start.struct === undefined ? [] : [new Atom("__struct__"), new Atom(start.struct)]
+      const collected = { items, pairs: [], key: undefined, tail: undefined, closable: true, keywords: false }
+      if (frame?.keywords === true && frame.key === undefined) cursor.fail("expected a key: keywords come last", at)
+      frames.push({ ...start, ...collected, at, state: "element" })
+      return undefined
+    }
+    if (start._tag === "Key") {
+      if (frame === undefined || frame.state !== "element") {
+        return cursor.fail("a key with its value stands inside a list, a map, a struct or a tuple", at)
+      }
+      frame.keywords = true
+      frame.key = new Atom(start.name)
+      frame.state = "value"
+      frame.closable = false
+      return undefined
+    }
+    if (frame?.keywords === true && frame.key === undefined) cursor.fail("expected a key: keywords come last", at)
+    return start.term
+  }
+
+  /** Puts a term where it belongs; returns the collection when that closes it. */
+  private follow(frame: Frame, term: Term): Term | undefined {
+    const { cursor, language } = this
+    if (frame.state === "tail") {
+      frame.tail = term
+      return cursor.take(frame.close) ? this.finish(frame) : cursor.unexpected(frame.closeText)
+    }
+    if (frame.kind === "map" && frame.state === "element") {
+      if (!cursor.take(/=>/uy)) cursor.unexpected("=>")
+      frame.key = term
+      frame.state = "value"
+      frame.closable = false
+      return undefined
+    }
+    this.put(frame, term)
+    if (cursor.take(frame.close)) return this.finish(frame)
+    if (cursor.take(/,/uy)) {
+      frame.closable = language.trailingComma
+      frame.state = "element"
+      return undefined
+    }
+    const bar = frame.kind === "list" && !frame.keywords
+    if (!cursor.take(bar ? /\|(?!\|)/uy : never)) cursor.unexpected(`, ${bar ? "| " : ""}or ${frame.closeText}`)
+    frame.state = "tail"
+    frame.closable = false
+    return undefined
+  }
+
+  private put(frame: Frame, term: Term): void {
+    const { items, key, kind, pairs } = frame
+    frame.key = undefined
+    if (key === undefined) items.push(term)
+    else if (kind === "map") items.push(key, term)
+    else (kind === "tuple" ? pairs : items).push([key, term])
+  }
+
+  private finish(frame: Frame): Term {
+    this.frames.pop()
+    const { items, kind, pairs, tail } = frame
+    switch (kind) {
+      case "tuple":
+        return pairs.length === 0 ? items : [...items, list(pairs)]
+      case "map":
+        return this.map(items)
+      case "set":
+        return new MapTerm([
+          new Atom("__struct__"),
+          new Atom("Elixir.MapSet"),
+          new Atom("map"),
+          this.map(items.flatMap((item) => [item, nil]))
+        ])
+      case "list":
+        return tail === undefined ? list(items) : withTail(items, tail)
+    }
+  }
+
+  /** A key that comes twice has its last value: a node refuses a map that carries it twice. */
+  private map(entries: ReadonlyArray<Term>): MapTerm {
+    if (entries.length <= 2) return new MapTerm(entries)
+    const places = new Map<number, number>()
+    const kept: Array<Term> = []
+    for (let at = 0; at < entries.length; at += 2) {
+      const id = this.identities.of(entries[at]!)
+      const place = places.get(id) ?? kept.length
+      places.set(id, place)
+      kept[place] = entries[at]!
+      kept[place + 1] = entries[at + 1]!
+    }
+    return new MapTerm(kept)
+  }
+}
+
+/** `[a | [b | c]]` is `[a, b | c]`. */
+const withTail = (items: ReadonlyArray<Term>, tail: Term): Term => {
+  if (!isList(tail)) return new List(items, tail)
+  const further = listItems(tail)
+  if (further !== undefined) return list([...items, ...further])
+  const improper = tail as List
+  return new List([...items, ...improper.items], improper.tail!)
+}
