@@ -1,5 +1,6 @@
 import { connectionTools } from "./Connection.ts"
 import { etsTools } from "./Ets.ts"
+import { footprintTools } from "./Footprint.ts"
 import { genServerTools } from "./GenServer.ts"
 import { logTools } from "./Logs.ts"
 import { networkTools } from "./Network.ts"
@@ -25,5 +26,6 @@ export const allTools: ReadonlyArray<Tool> = [
   ...systemTools,
   ...etsTools,
   ...networkTools,
-  ...logTools
+  ...logTools,
+  ...footprintTools
 ]
