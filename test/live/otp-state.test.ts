@@ -17,6 +17,7 @@ const catalogue = ({ cookie, name }: BeamNode.BeamNode, agent: AgentMode) =>
       Layer.succeed(Targets, {
         configured: [name],
         nameOf: () => undefined,
+        aliasOf: () => undefined,
         epmdPort,
         cookies: Effect.succeed([Redacted.make(cookie)]),
         resolve: (name) => Effect.succeed({ name, cookie: Redacted.make(cookie), epmdPort, agent })

@@ -56,6 +56,7 @@ describe("the listing", () => {
         "group_stacktraces",
         "get_gen_server_state",
         "get_gen_server_status",
+        "get_supervision_tree",
         "get_system_info",
         "get_memory_info",
         "get_allocator_info",

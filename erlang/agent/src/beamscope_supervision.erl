@@ -1,0 +1,446 @@
+%% @doc The supervision tree of this node, or of one supervisor, a page at a time. The same source runs loaded and
+%% interpreted; see beamscope_processes.erl for what that asks of it.
+%%
+%% Only a process that says of itself that it is a supervisor is asked for children: any other gen_server would not
+%% survive the question. None is waited for that is busy. One with many children is not asked for them either, since it
+%% would build a list of them all: it is asked how many they are, and who they are is read from its links. The
+%% supervisors at the top are found without a word to the application controller, which may be starting something.
+-module(beamscope_supervision).
+
+-export([tree/1]).
+
+-export_type([spec/0, row/0, supervisor/0]).
+
+%% Messages above which a process is not asked for its memory: its queue would be walked.
+-define(LONG_QUEUE, 10000).
+%% Milliseconds for which a busy supervisor is looked at again, and between two looks.
+-define(PATIENCE, 60).
+-define(PAUSE, 20).
+%% Processes between two looks at the clock.
+-define(CHUNK, 1000).
+%% Characters of an id that is too large to be sent.
+-define(PRINTED, 200).
+%% Words of heap up to which a dictionary is read, where one key of it cannot be.
+-define(HEAP, 16000000).
+
+-type spec() :: #{
+    %% Where the tree begins: a process, or the name of a process or an application. By default at the supervisors of
+    %% all running applications.
+    root => pid() | atom() | binary(),
+    %% Levels of rows.
+    depth := pos_integer(),
+    %% Children of one supervisor up to which each is listed; of more, the first so many.
+    children := pos_integer(),
+    %% Milliseconds that a supervisor has for an answer.
+    call_ms := pos_integer(),
+    %% Words of heap of a supervisor up to which its state is asked for, which tells its strategy and its restarts.
+    state_heap := non_neg_integer(),
+    sort := tree | memory | message_queue,
+    %% Filters, all of which must hold. Part of an id, a registered name or a module, in any case.
+    text => binary(),
+    type => worker | supervisor,
+    status => running | restarting | undefined | remote,
+    order := ascending | descending,
+    limit := pos_integer(),
+    deadline_ms := non_neg_integer(),
+    'after' => binary()
+}.
+
+-type row() :: #{
+    %% From 1 on.
+    depth := pos_integer(),
+    id := {term, term()} | {text, binary()},
+    %% Ids above it, the outermost first.
+    above := [{term, term()} | {text, binary()}],
+    %% What the supervisor has in its place: `undefined' and `restarting' come without a process.
+    status := running | restarting | undefined | remote,
+    pid => pid(),
+    type := worker | supervisor,
+    modules := [module()] | dynamic,
+    name => atom(),
+    messages => non_neg_integer(),
+    memory => non_neg_integer(),
+    supervisor => supervisor()
+}.
+
+-type supervisor() :: #{
+    callback := module(),
+    %% It was not asked since it was busy, or was and gave no answer in time.
+    busy => {Status :: atom(), Messages :: non_neg_integer(), mfa()},
+    unanswered => true,
+    children => non_neg_integer(),
+    active => non_neg_integer(),
+    %% How many of its children have rows.
+    listed => non_neg_integer(),
+    children_memory => non_neg_integer(),
+    children_messages => non_neg_integer(),
+    %% Children that were summed, where time ran out.
+    summed => non_neg_integer(),
+    strategy => atom(),
+    intensity => non_neg_integer(),
+    %% Seconds.
+    period => pos_integer(),
+    %% Restarts in the last period.
+    restarts => non_neg_integer(),
+    %% Words of a heap that was too large to ask for the state.
+    large => non_neg_integer()
+}.
+
+-include("beamscope_listing.hrl").
+
+%% @doc The rows of a tree: see `listed'. Raises `no_root' where nothing has the name, `not_a_supervisor' with what the
+%% process is where it is none.
+-spec tree(spec()) -> binary().
+tree(#{deadline_ms := Deadline} = Spec) ->
+    Until = erlang:monotonic_time(millisecond) + Deadline,
+    Timed = Spec#{until => Until},
+    {Rows, Missing} = walk(roots(Spec), [], [], Timed),
+    Read = fun({_, Path}) -> told(map_get(Path, Rows), Timed) end,
+    listed(keys(maps:to_list(Rows), Timed), Read, Spec, {map_size(Rows), Missing}).
+
+keys(Rows, #{sort := Sort} = Spec) -> [{rank(Sort, Row), Path} || {Path, Row} <- Rows, matches(Row, Spec)].
+
+rank(tree, #{path := Path}) -> Path;
+rank(memory, Row) -> maps:get(memory, facts(Row), 0);
+rank(message_queue, Row) -> maps:get(messages, facts(Row), 0).
+
+matches(#{type := Type, status := Status} = Row, Spec) ->
+    maps:get(type, Spec, Type) =:= Type andalso maps:get(status, Spec, Status) =:= Status andalso
+        names(Row, maps:get(text, Spec, none)).
+
+names(_, none) ->
+    true;
+names(#{id := Id, modules := Modules} = Row, Text) ->
+    Name = maps:get(name, facts(Row), []),
+    Words = [printed(Id)] ++ [atom_to_binary(Atom, utf8) || Atom <- lists:flatten([Name, Modules]), is_atom(Atom)],
+    lists:any(fun(Word) -> contains(Word, Text) end, Words).
+
+printed({text, Text}) -> Text;
+printed({term, Term}) -> unicode:characters_to_binary(io_lib:format("~0tp", [Term])).
+
+%% The rows at the top.
+roots(#{root := Pid}) when is_pid(Pid) ->
+    [root(Pid)];
+roots(#{root := Name}) ->
+    Atom = existing(Name),
+    case whereis(Atom) of
+        Pid when is_pid(Pid) ->
+            [root(Pid)];
+        _ ->
+            case tops(Atom, ets:lookup(ac_tab, {application_master, Atom})) of
+                [] -> error({no_root, Atom});
+                Tops -> numbered(Tops, [], [], 1)
+            end
+    end;
+roots(_) ->
+    Masters = lists:sort(ets:match_object(ac_tab, {{application_master, '_'}, '_'})),
+    numbered(lists:append([tops(Name, [Entry]) || {{_, Name}, _} = Entry <- Masters]), [], [], 1).
+
+root(Pid) ->
+    case callback(Pid) of
+        {supervisor, Module, _} -> #{path => [1], depth => 1, id => id(Module), above => [], status => running,
+            pid => Pid, type => supervisor, modules => [Module]};
+        Callback -> error({not_a_supervisor, Callback, erlang:process_info(Pid, current_function)})
+    end.
+
+%% The processes that an application has at its top. Its master is linked to a process that has started them and is
+%% linked to them.
+tops(Name, [{_, Master}]) when is_pid(Master) ->
+    Starters = [
+        Pid
+     || Pid <- linked(Master), erlang:process_info(Pid, initial_call) =:= {initial_call, {application_master, start_it, 4}}
+    ],
+    [
+        {Name, Pid, type(Pid), modules(Pid)}
+     || Starter <- Starters, Pid <- linked(Starter), Pid =/= Master, lists:sublist(ancestors(Pid), 1) =:= [Starter]
+    ];
+tops(_, _) ->
+    [].
+
+type(Pid) ->
+    case callback(Pid) of
+        {supervisor, _, _} -> supervisor;
+        _ -> worker
+    end.
+
+modules(Pid) ->
+    case callback(Pid) of
+        {supervisor, Module, _} -> [Module];
+        {Module, _, _} -> [Module];
+        _ -> []
+    end.
+
+%% Local processes that a process is linked to.
+linked(Pid) ->
+    case erlang:process_info(Pid, links) of
+        {_, Links} ->
+            Pids = lists:filter(fun erlang:is_pid/1, Links),
+            Here = ets:match_spec_compile([{{node(), '$1'}, [], ['$1']}]),
+            ets:match_spec_run(lists:zip(lists:map(fun erlang:node/1, Pids), Pids), Here);
+        undefined ->
+            []
+    end.
+
+ancestors(Pid) ->
+    case entry(Pid, '$ancestors') of
+        Ancestors when is_list(Ancestors) -> Ancestors;
+        _ -> []
+    end.
+
+callback(Pid) -> entry(Pid, '$initial_call').
+
+entry(Pid, Key) ->
+    try erlang:process_info(Pid, {dictionary, Key}) of
+        {_, Value} -> Value;
+        undefined -> undefined
+    catch
+        error:badarg ->
+            case erlang:process_info(Pid, [initial_call, message_queue_len]) of
+                [{_, {proc_lib, init_p, _}}, {_, Messages}] when Messages =< ?LONG_QUEUE ->
+                    Small = [Pid || {_, Words} <- [erlang:process_info(Pid, total_heap_size)], Words =< ?HEAP],
+                    hd(
+                        [
+                            proplists:get_value(Key, Entries)
+                         || It <- Small, {_, Entries} <- [erlang:process_info(It, dictionary)]
+                        ] ++ [undefined]
+                    );
+                _ ->
+                    undefined
+            end
+    end.
+
+%% Rows of children, in their order.
+numbered([], _, _, _) ->
+    [];
+numbered([{Id, Child, Type, Modules} | Children], Path, Above, At) ->
+    Row = #{
+        path => Path ++ [At],
+        depth => length(Path) + 1,
+        id => id(Id),
+        above => Above,
+        type => Type,
+        modules => Modules,
+        status => status(Child)
+    },
+    [maps:merge(Row, maps:from_list([{pid, Child} || is_pid(Child)])) | numbered(Children, Path, Above, At + 1)].
+
+status(Pid) when is_pid(Pid), node(Pid) =:= node() -> running;
+status(Pid) when is_pid(Pid) -> remote;
+status(Other) -> Other.
+
+id(Id) ->
+    case erlang:external_size(Id) =< ?PRINTED of
+        true -> {term, Id};
+        false -> {text, unicode:characters_to_binary(io_lib:format("~0tp", [Id], [{chars_limit, ?PRINTED}]))}
+    end.
+
+%% Level by level: all rows by their path, and why some may be missing.
+walk([], Rows, Missing, _) ->
+    {maps:from_list([{Path, Row} || #{path := Path} = Row <- Rows]), lists:usort(Missing)};
+walk([#{depth := Level, type := supervisor, status := running} = Row | Others], Rows, Missing, Spec) ->
+    #{until := Until, depth := Depth} = Spec,
+    case {Level < Depth, erlang:monotonic_time(millisecond) < Until} of
+        {true, true} ->
+            {Facts, Children, Why} = visit(Row, Spec),
+            walk(Others ++ Children, [Row#{supervisor => Facts} | Rows], Why ++ Missing, Spec);
+        {true, false} ->
+            walk(Others, [Row | Rows], [deadline | Missing], Spec);
+        {false, _} ->
+            walk(Others, [Row | Rows], [depth | Missing], Spec)
+    end;
+walk([Row | Others], Rows, Missing, Spec) ->
+    walk(Others, [Row | Rows], Missing, Spec).
+
+%% What a supervisor tells of its children, their rows, and why some may be missing.
+visit(#{pid := Pid, path := Path, id := Id, above := Above}, #{children := Most} = Spec) ->
+    case count(Pid, Spec) of
+        #{children := Count} = Facts when Count =< Most ->
+            case call(Pid, which_children, Spec) of
+                {ok, Children} when is_list(Children) ->
+                    Pids = [Child || {_, Child, _, _} <- Children, is_pid(Child), node(Child) =:= node()],
+                    Rows = numbered(ordered(Children), Path, Above ++ [Id], 1),
+                    {Facts#{pids => Pids, listed => length(Rows)}, Rows, []};
+                _ ->
+                    {Facts#{unanswered => true}, [], [unanswered]}
+            end;
+        #{children := _} = Facts ->
+            Pids = lists:sort(linked(Pid)) -- [Parent || Parent <- parent(Pid)],
+            First = [{undefined, Child, worker, modules(Child)} || Child <- lists:sublist(Pids, Most)],
+            {Facts#{pids => Pids, listed => length(First)}, numbered(First, Path, Above ++ [Id], 1), [many]};
+        #{busy := _} = Facts ->
+            {Facts, [], [busy]};
+        Facts ->
+            {Facts, [], [unanswered || is_map_key(unanswered, Facts)]}
+    end.
+
+%% A supervisor names its children last first; those that have no id it names in no order.
+ordered(Children) ->
+    case lists:all(fun(Child) -> element(1, Child) =:= undefined end, Children) of
+        true -> lists:keysort(2, Children);
+        false -> lists:reverse(Children)
+    end.
+
+parent(Pid) ->
+    [
+        Parent
+     || Named <- lists:sublist(ancestors(Pid), 1),
+        Parent <- [hd([whereis(Named) || is_atom(Named)] ++ [Named])]
+    ].
+
+%% How many children a supervisor has, by its own word.
+count(Pid, Spec) ->
+    case callback(Pid) of
+        {supervisor, Module, _} ->
+            Facts = #{callback => Module},
+            case idle(Pid, erlang:monotonic_time(millisecond) + ?PATIENCE) of
+                idle ->
+                    case call(Pid, count_children, Spec) of
+                        {ok, Counts} ->
+                            #{supervisors := Supervisors, workers := Workers, active := Active} = counts(Counts),
+                            Facts#{children => Supervisors + Workers, active => Active};
+                        _ ->
+                            Facts#{unanswered => true}
+                    end;
+                gone ->
+                    Facts;
+                Busy ->
+                    Facts#{busy => Busy}
+            end;
+        _ ->
+            #{}
+    end.
+
+counts(Counts) when is_list(Counts) -> maps:from_list(Counts);
+counts(Counts) -> Counts.
+
+%% Whether a supervisor waits for messages, perhaps after some time.
+idle(Pid, Until) ->
+    case erlang:process_info(Pid, [status, message_queue_len, current_function]) of
+        [{_, waiting}, {_, Messages}, {_, {gen_server, loop, _}}] when Messages =< ?CHUNK ->
+            idle;
+        [{_, waiting}, {_, Messages}, {_, {erlang, hibernate, _}}] when Messages =< ?CHUNK ->
+            idle;
+        undefined ->
+            gone;
+        [{_, Status}, {_, Messages}, {_, Current}] ->
+            case erlang:monotonic_time(millisecond) < Until of
+                true ->
+                    timer:sleep(?PAUSE),
+                    idle(Pid, Until);
+                false ->
+                    {Status, Messages, Current}
+            end
+    end.
+
+call(Pid, Request, #{call_ms := Timeout}) ->
+    try
+        {ok, gen_server:call(Pid, Request, Timeout)}
+    catch
+        exit:Reason -> Reason
+    end.
+
+%% What a row tells, read when it is on the page.
+told(#{type := supervisor, status := running, pid := Pid} = Row, Spec) ->
+    Facts =
+        case Row of
+            #{supervisor := Known} -> Known;
+            _ -> count(Pid, Spec)
+        end,
+    case is_map_key(callback, Facts) of
+        true ->
+            Sums = summed(maps:get(pids, Facts, none), Spec),
+            Limits = limits(Pid, Facts, Spec),
+            Supervisor = maps:merge(maps:merge(maps:without([pids], Facts), Sums), Limits),
+            maps:without([path], maps:merge(Row#{supervisor => Supervisor}, facts(Row)));
+        false ->
+            maps:without([path, supervisor], maps:merge(Row, facts(Row)))
+    end;
+told(Row, _) ->
+    maps:without([path], maps:merge(Row, facts(Row))).
+
+facts(#{status := running, pid := Pid}) ->
+    case erlang:process_info(Pid, [registered_name, message_queue_len]) of
+        [{_, Name}, {_, Messages}] ->
+            Memory = [erlang:process_info(Pid, memory) || Messages =< ?LONG_QUEUE],
+            maps:from_list(
+                [{messages, Messages}] ++ [{name, Name} || is_atom(Name)] ++ [{memory, Bytes} || {_, Bytes} <- Memory]
+            );
+        undefined ->
+            #{}
+    end;
+facts(_) ->
+    #{}.
+
+summed(none, _) ->
+    #{};
+summed(Pids, Spec) ->
+    {Messages, Memory, Summed} = sum(Pids, {0, 0, 0}, Spec),
+    Sums = #{children_messages => Messages, children_memory => Memory},
+    case Summed < length(Pids) of
+        true -> Sums#{summed => Summed};
+        false -> Sums
+    end.
+
+%% Messages and bytes of memory of processes, with list BIFs: there may be very many. Long queues are not walked.
+sum([], Sums, _) ->
+    Sums;
+sum(Pids, {Messages, Memory, Summed} = Sums, #{until := Until} = Spec) ->
+    case erlang:monotonic_time(millisecond) < Until of
+        false ->
+            Sums;
+        true ->
+            Chunk = lists:sublist(Pids, ?CHUNK),
+            Lengths = lists:zip(Chunk, ask(Chunk, message_queue_len)),
+            All = [{{'_', {'_', '$1'}}, [], ['$1']}],
+            Short = [{{'$1', {'_', '$2'}}, [{'=<', '$2', ?LONG_QUEUE}], ['$1']}],
+            Sizes = [{{'_', '$1'}, [], ['$1']}],
+            Bytes = ask(ets:match_spec_run(Lengths, ets:match_spec_compile(Short)), memory),
+            Counted = {
+                Messages + lists:sum(ets:match_spec_run(Lengths, ets:match_spec_compile(All))),
+                Memory + lists:sum(ets:match_spec_run(Bytes, ets:match_spec_compile(Sizes))),
+                Summed + length(Chunk)
+            },
+            sum(lists:nthtail(length(Chunk), Pids), Counted, Spec)
+    end.
+
+ask(Pids, Item) -> lists:zipwith(fun erlang:process_info/2, Pids, lists:duplicate(length(Pids), Item)).
+
+%% Strategy and restarts, which only the state of a supervisor tells. It is copied, so its heap must not be large.
+limits(_, #{unanswered := true}, _) ->
+    #{};
+limits(_, #{busy := _}, _) ->
+    #{};
+limits(Pid, _, #{state_heap := Most, call_ms := Timeout}) ->
+    case erlang:process_info(Pid, total_heap_size) of
+        {_, Words} when Words > Most ->
+            #{large => Words};
+        {_, _} ->
+            try
+                state(sys:get_state(Pid, Timeout))
+            catch
+                exit:_ -> #{}
+            end;
+        undefined ->
+            #{}
+    end.
+
+%% The record of `supervisor', whose first eight fields have been these since OTP 18, and Elixir's DynamicSupervisor.
+state(State) when element(1, State) =:= state, tuple_size(State) >= 11 ->
+    restarts(element(3, State), element(6, State), element(7, State), element(8, State));
+state(#{strategy := Strategy, max_restarts := Intensity, max_seconds := Period, restarts := Restarts}) ->
+    restarts(Strategy, Intensity, Period, Restarts);
+state(_) ->
+    #{}.
+
+restarts(Strategy, Intensity, Period, Restarts) when
+    is_atom(Strategy), is_integer(Intensity), is_integer(Period), is_list(Restarts)
+->
+    Since = erlang:monotonic_time(1) - Period,
+    #{
+        strategy => Strategy,
+        intensity => Intensity,
+        period => Period,
+        restarts => length([Time || Time <- Restarts, is_integer(Time), Time >= Since])
+    };
+restarts(_, _, _, _) ->
+    #{}.

@@ -1,0 +1,270 @@
+%% Every test runs twice, with the module loaded and with its forms interpreted. scripts/build-agent.escript --test.
+-module(beamscope_supervision_tests).
+
+-include_lib("eunit/include/eunit.hrl").
+
+-export([init/1, handle_call/3, handle_cast/2, start_child/0, start_child/1, fail/0]).
+
+both_ways_test_() ->
+    [
+        {lists:concat([Way, ": ", Title]), fun() -> Test(fun(Extra) -> run(Way, Extra) end) end}
+     || Way <- [loaded, interpreted], {Title, Test} <- tests()
+    ].
+
+tests() ->
+    [
+        {"all applications", fun applications/1},
+        {"one application, by its name", fun application_root/1},
+        {"children in the order in which they were started", fun static/1},
+        {"pages join without gap or overlap", fun pages/1},
+        {"texts, types, statuses", fun filters/1},
+        {"by memory, by messages", fun sorted/1},
+        {"restarts of the last period", fun restarts/1},
+        {"many children are counted, summed, and listed in part", fun many/1},
+        {"levels below the last are not opened", fun depth/1},
+        {"a supervisor that is busy is not asked", fun busy/1},
+        {"one that is suspended is not asked", fun suspended/1},
+        {"what is no supervisor is not asked, and lives", fun no_supervisor/1},
+        {"names that are no atoms make none", fun no_root/1},
+        {"the deadline", fun deadline/1}
+    ].
+
+applications(Run) ->
+    #{rows := Rows, total := Total, matched := Total, incomplete := []} = Run(#{limit => 1000}),
+    ?assertEqual(Total, length(Rows)),
+    Tops = [Id || {_, #{depth := 1, id := {term, Id}}} <- Rows],
+    ?assertEqual([kernel], [Id || Id <- Tops, Id =:= kernel]),
+    {_, Kernel} = lists:keyfind(whereis(kernel_sup), 1, [{maps:get(pid, Row, none), Row} || {_, Row} <- Rows]),
+    Count = proplists:get_value(active, supervisor:count_children(kernel_sup)),
+    ?assertMatch(
+        #{
+            depth := 1,
+            name := kernel_sup,
+            type := supervisor,
+            above := [],
+            supervisor := #{callback := kernel, active := Count, strategy := one_for_all, restarts := 0}
+        },
+        Kernel
+    ),
+    Net = [Row || {_, #{id := {term, net_sup}} = Row} <- Rows],
+    ?assertMatch([#{status := undefined, type := supervisor, above := [{term, kernel}]}], Net).
+
+application_root(Run) ->
+    #{rows := [{_, #{id := {term, kernel}, name := kernel_sup}} | Rows]} = Run(#{root => <<"kernel">>}),
+    ?assert(length(Rows) > 5),
+    #{rows := [{_, #{id := {term, kernel}}} | _]} = Run(#{root => <<"kernel_sup">>}).
+
+static(Run) ->
+    with(static, fun(Pid) ->
+        #{total := 5, rows := Rows, incomplete := []} = Run(#{root => Pid}),
+        [Top, First, Second, Inner, Innermost] = [Row || {_, Row} <- Rows],
+        #{pid := Pid, depth := 1, supervisor := #{children := 3, active := 2, listed := 3} = Facts} = Top,
+        ?assertMatch(#{strategy := one_for_one, intensity := 7, period := 3600, restarts := 0}, Facts),
+        ?assertEqual(
+            lists:sum([Bytes || Row <- [First, Inner], {memory, Bytes} <- maps:to_list(Row)]),
+            map_get(children_memory, Facts)
+        ),
+        ?assertMatch(#{depth := 2, id := {term, first}, status := running, type := worker, messages := 0}, First),
+        ?assertMatch(#{id := {text, _}, status := undefined}, Second),
+        ?assertNot(is_map_key(pid, Second)),
+        ?assertMatch(#{id := {term, inner}, type := supervisor, supervisor := #{children := 1}}, Inner),
+        ?assertMatch(#{depth := 3, above := [{term, ?MODULE}, {term, inner}], modules := dynamic}, Innermost)
+    end).
+
+pages(Run) ->
+    with(static, fun(Pid) ->
+        #{rows := Rows} = Run(#{root => Pid}),
+        ?assertEqual([Key || {Key, _} <- Rows], [Key || {Key, _} <- follow(Run, #{root => Pid, limit => 2})])
+    end).
+
+follow(Run, Spec) ->
+    case Run(Spec) of
+        #{rows := Rows, next := undefined} -> Rows;
+        #{rows := Rows, next := Next} -> Rows ++ follow(Run, Spec#{'after' => term_to_binary(Next)})
+    end.
+
+filters(Run) ->
+    with(static, fun(Pid) ->
+        Ids = fun(Filter) ->
+            #{rows := Rows, total := 5} = Run(maps:merge(#{root => Pid}, Filter)),
+            [Id || {_, #{id := {term, Id}}} <- Rows]
+        end,
+        ?assertEqual([first], Ids(#{text => <<"FIRS">>})),
+        ?assertEqual([?MODULE, first, inner], Ids(#{text => <<"supervision_tests">>})),
+        ?assertEqual([?MODULE, inner], Ids(#{type => supervisor})),
+        ?assertEqual([], Ids(#{type => supervisor, status => undefined})),
+        ?assertMatch(#{matched := 1}, Run(#{root => Pid, status => undefined}))
+    end).
+
+sorted(Run) ->
+    with(simple, fun(Pid) ->
+        Children = [element(2, supervisor:start_child(Pid, [lists:seq(1, Size)])) || Size <- [1, 100000, 1000]],
+        [A, B, C] = Children,
+        [[Child ! hello || _ <- lists:seq(1, Count)] || {Child, Count} <- [{A, 1}, {B, 2}, {C, 3}]],
+        Order = fun(Sort) ->
+            #{rows := Rows} = Run(#{root => Pid, sort => Sort, order => descending, type => worker}),
+            [Child || {_, #{pid := Child}} <- Rows]
+        end,
+        ?assertEqual([B, C, A], Order(memory)),
+        ?assertEqual([C, B, A], Order(message_queue))
+    end).
+
+restarts(Run) ->
+    with(static, fun(Pid) ->
+        [First] = [Child || {first, Child, _, _} <- supervisor:which_children(Pid)],
+        exit(First, kill),
+        until(fun() -> [Child || {first, Child, _, _} <- supervisor:which_children(Pid), Child =/= First] =/= [] end),
+        #{rows := [{_, #{supervisor := Facts}} | _]} = Run(#{root => Pid}),
+        ?assertMatch(#{restarts := 1, intensity := 7}, Facts)
+    end).
+
+many(Run) ->
+    with(simple, fun(Pid) ->
+        Children = [element(2, supervisor:start_child(Pid, [small])) || _ <- lists:seq(1, 2500)],
+        #{total := 11, incomplete := [many], rows := [{_, Top} | Rows]} = Run(#{root => Pid, children => 10}),
+        #{supervisor := #{children := 2500, active := 2500, listed := 10, children_memory := Memory}} = Top,
+        ?assertEqual(lists:sublist(lists:sort(Children), 10), [Child || {_, #{pid := Child}} <- Rows]),
+        ?assertEqual(lists:sum([element(2, process_info(Child, memory)) || Child <- Children]), Memory),
+        #{incomplete := [], total := 2501} = Run(#{root => Pid, children => 2500}),
+        #{rows := [{_, #{supervisor := Large}} | _]} = Run(#{root => Pid, children => 10, state_heap => 10}),
+        ?assertMatch(#{large := _}, Large),
+        ?assertNot(is_map_key(strategy, Large))
+    end).
+
+depth(Run) ->
+    with(static, fun(Pid) ->
+        #{total := 4, incomplete := [depth], rows := Rows} = Run(#{root => Pid, depth => 2}),
+        ?assertMatch([#{children := 1}], [Facts || {_, #{id := {term, inner}, supervisor := Facts}} <- Rows]),
+        #{total := 1, incomplete := [depth]} = Run(#{root => Pid, depth => 1})
+    end).
+
+busy(Run) ->
+    with(slow, fun(Pid) ->
+        Starter = spawn(fun() -> supervisor:start_child(Pid, [[infinity]]) end),
+        until(fun() -> process_info(Pid, current_function) =/= {current_function, {gen_server, loop, 7}} end),
+        #{total := 1, incomplete := [busy], rows := [{_, #{supervisor := Facts}}]} = Run(#{root => Pid}),
+        ?assertMatch(#{busy := {waiting, 0, {proc_lib, _, _}}}, Facts),
+        ?assertEqual({messages, []}, process_info(Pid, messages)),
+        exit(Starter, kill)
+    end).
+
+suspended(Run) ->
+    with(static, fun(Pid) ->
+        sys:suspend(Pid),
+        #{total := 1, incomplete := [busy]} = Run(#{root => Pid}),
+        sys:resume(Pid),
+        ?assertEqual({messages, []}, process_info(Pid, messages))
+    end).
+
+no_supervisor(Run) ->
+    {ok, Server} = gen_server:start(?MODULE, server, []),
+    Plain = spawn(fun idle/0),
+    ?assertError(
+        {not_a_supervisor, {?MODULE, init, 1}, {current_function, {gen_server, loop, _}}}, Run(#{root => Server})
+    ),
+    ?assertError({not_a_supervisor, undefined, _}, Run(#{root => Plain})),
+    [?assertEqual({messages, []}, process_info(Pid, messages)) || Pid <- [Server, Plain]],
+    ?assertEqual(ok, gen_server:call(Server, anything)),
+    [kill(Pid) || Pid <- [Server, Plain]].
+
+no_root(Run) ->
+    Atoms = erlang:system_info(atom_count),
+    Name = list_to_binary(["agent_test_no_", "such_root"]),
+    ?assertError({unknown_atom, Name}, Run(#{root => Name})),
+    ?assertError({no_root, eunit_test}, Run(#{root => <<"eunit_test">>})),
+    ?assertEqual(Atoms, erlang:system_info(atom_count)).
+
+deadline(Run) ->
+    #{incomplete := [deadline], rows := Rows} = Run(#{deadline_ms => 0}),
+    ?assert(length(Rows) >= 1).
+
+run(Way, Extra) ->
+    Spec = maps:merge(
+        #{
+            depth => 10,
+            children => 100,
+            call_ms => 5000,
+            state_heap => 1000000,
+            sort => tree,
+            order => ascending,
+            limit => 100,
+            deadline_ms => 60000
+        },
+        Extra
+    ),
+    binary_to_term(packed(Way, Spec)).
+
+packed(loaded, Spec) ->
+    #{name := Module} = persistent_term:get({agent, beamscope_supervision}),
+    Module:tree(Spec);
+packed(interpreted, Spec) ->
+    #{functions := [{tree, Expression}]} = persistent_term:get({agent, beamscope_supervision}),
+    erl_eval:expr(Expression, [{'A', Spec}], none, none, value).
+
+%% A supervisor, ended whatever becomes of Body.
+with(Kind, Body) ->
+    {ok, Pid} = supervisor:start_link(?MODULE, Kind),
+    try
+        Body(Pid)
+    after
+        unlink(Pid),
+        kill(Pid)
+    end.
+
+init(static) ->
+    {ok, {
+        #{strategy => one_for_one, intensity => 7, period => 3600},
+        [
+            #{id => first, start => {?MODULE, start_child, []}},
+            #{id => lists:seq(1, 1000), start => {?MODULE, fail, []}},
+            #{
+                id => inner,
+                type => supervisor,
+                start => {supervisor, start_link, [?MODULE, inner]},
+                modules => [?MODULE]
+            }
+        ]
+    }};
+init(inner) ->
+    {ok, {#{}, [#{id => innermost, start => {?MODULE, start_child, []}, modules => dynamic}]}};
+init(simple) ->
+    {ok, {#{strategy => simple_one_for_one}, [#{id => any, start => {?MODULE, start_child, []}}]}};
+init(slow) ->
+    {ok, {#{strategy => simple_one_for_one}, [#{id => any, start => {proc_lib, start_link, [timer, sleep]}}]}};
+init(server) ->
+    {ok, state}.
+
+handle_call(_, _, State) -> {reply, ok, State}.
+handle_cast(_, State) -> {noreply, State}.
+
+start_child() -> start_child(small).
+
+start_child(Data) ->
+    {ok,
+        spawn_link(fun() ->
+            idle(),
+            Data
+        end)}.
+
+fail() -> ignore.
+
+idle() ->
+    receive
+        never -> ok
+    end.
+
+until(Condition) ->
+    case Condition() of
+        true ->
+            ok;
+        false ->
+            erlang:yield(),
+            until(Condition)
+    end.
+
+kill(Pid) ->
+    Monitor = erlang:monitor(process, Pid),
+    exit(Pid, kill),
+    receive
+        {'DOWN', Monitor, process, Pid, _} -> ok
+    end.

@@ -1,0 +1,159 @@
+import type { Effect } from "effect"
+import { atom, Atom, Binary, isAtom, isTuple, listItems, MapTerm, Pid, type Term, utf8Text } from "../etf/Term.ts"
+import type { CallError } from "../node/CallError.ts"
+import type { ErlangNode } from "../node/ErlangNode.ts"
+import type { Mfa } from "../syntax/Mfa.ts"
+import { askList, type Listed, type ListQuery } from "./Listing.ts"
+import { readCount, readMfa } from "./ProcessRow.ts"
+
+/** Which part of the supervision tree is wanted, and how much of it. */
+export interface TreeQuery extends Pick<ListQuery, "after" | "deadlineMillis" | "limit"> {
+  /** A supervisor, or the name of one or of an application. Default: the tops of all running applications. */
+  readonly root: Pid | string | undefined
+  /** Levels. */
+  readonly depth: number
+  readonly sort: "tree" | "memory" | "message_queue"
+  /** Children of one supervisor up to which each is listed; of more, the first so many. */
+  readonly children: number
+  /** Milliseconds that one supervisor has for an answer. */
+  readonly callMillis: number
+  /** Part of an id, a registered name or a module, in any case. */
+  readonly text: string | undefined
+  readonly type: ChildType | undefined
+  readonly status: ChildStatus | undefined
+}
+
+export type ChildType = "worker" | "supervisor"
+
+/** `undefined` and `restarting`, what a supervisor says of a child without a process; `remote`: on another node. */
+export const childStatuses = ["running", "restarting", "undefined", "remote"] as const
+export type ChildStatus = (typeof childStatuses)[number]
+
+/** An id, as a term, or as text where it was too large to send. */
+export type ChildId = { readonly term: Term } | { readonly text: string }
+
+export interface Child {
+  /** 1 at the root. */
+  readonly depth: number
+  readonly id: ChildId
+  /** The ids above it, the outermost first. */
+  readonly above: ReadonlyArray<ChildId>
+  readonly pid: Pid | undefined
+  readonly status: ChildStatus
+  readonly type: ChildType
+  /** `dynamic` where the supervisor does not know. */
+  readonly modules: ReadonlyArray<string> | "dynamic"
+  readonly name: string | undefined
+  readonly messages: number | undefined
+  /** Bytes; not read where the queue is long. */
+  readonly memory: number | undefined
+  readonly supervisor: Supervisor | undefined
+}
+
+export interface Supervisor {
+  readonly callback: string
+  /** It was busy, and therefore not asked. */
+  readonly busy: { readonly status: string; readonly messages: number; readonly current: Mfa | undefined } | undefined
+  /** It was asked and did not answer in time. */
+  readonly isUnanswered: boolean
+  readonly children: number | undefined
+  readonly active: number | undefined
+  /** How many of its children have rows. */
+  readonly listed: number | undefined
+  /** Bytes that its children on this node take. */
+  readonly childrenMemory: number | undefined
+  readonly childrenMessages: number | undefined
+  /** How many were summed, where time ran out before all were. */
+  readonly summed: number | undefined
+  readonly strategy: string | undefined
+  /** Restarts in the last `seconds`, of `allowed`. */
+  readonly restarts: { readonly count: number; readonly allowed: number; readonly seconds: number } | undefined
+  /** Bytes of a heap that was too large to ask for strategy and restarts. */
+  readonly largeHeap: number | undefined
+}
+
+/** Bytes of heap up to which a supervisor copies its state. One with 100,000 children has 16 MB: 5 ms (OTP 25). */
+const maxStateHeap = 24 * 1024 * 1024
+
+/** Pages of the supervision tree; see `erlang/agent/src/beamscope_supervision.erl`. */
+export const supervisionTree = (node: ErlangNode, query: TreeQuery): Effect.Effect<Listed<Child>, CallError> => {
+  const { callMillis, children, depth, root, sort, status, text, type, ...bounds } = query
+  const { wordBytes } = node.capabilities
+  return askList(
+    node,
+    "beamscope_supervision:tree",
+    {
+      ...bounds,
+      sort,
+      order: sort === "tree" ? "ascending" : "descending",
+      filters: {
+        root,
+        depth,
+        children,
+        call_ms: Math.floor(callMillis),
+        state_heap: Math.floor(maxStateHeap / wordBytes),
+        text,
+        type: type && atom(type),
+        status: status && atom(status)
+      }
+    },
+    (row) => readChild(row, wordBytes)
+  )
+}
+
+const readId = (term: Term | undefined): ChildId | undefined => {
+  if (isTuple(term, "term") && term[1] !== undefined) return { term: term[1] }
+  return isTuple(term, "text") && term[1] instanceof Binary ? { text: utf8Text(term[1]) ?? term[1].text() } : undefined
+}
+
+const atomIn = (term: Term | undefined): string | undefined => (term instanceof Atom ? term.text : undefined)
+
+const readChild = (row: MapTerm, wordBytes: number): Child | undefined => {
+  const depth = readCount(row.atomKey("depth"))
+  const id = readId(row.atomKey("id"))
+  const above = (listItems(row.atomKey("above")) ?? []).map(readId)
+  const status = childStatuses.find((it) => isAtom(row.atomKey("status"), it))
+  if (depth === undefined || id === undefined || status === undefined) return undefined
+  if (!above.every((it) => it !== undefined)) return undefined
+  const pid = row.atomKey("pid")
+  const supervisor = row.atomKey("supervisor")
+  return {
+    depth,
+    id,
+    above,
+    pid: pid instanceof Pid ? pid : undefined,
+    status,
+    type: isAtom(row.atomKey("type"), "supervisor") ? "supervisor" : "worker",
+    modules: listItems(row.atomKey("modules"))?.flatMap((it) => (it instanceof Atom ? [it.text] : [])) ?? "dynamic",
+    name: atomIn(row.atomKey("name")),
+    messages: readCount(row.atomKey("messages")),
+    memory: readCount(row.atomKey("memory")),
+    supervisor: supervisor instanceof MapTerm ? readSupervisor(supervisor, wordBytes) : undefined
+  }
+}
+
+const readSupervisor = (facts: MapTerm, wordBytes: number): Supervisor => {
+  const count = (key: string) => readCount(facts.atomKey(key))
+  const busy = facts.atomKey("busy")
+  const [restarts, allowed, seconds] = [count("restarts"), count("intensity"), count("period")]
+  const large = count("large")
+  return {
+    callback: atomIn(facts.atomKey("callback")) ?? "",
+    busy: isTuple(busy)
+      ? { status: atomIn(busy[0]) ?? "", messages: readCount(busy[1]) ?? 0, current: readMfa(busy[2]) }
+      : undefined,
+    isUnanswered: isAtom(facts.atomKey("unanswered"), "true"),
+    children: count("children"),
+    active: count("active"),
+    listed: count("listed"),
+    childrenMemory: count("children_memory"),
+    childrenMessages: count("children_messages"),
+    summed: count("summed"),
+    strategy: atomIn(facts.atomKey("strategy")),
+    restarts:
+      restarts === undefined || allowed === undefined || seconds === undefined
+        ? undefined
+        : { count: restarts, allowed, seconds },
+    largeHeap: large === undefined ? undefined : large * wordBytes
+  }
+}

@@ -1,0 +1,211 @@
+import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { Effect, Layer, Redacted } from "effect"
+import { existsSync } from "node:fs"
+import { type AgentMode, Nodes, Targets } from "../../src/node/index.ts"
+import { Policy } from "../../src/policy/Policy.ts"
+import { Catalogue, type ToolResult } from "../../src/tools/Catalogue.ts"
+import { Session } from "../../src/tools/Session.ts"
+import * as BeamNode from "../support/BeamNode.ts"
+import { eventually } from "../support/eventually.ts"
+import { call } from "../support/Tools.ts"
+
+const epmdPort = Number(process.env["ERL_EPMD_PORT"])
+
+const catalogue = ({ cookie, name }: BeamNode.BeamNode, agent: AgentMode, mode: "erlang" | "elixir") =>
+  Catalogue.layer.pipe(
+    Layer.provideMerge(Nodes.layer),
+    Layer.provideMerge(
+      Layer.succeed(Targets, {
+        configured: [name],
+        nameOf: () => undefined,
+        epmdPort,
+        cookies: Effect.succeed([Redacted.make(cookie)]),
+        resolve: (name) => Effect.succeed({ name, cookie: Redacted.make(cookie), epmdPort, agent })
+      })
+    ),
+    Layer.provideMerge(Policy.layer({ hostNames: [] })),
+    Layer.provideMerge(Layer.effect(Session, Session.make({ mode })))
+  )
+
+/** A tree with a crowd in it, and a supervisor whose child takes for ever to start. */
+const scene = `
+  Forms = [element(2, erl_parse:parse_form(element(2, erl_scan:string(Text)))) || Text <- [
+    "-module(trees).", "-export([init/1, idle/0, crowd/0, start/1, handle_call/3, handle_cast/2]).",
+    "start(none) -> ignore; start(Fun) -> {ok, proc_lib:spawn_link(trees, Fun, [])}.",
+    "idle() -> receive stop -> ok end.",
+    "crowd() -> idle().",
+    "handle_call(_, _, State) -> {reply, ok, State}.", "handle_cast(_, State) -> {noreply, State}.",
+    "init(top) -> {ok, {#{strategy => rest_for_one, intensity => 5, period => 600}, ["
+    "#{id => worker, start => {trees, start, [idle]}},"
+    "#{id => absent, start => {trees, start, [none]}},"
+    "#{id => crowd, start => {supervisor, start_link, [{local, crowd_sup}, trees, crowd]}, type => supervisor},"
+    "#{id => slow, start => {supervisor, start_link, [{local, slow_sup}, trees, slow]}, type => supervisor}]}};"
+    "init(crowd) -> {ok, {#{strategy => simple_one_for_one}, [#{id => one, start => {trees, start, [crowd]}}]}};"
+    "init(slow) -> {ok, {#{strategy => simple_one_for_one}, [#{id => one, start => {proc_lib, start_link, [trees, idle]}}]}};"
+    "init(State) -> {ok, State}."]],
+  {ok, trees, Code} = compile:forms(Forms),
+  {module, trees} = code:load_binary(trees, "trees", Code),
+  {ok, Top} = supervisor:start_link({local, top_sup}, trees, top), unlink(Top),
+  {ok, _} = gen_server:start({local, server}, trees, none, []),
+  register(plain, spawn(trees, idle, [])),
+  ok`
+
+interface Row {
+  readonly depth: number
+  readonly id: string
+  readonly pid?: string
+  readonly [key: string]: unknown
+}
+const rowsOf = ({ structured }: ToolResult) => (structured["tree"] ?? []) as ReadonlyArray<Row>
+const tree = (input: Readonly<Record<string, unknown>>) => call("get_supervision_tree", input)
+const refusal = (input: Readonly<Record<string, unknown>>) => Effect.flip(tree(input))
+const row = (result: ToolResult, id: string) => rowsOf(result).find((it) => it.id === id)
+
+const agents: ReadonlyArray<AgentMode> = ["eval", "load"]
+
+describe.each(BeamNode.otpReleases())("the supervision tree on OTP $otp", ({ otp }) => {
+  let node: BeamNode.BeamNode
+  beforeAll(async () => {
+    node = await BeamNode.startNode({ otp, eval: scene, args: ["+P", "300000"] })
+  })
+  afterAll(() => node.stop())
+  const ask = (text: string) => Effect.promise(() => node.evaluate(text))
+  const number = (text: string) => Effect.map(ask(text), Number)
+  const until = (text: string) => eventually(Effect.map(ask(text), (is) => is === "true"))
+  const using = (agent: AgentMode) => Effect.provide(Layer.fresh(Layer.suspend(() => catalogue(node, agent, "erlang"))))
+
+  describe.each(agents)("with the agent %s", (agent) => {
+    it.live("has the applications at its top, and below them what they say themselves", () =>
+      Effect.gen(function* () {
+        const result = yield* tree({ limit: 200 })
+        expect(result.structured["complete"]).toBe(true)
+        const kernel = row(result, "kernel")
+        expect(kernel).toMatchObject({ depth: 1, name: "kernel_sup", strategy: "one_for_all", type: "supervisor" })
+        expect(kernel?.["children"]).toBe(yield* number("length(supervisor:which_children(kernel_sup))"))
+        expect(row(result, "net_sup")).toMatchObject({ depth: 2, type: "supervisor" })
+        const named = yield* tree({ filter: { text: "CODE_SER" } })
+        expect(rowsOf(named)).toEqual([expect.objectContaining({ id: "code_server", path: "kernel" })])
+        const largest = yield* tree({ root: "kernel", sort_by: "memory", limit: 2 })
+        const [first, second] = rowsOf(largest) as [Row, Row]
+        expect(first["memory_bytes"]).toBeGreaterThanOrEqual(second["memory_bytes"] as number)
+        const rest = yield* tree({
+          root: "kernel",
+          sort_by: "memory",
+          limit: 2,
+          cursor: largest.structured["next_cursor"]
+        })
+        expect(rowsOf(rest).map(({ id }) => id)).not.toContain(first.id)
+      }).pipe(using(agent))
+    )
+
+    it.live("counts restarts of what died", () =>
+      Effect.gen(function* () {
+        const pid = row(yield* tree({ root: "top_sup" }), "worker")?.pid
+        const used = row(yield* tree({ root: "top_sup", depth: 1 }), "trees")?.["restarts"] as number
+        yield* ask(`exit(list_to_pid("${pid}"), kill)`)
+        yield* until(
+          `lists:any(fun({Id, Pid, _, _}) -> Id =:= worker andalso is_pid(Pid) andalso Pid =/= list_to_pid("${pid}") end, supervisor:which_children(top_sup))`
+        )
+        const result = yield* tree({ root: "top_sup" })
+        expect(row(result, "trees")).toMatchObject({ restarts: used + 1, max_restarts: 5, max_seconds: 600 })
+        expect(result.structured["summary"]).toContain(`trees (${used + 1} of 5 allowed)`)
+        expect(row(result, "absent")).toMatchObject({ status: "undefined" })
+      }).pipe(using(agent))
+    )
+
+    it.live("shows the first of a crowd, and counts and sums them all", () =>
+      Effect.gen(function* () {
+        const size = agent === "load" ? 100_000 : 5_000
+        yield* ask(`[supervisor:start_child(crowd_sup, []) || _ <- lists:seq(1, ${size})], ok`)
+        const result = yield* tree({ root: "crowd_sup", limit: 10, timeout_ms: 60_000 })
+        expect(result.structured).toMatchObject({ complete: false, total: 201 })
+        expect(rowsOf(result)[0]).toMatchObject({ children: size, strategy: "simple_one_for_one" })
+        expect(rowsOf(result)[0]?.["children_memory_bytes"]).toBe(
+          yield* number(
+            "lists:sum([element(2, process_info(P, memory)) || P <- element(2, process_info(whereis(crowd_sup), links)), P =/= whereis(top_sup)])"
+          )
+        )
+        expect(result.text).toContain("only the first 200 by pid")
+        yield* ask(`exit(list_to_pid("${rowsOf(result)[0]?.pid}"), kill)`)
+        yield* until(`not lists:member(whereis(crowd_sup), [undefined, list_to_pid("${rowsOf(result)[0]?.pid}")])`)
+        // It answers when it has restarted them all.
+        yield* ask("supervisor:count_children(top_sup)")
+      }).pipe(using(agent))
+    )
+
+    it.live("does not wait for a supervisor that starts a child for a minute, nor asks who is none", () =>
+      Effect.gen(function* () {
+        yield* ask("Asks = spawn(fun() -> supervisor:start_child(slow_sup, [[]]) end), ok")
+        yield* until("element(1, element(2, process_info(whereis(slow_sup), current_function))) =:= proc_lib")
+        const result = yield* tree({ root: "top_sup" })
+        expect(result.structured["complete"]).toBe(false)
+        expect(result.text).toMatch(/slow is busy: waiting in proc_lib:sync_start\w*\/\d, with 0 messages waiting/u)
+        expect(yield* ask("process_info(whereis(slow_sup), messages)")).toBe("{messages,[]}")
+        yield* ask("[exit(P, kill) || P <- element(2, process_info(whereis(slow_sup), links)), P =/= whereis(top_sup)]")
+        yield* until("element(1, element(2, process_info(whereis(slow_sup), current_function))) =:= gen_server")
+
+        for (const root of ["server", "plain", "code_server"]) {
+          const before = yield* ask(`whereis(${root})`)
+          expect(yield* refusal({ root })).toMatchObject({ code: "invalid_input" })
+          expect(yield* ask(`process_info(whereis(${root}), messages)`)).toBe("{messages,[]}")
+          expect(yield* ask(`whereis(${root})`)).toBe(before)
+        }
+        const atoms = yield* number("erlang:system_info(atom_count)")
+        expect((yield* refusal({ root: `nothing_${otp}_${agent}` })).code).toBe("not_found")
+        expect((yield* refusal({ root: "undefined" })).code).toBe("not_found")
+        expect((yield* number("erlang:system_info(atom_count)")) - atoms).toBeLessThan(5)
+      }).pipe(using(agent))
+    )
+  })
+})
+
+/** Where Debian has it, and where Elixir is installed beside the first release. */
+const elixir = "/usr/lib/elixir/lib/elixir/ebin"
+
+const elixirScene = `
+  {ok, _} = application:ensure_all_started(elixir),
+  'Elixir.Code':eval_string(<<"
+    {:ok, top} = Supervisor.start_link([
+      {DynamicSupervisor, name: Jobs, strategy: :one_for_one, max_restarts: 9, max_seconds: 70},
+      {Task.Supervisor, name: Tasks},
+      {PartitionSupervisor, child_spec: {Agent, fn -> :part end}, name: Parts, partitions: 3},
+      {Registry, keys: :unique, name: Names},
+      {Agent, fn -> %{user: %{name: \\"Ann\\"}} end}
+    ], strategy: :one_for_one, name: Top)
+    Process.unlink(top)
+    for at <- 1..3, do: {:ok, _} = DynamicSupervisor.start_child(Jobs, {Agent, fn -> at end})
+    Task.Supervisor.start_child(Tasks, fn -> Process.sleep(:infinity) end)
+    Process.register(Supervisor.which_children(Top) |> List.keyfind(Agent, 0) |> elem(1), Keeper)
+  ">>), ok`
+
+describe.runIf(existsSync(elixir))("the supervision tree of an Elixir node", () => {
+  let node: BeamNode.BeamNode
+  beforeAll(async () => {
+    node = await BeamNode.startNode({ eval: elixirScene, args: ["-pa", elixir] })
+  })
+  afterAll(() => node.stop())
+
+  it.live("shows Elixir's own supervisors as any other", () =>
+    Effect.gen(function* () {
+      const result = yield* tree({ root: "Top", limit: 200 })
+      expect(result.structured["complete"]).toBe(true)
+      expect(row(result, "Jobs")).toMatchObject({
+        children: 3,
+        max_restarts: 9,
+        max_seconds: 70,
+        strategy: ":one_for_one"
+      })
+      expect(row(result, "Tasks")).toMatchObject({ children: 1 })
+      expect(row(result, "Parts")).toMatchObject({ children: 3 })
+      expect(
+        rowsOf(result)
+          .filter(({ depth }) => depth === 3)
+          .map(({ id }) => id)
+      ).toEqual(expect.arrayContaining(["0", "1", "2", ":undefined"]))
+      const state = yield* call("get_gen_server_state", { pid: "Keeper", path: "user.name" })
+      expect(state.structured["state"]).toBe('"Ann"')
+      const task = rowsOf(result).find(({ modules }) => modules === "Task.Supervised")?.pid
+      expect((yield* Effect.flip(call("get_gen_server_state", { pid: task }))).code).toBe("unsupported")
+    }).pipe(Effect.provide(Layer.suspend(() => catalogue(node, "eval", "elixir"))))
+  )
+})
