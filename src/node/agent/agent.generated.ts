@@ -8,6 +8,7 @@ import { beamscope_janitor } from "./beamscope_janitor.generated.ts"
 import { beamscope_logs } from "./beamscope_logs.generated.ts"
 import { beamscope_memory } from "./beamscope_memory.generated.ts"
 import { beamscope_microstates } from "./beamscope_microstates.generated.ts"
+import { beamscope_mnesia } from "./beamscope_mnesia.generated.ts"
 import { beamscope_network } from "./beamscope_network.generated.ts"
 import { beamscope_persistent_terms } from "./beamscope_persistent_terms.generated.ts"
 import { beamscope_process } from "./beamscope_process.generated.ts"
@@ -45,6 +46,7 @@ export const agent = {
   beamscope_logs,
   beamscope_memory,
   beamscope_microstates,
+  beamscope_mnesia,
   beamscope_network,
   beamscope_persistent_terms,
   beamscope_process,
