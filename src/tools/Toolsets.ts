@@ -3,6 +3,7 @@ import { etsTools } from "./Ets.ts"
 import { footprintTools } from "./Footprint.ts"
 import { genServerTools } from "./GenServer.ts"
 import { logTools } from "./Logs.ts"
+import { mnesiaTools } from "./Mnesia.ts"
 import { networkTools } from "./Network.ts"
 import { processTools } from "./Processes.ts"
 import { processInfoTools } from "./ProcessInfo.ts"
@@ -25,6 +26,7 @@ export const allTools: ReadonlyArray<Tool> = [
   ...supervisionTools,
   ...systemTools,
   ...etsTools,
+  ...mnesiaTools,
   ...networkTools,
   ...logTools,
   ...footprintTools
