@@ -51,12 +51,15 @@ export const emulator = (node: ErlangNode): Effect.Effect<Emulator, CallError> =
 
 const nameOf = (term: Term | undefined): string | undefined => (term instanceof Atom ? term.text : undefined)
 
+/** A flag of the emulator with the sign that `erl` takes for it. */
+export const asWritten = (flag: string): string => flag.replace(/^-(?=[A-Za-z])/u, "+")
+
 /** What stands before the first `--` is the emulator's, with the sign that `erl` writes as `+`; behind it `init`'s. */
 const emulatorFlags = (args: ReadonlyArray<string>): string => {
   const end = args.indexOf("--")
   return args
     .slice(1, end === -1 ? 1 : end)
-    .map((arg) => arg.replace(/^-(?=[A-Za-z])/u, "+"))
+    .map(asWritten)
     .join(" ")
 }
 

@@ -2,6 +2,7 @@ import { Effect } from "effect"
 import { Atom, Binary, binary, isTuple, list, listItems, map, type Term } from "../etf/Term.ts"
 import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
+import { asWritten } from "./Emulator.ts"
 import { askAgent, askList, type Listed, type ListQuery } from "./Listing.ts"
 import { readCount } from "./ProcessRow.ts"
 
@@ -50,7 +51,7 @@ export interface Started {
   readonly directory: string | undefined
   /** Places that modules are loaded from. */
   readonly codePaths: number
-  /** Flags of the emulator, such as `-P 200000` (on the command line `+P`). */
+  /** Flags of the emulator as on a command line, such as `+P 200000`. */
   readonly emulatorFlags: ReadonlyArray<string>
   /** Arguments of `init`, in their order, without the cookie. */
   readonly arguments: ReadonlyArray<{ readonly flag: Atom; readonly values: ReadonlyArray<Binary> }>
@@ -76,7 +77,7 @@ export const started = (node: ErlangNode): Effect.Effect<Started, CallError> =>
       host: host.text(),
       directory: directory instanceof Binary ? directory.text() : undefined,
       codePaths,
-      emulatorFlags: flags.map((flag) => flag.text()),
+      emulatorFlags: flags.map((flag) => asWritten(flag.text())),
       arguments: given,
       plainArguments
     }

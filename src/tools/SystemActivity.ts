@@ -83,7 +83,7 @@ const getRuntimeStats = Tool.make({
   name: "get_runtime_stats",
   title: "What a node gets done",
   description:
-    "Reductions (work), garbage collections, I/O, context switches, CPU time (Linux) and run queues, in a window while the call waits. Resets no counter that others read. Asks each process twice for its reductions.",
+    "Reductions (work), garbage collections, I/O, context switches, CPU time (Linux) and run queues, in a window while the call waits. Resets no counter that others read. Reductions are those of processes that live at the end (each is asked twice).",
   output: {
     window_ms: Schema.Int,
     reductions: Schema.optionalKey(Schema.Int),
@@ -111,11 +111,7 @@ const getRuntimeStats = Tool.make({
       summary: `In ${Math.round(stats.windowMillis)} ms: ${perSecond === undefined ? "" : `${amount(perSecond, "reduction")} a second, `}${amount(stats.collections, "garbage collection")}, ${bytes(stats.inputBytes)} in and ${bytes(stats.outputBytes)} out${cpuPercent === undefined ? "" : `, ${cpuPercent} % of one processor`}; ${amount(waiting, "process", "processes")} waiting to run.`,
       complete: reductions !== undefined && cpu !== undefined,
       notes: [
-        ...(reductions === undefined
-          ? ["Reductions are not counted on a node with more than 100,000 processes."]
-          : [
-              "Reductions are those of processes that still live: what others did that ended meanwhile is not in them."
-            ]),
+        ...(reductions === undefined ? ["Reductions are not counted on a node with more than 100,000 processes."] : []),
         ...(cpu === undefined ? ["CPU time is unknown: the node's system has no /proc/self/stat."] : [])
       ],
       data: {

@@ -78,7 +78,7 @@ const getEnvironment = Tool.make({
     const missing = after === undefined && filter === undefined ? (names ?? []).filter((name) => !found.has(name)) : []
     return {
       summary: (shown: number) =>
-        `Process ${visible(start.osPid)} of the operating system on ${visible(start.host)}, with ${amount(total, "environment variable")}: ${shownOf(shown, matched, "name")} ${names === undefined ? "" : "and value "}here.`,
+        `Process ${visible(start.osPid)} of the operating system on ${visible(start.host)}, with ${amount(total, "environment variable")}: ${names === undefined ? shownOf(shown, matched, "name") : shownOf(shown, matched, "name and value", "names and values")} here.`,
       notes: missing.length === 0 ? [] : [`Not set (or not on this page): ${missing.map(visible).join(", ")}.`],
       data: (characters: number) => ({
         total,

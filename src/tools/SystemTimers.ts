@@ -41,6 +41,7 @@ const listTimers = Tool.make({
   },
   output: {
     ...listOutput,
+    matched: Schema.optionalKey(Schema.Int),
     timers: Schema.optionalKey(
       Schema.Array(
         Schema.Struct({
@@ -62,12 +63,19 @@ const listTimers = Tool.make({
       ...(filter !== undefined && { repeats: filter.repeats })
     })
     const { incomplete, matched, rows, total } = listed
-    const notes = incomplete.flatMap((it) => why(it, total, node.capabilities.otpRelease) ?? [])
+    const { otpRelease } = node.capabilities
+    const isUnseen = incomplete.some((it) => it === "closed" || it === "many")
+    const notes = [
+      ...incomplete.flatMap((it) => why(it, total, otpRelease) ?? []),
+      ...(rows.some(({ row }) => row.call === undefined)
+        ? [`OTP ${otpRelease} does not tell what a timer will do: only when.`]
+        : [])
+    ]
     const first = rows[0]?.row
     return {
       summary: (shown: number) => {
         if (incomplete.includes("unused")) return "The timer server does not run: nobody has used the module timer."
-        if (notes.length > 0) return `The timer server has ${amount(total, "timer")}.`
+        if (isUnseen) return `The timer server has ${amount(total, "timer")}.`
         if (first === undefined) return total === 0 ? "The timer server has no timers." : "No timer matches."
         const when = first.dueMillis < 1000 ? `${Math.max(0, first.dueMillis)} ms` : duration(first.dueMillis)
         return `${shownOf(shown, matched, "timer")}; the first is due in ${when}.`
@@ -76,7 +84,7 @@ const listTimers = Tool.make({
       notes,
       data: (characters: number) => ({
         total,
-        matched,
+        matched: isUnseen ? undefined : matched,
         timers: rows.map(({ row }) => ({
           due_in_ms: row.dueMillis,
           repeats: row.repeats,

@@ -7,6 +7,8 @@
 
 %% Bytes of all terms up to which each is measured. To measure one walks all of it at once, at some gigabytes a second.
 -define(MANY_BYTES, 67108864).
+%% Bytes in external format of a key that a place in the list can hold.
+-define(LARGE_KEY, 1000).
 %% Characters of a key that a filter looks at.
 -define(PRINTED, 256).
 
@@ -41,13 +43,20 @@ list(#{sort := Sort, deadline_ms := Deadline} = Spec) ->
     Until = erlang:monotonic_time(millisecond) + Deadline,
     Measures = Sort =:= size andalso (Memory =< ?MANY_BYTES orelse maps:get(measure, Spec, false)),
     {Looked, Rest} = select(Terms, maps:get(contains, Spec, none), Measures, Until, []),
-    Keys = [{Size, Key} || {Size, Key} <- Looked],
+    Keys = maps:from_list([{place(Key), Key} || {_, Key} <- Looked]),
     Read = fun
-        ({Size, Key}) when is_integer(Size) -> #{key => Key, bytes => Size};
-        ({_, Key}) -> #{key => Key}
+        ({Size, Place}) when is_integer(Size) -> #{key => map_get(Place, Keys), bytes => Size};
+        ({_, Place}) -> #{key => map_get(Place, Keys)}
     end,
     Missing = [unmeasured || Sort =:= size, not Measures] ++ [deadline || Rest =/= []],
-    listed(Keys, Read, Spec, {length(Terms), Missing}).
+    listed([{Size, place(Key)} || {Size, Key} <- Looked], Read, Spec, {length(Terms), Missing}).
+
+%% Where a key stands in the list: by itself, or by its hash.
+place(Key) ->
+    case erlang:external_size(Key) > ?LARGE_KEY of
+        true -> {large, erlang:phash2(Key, 1 bsl 32)};
+        false -> Key
+    end.
 
 select([{Key, Value} | Rest] = Terms, Part, Measures, Until, Seen) ->
     case erlang:monotonic_time(millisecond) > Until of

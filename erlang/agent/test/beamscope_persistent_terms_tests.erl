@@ -13,6 +13,7 @@ tests() ->
     [
         {"the largest first, with their sizes", fun sizes/1},
         {"by key, unmeasured", fun by_key/1},
+        {"a large key, and pages", fun large_key/1},
         {"a part of the key", fun part/1},
         {"much is not measured unless asked to", fun much/1},
         {"no time", fun deadline/1},
@@ -46,6 +47,25 @@ by_key(Run) ->
     Keys = [Key || {_, #{key := Key}} <- Rows],
     ?assertEqual(lists:sort([Key || {Key, _} <- persistent_term:get()]), Keys),
     ?assertEqual([], [Row || {_, #{bytes := _} = Row} <- Rows]).
+
+large_key(Run) ->
+    Keys = [{?MODULE, lists:duplicate(5000, N)} || N <- [1, 2, 3]],
+    with([{Key, 1} || Key <- Keys], fun() ->
+        Spec = spec(#{sort => key, order => ascending, limit => 1, contains => atom_to_binary(?MODULE, utf8)}),
+        ?assertEqual(Keys, lists:sort(follow(Run, Spec)))
+    end).
+
+follow(Run, Spec) ->
+    #{rows := Rows, next := Next} = Run(list, Spec),
+    Keys = [Key || {_, #{key := Key}} <- Rows],
+    case Next of
+        undefined ->
+            Keys;
+        _ ->
+            After = term_to_binary(Next),
+            ?assert(byte_size(After) < 1500),
+            Keys ++ follow(Run, Spec#{'after' => After})
+    end.
 
 part(Run) ->
     with([{{?MODULE, <<"Läufer"/utf8>>}, 1}], fun() ->
