@@ -133,11 +133,12 @@ const callees = Effect.fnUntraced(function* (
 })
 
 /** A monitored process: a pid, or `{Name, Node}`. */
-const processOf = (node: ErlangNode, monitored: Term | undefined): Effect.Effect<Pid | undefined, CallError> => {
-  if (monitored instanceof Pid) return Effect.succeed(monitored)
-  if (!isTuple(monitored) || !(monitored[0] instanceof Atom) || !isAtom(monitored[1], node.name))
-    return Effect.succeed(undefined)
-  return Effect.map(node.call("erlang", "whereis", [monitored[0]]), (found) =>
-    found instanceof Pid ? found : undefined
-  )
-}
+const processOf = Effect.fnUntraced(function* (
+  node: ErlangNode,
+  monitored: Term | undefined
+): Effect.fn.Return<Pid | undefined, CallError> {
+  if (monitored instanceof Pid) return monitored
+  if (!isTuple(monitored) || !(monitored[0] instanceof Atom) || !isAtom(monitored[1], node.name)) return undefined
+  const found = yield* node.call("erlang", "whereis", [monitored[0]])
+  return found instanceof Pid ? found : undefined
+})

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Buffer } from "node:buffer"
 import { encode } from "../../../src/etf/Encode.ts"
-import { Atom, atom, Binary, list, listItems, map, Pid, type Term } from "../../../src/etf/Term.ts"
+import { Atom, atom, Binary, list, listItems, map, MapTerm, Pid, type Term } from "../../../src/etf/Term.ts"
 import { fakeNode, type FakeNodeSpec, type World } from "../../support/FakeNodes.ts"
 import { callIn, failIn } from "../../support/Tools.ts"
 
@@ -27,9 +27,16 @@ const packed = (answer: Record<string, Term>) => ({
   term: new Binary(encode(map(Object.entries(answer).map(([key, value]) => [atom(key), value]))))
 })
 
-describe("get_message_queue", () => {
-  const queue = { name: atom("store"), status: atom("running") }
+const queue = { name: atom("store"), status: atom("running") }
 
+/** What a question for messages fails with where the node refuses it so. */
+const refusal = (answer: Record<string, Term>, override: boolean) =>
+  failIn(world({ replies: { "beamscope_process:messages": packed({ ...queue, ...answer }) } }), "get_message_queue", {
+    pid: "<0.7.0>",
+    override
+  })
+
+describe("get_message_queue", () => {
   it.effect("tells shapes as patterns, and what a message was cut of", () =>
     Effect.gen(function* () {
       const answer = packed({
@@ -69,17 +76,8 @@ describe("get_message_queue", () => {
 
   it.effect("says with the figures what it refuses, and what an override would do", () =>
     Effect.gen(function* () {
-      const fail = (answer: Record<string, Term>, override: boolean) =>
-        failIn(
-          world({ replies: { "beamscope_process:messages": packed({ ...queue, ...answer }) } }),
-          "get_message_queue",
-          {
-            pid: "<0.7.0>",
-            override
-          }
-        )
       const many = { count: 50_000, refused: atom("messages") }
-      expect(yield* fail(many, false)).toMatchObject({
+      expect(yield* refusal(many, false)).toMatchObject({
         code: "too_large",
         message: expect.stringMatching(
           /has 50,000 messages;.* Up to 1,000 messages are read, with override: true up to 100,000/u
@@ -87,7 +85,7 @@ describe("get_message_queue", () => {
       })
       const large = { count: 5, refused: atom("bytes"), bytes: 900 * 1024 * 1024 }
       for (const override of [true, false]) {
-        const { code, message } = yield* fail(large, override)
+        const { code, message } = yield* refusal(large, override)
         expect(code).toBe("too_large")
         expect(message).toContain("may take 900.0 MiB")
         expect(message).not.toContain("override")
@@ -129,9 +127,10 @@ const callers = (monitored: Readonly<Record<number, ReadonlyArray<number>>>, gon
     }
   })
 
+const summary = (caller: World) =>
+  Effect.map(callIn(caller, "get_process_stacktrace", { pid: "<0.1.0>" }), ({ structured }) => structured["summary"])
+
 describe("get_process_stacktrace of a process in a call", () => {
-  const summary = (caller: World) =>
-    Effect.map(callIn(caller, "get_process_stacktrace", { pid: "<0.1.0>" }), ({ structured }) => structured["summary"])
   const start = `${text(1)} is waiting in :gen.do_call/4.`
 
   it.effect.each<readonly [string, World, string]>([
@@ -187,7 +186,8 @@ describe("group_stacktraces", () => {
         filter
       })
       expect(structured).toMatchObject({ summary: "0 stacks of 9 processes.", complete: false, processes: 9 })
-      const asked = (node.called[0]?.args[0] as { atomKey: (key: string) => Term | undefined }).atomKey("filter")
+      const [question] = node.called[0]!.args
+      const asked = question instanceof MapTerm && question.atomKey("filter")
       expect(asked instanceof Binary && asked.text()).toBe(wanted)
     })
   )

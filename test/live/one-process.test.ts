@@ -1,0 +1,250 @@
+import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import type { AgentMode } from "../../src/node/index.ts"
+import * as BeamNode from "../support/BeamNode.ts"
+import { eventually } from "../support/eventually.ts"
+import { liveCatalogue } from "../support/LiveTools.ts"
+import { call } from "../support/Tools.ts"
+
+/** Mailboxes of all kinds, processes that wait for each other, a crowd at one place, a family, one that is suspended. */
+const scene = `
+  Idle = fun() -> receive stop -> ok end end,
+  Flooded = spawn(Idle), register(flooded, Flooded), [Flooded ! Number || Number <- lists:seq(1, 1000000)],
+  Full = spawn(Idle), register(full, Full), [Full ! {item, Number} || Number <- lists:seq(1, 5000)],
+  Inbox = spawn(Idle), register(inbox, Inbox),
+  [Inbox ! {'$gen_call', {self(), make_ref()}, {get, Number}} || Number <- lists:seq(1, 20)],
+  Inbox ! {login, #{user => <<"ann">>, password => <<"hunter2">>}}, Inbox ! {data, binary:copy(<<"x">>, 100000)},
+  [begin
+     register(Name, spawn(fun() -> receive go -> gen_server:call(To, hello, infinity) end end))
+   end || {Name, To} <- [{first, second}, {second, third}, {third, first}, {outside, first}, {patient, inbox}]],
+  [Name ! go || Name <- [first, second, third, outside, patient]],
+  register(crowd, spawn(fun() -> [spawn_link(fun() -> timer:sleep(infinity) end) || _ <- lists:seq(1, 400)], Idle() end)),
+  register(linked, spawn(fun() ->
+    process_flag(trap_exit, true),
+    open_port({spawn, "cat"}, []), link(whereis(crowd)), erlang:monitor(process, whereis(full)), erlang:monitor(process, code_server),
+    Idle()
+  end)),
+  register(still, spawn(fun() -> Idle() end)), whereis(still) ! kept, erlang:suspend_process(whereis(still)),
+  register(dirty, spawn(fun Loop() -> erts_debug:dirty_io(wait, 300), Loop() end)),
+  register(task, proc_lib:spawn_link(fun() -> put('$callers', [whereis(crowd)]), Idle() end)),
+  ok`
+
+type Row = Readonly<Record<string, unknown>>
+const tools = ["get_message_queue", "get_process_children", "get_process_links", "get_process_stacktrace"] as const
+
+describe.each(BeamNode.otpReleases())("one process on OTP $otp", ({ otp }) => {
+  const release = Number(otp)
+  let node: BeamNode.BeamNode
+  beforeAll(async () => {
+    node = await BeamNode.startNode({ otp, eval: scene })
+  })
+  afterAll(() => node.stop())
+  const ask = (text: string) => Effect.promise(() => node.evaluate(text))
+  const number = (text: string) => Effect.map(ask(text), Number)
+  const pidsOf = (text: string) =>
+    Effect.map(ask(`[pid_to_list(P) || P <- ${text}]`), (it) => it.match(/<[\d.]+>/gu) ?? [])
+  const using = (agent: AgentMode) => Effect.provide(Layer.fresh(Layer.suspend(() => liveCatalogue([node], { agent }))))
+  const settled = eventually(
+    Effect.map(
+      ask(
+        "length([N || N <- [first, second, third, outside, patient], element(1, element(2, process_info(whereis(N), current_function))) =:= gen])"
+      ),
+      (it) => it === "5"
+    )
+  )
+
+  describe.each(["eval", "load"] satisfies ReadonlyArray<AgentMode>)("with the agent %s", (agent) => {
+    it.live("shows messages and their shapes, with no secret", () =>
+      Effect.gen(function* () {
+        yield* settled
+        const { structured, text } = yield* call("get_message_queue", { pid: "inbox", limit: 22 })
+        // The call of the patient one stands somewhere among them, or behind.
+        expect(structured["message_queue_length"]).toBe(23)
+        const shapes = structured["shapes"] as ReadonlyArray<Row>
+        expect(shapes[0]).toMatchObject({ count: 20, shape: "{'$gen_call', {pid, reference}, {get, integer}}" })
+        expect(shapes.map(({ shape }) => shape)).toEqual(expect.arrayContaining(["{login, map}", "{data, binary}"]))
+        const messages = structured["messages"] as ReadonlyArray<Row>
+        expect(messages.map(({ at }) => at)).toEqual(messages.map((_, index) => index + 1))
+        expect(messages.find(({ cut }) => cut === true)).toMatchObject({ bytes: expect.any(Number) })
+        expect(text).toContain('password => <<"[redacted]">>')
+        expect(text).not.toContain("hunter2")
+        const info = yield* call("get_process_info", { pid: "inbox", groups: ["messages"], limit: 1 })
+        expect(info.structured["messages"]).toEqual([expect.objectContaining({ at: 1 })])
+      }).pipe(using(agent))
+    )
+
+    it.live("refuses what is too much, at no cost, unless somebody insists", () =>
+      Effect.gen(function* () {
+        yield* ask("erlang:garbage_collect()")
+        const before = yield* number("erlang:memory(total)")
+        for (const override of [false, true]) {
+          const error = yield* Effect.flip(call("get_message_queue", { pid: "flooded", override }))
+          expect(error).toMatchObject({ code: "too_large", message: expect.stringContaining("1,000,000 messages") })
+        }
+        const told = yield* call("get_process_info", { pid: "flooded", groups: ["messages", "memory"] })
+        expect(told.structured).toMatchObject({ complete: false, message_queue_length: 1_000_000 })
+        expect(told.structured).not.toHaveProperty("messages")
+        expect((yield* number("erlang:memory(total)")) - before).toBeLessThan(20_000_000)
+
+        const full = yield* Effect.flip(call("get_message_queue", { pid: "full" }))
+        expect(full.message).toContain("with override: true up to 100,000 messages")
+        const insisted = yield* call("get_message_queue", { pid: "full", override: true, limit: 2 })
+        expect(insisted.structured).toMatchObject({
+          message_queue_length: 5_000,
+          shapes: [{ count: 5_000, percent: 100, first_at: 1, shape: "{item, integer}" }],
+          messages: [{ message: "{item,1}" }, { message: "{item,2}" }]
+        })
+      }).pipe(using(agent))
+    )
+
+    it.live("counts who stands where", () =>
+      Effect.gen(function* () {
+        const { structured } = yield* call("group_stacktraces", { limit: 1 })
+        const [first] = structured["stacks"] as ReadonlyArray<Row>
+        expect(first).toMatchObject({ stack: expect.stringContaining("timer:sleep/1") })
+        expect(first!["count"]).toBeGreaterThanOrEqual(400)
+        expect(Math.abs((structured["processes"] as number) - (yield* number("length(processes())")))).toBeLessThan(10)
+        const calling = yield* call("group_stacktraces", { filter: "gen:do_call" })
+        expect(
+          (calling.structured["stacks"] as ReadonlyArray<Row>).reduce((sum, { count }) => sum + Number(count), 0)
+        ).toBe(5)
+        const others = yield* call("group_stacktraces", { exclude: "timer.SLEEP", limit: 100 })
+        expect(others.text).not.toContain("timer:sleep")
+        const second = yield* call("group_stacktraces", { limit: 1, cursor: structured["next_cursor"] })
+        expect((second.structured["stacks"] as ReadonlyArray<Row>)[0]!["count"]).toBeLessThanOrEqual(
+          Number(first!["count"])
+        )
+        expect((second.structured["stacks"] as ReadonlyArray<Row>)[0]!["stack"]).not.toBe(first!["stack"])
+      }).pipe(using(agent))
+    )
+
+    it.live("knows the children of a supervisor that cannot answer", () =>
+      Effect.gen(function* () {
+        const children = yield* pidsOf("[P || {_, P, _, _} <- supervisor:which_children(kernel_sup), is_pid(P)]")
+        yield* ask("erlang:suspend_process(whereis(kernel_sup))")
+        const input = { pid: "kernel_sup", tree: "supervised", depth: 1, limit: 100 }
+        const { structured } = yield* call("get_process_children", input).pipe(
+          Effect.ensuring(ask("erlang:resume_process(whereis(kernel_sup))"))
+        )
+        const rows = structured["processes"] as ReadonlyArray<Row>
+        expect(structured).toMatchObject({ supervisor: true, initial_call: "supervisor:kernel/1" })
+        expect(rows.map(({ pid }) => pid).toSorted()).toEqual(
+          // The code server is started by hand, and leaves no word about its ancestors before OTP 25.
+          children.filter((pid) => release >= 25 || rows.some((row) => row["pid"] === pid)).toSorted()
+        )
+        expect(rows.length).toBeGreaterThan(children.length - 3)
+        expect(rows.filter(({ supervisor }) => supervisor === true).map(({ name }) => name)).toContain("logger_sup")
+        const none = yield* call("get_process_children", { pid: "crowd", tree: "supervised" })
+        expect(none.structured["summary"]).toMatch(/is not known to be a supervisor\.$/u)
+      }).pipe(using(agent))
+    )
+
+    it.live("knows who spawned whom", () =>
+      Effect.gen(function* () {
+        const { structured } = yield* call("get_process_children", { pid: "crowd", limit: 10 })
+        expect(structured["complete"]).toBe(release >= 25)
+        if (release < 25) return
+        expect(structured["child_count"]).toBe(400)
+        expect(structured["processes"]).toHaveLength(10)
+        expect(structured["notes"]).toEqual(["At least 390 more are on these levels (limit)."])
+        expect(structured["processes"]).toContainEqual(expect.objectContaining({ current_function: "timer:sleep/1" }))
+      }).pipe(using(agent))
+    )
+
+    it.live("tells links and monitors, page by page, with names", () =>
+      Effect.gen(function* () {
+        const { structured } = yield* call("get_process_links", { pid: "linked" })
+        const links = structured["links"] as ReadonlyArray<Row>
+        expect(structured).toMatchObject({ total: 4, matched: 4 })
+        expect(links).toContainEqual(expect.objectContaining({ relation: "link", name: "crowd" }))
+        expect(links).toContainEqual(expect.objectContaining({ relation: "link", port: "cat" }))
+        expect(links).toContainEqual(expect.objectContaining({ relation: "monitors", name: "full" }))
+        expect(links).toContainEqual(
+          expect.objectContaining({ relation: "monitors", to: "by name", name: "code_server" })
+        )
+
+        const paged: Array<unknown> = []
+        let cursor: unknown
+        do {
+          const input = { pid: "linked", depth: 2, limit: 150, ...(cursor !== undefined && { cursor }) }
+          const page = yield* call("get_process_links", input)
+          expect(page.structured["matched"]).toBe(404)
+          paged.push(...(page.structured["links"] as ReadonlyArray<Row>).map(({ relation, to }) => `${relation} ${to}`))
+          cursor = page.structured["next_cursor"]
+        } while (cursor !== undefined)
+        expect(paged).toHaveLength(404)
+        expect(new Set(paged).size).toBe(404)
+        const some = yield* call("get_process_links", { pid: "crowd", filter: { relation: "monitored_by" } })
+        expect(some.structured["summary"]).toMatch(/: no links and no monitors\.$/u)
+      }).pipe(using(agent))
+    )
+
+    it.live(
+      "asks nothing of processes that are dead, suspended, away in native code or of another node, and leaves nothing behind",
+      () =>
+        Effect.gen(function* () {
+          const gone = (yield* ask(
+            "P = spawn(fun() -> ok end), erlang:monitor(process, P), receive {'DOWN', _, _, P, _} -> ok end, pid_to_list(P)"
+          )).replaceAll('"', "")
+          const counts = () => ask("[length(code:all_loaded()), length(ets:all()), length(registered())]")
+          // The words of the agent's own code are atoms, too: of a fixed number.
+          for (const tool of tools) yield* call(tool, { pid: "still" })
+          yield* call("group_stacktraces", { filter: "nothing" })
+          const before = yield* counts()
+          const atoms = yield* number("erlang:system_info(atom_count)")
+          for (const tool of tools) {
+            expect((yield* Effect.flip(call(tool, { pid: gone }))).code, tool).toBe("no_such_process")
+            expect((yield* Effect.flip(call(tool, { pid: "<a@b.1.0>" }))).code, tool).toBe("invalid_input")
+            expect((yield* Effect.flip(call(tool, { pid: `nobody_${otp}_${agent}_${tool}` }))).code, tool).toBe(
+              "no_such_process"
+            )
+            expect((yield* call(tool, { pid: "still" })).structured["complete"], tool).toBe(
+              release >= 25 || tool !== "get_process_children"
+            )
+          }
+          // In a native function, on a dirty scheduler, nearly all of the time.
+          for (const tool of tools) yield* call(tool, { pid: "dirty" })
+          yield* call("group_stacktraces", { filter: `nothing_${otp}_${agent}.at_all/1` })
+          expect(yield* number("erlang:system_info(atom_count)")).toBeLessThan(atoms + 10)
+          if (agent === "eval") expect(yield* counts()).toBe(before)
+          expect(yield* ask("process_info(whereis(still), [message_queue_len, status])")).toBe(
+            "[{message_queue_len,1},{status,suspended}]"
+          )
+          yield* ask("erlang:resume_process(whereis(still)), erlang:suspend_process(whereis(still))")
+        }).pipe(using(agent))
+    )
+  })
+
+  it.live("finds whose answer a process waits for, and who waits in a circle, without the agent", () =>
+    Effect.gen(function* () {
+      yield* settled
+      const patient = yield* call("get_process_stacktrace", { pid: "patient" })
+      expect(patient.structured["waiting_for"]).toEqual([expect.objectContaining({ name: "inbox", status: "waiting" })])
+      const circle = yield* call("get_process_stacktrace", { pid: "outside" })
+      expect(circle.structured["summary"]).toMatch(
+        /DEADLOCK: first \(.*\) waits for second \(.*\) waits for third \(.*\) waits for first \(.*\)\.$/u
+      )
+      const idle = yield* call("get_process_stacktrace", { pid: "inbox" })
+      expect(idle.structured).not.toHaveProperty("waiting_for")
+      for (const tool of ["get_message_queue", "get_process_children", "get_process_links"]) {
+        expect((yield* Effect.flip(call(tool, { pid: "inbox" }))).code).toBe("unsupported")
+      }
+    }).pipe(using("none"))
+  )
+
+  it.live("knows for whom a task works, and of whom it comes", () =>
+    Effect.gen(function* () {
+      const groups = ["meta", "dictionary", "signals"]
+      const { structured } = yield* call("get_process_info", { pid: "task", groups, dictionary_keys: ["$callers"] })
+      const crowd = (yield* ask("pid_to_list(whereis(crowd))")).replaceAll('"', "")
+      expect(structured["meta"]).toMatchObject({ callers: [crowd], ancestors: [expect.stringMatching(/^<[\d.]+>$/u)] })
+      expect(structured["dictionary"]).toMatchObject({ values: [{ key: "'$callers'", value: `[${crowd}]` }] })
+      const kernel = yield* call("get_process_info", { pid: "kernel_sup", groups: ["meta"] })
+      expect(kernel.structured["meta"]).toMatchObject({ application: "kernel" })
+      const judge = (yield* ask("pid_to_list(self())")).replaceAll('"', "")
+      const suspends = yield* call("get_process_info", { pid: judge, groups: ["signals"] })
+      const still = (yield* ask("pid_to_list(whereis(still))")).replaceAll('"', "")
+      expect(suspends.structured["signals"]).toMatchObject({ suspending: [still] })
+    }).pipe(using("none"))
+  )
+})
