@@ -1,31 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
-import { Effect, Layer, Redacted } from "effect"
-import { Nodes, Targets } from "../../src/node/index.ts"
-import { Policy } from "../../src/policy/Policy.ts"
-import { Catalogue, type ToolResult } from "../../src/tools/Catalogue.ts"
-import { Session } from "../../src/tools/Session.ts"
+import { Effect, Layer } from "effect"
+import type { ToolResult } from "../../src/tools/Catalogue.ts"
 import type { SyntaxName } from "../../src/syntax/Syntax.ts"
 import * as BeamNode from "../support/BeamNode.ts"
+import { liveCatalogue } from "../support/LiveTools.ts"
 import { call } from "../support/Tools.ts"
-
-const epmdPort = Number(process.env["ERL_EPMD_PORT"])
-
-const catalogue = ({ cookie, name }: BeamNode.BeamNode, mode: SyntaxName) =>
-  Catalogue.layer.pipe(
-    Layer.provideMerge(Nodes.layer),
-    Layer.provideMerge(
-      Layer.succeed(Targets, {
-        configured: [name],
-        nameOf: () => undefined,
-        epmdPort,
-        cookies: Effect.succeed([Redacted.make(cookie)]),
-        resolve: () =>
-          Effect.succeed({ name, cookie: Redacted.make(cookie), cookieSource: "the test", epmdPort, agent: "eval" })
-      })
-    ),
-    Layer.provideMerge(Policy.layer({ hostNames: [] })),
-    Layer.provideMerge(Layer.effect(Session, Session.make({ mode })))
-  )
 
 /** Tables of all kinds, and who owns them. Their names begin with `t_`. */
 const scene = `
@@ -60,7 +39,7 @@ describe.each(BeamNode.otpReleases())("the tools for ETS on OTP $otp", ({ otp })
   afterAll(() => node.stop())
   const ask = (text: string) => Effect.promise(() => node.evaluate(text))
   const number = (text: string) => Effect.map(ask(text), Number)
-  const using = (mode: SyntaxName) => Effect.provide(Layer.fresh(Layer.suspend(() => catalogue(node, mode))))
+  const using = (mode: SyntaxName) => Effect.provide(Layer.fresh(Layer.suspend(() => liveCatalogue([node], { mode }))))
 
   /** Every value over the pages of a tool. */
   const allValues = Effect.fnUntraced(function* (name: string, input: Row) {
@@ -135,7 +114,7 @@ describe.each(BeamNode.otpReleases())("the tools for ETS on OTP $otp", ({ otp })
           expect(several.message).toMatch(/^Several tables .*#Ref<0\.\d+\.\d+\.\d+>, #Ref<0\./u)
           return yield* call("list_ets_tables", { sort_by: "name", filter: { name: "t_it" } })
         }),
-        Layer.fresh(catalogue(node, "erlang"))
+        Layer.fresh(liveCatalogue([node], { mode: "erlang" }))
       )
       for (const [mode, listed] of [
         ["erlang", erlang],
@@ -143,7 +122,7 @@ describe.each(BeamNode.otpReleases())("the tools for ETS on OTP $otp", ({ otp })
           "elixir",
           yield* Effect.provide(
             call("list_ets_tables", { filter: { name: "t_it" } }),
-            Layer.fresh(catalogue(node, "elixir"))
+            Layer.fresh(liveCatalogue([node], { mode: "elixir" }))
           )
         ]
       ] as const) {
@@ -158,7 +137,7 @@ describe.each(BeamNode.otpReleases())("the tools for ETS on OTP $otp", ({ otp })
           const { structured } = yield* call("list_ets_tables", { filter: { name: "t_heavy" } })
           const [heavy] = structured["tables"] as ReadonlyArray<Row>
           expect((yield* call("get_ets_table_info", { table: heavy!["table"] })).structured["name"]).toMatch(/t_heavy/u)
-        }).pipe(Effect.provide(Layer.fresh(catalogue(node, mode))))
+        }).pipe(Effect.provide(Layer.fresh(liveCatalogue([node], { mode }))))
       }
     })
   )
