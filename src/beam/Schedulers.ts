@@ -49,7 +49,8 @@ const readUsage = (answer: MapTerm): SchedulerUsage | undefined => {
     if (!isTuple(row)) return undefined
     const [id, active, total] = row.map(readCount)
     if (id === undefined || active === undefined || total === undefined) return undefined
-    return { id, ...place(id), busy: total <= 0 ? 0 : Math.min(1, Math.max(0, active / total)) }
+    const { kind, online } = place(id)
+    return { id, kind, online, busy: total <= 0 ? 0 : Math.min(1, Math.max(0, active / total)) }
   })
   if (!schedulers?.every((it) => it !== undefined)) return undefined
   return { schedulers, processors: count("processors") }

@@ -83,7 +83,7 @@ const getRuntimeStats = Tool.make({
   name: "get_runtime_stats",
   title: "What a node gets done",
   description:
-    "Reductions (work), garbage collections, I/O, context switches, CPU time (Linux) and run queues, in a window while the call waits. Resets no counter that others read. Reductions are those of processes that live at the end (each is asked twice).",
+    "Reductions (of processes that live at the end), garbage collections, I/O, context switches, CPU time (Linux) in a window while the call waits, and run queues. Asks each process twice; resets no counter.",
   output: {
     window_ms: Schema.Int,
     reductions: Schema.optionalKey(Schema.Int),

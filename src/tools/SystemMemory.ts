@@ -117,12 +117,13 @@ const Allocated = Schema.Struct({
   instances: Schema.Int
 })
 
-const sums = ({ multi, pool, single }: Allocator) => {
-  const all = [multi, pool, single]
+const sums = (it: Allocator) => {
+  const all = [it.multi, it.pool, it.single]
   return {
-    carriers: all.reduce((sum, it) => sum + it.carriersBytes, 0),
-    used: all.reduce((sum, it) => sum + it.blocksBytes, 0),
-    count: all.reduce((sum, it) => sum + it.carriers, 0)
+    it,
+    carriers: all.reduce((sum, part) => sum + part.carriersBytes, 0),
+    used: all.reduce((sum, part) => sum + part.blocksBytes, 0),
+    count: all.reduce((sum, part) => sum + part.carriers, 0)
   }
 }
 
@@ -143,9 +144,7 @@ const getAllocatorInfo = Tool.make({
     allocators: Schema.Array(Allocated)
   },
   run: Effect.fnUntraced(function* (_input, node) {
-    const all = (yield* allocators(node))
-      .map((it) => ({ ...sums(it), it }))
-      .toSorted((a, b) => b.carriers - b.used - (a.carriers - a.used))
+    const all = (yield* allocators(node)).map(sums).toSorted((a, b) => b.carriers - b.used - (a.carriers - a.used))
     const held = all.reduce((sum, { carriers }) => sum + carriers, 0)
     const used = all.reduce((sum, it) => sum + it.used, 0)
     const [first] = all

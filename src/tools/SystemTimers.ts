@@ -1,17 +1,11 @@
 import { Effect, Schema } from "effect"
-import { type Timer, timers } from "../beam/Timers.ts"
+import { type TimerCall, timers } from "../beam/Timers.ts"
 import { cursor, limitUpTo, listBounds, listOutput, ListPosition, pageOf, shownOf } from "./Listing.ts"
 import { amount, duration } from "./Quantity.ts"
-import { type Terms, termsOf } from "./Terms.ts"
+import { termsOf } from "./Terms.ts"
 import * as Tool from "./Tool.ts"
 
-const callText = ({ call }: Timer, terms: Terms, characters: number) => ({
-  function: call && terms.mfa({ module: call.module, name: call.name, arity: arityOf(call.args) }),
-  arguments: call && terms.print(call.args, characters)
-})
-
-const arityOf = (args: NonNullable<Timer["call"]>["args"]): number =>
-  "items" in args ? args.items.length : args.length
+const arityOf = (args: TimerCall["args"]): number => ("items" in args ? args.items.length : args.length)
 
 /** Why timers may be missing; see {@link timers}. */
 const why = (incomplete: string, total: number, release: number): string | undefined => {
@@ -90,7 +84,9 @@ const listTimers = Tool.make({
           repeats: row.repeats,
           every_ms: row.everyMillis,
           owner: row.owner && terms.print(row.owner),
-          ...callText(row, terms, characters)
+          function:
+            row.call && terms.mfa({ module: row.call.module, name: row.call.name, arity: arityOf(row.call.args) }),
+          arguments: row.call && terms.print(row.call.args, characters)
         }))
       }),
       page: pageOf("timers", listed)

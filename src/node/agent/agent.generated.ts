@@ -1,5 +1,6 @@
 // Made by scripts/build-agent.escript from erlang/agent/src: change those, then run it.
 
+import { beamscope_applications } from "./beamscope_applications.generated.ts"
 import { beamscope_distribution } from "./beamscope_distribution.generated.ts"
 import { beamscope_environment } from "./beamscope_environment.generated.ts"
 import { beamscope_ets } from "./beamscope_ets.generated.ts"
@@ -38,6 +39,7 @@ export const run = "g2gEdwRjYWxsYQBoBHcGcmVtb3RlYQBoA3cEYXRvbWEAdwhlcmxfZXZhbGgD
  * - `interpreted`: its functions, all of one argument, in external format, in base 64. See `run`.
  */
 export const agent = {
+  beamscope_applications,
   beamscope_distribution,
   beamscope_environment,
   beamscope_ets,

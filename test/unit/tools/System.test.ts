@@ -150,21 +150,21 @@ describe("get_system_info", () => {
 
 const mebi = 1024 * 1024
 
-describe("get_memory_info", () => {
-  const snapshot = (residentKib: number) =>
-    recordedNode(27, {
-      "beamscope_memory:snapshot": {
-        term: packed(
-          fields({
-            memory: recorded(27)["memory"]!,
-            carriers_bytes: 300 * mebi,
-            blocks_bytes: 100 * mebi,
-            status: binary(`Name:\tbeam.smp\nVmHWM:\t  512000 kB\nVmRSS:\t  ${residentKib} kB\nVmSwap:\t  0 kB\n`)
-          })
-        )
-      }
-    })
+const snapshot = (residentKib: number) =>
+  recordedNode(27, {
+    "beamscope_memory:snapshot": {
+      term: packed(
+        fields({
+          memory: recorded(27)["memory"]!,
+          carriers_bytes: 300 * mebi,
+          blocks_bytes: 100 * mebi,
+          status: binary(`Name:\tbeam.smp\nVmHWM:\t  512000 kB\nVmRSS:\t  ${residentKib} kB\nVmSwap:\t  0 kB\n`)
+        })
+      )
+    }
+  })
 
+describe("get_memory_info", () => {
   it.effect("says what lies between what is allocated and what is resident", () =>
     Effect.gen(function* () {
       const { structured } = yield* callIn(world(snapshot(400 * 1024)), "get_memory_info")
@@ -186,18 +186,19 @@ describe("get_memory_info", () => {
   )
 })
 
-describe("get_allocator_info", () => {
-  const carriers = (count: number, held: number, used: number) =>
-    fields({ carriers: count, carriers_bytes: held, blocks_bytes: used })
-  const allocator = (name: string, held: number, used: number) =>
-    fields({
-      name: atom(name),
-      instances: 3,
-      multi: carriers(4, held, used),
-      pool: carriers(0, 0, 0),
-      single: carriers(1, mebi, mebi)
-    })
+const carriers = (count: number, held: number, used: number) =>
+  fields({ carriers: count, carriers_bytes: held, blocks_bytes: used })
 
+const allocator = (name: string, held: number, used: number) =>
+  fields({
+    name: atom(name),
+    instances: 3,
+    multi: carriers(4, held, used),
+    pool: carriers(0, 0, 0),
+    single: carriers(1, mebi, mebi)
+  })
+
+describe("get_allocator_info", () => {
   it.effect("puts what is fragmented first, and says so", () =>
     Effect.gen(function* () {
       const node = answering({
@@ -285,18 +286,18 @@ describe("get_scheduler_usage", () => {
   )
 })
 
-describe("get_runtime_stats", () => {
-  const sample = (microseconds: number, cpu: readonly [number, number], more: number) =>
-    fields({
-      microseconds,
-      collections: more,
-      reclaimed_words: more,
-      input_bytes: more,
-      output_bytes: more,
-      context_switches: more,
-      stat: binary(`7 (beam) smp) S 1 7 7 0 -1 0 0 0 0 0 ${cpu[0]} ${cpu[1]} 0 0 20 0 20 0`)
-    })
+const sample = (microseconds: number, cpu: readonly [number, number], more: number) =>
+  fields({
+    microseconds,
+    collections: more,
+    reclaimed_words: more,
+    input_bytes: more,
+    output_bytes: more,
+    context_switches: more,
+    stat: binary(`7 (beam) smp) S 1 7 7 0 -1 0 0 0 0 0 ${cpu[0]} ${cpu[1]} 0 0 20 0 20 0`)
+  })
 
+describe("get_runtime_stats", () => {
   it.effect("tells what has grown, by the second where that helps", () =>
     Effect.gen(function* () {
       const node = answering({
@@ -351,19 +352,20 @@ describe("get_microstate_accounting", () => {
   )
 })
 
-describe("get_environment", () => {
-  const started = (args: ReadonlyArray<readonly [string, ReadonlyArray<string>]>) =>
-    fields({
-      os_pid: binary("4711"),
-      host: binary("box"),
-      directory: binary("/srv/app"),
-      code_paths: 40,
-      emulator_flags: list([]),
-      arguments: list(args.map(([flag, values]) => [atom(flag), list(values.map(binary))])),
-      plain_arguments: 0
-    })
-  const variable = (name: string, value: string) => ({ name: binary(name), bytes: value.length, value: binary(value) })
+const started = (args: ReadonlyArray<readonly [string, ReadonlyArray<string>]>) =>
+  fields({
+    os_pid: binary("4711"),
+    host: binary("box"),
+    directory: binary("/srv/app"),
+    code_paths: 40,
+    emulator_flags: list([]),
+    arguments: list(args.map(([flag, values]) => [atom(flag), list(values.map(binary))])),
+    plain_arguments: 0
+  })
 
+const variable = (name: string, value: string) => ({ name: binary(name), bytes: value.length, value: binary(value) })
+
+describe("get_environment", () => {
   it.effect("leaves out secrets, in variables and in arguments", () =>
     Effect.gen(function* () {
       const node = answering({
@@ -421,19 +423,21 @@ describe("list_timers", () => {
   )
 })
 
+const keys = listing([
+  { key: [atom("shop"), atom("api_key")], bytes: 64 },
+  { key: atom("cache"), bytes: 8 }
+])
+
+const answers = (value: Term) => ({
+  "beamscope_persistent_terms:list": keys,
+  "beamscope_persistent_terms:find": fields({ bytes: 8, value })
+})
+
 describe("get_persistent_terms", () => {
   const info = { "persistent_term:info/0": { term: fields({ count: 2, memory: 4_096 }) } }
-  const keys = listing([
-    { key: [atom("shop"), atom("api_key")], bytes: 64 },
-    { key: atom("cache"), bytes: 8 }
-  ])
 
   it.effect("finds a value by the key that it has shown, and hides a secret one", () =>
     Effect.gen(function* () {
-      const answers = (value: Term) => ({
-        "beamscope_persistent_terms:list": keys,
-        "beamscope_persistent_terms:find": fields({ bytes: 8, value })
-      })
       const of = (key: string) =>
         Effect.map(
           callIn(
