@@ -28,6 +28,7 @@ export const readReply = <A>(
 
 /** Bytes that a packed answer may unpack to. A thousand rows of processes are 131 kB, with all names short. */
 const maxUnpackedBytes = 4 * 1024 * 1024
+const maxUnpackedTerms = 512 * 1024
 
 /**
  * What `read` makes of an answer that our agent has packed: a binary that holds a term in external format, compressed
@@ -42,7 +43,8 @@ export const readPacked = <A>(
   return (reply) => {
     if (!(reply instanceof Binary)) return Effect.fail(unreadable(node, target))
     try {
-      return readAnswer(decode(reply.view(), { bytes: maxUnpackedBytes, inflatedBytes: maxUnpackedBytes }))
+      const limits = { bytes: maxUnpackedBytes, inflatedBytes: maxUnpackedBytes, cells: maxUnpackedTerms }
+      return readAnswer(decode(reply.view(), limits))
     } catch (error) {
       if (!(error instanceof EtfError)) throw error
       return Effect.fail(new CallError({ node: node.name, target, reason: whyPacked(error) }))
@@ -50,10 +52,12 @@ export const readPacked = <A>(
   }
 }
 
-const whyPacked = ({ message, reason }: EtfError): CallReason =>
-  reason._tag === "LimitExceeded" && (reason.limit === "bytes" || reason.limit === "inflatedBytes")
-    ? { _tag: "ReplyTooLarge", limitBytes: reason.allowed }
-    : { _tag: "UndecodableReply", detail: message }
+const whyPacked = ({ message, reason }: EtfError): CallReason => {
+  const limit = reason._tag === "LimitExceeded" ? reason.limit : undefined
+  if (limit === "bytes" || limit === "inflatedBytes") return { _tag: "ReplyTooLarge", limitBytes: maxUnpackedBytes }
+  if (limit === "cells") return { _tag: "ReplyTooLarge", limitBytes: maxUnpackedBytes, limitTerms: maxUnpackedTerms }
+  return { _tag: "UndecodableReply", detail: message }
+}
 
 /** Calls `erlang:func/1` on the node for each argument, in one worker: one round trip, one moment in time. */
 export const mapOver = (

@@ -26,8 +26,11 @@ export type CallReason =
     }
   /** The deadline passed. */
   | { readonly _tag: "DeadlineExceeded"; readonly millis: number; readonly worker: WorkerAtDeadline }
-  /** The reply was dropped on arrival, fragment by fragment; the link is unharmed. */
-  | { readonly _tag: "ReplyTooLarge"; readonly limitBytes: number }
+  /**
+   * The reply was dropped: on arrival, fragment by fragment, or because it held more than `limitTerms`. The link is
+   * unharmed.
+   */
+  | { readonly _tag: "ReplyTooLarge"; readonly limitBytes: number; readonly limitTerms?: number }
   /** The reply was dropped on arrival because too much else was arriving at the same time. */
   | { readonly _tag: "RepliesCrowded" }
   /** The worker was killed: by the node when it outgrew the heap that it was given, or by somebody else there. */
@@ -53,7 +56,7 @@ const text = (error: { readonly node: string; readonly target: string; readonly 
     case "DeadlineExceeded":
       return `${target} on ${node} did not finish within ${reason.millis} ms; ${atDeadline[reason.worker]}. Allow more time (timeout_ms) or ask for less.`
     case "ReplyTooLarge":
-      return `the reply of ${target} on ${node} was larger than ${reason.limitBytes} bytes and was dropped. Ask for less: a smaller limit, a filter, fewer fields.`
+      return `the reply of ${target} on ${node} was larger than ${reason.limitTerms === undefined ? `${reason.limitBytes} bytes` : `${reason.limitTerms} terms`} and was dropped. Ask for less: a smaller limit, a filter, fewer fields.`
     case "RepliesCrowded":
       return `the reply of ${target} on ${node} was dropped: too many large replies were arriving at the same time. Try again, with fewer at once or by asking for less.`
     case "HeapLimit":

@@ -22,10 +22,11 @@ const defaults = {
 } as const
 
 /**
- * Terms within a reply, however few its bytes are. As many take some 60 MB here at worst (empty maps); a list of all
- * processes of a node has hardly more than one for each.
+ * Terms that a reply may hold, however few its bytes are: as many take some 60 MB here at worst (empty maps). A call
+ * that allows more bytes than the default allows more terms, too.
  */
-const maxReplyCells = 524_288
+const leastTerms = 524_288
+const bytesPerTerm = 32
 
 /** Room on the wire for what stands around a value: the result tuple, a stack trace. */
 const envelopeBytes = 64 * 1024
@@ -239,11 +240,16 @@ const whyDropped = (why: DropReason, limitBytes: number): CallReason =>
 const failure = (reason: CallReason): Outcome => ({ _tag: "Failure", reason })
 
 const decodeReply = (payload: Uint8Array, limitBytes: number, read: (term: Term) => Outcome): Outcome => {
+  const limitTerms = Math.max(leastTerms, Math.ceil(limitBytes / bytesPerTerm))
   try {
-    return read(decodeNext(payload, { offset: 0 }, { bytes: limitBytes + envelopeBytes, cells: maxReplyCells }))
+    return read(decodeNext(payload, { offset: 0 }, { bytes: limitBytes + envelopeBytes, cells: limitTerms }))
   } catch (error) {
-    if (error instanceof EtfError) return failure({ _tag: "UndecodableReply", detail: error.message })
-    throw error
+    if (!(error instanceof EtfError)) throw error
+    return failure(
+      error.reason._tag === "LimitExceeded" && error.reason.limit === "cells"
+        ? { _tag: "ReplyTooLarge", limitBytes, limitTerms }
+        : { _tag: "UndecodableReply", detail: error.message }
+    )
   }
 }
 

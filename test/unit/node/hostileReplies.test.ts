@@ -10,7 +10,7 @@ const run = async (...args: ReadonlyArray<string>): Promise<{ readonly end: stri
   return JSON.parse(stdout)
 }
 
-const tooManyTerms = /limit `cells`/u
+const tooManyTerms = /was larger than 524288 terms and was dropped/u
 // It is no reply of the worker, and so the call takes it for another end of that.
 const letIn = /was killed before it finished/u
 
