@@ -43,7 +43,7 @@ import { amount, bytes, duration } from "./Quantity.ts"
 import { currentSyntax } from "./Session.ts"
 import { type Terms, termsOf } from "./Terms.ts"
 import * as Tool from "./Tool.ts"
-import { ToolError } from "./ToolError.ts"
+import { ToolError, type ToolErrorCode } from "./ToolError.ts"
 import { throughWindow, timeBeside, WindowMillis } from "./Window.ts"
 
 const shared = { toolset: "ets", access: "inspect", target: "connected" } as const
@@ -202,12 +202,13 @@ const answerGrowth = (
       matched,
       born,
       gone,
-      tables: rows.map(({ row: { isNew, memoryBytes, objects, table } }) => ({
-        ...showTable(table, terms),
-        memory_growth_bytes: memoryBytes,
-        object_growth: objects,
-        new: isNew ? true : undefined
-      }))
+      tables: rows.map(({ row: { isNew, memoryBytes, objects, table } }) =>
+        Object.assign(showTable(table, terms), {
+          memory_growth_bytes: memoryBytes,
+          object_growth: objects,
+          new: isNew ? true : undefined
+        })
+      )
     },
     page: { rows: "tables" } as const,
     hints: first === undefined ? [] : [inspect(first.table, terms)]
@@ -219,7 +220,7 @@ const table = Schema.NonEmptyString.annotate({ description: "A name, or a refere
 /** How the node is asked for the table that a text names. */
 const tableName = (node: ErlangNode, text: string): Effect.Effect<TableName, ToolError> => {
   const verbatim = text.trim()
-  if (/^#Ref/u.test(verbatim)) {
+  if (verbatim.startsWith("#Ref")) {
     const parsed = parseReference(verbatim)
     switch (parsed._tag) {
       case "Invalid":
@@ -265,10 +266,12 @@ const getEtsTableInfo = Tool.make({
     key_position: Schema.Int,
     bytes_per_object: Schema.optionalKey(Schema.Int),
     heir: Schema.optionalKey(Schema.String),
-    compressed: Switch,
-    read_concurrency: Switch,
-    write_concurrency: Schema.optionalKey(Schema.Union([Schema.Boolean, Schema.String])),
-    decentralized_counters: Switch,
+    options: Schema.Struct({
+      compressed: Switch,
+      read_concurrency: Switch,
+      write_concurrency: Schema.optionalKey(Schema.Union([Schema.Boolean, Schema.String])),
+      decentralized_counters: Switch
+    }),
     fixed: Schema.optionalKey(
       Schema.Struct({ for_ms: Schema.Int, process_count: Schema.Int, by: Schema.Array(Schema.String) })
     ),
@@ -297,11 +300,13 @@ const getEtsTableInfo = Tool.make({
         key_position: info.keyPosition,
         bytes_per_object: info.objects === 0 ? undefined : Math.round(info.memoryBytes / info.objects),
         heir: info.heir && terms.print(info.heir),
-        compressed: info.compressed,
-        read_concurrency: info.readConcurrency,
-        write_concurrency:
-          typeof info.writeConcurrency === "string" ? visible(info.writeConcurrency) : info.writeConcurrency,
-        decentralized_counters: info.decentralizedCounters,
+        options: {
+          compressed: info.compressed,
+          read_concurrency: info.readConcurrency,
+          write_concurrency:
+            typeof info.writeConcurrency === "string" ? visible(info.writeConcurrency) : info.writeConcurrency,
+          decentralized_counters: info.decentralizedCounters
+        },
         fixed: fixed && {
           for_ms: fixed.millis,
           process_count: fixed.count,
@@ -331,11 +336,12 @@ const longFixed = 10_000
  */
 const maxObjectBytes = 4 * 1024 * 1024
 
+const told = (code: ToolErrorCode, message: string, next?: string): ToolError =>
+  new ToolError({ code, message, retryable: false, ...(next !== undefined && { next }) })
+
 const refusal = (node: ErlangNode, { table: about, why }: Refused, terms: Terms): ToolError => {
   const name = called(about, terms)
   const owner = about.ownerName === undefined ? "" : ` (${terms.atom(about.ownerName)})`
-  const told = (code: "unsupported" | "too_large" | "not_found" | "invalid_input", message: string, next?: string) =>
-    new ToolError({ code, message, retryable: false, ...(next !== undefined && { next }) })
   switch (why) {
     case "private":
       return told(
@@ -452,10 +458,10 @@ const sampleEtsTable = Tool.make({
     if (sampled._tag === "NoTable") return yield* noTable(node, text, sampled, terms)
     if (sampled._tag === "Refused") return yield* refusal(node, sampled, terms)
     const { table: from } = sampled
-    const { rows, ...told } = showRows(sampled, keys_only, terms)
+    const { rows, ...shownRows } = showRows(sampled, keys_only, terms)
     const what = keys_only ? "key" : "object"
     return {
-      ...told,
+      ...shownRows,
       summary: (shown: number) =>
         `${amount(shown, what)} of ${called(from, terms)}, a ${visible(from.type)} with ${sized(from)}.`,
       data: (characters: number) => ({ ...aboutRows(from, terms), rows: rows(characters) }),
@@ -506,10 +512,10 @@ const selectEtsTable = Tool.make({
         return yield* yield* unknownTerms(node, "key" in wanted ? wanted.key : wanted.match, terms)
     }
     const { isMore, matched, table: from } = selected
-    const { rows, ...told } = showRows(selected, false, terms)
+    const { rows, ...shownRows } = showRows(selected, false, terms)
     const found = "key" in wanted ? "with this key" : "like this"
     return {
-      ...told,
+      ...shownRows,
       summary: (shown: number) =>
         shown === 0
           ? `No object ${found} ${isMore === "deadline" ? "was found in time" : after === undefined ? "is" : "is left"} in ${called(from, terms)}, which has ${amount(from.objects, "object")}.`

@@ -65,7 +65,12 @@ describe("the listing", () => {
         "get_microstate_accounting",
         "get_environment",
         "list_timers",
-        "get_persistent_terms"
+        "get_persistent_terms",
+        "list_ets_tables",
+        "get_ets_table_info",
+        "sample_ets_table",
+        "select_ets_table",
+        "list_mnesia_tables"
       ])
       for (const { description, inputSchema, name, outputSchema, title } of tools) {
         expect(name).toMatch(/^[a-z][a-z_]{0,39}$/u)
@@ -132,7 +137,12 @@ describe("the listing", () => {
         "get_microstate_accounting",
         "get_environment",
         "list_timers",
-        "get_persistent_terms"
+        "get_persistent_terms",
+        "list_ets_tables",
+        "get_ets_table_info",
+        "sample_ets_table",
+        "select_ets_table",
+        "list_mnesia_tables"
       ])
       const tools = [
         toy("look", Effect.succeed({ done: true })),
