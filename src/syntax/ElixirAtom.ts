@@ -59,6 +59,11 @@ const special = words("% %{} {} <<>> ... .. . ..// ->")
 /** Bare as a function's name only. */
 const deprecated = words(":: ^^^ ~~~ <|>")
 
+/** Every name that is an atom or a key without quotes though it is no word, the longest first. */
+export const operatorNames: ReadonlyArray<string> = [...operators, ...special, ...deprecated].toSorted(
+  (a, b) => b.length - a.length
+)
+
 const isBare = (name: string): boolean => bare.test(name) || operators.has(name) || special.has(name)
 
 /** An atom as a term: `:ok`, `nil`, `My.Mod`, `:"with space"`. */
