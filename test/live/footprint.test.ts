@@ -7,6 +7,10 @@ import { eventually } from "../support/eventually.ts"
 import { liveCatalogue } from "../support/LiveTools.ts"
 import { call } from "../support/Tools.ts"
 
+/** Compiles and loads an empty module. */
+const load = (name: string) =>
+  `(fun() -> {ok, M, B} = compile:forms([{attribute,1,module,${name}}]), {module, M} = code:load_binary(M, "x", B) end)()`
+
 describe.each(BeamNode.otpReleases())("our footprint on OTP $otp", ({ otp }) => {
   let node: BeamNode.BeamNode
   beforeEach(async () => {
@@ -67,10 +71,7 @@ describe.each(BeamNode.otpReleases())("our footprint on OTP $otp", ({ otp }) => 
 
   it.live("is cleared of what nobody minds, and of nothing else", () =>
     Effect.gen(function* () {
-      // As a release would be left that is killed between loading and minding.
-      const forms = (name: string) => `[{attribute,1,module,${name}}]`
-      const load = (name: string) =>
-        `(fun() -> {ok, M, B} = compile:forms(${forms(name)}), {module, M} = code:load_binary(M, "x", B) end)()`
+      // As one would be left whose minder somebody killed.
       yield* ask(`${load("beamscope_lost_0123abcd")}, ${load("beamscope_not_ours")}, ok`)
       expect((yield* list)["modules"]).toEqual([{ module: "beamscope_lost_0123abcd", orphan: true }])
       const removed = yield* call("remove_footprint", {})

@@ -21,6 +21,7 @@ describe.each(BeamNode.otpReleases())("the configuration of the log on OTP $otp"
     })
   })
   afterAll(() => node.stop())
+  const evaluate = (text: string) => Effect.promise(() => node.evaluate(text))
   const using = (agent: AgentMode) => Effect.provide(Layer.fresh(Layer.suspend(() => liveCatalogue([node], { agent }))))
 
   describe.each<AgentMode>(["eval", "load"])("with the agent %s", (agent) => {
@@ -63,7 +64,6 @@ describe.each(BeamNode.otpReleases())("the configuration of the log on OTP $otp"
 
     it.live("says which handler throws events away", () =>
       Effect.gen(function* () {
-        const evaluate = (text: string) => Effect.promise(() => node.evaluate(text))
         yield* evaluate("persistent_term:put({logger_olp, logger_std_h_ours}, drop)")
         const { structured } = yield* call("get_log_configuration", {})
         yield* evaluate("persistent_term:put({logger_olp, logger_std_h_ours}, async)")
