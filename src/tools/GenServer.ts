@@ -75,17 +75,18 @@ const askFor = Effect.fnUntraced(function* (
     )
   const left = yield* remainingMillis
   const timeoutMillis = Math.max(1, left * answerShare)
+  const patienceMillis = Math.min(patience, left / 5)
   const answer = yield* processState(node, {
     pid: process,
     what,
     path,
     room,
-    patienceMillis: Math.min(patience, left / 5),
+    patienceMillis,
     timeoutMillis,
     maxHeap: input.max_heap_mb * mebibyte
   })
   if (answer._tag === "Told") return { terms, process, answer }
-  return yield* whyNot(node, process, answer, { what, path, terms, timeoutMillis })
+  return yield* whyNot(node, process, answer, { what, path, terms, timeoutMillis, patienceMillis })
 })
 
 const whyNot = (
@@ -97,9 +98,10 @@ const whyNot = (
     readonly path: ReadonlyArray<string | number>
     readonly terms: Terms
     readonly timeoutMillis: number
+    readonly patienceMillis: number
   }
 ): ToolError => {
-  const { path, terms, timeoutMillis, what } = asked
+  const { path, patienceMillis, terms, timeoutMillis, what } = asked
   const text = terms.print(process)
   const argument = JSON.stringify({ pid: text })
   const look = `get_process_stacktrace ${argument}`
@@ -115,7 +117,7 @@ const whyNot = (
     case "Busy":
       return refused(
         "too_busy",
-        `${text} was not asked: it ${doingText(answer, terms)}, and was not back in its loop whenever it was looked at. The request would wait behind that. Where it stands, its stack trace tells.`,
+        `${text} was not asked: it ${doingText(answer, terms)}, and was never seen waiting in its loop in ${Math.round(patienceMillis)} ms. The request would wait behind that.`,
         look,
         true
       )
@@ -172,7 +174,7 @@ const callbackOf = ({ callback }: Extract<StateAnswer, { _tag: "Told" }>, terms:
 }
 
 const cutNote = (what: string, size: number, isPath: boolean): string =>
-  `The ${what} has ${bytes(size)} in external format and is shown cut: ... stands for what is left out, with how many items where that is known.${isPath ? " Select a part with path." : ""}`
+  `The ${what} has ${bytes(size)} in external format and is shown cut: ... stands for what is left out, and a number beside it for how many items that are.${isPath ? " Select a part with path." : ""}`
 
 const getState = Tool.make({
   ...shared,

@@ -27,7 +27,7 @@ import * as Tool from "./Tool.ts"
 import { ToolError } from "./ToolError.ts"
 
 const depths = { minimum: 1, maximum: 20 }
-const normalDepth = 5
+const normalDepth = 8
 
 /** Children of one supervisor that are listed. */
 const listedChildren = 200
@@ -52,7 +52,7 @@ const Row = Schema.Struct({
   children: Count,
   active_children: Count,
   children_memory_bytes: Count,
-  children_message_queue_length: Count,
+  children_messages: Count,
   strategy: Text,
   restarts: Count,
   max_restarts: Count,
@@ -111,11 +111,11 @@ const getSupervisionTree = Tool.make({
     )
     const rows = listed.rows.map(({ row }) => row)
     const notes = [...missing(listed, depth), ...rows.flatMap((row) => rowNotes(row, terms))]
-    const supervisors = rows.filter(({ type }) => type === "supervisor").length
+    const supervisors = (shown: number) => rows.slice(0, shown).filter(({ type }) => type === "supervisor").length
     const restarted = rows.filter(({ supervisor }) => (supervisor?.restarts?.count ?? 0) > 0)
     return {
       summary: (shown: number) =>
-        `${shownOf(shown, listed.matched, "child", "children")}${root === undefined ? "" : ` under ${excerpt(root)}`}, ${amount(supervisors, "supervisor")} among them${
+        `${shownOf(shown, listed.matched, "child", "children")}${root === undefined ? "" : ` under ${excerpt(root)}`}, ${amount(supervisors(shown), "supervisor")} among them${
           restarted.length === 0
             ? ""
             : `; restarts lately under ${restarted
@@ -240,7 +240,7 @@ const showRow = (row: Child, isAlone: boolean, terms: Terms, characters: number)
     children: supervisor?.children,
     active_children: supervisor?.active === supervisor?.children ? undefined : supervisor?.active,
     children_memory_bytes: supervisor?.childrenMemory,
-    children_message_queue_length: supervisor?.childrenMessages,
+    children_messages: supervisor?.childrenMessages,
     strategy: supervisor?.strategy === undefined ? undefined : terms.atom(supervisor.strategy),
     restarts: restarts?.count,
     max_restarts: restarts?.allowed,
@@ -250,11 +250,11 @@ const showRow = (row: Child, isAlone: boolean, terms: Terms, characters: number)
 
 const isSame = (id: ChildId, name: string): boolean => "term" in id && id.term instanceof Atom && id.term.text === name
 
-/** Its modules, where they say more than the id does. */
-const modulesText = ({ id, modules }: Child, terms: Terms): string | undefined =>
+/** Its modules, where they say more than its id and its name do. */
+const modulesText = ({ id, modules, name }: Child, terms: Terms): string | undefined =>
   modules === "dynamic"
     ? modules
-    : modules.every((it) => isSame(id, it))
+    : modules.every((it) => it === name || isSame(id, it))
       ? undefined
       : modules.map(terms.atom).join(", ")
 

@@ -355,9 +355,12 @@ beginning(Bytes, All) ->
     end.
 
 text_or(Items, Front, All) ->
-    Codes = [Code || Code <- Front, is_integer(Code), Code >= 32, Code =< 126],
     case io_lib:printable_latin1_list(Front) of
         true -> Front ++ "...";
-        false when length(Codes) >= 4 -> {'...', All};
-        false -> marked(Items, All)
+        false -> marked(settled(Items), All)
     end.
+
+%% Numbers at the end that could be the beginning of a text are left out, for the same reason.
+settled(Items) ->
+    IsCode = fun(Item) -> is_integer(Item) andalso Item >= 32 andalso Item =< 126 end,
+    lists:reverse(lists:dropwhile(IsCode, lists:reverse(Items))).

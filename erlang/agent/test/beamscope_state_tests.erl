@@ -138,7 +138,7 @@ cut(Run) ->
             bytes := {'...', 100000},
             numbers := [1000, 1001 | _] = Numbers,
             improper := [1000 | _],
-            codes := {'...', 100001},
+            codes := [0, {'...', 100000}],
             deep := [_, _],
             wide := #{'...' := Left},
             tuple := Tuple,

@@ -1,0 +1,117 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { atom, binary, list, map, Pid, type Term } from "../../../src/etf/Term.ts"
+import { parsePath } from "../../../src/tools/GenServer.ts"
+import { fakeNode } from "../../support/FakeNodes.ts"
+import { packed } from "../../support/packed.ts"
+import { callIn, failIn } from "../../support/Tools.ts"
+
+const pid = new Pid(atom("app@localhost"), 90, 0, 42)
+
+/** A node whose agent answers with these words. */
+const answering = (answer: Readonly<Record<string, Term>>) =>
+  fakeNode({
+    replies: {
+      "erlang:list_to_pid/1": { term: pid },
+      "beamscope_state:read": { term: packed(map(Object.entries(answer).map(([key, value]) => [atom(key), value]))) }
+    }
+  })
+
+const told = (term: Term, more: Readonly<Record<string, Term>> = {}) =>
+  answering({
+    outcome: atom("told"),
+    loop: atom("gen_server"),
+    callback: atom("undefined"),
+    suspended: atom("false"),
+    is_cut: atom("false"),
+    bytes: 100,
+    term,
+    ...more
+  })
+
+const doing = { messages: 3, status: atom("running"), current: [atom("lists"), atom("map"), 2] }
+
+describe("a path into a state", () => {
+  it.each([
+    ["users", ["users"]],
+    ["users.3.name", ["users", 3, "name"]],
+    [":users.3", ["users", 3]],
+    ['"a.b".c', ["a.b", "c"]],
+    ['"3"', ["3"]],
+    ["a b.c", ["a b", "c"]]
+  ])("%s", (text, path) => {
+    expect(parsePath(text)).toEqual(path)
+  })
+
+  it.each(["", ".a", "a.", "a..b", 'a"b', '"a"b', "a.".repeat(60) + "a", "x".repeat(300)])("is not %s", (text) => {
+    expect(parsePath(text)).toBeUndefined()
+  })
+})
+
+describe("get_gen_server_state", () => {
+  it.effect("asks for what was asked for, with bounds on the node", () =>
+    Effect.gen(function* () {
+      const node = told(7)
+      yield* callIn({ up: [node] }, "get_gen_server_state", { pid: "<0.90.0>", path: "users.2", max_heap_mb: 8 })
+      const { args, options } = node.called.find(({ target }) => target === "beamscope_state:read")!
+      const [question] = args as [ReturnType<typeof map>]
+      expect(question.atomKey("path")).toEqual(list([binary("users"), 2]))
+      expect(question.atomKey("max_heap_words")).toBe(1024 * 1024)
+      expect(options?.maxHeapWords).toBeGreaterThan(3 * 1024 * 1024)
+    })
+  )
+
+  it.effect("leaves out a secret that a path leads to", () =>
+    Effect.gen(function* () {
+      const { text } = yield* callIn({ up: [told(binary("tr0ub4dor"))] }, "get_gen_server_state", {
+        pid: "<0.90.0>",
+        path: "db.password"
+      })
+      expect(text).not.toContain("tr0ub4dor")
+    })
+  )
+
+  it.effect("says of a term that is too long to be shown that it is cut", () =>
+    Effect.gen(function* () {
+      const long = list(Array.from({ length: 3000 }, (_, at) => at + 1000))
+      const { structured } = yield* callIn({ up: [told(long)] }, "get_gen_server_state", { pid: "<0.90.0>" })
+      expect(structured["complete"]).toBe(false)
+      expect((structured["state"] as string).length).toBeLessThanOrEqual(4_000)
+    })
+  )
+
+  it.effect("shows a state that was cut where its form is as it is", () =>
+    Effect.gen(function* () {
+      const node = told([atom("..."), 3], { loop: atom("gen_event"), is_cut: atom("true") })
+      const { structured } = yield* callIn({ up: [node] }, "get_gen_server_state", { pid: "<0.90.0>" })
+      expect(structured).not.toHaveProperty("handlers")
+      expect(structured["state"]).toContain("...")
+    })
+  )
+
+  it.effect.each([
+    [{ outcome: atom("gone") }, "no_such_process", /<0\.90\.0>/u],
+    [{ outcome: atom("timeout") }, "timeout", /One request is left in its mailbox/u],
+    [{ outcome: atom("failed"), reason: atom("oops") }, "remote_error", /oops/u],
+    [{ outcome: atom("no_sys"), ...doing }, "unsupported", /3 messages waiting and is running in :lists\.map\/2/u],
+    [{ outcome: atom("busy"), ...doing }, "too_busy", /3 messages .* never seen waiting in its loop in 500 ms/u],
+    [{ outcome: atom("long_queue"), ...doing, messages: 12345 }, "too_busy", /12,345 messages/u],
+    [{ outcome: atom("large"), ...doing, heap_words: 3e8 }, "too_large", /2\.2 GiB.*max_heap_mb to 2289/u],
+    [
+      { outcome: atom("no_part"), taken: 1, kind: atom("map"), size: 40, keys: list([atom("name"), 7]) },
+      "not_found",
+      /The state at a is a map of 40 entries, with nothing at 2\. There: :name, 7, …\./u
+    ]
+  ] as ReadonlyArray<[Readonly<Record<string, Term>>, string, RegExp]>)(
+    "tells why there is none: %j",
+    ([answer, code, message]) =>
+      Effect.gen(function* () {
+        const error = yield* failIn({ up: [answering(answer)] }, "get_gen_server_state", {
+          pid: "<0.90.0>",
+          path: "a.2"
+        })
+        expect(error.code).toBe(code)
+        expect(error.message).toMatch(message)
+      })
+  )
+})

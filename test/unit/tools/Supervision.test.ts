@@ -1,0 +1,96 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { atom, list, map, type MapTerm, nil, Pid, type Term } from "../../../src/etf/Term.ts"
+import { fakeNode } from "../../support/FakeNodes.ts"
+import { packed } from "../../support/packed.ts"
+import { callIn, failIn } from "../../support/Tools.ts"
+
+const pid = new Pid(atom("app@localhost"), 90, 0, 42)
+
+const record = (fields: Readonly<Record<string, Term>>): MapTerm =>
+  map(Object.entries(fields).map(([key, value]) => [atom(key), value]))
+
+/** A node whose agent answers with one supervisor, of which it knows this. */
+const supervising = (facts: Readonly<Record<string, Term>>, incomplete: ReadonlyArray<string> = []) => {
+  const row = record({
+    depth: 1,
+    id: [atom("term"), atom("top")],
+    above: nil,
+    pid,
+    status: atom("running"),
+    type: atom("supervisor"),
+    modules: list([atom("top")]),
+    messages: 0,
+    memory: 2768,
+    supervisor: record({ callback: atom("top"), ...facts })
+  })
+  const place = [list([1]), list([1])]
+  const answer = record({
+    total: 1,
+    matched: 1,
+    rows: list<Term>([[place, row]]),
+    next: atom("undefined"),
+    incomplete: list(incomplete.map(atom))
+  })
+  return fakeNode({ replies: { "beamscope_supervision:tree": { term: packed(answer) } } })
+}
+
+const tree = (...args: Parameters<typeof supervising>) => callIn({ up: [supervising(...args)] }, "get_supervision_tree")
+
+describe("get_supervision_tree", () => {
+  it.effect("tells how much of the allowed restarts is used up", () =>
+    Effect.gen(function* () {
+      const { structured } = yield* tree({ children: 2, active: 1, restarts: 2, intensity: 3, period: 5 })
+      expect(structured["summary"]).toContain("restarts lately under :top (2 of 3 allowed)")
+      expect(structured["tree"]).toEqual([
+        expect.objectContaining({ children: 2, active_children: 1, restarts: 2, max_restarts: 3, max_seconds: 5 })
+      ])
+    })
+  )
+
+  it.effect.each([
+    [
+      { busy: [atom("running"), 7, [atom("m"), atom("f"), 1]] },
+      "busy",
+      /:top is busy: running in :m\.f\/1, with 7 messages/u
+    ],
+    [{ unanswered: atom("true") }, "unanswered", /gave no answer in time/u],
+    [{ large: 4e6 }, "many", /Strategy and restarts of :top were not read.*30\.5 MiB/u],
+    [{ summed: 10 }, "deadline", /Of the children of :top, 10 were summed/u]
+  ] as ReadonlyArray<[Readonly<Record<string, Term>>, string, RegExp]>)(
+    "says what is missing: %j",
+    ([facts, why, note]) =>
+      Effect.gen(function* () {
+        const { structured } = yield* tree(facts, [why])
+        expect(structured["complete"]).toBe(false)
+        expect((structured["notes"] as ReadonlyArray<string>).join("\n")).toMatch(note)
+        expect(structured["tree"]).not.toEqual([expect.objectContaining({ restarts: expect.anything() })])
+      })
+  )
+
+  it.effect("tells what a root is that is no supervisor", () =>
+    Effect.gen(function* () {
+      const node = fakeNode({
+        replies: {
+          "beamscope_supervision:tree": {
+            fails: {
+              _tag: "Raised",
+              class: "error",
+              reason: [
+                atom("not_a_supervisor"),
+                [atom("cache"), atom("init"), 1],
+                [atom("current_function"), [atom("gen_server"), atom("loop"), 7]]
+              ],
+              stack: []
+            }
+          }
+        }
+      })
+      const error = yield* failIn({ up: [node] }, "get_supervision_tree", { root: "cache" })
+      expect(error.code).toBe("invalid_input")
+      expect(error.message).toMatch(
+        /was started in :cache\.init\/1, and is in :gen_server\.loop\/7\. It was not asked/u
+      )
+    })
+  )
+})
