@@ -108,7 +108,11 @@ const slotBytes = (wordBytes: number): number => wordBytes + 4
 const readMemory = (reply: Term): Areas | undefined => {
   const areas = new Map<string, number>()
   for (const pair of listItems(reply) ?? []) {
-    if (isTuple(pair) && pair[0] instanceof Atom && typeof pair[1] === "number") areas.set(pair[0].text, pair[1])
+    if (!isTuple(pair) || !(pair[0] instanceof Atom)) continue
+    const [{ text }, size] = pair
+    // OTP 23 may be 2^64 too high: seen of `system` with 95,000 processes.
+    if (typeof size === "bigint") areas.set(text, Number(BigInt.asUintN(64, size)))
+    else if (typeof size === "number") areas.set(text, size)
   }
   const read = {
     total: areas.get("total"),

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { memorySnapshot } from "../../../src/beam/Memory.ts"
-import { atom, list } from "../../../src/etf/Term.ts"
+import { type Atom, atom, list, listItems } from "../../../src/etf/Term.ts"
 import { fakeNode } from "../../support/FakeNodes.ts"
-import { recordedNode, recordedReleases } from "../../support/RecordedNode.ts"
+import { recorded, recordedNode, recordedReleases } from "../../support/RecordedNode.ts"
 
 describe("a snapshot of the memory", () => {
   it.effect.each(recordedReleases)("adds up as OTP %i answered", (release) =>
@@ -27,6 +27,17 @@ describe("a snapshot of the memory", () => {
       expect(atomUsed).toBeLessThanOrEqual(atoms)
       expect(processesUsed).toBeLessThanOrEqual(processes)
       expect(Math.min(atomUsed, binary, code, ets, processesUsed)).toBeGreaterThan(0)
+    })
+  )
+
+  it.effect("sees through a count that is 2^64 too high", () =>
+    Effect.gen(function* () {
+      const areas = listItems(recorded(23)["memory"])!.map((pair) => {
+        const [area, size] = pair as readonly [Atom, number]
+        return [area, area.text === "system" ? BigInt(size) + 2n ** 64n : size] as const
+      })
+      const wrapped = recordedNode(23, { "erlang:memory/0": { term: list(areas) } })
+      expect(yield* memorySnapshot(wrapped)).toEqual(yield* memorySnapshot(recordedNode(23)))
     })
   )
 
