@@ -17,10 +17,10 @@ export class CommandError extends Data.TaggedError("CommandError")<{
 export const usageError = (message: string): CommandError => new CommandError({ exitCode: 2, message })
 
 /** What the command line asked a tool for, and there is not. */
-const wrongCalls: ReadonlyArray<ToolErrorCode> = ["invalid_input", "unknown_tool"]
+const wrongCalls: ReadonlySet<ToolErrorCode> = new Set(["invalid_input", "unknown_tool"])
 
 export const toolFailure = (tool: ToolError): CommandError =>
-  new CommandError({ exitCode: wrongCalls.includes(tool.code) ? 2 : 1, message: errorText(tool), tool })
+  new CommandError({ exitCode: wrongCalls.has(tool.code) ? 2 : 1, message: errorText(tool), tool })
 
 /** Fields that are not there are left out. */
 const told = ({ message, tool }: CommandError) =>

@@ -150,12 +150,13 @@ const listPorts = Tool.make({
       data: {
         total,
         matched,
-        ports: rows.map(({ row }) => ({
-          port: "port" in row.id ? terms.print(row.id.port) : visible(row.id.socket),
-          ...showEndpoint(row, terms),
-          memory_bytes: row.memory,
-          os_pid: row.osPid
-        }))
+        ports: rows.map(({ row }) =>
+          Object.assign(
+            { port: "port" in row.id ? terms.print(row.id.port) : visible(row.id.socket) },
+            showEndpoint(row, terms),
+            { memory_bytes: row.memory, os_pid: row.osPid }
+          )
+        )
       },
       page: pageOf("ports", listed),
       hints:
@@ -192,11 +193,15 @@ const listSockets = Tool.make({
       data: {
         total,
         matched,
-        sockets: rows.map(({ row }) => ({
-          socket: "port" in row.id ? terms.print(row.id.port) : visible(row.id.socket),
-          kind: row.kind && [row.kind.domain, row.kind.type, row.kind.protocol].map(visible).join(" "),
-          ...showEndpoint(row, terms)
-        }))
+        sockets: rows.map(({ row }) =>
+          Object.assign(
+            {
+              socket: "port" in row.id ? terms.print(row.id.port) : visible(row.id.socket),
+              kind: row.kind && [row.kind.domain, row.kind.type, row.kind.protocol].map(visible).join(" ")
+            },
+            showEndpoint(row, terms)
+          )
+        )
       },
       page: pageOf("sockets", listed),
       hints:

@@ -40,6 +40,8 @@ const sources = async (settings: Settings) => {
   return targets.map(({ cookieSource }) => cookieSource)
 }
 
+const both = ({ resolve }: Targets["Service"]) => Effect.all([resolve("a@x"), resolve("b@x")])
+
 describe("targets", () => {
   it("have what the node's own entry says, then what is said for all", async () => {
     const targets = await withTargets(
@@ -72,7 +74,6 @@ describe("targets", () => {
 
   it("have the name that we are to join under, the node's own entry first", async () => {
     const nodes = [{ name: "a@x", ourName: "one@here" }, "b@x"]
-    const both = ({ resolve }: Targets["Service"]) => Effect.all([resolve("a@x"), resolve("b@x")])
     const environment = { RELEASE_COOKIE: "released" }
     const own = await withTargets({ nodes }, both, environment)
     expect(own.map(({ ourName }) => ourName)).toEqual(["one@here", undefined])

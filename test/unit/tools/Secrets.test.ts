@@ -48,10 +48,10 @@ describe("a key", () => {
   ])("%s does not", (name) => expect(isSecretName(name)).toBe(false))
 })
 
+const erlang = (term: Term, maxCharacters = 1_000) => syntaxes.erlang.print(term, { mask: masked, maxCharacters }).text
+const elixir = (term: Term) => syntaxes.elixir.print(term, { mask: masked }).text
+
 describe("a term", () => {
-  const erlang = (term: Term, maxCharacters = 1_000) =>
-    syntaxes.erlang.print(term, { mask: masked, maxCharacters }).text
-  const elixir = (term: Term) => syntaxes.elixir.print(term, { mask: masked }).text
   const secret = binary("hunter2")
 
   it.each<readonly [string, Term]>([

@@ -4,13 +4,13 @@ import { TestClock } from "effect/testing"
 import { Deadline } from "../../../src/tools/Deadline.ts"
 import { timeBeside } from "../../../src/tools/Window.ts"
 
-describe("a window", () => {
-  /** In a call of two seconds, of which some have gone by when the window is to open. */
-  const beside = (windowMillis: number, gone: number) =>
-    Effect.andThen(TestClock.adjust(gone), timeBeside("look", windowMillis)).pipe(
-      Effect.provideService(Deadline, { at: 2_000, millis: 2_000 })
-    )
+/** In a call of two seconds, of which some have gone by when the window is to open. */
+const beside = (windowMillis: number, gone: number) =>
+  Effect.andThen(TestClock.adjust(gone), timeBeside("look", windowMillis)).pipe(
+    Effect.provideService(Deadline, { at: 2_000, millis: 2_000 })
+  )
 
+describe("a window", () => {
   it.effect("may end a second before the time of the call is over, whatever getting there took", () =>
     Effect.gen(function* () {
       expect(yield* beside(1_000, 400)).toBe(600)
