@@ -42,8 +42,9 @@ const readStackTrace = (reply: Term): { readonly trace: StackTrace | undefined }
 
 /** A process that another one waits for. */
 export interface WaitStep {
-  readonly pid: Pid
-  /** Absent for a process of another node. */
+  /** A pid, or `{Name, Node}` for a process of another node that was called by its name. */
+  readonly pid: Term
+  /** Absent for a process that has ended, and for one of another node. */
   readonly process?: StackTrace
 }
 
@@ -60,7 +61,7 @@ export interface Waiting {
     /** The last one has ended: the answer that it was to give will not come. */
     | { readonly _tag: "Ended" }
     /** The last one monitors several, and is waiting for one of them. */
-    | { readonly _tag: "OneOf"; readonly candidates: ReadonlyArray<Pid>; readonly count: number }
+    | { readonly _tag: "OneOf"; readonly candidates: ReadonlyArray<Term>; readonly count: number }
     /** It goes on behind the last one. */
     | { readonly _tag: "Further" }
 }
@@ -68,8 +69,9 @@ export interface Waiting {
 /** How far a chain of waiting processes is followed. */
 const maxSteps = 5
 
-/** Who monitors more than this is not looked at for whom it waits. */
+/** Bytes of monitors up to which a process is looked at for whom it waits, and how many of them are told apart and named. */
 const maxMonitorBytes = 256 * 1024
+const maxMonitored = 100
 const maxCandidates = 5
 
 /** The process waits for the answer to a call: it has sent the request and monitors who is to answer. */
@@ -87,57 +89,96 @@ export const waiting = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Waiting | undefined, CallError> {
   if (!isInCall(trace.frames)) return undefined
   const steps: Array<WaitStep> = []
-  const chain = [pid]
-  for (;;) {
-    const last = chain.at(-1)!
-    const called = yield* callees(node, last)
-    if (called === undefined) return steps.length === 0 ? undefined : { steps, end: { _tag: "Culprit" } }
-    const [callee] = called
-    if (callee === undefined || called.length > 1) {
-      return { steps, end: { _tag: "OneOf", candidates: called.slice(0, maxCandidates), count: called.length } }
+  const callers: Array<Caller> = []
+  for (let at = pid; ;) {
+    const caller = yield* readCaller(node, at)
+    if (caller === undefined) return steps.length === 0 ? undefined : { steps, end: { _tag: "Culprit" } }
+    callers.push(caller)
+    const [monitored] = caller.monitored
+    if (monitored === undefined || caller.monitored.length > 1) {
+      const candidates = caller.monitored.slice(0, maxCandidates)
+      return { steps, end: { _tag: "OneOf", candidates, count: caller.monitored.length } }
     }
-    const to = chain.findIndex((it) => equal(it, callee))
-    if (to !== -1) return { steps, end: { _tag: "Cycle", to } }
+    const callee = yield* processOf(node, monitored)
+    const to = callers.findIndex((it) => callee !== undefined && equal(it.pid, callee))
+    if (to !== -1) {
+      const isStuck = yield* standStill(node, callers.slice(to))
+      return { steps, end: isStuck ? { _tag: "Cycle", to } : { _tag: "Further" } }
+    }
     if (steps.length === maxSteps) return { steps, end: { _tag: "Further" } }
-    if (callee.node.text !== node.name) return { steps: [...steps, { pid: callee }], end: { _tag: "Elsewhere" } }
+    if (callee === undefined) {
+      // A name that nobody has any more, or one of another node.
+      const isHere = isTuple(monitored) && isAtom(monitored[1], node.name)
+      return { steps: [...steps, { pid: monitored }], end: { _tag: isHere ? "Ended" : "Elsewhere" } }
+    }
     const process = yield* stackTrace(node, callee)
     if (process === undefined) return { steps: [...steps, { pid: callee }], end: { _tag: "Ended" } }
     steps.push({ pid: callee, process })
     if (!isInCall(process.frames)) return { steps, end: { _tag: "Culprit" } }
-    chain.push(callee)
+    at = callee
   }
 })
 
-/** Whom a process may wait for: all that it monitors. `undefined` when it is in no call (any more). */
-const callees = Effect.fnUntraced(function* (
+/** A process in the middle of a call. */
+interface Caller {
+  readonly pid: Pid
+  /** Pids, and `{Name, Node}`: whose answer it may wait for. */
+  readonly monitored: ReadonlyArray<Term>
+  readonly reductions: number
+}
+
+/** `undefined` when it is in no call (any more), or monitors too many to say. */
+const readCaller = Effect.fnUntraced(function* (
   node: ErlangNode,
   pid: Pid
-): Effect.fn.Return<ReadonlyArray<Pid> | undefined, CallError> {
-  const items = list(["monitors", "current_stacktrace"].map(atom))
+): Effect.fn.Return<Caller | undefined, CallError> {
+  const items = list(["monitors", "current_stacktrace", "reductions"].map(atom))
   const reply = yield* node.call("erlang", "process_info", [pid, items], { maxReplyBytes: maxMonitorBytes }).pipe(
     Effect.catchReasons("CallError", {
       ReplyTooLarge: () => Effect.succeed(atom("undefined")),
       HeapLimit: () => Effect.succeed(atom("undefined"))
     })
   )
-  const [monitors, stack] = (listItems(reply) ?? []).map((pair) => (isTuple(pair) ? pair[1] : undefined))
-  if (!isInCall(readStack(stack) ?? [])) return undefined
-  const found: Array<Pid> = []
+  const [monitors, stack, work] = (listItems(reply) ?? []).map((pair) => (isTuple(pair) ? pair[1] : undefined))
+  const reductions = readCount(work)
+  if (reductions === undefined || !isInCall(readStack(stack) ?? [])) return undefined
+  const monitored: Array<Term> = []
   for (const monitor of listItems(monitors) ?? []) {
-    if (!isTuple(monitor, "process")) continue
-    const callee = yield* processOf(node, monitor[1])
-    if (callee !== undefined && !found.some((it) => equal(it, callee))) found.push(callee)
-    if (found.length > 100) break
+    const [kind, process] = isTuple(monitor) ? monitor : []
+    if (!isAtom(kind, "process") || process === undefined) continue
+    if (!monitored.some((it) => equal(it, process))) monitored.push(process)
+    if (monitored.length > maxMonitored) break
   }
-  return found.length === 0 ? undefined : found
+  return monitored.length === 0 ? undefined : { pid, monitored, reductions }
 })
 
-/** A monitored process: a pid, or `{Name, Node}`. */
+/**
+ * Reductions that a process may make between two looks at it and still be in the same call: each look costs it one,
+ * somebody else may be looking, too; and to begin another call takes more.
+ */
+const looks = 5
+
+/**
+ * Whether none of them has run since it was read: then all of them were waiting at once, between the two readings, and
+ * it was not that each was seen in another call.
+ */
+const standStill = Effect.fnUntraced(function* (
+  node: ErlangNode,
+  callers: ReadonlyArray<Caller>
+): Effect.fn.Return<boolean, CallError> {
+  for (const { pid, reductions } of callers) {
+    const now = yield* readCaller(node, pid)
+    if (now === undefined || now.reductions - reductions > looks) return false
+  }
+  return true
+})
+
+/** The process of this node that is monitored, by its pid or its name; `undefined` for one of another node. */
 const processOf = Effect.fnUntraced(function* (
   node: ErlangNode,
-  monitored: Term | undefined
+  monitored: Term
 ): Effect.fn.Return<Pid | undefined, CallError> {
-  if (monitored instanceof Pid) return monitored
+  if (monitored instanceof Pid) return monitored.node.text === node.name ? monitored : undefined
   if (!isTuple(monitored) || !(monitored[0] instanceof Atom) || !isAtom(monitored[1], node.name)) return undefined
   const found = yield* node.call("erlang", "whereis", [monitored[0]])
   return found instanceof Pid ? found : undefined

@@ -2,7 +2,7 @@ import { Effect, Schema } from "effect"
 import { type InfoGroup, infoGroups, processInfo, type ProcessInfo, type Unread } from "../beam/ProcessInfo.ts"
 import { longQueue } from "../beam/ProcessQuery.ts"
 import { type StackTrace, stackTrace, waiting, type Waiting } from "../beam/StackTrace.ts"
-import { Atom, type Pid, type Term } from "../etf/Term.ts"
+import { Atom, Pid, type Term } from "../etf/Term.ts"
 import type { StackFrame } from "../node/StackFrame.ts"
 import { visible } from "../syntax/Escape.ts"
 import { excerpt } from "../syntax/Excerpt.ts"
@@ -328,8 +328,8 @@ const saysWaiting = ({ end, steps }: Waiting, self: string, terms: Terms): strin
 
 /** Where to look next: at the process that all others wait for. */
 const nextOf = ({ end, steps }: Waiting, terms: Terms): ReadonlyArray<string> => {
-  const last: Pid | undefined = end._tag === "OneOf" ? end.candidates[0] : steps.at(-1)?.pid
-  if (last === undefined || end._tag === "Cycle" || end._tag === "Ended" || end._tag === "Elsewhere") return []
+  const last: Term | undefined = end._tag === "OneOf" ? end.candidates[0] : steps.at(-1)?.pid
+  if (!(last instanceof Pid) || end._tag === "Cycle" || end._tag === "Ended" || end._tag === "Elsewhere") return []
   return [`get_process_stacktrace ${JSON.stringify({ pid: terms.print(last) })}`]
 }
 

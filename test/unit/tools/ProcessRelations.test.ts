@@ -105,8 +105,13 @@ describe("get_message_queue", () => {
 })
 
 /** Processes in the middle of a call, each with those that it monitors; others wait for nothing. */
-const callers = (monitored: Readonly<Record<number, ReadonlyArray<number>>>, gone: ReadonlyArray<number> = []): World =>
-  world({
+const callers = (
+  monitored: Readonly<Record<number, ReadonlyArray<number | string>>>,
+  gone: ReadonlyArray<number> = [],
+  moves = false
+): World => {
+  let reductions = 0
+  return world({
     replies: {
       "erlang:process_info/2": ([pid, items]) => {
         const { id } = pid as Pid
@@ -117,7 +122,13 @@ const callers = (monitored: Readonly<Record<number, ReadonlyArray<number>>>, gon
           registered_name: list([]),
           status: atom("waiting"),
           message_queue_len: 0,
-          monitors: list((callees ?? []).map((it): Term => [atom("process"), pidOf(it)])),
+          reductions: moves ? (reductions += 40) : 1,
+          monitors: list(
+            (callees ?? []).map((it): Term => [
+              atom("process"),
+              typeof it === "number" ? pidOf(it) : [atom(it), atom("other@host")]
+            ])
+          ),
           current_stacktrace: list([[...frame, list([])]])
         }
         return Effect.succeed(
@@ -126,6 +137,7 @@ const callers = (monitored: Readonly<Record<number, ReadonlyArray<number>>>, gon
       }
     }
   })
+}
 
 const summary = (caller: World) =>
   Effect.map(callIn(caller, "get_process_stacktrace", { pid: "<0.1.0>" }), ({ structured }) => structured["summary"])
@@ -141,12 +153,18 @@ describe("get_process_stacktrace of a process in a call", () => {
     ],
     ["a cycle", callers({ 1: [2], 2: [3], 3: [2] }), `DEADLOCK: ${text(2)} waits for ${text(3)} waits for ${text(2)}.`],
     ["a process that calls itself", callers({ 1: [1] }), `DEADLOCK: ${text(1)} waits for ${text(1)}.`],
+    [
+      "no circle of processes that move",
+      callers({ 1: [2], 2: [1] }, [], true),
+      `It waits for ${text(2)}, which waits for somebody else, too.`
+    ],
     ["one that has ended", callers({ 1: [2] }, [2]), `It waits for ${text(2)}, which has ended.`],
     [
       "that it may be one of some",
       callers({ 1: [2], 2: [3, 4] }),
       `It waits for ${text(2)}, which waits for the answer to a call from one of 2 that it monitors: ${text(3)}, ${text(4)}.`
     ],
+    ["a name on another node", callers({ 1: ["db"] }), "It waits for {:db, :other@host}, which is on another node."],
     ["nothing where nothing is known", callers({ 1: [] }), ""]
   ])("tells %s", ([, caller, waits]) =>
     Effect.map(summary(caller), (told) => expect(told).toBe(`${start}${waits === "" ? "" : ` ${waits}`}`))
