@@ -144,10 +144,18 @@ const unreadLabels = (names: ReadonlyArray<string>): ReadonlyArray<string> => {
 const descending = { description: "Descending; default memory", default: "memory" } as const
 const byMemory = Effect.succeed("memory" as const)
 
+/** `sort_by` of a list of processes, and what it stands for. */
+export const processSort = {
+  schema: Schema.Literals([...sortNames, "pid"])
+    .annotate(descending)
+    .pipe(Schema.withDecodingDefaultKey(byMemory)),
+  keyOf: (name: SortName | "pid"): ProcessKey | "pid" => (isSortName(name) ? sortKeys[name] : "pid")
+}
+
 const PidNumber = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 0xffffffff }))
 
 /** Behind which process a page begins; see {@link PagePlace}. */
-const position = Schema.Struct({ id: PidNumber, serial: PidNumber, value: Schema.optionalKey(Schema.Int) })
+export const position = Schema.Struct({ id: PidNumber, serial: PidNumber, value: Schema.optionalKey(Schema.Int) })
 type Position = typeof position.Type
 
 const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
@@ -163,7 +171,7 @@ const Filter = Schema.Struct({
 })
 
 /** The name of an atom that is written in the way of a language, or bare. */
-const atomName = (text: string): string => {
+export const atomName = (text: string): string => {
   const read = readAtom(text.trim(), 0)
   return read?.end === text.trim().length ? read.name : text
 }
@@ -203,7 +211,7 @@ const noLabels = ({ capabilities, name }: ErlangNode) =>
   })
 
 /** One page of processes as an answer. */
-const answerPage = Effect.fnUntraced(function* (
+export const answerPage = Effect.fnUntraced(function* (
   node: ErlangNode,
   query: Omit<PageQuery, "deadlineMillis" | "after">,
   after: Position | undefined,
@@ -253,7 +261,7 @@ const inspect = (row: ProcessRow, terms: Terms): string =>
 const scanTimeoutMillis = 15_000
 
 /** Says how many processes are shown, in which order, and which is the first. */
-const ranking =
+export const ranking =
   (sort: ProcessKey | "pid", { capabilities }: ErlangNode) =>
   ({ matched, rows: [first] }: ProcessPage, shown: number, terms: Terms): string => {
     const value = first === undefined || sort === "pid" ? undefined : rankOf(first, sort)
@@ -264,7 +272,8 @@ const ranking =
     return `${shownOf(shown, matched, "process", "processes")} by ${spoken[sort]}; first ${leading}.`
   }
 
-const pageOutput = { matched: Schema.Int, processes: Schema.optionalKey(Schema.Array(Row)) }
+/** The data of {@link answerPage}. */
+export const pageOutput = { matched: Schema.Int, processes: Schema.optionalKey(Schema.Array(Row)) }
 
 const listProcesses = Tool.make({
   ...shared,
@@ -274,9 +283,7 @@ const listProcesses = Tool.make({
     "Processes page by page, in the order of a value. To see each of them once, sort by pid: other values change between pages. For the largest alone, or for growth, use top_processes; to look for one, find_process.",
   timeoutMillis: scanTimeoutMillis,
   input: {
-    sort_by: Schema.Literals([...sortNames, "pid"])
-      .annotate(descending)
-      .pipe(Schema.withDecodingDefaultKey(byMemory)),
+    sort_by: processSort.schema,
     filter: Schema.optionalKey(Filter.annotate({ description: "All that are given must hold" })),
     limit: limitUpTo(200, 20),
     cursor
@@ -284,7 +291,7 @@ const listProcesses = Tool.make({
   output: pageOutput,
   position,
   run: ({ filter = {}, limit, sort_by }, node, after) => {
-    const sort = isSortName(sort_by) ? sortKeys[sort_by] : "pid"
+    const sort = processSort.keyOf(sort_by)
     return answerPage(node, { sort, limit, filter: toFilter(filter) }, after, ranking(sort, node))
   }
 })

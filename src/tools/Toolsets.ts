@@ -1,3 +1,4 @@
+import { applicationTools } from "./Applications.ts"
 import { connectionTools } from "./Connection.ts"
 import { etsTools } from "./Ets.ts"
 import { footprintTools } from "./Footprint.ts"
@@ -23,6 +24,7 @@ export const allTools: ReadonlyArray<Tool> = [
   ...processRelationTools,
   ...stackGroupTools,
   ...genServerTools,
+  ...applicationTools,
   ...supervisionTools,
   ...systemTools,
   ...etsTools,

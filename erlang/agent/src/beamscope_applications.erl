@@ -1,0 +1,194 @@
+%% @doc The applications of this node, their processes and their environment. Runs compiled and interpreted; see
+%% `beamscope_processes' for what that asks of the source.
+%%
+%% What it spares the node. The application controller is asked once and need not answer; whatever else can be is read
+%% from its table. Processes are counted by list BIFs, a thousand at a time, and memory is asked only of those with a
+%% short message queue, since that walks the queue.
+-module(beamscope_applications).
+
+-export([list/1, information/1, environment/1]).
+
+-include("beamscope_listing.hrl").
+-include("beamscope_cut.hrl").
+
+%% Processes between two looks at the clock.
+-define(CHUNK, 1000).
+%% Messages up to which a process is asked for its memory.
+-define(LONG_QUEUE, 10000).
+%% Bytes in external format of a value of the environment that is told whole.
+-define(VALUE, 4000).
+%% Milliseconds that the processes of OTP's own that answer from memory get to do so.
+-define(PATIENCE, 1000).
+
+%% @doc A page of the applications that are loaded. Sorted by `name', `processes' or `memory' (bytes). Filters: `name', a
+%% part in any case, and `state'. Incomplete: `controller', which did not answer, so that it is not known which of those
+%% without processes run, and how they were started; `deadline', with processes not counted; `long_queue', with memory
+%% not asked for.
+list(#{sort := Sort, deadline_ms := Millis} = Spec) ->
+    Until = now_ms() + Millis,
+    Loaded = application:loaded_applications(),
+    {Told, Mute} = controller(min(?PATIENCE, Millis div 2)),
+    {Counts, Late} = counted_until(Until),
+    Rows = [row(Application, Told, Counts) || Application <- Loaded],
+    Found = maps:from_list([{map_get(name, Row), Row} || Row <- Rows, passes(Row, Spec)]),
+    Unread = [long_queue || lists:any(fun(#{unmeasured := Count}) -> Count > 0 end, Rows)],
+    Keys = [{map_get(Sort, Row), Name} || {Name, Row} <- maps:to_list(Found)],
+    listed(Keys, fun({_, Name}) -> map_get(Name, Found) end, Spec, {length(Rows), Mute ++ Late ++ Unread}).
+
+%% @doc One loaded application by the text of its name: a packed map, of a row and its keys; of only `names', those that
+%% are loaded, where there is none. At most `limit' modules and registered names are told.
+information(#{name := Text, limit := Limit, deadline_ms := Millis}) ->
+    Until = now_ms() + Millis,
+    Loaded = application:loaded_applications(),
+    case [Found || {Name, _, _} = Found <- Loaded, atom_to_binary(Name, utf8) =:= Text] of
+        [] ->
+            packed(#{names => [Name || {Name, _, _} <- Loaded]});
+        [{Name, _, _} = Found] ->
+            {Told, Mute} = controller(min(?PATIENCE, Millis div 2)),
+            {Counts, Late} = counted_until(Until),
+            Row = row(Found, Told, Counts),
+            Modules = lists:sort(key(Name, modules, [])),
+            Registered = lists:sort(key(Name, registered, [])),
+            {Supervisor, Silent} = supervisor(application_controller:get_master(Name)),
+            packed(Row#{
+                applications => key(Name, applications, []),
+                optional => key(Name, optional_applications, []),
+                included => key(Name, included_applications, []),
+                needed_by => [Other || {Other, _, _} <- Loaded, lists:member(Name, key(Other, applications, []))],
+                module_count => length(Modules),
+                modules => lists:sublist(Modules, Limit),
+                registered_count => length(Registered),
+                registered => lists:sublist(Registered, Limit),
+                start_module => start_module(key(Name, mod, [])),
+                supervisor => Supervisor,
+                directory => directory(Name),
+                environment => length(keys(Name)),
+                incomplete => Mute ++ Late ++ Silent ++ [long_queue || map_get(unmeasured, Row) > 0]
+            })
+    end.
+
+%% @doc A page of the environment of a loaded application, by key. A value that is large is cut. Filter: `key', a part
+%% in any case.
+environment(#{name := Text} = Spec) ->
+    Name = existing(Text),
+    All = keys(Name),
+    Found =
+        case Spec of
+            #{key := Part} -> [Key || Key <- All, contains(io_lib:format("~0tp", [Key]), Part)];
+            _ -> All
+        end,
+    Read = fun({Key, _}) ->
+        case application:get_env(Name, Key) of
+            {ok, Value} -> #{key => Key, value => cut(Value, ?VALUE)};
+            undefined -> gone
+        end
+    end,
+    listed([{Key, 0} || Key <- Found], Read, Spec, {length(All), []}).
+
+now_ms() -> erlang:monotonic_time(millisecond).
+
+%% From the controller's table, so without the values, which may be large.
+keys(Name) -> ets:select(ac_tab, [{{{env, Name, '$1'}, '_'}, [], ['$1']}]).
+
+key(Name, Key, Default) ->
+    case application:get_key(Name, Key) of
+        {ok, Value} -> Value;
+        undefined -> Default
+    end.
+
+start_module({Module, _}) -> Module;
+start_module(_) -> undefined.
+
+directory(Name) ->
+    case code:lib_dir(Name) of
+        {error, _} -> undefined;
+        Directory -> Directory
+    end.
+
+%% What the controller says of all, and whether it did: it is silent while it stops an application.
+controller(Millis) ->
+    try
+        {gen_server:call(application_controller, info, Millis), []}
+    catch
+        exit:_ -> {[], [controller]}
+    end.
+
+row({Name, Description, Version}, Told, Counts) ->
+    Master = application_controller:get_master(Name),
+    {_, Processes, Memory, Unmeasured} = maps:get(Master, Counts, {Master, 0, 0, 0}),
+    #{
+        name => Name,
+        state => state(Name, Master, Told),
+        description => Description,
+        version => Version,
+        start_type => proplists:get_value(Name, proplists:get_value(started, Told, [])),
+        processes => Processes,
+        memory => Memory,
+        unmeasured => Unmeasured
+    }.
+
+state(Name, Master, Told) ->
+    IsAmong = fun(Key) -> lists:keymember(Name, 1, proplists:get_value(Key, Told, [])) end,
+    case {IsAmong(starting), is_pid(Master) orelse IsAmong(running)} of
+        {true, _} -> starting;
+        {_, true} -> running;
+        _ -> loaded
+    end.
+
+passes(#{name := Name, state := State}, Spec) ->
+    contains(atom_to_binary(Name, utf8), maps:get(name, Spec, "")) andalso
+        State =:= maps:get(state, Spec, State).
+
+%% `{{Pid, Module}, []}' of what an application's start returned, and `supervisor' where its master did not say so: one
+%% that stops waits for others.
+supervisor(undefined) ->
+    {undefined, []};
+supervisor(Master) ->
+    {Asked, Mark} = {self(), make_ref()},
+    Helper = spawn_link(fun() -> Asked ! {Mark, catch application_master:get_child(Master)} end),
+    receive
+        {Mark, {Pid, Module}} when is_pid(Pid) -> {{Pid, Module}, []};
+        {Mark, _} -> {undefined, []}
+    after ?PATIENCE ->
+        unlink(Helper),
+        exit(Helper, kill),
+        {undefined, [supervisor]}
+    end.
+
+%% `#{Leader => {Leader, Processes, Bytes, Unmeasured}}' by group leader, and `[deadline]' where time ran out.
+counted_until(Until) ->
+    Table = ets:new(applications, [private]),
+    Late = count(processes(), Table, Until),
+    Counts = maps:from_list([{element(1, Entry), Entry} || Entry <- ets:tab2list(Table)]),
+    ets:delete(Table),
+    {Counts, Late}.
+
+count([], _, _) ->
+    [];
+count(Pids, Table, Until) ->
+    case now_ms() > Until of
+        true ->
+            [deadline];
+        false ->
+            {Chunk, Rest} = lists:split(min(?CHUNK, length(Pids)), Pids),
+            add(led(Chunk), Table),
+            count(Rest, Table, Until)
+    end.
+
+%% `{Leader, Increments}' of processes that are alive.
+led(Pids) ->
+    Told = lists:zip(Pids, info(Pids, [group_leader, message_queue_len])),
+    Head = {'$1', [{group_leader, '$2'}, {message_queue_len, '$3'}]},
+    Short = [{Head, [{'=<', '$3', ?LONG_QUEUE}], [{{'$1', '$2'}}]}],
+    Long = [{Head, [{'>', '$3', ?LONG_QUEUE}], [{{'$2', [{{2, 1}}, {{4, 1}}]}}]}],
+    {Asked, Leaders} = lists:unzip(ets:match_spec_run(Told, ets:match_spec_compile(Short))),
+    Measured = [{{'$1', {memory, '$2'}}, [], [{{'$1', [{{2, 1}}, {{3, '$2'}}]}}]}],
+    ets:match_spec_run(lists:zip(Leaders, info(Asked, memory)), ets:match_spec_compile(Measured)) ++
+        ets:match_spec_run(Told, ets:match_spec_compile(Long)).
+
+info(Pids, Items) -> lists:zipwith(fun erlang:process_info/2, Pids, lists:duplicate(length(Pids), Items)).
+
+add(Led, Table) ->
+    {Leaders, Increments} = lists:unzip(Led),
+    [ets:insert_new(Table, {Leader, 0, 0, 0}) || Leader <- lists:usort(Leaders)],
+    lists:zipwith3(fun ets:update_counter/3, lists:duplicate(length(Led), Table), Leaders, Increments).

@@ -1,0 +1,97 @@
+%% Every test runs twice, with the module loaded and with its forms interpreted. scripts/build-agent.escript --test.
+-module(beamscope_applications_tests).
+
+-include_lib("eunit/include/eunit.hrl").
+
+both_ways_test_() ->
+    [
+        {lists:concat([Way, ": ", Title]), fun() -> Test(fun(Function, Spec) -> run(Way, Function, Spec) end) end}
+     || Way <- [loaded, interpreted], {Title, Test} <- tests()
+    ].
+
+tests() ->
+    [
+        {"all that are loaded, with their processes", fun lists_all/1},
+        {"those that pass a filter, page by page", fun filters/1},
+        {"one application", fun informs/1},
+        {"names where there is none", fun absent/1},
+        {"its environment", fun environment/1},
+        {"a controller that does not answer", fun mute/1},
+        {"processes are counted until the deadline", fun late/1}
+    ].
+
+spec(Extra) -> maps:merge(#{sort => name, order => ascending, limit => 1000, deadline_ms => 10000}, Extra).
+
+rows(#{rows := Rows}) -> [Row || {_, Row} <- Rows].
+
+lists_all(Run) ->
+    #{total := Total, matched := Total, incomplete := []} = Answer = Run(list, spec(#{})),
+    Names = [Name || #{name := Name} <- rows(Answer)],
+    ?assertEqual(lists:sort([Name || {Name, _, _} <- application:loaded_applications()]), Names),
+    [Kernel] = [Row || #{name := kernel} = Row <- rows(Answer)],
+    #{state := running, start_type := permanent, processes := Processes, memory := Memory} = Kernel,
+    Leader = application_controller:get_master(kernel),
+    ?assertEqual(length([1 || Pid <- processes(), process_info(Pid, group_leader) =:= {group_leader, Leader}]), Processes),
+    ?assert(Memory > 100000),
+    ?assertMatch([#{state := running, processes := 0}], [Row || #{name := stdlib} = Row <- rows(Answer)]).
+
+filters(Run) ->
+    ok = application:load({application, beamscope_test_app, [{vsn, "1.2"}, {description, "a test"}]}),
+    [Row] = rows(Run(list, spec(#{name => <<"SCOPE_test">>}))),
+    ?assertMatch(#{state := loaded, version := "1.2", description := "a test", start_type := undefined}, Row),
+    ?assertEqual([], rows(Run(list, spec(#{name => <<"scope_test">>, state => running})))),
+    ok = application:unload(beamscope_test_app),
+    Most = spec(#{sort => processes, order => descending, limit => 1}),
+    #{rows := [{Key, #{name := kernel}}], next := Key} = Run(list, Most),
+    #{rows := [{_, #{name := Second}}]} = Run(list, Most#{'after' => term_to_binary(Key)}),
+    ?assertNotEqual(kernel, Second).
+
+informs(Run) ->
+    #{name := kernel, module_count := Count, modules := [_, _], supervisor := {Pid, kernel}, start_module := kernel} =
+        Told = Run(information, #{name => <<"kernel">>, limit => 2, deadline_ms => 10000}),
+    {ok, Modules} = application:get_key(kernel, modules),
+    ?assertEqual(length(Modules), Count),
+    ?assertEqual(whereis(kernel_sup), Pid),
+    ?assert(lists:member(stdlib, map_get(needed_by, Told))),
+    ?assertEqual(code:lib_dir(kernel), map_get(directory, Told)),
+    ?assertEqual(length(application:get_all_env(kernel)), map_get(environment, Told)),
+    ?assertEqual([], map_get(incomplete, Told)),
+    #{supervisor := undefined, applications := [kernel]} =
+        Run(information, #{name => <<"stdlib">>, limit => 2, deadline_ms => 10000}).
+
+absent(Run) ->
+    Atoms = erlang:system_info(atom_count),
+    #{names := Names} = Run(information, #{name => <<"nobody has such a name">>, limit => 2, deadline_ms => 10000}),
+    ?assertEqual(Atoms, erlang:system_info(atom_count)),
+    ?assert(lists:member(kernel, Names)).
+
+environment(Run) ->
+    Values = [{long, binary:copy(<<"x">>, 100000)}, {'A', 1}, {password, "hunter2"}],
+    ok = application:load({application, beamscope_test_app, [{env, Values}]}),
+    Spec = spec(#{name => <<"beamscope_test_app">>, sort => key}),
+    [#{key := 'A', value := 1}, #{key := long, value := Long}, #{key := password}] = rows(Run(environment, Spec)),
+    ?assert(byte_size(Long) < 5000),
+    ?assertMatch(#{total := 3, matched := 1, rows := [{_, #{key := long}}]}, Run(environment, Spec#{key => <<"LON">>})),
+    ok = application:unload(beamscope_test_app).
+
+mute(Run) ->
+    ok = sys:suspend(application_controller),
+    #{incomplete := Missing} = Answer = Run(list, spec(#{deadline_ms => 100})),
+    ok = sys:resume(application_controller),
+    ?assert(lists:member(controller, Missing)),
+    ?assertMatch([#{state := running, start_type := undefined}], [Row || #{name := kernel} = Row <- rows(Answer)]).
+
+late(Run) ->
+    #{incomplete := Missing, total := Total} = Run(list, spec(#{deadline_ms => -10})),
+    ?assert(lists:member(deadline, Missing)),
+    ?assert(Total > 1).
+
+run(Way, Function, Spec) -> binary_to_term(packed(Way, Function, Spec)).
+
+packed(loaded, Function, Spec) ->
+    #{name := Module} = persistent_term:get({agent, beamscope_applications}),
+    Module:Function(Spec);
+packed(interpreted, Function, Spec) ->
+    #{functions := Functions} = persistent_term:get({agent, beamscope_applications}),
+    {Function, Expression} = lists:keyfind(Function, 1, Functions),
+    erl_eval:expr(Expression, [{'A', Spec}], none, none, value).

@@ -1,0 +1,146 @@
+import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import type { AgentMode } from "../../src/node/index.ts"
+import type { ToolResult } from "../../src/tools/Catalogue.ts"
+import * as BeamNode from "../support/BeamNode.ts"
+import { liveCatalogue } from "../support/LiveTools.ts"
+import { call } from "../support/Tools.ts"
+
+type Row = Readonly<Record<string, unknown>>
+const rowsOf = ({ structured }: ToolResult, name: string) => (structured[name] ?? []) as ReadonlyArray<Row>
+
+/** An application that is loaded only, with a secret, and one that runs under a supervisor: sasl. */
+const scene = `
+  ok = application:load({application, shop, [{vsn, "1.2.3"}, {description, "a shop"}, {modules, [shop, shop_cart]},
+    {applications, [kernel, stdlib]}, {env, [{api_key, "hunter2"}, {pool, [{size, 5}]}, {url, "https://u:hunter2@h/x"}]}]}),
+  ok = application:start(sasl, permanent),
+  ok`
+
+describe.each(BeamNode.otpReleases())("the applications of a node on OTP $otp", ({ otp }) => {
+  let node: BeamNode.BeamNode
+  beforeAll(async () => {
+    node = await BeamNode.startNode({ otp, eval: scene })
+  })
+  afterAll(() => node.stop())
+  const ask = (text: string) => Effect.promise(() => node.evaluate(text))
+  const loaded = Effect.map(ask("length(application:loaded_applications())"), Number)
+  const using = (agent: AgentMode) => Effect.provide(Layer.fresh(Layer.suspend(() => liveCatalogue([node], { agent }))))
+
+  describe.each<AgentMode>(["eval", "load"])("with the agent %s", (agent) => {
+    it.live("are listed with their processes", () =>
+      Effect.gen(function* () {
+        const listed = yield* call("list_applications", { sort_by: "name" })
+        const total = yield* loaded
+        expect(listed.structured).toMatchObject({ complete: true, total, matched: total })
+        const count =
+          "length([P || P <- processes(), process_info(P, group_leader) =:= {group_leader, application_controller:get_master(sasl)}])"
+        // A release may have loaded another one by now.
+        const named = ["kernel", "sasl", "shop", "stdlib"]
+        expect(
+          rowsOf(listed, "applications").filter((row) => named.includes(String(row["application"])))
+        ).toMatchObject([
+          { application: "kernel", state: "running", start_type: "permanent" },
+          {
+            application: "sasl",
+            state: "running",
+            start_type: "permanent",
+            processes: Number(yield* ask(count)),
+            version: (yield* ask("element(2, application:get_key(sasl, vsn))")).slice(1, -1)
+          },
+          { application: "shop", state: "loaded", version: "1.2.3", description: "a shop", processes: 0 },
+          { application: "stdlib", state: "running", processes: 0 }
+        ])
+      }).pipe(using(agent))
+    )
+
+    it.live("are listed page by page, and by what is asked for", () =>
+      Effect.gen(function* () {
+        const query = { sort_by: "processes", limit: 1 }
+        const first = yield* call("list_applications", query)
+        const second = yield* call("list_applications", { ...query, cursor: first.structured["next_cursor"] })
+        expect(
+          [first, second].flatMap((page) => rowsOf(page, "applications").map((row) => row["application"]))
+        ).toEqual(["kernel", "sasl"])
+        const found = yield* call("list_applications", { filter: { state: "loaded", name: "SHO" } })
+        expect(found.structured).toMatchObject({ total: yield* loaded, matched: 1 })
+        expect(rowsOf(found, "applications")[0]).toMatchObject({ application: "shop" })
+      }).pipe(using(agent))
+    )
+
+    it.live("tell about themselves", () =>
+      Effect.gen(function* () {
+        const { structured } = yield* call("get_application_info", { application: "sasl" })
+        const supervisor = (yield* ask("pid_to_list(whereis(sasl_sup))")).slice(1, -1)
+        expect(structured).toMatchObject({
+          complete: true,
+          application: "sasl",
+          state: "running",
+          start_module: "sasl",
+          supervisor,
+          needs: ["kernel", "stdlib"],
+          module_count: Number(yield* ask("length(element(2, application:get_key(sasl, modules)))")),
+          directory: (yield* ask("code:lib_dir(sasl)")).slice(1, -1),
+          hints: expect.arrayContaining([`get_supervision_tree ${JSON.stringify({ pid: supervisor })}`])
+        })
+        expect(structured["needed_by"]).toBeUndefined()
+      }).pipe(using(agent))
+    )
+
+    it.live("tell their environment without its secrets", () =>
+      Effect.gen(function* () {
+        const shop = yield* call("get_application_info", { application: ":shop" })
+        expect(shop.text).not.toContain("hunter2")
+        expect(rowsOf(shop, "environment").map((row) => row["key"])).toEqual(["api_key", "pool", "url"])
+        expect(rowsOf(shop, "environment")[1]).toEqual({ key: "pool", value: "[{size,5}]" })
+        expect(shop.structured["modules"]).toEqual(["shop", "shop_cart"])
+        const one = yield* call("get_application_info", { application: "shop", key: "POO" })
+        expect(one.structured).toMatchObject({ total: 3, matched: 1 })
+      }).pipe(using(agent))
+    )
+
+    it.live("list their processes", () =>
+      Effect.gen(function* () {
+        const listed = yield* call("list_application_processes", { application: "sasl", sort_by: "pid", limit: 200 })
+        const pids =
+          "[list_to_binary(pid_to_list(P)) || P <- lists:sort(processes()), process_info(P, group_leader) =:= {group_leader, application_controller:get_master(sasl)}]"
+        const all = (yield* ask(pids)).match(/<0\.\d+\.\d+>/gu) ?? []
+        expect(rowsOf(listed, "processes").map((row) => row["pid"])).toEqual(all.toReversed())
+        expect((yield* call("list_application_processes", { application: "shop" })).structured["summary"]).toBe(
+          "shop has no processes: it is loaded, not running."
+        )
+      }).pipe(using(agent))
+    )
+
+    it.live("are named where one is not found, and no atom is made", () =>
+      Effect.gen(function* () {
+        yield* call("get_application_info", { application: "shop" })
+        const atoms = yield* ask("erlang:system_info(atom_count)")
+        for (const tool of ["get_application_info", "list_application_processes"]) {
+          expect(yield* Effect.flip(call(tool, { application: "shopp" }))).toMatchObject({
+            code: "not_found",
+            didYouMean: ["shop"],
+            next: "list_applications"
+          })
+        }
+        expect(yield* ask("erlang:system_info(atom_count)")).toBe(atoms)
+      }).pipe(using(agent))
+    )
+
+    it.live("are seen while their controller does not answer", () =>
+      Effect.gen(function* () {
+        yield* ask("sys:suspend(application_controller)")
+        const { structured } = yield* call("list_applications", { timeout_ms: 2_000 }).pipe(
+          Effect.ensuring(ask("sys:resume(application_controller)"))
+        )
+        expect(structured).toMatchObject({ complete: false, matched: yield* loaded })
+        expect(structured["notes"]).toEqual([expect.stringContaining("application controller does not answer")])
+      }).pipe(using(agent))
+    )
+  })
+
+  it.live("cannot be listed without the agent, which is said", () =>
+    Effect.gen(function* () {
+      expect(yield* Effect.flip(call("list_applications", {}))).toMatchObject({ code: "unsupported" })
+    }).pipe(using("none"))
+  )
+})
