@@ -3,7 +3,7 @@ import { parseNodeName } from "../dist/NodeName.ts"
 
 const Port = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 65_535 }))
 const agentModes = ["auto", "eval", "load", "none"] as const
-const modes = ["elixir", "erlang"] as const
+const modes = ["elixir", "erlang", "gleam", "lfe"] as const
 const logLevels = ["trace", "debug", "info", "warn", "error", "none"] as const
 
 /** A full node name that ours can be. */

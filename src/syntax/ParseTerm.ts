@@ -40,7 +40,7 @@ export const parseTerm = (text: string, syntax: SyntaxName, options: ParseOption
     if (text.length > maxCharacters) cursor.fail(`a text of more than ${maxCharacters} characters`)
     const lone = text.search(/\p{Surrogate}/u)
     if (lone >= 0) cursor.fail("half a character (a lone surrogate)", lone)
-    const language = syntax === "elixir" ? elixirText : erlangText
+    const language = syntax === "elixir" || syntax === "gleam" ? elixirText : erlangText
     return { _tag: "Term", term: readTerm(cursor, language(options, wildcards)) }
   } catch (error) {
     if (!(error instanceof Mistake)) throw error

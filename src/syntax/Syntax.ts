@@ -2,7 +2,7 @@ import type { Term } from "../etf/Term.ts"
 import { escape, type Escaper, escapeWithin } from "./Escape.ts"
 
 /** The syntaxes that terms can be written in. */
-export type SyntaxName = "erlang" | "elixir"
+export type SyntaxName = "erlang" | "elixir" | "gleam" | "lfe"
 
 /** Terms as text, the way one language's shell writes them. */
 export interface Syntax {

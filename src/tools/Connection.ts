@@ -193,7 +193,7 @@ const setMode = Tool.make({
   ...shared,
   name: "set_mode",
   title: "Set the syntax of terms",
-  description: `Sets the syntax in which this session's results show terms: ${modes.join(" or ")}.`,
+  description: `Sets the syntax in which this session's results show terms: ${modes.join(", ")}.`,
   target: "none",
   input: { mode: Schema.Literals(modes) },
   output: { mode: Schema.Literals(modes), previous_mode: Schema.Literals(modes) },

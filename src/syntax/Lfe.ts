@@ -1,0 +1,147 @@
+import {
+  Atom,
+  Binary,
+  BitString,
+  ByteList,
+  ExternalFun,
+  Float,
+  Fun,
+  List,
+  MapTerm,
+  Pid,
+  Port,
+  Reference,
+  type Term
+} from "../etf/Term.ts"
+import { escape, escaper, hex } from "./Escape.ts"
+import { floatText } from "./FloatText.ts"
+import { identifierText } from "./Identifier.ts"
+import { integerText } from "./IntegerText.ts"
+import { type Collection, type Literal, more, print, type Shape, type Shaper, type Syntax } from "./Syntax.ts"
+import { charlistStart, codePoints, utf8Length, utf8Start } from "./TextStart.ts"
+
+const named: Readonly<Record<string, string>> = {
+  "\b": "b",
+  "\t": "t",
+  "\n": "n",
+  "\v": "v",
+  "\f": "f",
+  "\r": "r",
+  "\x1b": "e",
+  "\x7f": "d",
+  "\\": "\\",
+  '"': '"',
+  "|": "|"
+}
+
+/** As `lfe_io` escapes, and beyond it everything hidden, as `\x202E;`. */
+const write = (char: string): string => {
+  const name = named[char]
+  return name === undefined ? `\\x${hex(char)};` : `\\${name}`
+}
+
+const inString = escaper(String.raw`["\\]`, write)
+const inBars = escaper(String.raw`[|\\]`, write)
+
+/** `lfe_scan:start_symbol_char/1` and `symbol_char/1`; what reads as a number is no symbol. */
+const bareSymbol = /^(?![#`',|])(?:(?![()[\]{}";\\|])[!-~\u{a1}-\u{10ffff}])+$/u
+const numeric = /^[-+]?\d+(?:\.\d+(?:[eE][-+]?\d+)?)?$/u
+
+const atom = (name: string): string => {
+  const isBare = bareSymbol.test(name) && !numeric.test(name) && name !== "."
+  return isBare && escape(name, inBars) === name ? name : `|${escape(name, inBars)}|`
+}
+
+/** As `io_lib:printable_unicode_list/1` tells. */
+// oxlint-disable-next-line no-control-regex
+const printable = /^[\b\t\n\v\f\r\x1b -~\u{a0}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]*$/u
+
+const literal = (
+  open: string,
+  text: string | undefined,
+  size: number,
+  unit: string,
+  measure: (text: string) => number
+): Literal | undefined =>
+  text === undefined || !printable.test(text)
+    ? undefined
+    : { open, close: '"', cut: (left) => `"${more(left)}${unit}`, text, size, measure, escaper: inString }
+
+const collection = (
+  open: string,
+  size: number,
+  element: (index: number) => ReadonlyArray<string | Term>
+): Collection => ({ open, close: ")", separator: " ", size, element })
+
+const list = (items: List, room: number): Shape => {
+  const { items: elements, tail } = items
+  if (tail !== undefined) {
+    return { ...collection("(", elements.length + 1, (index) => [elements[index] ?? tail]), lastSeparator: " . " }
+  }
+  const text = elements.length > 0 ? charlistStart(items, room) : undefined
+  return (
+    literal('"', text, elements.length, "", codePoints) ??
+    collection("(", elements.length, (index) => [elements[index]!])
+  )
+}
+
+/** A module's name as the runtime prints it inside `#Fun<>`, which is bare; between bars where that could be misread. */
+const moduleOfFun = (name: string): string => (/^[\w.@]+$/u.test(name) ? name : `|${escape(name, inBars)}|`)
+
+const mfa = (module: string, name: string, arity: number): string => `${atom(module)}:${atom(name)}/${arity}`
+
+const shaper =
+  (node: string | undefined): Shaper =>
+  (term, room) => {
+    if (typeof term === "number") return Number.isInteger(term) ? integerText(term, room) : floatText(term)
+    if (typeof term === "bigint") return integerText(term, room)
+    if (term instanceof Atom) return atom(term.text)
+    if (term instanceof Binary) {
+      const bytes = term.view()
+      return (
+        literal('#"', utf8Start(bytes, room), bytes.length, " bytes", utf8Length) ??
+        collection("#B(", bytes.length, (index) => [bytes[index]!])
+      )
+    }
+    if (term instanceof List) return list(term, room)
+    if (term instanceof ByteList) {
+      const bytes = term.view()
+      const text = bytes.length > 0 ? charlistStart(term, room) : undefined
+      return (
+        literal('"', text, bytes.length, "", codePoints) ?? collection("(", bytes.length, (index) => [bytes[index]!])
+      )
+    }
+    if (term instanceof MapTerm) {
+      const { entries } = term
+      return collection("#M(", term.size, (index) => [entries[2 * index]!, " ", entries[2 * index + 1]!])
+    }
+    if (term instanceof Float) return floatText(term.value)
+    if (term instanceof Pid) return `#Pid<${identifierText(term.node, node, atom, [term.id, term.serial])}>`
+    if (term instanceof Reference) return `#Ref<${identifierText(term.node, node, atom, term.words.toReversed())}>`
+    if (term instanceof Port) return `#Port<${identifierText(term.node, node, atom, [term.id])}>`
+    if (term instanceof Fun) {
+      return `#Fun<${moduleOfFun(term.module.text)}.${term.oldIndex}.${term.oldUnique}/${term.arity}>`
+    }
+    if (term instanceof ExternalFun) return `#'${mfa(term.module.text, term.function.text, term.arity)}`
+    if (term instanceof BitString) {
+      const bytes = term.view()
+      const { lastBits, length } = term
+      return collection("#B(", length, (index) =>
+        index + 1 < length ? [bytes[index]!] : [`(${bytes[index]! >> (8 - lastBits)} (size ${lastBits}))`]
+      )
+    }
+    return collection("#(", term.length, (index) => [term[index]!])
+  }
+
+/**
+ * LFE, as its shell prints values (`lfe_io:prettyprint1/1`), on one line and without a quote in front: `#(ok 1)`,
+ * `(1 2 . 3)`, `"charlist"`, `#"binary"`, `#M(key value)`, `|odd symbol|`. Different on purpose: `fun m:f/1` is
+ * `#'m:f/1`, where LFE prints what could be a list, `(function m f 1)`; hidden characters are escaped; local identifiers
+ * of other nodes carry the node's name; maps keep the order that they came in.
+ */
+export const lfe: Syntax = {
+  name: "lfe",
+  print: (term, options = {}) => print(term, shaper(options.node), options),
+  atom,
+  mfa
+}
