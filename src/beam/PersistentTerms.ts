@@ -60,17 +60,22 @@ export const persistentTerms = (
     }
   )
 
-/** The value of a key that the node has told us; without `value` where that is larger than `maxBytes`. */
-export interface PersistentValue {
-  readonly bytes: number
-  readonly value: Term | undefined
-}
+/** What is under a key. */
+export type PersistentValue =
+  | { readonly _tag: "Found"; readonly bytes: number; readonly value: Term }
+  /** Larger than what was asked for. */
+  | { readonly _tag: "Large"; readonly bytes: number }
+  /** All of them together are too large to measure one, with the bytes of all. */
+  | { readonly _tag: "Unmeasured"; readonly totalBytes: number }
 
-/** `undefined` where there is none under this key (any more). */
+/**
+ * The value of a key that the node has told us, where it is no larger than `maxBytes`; `undefined` where there is none
+ * (any more).
+ */
 export const persistentValue = (
   node: ErlangNode,
   key: Term,
-  maxBytes: number
+  { maxBytes, measure }: { readonly maxBytes: number; readonly measure: boolean }
 ): Effect.Effect<PersistentValue | undefined, CallError> =>
   Effect.map(
     askAgent(
@@ -78,9 +83,16 @@ export const persistentValue = (
       "beamscope_persistent_terms:find",
       map([
         [atom("key"), new Binary(encode(key))],
-        [atom("max_bytes"), maxBytes]
+        [atom("max_bytes"), maxBytes],
+        [atom("measure"), atom(String(measure))]
       ]),
-      (answer) => ({ bytes: readCount(answer.atomKey("bytes")), value: answer.atomKey("value") })
+      (answer) => answer
     ),
-    ({ bytes, value }) => (bytes === undefined ? undefined : { bytes, value })
+    (answer) => {
+      const [bytes, totalBytes] = [readCount(answer.atomKey("bytes")), readCount(answer.atomKey("unmeasured"))]
+      const value = answer.atomKey("value")
+      if (totalBytes !== undefined) return { _tag: "Unmeasured", totalBytes }
+      if (bytes === undefined) return undefined
+      return value === undefined ? { _tag: "Large", bytes } : { _tag: "Found", bytes, value }
+    }
   )

@@ -35,13 +35,13 @@ const valueText = (key: Term, value: Term, terms: Terms, characters: number): st
   return texts.find((text) => text === "[redacted]") ?? texts[0]!
 }
 
-const oneTerm = Effect.fnUntraced(function* (node: ErlangNode, text: string, terms: Terms) {
+const oneTerm = Effect.fnUntraced(function* (node: ErlangNode, text: string, measure: boolean, terms: Terms) {
   const { bytes: total, count } = yield* persistentTermsInfo(node)
   const keys = yield* persistentTerms(node, { ...(yield* listBounds(maxKeys, undefined)), sort: "key" })
   const named = keys.rows.map(({ row: { key } }) => ({ key, text: terms.print(key) }))
   const wanted = text.trim()
   const found = named.find((it) => it.text === wanted)
-  const value = found && (yield* persistentValue(node, found.key, maxValueBytes))
+  const value = found && (yield* persistentValue(node, found.key, { maxBytes: maxValueBytes, measure }))
   if (found === undefined || value === undefined) {
     return yield* new ToolError({
       code: "not_found",
@@ -54,7 +54,15 @@ const oneTerm = Effect.fnUntraced(function* (node: ErlangNode, text: string, ter
       )
     })
   }
-  const isLarge = value.value === undefined
+  if (value._tag === "Unmeasured") {
+    return yield* new ToolError({
+      code: "too_large",
+      message: `The persistent terms of ${node.name} take ${bytes(value.totalBytes)}, and this one may be much of it: to see how large it is would hold a scheduler for long. measure_all does it all the same.`,
+      retryable: false,
+      next: `get_persistent_terms ${JSON.stringify({ key: wanted, measure_all: true })}`
+    })
+  }
+  const isLarge = value._tag === "Large"
   return {
     summary: `${terms.print(found.key, maxKeyCharacters)} has a value of ${bytes(value.bytes)}.`,
     complete: !isLarge,
@@ -67,7 +75,7 @@ const oneTerm = Effect.fnUntraced(function* (node: ErlangNode, text: string, ter
         {
           key: terms.print(found.key, characters),
           bytes: value.bytes,
-          value: value.value === undefined ? undefined : valueText(found.key, value.value, terms, characters)
+          value: value._tag === "Found" ? valueText(found.key, value.value, terms, characters) : undefined
         }
       ]
     }),
@@ -108,7 +116,7 @@ const getPersistentTerms = Tool.make({
   position: ListPosition,
   run: Effect.fnUntraced(function* ({ filter, key, limit, measure_all, sort_by }, node, after) {
     const terms = yield* termsOf(node)
-    if (key !== undefined) return yield* oneTerm(node, key, terms)
+    if (key !== undefined) return yield* oneTerm(node, key, measure_all === true, terms)
     const bounds = yield* listBounds(limit, after)
     const [info, listed] = yield* Effect.all(
       [

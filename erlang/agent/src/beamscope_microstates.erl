@@ -18,7 +18,8 @@
 
 %% @doc A packed `states()'. The accounting is on or off for the whole node, and nobody counts who wants it. So a
 %% process of ours does, registered as `beamscope_microstate_keeper', for all who ask: it switches the accounting on,
-%% minds them, and switches it off when the last is done or dead, unless it was on before. Counters are never reset.
+%% minds them, and switches it off when the last is done or dead, unless it was on before. Counters are never reset. Who
+%% switches it on while we have it on cannot be told from us, and loses it with us.
 -spec states(spec()) -> binary().
 states(#{window_ms := Window}) ->
     Mind = fun Mind(WasOn, Owners) ->

@@ -78,7 +78,10 @@ much(Run) ->
         ?assertEqual([], [Row || {_, #{bytes := _} = Row} <- Rows]),
         #{rows := [{_, #{key := {?MODULE, much}, bytes := Bytes}} | _], incomplete := []} =
             Run(list, spec(#{measure => true})),
-        ?assert(Bytes > 64 bsl 20)
+        ?assert(Bytes > 64 bsl 20),
+        Question = #{key => term_to_binary({?MODULE, much}), max_bytes => 1000},
+        ?assertEqual(#{unmeasured => maps:get(memory, persistent_term:info())}, Run(find, Question)),
+        ?assertMatch(#{bytes := _}, Run(find, Question#{measure => true}))
     end).
 
 deadline(Run) ->

@@ -465,4 +465,22 @@ describe("get_persistent_terms", () => {
       expect(structured["notes"]).toEqual(["The value is not read: it is larger than 1.0 MiB."])
     })
   )
+
+  it.effect("does not measure where there is very much, unless told to", () =>
+    Effect.gen(function* () {
+      const node = answering(
+        {
+          "beamscope_persistent_terms:list": keys,
+          "beamscope_persistent_terms:find": fields({ unmeasured: 900 * mebi })
+        },
+        info
+      )
+      const error = yield* failIn(world(node), "get_persistent_terms", { key: ":cache" })
+      expect(error).toMatchObject({
+        code: "too_large",
+        next: 'get_persistent_terms {"key":":cache","measure_all":true}'
+      })
+      expect(error.message).toContain("900.0 MiB")
+    })
+  )
 })
