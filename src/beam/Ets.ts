@@ -273,8 +273,11 @@ export interface TableRows {
 export interface Refused {
   readonly _tag: "Refused"
   readonly table: Table
-  /** `moved`: the key that the page begins behind is not in the table any more. `large`: the objects are. */
-  readonly why: "private" | "large" | "gone" | "moved"
+  /**
+   * `secret`: the owner keeps cookies or private keys there. `large`: the objects are. `moved`: the key that the page
+   * begins behind is not in the table any more. `pattern`: what was to be matched is none.
+   */
+  readonly why: "private" | "secret" | "large" | "gone" | "moved" | "pattern"
 }
 
 /** The question holds atoms, or identifiers, that the node does not have. */
@@ -282,7 +285,7 @@ export interface UnknownTerms {
   readonly _tag: "UnknownTerms"
 }
 
-const reasons: ReadonlySet<string> = new Set<Refused["why"]>(["private", "large", "gone", "moved"])
+const reasons: ReadonlySet<string> = new Set<Refused["why"]>(["private", "secret", "large", "gone", "moved", "pattern"])
 const isReason = (why: string | undefined): why is Refused["why"] => why !== undefined && reasons.has(why)
 
 const readRows = (answer: MapTerm): TableRows | Refused | NoTable | undefined => {

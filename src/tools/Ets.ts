@@ -349,6 +349,17 @@ const refusal = (node: ErlangNode, { table: about, why }: Refused, terms: Terms)
         `The table ${name} of ${node.name} is private: only its owner, ${terms.print(about.owner)}${owner}, can read it.`,
         inspect(about, terms)
       )
+    case "secret":
+      return told(
+        "unsupported",
+        `The objects of ${name} are not read: its owner${owner} keeps cookies or private keys in its tables.`,
+        inspect(about, terms)
+      )
+    case "pattern":
+      return told(
+        "invalid_input",
+        "select_ets_table: `match`: ETS takes no such pattern. What is left open can stand for an element or a value, not for the key of a map."
+      )
     case "large":
       return told(
         "too_large",

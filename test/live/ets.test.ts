@@ -210,6 +210,24 @@ describe.each(BeamNode.otpReleases())("the tools for ETS on OTP $otp", ({ otp })
     }).pipe(using("erlang"))
   )
 
+  it.live("do not read where cookies are kept", () =>
+    Effect.gen(function* () {
+      yield* ask("erlang:set_cookie('other@127.0.0.1', another_cookie)")
+      const { structured } = yield* call("list_ets_tables", { filter: { owner: "auth" } })
+      const [cookies] = structured["tables"] as ReadonlyArray<Row>
+      expect(cookies).toMatchObject({ owner_name: "auth" })
+      for (const [tool, input] of [
+        ["sample_ets_table", {}],
+        ["sample_ets_table", { keys_only: true }],
+        ["select_ets_table", { match: "_" }]
+      ] as const) {
+        const refused = yield* Effect.flip(call(tool, { table: cookies!["table"], ...input }))
+        expect(refused).toMatchObject({ code: "unsupported" })
+        expect(JSON.stringify(refused)).not.toContain("another_cookie")
+      }
+    }).pipe(using("erlang"))
+  )
+
   it.live("look for objects by key and by pattern", () =>
     Effect.gen(function* () {
       const one = yield* call("select_ets_table", { table: "t_million", key: "77777" })

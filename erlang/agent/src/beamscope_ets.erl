@@ -264,6 +264,9 @@ readable(#{max_object := Most} = Spec, Read) ->
                     packed(#{absent => [], unnamed => []});
                 #{protection := private} = Facts ->
                     packed(Facts#{refused => private});
+                #{owner_name := Name} = Facts when Name =:= auth; Name =:= ssl_pem_cache; Name =:= ssl_manager ->
+                    %% Cookies; keys and sessions.
+                    packed(Facts#{refused => secret});
                 #{size := Size, memory := Bytes} = Facts when Size > 0, Bytes div Size > Most ->
                     case Spec of
                         #{what := keys} -> packed(maps:merge(Facts, read(Table, Facts, Read)));
@@ -283,6 +286,8 @@ read(Table, Facts, Read) ->
     catch
         error:moved ->
             #{refused => moved};
+        error:pattern ->
+            #{refused => pattern};
         error:badarg:Stack ->
             case ets:info(Table, protection) of
                 undefined -> #{refused => gone};
@@ -400,6 +405,8 @@ selected({key, Key}, Table, #{limit := Limit} = Spec, _) ->
         matched => length(Objects)
     };
 selected({match, Pattern}, Table, Spec, #{keypos := Position} = Facts) ->
+    %% As with a variable in the place of a key of a map.
+    is_pattern(Pattern) orelse error(pattern),
     true = ets:safe_fixtable(Table, true),
     %% With a key that is whole the node goes to it; else it walks the table, and tells each object that it walked past,
     %% or it would not come back before it has found enough.
@@ -408,6 +415,14 @@ selected({match, Pattern}, Table, Spec, #{keypos := Position} = Facts) ->
     {Rows, IsMore} = by_position(Table, Clauses, Spec, Facts),
     true = ets:safe_fixtable(Table, false),
     #{rows => Rows, is_more => IsMore}.
+
+is_pattern(Pattern) ->
+    try
+        _ = ets:match_spec_compile([{Pattern, [], ['$_']}]),
+        true
+    catch
+        error:badarg -> false
+    end.
 
 %% Whether a part of a pattern leaves nothing open.
 whole('_') ->
@@ -418,7 +433,8 @@ whole([Head | Tail]) ->
     whole(Head) andalso whole(Tail);
 whole(Tuple) when is_tuple(Tuple) ->
     whole(tuple_to_list(Tuple));
+%% A map in a pattern stands for all maps that have what it has.
 whole(Map) when is_map(Map) ->
-    whole(maps:to_list(Map));
+    false;
 whole(_) ->
     true.

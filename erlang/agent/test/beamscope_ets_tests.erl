@@ -19,6 +19,7 @@ tests() ->
         {"objects and keys of all types, page by page", fun samples/1},
         {"a page begins behind a key that is gone", fun moved/1},
         {"a private table is not read", fun private/1},
+        {"the tables of who keeps secrets are not read", fun secrets/1},
         {"large objects are cut", fun large/1},
         {"objects that are too large are not read", fun too_large/1},
         {"objects by key", fun keys/1},
@@ -187,6 +188,29 @@ moved(Run) ->
     ?assertMatch(#{rows := [{_, {3}, 0}]}, Run(sample, spec(Ordered, After))),
     lists:foreach(fun ets:delete/1, Tables).
 
+secrets(Run) ->
+    Test = self(),
+    Owner = spawn_link(fun() ->
+        register(ssl_manager, self()),
+        Test ! ets:new(beamscope_ets_test, [public]),
+        receive
+            stop -> unregister(ssl_manager)
+        end,
+        Test ! stopped
+    end),
+    receive
+        Table when is_reference(Table) ->
+            ets:insert(Table, {key, secret}),
+            [
+                ?assertMatch(#{refused := secret, owner := Owner}, Run(Function, spec(Table, Extra)))
+             || {Function, Extra} <- [{sample, #{what => objects}}, {select, #{key => term_to_binary(key)}}]
+            ]
+    end,
+    Owner ! stop,
+    receive
+        stopped -> ok
+    end.
+
 private(Run) ->
     Self = self(),
     Table = ets:new(beamscope_ets_test, [private]),
@@ -229,6 +253,9 @@ patterns(Run) ->
     [
         begin
             Table = ets:new(beamscope_ets_test, [Type]),
+            ets:insert(Table, {#{a => 1, b => 2}, 0, map}),
+            ?assertMatch(#{rows := [{_, {_, 0, map}, 0}]}, Run(select, spec(Table, #{match => term_to_binary({#{a => 1}, '_', '_'})}))),
+            ets:delete_all_objects(Table),
             ets:insert(Table, [{Key, Key rem 10, x} || Key <- lists:seq(1, 5000)]),
             Select = fun(Pattern) -> lists:sort(terms(Run, select, spec(Table, #{match => term_to_binary(Pattern), limit => 99}))) end,
             ?assertEqual([{Key, 7, x} || Key <- lists:seq(7, 5000, 10)], Select({'_', 7, '_'})),
@@ -236,6 +263,10 @@ patterns(Run) ->
             ?assertEqual([{Key, Key, x} || Key <- lists:seq(1, 9)], Select({'$1', '$1', x})),
             ?assertEqual([], Select({'_', '_', y})),
             ?assertEqual([], Select({'_', '_'})),
+            ?assertMatch(
+                #{refused := pattern},
+                Run(select, spec(Table, #{match => term_to_binary({'_', #{'_' => 1}, '_'})}))
+            ),
             ets:delete(Table)
         end
      || Type <- [set, ordered_set, bag]

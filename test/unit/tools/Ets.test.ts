@@ -1,0 +1,139 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { atom, Binary, isTuple, list, map, MapTerm, Pid, Reference, type Term } from "../../../src/etf/Term.ts"
+import { fakeNode, type Reply } from "../../support/FakeNodes.ts"
+import { packed } from "../../support/packed.ts"
+import { callIn, failIn } from "../../support/Tools.ts"
+
+const home = atom("app@localhost")
+
+const words = (pairs: Readonly<Record<string, Term>>): MapTerm =>
+  map(Object.entries(pairs).map(([name, value]) => [atom(name), value] as const))
+
+const facts = {
+  id: new Reference(home, 42, [3, 2, 1]),
+  name: atom("cache"),
+  named_table: atom("false"),
+  type: atom("set"),
+  protection: atom("public"),
+  keypos: 1,
+  size: 3,
+  memory: 3_000,
+  owner: new Pid(home, 90, 0, 42)
+}
+
+const rows = (...terms: ReadonlyArray<Term>): Reply => ({
+  term: packed(
+    words({
+      ...facts,
+      rows: list(terms.map((term): Term => [atom("undefined"), term, 0])),
+      is_more: atom("false")
+    })
+  )
+})
+
+const absent: Reply = { term: packed(words({ absent: list([atom("sessions")]), unnamed: list([]) })) }
+
+const worldOf = (replies: Readonly<Record<string, Reply>>, atoms: ReadonlyArray<string> = []) => {
+  const node = fakeNode({ replies, atoms })
+  return { node, world: { up: [node], mode: "erlang" as const } }
+}
+
+describe("a table", () => {
+  it.effect("is named by the reference that a shell of the node shows, in either language", () =>
+    Effect.gen(function* () {
+      for (const text of ["#Ref<0.1.2.3>", " #Reference<0.1.2.3> ", "#Ref<app@localhost.1.2.3>"]) {
+        const { node, world } = worldOf({ "beamscope_ets:sample": rows() })
+        yield* callIn(world, "sample_ets_table", { table: text })
+        const [question] = node.called[0]!.args
+        const table = question instanceof MapTerm ? question.atomKey("table") : undefined
+        // As text: the node makes the reference.
+        expect(isTuple(table, "reference") && table[1] instanceof Binary && table[1].text()).toBe("#Ref<0.1.2.3>")
+      }
+    })
+  )
+
+  it.effect("of another node is refused without asking", () =>
+    Effect.gen(function* () {
+      for (const text of ["#Ref<5.1.2.3>", "#Ref<other@localhost.1.2.3>", "#Ref<0.1.2>"]) {
+        const { node, world } = worldOf({})
+        expect(yield* failIn(world, "get_ets_table_info", { table: text })).toMatchObject({ code: "invalid_input" })
+        expect(node.called).toEqual([])
+      }
+    })
+  )
+
+  it.effect("that there is not is told with the one that was perhaps meant", () =>
+    Effect.gen(function* () {
+      const { world } = worldOf({ "beamscope_ets:table": absent })
+      expect(yield* failIn(world, "get_ets_table_info", { table: "sesions" })).toMatchObject({
+        code: "not_found",
+        next: "list_ets_tables",
+        didYouMean: ["sessions"]
+      })
+    })
+  )
+})
+
+describe("objects", () => {
+  it.effect("whose key says that they are secret are left out, whatever their size", () =>
+    Effect.gen(function* () {
+      const secret = list([..."hunter2"].map((char) => char.charCodeAt(0)))
+      const { world } = worldOf({
+        "beamscope_ets:sample": rows([atom("password"), secret], [atom("password"), secret, 1], [atom("plain"), 1, 2])
+      })
+      const { structured, text } = yield* callIn(world, "sample_ets_table", { table: "cache" })
+      expect(text).not.toContain("hunter2")
+      expect(structured["rows"]).toMatchObject([{}, { value: "[redacted]" }, { value: "{plain,1,2}" }])
+    })
+  )
+
+  it.effect("that end the worker which reads them are told as too large", () =>
+    Effect.gen(function* () {
+      for (const [tool, func, input] of [
+        ["sample_ets_table", "beamscope_ets:sample", {}],
+        ["select_ets_table", "beamscope_ets:select", { key: "1" }]
+      ] as const) {
+        const { world } = worldOf({ [func]: { fails: { _tag: "HeapLimit", limitWords: 1_000 } } })
+        const error = yield* failIn(world, tool, { table: "cache", ...input })
+        expect(error).toMatchObject({ code: "too_large", next: expect.stringContaining("keys_only") })
+      }
+    })
+  )
+
+  it.effect("are not looked for with atoms that the node does not have", () =>
+    Effect.gen(function* () {
+      const { world } = worldOf({ "beamscope_ets:select": { term: packed(words({ unknown: atom("true") })) } }, [
+        "known"
+      ])
+      const error = yield* failIn(world, "select_ets_table", { table: "cache", key: "{known, strange}" })
+      expect(error.code).toBe("not_found")
+      expect(error.message).toContain("does not have the atom strange,")
+      const identifiers = yield* failIn(world, "select_ets_table", { table: "cache", key: "{known, <0.1.0>}" })
+      expect(identifiers.message).toContain("a pid, port or reference")
+    })
+  )
+
+  it.effect("are looked for by a key or by a pattern, one of the two", () =>
+    Effect.gen(function* () {
+      for (const input of [{}, { key: "1", match: "{1}" }, { key: "{" }, { match: "[_]" }, { key: "_" }]) {
+        const { node, world } = worldOf({})
+        expect(yield* failIn(world, "select_ets_table", { table: "cache", ...input })).toMatchObject({
+          code: "invalid_input"
+        })
+        expect(node.called).toEqual([])
+      }
+    })
+  )
+})
+
+describe("growth", () => {
+  it.effect("has no order by name, and a window that fits", () =>
+    Effect.gen(function* () {
+      const { world } = worldOf({})
+      for (const input of [{ sort_by: "name", window_ms: 100 }, { window_ms: 60_000 }]) {
+        expect(yield* failIn(world, "list_ets_tables", input)).toMatchObject({ code: "invalid_input" })
+      }
+    })
+  )
+})
