@@ -42,6 +42,7 @@ const scene = `
   State = #{users => [#{name => <<"Ann">>, password => <<"tr0ub4dor">>}, #{name => <<"Bo">>}], limit => 3},
   {ok, _} = gen_server:start({local, kept}, keeper, State, []),
   {ok, _} = gen_server:start({local, changing}, keeper, none, []),
+  {ok, _} = gen_server:start({local, asleep}, keeper, dreaming, [{hibernate_after, 1}]),
   {ok, _} = gen_statem:start({local, door}, keeper, {statem, #{key => 7}}, []),
   {ok, Manager} = gen_event:start({local, manager}), ok = gen_event:add_handler(Manager, keeper, seven),
   register(plain, spawn(fun() -> receive stop -> ok end end)),
@@ -80,6 +81,8 @@ describe.each(BeamNode.otpReleases())("the state of processes on OTP $otp", ({ o
           kind: "gen_event",
           handlers: [{ handler: "keeper", state: "seven" }]
         })
+        yield* until("{_, {M, F, _}} = process_info(whereis(asleep), current_function), {M, F} =/= {gen_server, loop}")
+        expect((yield* state({ pid: "asleep" })).structured["state"]).toBe("dreaming")
         expect((yield* state({ pid: "kernel_sup" })).structured["kind"]).toBe("supervisor")
         expect((yield* call("get_gen_server_status", { pid: "kept" })).structured).toMatchObject({
           system_state: "running",

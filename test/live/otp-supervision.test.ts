@@ -48,6 +48,7 @@ const scene = `
   {ok, Top} = supervisor:start_link({local, top_sup}, trees, top), unlink(Top),
   {ok, _} = gen_server:start({local, server}, trees, none, []),
   register(plain, spawn(trees, idle, [])),
+  {ok, _} = gen_server:start({local, asleep_sup}, supervisor, {{local, asleep_sup}, trees, crowd}, [{hibernate_after, 1}]),
   ok`
 
 interface Row {
@@ -95,6 +96,16 @@ describe.each(BeamNode.otpReleases())("the supervision tree on OTP $otp", ({ otp
           cursor: largest.structured["next_cursor"]
         })
         expect(rowsOf(rest).map(({ id }) => id)).not.toContain(first.id)
+      }).pipe(using(agent))
+    )
+
+    it.live("opens a supervisor that hibernates", () =>
+      Effect.gen(function* () {
+        yield* until(
+          "{_, {M, F, _}} = process_info(whereis(asleep_sup), current_function), {M, F} =/= {gen_server, loop}"
+        )
+        const { structured } = yield* tree({ root: "asleep_sup" })
+        expect(structured).toMatchObject({ complete: true, tree: [{ children: 0, strategy: "simple_one_for_one" }] })
       }).pipe(using(agent))
     )
 

@@ -124,14 +124,18 @@ place(Pid, waiting, {erlang, hibernate, _}, _) ->
         false -> no_sys
     end;
 place(Pid, Status, {Module, Function, _}, Initial) ->
-    %% Replies of a multi_call are waited for in the module gen_server too.
-    Loops = serves(Module) andalso not lists:member(Function, [rec_nodes, rec_nodes_rest, mc_recv, mc_recv_tmo]),
-    case Loops of
-        true when Status =:= waiting -> serves;
-        _ -> returns(Pid, Initial)
+    case Status =:= waiting andalso serves(Module) andalso loops(Module, Function) of
+        true -> serves;
+        false -> returns(Pid, Initial)
     end;
 place(Pid, _, _, Initial) ->
     returns(Pid, Initial).
+
+%% The behaviours of OTP wait for other things too: for the replies of a multi_call, in old releases of a call.
+loops(gen_event, Function) -> Function =:= fetch_msg;
+loops(Module, Function) when Module =:= gen_server; Module =:= gen_statem ->
+    lists:prefix("loop", atom_to_list(Function));
+loops(_, _) -> true.
 
 %% Whether a loop that serves system messages is on the stack, or was where the process began.
 returns(Pid, Initial) ->

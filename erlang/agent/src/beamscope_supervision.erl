@@ -316,21 +316,25 @@ counts(Counts) -> Counts.
 %% Whether a supervisor waits for messages, perhaps after some time.
 idle(Pid, Until) ->
     case erlang:process_info(Pid, [status, message_queue_len, current_function]) of
-        [{_, waiting}, {_, Messages}, {_, {gen_server, loop, _}}] when Messages =< ?CHUNK ->
-            idle;
-        [{_, waiting}, {_, Messages}, {_, {erlang, hibernate, _}}] when Messages =< ?CHUNK ->
-            idle;
         undefined ->
             gone;
         [{_, Status}, {_, Messages}, {_, Current}] ->
-            case erlang:monotonic_time(millisecond) < Until of
+            Waits = Status =:= waiting andalso Messages =< ?CHUNK andalso loops(Current),
+            case Waits orelse erlang:monotonic_time(millisecond) >= Until of
+                true when Waits ->
+                    idle;
                 true ->
-                    timer:sleep(?PAUSE),
-                    idle(Pid, Until);
+                    {Status, Messages, Current};
                 false ->
-                    {Status, Messages, Current}
+                    timer:sleep(?PAUSE),
+                    idle(Pid, Until)
             end
     end.
+
+%% `loop', and `loop_hibernate' in later releases.
+loops({gen_server, Function, _}) -> lists:prefix("loop", atom_to_list(Function));
+loops({erlang, hibernate, _}) -> true;
+loops(_) -> false.
 
 call(Pid, Request, #{call_ms := Timeout}) ->
     try

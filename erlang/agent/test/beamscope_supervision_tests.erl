@@ -3,7 +3,7 @@
 
 -include_lib("eunit/include/eunit.hrl").
 
--export([init/1, handle_call/3, handle_cast/2, start_child/0, start_child/1, fail/0]).
+-export([init/1, handle_call/3, handle_cast/2, start_child/0, start_child/1, fail/0, start_far/0]).
 
 both_ways_test_() ->
     [
@@ -21,6 +21,7 @@ tests() ->
         {"by memory, by messages", fun sorted/1},
         {"restarts of the last period", fun restarts/1},
         {"many children are counted, summed, and listed in part", fun many/1},
+        {"a child on another node", fun remote/1},
         {"levels below the last are not opened", fun depth/1},
         {"a supervisor that is busy is not asked", fun busy/1},
         {"one that is suspended is not asked", fun suspended/1},
@@ -131,6 +132,14 @@ many(Run) ->
         ?assertNot(is_map_key(strategy, Large))
     end).
 
+remote(Run) ->
+    with(remote, fun(Pid) ->
+        #{rows := [_, {_, Remote}]} = Run(#{root => Pid}),
+        ?assertMatch(#{id := {term, far}, status := remote, pid := Far} when node(Far) =/= node(), Remote),
+        ?assertNot(is_map_key(memory, Remote)),
+        ?assertMatch(#{matched := 1}, Run(#{root => Pid, status => remote, sort => memory, order => descending}))
+    end).
+
 depth(Run) ->
     with(static, fun(Pid) ->
         #{total := 4, incomplete := [depth], rows := Rows} = Run(#{root => Pid, depth => 2}),
@@ -225,6 +234,8 @@ init(static) ->
             }
         ]
     }};
+init(remote) ->
+    {ok, {#{}, [#{id => far, start => {?MODULE, start_far, []}}]}};
 init(inner) ->
     {ok, {#{}, [#{id => innermost, start => {?MODULE, start_child, []}, modules => dynamic}]}};
 init(simple) ->
@@ -247,6 +258,9 @@ start_child(Data) ->
         end)}.
 
 fail() -> ignore.
+
+%% NEW_PID_EXT.
+start_far() -> {ok, binary_to_term(<<131, 88, 119, 3, "a@b", 90:32, 0:32, 1:32>>)}.
 
 idle() ->
     receive
