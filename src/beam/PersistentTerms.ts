@@ -1,6 +1,6 @@
 import { Effect } from "effect"
 import { encode } from "../etf/Encode.ts"
-import { atom, Binary, map, MapTerm, type Term } from "../etf/Term.ts"
+import { atom, Binary, listItems, map, MapTerm, type Term } from "../etf/Term.ts"
 import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { askAgent, askList, type Listed, type ListQuery } from "./Listing.ts"
@@ -59,6 +59,10 @@ export const persistentTerms = (
       return key === undefined ? undefined : { key, bytes: readCount(row.atomKey("bytes")) }
     }
   )
+
+/** The keys of all persistent terms, in no order. */
+export const persistentKeys = (node: ErlangNode): Effect.Effect<ReadonlyArray<Term>, CallError> =>
+  askAgent(node, "beamscope_persistent_terms:keys", map([]), (answer) => listItems(answer.atomKey("keys")))
 
 /** What is under a key. */
 export type PersistentValue =

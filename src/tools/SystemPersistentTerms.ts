@@ -1,5 +1,5 @@
 import { Effect, Schema } from "effect"
-import { persistentTerms, persistentTermsInfo, persistentValue } from "../beam/PersistentTerms.ts"
+import { persistentKeys, persistentTerms, persistentTermsInfo, persistentValue } from "../beam/PersistentTerms.ts"
 import { isTuple, type Term } from "../etf/Term.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { excerpt } from "../syntax/Excerpt.ts"
@@ -24,9 +24,6 @@ import { ToolError } from "./ToolError.ts"
 /** Bytes of a value that is shown. */
 const maxValueBytes = 1024 * 1024
 
-/** Keys among which a named one is looked for. */
-const maxKeys = 10_000
-
 const maxKeyCharacters = 200
 
 /** A value under a key that may name a secret anywhere in a tuple, `{my_app, api_key}`. */
@@ -37,8 +34,7 @@ const valueText = (key: Term, value: Term, terms: Terms, characters: number): st
 
 const oneTerm = Effect.fnUntraced(function* (node: ErlangNode, text: string, measure: boolean, terms: Terms) {
   const { bytes: total, count } = yield* persistentTermsInfo(node)
-  const keys = yield* persistentTerms(node, { ...(yield* listBounds(maxKeys, undefined)), sort: "key" })
-  const named = keys.rows.map(({ row: { key } }) => ({ key, text: terms.print(key) }))
+  const named = (yield* persistentKeys(node)).map((key) => ({ key, text: terms.print(key) }))
   const wanted = text.trim()
   const found = named.find((it) => it.text === wanted)
   const value = found && (yield* persistentValue(node, found.key, { maxBytes: maxValueBytes, measure }))

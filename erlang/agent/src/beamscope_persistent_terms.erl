@@ -1,7 +1,7 @@
 %% @doc The persistent terms of this node: how many, how large, which.
 -module(beamscope_persistent_terms).
 
--export([list/1, find/1]).
+-export([list/1, keys/1, find/1]).
 
 -export_type([spec/0, question/0]).
 
@@ -80,6 +80,12 @@ select([{Key, Value} | Rest] = Terms, Part, Measures, Until, Seen) ->
     end;
 select([], _, _, _, Seen) ->
     {Seen, []}.
+
+%% @doc All keys: a packed `#{keys := [term()]}'. By BIFs: nothing here runs once per key.
+-spec keys(#{}) -> binary().
+keys(#{}) ->
+    Terms = persistent_term:get(),
+    packed(#{keys => lists:zipwith(fun erlang:element/2, lists:duplicate(length(Terms), 1), Terms)}).
 
 %% @doc The value of one key: `#{bytes := non_neg_integer(), value => term()}'; an empty map where there is none;
 %% `#{unmeasured := Bytes}' where the terms are too large to measure, with the bytes of all of them.

@@ -46,6 +46,8 @@ by_key(Run) ->
     #{rows := Rows} = Run(list, spec(#{sort => key, order => ascending})),
     Keys = [Key || {_, #{key := Key}} <- Rows],
     ?assertEqual(lists:sort([Key || {Key, _} <- persistent_term:get()]), Keys),
+    #{keys := All} = Run(keys, #{}),
+    ?assertEqual(Keys, lists:sort(All)),
     ?assertEqual([], [Row || {_, #{bytes := _} = Row} <- Rows]).
 
 large_key(Run) ->

@@ -423,13 +423,10 @@ describe("list_timers", () => {
   )
 })
 
-const keys = listing([
-  { key: [atom("shop"), atom("api_key")], bytes: 64 },
-  { key: atom("cache"), bytes: 8 }
-])
+const keys = fields({ keys: list([[atom("shop"), atom("api_key")], atom("cache")]) })
 
 const answers = (value: Term) => ({
-  "beamscope_persistent_terms:list": keys,
+  "beamscope_persistent_terms:keys": keys,
   "beamscope_persistent_terms:find": fields({ bytes: 8, value })
 })
 
@@ -457,7 +454,7 @@ describe("get_persistent_terms", () => {
   it.effect("does not read a value that is too large", () =>
     Effect.gen(function* () {
       const node = answering(
-        { "beamscope_persistent_terms:list": keys, "beamscope_persistent_terms:find": fields({ bytes: 5 * mebi }) },
+        { "beamscope_persistent_terms:keys": keys, "beamscope_persistent_terms:find": fields({ bytes: 5 * mebi }) },
         info
       )
       const { structured } = yield* callIn(world(node), "get_persistent_terms", { key: ":cache" })
@@ -470,7 +467,7 @@ describe("get_persistent_terms", () => {
     Effect.gen(function* () {
       const node = answering(
         {
-          "beamscope_persistent_terms:list": keys,
+          "beamscope_persistent_terms:keys": keys,
           "beamscope_persistent_terms:find": fields({ unmeasured: 900 * mebi })
         },
         info
