@@ -185,7 +185,8 @@ export const settings: { readonly [Name in SettingName]-?: Setting } = {
   toolsets: {
     flag: "toolsets",
     form: { _tag: "List", placeholder: "TOOLSET" },
-    description: "Only the tools of these toolsets"
+    description:
+      "Only the tools of these toolsets, or all; by default clients are shown those of daily use, and can call all"
   },
   excludeTools: {
     flag: "exclude-tools",

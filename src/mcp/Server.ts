@@ -11,6 +11,7 @@ import { Cause, Effect, Exit, FiberSet, Option, Predicate, type Scope, Semaphore
 import type { SyntaxName } from "../syntax/Syntax.ts"
 import { excerpt } from "../syntax/Excerpt.ts"
 import { Catalogue, type ToolListing, type ToolResult } from "../tools/Catalogue.ts"
+import { brief } from "../tools/JsonSchema.ts"
 import type { ProgressReport } from "../tools/Progress.ts"
 import { Session } from "../tools/Session.ts"
 import { ToolError } from "../tools/ToolError.ts"
@@ -21,9 +22,12 @@ import { reporting } from "./Reporting.ts"
 
 export type { Transport }
 
-/** What hosts are told about a tool's effects; they let tools run unasked on the strength of it. */
+/**
+ * What hosts are told about a tool's effects; they let tools run unasked on the strength of it. Of a tool that only
+ * reads nothing more need be said.
+ */
 const annotations: { readonly [Access in ToolListing["access"]]: ToolAnnotations } = {
-  inspect: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+  inspect: { readOnlyHint: true, openWorldHint: false },
   observe: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
   control: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: false },
   eval: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true }
@@ -34,7 +38,7 @@ const listingOf = (tools: ReadonlyArray<ToolListing>): ListToolsResult => ({
     name,
     title,
     description,
-    inputSchema: { ...inputSchema, type: "object" },
+    inputSchema: { ...brief(inputSchema), type: "object" },
     outputSchema: { ...outputSchema, type: "object" },
     annotations: annotations[access]
   }))
@@ -119,7 +123,7 @@ export const connect = Effect.fnUntraced(function* (
     { name: "beamscope", title: "Beamscope", version },
     {
       capabilities: { tools: {} },
-      instructions: instructions(catalogue.tools),
+      instructions: instructions(catalogue),
       // Takes a user's answer as it is: whoever asks decodes it, by the schema that made the question. So the SDK's
       // own validator is of no use, and the bundle, which starts the faster for it, is without.
       jsonSchemaValidator: {
@@ -132,7 +136,7 @@ export const connect = Effect.fnUntraced(function* (
   // Requests come here undecoded: the catalogue decodes arguments itself, with better words than the SDK's, and what
   // it returns needs no second look.
   server.fallbackRequestHandler = async ({ method, params }, { _meta, sendNotification, signal }) => {
-    if (method === "tools/list") return (listing ??= listingOf(catalogue.tools))
+    if (method === "tools/list") return (listing ??= listingOf(catalogue.listed))
     if (method !== "tools/call")
       throw new McpError(ErrorCode.MethodNotFound, `there is no method ${excerpt(method)} here`)
     if (!Predicate.isReadonlyObject(params) || typeof params["name"] !== "string") {

@@ -15,7 +15,7 @@ export interface PolicySettings {
   readonly allowEval?: boolean
   /** `--tools`: these tools. With `toolsets` as well, both: the tools named and those of the toolsets named. */
   readonly tools?: ReadonlyArray<string>
-  /** `--toolsets`: the tools of these toolsets. Default, when `tools` is not given either: all. */
+  /** `--toolsets`: the tools of these toolsets, or of {@link allToolsets}. Default, when `tools` is not given either: all. */
   readonly toolsets?: ReadonlyArray<string>
   /** `--exclude-tools`: never these. */
   readonly excludeTools?: ReadonlyArray<string>
@@ -24,6 +24,9 @@ export interface PolicySettings {
   /** This machine's own host names, short and long, as they stand in node names. */
   readonly hostNames: ReadonlyArray<string>
 }
+
+/** In place of the name of a toolset: every toolset. */
+export const allToolsets = "all"
 
 /** What the policy looks at in a tool. */
 export interface GuardedTool {
@@ -73,7 +76,8 @@ const selectionRefusal = (settings: PolicySettings, tool: GuardedTool): string |
     return `${tool.name} was taken out by the operator with --exclude-tools.`
   }
   if (tools === undefined && toolsets === undefined) return undefined
-  if (tools?.includes(tool.name) === true || toolsets?.includes(tool.toolset) === true) return undefined
+  if (tools?.includes(tool.name) === true || toolsets?.some((it) => it === tool.toolset || it === allToolsets))
+    return undefined
   const chosen = [tools && "--tools", toolsets && "--toolsets"].filter((flag) => flag !== undefined).join(" and ")
   return `${tool.name} is not among the tools that the operator chose with ${chosen}. --tools ${tool.name} or --toolsets ${tool.toolset} would add it.`
 }

@@ -2,7 +2,7 @@ import { Clock, Context, Data, Effect, Layer, Redacted, Schema } from "effect"
 import { Nodes } from "../node/Nodes.ts"
 import { Targets } from "../node/Targets.ts"
 import type { AccessClass } from "../policy/Access.ts"
-import { Policy, type PolicySettings } from "../policy/Policy.ts"
+import { allToolsets, Policy, type PolicySettings } from "../policy/Policy.ts"
 import { visible } from "../syntax/Escape.ts"
 import { excerpt } from "../syntax/Excerpt.ts"
 import type { Syntax } from "../syntax/Syntax.ts"
@@ -20,7 +20,7 @@ import { Reveal, withoutShapes } from "./Secrets.ts"
 import { currentSyntax, type Session } from "./Session.ts"
 import { timeoutRange, type Cost, type Tool } from "./Tool.ts"
 import { ToolError } from "./ToolError.ts"
-import { allTools } from "./Toolsets.ts"
+import { allTools, furtherToolsets } from "./Toolsets.ts"
 
 export type { ToolResult }
 
@@ -64,6 +64,11 @@ export class Catalogue extends Context.Service<
   {
     /** In a fixed order: by toolset, then as the toolset lists them. */
     readonly tools: ReadonlyArray<ToolListing>
+    /**
+     * Those of them that a client is shown: the ones that the operator chose, else all but those of the
+     * {@link furtherToolsets}. Shown or not, a tool can be called.
+     */
+    readonly listed: ReadonlyArray<ToolListing>
     /** Decodes the input, asks the policy, runs the tool, keeps the result contract. Interruption stops the work on the node. */
     readonly call: (name: string, input: unknown) => Effect.Effect<ToolResult, ToolError, Session>
   }
@@ -127,8 +132,13 @@ const makeCatalogue = Effect.fnUntraced(function* (tools: ReadonlyArray<Tool>) {
     )
   })
 
+  const allowed = tools
+    .filter((tool) => policy.toolRefusal(tool) === undefined)
+    .map(({ name }) => entries.get(name)!.listing)
+  const isChosen = policy.settings.tools !== undefined || policy.settings.toolsets !== undefined
   return Catalogue.of({
-    tools: tools.filter((tool) => policy.toolRefusal(tool) === undefined).map(({ name }) => entries.get(name)!.listing),
+    tools: allowed,
+    listed: isChosen ? allowed : allowed.filter(({ toolset }) => !furtherToolsets.has(toolset)),
     call: (name, input) =>
       Effect.gen(function* () {
         return yield* perform(name, input, yield* currentSyntax).pipe(
@@ -292,7 +302,7 @@ const checkNames = (settings: PolicySettings, tools: ReadonlyArray<Tool>): Effec
   const problems = [
     ...unknownNames("tools", settings, names),
     ...unknownNames("excludeTools", settings, names),
-    ...unknownNames("toolsets", settings, toolsets)
+    ...unknownNames("toolsets", settings, [...toolsets, allToolsets])
   ]
   return problems.length === 0 ? Effect.void : Effect.fail(new CatalogueError({ problems }))
 }

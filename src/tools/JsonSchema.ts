@@ -37,6 +37,45 @@ export const outline = (struct: Schema.Constraint): ObjectSchema => {
   }
 }
 
+/** What is checked anyway, and told in words where it matters: no client needs it to make a call. */
+const checked: ReadonlySet<string> = new Set([
+  "default",
+  "maxItems",
+  "maxLength",
+  "maximum",
+  "minItems",
+  "minLength",
+  "minimum",
+  "pattern"
+])
+
+/**
+ * A tool's schema as clients are sent it, in as few words as will do: names, types, choices and descriptions. The root
+ * says that it is closed.
+ */
+export const brief = ({ additionalProperties, ...schema }: ObjectSchema): ObjectSchema => ({
+  ...(withoutChecked(schema) as ObjectSchema),
+  additionalProperties
+})
+
+const withoutChecked = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(withoutChecked)
+  if (typeof value !== "object" || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, inner]) => {
+      // What is under `properties` are names, not words of JSON Schema.
+      if (key === "properties")
+        return [
+          [
+            key,
+            Object.fromEntries(Object.entries(inner as object).map(([name, schema]) => [name, withoutChecked(schema)]))
+          ]
+        ]
+      return checked.has(key) || key === "additionalProperties" ? [] : [[key, withoutChecked(inner)]]
+    })
+  )
+}
+
 /** Leaves out the bounds that every safe integer has anyway; they only cost the reader tokens. */
 const withoutNoise = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(withoutNoise)

@@ -33,3 +33,9 @@ export const allTools: ReadonlyArray<Tool> = [
   ...logTools,
   ...footprintTools
 ]
+
+/**
+ * Toolsets that clients are not shown by themselves: with all of them, the list of tools would take more of a model's
+ * attention than most questions are worth. `--toolsets` shows them.
+ */
+export const furtherToolsets: ReadonlySet<string> = new Set(["code", "events", "footprint", "mnesia", "network"])

@@ -30,19 +30,22 @@ export interface Traces {
   readonly started: Deferred.Deferred<void>
 }
 
+const tools: ReadonlyArray<ToolListing> = [
+  listing("echo", "inspect", { node: { type: "string" } }),
+  listing("slow", "observe"),
+  listing("reports", "control"),
+  listing("fails", "eval"),
+  listing("breaks", "inspect"),
+  listing("mode", "inspect")
+]
+
 /** A catalogue without nodes: one tool for each way in which a call can go. */
 export const layer = (traces: Traces): Layer.Layer<Catalogue> =>
   Layer.succeed(
     Catalogue,
     Catalogue.of({
-      tools: [
-        listing("echo", "inspect", { node: { type: "string" } }),
-        listing("slow", "observe"),
-        listing("reports", "control"),
-        listing("fails", "eval"),
-        listing("breaks", "inspect"),
-        listing("mode", "inspect")
-      ],
+      tools,
+      listed: tools,
       call: (name, input) => {
         switch (name) {
           case "echo":

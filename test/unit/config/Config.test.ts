@@ -182,7 +182,7 @@ describe("our own name", () => {
 
 describe("a mistake", () => {
   it("is told under the name that it was made under", async () => {
-    expect(await refusal({ mode: ["perl"] })).toBe("--mode: expected one of elixir, erlang, got 'perl'")
+    expect(await refusal({ mode: ["perl"] })).toBe("--mode: expected one of elixir, erlang, gleam, lfe, got 'perl'")
     expect(await refusal({}, { BEAMSCOPE_READ_ONLY: "maybe" })).toBe(
       "BEAMSCOPE_READ_ONLY: expected true, false, 1 or 0, got 'maybe'"
     )

