@@ -1,4 +1,4 @@
-import { unescapeElixir, unescapeErlang } from "./Unescape.ts"
+import { unescapeElixir, unescapeErlang, unescapeLfe } from "./Unescape.ts"
 
 /** An atom read from text. */
 export interface AtomText {
@@ -8,6 +8,7 @@ export interface AtomText {
 }
 
 const quoted = /(:?)(?:'((?:[^'\\]|\\[^])*)'|"((?:[^"\\]|\\[^])*)")/uy
+const barred = /\|((?:[^|\\]|\\[^])*)\|/uy
 const alias = /[A-Z]\w*(?:\.[A-Z]\w*)*/uy
 const plain = /(:?)([\p{L}_][\p{L}\p{N}_@]*[?!]?)/uy
 const operator = /:(%\{\}|<<>>|\{\}|\.\.\/\/|[-+*/\\=<>!&|^~.@%:]+)/uy
@@ -18,8 +19,8 @@ const matchAt = (pattern: RegExp, text: string, from: number): RegExpExecArray |
 }
 
 /**
- * Reads the atom that stands at `from`, as Erlang and Elixir write atoms: `name`, `'quoted name'`, `:name`,
- * `:"quoted name"`, `My.Module` (which is `Elixir.My.Module`). A double-quoted text without a colon is read only where
+ * Reads the atom that stands at `from`, as Erlang, Elixir and LFE write atoms: `name`, `'quoted name'`, `:name`,
+ * `:"quoted name"`, `|quoted name|`, `My.Module` (which is `Elixir.My.Module`). A double-quoted text without a colon is read only where
  * `bareQuotes` says so: elsewhere it is a string.
  */
 export const readAtom = (text: string, from: number, bareQuotes: boolean = false): AtomText | undefined => {
@@ -30,6 +31,8 @@ export const readAtom = (text: string, from: number, bareQuotes: boolean = false
     const name = colon === "" && double === undefined ? unescapeErlang(single!) : unescapeElixir((single ?? double)!)
     return found(name, from + whole.length)
   }
+  const inBars = matchAt(barred, text, from)
+  if (inBars !== null) return found(unescapeLfe(inBars[1]!), from + inBars[0].length)
   const asAlias = matchAt(alias, text, from)
   if (asAlias !== null) {
     const name = /^Elixir(?:\.|$)/u.test(asAlias[0]) ? asAlias[0] : `Elixir.${asAlias[0]}`

@@ -46,10 +46,16 @@ export const identifierText = (
 
 const bareNode = /^[\w.+-]+@[\w.:-]+$/u
 
+/** Without the comment that Gleam puts around what it has no syntax for: `//erl(<0.90.0>)`. */
+const unwrapped = (text: string): string => {
+  const trimmed = text.trim()
+  return /^\/\/erl\((.*)\)$/su.exec(trimmed)?.[1] ?? trimmed
+}
+
 /** The process that a text names: `<0.90.0>`, `#PID<0.90.0>`, `0.90.0`, `<node@host.90.0>`, `name`, `:name`, `My.Server`. */
 export const parsePid = (text: string): PidText => {
-  const trimmed = text.trim()
-  const match = /^(?:#PID)?<(.+)\.(\d+)\.(\d+)>$/u.exec(trimmed) ?? /^(\d+)\.(\d+)\.(\d+)$/u.exec(trimmed)
+  const trimmed = unwrapped(text)
+  const match = /^(?:#P(?:ID|id))?<(.+)\.(\d+)\.(\d+)>$/u.exec(trimmed) ?? /^(\d+)\.(\d+)\.(\d+)$/u.exec(trimmed)
   if (match === null) {
     const atom = readAtom(trimmed, 0)
     return atom?.end === trimmed.length ? { _tag: "Name", name: atom.name } : invalid(text, acceptedProcesses)
@@ -62,7 +68,7 @@ export const parsePid = (text: string): PidText => {
 
 /** The port that a text names: `#Port<0.6>`, `#Port<node@host.6>`. */
 export const parsePort = (text: string): PortText => {
-  const match = /^#Port<(.+)\.(\d{1,20})>$/u.exec(text.trim())
+  const match = /^#Port<(.+)\.(\d{1,20})>$/u.exec(unwrapped(text))
   const owner = match === null ? undefined : parseOwner(match[1]!)
   const id = BigInt(match?.[2] ?? 0)
   if (owner === undefined || id >= 2n ** 64n) return invalid(text, acceptedPorts)
@@ -71,7 +77,7 @@ export const parsePort = (text: string): PortText => {
 
 /** The reference that a text names: `#Ref<0.1.2.3>`, `#Reference<0.1.2.3>`, `#Ref<node@host.1.2.3>`. */
 export const parseReference = (text: string): ReferenceText => {
-  const match = /^#Ref(?:erence)?<(.+)\.(\d+)\.(\d+)\.(\d+)>$/u.exec(text.trim())
+  const match = /^#Ref(?:erence)?<(.+)\.(\d+)\.(\d+)\.(\d+)>$/u.exec(unwrapped(text))
   const owner = match === null ? undefined : parseOwner(match[1]!)
   const words = match?.slice(2) ?? []
   if (owner === undefined || !words.every(isWord)) return invalid(text, acceptedReferences)

@@ -47,10 +47,15 @@ const inBars = escaper(String.raw`[|\\]`, write)
 const bareSymbol = /^(?![#`',|])(?:(?![()[\]{}";\\|])[!-~\u{a1}-\u{10ffff}])+$/u
 const numeric = /^[-+]?\d+(?:\.\d+(?:[eE][-+]?\d+)?)?$/u
 
-const atom = (name: string): string => {
+const inside = (name: string): string => `|${escape(name, inBars)}|`
+
+const symbol = (name: string): string => {
   const isBare = bareSymbol.test(name) && !numeric.test(name) && name !== "."
-  return isBare && escape(name, inBars) === name ? name : `|${escape(name, inBars)}|`
+  return isBare && escape(name, inBars) === name ? name : inside(name)
 }
+
+/** Bare only where it is taken for the same atom outside of a term, whatever the language it is read in. */
+const atom = (name: string): string => (/^[a-z_][\w@]*$/u.test(name) ? name : inside(name))
 
 /** As `io_lib:printable_unicode_list/1` tells. */
 // oxlint-disable-next-line no-control-regex
@@ -86,7 +91,7 @@ const list = (items: List, room: number): Shape => {
 }
 
 /** A module's name as the runtime prints it inside `#Fun<>`, which is bare; between bars where that could be misread. */
-const moduleOfFun = (name: string): string => (/^[\w.@]+$/u.test(name) ? name : `|${escape(name, inBars)}|`)
+const moduleOfFun = (name: string): string => (/^[\w.@]+$/u.test(name) ? name : inside(name))
 
 const mfa = (module: string, name: string, arity: number): string => `${atom(module)}:${atom(name)}/${arity}`
 
@@ -95,7 +100,7 @@ const shaper =
   (term, room) => {
     if (typeof term === "number") return Number.isInteger(term) ? integerText(term, room) : floatText(term)
     if (typeof term === "bigint") return integerText(term, room)
-    if (term instanceof Atom) return atom(term.text)
+    if (term instanceof Atom) return symbol(term.text)
     if (term instanceof Binary) {
       const bytes = term.view()
       return (
@@ -136,7 +141,7 @@ const shaper =
 /**
  * LFE, as its shell prints values (`lfe_io:prettyprint1/1`), on one line and without a quote in front: `#(ok 1)`,
  * `(1 2 . 3)`, `"charlist"`, `#"binary"`, `#M(key value)`, `|odd symbol|`. Different on purpose: `fun m:f/1` is
- * `#'m:f/1`, where LFE prints what could be a list, `(function m f 1)`; hidden characters are escaped; local identifiers
+ * `#'m:f/1`, where LFE prints what could be a list, `(function m f 1)`; symbols with a bar or backslash inside are quoted; hidden characters are escaped; local identifiers
  * of other nodes carry the node's name; maps keep the order that they came in.
  */
 export const lfe: Syntax = {

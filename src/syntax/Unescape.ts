@@ -61,3 +61,11 @@ export const unescapeElixir = (text: string): string | number =>
     if (digits !== undefined) return character(parseInt(digits, 16))
     return elixirEscapes[other!] ?? (/[xu]/u.test(other!) ? undefined : other)
   })
+
+const lfeEscape = /\\(?:x([\da-f]+);|([^]))/giu
+
+/** As LFE reads strings and symbols between bars. */
+export const unescapeLfe = (text: string): string | number =>
+  unescape(text, lfeEscape, ([digits, other]) =>
+    digits === undefined ? (erlangEscapes[other!] ?? other) : character(parseInt(digits, 16))
+  )

@@ -1,0 +1,115 @@
+import { describe, expect, it } from "vitest"
+import {
+  atom,
+  Binary,
+  binary,
+  BitString,
+  ByteList,
+  charlist,
+  ExternalFun,
+  float,
+  Fun,
+  integer,
+  List,
+  list,
+  map,
+  nil,
+  Pid,
+  Port,
+  Reference,
+  type Term
+} from "../../../src/etf/Term.ts"
+import { lfe } from "../../../src/syntax/Lfe.ts"
+
+const here = atom("here@host")
+const there = atom("there@host")
+const text = (term: Term): string => lfe.print(term, { node: "here@host" }).text
+const fun = (module: string): Fun =>
+  new Fun(1, new Uint8Array(16), 3, atom(module), 2, 53_383_825, new Pid(here, 90, 1, 7), [])
+
+describe("LFE", () => {
+  it.each<[string, Term]>([
+    ["-1", -1],
+    ["1267650600228229401496703205376", integer(2n ** 100n)],
+    ["1.0", float(1)],
+    ["-0.0", float(-0)],
+    ["1.0e300", float(1e300)]
+  ])("prints the number %s", (expected, term) => {
+    expect(text(term)).toBe(expected)
+  })
+
+  it.each([
+    ["ok", "ok"],
+    ["not-found", "not-found"],
+    ["Upper", "Upper"],
+    ["+", "+"],
+    ["1+", "1+"],
+    ["a'b#c,`", "a'b#c,`"],
+    ["ärger日本", "ärger日本"],
+    ["Elixir.My.Mod", "Elixir.My.Mod"],
+    ["||", ""],
+    ["|.|", "."],
+    ["|1|", "1"],
+    ["|-1.5e3|", "-1.5e3"],
+    ["|#a|", "#a"],
+    ["|'a|", "'a"],
+    ["|`a|", "`a"],
+    ["|,a|", ",a"],
+    ["|with space|", "with space"],
+    ["|a(b|", "a(b"],
+    ["|a;b|", "a;b"],
+    ['|a"b|', 'a"b'],
+    ["|a\\|b\\\\|", "a|b\\"],
+    ["|\\n\\t\\e\\d\\x0;\\x202E;\\xE0041;|", "\n\t\x1b\x7f\0\u202e\u{e0041}"]
+  ])("prints the symbol %s", (expected, name) => {
+    expect(text(atom(name))).toBe(expected)
+  })
+
+  it.each<[string, Term]>([
+    ["#(ok 1)", [atom("ok"), 1]],
+    ["#()", []],
+    ["()", nil],
+    ["()", new ByteList(new Uint8Array(0))],
+    ["(1 2 (a))", list([1, 2, list([atom("a")])])],
+    ["(1 2 . 3)", new List([1, 2], 3)],
+    ["(1 2)", new ByteList(Uint8Array.of(1, 2))],
+    ["#M()", map([])],
+    [
+      '#M(a 1 #"k" #M(#(1) ()))',
+      map([
+        [atom("a"), 1],
+        [binary("k"), map([[[1], nil]])]
+      ])
+    ],
+    ["#M(__struct__ Elixir.User)", map([[atom("__struct__"), atom("Elixir.User")]])]
+  ])("prints the collection %s", (expected, term) => {
+    expect(text(term)).toBe(expected)
+  })
+
+  it.each<[string, Term]>([
+    ['#""', binary("")],
+    ['#"é€😀 \\"\\\\\\n"', binary('é€😀 "\\\n')],
+    ['#"a\\x202E;b"', binary("a\u202eb")],
+    ["#B(0 255)", new Binary(Uint8Array.of(0, 255))],
+    ["#B(1 (5 (size 3)))", new BitString(Uint8Array.of(1, 0b1010_0000), 0, 2, 3)],
+    ['"a\\"b|c"', charlist('a"b|c')],
+    ['"é"', new ByteList(Uint8Array.of(233))],
+    ["(97 0)", charlist("a\0")]
+  ])("prints the text %s", (expected, term) => {
+    expect(text(term)).toBe(expected)
+  })
+
+  it.each<[string, Term]>([
+    ["#Pid<0.90.1>", new Pid(here, 90, 1, 7)],
+    ["#Pid<there@host.90.1>", new Pid(there, 90, 1, 7)],
+    ["#Pid<|0|.90.1>", new Pid(atom("0"), 90, 1, 7)],
+    ["#Port<0.6>", new Port(here, 6n, 7)],
+    ["#Ref<0.3.2.1>", new Reference(here, 7, [1, 2, 3])],
+    ["#Fun<lists.2.53383825/1>", fun("lists")],
+    ["#Fun<|x> (y|.2.53383825/1>", fun("x> (y")],
+    ["#'lists:map/2", new ExternalFun(atom("lists"), atom("map"), 2)],
+    ["#'|A b|:|+|/2", new ExternalFun(atom("A b"), atom("+"), 2)]
+  ])("prints the identifier %s", (expected, term) => {
+    expect(text(term)).toBe(expected)
+  })
+})
