@@ -1,4 +1,4 @@
-import type { Effect } from "effect"
+import { Effect } from "effect"
 import { encode } from "../etf/Encode.ts"
 import {
   Atom,
@@ -140,23 +140,31 @@ export const tableGrowth = (
     readonly filter: TableFilter
   }
 ): Effect.Effect<TablesGrowth, CallError> =>
-  askAgent(
-    node,
-    "beamscope_ets:growth",
-    question({
-      ...filters(query.filter),
-      sort: atom(query.sort),
-      order: atom("descending"),
-      limit: query.limit,
-      window_ms: query.windowMillis,
-      deadline_ms: Math.floor(query.deadlineMillis)
-    }),
-    (answer) => {
-      const listed = readListed(answer, readGrowth)
-      const [born, gone] = [readCount(answer.atomKey("born")), readCount(answer.atomKey("gone"))]
-      return listed === undefined || born === undefined || gone === undefined ? undefined : { ...listed, born, gone }
-    }
-  )
+  Effect.gen(function* () {
+    const count = readCount(yield* node.call("erlang", "system_info", [atom("ets_count")])) ?? 0
+    return yield* askAgent(
+      node,
+      "beamscope_ets:growth",
+      question({
+        ...filters(query.filter),
+        sort: atom(query.sort),
+        order: atom("descending"),
+        limit: query.limit,
+        window_ms: query.windowMillis,
+        deadline_ms: Math.floor(query.deadlineMillis)
+      }),
+      (answer) => {
+        const listed = readListed(answer, readGrowth)
+        const [born, gone] = [readCount(answer.atomKey("born")), readCount(answer.atomKey("gone"))]
+        return listed === undefined || born === undefined || gone === undefined ? undefined : { ...listed, born, gone }
+      },
+      { maxHeapWords: minHeapWords + heapWordsPerTable * count }
+    )
+  })
+
+/** What the figures of all tables take while two looks are compared: measured with 100,000 tables (OTP 25). */
+const minHeapWords = 8 * 1024 * 1024
+const heapWordsPerTable = 120
 
 const readGrowth = (row: MapTerm): TableGrowth | undefined => {
   const table = readTable(row)

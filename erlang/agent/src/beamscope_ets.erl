@@ -34,32 +34,40 @@
 
 %% A page of the tables. Sorted by `memory' (in bytes), `size' (objects) or `name'. Filters: `name' (a part, in any
 %% case), `owner' (a pid), `application' (of the owner), `protection', `min_memory' (bytes).
-tables(#{sort := Sort, deadline_ms := Millis} = Spec) ->
+tables(#{sort := Sort, deadline_ms := Millis, limit := Limit} = Spec) ->
     All = ets:all(),
-    {Found, Gone, Missing} = scan(All, plan(Spec), now_ms() + Millis, {[], 0}),
+    %% Of each chunk only what may come onto the page is kept.
+    Keep = fun(Rows, {Count, Best}) ->
+        {First, _} = page(keys(Sort, Rows) ++ Best, Spec#{limit := Limit + 1}),
+        {Count + length(Rows), First}
+    end,
+    {{Count, Best}, Gone, Missing} = scan(All, plan(Spec), now_ms() + Millis, {{0, []}, 0}, Keep),
     Read = fun({_, Table}) -> row(Table, #{}) end,
-    told(keys(Sort, Found), Read, Spec, #{total => length(All) - Gone, incomplete => Missing}).
+    told(Best, Read, Spec, #{matched => Count, total => length(All) - Gone, incomplete => Missing}).
 
 %% The tables that grew most in a window of `window_ms' milliseconds: in `memory' or `size'. `total' counts the tables at
 %% its end, `born' and `gone' those that were made and deleted in it.
 growth(#{sort := Sort, window_ms := Window, deadline_ms := Millis} = Spec) ->
     Earlier = ets:all(),
     Start = now_ms(),
-    {First, _, MissingFirst} = scan(Earlier, plan(#{}), Start + Millis div 2, {[], 0}),
+    Keep = fun(Rows, Figures) -> figures(Rows) ++ Figures end,
+    {First, _, MissingFirst} = scan(Earlier, plan(#{}), Start + Millis div 2, {[], 0}, Keep),
     receive
     after Window -> ok
     end,
     Later = ets:all(),
-    {Second, Gone, Missing} = scan(Later, plan(Spec), Start + Window + Millis, {[], 0}),
+    {Second, Gone, Missing} = scan(Later, plan(Spec), Start + Window + Millis, {[], 0}, Keep),
     Born = Later -- Earlier,
-    Before = maps:merge(maps:from_list([{Table, {0, 0}} || Table <- Born]), maps:from_list(figures(First))),
-    Changes = changes(figures(Second -- First), Before),
+    Before = maps:merge(maps:from_list([{Table, {0, 0}} || Table <- Born]), maps:from_list(First)),
+    Changes = changes(Second -- First, Before),
     IsBorn = maps:from_list([{Table, true} || Table <- Born]),
     Read = fun({_, Table}) ->
         {Memory, Objects} = map_get(Table, Changes),
         row(Table, #{growth_memory => Memory, growth_size => Objects, new => maps:get(Table, IsBorn, false)})
     end,
-    told(grown(Sort, maps:to_list(Changes)), Read, Spec, #{
+    Grown = grown(Sort, maps:to_list(Changes)),
+    told(Grown, Read, Spec, #{
+        matched => length(Grown),
         total => length(Later) - Gone,
         born => length(Born),
         gone => length(Earlier -- Later),
@@ -95,18 +103,18 @@ plan(Spec) ->
         passing => ets:match_spec_compile([{Head, Passes, ['$_']}])
     }.
 
-%% `{{Table, Bytes, Objects}, {Name, Owner, Protection}}' of those that pass, how many were deleted meanwhile, and
-%% `[deadline]' where time ran out.
-scan([], _, _, {Found, Gone}) ->
-    {Found, Gone, []};
-scan(Tables, Plan, Until, {Found, Gone}) ->
+%% What `Keep' makes, chunk by chunk, of `{{Table, Bytes, Objects}, {Name, Owner, Protection}}' of those that pass; how
+%% many were deleted meanwhile; and `[deadline]' where time ran out.
+scan([], _, _, {Kept, Gone}, _) ->
+    {Kept, Gone, []};
+scan(Tables, Plan, Until, {Kept, Gone}, Keep) ->
     case now_ms() > Until of
         true ->
-            {Found, Gone, [deadline]};
+            {Kept, Gone, [deadline]};
         false ->
             {Chunk, Rest} = lists:split(min(?CHUNK, length(Tables)), Tables),
             {Passed, Deleted} = measure(Chunk, Plan),
-            scan(Rest, Plan, Until, {Passed ++ Found, Gone + Deleted})
+            scan(Rest, Plan, Until, {Keep(Passed, Kept), Gone + Deleted}, Keep)
     end.
 
 measure(Tables, #{there := There, passing := Passing} = Plan) ->
@@ -145,9 +153,7 @@ keys(Sort, Rows) ->
 told(Keys, Read, Spec, More) ->
     {Page, Next} = page(Keys, Spec),
     Rows = lists:zip(Page, lists:map(Read, Page)),
-    packed(More#{
-        matched => length(Keys), next => Next, rows => lists:filter(fun({_, Row}) -> Row =/= gone end, Rows)
-    }).
+    packed(More#{next => Next, rows => lists:filter(fun({_, Row}) -> Row =/= gone end, Rows)}).
 
 row(Table, More) ->
     case ets:info(Table) of
