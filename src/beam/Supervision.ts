@@ -56,7 +56,9 @@ export interface Supervisor {
   readonly busy: { readonly status: string; readonly messages: number; readonly current: Mfa | undefined } | undefined
   /** It was asked and did not answer in time. */
   readonly isUnanswered: boolean
+  /** Of one that was not opened, unknown. */
   readonly children: number | undefined
+  /** Those with a process; of one that was not asked, the processes that it is linked to. */
   readonly active: number | undefined
   /** How many of its children have rows. */
   readonly listed: number | undefined

@@ -186,7 +186,7 @@ const missing = ({ incomplete }: Listed<Child>, depth: number): ReadonlyArray<st
         return [`Supervisors at level ${depth} are not opened: raise depth, or begin at one with root.`]
       case "many":
         return [
-          `Of supervisors with more than ${listedChildren} children, only the first ${listedChildren} by pid are listed and searched; all are counted and summed.`
+          `Of supervisors with more than ${listedChildren} children, only the first ${listedChildren} by pid are listed and searched; all that it is linked to are counted and summed.`
         ]
       case "busy":
         return ["Supervisors that are busy were not asked for their children."]
@@ -259,7 +259,7 @@ const modulesText = ({ id, modules, name }: Child, terms: Terms): string | undef
       : modules.map(terms.atom).join(", ")
 
 const hintsFor = (rows: ReadonlyArray<Child>, terms: Terms): ReadonlyArray<string> => {
-  const closed = rows.find(({ supervisor }) => (supervisor?.children ?? 0) > 0 && supervisor?.listed === undefined)
+  const closed = rows.find(({ supervisor }) => (supervisor?.active ?? 0) > 0 && supervisor?.children === undefined)
   const worker = rows.find(({ pid, type }) => type === "worker" && pid !== undefined)
   return [
     ...(closed?.pid === undefined ? [] : [`get_supervision_tree ${JSON.stringify({ root: terms.print(closed.pid) })}`]),

@@ -30,10 +30,11 @@ const catalogue = ({ cookie, name }: BeamNode.BeamNode, agent: AgentMode, mode: 
 /** A tree with a crowd in it, and a supervisor whose child takes for ever to start. */
 const scene = `
   Forms = [element(2, erl_parse:parse_form(element(2, erl_scan:string(Text)))) || Text <- [
-    "-module(trees).", "-export([init/1, idle/0, crowd/0, start/1, handle_call/3, handle_cast/2]).",
+    "-module(trees).", "-export([init/1, far/0, idle/0, crowd/0, start/1, handle_call/3, handle_cast/2]).",
     "start(none) -> ignore; start(Fun) -> {ok, proc_lib:spawn_link(trees, Fun, [])}.",
     "idle() -> receive stop -> ok end.",
     "crowd() -> idle().",
+    "far() -> {ok, binary_to_term(<<131,88,119,3,97,64,98,0,0,0,90,0,0,0,0,0,0,0,1>>)}.",
     "handle_call(_, _, State) -> {reply, ok, State}.", "handle_cast(_, State) -> {noreply, State}.",
     "init(top) -> {ok, {#{strategy => rest_for_one, intensity => 5, period => 600}, ["
     "#{id => worker, start => {trees, start, [idle]}},"
@@ -42,12 +43,14 @@ const scene = `
     "#{id => slow, start => {supervisor, start_link, [{local, slow_sup}, trees, slow]}, type => supervisor}]}};"
     "init(crowd) -> {ok, {#{strategy => simple_one_for_one}, [#{id => one, start => {trees, start, [crowd]}}]}};"
     "init(slow) -> {ok, {#{strategy => simple_one_for_one}, [#{id => one, start => {proc_lib, start_link, [trees, idle]}}]}};"
+    "init(far) -> {ok, {#{}, [#{id => far, start => {trees, far, []}}]}};"
     "init(State) -> {ok, State}."]],
   {ok, trees, Code} = compile:forms(Forms),
   {module, trees} = code:load_binary(trees, "trees", Code),
   {ok, Top} = supervisor:start_link({local, top_sup}, trees, top), unlink(Top),
   {ok, _} = gen_server:start({local, server}, trees, none, []),
   register(plain, spawn(trees, idle, [])),
+  {ok, Far} = supervisor:start_link({local, far_sup}, trees, far), unlink(Far),
   {ok, _} = gen_server:start({local, asleep_sup}, supervisor, {{local, asleep_sup}, trees, crowd}, [{hibernate_after, 1}]),
   ok`
 
@@ -106,6 +109,15 @@ describe.each(BeamNode.otpReleases())("the supervision tree on OTP $otp", ({ otp
         )
         const { structured } = yield* tree({ root: "asleep_sup" })
         expect(structured).toMatchObject({ complete: true, tree: [{ children: 0, strategy: "simple_one_for_one" }] })
+      }).pipe(using(agent))
+    )
+
+    it.live("leaves a supervisor unharmed whose child is on another node", () =>
+      Effect.gen(function* () {
+        const before = yield* ask("whereis(far_sup)")
+        const result = yield* tree({ root: "far_sup" })
+        expect(row(result, "far")).toMatchObject({ status: "remote", pid: "<a@b.90.0>" })
+        expect(yield* ask("whereis(far_sup)")).toBe(before)
       }).pipe(using(agent))
     )
 

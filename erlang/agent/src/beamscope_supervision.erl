@@ -3,8 +3,9 @@
 %%
 %% Only a process that says of itself that it is a supervisor is asked for children: any other gen_server would not
 %% survive the question. None is waited for that is busy. One with many children is not asked for them either, since it
-%% would build a list of them all: it is asked how many they are, and who they are is read from its links. The
-%% supervisors at the top are found without a word to the application controller, which may be starting something.
+%% would build a list of them all: who they are is read from its links. None is asked to count them: a supervisor with a
+%% child on another node does not survive that (is_process_alive/1 in supervisor.erl, OTP 25). The supervisors at the
+%% top are found without a word to the application controller, which may be starting something.
 -module(beamscope_supervision).
 
 -export([tree/1]).
@@ -68,7 +69,9 @@
     %% It was not asked since it was busy, or was and gave no answer in time.
     busy => {Status :: atom(), Messages :: non_neg_integer(), mfa()},
     unanswered => true,
+    %% Not of one that was not opened.
     children => non_neg_integer(),
+    %% Those with a process. Where it was not asked, the processes that it is linked to.
     active => non_neg_integer(),
     %% How many of its children have rows.
     listed => non_neg_integer(),
@@ -253,24 +256,27 @@ walk([Row | Others], Rows, Missing, Spec) ->
 
 %% What a supervisor tells of its children, their rows, and why some may be missing.
 visit(#{pid := Pid, path := Path, id := Id, above := Above}, #{children := Most} = Spec) ->
-    case count(Pid, Spec) of
-        #{children := Count} = Facts when Count =< Most ->
+    case found(Pid) of
+        #{links := Links} = Facts when length(Links) =< Most ->
             case call(Pid, which_children, Spec) of
                 {ok, Children} when is_list(Children) ->
-                    Pids = [Child || {_, Child, _, _} <- Children, is_pid(Child), node(Child) =:= node()],
+                    Alive = [Child || {_, Child, _, _} <- Children, is_pid(Child)],
                     Rows = numbered(ordered(Children), Path, Above ++ [Id], 1),
-                    {Facts#{pids => Pids, listed => length(Rows)}, Rows, []};
+                    Pids = [Child || Child <- Alive, node(Child) =:= node()],
+                    Count = length(Children),
+                    {Facts#{children => Count, active => length(Alive), pids => Pids, listed => Count}, Rows, []};
                 _ ->
                     {Facts#{unanswered => true}, [], [unanswered]}
             end;
-        #{children := _} = Facts ->
-            Pids = lists:sort(linked(Pid)) -- [Parent || Parent <- parent(Pid)],
-            First = [{undefined, Child, worker, modules(Child)} || Child <- lists:sublist(Pids, Most)],
-            {Facts#{pids => Pids, listed => length(First)}, numbered(First, Path, Above ++ [Id], 1), [many]};
-        #{busy := _} = Facts ->
-            {Facts, [], [busy]};
+        #{links := Links} = Facts ->
+            First = [{undefined, Child, type(Child), modules(Child)} || Child <- lists:sublist(Links, Most)],
+            {
+                Facts#{children => length(Links), active => length(Links), pids => Links, listed => length(First)},
+                numbered(First, Path, Above ++ [Id], 1),
+                [many]
+            };
         Facts ->
-            {Facts, [], [unanswered || is_map_key(unanswered, Facts)]}
+            {Facts, [], [busy || is_map_key(busy, Facts)]}
     end.
 
 %% A supervisor names its children last first; those that have no id it names in no order.
@@ -287,31 +293,19 @@ parent(Pid) ->
         Parent <- [hd([whereis(Named) || is_atom(Named)] ++ [Named])]
     ].
 
-%% How many children a supervisor has, by its own word.
-count(Pid, Spec) ->
+%% A supervisor as it is found: whose it is, and to whom it is linked but its parent; or what it is busy with.
+found(Pid) ->
     case callback(Pid) of
         {supervisor, Module, _} ->
             Facts = #{callback => Module},
             case idle(Pid, erlang:monotonic_time(millisecond) + ?PATIENCE) of
-                idle ->
-                    case call(Pid, count_children, Spec) of
-                        {ok, Counts} ->
-                            #{supervisors := Supervisors, workers := Workers, active := Active} = counts(Counts),
-                            Facts#{children => Supervisors + Workers, active => Active};
-                        _ ->
-                            Facts#{unanswered => true}
-                    end;
-                gone ->
-                    Facts;
-                Busy ->
-                    Facts#{busy => Busy}
+                idle -> Facts#{links => lists:sort(linked(Pid)) -- parent(Pid)};
+                gone -> Facts;
+                Busy -> Facts#{busy => Busy}
             end;
         _ ->
             #{}
     end.
-
-counts(Counts) when is_list(Counts) -> maps:from_list(Counts);
-counts(Counts) -> Counts.
 
 %% Whether a supervisor waits for messages, perhaps after some time.
 idle(Pid, Until) ->
@@ -348,13 +342,15 @@ told(#{type := supervisor, status := running, pid := Pid} = Row, Spec) ->
     Facts =
         case Row of
             #{supervisor := Known} -> Known;
-            _ -> count(Pid, Spec)
+            _ -> found(Pid)
         end,
     case is_map_key(callback, Facts) of
         true ->
             Sums = summed(maps:get(pids, Facts, none), Spec),
             Limits = limits(Pid, Facts, Spec),
-            Supervisor = maps:merge(maps:merge(maps:without([pids], Facts), Sums), Limits),
+            Linked = maps:from_list([{active, length(Links)} || #{links := Links} <- [Facts]]),
+            Asked = maps:without([pids, links], maps:merge(Linked, Facts)),
+            Supervisor = maps:merge(maps:merge(Asked, Sums), Limits),
             maps:without([path], maps:merge(Row#{supervisor => Supervisor}, facts(Row)));
         false ->
             maps:without([path, supervisor], maps:merge(Row, facts(Row)))
