@@ -5,6 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { ToolResult } from "../../src/tools/Catalogue.ts"
 import * as BeamNode from "../support/BeamNode.ts"
+import { eventually } from "../support/eventually.ts"
 import { liveCatalogue } from "../support/LiveTools.ts"
 import { call } from "../support/Tools.ts"
 
@@ -117,5 +118,40 @@ describe.each(BeamNode.otpReleases())("list_mnesia_tables on OTP $otp", ({ otp }
       expect(tablesOf(cold)[0]).not.toHaveProperty("objects")
       yield* ask("[{_, _, Keeper}] = ets:lookup(dets_registry, cold), erlang:resume_process(Keeper), ok")
     }).pipe(using)
+  )
+
+  it.live("tells of tables that are on another node, and when that node is gone", () =>
+    Effect.gen(function* () {
+      const other = yield* BeamNode.start({ otp, cookie: node.cookie })
+      const { evaluate } = other
+      yield* Effect.promise(() =>
+        evaluate(`true = net_kernel:connect_node('${node.name}'), ok = mnesia:start(),
+          {ok, _} = mnesia:change_config(extra_db_nodes, ['${node.name}']),
+          {atomic, ok} = mnesia:create_table(there, [{ram_copies, [node()]}]), mnesia:dirty_write({there, 1, 2}), ok`)
+      )
+      const both = yield* call("list_mnesia_tables", { filter: { name: "there" } })
+      expect(both.structured["summary"]).toMatch(/^Mnesia runs on 2 nodes of 2; 1 table by memory/u)
+      expect(tablesOf(both)).toEqual([
+        {
+          name: "there",
+          type: "set",
+          storage: "none here",
+          ram_copies: [other.name],
+          read_from: other.name,
+          write_to: [other.name],
+          attributes: ["key", "val"]
+        }
+      ])
+      yield* Effect.promise(() => other.stop())
+      yield* eventually(
+        Effect.map(ask("mnesia:system_info(running_db_nodes)"), (running) => running === `['${node.name}']`)
+      )
+      const alone = yield* call("list_mnesia_tables", { filter: { name: "there" } })
+      expect(tablesOf(alone)).toMatchObject([{ name: "there", read_from: "nowhere" }])
+      expect(alone.structured["notes"]).toEqual([
+        `Mnesia does not run on, or is not connected to, ${other.name}.`,
+        "Not loaded, so that reads fail: there."
+      ])
+    }).pipe(Effect.scoped, using)
   )
 })
