@@ -17,9 +17,10 @@
 %% 26.2), and only when the heap that it lies on is small.
 -module(beamscope_processes).
 
--export([page/1, top_window/1]).
+-export([page/1, top_window/1, groups/1]).
 
 -export_type([key/0, item/0, existing/0, limits/0, page_spec/0, page/0, window_spec/0, window/0]).
+-export_type([groups_spec/0, groups/0]).
 
 %% Processes between two looks at the clock.
 -define(CHUNK, 1000).
@@ -35,6 +36,8 @@
 -define(PRINTED, 256).
 %% Long message queues that are named in an answer.
 -define(LONGEST, 10).
+%% Groups that are told from one another; what belongs to more is counted under `other'.
+-define(MANY_GROUPS, 10000).
 
 -type key() :: memory | reductions | message_queue_len | total_heap_size.
 %% What values are ordered by. Bytes for `memory', words for `total_heap_size'.
@@ -79,8 +82,14 @@
     %% Of the current function, the initial call or the callback in `$initial_call'; that last before OTP 26.2 only
     %% where the queue is short and the heap is small.
     module => existing(),
+    %% That the callback module says it has, or that is the callback module itself; names for the same thing.
+    behaviours => [existing(), ...],
+    %% The callback, or the function that it was spawned with.
+    initial_call => {existing(), existing(), arity()},
     %% Of the group leader.
     application => existing(),
+    %% These processes and no others. Not together with `name'.
+    pids => [pid()],
     status => atom(),
     %% Part of the label, in any case, as the first 256 characters that `~tp' makes of it. From OTP 26.2 on, and where
     %% the queue is short and the heap is not large.
@@ -137,6 +146,28 @@
     matched := non_neg_integer(),
     born := non_neg_integer(),
     %% Those that ended in the window; what they did in it is not known. Who was born and ended in it is not seen.
+    gone := non_neg_integer(),
+    unmeasured := {non_neg_integer(), [{pos_integer(), pid()}]},
+    incomplete := [deadline | long_queue | large_heap | initial_call | label]
+}.
+
+-type groups_spec() :: #{
+    by := initial_call | application | label | current_function,
+    %% What groups are ordered by, in descending order.
+    order := count | message_queue_len | reductions | memory,
+    atom() => term()
+}.
+%% `limits()' and these.
+
+-type groups() :: #{
+    %% `{Key, Count, Messages, Reductions, Bytes, Unmeasured}': sums over the processes of a group, the bytes without the
+    %% `Unmeasured' processes with long queues. `Key' is `{term, Term}', `{text, Binary}' for a large label, cut, `none'
+    %% where a process has no such value, `unread' for a label that was not read, `other' for all groups beyond 10,000.
+    groups := [{term(), pos_integer(), non_neg_integer(), non_neg_integer(), non_neg_integer(), non_neg_integer()}],
+    %% Of all groups that there are, `other' being one.
+    total := non_neg_integer(),
+    seen := non_neg_integer(),
+    matched := non_neg_integer(),
     gone := non_neg_integer(),
     unmeasured := {non_neg_integer(), [{pos_integer(), pid()}]},
     incomplete := [deadline | long_queue | large_heap | initial_call | label]
@@ -200,7 +231,7 @@ top_window(#{sort := Sort, limit := Limit, deadline_ms := Deadline, window_ms :=
         walk(fun chunk/1, named(Spec, Alive), Halfway, Spec, Sample, {[], 0, 0, {0, [], 0}}),
     Until = erlang:monotonic_time(millisecond) + Window + Deadline div 2,
     %% Who passed the filters once is in, whatever has become of it.
-    Again = maps:without([label, module], Plan#{filters := map_get(guard, Plan)}),
+    Again = maps:without([label], Plan#{filters := map_get(guard, Plan), calls := []}),
     Compare = fun({Packed, Taken}, Tally) ->
         timer:sleep(max(0, Window + (Taken - erlang:monotonic_time(microsecond)) div 1000)),
         Before = binary_to_term(Packed),
@@ -222,6 +253,159 @@ top_window(#{sort := Sort, limit := Limit, deadline_ms := Deadline, window_ms :=
         unmeasured => {Count, Longest},
         incomplete => lists:usort(Why1 ++ Why2 ++ Why3) ++ unseen(Unread, Plan)
     }).
+
+%% @doc How many processes that pass the filters have the same value, and what they hold together: packed `groups()'.
+-spec groups(groups_spec()) -> binary().
+groups(#{by := By, order := Order, limit := Limit, deadline_ms := Deadline} = Spec) when
+    is_integer(Limit), Limit >= 1, Limit =< 1000
+->
+    Until = erlang:monotonic_time(millisecond) + Deadline,
+    Plan = plan(Spec#{sort => pid}),
+    %% Dies with us. Rows are `{Key, Count, Messages, Reductions, Bytes, Unmeasured}'.
+    Sums = ets:new(beamscope_groups, [private]),
+    Asked = grouping(By, Plan),
+    Step = fun(Pids, {Seen, Matched, Gone, Long}) ->
+        {Values, Ended, Longer} = measure(Pids, Plan),
+        {_, Passed} = lists:unzip(Values),
+        Members = ask(Passed, Asked),
+        add_members(Members, keys(By, Members, Plan), Sums, Plan),
+        {
+            Seen + length(Pids),
+            Matched + length(Members),
+            Gone + Ended + length(Passed) - length(Members),
+            unread(Longer, Long)
+        }
+    end,
+    {Why, {Seen, Matched, Gone, {Count, Longest, _} = Unread}} =
+        walk(fun chunk/1, population(Spec, Step), Until, Spec, Step, {0, 0, 0, {0, [], 0}}),
+    Rows = by_application(By, ets:tab2list(Sums)),
+    Place = map_get(Order, #{count => 2, message_queue_len => 3, reductions => 4, memory => 5}),
+    packed(#{
+        groups => lists:sublist(lists:reverse(lists:keysort(Place, lists:sort(Rows))), Limit),
+        total => length(Rows),
+        seen => Seen,
+        matched => Matched,
+        gone => Gone,
+        unmeasured => {Count, Longest},
+        incomplete => Why ++ [label || By =:= label, not map_get(reads_keys, Plan)] ++ unseen(Unread, Plan)
+    }).
+
+%% A question that makes `{Pid, Messages, Reductions, Key}' of processes. Where the key is `callback' or `label' there
+%% is more to ask.
+grouping(By, #{reads_keys := ReadsKeys}) ->
+    Term = {{term, '$4'}},
+    {Items, Clauses} =
+        case By of
+            application ->
+                {[group_leader], [{[{group_leader, '$4'}], [], Term}]};
+            label ->
+                {[status], [{[{status, '_'}], [], label}]};
+            initial_call when ReadsKeys ->
+                {[initial_call, {dictionary, '$initial_call'}], [
+                    {
+                        [{initial_call, '_'}, {{dictionary, '$initial_call'}, {'$4', '$5', '$6'}}],
+                        [{is_atom, '$4'}, {is_atom, '$5'}, {is_integer, '$6'}],
+                        {{term, {{'$4', '$5', '$6'}}}}
+                    },
+                    {[{initial_call, '$4'}, '_'], [], Term}
+                ]};
+            initial_call ->
+                {[initial_call], [
+                    {[{initial_call, {proc_lib, init_p, '_'}}], [], callback}, {[{initial_call, '$4'}], [], Term}
+                ]};
+            current_function ->
+                {[current_function], [
+                    {[{current_function, undefined}], [], none}, {[{current_function, '$4'}], [], Term}
+                ]}
+        end,
+    {
+        [message_queue_len, reductions | Items],
+        ets:match_spec_compile([
+            {{'$1', [{message_queue_len, '$2'}, {reductions, '$3'} | Pattern]}, Guards, [{{'$1', '$2', '$3', Value}}]}
+         || {Pattern, Guards, Value} <- Clauses
+        ])
+    }.
+
+%% The keys of the groups that processes belong to, in their order.
+keys(label, Members, #{long_queue := LongQueue, reads_keys := true}) ->
+    Short = [Pid || {Pid, Messages, _, _} <- Members, Messages =< LongQueue],
+    Small = [Pid || Pid <- ask(Short, at_most(total_heap_size, ?LABEL_HEAP)), is_pid(Pid)],
+    Answers = [
+        {{'$1', {'_', undefined}}, [], [{{'$1', none}}]}, {{'$1', {'_', '$2'}}, [], [{{'$1', {{label, '$2'}}}}]}
+    ],
+    Read = ask(Small, {{dictionary, '$process_label'}, ets:match_spec_compile(Answers)}),
+    Labels = maps:from_list(group_labels(Read)),
+    [maps:get(Pid, Labels, unread) || {Pid, _, _, _} <- Members];
+keys(label, Members, _) ->
+    lists:duplicate(length(Members), none);
+keys(initial_call, Members, #{long_queue := LongQueue, reads_keys := false}) ->
+    Open = [Pid || {Pid, Messages, _, callback} <- Members, Messages =< LongQueue],
+    Read = maps:from_list(callbacks(Open)),
+    [callback_key(Member, Read) || Member <- Members];
+keys(_, Members, _) ->
+    ets:match_spec_run(Members, ets:match_spec_compile([{{'_', '_', '_', '$1'}, [], ['$1']}])).
+
+group_labels(Read) ->
+    [{Pid, case Label of {label, Value} -> label(Value); _ -> Label end} || {Pid, Label} <- Read].
+
+callback_key({Pid, _, _, callback}, Read) ->
+    case Read of
+        #{Pid := {Module, Function, Arity} = Call} when is_atom(Module), is_atom(Function), is_integer(Arity) ->
+            {term, Call};
+        _ ->
+            {term, {proc_lib, init_p, 5}}
+    end;
+callback_key({_, _, _, Key}, _) ->
+    Key.
+
+%% Adds processes to the sums of their groups, with list BIFs throughout.
+add_members(Members, Keys, Sums, #{long_queue := LongQueue}) ->
+    Count = length(Members),
+    Short = [{{'$1', '$2', '_', '_'}, [{'=<', '$2', LongQueue}], ['$1']}],
+    Memory = [{{'$1', {memory, '$2'}}, [], [{{'$1', '$2'}}]}],
+    Asked = ask(ets:match_spec_run(Members, ets:match_spec_compile(Short)), {memory, ets:match_spec_compile(Memory)}),
+    Pids = ets:match_spec_run(Members, ets:match_spec_compile([{{'$1', '_', '_', '_'}, [], ['$1']}])),
+    Read = lists:duplicate(Count, maps:from_list(Asked)),
+    Bytes = lists:zipwith3(fun maps:get/3, Pids, Read, lists:duplicate(Count, none)),
+    Known = maps:from_list([{Key, known_group(Key, Sums)} || Key <- lists:usort(Keys)]),
+    Groups = lists:zipwith(fun erlang:map_get/2, Keys, lists:duplicate(Count, Known)),
+    Member = {'_', '$2', '$3', '_'},
+    Additions = [
+        {{Member, none}, [], [[{{2, 1}}, {{3, '$2'}}, {{4, '$3'}}, {{6, 1}}]]},
+        {{Member, '$4'}, [], [[{{2, 1}}, {{3, '$2'}}, {{4, '$3'}}, {{5, '$4'}}]]}
+    ],
+    Added = ets:match_spec_run(lists:zip(Members, Bytes), ets:match_spec_compile(Additions)),
+    lists:zipwith3(fun ets:update_counter/3, lists:duplicate(Count, Sums), Groups, Added).
+
+known_group(Key, Sums) ->
+    Group =
+        case ets:member(Sums, Key) orelse ets:info(Sums, size) < ?MANY_GROUPS of
+            true -> Key;
+            false -> other
+        end,
+    ets:insert_new(Sums, {Group, 0, 0, 0, 0, 0}),
+    Group.
+
+%% Groups of applications in place of those of their group leaders.
+by_application(application, Rows) ->
+    lists:foldl(fun merge/2, [], lists:keysort(1, lists:map(fun led_by/1, Rows)));
+by_application(_, Rows) ->
+    Rows.
+
+led_by({{term, Leader}, _, _, _, _, _} = Row) when is_pid(Leader), node(Leader) =:= node() ->
+    case application:get_application(Leader) of
+        {ok, Application} -> setelement(1, Row, {term, Application});
+        undefined -> setelement(1, Row, none)
+    end;
+led_by({{term, _}, _, _, _, _, _} = Row) ->
+    setelement(1, Row, none);
+led_by(Row) ->
+    Row.
+
+merge({Key, C1, Q1, R1, M1, U1}, [{Key, C2, Q2, R2, M2, U2} | Rows]) ->
+    [{Key, C1 + C2, Q1 + Q2, R1 + R2, M1 + M2, U1 + U2} | Rows];
+merge(Row, Rows) ->
+    [Row | Rows].
 
 %% Adds what has grown: `{Growth, Pid, Value, Microseconds, IsBorn}'. Nothing before means born since.
 grow(Pids, Before, Taken, #{limit := Limit} = Plan, {Matched, Gone, Long, Top}) ->
@@ -278,6 +462,8 @@ take(Count, Iterator, Pids) ->
 %% code that is interpreted.
 population(#{name := _} = Spec, _) ->
     named(Spec, []);
+population(#{pids := Pids}, _) ->
+    Pids;
 population(_, Code) ->
     Many = erlang:system_info(process_count) > ?MANY_PROCESSES,
     Iterates = erlang:function_exported(erlang, processes_iterator, 0),
@@ -304,11 +490,9 @@ plan(#{sort := Sort, long_queue := LongQueue} = Spec) ->
     Ranks = lists:member(Sort, [memory, total_heap_size]),
     Walks = Ranks orelse is_map_key(min_memory, Spec) orelse (ReadsKeys andalso is_map_key(label, Spec)),
     Conditions = conditions(Spec),
-    Alternatives =
-        case Spec of
-            #{module := Module} -> [Conditions ++ Place || Place <- places(existing(Module), ReadsKeys)];
-            _ -> [Conditions]
-        end,
+    Calls = calls(Spec),
+    Places = [places(Patterns, ReadsKeys) || Patterns <- Calls],
+    Alternatives = [Conditions ++ Place || Place <- lists:foldl(fun both/2, [[]], Places)],
     %% An atom is greater than any number: where nothing walks a queue, none is too long.
     Longest = hd([LongQueue || Walks] ++ [infinity]),
     Spec#{
@@ -317,7 +501,8 @@ plan(#{sort := Sort, long_queue := LongQueue} = Spec) ->
                 [at_least(memory, Least) || #{min_memory := Least} <- [Spec]],
         guard => [sieve(LongQueue, [[]]) || Ranks],
         rank => rank(Sort),
-        reads_keys => ReadsKeys
+        reads_keys => ReadsKeys,
+        calls => [called_as(Calls) || Calls =/= [], not ReadsKeys]
     }.
 
 %% What the filters ask, as `{Item, Pattern, Guards}' of a match specification. '$1' and '$2' are taken by `sieve'.
@@ -330,25 +515,93 @@ conditions(Spec) ->
 leader(Application) ->
     application_controller:get_master(existing(Application)).
 
-%% The places where a process can name a module, each time with the others left open.
-places(Module, ReadsKeys) ->
-    Call = {'$7', '_', '_'},
-    Named = [{'=:=', '$7', {const, Module}}],
-    Places =
-        [{current_function, Call, Named}, {initial_call, Call, Named}] ++
-            [{{dictionary, '$initial_call'}, Pattern, Named} || ReadsKeys, Pattern <- [Call, {supervisor, '$7', '_'}]] ++
-            %% Without single keys, `called' looks into the dictionaries of all that `proc_lib' has started.
-            [{initial_call, {proc_lib, init_p, '_'}, []} || not ReadsKeys],
+%% What the filters ask of functions that a process names: of each filter the patterns, any of which will do, as
+%% `{Places, Pattern, Guards}'. A process names functions in three places, of which `callback' is in its dictionary.
+calls(Spec) ->
+    [
+        [
+            {[current_function, initial_call, callback], {'$7', '_', '_'}, [{'=:=', '$7', {const, existing(Module)}}]},
+            {[callback], {supervisor, '$7', '_'}, [{'=:=', '$7', {const, existing(Module)}}]}
+        ]
+     || #{module := Module} <- [Spec]
+    ] ++
+        [behaving(known(Names)) || #{behaviours := Names} <- [Spec]] ++
+        [
+            [{[initial_call, callback], '$9', [{'=:=', '$9', {const, {existing(Module), existing(Function), Arity}}}]}]
+         || #{initial_call := {Module, Function, Arity}} <- [Spec]
+        ].
+
+%% Those names that are atoms here; one has to be.
+known([First | _] = Names) ->
+    case [Atom || Name <- Names, Atom <- known_atom(Name)] of
+        [] -> existing(First);
+        Known -> Known
+    end.
+
+known_atom(Name) ->
+    try
+        [existing(Name)]
+    catch
+        error:{unknown_atom, _} -> []
+    end.
+
+%% The callback of a supervisor is `{supervisor, Module, _}', and that of what calls itself a supervisor, too: a
+%% supervisor is no gen_server to those who look for one, although its module is.
+behaving(Behaviours) ->
+    Modules = [Module || Module <- erlang:loaded(), behaves(Module, Behaviours)] -- [supervisor, supervisor_bridge],
+    Set = maps:from_list([{Module, true} || Module <- Behaviours ++ Modules]),
+    Guards = [{is_map_key, '$8', {const, Set}}],
+    Other = [{[callback], {supervisor, '$8', '_'}, Guards} || not lists:member(gen_server, Behaviours)],
+    [{[callback], {'$8', '_', '_'}, Guards} | Other].
+
+%% A BIF that loads nothing, and raises `badarg' where the module has been unloaded.
+behaves(Module, Behaviours) ->
+    Attributes =
+        try
+            erlang:get_module_info(Module, attributes)
+        catch
+            error:badarg -> []
+        end,
+    Said = [Of || {Key, Of} <- Attributes, Key =:= behaviour orelse Key =:= behavior],
+    Said =/= [] andalso lists:append(Said) -- Behaviours =/= lists:append(Said).
+
+%% Two filters hold where one of the places of each does.
+both(Places, Others) -> [Other ++ Place || Other <- Others, Place <- Places].
+
+%% The alternatives that patterns make, as conditions.
+places(Patterns, ReadsKeys) ->
+    Named = [place(In, Pattern, Guards, ReadsKeys) || {Ins, Pattern, Guards} <- Patterns, In <- Ins],
+    alternatives(Named, lists:usort([Item || {Item, _, _} <- Named])).
+
+place(callback, Pattern, Guards, true) -> {{dictionary, '$initial_call'}, Pattern, Guards};
+%% Without single keys, `called' looks into the dictionaries of all that `proc_lib' has started.
+place(callback, _, _, false) -> {initial_call, {proc_lib, init_p, '_'}, []};
+place(Item, Pattern, Guards, _) -> {Item, Pattern, Guards}.
+
+%% Each condition with the other items left open.
+alternatives(Named, Items) ->
     [
         [
             case Item of
                 Place -> {Item, Pattern, Guards};
                 _ -> {Item, '_', []}
             end
-         || Item <- lists:usort([Item || {Item, _, _} <- Places])
+         || Item <- Items
         ]
-     || {Place, Pattern, Guards} <- Places
+     || {Place, Pattern, Guards} <- Named
     ].
+
+%% How often a process has to say what it names, and which answers pass: for `called'.
+called_as(Calls) ->
+    Places = [current_function, initial_call, callback],
+    Named = [[{In, Pattern, Guards} || {Ins, Pattern, Guards} <- Patterns, In <- Ins] || Patterns <- Calls],
+    Ways = lists:foldl(fun both/2, [[]], [alternatives(Conditions, Places) || Conditions <- Named]),
+    Asked = [lists:unzip3(Way) || Way <- Ways],
+    Answers = [
+        {{'$1', lists:zip(Items, Patterns)}, lists:append(Guards), ['$1']}
+     || {Items, Patterns, Guards} <- Asked
+    ],
+    {length(Calls), ets:match_spec_compile(Answers)}.
 
 %% A question for all processes, and what to make of the answers: the pid of a process that passes,
 %% `{Messages, Pid}' of one that would, but for its long queue, and `gone' for one that has ended.
@@ -397,32 +650,29 @@ measure(Pids, #{filters := Filters, rank := Rank} = Plan) ->
     Values = ask(Labelled, Rank),
     {Values, Gone + EndedFirst + Ended + length(Labelled) - length(Values), Large ++ Long}.
 
-%% Those that name the module that is looked for, of those that may do so in their dictionary alone; and how many have
-%% ended. Dictionaries are read where the queue is short and the heap is small.
-called(Pids, #{module := Name, reads_keys := false, long_queue := LongQueue}) ->
-    Module = existing(Name),
-    Answers = [
-        {{'$1', ['_', {current_function, {Module, '_', '_'}}, '_']}, [], ['$1']},
-        {{'$1', ['_', '_', {initial_call, {Module, '_', '_'}}]}, [], ['$1']},
-        {{'$1', [{message_queue_len, '$2'}, '_', '_']}, [{'=<', '$2', LongQueue}], [{{'$1'}}]},
-        {{'_', undefined}, [], [gone]}
-    ],
-    Asked = ask(Pids, {[message_queue_len, current_function, initial_call], ets:match_spec_compile(Answers)}),
-    {Maybe, Certain} = lists:partition(fun erlang:is_tuple/1, Asked),
-    {Named, Ended} = lists:partition(fun erlang:is_pid/1, Certain),
-    Small = ask([Pid || {Pid} <- Maybe], at_most(total_heap_size, ?SMALL_HEAP)),
-    {Named ++ [Pid || Pid <- Small, is_pid(Pid), calls_back(Module, fact(Pid, dictionary))], length(Ended)};
+%% Those that name what is looked for, where that may stand in their dictionary alone; and how many have ended.
+called(Pids, #{calls := [{Copies, Answers}], long_queue := LongQueue}) ->
+    Told = [{{'$1', [{message_queue_len, '$2'} | '$3']}, [], [{{'$1', '$2', '$3'}}]}, {{'_', undefined}, [], [gone]}],
+    Asked = ask(Pids, {[message_queue_len, current_function, initial_call], ets:match_spec_compile(Told)}),
+    {Alive, Ended} = lists:partition(fun erlang:is_tuple/1, Asked),
+    Read = maps:from_list(callbacks([Pid || {Pid, Messages, _} <- Alive, Messages =< LongQueue])),
+    {ets:match_spec_run(named_calls(Alive, Copies, Read), Answers), length(Ended)};
 called(Pids, _) ->
     {Pids, 0}.
 
-calls_back(Module, Entries) when is_list(Entries) ->
-    case proplists:get_value('$initial_call', Entries) of
-        {Module, _, _} -> true;
-        {supervisor, Module, _} -> true;
-        _ -> false
-    end;
-calls_back(_, _) ->
-    false.
+named_calls(Alive, Copies, Read) ->
+    [
+        {Pid, lists:append(lists:duplicate(Copies, Calls ++ [{callback, maps:get(Pid, Read, undefined)}]))}
+     || {Pid, _, Calls} <- Alive
+    ].
+
+%% What processes with short queues say in their dictionaries to be, where the heap is small.
+callbacks(Pids) ->
+    Small = ask(Pids, at_most(total_heap_size, ?SMALL_HEAP)),
+    [{Pid, Call} || Pid <- Small, is_pid(Pid), Call <- callback(fact(Pid, dictionary))].
+
+callback(Entries) when is_list(Entries) -> [Call || {'$initial_call', Call} <- Entries];
+callback(_) -> [].
 
 %% Those with the part that is looked for in their label, how many have ended, and `large' for each with a large heap.
 labelled(Pids, #{label := Part, reads_keys := true}) ->
@@ -463,7 +713,7 @@ unread(Unread, {Count, Longest, Heaps}) ->
 unseen({Count, _, Heaps}, #{reads_keys := ReadsKeys} = Plan) ->
     [long_queue || Count > 0] ++
         [large_heap || Heaps > 0] ++
-        [initial_call || is_map_key(module, Plan), not ReadsKeys] ++
+        [initial_call || map_get(calls, Plan) =/= []] ++
         [label || is_map_key(label, Plan), not ReadsKeys].
 
 %% Whether this release can read one key of a dictionary (OTP 26.2 on).

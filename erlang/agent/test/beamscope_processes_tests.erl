@@ -20,6 +20,16 @@ tests() ->
         {"values are those of process_info", fun values/1},
         {"names match in part and in any case", fun names/1},
         {"modules", fun modules/1},
+        {"behaviours", fun behaviours/1},
+        {"initial calls", fun initial_calls/1},
+        {"filters by function go together", fun functions_together/1},
+        {"the processes that are named", fun chosen/1},
+        {"groups", fun groups/1},
+        {"groups by initial call", fun groups_by_initial_call/1},
+        {"groups by application", fun groups_by_application/1},
+        {"groups by label", fun groups_by_label/1},
+        {"groups of many chunks, in order, bounded", fun many_groups/1},
+        {"memory of long queues is in no group", fun groups_unmeasured/1},
         {"applications", fun applications/1},
         {"status and least values", fun least_values/1},
         {"labels", fun labels/1},
@@ -47,6 +57,8 @@ same_answers_test_() ->
         #{sort => pid},
         #{module => ?MODULE, status => waiting, min_reductions => 1, min_message_queue_len => 2},
         #{application => kernel},
+        #{behaviours => [gen_server]},
+        #{initial_call => {?MODULE, idle, 0}, module => ?MODULE, behaviours => [supervisor]},
         #{label => <<"x">>},
         #{deadline_ms => 0}
     ],
@@ -147,6 +159,137 @@ modules(Run) ->
         ?assert(lists:member(whereis(kernel_safe_sup), In(supervisor))),
         %% A supervisor is known by the module of its callback, too.
         ?assert(lists:member(whereis(kernel_sup), In(kernel)))
+    end).
+
+behaviours(Run) ->
+    Sleeper = fun() -> proc_lib:spawn(timer, sleep, [infinity]) end,
+    with([queue(0), Sleeper], fun([Idle, Sleeping]) ->
+        In = fun(Names) ->
+            #{rows := Rows, incomplete := Why} = Run(page, spec(#{behaviours => Names, limit => 1000})),
+            ?assertEqual([initial_call || not reads_keys()], Why),
+            [Pid || {Pid} <- Rows]
+        end,
+        Servers = In([gen_server]),
+        ?assert(lists:member(whereis(file_server_2), Servers)),
+        ?assertNot(lists:member(whereis(kernel_sup), Servers)),
+        ?assertNot(lists:member(Idle, Servers)),
+        ?assertNot(lists:member(Sleeping, Servers)),
+        ?assertEqual(Servers, In([<<"gen_server">>, <<"no such behaviour">>])),
+        ?assert(lists:member(whereis(kernel_sup), In([supervisor]))),
+        ?assertNot(lists:member(whereis(file_server_2), In([supervisor]))),
+        ?assert(lists:member(whereis(erl_signal_server), In([gen_event]))),
+        ?assertEqual([], In([gen_fsm])),
+        ?assertError({unknown_atom, <<"no such behaviour">>}, In([<<"no such behaviour">>]))
+    end).
+
+initial_calls(Run) ->
+    with([queue(0), fun() -> proc_lib:spawn(timer, sleep, [infinity]) end], fun([Idle, Sleeper]) ->
+        In = fun(Call) ->
+            #{rows := Rows} = Run(page, spec(#{initial_call => Call, limit => 1000})),
+            [Pid || {Pid} <- Rows]
+        end,
+        %% spawn/1 of a fun is a call of erlang:apply/2.
+        ?assert(lists:member(Idle, In({erlang, apply, 2}))),
+        ?assertEqual([Sleeper], In({timer, sleep, 1})),
+        ?assertEqual([Sleeper], In({<<"timer">>, <<"sleep">>, 1})),
+        ?assert(lists:member(Sleeper, In({proc_lib, init_p, 5}))),
+        ?assertEqual(kernel_supervisors(), In({supervisor, kernel, 1})),
+        ?assertError({unknown_atom, <<"no such fun">>}, In({timer, <<"no such fun">>, 1}))
+    end).
+
+functions_together(Run) ->
+    In = fun(Extra) ->
+        #{rows := Rows} = Run(page, spec(Extra#{limit => 1000})),
+        [Pid || {Pid} <- Rows]
+    end,
+    ?assertEqual(kernel_supervisors(), In(#{module => kernel, behaviours => [supervisor]})),
+    ?assertEqual(kernel_supervisors(), In(#{module => kernel, initial_call => {supervisor, kernel, 1}})),
+    ?assertEqual([], In(#{module => kernel, behaviours => [gen_server]})),
+    ?assertEqual([], In(#{initial_call => {supervisor, kernel, 1}, behaviours => [gen_event]})).
+
+%% In the order of pages.
+kernel_supervisors() ->
+    lists:reverse(lists:sort([whereis(kernel_sup), whereis(kernel_safe_sup)])).
+
+chosen(Run) ->
+    with([queue(2), queue(1), queue(0)], fun([A, B, Dead]) ->
+        kill(Dead),
+        #{rows := Rows, seen := 3, matched := 2, gone := 1} =
+            Run(page, spec(#{pids => [B, Dead, A], items => [message_queue_len]})),
+        ?assertEqual([{A, 2}, {B, 1}], Rows)
+    end).
+
+groups(Run) ->
+    with([queue(3), queue(4), queue(0)], fun(Pids) ->
+        %% To be asked is work, too.
+        Work = fun() -> lists:sum([R || Pid <- Pids, {_, R} <- [process_info(Pid, reductions)]]) end,
+        Before = Work(),
+        Memory = [M || Pid <- Pids, {_, M} <- [process_info(Pid, memory)]],
+        #{groups := Groups, total := 1, matched := 3, gone := 0, incomplete := []} =
+            Run(groups, spec(#{by => current_function, order => count, pids => Pids})),
+        [{Key, 3, 7, Reductions, Bytes, 0}] = Groups,
+        ?assertEqual({{term, {?MODULE, idle, 0}}, lists:sum(Memory)}, {Key, Bytes}),
+        ?assert(Before =< Reductions andalso Reductions =< Work()),
+        #{groups := [], total := 0, matched := 0} =
+            Run(groups, spec(#{by => current_function, order => count, pids => Pids, status => running}))
+    end).
+
+groups_by_initial_call(Run) ->
+    Sleeper = fun() -> proc_lib:spawn(timer, sleep, [infinity]) end,
+    with([queue(0), Sleeper, Sleeper], fun(Pids) ->
+        #{groups := Groups} = Run(groups, spec(#{by => initial_call, order => count, pids => Pids})),
+        ?assertMatch([{{term, {timer, sleep, 1}}, 2, 0, _, _, 0}, {{term, {erlang, apply, 2}}, 1, 0, _, _, 0}], Groups)
+    end).
+
+groups_by_application(Run) ->
+    with([queue(0)], fun([Idle]) ->
+        Pids = [Idle, whereis(kernel_sup), whereis(file_server_2), whereis(init)],
+        #{groups := Groups, total := 2} = Run(groups, spec(#{by => application, order => count, pids => Pids})),
+        ?assertMatch([{{term, kernel}, 2, _, _, _, 0}, {none, 2, _, _, _, 0}], Groups)
+    end).
+
+groups_by_label(Run) ->
+    Labelled = fun(Label) ->
+        fun() ->
+            spawn(fun() ->
+                put('$process_label', Label),
+                idle()
+            end)
+        end
+    end,
+    Large = lists:duplicate(1000, $x),
+    with([Labelled(job), Labelled(job), Labelled(Large), queue(0), fat()], fun(Pids) ->
+        Spec = spec(#{by => label, order => count, pids => Pids}),
+        #{groups := Groups, incomplete := Why} = Run(groups, Spec),
+        Seen = lists:sort([{Key, Count} || {Key, Count, _, _, _, _} <- Groups]),
+        case reads_keys() of
+            true ->
+                ?assertMatch([{none, 1}, {unread, 1}, {{term, job}, 2}, {{text, _}, 1}], Seen),
+                ?assertEqual([], Why);
+            false ->
+                ?assertEqual({[{none, 5}], [label]}, {Seen, Why})
+        end
+    end).
+
+many_groups(Run) ->
+    Pids = [queue(case N rem 250 of 0 -> 1; _ -> 0 end) || N <- lists:seq(1, 2500)],
+    with(Pids ++ [fun() -> spawn(?MODULE, spin, []) end], fun(Started) ->
+        Spec = spec(#{by => current_function, order => count, pids => Started}),
+        #{groups := Groups, total := 2} = Run(groups, Spec),
+        ?assertMatch(
+            [{{term, {?MODULE, idle, 0}}, 2500, 10, _, _, 0}, {{term, {?MODULE, spin, 0}}, 1, 0, _, _, 0}], Groups
+        ),
+        #{groups := [{{term, {?MODULE, spin, 0}}, 1, 0, _, _, 0}], total := 2} =
+            Run(groups, Spec#{order := reductions, limit := 1}),
+        #{groups := [{{term, {?MODULE, idle, 0}}, 2500, 10, _, _, 0}], total := 2} =
+            Run(groups, Spec#{order := message_queue_len, limit := 1})
+    end).
+
+groups_unmeasured(Run) ->
+    with([queue(9), queue(1)], fun([_, Short] = Pids) ->
+        {memory, Memory} = process_info(Short, memory),
+        Spec = spec(#{by => current_function, order => memory, pids => Pids, long_queue => 5}),
+        #{groups := [{_, 2, 10, _, Memory, 1}], unmeasured := {0, []}, incomplete := []} = Run(groups, Spec)
     end).
 
 applications(Run) ->
