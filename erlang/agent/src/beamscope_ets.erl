@@ -304,10 +304,9 @@ read(Table, Facts, Read) ->
 
 %% By the keys, one after the other: all types but those that have several objects for one.
 by_key(Table, #{'after' := Packed} = Spec) ->
-    {key, Key} = binary_to_term(Packed, [safe]),
     Next =
         try
-            ets:next(Table, Key)
+            ets:next(Table, element(2, binary_to_term(Packed, [safe])))
         catch
             error:badarg ->
                 %% No such key in the table, or no such table.
@@ -356,8 +355,10 @@ by_position(Table, Clauses, #{limit := Limit} = Spec, Facts) ->
     {lists:zipwith(fun made/2, Places, Shown), IsMore}.
 
 passed(#{'after' := Packed}) ->
-    {skip, Passed} = binary_to_term(Packed, [safe]),
-    Passed;
+    case binary_to_term(Packed, [safe]) of
+        {skip, Passed} when is_integer(Passed), Passed >= 0 -> Passed;
+        _ -> error(bad_position)
+    end;
 passed(_) ->
     0.
 
