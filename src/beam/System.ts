@@ -13,6 +13,7 @@ export interface Usage {
 /** What a node is, and how full it is. Source of each: `erlang:system_info/1`, `erlang:statistics/1`. */
 export interface System {
   readonly architecture: string
+  /** Without the worker that counts them. */
   readonly processes: Usage
   readonly ports: Usage
   readonly atoms: Usage
@@ -60,13 +61,14 @@ export const system = (node: ErlangNode): Effect.Effect<System, CallError> =>
     /** Native times do not fit a number. */
     const integer = (func: string, args: ReadonlyArray<Term>) =>
       Effect.flatMap(node.call("erlang", func, args), readReply(node, `erlang:${func}/${args.length}`, bigintOf))
-    const [info, runQueue, systemTimeMillis, monotonicTime, ticksPerSecond] = yield* Effect.all(
+    // By itself: each call has a worker on the node, and that is one process more.
+    const info = yield* mapOver(
+      node,
+      "system_info",
+      [...items, "start_time", "system_architecture", "logical_processors_available"].map(atom)
+    )
+    const [runQueue, systemTimeMillis, monotonicTime, ticksPerSecond] = yield* Effect.all(
       [
-        mapOver(
-          node,
-          "system_info",
-          [...items, "start_time", "system_architecture", "logical_processors_available"].map(atom)
-        ),
         integer("statistics", [atom("total_run_queue_lengths_all")]),
         integer("system_time", [atom("millisecond")]),
         integer("monotonic_time", []),
@@ -87,7 +89,7 @@ export const system = (node: ErlangNode): Effect.Effect<System, CallError> =>
     if (ticksPerSecond <= 0n) return yield* unreadable(node, "erlang:convert_time_unit/3")
     return {
       architecture: charlistText(architecture) ?? "",
-      processes: { count: of.process_count, limit: of.process_limit },
+      processes: { count: of.process_count - 1, limit: of.process_limit },
       ports: { count: of.port_count, limit: of.port_limit },
       atoms: { count: of.atom_count, limit: of.atom_limit },
       etsTables: of.ets_count,

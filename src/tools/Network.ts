@@ -37,7 +37,7 @@ const endpointFields = {
   bytes_out_per_second: Count,
   local: Text,
   remote: Text,
-  state: Schema.optionalKey(Schema.Array(Schema.String))
+  state: Text
 }
 
 const perSecond = (added: number, micros: number): number => Math.round((added * 1e6) / micros)
@@ -56,7 +56,7 @@ const showEndpoint = (endpoint: Endpoint, terms: Terms) => {
     bytes_out_per_second: growth && perSecond(growth.bytesOut, growth.micros),
     local: endpoint.local && visible(endpoint.local),
     remote: endpoint.remote && visible(endpoint.remote),
-    state: endpoint.state.map(visible)
+    state: endpoint.state.map(visible).join(" ")
   }
 }
 

@@ -67,8 +67,8 @@ describe.each(BeamNode.otpReleases())("the network of a node on OTP $otp", ({ ot
         expect(owned.structured).toMatchObject({ matched: 3 })
         expect(rowsOf(owned, "sockets")).toEqual(
           expect.arrayContaining([
-            expect.objectContaining({ local: `127.0.0.1:${port}`, state: expect.arrayContaining(["listen"]) }),
-            expect.objectContaining({ local: `127.0.0.1:${port}`, state: expect.arrayContaining(["connected"]) }),
+            expect.objectContaining({ local: `127.0.0.1:${port}`, state: expect.stringContaining("listen") }),
+            expect.objectContaining({ local: `127.0.0.1:${port}`, state: expect.stringContaining("connected") }),
             expect.objectContaining({ remote: `127.0.0.1:${port}` })
           ])
         )
