@@ -1,31 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
-import { Effect, Layer, Redacted } from "effect"
-import { type AgentMode, Nodes, Targets } from "../../src/node/index.ts"
-import { Policy } from "../../src/policy/Policy.ts"
-import { Catalogue } from "../../src/tools/Catalogue.ts"
-import { Session } from "../../src/tools/Session.ts"
+import { Effect, Layer } from "effect"
+import type { AgentMode } from "../../src/node/index.ts"
 import * as BeamNode from "../support/BeamNode.ts"
 import { eventually } from "../support/eventually.ts"
+import { liveCatalogue } from "../support/LiveTools.ts"
 import { call } from "../support/Tools.ts"
-
-const epmdPort = Number(process.env["ERL_EPMD_PORT"])
-
-const catalogue = ({ cookie, name }: BeamNode.BeamNode, agent: AgentMode) =>
-  Catalogue.layer.pipe(
-    Layer.provideMerge(Nodes.layer),
-    Layer.provideMerge(
-      Layer.succeed(Targets, {
-        configured: [name],
-        nameOf: () => undefined,
-        aliasOf: () => undefined,
-        epmdPort,
-        cookies: Effect.succeed([Redacted.make(cookie)]),
-        resolve: (name) => Effect.succeed({ name, cookie: Redacted.make(cookie), epmdPort, agent })
-      })
-    ),
-    Layer.provideMerge(Policy.layer({ hostNames: [] })),
-    Layer.provideMerge(Layer.effect(Session, Session.make({ mode: "erlang" })))
-  )
 
 /** A server, a state machine, an event manager; a module is made on the node, which has no compiler's files to load. */
 const scene = `
@@ -62,7 +41,7 @@ describe.each(BeamNode.otpReleases())("the state of processes on OTP $otp", ({ o
   const ask = (text: string) => Effect.promise(() => node.evaluate(text))
   const until = (text: string) => eventually(Effect.map(ask(text), (is) => is === "true"))
   const messages = (name: string) => ask(`process_info(whereis(${name}), messages)`)
-  const using = (agent: AgentMode) => Effect.provide(Layer.fresh(Layer.suspend(() => catalogue(node, agent))))
+  const using = (agent: AgentMode) => Effect.provide(Layer.fresh(Layer.suspend(() => liveCatalogue([node], { agent }))))
 
   describe.each(agents)("with the agent %s", (agent) => {
     it.live("is told by behaviour, without its secrets", () =>

@@ -1,31 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
-import { Effect, Layer, Redacted } from "effect"
+import { Effect, Layer } from "effect"
 import { existsSync } from "node:fs"
-import { type AgentMode, Nodes, Targets } from "../../src/node/index.ts"
-import { Policy } from "../../src/policy/Policy.ts"
-import { Catalogue, type ToolResult } from "../../src/tools/Catalogue.ts"
-import { Session } from "../../src/tools/Session.ts"
+import type { AgentMode } from "../../src/node/index.ts"
+import type { ToolResult } from "../../src/tools/Catalogue.ts"
 import * as BeamNode from "../support/BeamNode.ts"
 import { eventually } from "../support/eventually.ts"
+import { liveCatalogue } from "../support/LiveTools.ts"
 import { call } from "../support/Tools.ts"
-
-const epmdPort = Number(process.env["ERL_EPMD_PORT"])
-
-const catalogue = ({ cookie, name }: BeamNode.BeamNode, agent: AgentMode, mode: "erlang" | "elixir") =>
-  Catalogue.layer.pipe(
-    Layer.provideMerge(Nodes.layer),
-    Layer.provideMerge(
-      Layer.succeed(Targets, {
-        configured: [name],
-        nameOf: () => undefined,
-        epmdPort,
-        cookies: Effect.succeed([Redacted.make(cookie)]),
-        resolve: (name) => Effect.succeed({ name, cookie: Redacted.make(cookie), epmdPort, agent })
-      })
-    ),
-    Layer.provideMerge(Policy.layer({ hostNames: [] })),
-    Layer.provideMerge(Layer.effect(Session, Session.make({ mode })))
-  )
 
 /** A tree with a crowd in it, and a supervisor whose child takes for ever to start. */
 const scene = `
@@ -76,7 +57,7 @@ describe.each(BeamNode.otpReleases())("the supervision tree on OTP $otp", ({ otp
   const ask = (text: string) => Effect.promise(() => node.evaluate(text))
   const number = (text: string) => Effect.map(ask(text), Number)
   const until = (text: string) => eventually(Effect.map(ask(text), (is) => is === "true"))
-  const using = (agent: AgentMode) => Effect.provide(Layer.fresh(Layer.suspend(() => catalogue(node, agent, "erlang"))))
+  const using = (agent: AgentMode) => Effect.provide(Layer.fresh(Layer.suspend(() => liveCatalogue([node], { agent }))))
 
   describe.each(agents)("with the agent %s", (agent) => {
     it.live("has the applications at its top, and below them what they say themselves", () =>
@@ -229,6 +210,6 @@ describe.runIf(existsSync(elixir))("the supervision tree of an Elixir node", () 
       expect(state.structured["state"]).toBe('"Ann"')
       const task = rowsOf(result).find(({ modules }) => modules === "Task.Supervised")?.pid
       expect((yield* Effect.flip(call("get_gen_server_state", { pid: task }))).code).toBe("unsupported")
-    }).pipe(Effect.provide(Layer.suspend(() => catalogue(node, "eval", "elixir"))))
+    }).pipe(Effect.provide(Layer.suspend(() => liveCatalogue([node], { agent: "eval", mode: "elixir" }))))
   )
 })

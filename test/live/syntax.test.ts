@@ -23,12 +23,14 @@ import {
   map,
   MapTerm,
   nil,
+  Pid,
   type Term,
   utf8Text
 } from "../../src/etf/Term.ts"
 import { visible } from "../../src/syntax/Escape.ts"
+import { parseTerm } from "../../src/syntax/ParseTerm.ts"
 import { syntaxes } from "../../src/syntax/Syntaxes.ts"
-import type { Syntax } from "../../src/syntax/Syntax.ts"
+import type { Syntax, SyntaxName } from "../../src/syntax/Syntax.ts"
 import { otpReleases } from "../support/BeamNode.ts"
 
 const { elixir, erlang } = syntaxes
@@ -75,7 +77,13 @@ defmodule Shell do
     [self(), make_ref(), hd(Port.list()), &Enum.map/2, &Kernel.+/2] ++
       [~r/a\\/b[\\d]+\\n#\\t/iu, Regex.compile!("\\#{a}\\t\\n/"), ~r//, %RuntimeError{message: "x"}] ++
       [MapSet.new(), MapSet.new([1, "a", :b, {1.0}, [97]]), MapSet.new([a: 1]), MapSet.new([[a: "b", c: [97]]])] ++
-      @own_offsets
+      @own_offsets ++ more()
+  end
+
+  defp more do
+    [%ArgumentError{message: "x"}, &String.length/1] ++
+      [1..3, 1..9//2, ~D[2020-02-29], ~T[00:00:00.000001], ~N[-0001-01-01 00:00:00], [a: 1, b: [c: 2]]] ++
+      [:"Elixir.a", Elixir, :"", nil, [nil: 1], %{nil => 1}]
   end
 
   def print(term) do
@@ -100,6 +108,11 @@ defmodule Shell do
 
   def answer({:print, terms}), do: Enum.map(own() ++ terms, &print/1)
   def answer(:version), do: System.version()
+
+  # Fields stand in the order of their definition, which nobody else knows; of a module that is not there, as in a map.
+  def answer(:apart) do
+    Enum.map([URI.parse("http://u@a:1/b?c#d"), %File.Stat{size: 1}, %{__struct__: No.Such.Module, a: 1}], &print/1)
+  end
 
   def serve(port) do
     receive do
@@ -308,6 +321,20 @@ const misread = async (shell: Shell, { print }: Syntax, terms: ReadonlyArray<Ter
   return rows(await shell.ask([atom("read"), list(printed)])).map((row) => row.text)
 }
 
+/** Printed by the shell, what of it we do not read as the same term. */
+const misreadByUs = (printed: ReadonlyArray<Row>, syntax: SyntaxName): ReadonlyArray<string> => {
+  const { creation } = printed.map((row) => row.term).find((it) => it instanceof Pid)!
+  return printed
+    .filter(({ term: it, text: shown }) => {
+      const parsed = parseTerm(shown, syntax, { node: "nonode@nohost", creation })
+      return parsed._tag === "Mistake" || !equal(parsed.term, it)
+    })
+    .map((row) => row.text)
+}
+
+/** What nobody can make from text alone, and what a struct does not say of itself. */
+const isUnreadable = /^#Fun|^#DateTime|^~r|^Regex|^MapSet|Error\{/u
+
 /** Text that is written differently from the shell, because it would not be seen. */
 const hidden = "a\u202eb\u{e0041}\u200b\u00ad\ufeff\u2028\u0085\ue000"
 const hiddenTerms: ReadonlyArray<Term> = [
@@ -330,6 +357,13 @@ describe.each(otpReleases())("Erlang/OTP $otp", ({ erl }) => {
     const printed = rows(await shell.ask([atom("print"), list(fc.sample(comparable, samples))]))
     expect(printed.length).toBeGreaterThan(samples)
     expect(differences(printed, erlang)).toEqual([])
+  })
+
+  it("is read as what it printed", async () => {
+    const printed = rows(await shell.ask([atom("print"), list(fc.sample(term, samples))]))
+    const readable = printed.filter((row) => !isUnreadable.test(row.text))
+    expect(readable.length).toBeGreaterThan(samples)
+    expect(misreadByUs(readable, "erlang").slice(0, 10)).toEqual([])
   })
 
   it("reads what we print as the same term", async () => {
@@ -361,6 +395,26 @@ describe.skipIf(!hasElixir())("Elixir", () => {
     const printed = rows(await shell.ask([atom("print"), list(fc.sample(comparable, samples))]))
     expect(printed.length).toBeGreaterThan(samples)
     expect(differences(printed, elixir)).toEqual([])
+  })
+
+  it("is read as what it inspected", async () => {
+    const printed = rows(await shell.ask([atom("print"), list(fc.sample(term, samples))]))
+    const readable = printed.filter((row) => !isUnreadable.test(row.text))
+    expect(readable.length).toBeGreaterThan(samples)
+    expect(misreadByUs(readable, "elixir").slice(0, 10)).toEqual([])
+  })
+
+  it("writes apart what depends on a struct's module being at hand", async () => {
+    const own = rows(await shell.ask([atom("print"), nil]))
+    const printed = rows(await shell.ask(atom("apart")))
+    const starts = (texts: ReadonlyArray<string>) => texts.map((it) => it.slice(0, it.indexOf("{") + 1))
+    const ours = printed.map((row) => elixir.print(row.term).text)
+    expect(starts(printed.map((row) => row.text))).toEqual(["%URI{", "%File.Stat{", "%{"])
+    expect(starts(ours)).toEqual(["%URI{", "%File.Stat{", "%No.Such.Module{"])
+    expect(misreadByUs([...printed, own[0]!], "elixir")).toEqual([])
+    expect(misreadByUs([...printed.map((row, at) => ({ ...row, text: ours[at]! })), own[0]!], "elixir")).toEqual([])
+    const there = printed.slice(0, 2).map((row) => row.term)
+    expect(await misread(shell, elixir, there)).toEqual([])
   })
 
   it("reads what we print as the same term", async () => {
