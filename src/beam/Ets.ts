@@ -270,6 +270,8 @@ export interface TableRow {
 export interface TableRows {
   readonly _tag: "TableRows"
   readonly table: Table
+  /** What the elements behind the first are called, where Mnesia keeps the table. */
+  readonly fields: ReadonlyArray<string>
   readonly rows: ReadonlyArray<TableRow>
   /** Whether there are more; `deadline`: perhaps, for time ran out. */
   readonly isMore: boolean | "deadline"
@@ -311,7 +313,8 @@ const readRows = (answer: MapTerm): TableRows | Refused | NoTable | undefined =>
   })
   if (rows === undefined || !rows.every((row) => row !== undefined)) return undefined
   const isMore = more === "deadline" ? more : more === "true"
-  return { _tag: "TableRows", table, rows, isMore, matched: readCount(answer.atomKey("matched")) }
+  const fields = (listItems(answer.atomKey("fields")) ?? []).flatMap((field) => text(field) ?? [])
+  return { _tag: "TableRows", table, fields, rows, isMore, matched: readCount(answer.atomKey("matched")) }
 }
 
 export interface RowsQuery extends Bounds {

@@ -12,11 +12,10 @@ import {
   type TableGrowth,
   tableInfo,
   type TableName,
-  type TableRow,
   type TableRows,
   tables
 } from "../beam/Ets.ts"
-import { isAtom, isTuple, type Term } from "../etf/Term.ts"
+import { atom, binary, isAtom, isTuple, type Term } from "../etf/Term.ts"
 import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { readAtom } from "../syntax/AtomText.ts"
@@ -40,6 +39,7 @@ import {
 } from "./Listing.ts"
 import { resolveProcess } from "./ProcessArgument.ts"
 import { amount, bytes, duration } from "./Quantity.ts"
+import { redacted } from "./Secrets.ts"
 import { currentSyntax } from "./Session.ts"
 import { type Terms, termsOf } from "./Terms.ts"
 import * as Tool from "./Tool.ts"
@@ -408,7 +408,8 @@ const tooLarge = (text: string) => () =>
   )
 
 /** Rows as they are shown, and what is to be said of them. */
-const showRows = ({ isMore, rows, table: from }: TableRows, areKeys: boolean, terms: Terms) => {
+const showRows = (selected: TableRows, areKeys: boolean, terms: Terms) => {
+  const { isMore, rows, table: from } = selected
   const cut = rows.filter(({ cutFrom }) => cutFrom > 0).length
   const last = rows.at(-1)
   const isPaged = rows.every(({ place }) => place !== undefined)
@@ -427,7 +428,7 @@ const showRows = ({ isMore, rows, table: from }: TableRows, areKeys: boolean, te
     ],
     rows: (characters: number) =>
       rows.map((row) => ({
-        value: areKeys ? terms.print(row.term, characters) : showObject(row, from, terms, characters),
+        value: areKeys ? terms.print(row.term, characters) : showObject(row.term, selected, terms, characters),
         cut_from_bytes: row.cutFrom > 0 ? row.cutFrom : undefined
       })),
     page: {
@@ -438,12 +439,25 @@ const showRows = ({ isMore, rows, table: from }: TableRows, areKeys: boolean, te
   }
 }
 
-/** An object; where its key says that it holds a secret, that is left out. A pair says so by itself. */
-const showObject = ({ term }: TableRow, { keyPosition }: Table, terms: Terms, characters: number): string => {
-  const key: Term | undefined = Array.isArray(term) ? (term as ReadonlyArray<Term>)[keyPosition - 1] : undefined
-  const isPair = Array.isArray(term) && term.length === 2 && keyPosition === 1
+/** An object; what its key, or the name of a field, says is a secret is left out. A pair says so by itself. */
+const showObject = (term: Term, { fields, table: from }: TableRows, terms: Terms, characters: number): string => {
+  if (!isTuple(term)) return terms.print(term, characters)
+  if (fields.length > 0 && term.length === fields.length + 1) {
+    const shown = term.map((value, at) => {
+      const field = fields[at - 1]
+      return field !== undefined && terms.value(atom(field), value, secretCharacters) === redacted
+        ? binary(redacted)
+        : value
+    })
+    return terms.print(shown, characters)
+  }
+  const key = term[from.keyPosition - 1]
+  const isPair = term.length === 2 && from.keyPosition === 1
   return key === undefined || isPair ? terms.print(term, characters) : terms.value(key, term, characters)
 }
+
+/** Enough to tell whether a value is left out. */
+const secretCharacters = redacted.length + 3
 
 const sampleEtsTable = Tool.make({
   ...shared,

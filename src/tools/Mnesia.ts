@@ -12,6 +12,10 @@ const Text = Schema.optionalKey(Schema.String)
 const Texts = Schema.optionalKey(Schema.Array(Schema.String))
 const Count = Schema.optionalKey(Schema.Int)
 
+/** A column in which every row has nothing is left out of a text, too. */
+const some = (names: ReadonlyArray<string>): ReadonlyArray<string> | undefined =>
+  names.length === 0 ? undefined : names
+
 /** A row leaves out what is as it is by default. */
 const showTable = (table: MnesiaTable, terms: Terms) => ({
   name: terms.atom(table.name),
@@ -20,23 +24,25 @@ const showTable = (table: MnesiaTable, terms: Terms) => ({
   objects: table.objects,
   memory_bytes: table.memoryBytes,
   file_bytes: table.fileBytes,
-  ram_copies: table.ramCopies.map(visible),
-  disc_copies: table.discCopies.map(visible),
-  disc_only_copies: table.discOnlyCopies.map(visible),
+  ram_copies: some(table.ramCopies.map(visible)),
+  disc_copies: some(table.discCopies.map(visible)),
+  disc_only_copies: some(table.discOnlyCopies.map(visible)),
   read_from: table.readFrom && visible(table.readFrom),
   write_to: table.writeTo.map(visible),
   load_order: table.loadOrder === 0 ? undefined : table.loadOrder,
   attributes: table.attributes.map(terms.atom),
-  indexes: table.indexes.map((at) => {
-    const attribute = table.attributes[at - 2]
-    return attribute === undefined ? String(at) : terms.atom(attribute)
-  }),
+  indexes: some(
+    table.indexes.map((at) => {
+      const attribute = table.attributes[at - 2]
+      return attribute === undefined ? String(at) : terms.atom(attribute)
+    })
+  ),
   record_name:
     table.recordName === undefined || table.recordName === table.name ? undefined : terms.atom(table.recordName),
   majority: table.majority ? true : undefined,
   access_mode: table.accessMode === "read_write" ? undefined : table.accessMode && visible(table.accessMode),
   checkpoints: table.checkpoints === 0 ? undefined : table.checkpoints,
-  master_nodes: table.masterNodes.map(visible)
+  master_nodes: some(table.masterNodes.map(visible))
 })
 
 const showMnesia = (about: Mnesia) => ({

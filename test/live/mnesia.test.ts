@@ -83,6 +83,24 @@ describe.each(BeamNode.otpReleases())("list_mnesia_tables on OTP $otp", ({ otp }
     }).pipe(using)
   )
 
+  it.live("tells the tools for ETS which fields are secrets", () =>
+    Effect.gen(function* () {
+      yield* ask(
+        `{atomic, ok} = mnesia:create_table(accounts, [{attributes, [id, name, password]}]),
+         mnesia:dirty_write({accounts, 1, "Ann", "hunter2"}), ok`
+      )
+      for (const [tool, input] of [
+        ["sample_ets_table", {}],
+        ["select_ets_table", { key: "1" }]
+      ] as const) {
+        const { structured, text } = yield* call(tool, { table: "accounts", ...input })
+        expect(text).not.toContain("hunter2")
+        expect(structured["rows"]).toEqual([{ value: '{accounts,1,"Ann",<<"[redacted]">>}' }])
+      }
+      yield* ask("{atomic, ok} = mnesia:delete_table(accounts), ok")
+    }).pipe(using)
+  )
+
   it.live("goes page by page, and filters", () =>
     Effect.gen(function* () {
       const first = yield* call("list_mnesia_tables", { sort_by: "name", limit: 3 })

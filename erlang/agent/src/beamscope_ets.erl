@@ -261,11 +261,20 @@ sample(#{what := What} = Spec) ->
         #{rows => Rows, is_more => IsMore}
     end).
 
+%% The names of the fields behind the first of a record, where Mnesia keeps the table: they tell what is a secret.
+fields(Table) ->
+    maps:from_list([
+        {fields, Fields}
+     || is_atom(Table),
+        is_integer(ets:info(mnesia_gvar, size)),
+        {_, Fields} <- ets:lookup(mnesia_gvar, {Table, attributes})
+    ]).
+
 %% What `Read' answers for a table that may be read, together with the facts about it; or why it may not.
 readable(#{max_object := Most} = Spec, Read) ->
     case found(Spec) of
         [Table] ->
-            case row(Table, #{}) of
+            case row(Table, fields(Table)) of
                 gone ->
                     packed(#{absent => [], unnamed => []});
                 #{protection := private} = Facts ->

@@ -15,6 +15,7 @@ import { beamscope_network } from "./beamscope_network.generated.ts"
 import { beamscope_persistent_terms } from "./beamscope_persistent_terms.generated.ts"
 import { beamscope_process } from "./beamscope_process.generated.ts"
 import { beamscope_processes } from "./beamscope_processes.generated.ts"
+import { beamscope_registries } from "./beamscope_registries.generated.ts"
 import { beamscope_runtime } from "./beamscope_runtime.generated.ts"
 import { beamscope_schedulers } from "./beamscope_schedulers.generated.ts"
 import { beamscope_state } from "./beamscope_state.generated.ts"
@@ -55,6 +56,7 @@ export const agent = {
   beamscope_persistent_terms,
   beamscope_process,
   beamscope_processes,
+  beamscope_registries,
   beamscope_runtime,
   beamscope_schedulers,
   beamscope_state,
