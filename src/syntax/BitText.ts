@@ -103,7 +103,7 @@ const append = (bits: Bits, { modifiers, textType, value }: Segment, cursor: Cur
   const put = (fits: boolean): void => {
     if (!fits) cursor.fail(`<<>> of more than ${mostBits} bits`, at)
   }
-  if (/^utf/u.test(type)) {
+  if (type.startsWith("utf")) {
     if (size !== undefined) cursor.fail("a text has no size", at)
     const text = isText ? value : codePointText(value)
     if (text === undefined) return cursor.fail("expected a text or the code of a character", at)

@@ -89,7 +89,8 @@ const readName = (cursor: Cursor): string | undefined => {
   if (!cursor.look(/'|[a-zß-öø-ÿ]/uy)) return undefined
   const bare = cursor.look(/[a-zß-öø-ÿ][\w@À-ÖØ-öø-ÿ]*/uy)?.[0]
   if (bare !== undefined) {
-    if (reserved.has(bare)) {
+    // Older releases print these two bare.
+    if (reserved.has(bare) && bare !== "maybe" && bare !== "else") {
       cursor.fail(
         `'${bare}' is a word of the language: nothing is evaluated, and the atom is written '${bare}' in quotes`
       )

@@ -14,6 +14,7 @@ import {
   ByteList,
   charlist,
   ExternalFun,
+  Float,
   float,
   integer,
   isAtom,
@@ -294,6 +295,9 @@ const some = (it: Term, test: (inner: Term) => boolean): boolean =>
 /** Reserved from OTP 27 on, and quoted by us whatever the release. */
 const isLaterReserved = (it: Term): boolean => isAtom(it, "maybe") || isAtom(it, "else")
 
+/** Printed as `0.0` by old releases: seen on OTP 23, not on 25. */
+const isMinusZero = (it: Term): boolean => it instanceof Float && Object.is(it.value, -0)
+
 const isCharlist = (it: Term): boolean => elixir.print(it).text.startsWith("~c")
 
 const samples = 3000
@@ -345,7 +349,8 @@ const hiddenTerms: ReadonlyArray<Term> = [
   atom("a\u0301·")
 ]
 
-describe.each(otpReleases())("Erlang/OTP $otp", ({ erl }) => {
+describe.each(otpReleases())("Erlang/OTP $otp", ({ erl, otp }) => {
+  const said = Number(otp) < 25 ? term.filter((it) => !some(it, isMinusZero)) : term
   let shell: Shell
   beforeAll(() => {
     shell = start(erl, ["-noinput", "-boot", "no_dot_erlang", "+pc", "unicode", "-eval", erlangShell])
@@ -353,14 +358,14 @@ describe.each(otpReleases())("Erlang/OTP $otp", ({ erl }) => {
   afterAll(() => shell.stop())
 
   it("prints what we print, character by character", async () => {
-    const comparable = term.filter((it) => !some(it, isLaterReserved))
+    const comparable = said.filter((it) => !some(it, isLaterReserved))
     const printed = rows(await shell.ask([atom("print"), list(fc.sample(comparable, samples))]))
     expect(printed.length).toBeGreaterThan(samples)
     expect(differences(printed, erlang)).toEqual([])
   })
 
   it("is read as what it printed", async () => {
-    const printed = rows(await shell.ask([atom("print"), list(fc.sample(term, samples))]))
+    const printed = rows(await shell.ask([atom("print"), list(fc.sample(said, samples))]))
     const readable = printed.filter((row) => !isUnreadable.test(row.text))
     expect(readable.length).toBeGreaterThan(samples)
     expect(misreadByUs(readable, "erlang").slice(0, 10)).toEqual([])

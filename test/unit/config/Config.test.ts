@@ -248,7 +248,7 @@ describe("a mistake", () => {
       'reveal: Expected boolean, got "yes"',
       "tools: Expected array, got an object",
       `agent: Expected "auto" | "eval" | "load" | "none", got "${"x".repeat(40)}…"`,
-      'mode: Expected "elixir" | "erlang", got null'
+      'mode: Expected "elixir" | "erlang" | "gleam" | "lfe", got null'
     ]) {
       expect(message).toContain(told)
     }
@@ -344,7 +344,7 @@ describe("settings of a program", () => {
   it.each<[unknown, string]>([
     [{ maxChars: -1 }, "maxChars: Expected a value between 1000 and 1000000, got -1"],
     [{ epmdPort: 99_999 }, "epmdPort: Expected a value between 1 and 65535, got 99999"],
-    [{ mode: "xx" }, 'mode: Expected "elixir" | "erlang", got "xx"'],
+    [{ mode: "xx" }, 'mode: Expected "elixir" | "erlang" | "gleam" | "lfe", got "xx"'],
     [{ nodes: "x" }, 'nodes: Expected array, got "x"'],
     [{ nodes: ["a b"] }, "nodes: 'a b' is no node name: "],
     [{ nodes: [{ name: "a", alias: "" }] }, "nodes[0].alias: Expected a name without white space"],

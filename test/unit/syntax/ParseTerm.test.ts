@@ -34,8 +34,9 @@ const refusal = (text: string, syntax: SyntaxName): { readonly message: string; 
   return parsed
 }
 
+const show = (term: Term): string => syntaxes.erlang.print(term).text
+
 const expectTerm = (actual: Term, expected: Term): void => {
-  const show = (term: Term): string => syntaxes.erlang.print(term).text
   expect(equal(actual, expected), `${show(actual)} instead of ${show(expected)}`).toBe(true)
 }
 
