@@ -6,6 +6,7 @@ import { beamscope_distribution } from "./beamscope_distribution.generated.ts"
 import { beamscope_environment } from "./beamscope_environment.generated.ts"
 import { beamscope_ets } from "./beamscope_ets.generated.ts"
 import { beamscope_footprint } from "./beamscope_footprint.generated.ts"
+import { beamscope_handlers } from "./beamscope_handlers.generated.ts"
 import { beamscope_janitor } from "./beamscope_janitor.generated.ts"
 import { beamscope_logs } from "./beamscope_logs.generated.ts"
 import { beamscope_memory } from "./beamscope_memory.generated.ts"
@@ -47,6 +48,7 @@ export const agent = {
   beamscope_environment,
   beamscope_ets,
   beamscope_footprint,
+  beamscope_handlers,
   beamscope_janitor,
   beamscope_logs,
   beamscope_memory,

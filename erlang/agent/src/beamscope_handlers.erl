@@ -1,0 +1,198 @@
+%% @doc Who handles which events: the managers of `gen_event', the events of `telemetry', and the handlers of `logger'.
+%% Runs compiled and interpreted; see `beamscope_processes' for what that asks of the source.
+%%
+%% A manager alone knows its handlers. It is asked only if it is one, waits for events and has none in its queue, and
+%% waited for no longer than a moment; and only the managers of the page are.
+-module(beamscope_handlers).
+
+-export([sources/1]).
+
+-include("beamscope_listing.hrl").
+-include("beamscope_cut.hrl").
+
+%% Processes between two looks at the clock.
+-define(CHUNK, 1000).
+%% Handlers that are told of a manager or an event.
+-define(HANDLERS, 20).
+%% Milliseconds that a manager has to answer.
+-define(PATIENCE, 1000).
+%% Bytes in external format of an id that leaves as it is.
+-define(ROOM, 300).
+%% Words of heap up to which a whole dictionary is read.
+-define(SMALL_HEAP, 10000).
+
+%% A page of what has handlers, by kind and name. Filters: `kind', `gen_event', `telemetry' or `logger'; `name', a part
+%% of the manager's name or of the event.
+sources(#{deadline_ms := Millis} = Spec) ->
+    Until = now_ms() + Millis,
+    {Managers, Missing} = managers(Spec, Until),
+    Telemetry = telemetry(Spec),
+    All = Managers ++ events(Telemetry) ++ [{logger, logger} || wants(logger, Spec)],
+    Found = called(All, Spec),
+    {Page, Next} = page([{0, Id} || Id <- Found], Spec),
+    Rows = [{Key, source(Id, Telemetry, Until)} || {_, Id} = Key <- Page],
+    packed(#{
+        total => length(All),
+        matched => length(Found),
+        next => Next,
+        rows => [Row || {_, #{}} = Row <- Rows],
+        incomplete => Missing
+    }).
+
+now_ms() -> erlang:monotonic_time(millisecond).
+
+wants(Kind, #{kind := Wanted}) -> Kind =:= Wanted;
+wants(_, _) -> true.
+
+called(All, #{name := Part}) -> [Id || {_, Name} = Id <- All, contains(io_lib:format("~0tp", [Name]), Part)];
+called(All, _) -> All.
+
+%% The managers, `{gen_event, {Name, Pid}}': of all processes those that began as one. Before OTP 26.2 that cannot be
+%% read of any process at no cost; so it is of those that stand in that module, and of those that have a name: then
+%% `unnamed' says that others may be missing.
+managers(Spec, Until) ->
+    case wants(gen_event, Spec) of
+        false ->
+            {[], []};
+        true ->
+            CanReadKey = can_read_key(),
+            {Began, Missing} = began(erlang:processes(), CanReadKey, Until, []),
+            {[{gen_event, {name(Pid), Pid}} || Pid <- Began], Missing ++ [unnamed || not CanReadKey]}
+    end.
+
+can_read_key() ->
+    try
+        is_tuple(erlang:process_info(self(), {dictionary, '$initial_call'}))
+    catch
+        error:badarg -> false
+    end.
+
+began([], _, _, Found) ->
+    {lists:append(Found), []};
+began(Pids, CanReadKey, Until, Found) ->
+    case now_ms() > Until of
+        true ->
+            {lists:append(Found), [deadline]};
+        false ->
+            {Some, Rest} = lists:split(min(?CHUNK, length(Pids)), Pids),
+            began(Rest, CanReadKey, Until, [chosen(Some, CanReadKey) | Found])
+    end.
+
+chosen(Pids, true) ->
+    matching(Pids, {dictionary, '$initial_call'}, [{{'$1', {'_', {gen_event, '_', '_'}}}, [], ['$1']}]);
+chosen(Pids, false) ->
+    Standing = matching(Pids, current_function, [{{'$1', {'_', {gen_event, '_', '_'}}}, [], ['$1']}]),
+    Named = matching(Pids, registered_name, [{{'$1', {'_', '_'}}, [], ['$1']}]),
+    lists:filter(fun is_manager/1, lists:usort(Standing ++ Named)).
+
+%% The processes whose item matches.
+matching(Pids, Item, Match) ->
+    Items = lists:zipwith(fun erlang:process_info/2, Pids, lists:duplicate(length(Pids), Item)),
+    run(lists:zip(Pids, Items), Match).
+
+run(Terms, Match) -> ets:match_spec_run(Terms, ets:match_spec_compile(Match)).
+
+is_manager(Pid) ->
+    case erlang:process_info(Pid, [total_heap_size, message_queue_len]) of
+        [{_, Words}, _] when Words =< ?SMALL_HEAP ->
+            Entries = [Entry || {_, All} <- [erlang:process_info(Pid, dictionary)], Entry <- All],
+            case lists:keyfind('$initial_call', 1, Entries) of
+                {_, {gen_event, _, _}} -> true;
+                _ -> false
+            end;
+        _ ->
+            false
+    end.
+
+name(Pid) ->
+    case erlang:process_info(Pid, registered_name) of
+        {_, Name} -> Name;
+        _ -> ''
+    end.
+
+%% `{Event, Handler, Function}' of telemetry: objects `{handler, Id, Event, Function, Config}' in a table, or by event in
+%% a persistent term. Source: telemetry_handler_table.erl.
+telemetry(Spec) ->
+    case wants(telemetry, Spec) andalso erlang:module_loaded(telemetry) of
+        true ->
+            case persistent_term:get(telemetry, undefined) of
+                {telemetry_ets, Table} -> attached(Table);
+                {telemetry_pt, #{} = Events} -> run(lists:append(maps:values(Events)), handler_match());
+                _ -> attached(telemetry_handler_table)
+            end;
+        false ->
+            []
+    end.
+
+handler_match() ->
+    Is = [{is_tuple, '$1'}, {'>=', {size, '$1'}, 4}, {'=:=', {element, 1, '$1'}, handler}],
+    [{'$1', Is, [{{{element, 3, '$1'}, {element, 2, '$1'}, {element, 4, '$1'}}}]}].
+
+attached(Table) ->
+    try
+        ets:select(Table, handler_match())
+    catch
+        error:badarg -> []
+    end.
+
+events(Telemetry) -> [{telemetry, Event} || Event <- lists:usort(lists:map(fun event/1, Telemetry))].
+
+event({Event, _, _}) -> Event.
+
+source({gen_event, {Name, Pid}}, _, Until) ->
+    About = #{kind => gen_event, name => Name, pid => Pid},
+    case idle(Pid) of
+        gone -> gone;
+        {IsIdle, Messages} -> maps:merge(About#{messages => Messages}, asked(IsIdle, Pid, Until))
+    end;
+source({telemetry, Event}, Telemetry, _) ->
+    Match = [{{'$1', '$2', '$3'}, [{'=:=', '$1', {const, Event}}], [{{'$2', '$3'}}]}],
+    Handlers = [{cut(Id, ?ROOM), named(Fun)} || {Id, Fun} <- run(Telemetry, Match)],
+    maps:merge(#{kind => telemetry, name => Event}, some(Handlers));
+source({logger, _}, _, _) ->
+    maps:merge(#{kind => logger, name => logger}, some(lists:map(fun log_handler/1, logger:get_handler_ids()))).
+
+some(Handlers) -> #{count => length(Handlers), handlers => lists:sublist(Handlers, ?HANDLERS)}.
+
+named(Fun) when is_function(Fun) ->
+    [{_, Module}, {_, Name}, {_, Arity}] = [erlang:fun_info(Fun, Item) || Item <- [module, name, arity]],
+    {Module, Name, Arity};
+named(_) ->
+    undefined.
+
+log_handler(Id) ->
+    case logger:get_handler_config(Id) of
+        {ok, #{module := Module, level := Level}} -> {Id, Module, Level};
+        _ -> {Id, undefined}
+    end.
+
+%% Whether a manager waits for events and has none before it.
+idle(Pid) ->
+    case erlang:process_info(Pid, [status, message_queue_len, current_function]) of
+        undefined ->
+            gone;
+        [{_, Status}, {_, Messages}, {_, Current}] ->
+            Waits =
+                case Current of
+                    {gen_event, fetch_msg, _} -> true;
+                    {erlang, hibernate, _} -> true;
+                    _ -> false
+                end,
+            {Status =:= waiting andalso Messages =:= 0 andalso Waits, Messages}
+    end.
+
+%% What `gen_event:which_handlers/1' sends, which would wait for ever.
+asked(false, _, _) ->
+    #{state => busy};
+asked(true, Pid, Until) ->
+    case min(?PATIENCE, Until - now_ms()) of
+        Millis when Millis > 0 ->
+            try gen:call(Pid, self(), which_handlers, Millis) of
+                {ok, Handlers} -> some([{cut(Handler, ?ROOM)} || Handler <- Handlers])
+            catch
+                exit:timeout -> #{state => silent};
+                exit:_ -> #{state => gone}
+            end;
+        _ ->
+            #{state => unread}
+    end.

@@ -1,0 +1,416 @@
+%% @doc Who is registered where: the process groups of `pg', the registries of Elixir (and with them the topics of
+%% Phoenix.PubSub), `global', `gproc' and `syn'. Runs compiled and interpreted; see `beamscope_processes' for what that
+%% asks of the source.
+%%
+%% Everything is read from ETS tables, and no process is asked: none of them has to answer, and no module is called that
+%% is not there. Tables are read a thousand objects at a time, keys and pids only, up to a limit; what happens once per
+%% object is a BIF handed to a list BIF, or a match specification.
+-module(beamscope_registries).
+
+-export([groups/1, registries/1, entries/1]).
+
+-include("beamscope_listing.hrl").
+-include("beamscope_cut.hrl").
+
+%% Objects between two looks at the clock.
+-define(CHUNK, 1000).
+%% Objects that are read for one answer.
+-define(MOST, 100000).
+%% Pids that are told of a group or a key.
+-define(PIDS, 5).
+%% Bytes in external format up to which an id can be part of a cursor.
+-define(SMALL, 1000).
+%% Bytes in external format of a key, or a value, that leaves as it is.
+-define(ROOM, 500).
+%% Words of heap up to which a whole dictionary is read.
+-define(SMALL_HEAP, 10000).
+
+%% A page of the process groups of all scopes, or of `scope' (names, the first that there is). Sorted by `members',
+%% `local', `remote' or `name'. Filter: `name', a part of the group as text. Besides `scopes', all that there are, with
+%% their groups; with an unknown scope that alone.
+groups(#{sort := Sort, deadline_ms := Millis} = Spec) ->
+    Until = now_ms() + Millis,
+    Scopes = pg_scopes(),
+    Told = [#{scope => Scope, pid => whereis(Scope), groups => ets:info(Scope, size)} || Scope <- Scopes],
+    case wanted(Spec, Scopes) of
+        none ->
+            packed(#{scopes => Told});
+        Wanted ->
+            {All, Unread} = read_all([{Scope, group_match(Sort, Scope)} || Scope <- Wanted], Until, {0, []}),
+            {Found, Unsearched} = sought(All, Spec, Until),
+            {Keys, Long} = short(Found),
+            Read = fun({_, Id}) -> group(maps:get(Id, Long, Id)) end,
+            told(Keys, Read, Spec, #{
+                scopes => Told, total => length(All), incomplete => lists:usort(Unread ++ Unsearched)
+            })
+    end.
+
+wanted(#{scope := Texts}, Scopes) ->
+    case [Scope || Scope <- lists:append(lists:map(fun known/1, Texts)), lists:member(Scope, Scopes)] of
+        [Scope | _] -> [Scope];
+        [] -> none
+    end;
+wanted(_, Scopes) ->
+    Scopes.
+
+known(Text) ->
+    try
+        [binary_to_existing_atom(Text, utf8)]
+    catch
+        error:_ -> []
+    end.
+
+%% Scopes of pg: its servers, which have a table of their own name.
+pg_scopes() ->
+    case erlang:module_loaded(pg) of
+        true -> lists:filter(fun is_pg/1, own_tables());
+        false -> []
+    end.
+
+%% The names of processes that own a table of that name.
+own_tables() ->
+    Names = registered(),
+    Owners = lists:zipwith(fun ets:info/2, Names, lists:duplicate(length(Names), owner)),
+    Same = [{{'$1', '$2', '$2'}, [{is_pid, '$2'}], ['$1']}],
+    ets:match_spec_run(
+        lists:zip3(Names, Owners, lists:map(fun erlang:whereis/1, Names)), ets:match_spec_compile(Same)
+    ).
+
+%% From OTP 29 on pg is a callback of data_publisher, and may not be the only one: hence the look at an object, too.
+is_pg(Name) ->
+    try {callback(whereis(Name)), ets:select(Name, [{'$1', [], ['$1']}], 1)} of
+        {{Module, init, 1}, '$end_of_table'} -> lists:member(Module, [pg, data_publisher]);
+        {{Module, init, 1}, {[Object], _}} -> lists:member(Module, [pg, data_publisher]) andalso is_group(Object);
+        {unread, {[Object], _}} -> is_group(Object);
+        _ -> false
+    catch
+        error:_ -> false
+    end.
+
+is_group({_, [Pid | _], Local}) -> is_pid(Pid) andalso is_list(Local);
+is_group(_) -> false.
+
+%% `$initial_call' of a process, or `unread' where it cannot be had at no great cost.
+callback(Pid) ->
+    try erlang:process_info(Pid, {dictionary, '$initial_call'}) of
+        {_, Call} -> Call;
+        undefined -> undefined
+    catch
+        error:badarg ->
+            case erlang:process_info(Pid, total_heap_size) of
+                {_, Words} when Words =< ?SMALL_HEAP ->
+                    {_, Entries} = erlang:process_info(Pid, dictionary),
+                    proplists:get_value('$initial_call', Entries);
+                _ ->
+                    unread
+            end
+    end.
+
+%% An object of pg is `{Group, Members, LocalMembers}'.
+group_match(Sort, Scope) ->
+    Value =
+        case Sort of
+            members -> {length, '$2'};
+            local -> {length, '$3'};
+            remote -> {'-', {length, '$2'}, {length, '$3'}};
+            name -> 0
+        end,
+    [{{'$1', '$2', '$3'}, [{is_list, '$2'}, {is_list, '$3'}], [{{Value, {{{const, Scope}, '$1'}}}}]}].
+
+group({Scope, Group}) ->
+    try ets:lookup(Scope, Group) of
+        [{_, All, Local}] ->
+            #{
+                scope => Scope,
+                group => cut(Group, ?ROOM),
+                members => length(All),
+                local => length(Local),
+                nodes => length(lists:usort(lists:map(fun erlang:node/1, All))),
+                pids => lists:sublist(All, ?PIDS)
+            };
+        [] ->
+            gone
+    catch
+        error:badarg -> gone
+    end.
+
+%% A page of the registries. Sorted by `entries', `memory' (in bytes) or `name'. Filter: `name', a part.
+registries(#{sort := Sort} = Spec) ->
+    All = all_registries(),
+    Found = maps:from_list(lists:map(fun identified/1, [It || It <- All, is_called(It, Spec)])),
+    Keys = [{map_get(Sort, It#{name => 0}), Id} || {Id, It} <- maps:to_list(Found)],
+    Read = fun({_, Id}) -> maps:without([tables, pubsub], map_get(Id, Found)) end,
+    told(Keys, Read, Spec, #{total => length(All), incomplete => []}).
+
+identified(#{kind := Kind, name := Name} = It) -> {{Kind, Name}, It}.
+
+is_called(#{name := Name}, #{name := Part}) -> contains(atom_to_list(Name), Part);
+is_called(_, _) -> true.
+
+all_registries() -> elixir() ++ global() ++ gproc() ++ syn().
+
+global() -> some(fixed(global, global, unique, global_names, global_name_server)).
+
+gproc() ->
+    case erlang:module_loaded(gproc) of
+        true -> some(counted(fixed(gproc, gproc, mixed, gproc, gproc)));
+        false -> []
+    end.
+
+%% Its table holds more than what is registered.
+counted(#{entries := 0} = It) ->
+    It;
+counted(It) ->
+    try
+        It#{entries => ets:select_count(gproc, [{{{{'_', '_', '_'}, '_'}, '_', '_'}, [], [true]}])}
+    catch
+        error:badarg -> It
+    end.
+
+syn() ->
+    case erlang:module_loaded(syn) of
+        true ->
+            Named = ets:match_spec_run(ets:all(), ets:match_spec_compile([{'$1', [{is_atom, '$1'}], ['$1']}])),
+            lists:append(lists:map(fun syn_scope/1, Named));
+        false ->
+            []
+    end.
+
+%% A table of a scope; of all names before syn 3.
+syn_scope(Table) ->
+    case string:prefix(atom_to_list(Table), "syn_registry_by_name") of
+        nomatch -> [];
+        "" -> some(fixed(syn, syn, unique, Table, syn_registry));
+        [_ | Scope] -> some(fixed(syn, list_to_existing_atom(Scope), unique, Table, syn_registry))
+    end.
+
+fixed(Kind, Name, Keys, Table, Process) ->
+    maps:from_list(
+        [{pid, Pid} || Pid <- [whereis(Process)], is_pid(Pid)] ++
+            [{kind, Kind}, {name, Name}, {keys, Keys}, {tables, [Table]}, {entries, objects([Table])}] ++
+            [{memory, memory([Table])}]
+    ).
+
+%% A registry whose table there is.
+some(#{memory := 0}) -> [];
+some(It) -> [It].
+
+objects(Tables) -> lists:sum([Size || Table <- Tables, Size <- [ets:info(Table, size)], is_integer(Size)]).
+
+memory(Tables) ->
+    Words = lists:sum([Size || Table <- Tables, Size <- [ets:info(Table, memory)], is_integer(Size)]),
+    Words * erlang:system_info(wordsize).
+
+%% The registries of Elixir: supervisors with a table of their own name. In it are `{-2, {Keys, Partitions, KeyTable}}',
+%% `{-1, {Keys, Partitions, KeyTable, {Server, PidTable}, Listeners}}', `{Partition, KeyTable, {Server, PidTable}}' of
+%% each partition, if there are several, in place of those tables; and what `Registry.put_meta' put there. Source:
+%% registry.ex of Elixir.
+elixir() ->
+    case erlang:module_loaded('Elixir.Registry') of
+        true -> lists:append(lists:map(fun elixir_registry/1, own_tables()));
+        false -> []
+    end.
+
+elixir_registry(Name) ->
+    try {ets:lookup(Name, -2), ets:lookup(Name, -1), ets:lookup(Name, pubsub)} of
+        {[{_, {Keys, Partitions, _}}], [{_, {_, _, KeyTable, Server, Listeners}}], Meta} when is_integer(Partitions) ->
+            Parts =
+                case Partitions of
+                    1 -> [{0, KeyTable, Server}];
+                    _ -> lists:append([ets:lookup(Name, Number) || Number <- lists:seq(0, Partitions - 1)])
+                end,
+            KeyTables = [Table || {_, Table, _} <- Parts],
+            PidTables = [Table || {_, _, {_, Table}} <- Parts],
+            [
+                #{
+                    kind => elixir,
+                    name => Name,
+                    keys => Keys,
+                    partitions => Partitions,
+                    listeners => Listeners,
+                    pid => whereis(Name),
+                    tables => KeyTables,
+                    entries => objects(KeyTables),
+                    memory => memory([Name | KeyTables] ++ PidTables),
+                    pubsub => [Adapter || {pubsub, Adapter} <- Meta, is_tuple(Adapter), tuple_size(Adapter) >= 2]
+                }
+            ];
+        _ ->
+            []
+    catch
+        error:badarg -> []
+    end.
+
+%% A page of the keys of a registry, each with its processes. `from' says which: `{Kind, Names}', of which the first
+%% that there is counts, or `pubsub', all registries that Phoenix.PubSub keeps its topics in. Sorted by `entries' (of a
+%% key) or `name'. Filter: `name', a part of the key as text. Besides `sources', what was read; where there is none, the
+%% names that there are as `absent', alone.
+entries(#{sort := Sort, deadline_ms := Millis} = Spec) ->
+    Until = now_ms() + Millis,
+    case sources(Spec) of
+        {absent, Names} ->
+            packed(#{absent => lists:sublist(Names, ?CHUNK)});
+        Sources ->
+            {Pairs, Unread} = read_all(lists:append(lists:map(fun matches/1, Sources)), Until, {0, []}),
+            {Ids, Counts, Places, Pids} = grouped(Pairs),
+            Values =
+                case Sort of
+                    entries -> Counts;
+                    name -> lists:duplicate(length(Ids), 0)
+                end,
+            {Found, Unsearched} = sought(lists:zip(Values, Ids), Spec, Until),
+            {Keys, Long} = short(Found),
+            Tables = maps:from_list(
+                [{Name, All} || #{kind := elixir, keys := unique, name := Name, tables := All} <- Sources]
+            ),
+            Read = fun({_, Id}) -> entry(maps:get(Id, Long, Id), Places, Pids, Tables) end,
+            told(Keys, Read, Spec, #{
+                sources => [maps:without([tables], Source) || Source <- Sources],
+                total => length(Ids),
+                incomplete => lists:usort(Unread ++ Unsearched)
+            })
+    end.
+
+sources(#{from := pubsub} = Spec) ->
+    All = [It || #{pubsub := [_ | _]} = It <- elixir()],
+    case Spec of
+        #{pubsub := Texts} -> first(Texts, All);
+        _ -> All
+    end;
+sources(#{from := {Kind, Texts}}) ->
+    first(Texts, [It || #{kind := Its} = It <- all_registries(), Its =:= Kind]).
+
+first(Texts, All) ->
+    Names = lists:append(lists:map(fun known/1, Texts)),
+    case [It || Name <- Names, #{name := Its} = It <- All, Its =:= Name] of
+        [It | _] -> [It];
+        [] -> {absent, [Name || #{name := Name} <- All]}
+    end.
+
+%% How the pairs `{{Registry, Key}, Pid}' are read from the tables of a registry.
+matches(#{kind := Kind, name := Name, tables := Tables}) ->
+    [{Table, match(Kind, {const, Name}, ets:info(Table, type))} || Table <- Tables].
+
+%% Of keys that are grouped by key, Elixir 1.20 keeps `{{Key, Pid, Number}, Value}' in an ordered set.
+match(elixir, Name, ordered_set) -> [{{{'$1', '$2', '_'}, '_'}, [{is_pid, '$2'}], [{{{{Name, '$1'}}, '$2'}}]}];
+match(elixir, Name, _) -> [{{'$1', {'$2', '_'}}, [], [{{{{Name, '$1'}}, '$2'}}]}];
+match(gproc, Name, _) -> [{{{{'$1', '$2', '$3'}, '_'}, '$4', '_'}, [], [{{{{Name, {{'$1', '$2', '$3'}}}}, '$4'}}]}];
+match(_, Name, _) -> [{'$1', [], [{{{{Name, {element, 1, '$1'}}}, {element, 2, '$1'}}}]}].
+
+%% Pairs by their first element, without a step for each: those elements, how many pairs each has, where each one's
+%% pairs end and how many they are, and the second elements as a tuple in that order. Sorted by a hash first, since 1
+%% and 1.0 are different keys that compare equal.
+grouped(Pairs) ->
+    Hashes = lists:map(fun erlang:phash2/1, run(Pairs, [{{'$1', '_'}, [], ['$1']}])),
+    Sorted = lists:sort(lists:zip(Hashes, Pairs)),
+    Hashed = run(Sorted, [{{'$1', {'$2', '_'}}, [], [{{'$1', '$2'}}]}]),
+    Last = maps:from_list(lists:zip(Hashed, lists:seq(1, length(Hashed)))),
+    InOrder = lists:keysort(2, maps:to_list(Last)),
+    Ends = run(InOrder, [{{'_', '$1'}, [], ['$1']}]),
+    Ids = run(InOrder, [{{{'_', '$1'}, '_'}, [], ['$1']}]),
+    Counts = lists:zipwith(fun erlang:'-'/2, Ends, lists:sublist([0 | Ends], length(Ends))),
+    Places = maps:from_list(lists:zip(Ids, lists:zip(Ends, Counts))),
+    {Ids, Counts, Places, list_to_tuple(run(Sorted, [{{'_', {'_', '$1'}}, [], ['$1']}]))}.
+
+run(Terms, Match) -> ets:match_spec_run(Terms, ets:match_spec_compile(Match)).
+
+entry({Name, Key} = Id, Places, Pids, Tables) ->
+    {End, Count} = map_get(Id, Places),
+    Told = #{
+        registry => Name,
+        key => cut(Key, ?ROOM),
+        count => Count,
+        pids => [element(At, Pids) || At <- lists:seq(End - Count + 1, min(End, End - Count + ?PIDS))]
+    },
+    case Tables of
+        #{Name := [_ | _] = All} ->
+            maps:merge(Told, maps:from_list([{value, Value} || Value <- lists:append([value(Key, It) || It <- All])]));
+        _ ->
+            Told
+    end.
+
+%% The value of a unique key.
+value(Key, Table) ->
+    try
+        [cut(Value, ?ROOM) || {_, {_, Value}} <- ets:lookup(Table, Key)]
+    catch
+        error:badarg -> []
+    end.
+
+now_ms() -> erlang:monotonic_time(millisecond).
+
+%% What match specifications take from tables, and why that may not be all: `deadline', or `many' where there are too
+%% many objects. A table that goes away ends there.
+read_all([], _, {_, Rows}) ->
+    {Rows, []};
+read_all([{Table, Match} | Rest], Until, Seen) ->
+    case read(Table, Match, Until, Seen) of
+        {Now, []} -> read_all(Rest, Until, Now);
+        {{_, Rows}, Missing} -> {Rows, Missing}
+    end.
+
+read(Table, Match, Until, Seen) ->
+    try
+        true = ets:safe_fixtable(Table, true),
+        Read = read_on(ets:select(Table, Match, ?CHUNK), Until, Seen),
+        true = ets:safe_fixtable(Table, false),
+        Read
+    catch
+        error:badarg -> {Seen, []}
+    end.
+
+read_on('$end_of_table', _, Seen) ->
+    {Seen, []};
+read_on({_, _}, _, {Count, _} = Seen) when Count >= ?MOST ->
+    {Seen, [many]};
+read_on({Some, Next}, Until, {Count, Rows}) ->
+    Seen = {Count + length(Some), Some ++ Rows},
+    case now_ms() > Until of
+        true -> {Seen, [deadline]};
+        false -> read_on(ets:select(Next), Until, Seen)
+    end.
+
+%% Keys of rows, `{Value, {Owner, Key}}', whose `Key' holds a text, as far as time allows.
+sought(Keys, #{name := Part}, Until) -> search(Keys, Part, Until, []);
+sought(Keys, _, _) -> {Keys, []}.
+
+search([], _, _, Found) ->
+    {lists:append(Found), []};
+search(Keys, Part, Until, Found) ->
+    case now_ms() > Until of
+        true ->
+            {lists:append(Found), [deadline]};
+        false ->
+            {Some, Rest} = lists:split(min(?CHUNK, length(Keys)), Keys),
+            search(Rest, Part, Until, [holding(Some, Part) | Found])
+    end.
+
+holding(Keys, Part) -> [Key || {_, {_, Name}} = Key <- Keys, contains(text(Name), Part)].
+
+text(Name) when is_atom(Name) ->
+    atom_to_list(Name);
+text(Name) ->
+    case is_binary(Name) andalso unicode:characters_to_list(Name) of
+        Text when is_list(Text) -> Text;
+        _ -> io_lib:format("~0tP", [Name, 50])
+    end.
+
+%% The same keys of rows, in which ids that are too large for a cursor are hashes; and what those stand for.
+short(Keys) ->
+    Sized = lists:zip(lists:map(fun erlang:external_size/1, Keys), Keys),
+    case run(Sized, [{{'$1', '$2'}, [{'>', '$1', ?SMALL}], ['$2']}]) of
+        [] ->
+            {Keys, #{}};
+        Large ->
+            Hashed = [{{Owner, {hash, erlang:md5(term_to_binary(Key))}}, Key} || {_, {Owner, Key}} <- Large],
+            Small = run(Sized, [{{'$1', '$2'}, [{'=<', '$1', ?SMALL}], ['$2']}]),
+            Short = lists:zipwith(fun({Value, _}, {Hash, _}) -> {Value, Hash} end, Large, Hashed),
+            {Short ++ Small, maps:from_list([{Hash, {element(1, Hash), Key}} || {Hash, Key} <- Hashed])}
+    end.
+
+told(Keys, Read, Spec, More) ->
+    {Page, Next} = page(Keys, Spec),
+    Rows = lists:zip(Page, lists:map(Read, Page)),
+    packed(More#{
+        matched => length(Keys), next => Next, rows => lists:filter(fun({_, Row}) -> Row =/= gone end, Rows)
+    }).

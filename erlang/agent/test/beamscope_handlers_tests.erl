@@ -1,0 +1,126 @@
+%% Every test runs twice, with the module loaded and with its forms interpreted. scripts/build-agent.escript --test.
+-module(beamscope_handlers_tests).
+
+-include_lib("eunit/include/eunit.hrl").
+
+-export([init/1, handle_event/2, handle_call/2]).
+
+both_ways_test_() ->
+    [
+        {lists:concat([Way, ": ", Title]), fun() -> Test(fun(Spec) -> run(Way, Spec) end) end}
+     || Way <- [loaded, interpreted], {Title, Test} <- tests()
+    ].
+
+tests() ->
+    [
+        {"managers with their handlers", fun managers/1},
+        {"a busy manager is not asked", fun busy/1},
+        {"events of telemetry, in a table and in a term", fun telemetry/1},
+        {"handlers of logger", fun logs/1},
+        {"page by page, by kind and name", fun pages/1},
+        {"a deadline", fun deadline/1}
+    ].
+
+init(State) -> {ok, State}.
+handle_event({wait, From}, State) ->
+    From ! {waiting, self()},
+    receive
+        go_on -> {ok, State}
+    end;
+handle_event(_, State) ->
+    {ok, State}.
+handle_call(_, State) -> {ok, ok, State}.
+
+spec(More) -> maps:merge(#{sort => name, order => ascending, limit => 100, deadline_ms => 60000}, More).
+
+rows(Run, Spec) ->
+    #{rows := Rows} = Run(spec(Spec)),
+    [Row || {_, Row} <- Rows].
+
+with_manager(Test) ->
+    {ok, Manager} = gen_event:start({local, beamscope_handlers_manager}),
+    ok = gen_event:add_handler(Manager, ?MODULE, state),
+    ok = gen_event:add_handler(Manager, {?MODULE, lists:seq(1, 1000)}, state),
+    try
+        Test(Manager)
+    after
+        gen_event:stop(Manager)
+    end.
+
+managers(Run) ->
+    with_manager(fun(Manager) ->
+        [Row] = rows(Run, #{kind => gen_event, name => <<"HANDLERS_manager">>}),
+        ?assertMatch(#{name := beamscope_handlers_manager, pid := Manager, messages := 0, count := 2}, Row),
+        #{handlers := [{{?MODULE, Id}}, {?MODULE}]} = Row,
+        ?assert(erlang:external_size(Id) < 300),
+        {ok, Unnamed} = gen_event:start(),
+        ?assertEqual([{'', []}], [
+            {Name, Handlers}
+         || #{pid := Pid, name := Name, handlers := Handlers} <- rows(Run, #{kind => gen_event}), Pid =:= Unnamed
+        ]),
+        gen_event:stop(Unnamed),
+        ?assertEqual([], [Row2 || #{pid := Pid} = Row2 <- rows(Run, #{}), Pid =:= Unnamed])
+    end).
+
+busy(Run) ->
+    with_manager(fun(Manager) ->
+        gen_event:notify(Manager, {wait, self()}),
+        receive
+            {waiting, Manager} -> ok
+        end,
+        gen_event:notify(Manager, event),
+        ?assertMatch(
+            [#{state := busy, messages := 1}], rows(Run, #{kind => gen_event, name => <<"beamscope_handlers">>})
+        ),
+        ?assertEqual({messages, [{notify, event}]}, process_info(Manager, messages)),
+        [Manager ! go_on || _ <- [first, second]]
+    end).
+
+telemetry(Run) ->
+    ?assertEqual([], rows(Run, #{kind => telemetry})),
+    {ok, Module, Beam} = compile:forms([{attribute, 1, module, telemetry}]),
+    {module, telemetry} = code:load_binary(Module, "none", Beam),
+    Handler = fun(Id, Event) -> {handler, Id, Event, fun ?MODULE:handle_event/2, #{password => "x"}} end,
+    Handlers = [Handler(<<"a">>, [app, start]), Handler(b, [app, start]), Handler(b, [app, stop])],
+    Expected = [{[app, start], 2}, {[app, stop], 1}],
+    Table = ets:new(telemetry_handler_table, [duplicate_bag, {keypos, 3}]),
+    ets:insert(Table, Handlers),
+    Counts = fun(Rows) -> [{Event, Count} || #{name := Event, count := Count} <- Rows] end,
+    persistent_term:put(telemetry, {telemetry_ets, Table}),
+    ?assertEqual(Expected, Counts(rows(Run, #{kind => telemetry}))),
+    ByEvent = #{[app, start] => lists:sublist(Handlers, 2), [app, stop] => [lists:last(Handlers)]},
+    persistent_term:put(telemetry, {telemetry_pt, ByEvent}),
+    ?assertEqual(Expected, Counts(rows(Run, #{kind => telemetry}))),
+    [#{handlers := Told}] = rows(Run, #{kind => telemetry, name => <<"start">>}),
+    ?assertEqual([{b, {?MODULE, handle_event, 2}}, {<<"a">>, {?MODULE, handle_event, 2}}], lists:sort(Told)),
+    persistent_term:erase(telemetry),
+    ets:delete(Table),
+    true = code:delete(telemetry),
+    code:purge(telemetry).
+
+logs(Run) ->
+    [#{kind := logger, count := Count, handlers := Handlers}] = rows(Run, #{kind => logger}),
+    ?assertEqual(length(logger:get_handler_ids()), Count),
+    ?assertEqual(lists:sort(logger:get_handler_ids()), lists:sort([element(1, Handler) || Handler <- Handlers])).
+
+pages(Run) ->
+    with_manager(fun(_) ->
+        All = rows(Run, #{}),
+        #{total := Total, rows := [{_, First}], next := Next} = Run(spec(#{limit => 1})),
+        ?assertEqual({length(All), hd(All)}, {Total, First}),
+        #{rows := [{_, Second} | _]} = Run(spec(#{'after' => term_to_binary(Next)})),
+        ?assertEqual(lists:nth(2, All), Second)
+    end).
+
+deadline(Run) ->
+    with_manager(fun(_) ->
+        ?assertMatch(#{incomplete := [deadline | _], rows := [{_, #{kind := logger}}]}, Run(spec(#{deadline_ms => -1})))
+    end).
+
+run(loaded, Spec) ->
+    #{name := Module} = persistent_term:get({agent, beamscope_handlers}),
+    binary_to_term(Module:sources(Spec));
+run(interpreted, Spec) ->
+    #{functions := Functions} = persistent_term:get({agent, beamscope_handlers}),
+    {sources, Expression} = lists:keyfind(sources, 1, Functions),
+    binary_to_term(erl_eval:expr(Expression, [{'A', Spec}], none, none, value)).
