@@ -12,6 +12,7 @@ import { beamscope_logs } from "./beamscope_logs.generated.ts"
 import { beamscope_memory } from "./beamscope_memory.generated.ts"
 import { beamscope_microstates } from "./beamscope_microstates.generated.ts"
 import { beamscope_mnesia } from "./beamscope_mnesia.generated.ts"
+import { beamscope_names } from "./beamscope_names.generated.ts"
 import { beamscope_network } from "./beamscope_network.generated.ts"
 import { beamscope_persistent_terms } from "./beamscope_persistent_terms.generated.ts"
 import { beamscope_process } from "./beamscope_process.generated.ts"
@@ -54,6 +55,7 @@ export const agent = {
   beamscope_memory,
   beamscope_microstates,
   beamscope_mnesia,
+  beamscope_names,
   beamscope_network,
   beamscope_persistent_terms,
   beamscope_process,

@@ -1,0 +1,131 @@
+%% Every test runs twice, with the module loaded and with its forms interpreted. scripts/build-agent.escript --test.
+-module(beamscope_names_tests).
+
+-include_lib("eunit/include/eunit.hrl").
+
+both_ways_test_() ->
+    [
+        {lists:concat([Way, ": ", Title]), fun() -> Test(fun(Part, Extra) -> run(Way, Part, Extra) end) end}
+     || Way <- [loaded, interpreted], {Title, Test} <- tests()
+    ].
+
+tests() ->
+    [
+        {"registered names, in part and in any case", fun registered_names/1},
+        {"groups of every scope of pg", fun groups/1},
+        {"a table that only looks like a scope of pg is none", fun no_scope/1},
+        {"names of gproc and syn count only where those are", fun others/1},
+        {"a large name is cut", fun large/1},
+        {"bounds", fun bounds/1}
+    ].
+
+registered_names(Run) ->
+    register('Names Test One', self()),
+    try
+        ?assertEqual({[{self(), {term, 'Names Test One'}}], []}, Run(<<"nAMES tEST">>, #{})),
+        ?assertEqual({[], []}, Run(<<"names test two">>, #{}))
+    after
+        unregister('Names Test One')
+    end.
+
+groups(Run) ->
+    {ok, Scope} = pg:start(names_test_scope),
+    Group = {names_test, <<"room 7"/utf8>>, 42},
+    Pid = spawn(fun idle/0),
+    try
+        ok = pg:join(names_test_scope, Group, [self(), Pid]),
+        {Found, []} = Run(<<"ROOM 7">>, #{}),
+        Name = {term, {pg, names_test_scope, Group}},
+        ?assertEqual(lists:sort([{self(), Name}, {Pid, Name}]), lists:sort(Found)),
+        ?assertMatch({[_, _], []}, Run(<<"42">>, #{})),
+        ?assertEqual({[], []}, Run(<<"room 8">>, #{}))
+    after
+        exit(Pid, kill),
+        gen_server:stop(Scope)
+    end.
+
+no_scope(Run) ->
+    Test = self(),
+    Owner = spawn(fun() ->
+        register(names_test_table, self()),
+        names_test_table = ets:new(names_test_table, [named_table]),
+        ets:insert(names_test_table, {names_test_group, [self()], [self()]}),
+        Test ! ready,
+        idle()
+    end),
+    receive
+        ready -> ok
+    end,
+    try
+        ?assertEqual({[], []}, Run(<<"names_test_group">>, #{}))
+    after
+        exit(Owner, kill)
+    end.
+
+%% Tables as those two have them, without their modules.
+others(Run) ->
+    syn_registry_by_name_default = ets:new(syn_registry_by_name_default, [named_table]),
+    gproc = ets:new(gproc, [named_table, ordered_set]),
+    try
+        ets:insert(syn_registry_by_name_default, {names_test_name, self(), undefined, 0, make_ref(), node()}),
+        ets:insert(gproc, {{{n, l, names_test_name}, n}, self(), undefined}),
+        ?assertEqual({[], []}, Run(<<"names_test_name">>, #{})),
+        [loaded(Module) || Module <- [gproc, syn]],
+        ?assertEqual(
+            lists:sort([
+                {self(), {term, {via, syn, names_test_name}}}, {self(), {term, {via, gproc, {n, l, names_test_name}}}}
+            ]),
+            lists:sort(element(1, Run(<<"names_test_name">>, #{})))
+        )
+    after
+        [[code:delete(Module), code:purge(Module)] || Module <- [gproc, syn]],
+        ets:delete(gproc),
+        ets:delete(syn_registry_by_name_default)
+    end.
+
+loaded(Module) ->
+    {ok, Module, Beam} = compile:forms([{attribute, 1, module, Module}]),
+    {module, Module} = code:load_binary(Module, "none", Beam).
+
+large(Run) ->
+    {ok, Scope} = pg:start(names_test_scope),
+    try
+        ok = pg:join(names_test_scope, {names_test, lists:duplicate(5000, $x)}, self()),
+        {[{Self, {text, Text}}], []} = Run(<<"{names_test,">>, #{}),
+        ?assertEqual(self(), Self),
+        ?assert(byte_size(Text) < 600),
+        ?assertNotEqual(nomatch, string:find(Text, "..."))
+    after
+        gen_server:stop(Scope)
+    end.
+
+bounds(Run) ->
+    {ok, Scope} = pg:start(names_test_scope),
+    try
+        [ok = pg:join(names_test_scope, {names_test, Number}, self()) || Number <- lists:seq(1, 2000)],
+        {Found, [many]} = Run(<<"{names_test,">>, #{limit => 10}),
+        ?assertEqual(10, length(Found)),
+        {All, []} = Run(<<"{names_test,">>, #{limit => 5000}),
+        ?assertEqual(2000, length(lists:usort(All))),
+        ?assertMatch({[], [deadline]}, Run(<<"{names_test,77}">>, #{deadline_ms => 0}))
+    after
+        gen_server:stop(Scope)
+    end.
+
+idle() ->
+    receive
+        never -> ok
+    end.
+
+run(Way, Part, Extra) ->
+    Spec = maps:merge(#{name => Part, limit => 100, deadline_ms => 60000}, Extra),
+    #{found := Found, incomplete := Missing} = binary_to_term(packed(Way, Spec)),
+    {Found, Missing}.
+
+packed(loaded, Spec) ->
+    #{name := Module} = persistent_term:get({agent, beamscope_names}),
+    Module:find(Spec);
+packed(interpreted, Spec) ->
+    #{functions := Functions} = persistent_term:get({agent, beamscope_names}),
+    {find, Expression} = lists:keyfind(find, 1, Functions),
+    erl_eval:expr(Expression, [{'A', Spec}], none, none, value).
