@@ -1,4 +1,5 @@
 import { Binary, BitString, Float, type Term } from "../etf/Term.ts"
+import { excerpt } from "./Excerpt.ts"
 import type { Cursor } from "./Mistake.ts"
 
 /** One part of `<<…>>` as it is written: a number or a text, and what stands behind it, in order. */
@@ -97,7 +98,7 @@ const append = (bits: Bits, { modifiers, textType, value }: Segment, cursor: Cur
     else if (number === undefined && types[name] !== undefined) type = types[name]
     else if (number === undefined && /^(?:big|little)$/u.test(name)) little = name === "little"
     else if (number !== undefined || !/^(?:signed|unsigned)$/u.test(name)) {
-      cursor.fail(`'${name}' is no type, sign, byte order, size or unit of a segment that can be read`, at)
+      cursor.fail(`'${excerpt(name)}' is no type, sign, byte order, size or unit of a segment that can be read`, at)
     }
   }
   const put = (fits: boolean): void => {

@@ -1,4 +1,5 @@
 import { Atom, Pid, Port, Reference, type Term } from "../etf/Term.ts"
+import { excerpt } from "./Excerpt.ts"
 import { type LocalIdentifier, parsePid, parsePort, parseReference, type Unreadable } from "./Identifier.ts"
 import type { Cursor } from "./Mistake.ts"
 
@@ -8,7 +9,7 @@ export interface Owner {
   readonly creation: number
 }
 
-const extent = /(?:#(PID|Port|Ref|Reference))?<(?:'(?:[^'\\]|\\[^])*'|:?"(?:[^"\\]|\\[^])*"|[^'"<>\s,]*)[\d.]*>/uy
+const extent = /(?:#(PID|Port|Ref|Reference))?<(?:(?:'(?:[^'\\]|\\[^])*'|:?"(?:[^"\\]|\\[^])*")[\d.]*|[^'"<>\s,]*)>/uy
 
 /** What no release counts to on any node (`list_to_pid/1` and its kin, OTP 23 to 29): a link ends at once over it. */
 const tooLarge = (term: Pid | Port | Reference): boolean =>
@@ -22,7 +23,7 @@ export const readIdentifier = (cursor: Cursor, { creation, node }: Owner): Term 
   const [text, kind] = match
   const of = (found: LocalIdentifier, make: (node: Atom) => Pid | Port | Reference): Term => {
     if (found.node !== undefined && found.node !== node) {
-      return cursor.fail(`it belongs to ${found.node}: only what belongs to ${node} can be named to it`, at)
+      return cursor.fail(`it belongs to ${excerpt(found.node)}: only what belongs to ${node} can be named to it`, at)
     }
     const term = make(new Atom(node))
     return tooLarge(term) ? cursor.fail("numbers that no node gives out", at) : term
