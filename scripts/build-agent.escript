@@ -172,14 +172,18 @@ generated(Root, Module) ->
     #{subject := Subject, name := Name, digest := Digest, beam := Beam, functions := Functions} =
         build(source(Root, "src", Module)),
     Text = [
-        "// Made by scripts/build-agent.escript from erlang/agent/src: change that, then run it.\n\n",
-        io_lib:format("export const ~ts = {\n  module: \"~ts\",\n  md5: \"~ts\",\n", [Subject, Name, hex(Digest)]),
+        "// Made by scripts/build-agent.escript from erlang/agent/src: change that, then run it.\n\n"
+        "import type { AgentModule } from \"./AgentModule.ts\"\n\n",
+        io_lib:format("export const ~ts: AgentModule<~ts> = {\n", [
+            Subject, lists:join(" | ", [io_lib:format("\"~ts\"", [Function]) || {Function, _} <- Functions])
+        ]),
+        io_lib:format("  module: \"~ts\",\n  md5: \"~ts\",\n", [Name, hex(Digest)]),
         io_lib:format("  beam: \"~ts\",\n  interpreted: {\n", [base64:encode(Beam)]),
         lists:join(",\n", [
             io_lib:format("    ~ts: \"~ts\"", [Function, base64:encode(encode(Expression))])
          || {Function, Expression} <- Functions
         ]),
-        "\n  }\n} as const\n"
+        "\n  }\n}\n"
     ],
     {target(Root, Module), unicode:characters_to_binary(Text)}.
 
@@ -200,14 +204,7 @@ holder(Root, Modules) ->
         " */\n",
         io_lib:format("export const run = \"~ts\"\n", [base64:encode(encode(run()))]),
         "\n"
-        "/**\n"
-        " * The modules of the node-side agent.\n"
-        " *\n"
-        " * - `module`: the name to load it under; its last eight digits are a hash of the code.\n"
-        " * - `md5`: what `Module:module_info(md5)` answers once it is loaded, in hexadecimal.\n"
-        " * - `beam`: what `code:load_binary/3` takes, in base 64.\n"
-        " * - `interpreted`: its functions, all of one argument, in external format, in base 64. See `run`.\n"
-        " */\n"
+        "/** The modules of the node-side agent. */\n"
         "export const agent = {\n",
         lists:join(",\n", ["  " ++ Module || Module <- Sorted]),
         "\n} as const\n"

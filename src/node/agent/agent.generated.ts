@@ -1,7 +1,6 @@
 // Made by scripts/build-agent.escript from erlang/agent/src: change those, then run it.
 
 import { beamscope_applications } from "./beamscope_applications.generated.ts"
-import { beamscope_code } from "./beamscope_code.generated.ts"
 import { beamscope_distribution } from "./beamscope_distribution.generated.ts"
 import { beamscope_environment } from "./beamscope_environment.generated.ts"
 import { beamscope_ets } from "./beamscope_ets.generated.ts"
@@ -34,17 +33,9 @@ export const loadsOn = { oldest: 25, newest: 29 } as const
  */
 export const run = "g2gEdwRjYWxsYQBoBHcGcmVtb3RlYQBoA3cEYXRvbWEAdwhlcmxfZXZhbGgDdwRhdG9tYQB3BGV4cHJsAAAABWgEdwRjYWxsYQBoA3cEYXRvbWEAdw5iaW5hcnlfdG9fdGVybWwAAAABaAN3A3ZhcmEAdwFFamgEdwRjYWxsYQBoBHcGcmVtb3RlYQBoA3cEYXRvbWEAdwhlcmxfZXZhbGgDdwRhdG9tYQB3C2FkZF9iaW5kaW5nbAAAAANoA3cEYXRvbWEAdwFBaAN3A3ZhcmEAdwFBaAR3BGNhbGxhAGgEdwZyZW1vdGVhAGgDdwRhdG9tYQB3CGVybF9ldmFsaAN3BGF0b21hAHcMbmV3X2JpbmRpbmdzampoA3cEYXRvbWEAdwRub25laAN3BGF0b21hAHcEbm9uZWgDdwRhdG9tYQB3BXZhbHVlag=="
 
-/**
- * The modules of the node-side agent.
- *
- * - `module`: the name to load it under; its last eight digits are a hash of the code.
- * - `md5`: what `Module:module_info(md5)` answers once it is loaded, in hexadecimal.
- * - `beam`: what `code:load_binary/3` takes, in base 64.
- * - `interpreted`: its functions, all of one argument, in external format, in base 64. See `run`.
- */
+/** The modules of the node-side agent. */
 export const agent = {
   beamscope_applications,
-  beamscope_code,
   beamscope_distribution,
   beamscope_environment,
   beamscope_ets,
