@@ -8,7 +8,7 @@ import { commandSwitches, configFlag } from "./CommandFlags.ts"
 import type { ServerFlags } from "./ServerFlags.ts"
 
 const flags = [configFlag, ...Object.values(settings), ...Object.values(commandSwitches)].map(({ flag }) => flag)
-const variables = ["BEAMSCOPE_COOKIE", ...flags.map(variableOf)]
+const variables = new Set(["BEAMSCOPE_COOKIE", ...flags.map(variableOf)])
 
 /**
  * Variables that nobody reads and whose names are nearly those of ours. Others may be somebody else's: for a service
@@ -16,7 +16,7 @@ const variables = ["BEAMSCOPE_COOKIE", ...flags.map(variableOf)]
  */
 export const misspelt = (environment: Environment): ReadonlyArray<string> =>
   Object.keys(environment).flatMap((name) => {
-    if (!name.startsWith("BEAMSCOPE_") || variables.includes(name)) return []
+    if (!name.startsWith("BEAMSCOPE_") || variables.has(name)) return []
     const near = didYouMean(name.slice("BEAMSCOPE_".length), flags).map(variableOf)
     return near.length === 0 ? [] : [`${name} is no variable that is read; did you mean ${near.join(" or ")}?`]
   })

@@ -71,19 +71,20 @@ describe("the list of tools", () => {
   })
 })
 
-describe("the list of tools and the instructions of the real catalogue", () => {
-  const shown = (policy: Partial<PolicySettings>) =>
-    Effect.gen(function* () {
-      const [ours, theirs] = InMemoryTransport.createLinkedPair()
-      yield* connect(ours, { mode: "elixir" })
-      const client = new Client({ name: "test", version: "1" })
-      yield* Effect.acquireRelease(
-        Effect.promise(() => client.connect(theirs)),
-        () => Effect.promise(() => client.close())
-      )
-      return { ...(yield* Effect.promise(() => client.listTools())), instructions: client.getInstructions()! }
-    }).pipe(Effect.scoped, Effect.provide(catalogueLayer({ policy })), Effect.runPromise)
+/** What a client is shown of all tools under a policy. */
+const shown = (policy: Partial<PolicySettings>) =>
+  Effect.gen(function* () {
+    const [ours, theirs] = InMemoryTransport.createLinkedPair()
+    yield* connect(ours, { mode: "elixir" })
+    const client = new Client({ name: "test", version: "1" })
+    yield* Effect.acquireRelease(
+      Effect.promise(() => client.connect(theirs)),
+      () => Effect.promise(() => client.close())
+    )
+    return { ...(yield* Effect.promise(() => client.listTools())), instructions: client.getInstructions()! }
+  }).pipe(Effect.scoped, Effect.provide(catalogueLayer({ policy })), Effect.runPromise)
 
+describe("the list of tools and the instructions of the real catalogue", () => {
   it("take little of a model's attention by default", async () => {
     const { instructions, tools } = await shown({})
     // 33,000 characters were 8,200 tokens of o200k_base.
