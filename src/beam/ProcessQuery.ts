@@ -1,4 +1,5 @@
-import type { Pid } from "../etf/Term.ts"
+import type { Pid, Term } from "../etf/Term.ts"
+import type { Mfa } from "../syntax/Mfa.ts"
 import type { ProcessKey, ProcessRow } from "./ProcessRow.ts"
 
 /** The states of `process_info(Pid, status)`. */
@@ -10,6 +11,12 @@ export interface ProcessFilter {
   readonly name?: string
   /** Of the current function, the initial call or the callback module. */
   readonly module?: string
+  /** That the callback module says it has, or that is the callback module; several names for the same thing. */
+  readonly behaviours?: ReadonlyArray<string>
+  /** The callback of an OTP process, or the function that it was spawned with. */
+  readonly initialCall?: Mfa
+  /** These processes and no others; not together with `name`. */
+  readonly pids?: ReadonlyArray<Pid>
   /** By group leader. */
   readonly application?: string
   readonly status?: (typeof processStatuses)[number]
@@ -49,6 +56,17 @@ export interface GrowthQuery extends ScanLimits {
   readonly windowMillis: number
 }
 
+/** What processes can be counted by. */
+export const groupings = ["initial_call", "application", "label", "current_function"] as const
+export type Grouping = (typeof groupings)[number]
+
+/** How many processes have the same value, and what they hold together. */
+export interface GroupsQuery extends ScanLimits {
+  readonly by: Grouping
+  /** Groups are in descending order of it. */
+  readonly order: "count" | "message_queue_len" | "reductions" | "memory"
+}
+
 /** Why a scan may lack something. */
 export type Incomplete =
   /** Time ran out. */
@@ -79,6 +97,8 @@ export interface Scanned {
 }
 
 export interface ProcessPage extends Scanned {
+  /** All processes that there are. */
+  readonly total: number
   readonly rows: ReadonlyArray<ProcessRow>
   /** Where the next page begins; absent on the last. */
   readonly next?: PagePlace
@@ -98,6 +118,30 @@ export interface ProcessGrowth extends Scanned {
   readonly rows: ReadonlyArray<Growth>
   /** Processes spawned in the window. */
   readonly born: number
+}
+
+/** Sums over the processes that have the same value. */
+export interface ProcessGroup {
+  /**
+   * `none`: without such a value. `unread`: of processes whose label was not read. `other`: whatever lies beyond ten
+   * thousand groups.
+   */
+  readonly key: { readonly term: Term } | { readonly text: string } | "none" | "unread" | "other"
+  readonly count: number
+  readonly messages: number
+  readonly reductions: number
+  /** Bytes, of those processes of which it was read. */
+  readonly memory: number
+  /** Processes of which memory was not read, since their queue is long. */
+  readonly unmeasured: number
+}
+
+export interface ProcessGroups extends Scanned {
+  readonly groups: ReadonlyArray<ProcessGroup>
+  /** All groups that there are. */
+  readonly groupCount: number
+  /** All processes that there are. */
+  readonly total: number
 }
 
 /**

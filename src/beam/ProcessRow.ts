@@ -52,7 +52,8 @@ export const readCount = (term: Term | undefined): number | undefined =>
 const readName = (term: Term | undefined): string | undefined =>
   term instanceof Atom && term.text !== "undefined" ? term.text : undefined
 
-const readLabel = (term: Term | undefined): ProcessRow["label"] => {
+/** A label as the agent gives it. */
+export const readLabel = (term: Term | undefined): ProcessRow["label"] => {
   if (isTuple(term, "term") && term[1] !== undefined) return { term: term[1] }
   if (isTuple(term, "text") && term[1] instanceof Binary) return { text: utf8Text(term[1]) ?? term[1].text() }
   return isAtom(term, "unread") ? "unread" : undefined

@@ -14,6 +14,7 @@ import {
   type Scanned
 } from "./ProcessQuery.ts"
 import { type ProcessKey, type ProcessRow, type RowItem, readCount, readMfa, readPids, readRow } from "./ProcessRow.ts"
+import type { Mfa } from "../syntax/Mfa.ts"
 import { readReply } from "./Reply.ts"
 
 /**
@@ -60,7 +61,9 @@ const allPids = (node: ErlangNode): Effect.Effect<ReadonlyArray<Pid>, CallError>
 /** Items that cost the process nothing, whatever its queue. */
 const filterItems = (filter: ProcessFilter, callbacks: ReadonlyArray<Term>): ReadonlyArray<Term> => [
   ...(filter.name === undefined ? [] : [atom("registered_name")]),
-  ...(filter.module === undefined ? [] : [atom("current_function"), atom("initial_call"), ...callbacks]),
+  ...(filter.module === undefined && filter.initialCall === undefined
+    ? []
+    : [atom("current_function"), atom("initial_call"), ...callbacks]),
   ...(filter.status === undefined ? [] : [atom("status")])
 ]
 
@@ -72,10 +75,17 @@ const modulesOf = (facts: Facts): ReadonlyArray<string> =>
     return call.module === "supervisor" ? [call.module, call.name] : [call.module]
   })
 
+const isCalled = (wanted: Mfa, facts: Facts): boolean =>
+  ["initial_call", "$initial_call"].some((item) => {
+    const call = readMfa(facts.get(item))
+    return call?.module === wanted.module && call.name === wanted.name && call.arity === wanted.arity
+  })
+
 const passes = (filter: ProcessFilter, facts: Facts): boolean =>
   (filter.name === undefined ||
     atomText(facts.get("registered_name")).toLowerCase().includes(filter.name.toLowerCase())) &&
   (filter.module === undefined || modulesOf(facts).includes(filter.module)) &&
+  (filter.initialCall === undefined || isCalled(filter.initialCall, facts)) &&
   (filter.status === undefined || isAtom(facts.get("status"), filter.status)) &&
   (readCount(facts.get("message_queue_len")) ?? 0) >= (filter.minMessageQueueLength ?? 0) &&
   (readCount(facts.get("reductions")) ?? 0) >= (filter.minReductions ?? 0)
@@ -90,11 +100,14 @@ const measure = Effect.fnUntraced(function* (
   pids: ReadonlyArray<Pid>,
   { deadlineMillis, filter, sort }: ScanLimits & { readonly sort: ProcessKey | "pid" }
 ) {
-  if (filter.label !== undefined || filter.application !== undefined) {
+  if (filter.label !== undefined || filter.application !== undefined || filter.behaviours !== undefined) {
     return yield* new CallError({
       node: node.name,
       target: "erlang:process_info/2",
-      reason: { _tag: "Unsupported", detail: "labels and applications can be searched only where the agent may run" }
+      reason: {
+        _tag: "Unsupported",
+        detail: "labels, applications and behaviours can be searched only where the agent may run"
+      }
     })
   }
   const until = (yield* Clock.currentTimeMillis) + deadlineMillis
@@ -144,7 +157,9 @@ const measure = Effect.fnUntraced(function* (
     incomplete: [
       ...(seen < pids.length ? (["deadline"] as const) : []),
       ...(long.length > 0 ? (["long_queue"] as const) : []),
-      ...(filter.module === undefined || callbacks.length > 0 ? [] : (["initial_call"] as const))
+      ...((filter.module ?? filter.initialCall) === undefined || callbacks.length > 0
+        ? []
+        : (["initial_call"] as const))
     ]
   }
   return measured
@@ -206,7 +221,8 @@ export const scanPage = Effect.fnUntraced(function* (
   query: PageQuery
 ): Effect.fn.Return<ProcessPage, CallError> {
   const { after, limit, sort } = query
-  const { candidates, ...told } = yield* measure(node, yield* allPids(node), query)
+  const pids = yield* allPids(node)
+  const { candidates, ...told } = yield* measure(node, query.filter.pids ?? pids, query)
   const last = after === undefined ? undefined : { pid: after.pid, value: after.value ?? 0 }
   const behind = candidates.filter((it) => last === undefined || order(last, it) < 0).toSorted(order)
   const page = behind.slice(0, limit)
@@ -216,6 +232,7 @@ export const scanPage = Effect.fnUntraced(function* (
   return {
     ...told,
     gone: told.gone + rows.length - shown.length,
+    total: pids.length,
     matched: candidates.length,
     rows: shown,
     ...(end !== undefined && { next: sort === "pid" ? { pid: end.pid } : end })

@@ -18,17 +18,21 @@ import { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import {
   type Growth,
+  type GroupsQuery,
   type GrowthQuery,
   type Incomplete,
   longQueue,
   type PageQuery,
   type ProcessFilter,
+  type ProcessGroup,
+  type ProcessGroups,
   type ProcessGrowth,
   type ProcessPage,
   type ScanLimits,
   type Scanned
 } from "./ProcessQuery.ts"
-import { type ProcessRow, readCount, readRow, rowItems } from "./ProcessRow.ts"
+import type { Mfa } from "../syntax/Mfa.ts"
+import { type ProcessRow, readCount, readLabel, readRow, rowItems } from "./ProcessRow.ts"
 import { scanGrowth, scanPage } from "./ProcessScan.ts"
 import { readPacked } from "./Reply.ts"
 
@@ -52,6 +56,12 @@ export const processGrowth = (node: ErlangNode, query: GrowthQuery): Effect.Effe
     Effect.catchReason("CallError", "Unsupported", () => scanGrowth(node, query))
   )
 
+/** Groups of processes, the greatest first. Only where the agent may run. */
+export const processGroups = (node: ErlangNode, query: GroupsQuery): Effect.Effect<ProcessGroups, CallError> =>
+  ask(node, "beamscope_processes:groups", groupsSpec(query)).pipe(
+    Effect.flatMap(readPacked(node, "beamscope_processes:groups/1", readGroups))
+  )
+
 /** Where a filter names a module or an application that is no atom on the node, the agent raises that name. */
 const ask = (node: ErlangNode, func: AgentFunction, spec: Term): Effect.Effect<Term, CallError> =>
   node.runAgent(func, spec).pipe(
@@ -68,10 +78,15 @@ type Pairs = ReadonlyArray<readonly [Term, Term]>
 
 const pair = (key: string, value: Term | undefined): Pairs => (value === undefined ? [] : [[atom(key), value]])
 
+const mfaTerm = ({ arity, module, name }: Mfa): Term => [binary(module), binary(name), arity]
+
 const filterPairs = (filter: ProcessFilter): Pairs => [
   ...pair("name", filter.name === undefined ? undefined : binary(filter.name)),
   // As binaries: the agent looks them up among the atoms that exist.
   ...pair("module", filter.module === undefined ? undefined : binary(filter.module)),
+  ...pair("behaviours", filter.behaviours && list(filter.behaviours.map((name) => binary(name)))),
+  ...pair("initial_call", filter.initialCall && mfaTerm(filter.initialCall)),
+  ...pair("pids", filter.pids && list(filter.pids)),
   ...pair("application", filter.application === undefined ? undefined : binary(filter.application)),
   ...pair("status", filter.status === undefined ? undefined : atom(filter.status)),
   ...pair("label", filter.label === undefined ? undefined : binary(filter.label)),
@@ -101,6 +116,9 @@ const pageSpec = (query: PageQuery): Term => {
 const growthSpec = (query: GrowthQuery): Term =>
   map([[atom("sort"), atom(query.sort)], [atom("window_ms"), query.windowMillis], ...limitPairs(query)])
 
+const groupsSpec = (query: GroupsQuery): Term =>
+  map([[atom("by"), atom(query.by)], [atom("order"), atom(query.order)], ...limitPairs(query)])
+
 const reasons: ReadonlySet<string> = new Set<Incomplete>([
   "deadline",
   "long_queue",
@@ -112,10 +130,11 @@ const reasons: ReadonlySet<string> = new Set<Incomplete>([
 const isIncomplete = (text: string): text is Incomplete => reasons.has(text)
 
 const readScanned = (
-  reply: Term
+  reply: Term,
+  what: "rows" | "groups" = "rows"
 ): (Scanned & { readonly reply: MapTerm; readonly rows: ReadonlyArray<Term> }) | undefined => {
   if (!(reply instanceof MapTerm)) return undefined
-  const rows = listItems(reply.atomKey("rows"))
+  const rows = listItems(reply.atomKey(what))
   const seen = readCount(reply.atomKey("seen"))
   const matched = readCount(reply.atomKey("matched"))
   const gone = readCount(reply.atomKey("gone"))
@@ -148,11 +167,12 @@ const readPage = (term: Term): ProcessPage | undefined => {
   if (scanned === undefined) return undefined
   const { reply, rows, ...told } = scanned
   const read = rows.map((row) => readItems(row, 1))
-  if (!read.every((row) => row !== undefined)) return undefined
+  const total = readCount(reply.atomKey("total"))
+  if (!read.every((row) => row !== undefined) || total === undefined) return undefined
   const next = reply.atomKey("next")
-  if (!isTuple(next) || !(next[1] instanceof Pid)) return { ...told, rows: read }
+  if (!isTuple(next) || !(next[1] instanceof Pid)) return { ...told, total, rows: read }
   const value = readCount(next[0])
-  return { ...told, rows: read, next: { pid: next[1], ...(value !== undefined && { value }) } }
+  return { ...told, total, rows: read, next: { pid: next[1], ...(value !== undefined && { value }) } }
 }
 
 const readGrowth = (term: Term): ProcessGrowth | undefined => {
@@ -170,4 +190,27 @@ const readGrowth = (term: Term): ProcessGrowth | undefined => {
   const born = readCount(reply.atomKey("born"))
   if (!read.every((row) => row !== undefined) || born === undefined) return undefined
   return { ...told, rows: read, born }
+}
+
+const readKey = (term: Term | undefined): ProcessGroup["key"] | undefined =>
+  isAtom(term, "none") ? "none" : isAtom(term, "other") ? "other" : readLabel(term)
+
+const readGroup = (tuple: Term): ProcessGroup | undefined => {
+  if (!isTuple(tuple)) return undefined
+  const key = readKey(tuple[0])
+  const sums = tuple.slice(1).map(readCount)
+  if (key === undefined || sums.length !== 5 || !sums.every((sum) => sum !== undefined)) return undefined
+  const [count, messages, reductions, memory, unmeasured] = sums as [number, number, number, number, number]
+  return { key, count, messages, reductions, memory, unmeasured }
+}
+
+const readGroups = (term: Term): ProcessGroups | undefined => {
+  const scanned = readScanned(term, "groups")
+  if (scanned === undefined) return undefined
+  const { reply, rows, ...told } = scanned
+  const groups = rows.map(readGroup)
+  const groupCount = readCount(reply.atomKey("group_count"))
+  const total = readCount(reply.atomKey("total"))
+  if (!groups.every((group) => group !== undefined) || groupCount === undefined || total === undefined) return undefined
+  return { ...told, groups, groupCount, total }
 }

@@ -112,7 +112,9 @@
     %% `{Pid, Item1, Item2, ...}', in the order of `items'. The item that was sorted by has the value that it was ranked
     %% with; the others are read when the scan is over.
     rows := [tuple()],
-    %% Processes looked at: with `name' those that are registered so, else all. The asking process never counts.
+    %% All processes that there are but the asking one, which never counts.
+    total := non_neg_integer(),
+    %% Processes looked at: with `name' those that are registered so, else all.
     seen := non_neg_integer(),
     %% Those that pass the filters, on all pages.
     matched := non_neg_integer(),
@@ -164,7 +166,8 @@
     %% `Unmeasured' processes with long queues. `Key' is `{term, Term}', `{text, Binary}' for a large label, cut, `none'
     %% where a process has no such value, `unread' for a label that was not read, `other' for all groups beyond 10,000.
     groups := [{term(), pos_integer(), non_neg_integer(), non_neg_integer(), non_neg_integer(), non_neg_integer()}],
-    %% Of all groups that there are, `other' being one.
+    %% All groups that there are, `other' being one.
+    group_count := non_neg_integer(),
     total := non_neg_integer(),
     seen := non_neg_integer(),
     matched := non_neg_integer(),
@@ -200,6 +203,7 @@ page(#{sort := Sort, limit := Limit, deadline_ms := Deadline} = Spec) when
     Rows = page_rows(lists:reverse(Top), Sort, Plan),
     packed(#{
         rows => Rows,
+        total => erlang:system_info(process_count) - 1,
         seen => Seen,
         matched => Matched,
         gone => Gone + length(Top) - length(Rows),
@@ -282,7 +286,8 @@ groups(#{by := By, order := Order, limit := Limit, deadline_ms := Deadline} = Sp
     Place = map_get(Order, #{count => 2, message_queue_len => 3, reductions => 4, memory => 5}),
     packed(#{
         groups => lists:sublist(lists:reverse(lists:keysort(Place, lists:sort(Rows))), Limit),
-        total => length(Rows),
+        group_count => length(Rows),
+        total => erlang:system_info(process_count) - 1,
         seen => Seen,
         matched => Matched,
         gone => Gone,

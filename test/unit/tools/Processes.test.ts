@@ -37,6 +37,7 @@ const pageReply = (rows: ReadonlyArray<Term>, rest: Readonly<Record<string, Term
     map(
       Object.entries({
         rows: list(rows),
+        total: 60,
         seen: 50,
         matched: rows.length,
         gone: 0,
@@ -49,9 +50,24 @@ const pageReply = (rows: ReadonlyArray<Term>, rest: Readonly<Record<string, Term
   )
 })
 
+/** Names as the agent gives them. */
+const namesReply = (found: ReadonlyArray<readonly [number, Term]>, incomplete: ReadonlyArray<string> = []): Reply => ({
+  term: packed(
+    map([
+      [atom("found"), list(found.map(([id, name]) => [pid(id), [atom("term"), name]]))],
+      [atom("incomplete"), list(incomplete.map(atom))]
+    ])
+  )
+})
+
 const nodeWith = (replies: Readonly<Record<string, Reply>>) =>
   fakeNode({
-    replies: { "erlang:list_to_pid/1": { term: pid(90) }, "erlang:registered/0": { term: list([]) }, ...replies }
+    replies: {
+      "erlang:list_to_pid/1": { term: pid(90) },
+      "erlang:registered/0": { term: list([]) },
+      "beamscope_names:find": namesReply([]),
+      ...replies
+    }
   })
 
 const worker = row(90, {
@@ -215,11 +231,11 @@ describe("list_processes", () => {
   )
 
   it.effect.each<readonly [string, Readonly<Record<string, unknown>>, string]>([
-    ["find_process", { name: "nope" }, "No process has a registered name with 'nope' in it."],
+    ["find_process", { name: "nope" }, "No process has a name with 'nope' in it."],
     [
       "find_process",
       { name: "a\u{202e}b", module: "gen_server" },
-      "No process has a registered name with 'a\\u{202E}b' in it and the module :gen_server."
+      "No process has a name with 'a\\u{202E}b' in it and the module :gen_server."
     ],
     ["find_process", { label: "room" }, "None of 50 processes has a label with 'room' in it."],
     ["list_processes", { filter: { min_reductions: 1 } }, "None of 50 processes passes the filter."],
@@ -358,12 +374,152 @@ describe("find_process", () => {
 
   it.effect("looks by part of a name, in any spelling, and finds those with long queues as well", () =>
     Effect.gen(function* () {
-      const node = nodeWith({ "beamscope_processes:page": pageReply([worker]) })
-      const { structured } = yield* callIn({ up: [node] }, "find_process", { name: "My.Work", label: "job" })
+      const key = [atom("Elixir.My.Registry"), binary("My.Work 1")]
+      const node = nodeWith({
+        "beamscope_processes:page": pageReply([worker]),
+        "beamscope_names:find": namesReply([
+          [90, atom("Elixir.My.Worker")],
+          [91, [atom("global"), binary("my.work")]],
+          [90, [atom("via"), atom("Elixir.Registry"), key]]
+        ])
+      })
+      const { structured } = yield* callIn({ up: [node] }, "find_process", { name: ':"Elixir.My.Work"', label: "job" })
       expect(structured["summary"]).toBe("Found 1 process: My.Worker.")
-      expect(agentSpec(node).atomKey("name")).toEqual(binary("My.Work"))
+      expect(structured["processes"]).toEqual([
+        expect.objectContaining({
+          name: "My.Worker",
+          known_as: 'My.Worker, {:via, Registry, {My.Registry, "My.Work 1"}}'
+        })
+      ])
+      const asked = node.called.find(({ target }) => target === "beamscope_names:find")!.args[0] as MapTerm
+      expect(asked.atomKey("name")).toEqual(binary("My.Work"))
+      expect(agentSpec(node).atomKey("name")).toBeUndefined()
+      expect(listItems(agentSpec(node).atomKey("pids"))).toEqual([pid(90), pid(91)])
       expect(agentSpec(node).atomKey("label")).toEqual(binary("job"))
       expect(agentSpec(node).atomKey("sort")).toEqual(atom("message_queue_len"))
+    })
+  )
+})
+
+describe("names", () => {
+  it.effect("that were not all looked at are told", () =>
+    Effect.gen(function* () {
+      const node = nodeWith({
+        "beamscope_processes:page": pageReply([worker]),
+        "beamscope_names:find": namesReply([[90, atom("a")]], ["deadline", "many", "new_reason"])
+      })
+      const { structured } = yield* callIn({ up: [node] }, "find_process", { name: "a" })
+      expect(structured["complete"]).toBe(false)
+      expect(structured["notes"]).toEqual([
+        expect.stringContaining("Time ran out while names were looked at"),
+        expect.stringContaining("Say more of the name")
+      ])
+    })
+  )
+
+  it.effect("are the registered ones alone without the agent", () =>
+    Effect.gen(function* () {
+      const off: Reply = { fails: { _tag: "Unsupported", detail: "off" } }
+      const node = nodeWith({
+        "beamscope_names:find": off,
+        "beamscope_processes:page": off,
+        "erlang:processes/0": { term: list([]) }
+      })
+      const { structured } = yield* callIn({ up: [node] }, "find_process", { name: "x" })
+      expect(structured["summary"]).toBe("No process has a registered name with 'x' in it.")
+      expect(structured["notes"]).toEqual([expect.stringContaining("Only registered names were looked at")])
+    })
+  )
+})
+
+describe("groups of processes", () => {
+  const groupsReply = (groups: ReadonlyArray<Term>, rest: Readonly<Record<string, Term>> = {}) =>
+    pageReply([], { groups: list(groups), group_count: groups.length, ...rest })
+  const group = (key: Term, ...sums: ReadonlyArray<number>): Term => [key, ...sums]
+  const call = (reply: Reply, input: Readonly<Record<string, unknown>>) => {
+    const node = nodeWith({ "beamscope_processes:groups": reply })
+    return Effect.map(callIn({ up: [node] }, "list_processes", input), ({ structured }) => ({ node, structured }))
+  }
+
+  it.effect("are told with their sums, and lead to their members", () =>
+    Effect.gen(function* () {
+      const reply = groupsReply(
+        [
+          group([atom("term"), mfa("Elixir.My.Worker", "init", 1)], 7, 12, 3_000, 4_096, 2),
+          group(atom("other"), 1, 0, 5, 100, 0)
+        ],
+        { matched: 8, group_count: 40 }
+      )
+      const { node, structured } = yield* call(reply, {
+        group_by: "initial_call",
+        sort_by: "count",
+        limit: 2,
+        filter: { behaviour: "GenServer", initial_call: "My.Worker.init/1", name: "x", label: "y" }
+      })
+      expect(structured).toMatchObject({
+        summary: "8 processes in 2 of 40 groups by initial call; first My.Worker.init/1: 7 processes with 4.0 KiB.",
+        complete: false,
+        total: 60,
+        matched: 8,
+        group_count: 40,
+        groups: [
+          {
+            group: "My.Worker.init/1",
+            count: 7,
+            message_queue_length: 12,
+            reductions: 3_000,
+            memory_bytes: 4_096,
+            not_measured: 2
+          },
+          { group: "(all groups beyond 10,000)", count: 1 }
+        ],
+        hints: ['list_processes {"filter":{"initial_call":"My.Worker.init/1"}}']
+      })
+      expect(structured["notes"]).toEqual([expect.stringContaining("The memory of 2 processes")])
+      const spec = agentSpec(node)
+      expect(spec.atomKey("order")).toEqual(atom("count"))
+      expect(listItems(spec.atomKey("behaviours"))).toEqual([binary("gen_server"), binary("Elixir.GenServer")])
+      expect(spec.atomKey("initial_call")).toEqual([binary("Elixir.My.Worker"), binary("init"), 1])
+      expect([spec.atomKey("name"), spec.atomKey("label")]).toEqual([binary("x"), binary("y")])
+    })
+  )
+
+  it.effect("show labels and applications as terms, and what has none in words", () =>
+    Effect.gen(function* () {
+      const reply = groupsReply([
+        group([atom("term"), [atom("room"), 7]], 3, 0, 1, 1, 0),
+        group([atom("text"), binary("long...")], 2, 0, 1, 1, 0),
+        group(atom("none"), 1, 0, 1, 1, 0),
+        group(atom("unread"), 1, 0, 1, 1, 0)
+      ])
+      const { structured } = yield* call(reply, { group_by: "label", sort_by: "reductions" })
+      const groups = structured["groups"] as ReadonlyArray<{ readonly group: string }>
+      expect(groups.map((it) => it.group)).toEqual([
+        "{:room, 7}",
+        "long...",
+        "(no label)",
+        "(label not read: long queue or large heap)"
+      ])
+    })
+  )
+
+  it.effect.each<readonly [Readonly<Record<string, unknown>>, string]>([
+    [{ sort_by: "count" }, "only groups have a count"],
+    [{ sort_by: "pid", group_by: "application" }, "groups are sorted by count, memory, message_queue, reductions"],
+    [{ filter: { initial_call: "my_server" } }, "'my_server' is no function"]
+  ])("are not asked for like this: %j", ([input, problem]) =>
+    Effect.gen(function* () {
+      const error = yield* failIn({ up: [nodeWith({})] }, "list_processes", input)
+      expect(error.code).toBe("invalid_input")
+      expect(error.message).toContain(problem)
+    })
+  )
+
+  it.effect("by label cannot be had from releases that hide labels", () =>
+    Effect.gen(function* () {
+      const node = nodeWith({ "beamscope_processes:groups": groupsReply([], { incomplete: list([atom("label")]) }) })
+      const error = yield* failIn({ up: [node] }, "list_processes", { group_by: "label" })
+      expect(error.code).toBe("unsupported")
     })
   )
 })

@@ -1,0 +1,60 @@
+import type { Effect } from "effect"
+import { Atom, atom, binary, isTuple, listItems, map, type MapTerm, Pid, type Term } from "../etf/Term.ts"
+import type { CallError } from "../node/CallError.ts"
+import type { ErlangNode } from "../node/ErlangNode.ts"
+import { askAgent } from "./Listing.ts"
+import { type ProcessRow, readLabel } from "./ProcessRow.ts"
+
+/**
+ * A name that a process is known by: a registered one, `{global, Name}`, `{via, Module, Name}`, or a group that it is in,
+ * `{pg, Scope, Group}`. As text where it was too large to send.
+ */
+export interface ProcessName {
+  readonly pid: Pid
+  readonly known: Exclude<ProcessRow["label"], "unread" | undefined>
+}
+
+export interface ProcessNames {
+  readonly names: ReadonlyArray<ProcessName>
+  /** Time ran out, or there are more names than are looked at or told. */
+  readonly incomplete: ReadonlyArray<"deadline" | "many">
+}
+
+/** Names that are told at most. */
+const maxNames = 1_000
+
+/** The processes of the node with a part in one of their names, in any case. */
+export const findNames = (
+  node: ErlangNode,
+  part: string,
+  deadlineMillis: number
+): Effect.Effect<ProcessNames, CallError> =>
+  askAgent(
+    node,
+    "beamscope_names:find",
+    map([
+      [atom("name"), binary(part)],
+      [atom("limit"), maxNames],
+      [atom("deadline_ms"), Math.floor(deadlineMillis)]
+    ]),
+    readNames
+  )
+
+const readName = (pair: Term): ReadonlyArray<ProcessName> => {
+  if (!isTuple(pair) || !(pair[0] instanceof Pid)) return []
+  const known = readLabel(pair[1])
+  return known === undefined || known === "unread" ? [] : [{ pid: pair[0], known }]
+}
+
+const readNames = (answer: MapTerm): ProcessNames | undefined => {
+  const found = listItems(answer.atomKey("found"))
+  const incomplete = listItems(answer.atomKey("incomplete"))
+  if (found === undefined || incomplete === undefined) return undefined
+  return {
+    names: found.flatMap(readName),
+    incomplete: incomplete.flatMap((why) => {
+      const text = why instanceof Atom ? why.text : ""
+      return text === "deadline" || text === "many" ? [text] : []
+    })
+  }
+}
