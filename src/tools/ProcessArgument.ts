@@ -5,6 +5,7 @@ import type { ErlangNode } from "../node/ErlangNode.ts"
 import { excerpt } from "../syntax/Excerpt.ts"
 import { parsePid } from "../syntax/Identifier.ts"
 import { didYouMean } from "./DidYouMean.ts"
+import { parseVia, type Via, viaModules, whereisVia } from "./ProcessVia.ts"
 import type { Terms } from "./Terms.ts"
 import { ToolError } from "./ToolError.ts"
 
@@ -18,14 +19,22 @@ export const ended = (node: ErlangNode, pid: Pid, terms: Terms): ToolError =>
   noSuchProcess(`There is no process ${terms.print(pid)} on ${node.name} (any more).`)
 
 /**
- * The process that a text names on a node: a pid in any of its spellings, or a registered name. A pid of another node
- * is refused, never taken for one of this node.
+ * The process that a text names on a node: a pid in any of its spellings, a registered name, `global:name`,
+ * `{global, Name}`, or `{via, Module, Name}` of a registry that is known to read tables only. A pid of another node is
+ * refused, never taken for one of this node.
  */
 export const resolveProcess = Effect.fnUntraced(function* (
   node: ErlangNode,
   text: string,
   terms: Terms
 ): Effect.fn.Return<Pid, ToolError | CallError> {
+  const via = parseVia(text, node)
+  if (via !== undefined) {
+    // Perhaps a registered name that looks like this, its quotes left out.
+    const found = yield* whereis(node, text)
+    if (found instanceof Pid) return found
+    return via._tag === "Via" ? yield* registeredVia(node, text, via.via, terms) : yield* invalid(via.message)
+  }
   const parsed = parsePid(text)
   switch (parsed._tag) {
     case "Invalid": {
@@ -69,6 +78,27 @@ export const localPid = (node: ErlangNode, id: number, serial: number): Effect.E
       () => noSuchProcess(`<0.${id}.${serial}> is no process.`)
     )
   )
+
+const registeredVia = Effect.fnUntraced(function* (
+  node: ErlangNode,
+  text: string,
+  via: Via,
+  terms: Terms
+): Effect.fn.Return<Pid, ToolError | CallError> {
+  if (!viaModules.includes(via.module)) {
+    return yield* invalid(
+      `${excerpt(text)} is looked up by ${terms.atom(via.module)}, whose code is not run for that: only ${viaModules.map(terms.atom).join(", ")} are asked. Name the process by its pid.`
+    )
+  }
+  const found = yield* whereisVia(node, via, (id, serial) => localPid(node, id, serial))
+  if (found === undefined) return yield* noSuchProcess(`No process is registered as ${excerpt(text)} on ${node.name}.`)
+  if (found.node.text !== node.name) {
+    return yield* invalid(
+      `${excerpt(text)} is ${terms.print(found)}, a process of ${excerpt(found.node.text)}, not of ${node.name}. Ask that node.`
+    )
+  }
+  return found
+})
 
 /** Some thousand names: a node that has more is not asked to write them all out for a suggestion. */
 const namesBounds = { maxReplyBytes: 128 * 1024, maxHeapWords: 64 * 1024 }
