@@ -46,7 +46,7 @@ const words = (filters: ListQuery["filters"] = {}): ReadonlyArray<readonly [Term
     value === undefined ? [] : [[atom(name), typeof value === "string" ? binary(value) : value] as const]
   )
 
-const questionOf = ({ after, deadlineMillis, filters, limit, order, sort }: ListQuery): Term =>
+export const questionOf = ({ after, deadlineMillis, filters, limit, order, sort }: ListQuery): Term =>
   map([
     [atom("sort"), atom(sort)],
     [atom("order"), atom(order)],

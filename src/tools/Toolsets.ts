@@ -1,6 +1,7 @@
 import { applicationTools } from "./Applications.ts"
 import { connectionTools } from "./Connection.ts"
 import { etsTools } from "./Ets.ts"
+import { eventTools } from "./Events.ts"
 import { footprintTools } from "./Footprint.ts"
 import { genServerTools } from "./GenServer.ts"
 import { logTools } from "./Logs.ts"
@@ -30,6 +31,7 @@ export const allTools: ReadonlyArray<Tool> = [
   ...etsTools,
   ...mnesiaTools,
   ...networkTools,
+  ...eventTools,
   ...logTools,
   ...footprintTools
 ]
