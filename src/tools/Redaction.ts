@@ -35,7 +35,10 @@ interface Spelling {
   readonly unitsUnrecognisable: number
 }
 
-/** As it is, escaped, as character codes, in hex, in base64. */
+const constructorOf = (name: string): string =>
+  name.replace(/(?:^|_)([a-z\d])/gu, (_, first: string) => first.toUpperCase())
+
+/** As it is, as a constructor, escaped, as character codes, in hex, in base64. */
 const spellings = (secret: string): ReadonlyArray<Spelling> => {
   const bytes = Buffer.from(secret)
   const isShort = secret.length < wordLength
@@ -70,9 +73,14 @@ const spellings = (secret: string): ReadonlyArray<Spelling> => {
       unitsUnrecognisable: Math.ceil((unrecognisable * 8) / 6)
     }
   })
+  // Gleam shows an atom as a constructor, in capitals and without the lines between the words.
+  const constructor = /^[a-z][a-z\d_]*$/u.test(secret)
+    ? [{ ...verbatim, units: Array.from(constructorOf(secret)) }]
+    : []
   // What is shorter could be anything.
   return [
     verbatim,
+    ...constructor,
     ...(bytes.length < 3 ? [] : [codes]),
     ...(bytes.length < 4 ? [] : hexes),
     ...(bytes.length < 5 ? [] : base64)

@@ -42,9 +42,9 @@ values(Run) ->
     ).
 
 part(Run) ->
-    os:putenv("BEAMSCOPE_TEST_ONE", "1"),
-    #{rows := [{_, #{name := <<"BEAMSCOPE_TEST_ONE">>}}], matched := 1} =
-        Run(variables, spec(#{contains => <<"scope_test_O">>})).
+    os:putenv("BEAMSCOPE_PART_ONE", "1"),
+    #{rows := [{_, #{name := <<"BEAMSCOPE_PART_ONE">>}}], matched := 1} =
+        Run(variables, spec(#{contains => <<"scope_part_O">>})).
 
 pages(Run) ->
     [os:putenv("BEAMSCOPE_PAGE_" ++ integer_to_list(N), "x") || N <- lists:seq(1, 5)],
