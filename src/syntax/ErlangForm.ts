@@ -118,7 +118,7 @@ const builtIn = (name: string, given: Term | undefined): string => {
   const isAny = isAtom(given, "any")
   switch (name) {
     case "union":
-      return all.join(" | ")
+      return parts.map((part, at) => (isTuple(part, "ann_type") ? `(${all[at]})` : all[at])).join(" | ")
     case "nil":
       return "[]"
     case "list":
@@ -283,9 +283,7 @@ const element = (part: Term, depth: number): string => {
   const [, , value, size, kinds] = part
   const told = items(kinds).map((kind) => (isTuple(kind) ? `${named(kind[0])}:${termText(kind[1])}` : named(kind)))
   const given = isAtom(size, "default") ? "" : `:${expression(size, primary, depth)}`
-  const shown = isTuple(value, "string")
-    ? expression(value, 0, depth)
-    : expression(value, isTuple(value, "op") ? 1000 : primary, depth)
+  const shown = among(["var", "integer", "float", "char", "string", "atom", "bin"], value, depth)
   return `${shown}${given}${told.length === 0 ? "" : `/${told.join("-")}`}`
 }
 
@@ -347,11 +345,17 @@ const clausesOf = (name: string, clauses: Term | undefined, depth: number): stri
     .join(";\n")
     .trimStart()}\n${pad(depth)}end`
 
-/** What is called: a name, or an expression in parentheses. */
-const callee = (term: Term | undefined, depth: number): string => {
+/** An expression, in parentheses unless it is one of these. */
+const among = (tags: ReadonlyArray<string>, term: Term | undefined, depth: number): string => {
   const text = expression(term, 0, depth)
-  return ["atom", "var", "remote"].some((tag) => isTuple(term, tag)) ? text : `(${text})`
+  return tags.some((tag) => isTuple(term, tag)) ? text : `(${text})`
 }
+
+const callee = (term: Term | undefined, depth: number): string => among(["atom", "var", "remote"], term, depth)
+
+/** What fields are taken from or changed in. */
+const whole = (term: Term | undefined, depth: number): string =>
+  among(["var", "map", "record", "record_field"], term, depth)
 
 /** An expression or a pattern. What binds less tightly than `outer` gets parentheses. */
 const expression = (term: Term | undefined, outer: number, depth: number): string => {
@@ -381,7 +385,7 @@ const expression = (term: Term | undefined, outer: number, depth: number): strin
     case "map":
       return second === undefined
         ? `#{${commas(items(first), depth)}}`
-        : `${expression(first, primary, depth)}#{${commas(items(second), depth)}}`
+        : `${whole(first, depth)}#{${commas(items(second), depth)}}`
     case "map_field_assoc":
       return `${expression(first, 0, depth)} => ${expression(second, 0, depth)}`
     case "map_field_exact":
@@ -389,9 +393,9 @@ const expression = (term: Term | undefined, outer: number, depth: number): strin
     case "record":
       return third === undefined
         ? `#${termText(first)}{${fields(second, depth)}}`
-        : `${expression(first, primary, depth)}#${termText(second)}{${fields(third, depth)}}`
+        : `${whole(first, depth)}#${termText(second)}{${fields(third, depth)}}`
     case "record_field":
-      return `${expression(first, primary, depth)}#${termText(second)}.${expression(third, 0, depth)}`
+      return `${whole(first, depth)}#${termText(second)}.${expression(third, 0, depth)}`
     case "record_index":
       return `#${termText(first)}.${expression(second, 0, depth)}`
     case "match":

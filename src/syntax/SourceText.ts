@@ -1,5 +1,8 @@
 import { unescapeErlang } from "./Unescape.ts"
 
+/** Places that are told of one function: the preprocessor, and Elixir, know more than one. */
+const maxPlaces = 100
+
 /** Where a function stands in the text of a source file, and the text. Lines count from 1. */
 export interface Excerpted {
   readonly firstLine: number
@@ -16,9 +19,11 @@ interface Unit {
 }
 
 const blank = /[\s\u00a0]+|%[^\n]*/uy
+// Each of these matches wherever it begins, to the end of the text where it does not end before: an unending one is
+// read once, not again from each place inside.
 /** A string of three or more quotes (OTP 27) ends on a line that has as many and nothing before them. */
-const multiline = /("{3,})[^\n]*\n[^]*?\n[ \t]*\1(?!")/uy
-const literal = /"(?:[^"\\]|\\[^])*"|'(?:[^'\\]|\\[^])*'|\$(?:\\(?:x\{[^}]*\}|\^?[^])|[^])/uy
+const multiline = /("{3,})[ \t]*\n[^]*?(?:\n[ \t]*\1(?!")|$)/uy
+const literal = /"(?:[^"\\]|\\[^])*(?:"|\\?$)|'(?:[^'\\]|\\[^])*(?:'|\\?$)|\$(?:\\(?:x\{[^}]{0,8}\}|\^?[^])|[^])/uy
 const dot = /\.(?=\s|%|$)/uy
 
 const unitAt = (text: string, at: number): Unit => {
@@ -89,6 +94,7 @@ export const findInErlang = (text: string, name: string, arities: ReadonlyArray<
   const found: Array<Excerpted> = []
   let spec: { readonly start: number; readonly arity: number } | undefined
   for (const [start, end] of formsOf(text)) {
+    if (found.length === maxPlaces) break
     const defined = headOf(text, start, end)
     const isMeant = defined?.name === name && arities.includes(defined.arity)
     if (isMeant && !defined.isSpec) {
@@ -104,11 +110,14 @@ export const findInErlang = (text: string, name: string, arities: ReadonlyArray<
 
 const indentOf = (line: string): number => line.length - line.trimStart().length
 
+/** Lines that one block can have. */
+const maxBlock = 2_000
+
 /** The last line (from 0) of the block that begins on a line: up to its `end`, or to where nothing is deeper. */
 const blockEnd = (lines: ReadonlyArray<string>, first: number): number => {
   const indent = indentOf(lines[first]!)
   let last = first
-  for (let at = first + 1; at < lines.length; at++) {
+  for (let at = first + 1; at < Math.min(lines.length, first + maxBlock); at++) {
     const line = lines[at]!
     if (line.trim() === "") continue
     if (indentOf(line) > indent) {
@@ -131,6 +140,7 @@ export const findInElixir = (text: string, starts: ReadonlyArray<number>): Reado
   const lines = text.split("\n")
   const found: Array<Excerpted> = []
   for (const start of [...new Set(starts)].toSorted((a, b) => a - b)) {
+    if (found.length === maxPlaces) break
     if (start < 1 || start > lines.length || start <= (found.at(-1)?.lastLine ?? 0)) continue
     let first = start - 1
     while (first > 0 && /^\s*@(?:spec|impl|decorate)\b/u.test(lines[first - 1]!)) first -= 1

@@ -12,6 +12,7 @@ import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { visible } from "../syntax/Escape.ts"
 import { excerpt } from "../syntax/Excerpt.ts"
+import { atomName } from "./AtomName.ts"
 import { remainingMillis, shareOfTime, whyLate } from "./Deadline.ts"
 import { didYouMean } from "./DidYouMean.ts"
 import {
@@ -25,7 +26,7 @@ import {
   shownOf,
   sortBy
 } from "./Listing.ts"
-import { answerPage, atomName, pageOutput, position, processSort, ranking } from "./Processes.ts"
+import { answerPage, pageOutput, position, processSort, ranking } from "./Processes.ts"
 import { amount, bytes } from "./Quantity.ts"
 import { type Terms, termsOf } from "./Terms.ts"
 import * as Tool from "./Tool.ts"

@@ -1,4 +1,5 @@
 import { applicationTools } from "./Applications.ts"
+import { codeTools } from "./Code.ts"
 import { connectionTools } from "./Connection.ts"
 import { etsTools } from "./Ets.ts"
 import { eventTools } from "./Events.ts"
@@ -30,6 +31,7 @@ export const allTools: ReadonlyArray<Tool> = [
   ...systemTools,
   ...etsTools,
   ...mnesiaTools,
+  ...codeTools,
   ...networkTools,
   ...eventTools,
   ...logTools,

@@ -1,6 +1,7 @@
 // Made by scripts/build-agent.escript from erlang/agent/src: change those, then run it.
 
 import { beamscope_applications } from "./beamscope_applications.generated.ts"
+import { beamscope_code } from "./beamscope_code.generated.ts"
 import { beamscope_distribution } from "./beamscope_distribution.generated.ts"
 import { beamscope_environment } from "./beamscope_environment.generated.ts"
 import { beamscope_ets } from "./beamscope_ets.generated.ts"
@@ -36,6 +37,7 @@ export const run = "g2gEdwRjYWxsYQBoBHcGcmVtb3RlYQBoA3cEYXRvbWEAdwhlcmxfZXZhbGgD
 /** The modules of the node-side agent. */
 export const agent = {
   beamscope_applications,
+  beamscope_code,
   beamscope_distribution,
   beamscope_environment,
   beamscope_ets,

@@ -1,0 +1,338 @@
+%% @doc The modules of this node: what is loaded, where from, and what the files say that they were loaded from. Runs
+%% compiled and interpreted; see `beamscope_processes' for what that asks of the source.
+%%
+%% What it spares the node. No module is loaded and no atom made: names from a user are looked up among those that
+%% exist, and what a file holds beyond that leaves as bytes, to be read elsewhere. Files are read past the file server,
+%% only regular ones, and only up to a size.
+-module(beamscope_code).
+
+-export([modules/1, module/1, functions/1, files/1, digests/1, versions/1]).
+
+-include("beamscope_listing.hrl").
+-include("beamscope_cut.hrl").
+
+%% Bytes of a beam that is read.
+-define(LARGEST, 8000000).
+%% Bytes of a chunk or a source that is told.
+-define(TOLD, 1500000).
+%% Names that go back where a module was not found, to find out which was meant.
+-define(NAMES, 500).
+%% Bytes in external format of an attribute or of the compiler's options that are told whole.
+-define(SMALL, 1000).
+%% Modules whose digests are told.
+-define(DIGESTS, 50000).
+
+%% @doc A page of the modules that are loaded. Sorted by `name' or `application'. Filters: `name', a part in any case;
+%% `application'; `state', one of the marks of a row. Marks: `sticky', `preloaded', `cover_compiled', `old_code'; where
+%% they are asked for by `state' also `changed_on_disk' and `file_missing', which take a look at each file.
+modules(#{deadline_ms := Millis, sort := Sort} = Spec) ->
+    Until = now_ms() + Millis,
+    All = code:all_loaded(),
+    Owners = owners(),
+    {Found, Missing} = in_state(owned(named(All, Spec), Owners, Spec), Until, Spec),
+    Paths = maps:from_list(Found),
+    Read = fun({_, Module}) ->
+        Path = map_get(Module, Paths),
+        #{
+            name => Module,
+            application => maps:get(Module, Owners, undefined),
+            path => path(Path),
+            marks => marks(Module, Path) ++ [State || #{state := State} <- [Spec], is_on_disk(State)]
+        }
+    end,
+    Keys =
+        case Sort of
+            name -> [{Module, Module} || {Module, _} <- Found];
+            application -> [{maps:get(Module, Owners, undefined), Module} || {Module, _} <- Found]
+        end,
+    listed(Keys, Read, Spec, {length(All), Missing}).
+
+%% @doc One module, found by the first of `names' that one has: a packed map; with the file that it was loaded from.
+module(#{names := Names}) ->
+    case loaded(Names) of
+        undefined ->
+            absent(Names);
+        Module ->
+            Compiled = erlang:get_module_info(Module, compile),
+            Attributes = erlang:get_module_info(Module, attributes),
+            Path = where(Module),
+            Exports = erlang:get_module_info(Module, exports),
+            packed((disk(Module, Path))#{
+                name => Module,
+                application => maps:get(Module, owners(), undefined),
+                path => path(Path),
+                marks => marks(Module, Path),
+                md5 => erlang:get_module_info(Module, md5),
+                exports => length(Exports),
+                functions => length(erlang:get_module_info(Module, functions)),
+                version => cut(proplists:get_value(vsn, Attributes), ?SMALL),
+                behaviours => proplists:append_values(behaviour, Attributes) ++
+                    proplists:append_values(behavior, Attributes),
+                attributes => [{Key, cut(Value, ?SMALL)} || {Key, Value} <- Attributes, is_other(Key)],
+                compiler => proplists:get_value(version, Compiled),
+                options => cut(proplists:get_value(options, Compiled, []), ?SMALL),
+                source => proplists:get_value(source, Compiled)
+            })
+    end.
+
+is_other(Key) -> not lists:member(Key, [vsn, behaviour, behavior]).
+
+%% @doc A page of the functions of a module: exported ones, or with `all' the local ones, too. Filter: `name', a part in
+%% any case.
+functions(#{names := Names, all := All} = Spec) ->
+    case loaded(Names) of
+        undefined ->
+            absent(Names);
+        Module ->
+            Exports = maps:from_list([{Function, true} || Function <- erlang:get_module_info(Module, exports)]),
+            Functions =
+                case All of
+                    true -> erlang:get_module_info(Module, functions);
+                    false -> maps:keys(Exports)
+                end,
+            Read = fun({Name, Arity} = Function) ->
+                #{module => Module, name => Name, arity => Arity, exported => is_map_key(Function, Exports)}
+            end,
+            listed(named(Functions, Spec), Read, Spec, {length(Functions), []})
+    end.
+
+%% @doc What the files of a module hold, as bytes: of the file that it was loaded from those of `chunks' that are there,
+%% and with `source' the source, wherever that is. `functions' are the arities of the functions called `function', and
+%% `similar' the names of others where there is none.
+files(#{names := Names, chunks := Wanted, source := WantsSource} = Spec) ->
+    case loaded(Names) of
+        undefined ->
+            absent(Names);
+        Module ->
+            Path = where(Module),
+            Functions = erlang:get_module_info(Module, functions),
+            Called = maps:get(function, Spec, none),
+            Arities = [Arity || {Name, Arity} <- Functions, atom_to_binary(Name, utf8) =:= Called],
+            packed(
+                maps:merge(chunks(Module, Path, Wanted), #{
+                    name => Module,
+                    path => path(Path),
+                    arities => Arities,
+                    similar => [Name || Arities =:= [], {Name, _} <- lists:sublist(Functions, ?NAMES)],
+                    source => first_file([File || WantsSource, File <- sources(Module, Path)])
+                })
+            )
+    end.
+
+%% @doc `[{Module, Digest}]' of the modules that are loaded. Filters as for `modules'.
+digests(Spec) ->
+    Found = owned(named(code:all_loaded(), Spec), owners(), Spec),
+    {Modules, _} = lists:unzip(lists:sublist(Found, ?DIGESTS)),
+    packed(#{
+        digests => lists:zip(Modules, lists:map(fun digest/1, Modules)),
+        incomplete => [limit || length(Found) > ?DIGESTS]
+    }).
+
+%% @doc `[{Module, Application, Version, Vsn}]' of those of `names' that are loaded: the version is that of the application.
+versions(#{names := Names}) ->
+    Owners = owners(),
+    Found = [Module || Name <- Names, Module <- [loaded([Name])], Module =/= undefined],
+    packed(#{versions => [version(Module, maps:get(Module, Owners, undefined)) || Module <- Found]}).
+
+version(Module, Application) ->
+    Version =
+        case application:get_key(Application, vsn) of
+            {ok, Text} -> Text;
+            undefined -> undefined
+        end,
+    Attributes = erlang:get_module_info(Module, attributes),
+    {Module, Application, Version, cut(proplists:get_value(vsn, Attributes), ?SMALL)}.
+
+now_ms() -> erlang:monotonic_time(millisecond).
+
+digest(Module) ->
+    try
+        erlang:get_module_info(Module, md5)
+    catch
+        error:badarg -> undefined
+    end.
+
+%% The applications that modules belong to.
+owners() ->
+    Loaded = [Application || {Application, _, _} <- application:loaded_applications()],
+    maps:from_list(lists:append(lists:map(fun modules_of/1, Loaded))).
+
+modules_of(Application) ->
+    case application:get_key(Application, modules) of
+        {ok, Modules} -> lists:zip(Modules, lists:duplicate(length(Modules), Application));
+        undefined -> []
+    end.
+
+named(Rows, #{name := Part}) ->
+    [Row || {Name, _} = Row <- Rows, contains(atom_to_binary(Name, utf8), Part)];
+named(Rows, _) ->
+    Rows.
+
+owned(Rows, Owners, #{application := Name}) ->
+    Application = existing(Name),
+    [Row || {Module, _} = Row <- Rows, maps:get(Module, Owners, undefined) =:= Application];
+owned(Rows, _, _) ->
+    Rows.
+
+%% Those in a state, and `[deadline]' where time ran out.
+in_state(Rows, Until, #{state := State}) ->
+    case is_on_disk(State) of
+        true -> on_disk(Rows, Until, State, []);
+        false -> {[Row || {Module, Path} = Row <- Rows, lists:member(State, marks(Module, Path))], []}
+    end;
+in_state(Rows, _, _) ->
+    {Rows, []}.
+
+is_on_disk(State) -> State =:= changed_on_disk orelse State =:= file_missing.
+
+on_disk([], _, _, Found) ->
+    {Found, []};
+on_disk([{Module, Path} = Row | Rows], Until, State, Found) ->
+    case now_ms() > Until of
+        true -> {Found, [deadline]};
+        false -> on_disk(Rows, Until, State, [Row || compared(Module, read(Path, ?LARGEST)) =:= State] ++ Found)
+    end.
+
+%% How a module is to its file.
+compared(Module, {ok, Bytes, _}) ->
+    Loaded = digest(Module),
+    case beam_lib:md5(Bytes) of
+        {ok, {_, Loaded}} -> same;
+        {ok, _} -> changed_on_disk;
+        _ -> unreadable
+    end;
+compared(_, {error, enoent}) ->
+    file_missing;
+compared(_, {error, none}) ->
+    no_file;
+compared(_, {error, _}) ->
+    unreadable.
+
+disk(Module, Path) ->
+    File = read(Path, ?LARGEST),
+    Told = #{on_disk => compared(Module, File)},
+    case File of
+        {ok, Bytes, Modified} -> Told#{bytes => byte_size(Bytes), modified => Modified, held => held(Bytes)};
+        _ -> Told
+    end.
+
+%% The names of the chunks of a beam, with their sizes.
+held(Bytes) ->
+    case beam_lib:info(Bytes) of
+        Info when is_list(Info) -> [{Id, Size} || {Id, _, Size} <- proplists:get_value(chunks, Info, [])];
+        _ -> []
+    end.
+
+chunks(Module, Path, Wanted) ->
+    File = read(Path, ?LARGEST),
+    Told = #{on_disk => compared(Module, File)},
+    case File of
+        {ok, Bytes, Modified} -> Told#{modified => Modified, chunks => content(Bytes, Wanted)};
+        _ -> Told#{chunks => []}
+    end.
+
+content(Bytes, Wanted) ->
+    case beam_lib:chunks(Bytes, Wanted, [allow_missing_chunks]) of
+        {ok, {_, Chunks}} -> [told(Chunk) || Chunk <- Chunks];
+        _ -> []
+    end.
+
+told({Id, Chunk}) when is_binary(Chunk), byte_size(Chunk) =< ?TOLD -> {Id, Chunk};
+told({Id, Chunk}) when is_binary(Chunk) -> {Id, too_large};
+told({Id, _}) -> {Id, missing}.
+
+%% The source as the compiler was given it, and where it stands in an application.
+sources(Module, Path) ->
+    case proplists:get_value(source, erlang:get_module_info(Module, compile)) of
+        [_ | _] = Source when is_list(Path) ->
+            Home = filename:dirname(filename:dirname(Path)),
+            [Source, filename:join([Home, "src", filename:basename(Source)])];
+        [_ | _] = Source ->
+            [Source];
+        _ ->
+            []
+    end.
+
+%% The first that is there, as `#{path, bytes, modified}', or why there is none.
+first_file([]) ->
+    none;
+first_file([Path | Paths]) ->
+    case read(Path, ?TOLD) of
+        {ok, Bytes, Modified} -> #{path => path(Path), bytes => Bytes, modified => Modified};
+        {error, too_large} -> too_large;
+        {error, _} -> first_file(Paths)
+    end.
+
+%% A regular file of no more than so many bytes, and when it was last written, in seconds.
+read([_ | _] = Path, Most) ->
+    case file:read_file_info(Path, [raw, {time, posix}]) of
+        {ok, Info} when element(3, Info) =:= regular, element(2, Info) =< Most ->
+            bytes(file:open(Path, [read, raw, binary]), element(2, Info), element(6, Info));
+        {ok, Info} when element(3, Info) =:= regular ->
+            {error, too_large};
+        {ok, _} ->
+            {error, eisdir};
+        {error, Reason} ->
+            {error, Reason}
+    end;
+read(_, _) ->
+    {error, none}.
+
+bytes({ok, File}, Size, Modified) ->
+    Read = file:read(File, max(1, Size)),
+    ok = file:close(File),
+    case Read of
+        {ok, Bytes} -> {ok, Bytes, Modified};
+        eof -> {error, empty};
+        Error -> Error
+    end;
+bytes(Error, _, _) ->
+    Error.
+
+%% `preloaded', `cover_compiled', a path, or an empty one.
+where(Module) ->
+    case code:is_loaded(Module) of
+        {file, Path} -> Path;
+        false -> ""
+    end.
+
+path(Path) when is_atom(Path) -> undefined;
+path([]) ->
+    undefined;
+path(Path) ->
+    case unicode:characters_to_binary(Path) of
+        Text when is_binary(Text) -> Text;
+        _ -> undefined
+    end.
+
+marks(Module, Path) ->
+    [sticky || code:is_sticky(Module)] ++
+        [Path || Path =:= preloaded orelse Path =:= cover_compiled] ++
+        [old_code || erlang:check_old_code(Module)].
+
+%% The first of the names that is an atom and a module that is loaded.
+loaded([]) ->
+    undefined;
+loaded([Name | Names]) ->
+    IsLoaded =
+        try
+            erlang:module_loaded(binary_to_existing_atom(Name, utf8))
+        catch
+            error:badarg -> false
+        end,
+    case IsLoaded of
+        true -> binary_to_existing_atom(Name, utf8);
+        false -> loaded(Names)
+    end.
+
+%% Where a module that is not loaded would be loaded from, and the names of others.
+absent(Names) ->
+    Files = [unicode:characters_to_list([Name, ".beam"]) || Name <- Names],
+    Paths = [code:where_is_file(File) || File <- Files, not lists:member($/, File)],
+    [First | _] = Names,
+    Part = string:slice(lists:last(string:split(First, ".", all)), 0, 3),
+    Similar = [Module || Module <- erlang:loaded(), contains(atom_to_binary(Module, utf8), Part)],
+    packed(#{
+        absent => hd([path(Path) || Path <- Paths, is_list(Path)] ++ [none]),
+        similar => lists:sublist(Similar, ?NAMES)
+    }).

@@ -1,0 +1,245 @@
+import type { Effect } from "effect"
+import { Buffer } from "node:buffer"
+import { Atom, atom, Binary, binary, isTuple, list, listItems, map, type MapTerm, type Term } from "../etf/Term.ts"
+import type { CallError } from "../node/CallError.ts"
+import type { ErlangNode } from "../node/ErlangNode.ts"
+import { atomNames } from "./Applications.ts"
+import { askAgent, askList, type Listed, type ListQuery, questionOf, readListed } from "./Listing.ts"
+import { nameOf, textOf } from "./Network.ts"
+import { readCount } from "./ProcessRow.ts"
+
+/** What can be said of a module beside where it comes from. The last two take a look at its file. */
+export const moduleStates = [
+  "sticky",
+  "preloaded",
+  "cover_compiled",
+  "old_code",
+  "changed_on_disk",
+  "file_missing"
+] as const
+export type ModuleState = (typeof moduleStates)[number]
+
+/** How a loaded module is to the file that it was loaded from. `no_file`: it came from none. */
+export type OnDisk = "same" | "changed_on_disk" | "file_missing" | "no_file" | "unreadable"
+
+const isOnDisk = (text: string | undefined): text is OnDisk =>
+  text !== undefined && ["same", "changed_on_disk", "file_missing", "no_file", "unreadable"].includes(text)
+
+export const onDisk = (term: Term | undefined): OnDisk => {
+  const text = nameOf(term)
+  return isOnDisk(text) ? text : "unreadable"
+}
+
+/** A module that is loaded. Source: `code`. */
+export interface Module {
+  readonly name: string
+  readonly application: string | undefined
+  readonly path: string | undefined
+  readonly marks: ReadonlyArray<string>
+}
+
+type Bounds = Pick<ListQuery, "after" | "deadlineMillis" | "limit">
+
+export interface ModuleFilter {
+  /** Part of the name, in any case. */
+  readonly name?: string | undefined
+  readonly application?: string | undefined
+}
+
+export interface ModuleQuery extends Bounds {
+  readonly sort: "name" | "application"
+  readonly filter: ModuleFilter & { readonly state?: ModuleState | undefined }
+}
+
+/** A page of the modules that are loaded. */
+export const modules = (
+  node: ErlangNode,
+  { filter: { application, name, state }, ...query }: ModuleQuery
+): Effect.Effect<Listed<Module>, CallError> =>
+  askList(
+    node,
+    "beamscope_code:modules",
+    { ...query, order: "ascending", filters: { name, application, state: state && atom(state) } },
+    readModule
+  )
+
+const readModule = (row: MapTerm): Module | undefined => {
+  const name = row.atomKey("name")
+  if (!(name instanceof Atom)) return undefined
+  return {
+    name: name.text,
+    application: nameOf(row.atomKey("application")),
+    path: textOf(row.atomKey("path")),
+    marks: atomNames(row.atomKey("marks"))
+  }
+}
+
+/** What is told where no module of a name is loaded. */
+export interface Absent {
+  /** The file that it would be loaded from. */
+  readonly wouldBeFrom: string | undefined
+  /** Modules that are loaded, with names that begin alike. */
+  readonly similar: ReadonlyArray<string>
+}
+
+export const readAbsent = (answer: MapTerm): Absent | undefined => {
+  const path = answer.atomKey("absent")
+  return path === undefined ? undefined : { wouldBeFrom: textOf(path), similar: atomNames(answer.atomKey("similar")) }
+}
+
+export interface ModuleInfo extends Module {
+  readonly onDisk: OnDisk
+  /** Of the file. */
+  readonly bytes: number | undefined
+  /** When the file was last written, in seconds since the Unix epoch. */
+  readonly modified: number | undefined
+  /** The chunks of the file, with their bytes. */
+  readonly chunks: ReadonlyMap<string, number>
+  /** In hexadecimal digits. */
+  readonly md5: string
+  readonly exports: number
+  /** The exported and the local ones. */
+  readonly functions: number
+  /** The attribute `vsn`: by default the MD5 digest as one number in a list. */
+  readonly version: Term | undefined
+  readonly behaviours: ReadonlyArray<string>
+  /** The other attributes. */
+  readonly attributes: ReadonlyArray<readonly [key: Term, value: Term]>
+  readonly compiler: string | undefined
+  readonly options: Term | undefined
+  readonly source: string | undefined
+}
+
+const hex = (term: Term | undefined): string =>
+  term instanceof Binary ? Buffer.from(term.view()).toString("hex") : "unknown"
+
+const pairs = (term: Term | undefined): ReadonlyArray<readonly [Term, Term]> =>
+  (listItems(term) ?? []).flatMap((pair) => (isTuple(pair) && pair.length === 2 ? [[pair[0]!, pair[1]!] as const] : []))
+
+const namesTerm = (names: ReadonlyArray<string>) => [atom("names"), list(names.map(binary))] as const
+
+/** The first module that has one of these names and is loaded. */
+export const moduleInfo = (
+  node: ErlangNode,
+  names: ReadonlyArray<string>
+): Effect.Effect<ModuleInfo | Absent, CallError> =>
+  askAgent(node, "beamscope_code:module", map([namesTerm(names)]), (answer) => readAbsent(answer) ?? readInfo(answer))
+
+const readInfo = (answer: MapTerm): ModuleInfo | undefined => {
+  const module = readModule(answer)
+  if (module === undefined) return undefined
+  const chunks = pairs(answer.atomKey("held")).map(([id, size]) => [textOf(id) ?? "", readCount(size) ?? 0] as const)
+  const given = (key: string) => {
+    const term = answer.atomKey(key)
+    return nameOf(term) === undefined && term instanceof Atom ? undefined : term
+  }
+  return {
+    ...module,
+    onDisk: onDisk(answer.atomKey("on_disk")),
+    bytes: readCount(answer.atomKey("bytes")),
+    modified: readCount(answer.atomKey("modified")),
+    chunks: new Map(chunks),
+    md5: hex(answer.atomKey("md5")),
+    exports: readCount(answer.atomKey("exports")) ?? 0,
+    functions: readCount(answer.atomKey("functions")) ?? 0,
+    version: given("version"),
+    behaviours: atomNames(answer.atomKey("behaviours")),
+    attributes: pairs(answer.atomKey("attributes")),
+    compiler: textOf(answer.atomKey("compiler")),
+    options: given("options"),
+    source: textOf(answer.atomKey("source"))
+  }
+}
+
+export interface ModuleFunction {
+  readonly module: string
+  readonly name: string
+  readonly arity: number
+  readonly isExported: boolean
+}
+
+export interface FunctionQuery extends Bounds {
+  readonly names: ReadonlyArray<string>
+  /** The local ones, too. */
+  readonly all: boolean
+  /** Part of the name of a function, in any case. */
+  readonly part: string | undefined
+}
+
+/** A page of the functions of a module, by name and arity. */
+export const moduleFunctions = (
+  node: ErlangNode,
+  { all, names, part, ...bounds }: FunctionQuery
+): Effect.Effect<Listed<ModuleFunction> | Absent, CallError> =>
+  askAgent(
+    node,
+    "beamscope_code:functions",
+    questionOf({
+      ...bounds,
+      sort: "name",
+      order: "ascending",
+      filters: { names: list(names.map(binary)), all: atom(String(all)), name: part }
+    }),
+    (answer) => readAbsent(answer) ?? readListed(answer, readModuleFunction)
+  )
+
+const readModuleFunction = (row: MapTerm): ModuleFunction | undefined => {
+  const [module, name, arity] = [row.atomKey("module"), row.atomKey("name"), readCount(row.atomKey("arity"))]
+  if (!(module instanceof Atom) || !(name instanceof Atom) || arity === undefined) return undefined
+  return { module: module.text, name: name.text, arity, isExported: nameOf(row.atomKey("exported")) === "true" }
+}
+
+/** The modules that are loaded, with the MD5 digests of their code in hexadecimal digits. */
+export interface Digests {
+  readonly digests: ReadonlyMap<string, string>
+  /** Whether there are more than can be told. */
+  readonly isCut: boolean
+}
+
+export const moduleDigests = (
+  node: ErlangNode,
+  { application, name }: ModuleFilter
+): Effect.Effect<Digests, CallError> =>
+  askAgent(
+    node,
+    "beamscope_code:digests",
+    map([
+      ...(name === undefined ? [] : [[atom("name"), binary(name)] as const]),
+      ...(application === undefined ? [] : [[atom("application"), binary(application)] as const])
+    ]),
+    (answer) => ({
+      digests: new Map(
+        pairs(answer.atomKey("digests")).flatMap(([module, digest]) =>
+          module instanceof Atom ? [[module.text, hex(digest)] as const] : []
+        )
+      ),
+      isCut: atomNames(answer.atomKey("incomplete")).length > 0
+    })
+  )
+
+/** Which version of a module there is. */
+export interface ModuleVersion {
+  readonly application: string | undefined
+  /** Of the application. */
+  readonly applicationVersion: string | undefined
+  /** The attribute `vsn`. */
+  readonly version: Term | undefined
+}
+
+/** The versions of those of these modules that are loaded. */
+export const moduleVersions = (
+  node: ErlangNode,
+  names: ReadonlyArray<string>
+): Effect.Effect<ReadonlyMap<string, ModuleVersion>, CallError> =>
+  askAgent(node, "beamscope_code:versions", map([namesTerm(names)]), (answer) => {
+    const versions = listItems(answer.atomKey("versions")) ?? []
+    return new Map(
+      versions.flatMap((told) => {
+        if (!isTuple(told) || !(told[0] instanceof Atom)) return []
+        const [{ text }, application, applicationVersion, version] = told as readonly [Atom, Term, Term, Term]
+        return [
+          [text, { application: nameOf(application), applicationVersion: textOf(applicationVersion), version }] as const
+        ]
+      })
+    )
+  })

@@ -1,0 +1,206 @@
+import { Effect, Schema } from "effect"
+import { type DebugInfo, lineOfForm, type ModuleFiles, moduleFiles, readDebugInfo } from "../beam/FunctionSource.ts"
+import type { ErlangNode } from "../node/ErlangNode.ts"
+import { printFunction, printSpec } from "../syntax/ErlangForm.ts"
+import { visible } from "../syntax/Escape.ts"
+import { excerpt } from "../syntax/Excerpt.ts"
+import { parseMfa } from "../syntax/Mfa.ts"
+import { type Excerpted, findInElixir, findInErlang } from "../syntax/SourceText.ts"
+import { didYouMean } from "./DidYouMean.ts"
+import { FilterText } from "./Listing.ts"
+import { notLoaded } from "./ModuleArgument.ts"
+import { type Terms, termsOf } from "./Terms.ts"
+import * as Tool from "./Tool.ts"
+import { ToolError } from "./ToolError.ts"
+
+/** A function as it is asked for; without an arity those of all arities are meant. */
+interface Wanted {
+  readonly module: string
+  readonly name: string
+  readonly arity: number | undefined
+}
+
+const readWanted = (text: string): Wanted | undefined => {
+  const whole = parseMfa(text)
+  if (whole !== undefined) return whole
+  const open = parseMfa(`${text.trim()}/0`)
+  return open && { ...open, arity: undefined }
+}
+
+/** The source that was found, and where. */
+interface Found {
+  readonly from: "source_file" | "debug_info"
+  readonly file: string | undefined
+  readonly parts: ReadonlyArray<Excerpted>
+}
+
+const inSource = ({ source }: ModuleFiles, info: DebugInfo, { name }: Wanted, arities: ReadonlyArray<number>) => {
+  if (typeof source === "string") return undefined
+  const parts = /\.exs?$/u.test(source.path)
+    ? findInElixir(source.text, linesOf(info, name, arities))
+    : findInErlang(source.text, name, arities)
+  return parts.length === 0 ? undefined : ({ from: "source_file", file: source.path, parts } satisfies Found)
+}
+
+const linesOf = (info: DebugInfo, name: string, arities: ReadonlyArray<number>): ReadonlyArray<number> =>
+  info.language === "elixir"
+    ? info.definitions.filter((it) => it.name === name && arities.includes(it.arity)).flatMap(({ lines }) => lines)
+    : []
+
+const inDebugInfo = (
+  { path }: ModuleFiles,
+  info: DebugInfo,
+  { name }: Wanted,
+  arities: ReadonlyArray<number>
+): Found | undefined => {
+  if (info.language !== "erlang") return undefined
+  const parts = info.functions
+    .filter((form) => form.name === name && arities.includes(form.arity))
+    .map((form) => {
+      const spec = info.specs.find((it) => it.name === name && it.arity === form.arity)
+      const text = [...(spec === undefined ? [] : [printSpec(spec)]), printFunction(form)].join("\n")
+      return { firstLine: lineOfForm(form), lastLine: 0, text }
+    })
+  return parts.length === 0 ? undefined : { from: "debug_info", file: path, parts }
+}
+
+/** Hostile forms can be nested deeper than they can be printed. */
+const withinStack = <A>(found: () => A | undefined): A | undefined => {
+  try {
+    return found()
+  } catch (error) {
+    if (error instanceof RangeError) return undefined
+    throw error
+  }
+}
+
+const notFound = (message: string, next: string, meant: ReadonlyArray<string> = []) =>
+  new ToolError({ code: "not_found", message, retryable: false, next, didYouMean: meant })
+
+const noFunction = (node: ErlangNode, { module, name }: Wanted, files: ModuleFiles, terms: Terms) =>
+  notFound(
+    `${terms.atom(module)} has no function '${excerpt(name)}' on ${node.name}.`,
+    `list_module_functions ${JSON.stringify({ module: terms.atom(module), all: true })}`,
+    didYouMean(name, files.similar).map(visible)
+  )
+
+const noSource = ({ path, source }: ModuleFiles, info: DebugInfo, called: string): ToolError => {
+  const text =
+    source === "too_large"
+      ? "its source file is too large"
+      : source === "none"
+        ? "the node has no source file of it"
+        : `the function was not found in ${visible(source.path)}`
+  const rest =
+    info.language === "none"
+      ? info.why
+      : info.language === "elixir"
+        ? "what Elixir keeps as debug information only Elixir's own code can print"
+        : `the debug information in ${visible(path ?? "its file")} does not have it either`
+  return notFound(`No source of ${called} can be had: ${text}, and ${rest}.`, "list_module_functions")
+}
+
+/** Characters of source that are shown, per character that a printed term may take. */
+const sourceShare = 2
+
+const getFunctionSource = Tool.make({
+  toolset: "code",
+  access: "inspect",
+  cost: "moderate",
+  target: "connected",
+  name: "get_function_source",
+  title: "Source of a function",
+  description:
+    "The source of a function of a loaded module: from its source file, if the node has that, else from debug information. Says which, and whether the file changed since.",
+  timeoutMillis: 10_000,
+  input: {
+    function: FilterText.annotate({ description: "lists:map/2 or MyApp.Worker.run/1; without /arity all arities" })
+  },
+  output: {
+    module: Schema.String,
+    from: Schema.Literals(["source_file", "debug_info"]),
+    file: Schema.optionalKey(Schema.String),
+    first_line: Schema.optionalKey(Schema.Int),
+    last_line: Schema.optionalKey(Schema.Int),
+    source: Schema.String
+  },
+  run: Effect.fnUntraced(function* ({ function: given }, node) {
+    const terms = yield* termsOf(node)
+    const asked = readWanted(given)
+    if (asked === undefined)
+      return yield* new ToolError({
+        code: "invalid_input",
+        message: `'${excerpt(given)}' names no function. Write it as lists:map/2 or MyApp.Worker.run/1.`,
+        retryable: false
+      })
+    const { name } = asked
+    const isElixir = asked.module.startsWith("Elixir.")
+    const files = yield* moduleFiles(node, [asked.module], {
+      chunks: isElixir ? ["Dbgi"] : [],
+      source: true,
+      function: name
+    })
+    if (!("module" in files)) return yield* notLoaded(node, terms.atom(asked.module), files, terms)
+    const wanted = { ...asked, module: files.module }
+    const early = isElixir ? readDebugInfo(files.chunks.get("Dbgi")) : undefined
+    const macros = early?.language === "elixir" ? early.definitions.filter((it) => it.name === name) : []
+    const there = [...new Set([...files.arities, ...macros.map(({ arity }) => arity)])].toSorted((a, b) => a - b)
+    const arities = wanted.arity === undefined ? there : there.filter((arity) => arity === wanted.arity)
+    if (there.length === 0) return yield* noFunction(node, wanted, files, terms)
+    if (arities.length === 0)
+      return yield* notFound(
+        `${terms.atom(wanted.module)} has '${excerpt(name)}', but with ${there.join(" or ")} arguments.`,
+        `get_function_source ${JSON.stringify({ function: terms.mfa({ ...wanted, arity: there[0]! }) })}`
+      )
+    const called = arities.map((arity) => terms.mfa({ ...wanted, arity })).join(", ")
+    const textual = inSource(files, early ?? { language: "none", why: "" }, wanted, arities)
+    const later =
+      textual === undefined && !isElixir
+        ? yield* moduleFiles(node, [files.module], { chunks: ["Dbgi"], source: false })
+        : undefined
+    const info = early ?? readDebugInfo(later !== undefined && "module" in later ? later.chunks.get("Dbgi") : undefined)
+    const found = textual ?? withinStack(() => inDebugInfo(files, info, wanted, arities))
+    if (found === undefined) return yield* noSource(files, info, called)
+    const { file, from, parts } = found
+    const text = parts.map((part) => part.text).join("\n\n")
+    const isNewer =
+      from === "source_file" &&
+      typeof files.source !== "string" &&
+      files.modified !== undefined &&
+      files.source.modified > files.modified
+    const isCut = (characters: number) => text.length > characters * sourceShare
+    return {
+      summary: `${called}, from ${from === "source_file" ? `its source file ${visible(file ?? "")}` : "debug information, without comments and macros"}.`,
+      notes: [
+        ...(isNewer
+          ? ["The source file was written after the module's file: what runs may be of an older version of it."]
+          : []),
+        ...(files.onDisk === "changed_on_disk"
+          ? ["The module's file holds other code than runs, so this may not be what runs."]
+          : [])
+      ],
+      data: (characters: number) => ({
+        module: terms.atom(files.module),
+        from,
+        file: file && visible(file),
+        first_line: parts[0]!.firstLine || undefined,
+        last_line: parts.at(-1)!.lastLine || undefined,
+        source: visibleLines(
+          isCut(characters)
+            ? `${text.slice(0, characters * sourceShare)}\n... ${text.length - characters * sourceShare} more characters`
+            : text
+        )
+      })
+    }
+  })
+})
+
+/** Control characters of each line are made visible; tabs indent. */
+const visibleLines = (text: string): string =>
+  text
+    .split(/\r?\n/u)
+    .map((line) => visible(line.replaceAll("\t", "    ")))
+    .join("\n")
+
+/** The tools of the code toolset that show source. */
+export const functionSourceTools: ReadonlyArray<Tool.Tool> = [getFunctionSource]
