@@ -84,7 +84,8 @@ export const timeoutRange = { minimum: 100, maximum: 120_000 } as const
 
 const defaultTimeoutMillis = 5_000
 
-const node = Schema.optionalKey(Schema.String.annotate({ description: "name@host, or what is before the @" }))
+/** What a node is called by is told once for all tools, in the instructions. */
+const node = Schema.optionalKey(Schema.String)
 
 const timeout = (millis: number) =>
   Schema.optionalKey(
