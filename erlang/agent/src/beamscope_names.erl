@@ -44,7 +44,10 @@ registered(Part) ->
     ].
 
 %% Where names stand: a table, what they are made of, and a match specification that takes `{Key, PidOrPids}'.
-global() -> [{global_names, global, [{{'$1', '$2', '_', '_', '_'}, [], [{{'$1', '$2'}}]}]}].
+global() -> [{global_names, global, name_and_pid()}].
+
+%% Objects are `{Name, Pid, ...}', of a size that depends on the release.
+name_and_pid() -> [{'$1', [{is_pid, {element, 2, '$1'}}], [{{{element, 1, '$1'}, {element, 2, '$1'}}}]}].
 
 gproc() ->
     [
@@ -52,12 +55,10 @@ gproc() ->
      || erlang:module_loaded(gproc)
     ].
 
-%% A table of a scope, or of all names before syn 3: `{Name, Pid, ...}'.
+%% A table of a scope, or of all names before syn 3.
 syn() ->
     [
-        {Table, {syn, string:prefix(atom_to_list(Table), "syn_registry_by_name")}, [
-            {'$1', [{is_pid, {element, 2, '$1'}}], [{{{element, 1, '$1'}, {element, 2, '$1'}}}]}
-        ]}
+        {Table, {syn, string:prefix(atom_to_list(Table), "syn_registry_by_name")}, name_and_pid()}
      || erlang:module_loaded(syn),
         Table <- ets:all(),
         is_atom(Table),

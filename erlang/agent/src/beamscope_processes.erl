@@ -397,15 +397,18 @@ by_application(application, Rows) ->
 by_application(_, Rows) ->
     Rows.
 
-led_by({{term, Leader}, _, _, _, _, _} = Row) when is_pid(Leader), node(Leader) =:= node() ->
-    case application:get_application(Leader) of
-        {ok, Application} -> setelement(1, Row, {term, Application});
-        undefined -> setelement(1, Row, none)
+led_by({{term, Leader}, _, _, _, _, _} = Row) -> setelement(1, Row, led(Leader));
+led_by(Row) -> Row.
+
+%% The master of an application leads itself. Who is led by another process of an application, as those of a shell are,
+%% does not belong to it.
+led(Leader) when node(Leader) =:= node() ->
+    case {erlang:process_info(Leader, group_leader), application:get_application(Leader)} of
+        {{group_leader, Leader}, {ok, Application}} -> {term, Application};
+        _ -> none
     end;
-led_by({{term, _}, _, _, _, _, _} = Row) ->
-    setelement(1, Row, none);
-led_by(Row) ->
-    Row.
+led(_) ->
+    none.
 
 merge({Key, C1, Q1, R1, M1, U1}, [{Key, C2, Q2, R2, M2, U2} | Rows]) ->
     [{Key, C1 + C2, Q1 + Q2, R1 + R2, M1 + M2, U1 + U2} | Rows];

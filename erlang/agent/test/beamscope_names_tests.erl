@@ -12,6 +12,7 @@ both_ways_test_() ->
 tests() ->
     [
         {"registered names, in part and in any case", fun registered_names/1},
+        {"names of global", fun global_names/1},
         {"groups of every scope of pg", fun groups/1},
         {"a table that only looks like a scope of pg is none", fun no_scope/1},
         {"names of gproc and syn count only where those are", fun others/1},
@@ -26,6 +27,16 @@ registered_names(Run) ->
         ?assertEqual({[], []}, Run(<<"names test two">>, #{}))
     after
         unregister('Names Test One')
+    end.
+
+global_names(Run) ->
+    yes = global:register_name({names_test, <<"front">>}, self()),
+    try
+        ?assertEqual(
+            {[{self(), {term, {global, {names_test, <<"front">>}}}}], []}, Run(<<"{names_test,<<\"FRONT\">>}">>, #{})
+        )
+    after
+        global:unregister_name({names_test, <<"front">>})
     end.
 
 groups(Run) ->

@@ -242,7 +242,13 @@ groups_by_initial_call(Run) ->
     end).
 
 groups_by_application(Run) ->
-    with([queue(0)], fun([Idle]) ->
+    %% Led by a process of kernel that leads no application.
+    Led = fun() ->
+        Pid = spawn(fun idle/0),
+        group_leader(whereis(file_server_2), Pid),
+        Pid
+    end,
+    with([Led], fun([Idle]) ->
         Pids = [Idle, whereis(kernel_sup), whereis(file_server_2), whereis(init)],
         #{groups := Groups, group_count := 2} = Run(groups, spec(#{by => application, order => count, pids => Pids})),
         ?assertMatch([{{term, kernel}, 2, _, _, _, 0}, {none, 2, _, _, _, 0}], Groups)

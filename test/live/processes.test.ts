@@ -1,0 +1,230 @@
+import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { execFileSync } from "node:child_process"
+import type { AgentMode } from "../../src/node/index.ts"
+import type { SyntaxName } from "../../src/syntax/Syntax.ts"
+import type { ToolResult } from "../../src/tools/Catalogue.ts"
+import * as BeamNode from "../support/BeamNode.ts"
+import { liveCatalogue } from "../support/LiveTools.ts"
+import { call } from "../support/Tools.ts"
+
+/** Where Elixir's modules are, if it is installed for the `erl` on PATH. */
+const elixirPath = (): string | undefined => {
+  try {
+    return execFileSync("elixir", ["-e", "IO.write(:code.lib_dir(:elixir))"], { encoding: "utf8" })
+  } catch {
+    return undefined
+  }
+}
+
+/** Servers without a supervisor, some alike, in pg, in global and in none of them. */
+const scene = `
+  Idle = fun() -> receive stop -> ok end end,
+  [register(list_to_atom("twin_" ++ [N]), proc_lib:spawn(fun() -> put('$initial_call', {twin, init, 1}), Idle() end)) || N <- "abc"],
+  twin_a ! message,
+  {ok, Scope} = pg:start(rooms), unlink(Scope),
+  pg:join(rooms, {room, 17}, [whereis(twin_a), whereis(twin_b)]),
+  yes = global:register_name({seat, <<"front">>}, whereis(twin_c)),
+  yes = global:register_name(plain_seat, whereis(twin_b)),
+  spawn(fun() -> catch proc_lib:set_label({job, 1}), Idle() end),
+  spawn(fun() -> catch proc_lib:set_label({job, 1}), Idle() end),
+  Forms = [{attribute, 1, module, counts}, {attribute, 1, behaviour, gen_server}, {attribute, 1, export, [{init, 1}]},
+    {function, 1, init, 1, [{clause, 1, [{var, 1, '_'}], [], [{tuple, 1, [{atom, 1, ok}, {atom, 1, state}]}]}]}],
+  {ok, counts, Beam} = compile:forms(Forms), {module, counts} = code:load_binary(counts, "counts.beam", Beam),
+  {ok, Counter} = gen_server:start(counts, [], []), register(counter, Counter),
+  ok`
+
+type Row = { readonly pid: string; readonly name?: string; readonly known_as?: string }
+type Group = { readonly group: string; readonly count: number } & Readonly<Record<string, number | string>>
+const rowsOf = ({ structured }: ToolResult) => (structured["processes"] ?? []) as ReadonlyArray<Row>
+const namesOf = (result: ToolResult) => rowsOf(result).map(({ name }) => name)
+const groupsOf = ({ structured }: ToolResult) => (structured["groups"] ?? []) as ReadonlyArray<Group>
+
+describe.each(BeamNode.otpReleases())("many processes on OTP $otp", ({ otp }) => {
+  let node: BeamNode.BeamNode
+  beforeAll(async () => {
+    node = await BeamNode.startNode({ otp, eval: scene })
+  })
+  afterAll(() => node.stop())
+  const ask = (text: string) => Effect.promise(() => node.evaluate(text))
+  const number = (text: string) => Effect.map(ask(text), Number)
+  const using = (agent: AgentMode, mode: SyntaxName = "erlang") =>
+    Effect.provide(Layer.fresh(Layer.suspend(() => liveCatalogue([node], { agent, mode }))))
+
+  describe.each<AgentMode>(["eval", "load"])("with the agent %s", (agent) => {
+    it.live("are picked by behaviour, initial call and name", () =>
+      Effect.gen(function* () {
+        const pick = (filter: Readonly<Record<string, unknown>>) => call("list_processes", { filter, limit: 200 })
+        const servers = namesOf(yield* pick({ behaviour: "gen_server" }))
+        expect(servers).toContain("counter")
+        expect(servers).toContain("file_server_2")
+        expect(servers).not.toContain("kernel_sup")
+        expect(servers).not.toContain("twin_a")
+        expect(namesOf(yield* pick({ behaviour: "supervisor" }))).toContain("kernel_sup")
+        expect(namesOf(yield* pick({ behaviour: "gen_event" }))).toContain("erl_signal_server")
+        expect(namesOf(yield* pick({ behaviour: "gen_server", name: "COUNT" }))).toEqual(["counter"])
+        const twins = yield* pick({ initial_call: "twin:init/1" })
+        expect(namesOf(twins).toSorted()).toEqual(["twin_a", "twin_b", "twin_c"])
+        const count = yield* number("erlang:system_info(process_count)")
+        expect(Math.abs((twins.structured["total"] as number) - count)).toBeLessThan(20)
+        expect(namesOf(yield* pick({ initial_call: "counts:init/1", module: "counts" }))).toEqual(["counter"])
+        const busiest = yield* call("top_processes", { filter: { behaviour: "gen_server", module: "counts" } })
+        expect(namesOf(busiest)).toEqual(["counter"])
+      }).pipe(using(agent))
+    )
+
+    it.live("are counted in groups, with the sums that the node gives", () =>
+      Effect.gen(function* () {
+        const all = yield* call("list_processes", { group_by: "initial_call", sort_by: "count", limit: 200 })
+        const twins = groupsOf(all).find(({ group }) => group === "twin:init/1")
+        expect(twins).toEqual({
+          group: "twin:init/1",
+          count: 3,
+          message_queue_length: 1,
+          memory_bytes: yield* number(
+            "lists:sum([M || N <- [twin_a, twin_b, twin_c], {_, M} <- [process_info(whereis(N), memory)]])"
+          ),
+          reductions: expect.any(Number)
+        })
+        expect(groupsOf(all).reduce((sum, { count }) => sum + count, 0)).toBe(all.structured["matched"])
+        expect(groupsOf(all).length).toBe(all.structured["group_count"])
+
+        const led = yield* call("list_processes", { group_by: "application", sort_by: "count" })
+        const kernel = groupsOf(led).find(({ group }) => group === "kernel")
+        expect(kernel!.count).toBe(
+          yield* number("length([P || P <- processes(), application:get_application(P) =:= {ok, kernel}])")
+        )
+        const waiting = yield* call("list_processes", { group_by: "current_function", filter: { name: "twin_" } })
+        expect(groupsOf(waiting).map(({ count }) => count)).toEqual([3])
+
+        if (otp < "27") return
+        const labels = yield* call("list_processes", { group_by: "label", sort_by: "count", limit: 200 })
+        expect(groupsOf(labels)).toContainEqual(expect.objectContaining({ group: "{job,1}", count: 2 }))
+        const [hint] = (yield* call("list_processes", {
+          group_by: "label",
+          filter: { label: "job" }
+        })).structured["hints"] as ReadonlyArray<string>
+        const members = yield* call("list_processes", JSON.parse(hint!.slice("list_processes ".length)) as object)
+        expect(rowsOf(members)).toHaveLength(2)
+      }).pipe(using(agent))
+    )
+
+    it.live("are found by the names that global and pg have for them, and taken back by those", () =>
+      Effect.gen(function* () {
+        const found = (name: string) => Effect.map(call("find_process", { name }), rowsOf)
+        const named = (rows: ReadonlyArray<Row>) => rows.map(({ known_as, name }) => [name, known_as]).toSorted()
+        expect(named(yield* found("FRONT"))).toEqual([["twin_c", '{global,{seat,<<"front">>}}']])
+        expect(named(yield* found("room,17"))).toEqual([
+          ["twin_a", "{pg,rooms,{room,17}}"],
+          ["twin_b", "{pg,rooms,{room,17}}"]
+        ])
+        expect(named(yield* found("_seat"))).toEqual([["twin_b", "{global,plain_seat}"]])
+        expect(yield* found("no such name at all")).toEqual([])
+
+        for (const pid of ['{global, {seat, <<"front">>}}', '{:global, {:seat, "front"}}']) {
+          expect((yield* call("get_process_info", { pid })).structured["name"]).toBe("twin_c")
+        }
+        for (const pid of ["global:plain_seat", "{via, global, plain_seat}"]) {
+          expect((yield* call("get_process_info", { pid })).structured["name"]).toBe("twin_b")
+        }
+      }).pipe(using(agent))
+    )
+  })
+
+  it.live("refuse names that would run code, and make no atoms and load nothing for those that are none", () =>
+    Effect.gen(function* () {
+      yield* call("get_process_info", { pid: "global:plain_seat" })
+      yield* call("find_process", { name: "seat" })
+      const refused = yield* Effect.flip(call("get_process_info", { pid: "{via, lists, x}" }))
+      expect(refused.code).toBe("invalid_input")
+      const modules = yield* ask("length(code:all_loaded())")
+      const atoms = yield* number("erlang:system_info(atom_count)")
+      for (let at = 0; at < 20; at++) {
+        for (const pid of [
+          `{global, nobody_${at}}`,
+          `global:none_${at}`,
+          `{via, gproc, {n, l, no_${at}}}`,
+          `{via, 'Elixir.Registry', {no_${at}, 1}}`
+        ]) {
+          const error = yield* Effect.flip(call("get_process_info", { pid }))
+          expect(error.code).toBe("no_such_process")
+        }
+        yield* Effect.exit(call("list_processes", { filter: { behaviour: `no_behaviour_${at}` } }))
+        yield* Effect.exit(call("list_processes", { filter: { initial_call: `no_module_${at}:f/1` } }))
+      }
+      expect((yield* number("erlang:system_info(atom_count)")) - atoms).toBeLessThan(10)
+      expect(yield* ask("length(code:all_loaded())")).toBe(modules)
+      expect(yield* ask("process_info(whereis(twin_b), message_queue_len)")).toBe("{message_queue_len,0}")
+    }).pipe(using("eval"))
+  )
+
+  it.live("say what cannot be had without the agent", () =>
+    Effect.gen(function* () {
+      const groups = yield* Effect.flip(call("list_processes", { group_by: "application" }))
+      expect(groups.code).toBe("unsupported")
+      const found = yield* call("find_process", { name: "twin_" })
+      expect(namesOf(found).toSorted()).toEqual(["twin_a", "twin_b", "twin_c"])
+      expect(found.structured["complete"]).toBe(false)
+      if (otp >= "27") {
+        const twins = yield* call("list_processes", { filter: { initial_call: "twin:init/1" } })
+        expect(namesOf(twins).toSorted()).toEqual(["twin_a", "twin_b", "twin_c"])
+      }
+    }).pipe(using("none"))
+  )
+})
+
+const elixir = elixirPath()
+
+describe.skipIf(elixir === undefined)("processes of Elixir", () => {
+  let node: BeamNode.BeamNode
+  beforeAll(async () => {
+    node = await BeamNode.startNode({
+      args: ["-pa", `${elixir!}/ebin`],
+      eval: `
+        {ok, _} = application:ensure_all_started(elixir),
+        Registry = 'Elixir.Registry',
+        {ok, One} = Registry:start_link([{keys, unique}, {name, 'Elixir.Shop.Carts'}]), unlink(One),
+        {ok, Many} = Registry:start_link([{keys, duplicate}, {name, 'Elixir.Shop.Topics'}, {partitions, 3}]), unlink(Many),
+        Agent = 'Elixir.Agent',
+        {ok, Cart} = Agent:start_link(fun() -> 0 end, [{name, {via, Registry, {'Elixir.Shop.Carts', <<"cart-17">>}}}]),
+        unlink(Cart), register(cart, Cart),
+        register(fan, spawn(fun() -> Registry:register('Elixir.Shop.Topics', {news, <<"cart-17">>}, nil), receive stop -> ok end end)),
+        (fun Wait() -> case Registry:lookup('Elixir.Shop.Topics', {news, <<"cart-17">>}) of [] -> erlang:yield(), Wait(); _ -> ok end end)()`
+    })
+  })
+  afterAll(() => node.stop())
+  const using = Effect.provide(
+    Layer.fresh(Layer.suspend(() => liveCatalogue([node], { agent: "eval", mode: "elixir" })))
+  )
+
+  it.live("are known by the keys of registries", () =>
+    Effect.gen(function* () {
+      const rows = rowsOf(yield* call("find_process", { name: "CART-17" }))
+      expect(rows.map(({ known_as, name }) => [name, known_as]).toSorted()).toEqual([
+        [":cart", '{:via, Registry, {Shop.Carts, "cart-17"}}'],
+        [":fan", '{:via, Registry, {Shop.Topics, {:news, "cart-17"}}}']
+      ])
+      for (const pid of [
+        '{:via, Registry, {Shop.Carts, "cart-17"}}',
+        `{via, 'Elixir.Registry', {'Elixir.Shop.Carts', <<"cart-17">>}}`
+      ]) {
+        expect((yield* call("get_process_info", { pid })).structured["name"]).toBe(":cart")
+      }
+      // A registry of duplicate keys names nobody in particular.
+      const pid = '{:via, Registry, {Shop.Topics, {:news, "cart-17"}}}'
+      expect((yield* Effect.flip(call("get_process_info", { pid }))).code).toBe("no_such_process")
+    }).pipe(using)
+  )
+
+  it.live("have the behaviours of Elixir under both names", () =>
+    Effect.gen(function* () {
+      for (const behaviour of ["GenServer", "gen_server"]) {
+        const rows = yield* call("list_processes", { filter: { behaviour }, limit: 200 })
+        expect(namesOf(rows)).toContain("Shop.Carts.PIDPartition0")
+        expect(namesOf(rows)).not.toContain("Shop.Carts")
+      }
+      const supervisors = yield* call("list_processes", { filter: { behaviour: "Supervisor" }, limit: 200 })
+      expect(namesOf(supervisors)).toContain("Shop.Carts")
+    }).pipe(using)
+  )
+})
