@@ -73,7 +73,23 @@ describe("the listing", () => {
         "get_ets_table_info",
         "sample_ets_table",
         "select_ets_table",
-        "list_mnesia_tables"
+        "list_mnesia_tables",
+        "list_modules",
+        "get_module_info",
+        "list_module_functions",
+        "get_function_source",
+        "compare_modules",
+        "list_ports",
+        "list_sockets",
+        "get_distribution_info",
+        "ping_node",
+        "list_process_groups",
+        "list_registries",
+        "list_pubsub_topics",
+        "list_event_handlers",
+        "get_log_configuration",
+        "list_footprint",
+        "remove_footprint"
       ])
       for (const { description, inputSchema, name, outputSchema, title } of tools) {
         expect(name).toMatch(/^[a-z][a-z_]{0,39}$/u)
