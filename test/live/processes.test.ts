@@ -40,6 +40,9 @@ const rowsOf = ({ structured }: ToolResult) => (structured["processes"] ?? []) a
 const namesOf = (result: ToolResult) => rowsOf(result).map(({ name }) => name)
 const groupsOf = ({ structured }: ToolResult) => (structured["groups"] ?? []) as ReadonlyArray<Group>
 
+const pick = (filter: Readonly<Record<string, unknown>>) => call("list_processes", { filter, limit: 200 })
+const found = (name: string) => Effect.map(call("find_process", { name }), rowsOf)
+const named = (rows: ReadonlyArray<Row>) => rows.map(({ known_as, name }) => [name, known_as]).toSorted()
 describe.each(BeamNode.otpReleases())("many processes on OTP $otp", ({ otp }) => {
   let node: BeamNode.BeamNode
   beforeAll(async () => {
@@ -54,7 +57,6 @@ describe.each(BeamNode.otpReleases())("many processes on OTP $otp", ({ otp }) =>
   describe.each<AgentMode>(["eval", "load"])("with the agent %s", (agent) => {
     it.live("are picked by behaviour, initial call and name", () =>
       Effect.gen(function* () {
-        const pick = (filter: Readonly<Record<string, unknown>>) => call("list_processes", { filter, limit: 200 })
         const servers = namesOf(yield* pick({ behaviour: "gen_server" }))
         expect(servers).toContain("counter")
         expect(servers).toContain("file_server_2")
@@ -111,8 +113,6 @@ describe.each(BeamNode.otpReleases())("many processes on OTP $otp", ({ otp }) =>
 
     it.live("are found by the names that global and pg have for them, and taken back by those", () =>
       Effect.gen(function* () {
-        const found = (name: string) => Effect.map(call("find_process", { name }), rowsOf)
-        const named = (rows: ReadonlyArray<Row>) => rows.map(({ known_as, name }) => [name, known_as]).toSorted()
         expect(named(yield* found("FRONT"))).toEqual([["twin_c", '{global,{seat,<<"front">>}}']])
         expect(named(yield* found("room,17"))).toEqual([
           ["twin_a", "{pg,rooms,{room,17}}"],

@@ -432,15 +432,16 @@ describe("names", () => {
   )
 })
 
-describe("groups of processes", () => {
-  const groupsReply = (groups: ReadonlyArray<Term>, rest: Readonly<Record<string, Term>> = {}) =>
-    pageReply([], { groups: list(groups), group_count: groups.length, ...rest })
-  const group = (key: Term, ...sums: ReadonlyArray<number>): Term => [key, ...sums]
-  const call = (reply: Reply, input: Readonly<Record<string, unknown>>) => {
-    const node = nodeWith({ "beamscope_processes:groups": reply })
-    return Effect.map(callIn({ up: [node] }, "list_processes", input), ({ structured }) => ({ node, structured }))
-  }
+/** Groups as the agent gives them. */
+const groupsReply = (groups: ReadonlyArray<Term>, rest: Readonly<Record<string, Term>> = {}) =>
+  pageReply([], { groups: list(groups), group_count: groups.length, ...rest })
+const group = (key: Term, ...sums: ReadonlyArray<number>): Term => [key, ...sums]
+const callGroups = (reply: Reply, input: Readonly<Record<string, unknown>>) => {
+  const node = nodeWith({ "beamscope_processes:groups": reply })
+  return Effect.map(callIn({ up: [node] }, "list_processes", input), ({ structured }) => ({ node, structured }))
+}
 
+describe("groups of processes", () => {
   it.effect("are told with their sums, and lead to their members", () =>
     Effect.gen(function* () {
       const reply = groupsReply(
@@ -450,7 +451,7 @@ describe("groups of processes", () => {
         ],
         { matched: 8, group_count: 40 }
       )
-      const { node, structured } = yield* call(reply, {
+      const { node, structured } = yield* callGroups(reply, {
         group_by: "initial_call",
         sort_by: "count",
         limit: 2,
@@ -492,7 +493,7 @@ describe("groups of processes", () => {
         group(atom("none"), 1, 0, 1, 1, 0),
         group(atom("unread"), 1, 0, 1, 1, 0)
       ])
-      const { structured } = yield* call(reply, { group_by: "label", sort_by: "reductions" })
+      const { structured } = yield* callGroups(reply, { group_by: "label", sort_by: "reductions" })
       const groups = structured["groups"] as ReadonlyArray<{ readonly group: string }>
       expect(groups.map((it) => it.group)).toEqual([
         "{:room, 7}",
