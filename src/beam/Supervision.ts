@@ -1,5 +1,5 @@
 import type { Effect } from "effect"
-import { atom, Atom, Binary, isAtom, isTuple, listItems, MapTerm, Pid, type Term, utf8Text } from "../etf/Term.ts"
+import { atom, Atom, isAtom, isTuple, listItems, MapTerm, Pid, type Term } from "../etf/Term.ts"
 import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import type { Mfa } from "../syntax/Mfa.ts"
@@ -29,15 +29,13 @@ export type ChildType = "worker" | "supervisor"
 export const childStatuses = ["running", "restarting", "undefined", "remote"] as const
 export type ChildStatus = (typeof childStatuses)[number]
 
-/** An id, as a term, or as text where it was too large to send. */
-export type ChildId = { readonly term: Term } | { readonly text: string }
-
 export interface Child {
   /** 1 at the root. */
   readonly depth: number
-  readonly id: ChildId
+  /** Cut where it is large. */
+  readonly id: Term
   /** The ids above it, the outermost first. */
-  readonly above: ReadonlyArray<ChildId>
+  readonly above: ReadonlyArray<Term>
   readonly pid: Pid | undefined
   readonly status: ChildStatus
   readonly type: ChildType
@@ -103,20 +101,14 @@ export const supervisionTree = (node: ErlangNode, query: TreeQuery): Effect.Effe
   )
 }
 
-const readId = (term: Term | undefined): ChildId | undefined => {
-  if (isTuple(term, "term") && term[1] !== undefined) return { term: term[1] }
-  return isTuple(term, "text") && term[1] instanceof Binary ? { text: utf8Text(term[1]) ?? term[1].text() } : undefined
-}
-
 const atomIn = (term: Term | undefined): string | undefined => (term instanceof Atom ? term.text : undefined)
 
 const readChild = (row: MapTerm, wordBytes: number): Child | undefined => {
   const depth = readCount(row.atomKey("depth"))
-  const id = readId(row.atomKey("id"))
-  const above = (listItems(row.atomKey("above")) ?? []).map(readId)
+  const id = row.atomKey("id")
+  const above = listItems(row.atomKey("above")) ?? []
   const status = childStatuses.find((it) => isAtom(row.atomKey("status"), it))
   if (depth === undefined || id === undefined || status === undefined) return undefined
-  if (!above.every((it) => it !== undefined)) return undefined
   const pid = row.atomKey("pid")
   const supervisor = row.atomKey("supervisor")
   return {

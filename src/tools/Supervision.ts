@@ -1,7 +1,7 @@
 import { Effect, Schema } from "effect"
 import type { Listed } from "../beam/Listing.ts"
 import { readMfa } from "../beam/ProcessRow.ts"
-import { type Child, type ChildId, childStatuses, supervisionTree } from "../beam/Supervision.ts"
+import { type Child, childStatuses, supervisionTree } from "../beam/Supervision.ts"
 import { Atom, isTuple, type Pid, type Term } from "../etf/Term.ts"
 import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
@@ -122,7 +122,7 @@ const getSupervisionTree = Tool.make({
                 .slice(0, 3)
                 .map(
                   (row) =>
-                    `${idText(row.id, terms)} (${row.supervisor!.restarts!.count} of ${row.supervisor!.restarts!.allowed} allowed)`
+                    `${terms.print(row.id)} (${row.supervisor!.restarts!.count} of ${row.supervisor!.restarts!.allowed} allowed)`
                 )
                 .join(", ")}`
         }.`,
@@ -203,7 +203,7 @@ const missing = ({ incomplete }: Listed<Child>, depth: number): ReadonlyArray<st
 const rowNotes = ({ id, supervisor }: Child, terms: Terms): ReadonlyArray<string> => {
   if (supervisor === undefined) return []
   const { busy, isUnanswered, largeHeap, summed } = supervisor
-  const name = idText(id, terms)
+  const name = terms.print(id)
   return [
     ...(busy === undefined
       ? []
@@ -220,16 +220,13 @@ const rowNotes = ({ id, supervisor }: Child, terms: Terms): ReadonlyArray<string
   ]
 }
 
-const idText = (id: ChildId, terms: Terms, characters?: number): string =>
-  "term" in id ? terms.print(id.term, characters) : visible(id.text)
-
 const showRow = (row: Child, isAlone: boolean, terms: Terms, characters: number) => {
   const { above, depth, id, memory, messages, name, pid, status, supervisor, type } = row
   const restarts = supervisor?.restarts
   return {
     depth,
-    id: idText(id, terms, characters),
-    path: isAlone && above.length > 0 ? above.map((it) => idText(it, terms, characters)).join(" > ") : undefined,
+    id: terms.print(id, characters),
+    path: isAlone && above.length > 0 ? above.map((it) => terms.print(it, characters)).join(" > ") : undefined,
     pid: pid && terms.print(pid),
     name: name === undefined || isSame(id, name) ? undefined : terms.atom(name),
     type,
@@ -248,7 +245,7 @@ const showRow = (row: Child, isAlone: boolean, terms: Terms, characters: number)
   }
 }
 
-const isSame = (id: ChildId, name: string): boolean => "term" in id && id.term instanceof Atom && id.term.text === name
+const isSame = (id: Term, name: string): boolean => id instanceof Atom && id.text === name
 
 /** Its modules, where they say more than its id and its name do. */
 const modulesText = ({ id, modules, name }: Child, terms: Terms): string | undefined =>

@@ -2,7 +2,7 @@
 %% front of the first function.
 
 -compile({nowarn_unused_function, [{cut, 2}, {taken, 3}, {front, 3}, {counted, 2}, {marked, 2}]}).
--compile({nowarn_unused_function, [{beginning, 2}, {text_or, 3}]}).
+-compile({nowarn_unused_function, [{beginning, 2}, {text_or, 3}, {settled, 1}]}).
 
 %% Bytes below which nothing is shown of a term that does not fit.
 -define(NO_ROOM, 16).
@@ -42,7 +42,8 @@ cut(Term, Room) ->
             Shown = lists:zip([cut(Key, ?KEY) || Key <- Keys], Fair(Values)),
             maps:from_list(marked(Shown, map_size(Term)));
         is_tuple(Term) ->
-            list_to_tuple(marked(Fair(lists:sublist(tuple_to_list(Term), Most)), tuple_size(Term)));
+            First = [element(At, Term) || At <- lists:seq(1, min(Most, tuple_size(Term)))],
+            list_to_tuple(marked(Fair(First), tuple_size(Term)));
         is_binary(Term) ->
             beginning(binary:part(Term, 0, min(byte_size(Term), Room)), byte_size(Term));
         is_list(Term) ->
@@ -77,9 +78,12 @@ beginning(Bytes, All) ->
     end.
 
 text_or(Items, Front, All) ->
-    Codes = [Code || Code <- Front, is_integer(Code), Code >= 32, Code =< 126],
     case io_lib:printable_latin1_list(Front) of
         true -> Front ++ "...";
-        false when length(Codes) >= 4 -> {'...', All};
-        false -> marked(Items, All)
+        false -> marked(settled(Items), All)
     end.
+
+%% Numbers at the end that could be the beginning of a text are left out, for the same reason.
+settled(Items) ->
+    IsCode = fun(Item) -> is_integer(Item) andalso Item >= 32 andalso Item =< 126 end,
+    lists:reverse(lists:dropwhile(IsCode, lists:reverse(Items))).

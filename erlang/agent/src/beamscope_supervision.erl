@@ -19,8 +19,8 @@
 -define(PAUSE, 20).
 %% Processes between two looks at the clock.
 -define(CHUNK, 1000).
-%% Characters of an id that is too large to be sent.
--define(PRINTED, 200).
+%% Bytes of an id that is sent as it is.
+-define(ID, 256).
 %% Words of heap up to which a dictionary is read, where one key of it cannot be.
 -define(HEAP, 16000000).
 
@@ -50,9 +50,10 @@
 -type row() :: #{
     %% From 1 on.
     depth := pos_integer(),
-    id := {term, term()} | {text, binary()},
+    %% Cut where it is large.
+    id := term(),
     %% Ids above it, the outermost first.
-    above := [{term, term()} | {text, binary()}],
+    above := [term()],
     %% What the supervisor has in its place: `undefined' and `restarting' come without a process.
     status := running | restarting | undefined | remote,
     pid => pid(),
@@ -90,6 +91,7 @@
 }.
 
 -include("beamscope_listing.hrl").
+-include("beamscope_cut.hrl").
 
 %% @doc The rows of a tree: see `listed'. Raises `no_root' where nothing has the name, `not_a_supervisor' with what the
 %% process is where it is none.
@@ -115,11 +117,8 @@ names(_, none) ->
     true;
 names(#{id := Id, modules := Modules} = Row, Text) ->
     Name = maps:get(name, facts(Row), []),
-    Words = [printed(Id)] ++ [atom_to_binary(Atom, utf8) || Atom <- lists:flatten([Name, Modules]), is_atom(Atom)],
+    Words = [unicode:characters_to_binary(io_lib:format("~0tp", [Id]))] ++ [atom_to_binary(Atom, utf8) || Atom <- lists:flatten([Name, Modules]), is_atom(Atom)],
     lists:any(fun(Word) -> contains(Word, Text) end, Words).
-
-printed({text, Text}) -> Text;
-printed({term, Term}) -> unicode:characters_to_binary(io_lib:format("~0tp", [Term])).
 
 %% The rows at the top.
 roots(#{root := Pid}) when is_pid(Pid) ->
@@ -141,7 +140,7 @@ roots(_) ->
 
 root(Pid) ->
     case callback(Pid) of
-        {supervisor, Module, _} -> #{path => [1], depth => 1, id => id(Module), above => [], status => running,
+        {supervisor, Module, _} -> #{path => [1], depth => 1, id => cut(Module, ?ID), above => [], status => running,
             pid => Pid, type => supervisor, modules => [Module]};
         Callback -> error({not_a_supervisor, Callback, erlang:process_info(Pid, current_function)})
     end.
@@ -219,7 +218,7 @@ numbered([{Id, Child, Type, Modules} | Children], Path, Above, At) ->
     Row = #{
         path => Path ++ [At],
         depth => length(Path) + 1,
-        id => id(Id),
+        id => cut(Id, ?ID),
         above => Above,
         type => Type,
         modules => Modules,
@@ -230,12 +229,6 @@ numbered([{Id, Child, Type, Modules} | Children], Path, Above, At) ->
 status(Pid) when is_pid(Pid), node(Pid) =:= node() -> running;
 status(Pid) when is_pid(Pid) -> remote;
 status(Other) -> Other.
-
-id(Id) ->
-    case erlang:external_size(Id) =< ?PRINTED of
-        true -> {term, Id};
-        false -> {text, unicode:characters_to_binary(io_lib:format("~0tp", [Id], [{chars_limit, ?PRINTED}]))}
-    end.
 
 %% Level by level: all rows by their path, and why some may be missing.
 walk([], Rows, Missing, _) ->

@@ -33,7 +33,7 @@ tests() ->
 applications(Run) ->
     #{rows := Rows, total := Total, matched := Total, incomplete := []} = Run(#{limit => 1000}),
     ?assertEqual(Total, length(Rows)),
-    Tops = [Id || {_, #{depth := 1, id := {term, Id}}} <- Rows],
+    Tops = [Id || {_, #{depth := 1, id := Id}} <- Rows],
     ?assertEqual([kernel], [Id || Id <- Tops, Id =:= kernel]),
     {_, Kernel} = lists:keyfind(whereis(kernel_sup), 1, [{maps:get(pid, Row, none), Row} || {_, Row} <- Rows]),
     Count = proplists:get_value(active, supervisor:count_children(kernel_sup)),
@@ -47,13 +47,13 @@ applications(Run) ->
         },
         Kernel
     ),
-    Net = [Row || {_, #{id := {term, net_sup}} = Row} <- Rows],
-    ?assertMatch([#{status := undefined, type := supervisor, above := [{term, kernel}]}], Net).
+    Net = [Row || {_, #{id := net_sup} = Row} <- Rows],
+    ?assertMatch([#{status := undefined, type := supervisor, above := [kernel]}], Net).
 
 application_root(Run) ->
-    #{rows := [{_, #{id := {term, kernel}, name := kernel_sup}} | Rows]} = Run(#{root => <<"kernel">>}),
+    #{rows := [{_, #{id := kernel, name := kernel_sup}} | Rows]} = Run(#{root => <<"kernel">>}),
     ?assert(length(Rows) > 5),
-    #{rows := [{_, #{id := {term, kernel}}} | _]} = Run(#{root => <<"kernel_sup">>}).
+    #{rows := [{_, #{id := kernel}} | _]} = Run(#{root => <<"kernel_sup">>}).
 
 static(Run) ->
     with(static, fun(Pid) ->
@@ -65,11 +65,11 @@ static(Run) ->
             lists:sum([Bytes || Row <- [First, Inner], {memory, Bytes} <- maps:to_list(Row)]),
             map_get(children_memory, Facts)
         ),
-        ?assertMatch(#{depth := 2, id := {term, first}, status := running, type := worker, messages := 0}, First),
-        ?assertMatch(#{id := {text, _}, status := undefined}, Second),
+        ?assertMatch(#{depth := 2, id := first, status := running, type := worker, messages := 0}, First),
+        ?assertMatch(#{id := _, status := undefined}, Second),
         ?assertNot(is_map_key(pid, Second)),
-        ?assertMatch(#{id := {term, inner}, type := supervisor, supervisor := #{children := 1}}, Inner),
-        ?assertMatch(#{depth := 3, above := [{term, ?MODULE}, {term, inner}], modules := dynamic}, Innermost)
+        ?assertMatch(#{id := inner, type := supervisor, supervisor := #{children := 1}}, Inner),
+        ?assertMatch(#{depth := 3, above := [?MODULE, inner], modules := dynamic}, Innermost)
     end).
 
 pages(Run) ->
@@ -88,7 +88,7 @@ filters(Run) ->
     with(static, fun(Pid) ->
         Ids = fun(Filter) ->
             #{rows := Rows, total := 5} = Run(maps:merge(#{root => Pid}, Filter)),
-            [Id || {_, #{id := {term, Id}}} <- Rows]
+            [Id || {_, #{id := Id}} <- Rows, is_atom(Id)]
         end,
         ?assertEqual([first], Ids(#{text => <<"FIRS">>})),
         ?assertEqual([?MODULE, first, inner], Ids(#{text => <<"supervision_tests">>})),
@@ -135,7 +135,7 @@ many(Run) ->
 remote(Run) ->
     with(remote, fun(Pid) ->
         #{rows := [_, {_, Remote}]} = Run(#{root => Pid}),
-        ?assertMatch(#{id := {term, far}, status := remote, pid := Far} when node(Far) =/= node(), Remote),
+        ?assertMatch(#{id := far, status := remote, pid := Far} when node(Far) =/= node(), Remote),
         ?assertNot(is_map_key(memory, Remote)),
         ?assertMatch(#{matched := 1}, Run(#{root => Pid, status => remote, sort => memory, order => descending}))
     end).
@@ -143,7 +143,7 @@ remote(Run) ->
 depth(Run) ->
     with(static, fun(Pid) ->
         #{total := 4, incomplete := [depth], rows := Rows} = Run(#{root => Pid, depth => 2}),
-        [Inner] = [Facts || {_, #{id := {term, inner}, supervisor := Facts}} <- Rows],
+        [Inner] = [Facts || {_, #{id := inner, supervisor := Facts}} <- Rows],
         ?assertMatch(#{active := 1, strategy := one_for_one}, Inner),
         ?assertNot(is_map_key(children, Inner)),
         #{total := 1, incomplete := [depth]} = Run(#{root => Pid, depth => 1})

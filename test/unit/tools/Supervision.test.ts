@@ -14,7 +14,7 @@ const record = (fields: Readonly<Record<string, Term>>): MapTerm =>
 const supervising = (facts: Readonly<Record<string, Term>>, incomplete: ReadonlyArray<string> = []) => {
   const row = record({
     depth: 1,
-    id: [atom("term"), atom("top")],
+    id: atom("top"),
     above: nil,
     pid,
     status: atom("running"),
