@@ -3,20 +3,9 @@ import { type EventSource, eventSources, handlerKinds, type Silence, silences } 
 import { processGroups } from "../beam/ProcessGroups.ts"
 import { visible } from "../syntax/Escape.ts"
 import { excerpt } from "../syntax/Excerpt.ts"
-import { didYouMean } from "./DidYouMean.ts"
-import {
-  cursor,
-  FilterText,
-  limitUpTo,
-  listBounds,
-  listOutput,
-  ListPosition,
-  pageOf,
-  shownOf,
-  sortBy
-} from "./Listing.ts"
+import { cursor, FilterText, limitUpTo, listBounds, listOutput, ListPosition, pageOf, sortBy } from "./Listing.ts"
 import { amount } from "./Quantity.ts"
-import { atomNames, inspectFirst, registryTools, whyMissing } from "./Registries.ts"
+import { atomNames, inspectFirst, meantAtoms, registryTools, shownOfKnown, whyMissing } from "./Registries.ts"
 import { type Terms, termsOf } from "./Terms.ts"
 import * as Tool from "./Tool.ts"
 import { ToolError } from "./ToolError.ts"
@@ -85,10 +74,11 @@ const listProcessGroups = Tool.make({
         message: `There is no scope ${excerpt(scope!)} of pg on ${node.name}${scopes.length === 0 ? ", nor any other" : ""}.`,
         retryable: false,
         next: "list_process_groups",
-        didYouMean: didYouMean(
+        didYouMean: meantAtoms(
           scope!,
-          scopes.map(({ name }) => name)
-        ).map(terms.atom)
+          scopes.map(({ name }) => name),
+          terms
+        )
       })
     }
     const { incomplete, matched, rows, total } = read
@@ -102,7 +92,7 @@ const listProcessGroups = Tool.make({
       summary: (shown: number) =>
         scopes.length === 0
           ? `No scope of pg runs on ${node.name}.`
-          : `${shownOf(shown, matched, "group")} ${all} by ${sort}${leading}.`,
+          : `${shownOfKnown(shown, read, "group")} ${all} by ${sort}${leading}.`,
       complete: incomplete.length === 0,
       notes: [
         ...whyMissing(incomplete, "groups"),
@@ -212,7 +202,7 @@ const listEventHandlers = Tool.make({
           (kind) => [kind, rows.slice(0, shown).filter(({ row }) => row.kind === kind).length] as const
         )
         const told = counts.filter(([, count]) => count > 0).map(([kind, count]) => `${count} of ${kind}`)
-        return `${shownOf(shown, matched, "source")} of events${told.length === 0 ? "" : `: ${told.join(", ")}`}.`
+        return `${shownOfKnown(shown, page, "source")} of events${told.length === 0 ? "" : `: ${told.join(", ")}`}.`
       },
       complete: incomplete.length === 0 && silent.length === 0,
       notes: [

@@ -48,15 +48,33 @@ export const atomNames = (text: string): ReadonlyArray<string> => {
   return [...new Set([...(read?.end === verbatim.length ? [read.name] : []), verbatim])]
 }
 
+const bare = (name: string): string => name.replace(/^Elixir\./u, "")
+
+/** Names that were perhaps meant, as atoms are shown; whether an alias to Elixir is written out or not. */
+export const meantAtoms = (written: string, names: ReadonlyArray<string>, terms: Terms): ReadonlyArray<string> => {
+  const known = new Map(names.map((name) => [bare(name), name]))
+  return didYouMean(bare(written), known.keys()).map((name) => terms.atom(known.get(name)!))
+}
+
 /** What keeps a list of names from being whole, in words. */
 export const whyMissing = (incomplete: ReadonlyArray<string>, what: string): ReadonlyArray<string> => [
   ...(incomplete.includes("deadline")
     ? [`Time ran out before all ${what} were looked at. Allow more with timeout_ms. ${whyLate}`]
     : []),
   ...(incomplete.includes("many")
-    ? [`There are more than are read for one answer, which is 100,000 ${what}: some are missing.`]
+    ? [
+        `There are more than the 100,000 ${what} that are read at most for one answer: some are missing, and counts are too low.`
+      ]
     : [])
 ]
+
+/** {@link shownOf}, where some may be missing of all. */
+export const shownOfKnown = (
+  shown: number,
+  { incomplete, matched }: Pick<RegistryEntries, "incomplete" | "matched">,
+  singular: string
+): string =>
+  incomplete.length === 0 ? shownOf(shown, matched, singular) : `${shown} of at least ${amount(matched, singular)}`
 
 /** The next call, about the first process of a row. */
 export const inspectFirst = (
@@ -160,7 +178,7 @@ const answerKeys = (read: RegistryEntries, terms: Terms) => {
   const notes = whyMissing(incomplete, "registrations")
   const called = sources.map((source) => argumentOf(source, terms)).join(", ")
   return {
-    summary: (shown: number) => `${shownOf(shown, matched, "key")} of ${called}.`,
+    summary: (shown: number) => `${shownOfKnown(shown, read, "key")} of ${called}.`,
     complete: incomplete.length === 0,
     notes,
     data: (characters: number) => ({
@@ -185,7 +203,7 @@ const noRegistry = (node: ErlangNode, text: string, names: ReadonlyArray<string>
     message: `There is no registry ${excerpt(text)} on ${node.name}.`,
     retryable: false,
     next: "list_registries",
-    didYouMean: didYouMean(text, names).map(terms.atom)
+    didYouMean: meantAtoms(text, names, terms)
   })
 
 const listPubsubTopics = Tool.make({
@@ -227,7 +245,7 @@ const listPubsubTopics = Tool.make({
         message: `There is no Phoenix.PubSub ${excerpt(pubsub!)} on ${node.name}${read.names.length === 0 ? ", nor any other" : ""}.`,
         retryable: false,
         next: "list_pubsub_topics",
-        didYouMean: didYouMean(pubsub!, read.names).map(terms.atom)
+        didYouMean: meantAtoms(pubsub!, read.names, terms)
       })
     }
     const { incomplete, matched, rows, sources, total } = read
@@ -238,7 +256,7 @@ const listPubsubTopics = Tool.make({
       summary: (shown: number) =>
         sources.length === 0
           ? `No Phoenix.PubSub (of version 2) runs on ${node.name}.`
-          : `${shownOf(shown, matched, "topic")} of ${sources.map(({ name }) => terms.atom(name)).join(", ")} by ${sort}${leading}.`,
+          : `${shownOfKnown(shown, read, "topic")} of ${sources.map(({ name }) => terms.atom(name)).join(", ")} by ${sort}${leading}.`,
       complete: incomplete.length === 0,
       notes: whyMissing(incomplete, "subscriptions"),
       data: {

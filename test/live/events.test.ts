@@ -274,7 +274,7 @@ describe.runIf(elixir !== undefined)("the registries of Elixir", () => {
         expect(duplicate.structured).toMatchObject({ total: 9, matched: 9 })
         expect(rowsOf(duplicate, "keys")[0]).toMatchObject({ key: ":color", entries: 8 })
         expect(rowsOf(duplicate, "keys")[0]?.["pids"]).toHaveLength(5)
-        expect(yield* Effect.flip(call("list_registries", { registry: "App.Name" }))).toMatchObject({
+        expect(yield* Effect.flip(call("list_registries", { registry: "App.Nmaes" }))).toMatchObject({
           code: "not_found",
           didYouMean: ["App.Names"]
         })

@@ -14,8 +14,9 @@
 
 %% Objects between two looks at the clock.
 -define(CHUNK, 1000).
-%% Objects that are read for one answer.
+%% Objects that are read for one answer, and words of heap that they may take.
 -define(MOST, 100000).
+-define(MOST_WORDS, 6000000).
 %% Pids that are told of a group or a key.
 -define(PIDS, 5).
 %% Bytes in external format up to which an id can be part of a cursor.
@@ -299,18 +300,16 @@ match(_, Name, _) -> [{'$1', [], [{{{{Name, {element, 1, '$1'}}}, {element, 2, '
 
 %% Pairs by their first element, without a step for each: those elements, how many pairs each has, where each one's
 %% pairs end and how many they are, and the second elements as a tuple in that order. Sorted by a hash first, since 1
-%% and 1.0 are different keys that compare equal.
+%% and 1.0 are different keys that compare equal. By functions of lists, which share terms; match specifications copy.
 grouped(Pairs) ->
-    Hashes = lists:map(fun erlang:phash2/1, run(Pairs, [{{'$1', '_'}, [], ['$1']}])),
-    Sorted = lists:sort(lists:zip(Hashes, Pairs)),
-    Hashed = run(Sorted, [{{'$1', {'$2', '_'}}, [], [{{'$1', '$2'}}]}]),
-    Last = maps:from_list(lists:zip(Hashed, lists:seq(1, length(Hashed)))),
-    InOrder = lists:keysort(2, maps:to_list(Last)),
-    Ends = run(InOrder, [{{'_', '$1'}, [], ['$1']}]),
-    Ids = run(InOrder, [{{{'_', '$1'}, '_'}, [], ['$1']}]),
+    {Firsts, Seconds} = lists:unzip(Pairs),
+    Hashes = lists:map(fun erlang:phash2/1, Firsts),
+    {SortedHashes, SortedFirsts, SortedSeconds} = lists:unzip3(lists:sort(lists:zip3(Hashes, Firsts, Seconds))),
+    Numbered = lists:zip(lists:zip(SortedHashes, SortedFirsts), lists:seq(1, length(SortedFirsts))),
+    {Keys, Ends} = lists:unzip(lists:keysort(2, maps:to_list(maps:from_list(Numbered)))),
+    {_, Ids} = lists:unzip(Keys),
     Counts = lists:zipwith(fun erlang:'-'/2, Ends, lists:sublist([0 | Ends], length(Ends))),
-    Places = maps:from_list(lists:zip(Ids, lists:zip(Ends, Counts))),
-    {Ids, Counts, Places, list_to_tuple(run(Sorted, [{{'_', {'_', '$1'}}, [], ['$1']}]))}.
+    {Ids, Counts, maps:from_list(lists:zip(Ids, lists:zip(Ends, Counts))), list_to_tuple(SortedSeconds)}.
 
 run(Terms, Match) -> ets:match_spec_run(Terms, ets:match_spec_compile(Match)).
 
@@ -365,9 +364,10 @@ read_on({_, _}, _, {Count, _} = Seen) when Count >= ?MOST ->
     {Seen, [many]};
 read_on({Some, Next}, Until, {Count, Rows}) ->
     Seen = {Count + length(Some), Some ++ Rows},
-    case now_ms() > Until of
-        true -> {Seen, [deadline]};
-        false -> read_on(ets:select(Next), Until, Seen)
+    case {erlang:process_info(self(), total_heap_size), now_ms() > Until} of
+        {{_, Words}, _} when Words > ?MOST_WORDS -> {Seen, [many]};
+        {_, true} -> {Seen, [deadline]};
+        {_, false} -> read_on(ets:select(Next), Until, Seen)
     end.
 
 %% Keys of rows, `{Value, {Owner, Key}}', whose `Key' holds a text, as far as time allows.
