@@ -123,6 +123,8 @@ export type DebugInfo =
     }
   | {
       readonly language: "elixir"
+      /** The source, from where it was compiled. */
+      readonly file: string | undefined
       readonly definitions: ReadonlyArray<Definition>
       readonly specs: ReadonlyArray<NamedForm>
     }
@@ -172,6 +174,7 @@ export const readDebugInfo = (chunk: Uint8Array | NoChunk | undefined): DebugInf
     const definitions = listItems(data[1].atomKey("definitions")) ?? []
     return {
       language: "elixir",
+      file: textOf(data[1].atomKey("relative_file")) ?? textOf(data[1].atomKey("file")),
       definitions: definitions.flatMap((it) => readDefinition(it) ?? []),
       specs: specsIn(listItems(data[2]) ?? [])
     }

@@ -252,7 +252,7 @@ const character = (code: Term | undefined): string => {
   if (typeof code !== "number" || code < 0 || code > 0x10ffff) return termText(code)
   const text = String.fromCodePoint(code)
   if (text === " ") return "$\\s"
-  return /^[\p{C}\p{Z}\\'"]$/u.test(text) ? `$${quoted(text).slice(1, -1)}` : `$${text}`
+  return /^[\p{C}\p{Z}\\"]$/u.test(text) ? `$${quoted(text).slice(1, -1)}` : `$${text}`
 }
 
 const quoted = (text: string): string =>
@@ -405,8 +405,10 @@ const expression = (term: Term | undefined, outer: number, depth: number): strin
     case "op": {
       const operator = named(first)
       if (third === undefined) {
-        const space = /^[a-z]/u.test(operator) ? " " : ""
-        return inParentheses(`${operator}${space}${expression(second, prefix, depth)}`, prefix, outer)
+        const operand = expression(second, prefix, depth)
+        // Two signs in a row would be another operator.
+        const space = /^[a-z]/u.test(operator) || /^[-+]/u.test(operand) ? " " : ""
+        return inParentheses(`${operator}${space}${operand}`, prefix, outer)
       }
       const [own, left, right] = operators[operator] ?? [0, primary, primary]
       const text = `${expression(second, left, depth)} ${operator} ${expression(third, right, depth)}`

@@ -81,10 +81,9 @@ const listModules = Tool.make({
     })
     const { incomplete, matched, rows, total } = listed
     const [first] = rows
-    const of = matched === total ? "loaded" : `of ${total} loaded`
     return {
       summary: (shown: number) =>
-        `${shownOf(shown, matched, "module")} ${of}${state === undefined ? "" : `, ${state}`}.`,
+        `${shownOf(shown, matched, "module")}${state === undefined ? "" : ` with the mark ${state}`}; ${total} are loaded.`,
       complete: incomplete.length === 0,
       notes:
         incomplete.length === 0
@@ -276,7 +275,11 @@ const listModuleFunctions = Tool.make({
         functions: rows.map(({ row }) => showFunction(row, specs, docs, terms, characters))
       }),
       page: pageOf("functions", listed),
-      hints: rows.slice(0, 1).map(({ row }) => input("get_function_source", { function: terms.mfa(row) }))
+      hints: rows
+        // Bodies of funs have names that begin so.
+        .filter(({ row }) => !/^(?:-|__|module_info)/u.test(row.name))
+        .slice(0, 1)
+        .map(({ row }) => input("get_function_source", { function: terms.mfa(row) }))
     }
   })
 })

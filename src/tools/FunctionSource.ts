@@ -84,20 +84,29 @@ const noFunction = (node: ErlangNode, { module, name }: Wanted, files: ModuleFil
     didYouMean(name, files.similar).map(visible)
   )
 
-const noSource = ({ path, source }: ModuleFiles, info: DebugInfo, called: string): ToolError => {
+const noSource = (
+  { module, path, source }: ModuleFiles,
+  info: DebugInfo,
+  called: string,
+  lines: ReadonlyArray<number>,
+  terms: Terms
+): ToolError => {
   const text =
     source === "too_large"
       ? "its source file is too large"
       : source === "none"
         ? "the node has no source file of it"
-        : `the function was not found in ${visible(source.path)}`
+        : `it was not found in ${visible(source.path)}`
   const rest =
     info.language === "none"
       ? info.why
       : info.language === "elixir"
-        ? "what Elixir keeps as debug information only Elixir's own code can print"
+        ? `only Elixir's own code can print what Elixir keeps as debug information. It is defined in line ${lines[0] ?? "unknown"} of ${visible(info.file ?? "an unknown file")}`
         : `the debug information in ${visible(path ?? "its file")} does not have it either`
-  return notFound(`No source of ${called} can be had: ${text}, and ${rest}.`, "list_module_functions")
+  return notFound(
+    `No source of ${called} can be had: ${text}, and ${rest}.`,
+    `list_module_functions ${JSON.stringify({ module: terms.atom(module) })}`
+  )
 }
 
 /** Characters of source that are shown, per character that a printed term may take. */
@@ -160,7 +169,7 @@ const getFunctionSource = Tool.make({
         : undefined
     const info = early ?? readDebugInfo(later !== undefined && "module" in later ? later.chunks.get("Dbgi") : undefined)
     const found = textual ?? withinStack(() => inDebugInfo(files, info, wanted, arities))
-    if (found === undefined) return yield* noSource(files, info, called)
+    if (found === undefined) return yield* noSource(files, info, called, linesOf(info, name, arities), terms)
     const { file, from, parts } = found
     const text = parts.map((part) => part.text).join("\n\n")
     const isNewer =

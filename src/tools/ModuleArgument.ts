@@ -27,5 +27,12 @@ export const notLoaded = (node: ErlangNode, given: string, { similar, wouldBeFro
         : `The module ${excerpt(given)} is not loaded on ${node.name}. It would be from ${visible(wouldBeFrom)} when it is first called; we never load one.`,
     retryable: false,
     next: "list_modules",
-    didYouMean: wouldBeFrom === undefined ? didYouMean(given.replace(/^Elixir\./u, ""), similar.map(terms.atom)) : []
+    didYouMean: wouldBeFrom === undefined ? meant(given, similar).map(terms.atom) : []
   })
+
+const bare = (name: string): string => name.replace(/^Elixir\./u, "")
+
+const meant = (given: string, names: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const byText = new Map(names.map((name) => [bare(name), name]))
+  return didYouMean(bare(given), byText.keys()).map((text) => byText.get(text)!)
+}

@@ -329,10 +329,20 @@ loaded([Name | Names]) ->
 absent(Names) ->
     Files = [unicode:characters_to_list([Name, ".beam"]) || Name <- Names],
     Paths = [code:where_is_file(File) || File <- Files, not lists:member($/, File)],
-    [First | _] = Names,
-    Part = string:slice(lists:last(string:split(First, ".", all)), 0, 3),
-    Similar = [Module || Module <- erlang:loaded(), contains(atom_to_binary(Module, utf8), Part)],
+    Sought = lists:map(fun without_elixir/1, Names),
+    Last = lists:last(string:split(hd(Sought), ".", all)),
+    Similar = [Module || Module <- erlang:loaded(), is_like(atom_to_binary(Module, utf8), hd(Sought), Last)],
     packed(#{
         absent => hd([path(Path) || Path <- Paths, is_list(Path)] ++ [none]),
         similar => lists:sublist(Similar, ?NAMES)
     }).
+
+without_elixir(Name) ->
+    case string:prefix(Name, "Elixir.") of
+        nomatch -> Name;
+        Rest -> Rest
+    end.
+
+%% A name that begins alike, or has the last part of what is sought in it.
+is_like(Name, Sought, Last) ->
+    string:prefix(without_elixir(Name), string:slice(Sought, 0, 2)) =/= nomatch orelse contains(Name, Last).
