@@ -4,6 +4,7 @@ import type { Grouping, GroupsQuery, ProcessFilter, ProcessGroup } from "../beam
 import { type ProcessKey, readMfa } from "../beam/ProcessRow.ts"
 import { Atom } from "../etf/Term.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
+import { parseMfa } from "../syntax/Mfa.ts"
 import { remainingMillis, shareOfTime } from "./Deadline.ts"
 import { shownOf } from "./Listing.ts"
 import { none, noLabels } from "./ProcessFilter.ts"
@@ -129,8 +130,11 @@ export const answerGroups = Effect.fnUntraced(function* (
   }
 })
 
-/** The processes of a group: a filter takes its key as it is shown. */
+/** The processes of a group, where a filter takes its key as it is shown. */
 const members = (group: ProcessGroup, by: Grouping, terms: Terms): ReadonlyArray<string> => {
-  if (typeof group.key === "string" || by === "current_function") return []
-  return [`list_processes ${JSON.stringify({ filter: { [by]: showKey(group, by, terms) } })}`]
+  const text = showKey(group, by, terms)
+  if (typeof group.key === "string" || (by !== "application" && by !== "initial_call")) return []
+  // The name of an anonymous function is for people.
+  if (by === "initial_call" && parseMfa(text) === undefined) return []
+  return [`list_processes ${JSON.stringify({ filter: { [by]: text } })}`]
 }

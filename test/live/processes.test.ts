@@ -90,6 +90,14 @@ describe.each(BeamNode.otpReleases())("many processes on OTP $otp", ({ otp }) =>
         })
         expect(groupsOf(all).reduce((sum, { count }) => sum + count, 0)).toBe(all.structured["matched"])
         expect(groupsOf(all).length).toBe(all.structured["group_count"])
+        const alike = yield* call("list_processes", {
+          group_by: "initial_call",
+          sort_by: "count",
+          filter: { name: "twin_" }
+        })
+        const [hint] = alike.structured["hints"] as ReadonlyArray<string>
+        const twinRows = yield* call("list_processes", JSON.parse(hint!.slice("list_processes ".length)) as object)
+        expect(rowsOf(twinRows)).toHaveLength(3)
 
         const led = yield* call("list_processes", { group_by: "application", sort_by: "count" })
         const kernel = groupsOf(led).find(({ group }) => group === "kernel")
@@ -102,11 +110,7 @@ describe.each(BeamNode.otpReleases())("many processes on OTP $otp", ({ otp }) =>
         if (otp < "27") return
         const labels = yield* call("list_processes", { group_by: "label", sort_by: "count", limit: 200 })
         expect(groupsOf(labels)).toContainEqual(expect.objectContaining({ group: "{job,1}", count: 2 }))
-        const [hint] = (yield* call("list_processes", {
-          group_by: "label",
-          filter: { label: "job" }
-        })).structured["hints"] as ReadonlyArray<string>
-        const members = yield* call("list_processes", JSON.parse(hint!.slice("list_processes ".length)) as object)
+        const members = yield* call("list_processes", { filter: { label: "{job,1}" } })
         expect(rowsOf(members)).toHaveLength(2)
       }).pipe(using(agent))
     )

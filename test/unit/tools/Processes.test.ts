@@ -501,6 +501,16 @@ describe("groups of processes", () => {
         "(no label)",
         "(label not read: long queue or large heap)"
       ])
+      expect(structured["hints"]).toBeUndefined()
+    })
+  )
+
+  it.effect("hint at no members by a name that a filter does not take", () =>
+    Effect.gen(function* () {
+      const call = [atom("term"), mfa("Elixir.My.Worker", "-run/1-fun-0-", 0)]
+      const { structured } = yield* callGroups(groupsReply([group(call, 3, 0, 1, 1, 0)]), { group_by: "initial_call" })
+      expect(structured["groups"]).toEqual([expect.objectContaining({ group: "anonymous fn/0 in My.Worker.run/1" })])
+      expect(structured["hints"]).toBeUndefined()
     })
   )
 
