@@ -9,6 +9,7 @@ import { type Excerpted, findInElixir, findInErlang } from "../syntax/SourceText
 import { didYouMean } from "./DidYouMean.ts"
 import { FilterText } from "./Listing.ts"
 import { notLoaded } from "./ModuleArgument.ts"
+import { amount } from "./Quantity.ts"
 import { type Terms, termsOf } from "./Terms.ts"
 import * as Tool from "./Tool.ts"
 import { ToolError } from "./ToolError.ts"
@@ -109,8 +110,20 @@ const noSource = (
   )
 }
 
-/** Characters of source that are shown, per character that a printed term may take. */
+/** Characters of source in one result, and for each that a printed term may take. */
+const maxSource = 6_000
 const sourceShare = 2
+
+/** As many lines as fit; where some are left, a last one says how to have them. Always one, which may be cut. */
+const fitting = (lines: ReadonlyArray<string>, skipped: number, characters: number): string => {
+  const most = Math.min(maxSource, characters * sourceShare)
+  let [count, length] = [0, 0]
+  while (count < lines.length && (length += lines[count]!.length + 1) <= most) count += 1
+  if (count === lines.length) return lines.join("\n")
+  const shown = count > 0 ? lines.slice(0, count) : [`${lines[0]!.slice(0, most)}...`]
+  const left = lines.length - shown.length
+  return [...shown, ...(left > 0 ? [`... ${left} more lines: skip_lines ${skipped + shown.length}`] : [])].join("\n")
+}
 
 const getFunctionSource = Tool.make({
   toolset: "code",
@@ -123,7 +136,10 @@ const getFunctionSource = Tool.make({
     "The source of a function of a loaded module: from its source file, if the node has that, else from debug information. Says which, and whether the file changed since.",
   timeoutMillis: 10_000,
   input: {
-    function: FilterText.annotate({ description: "lists:map/2 or MyApp.Worker.run/1; without /arity all arities" })
+    function: FilterText.annotate({ description: "lists:map/2 or MyApp.Worker.run/1; without /arity all arities" }),
+    skip_lines: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 100_000 }))
+      .annotate({ description: "0 to 100000, default 0: to go on in a long one", default: 0 })
+      .pipe(Schema.withDecodingDefaultKey(Effect.succeed(0)))
   },
   output: {
     module: Schema.String,
@@ -131,9 +147,9 @@ const getFunctionSource = Tool.make({
     file: Schema.optionalKey(Schema.String),
     first_line: Schema.optionalKey(Schema.Int),
     last_line: Schema.optionalKey(Schema.Int),
-    source: Schema.String
+    source: Schema.optionalKey(Schema.String)
   },
-  run: Effect.fnUntraced(function* ({ function: given }, node) {
+  run: Effect.fnUntraced(function* ({ function: given, skip_lines: skipped }, node) {
     const terms = yield* termsOf(node)
     const asked = readWanted(given)
     if (asked === undefined)
@@ -172,15 +188,21 @@ const getFunctionSource = Tool.make({
     if (found === undefined) return yield* noSource(files, info, called, linesOf(info, name, arities), terms)
     const { file, from, parts } = found
     const text = parts.map((part) => part.text).join("\n\n")
+    const lines = text.split(/\r?\n/u).map((line) => visible(line.replaceAll("\t", "    ")))
+    const rest = lines.slice(skipped)
+    const isLong = rest.join("\n").length > maxSource
     const isNewer =
       from === "source_file" &&
       typeof files.source !== "string" &&
       files.modified !== undefined &&
       files.source.modified > files.modified
-    const isCut = (characters: number) => text.length > characters * sourceShare
     return {
       summary: `${called}, from ${from === "source_file" ? `its source file ${visible(file ?? "")}` : "debug information, without comments and macros"}.`,
+      complete: !isLong,
       notes: [
+        ...(isLong
+          ? [`Too long for one result (${amount(lines.length, "line")}): its last line says how to go on.`]
+          : []),
         ...(isNewer
           ? ["The source file was written after the module's file: what runs may be of an older version of it."]
           : []),
@@ -194,22 +216,11 @@ const getFunctionSource = Tool.make({
         file: file && visible(file),
         first_line: parts[0]!.firstLine || undefined,
         last_line: parts.at(-1)!.lastLine || undefined,
-        source: visibleLines(
-          isCut(characters)
-            ? `${text.slice(0, characters * sourceShare)}\n... ${text.length - characters * sourceShare} more characters`
-            : text
-        )
+        source: rest.length === 0 ? "" : fitting(rest, skipped, characters)
       })
     }
   })
 })
-
-/** Control characters of each line are made visible; tabs indent. */
-const visibleLines = (text: string): string =>
-  text
-    .split(/\r?\n/u)
-    .map((line) => visible(line.replaceAll("\t", "    ")))
-    .join("\n")
 
 /** The tools of the code toolset that show source. */
 export const functionSourceTools: ReadonlyArray<Tool.Tool> = [getFunctionSource]

@@ -46,6 +46,9 @@ end
 
 const add = source.slice(source.indexOf("  @spec"), source.indexOf("\n\n  defp hidden"))
 
+const sourceOf = (name: string) =>
+  Effect.map(call("get_function_source", { function: name }), ({ structured }) => structured)
+
 const elixir = elixirPath()
 
 describe.skipIf(elixir === undefined)("the code of Elixir", () => {
@@ -70,8 +73,6 @@ describe.skipIf(elixir === undefined)("the code of Elixir", () => {
   })
   afterAll(() => node.evaluate('os:cmd("rm -r /tmp/beamscope_elixir_" ++ os:getpid())').finally(() => node.stop()))
   const using = Effect.provide(Layer.fresh(Layer.suspend(() => liveCatalogue([node], { mode: "elixir" }))))
-  const sourceOf = (name: string) =>
-    Effect.map(call("get_function_source", { function: name }), ({ structured }) => structured)
 
   const moved = (from: string, to: string) => Effect.promise(() => node.evaluate(`ok = file:rename(${from}, ${to})`))
 

@@ -189,6 +189,27 @@ describe.each(BeamNode.otpReleases())("the code of a node on OTP $otp", ({ otp }
       }).pipe(using(agent))
     )
 
+    it.live("shows a long function part by part", () =>
+      Effect.gen(function* () {
+        const file = `${yield* folder}/src/shop.erl`
+        const long = Array.from({ length: 700 }, (_, at) => `total(${at}, _) -> "${"long ".repeat(at % 4)}";`)
+        yield* ask(`{ok, _} = file:copy("${file}", "${file}.short"),
+          ok = file:write_file("${file}", ${JSON.stringify(`${long.join("\n")}\ntotal(_, _) -> last.\n`)})`)
+        const shown: Array<string> = []
+        yield* Effect.gen(function* () {
+          for (let skip: number | undefined = 0; skip !== undefined;) {
+            const { structured } = yield* about("get_function_source", { function: "shop:total/2", skip_lines: skip })
+            const lines = String(structured["source"]).split("\n")
+            const next = /^\.\.\. \d+ more lines: skip_lines (\d+)$/u.exec(lines.at(-1)!)?.[1]
+            expect(structured["complete"]).toBe(next === undefined)
+            shown.push(...lines.slice(0, next === undefined ? lines.length : -1))
+            skip = next === undefined ? undefined : Number(next)
+          }
+        }).pipe(Effect.ensuring(ask(`ok = file:rename("${file}.short", "${file}")`)))
+        expect(shown).toEqual([...long, "total(_, _) -> last."])
+      }).pipe(using(agent))
+    )
+
     it.live("says what there is no source of", () =>
       Effect.gen(function* () {
         expect(yield* Effect.flip(about("get_function_source", { function: "bare:f/0" }))).toMatchObject({

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest"
 import { findInElixir, findInErlang } from "../../../src/syntax/SourceText.ts"
 
-describe("a function in Erlang source", () => {
-  const texts = (text: string, name: string, arities: ReadonlyArray<number>) =>
-    findInErlang(text, name, arities).map((part) => part.text)
+const texts = (text: string, name: string, arities: ReadonlyArray<number>) =>
+  findInErlang(text, name, arities).map((part) => part.text)
 
+describe("a function in Erlang source", () => {
   it("is found with its specification and its lines", () => {
     const text =
       "%% Doc.\n-module(m).\n\n-spec f(integer()) ->\n    ok.\n%% Why.\nf(1) -> ok;\nf(_) ->\n    ok.\n\nf(A, B) -> {A, B}.\n"
