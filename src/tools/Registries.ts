@@ -68,13 +68,16 @@ export const whyMissing = (incomplete: ReadonlyArray<string>, what: string): Rea
     : [])
 ]
 
-/** {@link shownOf}, where some may be missing of all. */
+/** {@link shownOf}, where not all may have been read. */
 export const shownOfKnown = (
   shown: number,
   { incomplete, matched }: Pick<RegistryEntries, "incomplete" | "matched">,
   singular: string
-): string =>
-  incomplete.length === 0 ? shownOf(shown, matched, singular) : `${shown} of at least ${amount(matched, singular)}`
+): string => {
+  const isCut = incomplete.includes("many") || incomplete.includes("deadline")
+  if (!isCut || matched === 0) return shownOf(shown, matched, singular)
+  return shown === matched ? `At least ${amount(shown, singular)}` : `${shown} of at least ${amount(matched, singular)}`
+}
 
 /** The next call, about the first process of a row. */
 export const inspectFirst = (

@@ -74,7 +74,7 @@ describe("list_registries", () => {
       const { world } = answering("beamscope_registries:entries", answer)
       const { structured } = yield* callIn(world, "list_registries", { registry: "App.Names" })
       expect(structured).toMatchObject({
-        summary: "1 of at least 1 key of App.Names.",
+        summary: "At least 1 key of App.Names.",
         complete: false,
         notes: [expect.stringContaining("counts are too low")]
       })
