@@ -198,9 +198,13 @@ describe.each(BeamNode.otpReleases())("the code of a node on OTP $otp", ({ otp }
         const shown: Array<string> = []
         yield* Effect.gen(function* () {
           for (let skip: number | undefined = 0; skip !== undefined;) {
-            const { structured } = yield* about("get_function_source", { function: "shop:total/2", skip_lines: skip })
+            const result: ToolResult = yield* about("get_function_source", {
+              function: "shop:total/2",
+              skip_lines: skip
+            })
+            const { structured } = result
             const lines = String(structured["source"]).split("\n")
-            const next = /^\.\.\. \d+ more lines: skip_lines (\d+)$/u.exec(lines.at(-1)!)?.[1]
+            const next: string | undefined = /^\.\.\. \d+ more lines: skip_lines (\d+)$/u.exec(lines.at(-1)!)?.[1]
             expect(structured["complete"]).toBe(next === undefined)
             shown.push(...lines.slice(0, next === undefined ? lines.length : -1))
             skip = next === undefined ? undefined : Number(next)

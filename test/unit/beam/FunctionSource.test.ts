@@ -5,6 +5,16 @@ import { atom, binary, list, map, nil, type Term } from "../../../src/etf/Term.t
 
 const info = (backend: string, data: Term): Uint8Array => encode([atom("debug_info_v1"), atom(backend), data])
 
+const line = (at: number) => list<Term>([[atom("line"), at]])
+
+const entry = (kind: string, name: string, arity: number, doc: Term): Term => [
+  [atom(kind), atom(name), arity],
+  1,
+  nil,
+  doc,
+  map([])
+]
+
 describe("debug information", () => {
   it("is that of Erlang, with functions and specifications", () => {
     const forms = list<Term>([
@@ -21,7 +31,6 @@ describe("debug information", () => {
   })
 
   it("is that of Elixir, with the lines of its clauses", () => {
-    const line = (at: number) => list<Term>([[atom("line"), at]])
     const clauses = list<Term>([
       [line(4), nil, nil, atom("ok")],
       [line(9), nil, nil, atom("ok")]
@@ -70,13 +79,6 @@ describe("debug information", () => {
 describe("documentation", () => {
   it("is told by its first line", () => {
     const text = map([[binary("en"), binary("\n  First. \n\nSecond.")]])
-    const entry = (kind: string, name: string, arity: number, doc: Term): Term => [
-      [atom(kind), atom(name), arity],
-      1,
-      nil,
-      doc,
-      map([])
-    ]
     const entries = list([
       entry("function", "f", 1, text),
       entry("macro", "m", 1, text),
