@@ -1,9 +1,9 @@
 import { Effect, Schema } from "effect"
 import { type ProcessFilter, processStatuses, type Scanned } from "../beam/ProcessQuery.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
-import { readAtom } from "../syntax/AtomText.ts"
 import { excerpt } from "../syntax/Excerpt.ts"
 import { parseMfa } from "../syntax/Mfa.ts"
+import { atomName } from "./AtomName.ts"
 import { FilterText } from "./Listing.ts"
 import { amount } from "./Quantity.ts"
 import type { Terms } from "./Terms.ts"
@@ -25,12 +25,6 @@ export const Filter = Schema.Struct({
   min_message_queue_length: Schema.optionalKey(Count),
   min_reductions: Schema.optionalKey(Count)
 })
-
-/** The name of an atom that is written in the way of a language, or bare. */
-export const atomName = (text: string): string => {
-  const read = readAtom(text.trim(), 0)
-  return read?.end === text.trim().length ? read.name : text
-}
 
 /** A part of a registered name. */
 export const namePart = (text: string): string => atomName(text).replace(/^Elixir\./u, "")

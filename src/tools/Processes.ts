@@ -20,8 +20,6 @@ import * as Tool from "./Tool.ts"
 import { ToolError } from "./ToolError.ts"
 import { timeBeside, WindowMillis } from "./Window.ts"
 
-export { atomName } from "./ProcessFilter.ts"
-
 const shared = { toolset: "processes", access: "inspect", cost: "moderate", target: "connected" } as const
 
 /** What clients call the values that processes are ranked by. */

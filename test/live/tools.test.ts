@@ -143,7 +143,9 @@ describe.each(BeamNode.otpReleases())("the tools on OTP $otp", ({ otp }) => {
 
     it.live("leave neither atoms nor modules nor processes behind", () =>
       Effect.gen(function* () {
+        // What asks for the first time makes the atoms of our own code.
         yield* call("list_processes", {})
+        yield* call("find_process", { name: "nowhere" })
         const modules = yield* ask("length(code:all_loaded())")
         const atoms = yield* number("erlang:system_info(atom_count)")
         for (let at = 0; at < 20; at++) {

@@ -97,7 +97,7 @@ callback(Pid) ->
 
 callback_of(Pid, {_, Words}) when Words =< ?SMALL_HEAP ->
     {_, Entries} = erlang:process_info(Pid, dictionary),
-    proplists:get_value('$initial_call', Entries);
+    hd([Call || {'$initial_call', Call} <- Entries] ++ [undefined]);
 callback_of(_, _) ->
     unread.
 

@@ -82,7 +82,8 @@
     %% Of the current function, the initial call or the callback in `$initial_call'; that last before OTP 26.2 only
     %% where the queue is short and the heap is small.
     module => existing(),
-    %% That the callback module says it has, or that is the callback module itself; names for the same thing.
+    %% That the callback module says it has, or that is the callback module itself; names for the same thing. A
+    %% gen_server is known by what it waits in, too.
     behaviours => [existing(), ...],
     %% The callback, or the function that it was spawned with.
     initial_call => {existing(), existing(), arity()},
@@ -499,7 +500,7 @@ plan(#{sort := Sort, long_queue := LongQueue} = Spec) ->
     Walks = Ranks orelse is_map_key(min_memory, Spec) orelse (ReadsKeys andalso is_map_key(label, Spec)),
     Conditions = conditions(Spec),
     Calls = calls(Spec),
-    Places = [places(Patterns, ReadsKeys) || Patterns <- Calls],
+    Places = [places(Ways, ReadsKeys) || Ways <- Calls],
     Alternatives = [Conditions ++ Place || Place <- lists:foldl(fun both/2, [[]], Places)],
     %% An atom is greater than any number: where nothing walks a queue, none is too long.
     Longest = hd([LongQueue || Walks] ++ [infinity]),
@@ -523,21 +524,21 @@ conditions(Spec) ->
 leader(Application) ->
     application_controller:get_master(existing(Application)).
 
-%% What the filters ask of functions that a process names: of each filter the patterns, any of which will do, as
-%% `{Places, Pattern, Guards}'. A process names functions in three places, of which `callback' is in its dictionary.
+%% What the filters ask of functions that a process names: of each filter the ways in which it can hold, as conditions
+%% `{Place, Pattern, Guards}'. A process names functions in three places, of which `callback' is in its dictionary.
 calls(Spec) ->
     [
-        [
-            {[current_function, initial_call, callback], {'$7', '_', '_'}, [{'=:=', '$7', {const, existing(Module)}}]},
-            {[callback], {supervisor, '$7', '_'}, [{'=:=', '$7', {const, existing(Module)}}]}
-        ]
+        in([current_function, initial_call, callback], {'$7', '_', '_'}, [{'=:=', '$7', {const, existing(Module)}}]) ++
+            in([callback], {supervisor, '$7', '_'}, [{'=:=', '$7', {const, existing(Module)}}])
      || #{module := Module} <- [Spec]
     ] ++
         [behaving(known(Names)) || #{behaviours := Names} <- [Spec]] ++
         [
-            [{[initial_call, callback], '$9', [{'=:=', '$9', {const, {existing(Module), existing(Function), Arity}}}]}]
+            in([initial_call, callback], '$9', [{'=:=', '$9', {const, {existing(Module), existing(Function), Arity}}}])
          || #{initial_call := {Module, Function, Arity}} <- [Spec]
         ].
+
+in(Places, Pattern, Guards) -> [[{Place, Pattern, Guards}] || Place <- Places].
 
 %% Those names that are atoms here; one has to be.
 known([First | _] = Names) ->
@@ -554,13 +555,18 @@ known_atom(Name) ->
     end.
 
 %% The callback of a supervisor is `{supervisor, Module, _}', and that of what calls itself a supervisor, too: a
-%% supervisor is no gen_server to those who look for one, although its module is.
+%% supervisor is no gen_server to those who look for one, although its module is. What waits as a gen_server is one,
+%% whatever its callback: that of an Agent of Elixir is the function which it was started with.
 behaving(Behaviours) ->
     Modules = [Module || Module <- erlang:loaded(), behaves(Module, Behaviours)] -- [supervisor, supervisor_bridge],
     Set = maps:from_list([{Module, true} || Module <- Behaviours ++ Modules]),
     Guards = [{is_map_key, '$8', {const, Set}}],
-    Other = [{[callback], {supervisor, '$8', '_'}, Guards} || not lists:member(gen_server, Behaviours)],
-    [{[callback], {'$8', '_', '_'}, Guards} | Other].
+    Others = [{'=/=', '$8', supervisor}, {'=/=', '$8', supervisor_bridge}],
+    in([callback], {'$8', '_', '_'}, Guards) ++
+        case lists:member(gen_server, Behaviours) of
+            true -> [[{current_function, {gen_server, '_', '_'}, []}, {callback, {'$8', '_', '_'}, Others}]];
+            false -> in([callback], {supervisor, '$8', '_'}, Guards)
+        end.
 
 %% A BIF that loads nothing, and raises `badarg' where the module has been unloaded.
 behaves(Module, Behaviours) ->
@@ -576,34 +582,33 @@ behaves(Module, Behaviours) ->
 %% Two filters hold where one of the places of each does.
 both(Places, Others) -> [Other ++ Place || Other <- Others, Place <- Places].
 
-%% The alternatives that patterns make, as conditions.
-places(Patterns, ReadsKeys) ->
-    Named = [place(In, Pattern, Guards, ReadsKeys) || {Ins, Pattern, Guards} <- Patterns, In <- Ins],
-    alternatives(Named, lists:usort([Item || {Item, _, _} <- Named])).
+%% The ways in which a filter can hold, as conditions on items of `process_info'.
+places(Ways, ReadsKeys) ->
+    Asked = [[place(Place, Pattern, Guards, ReadsKeys) || {Place, Pattern, Guards} <- Way] || Way <- Ways],
+    alternatives(Asked, lists:usort([Item || Way <- Asked, {Item, _, _} <- Way])).
 
 place(callback, Pattern, Guards, true) -> {{dictionary, '$initial_call'}, Pattern, Guards};
 %% Without single keys, `called' looks into the dictionaries of all that `proc_lib' has started.
 place(callback, _, _, false) -> {initial_call, {proc_lib, init_p, '_'}, []};
 place(Item, Pattern, Guards, _) -> {Item, Pattern, Guards}.
 
-%% Each condition with the other items left open.
-alternatives(Named, Items) ->
+%% The same conditions with all other items left open.
+alternatives(Ways, Items) ->
     [
         [
-            case Item of
-                Place -> {Item, Pattern, Guards};
-                _ -> {Item, '_', []}
+            case lists:keyfind(Item, 1, Way) of
+                false -> {Item, '_', []};
+                Condition -> Condition
             end
          || Item <- Items
         ]
-     || {Place, Pattern, Guards} <- Named
+     || Way <- Ways
     ].
 
 %% How often a process has to say what it names, and which answers pass: for `called'.
 called_as(Calls) ->
     Places = [current_function, initial_call, callback],
-    Named = [[{In, Pattern, Guards} || {Ins, Pattern, Guards} <- Patterns, In <- Ins] || Patterns <- Calls],
-    Ways = lists:foldl(fun both/2, [[]], [alternatives(Conditions, Places) || Conditions <- Named]),
+    Ways = lists:foldl(fun both/2, [[]], [alternatives(Call, Places) || Call <- Calls]),
     Asked = [lists:unzip3(Way) || Way <- Ways],
     Answers = [
         {{'$1', lists:zip(Items, Patterns)}, lists:append(Guards), ['$1']}
