@@ -7,7 +7,7 @@ import { type ProcessRow, readLabel } from "./ProcessRow.ts"
 
 /**
  * A name that a process is known by: a registered one, `{global, Name}`, `{via, Module, Name}`, or a group that it is in,
- * `{pg, Scope, Group}`. As text where it was too large to send.
+ * `{pg, Scope, Group}`. Cut where it is large.
  */
 export interface ProcessName {
   readonly pid: Pid

@@ -126,7 +126,7 @@ export interface ProcessGroup {
    * `none`: without such a value. `unread`: of processes whose label was not read. `other`: whatever lies beyond ten
    * thousand groups.
    */
-  readonly key: { readonly term: Term } | { readonly text: string } | "none" | "unread" | "other"
+  readonly key: { readonly term: Term } | "none" | "unread" | "other"
   readonly count: number
   readonly messages: number
   readonly reductions: number

@@ -1,4 +1,4 @@
-import { Atom, Binary, isAtom, isTuple, listItems, Pid, type Term, utf8Text } from "../etf/Term.ts"
+import { Atom, isAtom, isTuple, listItems, Pid, type Term } from "../etf/Term.ts"
 import type { Mfa } from "../syntax/Mfa.ts"
 
 /** What processes can be ranked by: bytes of memory, reductions, messages, words of heap. */
@@ -11,8 +11,8 @@ export interface ProcessRow {
   readonly currentFunction: Mfa | undefined
   /** The callback of an OTP process where it can be seen, else the function that it was spawned with. */
   readonly initialCall: Mfa | undefined
-  /** As a term, or as text where it was too large to send. `unread`: the queue is long, or the heap large that it lies on. */
-  readonly label: { readonly term: Term } | { readonly text: string } | "unread" | undefined
+  /** Cut where it is large. `unread`: the queue is long, or the heap large that it lies on. */
+  readonly label: { readonly term: Term } | "unread" | undefined
   readonly application: string | undefined
   /** Whether it works for us. */
   readonly own: boolean
@@ -55,7 +55,6 @@ const readName = (term: Term | undefined): string | undefined =>
 /** A label as the agent gives it. */
 export const readLabel = (term: Term | undefined): ProcessRow["label"] => {
   if (isTuple(term, "term") && term[1] !== undefined) return { term: term[1] }
-  if (isTuple(term, "text") && term[1] instanceof Binary) return { text: utf8Text(term[1]) ?? term[1].text() }
   return isAtom(term, "unread") ? "unread" : undefined
 }
 

@@ -2,7 +2,7 @@ import { Effect, Schema } from "effect"
 import { processGroups } from "../beam/Processes.ts"
 import type { Grouping, GroupsQuery, ProcessFilter, ProcessGroup } from "../beam/ProcessQuery.ts"
 import { type ProcessKey, readMfa } from "../beam/ProcessRow.ts"
-import { Atom } from "../etf/Term.ts"
+
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { parseMfa } from "../syntax/Mfa.ts"
 import { remainingMillis, shareOfTime } from "./Deadline.ts"
@@ -56,9 +56,9 @@ const showKey = ({ key }: ProcessGroup, by: Grouping, terms: Terms): string => {
   if (key === "none") return nothingOf[by]
   if (key === "unread") return "(label not read: long queue or large heap)"
   if (key === "other") return "(all groups beyond 10,000)"
-  const mfa = "term" in key && (by === "initial_call" || by === "current_function") ? readMfa(key.term) : undefined
+  const mfa = by === "initial_call" || by === "current_function" ? readMfa(key.term) : undefined
   if (mfa !== undefined) return terms.mfa(mfa)
-  return "term" in key && key.term instanceof Atom ? terms.atom(key.term.text) : (showLabel(key, terms) ?? "")
+  return showLabel(key, terms) ?? ""
 }
 
 const sumOf = (group: ProcessGroup, order: ProcessKey | "count", { capabilities }: ErlangNode): string => {

@@ -1,7 +1,6 @@
 import { Schema } from "effect"
 import { longQueue, type Scanned } from "../beam/ProcessQuery.ts"
 import type { ProcessKey, ProcessRow } from "../beam/ProcessRow.ts"
-import { visible } from "../syntax/Escape.ts"
 import type { Undefinable } from "./Answer.ts"
 import { whyLate } from "./Deadline.ts"
 import { amount, bytes } from "./Quantity.ts"
@@ -46,14 +45,8 @@ export const showRow = (
 
 const maxLabelCharacters = 100
 
-export const showLabel = (label: ProcessRow["label"], terms: Terms): string | undefined => {
-  if (label === undefined || label === "unread") return undefined
-  if ("term" in label) return terms.print(label.term, maxLabelCharacters)
-  const characters = Array.from(label.text)
-  if (characters.length <= maxLabelCharacters) return visible(label.text)
-  // The dots are what a secret is known by that was cut here.
-  return visible(`${characters.slice(0, maxLabelCharacters - 3).join("")}...`)
-}
+export const showLabel = (label: ProcessRow["label"], terms: Terms): string | undefined =>
+  label === undefined || label === "unread" ? undefined : terms.print(label.term, maxLabelCharacters)
 
 /** A process as a summary calls it. */
 export const nameOf = ({ pid, registeredName }: ProcessRow, terms: Terms): string =>

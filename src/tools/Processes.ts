@@ -5,7 +5,6 @@ import { groupings, type GrowthQuery, type PagePlace, type PageQuery, type Proce
 import { type ProcessKey, type ProcessRow, rankOf } from "../beam/ProcessRow.ts"
 import type { Pid } from "../etf/Term.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
-import { visible } from "../syntax/Escape.ts"
 import type { Answer } from "./Answer.ts"
 import { remainingMillis, shareOfTime, whyLate } from "./Deadline.ts"
 import type { Failure } from "./Failure.ts"
@@ -170,7 +169,7 @@ const knownAs = Effect.fnUntraced(function* (node: ErlangNode, name: string, ter
   const names = new Map<string, Array<string>>()
   for (const { known, pid } of found.names) {
     const key = terms.print(pid)
-    const text = "term" in known ? terms.print(known.term, maxNameCharacters) : visible(known.text)
+    const text = terms.print(known.term, maxNameCharacters)
     names.set(key, [...(names.get(key) ?? []), text])
   }
   const pids = new Map(found.names.map(({ pid }) => [terms.print(pid), pid]))

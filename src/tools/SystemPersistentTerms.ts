@@ -1,8 +1,10 @@
 import { Effect, Schema } from "effect"
 import { persistentKeys, persistentTerms, persistentTermsInfo, persistentValue } from "../beam/PersistentTerms.ts"
+import { equal } from "../etf/Equal.ts"
 import { isTuple, type Term } from "../etf/Term.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { excerpt } from "../syntax/Excerpt.ts"
+import { parseTerm } from "../syntax/ParseTerm.ts"
 import { whyLate } from "./Deadline.ts"
 import { didYouMean } from "./DidYouMean.ts"
 import {
@@ -17,6 +19,7 @@ import {
   sortBy
 } from "./Listing.ts"
 import { amount, bytes } from "./Quantity.ts"
+import { currentSyntax } from "./Session.ts"
 import { type Terms, termsOf } from "./Terms.ts"
 import * as Tool from "./Tool.ts"
 import { ToolError } from "./ToolError.ts"
@@ -36,12 +39,16 @@ const oneTerm = Effect.fnUntraced(function* (node: ErlangNode, text: string, mea
   const { bytes: total, count } = yield* persistentTermsInfo(node)
   const named = (yield* persistentKeys(node)).map((key) => ({ key, text: terms.print(key) }))
   const wanted = text.trim()
-  const found = named.find((it) => it.text === wanted)
+  const { name } = yield* currentSyntax
+  const parsed = parseTerm(wanted, name, { node: node.name, creation: node.creation })
+  const found =
+    named.find((it) => it.text === wanted) ??
+    (parsed._tag === "Term" ? named.find((it) => equal(it.key, parsed.term)) : undefined)
   const value = found && (yield* persistentValue(node, found.key, { maxBytes: maxValueBytes, measure }))
   if (found === undefined || value === undefined) {
     return yield* new ToolError({
       code: "not_found",
-      message: `${node.name} has no persistent term under the key ${excerpt(wanted)}. Write it as this list shows it.`,
+      message: `${node.name} has no persistent term under the key ${excerpt(wanted)}${parsed._tag === "Mistake" ? ` (${parsed.message})` : ""}. Write it as the list shows it.`,
       retryable: false,
       next: "get_persistent_terms",
       didYouMean: didYouMean(
@@ -89,7 +96,7 @@ const getPersistentTerms = Tool.make({
   description:
     "Keys of the persistent terms, the largest first, and how much memory they take; with `key`, its value. Measuring walks each value; above 64 MiB in all only with measure_all.",
   input: {
-    key: Schema.optionalKey(Schema.NonEmptyString.annotate({ description: "As this list shows it" })),
+    key: Schema.optionalKey(Schema.NonEmptyString.annotate({ description: "As the list shows it" })),
     sort_by: sortBy(["size", "key"], "size"),
     filter: Schema.optionalKey(FilterText.annotate({ description: "Part of the key, as Erlang writes it" })),
     measure_all: Schema.optionalKey(Schema.Boolean),

@@ -12,9 +12,21 @@ export const isEmpty = (value: unknown): boolean =>
 
 const isRow = (value: unknown): value is Row => typeof value === "object" && value !== null && !Array.isArray(value)
 
-/** A value on one line. A text that could be misread there (empty, a dash, outer or double spaces) is quoted. */
+/** Values side by side, apart from each other also where they have commas themselves. */
+const joined = (values: ReadonlyArray<string>): string =>
+  values.join(values.some((value) => value.includes(",")) ? "; " : ", ")
+
+/**
+ * A value on one line. A text that could be misread there (empty, a dash, outer or double spaces) is quoted. What is
+ * inside of an object or an array is written out, not quoted as JSON would: it can be copied from here.
+ */
 const inline = (value: unknown): string => {
-  if (value === undefined) return absent
+  if (isEmpty(value)) return absent
+  if (Array.isArray(value)) return joined(value.map(inline))
+  if (isRow(value)) {
+    const told = Object.entries(value).filter(([, inner]) => !isEmpty(inner))
+    return joined(told.map(([key, inner]) => `${key}: ${inline(inner)}`))
+  }
   if (typeof value !== "string") return JSON.stringify(value)
   return value === "" || value === absent || /^\s|\s$|\s{2}|\n/u.test(value) ? JSON.stringify(value) : value
 }

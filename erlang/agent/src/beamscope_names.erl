@@ -9,19 +9,20 @@
 -export([find/1]).
 
 -include("beamscope_listing.hrl").
+-include("beamscope_cut.hrl").
 
 %% Objects between two looks at the clock.
 -define(CHUNK, 500).
 %% Objects that are read for one answer.
 -define(MOST, 200000).
-%% Bytes in external format up to which a name leaves as it is.
+%% Bytes in external format above which a name is cut.
 -define(ROOM, 500).
 %% Words of heap up to which a whole dictionary is read.
 -define(SMALL_HEAP, 10000).
 
 %% @doc `found': `{Pid, Name}' for each name with `name' in it, in any case, of a process of this node, `limit' of them
-%% at most. A `Name' is `{term, Term}', or `{text, Binary}' for a large one, cut; the term is an atom, `{global, Name}',
-%% `{via, Module, Name}' or `{pg, Scope, Group}'. `incomplete': `deadline', or `many' where there are more names than
+%% at most. A `Name' is `{term, Term}', cut where it is large; the term is an atom, `{global, Name}', `{via, Module, Name}' or
+%% `{pg, Scope, Group}'. `incomplete': `deadline', or `many' where there are more names than
 %% are looked at or told.
 -spec find(#{name := binary(), limit := pos_integer(), deadline_ms := non_neg_integer()}) -> binary().
 find(#{name := Part, limit := Limit, deadline_ms := Millis}) ->
@@ -30,7 +31,7 @@ find(#{name := Part, limit := Limit, deadline_ms := Millis}) ->
     Sources = global() ++ pg(Tables) ++ elixir(Tables) ++ gproc() ++ syn(),
     {_, Found, Missing} = search(Sources, {Part, Limit, Until}, {0, registered(Part), []}),
     packed(#{
-        found => [{Pid, whole(Name)} || {Pid, Name} <- lists:sublist(Found, Limit)],
+        found => [{Pid, {term, cut(Name, ?ROOM)}} || {Pid, Name} <- lists:sublist(Found, Limit)],
         incomplete => lists:usort(Missing ++ [many || length(Found) > Limit])
     }).
 
@@ -174,9 +175,3 @@ called({syn, [$_ | Scope]}, Key) when Scope =/= "default" -> {via, syn, {list_to
 called({syn, _}, Key) -> {via, syn, Key};
 called({pg, Scope}, Group) -> {pg, Scope, Group};
 called({registry, Registry}, Key) -> {via, 'Elixir.Registry', {Registry, Key}}.
-
-whole(Name) ->
-    case erlang:external_size(Name) =< ?ROOM of
-        true -> {term, Name};
-        false -> {text, unicode:characters_to_binary(io_lib:format("~0tp", [Name], [{chars_limit, ?ROOM}]))}
-    end.

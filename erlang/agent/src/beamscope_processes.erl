@@ -30,9 +30,9 @@
 -define(SMALL_HEAP, 10000).
 %% Words of heap up to which a label is read.
 -define(LABEL_HEAP, 1000000).
-%% Bytes of external format up to which a label is returned as it is.
+%% Bytes of external format above which a label is cut.
 -define(SMALL_LABEL, 256).
-%% Characters of a label that are printed, to search them or to return them for a large one.
+%% Characters of a label that are printed to search them.
 -define(PRINTED, 256).
 %% Long message queues that are named in an answer.
 -define(LONGEST, 10).
@@ -58,7 +58,7 @@
     | stack_size
     | group_leader.
 %% What a row tells. `initial_call' is the callback of a `proc_lib' process where it can be read. `label' is
-%% `{term, Label}', or `{text, Binary}' for a large one, cut, or `unread' (from OTP 27 on) where the queue is long or the
+%% `{term, Label}', cut where it is large, or `unread' (from OTP 27 on) where the queue is long or the
 %% heap is large. `own' tells whether the process works for the node that asks. Whatever else is not known, or was not
 %% read, is `undefined'.
 
@@ -178,6 +178,7 @@
 }.
 
 -include("beamscope_listing.hrl").
+-include("beamscope_cut.hrl").
 
 %% @doc The processes that pass the filters, in descending order of a key, a page at a time: a packed `page()'.
 -spec page(page_spec()) -> binary().
@@ -821,10 +822,5 @@ entry(Key, Pid, Told, Plan) ->
         _ -> undefined
     end.
 
-label(undefined) ->
-    undefined;
-label(Label) ->
-    case erlang:external_size(Label) =< ?SMALL_LABEL of
-        true -> {term, Label};
-        false -> {text, unicode:characters_to_binary(io_lib:format("~0tp", [Label], [{chars_limit, ?PRINTED}]))}
-    end.
+label(undefined) -> undefined;
+label(Label) -> {term, cut(Label, ?SMALL_LABEL)}.

@@ -489,7 +489,7 @@ describe("groups of processes", () => {
     Effect.gen(function* () {
       const reply = groupsReply([
         group([atom("term"), [atom("room"), 7]], 3, 0, 1, 1, 0),
-        group([atom("text"), binary("long...")], 2, 0, 1, 1, 0),
+        group([atom("term"), binary("long...")], 2, 0, 1, 1, 0),
         group(atom("none"), 1, 0, 1, 1, 0),
         group(atom("unread"), 1, 0, 1, 1, 0)
       ])
@@ -497,7 +497,7 @@ describe("groups of processes", () => {
       const groups = structured["groups"] as ReadonlyArray<{ readonly group: string }>
       expect(groups.map((it) => it.group)).toEqual([
         "{:room, 7}",
-        "long...",
+        '"long..."',
         "(no label)",
         "(label not read: long queue or large heap)"
       ])
