@@ -3,9 +3,10 @@
 
 -include_lib("eunit/include/eunit.hrl").
 
+%% Each in a process of its own, as on a node: how much is read is bounded by the heap that it takes.
 both_ways_test_() ->
     [
-        {lists:concat([Way, ": ", Title]), fun() -> Test(fun(Function, Spec) -> run(Way, Function, Spec) end) end}
+        {spawn, {lists:concat([Way, ": ", Title]), fun() -> Test(fun(Function, Spec) -> run(Way, Function, Spec) end) end}}
      || Way <- [loaded, interpreted], {Title, Test} <- tests()
     ].
 
