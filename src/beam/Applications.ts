@@ -3,8 +3,8 @@ import { Atom, atom, binary, isTuple, listItems, map, type MapTerm, Pid, type Te
 import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { askAgent, askList, type Listed, type ListQuery } from "./Listing.ts"
-import { nameOf, textOf } from "./Network.ts"
 import { readCount } from "./ProcessRow.ts"
+import { nameOf, textOf } from "./Reading.ts"
 
 export const applicationStates = ["loaded", "starting", "running"] as const
 export type ApplicationState = (typeof applicationStates)[number]

@@ -5,8 +5,8 @@ import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { atomNames } from "./Applications.ts"
 import { askAgent, askList, type Listed, type ListQuery, questionOf, readListed } from "./Listing.ts"
-import { nameOf, textOf } from "./Network.ts"
 import { readCount } from "./ProcessRow.ts"
+import { nameOf, textOf } from "./Reading.ts"
 
 /** What can be said of a module beside where it comes from. The last two take a look at its file. */
 export const moduleStates = [

@@ -3,8 +3,8 @@ import { Atom, isAtom, isTuple, map, type MapTerm, type Term } from "../etf/Term
 import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { askAgent, askList, type Listed, type ListQuery } from "./Listing.ts"
-import { nameOf, textOf } from "./Network.ts"
 import { readCount } from "./ProcessRow.ts"
+import { nameOf, textOf } from "./Reading.ts"
 
 /** A node among other nodes. Source: `net_kernel`, `erlang:system_info(dist_ctrl)`. */
 export interface Distribution {

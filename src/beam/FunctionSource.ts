@@ -23,8 +23,8 @@ import { lineOf, type NamedForm, readFunction, readSpec } from "../syntax/Erlang
 import { atomNames } from "./Applications.ts"
 import { type Absent, onDisk, type OnDisk, readAbsent } from "./Code.ts"
 import { askAgent } from "./Listing.ts"
-import { textOf } from "./Network.ts"
 import { readCount } from "./ProcessRow.ts"
+import { textOf } from "./Reading.ts"
 
 /** The chunks of a beam that tell of functions. */
 export type Chunk = "Dbgi" | "Docs"

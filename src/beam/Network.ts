@@ -1,9 +1,10 @@
 import type { Effect } from "effect"
-import { Atom, Binary, charlistText, listItems, type MapTerm, Pid, Port, type Term, utf8Text } from "../etf/Term.ts"
+import { Atom, listItems, type MapTerm, Pid, Port } from "../etf/Term.ts"
 import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { askList, type Listed, type ListQuery } from "./Listing.ts"
 import { readCount } from "./ProcessRow.ts"
+import { nameOf, textOf } from "./Reading.ts"
 
 /** By what ports and sockets can be ranked. */
 export type NetworkKey = "bytes_in" | "bytes_out" | "queue" | "memory" | "name"
@@ -55,14 +56,6 @@ const toList = ({ minQueue, name, owner, windowMillis, ...query }: NetworkQuery)
   order: query.sort === "name" ? "ascending" : "descending",
   filters: { name, owner, window_ms: windowMillis, min_queue: minQueue }
 })
-
-export const textOf = (term: Term | undefined): string | undefined => {
-  if (term instanceof Binary) return utf8Text(term) ?? term.text()
-  return charlistText(term)
-}
-
-export const nameOf = (term: Term | undefined): string | undefined =>
-  term instanceof Atom && term.text !== "undefined" ? term.text : undefined
 
 const readEndpoint = (row: MapTerm): Endpoint | undefined => {
   const port = row.atomKey("port")

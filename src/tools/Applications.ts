@@ -18,6 +18,7 @@ import { didYouMean } from "./DidYouMean.ts"
 import {
   cursor,
   FilterText,
+  ledBy,
   limitUpTo,
   listBounds,
   listOutput,
@@ -116,7 +117,7 @@ const listApplications = Tool.make({
     const [first] = rows
     return {
       summary: (shown: number) =>
-        `${shownOf(shown, matched, "application")} by ${sort}${first === undefined ? "" : `; first ${leading(first.row, sort, terms)}`}.`,
+        `${shownOf(shown, matched, "application")} by ${sort}${ledBy(first && leading(first.row, sort, terms), after)}.`,
       complete: incomplete.length === 0,
       notes: incomplete.map(note),
       data: { total, matched, applications: rows.map(({ row }) => showApplication(row, terms)) },
@@ -223,7 +224,7 @@ const getApplicationInfo = Tool.make({
       }),
       page: pageOf("environment", listed),
       hints: [
-        ...(supervisor === undefined ? [] : [input("get_supervision_tree", { pid: supervisor })]),
+        ...(supervisor === undefined ? [] : [input("get_supervision_tree", { root: supervisor })]),
         ...(info.processes > 0 ? [input("list_application_processes", { application: called })] : []),
         ...(info.modules.count > info.modules.first.length
           ? [input("list_modules", { filter: { application: called } })]
@@ -252,7 +253,12 @@ const listApplicationProcesses = Tool.make({
     const terms = yield* termsOf(node)
     const sort = processSort.keyOf(sort_by)
     const { name, state } = yield* loadedApplication(node, application, 0)
-    const page = yield* answerPage(node, { sort, limit, filter: { application: name } }, after, ranking(sort, node))
+    const page = yield* answerPage(
+      node,
+      { sort, limit, filter: { application: name } },
+      after,
+      ranking(sort, node, after)
+    )
     if (page.data.matched > 0) return page
     const why = state === "running" ? "a library, or one whose processes have ended" : `it is ${state}, not running`
     return { ...page, summary: `${terms.atom(name)} has no processes: ${why}.` }

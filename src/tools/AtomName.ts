@@ -5,3 +5,6 @@ export const atomName = (text: string): string => {
   const read = readAtom(text.trim(), 0)
   return read?.end === text.trim().length ? read.name : text
 }
+
+/** A part of a name: an alias of Elixir without what stands in front of it. */
+export const namePart = (text: string): string => atomName(text).replace(/^Elixir\./u, "")

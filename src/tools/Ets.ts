@@ -18,20 +18,23 @@ import {
 import { atom, binary, isAtom, isTuple, type Term } from "../etf/Term.ts"
 import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
-import { readAtom } from "../syntax/AtomText.ts"
 import { visible } from "../syntax/Escape.ts"
 import { excerpt, listed } from "../syntax/Excerpt.ts"
 import { parseReference } from "../syntax/Identifier.ts"
 import { atomsOf, parseTerm } from "../syntax/ParseTerm.ts"
+import { atomName, namePart } from "./AtomName.ts"
 import { shareOfTime, whyLate } from "./Deadline.ts"
 import { didYouMean } from "./DidYouMean.ts"
 import {
   cursor,
   FilterText,
+  isFiltering,
+  ledBy,
   limitUpTo,
   listBounds,
   listOutput,
   ListPosition,
+  noneOf,
   pageOf,
   toPosition,
   shownOf,
@@ -44,7 +47,7 @@ import { currentSyntax } from "./Session.ts"
 import { type Terms, termsOf } from "./Terms.ts"
 import * as Tool from "./Tool.ts"
 import { ToolError, type ToolErrorCode } from "./ToolError.ts"
-import { throughWindow, timeBeside, WindowMillis } from "./Window.ts"
+import { optionalWindow, throughWindow } from "./Window.ts"
 
 const shared = { toolset: "ets", access: "inspect", target: "connected" } as const
 
@@ -92,19 +95,13 @@ const Filter = Schema.Struct({
   min_memory_bytes: Schema.optionalKey(Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)))
 })
 
-/** The name of an atom that is written in the way of a language, or bare. */
-const atomName = (text: string): string => {
-  const read = readAtom(text.trim(), 0)
-  return read?.end === text.trim().length ? read.name : text
-}
-
 const toFilter = Effect.fnUntraced(function* (
   node: ErlangNode,
   { application, min_memory_bytes, name, owner, protection }: typeof Filter.Type,
   terms: Terms
 ): Effect.fn.Return<TableFilter, ToolError | CallError> {
   return {
-    ...(name !== undefined && { name: atomName(name).replace(/^Elixir\./u, "") }),
+    ...(name !== undefined && { name: namePart(name) }),
     ...(owner !== undefined && { owner: yield* resolveProcess(node, owner, terms) }),
     ...(application !== undefined && { application: atomName(application) }),
     ...(protection !== undefined && { protection }),
@@ -125,7 +122,7 @@ const listEtsTables = Tool.make({
   input: {
     sort_by: sortBy(["memory", "size", "name"], "memory"),
     filter: Schema.optionalKey(Filter),
-    window_ms: Schema.optionalKey(WindowMillis),
+    window_ms: optionalWindow,
     limit: limitUpTo(200, 20),
     cursor
   },
@@ -150,22 +147,19 @@ const listEtsTables = Tool.make({
     const filter = yield* toFilter(node, given, terms)
     if (window_ms !== undefined) {
       if (sort === "name") return yield* invalid("list_ets_tables: with window_ms, sort_by is memory or size.")
-      const deadlineMillis = (yield* timeBeside("list_ets_tables", window_ms)) * shareOfTime
-      const grown = yield* throughWindow(
-        "list_ets_tables",
-        window_ms,
-        tableGrowth(node, { sort, windowMillis: window_ms, limit, deadlineMillis, filter })
+      const grown = yield* throughWindow("list_ets_tables", window_ms, (beside) =>
+        tableGrowth(node, { sort, windowMillis: window_ms, limit, deadlineMillis: beside * shareOfTime, filter })
       )
-      return answerGrowth(grown, sort, window_ms, terms)
+      return answerGrowth(grown, isFiltering(filter), sort, window_ms, terms)
     }
     const page = yield* tables(node, { sort, filter, ...(yield* listBounds(limit, after)) })
     const { incomplete, matched, rows, total } = page
     const first = rows[0]?.row
-    const leading = first === undefined ? "" : `; first ${called(first, terms)} with ${sized(first)}`
+    const leading = ledBy(first && `${called(first, terms)} with ${sized(first)}`, after)
     return {
       summary: (shown: number) =>
         first === undefined
-          ? `None of ${amount(total, "table")} ${matched === 0 ? "passes the filter" : "is left here"}.`
+          ? noneOf(page, isFiltering(filter), "table")
           : `${shownOf(shown, matched, "table")} by ${sort}${leading}.`,
       complete: incomplete.length === 0,
       notes: incomplete.length === 0 ? [] : [late],
@@ -183,6 +177,7 @@ const inspect = (table: Table, terms: Terms): string =>
 
 const answerGrowth = (
   { born, gone, incomplete, matched, rows, total }: Effect.Success<ReturnType<typeof tableGrowth>>,
+  isFiltered: boolean,
   sort: "memory" | "size",
   windowMillis: number,
   terms: Terms
@@ -193,7 +188,7 @@ const answerGrowth = (
   return {
     summary: (shown: number) =>
       first === undefined
-        ? `No table grew in ${sort} in ${windowMillis} ms.`
+        ? `No table${isFiltered ? " that passes the filter" : ""}${incomplete.length > 0 ? " of those that were looked at in time" : ""} grew in ${sort} in ${windowMillis} ms.`
         : `${shownOf(shown, matched, "table")} grew in ${sort} in ${windowMillis} ms; first ${called(first.table, terms)}, by ${by(first)}.`,
     complete: incomplete.length === 0,
     notes: incomplete.length === 0 ? [] : [late],
@@ -415,7 +410,7 @@ const showRows = (selected: TableRows, areKeys: boolean, terms: Terms) => {
   const isPaged = rows.every(({ place }) => place !== undefined)
   const isUnordered = from.type !== "ordered_set"
   return {
-    complete: isMore !== "deadline",
+    complete: isMore === false || (isMore === true && isPaged),
     notes: [
       ...(cut > 0 ? [`${amount(cut, "row")} too large to travel: cut on the node, where it says ... or '...'.`] : []),
       ...(isMore === true && isUnordered && isPaged

@@ -3,7 +3,17 @@ import { type EventSource, eventSources, handlerKinds, type Silence, silences } 
 import { processGroups } from "../beam/ProcessGroups.ts"
 import { visible } from "../syntax/Escape.ts"
 import { excerpt } from "../syntax/Excerpt.ts"
-import { cursor, FilterText, limitUpTo, listBounds, listOutput, ListPosition, pageOf, sortBy } from "./Listing.ts"
+import {
+  cursor,
+  FilterText,
+  ledBy,
+  limitUpTo,
+  listBounds,
+  listOutput,
+  ListPosition,
+  pageOf,
+  sortBy
+} from "./Listing.ts"
 import { amount } from "./Quantity.ts"
 import { atomNames, inspectFirst, meantAtoms, registryTools, shownOfKnown, whyMissing } from "./Registries.ts"
 import { type Terms, termsOf } from "./Terms.ts"
@@ -83,10 +93,11 @@ const listProcessGroups = Tool.make({
     }
     const { incomplete, matched, rows, total } = read
     const first = rows[0]?.row
-    const leading =
-      first === undefined
-        ? ""
-        : `; first ${terms.print(first.group, 80)} with ${amount(first.members, "member")}, ${first.localMembers} of them here`
+    const leading = ledBy(
+      first &&
+        `${terms.print(first.group, 80)} with ${amount(first.members, "member")}, ${first.localMembers} of them here`,
+      after
+    )
     const all = scope === undefined ? `in ${amount(scopes.length, "scope")}` : `in scope ${excerpt(scope)}`
     return {
       summary: (shown: number) =>

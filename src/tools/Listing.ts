@@ -58,6 +58,28 @@ export const pageOf = <const Rows extends string>(rows: Rows, listed: Listed<unk
   after: (row: number) => toPosition(listed.rows[row]!.place)
 })
 
+/**
+ * What a summary says of the row that a list begins with; nothing on a later page, behind the cursor `after`: its first
+ * row is not the first of all.
+ */
+export const ledBy = (first: string | undefined, after: unknown): string =>
+  first === undefined || after !== undefined ? "" : `; first ${first}`
+
+/** What a summary says where a page has no rows: why, as far as that is known. */
+export const noneOf = (
+  { incomplete, matched, total }: Pick<Listed<unknown>, "incomplete" | "matched" | "total">,
+  isFiltered: boolean,
+  singular: string,
+  plural?: string
+): string => {
+  if (matched > 0) return `None of ${amount(matched, singular, plural)} is left here.`
+  if (incomplete.length > 0) return `None of ${amount(total, singular, plural)} was found in time.`
+  return isFiltered ? `None of ${amount(total, singular, plural)} passes the filter.` : `There is no ${singular}.`
+}
+
+/** Whether a filter that was given leaves anything out. */
+export const isFiltering = (filter: object): boolean => Object.keys(filter).length > 0
+
 /** How many rows a result shows of how many: `12 tables`, `12 of 345 tables`. */
 export const shownOf = (shown: number, all: number, singular: string, plural?: string): string =>
   shown === all ? amount(all, singular, plural) : `${shown} of ${amount(all, singular, plural)}`

@@ -3,7 +3,19 @@ import { mnesia, type Mnesia, type MnesiaTable, storages } from "../beam/Mnesia.
 import { visible } from "../syntax/Escape.ts"
 import { listed } from "../syntax/Excerpt.ts"
 import { whyLate } from "./Deadline.ts"
-import { cursor, FilterText, limitUpTo, listBounds, ListPosition, pageOf, shownOf, sortBy } from "./Listing.ts"
+import {
+  cursor,
+  FilterText,
+  isFiltering,
+  ledBy,
+  limitUpTo,
+  listBounds,
+  ListPosition,
+  noneOf,
+  pageOf,
+  shownOf,
+  sortBy
+} from "./Listing.ts"
 import { amount, bytes } from "./Quantity.ts"
 import { type Terms, termsOf } from "./Terms.ts"
 import * as Tool from "./Tool.ts"
@@ -150,13 +162,15 @@ const listMnesiaTables = Tool.make({
     const { incomplete, matched, rows, total } = tables
     const first = rows[0]?.row
     const size = first?.memoryBytes ?? first?.fileBytes
-    const leading =
-      first === undefined ? "" : `; first ${terms.atom(first.name)}${size === undefined ? "" : ` with ${bytes(size)}`}`
+    const leading = ledBy(
+      first && `${terms.atom(first.name)}${size === undefined ? "" : ` with ${bytes(size)}`}`,
+      after
+    )
     const isLate = incomplete.length > 0
     return {
       summary: (shown: number) =>
         first === undefined
-          ? `None of ${amount(total, "Mnesia table")} ${matched === 0 ? "passes the filter" : "is left here"}.`
+          ? noneOf(tables, isFiltering(filter), "Mnesia table")
           : `Mnesia runs on ${amount(about.runningNodes.length, "node")} of ${about.nodes.length}; ${shownOf(shown, matched, "table")} by ${sort}${leading}.`,
       complete: !isLate,
       notes: [

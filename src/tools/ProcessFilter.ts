@@ -3,7 +3,7 @@ import { type ProcessFilter, processStatuses, type Scanned } from "../beam/Proce
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { excerpt } from "../syntax/Excerpt.ts"
 import { parseMfa } from "../syntax/Mfa.ts"
-import { atomName } from "./AtomName.ts"
+import { atomName, namePart } from "./AtomName.ts"
 import { FilterText } from "./Listing.ts"
 import { amount } from "./Quantity.ts"
 import type { Terms } from "./Terms.ts"
@@ -25,9 +25,6 @@ export const Filter = Schema.Struct({
   min_message_queue_length: Schema.optionalKey(Count),
   min_reductions: Schema.optionalKey(Count)
 })
-
-/** A part of a registered name. */
-export const namePart = (text: string): string => atomName(text).replace(/^Elixir\./u, "")
 
 /** Behaviours that Elixir has a module of its own for. */
 const sameBehaviours = [

@@ -6,18 +6,19 @@ import { type ProcessKey, type ProcessRow, rankOf } from "../beam/ProcessRow.ts"
 import type { Pid } from "../etf/Term.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import type { Answer } from "./Answer.ts"
+import { namePart } from "./AtomName.ts"
 import { remainingMillis, shareOfTime, whyLate } from "./Deadline.ts"
 import type { Failure } from "./Failure.ts"
-import { cursor, FilterText, limitUpTo, listOutput, shownOf } from "./Listing.ts"
+import { cursor, FilterText, isFiltering, ledBy, limitUpTo, listOutput, shownOf } from "./Listing.ts"
 import { localPid } from "./ProcessArgument.ts"
-import { Filter, namePart, noLabels, none, toFilter } from "./ProcessFilter.ts"
+import { Filter, noLabels, none, toFilter } from "./ProcessFilter.ts"
 import { answerGroups, groupsOutput } from "./ProcessGroups.ts"
 import { nameOf, Row, rowFields, say, scanNotes, showRow, spoken } from "./ProcessRows.ts"
 import type { Session } from "./Session.ts"
 import { type Terms, termsOf } from "./Terms.ts"
 import * as Tool from "./Tool.ts"
 import { ToolError } from "./ToolError.ts"
-import { timeBeside, WindowMillis } from "./Window.ts"
+import { optionalWindow, throughWindow } from "./Window.ts"
 
 const shared = { toolset: "processes", access: "inspect", cost: "moderate", target: "connected" } as const
 
@@ -108,16 +109,17 @@ const inspect = (row: ProcessRow, terms: Terms): string =>
 /** Milliseconds for a tool that asks all processes: a tenth of a second does on an idle node, and seconds on a busy one. */
 const scanTimeoutMillis = 15_000
 
-/** Says how many processes are shown, in which order, and which is the first. */
+/** Says how many processes are shown, in which order, and which is the first of all: not behind the cursor `after`. */
 export const ranking =
-  (sort: ProcessKey | "pid", { capabilities }: ErlangNode) =>
-  ({ matched, rows: [first] }: ProcessPage, shown: number, terms: Terms): string => {
+  (sort: ProcessKey | "pid", { capabilities }: ErlangNode, after: Position | undefined) =>
+  ({ incomplete, matched, rows: [first] }: ProcessPage, shown: number, terms: Terms): string => {
     const value = first === undefined || sort === "pid" ? undefined : rankOf(first, sort)
     if (first === undefined || value === undefined || sort === "pid")
       return `${shownOf(shown, matched, "process", "processes")} by ${sort}.`
-    if (value === 0) return `${shownOf(shown, matched, "process", "processes")} by ${spoken[sort]}; all have 0.`
+    if (value === 0)
+      return `${shownOf(shown, matched, "process", "processes")} by ${spoken[sort]}; all${after === undefined && incomplete.length === 0 ? "" : " here"} have 0.`
     const leading = `${nameOf(first, terms)} with ${say(value, sort, capabilities.wordBytes)}`
-    return `${shownOf(shown, matched, "process", "processes")} by ${spoken[sort]}; first ${leading}.`
+    return `${shownOf(shown, matched, "process", "processes")} by ${spoken[sort]}${ledBy(leading, after)}.`
   }
 
 /** The data of {@link answerPage}. */
@@ -159,7 +161,7 @@ const listProcesses = Tool.make({
       })
     }
     const sort = processSort.keyOf(sort_by)
-    return yield* answerPage(node, { sort, limit, filter }, after, ranking(sort, node))
+    return yield* answerPage(node, { sort, limit, filter }, after, ranking(sort, node, after))
   })
 })
 
@@ -278,7 +280,7 @@ const topProcesses = Tool.make({
   timeoutMillis: scanTimeoutMillis,
   input: {
     sort_by: Schema.Literals(sortNames).annotate(descending).pipe(Schema.withDecodingDefaultKey(byMemory)),
-    window_ms: Schema.optionalKey(WindowMillis),
+    window_ms: optionalWindow,
     filter: Schema.optionalKey(TopFilter.annotate({ description: "As in list_processes" })),
     limit: limitUpTo(100, 10)
   },
@@ -302,17 +304,23 @@ const topProcesses = Tool.make({
     const sort = sortKeys[sort_by]
     const filter = yield* toFilter(wanted, yield* termsOf(node))
     if (window_ms === undefined) {
-      const { page, ...answer } = yield* answerPage(node, { sort, limit, filter }, undefined, ranking(sort, node))
+      const { page, ...answer } = yield* answerPage(
+        node,
+        { sort, limit, filter },
+        undefined,
+        ranking(sort, node, undefined)
+      )
       return { ...answer, page: { rows: page.rows } }
     }
-    const beside = yield* timeBeside("top_processes", window_ms)
-    return yield* answerGrowth(node, {
-      sort,
-      limit,
-      filter,
-      windowMillis: window_ms,
-      deadlineMillis: beside * shareOfTime
-    })
+    return yield* throughWindow("top_processes", window_ms, (beside) =>
+      answerGrowth(node, {
+        sort,
+        limit,
+        filter,
+        windowMillis: window_ms,
+        deadlineMillis: beside * shareOfTime
+      })
+    )
   })
 })
 
@@ -320,7 +328,7 @@ const answerGrowth = Effect.fnUntraced(function* (node: ErlangNode, query: Growt
   const terms = yield* termsOf(node)
   const { sort, windowMillis } = query
   const grown = yield* processGrowth(node, query)
-  const { born, gone, matched, rows } = grown
+  const { born, gone, incomplete, matched, rows } = grown
   const notes = scanNotes(
     grown,
     rows.map(({ row }) => row),
@@ -332,7 +340,7 @@ const answerGrowth = Effect.fnUntraced(function* (node: ErlangNode, query: Growt
   return {
     summary: (shown: number) =>
       first === undefined
-        ? `No process grew in ${spoken[sort]} in ${windowMillis} ms.`
+        ? `No process${isFiltering(query.filter) ? " that passes the filter" : ""}${incomplete.length > 0 ? " of those that were looked at" : ""} grew in ${spoken[sort]} in ${windowMillis} ms.`
         : `${shownOf(shown, matched, "process", "processes")} grew in ${spoken[sort]} in ${windowMillis} ms; first ${nameOf(first.row, terms)}, by ${say(first.growth, sort, wordBytes)}.`,
     complete: notes.length === 0,
     notes,

@@ -14,6 +14,7 @@ import { didYouMean } from "./DidYouMean.ts"
 import {
   cursor,
   FilterText,
+  ledBy,
   limitUpTo,
   listBounds,
   listOutput,
@@ -163,10 +164,11 @@ const listRegistries = Tool.make({
     const page = yield* registries(node, { ...bounds, sort, name: filter.name })
     const { matched, rows, total } = page
     const first = rows[0]?.row
-    const leading =
-      first === undefined
-        ? ""
-        : `; first ${argumentOf(first, terms)} with ${amount(first.entries, "entry", "entries")} in ${bytes(first.memoryBytes)}`
+    const leading = ledBy(
+      first &&
+        `${argumentOf(first, terms)} with ${amount(first.entries, "entry", "entries")} in ${bytes(first.memoryBytes)}`,
+      after
+    )
     return {
       summary: (shown: number) => `${shownOf(shown, matched, "registry", "registries")} by ${sort}${leading}.`,
       data: { total, matched, registries: rows.map(({ row }) => showRegistry(row, terms)) },
@@ -253,8 +255,7 @@ const listPubsubTopics = Tool.make({
     }
     const { incomplete, matched, rows, sources, total } = read
     const first = rows[0]?.row
-    const leading =
-      first === undefined ? "" : `; first ${terms.print(first.key, 80)} with ${amount(first.count, "subscriber")}`
+    const leading = ledBy(first && `${terms.print(first.key, 80)} with ${amount(first.count, "subscriber")}`, after)
     return {
       summary: (shown: number) =>
         sources.length === 0

@@ -5,13 +5,13 @@ import { type SchedulerKind, schedulerUsage, type SchedulerUse } from "../beam/S
 import { visible } from "../syntax/Escape.ts"
 import { amount, bytes, percent } from "./Quantity.ts"
 import * as Tool from "./Tool.ts"
-import { throughWindow, windowMillis, windowTimeoutMillis } from "./Window.ts"
+import { normalWindow, throughWindow, windowTimeoutMillis } from "./Window.ts"
 
 const shared = {
   toolset: "system",
   target: "connected",
   timeoutMillis: windowTimeoutMillis,
-  input: { window_ms: windowMillis }
+  input: { window_ms: normalWindow }
 } as const
 
 const inPercent = (part: number): number => percent(part, 1)
@@ -43,9 +43,7 @@ const getSchedulerUsage = Tool.make({
     )
   },
   run: Effect.fnUntraced(function* ({ window_ms }, node) {
-    const { processors, schedulers } = yield* throughWindow(
-      "get_scheduler_usage",
-      window_ms,
+    const { processors, schedulers } = yield* throughWindow("get_scheduler_usage", window_ms, () =>
       schedulerUsage(node, window_ms)
     )
     const online = schedulers.filter((it) => it.online)
@@ -102,7 +100,7 @@ const getRuntimeStats = Tool.make({
     run_queue_dirty_io: Schema.Int
   },
   run: Effect.fnUntraced(function* ({ window_ms }, node) {
-    const stats = yield* throughWindow("get_runtime_stats", window_ms, runtimeStats(node, window_ms))
+    const stats = yield* throughWindow("get_runtime_stats", window_ms, () => runtimeStats(node, window_ms))
     const { cpu, reductions, runQueues } = stats
     const waiting = runQueues.reduce((sum, length) => sum + length, 0)
     const perSecond = reductions === undefined ? undefined : Math.round((reductions * 1000) / stats.windowMillis)
@@ -156,9 +154,7 @@ const getMicrostateAccounting = Tool.make({
     )
   },
   run: Effect.fnUntraced(function* ({ window_ms }, node) {
-    const { types, wasOn } = yield* throughWindow(
-      "get_microstate_accounting",
-      window_ms,
+    const { types, wasOn } = yield* throughWindow("get_microstate_accounting", window_ms, () =>
       microstateAccounting(node, window_ms)
     )
     const ranked = types
@@ -175,7 +171,11 @@ const getMicrostateAccounting = Tool.make({
     const schedulers = ranked.find(({ type }) => type === "scheduler")
     const states = Object.entries(schedulers?.percent ?? {}).slice(0, 3)
     return {
-      summary: `In ${window_ms} ms the schedulers spent ${states.map(([state, part]) => `${part} % in ${state}`).join(", ")}.`,
+      summary:
+        states.length === 0
+          ? `In ${window_ms} ms no time of the schedulers was accounted for.`
+          : `In ${window_ms} ms the schedulers spent ${states.map(([state, part]) => `${part} % in ${state}`).join(", ")}.`,
+      complete: states.length > 0,
       data: { window_ms, was_on: wasOn, thread_types: ranked },
       hints: ["get_scheduler_usage"]
     }

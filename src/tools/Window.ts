@@ -9,10 +9,20 @@ const besideWindow = 1_000
 /** What must be left of that when the window opens; the rest may have gone for connecting and for waiting one's turn. */
 const behindWindow = 500
 
-/** `window_ms`: what a call waits for between two looks. */
-export const WindowMillis = Schema.Int.check(Schema.isBetween({ minimum: 100, maximum: 60_000 })).annotate({
-  description: "100 to 60000; must end a second before timeout_ms"
-})
+const range = { minimum: 100, maximum: 60_000 }
+const Millis = Schema.Int.check(Schema.isBetween(range))
+const bounds = `${range.minimum} to ${range.maximum}`
+const mustEnd = "must end a second before timeout_ms"
+const normalMillis = 1_000
+
+/** `window_ms` of a tool that looks twice where it is given, and once where not. */
+export const optionalWindow = Schema.optionalKey(Millis.annotate({ description: `${bounds}; ${mustEnd}` }))
+
+/** `window_ms` of a tool that always looks twice. */
+export const normalWindow = Millis.annotate({
+  description: `${bounds}, default ${normalMillis}; ${mustEnd}`,
+  default: normalMillis
+}).pipe(Schema.withDecodingDefaultKey(Effect.succeed(normalMillis)))
 
 /** Fails where a window does not fit into the time of the call of `tool`; else milliseconds that are left beside it. */
 export const timeBeside = Effect.fnUntraced(function* (
@@ -41,18 +51,16 @@ export const timeBeside = Effect.fnUntraced(function* (
 /** Milliseconds that a call may take by default, with a window of some seconds in it. */
 export const windowTimeoutMillis = 15_000
 
-/** `window_ms` of a tool that always looks twice. */
-export const windowMillis = Schema.Int.check(Schema.isBetween({ minimum: 100, maximum: 60_000 }))
-  .annotate({ description: "100 to 60000, default 1000; must end a second before timeout_ms", default: 1_000 })
-  .pipe(Schema.withDecodingDefaultKey(Effect.succeed(1_000)))
-
-/** What `measure` finds in a window, with a word every second of how far it has come; refused where it does not fit. */
+/**
+ * What `measure` finds in a window, with a word every second of how far it has come; refused where it does not fit.
+ * `measure` is told the milliseconds that are left beside the window.
+ */
 export const throughWindow = <A, E, R>(
   tool: string,
   window: number,
-  measure: Effect.Effect<A, E, R>
+  measure: (besideMillis: number) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | ToolError, R> =>
-  Effect.andThen(timeBeside(tool, window), Effect.raceFirst(measure, reports(window)))
+  Effect.flatMap(timeBeside(tool, window), (beside) => Effect.raceFirst(measure(beside), reports(window)))
 
 const secondMillis = 1_000
 

@@ -78,7 +78,7 @@ describe.each(BeamNode.otpReleases())("the applications of a node on OTP $otp", 
           needs: ["kernel", "stdlib"],
           module_count: Number(yield* ask("length(element(2, application:get_key(sasl, modules)))")),
           directory: (yield* ask("code:lib_dir(sasl)")).slice(1, -1),
-          hints: expect.arrayContaining([`get_supervision_tree ${JSON.stringify({ pid: supervisor })}`])
+          hints: expect.arrayContaining([`get_supervision_tree ${JSON.stringify({ root: supervisor })}`])
         })
         expect(structured["needed_by"]).toBeUndefined()
       }).pipe(using(agent))
