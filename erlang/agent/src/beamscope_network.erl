@@ -32,6 +32,7 @@
 %% Bytes. A socket has no queue and no memory that could be seen: `undefined'.
 
 -include("beamscope_listing.hrl").
+-include("beamscope_rest.hrl").
 
 %% @doc A packed list of ports. Rows: `port', `name', `owner', `owner_name', `os_pid', `registered_name', `bytes_in',
 %% `bytes_out', `queue', `memory', with a window `added_in' and `added_out' (bytes, of the time between the looks at this
@@ -94,7 +95,7 @@ look_at(Id) ->
 
 %% With a window, the second look at each, with what was added since the first.
 again(Before, #{window_ms := Window}, Until) ->
-    timer:sleep(Window),
+    rest(Window),
     add(Before, Until, []);
 again(Before, _, _) ->
     {Before, []}.

@@ -118,6 +118,7 @@
 }.
 
 -include("beamscope_listing.hrl").
+-include("beamscope_rest.hrl").
 
 %% @doc The first messages of a process, and which kinds of messages there are: packed `messages()', or `gone'.
 -spec messages(messages_spec()) -> binary().
@@ -321,7 +322,7 @@ each_chunk(Pids, Until, Spec, Step, Total) ->
         true ->
             Chunk = lists:sublist(Pids, ?CHUNK),
             Done = Step(lists:delete(self(), Chunk)),
-            timer:sleep(maps:get(pause_ms, Spec, 0)),
+            rest(maps:get(pause_ms, Spec, 0)),
             each_chunk(lists:nthtail(length(Chunk), Pids), Until, Spec, Step, Total + Done)
     end.
 

@@ -179,6 +179,7 @@
 
 -include("beamscope_listing.hrl").
 -include("beamscope_cut.hrl").
+-include("beamscope_rest.hrl").
 
 %% @doc The processes that pass the filters, in descending order of a key, a page at a time: a packed `page()'.
 -spec page(page_spec()) -> binary().
@@ -226,6 +227,7 @@ top_window(#{sort := Sort, limit := Limit, deadline_ms := Deadline, window_ms :=
     Start = erlang:monotonic_time(microsecond),
     Plan = plan(Spec),
     Alive = processes(),
+    First = chosen(Spec, Alive),
     Sample = fun(Pids, {Samples, Seen, Gone, Long}) ->
         {Values, Ended, Longer} = measure(Pids, Plan),
         %% Off the heap, where no garbage collection copies it, and compressed to a sixth.
@@ -234,18 +236,18 @@ top_window(#{sort := Sort, limit := Limit, deadline_ms := Deadline, window_ms :=
     end,
     Halfway = erlang:monotonic_time(millisecond) + Deadline div 2,
     {Why1, {Samples, Seen, Gone, Long1}} =
-        walk(fun chunk/1, named(Spec, Alive), Halfway, Spec, Sample, {[], 0, 0, {0, [], 0}}),
+        walk(fun chunk/1, First, Halfway, Spec, Sample, {[], 0, 0, {0, [], 0}}),
     Until = erlang:monotonic_time(millisecond) + Window + Deadline div 2,
     %% Who passed the filters once is in, whatever has become of it.
     Again = maps:without([label], Plan#{filters := map_get(guard, Plan), calls := []}),
     Compare = fun({Packed, Taken}, Tally) ->
-        timer:sleep(max(0, Window + (Taken - erlang:monotonic_time(microsecond)) div 1000)),
+        rest(Window + (Taken - erlang:monotonic_time(microsecond)) div 1000),
         Before = binary_to_term(Packed),
         {_, Pids} = lists:unzip(Before),
         grow(Pids, Before, Taken, Again, Tally)
     end,
     {Why2, Compared} = walk(fun pop/1, lists:reverse(Samples), Until, Spec, Compare, {0, Gone, Long1, []}),
-    Born = named(Spec, processes()) -- Alive,
+    Born = chosen(Spec, processes()) -- (First ++ Alive),
     Add = fun(Pids, Tally) -> grow(Pids, [], Start, Plan, Tally) end,
     {Why3, {Matched, Ended, {Count, Longest, _} = Unread, Top}} =
         walk(fun chunk/1, Born, Until, Spec, Add, Compared),
@@ -440,7 +442,7 @@ walk(Next, Source, Until, Spec, Step, State) ->
             case erlang:monotonic_time(millisecond) < Until of
                 true ->
                     Stepped = Step(Portion, State),
-                    timer:sleep(maps:get(pause_ms, Spec, 0)),
+                    rest(maps:get(pause_ms, Spec, 0)),
                     walk(Next, Rest, Until, Spec, Step, Stepped);
                 false ->
                     {[deadline], State}
@@ -471,9 +473,9 @@ take(Count, Iterator, Pids) ->
 %% Pids, or an iterator over them, which takes less memory, and a step of our own for each process: too dear for
 %% code that is interpreted.
 population(#{name := _} = Spec, _) ->
-    named(Spec, []);
-population(#{pids := Pids}, _) ->
-    Pids;
+    chosen(Spec, []);
+population(#{pids := _} = Spec, _) ->
+    chosen(Spec, []);
 population(_, Code) ->
     Many = erlang:system_info(process_count) > ?MANY_PROCESSES,
     Iterates = erlang:function_exported(erlang, processes_iterator, 0),
@@ -482,8 +484,9 @@ population(_, Code) ->
         false -> processes()
     end.
 
-%% The processes with the part that is looked for in their registered name; where none is, those given.
-named(#{name := Part}, _) ->
+%% The processes with the part that is looked for in their registered name, or those that are named one by one; where
+%% neither is, those given.
+chosen(#{name := Part}, _) ->
     [
         Pid
      || Name <- registered(),
@@ -491,7 +494,9 @@ named(#{name := Part}, _) ->
         Pid <- [whereis(Name)],
         is_pid(Pid)
     ];
-named(_, Pids) ->
+chosen(#{pids := Pids}, _) ->
+    Pids;
+chosen(_, Pids) ->
     Pids.
 
 %% What is asked of each process, worked out once.

@@ -92,6 +92,7 @@
 
 -include("beamscope_listing.hrl").
 -include("beamscope_cut.hrl").
+-include("beamscope_rest.hrl").
 
 %% @doc The rows of a tree: see `listed'. Raises `no_root' where nothing has the name, `not_a_supervisor' with what the
 %% process is where it is none.
@@ -313,7 +314,7 @@ idle(Pid, Until) ->
                 true ->
                     {Status, Messages, Current};
                 false ->
-                    timer:sleep(?PAUSE),
+                    rest(?PAUSE),
                     idle(Pid, Until)
             end
     end.
