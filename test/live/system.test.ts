@@ -212,6 +212,24 @@ describe.each(BeamNode.otpReleases())("the system of a node on OTP $otp", ({ otp
       }).pipe(using(agent))
     )
 
+    it.live("lists each timer on one page, whatever time passes between pages", () =>
+      Effect.gen(function* () {
+        yield* ask(
+          `persistent_term:put(timers,
+            [element(2, timer:apply_after(600000 + N div 3, lists, seq, [1, 2])) || N <- lists:seq(1, 40)])`
+        )
+        const rows: Array<Row> = []
+        let cursor: unknown
+        do {
+          const page = yield* call("list_timers", { limit: 7, ...(cursor !== undefined && { cursor }) })
+          rows.push(...rowsOf(page, "timers"))
+          cursor = page.structured["next_cursor"]
+        } while (cursor !== undefined)
+        yield* ask("[timer:cancel(Timer) || Timer <- persistent_term:get(timers)], persistent_term:erase(timers)")
+        expect(rows).toHaveLength(Number(otp) >= 27 ? 0 : 42)
+      }).pipe(using(agent))
+    )
+
     it.live("leaves no trace", () =>
       Effect.gen(function* () {
         const everything = Effect.gen(function* () {

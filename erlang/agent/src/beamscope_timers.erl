@@ -35,7 +35,6 @@
 %% `unused' where nobody has used the module since the node started.
 -spec list(spec()) -> binary().
 list(Spec) ->
-    Now = erlang:monotonic_time(millisecond),
     Table = table(whereis(timer_server)),
     Size =
         case Table of
@@ -45,7 +44,7 @@ list(Spec) ->
     Timers =
         case is_integer(Size) andalso Size =< ?MANY_TIMERS andalso ets:info(Table, protection) of
             Open when Open =:= protected; Open =:= public ->
-                [{Now + maps:get(due_ms, Timer), Id, Timer} || {Id, Timer} <- timers(Table, Now)];
+                timers(Table);
             _ ->
                 []
         end,
@@ -54,7 +53,8 @@ list(Spec) ->
             #{repeats := Wanted} -> [Timer || {_, _, #{repeats := Repeats}} = Timer <- Timers, Repeats =:= Wanted];
             _ -> Timers
         end,
-    Rows = maps:from_list([{Id, Row} || {_, Id, Row} <- Matching]),
+    Now = erlang:monotonic_time(millisecond),
+    Rows = maps:from_list([{Id, Row#{due_ms => Due - Now}} || {Due, Id, Row} <- Matching]),
     Missing =
         case Table =/= undefined andalso ets:info(Table, protection) of
             false -> [unused];
@@ -78,21 +78,29 @@ table(Server) ->
             end
     end.
 
-timers(Table, Now) ->
-    [timer(Entry, Now) || Entry <- ets:tab2list(Table)].
+timers(Table) ->
+    [timer(Entry) || Entry <- ets:tab2list(Table)].
 
-%% Up to OTP 24: `{{Microseconds, Reference}, timeout | {repeat, Microseconds, Owner}, Call}'.
-timer({{Due, Reference}, What, Call}, Now) ->
-    Row = #{due_ms => Due div 1000 - Now, call => Call},
+%% `{Due, Reference, Row}'. Pages go on behind the time at which a timer is due: what is left till then is another on
+%% each page. Up to OTP 24: `{{Microseconds, Reference}, timeout | {repeat, Microseconds, Owner}, Call}'.
+timer({{Due, Reference}, What, Call}) ->
     case What of
-        {repeat, Every, Owner} -> {Reference, Row#{repeats => true, every_ms => Every div 1000, owner => Owner}};
-        _ -> {Reference, Row#{repeats => false}}
+        {repeat, Every, Owner} ->
+            {Due div 1000, Reference, #{call => Call, repeats => true, every_ms => Every div 1000, owner => Owner}};
+        _ ->
+            {Due div 1000, Reference, #{call => Call, repeats => false}}
     end;
 %% From then on: `{Reference, Timer}', the same two for one that does not repeat.
-timer({Reference, Timer}, _) ->
-    Due =
-        case erlang:read_timer(Timer) of
-            false -> 0;
-            Left -> Left
-        end,
-    {Reference, #{due_ms => Due, repeats => Reference =/= Timer}}.
+timer({Reference, Timer}) ->
+    {due(Timer), Reference, #{repeats => Reference =/= Timer}}.
+
+%% Timers are due at whole milliseconds, and what is left is rounded up: added to a time of the same millisecond, which
+%% is rounded down, it makes the same sum at any time. Nothing is left where its server has not handled one yet.
+due(Timer) ->
+    Before = erlang:monotonic_time(millisecond),
+    Left = erlang:read_timer(Timer),
+    case erlang:monotonic_time(millisecond) of
+        Before when is_integer(Left) -> Before + Left;
+        Now when Left =:= false -> Now;
+        _ -> due(Timer)
+    end.

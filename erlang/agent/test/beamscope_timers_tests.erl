@@ -12,7 +12,8 @@ both_ways_test_() ->
 tests() ->
     [
         {"those that are due, the next first", fun due/1},
-        {"those that repeat", fun repeats/1}
+        {"those that repeat", fun repeats/1},
+        {"each on one page, whatever time passes between pages", fun pages/1}
     ].
 
 spec(Extra) -> maps:merge(#{sort => due, order => ascending, limit => 1000, deadline_ms => 1000}, Extra).
@@ -42,6 +43,26 @@ repeats(Run) ->
         [closed] -> ?assertEqual([], Rows);
         [] -> ?assertMatch([{_, #{repeats := true}}], Rows)
     end.
+
+pages(Run) ->
+    Timers = [timer:apply_after(60000 + Number div 3, lists, seq, [1, 2]) || Number <- lists:seq(1, 60)],
+    Rows = pages(Run, spec(#{limit => 7})),
+    #{total := Total, matched := Matched, incomplete := Missing} = Run(list, spec(#{})),
+    [timer:cancel(Timer) || {ok, Timer} <- Timers],
+    ?assert(Total >= 60),
+    ?assert(Missing =:= [closed] orelse Matched =:= Total),
+    ?assertEqual(Matched, length(Rows)),
+    ?assertEqual(Matched, length(lists:usort(Rows))).
+
+%% The keys on all pages. The clock goes on from one to the next.
+pages(Run, Spec) ->
+    #{rows := Rows, next := Next} = Run(list, Spec),
+    timer:sleep(2),
+    [Key || {Key, _} <- Rows] ++
+        case Next of
+            undefined -> [];
+            _ -> pages(Run, Spec#{'after' => term_to_binary(Next)})
+        end.
 
 run(Way, Function, Spec) -> binary_to_term(packed(Way, Function, Spec)).
 
