@@ -14,17 +14,18 @@ export interface Segment {
 /** A binary that someone types is never longer; what `<<0:N>>` claims is checked before it is made. */
 const mostBits = 8_000_000
 
-const types: Readonly<Record<string, string>> = {
-  integer: "integer",
-  float: "float",
-  binary: "utf8",
-  bytes: "utf8",
-  bitstring: "utf8",
-  bits: "utf8",
-  utf8: "utf8",
-  utf16: "utf16",
-  utf32: "utf32"
-}
+/** How each type of a segment is written as bits, by the word for it. */
+const types: ReadonlyMap<string, string> = new Map([
+  ["integer", "integer"],
+  ["float", "float"],
+  ["binary", "utf8"],
+  ["bytes", "utf8"],
+  ["bitstring", "utf8"],
+  ["bits", "utf8"],
+  ["utf8", "utf8"],
+  ["utf16", "utf16"],
+  ["utf32", "utf32"]
+])
 
 /** Bits put one behind the other. */
 class Bits {
@@ -95,7 +96,7 @@ const append = (bits: Bits, { modifiers, textType, value }: Segment, cursor: Cur
   for (const { name, number } of modifiers) {
     if (name === "size" && number !== undefined) size = number
     else if (name === "unit" && number !== undefined) unit = number
-    else if (number === undefined && types[name] !== undefined) type = types[name]
+    else if (number === undefined && types.has(name)) type = types.get(name)!
     else if (number === undefined && /^(?:big|little)$/u.test(name)) little = name === "little"
     else if (number !== undefined || !/^(?:signed|unsigned)$/u.test(name)) {
       cursor.fail(`'${excerpt(name)}' is no type, sign, byte order, size or unit of a segment that can be read`, at)

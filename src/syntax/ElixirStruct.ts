@@ -147,15 +147,15 @@ const regex = (fields: Fields): string | Collection | undefined => {
   }
 }
 
-const letterOf: Readonly<Record<string, string>> = {
-  caseless: "i",
-  "dotall newline": "s",
-  extended: "x",
-  firstline: "f",
-  multiline: "m",
-  ungreedy: "U",
-  "unicode ucp": "u"
-}
+const letterOf: ReadonlyMap<string, string> = new Map([
+  ["caseless", "i"],
+  ["dotall newline", "s"],
+  ["extended", "x"],
+  ["firstline", "f"],
+  ["multiline", "m"],
+  ["ungreedy", "U"],
+  ["unicode ucp", "u"]
+])
 
 const optionName = (option: Term): string => {
   if (isTuple(option, "newline") && isAtom(option[1], "anycrlf")) return "newline"
@@ -173,6 +173,6 @@ const regexLetters = (options: Term): string | undefined => {
   const letters = items
     .map(optionName)
     .join(" ")
-    .replace(/dotall newline|unicode ucp|[a-z]+/gu, (name) => letterOf[name] ?? "?")
+    .replace(/dotall newline|unicode ucp|[a-z]+/gu, (name) => letterOf.get(name) ?? "?")
   return letters.includes("?") ? undefined : letters.split(" ").toReversed().join("")
 }

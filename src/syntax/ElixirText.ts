@@ -247,7 +247,8 @@ const readKey = (cursor: Cursor): string | undefined => {
   return [...name].length <= 255 ? name : cursor.fail("an atom of more than 255 characters", at)
 }
 
-const reservedNames: Readonly<Record<string, string>> = { nil: "nil", true: "true", false: "false" }
+/** The atoms that are written without a colon. */
+const reservedNames: ReadonlySet<string> = new Set(["nil", "true", "false"])
 
 /** Elixir's literals. Pids, ports and references are read as those of `owner`; a bare `_` is an atom with `wildcards`. */
 export const elixirText = (owner: Owner, wildcards: boolean): Language => {
@@ -271,8 +272,7 @@ export const elixirText = (owner: Owner, wildcards: boolean): Language => {
     }
     const bare = cursor.take(/[\p{L}_][\p{L}\p{M}\p{N}_@]*[?!]?/uy)?.[0]
     if (bare === undefined) return undefined
-    const constant = reservedNames[bare]
-    if (constant !== undefined) return atom(constant)
+    if (reservedNames.has(bare)) return atom(bare)
     return cursor.fail(
       cursor.look(/:/uy)
         ? "a space is missing behind the colon of this key"

@@ -33,6 +33,7 @@ export interface Language {
 
 interface Frame extends Opening {
   readonly at: number
+  /** Of a list that is the tail of another: the items of that one, which it goes on with. */
   readonly items: Array<Term>
   /** Keywords at the end of a tuple, which are a list in it. */
   readonly pairs: Array<Term>
@@ -88,7 +89,12 @@ class Reading {
     const at = cursor.at
     const start = language.start(cursor)
     if (start._tag === "Opening") {
-      const items: Array<Term> = start.struct === undefined ? [] : [new Atom("__struct__"), new Atom(start.struct)]
+      const items: Array<Term> =
+        start.struct !== undefined
+          ? [new Atom("__struct__"), new Atom(start.struct)]
+          : start.kind === "list" && frame?.state === "tail"
+            ? frame.items
+            : []
       const collected = { items, pairs: [], key: undefined, tail: undefined, closable: true, keywords: false }
       if (frame?.keywords === true && frame.key === undefined) cursor.fail("expected a key: keywords come last", at)
       frames.push({ ...start, ...collected, at, state: "element" })
@@ -180,11 +186,11 @@ class Reading {
   }
 }
 
-/** `[a | [b | c]]` is `[a, b | c]`. */
-const withTail = (items: ReadonlyArray<Term>, tail: Term): Term => {
+/** `[a | [b | c]]` is `[a, b | c]`. A tail that is a list in brackets has gone on with the same items already. */
+const withTail = (items: Array<Term>, tail: Term): Term => {
   if (!isList(tail)) return new List(items, tail)
-  const further = listItems(tail)
-  if (further !== undefined) return list([...items, ...further])
-  const improper = tail as List
-  return new List([...items, ...improper.items], improper.tail!)
+  if (tail instanceof List && tail.items === items) return tail
+  // A list in other words, such as a string, is proper.
+  for (const further of listItems(tail) ?? []) items.push(further)
+  return list(items)
 }

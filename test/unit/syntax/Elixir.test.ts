@@ -250,6 +250,7 @@ describe("Elixir", () => {
       )
     ],
     ['Regex.compile!("a", [:anchored])', regex("a", list([atom("anchored")]))],
+    ['Regex.compile!("a", [:constructor])', regex("a", list([atom("constructor")]))],
     ['Regex.compile!("\\u202E", "u")', regex("\u202e", binary("u"))]
   ])("prints the struct %s", (expected, term) => {
     expect(text(term)).toBe(expected)

@@ -7,6 +7,7 @@ import {
   binary,
   charlist,
   integer,
+  List,
   list,
   map,
   nil,
@@ -54,6 +55,8 @@ const inErlang: ReadonlyArray<readonly [string, string]> = [
   [String.raw`'it\'s'`, String.raw`'it\'s'`],
   ["[a|[b|[c|d]]]", "[a,b,c|d]"],
   ["[a|[]]", "[a]"],
+  ['[a|[b,[c|[d]]|[e,f|"g"]]]', "[a,b,[c,d],e,f,103]"],
+  ["[{[a|[b]]}|[[c]|[d|e]]]", "[{[a,b]},[c],d|e]"],
   ["#{a => 1,a => 2,#{} => 3}", "#{a => 2,#{} => 3}"],
   ["#{1 => a,1.0 => b}", "#{1 => a,1.0 => b}"],
   ["% why\n{%\na}", "{a}"],
@@ -170,6 +173,15 @@ describe("a term that was typed", () => {
     expect(read(opens.repeat(depth) + "} => 1".repeat(depth).replace(/ => 1$/u, ""), syntax)).toBeDefined()
     expect(refusal("{".repeat(depth), syntax).message).toContain("the text ends")
   })
+
+  it.each(["erlang", "elixir"] as const)("may have a hundred thousand tails inside each other in %s", (syntax) => {
+    const depth = 100_000
+    const nested = (end: string) => read(`${"[1|".repeat(depth)}${end}${"]".repeat(depth)}`, syntax)
+    expect(nested("[]")).toEqual(list(Array<Term>(depth).fill(1)))
+    const end = syntax === "erlang" ? '"ab"' : "~c(ab)"
+    expect(nested(end)).toEqual(list([...Array<Term>(depth).fill(1), 97, 98]))
+    expect(nested("[2|[{3}|4]]")).toEqual(new List([...Array<Term>(depth).fill(1), 2, [3]], 4))
+  })
 })
 
 describe("a mistake", () => {
@@ -217,6 +229,7 @@ describe("a mistake", () => {
     ["<<1.5>>", 2, "float"],
     [`<<"日">>`, 2, "/utf8"],
     ["<<1/foo>>", 2, "'foo'"],
+    ["<<1/constructor>>", 2, "'constructor'"],
     ["\ud800", 0, "surrogate"],
     ["9".repeat(10_001), 0, "10000 digits"],
     ["a".repeat(256), 0, "255"]
@@ -229,6 +242,9 @@ describe("a mistake", () => {
   it.each([
     ["1 + 1", 2, "nothing is evaluated"],
     ["foo", 0, "with a colon in front"],
+    ["constructor", 0, "with a colon in front"],
+    ["{toString, 1}", 1, "with a colon in front"],
+    ["<<1::constructor>>", 2, "'constructor'"],
     ["My.Mod.run(1)", 0, "nothing is evaluated"],
     ['"a" <> "b"', 4, "nothing is evaluated"],
     ['"#{x}"', 1, "code"],
