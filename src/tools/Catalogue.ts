@@ -106,9 +106,13 @@ const makeCatalogue = Effect.fnUntraced(function* (tools: ReadonlyArray<Tool>) {
   yield* checkNames(policy.settings, tools)
   const entries = new Map(tools.map((tool) => [tool.name, { tool, listing: listingOf(tool) }]))
 
+  const allowed = tools
+    .filter((tool) => policy.toolRefusal(tool) === undefined)
+    .map(({ name }) => entries.get(name)!.listing)
+
   const find = (name: string) => {
     const entry = entries.get(name)
-    if (entry === undefined) return Effect.fail(unknownTool(name, tools))
+    if (entry === undefined) return Effect.fail(unknownTool(name, allowed))
     const refusal = policy.toolRefusal(entry.tool)
     return refusal === undefined
       ? Effect.succeed(entry)
@@ -132,9 +136,6 @@ const makeCatalogue = Effect.fnUntraced(function* (tools: ReadonlyArray<Tool>) {
     )
   })
 
-  const allowed = tools
-    .filter((tool) => policy.toolRefusal(tool) === undefined)
-    .map(({ name }) => entries.get(name)!.listing)
   const isChosen = policy.settings.tools !== undefined || policy.settings.toolsets !== undefined
   return Catalogue.of({
     tools: allowed,
@@ -147,7 +148,11 @@ const makeCatalogue = Effect.fnUntraced(function* (tools: ReadonlyArray<Tool>) {
           ),
           Effect.catch((error) =>
             Effect.gen(function* () {
-              return yield* cleaned(error, yield* cleaner, yield* CharacterBudget)
+              const clean = yield* cleaner
+              const next = error.next === undefined ? undefined : yield* usefulCall(error.next, undefined, clean)
+              const { code, didYouMean: meant, message, retryable } = error
+              const told = { code, message, retryable, ...(meant && { didYouMean: meant }), ...(next && { next }) }
+              return yield* cleaned(new ToolError(told), clean, yield* CharacterBudget)
             })
           ),
           Effect.tapError(({ code, message }) => Effect.logDebug(`${excerpt(name)} failed: ${code}: ${message}`)),
@@ -174,16 +179,41 @@ const answerOf = Effect.fnUntraced(function* (
   if (node !== undefined) yield* takePlace(node, tool)
   const target = node === undefined ? name : keepingDeadline(node)
   const answer = yield* tool.run(input as never, target as never, after as never)
-  const cookies = yield* (yield* Targets).cookies
+  const secretless = yield* withoutSecrets
+  const clean = yield* cleaner
+  const hints = yield* Effect.forEach(answer.hints ?? [], (hint) => usefulCall(hint, node?.name ?? name, clean))
   const result = resultOf(answer, {
     node: node?.name ?? name,
     asOf: new Date(yield* Clock.currentTimeMillis).toISOString(),
     budget: yield* CharacterBudget,
-    cursor: (position) => (isClean(position, redactor(cookies)) ? encodeCursor(scope, position) : undefined),
-    clean: yield* cleaner
+    cursor: (position) => (isClean(position, secretless) ? encodeCursor(scope, position) : undefined),
+    clean,
+    hints: hints.filter((hint) => hint !== undefined)
   })
   return result ?? (yield* tooLarge(tool))
 }, Effect.scoped)
+
+/** A call as hints write it: the name of a tool, and its input where that says something. */
+const call = /^([a-z_]+)(?: (\{[^]*\}))?$/u
+
+/**
+ * A call that is suggested, as it can be made: with the node where several come into question. `undefined` for one that
+ * the policy does not allow, or that holds what must not be shown and so would find nothing.
+ */
+const usefulCall = Effect.fnUntraced(function* (
+  text: string,
+  node: string | undefined,
+  clean: (text: string) => string
+): Effect.fn.Return<string | undefined, never, Nodes | Policy> {
+  const [, name, json] = call.exec(text) ?? []
+  const tool = allTools.find((each) => each.name === name)
+  if (tool === undefined) return clean(text)
+  if ((yield* Policy).toolRefusal(tool) !== undefined || clean(text) !== text) return undefined
+  const input = JSON.parse(json ?? "{}") as Readonly<Record<string, unknown>>
+  const up = (yield* (yield* Nodes).list).filter(({ state }) => state._tag === "Up")
+  if (tool.target === "none" || node === undefined || up.length < 2 || input["node"] !== undefined) return text
+  return `${tool.name} ${JSON.stringify({ node, ...input })}`
+})
 
 const positionOf = (tool: Tool, scope: CursorScope, cursor: string | undefined) => {
   const { position: schema = Schema.Never } = tool
@@ -202,7 +232,7 @@ const invalidInput = ({ name }: Tool, { count, told }: Problems) => {
   return Effect.fail(new ToolError({ code: "invalid_input", message, retryable: false }))
 }
 
-const unknownTool = (name: string, tools: ReadonlyArray<Tool>) => {
+const unknownTool = (name: string, tools: ReadonlyArray<Pick<Tool, "name">>) => {
   const names = tools.map((tool) => tool.name)
   return new ToolError({
     code: "unknown_tool",
@@ -262,15 +292,18 @@ const internal = (name: string) =>
 const secretsIn = (input: Readonly<Record<string, unknown>>): ReadonlyArray<Redacted.Redacted> =>
   Object.values(input).filter((value): value is Redacted.Redacted => Redacted.isRedacted(value))
 
-/**
- * The last look at every text that leaves: no cookie in use, nothing that has the shape of a secret, and nothing that
- * hides or reorders what is seen.
- */
-const cleaner = Effect.gen(function* () {
+/** Takes out of a text the cookies in use, and what has the shape of a secret. */
+const withoutSecrets = Effect.gen(function* () {
   const redact = redactor(yield* (yield* Targets).cookies)
-  const withoutSecrets = (yield* Reveal) ? (text: string) => text : withoutShapes
-  return (text: string) => redact(withoutSecrets(text.split("\n").map(visible).join("\n")))
+  const reveal = yield* Reveal
+  return (text: string) => redact(reveal ? text : withoutShapes(text))
 })
+
+/** The last look at every text that leaves: no secrets, and nothing that hides or reorders what is seen. */
+const cleaner = Effect.map(
+  withoutSecrets,
+  (secretless) => (text: string) => secretless(text.split("\n").map(visible).join("\n"))
+)
 
 /** Characters of a name that is suggested, and of a call that is: a longer one is of no use. */
 const maxSuggestion = 200

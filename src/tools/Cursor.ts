@@ -13,7 +13,7 @@ export interface CursorScope {
   readonly arguments: Readonly<Record<string, unknown>>
 }
 
-/** Where the next page begins: the sort key of the last row shown, in JSON values; a string is base 64. */
+/** Where the next page begins: the sort key of the last row shown, in JSON values. */
 export type Position = Readonly<Record<string, number | string>>
 
 /** Arguments that may differ between two pages. */
@@ -39,12 +39,15 @@ const decodeEnvelope = Schema.decodeUnknownOption(
 export const encodeCursor = (scope: CursorScope, position: Position): string =>
   Buffer.from(JSON.stringify([digest(scope, position), position])).toString("base64url")
 
-/** Whether `clean` finds nothing to take out of the names that a position may hold, so that a cursor may show it. */
+/**
+ * Whether `clean` finds nothing to take out of the names that a position may hold, so that a cursor may show it. A text
+ * is a name, or base 64 of what holds names.
+ */
 export const isClean = (position: Position, clean: (text: string) => string): boolean =>
-  Object.values(position).every((value) => {
-    const inside = typeof value === "string" ? Buffer.from(value, "base64").toString("latin1") : ""
-    return clean(inside) === inside
-  })
+  Object.values(position)
+    .filter((value) => typeof value === "string")
+    .flatMap((value) => [value, Buffer.from(value, "base64").toString("latin1")])
+    .every((text) => clean(text) === text)
 
 const unknown = {
   problem: "is not one that a result gave as next_cursor. Pass it on unchanged, or leave it out to start over."

@@ -28,6 +28,8 @@ export interface Frame {
   readonly cursor: (position: Position) => string | undefined
   /** Applied to every text: takes out what must not be shown. */
   readonly clean: (text: string) => string
+  /** The next useful calls, fit to be shown. */
+  readonly hints: ReadonlyArray<string>
 }
 
 /** Characters for one printed term, tried in turn until the result fits. */
@@ -85,7 +87,7 @@ const assemble = (answer: Answer<object, string>, data: Data, shown: number, fra
   return {
     ...(cleanDeep(frame.clean, told) as Data),
     next_cursor: cursor,
-    hints: answer.hints?.map(frame.clean)
+    hints: frame.hints
   }
 }
 

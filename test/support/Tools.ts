@@ -28,10 +28,22 @@ const expectContract = (name: string, { structured, text }: ToolResult): void =>
   expect(text.startsWith(structured["summary"] as string)).toBe(true)
   // Every fact stands in both.
   for (const leaf of leaves(structured)) expect(text).toContain(leaf)
+  for (const hint of (structured["hints"] ?? []) as ReadonlyArray<string>) expectCall(hint)
   const output = allTools.find((tool) => tool.name === name)?.output
   if (output === undefined) return
   const data = Object.fromEntries(Object.entries(structured).filter(([key]) => !frame.includes(key)))
   expect(() => Schema.decodeSync(output)(data, { onExcessProperty: "error" })).not.toThrow()
+}
+
+/** A hint that begins with the name of a tool is a call that can be made. */
+const expectCall = (hint: string): void => {
+  const [, name, json] = /^([a-z_]+)(?: (\{[^]*\}))?$/u.exec(hint) ?? []
+  const tool = allTools.find((each) => each.name === name)
+  if (tool === undefined || json === undefined) return
+  expect(
+    () => Schema.decodeUnknownSync(tool.input)(JSON.parse(json), { onExcessProperty: "error" }),
+    hint
+  ).not.toThrow()
 }
 
 const leaves = (value: unknown): ReadonlyArray<string> => {

@@ -411,6 +411,49 @@ describe("a call", () => {
   )
 })
 
+describe("a hint", () => {
+  const hinting = (hint: string) =>
+    Tool.make({
+      name: "hinting",
+      title: "A tool that hints",
+      description: "Hints at another call, whatever that may be.",
+      toolset: "toys",
+      access: "inspect",
+      cost: "cheap",
+      target: "connected",
+      input: {},
+      output: { done: Schema.Boolean },
+      run: () => Effect.succeed({ summary: "Done.", data: { done: true }, hints: [hint] })
+    })
+  const hintIn = (world: World, hint: string, input: object = {}) =>
+    call("hinting", input).pipe(
+      Effect.map(({ structured }) => structured["hints"]),
+      Effect.provide(catalogueLayer(world, [hinting(hint)]))
+    )
+
+  it.effect("names the node where several come into question", () =>
+    Effect.gen(function* () {
+      const [one, two] = [fakeNode({ name: "one@box" }), fakeNode({ name: "two@box" })]
+      expect(yield* hintIn({ up: [one] }, "list_processes")).toEqual(["list_processes"])
+      const up = [one, two]
+      expect(yield* hintIn({ up }, "list_processes", { node: "two" })).toEqual(['list_processes {"node":"two@box"}'])
+      expect(yield* hintIn({ up }, 'get_process_info {"pid":"x"}', { node: "two" })).toEqual([
+        'get_process_info {"node":"two@box","pid":"x"}'
+      ])
+      expect(yield* hintIn({ up }, "list_nodes", { node: "two" })).toEqual(["list_nodes"])
+    })
+  )
+
+  it.effect("is left out where it is not allowed, or would hold what must not be shown", () =>
+    Effect.gen(function* () {
+      const up = [fakeNode()]
+      expect(yield* hintIn({ up, policy: { toolsets: ["toys"] } }, "list_processes")).toBeUndefined()
+      const secret = 'get_persistent_terms {"key":"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln"}'
+      expect(yield* hintIn({ up }, secret)).toBeUndefined()
+    })
+  )
+})
+
 describe("what the node said", () => {
   it.effect("is named in the error: the term it raised, and where", () =>
     Effect.gen(function* () {

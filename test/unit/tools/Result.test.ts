@@ -137,7 +137,8 @@ const frame = {
   asOf: "2026-01-01T00:00:00.000Z",
   budget: 2_000,
   cursor: () => "c",
-  clean: (text: string) => text
+  clean: (text: string) => text,
+  hints: []
 }
 
 describe("resultOf", () => {
@@ -147,10 +148,9 @@ describe("resultOf", () => {
         summary: "S.",
         notes: [],
         data: { zero: 0, no: false, list: [], object: {}, nothing: undefined, rows: [{ a: 1 }] },
-        page: { rows: "rows", next: { a: 1 } },
-        hints: ["next"]
+        page: { rows: "rows", next: { a: 1 } }
       },
-      { ...frame, node: "a@b" }
+      { ...frame, node: "a@b", hints: ["next"] }
     )
     expect(JSON.stringify(result?.structured)).toBe(
       JSON.stringify({
@@ -181,10 +181,10 @@ describe("resultOf", () => {
 
   it("cleans every text but the cursor", () => {
     const result = resultOf(
-      { summary: "has hush", notes: ["hush"], data: { name: "hush", rows: [{ a: "hush" }] }, hints: ["hush"] },
+      { summary: "has hush", notes: ["hush"], data: { name: "hush", rows: [{ a: "hush" }] } },
       { ...frame, clean: (text) => text.replaceAll("hush", "****") }
     )
     expect(JSON.stringify(result)).not.toContain("hush")
-    expect(result?.structured).toMatchObject({ summary: "has ****", notes: ["****"], name: "****", hints: ["****"] })
+    expect(result?.structured).toMatchObject({ summary: "has ****", notes: ["****"], name: "****" })
   })
 })

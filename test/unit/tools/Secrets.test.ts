@@ -69,6 +69,18 @@ describe("a term", () => {
         [atom("secret"), secret]
       ])
     ],
+    ["a key of several parts", map([[[atom("conn"), atom("password")], secret]])],
+    ["a text with a line end", binary("x\npostgres://u:hunter2@h/db")],
+    ["a charlist with a line end", charlist("x\npassword=hunter2\nuser=x")],
+    ["a charlist beyond ASCII", charlist("\u00fcmlaut postgres://u:hunter2@h/db")],
+    [
+      "bytes that are no text",
+      new Binary(Buffer.concat([Buffer.from([0, 1, 255]), Buffer.from("postgres://u:hunter2@h/db")]))
+    ],
+    [
+      "numbers in front of a text",
+      list<Term>([0, ...Array.from("postgres://u:hunter2@h/db", (it) => it.codePointAt(0)!)])
+    ],
     ["a term as the value", map([[atom("credentials"), map([[atom("user"), secret]])]])]
   ])("shows no secret of %s", (_, term) => {
     for (const text of [erlang(term), elixir(term)]) {
@@ -116,6 +128,20 @@ describe("a text", () => {
     ["postgres://shop:hunter2@db.internal:5432/shop", "hunter2"],
     ["amqps://u:p%40ss@mq/", "p%40ss"],
     ["Server=db;User=x;Password=hunter2;", "hunter2"],
+    ["DB_PASS=hunter2 x", "hunter2"],
+    ["SECRET_KEY_BASE=hunter2", "hunter2"],
+    [String.raw`"x\nghp_abcdefghijklmnopqrstuvwxyz0123456789"`, "abcdef"],
+    [String.raw`"k\nAKIAIOSFODNN7EXAMPLE"`, "IOSFODNN"],
+    [String.raw`"a\nsk-live-1234567890abcdefghijklmn"`, "1234567890"],
+    [String.raw`"x\neyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln"`, "hbGci"],
+    ["Cookie: a=hunter2; b", "hunter2"],
+    ["GET / HTTP/1.1\r\nX-Api-Key: hunter2\r\n", "hunter2"],
+    [String.raw`"a\nsecret: hunter2"`, "hunter2"],
+    ['@secret_key_base "hunter2"', "hunter2"],
+    ['password() -> "hunter2".', "hunter2"],
+    [`{"password":"it's hunter2"}`, "hunter2"],
+    [String.raw`{"password":"ab\"hunter2"}`, "hunter2"],
+    [String.raw`"{\"password\":\"ab\\\"hunter2\"}"`, "hunter2"],
     ["/login?access_token=hunter2&x=1", "hunter2"],
     ['{"user":"x","password":"hunter2"}', "hunter2"],
     ['#{password => <<"hunter2">>,a => 1}', "hunter2"],
