@@ -145,12 +145,14 @@ const getMicrostateAccounting = Tool.make({
   output: {
     window_ms: Schema.Int,
     was_on: Schema.Boolean,
-    thread_types: Schema.Array(
-      Schema.Struct({
-        type: Schema.String,
-        threads: Schema.Int,
-        percent: Schema.Record(Schema.String, Schema.Finite)
-      })
+    thread_types: Schema.optionalKey(
+      Schema.Array(
+        Schema.Struct({
+          type: Schema.String,
+          threads: Schema.Int,
+          percent: Schema.Record(Schema.String, Schema.Finite)
+        })
+      )
     )
   },
   run: Effect.fnUntraced(function* ({ window_ms }, node) {

@@ -137,3 +137,63 @@ describe("growth", () => {
     })
   )
 })
+
+const page = (total: number, listed: ReadonlyArray<MapTerm>, rest: Readonly<Record<string, Term>> = {}): Reply => ({
+  term: packed(
+    words({
+      total,
+      matched: listed.length,
+      rows: list(listed.map((row, at) => [[at, at], row])),
+      next: atom("undefined"),
+      incomplete: list([]),
+      ...rest
+    })
+  )
+})
+const summaryOf = (reply: Reply, input: Readonly<Record<string, unknown>> = {}, func = "beamscope_ets:tables") =>
+  callIn(worldOf({ [func]: reply, "erlang:system_info/1": { term: 7 } }).world, "list_ets_tables", input).pipe(
+    Effect.map(({ structured }) => structured["summary"])
+  )
+const late = { incomplete: list([atom("deadline")]) }
+
+const grown = (rest: Readonly<Record<string, Term>> = {}) => page(7, [], { born: 0, gone: 0, ...rest })
+
+const growthOf = (reply: Reply, filter: Readonly<Record<string, string>> = {}) =>
+  summaryOf(reply, { window_ms: 100, filter }, "beamscope_ets:growth")
+
+describe("a list of tables", () => {
+  it.effect("that shows none says why, and names no filter where there is none", () =>
+    Effect.gen(function* () {
+      expect(yield* summaryOf(page(0, []))).toBe("There is no table.")
+      expect(yield* summaryOf(page(7, []), { filter: { name: "x" } })).toBe("None of 7 tables passes the filter.")
+      expect(yield* summaryOf(page(7, [], late))).toBe("None of 7 tables was found in time.")
+    })
+  )
+
+  it.effect("of which none grew says which were looked at", () =>
+    Effect.gen(function* () {
+      expect(yield* growthOf(grown())).toBe("No table grew in memory in 100 ms.")
+      expect(yield* growthOf(grown(), { name: "x" })).toBe("No table that passes the filter grew in memory in 100 ms.")
+      expect(yield* growthOf(grown(late))).toBe(
+        "No table of those that were looked at in time grew in memory in 100 ms."
+      )
+    })
+  )
+
+  it.effect("cannot be gone on with behind a key that is too large, and is not called complete then", () =>
+    Effect.gen(function* () {
+      const { world } = worldOf({
+        "beamscope_ets:sample": {
+          term: packed(
+            words({ ...facts, rows: list([[atom("undefined"), [atom("key"), 1], 0]]), is_more: atom("true") })
+          )
+        }
+      })
+      const { structured } = yield* callIn(world, "sample_ets_table", { table: "cache" })
+      expect(structured).toMatchObject({
+        complete: false,
+        notes: ["There is no next page: a key here is too large to go on behind."]
+      })
+    })
+  )
+})

@@ -155,7 +155,8 @@ describe("list_processes", () => {
         const first = yield* call("list_processes", { limit: 1 })
         expect(first.structured["summary"]).toBe("1 of 9 processes by memory; first My.Worker with 2.0 KiB.")
         const cursor = first.structured["next_cursor"]
-        yield* call("list_processes", { limit: 2, cursor })
+        const second = yield* call("list_processes", { limit: 2, cursor })
+        expect(second.structured["summary"]).toBe("1 of 9 processes by memory.")
         const specs = node.called.filter(({ target }) => target === "beamscope_processes:page")
         expect((specs[1]!.args[0] as MapTerm).atomKey("after")).toEqual([2_048, pid(90)])
 
@@ -535,6 +536,14 @@ describe("groups of processes", () => {
   )
 })
 
+const growthSummary = (filter: Readonly<Record<string, string>>, incomplete: ReadonlyArray<string> = []) => {
+  const reply = pageReply([], { born: 0, incomplete: list(incomplete.map(atom)) })
+  const node = nodeWith({ "beamscope_processes:top_window": reply })
+  return callIn({ up: [node] }, "top_processes", { window_ms: 500, filter }).pipe(
+    Effect.map(({ structured }) => structured["summary"])
+  )
+}
+
 describe("top_processes", () => {
   it.effect("has no further pages", () =>
     Effect.gen(function* () {
@@ -563,6 +572,18 @@ describe("top_processes", () => {
       })
       expect(agentSpec(node).atomKey("window_ms")).toBe(500)
       expect(agentSpec(node).atomKey("deadline_ms")).toBe(7_250)
+    })
+  )
+
+  it.effect("that finds none says which were looked at", () =>
+    Effect.gen(function* () {
+      expect(yield* growthSummary({})).toBe("No process grew in memory in 500 ms.")
+      expect(yield* growthSummary({ application: "shop" })).toBe(
+        "No process that passes the filter grew in memory in 500 ms."
+      )
+      expect(yield* growthSummary({}, ["deadline"])).toBe(
+        "No process of those that were looked at grew in memory in 500 ms."
+      )
     })
   )
 

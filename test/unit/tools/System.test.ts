@@ -351,6 +351,19 @@ describe("get_microstate_accounting", () => {
       ])
     })
   )
+
+  it.effect("says so where no scheduler was told of", () =>
+    Effect.gen(function* () {
+      const node = answering({
+        "beamscope_microstates:states": fields({ was_on: atom("false"), threads: nil })
+      })
+      const { structured } = yield* callIn(world(node), "get_microstate_accounting")
+      expect(structured).toMatchObject({
+        summary: "In 1000 ms no time of the schedulers was accounted for.",
+        complete: false
+      })
+    })
+  )
 })
 
 const started = (args: ReadonlyArray<readonly [string, ReadonlyArray<string>]>) =>
