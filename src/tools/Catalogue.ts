@@ -17,7 +17,7 @@ import { takePlace } from "./NodeBudget.ts"
 import { redactor } from "./Redaction.ts"
 import { CharacterBudget, resultOf, type ToolResult } from "./Result.ts"
 import { Reveal, withoutShapes } from "./Secrets.ts"
-import { currentSyntax, type Session } from "./Session.ts"
+import { currentSyntax, Session } from "./Session.ts"
 import { timeoutRange, type Cost, type Tool } from "./Tool.ts"
 import { ToolError } from "./ToolError.ts"
 import { allTools, furtherToolsets } from "./Toolsets.ts"
@@ -169,6 +169,7 @@ const answerOf = Effect.fnUntraced(function* (
   name: string | undefined
 ) {
   const node = tool.target === "connected" ? yield* connectedNode(name!) : undefined
+  if (node !== undefined) (yield* Session).asked.add(node.name)
   const scope: CursorScope = {
     tool: tool.name,
     node: node?.name ?? "",

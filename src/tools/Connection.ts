@@ -51,12 +51,13 @@ const connectNode = Tool.make({
   },
   run: Effect.fnUntraced(function* ({ cookie }, name) {
     const nodes = yield* Nodes
-    const { hold } = yield* Session
+    const { asked, hold } = yield* Session
     let isShared = false
     const onShared = () => void (isShared = true)
     const node = yield* joinNode(name, (full, within) =>
       hold(full, nodes.connect(full, { ...within, onShared, ...(cookie !== undefined && { cookie }) }))
     )
+    asked.add(node.name)
     const roundTrip = yield* measured(node, "connect_node")
     const status = (yield* nodes.list).find((it) => it.name === node.name)
     const { elixirVersion, ertsVersion, otpRelease } = node.capabilities
@@ -98,7 +99,9 @@ const disconnectNode = Tool.make({
   input: {},
   output: { disconnected: Schema.Boolean },
   run: Effect.fnUntraced(function* (_input, name) {
-    yield* (yield* Session).release(name)
+    const { asked, release } = yield* Session
+    asked.delete(name)
+    yield* release(name)
     const disconnection = yield* (yield* Nodes).disconnect(name)
     return { summary: disconnected[disconnection](name), data: { disconnected: disconnection === "closed" } }
   })

@@ -11,6 +11,7 @@ import { visible } from "../syntax/Escape.ts"
 import { excerpt, listed } from "../syntax/Excerpt.ts"
 import { stepMillis } from "./Deadline.ts"
 import { didYouMean } from "./DidYouMean.ts"
+import { Session } from "./Session.ts"
 import { ToolError } from "./ToolError.ts"
 
 /** Milliseconds for the EPMD of this machine to answer. */
@@ -31,13 +32,17 @@ const bare = (text: string): string => /^:?(["']?)(.*)\1$/su.exec(text.trim())?.
 /** The full name that a `node` argument stands for, which the policy allows. */
 export const resolveNode = Effect.fnUntraced(function* (
   given: string | undefined
-): Effect.fn.Return<string, ToolError, Nodes | Targets | Policy> {
+): Effect.fn.Return<string, ToolError, Nodes | Targets | Policy | Session> {
   const { configured } = yield* Targets
   const tried = yield* (yield* Nodes).list
   const up = tried.filter(({ state }) => state._tag === "Up").map(({ name }) => name)
   const kinds = [up, configured, tried.map(({ name }) => name)]
   const known = [...new Set(kinds.flat())]
-  const full = given === undefined ? yield* onlyNode(up, configured) : yield* namedNode(bare(given), kinds)
+  const { asked } = yield* Session
+  // One that is connected for another's sake, to compare with or for another session, is not meant.
+  const own = up.filter((name) => asked.has(name) || configured.includes(name))
+  const full =
+    given === undefined ? yield* onlyNode(own.length > 0 ? own : up, configured) : yield* namedNode(bare(given), kinds)
   const refusal = configured.includes(full) ? undefined : (yield* Policy).nodeRefusal(full)
   if (refusal === undefined) return full
   return yield* new ToolError({
@@ -111,7 +116,7 @@ const namedNode = Effect.fnUntraced(function* (given: string, kinds: ReadonlyArr
 export const joinNode = Effect.fnUntraced(function* <R>(
   name: string,
   connect: (name: string, options: { readonly timeoutMillis: number }) => Effect.Effect<ErlangNode, NodeError, R>
-): Effect.fn.Return<ErlangNode, NodeError | ToolError, R | Policy | Nodes | Targets> {
+): Effect.fn.Return<ErlangNode, NodeError | ToolError, R | Policy | Nodes | Targets | Session> {
   const { hostNames } = (yield* Policy).settings
   const join = (full: string) => Effect.flatMap(stepMillis, (timeoutMillis) => connect(full, { timeoutMillis }))
   return yield* join(name).pipe(
@@ -126,5 +131,5 @@ export const joinNode = Effect.fnUntraced(function* <R>(
 /** The connected node of a full name, held for the scope. */
 export const connectedNode = (
   name: string
-): Effect.Effect<ErlangNode, NodeError | ToolError, Nodes | Targets | Policy | Scope.Scope> =>
+): Effect.Effect<ErlangNode, NodeError | ToolError, Nodes | Targets | Policy | Session | Scope.Scope> =>
   Effect.flatMap(Nodes, (nodes) => joinNode(name, nodes.get))

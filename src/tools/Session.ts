@@ -12,6 +12,8 @@ export class Session extends Context.Service<
   {
     /** The syntax that terms are printed in (`set_mode`). */
     readonly mode: Ref.Ref<SyntaxName>
+    /** Full names of the nodes that the client has asked. A tool that is given no node asks one of these. */
+    readonly asked: Set<string>
     /** Runs `acquire` and holds what it acquired, under a name, until it is released or the session ends. */
     readonly hold: <A, E, R>(
       name: string,
@@ -35,6 +37,7 @@ export class Session extends Context.Service<
       })
     return Session.of({
       mode: yield* Ref.make(options.mode),
+      asked: new Set(),
       hold: (name, acquire) =>
         // Whatever is acquired is either held under its name or given back.
         Effect.uninterruptibleMask((restore) =>

@@ -30,6 +30,21 @@ describe("a node that is left out", () => {
     })
   )
 
+  it.effect("is the one that the client has asked, not one that is connected for another's sake", () =>
+    Effect.gen(function* () {
+      const world = { up: [node("a@box"), node("b@box")] }
+      yield* Effect.gen(function* () {
+        yield* Effect.flip(call("get_memory_info", { node: "b" }))
+        const error = yield* Effect.flip(call("get_memory_info", {}))
+        expect(error.message).toContain("b@box")
+        yield* Effect.flip(call("get_memory_info", { node: "a" }))
+        expect(yield* Effect.flip(call("get_memory_info", {}))).toMatchObject({ code: "no_node" })
+        yield* call("disconnect_node", { node: "b" })
+        expect((yield* Effect.flip(call("get_memory_info", {}))).message).toContain("a@box")
+      }).pipe(Effect.provide(catalogueLayer(world)))
+    })
+  )
+
   it.effect("is asked for when there are several, or none", () =>
     Effect.gen(function* () {
       const up = yield* refused({ up: [node("a@box"), node("b@box")] })
