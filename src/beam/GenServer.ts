@@ -1,20 +1,37 @@
 import { Effect } from "effect"
-import { atom, Atom, binary, isAtom, isTuple, list, listItems, map, MapTerm, type Pid, type Term } from "../etf/Term.ts"
+import { encode } from "../etf/Encode.ts"
+import {
+  atom,
+  Atom,
+  Binary,
+  binary,
+  isAtom,
+  isTuple,
+  list,
+  listItems,
+  map,
+  MapTerm,
+  type Pid,
+  type Term
+} from "../etf/Term.ts"
 import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import type { Mfa } from "../syntax/Mfa.ts"
 import { readCount, readMfa } from "./ProcessRow.ts"
 import { readPacked } from "./Reply.ts"
 
+/**
+ * A step on the way to a part of a state. A text is a key of a map or of a list of pairs, as binary, atom or module; a
+ * number is such a key too, or a position from 1 in a list or a tuple; any other key is a term, or else its text.
+ */
+export type StateStep = string | number | { readonly text: string; readonly term: Term }
+
 /** What a process that serves system messages (`sys`) is asked for. */
 export interface StateQuery {
   readonly pid: Pid
   readonly what: "state" | "status"
-  /**
-   * Where the part lies that is wanted. A text is a key of a map or of a list of pairs, as binary, atom or module; a
-   * number is such a key too, or a position from 1 in a list or a tuple.
-   */
-  readonly path: ReadonlyArray<string | number>
+  /** Where the part lies that is wanted. */
+  readonly path: ReadonlyArray<StateStep>
   /** Milliseconds for which a busy process is looked at again. */
   readonly patienceMillis: number
   /** Milliseconds that the answer of the process may take. */
@@ -41,6 +58,8 @@ export type StateAnswer =
       readonly callback: Mfa | undefined
       /** By `sys:suspend/1`. */
       readonly isSuspended: boolean
+      /** For each step of the path the key that it was taken by: see {@link StateKey}. */
+      readonly keys: ReadonlyArray<StateKey>
       /** What is left out of it stands as `'...'`, and as `{'...', Count}` behind the first items. */
       readonly term: Term
       readonly isCut: boolean
@@ -63,10 +82,18 @@ export type StateAnswer =
   | {
       readonly _tag: "NoPart"
       readonly taken: number
+      readonly keys: ReadonlyArray<StateKey>
       readonly kind: "map" | "list" | "tuple" | "leaf"
       readonly size: number
-      readonly keys: ReadonlyArray<Term>
+      /** The smallest of its keys, which may themselves be cut. */
+      readonly there: ReadonlyArray<Term>
     }
+
+/**
+ * What a part of a state stands under: a key, or the first of the pair of which it is the second. `undefined` where
+ * there is no such thing, or none that is short enough to be a name.
+ */
+export type StateKey = Term | undefined
 
 /** What our worker gets: it takes the copy of a state, and collects garbage beside it. */
 const heapWords = (maxHeap: number, wordBytes: number): number => 3 * Math.ceil(maxHeap / wordBytes) + 8 * 1024 * 1024
@@ -81,7 +108,7 @@ export const processState = (node: ErlangNode, query: StateQuery): Effect.Effect
   const question = map([
     [atom("pid"), pid],
     [atom("request"), atom(what === "state" ? "get_state" : "get_status")],
-    [atom("path"), list(path.map((step) => (typeof step === "number" ? step : binary(step))))],
+    [atom("path"), list(path.map(stepTerm))],
     [atom("patience_ms"), Math.floor(patienceMillis)],
     [atom("timeout_ms"), Math.floor(timeoutMillis)],
     [atom("max_heap_words"), Math.floor(maxHeap / wordBytes)],
@@ -94,6 +121,12 @@ export const processState = (node: ErlangNode, query: StateQuery): Effect.Effect
   )
 }
 
+/** A term travels in external format: the node makes no atom for it. */
+const stepTerm = (step: StateStep): Term => {
+  if (typeof step === "number") return step
+  return typeof step === "string" ? binary(step) : [binary(step.text), new Binary(encode(step.term))]
+}
+
 const readAnswer = (answer: MapTerm, wordBytes: number): StateAnswer | undefined => {
   const outcome = answer.atomKey("outcome")
   const count = (key: string) => readCount(answer.atomKey(key)) ?? 0
@@ -101,6 +134,8 @@ const readAnswer = (answer: MapTerm, wordBytes: number): StateAnswer | undefined
     const value = answer.atomKey(key)
     return value instanceof Atom ? value.text : ""
   }
+  const items = (key: string) => listItems(answer.atomKey(key)) ?? []
+  const keys = () => items("keys").map((key) => listItems(key)?.[0])
   const doing = () => ({
     messages: count("messages"),
     status: text("status"),
@@ -115,6 +150,7 @@ const readAnswer = (answer: MapTerm, wordBytes: number): StateAnswer | undefined
         loop: text("loop"),
         callback: readMfa(answer.atomKey("callback")),
         isSuspended: isAtom(answer.atomKey("suspended"), "true"),
+        keys: keys(),
         term,
         isCut: isAtom(answer.atomKey("is_cut"), "true"),
         bytes: count("bytes")
@@ -137,13 +173,7 @@ const readAnswer = (answer: MapTerm, wordBytes: number): StateAnswer | undefined
     case "no_part": {
       const kind = text("kind")
       if (kind !== "map" && kind !== "list" && kind !== "tuple" && kind !== "leaf") return undefined
-      return {
-        _tag: "NoPart",
-        taken: count("taken"),
-        kind,
-        size: count("size"),
-        keys: listItems(answer.atomKey("keys")) ?? []
-      }
+      return { _tag: "NoPart", taken: count("taken"), keys: keys(), kind, size: count("size"), there: items("there") }
     }
     default:
       return undefined

@@ -1,12 +1,22 @@
 import { Effect, Schema } from "effect"
-import { type Doing, processState, readStatus, type StateAnswer } from "../beam/GenServer.ts"
+import {
+  type Doing,
+  processState,
+  readStatus,
+  type StateAnswer,
+  type StateKey,
+  type StateStep
+} from "../beam/GenServer.ts"
 import { binary, isAtom, isTuple, listItems, type Pid, type Term } from "../etf/Term.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { visible } from "../syntax/Escape.ts"
 import { excerpt } from "../syntax/Excerpt.ts"
+import { parseTerm } from "../syntax/ParseTerm.ts"
 import { remainingMillis, whyLate } from "./Deadline.ts"
 import { ended, resolveProcess } from "./ProcessArgument.ts"
 import { amount, bytes } from "./Quantity.ts"
+import { redacted } from "./Secrets.ts"
+import { currentSyntax } from "./Session.ts"
 import { type Terms, termsOf } from "./Terms.ts"
 import * as Tool from "./Tool.ts"
 import { ToolError } from "./ToolError.ts"
@@ -40,18 +50,72 @@ const answerShare = 0.6
 
 const deepestPath = 50
 
-/**
- * The steps of a path such as `users.3.name`. A number is a position or a key; a step in double quotes may have dots in
- * it, and is never a number.
- */
-export const parsePath = (text: string): ReadonlyArray<string | number> | undefined => {
-  if (!/^(?:"[^"]*"|[^."]+)(?:\.(?:"[^"]*"|[^."]+))*$/u.test(text)) return undefined
-  const path = text.match(/"[^"]*"|[^."]+/gu)!.map((step) => {
-    if (step.startsWith('"')) return step.slice(1, -1)
-    return /^\d{1,15}$/u.test(step) ? Number(step) : step.replace(/^:(?=.)/u, "")
-  })
-  return path.length <= deepestPath && path.every((it) => String(it).length <= 255) ? path : undefined
+const longestStep = 255
+
+/** A quoted text, also one of a term's; what opens and closes a part of a term; an arrow, which closes none. */
+const pathTokens = /"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|=>|[\s\S]/gu
+
+/** The texts between the dots of a path, but for the dots inside of quotes and brackets. */
+const stepTexts = (text: string): ReadonlyArray<string> => {
+  const steps = [""]
+  let depth = 0
+  for (const [token] of text.matchAll(pathTokens)) {
+    if (token === "." && depth === 0) {
+      steps.push("")
+      continue
+    }
+    if ("{[(<".includes(token)) depth++
+    if ("}])>".includes(token)) depth--
+    steps[steps.length - 1] += token
+  }
+  return steps
 }
+
+/**
+ * The steps of a path such as `users.3.name` or `users.{eu, 3}`. A number is a position or a key. A step in double quotes
+ * may have dots in it, and is never a number. What is no plain word is a term, which `read` reads; so is what looks like
+ * one in quotes, if it can be read.
+ */
+export const parsePath = (
+  text: string,
+  read: (text: string) => Term | undefined
+): ReadonlyArray<StateStep> | undefined => {
+  const path: Array<StateStep> = []
+  for (const step of stepTexts(text)) {
+    if (step.length > longestStep || path.length >= deepestPath) return undefined
+    const quoted = /^"([^"]*)"$/u.exec(step)?.[1]
+    if (/^\d{1,15}$/u.test(step)) path.push(Number(step))
+    else if (quoted === undefined && /^[^"'{}[\]()<>]+$/u.test(step)) path.push(step.replace(/^:(?=.)/u, ""))
+    else if (quoted !== undefined && !/^\s*[{[<#%]/u.test(quoted)) path.push(quoted)
+    else {
+      const term = read(quoted ?? step)
+      if (term !== undefined) path.push({ text: quoted ?? step, term })
+      else if (quoted !== undefined) path.push(quoted)
+      else return undefined
+    }
+  }
+  return path
+}
+
+const stepText = (step: StateStep): string => (typeof step === "object" ? step.text : String(step))
+
+/** What a step says of itself that it leads to. */
+const keyOf = (step: StateStep): Term =>
+  typeof step === "object" ? step.term : typeof step === "number" ? step : binary(step)
+
+/**
+ * Whether a path leads to a secret or into one: by what was asked for, or by what the node says that each step stands
+ * under. Whatever is inside of a secret is a part of it; of what stands right under such a key it depends on the `value`.
+ */
+const isSecretPath = (
+  path: ReadonlyArray<StateStep>,
+  keys: ReadonlyArray<StateKey>,
+  terms: Terms,
+  value?: Term
+): boolean =>
+  path.some((step, at) =>
+    [keyOf(step), keys[at]].some((key) => terms.isHidden(key, at === path.length - 1 ? value : undefined))
+  )
 
 const refused = (code: ToolError["code"], message: string, next: string, retryable = false): ToolError =>
   new ToolError({ code, message, retryable, next })
@@ -65,7 +129,7 @@ const askFor = Effect.fnUntraced(function* (
   node: ErlangNode,
   what: "state" | "status",
   input: { readonly pid: string; readonly max_heap_mb: number },
-  path: ReadonlyArray<string | number>
+  path: ReadonlyArray<StateStep>
 ) {
   const terms = yield* termsOf(node)
   const process = yield* resolveProcess(node, input.pid, terms)
@@ -95,7 +159,7 @@ const whyNot = (
   answer: Exclude<StateAnswer, { _tag: "Told" }>,
   asked: {
     readonly what: string
-    readonly path: ReadonlyArray<string | number>
+    readonly path: ReadonlyArray<StateStep>
     readonly terms: Terms
     readonly timeoutMillis: number
     readonly patienceMillis: number
@@ -144,17 +208,25 @@ const whyNot = (
     case "Failed":
       return refused("remote_error", `${text} failed to tell its ${what}: ${terms.print(answer.reason, 500)}`, look)
     case "NoPart": {
-      const { keys, kind, size, taken } = answer
-      const where = taken === 0 ? "The state" : `The state at ${excerpt(path.slice(0, taken).join("."))}`
+      const { keys, kind, size, taken, there } = answer
+      const steps = path.slice(0, taken)
+      const where = taken === 0 ? "The state" : `The state at ${excerpt(steps.map(stepText).join("."))}`
+      if (isSecretPath(steps, keys, terms)) {
+        return refused(
+          "not_found",
+          `${where} is a secret, and has nothing at that path.`,
+          `get_gen_server_state ${argument}`
+        )
+      }
       const sized =
         kind === "leaf"
           ? "a value without parts"
           : `a ${kind} of ${amount(size, kind === "map" ? "entry" : "item", kind === "map" ? "entries" : "items")}`
-      const named = keys.map((key) => terms.print(key, 100)).join(", ")
-      const positions = kind === "tuple" || (kind === "list" && keys.length === 0)
+      const named = there.map((key) => terms.print(key, 100)).join(", ")
+      const positions = kind === "tuple" || (kind === "list" && there.length === 0)
       return refused(
         "not_found",
-        `${where} is ${sized}, with nothing at ${excerpt(String(path[taken]))}.${named === "" ? "" : ` There: ${named}${size > keys.length ? ", …" : ""}.`}${positions ? " Positions count from 1." : ""}`,
+        `${where} is ${sized}, with nothing at ${excerpt(path[taken] === undefined ? "" : stepText(path[taken]))}.${named === "" ? "" : ` There: ${named}${size > there.length ? ", …" : ""}.`}${positions ? " Positions count from 1." : ""}`,
         `get_gen_server_state ${argument}`
       )
     }
@@ -186,7 +258,7 @@ const getState = Tool.make({
     pid,
     path: Schema.optionalKey(
       Schema.NonEmptyString.annotate({
-        description: 'Keys and positions from 1, e.g. users.3.name; "a.b" in quotes'
+        description: 'Keys and positions from 1: users.3.name, "a.b".{eu, 3}'
       })
     ),
     max_heap_mb: maxHeap
@@ -206,11 +278,16 @@ const getState = Tool.make({
     )
   },
   run: Effect.fnUntraced(function* ({ path: text, ...input }, node) {
-    const path = text === undefined ? [] : parsePath(text)
+    const { name: syntax } = yield* currentSyntax
+    const read = (step: string) => {
+      const parsed = parseTerm(step, syntax, { node: node.name, creation: node.creation })
+      return parsed._tag === "Term" ? parsed.term : undefined
+    }
+    const path = text === undefined ? [] : parsePath(text, read)
     if (path === undefined)
       return yield* refused(
         "invalid_input",
-        `get_gen_server_state: \`path\`: ${excerpt(text ?? "")} is not steps joined by dots, such as users.3.name; a step with dots in it stands in double quotes.`,
+        `get_gen_server_state: \`path\`: ${excerpt(text ?? "")} is not steps joined by dots, such as users.3.name; a step with dots in it stands in double quotes, and a key that is no word is a term of this session's syntax (${syntax}).`,
         "get_gen_server_state"
       )
     const { answer, process, terms } = yield* askFor(node, "state", input, path)
@@ -218,6 +295,7 @@ const getState = Tool.make({
     const kind = kindOf(answer)
     const shown: Parts = path.length > 0 ? { state: answer.term } : partsOf(answer)
     const isLong = terms.print(answer.term).length > shownCharacters
+    const isSecret = isSecretPath(path, answer.keys, terms, answer.term)
     const isCut = answer.isCut || isLong
     return {
       summary: `${path.length > 0 ? "Part of the" : "The"} state of ${pidText}${kind === undefined ? "" : `, a ${kind}`}: ${bytes(answer.bytes)}${answer.isSuspended ? "; it is suspended (sys:suspend), and handles no messages" : ""}.`,
@@ -230,7 +308,7 @@ const getState = Tool.make({
         suspended: answer.isSuspended ? true : undefined,
         external_bytes: answer.bytes,
         state_name: shown.name === undefined ? undefined : terms.print(shown.name, characters),
-        state: shown.state === undefined ? undefined : printUnder(path.at(-1), shown.state, terms, characters),
+        state: shown.state === undefined ? undefined : isSecret ? redacted : terms.print(shown.state, characters),
         handlers: shown.handlers?.map(({ handler, id, state }) => ({
           handler: terms.print(handler, characters),
           id: id === undefined ? undefined : terms.print(id, characters),
@@ -245,10 +323,6 @@ const getState = Tool.make({
     }
   })
 })
-
-/** A part of a state under the key that it was asked for by: a secret stays one. */
-const printUnder = (key: string | number | undefined, value: Term, terms: Terms, characters: number): string =>
-  typeof key === "string" ? terms.value(binary(key), value, characters) : terms.print(value, characters)
 
 interface Parts {
   readonly name?: Term

@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import type { Term } from "../etf/Term.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import type { Mfa } from "../syntax/Mfa.ts"
-import { isSecret, redacted, Reveal } from "./Secrets.ts"
+import { isSecret, isSecretKey, redacted, Reveal } from "./Secrets.ts"
 import { currentSyntax, type Session } from "./Session.ts"
 
 /** How this session shows what comes from one node. */
@@ -10,6 +10,8 @@ export interface Terms {
   readonly print: (term: Term, maxCharacters?: number) => string
   /** The value that stands under a key which is shown beside it. */
   readonly value: (key: Term, value: Term, maxCharacters?: number) => string
+  /** Whether a value under this key is kept from sight; without a value, whether all that lies under the key is. */
+  readonly isHidden: (key: Term | undefined, value?: Term) => boolean
   readonly atom: (name: string) => string
   readonly mfa: (mfa: Mfa) => string
 }
@@ -20,10 +22,12 @@ export const termsOf = (node: ErlangNode): Effect.Effect<Terms, never, Session> 
     const reveal = yield* Reveal
     const printed = (term: Term, maxCharacters = Infinity): string =>
       print(term, { node: node.name, maxCharacters }).text
+    const isHidden: Terms["isHidden"] = (key, value) =>
+      !reveal && (value === undefined ? isSecretKey(key) : isSecret(key, value))
     return {
       print: printed,
-      value: (key, value, maxCharacters) =>
-        !reveal && isSecret(key, value) ? redacted : printed(value, maxCharacters),
+      value: (key, value, maxCharacters) => (isHidden(key, value) ? redacted : printed(value, maxCharacters)),
+      isHidden,
       atom,
       mfa: ({ arity, module, name }) => mfa(module, name, arity)
     }

@@ -18,7 +18,9 @@ const scene = `
     "callback_mode() -> handle_event_function.", "handle_event(_, _, _, _) -> keep_state_and_data.",
     "handle_event(_, State) -> {ok, State}."]],
   {ok, keeper, Code} = compile:forms(Forms), {module, keeper} = code:load_binary(keeper, "keeper", Code),
-  State = #{users => [#{name => <<"Ann">>, password => <<"tr0ub4dor">>}, #{name => <<"Bo">>}], limit => 3},
+  State = #{users => [#{name => <<"Ann">>, password => <<"tr0ub4dor">>}, #{name => <<"Bo">>}], limit => 3, {t, 1} => #{"k" => tuple},
+    secrets => #{db => <<"tr0ub4dor">>}, <<"credentials">> => [{user, "tr0ub4dor"}]},
+  {ok, _} = gen_server:start({local, pairs}, keeper, [{password, "tr0ub4dor"}, {{a, b}, 7}], []),
   {ok, _} = gen_server:start({local, kept}, keeper, State, []),
   {ok, _} = gen_server:start({local, changing}, keeper, none, []),
   {ok, _} = gen_server:start({local, asleep}, keeper, dreaming, [{hibernate_after, 1}]),
@@ -73,11 +75,23 @@ describe.each(BeamNode.otpReleases())("the state of processes on OTP $otp", ({ o
     it.live("is told in part, or what is there instead", () =>
       Effect.gen(function* () {
         expect((yield* state({ pid: "kept", path: "users.2.name" })).structured["state"]).toBe('<<"Bo">>')
-        expect((yield* state({ pid: "kept", path: "users.1.password" })).text).not.toContain("tr0ub4dor")
+        expect((yield* state({ pid: "kept", path: '"{t,1}"' })).structured["state"]).toBe('#{"k" => tuple}')
+        expect((yield* state({ pid: "pairs", path: "{a, b}" })).structured["state"]).toBe("7")
+        expect((yield* refusal({ pid: "pairs", path: `{a, nothing_${otp}_${agent}}` })).message).toContain("{a,b}")
+        for (const [name, path] of [
+          ["kept", "users.1.password"],
+          ["kept", "secrets.db"],
+          ["kept", "credentials.user"],
+          ["kept", "credentials.1.2"],
+          ["pairs", "password.1"],
+          ["pairs", "1.2"],
+          ["pairs", "1.2.1"]
+        ] as const)
+          expect((yield* state({ pid: name, path })).structured["state"]).toBe("[redacted]")
         expect((yield* state({ pid: "kept", path: ":limit" })).structured["state"]).toBe("3")
         expect(yield* refusal({ pid: "kept", path: "usrs.2" })).toMatchObject({
           code: "not_found",
-          message: expect.stringContaining("limit, users")
+          message: expect.stringMatching(/ limit, users, .*\{t,1\}/u)
         })
         expect((yield* refusal({ pid: "kept", path: "users.3" })).message).toContain("a list of 2 items")
         expect((yield* refusal({ pid: "kept", path: ".x" })).code).toBe("invalid_input")

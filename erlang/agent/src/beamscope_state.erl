@@ -17,12 +17,15 @@
 -define(PAUSE, 20).
 %% Words of heap up to which a whole dictionary is read, where one key of it cannot be.
 -define(SMALL_HEAP, 10000).
-%% Keys that are named where a path goes wrong.
+%% Keys that are named where a path goes wrong, and among how many they are the smallest.
 -define(KEYS, 30).
+-define(LOOKED_KEYS, 300).
+%% Bytes in external format of a key that is named whole. Room for a charlist of a hundred characters.
+-define(NAMED_KEY, 600).
 
--type step() :: binary() | integer().
+-type step() :: binary() | integer() | {binary(), binary()}.
 %% A key of a map or of a list of pairs: a text stands for the binary, the atom and the module of this name. A number is
-%% also a position, from 1, in a list or a tuple.
+%% also a position, from 1, in a list or a tuple. `{Text, External}' is any term, in external format, or else the text.
 
 -type spec() :: #{
     pid := pid(),
@@ -45,6 +48,9 @@
         loop := module(),
         callback := undefined | mfa(),
         suspended := boolean(),
+        %% For each step the key that it was taken by, where it is small: of a position behind the first of a pair, that
+        %% first. Whether the part is a secret is told by these.
+        keys := [[term()]],
         %% What was answered, or the part of it. `{'...', Count}' stands for what was left out.
         term := term(),
         is_cut := boolean(),
@@ -66,11 +72,20 @@
         current := mfa() | undefined,
         heap_words => non_neg_integer()
     }
-    %% The path leads nowhere: how many of its steps were taken, and what is there.
-    | #{outcome := no_part, taken := non_neg_integer(), kind := atom(), size := non_neg_integer(), keys := [term()]}.
+    %% The path leads nowhere: how many of its steps were taken, by which keys as above, and what is there.
+    | #{
+        outcome := no_part,
+        taken := non_neg_integer(),
+        keys := [[term()]],
+        kind := atom(),
+        size := non_neg_integer(),
+        %% The smallest first.
+        there := [term()]
+    }.
 
 -include("beamscope_listing.hrl").
 -include("beamscope_cut.hrl").
+-include("beamscope_rest.hrl").
 
 %% @doc The state of a process, or a part of it, or its status: a packed `answer()'.
 -spec read(spec()) -> binary().
@@ -99,7 +114,7 @@ ready(Pid, Until, #{max_heap_words := MaxHeap} = Spec) ->
                 busy when Status =/= suspended ->
                     case erlang:monotonic_time(millisecond) < Until of
                         true ->
-                            timer:sleep(?PAUSE),
+                            rest(?PAUSE),
                             ready(Pid, Until, Spec);
                         false ->
                             Seen#{outcome => busy}
@@ -187,21 +202,22 @@ tell(Pid, #{current := {Loop, _, _}}, #{request := Request, path := Path, timeou
         {reply, {error, Reason}} ->
             #{outcome => failed, reason => cut(Reason, Room)};
         {reply, Reply} ->
-            case part(answered(Request, Reply), Path, 0) of
-                {part, Part} ->
+            case part(answered(Request, Reply), Path, []) of
+                {part, Part, Keys} ->
                     Bytes = erlang:external_size(Part),
                     #{
                         outcome => told,
                         loop => Loop,
                         callback => Callback,
                         suspended => Loop =:= sys,
+                        keys => Keys,
                         term => cut(Part, Room),
                         is_cut => Bytes > Room,
                         bytes => Bytes
                     };
-                {Taken, There} ->
-                    {Kind, Size, Keys} = describe(There),
-                    #{outcome => no_part, taken => Taken, kind => Kind, size => Size, keys => Keys}
+                {nowhere, Last, Keys} ->
+                    {Kind, Size, There} = describe(Last),
+                    #{outcome => no_part, taken => length(Keys), keys => Keys, kind => Kind, size => Size, there => There}
             end;
         Outcome ->
             #{outcome => Outcome}
@@ -233,30 +249,43 @@ ask(Pid, Request, Timeout) ->
         timeout
     end.
 
-%% The part of a term that a path leads to; or how many steps can be taken, and where they lead.
-part(Term, [], _) ->
-    {part, Term};
-part(Term, [Step | Path], Taken) ->
+%% The part of a term that a path leads to, or the last one on it; and the keys of the steps that could be taken.
+part(Term, [], Keys) ->
+    {part, Term, lists:reverse(Keys)};
+part(Term, [Step | Path], Keys) ->
     case step(Term, Step) of
-        [Inner | _] -> part(Inner, Path, Taken + 1);
-        [] -> {Taken, Term}
+        [{Key, Inner} | _] -> part(Inner, Path, [[One || One <- Key, is_small(One)] | Keys]);
+        [] -> {nowhere, Term, lists:reverse(Keys)}
     end.
 
+is_small(Key) -> erlang:external_size(Key) =< ?NAMED_KEY.
+
 step(Map, Step) when is_map(Map) ->
-    [map_get(Key, Map) || Key <- spellings(Step), is_map_key(Key, Map)];
+    [{[Key], map_get(Key, Map)} || Key <- spellings(Step), is_map_key(Key, Map)];
+step({First, Second}, 2) ->
+    [{[First], Second}];
 step(Tuple, At) when is_tuple(Tuple), is_integer(At), At >= 1, At =< tuple_size(Tuple) ->
-    [element(At, Tuple)];
+    [{[], element(At, Tuple)}];
 step([_ | _] = List, Step) ->
     Proper = proper(List),
-    [lists:nth(Step, Proper) || is_integer(Step), Step >= 1, Step =< length(Proper)] ++
-        [Value || Key <- spellings(Step), {_, Value} <- [lists:keyfind(Key, 1, Proper)]];
+    [{[], lists:nth(Step, Proper)} || is_integer(Step), Step >= 1, Step =< length(Proper)] ++
+        [{[Key], Value} || Key <- spellings(Step), {_, Value} <- [lists:keyfind(Key, 1, Proper)]];
 step(_, _) ->
     [].
 
-%% Keys that a step can mean.
+%% Keys that a step can mean. A term with an atom that there is not is no key of anything.
 spellings(Number) when is_integer(Number) ->
-    [Number | spellings(integer_to_binary(Number))];
+    [Number | texts(integer_to_binary(Number))];
+spellings({Text, External}) ->
+    try
+        [binary_to_term(External, [safe]) | texts(Text)]
+    catch
+        error:_ -> texts(Text)
+    end;
 spellings(Text) ->
+    texts(Text).
+
+texts(Text) ->
     [Text] ++ [Atom || Name <- [Text, list_to_binary(["Elixir.", Text])], Atom <- known(Name)].
 
 known(Name) ->
@@ -274,15 +303,17 @@ proper(List) ->
     end.
 
 describe(Map) when is_map(Map) ->
-    {map, map_size(Map), short(taken(?KEYS, maps:next(maps:iterator(Map)), []))};
+    {map, map_size(Map), smallest(taken(?LOOKED_KEYS, maps:next(maps:iterator(Map)), []))};
 describe(Tuple) when is_tuple(Tuple) ->
     {tuple, tuple_size(Tuple), []};
 describe([_ | _] = List) ->
-    {list, length(proper(List)), short([Item || {_, _} = Item <- front(List, ?KEYS, [])])};
+    {list, length(proper(List)), smallest([Item || {_, _} = Item <- front(List, ?LOOKED_KEYS, [])])};
 describe([]) ->
     {list, 0, []};
 describe(_) ->
     {leaf, 0, []}.
 
-short(Pairs) ->
-    [Key || {Key, _} <- Pairs, is_atom(Key) orelse is_integer(Key) orelse is_binary(Key), erlang:external_size(Key) < 100].
+%% The keys of pairs, those that take least room first.
+smallest(Pairs) ->
+    Sized = [{erlang:external_size(Key), Key} || {Key, _} <- Pairs],
+    [cut(Key, ?KEY) || {_, Key} <- lists:sublist(lists:sort(Sized), ?KEYS)].

@@ -38,6 +38,7 @@ gen_server(Run) ->
                 loop => gen_server,
                 callback => {?MODULE, init, 1},
                 suspended => false,
+                keys => [],
                 term => #{a => 1},
                 is_cut => false,
                 bytes => erlang:external_size(#{a => 1})
@@ -77,8 +78,10 @@ parts(Run) ->
         <<"users">> => [#{name => <<"Ann">>}, #{name => <<"Bo">>, 7 => seven}],
         options => [{depth, 3}, {"text", 4}],
         record => {tagged, one, two},
-        ?MODULE => module
+        ?MODULE => module,
+        {t, 1} => #{"by" => pair}
     },
+    Term = fun(Text, Value) -> {Text, term_to_binary(Value)} end,
     with({gen_server, State}, fun(Pid) ->
         [
             ?assertMatch({Path, #{outcome := told, term := Value}}, {Path, Run(Pid, #{path => Path})})
@@ -88,7 +91,18 @@ parts(Run) ->
                 {[<<"options">>, <<"depth">>], 3},
                 {[<<"options">>, 1, 2], 3},
                 {[<<"record">>, 3], two},
-                {[atom_to_binary(?MODULE, utf8)], module}
+                {[atom_to_binary(?MODULE, utf8)], module},
+                {[Term(<<"{t,1}">>, {t, 1}), Term(<<>>, "by")], pair},
+                {[Term(<<"users">>, {no, such})], maps:get(<<"users">>, State)}
+            ]
+        ],
+        [
+            ?assertMatch({Path, #{keys := Keys}}, {Path, Run(Pid, #{path => Path})})
+         || {Path, Keys} <- [
+                {[<<"users">>, 2, <<"name">>], [[<<"users">>], [], [name]]},
+                {[<<"options">>, 1, 2], [[options], [], [depth]]},
+                {[<<"options">>, 1, 1], [[options], [], []]},
+                {[<<"record">>, 2], [[record], []]}
             ]
         ]
     end).
@@ -97,18 +111,30 @@ no_part(Run) ->
     with({gen_server, #{users => [{ann, 1}, {bo, 2}], more => {a, b}}}, fun(Pid) ->
         At = fun(Path) -> Run(Pid, #{path => Path}) end,
         ?assertEqual(
-            #{outcome => no_part, taken => 0, kind => map, size => 2, keys => [more, users]}, At([<<"usrs">>, 1])
+            #{outcome => no_part, taken => 0, keys => [], kind => map, size => 2, there => [more, users]}, At([<<"usrs">>, 1])
         ),
         ?assertEqual(
-            #{outcome => no_part, taken => 1, kind => list, size => 2, keys => [ann, bo]}, At([<<"users">>, 3])
+            #{outcome => no_part, taken => 1, keys => [[users]], kind => list, size => 2, there => [bo, ann]}, At([<<"users">>, 3])
         ),
-        ?assertEqual(#{outcome => no_part, taken => 1, kind => tuple, size => 2, keys => []}, At([<<"more">>, 0])),
         ?assertEqual(
-            #{outcome => no_part, taken => 2, kind => leaf, size => 0, keys => []}, At([<<"more">>, 1, <<"deep">>])
+            #{outcome => no_part, taken => 1, keys => [[more]], kind => tuple, size => 2, there => []}, At([<<"more">>, 0])
+        ),
+        ?assertEqual(
+            #{outcome => no_part, taken => 2, keys => [[more], []], kind => leaf, size => 0, there => []}, At([<<"more">>, 1, <<"deep">>])
         ),
         Atoms = erlang:system_info(atom_count),
         #{outcome := no_part} = At([<<"agent_test_no_such_", "atom_anywhere">>]),
+        #{outcome := no_part} = At([{<<>>, <<131, 119, 28, "agent_test_no_such_atom_here">>}]),
         ?assertEqual(Atoms, erlang:system_info(atom_count))
+    end),
+    Large = {large, lists:duplicate(1000, $k)},
+    with({gen_server, maps:from_list([{Large, 1}, {{t, 1}, 2} | [{Key, 3} || Key <- lists:seq(1000, 1050)]])}, fun(Pid) ->
+        #{there := There} = Run(Pid, #{path => [<<"t">>]}),
+        ?assertEqual(lists:seq(1000, 1029), There)
+    end),
+    with({gen_server, #{Large => 1, {t, 1} => 2}}, fun(Pid) ->
+        #{there := [{t, 1}, {large, Cut}]} = Run(Pid, #{path => [<<"t">>]}),
+        ?assert(length(Cut) < 300)
     end).
 
 cut(Run) ->

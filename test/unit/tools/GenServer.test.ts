@@ -1,8 +1,11 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { atom, binary, list, map, Pid, type Term } from "../../../src/etf/Term.ts"
+import { parseTerm } from "../../../src/syntax/ParseTerm.ts"
+import type { SyntaxName } from "../../../src/syntax/Syntax.ts"
 import { parsePath } from "../../../src/tools/GenServer.ts"
 import { fakeNode } from "../../support/FakeNodes.ts"
+import { Reveal } from "../../../src/tools/Secrets.ts"
 import { packed } from "../../support/packed.ts"
 import { callIn, failIn } from "../../support/Tools.ts"
 
@@ -31,6 +34,11 @@ const told = (term: Term, more: Readonly<Record<string, Term>> = {}) =>
 
 const doing = { messages: 3, status: atom("running"), current: [atom("lists"), atom("map"), 2] }
 
+const reading = (syntax: SyntaxName) => (text: string) => {
+  const parsed = parseTerm(text, syntax, { node: "app@localhost", creation: 42 })
+  return parsed._tag === "Term" ? parsed.term : undefined
+}
+
 describe("a path into a state", () => {
   it.each([
     ["users", ["users"]],
@@ -40,12 +48,27 @@ describe("a path into a state", () => {
     ['"3"', ["3"]],
     ["a b.c", ["a b", "c"]]
   ])("%s", (text, path) => {
-    expect(parsePath(text)).toEqual(path)
+    expect(parsePath(text, reading("erlang"))).toEqual(path)
   })
 
-  it.each(["", ".a", "a.", "a..b", 'a"b', '"a"b', "a.".repeat(60) + "a", "x".repeat(300)])("is not %s", (text) => {
-    expect(parsePath(text)).toBeUndefined()
+  it.each<[SyntaxName, string, ReadonlyArray<unknown>]>([
+    ["erlang", "a.{t, 1}.b", ["a", { text: "{t, 1}", term: [atom("t"), 1] }, "b"]],
+    ["elixir", "{:t, 1}", [{ text: "{:t, 1}", term: [atom("t"), 1] }]],
+    ["elixir", '"{:t, 1}".name', [{ text: "{:t, 1}", term: [atom("t"), 1] }, "name"]],
+    ["elixir", '{"a.b", 1}', [{ text: '{"a.b", 1}', term: [binary("a.b"), 1] }]],
+    ["erlang", "'a.b'.2", [{ text: "'a.b'", term: atom("a.b") }, 2]],
+    ["erlang", "at.<0.90.0>", ["at", { text: "<0.90.0>", term: pid }]],
+    ["erlang", '"{no term"', ["{no term"]]
+  ])("in %s, %s", (syntax, text, path) => {
+    expect(parsePath(text, reading(syntax))).toEqual(path)
   })
+
+  it.each(["", ".a", "a.", "a..b", 'a"b', '"a"b', "a.".repeat(60) + "a", "x".repeat(300), "{t, 1", "a.{t, X}", "a>b"])(
+    "is not %s",
+    (text) => {
+      expect(parsePath(text, reading("erlang"))).toBeUndefined()
+    }
+  )
 })
 
 describe("get_gen_server_state", () => {
@@ -61,13 +84,48 @@ describe("get_gen_server_state", () => {
     })
   )
 
-  it.effect("leaves out a secret that a path leads to", () =>
+  it.effect.each<[string, Term, ReadonlyArray<ReadonlyArray<Term>>]>([
+    ["db.password", binary("tr0ub4dor"), []],
+    ["secrets.db", binary("tr0ub4dor"), []],
+    ["credentials.user", atom("tr0ub4dor"), []],
+    ["password.1", list([...Buffer.from("tr0ub4dor")]), []],
+    ['{:x, 1}."password".db', binary("tr0ub4dor"), []],
+    ['[{:db, 1}].~c"password".3', binary("tr0ub4dor"), []],
+    ["1.2", binary("tr0ub4dor"), [[], [atom("password")]]],
+    ["1.2.1", binary("tr0ub4dor"), [[], [binary("api_key")], []]]
+  ])("leaves out a secret that a path leads to: %s", ([path, value, keys]) =>
     Effect.gen(function* () {
-      const { text } = yield* callIn({ up: [told(binary("tr0ub4dor"))] }, "get_gen_server_state", {
-        pid: "<0.90.0>",
-        path: "db.password"
-      })
+      const input = { pid: "<0.90.0>", path }
+      const node = told(value, { keys: list(keys.map((key) => list(key))) })
+      const { structured, text } = yield* callIn({ up: [node] }, "get_gen_server_state", input)
       expect(text).not.toContain("tr0ub4dor")
+      expect(structured["state"]).toBe("[redacted]")
+      const revealed = yield* callIn({ up: [node] }, "get_gen_server_state", input).pipe(
+        Effect.provideService(Reveal, true)
+      )
+      expect(revealed.text).toContain("tr0ub4dor")
+    })
+  )
+
+  it.effect("shows what can be no secret under the name of one, and names nothing inside of a secret", () =>
+    Effect.gen(function* () {
+      const shown = yield* callIn({ up: [told(atom("none"))] }, "get_gen_server_state", {
+        pid: "<0.90.0>",
+        path: "password"
+      })
+      expect(shown.structured["state"]).toBe(":none")
+      const answer = {
+        outcome: atom("no_part"),
+        taken: 1,
+        kind: atom("map"),
+        size: 1,
+        there: list([atom("tr0ub4dor")])
+      }
+      const error = yield* failIn({ up: [answering(answer)] }, "get_gen_server_state", {
+        pid: "<0.90.0>",
+        path: "secrets.x"
+      })
+      expect(error.message).not.toContain("tr0ub4dor")
     })
   )
 
@@ -98,7 +156,7 @@ describe("get_gen_server_state", () => {
     [{ outcome: atom("long_queue"), ...doing, messages: 12345 }, "too_busy", /12,345 messages/u],
     [{ outcome: atom("large"), ...doing, heap_words: 3e8 }, "too_large", /2\.2 GiB.*max_heap_mb to 2289/u],
     [
-      { outcome: atom("no_part"), taken: 1, kind: atom("map"), size: 40, keys: list([atom("name"), 7]) },
+      { outcome: atom("no_part"), taken: 1, kind: atom("map"), size: 40, there: list([atom("name"), 7]) },
       "not_found",
       /The state at a is a map of 40 entries, with nothing at 2\. There: :name, 7, …\./u
     ]
