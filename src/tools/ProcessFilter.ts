@@ -64,7 +64,7 @@ export const toFilter = Effect.fnUntraced(function* (
 })
 
 /** What is said where no process passes a filter; `known` is part of a name that was looked for anywhere. */
-export const none = (filter: ProcessFilter, { seen }: Scanned, terms: Terms, known?: string): string => {
+export const none = (filter: ProcessFilter, { seen, unmeasured }: Scanned, terms: Terms, known?: string): string => {
   const { application, behaviours, initialCall, label, module, name } = filter
   const wanted = [
     ...(name === undefined ? [] : [`a registered name with '${excerpt(name)}' in it`]),
@@ -76,7 +76,11 @@ export const none = (filter: ProcessFilter, { seen }: Scanned, terms: Terms, kno
     ...(application === undefined ? [] : [`the application ${terms.atom(application)}`])
   ]
   const others = Object.keys(filter).length > wanted.length
-  const looked = (name ?? known) === undefined ? `None of ${amount(seen, "process", "processes")}` : "No process"
+  const measured = amount(seen - unmeasured.count, "process", "processes")
+  const looked =
+    (name ?? known) !== undefined
+      ? "No process"
+      : `None of ${measured}${unmeasured.count > 0 ? " that could be measured" : ""}`
   if (seen === 0 && (name ?? known) === undefined) return "No process was looked at."
   if (wanted.length === 0) return `${looked} passes the filter.`
   return `${looked} has ${wanted.join(" and ")}${others ? " and passes the rest of the filter" : ""}.`

@@ -8,7 +8,7 @@ import { parseMfa } from "../syntax/Mfa.ts"
 import { remainingMillis, shareOfTime } from "./Deadline.ts"
 import { shownOf } from "./Listing.ts"
 import { none, noLabels } from "./ProcessFilter.ts"
-import { say, scanNotes, showLabel } from "./ProcessRows.ts"
+import { say, scanNotes, showLabel, withLimits } from "./ProcessRows.ts"
 import { amount } from "./Quantity.ts"
 import { type Terms, termsOf } from "./Terms.ts"
 import { ToolError } from "./ToolError.ts"
@@ -108,8 +108,11 @@ export const answerGroups = Effect.fnUntraced(function* (
   return {
     summary: (shown: number) =>
       first === undefined
-        ? none(filter, answer, terms)
-        : `${amount(matched, "process", "processes")} in ${shownOf(shown, groupCount, "group")} by ${spokenGrouping[by]}; first ${showKey(first, by, terms)}: ${amount(first.count, "process", "processes")} with ${sumOf(first, order, node)}.`,
+        ? withLimits(none(filter, answer, terms), answer)
+        : withLimits(
+            `${amount(matched, "process", "processes")} in ${shownOf(shown, groupCount, "group")} by ${spokenGrouping[by]}; first ${showKey(first, by, terms)}: ${amount(first.count, "process", "processes")} with ${sumOf(first, order, node)}.`,
+            answer
+          ),
     complete: notes.length === 0,
     notes,
     data: {

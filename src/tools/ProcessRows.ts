@@ -73,6 +73,21 @@ export const spoken = {
   total_heap_size: "heap"
 } as const
 
+/** A summary that also says, in its sentence, what a scan did not come to and what it could not measure. */
+export const withLimits = (summary: string, { incomplete, seen, unmeasured: { count } }: Scanned): string => {
+  const limits = [
+    ...(incomplete.includes("deadline") && seen > 0
+      ? [`only ${amount(seen, "process was", "processes were")} looked at before time ran out`]
+      : []),
+    ...(count > 0
+      ? [
+          `${amount(count, "process with a long message queue was", "processes with long message queues were")} not measured`
+        ]
+      : [])
+  ]
+  return limits.length === 0 ? summary : `${[summary.replace(/\.$/u, ""), ...limits].join("; ")}.`
+}
+
 /** What a scan could not see, in words; nothing when it is complete. */
 export const scanNotes = (scanned: Scanned, rows: ReadonlyArray<ProcessRow>, terms: Terms): ReadonlyArray<string> => [
   ...scanned.incomplete.map((why) => {

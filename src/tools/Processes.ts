@@ -13,7 +13,7 @@ import { cursor, FilterText, isFiltering, ledBy, limitUpTo, listOutput, shownOf 
 import { localPid } from "./ProcessArgument.ts"
 import { Filter, noLabels, none, toFilter } from "./ProcessFilter.ts"
 import { answerGroups, groupsOutput } from "./ProcessGroups.ts"
-import { nameOf, Row, rowFields, say, scanNotes, showRow, spoken } from "./ProcessRows.ts"
+import { nameOf, Row, rowFields, say, scanNotes, showRow, spoken, withLimits } from "./ProcessRows.ts"
 import type { Session } from "./Session.ts"
 import { type Terms, termsOf } from "./Terms.ts"
 import * as Tool from "./Tool.ts"
@@ -72,7 +72,7 @@ export const answerPage = Effect.fnUntraced(function* (
   const [first] = rows
   const nothing = matched === 0 ? none(query.filter, page, terms, known?.name) : `None of ${matched} is left here.`
   return {
-    summary: (shown: number) => (first === undefined ? nothing : summary(page, shown, terms)),
+    summary: (shown: number) => withLimits(first === undefined ? nothing : summary(page, shown, terms), page),
     complete: notes.length === 0,
     notes,
     data: {
@@ -136,9 +136,11 @@ const listProcesses = Tool.make({
     "Processes page by page; to see each once, sort by pid, as other values change between pages. With group_by: how many are alike, and their sums. For growth, top_processes; to look for one, find_process.",
   timeoutMillis: scanTimeoutMillis,
   input: {
-    sort_by: Schema.Literals([...sortNames, "pid", "count"])
-      .annotate({ ...descending, description: "Descending; default memory; count of groups only" })
-      .pipe(Schema.withDecodingDefaultKey(byMemory)),
+    sort_by: Schema.optionalKey(
+      Schema.Literals([...sortNames, "pid", "count"]).annotate({
+        description: "Descending; default memory, with min_message_queue_length message_queue; count of groups only"
+      })
+    ),
     group_by: Schema.optionalKey(Schema.Literals(groupings)),
     filter: Schema.optionalKey(Filter.annotate({ description: "All that are given must hold; names in part" })),
     limit: limitUpTo(200, 20),
@@ -147,7 +149,8 @@ const listProcesses = Tool.make({
   output: listed.fields,
   position,
   run: Effect.fnUntraced(function* (
-    { filter: wanted = {}, group_by, limit, sort_by },
+    // Who looks for long queues means those, too, that are not asked for their memory because of it.
+    { filter: wanted = {}, group_by, limit, sort_by = wanted.min_message_queue_length ? "message_queue" : "memory" },
     node,
     after
   ): Effect.fn.Return<Answer<ListOutput>, Failure, Session> {
@@ -341,7 +344,10 @@ const answerGrowth = Effect.fnUntraced(function* (node: ErlangNode, query: Growt
     summary: (shown: number) =>
       first === undefined
         ? `No process${isFiltering(query.filter) ? " that passes the filter" : ""}${incomplete.length > 0 ? " of those that were looked at" : ""} grew in ${spoken[sort]} in ${windowMillis} ms.`
-        : `${shownOf(shown, matched, "process", "processes")} grew in ${spoken[sort]} in ${windowMillis} ms; first ${nameOf(first.row, terms)}, by ${say(first.growth, sort, wordBytes)}.`,
+        : withLimits(
+            `${shownOf(shown, matched, "process", "processes")} grew in ${spoken[sort]} in ${windowMillis} ms; first ${nameOf(first.row, terms)}, by ${say(first.growth, sort, wordBytes)}.`,
+            grown
+          ),
     complete: notes.length === 0,
     notes,
     data: {

@@ -57,7 +57,7 @@ const groupStacktraces = Tool.make({
         : `; first ${top === undefined ? "an unknown place" : terms.mfa(top)}, with ${first.row.count}`
     return {
       summary: (shown: number) =>
-        `${shownOf(shown, matched, "stack")} of ${amount(total, "process", "processes")}${leading}.`,
+        `${shownOf(shown, matched, "stack")} of ${amount(total, "process", "processes")}${leading}${isLate ? "; time ran out before the others were looked at" : ""}.`,
       complete: !isLate,
       notes: isLate
         ? [

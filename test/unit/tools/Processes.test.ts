@@ -194,6 +194,36 @@ describe("list_processes", () => {
     })
   )
 
+  it.effect.each<readonly [Readonly<Record<string, unknown>>, string]>([
+    [{}, "memory"],
+    [{ filter: { min_message_queue_length: 0 } }, "memory"],
+    [{ filter: { min_message_queue_length: 1_000 } }, "message_queue_len"],
+    [{ filter: { min_message_queue_length: 1_000 }, sort_by: "memory" }, "memory"]
+  ])("ranks by what leaves out nobody who is looked for: %j", ([input, sort]) =>
+    Effect.gen(function* () {
+      const node = nodeWith({ "beamscope_processes:page": pageReply([]) })
+      yield* callIn({ up: [node] }, "list_processes", input)
+      expect(agentSpec(node).atomKey("sort")).toEqual(atom(sort))
+    })
+  )
+
+  it.effect("says in its summary that it has not seen, or not measured, all", () =>
+    Effect.gen(function* () {
+      const limits = {
+        unmeasured: [2, list([[70_000, pid(5)]])],
+        incomplete: list([atom("deadline"), atom("long_queue")])
+      }
+      const summaryOf = (rows: ReadonlyArray<Term>) =>
+        callIn({ up: [nodeWith({ "beamscope_processes:page": pageReply(rows, limits) })] }, "list_processes").pipe(
+          Effect.map(({ structured }) => structured["summary"])
+        )
+      const said =
+        "only 50 processes were looked at before time ran out; 2 processes with long message queues were not measured."
+      expect(yield* summaryOf([worker])).toBe(`1 process by memory; first My.Worker with 2.0 KiB; ${said}`)
+      expect(yield* summaryOf([])).toBe(`None of 48 processes that could be measured passes the filter; ${said}`)
+    })
+  )
+
   it.effect("says what could not be seen, and why", () =>
     Effect.gen(function* () {
       const reply = pageReply([worker], {
