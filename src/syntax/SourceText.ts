@@ -19,6 +19,8 @@ interface Unit {
 }
 
 const blank = /[\s\u00a0]+|%[^\n]*/uy
+/** A run of quotes, with what follows where that ends its line. */
+const quotes = /"+(?=([ \t]*\n)?)/uy
 // Each of these matches wherever it begins, to the end of the text where it does not end before: an unending one is
 // read once, not again from each place inside.
 /** A string of three or more quotes (OTP 27) ends on a line that has as many and nothing before them. */
@@ -27,6 +29,12 @@ const literal = /"(?:[^"\\]|\\[^])*(?:"|\\?$)|'(?:[^'\\]|\\[^])*(?:'|\\?$)|\$(?:
 const dot = /\.(?=\s|%|$)/uy
 
 const unitAt = (text: string, at: number): Unit => {
+  quotes.lastIndex = at
+  const [run = "", lineEnd] = quotes.exec(text) ?? []
+  // The whole run is taken at once: from each quote in it, how many follow would be counted again.
+  const opensLines = run.length > 2 && lineEnd !== undefined
+  // Two are an empty string; an odd one that is left begins a string.
+  if (run.length > 1 && !opensLines) return { end: at + run.length - (run.length % 2), kind: "other" }
   const kinds = [
     [blank, "blank"],
     [multiline, "other"],
@@ -55,7 +63,7 @@ const formsOf = function* (text: string): Generator<readonly [number, number]> {
   }
 }
 
-const head = /(-spec\s*\(?\s*)?([\p{Ll}][\p{L}\p{N}_@]*|'(?:[^'\\]|\\[^])*')\s*\(/uy
+const head = /(-spec\s*(?:\(\s*)?)?([\p{Ll}][\p{L}\p{N}_@]*|'(?:[^'\\]|\\[^])*')\s*\(/uy
 
 /** What a form defines: the name, the number of arguments, and whether it is a specification. */
 const headOf = (text: string, start: number, stop: number) => {
@@ -143,7 +151,9 @@ export const findInElixir = (text: string, starts: ReadonlyArray<number>): Reado
     if (found.length === maxPlaces) break
     if (start < 1 || start > lines.length || start <= (found.at(-1)?.lastLine ?? 0)) continue
     let first = start - 1
-    while (first > 0 && /^\s*@(?:spec|impl|decorate)\b/u.test(lines[first - 1]!)) first -= 1
+    // What was shown with the clause before is not shown again.
+    const floor = found.at(-1)?.lastLine ?? 0
+    while (first > floor && /^\s*@(?:spec|impl|decorate)\b/u.test(lines[first - 1]!)) first -= 1
     const last = blockEnd(lines, start - 1)
     found.push({ firstLine: first + 1, lastLine: last + 1, text: lines.slice(first, last + 1).join("\n") })
   }

@@ -40,8 +40,21 @@ describe("a function in Erlang source", () => {
   })
 
   it("is looked for once through a text that never ends what it begins", () => {
-    const calls = ['\\"', "\\'", '"""\n', "$\\x{", "<<", "'"].map((piece) => `f() -> ${piece.repeat(200_000)}`)
-    for (const text of calls) expect(findInErlang(text, "g", [0])).toEqual([])
+    const calls = ['\\"', "\\'", '"', '"""\n', '" ', "$\\x{", "<<", "'"].map(
+      (piece) => `f() -> ${piece.repeat(200_000)}`
+    )
+    const spec = `-spec${" ".repeat(1_000_000)}1.\n`
+    for (const text of [...calls, spec]) expect(findInErlang(text, "g", [0])).toEqual([])
+  })
+
+  it("holds empty strings one behind the other, and what an odd quote begins", () => {
+    for (const count of [2, 3, 4, 5]) {
+      const text = `f() -> {${'"'.repeat(count)}. ${count % 2 === 1 ? '" ' : "1."}}.`
+      const parts = texts(`${text}\ng() -> no.\n`, "f", [0])
+      expect(parts, text).toEqual(count % 2 === 1 ? [text] : [text.slice(0, text.indexOf(". ") + 1)])
+    }
+    const lines = `f() ->\n    """""\n    """". \n    """"".`
+    expect(texts(`${lines}\ng() -> no.\n`, "f", [0])).toEqual([lines])
   })
 })
 
@@ -76,6 +89,16 @@ end
     expect(findInElixir(text, [16])).toEqual([
       { firstLine: 16, lastLine: 20, text: "  def g(\n        a\n      ) do\n    a\n  end" }
     ])
+  })
+
+  it("has the attributes that no clause before it has", () => {
+    const specs = "  @spec f(integer) :: atom\n".repeat(1_000)
+    const parts = findInElixir(
+      specs,
+      Array.from({ length: 1_000 }, (_, at) => at + 1)
+    )
+    expect(parts.map(({ firstLine }) => firstLine)).toEqual(Array.from({ length: 100 }, (_, at) => at + 1))
+    expect(parts.every((part) => part.text.split("\n").length === 1)).toBe(true)
   })
 
   it("is nothing on lines that the file does not have", () => {
