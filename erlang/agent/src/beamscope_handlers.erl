@@ -9,6 +9,7 @@
 
 -include("beamscope_listing.hrl").
 -include("beamscope_cut.hrl").
+-include("beamscope_dictionary.hrl").
 
 %% Processes between two looks at the clock.
 -define(CHUNK, 1000).
@@ -18,8 +19,6 @@
 -define(PATIENCE, 1000).
 %% Bytes in external format of an id that leaves as it is.
 -define(ROOM, 300).
-%% Words of heap up to which a whole dictionary is read.
--define(SMALL_HEAP, 10000).
 
 %% A page of what has handlers, by kind and name. Filters: `kind', `gen_event', `telemetry' or `logger'; `name', a part
 %% of the manager's name or of the event.
@@ -83,7 +82,7 @@ chosen(Pids, true) ->
 chosen(Pids, false) ->
     Standing = matching(Pids, current_function, [{{'$1', {'_', {gen_event, '_', '_'}}}, [], ['$1']}]),
     Named = matching(Pids, registered_name, [{{'$1', {'_', '_'}}, [], ['$1']}]),
-    lists:filter(fun is_manager/1, lists:usort(Standing ++ Named)).
+    lists:usort([Pid || Pid <- Standing, is_manager(Pid, true)] ++ [Pid || Pid <- Named, is_manager(Pid, false)]).
 
 %% The processes whose item matches.
 matching(Pids, Item, Match) ->
@@ -92,16 +91,12 @@ matching(Pids, Item, Match) ->
 
 run(Terms, Match) -> ets:match_spec_run(Terms, ets:match_spec_compile(Match)).
 
-is_manager(Pid) ->
-    case erlang:process_info(Pid, [total_heap_size, message_queue_len]) of
-        [{_, Words}, _] when Words =< ?SMALL_HEAP ->
-            Entries = [Entry || {_, All} <- [erlang:process_info(Pid, dictionary)], Entry <- All],
-            case lists:keyfind('$initial_call', 1, Entries) of
-                {_, {gen_event, _, _}} -> true;
-                _ -> false
-            end;
-        _ ->
-            false
+%% Where that cannot be read, as of one with many events before it, what it stands in decides.
+is_manager(Pid, IfUnread) ->
+    case dictionary_entry('$initial_call', Pid) of
+        {gen_event, _, _} -> true;
+        unread -> IfUnread;
+        _ -> false
     end.
 
 name(Pid) ->

@@ -10,6 +10,8 @@
 
 -include("beamscope_listing.hrl").
 -include("beamscope_cut.hrl").
+-include("beamscope_dictionary.hrl").
+-include("beamscope_own_tables.hrl").
 
 %% Objects between two looks at the clock.
 -define(CHUNK, 500).
@@ -17,8 +19,6 @@
 -define(MOST, 200000).
 %% Bytes in external format above which a name is cut.
 -define(ROOM, 500).
-%% Words of heap up to which a whole dictionary is read.
--define(SMALL_HEAP, 10000).
 
 %% @doc `found': `{Pid, Name}' for each name with `name' in it, in any case, of a process of this node, `limit' of them
 %% at most. A `Name' is `{term, Term}', cut where it is large; the term is an atom, `{global, Name}', `{via, Module, Name}' or
@@ -70,37 +70,8 @@ syn() ->
 pg(Tables) ->
     [
         {Scope, {pg, Scope}, [{{'$1', '_', '$2'}, [{is_list, '$2'}], [{{'$1', '$2'}}]}]}
-     || erlang:module_loaded(pg), Scope <- Tables, is_pg(callback(whereis(Scope)), Scope)
+     || erlang:module_loaded(pg), Scope <- Tables, is_pg(Scope)
     ].
-
-%% From OTP 29 on it is a callback of data_publisher. Where the callback is not known, an object tells.
-is_pg({Module, init, 1}, _) -> Module =:= pg orelse Module =:= data_publisher;
-is_pg(unread, Scope) -> [] =/= [Group || {[Group], _} <- [first(Scope)], is_group(Group)];
-is_pg(_, _) -> false.
-
-first(Table) ->
-    try
-        ets:select(Table, [{'$1', [], ['$1']}], 1)
-    catch
-        error:badarg -> none
-    end.
-
-is_group({_, [Pid | _], Local}) -> is_pid(Pid) andalso is_list(Local);
-is_group(_) -> false.
-
-callback(Pid) ->
-    try erlang:process_info(Pid, {dictionary, '$initial_call'}) of
-        {_, Call} -> Call;
-        undefined -> undefined
-    catch
-        error:badarg -> callback_of(Pid, erlang:process_info(Pid, total_heap_size))
-    end.
-
-callback_of(Pid, {_, Words}) when Words =< ?SMALL_HEAP ->
-    {_, Entries} = erlang:process_info(Pid, dictionary),
-    hd([Call || {'$initial_call', Call} <- Entries] ++ [undefined]);
-callback_of(_, _) ->
-    unread.
 
 %% A registry of Elixir is a supervisor that has a table of its own name. Under -2 stands `{Keys, Partitions,
 %% KeyTable}', of several partitions `{Partition, KeyTable, _}' each instead of the table. Keys are in `{Key, {Pid,
@@ -108,7 +79,9 @@ callback_of(_, _) ->
 elixir(Tables) ->
     [
         {Table, {registry, Registry}, key_match(ets:info(Table, type))}
-     || erlang:module_loaded('Elixir.Registry'), Registry <- Tables, Table <- key_tables(Registry)
+     || erlang:module_loaded('Elixir.Registry'),
+        Registry <- lists:filter(fun is_elixir_registry/1, Tables),
+        Table <- key_tables(Registry)
     ].
 
 key_tables(Registry) ->
@@ -122,14 +95,6 @@ key_tables(Registry) ->
 
 key_match(ordered_set) -> [{{{'$1', '$2', '_'}, '_'}, [{is_pid, '$2'}], [{{'$1', '$2'}}]}];
 key_match(_) -> [{{'$1', {'$2', '_'}}, [{is_pid, '$2'}], [{{'$1', '$2'}}]}].
-
-%% The names of processes that own a table of that name.
-own_tables() ->
-    Names = registered(),
-    Owners = lists:zipwith(fun ets:info/2, Names, lists:duplicate(length(Names), owner)),
-    Same = [{{'$1', '$2', '$2'}, [{is_pid, '$2'}], ['$1']}],
-    Known = lists:zip3(Names, Owners, lists:map(fun erlang:whereis/1, Names)),
-    ets:match_spec_run(Known, ets:match_spec_compile(Same)).
 
 %% `Seen' objects so far, and what was found in them. A table that goes away ends there.
 search([], _, Done) ->

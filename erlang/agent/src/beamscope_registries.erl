@@ -11,6 +11,8 @@
 
 -include("beamscope_listing.hrl").
 -include("beamscope_cut.hrl").
+-include("beamscope_dictionary.hrl").
+-include("beamscope_own_tables.hrl").
 
 %% Objects between two looks at the clock.
 -define(CHUNK, 1000).
@@ -23,8 +25,6 @@
 -define(SMALL, 1000).
 %% Bytes in external format of a key, or a value, that leaves as it is.
 -define(ROOM, 500).
-%% Words of heap up to which a whole dictionary is read.
--define(SMALL_HEAP, 10000).
 
 %% A page of the process groups of all scopes, or of `scope' (names, the first that there is). Sorted by `members',
 %% `local', `remote' or `name'. Filter: `name', a part of the group as text. Besides `scopes', all that there are, with
@@ -66,45 +66,6 @@ pg_scopes() ->
     case erlang:module_loaded(pg) of
         true -> lists:filter(fun is_pg/1, own_tables());
         false -> []
-    end.
-
-%% The names of processes that own a table of that name.
-own_tables() ->
-    Names = registered(),
-    Owners = lists:zipwith(fun ets:info/2, Names, lists:duplicate(length(Names), owner)),
-    Same = [{{'$1', '$2', '$2'}, [{is_pid, '$2'}], ['$1']}],
-    ets:match_spec_run(
-        lists:zip3(Names, Owners, lists:map(fun erlang:whereis/1, Names)), ets:match_spec_compile(Same)
-    ).
-
-%% From OTP 29 on pg is a callback of data_publisher, and may not be the only one: hence the look at an object, too.
-is_pg(Name) ->
-    try {callback(whereis(Name)), ets:select(Name, [{'$1', [], ['$1']}], 1)} of
-        {{Module, init, 1}, '$end_of_table'} -> lists:member(Module, [pg, data_publisher]);
-        {{Module, init, 1}, {[Object], _}} -> lists:member(Module, [pg, data_publisher]) andalso is_group(Object);
-        {unread, {[Object], _}} -> is_group(Object);
-        _ -> false
-    catch
-        error:_ -> false
-    end.
-
-is_group({_, [Pid | _], Local}) -> is_pid(Pid) andalso is_list(Local);
-is_group(_) -> false.
-
-%% `$initial_call' of a process, or `unread' where it cannot be had at no great cost.
-callback(Pid) ->
-    try erlang:process_info(Pid, {dictionary, '$initial_call'}) of
-        {_, Call} -> Call;
-        undefined -> undefined
-    catch
-        error:badarg ->
-            case erlang:process_info(Pid, total_heap_size) of
-                {_, Words} when Words =< ?SMALL_HEAP ->
-                    {_, Entries} = erlang:process_info(Pid, dictionary),
-                    proplists:get_value('$initial_call', Entries);
-                _ ->
-                    unread
-            end
     end.
 
 %% An object of pg is `{Group, Members, LocalMembers}'.
@@ -208,7 +169,7 @@ memory(Tables) ->
 %% registry.ex of Elixir.
 elixir() ->
     case erlang:module_loaded('Elixir.Registry') of
-        true -> lists:append(lists:map(fun elixir_registry/1, own_tables()));
+        true -> lists:append(lists:map(fun elixir_registry/1, lists:filter(fun is_elixir_registry/1, own_tables())));
         false -> []
     end.
 

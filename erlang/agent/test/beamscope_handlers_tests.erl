@@ -15,6 +15,7 @@ tests() ->
     [
         {"managers with their handlers", fun managers/1},
         {"a busy manager is not asked", fun busy/1},
+        {"a manager with a long queue is seen", fun long_queue/1},
         {"events of telemetry, in a table and in a term", fun telemetry/1},
         {"handlers of logger", fun logs/1},
         {"page by page, by kind and name", fun pages/1},
@@ -74,6 +75,17 @@ busy(Run) ->
         ),
         ?assertEqual({messages, [{notify, event}]}, process_info(Manager, messages)),
         [Manager ! go_on || _ <- [first, second]]
+    end).
+
+%% Its dictionary is not read, where that takes a look at the whole of the process.
+long_queue(Run) ->
+    with_manager(fun(Manager) ->
+        [_, _] = gen_event:which_handlers(Manager),
+        true = erlang:suspend_process(Manager),
+        [gen_event:notify(Manager, event) || _ <- lists:seq(1, 20000)],
+        Rows = rows(Run, #{kind => gen_event, name => <<"beamscope_handlers">>}),
+        true = erlang:resume_process(Manager),
+        ?assertMatch([#{pid := Manager, state := busy, messages := 20000}], Rows)
     end).
 
 telemetry(Run) ->

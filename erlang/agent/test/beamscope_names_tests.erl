@@ -15,6 +15,7 @@ tests() ->
         {"names of global", fun global_names/1},
         {"groups of every scope of pg", fun groups/1},
         {"a table that only looks like a scope of pg is none", fun no_scope/1},
+        {"nothing is copied out of tables of others", fun foreign/1},
         {"names of gproc and syn count only where those are", fun others/1},
         {"a large name is cut", fun large/1},
         {"bounds", fun bounds/1}
@@ -72,6 +73,36 @@ no_scope(Run) ->
     after
         exit(Owner, kill)
     end.
+
+%% More than a question may take, in a table that its owner is called like, while what the owner is cannot be read.
+with_foreign_table(Test) ->
+    Self = self(),
+    {Owner, Monitor} = spawn_monitor(fun() ->
+        true = register(beamscope_foreign_table, self()),
+        ets:new(beamscope_foreign_table, [named_table, duplicate_bag]),
+        ets:insert(beamscope_foreign_table, lists:duplicate(200000, {key, [self()], [self(), 1, 2, 3, 4]})),
+        Self ! {ready, self()},
+        receive
+            stop -> ok
+        end
+    end),
+    receive
+        {ready, Owner} -> [Owner ! message || _ <- lists:seq(1, 20000)]
+    end,
+    {Asker, Asked} = spawn_opt(
+        fun() -> exit({answer, Test()}) end, [monitor, {max_heap_size, #{size => 1000000, kill => true, error_logger => false}}]
+    ),
+    Answer =
+        receive
+            {'DOWN', Asked, process, Asker, Reason} -> Reason
+        end,
+    Owner ! stop,
+    receive
+        {'DOWN', Monitor, _, _, _} -> Answer
+    end.
+
+foreign(Run) ->
+    ?assertEqual({answer, {[], []}}, with_foreign_table(fun() -> Run(<<"names_test_nothing">>, #{}) end)).
 
 %% Tables as those two have them, without their modules.
 others(Run) ->

@@ -15,6 +15,7 @@ tests() ->
         {"groups by members and name, page by page", fun groups/1},
         {"groups with large names", fun large_groups/1},
         {"scopes, and one that there is not", fun scopes/1},
+        {"nothing is copied out of tables of others", fun foreign/1},
         {"registries by entries", fun registries/1},
         {"names of global", fun global_names/1},
         {"keys of registries of Elixir, of one partition and of several", fun elixir_keys/1},
@@ -105,6 +106,43 @@ scopes(Run) ->
         ets:delete(beamscope_registries_table),
         unregister(beamscope_registries_table)
     end).
+
+%% More than a question may take, in a table that its owner is called like, while what the owner is cannot be read.
+with_foreign_table(Test) ->
+    Self = self(),
+    {Owner, Monitor} = spawn_monitor(fun() ->
+        true = register(beamscope_foreign_table, self()),
+        ets:new(beamscope_foreign_table, [named_table, duplicate_bag]),
+        ets:insert(beamscope_foreign_table, lists:duplicate(200000, {key, [self()], [self(), 1, 2, 3, 4]})),
+        Self ! {ready, self()},
+        receive
+            stop -> ok
+        end
+    end),
+    receive
+        {ready, Owner} -> [Owner ! message || _ <- lists:seq(1, 20000)]
+    end,
+    {Asker, Asked} = spawn_opt(
+        fun() -> exit({answer, Test()}) end, [monitor, {max_heap_size, #{size => 1000000, kill => true, error_logger => false}}]
+    ),
+    Answer =
+        receive
+            {'DOWN', Asked, process, Asker, Reason} -> Reason
+        end,
+    Owner ! stop,
+    receive
+        {'DOWN', Monitor, _, _, _} -> Answer
+    end.
+
+foreign(Run) ->
+    {module, _} = elixir_registry(),
+    {answer, Answers} = with_foreign_table(fun() ->
+        {Run(groups, spec(#{sort => members})), Run(registries, spec(#{sort => entries}))}
+    end),
+    without_elixir(),
+    {#{scopes := Scopes}, #{rows := Rows}} = Answers,
+    ?assertEqual([], [Name || #{scope := beamscope_foreign_table = Name} <- Scopes]),
+    ?assertEqual([], [Name || {_, #{name := beamscope_foreign_table = Name}} <- Rows]).
 
 %% Tables as Registry has them, in a process of the name.
 with_registry(Name, Keys, Partitions, Type, Test) ->
