@@ -29,6 +29,7 @@ export interface Endpoint {
   readonly ownerName: string | undefined
   readonly registeredName: string | undefined
   readonly osPid: number | undefined
+  /** Of TCP, UDP and sockets what came from the operating system; of other ports what the driver has handed on. */
   readonly bytesIn: number
   readonly bytesOut: number
   readonly queue: number | undefined
@@ -43,7 +44,7 @@ export interface Endpoint {
   readonly growth: { readonly bytesIn: number; readonly bytesOut: number; readonly micros: number } | undefined
 }
 
-/** All ports of the node. Source: `erlang:port_info/2`, `inet`. */
+/** All ports of the node. Source: `erlang:port_info/2`, `inet:getstat/2`. */
 export const ports = (node: ErlangNode, query: NetworkQuery): Effect.Effect<Listed<Endpoint>, CallError> =>
   askList(node, "beamscope_network:ports", toList(query), readEndpoint)
 

@@ -125,7 +125,7 @@ const listPorts = Tool.make({
   name: "list_ports",
   title: "List ports",
   description:
-    "Ports: drivers, external programs, TCP and UDP; with owner, operating system pid, bytes both ways, bytes that wait. With window_ms ranked by what was added meanwhile. For connections alone: list_sockets.",
+    "Ports: drivers, programs, TCP and UDP; with owner, OS pid, bytes waiting and both ways: of TCP and UDP with the network, else between driver and owner. With window_ms ranked by what was added. Connections alone: list_sockets.",
   timeoutMillis: 10_000,
   input: listInput,
   output: {
@@ -169,7 +169,7 @@ const listSockets = Tool.make({
   name: "list_sockets",
   title: "List sockets",
   description:
-    "Network connections and listeners, of inet and of the socket module: addresses, state, owner, bytes both ways, bytes that wait to be sent. With window_ms ranked by what was added meanwhile.",
+    "Network connections and listeners, of inet and of the socket module: addresses, state, owner, bytes received from and sent to the network, bytes waiting to be sent. With window_ms ranked by what was added.",
   timeoutMillis: 10_000,
   input: listInput,
   output: {

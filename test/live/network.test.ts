@@ -74,6 +74,14 @@ describe.each(BeamNode.otpReleases())("the network of a node on OTP $otp", ({ ot
         )
         for (const row of rowsOf(owned, "sockets").filter(({ remote }) => remote === `127.0.0.1:${port}`))
           expect(row["bytes_out"]).toBeGreaterThan(1_000)
+        // Whoever asks for what came in has it all the same, though its driver counts nothing.
+        const byReceived = { sort_by: "bytes_in", filter: { owner: "network" } }
+        const [socket] = rowsOf(yield* call("list_sockets", byReceived), "sockets")
+        expect(socket).toMatchObject({ local: `127.0.0.1:${port}`, state: expect.stringContaining("connected") })
+        expect(socket?.["bytes_in"]).toBeGreaterThan(1_000)
+        const [first] = rowsOf(yield* call("list_ports", byReceived), "ports")
+        expect(first).toMatchObject({ port: socket?.["socket"] })
+        expect(first?.["bytes_in"]).toBeGreaterThanOrEqual(socket?.["bytes_in"] as number)
       }).pipe(using(agent))
     )
 
@@ -87,6 +95,14 @@ describe.each(BeamNode.otpReleases())("the network of a node on OTP $otp", ({ ot
         })
         expect(rowsOf(result, "sockets")).toEqual([expect.objectContaining({ remote: `127.0.0.1:${port}` })])
         expect(rowsOf(result, "sockets")[0]?.["bytes_out_per_second"]).toBeGreaterThan(0)
+        const received = yield* call("list_sockets", {
+          sort_by: "bytes_in",
+          window_ms: 300,
+          filter: { owner: "network" },
+          limit: 1
+        })
+        expect(rowsOf(received, "sockets")).toEqual([expect.objectContaining({ local: `127.0.0.1:${port}` })])
+        expect(rowsOf(received, "sockets")[0]?.["bytes_in_per_second"]).toBeGreaterThan(0)
       }).pipe(using(agent))
     )
 
@@ -97,6 +113,19 @@ describe.each(BeamNode.otpReleases())("the network of a node on OTP $otp", ({ ot
         expect(structured["peers"]).toEqual([
           expect.objectContaining({ beamscope: true, state: "up", type: "hidden", protocol: "tcp" })
         ])
+        // What the link has carried, by the node's own word in between.
+        const [before] = structured["peers"] as [Row]
+        const carried = JSON.parse(
+          yield* ask(
+            "{ok, [{_, In}, {_, Out}]} = inet:getstat(element(2, hd(erlang:system_info(dist_ctrl))), [recv_oct, send_oct]), [In, Out]"
+          )
+        ) as [number, number]
+        const [after] = (yield* call("get_distribution_info", {})).structured["peers"] as [Row]
+        for (const [at, key] of ["bytes_in", "bytes_out"].entries()) {
+          expect(before[key]).toBeGreaterThan(0)
+          expect(before[key]).toBeLessThanOrEqual(carried[at]!)
+          expect(after[key]).toBeGreaterThanOrEqual(carried[at]!)
+        }
         const names = yield* ask("nodes(hidden)")
         expect(names).toContain((structured["peers"] as ReadonlyArray<Row>)[0]?.["peer"])
         expect((yield* call("get_distribution_info", { name: "nobody" })).structured).toMatchObject({

@@ -53,11 +53,17 @@ written({Address, Port}) when tuple_size(Address) =:= 8 -> ["[", inet:ntoa(Addre
 written({Address, Port}) when is_tuple(Address) -> [inet:ntoa(Address), ":", integer_to_list(Port)];
 written(Other) -> io_lib:format("~0tp", [Other]).
 
+%% What a port of inet has sent and received is known to inet alone: what its driver hands on while it is the
+%% controller of a link is not counted as the port's.
 traffic(Port) when is_port(Port) ->
-    Values = [erlang:port_info(Port, Item) || Item <- [input, output, queue_size]],
-    case lists:member(undefined, Values) of
-        true -> #{};
-        false -> maps:from_list(lists:zip([bytes_in, bytes_out, queue], [Value || {_, Value} <- Values]))
+    Told =
+        case erlang:port_info(Port, name) of
+            {name, "tcp_inet"} -> inet:getstat(Port, [recv_oct, send_oct, send_pend]);
+            _ -> {ok, [erlang:port_info(Port, Item) || Item <- [input, output, queue_size]]}
+        end,
+    case Told of
+        {ok, [{_, In}, {_, Out}, {_, Queue}]} -> #{bytes_in => In, bytes_out => Out, queue => Queue};
+        _ -> #{}
     end;
 traffic(Pid) when is_pid(Pid) ->
     #{controller => Pid};

@@ -29,7 +29,9 @@
 }.
 
 -type figures() :: {In :: non_neg_integer(), Out :: non_neg_integer(), Queue :: non_neg_integer(), Memory :: non_neg_integer()}.
-%% Bytes. A socket has no queue and no memory that could be seen: `undefined'.
+%% Bytes. Of the ports of inet, those that came from and went to the operating system; of other ports, what the driver
+%% has handed on and was handed: a driver that was asked for what came in does not count it there. A socket has no queue
+%% and no memory that could be seen: `undefined'.
 
 -include("beamscope_listing.hrl").
 -include("beamscope_rest.hrl").
@@ -126,10 +128,14 @@ known(undefined) -> -1;
 known(Value) -> Value.
 
 figures(Port) when is_port(Port) ->
-    Values = [erlang:port_info(Port, Item) || Item <- [input, output, queue_size, memory]],
-    case lists:member(undefined, Values) of
-        true -> undefined;
-        false -> list_to_tuple([Value || {_, Value} <- Values])
+    Told =
+        case lists:member(name(Port), ?INET) of
+            true -> inet:getstat(Port, [recv_oct, send_oct, send_pend]);
+            false -> {ok, [erlang:port_info(Port, Item) || Item <- [input, output, queue_size]]}
+        end,
+    case {Told, erlang:port_info(Port, memory)} of
+        {{ok, [{_, In}, {_, Out}, {_, Queue}]}, {_, Memory}} -> {In, Out, Queue, Memory};
+        _ -> undefined
     end;
 figures(Socket) ->
     try socket:info(Socket) of
