@@ -110,8 +110,11 @@ export interface ModuleInfo extends Module {
   readonly source: string | undefined
 }
 
+/** In place of a digest that the node does not tell, as of a module that is purged at this moment. */
+export const unknownDigest = "unknown"
+
 const hex = (term: Term | undefined): string =>
-  term instanceof Binary ? Buffer.from(term.view()).toString("hex") : "unknown"
+  term instanceof Binary ? Buffer.from(term.view()).toString("hex") : unknownDigest
 
 const pairs = (term: Term | undefined): ReadonlyArray<readonly [Term, Term]> =>
   (listItems(term) ?? []).flatMap((pair) => (isTuple(pair) && pair.length === 2 ? [[pair[0]!, pair[1]!] as const] : []))

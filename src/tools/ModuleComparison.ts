@@ -1,5 +1,12 @@
 import { Effect, Schema } from "effect"
-import { moduleDigests, type ModuleVersion, moduleVersions } from "../beam/Code.ts"
+import {
+  type Digests,
+  moduleDigests,
+  type ModuleFilter,
+  type ModuleVersion,
+  moduleVersions,
+  unknownDigest
+} from "../beam/Code.ts"
 import { listItems } from "../etf/Term.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { visible } from "../syntax/Escape.ts"
@@ -7,13 +14,14 @@ import { atomName } from "./AtomName.ts"
 import { keepingDeadline } from "./Deadline.ts"
 import { cursor, FilterText, limitUpTo, listOutput, shownOf } from "./Listing.ts"
 import { connectedNode, resolveNode } from "./NodeArgument.ts"
-import { takePlace } from "./NodeBudget.ts"
+import { takeSecondPlace } from "./NodeBudget.ts"
 import { amount } from "./Quantity.ts"
 import { type Terms, termsOf } from "./Terms.ts"
 import * as Tool from "./Tool.ts"
 import { ToolError } from "./ToolError.ts"
 
-const differences = ["changed", "only_here", "only_there"] as const
+const differences = ["changed", "only_here", "only_there", "unknown"] as const
+type Difference = (typeof differences)[number] | "same"
 
 /** The name of the module that the page before ended with. */
 const position = Schema.Struct({ module: Schema.String.check(Schema.isMaxLength(255)) })
@@ -31,7 +39,7 @@ const otherNode = Effect.fnUntraced(function* (given: string, first: ErlangNode)
       retryable: false,
       next: 'list_modules {"filter": {"state": "changed_on_disk"}}'
     })
-  yield* takePlace(node, { name, cost })
+  yield* takeSecondPlace(first, node, { name, cost })
   return keepingDeadline(node)
 })
 
@@ -41,6 +49,41 @@ const versionText = (version: ModuleVersion | undefined, terms: Terms): string |
   if (vsn === undefined) return undefined
   const all = listItems(vsn) ?? []
   return all.length === 0 || typeof all[0] === "bigint" ? undefined : terms.print(vsn, 100)
+}
+
+const noDigests: Digests = { digests: new Map(), isCut: false }
+
+/** A name that is no atom on a node is the name of no application of it. */
+const digestsOf = (node: ErlangNode, filter: ModuleFilter) =>
+  moduleDigests(node, filter).pipe(Effect.catchReason("CallError", "UnknownAtom", () => Effect.succeed(noDigests)))
+
+/**
+ * The modules of both nodes. Those of an application are the ones that belong to it on either: a node on which it is
+ * not loaded may have its modules all the same, and is asked for them by name.
+ */
+const bothDigests = Effect.fnUntraced(function* (
+  here: ErlangNode,
+  there: ErlangNode,
+  { application, name: part }: ModuleFilter
+) {
+  const read = (filter: ModuleFilter) =>
+    Effect.all([digestsOf(here, filter), digestsOf(there, filter)], { concurrency: "unbounded" })
+  const found = yield* read({ application, name: part })
+  const names = new Set(found.flatMap(({ digests }) => [...digests.keys()]))
+  if (application === undefined || found.every(({ digests }) => digests.size === names.size)) return found
+  const [all, others] = yield* read({ name: part })
+  const named = ({ digests, isCut }: Digests): Digests => ({
+    isCut,
+    digests: new Map([...digests].filter(([module]) => names.has(module)))
+  })
+  return [named(all), named(others)] as const
+})
+
+const differenceOf = (mine: string | undefined, theirs: string | undefined): Difference => {
+  if (theirs === undefined) return "only_here"
+  if (mine === undefined) return "only_there"
+  if (mine === unknownDigest || theirs === unknownDigest) return "unknown"
+  return mine === theirs ? "same" : "changed"
 }
 
 const compareModules = Tool.make({
@@ -71,6 +114,7 @@ const compareModules = Tool.make({
     changed: Schema.Int,
     only_here: Schema.Int,
     only_there: Schema.Int,
+    unknown: Schema.optionalKey(Schema.Int),
     modules: Schema.optionalKey(
       Schema.Array(
         Schema.Struct({
@@ -94,27 +138,11 @@ const compareModules = Tool.make({
       name: filter.name,
       application: filter.application === undefined ? undefined : atomName(filter.application)
     }
-    // A name that is no atom on a node is the name of no application of it.
-    const digestsOf = (of: ErlangNode) =>
-      moduleDigests(of, wanted).pipe(
-        Effect.catchReason("CallError", "UnknownAtom", () =>
-          Effect.succeed({ digests: new Map<string, string>(), isCut: false })
-        )
-      )
-    const [here, there] = yield* Effect.all([digestsOf(node), digestsOf(other)], { concurrency: "unbounded" })
+    const [here, there] = yield* bothDigests(node, other, wanted)
     const all = [...new Set([...here.digests.keys(), ...there.digests.keys()])].toSorted()
-    const differenceOf = (module: string) => {
-      const [mine, theirs] = [here.digests.get(module), there.digests.get(module)]
-      return theirs === undefined
-        ? "only_here"
-        : mine === undefined
-          ? "only_there"
-          : mine === theirs
-            ? "same"
-            : "changed"
-    }
-    const found = Map.groupBy(all, differenceOf)
-    const count = (kind: ReturnType<typeof differenceOf>) => found.get(kind)?.length ?? 0
+    const found = Map.groupBy(all, (module) => differenceOf(here.digests.get(module), there.digests.get(module)))
+    const count = (kind: Difference) => found.get(kind)?.length ?? 0
+    const unknown = count("unknown")
     const matching = found.get(show) ?? []
     const rest = after === undefined ? matching : matching.filter((module) => module > after.module)
     const page = rest.slice(0, limit)
@@ -125,8 +153,15 @@ const compareModules = Tool.make({
     return {
       summary: (shown: number) =>
         `${amount(count("changed"), "module")} with other code on ${other.name} than on ${node.name}, ${count("same")} the same; ${shownOf(shown, matching.length, "row")} of ${show} here.`,
-      complete: !isCut,
-      notes: isCut ? ["There are more modules than are compared at once: filter by application or name."] : [],
+      complete: !isCut && unknown === 0,
+      notes: [
+        ...(isCut ? ["There are more modules than are compared at once: filter by application or name."] : []),
+        ...(unknown > 0
+          ? [
+              `Of ${amount(unknown, "module")} a node did not tell the digest, as while it is replaced: see show unknown.`
+            ]
+          : [])
+      ],
       data: {
         other_node: other.name,
         total: all.length,
@@ -135,6 +170,7 @@ const compareModules = Tool.make({
         changed: count("changed"),
         only_here: count("only_here"),
         only_there: count("only_there"),
+        unknown: unknown === 0 ? undefined : unknown,
         modules: page.map((module) => {
           const [own, foreign] = [mine.get(module), theirs.get(module)]
           const application = own?.application ?? foreign?.application

@@ -1,7 +1,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Schema } from "effect"
 import { TestClock } from "effect/testing"
-import { CallLimits } from "../../../src/tools/NodeBudget.ts"
+import type { ErlangNode } from "../../../src/node/ErlangNode.ts"
+import { Deadline } from "../../../src/tools/Deadline.ts"
+import { CallLimits, takePlace, takeSecondPlace } from "../../../src/tools/NodeBudget.ts"
 import * as Tool from "../../../src/tools/Tool.ts"
 import { allTools } from "../../../src/tools/Toolsets.ts"
 import { fakeNode } from "../../support/FakeNodes.ts"
@@ -148,6 +150,44 @@ describe("the budget of a node", () => {
         yield* Effect.all([Fiber.join(lists), Fiber.join(connects)])
       }).pipe(Effect.provide(catalogueLayer({ epmdPort: 1, up: [node] }, allTools)))
       expect(seen.most).toBe(64)
+    })
+  )
+})
+
+/** A call that has its place on one node when it asks for one on another, and then works for a second. */
+const onBoth = (first: ErlangNode, second: ErlangNode) => {
+  const tool = { name: "compare", cost: "moderate" } as const
+  return takePlace(first, tool).pipe(
+    Effect.andThen(Effect.sleep(10)),
+    Effect.andThen(takeSecondPlace(first, second, tool)),
+    Effect.andThen(Effect.sleep(1_000)),
+    Effect.scoped,
+    Effect.result,
+    Effect.provideService(CallLimits, { cheap: 1, costly: 1 }),
+    Effect.provideService(Deadline, { at: 20_000, millis: 5_000 })
+  )
+}
+
+describe("a place on a second node", () => {
+  it.effect("is waited for in one order of nodes only, so that calls both ways do not hold each other up", () =>
+    Effect.gen(function* () {
+      const [a, b] = [fakeNode({ name: "a@box" }), fakeNode({ name: "b@box" })]
+      const fiber = yield* Effect.forkChild(Effect.all([onBoth(a, b), onBoth(b, a)], { concurrency: "unbounded" }))
+      yield* TestClock.adjust(10)
+      yield* TestClock.adjust(5_000)
+      const [forth, back] = yield* Fiber.join(fiber)
+      expect(forth._tag).toBe("Success")
+      expect(back).toMatchObject({ failure: { code: "too_busy", retryable: true } })
+      expect(back).toMatchObject({
+        failure: {
+          message: expect.stringContaining("(1 compare), and compare does not wait there while it has b@box wait")
+        }
+      })
+      // Whatever was taken is given back.
+      const again = yield* Effect.forkChild(onBoth(b, a))
+      yield* TestClock.adjust(10)
+      yield* TestClock.adjust(1_000)
+      expect((yield* Fiber.join(again))._tag).toBe("Success")
     })
   )
 })
