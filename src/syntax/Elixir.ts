@@ -131,13 +131,7 @@ const struct = (term: MapTerm, room: number, asLists: Shaper): Shape => {
   return collection(`%${atom(module)}{`, "}", pairs.length, (index) => [key(pairs[index]![0]), " ", pairs[index]![1]])
 }
 
-const mfa = (module: string, name: string, arity: number): string => {
-  // As the compiler names the fun of a function: `-run/1-fun-0-`.
-  const inner = /^-(.+)\/(\d+)-[^/-]*-[^/-]*-$/su.exec(name)
-  return inner === null
-    ? `${atom(module)}.${functionName(name)}/${arity}`
-    : `anonymous fn/${arity} in ${atom(module)}.${functionName(inner[1]!)}/${inner[2]}`
-}
+const mfa = (module: string, name: string, arity: number): string => `${atom(module)}.${functionName(name)}/${arity}`
 
 const shaper = (node: string | undefined): Shaper => {
   const of =

@@ -21,6 +21,21 @@ export const parseMfa = (text: string): Mfa | undefined => {
   return name === undefined ? undefined : { module: module.name, name, arity }
 }
 
+/**
+ * The function that an anonymous one stands in, which the compiler names after it: `-run/1-fun-0-`, `-run/1-lc$^0/1-0-`.
+ * `undefined` for a function that is not named so.
+ */
+export const enclosingFunction = ({ module, name }: Mfa): Mfa | undefined => {
+  const match = /^-(.+?)\/(\d{1,3})-.+-$/su.exec(name)
+  return match === null ? undefined : { module, name: match[1]!, arity: Number(match[2]) }
+}
+
+/** The function that an anonymous one stands in, as stack traces of Elixir say it: `anonymous fn/2 in My.Mod.run/1`. */
+export const parseAnonymous = (text: string): Mfa | undefined => {
+  const match = /^anonymous fn\/\d+ in (.+)$/su.exec(text.trim())
+  return match === null ? undefined : parseMfa(match[1]!)
+}
+
 /** A name behind its module: quoted, or bare up to the end, operators and the names of inner funs included. */
 const readName = (text: string): string | undefined => {
   const atom = readAtom(text, 0, true)

@@ -11,7 +11,7 @@ export interface Syntax {
   readonly print: (term: Term, options?: PrintOptions) => Printed
   /** An atom by its name, quoted where the language needs it: `ok` and `:ok`. */
   readonly atom: (name: string) => string
-  /** A function the way the language's stack traces name it: `lists:map/2`, `:lists.map/2`, `My.Mod.run/1`. */
+  /** A function the way the language names it, to be read back by `parseMfa`: `lists:map/2`, `:lists.map/2`, `My.Mod.run/1`. */
   readonly mfa: (module: string, name: string, arity: number) => string
 }
 

@@ -9,7 +9,7 @@ export {
   type ReferenceText,
   type Unreadable
 } from "./Identifier.ts"
-export { type Mfa, parseMfa } from "./Mfa.ts"
+export { enclosingFunction, type Mfa, parseAnonymous, parseMfa } from "./Mfa.ts"
 export { atomsOf, identifiersOf, type ParsedTerm, type ParseOptions, parseTerm } from "./ParseTerm.ts"
 export type { Printed, PrintOptions, Syntax, SyntaxName } from "./Syntax.ts"
 export { syntaxes } from "./Syntaxes.ts"

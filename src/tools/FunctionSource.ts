@@ -4,7 +4,7 @@ import type { ErlangNode } from "../node/ErlangNode.ts"
 import { printFunction, printSpec } from "../syntax/ErlangForm.ts"
 import { visible } from "../syntax/Escape.ts"
 import { excerpt } from "../syntax/Excerpt.ts"
-import { parseMfa } from "../syntax/Mfa.ts"
+import { enclosingFunction, parseAnonymous, parseMfa } from "../syntax/Mfa.ts"
 import { type Excerpted, findInElixir, findInErlang } from "../syntax/SourceText.ts"
 import { didYouMean } from "./DidYouMean.ts"
 import { FilterText } from "./Listing.ts"
@@ -22,7 +22,7 @@ interface Wanted {
 }
 
 const readWanted = (text: string): Wanted | undefined => {
-  const whole = parseMfa(text)
+  const whole = parseMfa(text) ?? parseAnonymous(text)
   if (whole !== undefined) return whole
   const open = parseMfa(`${text.trim()}/0`)
   return open && { ...open, arity: undefined }
@@ -33,6 +33,17 @@ interface Found {
   readonly from: "source_file" | "debug_info"
   readonly file: string | undefined
   readonly parts: ReadonlyArray<Excerpted>
+}
+
+/**
+ * What of the source holds a function: of an anonymous one the function that it stands in, of what a macro of Elixir is
+ * compiled to the macro.
+ */
+const written = (wanted: Wanted): Wanted => {
+  const { arity, module, name } = wanted
+  const macro = module.startsWith("Elixir.") && name.startsWith("MACRO-")
+  if (macro) return { module, name: name.slice("MACRO-".length), arity: arity && arity - 1 }
+  return enclosingFunction({ module, name, arity: 0 }) ?? wanted
 }
 
 const inSource = ({ source }: ModuleFiles, info: DebugInfo, { name }: Wanted, arities: ReadonlyArray<number>) => {
@@ -151,13 +162,14 @@ const getFunctionSource = Tool.make({
   },
   run: Effect.fnUntraced(function* ({ function: given, skip_lines: skipped }, node) {
     const terms = yield* termsOf(node)
-    const asked = readWanted(given)
-    if (asked === undefined)
+    const named = readWanted(given)
+    if (named === undefined)
       return yield* new ToolError({
         code: "invalid_input",
         message: `'${excerpt(given)}' names no function. Write it as lists:map/2 or MyApp.Worker.run/1.`,
         retryable: false
       })
+    const asked = written(named)
     const { name } = asked
     const isElixir = asked.module.startsWith("Elixir.")
     const files = yield* moduleFiles(node, [asked.module], {
@@ -178,6 +190,10 @@ const getFunctionSource = Tool.make({
         `get_function_source ${JSON.stringify({ function: terms.mfa({ ...wanted, arity: there[0]! }) })}`
       )
     const called = arities.map((arity) => terms.mfa({ ...wanted, arity })).join(", ")
+    const isInside = named.name !== name && named.arity !== undefined
+    const inside = isInside
+      ? `, where ${terms.mfa({ ...wanted, name: named.name, arity: named.arity })} is written`
+      : ""
     const textual = inSource(files, early ?? { language: "none", why: "" }, wanted, arities)
     const later =
       textual === undefined && !isElixir
@@ -197,7 +213,7 @@ const getFunctionSource = Tool.make({
       files.modified !== undefined &&
       files.source.modified > files.modified
     return {
-      summary: `${called}, from ${from === "source_file" ? `its source file ${visible(file ?? "")}` : "debug information, without comments and macros"}.`,
+      summary: `${called}${inside}, from ${from === "source_file" ? `its source file ${visible(file ?? "")}` : "debug information, without comments and macros"}.`,
       complete: !isLong,
       notes: [
         ...(isLong

@@ -4,7 +4,6 @@ import type { Grouping, GroupsQuery, ProcessFilter, ProcessGroup } from "../beam
 import { type ProcessKey, readMfa } from "../beam/ProcessRow.ts"
 
 import type { ErlangNode } from "../node/ErlangNode.ts"
-import { parseMfa } from "../syntax/Mfa.ts"
 import { remainingMillis, shareOfTime } from "./Deadline.ts"
 import { shownOf } from "./Listing.ts"
 import { none, noLabels } from "./ProcessFilter.ts"
@@ -137,7 +136,5 @@ export const answerGroups = Effect.fnUntraced(function* (
 const members = (group: ProcessGroup, by: Grouping, terms: Terms): ReadonlyArray<string> => {
   const text = showKey(group, by, terms)
   if (typeof group.key === "string" || (by !== "application" && by !== "initial_call")) return []
-  // The name of an anonymous function is for people.
-  if (by === "initial_call" && parseMfa(text) === undefined) return []
   return [`list_processes ${JSON.stringify({ filter: { [by]: text } })}`]
 }

@@ -1,14 +1,18 @@
 import { Effect, Schema } from "effect"
 import { stackGroups } from "../beam/StackGroups.ts"
+import { parseAnonymous } from "../syntax/Mfa.ts"
 import { whyLate } from "./Deadline.ts"
 import { cursor, FilterText, limitUpTo, listBounds, ListPosition, pageOf, shownOf } from "./Listing.ts"
 import { amount, percent } from "./Quantity.ts"
 import { termsOf } from "./Terms.ts"
 import * as Tool from "./Tool.ts"
 
-/** A part of a function as any of the languages writes it, as the node compares it: `module.function/arity`. */
-const asCompared = (text: string | undefined): string | undefined =>
-  text?.replace(/["']/gu, "").replace(/^:/u, "").replace(/:/gu, ".")
+/** A function, or a part of one, as any of the languages writes it; as the node compares it: `module.function/arity`. */
+const asCompared = (text: string | undefined): string | undefined => {
+  const around = text === undefined ? undefined : parseAnonymous(text)
+  if (around !== undefined) return `${around.module}.-${around.name}/${around.arity}-`
+  return text?.replace(/["']/gu, "").replace(/^:/u, "").replace(/:/gu, ".")
+}
 
 const groupStacktraces = Tool.make({
   name: "group_stacktraces",

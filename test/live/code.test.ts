@@ -189,6 +189,23 @@ describe.each(BeamNode.otpReleases())("the code of a node on OTP $otp", ({ otp }
       }).pipe(using(agent))
     )
 
+    it.live("shows where each anonymous function is written that is listed", () =>
+      Effect.gen(function* () {
+        const listed = yield* about("list_module_functions", { module: "shop", name: "-odd/3-", all: true })
+        const functions = (listed.structured["functions"] as ReadonlyArray<{ function: string }>).map(
+          (it) => it.function
+        )
+        expect(functions.length).toBeGreaterThan(1)
+        expect(new Set(functions).size).toBe(functions.length)
+        const around = yield* about("get_function_source", { function: "shop:odd/3" })
+        for (const name of functions) {
+          const { structured } = yield* about("get_function_source", { function: name })
+          expect(structured["source"]).toBe(around.structured["source"])
+          expect(structured["summary"]).toContain(`shop:odd/3, where ${name} is written, from`)
+        }
+      }).pipe(using(agent))
+    )
+
     it.live("shows a long function part by part", () =>
       Effect.gen(function* () {
         const file = `${yield* folder}/src/shop.erl`

@@ -1,6 +1,6 @@
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { parseMfa } from "../../../src/syntax/Mfa.ts"
+import { enclosingFunction, parseAnonymous, parseMfa } from "../../../src/syntax/Mfa.ts"
 import { syntaxes } from "../../../src/syntax/Syntaxes.ts"
 import { anyText } from "./anyText.ts"
 
@@ -50,27 +50,25 @@ describe("parseMfa", () => {
   })
 
   it("reads back every function as it is printed, in every syntax", () => {
-    // The fun of a function prints as where it stands, which leaves out which one it is.
-    const name = fc
-      .oneof(
-        fc.constantFrom(
-          "run",
-          "+",
-          "/",
-          "Upper",
-          "-fun/1-lc$^0/1-0-",
-          "a.b",
-          "a:b/2",
-          "end",
-          "x?",
-          "x@y",
-          '"',
-          "'",
-          ""
-        ),
-        anyText(12)
-      )
-      .filter((it) => !/^-.*-[^/]*-[^/]*-$/su.test(it))
+    const name = fc.oneof(
+      fc.constantFrom(
+        "run",
+        "+",
+        "/",
+        "Upper",
+        "-fun/1-lc$^0/1-0-",
+        "-run/1-fun-3-",
+        "a.b",
+        "a:b/2",
+        "end",
+        "x?",
+        "x@y",
+        '"',
+        "'",
+        ""
+      ),
+      anyText(12)
+    )
     // No module is named like an operator.
     const module = name.filter((it) => !/^[!-/:-@[-`{-~]+$/u.test(it))
     fc.assert(
@@ -78,5 +76,30 @@ describe("parseMfa", () => {
         expect(parseMfa(syntax.mfa(of, fun, arity))).toEqual(mfa(of, fun, arity))
       })
     )
+  })
+})
+
+describe("enclosingFunction", () => {
+  it.each([
+    ["-run/1-fun-3-", mfa("m", "run", 1)],
+    ["-a-b/2-fun-0-", mfa("m", "a-b", 2)],
+    ["-run/1-lc$^0/1-0-", mfa("m", "run", 1)],
+    ["-run/1-lists^map/1-0-", mfa("m", "run", 1)],
+    ["run", undefined],
+    ["-", undefined],
+    ["-/2", undefined]
+  ])("of %s", (name, expected) => {
+    expect(enclosingFunction(mfa("m", name, 0))).toEqual(expected)
+  })
+})
+
+describe("parseAnonymous", () => {
+  it.each([
+    ["anonymous fn/0 in :tn.go/0", mfa("tn", "go", 0)],
+    [' anonymous fn/2 in My.Mod."odd name"/1', mfa("Elixir.My.Mod", "odd name", 1)],
+    ["anonymous fn/2 in nowhere", undefined],
+    [":tn.go/0", undefined]
+  ])("reads %s", (text, expected) => {
+    expect(parseAnonymous(text)).toEqual(expected)
   })
 })

@@ -536,12 +536,13 @@ describe("groups of processes", () => {
     })
   )
 
-  it.effect("hint at no members by a name that a filter does not take", () =>
+  it.effect("hint at those of an anonymous function by the name that tells it from others", () =>
     Effect.gen(function* () {
       const call = [atom("term"), mfa("Elixir.My.Worker", "-run/1-fun-0-", 0)]
       const { structured } = yield* callGroups(groupsReply([group(call, 3, 0, 1, 1, 0)]), { group_by: "initial_call" })
-      expect(structured["groups"]).toEqual([expect.objectContaining({ group: "anonymous fn/0 in My.Worker.run/1" })])
-      expect(structured["hints"]).toBeUndefined()
+      const shown = 'My.Worker."-run/1-fun-0-"/0'
+      expect(structured["groups"]).toEqual([expect.objectContaining({ group: shown })])
+      expect(structured["hints"]).toEqual([`list_processes ${JSON.stringify({ filter: { initial_call: shown } })}`])
     })
   )
 
