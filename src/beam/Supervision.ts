@@ -45,11 +45,15 @@ export interface Child {
   readonly messages: number | undefined
   /** Bytes; not read where the queue is long. */
   readonly memory: number | undefined
+  /** Whether it is a supervisor could not be read, or it serves as one and is no process of OTP's kind. */
+  readonly notAsked: "unread" | "other" | undefined
   readonly supervisor: Supervisor | undefined
 }
 
 export interface Supervisor {
   readonly callback: string
+  /** It is none of OTP's supervisors, and therefore not asked: its children are those that it is linked to. */
+  readonly notAsked: "bridge" | "other" | undefined
   /** It was busy, and therefore not asked. */
   readonly busy: { readonly status: string; readonly messages: number; readonly current: Mfa | undefined } | undefined
   /** It was asked and did not answer in time. */
@@ -72,7 +76,7 @@ export interface Supervisor {
   readonly largeHeap: number | undefined
 }
 
-/** Bytes of heap up to which a supervisor copies its state. One with 100,000 children has 16 MB: 5 ms (OTP 25). */
+/** Bytes of heap up to which a supervisor copies its state, or before OTP 26.2 its dictionary. One with 100,000 children has 16 MB: 5 ms (OTP 25). */
 const maxStateHeap = 24 * 1024 * 1024
 
 /** Pages of the supervision tree; see `erlang/agent/src/beamscope_supervision.erl`. */
@@ -92,6 +96,7 @@ export const supervisionTree = (node: ErlangNode, query: TreeQuery): Effect.Effe
         children,
         call_ms: Math.floor(callMillis),
         state_heap: Math.floor(maxStateHeap / wordBytes),
+        dictionary_heap: Math.floor(maxStateHeap / wordBytes),
         text,
         type: type && atom(type),
         status: status && atom(status)
@@ -122,6 +127,7 @@ const readChild = (row: MapTerm, wordBytes: number): Child | undefined => {
     name: atomIn(row.atomKey("name")),
     messages: readCount(row.atomKey("messages")),
     memory: readCount(row.atomKey("memory")),
+    notAsked: (["unread", "other"] as const).find((it) => isAtom(row.atomKey("not_asked"), it)),
     supervisor: supervisor instanceof MapTerm ? readSupervisor(supervisor, wordBytes) : undefined
   }
 }
@@ -133,6 +139,7 @@ const readSupervisor = (facts: MapTerm, wordBytes: number): Supervisor => {
   const large = count("large")
   return {
     callback: atomIn(facts.atomKey("callback")) ?? "",
+    notAsked: (["bridge", "other"] as const).find((it) => isAtom(facts.atomKey("not_asked"), it)),
     busy: isTuple(busy)
       ? { status: atomIn(busy[0]) ?? "", messages: readCount(busy[1]) ?? 0, current: readMfa(busy[2]) }
       : undefined,

@@ -2,7 +2,7 @@ import { Effect, Schema } from "effect"
 import type { Listed } from "../beam/Listing.ts"
 import { readMfa } from "../beam/ProcessRow.ts"
 import { type Child, childStatuses, supervisionTree } from "../beam/Supervision.ts"
-import { Atom, isTuple, type Pid, type Term } from "../etf/Term.ts"
+import { Atom, isAtom, isTuple, type Pid, type Term } from "../etf/Term.ts"
 import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { visible } from "../syntax/Escape.ts"
@@ -46,6 +46,7 @@ const Row = Schema.Struct({
   name: Text,
   type: Schema.String,
   status: Text,
+  not_asked: Text,
   modules: Text,
   memory_bytes: Count,
   message_queue_length: Count,
@@ -167,6 +168,12 @@ const noTree = (
   const callback = readMfa(reason[1])
   const current = isTuple(reason[2], "current_function") ? readMfa(reason[2][1]) : undefined
   const argument = JSON.stringify({ pid: text })
+  if (isAtom(reason[1], "unread"))
+    return invalid(
+      "too_large",
+      `Whether ${excerpt(text)} is a supervisor could not be read: before OTP 26.2 that copies its heap, which is large, or its queue is long. It was not asked for children: another gen_server would crash of that.`,
+      `get_process_children ${argument}`
+    )
   return invalid(
     "invalid_input",
     `${excerpt(text)} is no supervisor${callback === undefined ? "" : ` but was started in ${terms.mfa(callback)}`}${current === undefined ? "" : `, and is in ${terms.mfa(current)}`}. It was not asked for children: another gen_server would crash of that.`,
@@ -190,6 +197,14 @@ const missing = ({ incomplete }: Listed<Child>, depth: number): ReadonlyArray<st
         ]
       case "busy":
         return ["Supervisors that are busy were not asked for their children."]
+      case "not_asked":
+        return [
+          "Some that serve as supervisors were not asked for their children: see not_asked. get_process_children reads from links and parents alone."
+        ]
+      case "unread":
+        return [
+          "What some children are could not be read (before OTP 26.2 that copies the heap, or the queue is long): they are told as workers, with not_asked."
+        ]
       case "unanswered":
         return [
           "Some supervisors were asked and gave no answer in time; the request waits in their mailbox, and harms nothing."
@@ -231,6 +246,7 @@ const showRow = (row: Child, isAlone: boolean, terms: Terms, characters: number)
     name: name === undefined || isSame(id, name) ? undefined : terms.atom(name),
     type,
     status: status === "running" ? undefined : status,
+    not_asked: notAskedText(row),
     modules: modulesText(row, terms),
     memory_bytes: memory,
     message_queue_length: messages,
@@ -244,6 +260,18 @@ const showRow = (row: Child, isAlone: boolean, terms: Terms, characters: number)
     max_seconds: restarts?.seconds
   }
 }
+
+/** Why it was not asked what it has below it, and where its children come from. */
+const notAskedText = ({ notAsked, supervisor }: Child): string | undefined =>
+  notAsked === "unread"
+    ? "heap or queue too large to read whether it is a supervisor"
+    : notAsked === "other"
+      ? "no OTP supervisor"
+      : supervisor?.notAsked === "other"
+        ? "no OTP supervisor; children by links"
+        : supervisor?.notAsked === "bridge"
+          ? "supervisor_bridge; children by links"
+          : undefined
 
 const isSame = (id: Term, name: string): boolean => id instanceof Atom && id.text === name
 

@@ -68,6 +68,7 @@ describe.each(BeamNode.otpReleases())("the supervision tree on OTP $otp", ({ otp
         expect(kernel).toMatchObject({ depth: 1, name: "kernel_sup", strategy: "one_for_all", type: "supervisor" })
         expect(kernel?.["children"]).toBe(yield* number("length(supervisor:which_children(kernel_sup))"))
         expect(row(result, "net_sup")).toMatchObject({ depth: 2, type: "supervisor" })
+        expect(row(result, "user")).toMatchObject({ children: 1, not_asked: "supervisor_bridge; children by links" })
         const named = yield* tree({ filter: { text: "CODE_SER" } })
         expect(rowsOf(named)).toEqual([expect.objectContaining({ id: "code_server", path: "kernel" })])
         const largest = yield* tree({ root: "kernel", sort_by: "memory", limit: 2 })

@@ -21,8 +21,9 @@
 -define(CHUNK, 1000).
 %% Bytes of an id that is sent as it is.
 -define(ID, 256).
-%% Words of heap up to which a dictionary is read, where one key of it cannot be.
--define(HEAP, 16000000).
+%% Words of heap up to which the dictionary of a process that nobody calls a supervisor is read, where one key of it
+%% cannot be (before OTP 26.2).
+-define(SMALL_HEAP, 100000).
 
 -type spec() :: #{
     %% Where the tree begins: a process, or the name of a process or an application. By default at the supervisors of
@@ -36,6 +37,9 @@
     call_ms := pos_integer(),
     %% Words of heap of a supervisor up to which its state is asked for, which tells its strategy and its restarts.
     state_heap := non_neg_integer(),
+    %% Words of heap of what should be a supervisor up to which its dictionary is read, where one key of it cannot be
+    %% (before OTP 26.2).
+    dictionary_heap := non_neg_integer(),
     sort := tree | memory | message_queue,
     %% Filters, all of which must hold. Part of an id, a registered name or a module, in any case.
     text => binary(),
@@ -62,11 +66,17 @@
     name => atom(),
     messages => non_neg_integer(),
     memory => non_neg_integer(),
+    %% What it is was not read, since its heap or its queue is large; or it serves as a supervisor, but is no process of
+    %% OTP's kind.
+    not_asked => unread | other,
     supervisor => supervisor()
 }.
 
 -type supervisor() :: #{
     callback := module(),
+    %% It serves as a supervisor but is none of OTP's, which would not survive the question: its children are those that
+    %% it is linked to. A `bridge' has no others.
+    not_asked => bridge | other,
     %% It was not asked since it was busy, or was and gave no answer in time.
     busy => {Status :: atom(), Messages :: non_neg_integer(), mfa()},
     unanswered => true,
@@ -122,56 +132,56 @@ names(#{id := Id, modules := Modules} = Row, Text) ->
     lists:any(fun(Word) -> contains(Word, Text) end, Words).
 
 %% The rows at the top.
-roots(#{root := Pid}) when is_pid(Pid) ->
-    [root(Pid)];
-roots(#{root := Name}) ->
+roots(#{root := Pid} = Spec) when is_pid(Pid) ->
+    [root(Pid, Spec)];
+roots(#{root := Name} = Spec) ->
     Atom = existing(Name),
     case whereis(Atom) of
         Pid when is_pid(Pid) ->
-            [root(Pid)];
+            [root(Pid, Spec)];
         _ ->
-            case tops(Atom, ets:lookup(ac_tab, {application_master, Atom})) of
+            case tops(Atom, ets:lookup(ac_tab, {application_master, Atom}), Spec) of
                 [] -> error({no_root, Atom});
                 Tops -> numbered(Tops, [], [], 1)
             end
     end;
-roots(_) ->
+roots(Spec) ->
     Masters = lists:sort(ets:match_object(ac_tab, {{application_master, '_'}, '_'})),
-    numbered(lists:append([tops(Name, [Entry]) || {{_, Name}, _} = Entry <- Masters]), [], [], 1).
+    numbered(lists:append([tops(Name, [Entry], Spec) || {{_, Name}, _} = Entry <- Masters]), [], [], 1).
 
-root(Pid) ->
-    case callback(Pid) of
-        {supervisor, Module, _} -> #{path => [1], depth => 1, id => cut(Module, ?ID), above => [], status => running,
+root(Pid, #{dictionary_heap := Words}) ->
+    case origin(Pid, Words) of
+        {{supervisor, Module, _}, _} -> #{path => [1], depth => 1, id => cut(Module, ?ID), above => [], status => running,
             pid => Pid, type => supervisor, modules => [Module]};
-        Callback -> error({not_a_supervisor, Callback, erlang:process_info(Pid, current_function)})
+        {Callback, _} -> error({not_a_supervisor, Callback, erlang:process_info(Pid, current_function)})
     end.
 
 %% The processes that an application has at its top. Its master is linked to a process that has started them and is
 %% linked to them.
-tops(Name, [{_, Master}]) when is_pid(Master) ->
+tops(Name, [{_, Master}], #{dictionary_heap := Words}) when is_pid(Master) ->
     Starters = [
         Pid
      || Pid <- linked(Master), erlang:process_info(Pid, initial_call) =:= {initial_call, {application_master, start_it, 4}}
     ],
     [
-        {Name, Pid, type(Pid), modules(Pid)}
-     || Starter <- Starters, Pid <- linked(Starter), Pid =/= Master, lists:sublist(ancestors(Pid), 1) =:= [Starter]
+        {Name, Pid, type(Callback, supervisor), modules(Callback)}
+     || Starter <- Starters,
+        Pid <- linked(Starter),
+        Pid =/= Master,
+        {Callback, Ancestors} <- [origin(Pid, Words)],
+        Callback =:= unread orelse lists:sublist(Ancestors, 1) =:= [Starter]
     ];
-tops(_, _) ->
+tops(_, _, _) ->
     [].
 
-type(Pid) ->
-    case callback(Pid) of
-        {supervisor, _, _} -> supervisor;
-        _ -> worker
-    end.
+%% By the callback that a process tells, or else as it has to be taken.
+type({supervisor, _, _}, _) -> supervisor;
+type(unread, Presumed) -> Presumed;
+type(_, _) -> worker.
 
-modules(Pid) ->
-    case callback(Pid) of
-        {supervisor, Module, _} -> [Module];
-        {Module, _, _} -> [Module];
-        _ -> []
-    end.
+modules({supervisor, Module, _}) -> [Module];
+modules({Module, _, _}) -> [Module];
+modules(_) -> [].
 
 %% Local processes that a process is linked to.
 linked(Pid) ->
@@ -184,33 +194,34 @@ linked(Pid) ->
             []
     end.
 
-ancestors(Pid) ->
-    case entry(Pid, '$ancestors') of
-        Ancestors when is_list(Ancestors) -> Ancestors;
-        _ -> []
-    end.
-
-callback(Pid) -> entry(Pid, '$initial_call').
-
-entry(Pid, Key) ->
-    try erlang:process_info(Pid, {dictionary, Key}) of
-        {_, Value} -> Value;
-        undefined -> undefined
+%% `{Callback, Ancestors}' that the dictionary of a process tells. The callback is `unread' where the dictionary had to
+%% be read as a whole, and its heap has more than so many words or its queue is long; `gone' where the process is.
+origin(Pid, Most) ->
+    try
+        told_origin(erlang:process_info(Pid, [{dictionary, '$initial_call'}, {dictionary, '$ancestors'}]))
     catch
         error:badarg ->
             case erlang:process_info(Pid, [initial_call, message_queue_len]) of
+                undefined ->
+                    {gone, []};
                 [{_, {proc_lib, init_p, _}}, {_, Messages}] when Messages =< ?LONG_QUEUE ->
-                    Small = [Pid || {_, Words} <- [erlang:process_info(Pid, total_heap_size)], Words =< ?HEAP],
-                    hd(
-                        [
-                            proplists:get_value(Key, Entries)
-                         || It <- Small, {_, Entries} <- [erlang:process_info(It, dictionary)]
-                        ] ++ [undefined]
-                    );
+                    case erlang:process_info(Pid, total_heap_size) of
+                        {_, Words} when Words > Most -> {unread, []};
+                        _ -> told_origin(erlang:process_info(Pid, dictionary))
+                    end;
+                [{_, {proc_lib, init_p, _}}, _] ->
+                    {unread, []};
                 _ ->
-                    undefined
+                    {undefined, []}
             end
     end.
+
+told_origin(undefined) ->
+    {gone, []};
+told_origin([{_, Callback}, {_, Ancestors}]) ->
+    {Callback, [Ancestor || is_list(Ancestors), Ancestor <- Ancestors]};
+told_origin({dictionary, Entries}) ->
+    {proplists:get_value('$initial_call', Entries), proplists:get_value('$ancestors', Entries, [])}.
 
 %% Rows of children, in their order.
 numbered([], _, _, _) ->
@@ -250,8 +261,10 @@ walk([Row | Others], Rows, Missing, Spec) ->
 
 %% What a supervisor tells of its children, their rows, and why some may be missing.
 visit(#{pid := Pid, path := Path, id := Id, above := Above}, #{children := Most} = Spec) ->
-    case found(Pid) of
-        #{links := Links} = Facts when length(Links) =< Most ->
+    case found(Pid, Spec) of
+        #{not_asked := _} = Facts when not is_map_key(callback, Facts) ->
+            {Facts, [], [not_asked]};
+        #{links := Links} = Facts when length(Links) =< Most, not is_map_key(not_asked, Facts) ->
             case call(Pid, which_children, Spec) of
                 {ok, Children} when is_list(Children) ->
                     Alive = [Child || {_, Child, _, _} <- Children, is_pid(Child)],
@@ -263,11 +276,14 @@ visit(#{pid := Pid, path := Path, id := Id, above := Above}, #{children := Most}
                     {Facts#{unanswered => true}, [], [unanswered]}
             end;
         #{links := Links} = Facts ->
-            First = [{undefined, Child, type(Child), modules(Child)} || Child <- lists:sublist(Links, Most)],
+            Origins = [{Child, origin(Child, ?SMALL_HEAP)} || Child <- lists:sublist(Links, Most)],
+            First = [{undefined, Child, type(It, worker), modules(It)} || {Child, {It, _}} <- Origins],
+            Unread = [Child || {Child, {unread, _}} <- Origins],
             {
                 Facts#{children => length(Links), active => length(Links), pids => Links, listed => length(First)},
-                numbered(First, Path, Above ++ [Id], 1),
-                [many]
+                marked_unread(numbered(First, Path, Above ++ [Id], 1), Unread),
+                [many || length(Links) > Most] ++ [unread || Unread =/= []] ++
+                    [not_asked || maps:get(not_asked, Facts, bridge) =/= bridge]
             };
         Facts ->
             {Facts, [], [busy || is_map_key(busy, Facts)]}
@@ -280,25 +296,37 @@ ordered(Children) ->
         false -> lists:reverse(Children)
     end.
 
-parent(Pid) ->
+marked_unread(Rows, Unread) ->
+    [maps:merge(Row, maps:from_list([{not_asked, unread} || lists:member(Pid, Unread)])) || #{pid := Pid} = Row <- Rows].
+
+parent(Ancestors) ->
     [
         Parent
-     || Named <- lists:sublist(ancestors(Pid), 1),
+     || Named <- lists:sublist(Ancestors, 1),
         Parent <- [hd([whereis(Named) || is_atom(Named)] ++ [Named])]
     ].
 
-%% A supervisor as it is found: whose it is, and to whom it is linked but its parent; or what it is busy with.
-found(Pid) ->
-    case callback(Pid) of
-        {supervisor, Module, _} ->
+%% A supervisor as it is found: whose it is, and to whom it is linked but its parent; or what it is busy with. Without
+%% `callback' nothing is known of it.
+found(Pid, #{dictionary_heap := Words}) ->
+    case origin(Pid, Words) of
+        {{supervisor, Module, _}, Ancestors} ->
             Facts = #{callback => Module},
             case idle(Pid, erlang:monotonic_time(millisecond) + ?PATIENCE) of
-                idle -> Facts#{links => lists:sort(linked(Pid)) -- parent(Pid)};
+                idle -> Facts#{links => lists:sort(linked(Pid)) -- parent(Ancestors)};
                 gone -> Facts;
                 Busy -> Facts#{busy => Busy}
             end;
-        _ ->
-            #{}
+        {gone, _} ->
+            #{};
+        {{supervisor_bridge, Module, _}, Ancestors} ->
+            #{callback => Module, not_asked => bridge, links => lists:sort(linked(Pid)) -- parent(Ancestors)};
+        {{Module, _, _}, Ancestors} ->
+            #{callback => Module, not_asked => other, links => lists:sort(linked(Pid)) -- parent(Ancestors)};
+        {unread, _} ->
+            #{not_asked => unread};
+        {_, _} ->
+            #{not_asked => other}
     end.
 
 %% Whether a supervisor waits for messages, perhaps after some time.
@@ -336,7 +364,7 @@ told(#{type := supervisor, status := running, pid := Pid} = Row, Spec) ->
     Facts =
         case Row of
             #{supervisor := Known} -> Known;
-            _ -> found(Pid)
+            _ -> found(Pid, Spec)
         end,
     case is_map_key(callback, Facts) of
         true ->
@@ -347,7 +375,8 @@ told(#{type := supervisor, status := running, pid := Pid} = Row, Spec) ->
             Supervisor = maps:merge(maps:merge(Asked, Sums), Limits),
             maps:without([path], maps:merge(Row#{supervisor => Supervisor}, facts(Row)));
         false ->
-            maps:without([path, supervisor], maps:merge(Row, facts(Row)))
+            Marked = maps:merge(Row, maps:with([not_asked], Facts)),
+            maps:without([path, supervisor], maps:merge(Marked, facts(Row)))
     end;
 told(Row, _) ->
     maps:without([path], maps:merge(Row, facts(Row))).
@@ -404,18 +433,29 @@ limits(_, #{unanswered := true}, _) ->
     #{};
 limits(_, #{busy := _}, _) ->
     #{};
+limits(_, #{not_asked := _}, _) ->
+    #{};
 limits(Pid, _, #{state_heap := Most, call_ms := Timeout}) ->
-    case erlang:process_info(Pid, total_heap_size) of
-        {_, Words} when Words > Most ->
-            #{large => Words};
-        {_, _} ->
-            try
-                state(sys:get_state(Pid, Timeout))
-            catch
-                exit:_ -> #{}
+    %% It may have become busy since it was found.
+    case idle(Pid, erlang:monotonic_time(millisecond)) of
+        idle ->
+            case erlang:process_info(Pid, total_heap_size) of
+                {_, Words} when Words > Most ->
+                    #{large => Words};
+                {_, _} ->
+                    try
+                        state(sys:get_state(Pid, Timeout))
+                    catch
+                        exit:{timeout, _} -> #{unanswered => true};
+                        exit:_ -> #{}
+                    end;
+                undefined ->
+                    #{}
             end;
-        undefined ->
-            #{}
+        gone ->
+            #{};
+        Busy ->
+            #{busy => Busy}
     end.
 
 %% The record of `supervisor', whose first eight fields have been these since OTP 18, and Elixir's DynamicSupervisor.

@@ -3,7 +3,7 @@
 
 -include_lib("eunit/include/eunit.hrl").
 
--export([init/1, handle_call/3, handle_cast/2, start_child/0, start_child/1, fail/0, start_far/0]).
+-export([init/1, terminate/2, handle_call/3, handle_cast/2, start_child/0, start_child/1, fail/0, start_far/0]).
 
 both_ways_test_() ->
     [
@@ -25,7 +25,10 @@ tests() ->
         {"levels below the last are not opened", fun depth/1},
         {"a supervisor that is busy is not asked", fun busy/1},
         {"one that is suspended is not asked", fun suspended/1},
+        {"one that has become busy since it told its children is not asked for its state", fun busy_later/1},
         {"what is no supervisor is not asked, and lives", fun no_supervisor/1},
+        {"supervisors of other kinds are not asked, and their children are read from their links", fun other_kinds/1},
+        {"a supervisor with a large heap is told as unread where its dictionary would have to be copied", fun unread/1},
         {"names that are no atoms make none", fun no_root/1},
         {"the deadline", fun deadline/1}
     ].
@@ -167,6 +170,56 @@ suspended(Run) ->
         ?assertEqual({messages, []}, process_info(Pid, messages))
     end).
 
+%% The second child suspends the first when it is asked for its children.
+busy_later(Run) ->
+    with(later, fun(Pid) ->
+        #{rows := Rows} = Run(#{root => Pid}),
+        [Victim] = [Facts || {_, #{id := victim, supervisor := Facts}} <- Rows],
+        ?assertMatch(#{children := 1, busy := {waiting, 0, {sys, _, _}}}, Victim),
+        ?assertNot(is_map_key(strategy, Victim)),
+        [sys:resume(Child) || {victim, Child, _, _} <- supervisor:which_children(Pid)]
+    end).
+
+other_kinds(Run) ->
+    with(kinds, fun(Pid) ->
+        #{rows := Rows, incomplete := [not_asked]} = Run(#{root => Pid}),
+        Told = maps:from_list([{Id, Row} || {_, #{depth := 2, id := Id} = Row} <- Rows]),
+        ?assertMatch(#{supervisor := #{not_asked := bridge, children := 1}}, map_get(bridge, Told)),
+        ?assertMatch(#{supervisor := #{not_asked := other, callback := ?MODULE, children := 1}}, map_get(custom, Told)),
+        ?assertMatch(#{not_asked := other}, map_get(plain, Told)),
+        ?assertMatch([#{above := [_, bridge], pid := _}, #{above := [_, custom]}], [Row || {_, #{depth := 3} = Row} <- Rows]),
+        Pids = [map_get(pid, Row) || Row <- maps:values(Told)],
+        ?assertEqual(Pids, [Child || Child <- Pids, is_process_alive(Child)]),
+        [?assertEqual({messages, []}, process_info(Child, messages)) || Child <- Pids]
+    end).
+
+unread(Run) ->
+    with(static, fun(Pid) ->
+        #{incomplete := Missing, rows := [_, _, _, {_, Inner} | _]} = Run(#{root => Pid, depth => 2}),
+        ?assertEqual([depth], Missing),
+        ?assertMatch(#{id := inner, supervisor := #{callback := ?MODULE}}, Inner),
+        case reads_keys() of
+            true -> #{rows := [_]} = Run(#{root => Pid, depth => 1, dictionary_heap => 1});
+            false -> ?assertError({not_a_supervisor, unread, _}, Run(#{root => Pid, dictionary_heap => 1}))
+        end
+    end),
+    case reads_keys() of
+        true ->
+            ok;
+        false ->
+            #{rows := Rows, incomplete := Why} = Run(#{root => <<"kernel">>, dictionary_heap => 1}),
+            ?assertEqual([not_asked], Why),
+            ?assertMatch([{_, #{id := kernel, not_asked := unread, type := supervisor}}], Rows)
+    end.
+
+%% One key of a dictionary, from OTP 26.2 on.
+reads_keys() ->
+    try
+        process_info(self(), [{dictionary, key}]) =/= undefined
+    catch
+        error:badarg -> false
+    end.
+
 no_supervisor(Run) ->
     {ok, Server} = gen_server:start(?MODULE, server, []),
     Plain = spawn(fun idle/0),
@@ -196,6 +249,7 @@ run(Way, Extra) ->
             children => 100,
             call_ms => 5000,
             state_heap => 1000000,
+            dictionary_heap => 1000000,
             sort => tree,
             order => ascending,
             limit => 100,
@@ -244,10 +298,42 @@ init(simple) ->
     {ok, {#{strategy => simple_one_for_one}, [#{id => any, start => {?MODULE, start_child, []}}]}};
 init(slow) ->
     {ok, {#{strategy => simple_one_for_one}, [#{id => any, start => {proc_lib, start_link, [timer, sleep]}}]}};
+init(later) ->
+    {ok, {#{}, [
+        #{id => victim, type => supervisor, start => {supervisor, start_link, [?MODULE, inner]}},
+        #{id => suspender, type => supervisor, start => {gen_server, start_link, [?MODULE, suspender, []]}}
+    ]}};
+init(kinds) ->
+    {ok, {#{}, [
+        #{id => bridge, type => supervisor, start => {supervisor_bridge, start_link, [?MODULE, bridge]}},
+        #{id => custom, type => supervisor, start => {gen_server, start_link, [?MODULE, custom, []]}},
+        #{id => plain, type => supervisor, start => {?MODULE, start_child, []}}
+    ]}};
+init(bridge) ->
+    {ok, Pid} = start_child(),
+    {ok, Pid, state};
+init(custom) ->
+    start_child();
+init(suspender) ->
+    put('$initial_call', {supervisor, ?MODULE, 1}),
+    {ok, suspender};
 init(server) ->
     {ok, state}.
 
-handle_call(_, _, State) -> {reply, ok, State}.
+terminate(_, _) -> ok.
+
+handle_call(which_children, {Asking, _}, suspender) ->
+    [Parent | _] = get('$ancestors'),
+    {_, Links} = process_info(Parent, links),
+    [
+        sys:suspend(Pid)
+     || Pid <- Links, is_pid(Pid), Pid =/= self(), Pid =/= Asking,
+        {dictionary, Entries} <- [process_info(Pid, dictionary)],
+        lists:prefix([Parent], proplists:get_value('$ancestors', Entries, []))
+    ],
+    {reply, [], suspender};
+handle_call(_, _, State) ->
+    {reply, ok, State}.
 handle_cast(_, State) -> {noreply, State}.
 
 start_child() -> start_child(small).

@@ -55,6 +55,8 @@ describe("get_supervision_tree", () => {
       /:top is busy: running in :m\.f\/1, with 7 messages/u
     ],
     [{ unanswered: atom("true") }, "unanswered", /gave no answer in time/u],
+    [{ not_asked: atom("other") }, "not_asked", /were not asked for their children: see not_asked/u],
+    [{}, "unread", /told as workers, with not_asked/u],
     [{ large: 4e6 }, "many", /Strategy and restarts of :top were not read.*30\.5 MiB/u],
     [{ summed: 10 }, "deadline", /Of the children of :top, 10 were summed/u]
   ] as ReadonlyArray<[Readonly<Record<string, Term>>, string, RegExp]>)(
