@@ -26,7 +26,7 @@ export const persistentTermsInfo = (node: ErlangNode): Effect.Effect<PersistentT
 /** A persistent term, without its value. */
 export interface PersistentTerm {
   readonly key: Term
-  /** Of key and value, what they share counted each time; `undefined` where it was not measured. */
+  /** Of the value, what it shares counted each time; `undefined` where it was not measured. */
   readonly bytes: number | undefined
 }
 
@@ -64,7 +64,7 @@ export const persistentTerms = (
 export const persistentKeys = (node: ErlangNode): Effect.Effect<ReadonlyArray<Term>, CallError> =>
   askAgent(node, "beamscope_persistent_terms:keys", map([]), (answer) => listItems(answer.atomKey("keys")))
 
-/** What is under a key. */
+/** What is under a key; `bytes` as of {@link PersistentTerm}. */
 export type PersistentValue =
   | { readonly _tag: "Found"; readonly bytes: number; readonly value: Term }
   /** Larger than what was asked for. */

@@ -77,7 +77,7 @@ const oneTerm = Effect.fnUntraced(function* (node: ErlangNode, text: string, mea
       terms: [
         {
           key: terms.print(found.key, characters),
-          bytes: value.bytes,
+          value_bytes: value.bytes,
           value: value._tag === "Found" ? valueText(found.key, value.value, terms, characters) : undefined
         }
       ]
@@ -94,7 +94,7 @@ const getPersistentTerms = Tool.make({
   name: "get_persistent_terms",
   title: "Persistent terms",
   description:
-    "Keys of the persistent terms, the largest first, and how much memory they take; with `key`, its value. Measuring walks each value; above 64 MiB in all only with measure_all.",
+    "Keys of the persistent terms, that of the largest value first, and how much memory they take; with `key`, its value. Measuring walks each value; above 64 MiB in all only with measure_all.",
   input: {
     key: Schema.optionalKey(Schema.NonEmptyString.annotate({ description: "As the list shows it" })),
     sort_by: sortBy(["size", "key"], "size"),
@@ -110,7 +110,7 @@ const getPersistentTerms = Tool.make({
       Schema.Array(
         Schema.Struct({
           key: Schema.String,
-          bytes: Schema.optionalKey(Schema.Int),
+          value_bytes: Schema.optionalKey(Schema.Int),
           value: Schema.optionalKey(Schema.String)
         })
       )
@@ -148,7 +148,7 @@ const getPersistentTerms = Tool.make({
     const largest =
       first?.bytes === undefined
         ? ""
-        : `; the largest is ${terms.print(first.key, maxKeyCharacters)} with ${bytes(first.bytes)}`
+        : `; the largest value is that of ${terms.print(first.key, maxKeyCharacters)} with ${bytes(first.bytes)}`
     return {
       summary: (shown: number) =>
         `${amount(info.count, "persistent term")} of ${bytes(info.bytes)}; ${shownOf(shown, matched, "key")} by ${sort_by}${after === undefined ? largest : ""}.`,
@@ -160,7 +160,7 @@ const getPersistentTerms = Tool.make({
         total_bytes: info.bytes,
         terms: rows.map(({ row }) => ({
           key: terms.print(row.key, Math.min(characters, maxKeyCharacters)),
-          bytes: row.bytes
+          value_bytes: row.bytes
         }))
       }),
       page: pageOf("terms", listed),

@@ -24,7 +24,8 @@
     measure => boolean(),
     'after' => binary()
 }.
-%% A row is `#{key := term(), bytes => non_neg_integer()}'; with `key' as the order, nothing is measured.
+%% A row is `#{key := term(), bytes => non_neg_integer()}', the bytes of the value alone, as of `find'; with `key' as the
+%% order, nothing is measured.
 
 -type question() :: #{
     %% In external format.
@@ -70,10 +71,8 @@ select([{Key, Value} | Rest] = Terms, Part, Measures, Until, Seen) ->
                 false ->
                     select(Rest, Part, Measures, Until, Seen);
                 true when Measures ->
-                    Words = erts_debug:flat_size(Value) + erts_debug:flat_size(Key),
-                    select(Rest, Part, Measures, Until, [
-                        {Words * erlang:system_info(wordsize), Key} | Seen
-                    ]);
+                    Bytes = erts_debug:flat_size(Value) * erlang:system_info(wordsize),
+                    select(Rest, Part, Measures, Until, [{Bytes, Key} | Seen]);
                 true ->
                     select(Rest, Part, Measures, Until, [{unmeasured, Key} | Seen])
             end

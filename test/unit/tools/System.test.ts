@@ -458,8 +458,10 @@ describe("get_persistent_terms", () => {
           ),
           (it) => it.structured["terms"]
         )
-      expect(yield* of("{:shop, :api_key}")).toEqual([{ key: "{:shop, :api_key}", bytes: 8, value: "[redacted]" }])
-      expect(yield* of(":cache")).toEqual([{ key: ":cache", bytes: 8, value: '"hush"' }])
+      expect(yield* of("{:shop, :api_key}")).toEqual([
+        { key: "{:shop, :api_key}", value_bytes: 8, value: "[redacted]" }
+      ])
+      expect(yield* of(":cache")).toEqual([{ key: ":cache", value_bytes: 8, value: '"hush"' }])
       const error = yield* failIn(world(answering(answers(1), info)), "get_persistent_terms", { key: ":cachee" })
       expect(error).toMatchObject({ code: "not_found", didYouMean: [":cache"] })
     })
@@ -472,7 +474,7 @@ describe("get_persistent_terms", () => {
         info
       )
       const { structured } = yield* callIn(world(node), "get_persistent_terms", { key: ":cache" })
-      expect(structured).toMatchObject({ complete: false, terms: [{ key: ":cache", bytes: 5 * mebi }] })
+      expect(structured).toMatchObject({ complete: false, terms: [{ key: ":cache", value_bytes: 5 * mebi }] })
       expect(structured["notes"]).toEqual(["The value is not read: it is larger than 1.0 MiB."])
     })
   )
