@@ -34,7 +34,11 @@ export const liveCatalogue = (
         aliasOf: () => undefined,
         epmdPort,
         cookies: Effect.succeed(cookies),
-        resolve: (name, given) => Effect.succeed({ name, cookie: given?.cookie ?? cookies[0]!, epmdPort, agent })
+        resolve: (name, given) => {
+          const own = nodes.find((node) => node.name === name)?.cookie
+          const cookie = given?.cookie ?? (own === undefined ? cookies[0]! : Redacted.make(own))
+          return Effect.succeed({ name, cookie, epmdPort, agent })
+        }
       })
     ),
     Layer.provideMerge(Policy.layer({ hostNames: [], ...policy })),

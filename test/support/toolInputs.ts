@@ -1,16 +1,19 @@
 import type { SyntaxName } from "../../src/syntax/Syntax.ts"
+import { allTools } from "../../src/tools/Toolsets.ts"
 
 /**
  * What each tool can be asked on a node where `vault` is the name of a gen_server and of a table of its. A tool that is
  * not here is not tested for what it must not do.
  */
 export const toolInputs = (
-  mode: SyntaxName
+  mode: SyntaxName,
+  /** A node to compare with. */
+  other: string
 ): Readonly<Record<string, ReadonlyArray<Readonly<Record<string, unknown>>>>> => ({
   connect_node: [{}],
   disconnect_node: [{}],
   list_nodes: [{}],
-  set_mode: [],
+  set_mode: [{ mode }],
   list_processes: [{ limit: 200 }, { group_by: "initial_call" }],
   top_processes: [
     { sort_by: "message_queue", limit: 100 },
@@ -26,7 +29,7 @@ export const toolInputs = (
   get_process_children: [{ pid: "vault" }],
   get_process_links: [{ pid: "vault" }],
   group_stacktraces: [{}],
-  get_gen_server_state: [{ pid: "vault" }],
+  get_gen_server_state: [{ pid: "vault" }, { pid: "vault", path: "nested" }, { pid: "vault", path: "password" }],
   get_gen_server_status: [{ pid: "vault" }],
   get_supervision_tree: [{ limit: 200 }],
   list_applications: [{}],
@@ -53,7 +56,7 @@ export const toolInputs = (
   get_module_info: [{ module: "vault" }],
   list_module_functions: [{ module: "lists", limit: 10 }],
   get_function_source: [{ function: "lists:map/2" }],
-  compare_modules: [],
+  compare_modules: [{ other_node: other, limit: 5 }],
   list_ports: [{}],
   list_sockets: [{}],
   get_distribution_info: [{}],
@@ -66,3 +69,12 @@ export const toolInputs = (
   list_footprint: [{}],
   remove_footprint: [{}]
 })
+
+/** Each of them as a call, to `node` where a tool asks one. */
+export const toolCalls = (mode: SyntaxName, node: string, other: string) =>
+  Object.entries(toolInputs(mode, other)).flatMap(([tool, inputs]) =>
+    inputs.map((input) => {
+      const asksNode = allTools.find(({ name }) => name === tool)?.target !== "none"
+      return [tool, asksNode ? { node, ...input } : input] as const
+    })
+  )
