@@ -69,6 +69,8 @@ const note = (why: string): string => {
       return `Time ran out before all processes were counted. Allow more with timeout_ms. ${whyLate}`
     case "long_queue":
       return "Processes with more than 10000 messages count, but were not asked for their memory, since that walks the queue."
+    case "directory":
+      return "The code server does not answer, so the directory is not known: see get_process_stacktrace of code_server."
     default:
       return "The application master does not answer, so the supervisor is not known: see get_process_stacktrace of it."
   }

@@ -10,6 +10,7 @@
 
 -include("beamscope_listing.hrl").
 -include("beamscope_cut.hrl").
+-include("beamscope_within.hrl").
 
 %% Processes between two looks at the clock.
 -define(CHUNK, 1000).
@@ -50,6 +51,7 @@ information(#{name := Text, limit := Limit, deadline_ms := Millis}) ->
             Modules = lists:sort(key(Name, modules, [])),
             Registered = lists:sort(key(Name, registered, [])),
             {Supervisor, Silent} = supervisor(application_controller:get_master(Name)),
+            {Directory, Unplaced} = directory(Name),
             packed(Row#{
                 applications => key(Name, applications, []),
                 optional => key(Name, optional_applications, []),
@@ -61,9 +63,9 @@ information(#{name := Text, limit := Limit, deadline_ms := Millis}) ->
                 registered => lists:sublist(Registered, Limit),
                 start_module => start_module(key(Name, mod, [])),
                 supervisor => Supervisor,
-                directory => directory(Name),
+                directory => Directory,
                 environment => length(keys(Name)),
-                incomplete => Mute ++ Late ++ Silent ++ [long_queue || map_get(unmeasured, Row) > 0]
+                incomplete => Mute ++ Late ++ Silent ++ Unplaced ++ [long_queue || map_get(unmeasured, Row) > 0]
             })
     end.
 
@@ -99,10 +101,12 @@ key(Name, Key, Default) ->
 start_module({Module, _}) -> Module;
 start_module(_) -> undefined.
 
+%% Of the code server, which waits for the file system, and for functions of modules that it loads.
 directory(Name) ->
-    case code:lib_dir(Name) of
-        {error, _} -> undefined;
-        Directory -> Directory
+    case within(?PATIENCE, fun() -> code:lib_dir(Name) end) of
+        {answer, Directory} when is_list(Directory) -> {Directory, []};
+        timeout -> {undefined, [directory]};
+        _ -> {undefined, []}
     end.
 
 %% What the controller says of all, and whether it did: it is silent while it stops an application.
@@ -144,15 +148,10 @@ passes(#{name := Name, state := State}, Spec) ->
 supervisor(undefined) ->
     {undefined, []};
 supervisor(Master) ->
-    {Asked, Mark} = {self(), make_ref()},
-    Helper = spawn_link(fun() -> Asked ! {Mark, catch application_master:get_child(Master)} end),
-    receive
-        {Mark, {Pid, Module}} when is_pid(Pid) -> {{Pid, Module}, []};
-        {Mark, _} -> {undefined, []}
-    after ?PATIENCE ->
-        unlink(Helper),
-        exit(Helper, kill),
-        {undefined, [supervisor]}
+    case within(?PATIENCE, fun() -> application_master:get_child(Master) end) of
+        {answer, {Pid, Module}} when is_pid(Pid) -> {{Pid, Module}, []};
+        timeout -> {undefined, [supervisor]};
+        _ -> {undefined, []}
     end.
 
 %% `#{Leader => {Leader, Processes, Bytes, Unmeasured}}' by group leader, and `[deadline]' where time ran out.

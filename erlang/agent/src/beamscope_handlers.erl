@@ -10,12 +10,13 @@
 -include("beamscope_listing.hrl").
 -include("beamscope_cut.hrl").
 -include("beamscope_dictionary.hrl").
+-include("beamscope_within.hrl").
 
 %% Processes between two looks at the clock.
 -define(CHUNK, 1000).
 %% Handlers that are told of a manager or an event.
 -define(HANDLERS, 20).
-%% Milliseconds that a manager has to answer.
+%% Milliseconds that a manager, or the module of a handler of logger, has to answer.
 -define(PATIENCE, 1000).
 %% Bytes in external format of an id that leaves as it is.
 -define(ROOM, 300).
@@ -144,8 +145,10 @@ source({telemetry, Event}, Telemetry, _) ->
     Match = [{{'$1', '$2', '$3'}, [{'=:=', '$1', {const, Event}}], [{{'$2', '$3'}}]}],
     Handlers = [{cut(Id, ?ROOM), named(Fun)} || {Id, Fun} <- run(Telemetry, Match)],
     maps:merge(#{kind => telemetry, name => Event}, some(Handlers));
-source({logger, _}, _, _) ->
-    maps:merge(#{kind => logger, name => logger}, some(lists:map(fun log_handler/1, logger:get_handler_ids()))).
+source({logger, _}, _, Until) ->
+    Ids = logger:get_handler_ids(),
+    Handlers = [log_handler(Id, min(?PATIENCE, max(0, Until - now_ms()))) || Id <- lists:sublist(Ids, ?HANDLERS)],
+    #{kind => logger, name => logger, count => length(Ids), handlers => Handlers}.
 
 some(Handlers) -> #{count => length(Handlers), handlers => lists:sublist(Handlers, ?HANDLERS)}.
 
@@ -155,9 +158,10 @@ named(Fun) when is_function(Fun) ->
 named(_) ->
     undefined.
 
-log_handler(Id) ->
-    case logger:get_handler_config(Id) of
-        {ok, #{module := Module, level := Level}} -> {Id, Module, Level};
+%% The module of a handler says what of its configuration is told: anybody's code. Where it does not, the id is known.
+log_handler(Id, Millis) ->
+    case within(Millis, fun() -> logger:get_handler_config(Id) end) of
+        {answer, {ok, #{module := Module, level := Level}}} -> {Id, Module, Level};
         _ -> {Id, undefined}
     end.
 

@@ -4,11 +4,16 @@
 -export([configuration/1]).
 
 -include("beamscope_listing.hrl").
+-include("beamscope_within.hrl").
+
+%% Milliseconds that the module of a handler has to tell its configuration.
+-define(PATIENCE, 1000).
 
 %% @doc A packed map: `primary', the primary configuration; `levels', the modules whose level differs from it as
 %% `{Level, Application, Modules, Count}', of which at most `limit' modules each are named; and `handlers', each a map of
 %% its configuration, to which `process', `message_queue_len' and `mode' are added where it has a process of
-%% `logger_olp' of its own. A handler that cannot tell its configuration has an `error' instead.
+%% `logger_olp' of its own. A handler that cannot tell its configuration has an `error' instead, such as
+%% `timeout'.
 -spec configuration(#{limit := pos_integer()}) -> binary().
 configuration(#{limit := Limit}) ->
     packed(#{
@@ -40,12 +45,14 @@ owned(Application) ->
 add({Key, {Module, _}}, Groups) ->
     Groups#{Key => [Module | maps:get(Key, Groups, [])]}.
 
+%% The module of a handler says what of its configuration is told: anybody's code.
 handler(Id) ->
-    try logger:get_handler_config(Id) of
-        {ok, Config} -> maps:merge(load(Id, Config), Config);
-        {error, Reason} -> #{id => Id, error => Reason}
-    catch
-        _:Reason -> #{id => Id, error => Reason}
+    case within(?PATIENCE, fun() -> logger:get_handler_config(Id) end) of
+        {answer, {ok, #{} = Config}} -> maps:merge(load(Id, Config), Config);
+        {answer, {error, Reason}} -> #{id => Id, error => Reason};
+        {answer, _} -> #{id => Id, error => no_configuration};
+        {raised, Reason} -> #{id => Id, error => Reason};
+        timeout -> #{id => Id, error => timeout}
     end.
 
 %% The name of the process and the key of its mode are those of logger_h_common and logger_olp.
@@ -64,4 +71,6 @@ load(Id, #{module := Module}) ->
             end
     catch
         error:badarg -> #{}
-    end.
+    end;
+load(_, _) ->
+    #{}.

@@ -17,6 +17,7 @@ tests() ->
         {"names where there is none", fun absent/1},
         {"its environment", fun environment/1},
         {"a controller that does not answer", fun mute/1},
+        {"a code server that does not answer", fun lost/1},
         {"processes are counted until the deadline", fun late/1}
     ].
 
@@ -80,6 +81,15 @@ mute(Run) ->
     ok = sys:resume(application_controller),
     ?assert(lists:member(controller, Missing)),
     ?assertMatch([#{state := running, start_type := undefined}], [Row || #{name := kernel} = Row <- rows(Answer)]).
+
+lost(Run) ->
+    Spec = #{name => <<"kernel">>, limit => 2, deadline_ms => 10000},
+    %% So that all is loaded that an answer takes.
+    #{incomplete := []} = Run(information, Spec),
+    true = erlang:suspend_process(whereis(code_server)),
+    Answer = Run(information, Spec),
+    true = erlang:resume_process(whereis(code_server)),
+    ?assertMatch(#{directory := undefined, incomplete := [directory], supervisor := {_, kernel}}, Answer).
 
 late(Run) ->
     #{incomplete := Missing, total := Total} = Run(list, spec(#{deadline_ms => -10})),

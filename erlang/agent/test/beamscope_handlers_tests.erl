@@ -3,7 +3,7 @@
 
 -include_lib("eunit/include/eunit.hrl").
 
--export([init/1, handle_event/2, handle_call/2]).
+-export([init/1, handle_event/2, handle_call/2, log/2, filter_config/1]).
 
 both_ways_test_() ->
     [
@@ -18,6 +18,7 @@ tests() ->
         {"a manager with a long queue is seen", fun long_queue/1},
         {"events of telemetry, in a table and in a term", fun telemetry/1},
         {"handlers of logger", fun logs/1},
+        {"handlers of logger that do not tell their configuration", fun mute_logs/1},
         {"page by page, by kind and name", fun pages/1},
         {"a deadline", fun deadline/1}
     ].
@@ -114,6 +115,23 @@ logs(Run) ->
     [#{kind := logger, count := Count, handlers := Handlers}] = rows(Run, #{kind => logger}),
     ?assertEqual(length(logger:get_handler_ids()), Count),
     ?assertEqual(lists:sort(logger:get_handler_ids()), lists:sort([element(1, Handler) || Handler <- Handlers])).
+
+%% A handler, for logger, that does not come back from telling its configuration, or tells none.
+log(_, _) -> ok.
+filter_config(#{id := beamscope_handlers_mute}) ->
+    receive
+        never -> ok
+    end;
+filter_config(_) ->
+    none.
+
+mute_logs(Run) ->
+    Ids = [beamscope_handlers_mute, beamscope_handlers_odd],
+    [ok = logger:add_handler(Id, ?MODULE, #{level => none}) || Id <- Ids],
+    [#{count := Count, handlers := Handlers}] = rows(Run, #{kind => logger, deadline_ms => 200}),
+    [ok = logger:remove_handler(Id) || Id <- Ids],
+    ?assertEqual(length(logger:get_handler_ids()) + 2, Count),
+    [?assertEqual({Id, undefined}, lists:keyfind(Id, 1, Handlers)) || Id <- Ids].
 
 pages(Run) ->
     with_manager(fun(_) ->

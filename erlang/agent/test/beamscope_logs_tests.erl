@@ -1,0 +1,57 @@
+%% Every test runs twice, with the module loaded and with its forms interpreted. scripts/build-agent.escript --test.
+-module(beamscope_logs_tests).
+
+-include_lib("eunit/include/eunit.hrl").
+
+-export([log/2, filter_config/1]).
+
+both_ways_test_() ->
+    [
+        {lists:concat([Way, ": ", Title]), fun() -> Test(fun(Spec) -> run(Way, Spec) end) end}
+     || Way <- [loaded, interpreted], {Title, Test} <- tests()
+    ].
+
+tests() ->
+    [
+        {"handlers as logger tells them", fun handlers/1},
+        {"handlers that do not tell their configuration", fun mute/1}
+    ].
+
+handlers(Run) ->
+    #{handlers := Handlers, primary := Primary} = Run(#{limit => 1}),
+    ?assertEqual(logger:get_primary_config(), Primary),
+    ?assertEqual(
+        lists:sort([Config || Id <- logger:get_handler_ids(), {ok, Config} <- [logger:get_handler_config(Id)]]),
+        lists:sort([maps:without([process, message_queue_len, mode], Handler) || Handler <- Handlers])
+    ).
+
+%% A handler, for logger, that does not come back from telling its configuration, or tells none.
+log(_, _) -> ok.
+filter_config(#{id := beamscope_logs_mute}) ->
+    receive
+        never -> ok
+    end;
+filter_config(_) ->
+    none.
+
+mute(Run) ->
+    Ids = [beamscope_logs_mute, beamscope_logs_odd],
+    [ok = logger:add_handler(Id, ?MODULE, #{level => none}) || Id <- Ids],
+    #{handlers := Handlers} = Run(#{limit => 1}),
+    [ok = logger:remove_handler(Id) || Id <- Ids],
+    ?assertEqual(length(logger:get_handler_ids()) + 2, length(Handlers)),
+    ?assertEqual(
+        [timeout, no_configuration],
+        [Error || Id <- Ids, #{id := Its, error := Error} <- Handlers, Its =:= Id]
+    ),
+    ?assertEqual([], [left || {links, Links} <- [process_info(self(), links)], Pid <- Links, is_helper(Pid)]).
+
+is_helper(Pid) -> is_pid(Pid) andalso process_info(Pid, current_function) =:= {current_function, {?MODULE, filter_config, 1}}.
+
+run(loaded, Spec) ->
+    #{name := Module} = persistent_term:get({agent, beamscope_logs}),
+    binary_to_term(Module:configuration(Spec));
+run(interpreted, Spec) ->
+    #{functions := Functions} = persistent_term:get({agent, beamscope_logs}),
+    {configuration, Expression} = lists:keyfind(configuration, 1, Functions),
+    binary_to_term(erl_eval:expr(Expression, [{'A', Spec}], none, none, value)).
