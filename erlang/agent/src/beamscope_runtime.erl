@@ -86,12 +86,8 @@ counts() ->
             undefined
     end.
 
-%% Few end between the list and the question.
-alive(Pairs) ->
-    case lists:keytake(undefined, 2, Pairs) of
-        {value, _, Rest} -> alive(Rest);
-        false -> Pairs
-    end.
+%% Those that did not end between the list and the question.
+alive(Pairs) -> ets:match_spec_run(Pairs, ets:match_spec_compile([{{'_', {reductions, '_'}}, [], ['$_']}])).
 
 total(Counts) ->
     Told = maps:values(Counts),

@@ -12,6 +12,7 @@ both_ways_test_() ->
 tests() ->
     [
         {"what is done in a window is counted", fun counted/1},
+        {"processes that end meanwhile are left out", fun ended/1},
         {"counters that others read do not start over", fun untouched/1}
     ].
 
@@ -31,6 +32,16 @@ counted(Run) ->
     ?assert(Reductions > 1000),
     ?assert(Most > 0),
     ?assertEqual(erlang:system_info(schedulers) + 2, length(Queues)).
+
+%% Many end while they are asked.
+ended(Run) ->
+    Churn = spawn(fun Churn() ->
+        spawn(fun() -> ok end),
+        Churn()
+    end),
+    #{reductions := Reductions} = Run(growth, #{window_ms => 50}),
+    exit(Churn, kill),
+    ?assert(Reductions > 0).
 
 untouched(Run) ->
     _ = erlang:statistics(reductions),
