@@ -125,8 +125,10 @@ const getMessageQueue = Tool.make({
     if (read._tag === "Refused") return yield* tooLarge(read, pidText, override)
     const { seen, shapeCount, shapes } = read
     const [first] = shapes
+    const looked = seen < count ? `; the first ${seen.toLocaleString("en-US")} are` : ","
     const kinds =
-      first && `, of ${amount(shapeCount, "shape")}; most of them ${shapeText(first.shape, terms)}: ${first.count}`
+      first &&
+      `${looked} of ${amount(shapeCount, "shape")}, ${shapeCount === 1 ? "" : `${first.count.toLocaleString("en-US")} of them `}${shapeText(first.shape, terms)}`
     return {
       summary: `${called(registeredName, pidText, terms)} has ${amount(count, "message")} waiting${kinds ?? ""}.`,
       complete: seen === count,

@@ -59,7 +59,7 @@ describe("get_message_queue", () => {
         { pid: "<0.7.0>" }
       )
       expect(structured).toMatchObject({
-        summary: `:store (${text(7)}) has 4 messages waiting, of 2 shapes; most of them {:get, empty list, {:x, tuple of 30}}: 2.`,
+        summary: `:store (${text(7)}) has 4 messages waiting; the first 3 are of 2 shapes, 2 of them {:get, empty list, {:x, tuple of 30}}.`,
         complete: false,
         shapes: [
           { count: 2, percent: 66.7, first_at: 1 },
@@ -71,6 +71,22 @@ describe("get_message_queue", () => {
         ]
       })
       expect(structured["notes"]).toEqual(["The shapes are those of the first 3 messages."])
+    })
+  )
+
+  it.effect.each([
+    [13_874, 10_000, "13,874 messages waiting; the first 10,000 are of 1 shape, {:msg, integer}."],
+    [10_000, 10_000, "10,000 messages waiting, of 1 shape, {:msg, integer}."]
+  ] as const)("says of how many of %d messages it tells the shape", ([count, seen, summary]) =>
+    Effect.gen(function* () {
+      const shapes = list([[seen, 1, list([atom("msg"), [atom("integer")]])]])
+      const answer = packed({ ...queue, count, seen, shape_count: 1, rows: list([]), shapes })
+      const { structured } = yield* callIn(
+        world({ replies: { "beamscope_process:messages": answer } }),
+        "get_message_queue",
+        { pid: "<0.7.0>", override: true }
+      )
+      expect(structured["summary"]).toContain(summary)
     })
   )
 
