@@ -22,6 +22,7 @@ import { visible } from "../syntax/Escape.ts"
 import { excerpt, listed } from "../syntax/Excerpt.ts"
 import { parseReference } from "../syntax/Identifier.ts"
 import { atomsOf, parseTerm } from "../syntax/ParseTerm.ts"
+import { NameText, TermText } from "./ArgumentText.ts"
 import { atomName, namePart } from "./AtomName.ts"
 import { shareOfTime, whyLate } from "./Deadline.ts"
 import { didYouMean } from "./DidYouMean.ts"
@@ -210,7 +211,7 @@ const answerGrowth = (
   }
 }
 
-const table = Schema.NonEmptyString.annotate({ description: "A name, or a reference such as #Ref<0.1.2.3>" })
+const table = NameText.annotate({ description: "A name, or a reference such as #Ref<0.1.2.3>" })
 
 /** How the node is asked for the table that a text names. */
 const tableName = (node: ErlangNode, text: string): Effect.Effect<TableName, ToolError> => {
@@ -497,8 +498,6 @@ const aboutRows = (from: Table, terms: Terms) => ({
   total: from.objects
 })
 
-const Text = Schema.optionalKey(Schema.NonEmptyString.check(Schema.isMaxLength(10_000)))
-
 const selectEtsTable = Tool.make({
   ...shared,
   name: "select_ets_table",
@@ -509,8 +508,8 @@ const selectEtsTable = Tool.make({
   timeoutMillis: 10_000,
   input: {
     table,
-    key: Text,
-    match: Text,
+    key: Schema.optionalKey(TermText),
+    match: Schema.optionalKey(TermText),
     limit: limitUpTo(100, 10),
     cursor
   },

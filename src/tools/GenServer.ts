@@ -12,7 +12,9 @@ import type { ErlangNode } from "../node/ErlangNode.ts"
 import { visible } from "../syntax/Escape.ts"
 import { excerpt } from "../syntax/Excerpt.ts"
 import { parseTerm } from "../syntax/ParseTerm.ts"
+import { TermText } from "./ArgumentText.ts"
 import { remainingMillis, whyLate } from "./Deadline.ts"
+import { pid } from "./OneProcess.ts"
 import { ended, resolveProcess } from "./ProcessArgument.ts"
 import { amount, bytes } from "./Quantity.ts"
 import { redacted } from "./Secrets.ts"
@@ -22,8 +24,6 @@ import * as Tool from "./Tool.ts"
 import { ToolError } from "./ToolError.ts"
 
 const shared = { toolset: "otp", access: "inspect", cost: "heavy", target: "connected" } as const
-
-const pid = Schema.NonEmptyString.annotate({ description: "A pid or a registered name" })
 
 const mebibyte = 1024 * 1024
 const maxHeapMegabytes = { minimum: 1, maximum: 4096 }
@@ -257,7 +257,7 @@ const getState = Tool.make({
   input: {
     pid,
     path: Schema.optionalKey(
-      Schema.NonEmptyString.annotate({
+      TermText.annotate({
         description: 'Keys and positions from 1: users.3.name, "a.b".{eu, 3}'
       })
     ),

@@ -10,6 +10,7 @@ import {
 import { listItems } from "../etf/Term.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { visible } from "../syntax/Escape.ts"
+import { NameText } from "./ArgumentText.ts"
 import { atomName } from "./AtomName.ts"
 import { keepingDeadline } from "./Deadline.ts"
 import { cursor, FilterText, limitUpTo, listOutput, shownOf } from "./Listing.ts"
@@ -97,7 +98,7 @@ const compareModules = Tool.make({
     "Modules that are loaded on both nodes with different code (MD5), and their versions. For those of one node only: show. For what differs from files: list_modules by state changed_on_disk.",
   timeoutMillis: 15_000,
   input: {
-    other_node: Schema.NonEmptyString,
+    other_node: NameText,
     show: Schema.Literals(differences)
       .annotate({ description: "Default changed", default: "changed" })
       .pipe(Schema.withDecodingDefaultKey(Effect.succeed("changed" as const))),

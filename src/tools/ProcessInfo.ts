@@ -6,6 +6,7 @@ import { Atom, Pid, type Term } from "../etf/Term.ts"
 import type { StackFrame } from "../node/StackFrame.ts"
 import { visible } from "../syntax/Escape.ts"
 import { excerpt } from "../syntax/Excerpt.ts"
+import { TermText } from "./ArgumentText.ts"
 import { Message, readQueue, showMessages, whyRefused } from "./MessageQueue.ts"
 import { called, nameText, pid } from "./OneProcess.ts"
 import { ended, resolveProcess } from "./ProcessArgument.ts"
@@ -43,7 +44,7 @@ const getProcessInfo = Tool.make({
   input: {
     pid,
     groups: Schema.optionalKey(Schema.Array(Schema.Literals(groupNames))),
-    dictionary_keys: Schema.optionalKey(Schema.Array(Schema.NonEmptyString).check(Schema.isMaxLength(20))),
+    dictionary_keys: Schema.optionalKey(Schema.Array(TermText).check(Schema.isMaxLength(20))),
     limit: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 200 }))
       .annotate({ description: "Of each list; 1 to 200, default 20", default: 20 })
       .pipe(Schema.withDecodingDefaultKey(Effect.succeed(20)))

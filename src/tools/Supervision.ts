@@ -8,6 +8,7 @@ import type { ErlangNode } from "../node/ErlangNode.ts"
 import { visible } from "../syntax/Escape.ts"
 import { excerpt } from "../syntax/Excerpt.ts"
 import { parsePid } from "../syntax/Identifier.ts"
+import { NameText } from "./ArgumentText.ts"
 import { remainingMillis } from "./Deadline.ts"
 import {
   cursor,
@@ -72,7 +73,7 @@ const getSupervisionTree = Tool.make({
   timeoutMillis: 15_000,
   input: {
     root: Schema.optionalKey(
-      Schema.NonEmptyString.annotate({ description: "Supervisor (pid, name) or application; default all applications" })
+      NameText.annotate({ description: "Supervisor (pid, name) or application; default all applications" })
     ),
     depth: Schema.Int.check(Schema.isBetween(depths))
       .annotate({ description: `${depths.minimum} to ${depths.maximum}, default ${normalDepth}`, default: normalDepth })

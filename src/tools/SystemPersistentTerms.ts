@@ -5,6 +5,7 @@ import { isTuple, type Term } from "../etf/Term.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { excerpt } from "../syntax/Excerpt.ts"
 import { parseTerm } from "../syntax/ParseTerm.ts"
+import { TermText } from "./ArgumentText.ts"
 import { whyLate } from "./Deadline.ts"
 import { didYouMean } from "./DidYouMean.ts"
 import {
@@ -96,7 +97,7 @@ const getPersistentTerms = Tool.make({
   description:
     "Keys of the persistent terms, that of the largest value first, and how much memory they take; with `key`, its value. Measuring walks each value; above 64 MiB in all only with measure_all.",
   input: {
-    key: Schema.optionalKey(Schema.NonEmptyString.annotate({ description: "As the list shows it" })),
+    key: Schema.optionalKey(TermText.annotate({ description: "As the list shows it" })),
     sort_by: sortBy(["size", "key"], "size"),
     filter: Schema.optionalKey(FilterText.annotate({ description: "Part of the key, as Erlang writes it" })),
     measure_all: Schema.optionalKey(Schema.Boolean),
