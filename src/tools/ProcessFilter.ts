@@ -6,6 +6,8 @@ import { parseMfa } from "../syntax/Mfa.ts"
 import { atomName, namePart } from "./AtomName.ts"
 import { FilterText } from "./Listing.ts"
 import { amount } from "./Quantity.ts"
+import type { Session } from "./Session.ts"
+import { termPart } from "./TermPart.ts"
 import type { Terms } from "./Terms.ts"
 import { ToolError } from "./ToolError.ts"
 
@@ -38,8 +40,9 @@ const behavioursOf = (name: string): ReadonlyArray<string> =>
 
 export const toFilter = Effect.fnUntraced(function* (
   { application, behaviour, initial_call, label, module, name, status, ...least }: typeof Filter.Type,
+  node: ErlangNode,
   terms: Terms
-): Effect.fn.Return<ProcessFilter, ToolError> {
+): Effect.fn.Return<ProcessFilter, ToolError, Session> {
   const initialCall = initial_call === undefined ? undefined : parseMfa(initial_call)
   if (initial_call !== undefined && initialCall === undefined) {
     const example = terms.mfa({ module: "my_server", name: "init", arity: 1 })
@@ -54,7 +57,7 @@ export const toFilter = Effect.fnUntraced(function* (
     ...(module !== undefined && { module: atomName(module) }),
     ...(behaviour !== undefined && { behaviours: behavioursOf(atomName(behaviour)) }),
     ...(initialCall !== undefined && { initialCall }),
-    ...(label !== undefined && { label }),
+    ...(label !== undefined && { label: yield* termPart(node, label) }),
     ...(application !== undefined && { application: atomName(application) }),
     ...(status !== undefined && { status }),
     ...(least.min_memory_bytes !== undefined && { minMemory: least.min_memory_bytes }),

@@ -15,6 +15,7 @@ import { Filter, noLabels, none, toFilter } from "./ProcessFilter.ts"
 import { answerGroups, groupsOutput } from "./ProcessGroups.ts"
 import { nameOf, Row, rowFields, say, scanNotes, showRow, spoken, withLimits } from "./ProcessRows.ts"
 import type { Session } from "./Session.ts"
+import { nameWithin, termPart } from "./TermPart.ts"
 import { type Terms, termsOf } from "./Terms.ts"
 import * as Tool from "./Tool.ts"
 import { ToolError } from "./ToolError.ts"
@@ -154,7 +155,7 @@ const listProcesses = Tool.make({
     node,
     after
   ): Effect.fn.Return<Answer<ListOutput>, Failure, Session> {
-    const filter = yield* toFilter(wanted, yield* termsOf(node))
+    const filter = yield* toFilter(wanted, node, yield* termsOf(node))
     if (group_by !== undefined) return yield* answerGroups(node, { by: group_by, sort: sort_by, limit, filter })
     if (sort_by === "count") {
       return yield* new ToolError({
@@ -238,9 +239,10 @@ const findProcess = Tool.make({
         ...(label !== undefined && { label }),
         ...(module !== undefined && { module })
       },
+      node,
       terms
     )
-    const part = name === undefined ? undefined : namePart(name)
+    const part = name === undefined ? undefined : namePart(yield* termPart(node, name, nameWithin))
     const known =
       part === undefined
         ? undefined
@@ -258,7 +260,7 @@ const findProcess = Tool.make({
         const names = rows.slice(0, 3).map((row) => nameOf(row, terms))
         return `Found ${shownOf(shown, matched, "process", "processes")}: ${names.join(", ")}${rows.length > names.length ? ", …" : ""}.`
       },
-      part === undefined || known?.names === undefined ? undefined : { name: part, names: known.names }
+      name === undefined || known?.names === undefined ? undefined : { name: namePart(name), names: known.names }
     )
     const notes = [...(known?.notes ?? []), ...answer.notes]
     return { ...answer, complete: notes.length === 0, notes }
@@ -305,7 +307,7 @@ const topProcesses = Tool.make({
   },
   run: Effect.fnUntraced(function* ({ filter: wanted = {}, limit, sort_by, window_ms }, node) {
     const sort = sortKeys[sort_by]
-    const filter = yield* toFilter(wanted, yield* termsOf(node))
+    const filter = yield* toFilter(wanted, node, yield* termsOf(node))
     if (window_ms === undefined) {
       const { page, ...answer } = yield* answerPage(
         node,

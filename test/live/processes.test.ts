@@ -75,6 +75,29 @@ describe.each(BeamNode.otpReleases())("many processes on OTP $otp", ({ otp }) =>
       }).pipe(using(agent))
     )
 
+    it.live("are ranked by their queues where long ones are looked for, and said to be left out elsewhere", () =>
+      Effect.gen(function* () {
+        yield* ask(
+          `begin register(flooded, spawn(fun() -> receive stop -> ok end end)), [flooded ! N || N <- lists:seq(1, 10001)] end`
+        )
+        yield* Effect.gen(function* () {
+          expect(namesOf(yield* pick({ min_message_queue_length: 1_000 }))).toEqual(["flooded"])
+          const filter = { min_message_queue_length: 1_000 }
+          const { structured } = yield* call("list_processes", { filter, sort_by: "memory" })
+          expect(structured["matched"]).toBe(0)
+          expect(structured["summary"]).toMatch(
+            /^None of \d+ processes that could be measured [^.]*; 1 process with a long/u
+          )
+        }).pipe(
+          Effect.ensuring(
+            ask(
+              `begin exit(whereis(flooded), kill), (fun Wait() -> whereis(flooded) =:= undefined orelse Wait() end)() end`
+            )
+          )
+        )
+      }).pipe(using(agent))
+    )
+
     it.live("are counted in groups, with the sums that the node gives", () =>
       Effect.gen(function* () {
         const all = yield* call("list_processes", { group_by: "initial_call", sort_by: "count", limit: 200 })
@@ -134,6 +157,21 @@ describe.each(BeamNode.otpReleases())("many processes on OTP $otp", ({ otp }) =>
       }).pipe(using(agent))
     )
   })
+
+  it.live.each<SyntaxName>(["erlang", "elixir"])("are found by what is shown of them in %s", (mode) =>
+    Effect.gen(function* () {
+      const shown = yield* found(mode === "elixir" ? ":room" : "room")
+      const names = [...shown, ...(yield* found("seat"))].map(({ known_as }) => known_as!)
+      expect(names).toHaveLength(5)
+      for (const name of names) expect((yield* found(name)).map(({ known_as }) => known_as)).toContain(name)
+      expect(named(yield* found(mode === "elixir" ? "{:room, 17}" : "{room, 17}"))).toHaveLength(2)
+      expect(yield* found(mode === "elixir" ? "{:room, 18}" : "{room, 18}")).toEqual([])
+      if (otp < "27") return
+      const labels = yield* call("list_processes", { group_by: "label", sort_by: "count", limit: 200 })
+      const label = groupsOf(labels).find(({ group }) => group.includes("job"))!.group
+      expect(rowsOf(yield* call("find_process", { label }))).toHaveLength(2)
+    }).pipe(using("eval", mode))
+  )
 
   it.live("refuse names that would run code, and make no atoms and load nothing for those that are none", () =>
     Effect.gen(function* () {
