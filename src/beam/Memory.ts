@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import { Atom, atom, Binary, isTuple, listItems, map, type MapTerm, nil, type Term } from "../etf/Term.ts"
+import { Atom, atom, Binary, isAtom, isTuple, listItems, map, type MapTerm, nil, type Term } from "../etf/Term.ts"
 import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { askAgent } from "./Listing.ts"
@@ -36,7 +36,8 @@ export interface Carriers {
 
 /** All counts of a node's memory, as close to one moment as can be. */
 export interface MemorySnapshot {
-  readonly memory: Memory
+  /** `undefined` where the emulator does not count, since an allocator is switched off (`+Mea min`). */
+  readonly memory: Memory | undefined
   /** `undefined` where there is no agent to ask. */
   readonly carriers: Carriers | undefined
   /** `undefined` where there is no agent to ask, or no `/proc`. */
@@ -63,6 +64,7 @@ export const memorySnapshot = Effect.fnUntraced(function* (
   )
   const processLimit = readCount(limit)
   if (processLimit === undefined) return yield* unreadable(node, "erlang:system_info(process_limit)")
+  if (areas === undefined) return { ...rest, memory: undefined }
   const processTable = Math.min(processLimit * slotBytes(node.capabilities.wordBytes), areas.processesUsed)
   return {
     ...rest,
@@ -77,20 +79,28 @@ export const memorySnapshot = Effect.fnUntraced(function* (
 })
 
 interface Snapshot extends Omit<MemorySnapshot, "memory"> {
-  readonly areas: Areas
+  readonly areas: Areas | undefined
 }
 
 const plainSnapshot = (node: ErlangNode): Effect.Effect<Snapshot, CallError> =>
   Effect.map(
     Effect.flatMap(node.call("erlang", "memory", []), readReply(node, "erlang:memory/0", readMemory)),
-    (areas) => ({ areas, carriers: undefined, os: undefined })
+    (areas): Snapshot => ({ areas, carriers: undefined, os: undefined })
+  ).pipe(
+    Effect.catchReason("CallError", "Raised", ({ reason }, error) =>
+      isAtom(reason, "notsup")
+        ? Effect.succeed<Snapshot>({ areas: undefined, carriers: undefined, os: undefined })
+        : Effect.fail(error)
+    )
   )
 
 const readSnapshot = (answer: MapTerm): Snapshot | undefined => {
-  const areas = readMemory(answer.atomKey("memory") ?? nil)
+  const told = answer.atomKey("memory") ?? nil
+  const isCounted = !isAtom(told, "undefined")
+  const areas = isCounted ? readMemory(told) : undefined
   const carriersBytes = readCount(answer.atomKey("carriers_bytes"))
   const blocksBytes = readCount(answer.atomKey("blocks_bytes"))
-  if (areas === undefined || carriersBytes === undefined || blocksBytes === undefined) return undefined
+  if ((isCounted && areas === undefined) || carriersBytes === undefined || blocksBytes === undefined) return undefined
   const status = answer.atomKey("status")
   return {
     areas,

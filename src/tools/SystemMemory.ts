@@ -1,6 +1,6 @@
 import { Effect, Schema } from "effect"
 import { type Allocator, allocators } from "../beam/Allocators.ts"
-import { type MemorySnapshot, memorySnapshot } from "../beam/Memory.ts"
+import { type Memory, type MemorySnapshot, memorySnapshot } from "../beam/Memory.ts"
 import { visible } from "../syntax/Escape.ts"
 import { amount, bytes, percent } from "./Quantity.ts"
 import * as Tool from "./Tool.ts"
@@ -25,14 +25,16 @@ const getMemoryInfo = Tool.make({
   description:
     "Memory that the node has allocated, by what for; what its allocators hold of the operating system; and what is resident (Linux): one snapshot. Next: top_processes by memory, get_allocator_info.",
   output: {
-    total_bytes: Schema.Int,
-    areas: Schema.Array(
-      Schema.Struct({
-        area: Schema.String,
-        bytes: Schema.Int,
-        percent: Schema.Finite,
-        used_bytes: Count
-      })
+    total_bytes: Count,
+    areas: Schema.optionalKey(
+      Schema.Array(
+        Schema.Struct({
+          area: Schema.String,
+          bytes: Schema.Int,
+          percent: Schema.Finite,
+          used_bytes: Count
+        })
+      )
     ),
     carriers_bytes: Count,
     carriers_used_bytes: Count,
@@ -43,29 +45,22 @@ const getMemoryInfo = Tool.make({
   run: Effect.fnUntraced(function* (_input, node) {
     const snapshot = yield* memorySnapshot(node)
     const { carriers, memory, os } = snapshot
-    const { atom, atomUsed, binary, code, ets, processes, processesUsed, processTable, system: whole, total } = memory
-    const area = (name: string, size: number, used?: number) => ({
-      area: name,
-      bytes: size,
-      percent: percent(size, total),
-      used_bytes: used
-    })
-    const ranked = [
-      area("processes", processes, processesUsed),
-      area(table, processTable),
-      area("binary", binary),
-      area("ets", ets),
-      area("code", code),
-      area("atom", atom, atomUsed),
-      area("other_system", Math.max(0, whole - atom - binary - code - ets))
-    ].toSorted((a, b) => b.bytes - a.bytes)
-    const [first, second] = ranked
+    const ranked = memory && rankedAreas(memory)
+    const [first, second] = ranked ?? []
     const unused = carriers === undefined ? 0 : carriers.carriersBytes - carriers.blocksBytes
     return {
-      summary: `${bytes(total)} allocated, most of it for ${first!.area} (${first!.percent} %) and ${second!.area} (${second!.percent} %).${gap(snapshot)}`,
-      complete: os !== undefined,
+      summary:
+        memory === undefined
+          ? `What is allocated is not known.${gap(snapshot)}`
+          : `${bytes(memory.total)} allocated, most of it for ${first!.area} (${first!.percent} %) and ${second!.area} (${second!.percent} %).${gap(snapshot)}`,
+      complete: os !== undefined && memory !== undefined,
       notes: [
-        ...(first!.area === table
+        ...(memory === undefined
+          ? [
+              "The emulator was started with allocators switched off (+M flags, such as +Mea min), so that it does not count what is allocated, and what they hold is not among the carriers."
+            ]
+          : []),
+        ...(memory !== undefined && first!.area === table
           ? [`${table} is room for ${amount(memory.processLimit, "process", "processes")}, as many as +P allows for.`]
           : []),
         ...(os !== undefined
@@ -77,7 +72,7 @@ const getMemoryInfo = Tool.make({
             ])
       ],
       data: {
-        total_bytes: total,
+        total_bytes: memory?.total,
         areas: ranked,
         carriers_bytes: carriers?.carriersBytes,
         carriers_used_bytes: carriers?.blocksBytes,
@@ -86,12 +81,32 @@ const getMemoryInfo = Tool.make({
         swapped_bytes: os?.swapped
       },
       hints: [
-        first!.area === "processes" ? 'top_processes {"sort_by": "memory"}' : "get_system_info",
+        first?.area === "processes" ? 'top_processes {"sort_by": "memory"}' : "get_system_info",
         ...(unused > muchUnused ? ["get_allocator_info"] : [])
       ]
     }
   })
 })
+
+/** What memory is allocated for, the most first. */
+const rankedAreas = (memory: Memory) => {
+  const { atom, atomUsed, binary, code, ets, processes, processesUsed, processTable, system: whole, total } = memory
+  const area = (name: string, size: number, used?: number) => ({
+    area: name,
+    bytes: size,
+    percent: percent(size, total),
+    used_bytes: used
+  })
+  return [
+    area("processes", processes, processesUsed),
+    area(table, processTable),
+    area("binary", binary),
+    area("ets", ets),
+    area("code", code),
+    area("atom", atom, atomUsed),
+    area("other_system", Math.max(0, whole - atom - binary - code - ets))
+  ].toSorted((a, b) => b.bytes - a.bytes)
+}
 
 /** What lies between what is allocated and what the operating system counts. */
 const gap = ({ carriers, os }: MemorySnapshot): string => {

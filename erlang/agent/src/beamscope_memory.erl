@@ -24,8 +24,8 @@
 }.
 
 -type snapshot() :: #{
-    %% `erlang:memory/0'.
-    memory := [{atom(), non_neg_integer()}],
+    %% `erlang:memory/0'; `undefined' where the emulator does not count, since an allocator is switched off.
+    memory := [{atom(), non_neg_integer()}] | undefined,
     carriers_bytes := non_neg_integer(),
     blocks_bytes := non_neg_integer(),
     %% `/proc/self/status'; `undefined' where there is none.
@@ -37,7 +37,12 @@
 %% @doc All three counts, as close to one moment as can be. A packed `snapshot()'.
 -spec snapshot(#{}) -> binary().
 snapshot(#{}) ->
-    Memory = erlang:memory(),
+    Memory =
+        try
+            erlang:memory()
+        catch
+            error:notsup -> undefined
+        end,
     %% Not by way of the file server, which may be busy.
     Status =
         case prim_file:read_file("/proc/self/status") of

@@ -20,7 +20,7 @@ describe("a snapshot of the memory", () => {
         processTable,
         system,
         total
-      } = (yield* memorySnapshot(recordedNode(release))).memory
+      } = (yield* memorySnapshot(recordedNode(release))).memory!
       expect(processes + processTable + system).toBe(total)
       expect(processTable).toBe(processLimit * 12)
       expect(atoms + binary + code + ets).toBeLessThan(system)
@@ -38,6 +38,16 @@ describe("a snapshot of the memory", () => {
       })
       const wrapped = recordedNode(23, { "erlang:memory/0": { term: list(areas) } })
       expect(yield* memorySnapshot(wrapped)).toEqual(yield* memorySnapshot(recordedNode(23)))
+    })
+  )
+
+  it.effect("is without what the emulator does not count, where allocators are switched off", () =>
+    Effect.gen(function* () {
+      const node = recordedNode(23, {
+        "beamscope_memory:snapshot": { fails: { _tag: "Unsupported", detail: "no agent" } },
+        "erlang:memory/0": { fails: { _tag: "Raised", class: "error", reason: atom("notsup"), stack: [] } }
+      })
+      expect((yield* memorySnapshot(node)).memory).toBeUndefined()
     })
   )
 
