@@ -1,5 +1,5 @@
 import type { Effect } from "effect"
-import { listItems, type MapTerm, Pid } from "../etf/Term.ts"
+import { isAtom, listItems, type MapTerm, Pid } from "../etf/Term.ts"
 import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import type { Mfa } from "../syntax/Mfa.ts"
@@ -13,10 +13,15 @@ export interface StackGroup {
   readonly pids: ReadonlyArray<Pid>
   /** The innermost call first, without files and lines. Empty where the node could not tell. */
   readonly frames: ReadonlyArray<Mfa>
+  /** All processes with stacks beyond those that are told from one another. */
+  readonly isOther: boolean
 }
 
 /** Milliseconds for which the scan rests after every thousand processes. */
 const pauseMillis = 1
+
+/** Stacks that are told from one another: 10,000 take up to 27 MB of the node, with their samples. */
+export const maxStacks = 10_000
 
 /**
  * The stacks of all processes, each with how many have it: the most frequent first. `total` are the processes that were
@@ -30,7 +35,7 @@ export const stackGroups = (
   askList(
     node,
     "beamscope_process:stacks",
-    { ...query, sort: "count", order: "descending", filters: { ...texts, pause_ms: pauseMillis } },
+    { ...query, sort: "count", order: "descending", filters: { ...texts, pause_ms: pauseMillis, stacks: maxStacks } },
     readGroup
   )
 
@@ -40,5 +45,6 @@ const readGroup = (row: MapTerm): StackGroup | undefined => {
   const frames = listItems(row.atomKey("frames"))?.map(readMfa)
   if (count === undefined || pids === undefined || frames === undefined) return undefined
   if (!frames.every((frame) => frame !== undefined)) return undefined
-  return { count, frames, pids: pids.filter((pid) => pid instanceof Pid) }
+  const isOther = isAtom(row.atomKey("other"), "true")
+  return { count, frames, isOther, pids: pids.filter((pid) => pid instanceof Pid) }
 }

@@ -1,5 +1,5 @@
 import { Effect, Schema } from "effect"
-import { stackGroups } from "../beam/StackGroups.ts"
+import { maxStacks, stackGroups } from "../beam/StackGroups.ts"
 import { parseAnonymous } from "../syntax/Mfa.ts"
 import { whyLate } from "./Deadline.ts"
 import { cursor, FilterText, limitUpTo, listBounds, ListPosition, pageOf, shownOf } from "./Listing.ts"
@@ -58,24 +58,31 @@ const groupStacktraces = Tool.make({
     const leading =
       first === undefined
         ? ""
-        : `; first ${top === undefined ? "an unknown place" : terms.mfa(top)}, with ${first.row.count}`
+        : `; first ${first.row.isOther ? "other stacks together" : top === undefined ? "an unknown place" : terms.mfa(top)}, with ${first.row.count}`
     return {
       summary: (shown: number) =>
         `${shownOf(shown, matched, "stack")} of ${amount(total, "process", "processes")}${leading}${isLate ? "; time ran out before the others were looked at" : ""}.`,
-      complete: !isLate,
-      notes: isLate
-        ? [
-            `Time ran out after ${amount(total, "process", "processes")}; the others were not looked at. Allow more with timeout_ms. ${whyLate}`
-          ]
-        : [],
+      complete: incomplete.length === 0,
+      notes: [
+        ...(isLate
+          ? [
+              `Time ran out after ${amount(total, "process", "processes")}; the others were not looked at. Allow more with timeout_ms. ${whyLate}`
+            ]
+          : []),
+        ...(incomplete.includes("stacks")
+          ? [
+              `Only the first ${maxStacks} stacks that were found are told from one another; processes with others are counted as "other", and no filter finds them.`
+            ]
+          : [])
+      ],
       data: {
         processes: total,
         matched,
-        stacks: rows.map(({ row: { count, frames, pids } }) => ({
+        stacks: rows.map(({ row: { count, frames, isOther, pids } }) => ({
           count,
           percent: percent(count, total),
           pids: `${pids.map((pid) => terms.print(pid)).join(" ")}${count > pids.length ? " …" : ""}`,
-          stack: frames.length === 0 ? "unknown" : frames.map(terms.mfa).join(" < ")
+          stack: isOther ? "other" : frames.length === 0 ? "unknown" : frames.map(terms.mfa).join(" < ")
         }))
       },
       page: pageOf("stacks", listed),

@@ -18,10 +18,10 @@
 -define(MESSAGES, 200).
 %% Messages whose shape is looked at.
 -define(SHAPED, 10000).
-%% Elements of a collection that a cut one keeps, bytes of a binary, and collections inside each other.
+%% Elements of a tuple whose shape is told.
 -define(WIDTH, 12).
--define(BYTES, 300).
--define(DEPTH, 8).
+%% Characters of the name of a port.
+-define(PORT_NAME, 300).
 %% Frames of a stack that a match specification takes the places off. The node keeps 8, unless told otherwise.
 -define(FRAMES, 8).
 %% Processes that are named of each stack.
@@ -78,6 +78,8 @@
     deadline_ms := non_neg_integer(),
     %% Milliseconds to rest after every thousand processes.
     pause_ms := non_neg_integer(),
+    %% Stacks that are told from one another; who stands elsewhere is counted together.
+    stacks := pos_integer(),
     limit := pos_integer(),
     order := descending,
     'after' => binary(),
@@ -118,6 +120,7 @@
 }.
 
 -include("beamscope_listing.hrl").
+-include("beamscope_cut.hrl").
 -include("beamscope_rest.hrl").
 
 %% @doc The first messages of a process, and which kinds of messages there are: packed `messages()', or `gone'.
@@ -196,84 +199,41 @@ shape(Port, _) when is_port(Port) -> {port};
 shape(Fun, _) when is_function(Fun) -> {function};
 shape(_, _) -> {other}.
 
-%% A term as it is, or what is left of it when all its parts below some depth, and the ends of all that is long, are
-%% left out: as much as there is room for.
+%% A term as it is, or what there is room for.
 fitted(Term, Room) ->
     case erlang:external_size(Term) of
         Size when Size =< Room -> {Term, Size, false};
-        Size -> {deepest(Term, cut(Term, 0), 1, Room), Size, true}
+        Size -> {cut(Term, Room), Size, true}
     end.
-
-deepest(Term, Cut, Depth, Room) ->
-    Next = cut(Term, Depth),
-    case Depth > ?DEPTH orelse Next =:= Cut orelse erlang:external_size(Next) > Room of
-        true -> Cut;
-        false -> deepest(Term, Next, Depth + 1, Room)
-    end.
-
-cut(Binary, _) when is_binary(Binary), byte_size(Binary) > ?BYTES -> list_to_binary([head(Binary), "..."]);
-cut([], _) -> [];
-cut({}, _) -> {};
-cut(Collection, 0) when is_list(Collection); is_tuple(Collection); is_map(Collection) -> '...';
-cut(List, Depth) when is_list(List) ->
-    case first(List, ?BYTES, []) of
-        {Head, Tail} ->
-            IsText = lists:all(fun(Item) -> is_integer(Item) andalso Item >= 0 end, Head),
-            Shown = lists:sublist(Head, hd([?BYTES || IsText] ++ [?WIDTH])),
-            Cut = [cut(Item, Depth - 1) || Item <- Shown],
-            if
-                length(Shown) < length(Head); is_list(Tail), Tail =/= [] -> Cut ++ hd(["..." || IsText] ++ [['...']]);
-                Tail =:= [] -> Cut;
-                true -> Cut ++ cut(Tail, Depth - 1)
-            end
-    end;
-cut(Tuple, Depth) when is_tuple(Tuple) ->
-    Shown = [cut(Element, Depth - 1) || Element <- lists:sublist(tuple_to_list(Tuple), ?WIDTH)],
-    list_to_tuple(Shown ++ ['...' || tuple_size(Tuple) > ?WIDTH]);
-cut(Map, Depth) when is_map(Map) ->
-    Entries = entries(maps:next(maps:iterator(Map)), ?WIDTH, []),
-    Left = map_size(Map) - length(Entries),
-    maps:from_list([{cut(Key, Depth), cut(Value, Depth - 1)} || {Key, Value} <- Entries] ++ [{'...', Left} || Left > 0]);
-cut(Leaf, _) ->
-    case erlang:external_size(Leaf) > ?BYTES of
-        true -> '...';
-        false -> Leaf
-    end.
-
-%% The beginning of a binary, no part of a character at its end.
-head(Binary) ->
-    Head = binary:part(Binary, 0, ?BYTES),
-    case unicode:characters_to_binary(Head) of
-        {incomplete, Whole, _} -> Whole;
-        _ -> Head
-    end.
-
-%% The first elements of a list, which may be improper, and what is behind them.
-first([Item | Rest], Count, Items) when Count > 0 -> first(Rest, Count - 1, [Item | Items]);
-first(Rest, _, Items) -> {lists:reverse(Items), Rest}.
-
-entries({Key, Value, Rest}, Count, Entries) when Count > 0 ->
-    entries(maps:next(Rest), Count - 1, [{Key, Value} | Entries]);
-entries(_, _, Entries) ->
-    lists:reverse(Entries).
 
 %% @doc All processes by where they stand: a packed list. A row is a stack without files and lines, how many processes
-%% have it, and some of them; `total' are the processes that were looked at. Sorted by that count.
+%% have it, and some of them; `total' are the processes that were looked at. Sorted by that count. Incomplete: `deadline';
+%% `stacks', where there are more than are told from one another, and one row without filters is `other'.
 -spec stacks(stacks_spec()) -> binary().
-stacks(#{deadline_ms := Deadline} = Spec) ->
+stacks(#{deadline_ms := Deadline, stacks := Most} = Spec) ->
     Until = erlang:monotonic_time(millisecond) + Deadline,
     Counts = ets:new(stacks, [private]),
     Samples = ets:new(stacks, [private, duplicate_bag]),
-    Places = ets:match_spec_compile(placeless()),
+    Placeless = ets:match_spec_compile(placeless()),
     Step = fun(Pids) ->
         Answers = lists:zip(lists:zipwith(fun erlang:process_info/2, Pids, repeated(current_stacktrace, Pids)), Pids),
-        Pairs = ets:match_spec_run(Answers, Places),
-        First = sample(Pairs, ?SAMPLES, []),
-        true = ets:insert(Samples, First),
+        Pairs = ets:match_spec_run(Answers, Placeless),
         {Stacks, _} = lists:unzip(Pairs),
-        {New, _} = lists:unzip(lists:ukeysort(1, First)),
-        _ = lists:zipwith(fun ets:insert_new/2, repeated(Counts, New), lists:zip(New, repeated(0, New))),
-        _ = lists:zipwith3(fun ets:update_counter/3, repeated(Counts, Stacks), Stacks, repeated(1, Stacks)),
+        Distinct = lists:usort(Stacks),
+        Known = lists:append(lists:zipwith(fun ets:lookup/2, repeated(Counts, Distinct), Distinct)),
+        {Had, _} = lists:unzip(Known),
+        Room = Most - ets:info(Counts, size),
+        New = lists:sublist(Distinct -- Had, max(0, Room)),
+        Others = (Distinct -- Had) -- New,
+        Places = maps:from_list(lists:zip(Others, repeated(other, Others))),
+        Counted = lists:zipwith3(fun maps:get/3, Stacks, repeated(Places, Stacks), Stacks),
+        Keys = New ++ [other || Others =/= []],
+        _ = lists:zipwith(fun ets:insert_new/2, repeated(Counts, Keys), lists:zip(Keys, repeated(0, Keys))),
+        _ = lists:zipwith3(fun ets:update_counter/3, repeated(Counts, Counted), Counted, repeated(1, Counted)),
+        %% What is kept grows with the stacks, not with the processes.
+        Sampled = New ++ scarce(Known),
+        Wanted = maps:from_list(lists:zip(Sampled, Sampled)),
+        true = ets:insert(Samples, [Pair || {Stack, _} = Pair <- sample(Pairs, ?SAMPLES, []), is_map_key(Stack, Wanted)]),
         length(Pairs)
     end,
     {Total, Why} = each_chunk(processes(), Until, Spec, Step, 0),
@@ -282,9 +242,13 @@ stacks(#{deadline_ms := Deadline} = Spec) ->
     Read = fun({Count, Id}) ->
         Stack = map_get(Id, ById),
         Pids = [Pid || {_, Pid} <- lists:sublist(ets:lookup(Samples, Stack), ?SAMPLES)],
-        #{count => Count, pids => Pids, frames => frames(Stack)}
+        #{count => Count, pids => Pids, frames => frames(Stack), other => Stack =:= other}
     end,
-    listed([{Count, Id} || {Count, Id, _} <- Matching], Read, Spec, {Total, Why}).
+    Missing = Why ++ [stacks || ets:member(Counts, other)],
+    listed([{Count, Id} || {Count, Id, _} <- Matching], Read, Spec, {Total, Missing}).
+
+%% Stacks that few samples were taken of.
+scarce(Known) -> [Stack || {Stack, Count} <- Known, Count < ?SAMPLES].
 
 repeated(Term, List) -> lists:duplicate(length(List), Term).
 
@@ -300,6 +264,7 @@ placeless(Count) ->
     Told = [{{Module, Function, Arity}} || {Module, Function, Arity} <- Frames],
     {{{current_stacktrace, Taken}, '$0'}, [], [{{Told, '$0'}}]}.
 
+frames(other) -> [];
 frames({places, Stack}) -> [{Module, Function, Arity} || {Module, Function, Arity, _} <- Stack];
 frames(Stack) -> Stack.
 
@@ -328,7 +293,12 @@ each_chunk(Pids, Until, Spec, Step, Total) ->
 
 matching(Counts, Spec) ->
     Wanted = maps:with([filter, exclude], Spec),
-    [Row || {Stack, _} = Row <- ets:tab2list(Counts), passes(frames(Stack), Wanted)].
+    [
+        Row
+     || {Stack, _} = Row <- ets:tab2list(Counts),
+        passes(frames(Stack), Wanted),
+        Stack =/= other orelse map_size(Wanted) =:= 0
+    ].
 
 passes(_, Wanted) when map_size(Wanted) =:= 0 ->
     true;
@@ -546,7 +516,7 @@ identity(Pid, ReadsKeys) when is_pid(Pid), node(Pid) =:= node() ->
     end;
 identity(Port, _) when is_port(Port), node(Port) =:= node() ->
     case erlang:port_info(Port, name) of
-        {name, Name} -> #{port => unicode:characters_to_binary(lists:sublist(Name, ?BYTES))};
+        {name, Name} -> #{port => unicode:characters_to_binary(lists:sublist(Name, ?PORT_NAME))};
         undefined -> #{gone => true}
     end;
 identity({Name, Node}, _) when is_atom(Name), is_atom(Node) ->

@@ -219,10 +219,40 @@ describe("group_stacktraces", () => {
       const { structured } = yield* callIn({ up: [node], policy: { allowNodes: ["*"] } }, "group_stacktraces", {
         filter
       })
-      expect(structured).toMatchObject({ summary: "0 stacks of 9 processes.", complete: false, processes: 9 })
+      expect(structured).toMatchObject({
+        summary: "0 stacks of 9 processes; time ran out before the others were looked at.",
+        complete: false,
+        processes: 9
+      })
       const [question] = node.called[0]!.args
       const asked = question instanceof MapTerm && question.atomKey("filter")
       expect(asked instanceof Binary && asked.text()).toBe(wanted)
+    })
+  )
+
+  it.effect("tells the stacks together that are too many to tell apart", () =>
+    Effect.gen(function* () {
+      const other = map([
+        [atom("count"), 4],
+        [atom("pids"), list([])],
+        [atom("frames"), list([])],
+        [atom("other"), atom("true")]
+      ])
+      const node = fakeNode({
+        replies: {
+          "beamscope_process:stacks": packed({
+            total: 9,
+            matched: 1,
+            rows: list<Term>([[[4, atom("id")], other]]),
+            next: atom("undefined"),
+            incomplete: list([atom("stacks")])
+          })
+        }
+      })
+      const { structured, text } = yield* callIn({ up: [node], policy: { allowNodes: ["*"] } }, "group_stacktraces")
+      expect(structured).toMatchObject({ complete: false, stacks: [{ count: 4, stack: "other" }] })
+      expect(text).toContain("first other stacks together, with 4")
+      expect(text).toContain("no filter finds them")
     })
   )
 })
