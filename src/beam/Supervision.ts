@@ -47,6 +47,8 @@ export interface Child {
   readonly memory: number | undefined
   /** Whether it is a supervisor could not be read, or it serves as one and is no process of OTP's kind. */
   readonly notAsked: "unread" | "other" | undefined
+  /** Whether it was found in the code of a behaviour that tells its state. */
+  readonly serves: boolean
   readonly supervisor: Supervisor | undefined
 }
 
@@ -79,7 +81,9 @@ export interface Supervisor {
 /** Bytes of heap up to which a supervisor copies its state, or before OTP 26.2 its dictionary. One with 100,000 children has 16 MB: 5 ms (OTP 25). */
 const maxStateHeap = 24 * 1024 * 1024
 
-/** Pages of the supervision tree; see `erlang/agent/src/beamscope_supervision.erl`. */
+/**
+ * Pages of the supervision tree. A root has a row, and is not counted in `total` and `matched`; see `erlang/agent/src/beamscope_supervision.erl`.
+ */
 export const supervisionTree = (node: ErlangNode, query: TreeQuery): Effect.Effect<Listed<Child>, CallError> => {
   const { callMillis, children, depth, root, sort, status, text, type, ...bounds } = query
   const { wordBytes } = node.capabilities
@@ -127,6 +131,7 @@ const readChild = (row: MapTerm, wordBytes: number): Child | undefined => {
     name: atomIn(row.atomKey("name")),
     messages: readCount(row.atomKey("messages")),
     memory: readCount(row.atomKey("memory")),
+    serves: isAtom(row.atomKey("serves"), "true"),
     notAsked: (["unread", "other"] as const).find((it) => isAtom(row.atomKey("not_asked"), it)),
     supervisor: supervisor instanceof MapTerm ? readSupervisor(supervisor, wordBytes) : undefined
   }

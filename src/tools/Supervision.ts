@@ -52,6 +52,7 @@ const Row = Schema.Struct({
   memory_bytes: Count,
   message_queue_length: Count,
   children: Count,
+  listed_children: Count,
   active_children: Count,
   children_memory_bytes: Count,
   children_messages: Count,
@@ -113,11 +114,24 @@ const getSupervisionTree = Tool.make({
     )
     const rows = listed.rows.map(({ row }) => row)
     const notes = [...missing(listed, depth), ...rows.flatMap((row) => rowNotes(row, terms))]
-    const supervisors = (shown: number) => rows.slice(0, shown).filter(({ type }) => type === "supervisor").length
+    // The root is shown with its children, and is none of them.
+    const children = (shown: number) => rows.slice(0, shown).filter((row) => root === undefined || row.depth > 1)
+    const supervisors = (shown: number) => children(shown).filter(({ type }) => type === "supervisor").length
+    const crowds = rows.filter(isCrowd)
     const restarted = rows.filter(({ supervisor }) => (supervisor?.restarts?.count ?? 0) > 0)
     return {
       summary: (shown: number) =>
-        `${shownOf(shown, listed.matched, "child", "children")}${root === undefined ? "" : ` under ${excerpt(root)}`}, ${amount(supervisors(shown), "supervisor")} among them${
+        `${shownOf(children(shown).length, listed.matched, "child", "children")}${root === undefined ? "" : ` under ${excerpt(root)}`}, ${amount(supervisors(shown), "supervisor")} among them${
+          crowds.length === 0
+            ? ""
+            : `; ${crowds
+                .slice(0, 3)
+                .map(
+                  ({ id, supervisor }) =>
+                    `of the ${amount(supervisor.children, "child", "children")} of ${terms.print(id)} ${supervisor.listed.toLocaleString("en-US")} are listed`
+                )
+                .join(", ")}`
+        }${
           restarted.length === 0
             ? ""
             : `; restarts lately under ${restarted
@@ -140,6 +154,14 @@ const getSupervisionTree = Tool.make({
     }
   })
 })
+
+/** A supervisor with more children than have rows. */
+const isCrowd = (row: Child): row is Crowd =>
+  row.supervisor?.children !== undefined &&
+  row.supervisor.listed !== undefined &&
+  row.supervisor.listed < row.supervisor.children
+
+type Crowd = Child & { readonly supervisor: { readonly children: number; readonly listed: number } }
 
 const invalid = (code: ToolError["code"], message: string, next: string): ToolError =>
   new ToolError({ code, message, retryable: false, next })
@@ -169,6 +191,7 @@ const noTree = (
   const callback = readMfa(reason[1])
   const current = isTuple(reason[2], "current_function") ? readMfa(reason[2][1]) : undefined
   const argument = JSON.stringify({ pid: text })
+  const application = reason[3] instanceof Atom && reason[3].text !== "undefined" ? reason[3].text : undefined
   if (isAtom(reason[1], "unread"))
     return invalid(
       "too_large",
@@ -177,8 +200,10 @@ const noTree = (
     )
   return invalid(
     "invalid_input",
-    `${excerpt(text)} is no supervisor${callback === undefined ? "" : ` but was started in ${terms.mfa(callback)}`}${current === undefined ? "" : `, and is in ${terms.mfa(current)}`}. It was not asked for children: another gen_server would crash of that.`,
-    `get_process_info ${argument}`
+    `${excerpt(text)} is no supervisor${callback === undefined ? "" : ` but was started in ${terms.mfa(callback)}`}${current === undefined ? "" : `, and is in ${terms.mfa(current)}`}. It was not asked for children: another gen_server would crash of that.${application === undefined ? "" : ` It belongs to the application ${terms.atom(application)}.`}`,
+    application === undefined || application === text
+      ? `get_process_info ${argument}`
+      : `get_supervision_tree ${JSON.stringify({ root: application })}`
   )
 }
 
@@ -252,6 +277,7 @@ const showRow = (row: Child, isAlone: boolean, terms: Terms, characters: number)
     memory_bytes: memory,
     message_queue_length: messages,
     children: supervisor?.children,
+    listed_children: isCrowd(row) ? row.supervisor.listed : undefined,
     active_children: supervisor?.active === supervisor?.children ? undefined : supervisor?.active,
     children_memory_bytes: supervisor?.childrenMemory,
     children_messages: supervisor?.childrenMessages,
@@ -289,7 +315,11 @@ const hintsFor = (rows: ReadonlyArray<Child>, terms: Terms): ReadonlyArray<strin
   const worker = rows.find(({ pid, type }) => type === "worker" && pid !== undefined)
   return [
     ...(closed?.pid === undefined ? [] : [`get_supervision_tree ${JSON.stringify({ root: terms.print(closed.pid) })}`]),
-    ...(worker?.pid === undefined ? [] : [`get_gen_server_state ${JSON.stringify({ pid: terms.print(worker.pid) })}`])
+    ...(worker?.pid === undefined
+      ? []
+      : [
+          `${worker.serves ? "get_gen_server_state" : "get_process_info"} ${JSON.stringify({ pid: terms.print(worker.pid) })}`
+        ])
   ]
 }
 

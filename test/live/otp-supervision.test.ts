@@ -94,6 +94,34 @@ describe.each(BeamNode.otpReleases())("the supervision tree on OTP $otp", ({ otp
       }).pipe(using(agent))
     )
 
+    it.live("counts the children of a root as the root does, and takes an application for what has its name", () =>
+      Effect.gen(function* () {
+        const result = yield* tree({ root: "far_sup" })
+        expect(result.structured).toMatchObject({ total: 1, matched: 1 })
+        expect(result.structured["summary"]).toMatch(/^1 child under far_sup, 0 supervisors among them/u)
+        expect((yield* tree({ root: "far_sup", filter: { type: "supervisor" } })).structured["matched"]).toBe(0)
+
+        yield* ask("register(kernel, spawn(trees, idle, []))")
+        const [top] = rowsOf(yield* tree({ root: "kernel" }))
+        yield* ask("exit(whereis(kernel), kill)")
+        expect(top).toMatchObject({ id: "kernel", name: "kernel_sup", type: "supervisor" })
+        expect(yield* refusal({ root: "code_server" })).toMatchObject({
+          code: "invalid_input",
+          next: 'get_supervision_tree {"root":"kernel"}'
+        })
+      }).pipe(using(agent))
+    )
+
+    it.live("hints at the state of who tells it alone", () =>
+      Effect.gen(function* () {
+        const hintOf = (root: string, text: string) =>
+          Effect.map(tree({ root, filter: { text } }), ({ structured }) => structured["hints"])
+        expect(yield* hintOf("top_sup", "worker")).toEqual([expect.stringMatching(/^get_process_info /u)])
+        expect(yield* hintOf("kernel", "code_server")).toEqual([expect.stringMatching(/^get_process_info /u)])
+        expect(yield* hintOf("kernel", "rex")).toEqual([expect.stringMatching(/^get_gen_server_state /u)])
+      }).pipe(using(agent))
+    )
+
     it.live("leaves a supervisor unharmed whose child is on another node", () =>
       Effect.gen(function* () {
         const before = yield* ask("whereis(far_sup)")
@@ -123,8 +151,18 @@ describe.each(BeamNode.otpReleases())("the supervision tree on OTP $otp", ({ otp
         const size = agent === "load" ? 100_000 : 5_000
         yield* ask(`[supervisor:start_child(crowd_sup, []) || _ <- lists:seq(1, ${size})], ok`)
         const result = yield* tree({ root: "crowd_sup", limit: 10, timeout_ms: 60_000 })
-        expect(result.structured).toMatchObject({ complete: false, total: 201 })
-        expect(rowsOf(result)[0]).toMatchObject({ children: size, strategy: "simple_one_for_one" })
+        expect(result.structured).toMatchObject({ complete: false, total: 200, matched: 200 })
+        expect(result.structured["summary"]).toMatch(
+          new RegExp(
+            `^9 of 200 children under .*of the ${size.toLocaleString("en-US")} children of trees 200 are listed`,
+            "u"
+          )
+        )
+        expect(rowsOf(result)[0]).toMatchObject({
+          children: size,
+          listed_children: 200,
+          strategy: "simple_one_for_one"
+        })
         expect(rowsOf(result)[0]?.["children_memory_bytes"]).toBe(
           yield* number(
             "lists:sum([element(2, process_info(P, memory)) || P <- element(2, process_info(whereis(crowd_sup), links)), P =/= whereis(top_sup)])"

@@ -66,6 +66,8 @@
     name => atom(),
     messages => non_neg_integer(),
     memory => non_neg_integer(),
+    %% It was found in the code of a behaviour that tells its state.
+    serves => true,
     %% What it is was not read, since its heap or its queue is large; or it serves as a supervisor, but is no process of
     %% OTP's kind.
     not_asked => unread | other,
@@ -104,15 +106,27 @@
 -include("beamscope_cut.hrl").
 -include("beamscope_rest.hrl").
 
-%% @doc The rows of a tree: see `listed'. Raises `no_root' where nothing has the name, `not_a_supervisor' with what the
-%% process is where it is none.
+%% @doc The rows of a tree: see `listed'. Where there is a root, it has a row, but `total' and `matched' count what is
+%% below it. Raises `no_root' where nothing has the name, `not_a_supervisor' with what the process is, where it is none,
+%% and the application that it belongs to.
 -spec tree(spec()) -> binary().
 tree(#{deadline_ms := Deadline} = Spec) ->
     Until = erlang:monotonic_time(millisecond) + Deadline,
     Timed = Spec#{until => Until},
     {Rows, Missing} = walk(roots(Spec), [], [], Timed),
-    Read = fun({_, Path}) -> told(map_get(Path, Rows), Timed) end,
-    listed(keys(maps:to_list(Rows), Timed), Read, Spec, {map_size(Rows), Missing}).
+    Keys = keys(maps:to_list(Rows), Timed),
+    {Page, Next} = page(Keys, Spec),
+    packed(#{
+        total => children(maps:keys(Rows), Spec),
+        matched => children([Path || {_, Path} <- Keys], Spec),
+        rows => [{Key, told(map_get(element(2, Key), Rows), Timed)} || Key <- Page],
+        next => Next,
+        incomplete => Missing
+    }).
+
+%% How many of these rows are no root.
+children(Paths, #{root := _}) -> length([Path || [_, _ | _] = Path <- Paths]);
+children(Paths, _) -> length(Paths).
 
 keys(Rows, #{sort := Sort} = Spec) -> [{rank(Sort, Row), Path} || {Path, Row} <- Rows, matches(Row, Spec)].
 
@@ -133,28 +147,36 @@ names(#{id := Id, modules := Modules} = Row, Text) ->
 
 %% The rows at the top.
 roots(#{root := Pid} = Spec) when is_pid(Pid) ->
-    [root(Pid, Spec)];
+    root(Pid, [], Spec);
 roots(#{root := Name} = Spec) ->
     Atom = existing(Name),
-    case whereis(Atom) of
-        Pid when is_pid(Pid) ->
-            [root(Pid, Spec)];
-        _ ->
-            case tops(Atom, ets:lookup(ac_tab, {application_master, Atom}), Spec) of
-                [] -> error({no_root, Atom});
-                Tops -> numbered(Tops, [], [], 1)
-            end
+    Tops = numbered(tops(Atom, ets:lookup(ac_tab, {application_master, Atom}), Spec), [], [], 1),
+    case {whereis(Atom), Tops} of
+        {Pid, _} when is_pid(Pid) -> root(Pid, Tops, Spec);
+        {_, []} -> error({no_root, Atom});
+        {_, _} -> Tops
     end;
 roots(Spec) ->
     Masters = lists:sort(ets:match_object(ac_tab, {{application_master, '_'}, '_'})),
     numbered(lists:append([tops(Name, [Entry], Spec) || {{_, Name}, _} = Entry <- Masters]), [], [], 1).
 
-root(Pid, #{dictionary_heap := Words}) ->
+%% A process, or where that is no supervisor, the tops of the application that has its name.
+root(Pid, Tops, #{dictionary_heap := Words}) ->
     case origin(Pid, Words) of
-        {{supervisor, Module, _}, _} -> #{path => [1], depth => 1, id => cut(Module, ?ID), above => [], status => running,
-            pid => Pid, type => supervisor, modules => [Module]};
-        {Callback, _} -> error({not_a_supervisor, Callback, erlang:process_info(Pid, current_function)})
+        {{supervisor, Module, _}, _} ->
+            [#{path => [1], depth => 1, id => cut(Module, ?ID), above => [], status => running,
+                pid => Pid, type => supervisor, modules => [Module]}];
+        {Callback, _} when Tops =:= [] ->
+            error({not_a_supervisor, Callback, erlang:process_info(Pid, current_function), application(Pid)});
+        _ ->
+            Tops
     end.
+
+%% The application that a process belongs to: the one whose master leads its group.
+application(Pid) ->
+    Leaders = [Leader || {_, Leader} <- [erlang:process_info(Pid, group_leader)]],
+    Names = [Name || Leader <- Leaders, [Name] <- ets:match(ac_tab, {{application_master, '$1'}, Leader})],
+    hd(Names ++ [undefined]).
 
 %% The processes that an application has at its top. Its master is linked to a process that has started them and is
 %% linked to them.
@@ -381,12 +403,15 @@ told(#{type := supervisor, status := running, pid := Pid} = Row, Spec) ->
 told(Row, _) ->
     maps:without([path], maps:merge(Row, facts(Row))).
 
+serves({Module, _, _}) -> lists:member(Module, [gen_server, gen_statem, gen_event]);
+serves(_) -> false.
+
 facts(#{status := running, pid := Pid}) ->
-    case erlang:process_info(Pid, [registered_name, message_queue_len]) of
-        [{_, Name}, {_, Messages}] ->
+    case erlang:process_info(Pid, [registered_name, message_queue_len, current_function]) of
+        [{_, Name}, {_, Messages}, {_, Current}] ->
             Memory = [erlang:process_info(Pid, memory) || Messages =< ?LONG_QUEUE],
             maps:from_list(
-                [{messages, Messages}] ++ [{name, Name} || is_atom(Name)] ++ [{memory, Bytes} || {_, Bytes} <- Memory]
+                [{messages, Messages}] ++ [{serves, true} || serves(Current)] ++ [{name, Name} || is_atom(Name)] ++ [{memory, Bytes} || {_, Bytes} <- Memory]
             );
         undefined ->
             #{}

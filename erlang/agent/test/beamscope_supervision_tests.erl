@@ -56,11 +56,16 @@ applications(Run) ->
 application_root(Run) ->
     #{rows := [{_, #{id := kernel, name := kernel_sup}} | Rows]} = Run(#{root => <<"kernel">>}),
     ?assert(length(Rows) > 5),
-    #{rows := [{_, #{id := kernel}} | _]} = Run(#{root => <<"kernel_sup">>}).
+    #{rows := [{_, #{id := kernel}} | _]} = Run(#{root => <<"kernel_sup">>}),
+    %% A process that has taken the name of an application, and supervises nothing.
+    Plain = spawn(fun idle/0),
+    true = register(kernel, Plain),
+    ?assertMatch(#{rows := [{_, #{id := kernel, name := kernel_sup}} | _]}, Run(#{root => <<"kernel">>})),
+    kill(Plain).
 
 static(Run) ->
     with(static, fun(Pid) ->
-        #{total := 5, rows := Rows, incomplete := []} = Run(#{root => Pid}),
+        #{total := 4, matched := 4, rows := Rows, incomplete := []} = Run(#{root => Pid}),
         [Top, First, Second, Inner, Innermost] = [Row || {_, Row} <- Rows],
         #{pid := Pid, depth := 1, supervisor := #{children := 3, active := 2, listed := 3} = Facts} = Top,
         ?assertMatch(#{strategy := one_for_one, intensity := 7, period := 3600, restarts := 0}, Facts),
@@ -71,6 +76,8 @@ static(Run) ->
         ?assertMatch(#{depth := 2, id := first, status := running, type := worker, messages := 0}, First),
         ?assertMatch(#{id := _, status := undefined}, Second),
         ?assertNot(is_map_key(pid, Second)),
+        ?assertMatch(#{serves := true}, Inner),
+        ?assertNot(is_map_key(serves, First)),
         ?assertMatch(#{id := inner, type := supervisor, supervisor := #{children := 1}}, Inner),
         ?assertMatch(#{depth := 3, above := [?MODULE, inner], modules := dynamic}, Innermost)
     end).
@@ -90,7 +97,7 @@ follow(Run, Spec) ->
 filters(Run) ->
     with(static, fun(Pid) ->
         Ids = fun(Filter) ->
-            #{rows := Rows, total := 5} = Run(maps:merge(#{root => Pid}, Filter)),
+            #{rows := Rows, total := 4} = Run(maps:merge(#{root => Pid}, Filter)),
             [Id || {_, #{id := Id}} <- Rows, is_atom(Id)]
         end,
         ?assertEqual([first], Ids(#{text => <<"FIRS">>})),
@@ -125,11 +132,11 @@ restarts(Run) ->
 many(Run) ->
     with(simple, fun(Pid) ->
         Children = [element(2, supervisor:start_child(Pid, [small])) || _ <- lists:seq(1, 2500)],
-        #{total := 11, incomplete := [many], rows := [{_, Top} | Rows]} = Run(#{root => Pid, children => 10}),
+        #{total := 10, incomplete := [many], rows := [{_, Top} | Rows]} = Run(#{root => Pid, children => 10}),
         #{supervisor := #{children := 2500, active := 2500, listed := 10, children_memory := Memory}} = Top,
         ?assertEqual(lists:sublist(lists:sort(Children), 10), [Child || {_, #{pid := Child}} <- Rows]),
         ?assertEqual(lists:sum([element(2, process_info(Child, memory)) || Child <- Children]), Memory),
-        #{incomplete := [], total := 2501} = Run(#{root => Pid, children => 2500}),
+        #{incomplete := [], total := 2500} = Run(#{root => Pid, children => 2500}),
         #{rows := [{_, #{supervisor := Large}} | _]} = Run(#{root => Pid, children => 10, state_heap => 10}),
         ?assertMatch(#{large := _}, Large),
         ?assertNot(is_map_key(strategy, Large))
@@ -145,18 +152,18 @@ remote(Run) ->
 
 depth(Run) ->
     with(static, fun(Pid) ->
-        #{total := 4, incomplete := [depth], rows := Rows} = Run(#{root => Pid, depth => 2}),
+        #{total := 3, incomplete := [depth], rows := Rows} = Run(#{root => Pid, depth => 2}),
         [Inner] = [Facts || {_, #{id := inner, supervisor := Facts}} <- Rows],
         ?assertMatch(#{active := 1, strategy := one_for_one}, Inner),
         ?assertNot(is_map_key(children, Inner)),
-        #{total := 1, incomplete := [depth]} = Run(#{root => Pid, depth => 1})
+        #{total := 0, incomplete := [depth]} = Run(#{root => Pid, depth => 1})
     end).
 
 busy(Run) ->
     with(slow, fun(Pid) ->
         Starter = spawn(fun() -> supervisor:start_child(Pid, [[infinity]]) end),
         until(fun() -> process_info(Pid, current_function) =/= {current_function, {gen_server, loop, 7}} end),
-        #{total := 1, incomplete := [busy], rows := [{_, #{supervisor := Facts}}]} = Run(#{root => Pid}),
+        #{total := 0, incomplete := [busy], rows := [{_, #{supervisor := Facts}}]} = Run(#{root => Pid}),
         ?assertMatch(#{busy := {waiting, 0, {proc_lib, _, _}}}, Facts),
         ?assertEqual({messages, []}, process_info(Pid, messages)),
         exit(Starter, kill)
@@ -165,7 +172,7 @@ busy(Run) ->
 suspended(Run) ->
     with(static, fun(Pid) ->
         sys:suspend(Pid),
-        #{total := 1, incomplete := [busy]} = Run(#{root => Pid}),
+        #{total := 0, incomplete := [busy]} = Run(#{root => Pid}),
         sys:resume(Pid),
         ?assertEqual({messages, []}, process_info(Pid, messages))
     end).
@@ -200,7 +207,7 @@ unread(Run) ->
         ?assertMatch(#{id := inner, supervisor := #{callback := ?MODULE}}, Inner),
         case reads_keys() of
             true -> #{rows := [_]} = Run(#{root => Pid, depth => 1, dictionary_heap => 1});
-            false -> ?assertError({not_a_supervisor, unread, _}, Run(#{root => Pid, dictionary_heap => 1}))
+            false -> ?assertError({not_a_supervisor, unread, _, _}, Run(#{root => Pid, dictionary_heap => 1}))
         end
     end),
     case reads_keys() of
@@ -224,9 +231,10 @@ no_supervisor(Run) ->
     {ok, Server} = gen_server:start(?MODULE, server, []),
     Plain = spawn(fun idle/0),
     ?assertError(
-        {not_a_supervisor, {?MODULE, init, 1}, {current_function, {gen_server, loop, _}}}, Run(#{root => Server})
+        {not_a_supervisor, {?MODULE, init, 1}, {current_function, {gen_server, loop, _}}, undefined}, Run(#{root => Server})
     ),
-    ?assertError({not_a_supervisor, undefined, _}, Run(#{root => Plain})),
+    ?assertError({not_a_supervisor, undefined, _, undefined}, Run(#{root => Plain})),
+    ?assertError({not_a_supervisor, _, _, kernel}, Run(#{root => <<"code_server">>})),
     [?assertEqual({messages, []}, process_info(Pid, messages)) || Pid <- [Server, Plain]],
     ?assertEqual(ok, gen_server:call(Server, anything)),
     [kill(Pid) || Pid <- [Server, Plain]].

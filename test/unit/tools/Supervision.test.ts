@@ -70,6 +70,17 @@ describe("get_supervision_tree", () => {
       })
   )
 
+  it.effect("says how many are listed of how many children", () =>
+    Effect.gen(function* () {
+      const { structured } = yield* tree({ children: 250, active: 250, listed: 200 }, ["many"])
+      expect(structured["summary"]).toContain("of the 250 children of :top 200 are listed")
+      expect(structured["tree"]).toEqual([expect.objectContaining({ children: 250, listed_children: 200 })])
+      const whole = yield* tree({ children: 2, active: 2, listed: 2 })
+      expect(whole.structured["summary"]).not.toContain("listed")
+      expect(whole.structured["tree"]).not.toEqual([expect.objectContaining({ listed_children: expect.anything() })])
+    })
+  )
+
   it.effect("tells what a root is that is no supervisor", () =>
     Effect.gen(function* () {
       const node = fakeNode({
@@ -81,7 +92,8 @@ describe("get_supervision_tree", () => {
               reason: [
                 atom("not_a_supervisor"),
                 [atom("cache"), atom("init"), 1],
-                [atom("current_function"), [atom("gen_server"), atom("loop"), 7]]
+                [atom("current_function"), [atom("gen_server"), atom("loop"), 7]],
+                atom("shop")
               ],
               stack: []
             }
@@ -91,8 +103,9 @@ describe("get_supervision_tree", () => {
       const error = yield* failIn({ up: [node] }, "get_supervision_tree", { root: "cache" })
       expect(error.code).toBe("invalid_input")
       expect(error.message).toMatch(
-        /was started in :cache\.init\/1, and is in :gen_server\.loop\/7\. It was not asked/u
+        /was started in :cache\.init\/1, and is in :gen_server\.loop\/7\. It was not asked.* application :shop\./u
       )
+      expect(error.next).toBe('get_supervision_tree {"root":"shop"}')
     })
   )
 })
