@@ -1,6 +1,6 @@
 import { Effect } from "effect"
 import { encode } from "../etf/Encode.ts"
-import { atom, Binary, listItems, map, MapTerm, type Term } from "../etf/Term.ts"
+import { atom, Binary, isAtom, listItems, map, MapTerm, type Term } from "../etf/Term.ts"
 import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { askAgent, askList, type Listed, type ListQuery } from "./Listing.ts"
@@ -60,9 +60,15 @@ export const persistentTerms = (
     }
   )
 
-/** The keys of all persistent terms, in no order. */
-export const persistentKeys = (node: ErlangNode): Effect.Effect<ReadonlyArray<Term>, CallError> =>
-  askAgent(node, "beamscope_persistent_terms:keys", map([]), (answer) => listItems(answer.atomKey("keys")))
+/** Keys of persistent terms, in no order: of the first `limit`, those that are small. */
+export const persistentKeys = (
+  node: ErlangNode,
+  limit: number
+): Effect.Effect<{ readonly keys: ReadonlyArray<Term>; readonly isMore: boolean }, CallError> =>
+  askAgent(node, "beamscope_persistent_terms:keys", map([[atom("limit"), limit]]), (answer) => {
+    const keys = listItems(answer.atomKey("keys"))
+    return keys && { keys, isMore: isAtom(answer.atomKey("more"), "true") }
+  })
 
 /** What is under a key; `bytes` as of {@link PersistentTerm}. */
 export type PersistentValue =
@@ -73,8 +79,8 @@ export type PersistentValue =
   | { readonly _tag: "Unmeasured"; readonly totalBytes: number }
 
 /**
- * The value of a key that the node has told us, where it is no larger than `maxBytes`; `undefined` where there is none
- * (any more).
+ * The value of a key, where it is no larger than `maxBytes`; `undefined` where there is none. The key travels packed, so
+ * that nothing in it becomes an atom there.
  */
 export const persistentValue = (
   node: ErlangNode,

@@ -1,7 +1,5 @@
 import { Effect, Schema } from "effect"
 import { persistentKeys, persistentTerms, persistentTermsInfo, persistentValue } from "../beam/PersistentTerms.ts"
-import { equal } from "../etf/Equal.ts"
-import { isTuple, type Term } from "../etf/Term.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { excerpt } from "../syntax/Excerpt.ts"
 import { parseTerm } from "../syntax/ParseTerm.ts"
@@ -30,34 +28,49 @@ const maxValueBytes = 1024 * 1024
 
 const maxKeyCharacters = 200
 
-/** A value under a key that may name a secret anywhere in a tuple, `{my_app, api_key}`. */
-const valueText = (key: Term, value: Term, terms: Terms, characters: number): string => {
-  const texts = (isTuple(key) ? [...key, key] : [key]).map((part) => terms.value(part, value, characters))
-  return texts.find((text) => text === "[redacted]") ?? texts[0]!
-}
+/** Keys that are looked at where one is not found as it is written: by how they print, or to suggest one. */
+const maxKeys = 1_000
+
+const normalLimit = 20
+const normalSort = "size"
+
+/**
+ * The key that a text stands for, and what is under it. A text that cannot be read, or is in Gleam or LFE and was read
+ * as Elixir or Erlang, is perhaps just how the session shows a key: it is compared with how keys print.
+ */
+const lookUp = Effect.fnUntraced(function* (node: ErlangNode, text: string, measure: boolean, terms: Terms) {
+  const bounds = { maxBytes: maxValueBytes, measure }
+  const { name } = yield* currentSyntax
+  const parsed = parseTerm(text, name, { node: node.name, creation: node.creation })
+  if (parsed._tag === "Term") {
+    const value = yield* persistentValue(node, parsed.term, bounds)
+    if (value !== undefined) return { key: parsed.term, value }
+  }
+  const { isMore, keys } = yield* persistentKeys(node, maxKeys)
+  const printed = keys.map((key) => ({ key, text: terms.print(key, maxKeyCharacters) }))
+  const isAsRead = parsed._tag === "Term" && (name === "elixir" || name === "erlang")
+  const [shown, ...others] = isAsRead ? [] : printed.filter((it) => it.text === text)
+  // Long keys that begin alike look alike.
+  const value = shown && others.length === 0 ? yield* persistentValue(node, shown.key, bounds) : undefined
+  if (shown !== undefined && value !== undefined) return { key: shown.key, value }
+  const why = parsed._tag === "Mistake" ? ` (${parsed.message})` : ""
+  const compared = isMore && !isAsRead ? ` It was compared with ${amount(keys.length, "key")}, not with all.` : ""
+  return yield* new ToolError({
+    code: "not_found",
+    message: `${node.name} has no persistent term under the key ${excerpt(text)}${why}.${compared} Write it as the list shows it.`,
+    retryable: false,
+    next: "get_persistent_terms",
+    didYouMean: didYouMean(
+      text,
+      printed.map((it) => it.text)
+    )
+  })
+})
 
 const oneTerm = Effect.fnUntraced(function* (node: ErlangNode, text: string, measure: boolean, terms: Terms) {
-  const { bytes: total, count } = yield* persistentTermsInfo(node)
-  const named = (yield* persistentKeys(node)).map((key) => ({ key, text: terms.print(key) }))
   const wanted = text.trim()
-  const { name } = yield* currentSyntax
-  const parsed = parseTerm(wanted, name, { node: node.name, creation: node.creation })
-  const found =
-    named.find((it) => it.text === wanted) ??
-    (parsed._tag === "Term" ? named.find((it) => equal(it.key, parsed.term)) : undefined)
-  const value = found && (yield* persistentValue(node, found.key, { maxBytes: maxValueBytes, measure }))
-  if (found === undefined || value === undefined) {
-    return yield* new ToolError({
-      code: "not_found",
-      message: `${node.name} has no persistent term under the key ${excerpt(wanted)}${parsed._tag === "Mistake" ? ` (${parsed.message})` : ""}. Write it as the list shows it.`,
-      retryable: false,
-      next: "get_persistent_terms",
-      didYouMean: didYouMean(
-        wanted,
-        named.map((it) => it.text).filter((it) => it.length <= maxKeyCharacters)
-      )
-    })
-  }
+  const { bytes: total, count } = yield* persistentTermsInfo(node)
+  const { key, value } = yield* lookUp(node, wanted, measure, terms)
   if (value._tag === "Unmeasured") {
     return yield* new ToolError({
       code: "too_large",
@@ -68,7 +81,7 @@ const oneTerm = Effect.fnUntraced(function* (node: ErlangNode, text: string, mea
   }
   const isLarge = value._tag === "Large"
   return {
-    summary: `${terms.print(found.key, maxKeyCharacters)} has a value of ${bytes(value.bytes)}.`,
+    summary: `${terms.print(key, maxKeyCharacters)} has a value of ${bytes(value.bytes)}.`,
     complete: !isLarge,
     notes: isLarge ? [`The value is not read: it is larger than ${bytes(maxValueBytes)}.`] : [],
     data: (characters: number) => ({
@@ -77,9 +90,9 @@ const oneTerm = Effect.fnUntraced(function* (node: ErlangNode, text: string, mea
       total_bytes: total,
       terms: [
         {
-          key: terms.print(found.key, characters),
+          key: terms.print(key, characters),
           value_bytes: value.bytes,
-          value: value._tag === "Found" ? valueText(found.key, value.value, terms, characters) : undefined
+          value: value._tag === "Found" ? terms.value(key, value.value, characters) : undefined
         }
       ]
     }),
@@ -97,11 +110,11 @@ const getPersistentTerms = Tool.make({
   description:
     "Keys of the persistent terms, that of the largest value first, and how much memory they take; with `key`, its value. Measuring walks each value; above 64 MiB in all only with measure_all.",
   input: {
-    key: Schema.optionalKey(TermText.annotate({ description: "As the list shows it" })),
-    sort_by: sortBy(["size", "key"], "size"),
+    key: Schema.optionalKey(TermText.annotate({ description: "As the list shows it; without filter, limit, sort_by" })),
+    sort_by: sortBy(["size", "key"], normalSort),
     filter: Schema.optionalKey(FilterText.annotate({ description: "Part of the key, as Erlang writes it" })),
     measure_all: Schema.optionalKey(Schema.Boolean),
-    limit: limitUpTo(200, 20),
+    limit: limitUpTo(200, normalLimit),
     cursor
   },
   output: {
@@ -120,7 +133,17 @@ const getPersistentTerms = Tool.make({
   position: ListPosition,
   run: Effect.fnUntraced(function* ({ filter, key, limit, measure_all, sort_by }, node, after) {
     const terms = yield* termsOf(node)
-    if (key !== undefined) return yield* oneTerm(node, key, measure_all === true, terms)
+    if (key !== undefined) {
+      if (filter !== undefined || limit !== normalLimit || sort_by !== normalSort) {
+        return yield* new ToolError({
+          code: "invalid_input",
+          message:
+            "get_persistent_terms: `key` shows one term; `filter`, `limit` and `sort_by` are for the list. Leave one or the other out.",
+          retryable: false
+        })
+      }
+      return yield* oneTerm(node, key, measure_all === true, terms)
+    }
     const bounds = yield* listBounds(limit, after)
     const [info, listed] = yield* Effect.all(
       [

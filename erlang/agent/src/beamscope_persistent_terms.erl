@@ -80,21 +80,30 @@ select([{Key, Value} | Rest] = Terms, Part, Measures, Until, Seen) ->
 select([], _, _, _, Seen) ->
     {Seen, []}.
 
-%% @doc All keys: a packed `#{keys := [term()]}'. By BIFs: nothing here runs once per key.
--spec keys(#{}) -> binary().
-keys(#{}) ->
+%% @doc Keys, in no order: a packed `#{keys := [term()], more := boolean()}'. No more than `limit' are looked at, and of
+%% those the large ones left out; `more' says whether any are missing.
+-spec keys(#{limit := pos_integer()}) -> binary().
+keys(#{limit := Limit}) ->
     Terms = persistent_term:get(),
-    packed(#{keys => lists:zipwith(fun erlang:element/2, lists:duplicate(length(Terms), 1), Terms)}).
+    Looked = [Key || {Key, _} <- lists:sublist(Terms, Limit)],
+    Keys = [Key || Key <- Looked, erlang:external_size(Key) =< ?LARGE_KEY],
+    packed(#{keys => Keys, more => length(Keys) < length(Terms)}).
 
-%% @doc The value of one key: `#{bytes := non_neg_integer(), value => term()}'; an empty map where there is none;
+%% @doc The value of one key: `#{bytes := non_neg_integer(), value => term()}'; an empty map where there is none, also
+%% where the key holds atoms, or identifiers, that this node does not have;
 %% `#{unmeasured := Bytes}' where the terms are too large to measure, with the bytes of all of them.
 -spec find(question()) -> binary().
 find(#{key := Packed, max_bytes := Most} = Question) ->
-    Key = binary_to_term(Packed, [safe]),
     None = make_ref(),
     #{memory := Memory} = persistent_term:info(),
     Measures = Memory =< ?MANY_BYTES orelse maps:get(measure, Question, false),
-    case persistent_term:get(Key, None) of
+    Found =
+        try
+            persistent_term:get(binary_to_term(Packed, [safe]), None)
+        catch
+            error:badarg -> None
+        end,
+    case Found of
         None ->
             packed(#{});
         _ when not Measures ->

@@ -49,15 +49,20 @@ by_key(Run) ->
     #{rows := Rows} = Run(list, spec(#{sort => key, order => ascending})),
     Keys = [Key || {_, #{key := Key}} <- Rows],
     ?assertEqual(lists:sort([Key || {Key, _} <- persistent_term:get()]), Keys),
-    #{keys := All} = Run(keys, #{}),
+    #{keys := All, more := false} = Run(keys, #{limit => length(Keys)}),
     ?assertEqual(Keys, lists:sort(All)),
+    #{keys := Some, more := true} = Run(keys, #{limit => length(Keys) - 1}),
+    ?assertEqual(length(Keys) - 1, length(Some)),
+    ?assertEqual([], Some -- Keys),
     ?assertEqual([], [Row || {_, #{bytes := _} = Row} <- Rows]).
 
 large_key(Run) ->
     Keys = [{?MODULE, lists:duplicate(5000, N)} || N <- [1, 2, 3]],
     with([{Key, 1} || Key <- Keys], fun() ->
         Spec = spec(#{sort => key, order => ascending, limit => 1, contains => atom_to_binary(?MODULE, utf8)}),
-        ?assertEqual(Keys, lists:sort(follow(Run, Spec)))
+        ?assertEqual(Keys, lists:sort(follow(Run, Spec))),
+        #{keys := Small, more := true} = Run(keys, #{limit => 100000}),
+        ?assertEqual(Small, Small -- Keys)
     end).
 
 follow(Run, Spec) ->
@@ -104,7 +109,8 @@ find(Run) ->
 unknown_atoms(Run) ->
     Name = "beamscope_no_such_atom",
     Packed = iolist_to_binary([131, 119, length(Name), Name]),
-    ?assertError(badarg, Run(find, #{key => Packed, max_bytes => 10})).
+    ?assertEqual(#{}, Run(find, #{key => Packed, max_bytes => 10})),
+    ?assertError(badarg, binary_to_existing_atom(list_to_binary(Name), utf8)).
 
 run(Way, Function, Spec) -> binary_to_term(packed(Way, Function, Spec)).
 

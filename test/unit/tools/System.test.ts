@@ -1,6 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
+import { decode } from "../../../src/etf/Decode.ts"
+import { equal } from "../../../src/etf/Equal.ts"
 import {
   type Atom,
   atom,
@@ -10,10 +12,12 @@ import {
   list,
   listItems,
   map,
+  MapTerm,
   nil,
   type Term
 } from "../../../src/etf/Term.ts"
-import { fakeNode, type FakeNodeSpec, type World } from "../../support/FakeNodes.ts"
+import { syntaxes } from "../../../src/syntax/Syntaxes.ts"
+import { fakeNode, type FakeNodeSpec, type Reply, type World } from "../../support/FakeNodes.ts"
 import { packed } from "../../support/packed.ts"
 import { pick, recorded, recordedNode, recordedReleases } from "../../support/RecordedNode.ts"
 import { callIn, failIn } from "../../support/Tools.ts"
@@ -437,33 +441,62 @@ describe("list_timers", () => {
   )
 })
 
-const keys = fields({ keys: list([[atom("shop"), atom("api_key")], atom("cache")]) })
+const keys = fields({ keys: list([[atom("shop"), atom("api_key")], atom("cache")]), more: atom("false") })
 
-const answers = (value: Term) => ({
-  "beamscope_persistent_terms:keys": keys,
-  "beamscope_persistent_terms:find": fields({ bytes: 8, value })
-})
+/** Of a node that has persistent terms under `keys`, and is asked for a key that is packed. */
+const finding =
+  (value: Term): Reply =>
+  ([question]) => {
+    const packedKey = question instanceof MapTerm ? question.atomKey("key") : undefined
+    const key = packedKey instanceof Binary ? decode(packedKey.view()) : undefined
+    const isThere = [[atom("shop"), atom("api_key")], atom("cache")].some((it) => key !== undefined && equal(it, key))
+    return Effect.succeed(packed(isThere ? fields({ bytes: 8, value }) : fields({})))
+  }
 
 describe("get_persistent_terms", () => {
   const info = { "persistent_term:info/0": { term: fields({ count: 2, memory: 4_096 }) } }
 
-  it.effect("finds a value by the key that it has shown, and hides a secret one", () =>
+  const nodeOf = (value: Term) =>
+    answering(
+      { "beamscope_persistent_terms:keys": keys },
+      { ...info, "beamscope_persistent_terms:find": finding(value) }
+    )
+  const hush = new Binary(Uint8Array.from([104, 117, 115, 104]))
+
+  it.effect("looks a key up on the node, and hides a value that is secret", () =>
     Effect.gen(function* () {
+      const node = nodeOf(hush)
       const of = (key: string) =>
-        Effect.map(
-          callIn(
-            world(answering(answers(new Binary(Uint8Array.from([104, 117, 115, 104]))), info)),
-            "get_persistent_terms",
-            { key }
-          ),
-          (it) => it.structured["terms"]
-        )
+        Effect.map(callIn(world(node), "get_persistent_terms", { key }), (it) => it.structured["terms"])
       expect(yield* of("{:shop, :api_key}")).toEqual([
         { key: "{:shop, :api_key}", value_bytes: 8, value: "[redacted]" }
       ])
-      expect(yield* of(":cache")).toEqual([{ key: ":cache", value_bytes: 8, value: '"hush"' }])
-      const error = yield* failIn(world(answering(answers(1), info)), "get_persistent_terms", { key: ":cachee" })
+      expect(yield* of(" :cache ")).toEqual([{ key: ":cache", value_bytes: 8, value: '"hush"' }])
+      // No key travels unless one is not found.
+      expect(node.called.map(({ target }) => target)).not.toContain("beamscope_persistent_terms:keys")
+      const error = yield* failIn(world(nodeOf(1)), "get_persistent_terms", { key: ":cachee" })
       expect(error).toMatchObject({ code: "not_found", didYouMean: [":cache"] })
+    })
+  )
+
+  it.effect("finds a key that is written as a language shows it which is not read", () =>
+    Effect.gen(function* () {
+      for (const mode of ["lfe", "gleam"] as const) {
+        const key = syntaxes[mode].print([atom("shop"), atom("api_key")]).text
+        const { structured } = yield* callIn({ ...world(nodeOf(hush)), mode }, "get_persistent_terms", { key })
+        expect(structured["terms"]).toEqual([{ key, value_bytes: 8, value: "[redacted]" }])
+      }
+    })
+  )
+
+  it.effect("takes what a list takes for the list alone", () =>
+    Effect.gen(function* () {
+      for (const input of [{ filter: "shop" }, { limit: 5 }, { sort_by: "key" }]) {
+        const node = nodeOf(1)
+        const error = yield* failIn(world(node), "get_persistent_terms", { key: ":cache", ...input })
+        expect(error).toMatchObject({ code: "invalid_input" })
+        expect(node.called).toEqual([])
+      }
     })
   )
 
