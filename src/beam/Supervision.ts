@@ -82,7 +82,8 @@ export interface Supervisor {
 const maxStateHeap = 24 * 1024 * 1024
 
 /**
- * Pages of the supervision tree. A root has a row, and is not counted in `total` and `matched`; see `erlang/agent/src/beamscope_supervision.erl`.
+ * Pages of the supervision tree. A root has a row, and is not counted in `total` and `matched`; see
+ * `erlang/agent/src/beamscope_supervision.erl`.
  */
 export const supervisionTree = (node: ErlangNode, query: TreeQuery): Effect.Effect<Listed<Child>, CallError> => {
   const { callMillis, children, depth, root, sort, status, text, type, ...bounds } = query
