@@ -30,8 +30,8 @@ export interface Endpoint {
   readonly registeredName: string | undefined
   readonly osPid: number | undefined
   /** Of TCP, UDP and sockets what came from the operating system; of other ports what the driver has handed on. */
-  readonly bytesIn: number
-  readonly bytesOut: number
+  readonly bytesIn: number | undefined
+  readonly bytesOut: number | undefined
   readonly queue: number | undefined
   readonly memory: number | undefined
   /** `address:port`, or a path. */
@@ -41,7 +41,9 @@ export interface Endpoint {
   readonly kind: { readonly domain: string; readonly type: string; readonly protocol: string } | undefined
   readonly state: ReadonlyArray<string>
   /** What was added in a window, and how long that was for this one, in microseconds. */
-  readonly growth: { readonly bytesIn: number; readonly bytesOut: number; readonly micros: number } | undefined
+  readonly growth:
+    | { readonly bytesIn: number | undefined; readonly bytesOut: number | undefined; readonly micros: number }
+    | undefined
 }
 
 /** All ports of the node. Source: `erlang:port_info/2`, `inet:getstat/2`. */
@@ -64,7 +66,7 @@ const readEndpoint = (row: MapTerm): Endpoint | undefined => {
   const bytesIn = readCount(row.atomKey("bytes_in"))
   const bytesOut = readCount(row.atomKey("bytes_out"))
   const id = port instanceof Port ? { port } : socket === undefined ? undefined : { socket }
-  if (id === undefined || bytesIn === undefined || bytesOut === undefined) return undefined
+  if (id === undefined) return undefined
   const owner = row.atomKey("owner")
   const domain = nameOf(row.atomKey("domain"))
   const micros = readCount(row.atomKey("micros"))
@@ -90,8 +92,8 @@ const readEndpoint = (row: MapTerm): Endpoint | undefined => {
       micros === undefined
         ? undefined
         : {
-            bytesIn: readCount(row.atomKey("added_in")) ?? 0,
-            bytesOut: readCount(row.atomKey("added_out")) ?? 0,
+            bytesIn: readCount(row.atomKey("added_in")),
+            bytesOut: readCount(row.atomKey("added_out")),
             micros
           }
   }

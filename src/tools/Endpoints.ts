@@ -31,8 +31,8 @@ const endpointFields = {
   registered_name: Text,
   owner: Text,
   owner_name: Text,
-  bytes_in: Schema.Int,
-  bytes_out: Schema.Int,
+  bytes_in: Count,
+  bytes_out: Count,
   queue_bytes: Count,
   bytes_in_per_second: Count,
   bytes_out_per_second: Count,
@@ -41,7 +41,14 @@ const endpointFields = {
   state: Text
 }
 
-const perSecond = (added: number, micros: number): number => Math.round((added * 1e6) / micros)
+const perSecond = (added: number | undefined, micros: number): number | undefined =>
+  added === undefined ? undefined : Math.round((added * 1e6) / micros)
+
+/** Bytes so far or, with a window, more of them. */
+const counted = (all: number | undefined, growth: { readonly added: number | undefined } | undefined): string => {
+  const count = growth === undefined ? all : growth.added
+  return count === undefined ? "an unknown number of bytes" : `${bytes(count)}${growth === undefined ? "" : " more"}`
+}
 
 const showEndpoint = (endpoint: Endpoint, terms: Terms) => {
   const { growth, owner, ownerName, registeredName } = endpoint
@@ -86,9 +93,9 @@ const first = (endpoint: Endpoint, sort: NetworkKey, terms: Terms): string => {
   const whose = held === undefined ? called : `${called} of ${held}`
   switch (sort) {
     case "bytes_in":
-      return `${whose} with ${growth === undefined ? bytes(endpoint.bytesIn) : `${bytes(growth.bytesIn)} more`} received`
+      return `${whose} with ${counted(endpoint.bytesIn, growth && { added: growth.bytesIn })} received`
     case "bytes_out":
-      return `${whose} with ${growth === undefined ? bytes(endpoint.bytesOut) : `${bytes(growth.bytesOut)} more`} sent`
+      return `${whose} with ${counted(endpoint.bytesOut, growth && { added: growth.bytesOut })} sent`
     case "queue":
       return `${whose} with ${queue === undefined ? "a queue that cannot be seen" : `${bytes(queue)} waiting`}`
     case "memory":

@@ -28,7 +28,8 @@
     atom() => term()
 }.
 
--type figures() :: {In :: non_neg_integer(), Out :: non_neg_integer(), Queue :: non_neg_integer(), Memory :: non_neg_integer()}.
+-type figures() :: {In :: figure(), Out :: figure(), Queue :: figure(), Memory :: figure()}.
+-type figure() :: non_neg_integer() | undefined.
 %% Bytes. Of the ports of inet, those that came from and went to the operating system; of other ports, what the driver
 %% has handed on and was handed: a driver that was asked for what came in does not count it there. A socket has no queue
 %% and no memory that could be seen: `undefined'.
@@ -112,18 +113,22 @@ add([{Id, #{figures := {In, Out, _, _}, at := Then}} | Rest], Until, Now) ->
             add(Rest, Until, Now);
         {true, {InNow, OutNow, _, _} = Figures} ->
             At = erlang:monotonic_time(microsecond),
-            Added = #{figures => Figures, at => At, added => {InNow - In, OutNow - Out, max(1, At - Then)}},
+            Added = #{figures => Figures, at => At, added => {more(InNow, In), more(OutNow, Out), max(1, At - Then)}},
             add(Rest, Until, [{Id, Added} | Now])
     end.
 
-key(Id, #{added := {In, _, _}}, #{sort := bytes_in}) -> {In, Id};
-key(Id, #{added := {_, Out, _}}, #{sort := bytes_out}) -> {Out, Id};
-key(Id, #{figures := {In, _, _, _}}, #{sort := bytes_in}) -> {In, Id};
-key(Id, #{figures := {_, Out, _, _}}, #{sort := bytes_out}) -> {Out, Id};
+key(Id, #{added := {In, _, _}}, #{sort := bytes_in}) -> {known(In), Id};
+key(Id, #{added := {_, Out, _}}, #{sort := bytes_out}) -> {known(Out), Id};
+key(Id, #{figures := {In, _, _, _}}, #{sort := bytes_in}) -> {known(In), Id};
+key(Id, #{figures := {_, Out, _, _}}, #{sort := bytes_out}) -> {known(Out), Id};
 key(Id, #{figures := {_, _, Queue, _}}, #{sort := queue}) -> {known(Queue), Id};
 key(Id, #{figures := {_, _, _, Memory}}, #{sort := memory}) -> {known(Memory), Id};
 key(Id, _, #{sort := name}) -> {unicode:characters_to_binary(name(Id)), Id}.
 
+more(Now, Before) when is_integer(Now), is_integer(Before) -> Now - Before;
+more(_, _) -> undefined.
+
+%% What is not known comes last.
 known(undefined) -> -1;
 known(Value) -> Value.
 
@@ -141,8 +146,8 @@ figures(Socket) ->
     try socket:info(Socket) of
         #{counters := #{read_byte := In, write_byte := Out}} -> {In, Out, undefined, undefined};
         #{counters := Counters} when is_list(Counters) ->
-            {proplists:get_value(read_byte, Counters, 0), proplists:get_value(write_byte, Counters, 0), undefined, undefined};
-        _ -> {0, 0, undefined, undefined}
+            {proplists:get_value(read_byte, Counters), proplists:get_value(write_byte, Counters), undefined, undefined};
+        _ -> {undefined, undefined, undefined, undefined}
     catch
         _:_ -> undefined
     end.

@@ -79,7 +79,7 @@ table(Server) ->
     end.
 
 timers(Table) ->
-    [timer(Entry) || Entry <- ets:tab2list(Table)].
+    [Timer || {Due, _, _} = Timer <- [timer(Entry) || Entry <- ets:tab2list(Table)], is_integer(Due)].
 
 %% `{Due, Reference, Row}'. Pages go on behind the time at which a timer is due: what is left till then is another on
 %% each page. Up to OTP 24: `{{Microseconds, Reference}, timeout | {repeat, Microseconds, Owner}, Call}'.
@@ -95,12 +95,13 @@ timer({Reference, Timer}) ->
     {due(Timer), Reference, #{repeats => Reference =/= Timer}}.
 
 %% Timers are due at whole milliseconds, and what is left is rounded up: added to a time of the same millisecond, which
-%% is rounded down, it makes the same sum at any time. Nothing is left where its server has not handled one yet.
+%% is rounded down, it makes the same sum at any time. One that has run out is `gone', though its server may not have
+%% handled it yet.
 due(Timer) ->
     Before = erlang:monotonic_time(millisecond),
     Left = erlang:read_timer(Timer),
     case erlang:monotonic_time(millisecond) of
         Before when is_integer(Left) -> Before + Left;
-        Now when Left =:= false -> Now;
+        _ when Left =:= false -> gone;
         _ -> due(Timer)
     end.

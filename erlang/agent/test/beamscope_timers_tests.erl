@@ -13,6 +13,7 @@ tests() ->
     [
         {"those that are due, the next first", fun due/1},
         {"those that repeat", fun repeats/1},
+        {"one that has run out while its server was busy is gone", fun run_out/1},
         {"each on one page, whatever time passes between pages", fun pages/1}
     ].
 
@@ -42,6 +43,19 @@ repeats(Run) ->
     case Missing of
         [closed] -> ?assertEqual([], Rows);
         [] -> ?assertMatch([{_, #{repeats := true}}], Rows)
+    end.
+
+%% Its entry stays until the server gets to it.
+run_out(Run) ->
+    {ok, Timer} = timer:apply_after(10, lists, seq, [1, 2]),
+    sys:suspend(timer_server),
+    try
+        timer:sleep(30),
+        #{rows := Rows} = Run(list, spec(#{})),
+        ?assertEqual([], [Row || {_, #{due_ms := Due} = Row} <- Rows, Due < 1, not is_map_key(call, Row)])
+    after
+        sys:resume(timer_server),
+        timer:cancel(Timer)
     end.
 
 pages(Run) ->
