@@ -335,7 +335,7 @@ const maxObjectBytes = 4 * 1024 * 1024
 const told = (code: ToolErrorCode, message: string, next?: string): ToolError =>
   new ToolError({ code, message, retryable: false, ...(next !== undefined && { next }) })
 
-const refusal = (node: ErlangNode, { table: about, why }: Refused, terms: Terms): ToolError => {
+const refusal = (node: ErlangNode, { objects, table: about, why }: Refused, terms: Terms): ToolError => {
   const name = called(about, terms)
   const owner = about.ownerName === undefined ? "" : ` (${terms.atom(about.ownerName)})`
   switch (why) {
@@ -362,6 +362,14 @@ const refusal = (node: ErlangNode, { table: about, why }: Refused, terms: Terms)
         `The objects of ${name} are not read: it has ${sized(about)}, ${bytes(about.memoryBytes / about.objects)} each, and the node would copy them whole (limit: ${bytes(maxObjectBytes)}). Its keys can be had with keys_only.`,
         `sample_ets_table ${JSON.stringify({ table: idOf(about, terms), keys_only: true })}`
       )
+    case "many": {
+      const size = bytes((objects ?? 0) * (about.memoryBytes / Math.max(1, about.objects)))
+      return told(
+        "too_large",
+        `The ${amount(objects ?? 0, "object")} that this asks for are not read: ${name} is a ${visible(about.type)}, so the node would copy those of one key all at once, about ${size} (limit: ${bytes(maxObjectBytes)}). Ask for fewer with a pattern for match that says more of their values.`,
+        inspect(about, terms)
+      )
+    }
     case "gone":
       return told("not_found", `The table ${name} of ${node.name} was deleted while it was read.`, "list_ets_tables")
     case "moved":
@@ -372,7 +380,11 @@ const refusal = (node: ErlangNode, { table: about, why }: Refused, terms: Terms)
   }
 }
 
-const rowFields = { value: Schema.String, cut_from_bytes: Schema.optionalKey(Schema.Int) }
+const rowFields = {
+  value: Schema.String,
+  cut_from_bytes: Schema.optionalKey(Schema.Int),
+  unread_objects: Schema.optionalKey(Schema.Int)
+}
 
 const rowsOutput = {
   table: Schema.String,
@@ -397,7 +409,7 @@ const tooLarge = (text: string) => () =>
   Effect.fail(
     new ToolError({
       code: "too_large",
-      message: `The worker that read ${excerpt(text)} outgrew its heap and was ended: there are objects in it that are too large to copy, or too many under one key. Ask for keys_only, for fewer, or with a pattern that leaves them out.`,
+      message: `The worker that read ${excerpt(text)} outgrew its heap and was ended: there are objects in it that are too large to copy. Ask for keys_only, for fewer, or with a pattern that leaves them out.`,
       retryable: false,
       next: `sample_ets_table ${JSON.stringify({ table: text, keys_only: true })}`
     })
@@ -407,12 +419,18 @@ const tooLarge = (text: string) => () =>
 const showRows = (selected: TableRows, areKeys: boolean, terms: Terms) => {
   const { isMore, rows, table: from } = selected
   const cut = rows.filter(({ cutFrom }) => cutFrom > 0).length
+  const crowded = rows.filter(({ unread }) => unread !== undefined).length
   const last = rows.at(-1)
   const isPaged = rows.every(({ place }) => place !== undefined)
   const isUnordered = from.type !== "ordered_set"
   return {
-    complete: isMore === false || (isMore === true && isPaged),
+    complete: crowded === 0 && (isMore === false || (isMore === true && isPaged)),
     notes: [
+      ...(crowded > 0
+        ? [
+            `Where it says unread_objects, value is a key with so many objects that they are not read: a ${visible(from.type)} gives those of one key only all at once (limit: about ${bytes(maxObjectBytes)}).`
+          ]
+        : []),
       ...(cut > 0 ? [`${amount(cut, "row")} too large to travel: cut on the node, where it says ... or '...'.`] : []),
       ...(isMore === true && isUnordered && isPaged
         ? [`A ${visible(from.type)} has no order: what changes between pages may be missed, or seen twice.`]
@@ -424,8 +442,12 @@ const showRows = (selected: TableRows, areKeys: boolean, terms: Terms) => {
     ],
     rows: (characters: number) =>
       rows.map((row) => ({
-        value: areKeys ? terms.print(row.term, characters) : showObject(row.term, selected, terms, characters),
-        cut_from_bytes: row.cutFrom > 0 ? row.cutFrom : undefined
+        value:
+          areKeys || row.unread !== undefined
+            ? terms.print(row.term, characters)
+            : showObject(row.term, selected, terms, characters),
+        cut_from_bytes: row.cutFrom > 0 ? row.cutFrom : undefined,
+        unread_objects: row.unread
       })),
     page: {
       rows: "rows",
@@ -503,7 +525,7 @@ const selectEtsTable = Tool.make({
   name: "select_ets_table",
   title: "Look for objects in an ETS table",
   description:
-    "Objects of an ETS table by `key`, or those like the pattern `match`, such as {_, ok, _}: terms in the session's syntax. Without the whole key, a match walks the table. Next: get_ets_table_info.",
+    "Objects of an ETS table by `key`, or those like the pattern `match`: {_, :ok, _} in an Elixir or Gleam session, {_, ok, _} in an Erlang or LFE one. Without the whole key, a match walks the table. Next: get_ets_table_info.",
   cost: "heavy",
   timeoutMillis: 10_000,
   input: {
@@ -564,7 +586,9 @@ const wantedTerm = Effect.fnUntraced(function* (node: ErlangNode, key: string | 
   if (match === undefined) return { key: term }
   return isTuple(term) || isAtom(term, "_")
     ? { match: term }
-    : yield* invalid("select_ets_table: `match`: objects are tuples, so the pattern is one, such as {_, ok, _}.")
+    : yield* invalid(
+        `select_ets_table: \`match\`: objects are tuples, so the pattern is one, such as ${name === "erlang" || name === "lfe" ? "{_, ok, _}" : "{_, :ok, _}"}.`
+      )
 })
 
 /** Atoms that are looked for on the node to find the one that it does not have. */

@@ -1,11 +1,17 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { atom, Binary, isTuple, list, map, MapTerm, Pid, Reference, type Term } from "../../../src/etf/Term.ts"
+import type { SyntaxName } from "../../../src/syntax/Syntax.ts"
+import { allTools } from "../../../src/tools/Toolsets.ts"
 import { fakeNode, type Reply } from "../../support/FakeNodes.ts"
 import { packed } from "../../support/packed.ts"
 import { callIn, failIn } from "../../support/Tools.ts"
 
 const home = atom("app@localhost")
+
+const syntaxNames: ReadonlyArray<SyntaxName> = ["elixir", "erlang", "gleam", "lfe"]
+
+const selectEtsTable = allTools.find(({ name }) => name === "select_ets_table")
 
 const words = (pairs: Readonly<Record<string, Term>>): MapTerm =>
   map(Object.entries(pairs).map(([name, value]) => [atom(name), value] as const))
@@ -123,6 +129,19 @@ describe("objects", () => {
         })
         expect(node.called).toEqual([])
       }
+    })
+  )
+})
+
+describe("the example of a pattern", () => {
+  it.effect.each(syntaxNames)("can be written in a session in %s", (mode) =>
+    Effect.gen(function* () {
+      const { world } = worldOf({ "beamscope_ets:select": rows() })
+      const within = { ...world, mode }
+      const { message } = yield* failIn(within, "select_ets_table", { table: "cache", match: "[1]" })
+      const example = /such as (\{.*\})\.$/u.exec(message)?.[1]
+      yield* callIn(within, "select_ets_table", { table: "cache", match: example })
+      expect(selectEtsTable?.description).toContain(example)
     })
   )
 })
