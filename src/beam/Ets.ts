@@ -263,6 +263,11 @@ export interface TableRow {
   readonly term: Term
   /** Bytes in external format where the term is cut; else 0. */
   readonly cutFrom: number
+  /**
+   * Present where the term is the key of so many objects in a bag that they are not read: how many. The node could copy
+   * them only all at once.
+   */
+  readonly unread: number | undefined
   /** What to say `after` to go on behind this row; absent where its key is too large for that. */
   readonly place: Uint8Array | undefined
 }
@@ -284,10 +289,13 @@ export interface Refused {
   readonly _tag: "Refused"
   readonly table: Table
   /**
-   * `secret`: the owner keeps cookies or private keys there. `large`: the objects are. `moved`: the key that the page
+   * `secret`: the owner keeps cookies or private keys there. `large`: the objects are. `many`: the key of a bag has so
+   * many objects that together they are, and the node could copy them only all at once. `moved`: the key that the page
    * begins behind is not in the table any more. `pattern`: what was to be matched is none.
    */
-  readonly why: "private" | "secret" | "large" | "gone" | "moved" | "pattern"
+  readonly why: "private" | "secret" | "large" | "many" | "gone" | "moved" | "pattern"
+  /** With `many`, how many. */
+  readonly objects: number | undefined
 }
 
 /** The question holds atoms, or identifiers, that the node does not have. */
@@ -295,21 +303,31 @@ export interface UnknownTerms {
   readonly _tag: "UnknownTerms"
 }
 
-const reasons: ReadonlySet<string> = new Set<Refused["why"]>(["private", "secret", "large", "gone", "moved", "pattern"])
+const reasons: ReadonlySet<string> = new Set<Refused["why"]>([
+  "private",
+  "secret",
+  "large",
+  "many",
+  "gone",
+  "moved",
+  "pattern"
+])
 const isReason = (why: string | undefined): why is Refused["why"] => why !== undefined && reasons.has(why)
 
 const readRows = (answer: MapTerm): TableRows | Refused | NoTable | undefined => {
   const table = readTable(answer)
   if (table === undefined) return readNoTable(answer)
   const why = text(answer.atomKey("refused"))
-  if (isReason(why)) return { _tag: "Refused", table, why }
+  if (isReason(why)) return { _tag: "Refused", table, why, objects: readCount(answer.atomKey("objects")) }
   const more = text(answer.atomKey("is_more"))
   const rows = listItems(answer.atomKey("rows"))?.map((row): TableRow | undefined => {
     if (!isTuple(row)) return undefined
     const [place, term, size] = row
-    const cutFrom = readCount(size)
+    // Or `{objects, Count}`.
+    const unread = isTuple(size) ? readCount(size[1]) : undefined
+    const cutFrom = unread === undefined ? readCount(size) : 0
     if (place === undefined || term === undefined || cutFrom === undefined) return undefined
-    return { term, cutFrom, place: isAtom(place, "undefined") ? undefined : encode(place) }
+    return { term, cutFrom, unread, place: isAtom(place, "undefined") ? undefined : encode(place) }
   })
   if (rows === undefined || !rows.every((row) => row !== undefined)) return undefined
   const isMore = more === "deadline" ? more : more === "true"
@@ -319,7 +337,7 @@ const readRows = (answer: MapTerm): TableRows | Refused | NoTable | undefined =>
 
 export interface RowsQuery extends Bounds {
   readonly table: TableName
-  /** Bytes: where the average object is larger, none is read. */
+  /** Bytes: where the average object is larger, none is read; where those of one key of a bag are, those are not. */
   readonly maxObjectBytes: number
 }
 

@@ -255,6 +255,38 @@ describe.each(BeamNode.otpReleases())("the tools for ETS on OTP $otp", ({ otp })
     }).pipe(using("erlang"))
   )
 
+  it.live("pass by a key of a bag that has more objects than a worker can hold", () =>
+    Effect.gen(function* () {
+      const table = "hot_bag"
+      const objects = 400_000
+      yield* ask(`begin
+        ets:new(${table}, [named_table, duplicate_bag]),
+        ets:insert(${table}, [{hot, Number, "a text of some length"} || Number <- lists:seq(1, ${objects})]),
+        ets:insert(${table}, [{cold, 1, x}, {cold, 2, x}]), ok
+      end`)
+      const sample = yield* call("sample_ets_table", { table })
+      expect(sample.structured).toMatchObject({
+        complete: false,
+        notes: [expect.stringContaining("Where it says unread_objects")]
+      })
+      expect(sample.structured["rows"]).toHaveLength(3)
+      expect(sample.structured["rows"]).toContainEqual({ value: "hot", unread_objects: objects })
+      expect(valuesOf(sample)).toEqual(expect.arrayContaining(["{cold,1,x}", "{cold,2,x}"]))
+      expect(valuesOf(yield* call("sample_ets_table", { table, keys_only: true })).toSorted()).toEqual(["cold", "hot"])
+      for (const asked of [{ key: "hot" }, { match: "{hot, _, _}" }]) {
+        const refused = yield* Effect.flip(call("select_ets_table", { table, ...asked }))
+        expect(refused).toMatchObject({ code: "too_large" })
+        expect(refused.message).toContain("The 400,000 objects that this asks for are not read")
+      }
+      const one = yield* call("select_ets_table", { table, match: "{_, 77, _}" })
+      expect(one.structured).toMatchObject({ complete: true, matched: 1 })
+      expect(valuesOf(one)).toEqual(['{hot,77,"a text of some length"}'])
+      const all = yield* call("select_ets_table", { table, match: "{_, _, _}" })
+      expect(all.structured["rows"]).toContainEqual({ value: "hot", unread_objects: objects })
+      yield* ask(`ets:delete(${table})`)
+    }).pipe(using("erlang"))
+  )
+
   it.live("read keys and patterns in Elixir", () =>
     Effect.gen(function* () {
       const found = yield* call("select_ets_table", { table: ":t_bag", match: "{:b, 7}" })

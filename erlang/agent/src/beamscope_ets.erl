@@ -3,8 +3,9 @@
 %%
 %% What it spares the node. Facts about tables are read a thousand tables at a time, by list BIFs. Objects are read one
 %% at a time, or in chunks of about a megabyte, since the node copies whole objects and cannot tell the size of one
-%% before; a large one leaves as a small term of the same form. A table is fixed while it is walked, by this process, so
-%% that the fix ends when it does.
+%% before; a large one leaves as a small term of the same form. In a bag nothing keeps the objects of one key apart: a
+%% look at one copies them all, and so does a chunk. So there they are counted first, which copies none. A table is fixed
+%% while it is walked, by this process, so that the fix ends when it does.
 -module(beamscope_ets).
 
 -export([tables/1, growth/1, table/1, sample/1, select/1]).
@@ -24,6 +25,10 @@
 -define(FIXERS, 10).
 %% Bytes of the objects that a scan copies at once, about.
 -define(CHUNK_BYTES, 1000000).
+%% Objects up to which those that match a pattern are counted before any of them is copied, in one go.
+-define(SCANNED, 5000000).
+%% Elements behind its key that an object of a bag may have to be counted by the key, without a look at the whole table.
+-define(ARITIES, 40).
 %% Bytes in external format up to which an object leaves as it is.
 -define(SMALL, 4000).
 %% Bytes in external format up to which a key can be part of a cursor.
@@ -246,14 +251,15 @@ fixed(Since, Fixers) ->
     {Millis, length(Fixers), lists:sublist([Pid || {Pid, _} <- Fixers], ?FIXERS)}.
 
 %% The first objects of a table (`objects'), or keys (`keys'), behind those of the page before. Where the average object
-%% is larger than `max_object' bytes, the objects are not read.
+%% is larger than `max_object' bytes, the objects are not read; and not those of a key that has so many that together
+%% they are: of them a row `{Place, Key, {objects, Count}}' tells.
 sample(#{what := What} = Spec) ->
     readable(Spec, fun(Table, Facts) ->
         true = ets:safe_fixtable(Table, true),
         {Rows, IsMore} =
             case {What, Facts} of
                 {objects, #{type := Type}} when Type =:= bag; Type =:= duplicate_bag ->
-                    by_position(Table, [{'_', [], ['$_']}], Spec, Facts);
+                    in_bag(Table, '_', Spec, Facts);
                 _ ->
                     by_key(Table, Spec)
             end,
@@ -354,14 +360,17 @@ by_position(Table, Clauses, #{limit := Limit} = Spec, Facts) ->
     Passed = passed(Spec),
     Start = ets:select(Table, Clauses, chunk(Facts)),
     {Objects, How} = collect(Start, {Passed + Limit + 1, now_ms() + map_get(deadline_ms, Spec)}, {0, []}, Passed),
-    Shown = lists:sublist(Objects, Limit),
-    Places = [{skip, Passed + Number} || Number <- lists:seq(1, length(Shown))],
     IsMore =
         case How of
             ended -> length(Objects) > Limit;
             _ -> How
         end,
-    {lists:zipwith(fun made/2, Places, Shown), IsMore}.
+    {shown(Objects, Passed, Limit), IsMore}.
+
+%% The first `Limit' objects as rows, behind as many as were passed.
+shown(Objects, Passed, Limit) ->
+    Shown = lists:sublist(Objects, Limit),
+    lists:zipwith(fun made/2, [{skip, Passed + Number} || Number <- lists:seq(1, length(Shown))], Shown).
 
 passed(#{'after' := Packed}) ->
     case binary_to_term(Packed, [safe]) of
@@ -370,6 +379,64 @@ passed(#{'after' := Packed}) ->
     end;
 passed(_) ->
     0.
+
+%% The objects of a bag that match a pattern, key by key, behind as many rows as the page before had passed.
+in_bag(Table, Pattern, #{limit := Limit} = Spec, Facts) ->
+    Passed = passed(Spec),
+    Match = ets:match_spec_compile([{Pattern, [], ['$_']}]),
+    Plan = (counting(Facts, Spec))#{
+        match => Match,
+        skipped => Passed,
+        wanted => Passed + Limit,
+        until => now_ms() + map_get(deadline_ms, Spec)
+    },
+    along(ets:first(Table), Table, Plan, 0, []).
+
+along('$end_of_table', _, #{wanted := Wanted}, Count, Rows) ->
+    {lists:append(lists:reverse(Rows)), Count > Wanted};
+along(Key, Table, #{wanted := Wanted, skipped := Skipped, match := Match, until := Until} = Plan, Count, Rows) ->
+    case {Count > Wanted, now_ms() > Until} of
+        {true, _} ->
+            {lists:append(lists:reverse(Rows)), true};
+        {false, true} ->
+            {lists:append(lists:reverse(Rows)), deadline};
+        {false, false} ->
+            case under(Key, Table, Plan) of
+                {many, Objects} ->
+                    Row = {{skip, Count + 1}, element(2, made(none, Key)), {objects, Objects}},
+                    Now = [Row || Count >= Skipped, Count < Wanted],
+                    along(ets:next(Table, Key), Table, Plan, Count + 1, [Now | Rows]);
+                few ->
+                    Found = ets:match_spec_run(ets:lookup(Table, Key), Match),
+                    Before = min(length(Found), max(0, Skipped - Count)),
+                    Now = shown(lists:nthtail(Before, Found), Count + Before, max(0, Wanted - Count - Before)),
+                    along(ets:next(Table, Key), Table, Plan, Count + length(Found), [Now | Rows])
+            end
+    end.
+
+%% How the objects of a key are counted: not at all where the table is so small that any of its keys may be read.
+counting(#{memory := Bytes, size := Size, keypos := Position}, #{max_object := Most}) ->
+    Templates = [list_to_tuple(lists:duplicate(Arity, '_')) || Arity <- lists:seq(Position, Position + ?ARITIES)],
+    #{is_small => Bytes =< Most, most => Most div max(1, Bytes div max(1, Size)), keypos => Position, as => Templates}.
+
+%% `{many, Count}' where a key of a bag has more objects than may be copied at once, if all are like the average.
+under(_, _, #{is_small := true}) ->
+    few;
+under(Key, Table, #{most := Most, keypos := Position, as := Templates}) ->
+    %% With a key that is whole, and tuples of each size, the node goes to the key; else it looks at all objects.
+    Number = length(Templates),
+    [Positions, Keys] = [lists:duplicate(Number, Term) || Term <- [Position, Key]],
+    Heads = lists:zipwith3(fun erlang:setelement/3, Positions, Templates, Keys),
+    Known = whole(Key) andalso ets:select_count(Table, [{Head, [], [true]} || Head <- Heads]),
+    Count =
+        case is_integer(Known) andalso Known > 0 of
+            true -> Known;
+            false -> ets:select_count(Table, [{'$1', [{'=:=', {element, Position, '$1'}, {const, Key}}], [true]}])
+        end,
+    case Count > Most of
+        true -> {many, Count};
+        false -> few
+    end.
 
 %% Objects that are copied at once: about a megabyte of them, if all are like the average.
 chunk(#{size := Size, memory := Bytes}) ->
@@ -410,27 +477,49 @@ understood(Kind, Packed) ->
         error:badarg -> unknown
     end.
 
-selected({key, Key}, Table, #{limit := Limit} = Spec, _) ->
-    Passed = passed(Spec),
-    Objects = ets:lookup(Table, Key),
-    Shown = lists:sublist(lists:nthtail(min(Passed, length(Objects)), Objects), Limit),
-    Places = [{skip, Passed + Number} || Number <- lists:seq(1, length(Shown))],
-    #{
-        rows => lists:zipwith(fun made/2, Places, Shown),
-        is_more => length(Objects) > Passed + Limit,
-        matched => length(Objects)
-    };
-selected({match, Pattern}, Table, Spec, #{keypos := Position} = Facts) ->
+selected({key, Key}, Table, #{limit := Limit} = Spec, #{type := Type} = Facts) ->
+    case is_bag(Type) andalso ets:member(Table, Key) andalso under(Key, Table, counting(Facts, Spec)) of
+        {many, Count} -> #{refused => many, objects => Count};
+        _ -> paged(ets:lookup(Table, Key), passed(Spec), Limit)
+    end;
+selected({match, Pattern}, Table, #{limit := Limit} = Spec, #{type := Type, keypos := Position} = Facts) ->
     %% As with a variable in the place of a key of a map.
     is_pattern(Pattern) orelse error(pattern),
     true = ets:safe_fixtable(Table, true),
-    %% With a key that is whole the node goes to it; else it walks the table, and tells each object that it walked past,
-    %% or it would not come back before it has found enough.
+    %% With a key that is whole the node goes to it; else it walks the table.
     Walks = not (is_tuple(Pattern) andalso tuple_size(Pattern) >= Position andalso whole(element(Position, Pattern))),
-    Clauses = [{Pattern, [], ['$_']} | [{'_', [], [[]]} || Walks]],
-    {Rows, IsMore} = by_position(Table, Clauses, Spec, Facts),
+    Told =
+        case is_bag(Type) of
+            true when Walks, map_get(size, Facts) > ?SCANNED ->
+                rows(in_bag(Table, Pattern, Spec, Facts));
+            true ->
+                #{most := Most, is_small := IsSmall} = counting(Facts, Spec),
+                %% Makes the node walk, or it would take a map in the place of the key for the key itself.
+                Never = [{'_', [false], ['$_']} || Walks],
+                Count = ets:select_count(Table, [{Pattern, [], [true]} | Never]),
+                if
+                    IsSmall; Count =< Most ->
+                        paged(ets:select(Table, [{Pattern, [], ['$_']} | Never]), passed(Spec), Limit);
+                    Walks ->
+                        rows(in_bag(Table, Pattern, Spec, Facts));
+                    true ->
+                        #{refused => many, objects => Count}
+                end;
+            false ->
+                %% Each object that it walked past is told, or it would not come back before it has found enough.
+                rows(by_position(Table, [{Pattern, [], ['$_']} | [{'_', [], [[]]} || Walks]], Spec, Facts))
+        end,
     true = ets:safe_fixtable(Table, false),
-    #{rows => Rows, is_more => IsMore}.
+    Told.
+
+is_bag(Type) -> Type =:= bag orelse Type =:= duplicate_bag.
+
+rows({Rows, IsMore}) -> #{rows => Rows, is_more => IsMore}.
+
+%% A page of objects that are all here.
+paged(Objects, Passed, Limit) ->
+    Behind = lists:nthtail(min(Passed, length(Objects)), Objects),
+    #{rows => shown(Behind, Passed, Limit), is_more => length(Behind) > Limit, matched => length(Objects)}.
 
 is_pattern(Pattern) ->
     try

@@ -22,6 +22,8 @@ tests() ->
         {"the tables of who keeps secrets are not read", fun secrets/1},
         {"large objects are cut", fun large/1},
         {"objects that are too large are not read", fun too_large/1},
+        {"a key of a bag with too many objects is passed by", fun hot_key/1},
+        {"keys of a bag are counted whatever they are", fun any_key/1},
         {"objects by key", fun keys/1},
         {"objects by pattern, page by page", fun patterns/1},
         {"a scan ends at its deadline", fun deadline/1},
@@ -238,6 +240,74 @@ too_large(Run) ->
     ?assertMatch(#{refused := large, size := 1}, Run(sample, Small)),
     ?assertMatch(#{rows := [{_, key, 0}]}, Run(sample, Small#{what => keys})),
     ?assertMatch(#{refused := large}, Run(select, Small#{key => term_to_binary(key)})),
+    ets:delete(Table).
+
+%% More objects under one key than a question may take, and a few under others.
+hot_key(Run) ->
+    [
+        begin
+            Table = ets:new(beamscope_ets_test, [Type, {keypos, 2}]),
+            ets:insert(Table, [{Number, hot, "some text"} || Number <- lists:seq(1, Hot)]),
+            Few = [{Number, Key, value} || Key <- [{cold, 1}, {cold, 2}, {cold, 3}], Number <- [1, 2, 3, 4]],
+            ets:insert(Table, Few),
+            Spec = spec(Table, #{limit => 5, max_object => Most}),
+            Bounded = fun(Function, More) -> bounded(fun() -> Run(Function, maps:merge(Spec, More)) end) end,
+            Rows = pages_of(fun(After) -> Bounded(sample, After#{what => objects}) end, #{}),
+            ?assertEqual([{hot, Hot}], [{Key, Count} || {_, Key, {objects, Count}} <- Rows]),
+            ?assertEqual(lists:sort(Few), lists:sort([Object || {_, Object, 0} <- Rows])),
+            ?assertMatch(#{refused := many, objects := Hot}, Bounded(select, #{key => term_to_binary(hot)})),
+            Match = fun(Pattern) -> #{match => term_to_binary(Pattern)} end,
+            ?assertMatch(#{refused := many, objects := Hot}, Bounded(select, Match({'_', hot, '_'}))),
+            ?assertMatch(#{rows := [{_, {77, hot, _}, 0}], is_more := false}, Bounded(select, Match({77, hot, '_'}))),
+            ?assertMatch(#{rows := [{_, {77, hot, _}, 0}], is_more := false}, Bounded(select, Match({77, '_', '_'}))),
+            ?assertMatch(#{matched := 12, is_more := true}, Bounded(select, Match({'_', '_', value}))),
+            Walked = pages_of(fun(After) -> Bounded(select, maps:merge(After, Match({'_', '_', '_'}))) end, #{}),
+            ?assertEqual(lists:sort(Rows), lists:sort(Walked)),
+            ?assertEqual(false, ets:info(Table, fixed)),
+            ets:delete(Table)
+        end
+     %% To put an object into a bag takes as long as its key has objects.
+     || {Type, Hot, Most} <- [{bag, 3000, 20000}, {duplicate_bag, 200000, 1000000}]
+    ].
+
+%% What a worker with little room answers.
+bounded(Ask) ->
+    Limit = #{size => 1000000, kill => true, error_logger => false},
+    {Asker, Asked} = spawn_opt(fun() -> exit({answer, Ask()}) end, [monitor, {max_heap_size, Limit}]),
+    receive
+        {'DOWN', Asked, process, Asker, Reason} ->
+            {answer, Answer} = Reason,
+            Answer
+    end.
+
+pages_of(Ask, After) ->
+    #{rows := Rows, is_more := IsMore} = Ask(After),
+    case IsMore of
+        false -> Rows;
+        true -> Rows ++ pages_of(Ask, #{'after' => term_to_binary(element(1, lists:last(Rows)))})
+    end.
+
+%% Keys that a pattern takes for more than themselves, and objects with more elements than usual.
+any_key(Run) ->
+    Table = ets:new(beamscope_ets_test, [duplicate_bag]),
+    Keys = ['_', '$1', #{a => 1}, {'_', x}, 1, 1.0, [long | tail]],
+    [ets:insert(Table, lists:duplicate(1000, {Key, value})) || Key <- Keys],
+    Wide = list_to_tuple([wide | lists:duplicate(200, x)]),
+    ets:insert(Table, lists:duplicate(1000, Wide)),
+    ets:insert(Table, {#{a => 1, b => 2}, few}),
+    Spec = spec(Table, #{max_object => 20000, limit => 50}),
+    #{rows := Rows, is_more := false} = Run(sample, Spec#{what => objects}),
+    ?assertEqual(
+        maps:from_list([{{#{a => 1, b => 2}, few}, 0} | [{Key, {objects, 1000}} || Key <- [wide | Keys]]]),
+        maps:from_list([{Term, Told} || {_, Term, Told} <- Rows])
+    ),
+    ?assertEqual(length(Keys) + 2, length(Rows)),
+    [
+        ?assertMatch(#{refused := many, objects := 1000}, Run(select, Spec#{key => term_to_binary(Key)}))
+     || Key <- [wide | Keys]
+    ],
+    ?assertMatch(#{matched := 0}, Run(select, Spec#{key => term_to_binary(none)})),
+    ?assertMatch(#{matched := 1}, Run(select, Spec#{key => term_to_binary(#{a => 1, b => 2})})),
     ets:delete(Table).
 
 keys(Run) ->
