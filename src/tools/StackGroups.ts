@@ -2,7 +2,7 @@ import { Effect, Schema } from "effect"
 import { maxStacks, stackGroups } from "../beam/StackGroups.ts"
 import { parseAnonymous } from "../syntax/Mfa.ts"
 import { whyLate } from "./Deadline.ts"
-import { cursor, FilterText, limitUpTo, listBounds, ListPosition, pageOf, shownOf } from "./Listing.ts"
+import { cursor, FilterText, ledBy, limitUpTo, listBounds, ListPosition, pageOf, shownOf } from "./Listing.ts"
 import { amount, percent } from "./Quantity.ts"
 import { termsOf } from "./Terms.ts"
 import * as Tool from "./Tool.ts"
@@ -55,10 +55,11 @@ const groupStacktraces = Tool.make({
     const [first] = rows
     const isLate = incomplete.includes("deadline")
     const top = first?.row.frames[0]
-    const leading =
-      first === undefined
-        ? ""
-        : `; first ${first.row.isOther ? "other stacks together" : top === undefined ? "an unknown place" : terms.mfa(top)}, with ${first.row.count}`
+    const leading = ledBy(
+      first &&
+        `${first.row.isOther ? "other stacks together" : top === undefined ? "an unknown place" : terms.mfa(top)}, with ${first.row.count}`,
+      after
+    )
     return {
       summary: (shown: number) =>
         `${shownOf(shown, matched, "stack")} of ${amount(total, "process", "processes")}${leading}${isLate ? "; time ran out before the others were looked at" : ""}.`,

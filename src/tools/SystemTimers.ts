@@ -70,9 +70,14 @@ const listTimers = Tool.make({
       summary: (shown: number) => {
         if (incomplete.includes("unused")) return "The timer server does not run: nobody has used the module timer."
         if (isUnseen) return `The timer server has ${amount(total, "timer")}.`
-        if (first === undefined) return total === 0 ? "The timer server has no timers." : "No timer matches."
+        if (first === undefined)
+          return total === 0
+            ? "The timer server has no timers."
+            : matched === 0
+              ? "No timer matches."
+              : "No timer is left here."
         const when = first.dueMillis < 1000 ? `${Math.max(0, first.dueMillis)} ms` : duration(first.dueMillis)
-        return `${shownOf(shown, matched, "timer")}; the first is due in ${when}.`
+        return `${shownOf(shown, matched, "timer")}; the first${after === undefined ? "" : " here"} is due in ${when}.`
       },
       complete: notes.length === 0,
       notes,
