@@ -73,6 +73,8 @@ export type StateAnswer =
   | { readonly _tag: "Failed"; readonly reason: Term }
   /** Not asked: nothing says that it serves system messages. */
   | ({ readonly _tag: "NoSys" } & Doing)
+  /** Not asked: what would say so is in its dictionary, on a heap too large to be copied (before OTP 26.2). */
+  | ({ readonly _tag: "Unread" } & Doing)
   /** Not asked: never in its loop while it was looked at. */
   | ({ readonly _tag: "Busy" } & Doing)
   | ({ readonly _tag: "LongQueue" } & Doing)
@@ -164,6 +166,8 @@ const readAnswer = (answer: MapTerm, wordBytes: number): StateAnswer | undefined
       return { _tag: "Failed", reason: answer.atomKey("reason") ?? atom("undefined") }
     case "no_sys":
       return { _tag: "NoSys", ...doing() }
+    case "unread":
+      return { _tag: "Unread", ...doing() }
     case "busy":
       return { _tag: "Busy", ...doing() }
     case "long_queue":

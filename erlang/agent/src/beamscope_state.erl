@@ -46,7 +46,7 @@
         outcome := told,
         %% The module whose loop the process was found in.
         loop := module(),
-        callback := undefined | mfa(),
+        callback := undefined | unread | mfa(),
         suspended := boolean(),
         %% For each step the key that it was taken by, where it is small: of a position behind the first of a pair, that
         %% first. Whether the part is a secret is told by these.
@@ -63,10 +63,10 @@
     | #{outcome := timeout}
     %% It was asked, and its own code failed.
     | #{outcome := failed, reason := term()}
-    %% It was not asked: no sign that it serves system messages; not in its loop whenever it was looked at; more messages
-    %% than are answered soon; a heap too large to be copied.
+    %% It was not asked: no sign that it serves system messages; a heap too large to look for the sign (before OTP 26.2);
+    %% not in its loop whenever it was looked at; more messages than are answered soon; a heap too large to be copied.
     | #{
-        outcome := no_sys | busy | long_queue | large,
+        outcome := no_sys | unread | busy | long_queue | large,
         messages := non_neg_integer(),
         status := atom(),
         current := mfa() | undefined,
@@ -125,11 +125,12 @@ ready(Pid, Until, #{max_heap_words := MaxHeap} = Spec) ->
     end.
 
 %% Where a process is: in a loop that `serves' system messages, `busy' with something else but to come back to such a
-%% loop, or without a sign of one, `no_sys'.
-place(Pid, waiting, {erlang, hibernate, _}, _) ->
-    case behaves(callback(Pid)) of
+%% loop, or without a sign of one, `no_sys'; `unread' where only its callback could give the sign.
+place(Pid, waiting, {erlang, hibernate, _}, Initial) ->
+    case is_started(Initial) andalso behaves(callback(Pid)) of
         true -> serves;
-        false -> no_sys
+        false -> no_sys;
+        unread -> unread
     end;
 place(Pid, Status, {Module, Function, _}, Initial) ->
     case Status =:= waiting andalso serves(Module) andalso loops(Module, Function) of
@@ -152,7 +153,8 @@ returns(Pid, Initial) ->
             OnStack = lists:any(fun serves/1, [element(1, Frame) || Frame <- Frames]),
             case OnStack orelse (is_started(Initial) andalso behaves(callback(Pid))) of
                 true -> busy;
-                false -> no_sys
+                false -> no_sys;
+                unread -> unread
             end;
         undefined ->
             no_sys
@@ -167,7 +169,9 @@ serves(sys) -> true;
 serves(gleam_erlang_ffi) -> true;
 serves(Module) -> erlang:function_exported(Module, system_continue, 3).
 
-%% Whether the callback module of a process is that of a behaviour.
+%% Whether the callback module of a process is that of a behaviour, or `unread'.
+behaves(unread) ->
+    unread;
 behaves({supervisor, _, _}) ->
     true;
 behaves({Module, init, 1}) when is_atom(Module) ->
@@ -180,7 +184,7 @@ behaves({Module, _, _}) when is_atom(Module) ->
 behaves(_) ->
     false.
 
-%% `$initial_call' of a process, where it can be read at no great cost.
+%% `$initial_call' of a process, `unread' where it could be read only at a great cost.
 callback(Pid) ->
     try erlang:process_info(Pid, {dictionary, '$initial_call'}) of
         {_, Call} -> Call;
@@ -191,8 +195,10 @@ callback(Pid) ->
                 {_, Words} when Words =< ?SMALL_HEAP ->
                     {_, Entries} = hd([Read || {_, _} = Read <- [erlang:process_info(Pid, dictionary)]] ++ [{none, []}]),
                     proplists:get_value('$initial_call', Entries);
+                undefined ->
+                    undefined;
                 _ ->
-                    undefined
+                    unread
             end
     end.
 

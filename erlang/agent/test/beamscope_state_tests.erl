@@ -23,6 +23,7 @@ tests() ->
         {"a path that leads nowhere", fun no_part/1},
         {"what is large is cut", fun cut/1},
         {"who does not serve system messages is not asked", fun no_sys/1},
+        {"a server that hibernates on a large heap is not taken for one that does not", fun unread/1},
         {"who is busy is not asked", fun busy/1},
         {"a long queue, a large heap", fun large/1},
         {"a suspended process tells, one that is stopped is not asked", fun suspended/1},
@@ -194,6 +195,21 @@ no_sys(Run) ->
      || Pid <- [Plain, Started, Asleep]
     ].
 
+%% Where one key of its dictionary can be read, its heap does not matter.
+unread(Run) ->
+    with({gen_server, large_hibernate}, fun(Pid) ->
+        until(fun() -> process_info(Pid, status) =:= {status, waiting} end),
+        {_, Words} = process_info(Pid, total_heap_size),
+        ?assert(Words > 10000),
+        Expected =
+            case catch process_info(self(), {dictionary, key}) of
+                {{dictionary, key}, _} -> told;
+                _ -> unread
+            end,
+        ?assertMatch(#{outcome := Expected}, Run(Pid, #{})),
+        ?assertEqual({messages, []}, process_info(Pid, messages))
+    end).
+
 busy(Run) ->
     with({gen_server, state}, fun(Pid) ->
         Pid ! block,
@@ -276,6 +292,7 @@ with({Behaviour, State}, Body) ->
     end.
 
 init({gen_server, hibernate}) -> {ok, hibernate, hibernate};
+init({gen_server, large_hibernate}) -> {ok, lists:seq(1, 20000), hibernate};
 init({gen_server, State}) -> {ok, State};
 init({gen_statem, Data}) -> {ok, open, Data};
 init({event, State}) -> {ok, State}.

@@ -152,6 +152,7 @@ describe("get_gen_server_state", () => {
     [{ outcome: atom("timeout") }, "timeout", /One request is left in its mailbox/u],
     [{ outcome: atom("failed"), reason: atom("oops") }, "remote_error", /oops/u],
     [{ outcome: atom("no_sys"), ...doing }, "unsupported", /3 messages waiting and is running in :lists\.map\/2/u],
+    [{ outcome: atom("unread"), ...doing }, "too_large", /says only its dictionary/u],
     [{ outcome: atom("busy"), ...doing }, "too_busy", /3 messages .* never seen waiting in its loop in 500 ms/u],
     [{ outcome: atom("long_queue"), ...doing, messages: 12345 }, "too_busy", /12,345 messages/u],
     [{ outcome: atom("large"), ...doing, heap_words: 3e8 }, "too_large", /2\.2 GiB.*max_heap_mb to 2289/u],
