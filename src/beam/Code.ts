@@ -100,7 +100,7 @@ export interface ModuleInfo extends Module {
   readonly exports: number
   /** The exported and the local ones. */
   readonly functions: number
-  /** The attribute `vsn`: by default the MD5 digest as one number in a list. */
+  /** The attribute `vsn`, where someone wrote one. */
   readonly version: Term | undefined
   readonly behaviours: ReadonlyArray<string>
   /** The other attributes. */
@@ -128,6 +128,12 @@ export const moduleInfo = (
 ): Effect.Effect<ModuleInfo | Absent, CallError> =>
   askAgent(node, "beamscope_code:module", map([namesTerm(names)]), (answer) => readAbsent(answer) ?? readInfo(answer))
 
+/** A `vsn` that someone wrote; `undefined` for none, and for the MD5 digest as one number in a list, as compilers leave it. */
+const writtenVersion = (vsn: Term | undefined): Term | undefined => {
+  const [first, ...others] = listItems(vsn) ?? []
+  return first === undefined || (typeof first === "bigint" && others.length === 0) ? undefined : vsn
+}
+
 const readInfo = (answer: MapTerm): ModuleInfo | undefined => {
   const module = readModule(answer)
   if (module === undefined) return undefined
@@ -145,7 +151,7 @@ const readInfo = (answer: MapTerm): ModuleInfo | undefined => {
     md5: hex(answer.atomKey("md5")),
     exports: readCount(answer.atomKey("exports")) ?? 0,
     functions: readCount(answer.atomKey("functions")) ?? 0,
-    version: given("version"),
+    version: writtenVersion(given("version")),
     behaviours: atomNames(answer.atomKey("behaviours")),
     attributes: pairs(answer.atomKey("attributes")),
     compiler: textOf(answer.atomKey("compiler")),
@@ -225,7 +231,7 @@ export interface ModuleVersion {
   readonly application: string | undefined
   /** Of the application. */
   readonly applicationVersion: string | undefined
-  /** The attribute `vsn`. */
+  /** The attribute `vsn`, where someone wrote one. */
   readonly version: Term | undefined
 }
 
@@ -239,7 +245,8 @@ export const moduleVersions = (
     return new Map(
       versions.flatMap((told) => {
         if (!isTuple(told) || !(told[0] instanceof Atom)) return []
-        const [{ text }, application, applicationVersion, version] = told as readonly [Atom, Term, Term, Term]
+        const [{ text }, application, applicationVersion, vsn] = told as readonly [Atom, Term, Term, Term]
+        const version = writtenVersion(vsn)
         return [
           [text, { application: nameOf(application), applicationVersion: textOf(applicationVersion), version }] as const
         ]

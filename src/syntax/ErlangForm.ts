@@ -1,5 +1,6 @@
-import { Atom, charlistText, isAtom, isTuple, listItems, type Term, type Tuple } from "../etf/Term.ts"
+import { Atom, charlistText, isAtom, isTuple, list, listItems, type Term, type Tuple } from "../etf/Term.ts"
 import { erlang } from "./Erlang.ts"
+import type { Printed } from "./Syntax.ts"
 
 /**
  * Erlang source from forms of the abstract format, which is what debug information holds. Source: erts "The Abstract
@@ -39,112 +40,217 @@ export const readSpec = (form: Term): NamedForm | undefined => {
 /** The line of a form, an expression or a type; 0 where it does not tell. */
 export const lineOf = (form: Term | undefined): number => {
   const place = isTuple(form) ? form[1] : undefined
-  return typeof place === "number" ? place : (annotated(place) ?? 0)
+  return annotated(place) ?? 0
 }
 
-/** A place is a line, `{Line, Column}`, or a list of properties with a `location`. */
+/** A place is a line, `{Line, Column}`, or a list of properties with a `location` that is one of these. */
 const annotated = (place: Term | undefined): number | undefined => {
-  if (isTuple(place) && typeof place[0] === "number") return place[0]
-  for (const item of listItems(place) ?? []) {
-    if (!isTuple(item, "location")) continue
-    const at = item[1]
-    return typeof at === "number" ? at : annotated(at)
-  }
-  return undefined
+  const property = (listItems(place) ?? []).find((item) => isTuple(item, "location"))
+  const location = isTuple(property) ? property[1] : place
+  const line = isTuple(location) ? location[0] : location
+  return typeof line === "number" ? line : undefined
 }
 
-/** A function as source, with its dot. */
-export const printFunction = ({ clauses, name }: NamedForm): string =>
-  `${clauses.map((clause) => functionClause(clause, atomText(name), 0)).join(";\n")}.`
+/** Characters of one function, or about as many: more is not source that anyone wrote. */
+const mostOfFunction = 1_000_000
 
-/** A specification as source, with its dot; on one line. */
-export const printSpec = ({ clauses, name }: NamedForm): string =>
-  `-spec ${atomText(name)}${clauses.map(signature).join("; ")}.`
+/** Characters of one specification. */
+const mostOfSpec = 10_000
 
-const atomText = (name: string): string => erlang.atom(name)
-const termText = (term: Term | undefined): string => (term === undefined ? "" : erlang.print(term).text)
+/** Expressions or types inside each other: much deeper ones would overflow the stack of calls. */
+const mostNested = 200
+
+/** What can still be printed of a form: used up from the left to the right, so that the beginning is what is shown. */
+class Budget {
+  /** In characters. Not all brackets and operators are counted, but for every expression and type something is. */
+  left: number
+  /** Whether something was left out. */
+  isCut = false
+
+  constructor(characters: number) {
+    this.left = characters
+  }
+
+  use(text: string): string {
+    this.left -= text.length
+    return text
+  }
+
+  atom(name: string): string {
+    return this.use(erlang.atom(name))
+  }
+
+  term(term: Term): string {
+    const { complete, text } = erlang.print(term, { maxCharacters: Math.max(this.left, 3) })
+    this.use(text)
+    if (!complete) {
+      this.isCut = true
+      this.left = 0
+    }
+    return text
+  }
+
+  /** What stands for what is left out. */
+  cut(): string {
+    this.isCut = true
+    return "..."
+  }
+}
+
+/** Where something is printed. */
+interface Place {
+  /** How far its lines are indented. */
+  readonly depth: number
+  /** How many expressions or types it is inside of. */
+  readonly nested: number
+  readonly budget: Budget
+}
+
+const beginning = (budget: Budget): Place => ({ depth: 0, nested: 0, budget })
+
+const indented = (at: Place): Place => ({ ...at, depth: at.depth + 1 })
+
+/** The place of one more expression or type; `undefined` where that cannot be printed any more. */
+const deeper = (at: Place): Place | undefined => {
+  if (at.nested === mostNested || at.budget.left <= 0) return undefined
+  at.budget.left -= 1
+  return { ...at, nested: at.nested + 1 }
+}
+
+/** As many of these as can be printed. */
+const joined = (
+  all: ReadonlyArray<Term>,
+  separator: string,
+  { budget }: Place,
+  print: (term: Term) => string
+): string => {
+  const shown: Array<string> = []
+  for (const term of all) {
+    if (budget.left <= 0) {
+      const left = budget.cut()
+      if (shown.at(-1) !== left) shown.push(left)
+      break
+    }
+    if (shown.length > 0) budget.use(separator)
+    shown.push(print(term))
+  }
+  return shown.join(separator)
+}
+
+/** A function as source, with its dot. `...` stands for what is nested too deeply, and for the end of what is too long. */
+export const printFunction = ({ clauses, name }: NamedForm): Printed => {
+  const budget = new Budget(mostOfFunction)
+  const at = beginning(budget)
+  const text = joined(clauses, ";\n", at, (clause) => functionClause(clause, budget.atom(name), at))
+  return { text: `${text}.`, complete: !budget.isCut }
+}
+
+/**
+ * A specification as source, with its dot; on one line of at most `maxCharacters`. `...` stands for what is nested too
+ * deeply, and for what there is no room for.
+ */
+export const printSpec = ({ clauses, name }: NamedForm, maxCharacters: number = mostOfSpec): Printed => {
+  // Counting is rough: it begins with too much room, so that what fits is whole, and goes on with less.
+  for (let room = 2 * maxCharacters; room >= 1; room = Math.floor(room * 0.8)) {
+    const budget = new Budget(room)
+    const at = beginning(budget)
+    const text = `-spec ${budget.atom(name)}${joined(clauses, "; ", at, (type) => signature(type, at))}.`
+    if (text.length <= maxCharacters) return { text, complete: !budget.isCut }
+  }
+  return { text: "...", complete: false }
+}
+
+const termText = (term: Term | undefined, at: Place): string => (term === undefined ? "" : at.budget.term(term))
 const items = (term: Term | undefined): ReadonlyArray<Term> => listItems(term) ?? []
-const pad = (depth: number): string => "    ".repeat(depth)
+const pad = ({ budget, depth }: Place): string => budget.use("    ".repeat(depth))
 const named = (term: Term | undefined): string => (term instanceof Atom ? term.text : "")
 
 // Types
 
 /** `(integer()) -> boolean() when …` of a clause of a specification. */
-const signature = (type: Term): string => {
-  if (!isTuple(type, "type")) return termText(type)
+const signature = (type: Term | undefined, outer: Place): string => {
+  const at = deeper(outer)
+  if (at === undefined) return outer.budget.cut()
+  if (!isTuple(type, "type")) return termText(type, at)
   const [, , kind, parts] = type
-  if (isAtom(kind, "bounded_fun")) {
-    const [fun, constraints] = items(parts)
-    const told = items(constraints).map((constraint) => {
-      const [variable, bound] = items(items(isTuple(constraint) ? constraint[3] : undefined)[1])
-      return `${typeText(variable)} :: ${typeText(bound)}`
-    })
-    return `${signature(fun!)} when ${told.join(", ")}`
-  }
-  const [product, result] = items(parts)
-  const given = isTuple(product, "type") && isAtom(product[2], "any") ? "(...)" : `(${types(product)})`
-  return `${given} -> ${typeText(result)}`
+  if (!isAtom(kind, "bounded_fun")) return funType(parts, at)
+  const [fun, constraints] = items(parts)
+  const told = joined(items(constraints), ", ", at, (constraint) => {
+    const [variable, bound] = items(items(isTuple(constraint) ? constraint[3] : undefined)[1])
+    return `${typeText(variable, at)} :: ${typeText(bound, at)}`
+  })
+  return `${signature(fun, at)} when ${told}`
 }
 
-const types = (product: Term | undefined): string =>
-  items(isTuple(product) ? product[3] : undefined)
-    .map(typeText)
-    .join(", ")
+/** `(integer()) -> boolean()` of the parts of a type of funs. */
+const funType = (parts: Term | undefined, at: Place): string => {
+  const [product, result] = items(parts)
+  const isAny = isTuple(product, "type") && isAtom(product[2], "any")
+  const given = isAny ? "..." : types(isTuple(product) ? product[3] : undefined, at)
+  return `(${given}) -> ${typeText(result, at)}`
+}
 
-const typeText = (type: Term | undefined): string => {
-  if (!isTuple(type)) return termText(type)
+const types = (all: Term | undefined, at: Place, separator: string = ", "): string =>
+  joined(items(all), separator, at, (type) => typeText(type, at))
+
+const typeText = (type: Term | undefined, outer: Place): string => {
+  const at = deeper(outer)
+  if (at === undefined) return outer.budget.cut()
+  if (!isTuple(type)) return termText(type, at)
   const [tag, , first, second] = type
   switch (named(tag)) {
     case "ann_type":
-      return items(first).map(typeText).join(" :: ")
+      return types(first, at, " :: ")
     case "paren_type":
-      return `(${items(first).map(typeText).join("")})`
+      return `(${types(first, at, "")})`
     case "remote_type": {
       const [module, name, given] = items(first)
-      return `${typeText(module)}:${typeText(name)}(${items(given).map(typeText).join(", ")})`
+      return `${typeText(module, at)}:${typeText(name, at)}(${types(given, at)})`
     }
     case "user_type":
-      return `${atomText(named(first))}(${items(second).map(typeText).join(", ")})`
+      return `${at.budget.atom(named(first))}(${types(second, at)})`
     case "type":
-      return builtIn(named(first), second)
+      return builtIn(named(first), second, at)
     default:
-      return expression(type, 0, 0)
+      return expression(type, 0, at)
   }
 }
 
-const builtIn = (name: string, given: Term | undefined): string => {
+const builtIn = (name: string, given: Term | undefined, at: Place): string => {
   const parts = items(given)
-  const all = parts.map(typeText)
+  const [first] = parts
   const isAny = isAtom(given, "any")
   switch (name) {
     case "union":
-      return parts.map((part, at) => (isTuple(part, "ann_type") ? `(${all[at]})` : all[at])).join(" | ")
+      return joined(parts, " | ", at, (part) =>
+        isTuple(part, "ann_type") ? `(${typeText(part, at)})` : typeText(part, at)
+      )
     case "nil":
       return "[]"
     case "list":
-      return all.length === 0 ? "list()" : `[${all[0]}]`
+      return first === undefined ? "list()" : `[${typeText(first, at)}]`
     case "nonempty_list":
-      return all.length === 0 ? "nonempty_list()" : `[${all[0]}, ...]`
+      return first === undefined ? "nonempty_list()" : `[${typeText(first, at)}, ...]`
     case "range":
-      return all.join("..")
+      return types(given, at, "..")
     case "tuple":
-      return isAny ? "tuple()" : `{${all.join(", ")}}`
+      return isAny ? "tuple()" : `{${types(given, at)}}`
     case "map":
-      return isAny ? "map()" : `#{${all.join(", ")}}`
+      return isAny ? "map()" : `#{${types(given, at)}}`
     case "map_field_assoc":
-      return all.join(" => ")
+      return types(given, at, " => ")
     case "map_field_exact":
-      return all.join(" := ")
+      return types(given, at, " := ")
     case "field_type":
-      return all.join(" :: ")
+      return types(given, at, " :: ")
     case "record":
-      return `#${all[0]}{${all.slice(1).join(", ")}}`
+      return `#${typeText(first, at)}{${types(list(parts.slice(1)), at)}}`
     case "fun":
-      return parts.length === 0 ? "fun()" : `fun(${signature([new Atom("type"), 0, new Atom("fun"), given!])})`
+      return first === undefined ? "fun()" : `fun(${funType(given, at)})`
     case "binary":
-      return all.length === 2 ? binaryType(all[0]!, all[1]!) : "binary()"
+      return parts.length === 2 ? binaryType(typeText(first, at), typeText(parts[1], at)) : "binary()"
     default:
-      return `${atomText(name)}(${all.join(", ")})`
+      return `${at.budget.atom(name)}(${types(given, at)})`
   }
 }
 
@@ -157,7 +263,7 @@ const binaryType = (size: string, unit: string): string => {
 
 /** How tightly an operator binds, and its two sides: `erl_parse` has the table. */
 type Binding = readonly [own: number, left: number, right: number]
-const operators: Readonly<Record<string, Binding>> = Object.fromEntries(
+const operators: ReadonlyMap<string, Binding> = new Map(
   (
     [
       [["!"], [100, 150, 100]],
@@ -187,72 +293,70 @@ const primary = 700
 
 const inParentheses = (text: string, own: number, outer: number): string => (own < outer ? `(${text})` : text)
 
-const commas = (all: ReadonlyArray<Term>, depth: number): string => all.map((it) => expression(it, 0, depth)).join(", ")
+const commas = (all: Term | undefined, at: Place): string => joined(items(all), ", ", at, (it) => expression(it, 0, at))
 
 /** Expressions one below the other. */
-const body = (all: ReadonlyArray<Term>, depth: number): string =>
-  all.map((it) => `${pad(depth)}${expression(it, 0, depth)}`).join(",\n")
+const body = (all: Term | undefined, at: Place): string =>
+  joined(items(all), ",\n", at, (it) => `${pad(at)}${expression(it, 0, at)}`)
 
 /** Alternatives of a guard are separated by `;`, its tests by `,`. */
-const guard = (guards: Term | undefined, depth: number): string => {
-  const told = items(guards).map((tests) => commas(items(tests), depth))
-  return told.length === 0 ? "" : ` when ${told.join("; ")}`
-}
+const guard = (guards: Term | undefined, at: Place): string =>
+  joined(items(guards), "; ", at, (tests) => commas(tests, at))
 
-const functionClause = (clause: Term, name: string, depth: number): string => {
-  if (!isTuple(clause)) return termText(clause)
+const when = (guards: Term | undefined, at: Place): string =>
+  items(guards).length === 0 ? "" : ` when ${guard(guards, at)}`
+
+const functionClause = (clause: Term, name: string, at: Place): string => {
+  if (!isTuple(clause)) return termText(clause, at)
   const [, , patterns, guards, expressions] = clause
-  return `${pad(depth)}${name}(${commas(items(patterns), depth)})${guard(guards, depth)} ->\n${body(items(expressions), depth + 1)}`
+  return `${pad(at)}${name}(${commas(patterns, at)})${when(guards, at)} ->\n${body(expressions, indented(at))}`
 }
 
-/** A clause of `case`, `receive`, `maybe` or, with its class in front, of `try`. */
-const caseClause = (clause: Term, depth: number): string => {
-  if (!isTuple(clause)) return termText(clause)
-  const [, , patterns, guards, expressions] = clause
-  return `${pad(depth)}${commas(items(patterns), depth)}${guard(guards, depth)} ->\n${body(items(expressions), depth + 1)}`
-}
+/** Clauses of `case`, `receive` or `maybe`. */
+const caseClauses = (clauses: Term | undefined, at: Place): string =>
+  joined(items(clauses), ";\n", at, (clause) => {
+    if (!isTuple(clause)) return termText(clause, at)
+    const [, , patterns, guards, expressions] = clause
+    return `${pad(at)}${commas(patterns, at)}${when(guards, at)} ->\n${body(expressions, indented(at))}`
+  })
 
-const caseClauses = (clauses: Term | undefined, depth: number): string =>
-  items(clauses)
-    .map((clause) => caseClause(clause, depth))
-    .join(";\n")
-
-const ifClauses = (clauses: Term | undefined, depth: number): string =>
-  items(clauses)
-    .map((clause) => {
-      if (!isTuple(clause)) return termText(clause)
-      const [, , , guards, expressions] = clause
-      const tests = guard(guards, depth).replace(/^ when /u, "")
-      return `${pad(depth)}${tests} ->\n${body(items(expressions), depth + 1)}`
-    })
-    .join(";\n")
+const ifClauses = (clauses: Term | undefined, at: Place): string =>
+  joined(items(clauses), ";\n", at, (clause) => {
+    if (!isTuple(clause)) return termText(clause, at)
+    const [, , , guards, expressions] = clause
+    return `${pad(at)}${guard(guards, at)} ->\n${body(expressions, indented(at))}`
+  })
 
 /** A pattern of `catch` is a tuple of class, reason and stack; the stack is `_` where it was not written. */
-const catchClauses = (clauses: Term | undefined, depth: number): string =>
-  items(clauses)
-    .map((clause) => {
-      if (!isTuple(clause)) return termText(clause)
-      const [, , patterns, guards, expressions] = clause
-      const [caught] = items(patterns)
-      const parts = isTuple(caught, "tuple") ? items(caught[2]) : []
-      const [kind, reason, stack] = parts.map((part) => expression(part, 0, depth))
-      const head = stack === undefined || stack === "_" ? `${kind}:${reason}` : `${kind}:${reason}:${stack}`
-      return `${pad(depth)}${head}${guard(guards, depth)} ->\n${body(items(expressions), depth + 1)}`
-    })
-    .join(";\n")
+const catchClauses = (clauses: Term | undefined, at: Place): string =>
+  joined(items(clauses), ";\n", at, (clause) => {
+    if (!isTuple(clause)) return termText(clause, at)
+    const [, , patterns, guards, expressions] = clause
+    const [caught] = items(patterns)
+    const parts = isTuple(caught, "tuple") ? items(caught[2]).slice(0, 3) : []
+    const margin = pad(at)
+    const [kind, reason, stack] = parts.map((part) => expression(part, 0, at))
+    const head = stack === undefined || stack === "_" ? `${kind}:${reason}` : `${kind}:${reason}:${stack}`
+    return `${margin}${head}${when(guards, at)} ->\n${body(expressions, indented(at))}`
+  })
 
-const block = (word: string, inside: string, depth: number): string => `${word}\n${inside}\n${pad(depth)}end`
+const block = (word: string, inside: string, at: Place): string => `${word}\n${inside}\n${pad(at)}end`
 
-const fields = (all: Term | undefined, depth: number): string =>
-  items(all)
-    .map((field) => (isTuple(field) ? `${expression(field[2], 0, depth)} = ${expression(field[3], 0, depth)}` : ""))
-    .join(", ")
+const fields = (all: Term | undefined, at: Place): string =>
+  joined(items(all), ", ", at, (field) =>
+    isTuple(field) ? `${expression(field[2], 0, at)} = ${expression(field[3], 0, at)}` : ""
+  )
 
-const character = (code: Term | undefined): string => {
-  if (typeof code !== "number" || code < 0 || code > 0x10ffff) return termText(code)
+const character = (code: Term | undefined, at: Place): string => {
+  if (typeof code !== "number" || !Number.isInteger(code) || code < 0 || code > 0x10ffff) return termText(code, at)
   const text = String.fromCodePoint(code)
   if (text === " ") return "$\\s"
   return /^[\p{C}\p{Z}\\"]$/u.test(text) ? `$${quoted(text).slice(1, -1)}` : `$${text}`
+}
+
+const stringText = (codes: Term | undefined, at: Place): string => {
+  const text = charlistText(codes)
+  return text === undefined || text.length > at.budget.left ? termText(codes, at) : at.budget.use(quoted(text))
 }
 
 const quoted = (text: string): string =>
@@ -268,183 +372,176 @@ const escapes: Readonly<Record<string, string>> = {
 }
 
 /** The items of a list in its `cons` cells, and what it ends in where that is not `[]`. */
-const listText = (cell: Tuple, depth: number): string => {
+const listText = (cell: Tuple, at: Place): string => {
   const shown: Array<string> = []
   let rest: Term | undefined = cell
   while (isTuple(rest, "cons")) {
-    shown.push(expression(rest[2], 0, depth))
+    if (at.budget.left <= 0) return `[${[...shown, at.budget.cut()].join(", ")}]`
+    shown.push(expression(rest[2], 0, at))
     rest = rest[3]
   }
-  return `[${shown.join(", ")}${isTuple(rest, "nil") ? "" : ` | ${expression(rest, 0, depth)}`}]`
+  return `[${shown.join(", ")}${isTuple(rest, "nil") ? "" : ` | ${expression(rest, 0, at)}`}]`
 }
 
-const element = (part: Term, depth: number): string => {
-  if (!isTuple(part)) return termText(part)
+const element = (part: Term, at: Place): string => {
+  if (!isTuple(part)) return termText(part, at)
   const [, , value, size, kinds] = part
-  const told = items(kinds).map((kind) => (isTuple(kind) ? `${named(kind[0])}:${termText(kind[1])}` : named(kind)))
-  const given = isAtom(size, "default") ? "" : `:${expression(size, primary, depth)}`
-  const shown = among(["var", "integer", "float", "char", "string", "atom", "bin"], value, depth)
-  return `${shown}${given}${told.length === 0 ? "" : `/${told.join("-")}`}`
+  const shown = among(["var", "integer", "float", "char", "string", "atom", "bin"], value, at)
+  const given = isAtom(size, "default") ? "" : `:${expression(size, primary, at)}`
+  const told = joined(items(kinds), "-", at, (kind) =>
+    isTuple(kind) ? `${named(kind[0])}:${termText(kind[1], at)}` : named(kind)
+  )
+  return `${shown}${given}${told === "" ? "" : `/${told}`}`
 }
 
 /** Generators of comprehensions, by how they are written; the strict ones are of OTP 28. */
-const arrows: Readonly<Record<string, string>> = {
-  generate: "<-",
-  b_generate: "<=",
-  m_generate: "<-",
-  generate_strict: "<:-",
-  b_generate_strict: "<:=",
-  m_generate_strict: "<:-"
+const arrows: ReadonlyMap<string, string> = new Map([
+  ["generate", "<-"],
+  ["b_generate", "<="],
+  ["m_generate", "<-"],
+  ["generate_strict", "<:-"],
+  ["b_generate_strict", "<:="],
+  ["m_generate_strict", "<:-"]
+])
+
+const qualifier = (part: Term, outer: Place): string => {
+  const at = deeper(outer)
+  if (at === undefined) return outer.budget.cut()
+  if (isTuple(part, "zip")) return joined(items(part[2]), " && ", at, (it) => qualifier(it, at))
+  const arrow = isTuple(part) ? arrows.get(named(part[0])) : undefined
+  if (!isTuple(part) || arrow === undefined) return expression(part, 0, at)
+  return `${expression(part[2], 0, at)} ${arrow} ${expression(part[3], 0, at)}`
 }
 
-const qualifier = (part: Term, depth: number): string => {
-  const arrow = isTuple(part) ? arrows[named(part[0])] : undefined
-  if (isTuple(part, "zip"))
-    return items(part[2])
-      .map((it) => qualifier(it, depth))
-      .join(" && ")
-  if (!isTuple(part) || arrow === undefined) return expression(part, 0, depth)
-  return `${expression(part[2], 0, depth)} ${arrow} ${expression(part[3], 0, depth)}`
+const comprehension = (open: string, part: Tuple, close: string, at: Place): string =>
+  `${open}${expression(part[2], 0, at)} || ${joined(items(part[3]), ", ", at, (it) => qualifier(it, at))}${close}`
+
+const receive = ([, , clauses, wait, late]: Tuple, at: Place): string => {
+  const inside = caseClauses(clauses, indented(at))
+  if (wait === undefined) return block("receive", inside, at)
+  const after = `${pad(at)}after ${expression(wait, 0, at)} ->\n${body(late, indented(at))}`
+  return block("receive", inside === "" ? after : `${inside}\n${after}`, at)
 }
 
-const comprehension = (open: string, part: Tuple, close: string, depth: number): string =>
-  `${open}${expression(part[2], 0, depth)} || ${items(part[3])
-    .map((it) => qualifier(it, depth))
-    .join(", ")}${close}`
-
-const receive = ([, , clauses, wait, late]: Tuple, depth: number): string => {
-  const inside = caseClauses(clauses, depth + 1)
-  if (wait === undefined) return block("receive", inside, depth)
-  const after = `${pad(depth)}after ${expression(wait, 0, depth)} ->\n${body(items(late), depth + 1)}`
-  return block("receive", inside === "" ? after : `${inside}\n${after}`, depth)
-}
-
-const tryText = ([, , expressions, clauses, caught, after]: Tuple, depth: number): string => {
+const tryText = ([, , expressions, clauses, caught, after]: Tuple, at: Place): string => {
   const parts = [
-    body(items(expressions), depth + 1),
-    ...(items(clauses).length === 0 ? [] : [`${pad(depth)}of`, caseClauses(clauses, depth + 1)]),
-    ...(items(caught).length === 0 ? [] : [`${pad(depth)}catch`, catchClauses(caught, depth + 1)]),
-    ...(items(after).length === 0 ? [] : [`${pad(depth)}after`, body(items(after), depth + 1)])
+    body(expressions, indented(at)),
+    ...(items(clauses).length === 0 ? [] : [`${pad(at)}of`, caseClauses(clauses, indented(at))]),
+    ...(items(caught).length === 0 ? [] : [`${pad(at)}catch`, catchClauses(caught, indented(at))]),
+    ...(items(after).length === 0 ? [] : [`${pad(at)}after`, body(after, indented(at))])
   ]
-  return block("try", parts.join("\n"), depth)
+  return block("try", parts.join("\n"), at)
 }
 
-const funText = (of: Term | undefined, depth: number): string => {
-  if (!isTuple(of)) return termText(of)
-  const parts = of.slice(1).map((part) => (isTuple(part) ? expression(part, primary, depth) : termText(part)))
-  if (isAtom(of[0], "function")) {
-    return parts.length === 2 ? `fun ${parts[0]}/${parts[1]}` : `fun ${parts[0]}:${parts[1]}/${parts[2]}`
-  }
-  return clausesOf("", of[1], depth)
+const funText = (of: Term | undefined, at: Place): string => {
+  if (!isTuple(of, "function")) return isTuple(of) ? clausesOf("", of[1], at) : termText(of, at)
+  const parts = of.slice(1, 4).map((part) => (isTuple(part) ? expression(part, primary, at) : termText(part, at)))
+  return parts.length === 2 ? `fun ${parts[0]}/${parts[1]}` : `fun ${parts[0]}:${parts[1]}/${parts[2]}`
 }
 
 /** `fun (X) -> … end`, with the name that it calls itself by where it has one. */
-const clausesOf = (name: string, clauses: Term | undefined, depth: number): string =>
-  `fun ${items(clauses)
-    .map((clause) => functionClause(clause, name, depth + 1))
-    .join(";\n")
-    .trimStart()}\n${pad(depth)}end`
+const clausesOf = (name: string, clauses: Term | undefined, at: Place): string => {
+  const inside = joined(items(clauses), ";\n", at, (clause) => functionClause(clause, name, indented(at)))
+  return `fun ${inside.trimStart()}\n${pad(at)}end`
+}
 
 /** An expression, in parentheses unless it is one of these. */
-const among = (tags: ReadonlyArray<string>, term: Term | undefined, depth: number): string => {
-  const text = expression(term, 0, depth)
+const among = (tags: ReadonlyArray<string>, term: Term | undefined, at: Place): string => {
+  const text = expression(term, 0, at)
   return tags.some((tag) => isTuple(term, tag)) ? text : `(${text})`
 }
 
-const callee = (term: Term | undefined, depth: number): string => among(["atom", "var", "remote"], term, depth)
+const callee = (term: Term | undefined, at: Place): string => among(["atom", "var", "remote"], term, at)
 
 /** What fields are taken from or changed in. */
-const whole = (term: Term | undefined, depth: number): string =>
-  among(["var", "map", "record", "record_field"], term, depth)
+const whole = (term: Term | undefined, at: Place): string => among(["var", "map", "record", "record_field"], term, at)
 
 /** An expression or a pattern. What binds less tightly than `outer` gets parentheses. */
-const expression = (term: Term | undefined, outer: number, depth: number): string => {
-  if (!isTuple(term)) return termText(term)
+const expression = (term: Term | undefined, outer: number, place: Place): string => {
+  const at = deeper(place)
+  if (at === undefined) return place.budget.cut()
+  if (!isTuple(term)) return termText(term, at)
   const [tag, , first, second, third] = term
   switch (named(tag)) {
     case "var":
-      return first instanceof Atom ? first.text : `_${termText(first)}`
+      return first instanceof Atom ? at.budget.use(first.text) : `_${termText(first, at)}`
     case "atom":
     case "integer":
     case "float":
-      return termText(first)
+      return termText(first, at)
     case "char":
-      return character(first)
+      return character(first, at)
     case "string":
-      return quoted(charlistText(first) ?? "")
+      return stringText(first, at)
     case "nil":
       return "[]"
     case "cons":
-      return listText(term, depth)
+      return listText(term, at)
     case "tuple":
-      return `{${commas(items(first), depth)}}`
+      return `{${commas(first, at)}}`
     case "bin":
-      return `<<${items(first)
-        .map((part) => element(part, depth))
-        .join(", ")}>>`
+      return `<<${joined(items(first), ", ", at, (part) => element(part, at))}>>`
     case "map":
-      return second === undefined
-        ? `#{${commas(items(first), depth)}}`
-        : `${whole(first, depth)}#{${commas(items(second), depth)}}`
+      return second === undefined ? `#{${commas(first, at)}}` : `${whole(first, at)}#{${commas(second, at)}}`
     case "map_field_assoc":
-      return `${expression(first, 0, depth)} => ${expression(second, 0, depth)}`
+      return `${expression(first, 0, at)} => ${expression(second, 0, at)}`
     case "map_field_exact":
-      return `${expression(first, 0, depth)} := ${expression(second, 0, depth)}`
+      return `${expression(first, 0, at)} := ${expression(second, 0, at)}`
     case "record":
       return third === undefined
-        ? `#${termText(first)}{${fields(second, depth)}}`
-        : `${whole(first, depth)}#${termText(second)}{${fields(third, depth)}}`
+        ? `#${termText(first, at)}{${fields(second, at)}}`
+        : `${whole(first, at)}#${termText(second, at)}{${fields(third, at)}}`
     case "record_field":
-      return `${whole(first, depth)}#${termText(second)}.${expression(third, 0, depth)}`
+      return `${whole(first, at)}#${termText(second, at)}.${expression(third, 0, at)}`
     case "record_index":
-      return `#${termText(first)}.${expression(second, 0, depth)}`
+      return `#${termText(first, at)}.${expression(second, 0, at)}`
     case "match":
-      return inParentheses(`${expression(first, 150, depth)} = ${expression(second, 100, depth)}`, 100, outer)
+      return inParentheses(`${expression(first, 150, at)} = ${expression(second, 100, at)}`, 100, outer)
     case "maybe_match":
-      return `${expression(first, 150, depth)} ?= ${expression(second, 100, depth)}`
+      return `${expression(first, 150, at)} ?= ${expression(second, 100, at)}`
     case "op": {
       const operator = named(first)
       if (third === undefined) {
-        const operand = expression(second, prefix, depth)
+        const operand = expression(second, prefix, at)
         // Two signs in a row would be another operator.
         const space = /^[a-z]/u.test(operator) || /^[-+]/u.test(operand) ? " " : ""
         return inParentheses(`${operator}${space}${operand}`, prefix, outer)
       }
-      const [own, left, right] = operators[operator] ?? [0, primary, primary]
-      const text = `${expression(second, left, depth)} ${operator} ${expression(third, right, depth)}`
+      const [own, left, right] = operators.get(operator) ?? [0, primary, primary]
+      const text = `${expression(second, left, at)} ${operator} ${expression(third, right, at)}`
       return inParentheses(text, own, outer)
     }
     case "call":
-      return `${callee(first, depth)}(${commas(items(second), depth)})`
+      return `${callee(first, at)}(${commas(second, at)})`
     case "remote":
-      return `${callee(first, depth)}:${callee(second, depth)}`
+      return `${callee(first, at)}:${callee(second, at)}`
     case "catch":
-      return inParentheses(`catch ${expression(first, 0, depth)}`, 0, outer)
+      return inParentheses(`catch ${expression(first, 0, at)}`, 0, outer)
     case "block":
-      return block("begin", body(items(first), depth + 1), depth)
+      return block("begin", body(first, indented(at)), at)
     case "if":
-      return block("if", ifClauses(first, depth + 1), depth)
+      return block("if", ifClauses(first, indented(at)), at)
     case "case":
-      return block(`case ${expression(first, 0, depth)} of`, caseClauses(second, depth + 1), depth)
+      return block(`case ${expression(first, 0, at)} of`, caseClauses(second, indented(at)), at)
     case "receive":
-      return receive(term, depth)
+      return receive(term, at)
     case "try":
-      return tryText(term, depth)
+      return tryText(term, at)
     case "maybe": {
-      const otherwise = isTuple(second) ? `\n${pad(depth)}else\n${caseClauses(second[2], depth + 1)}` : ""
-      return block("maybe", `${body(items(first), depth + 1)}${otherwise}`, depth)
+      const otherwise = isTuple(second) ? `\n${pad(at)}else\n${caseClauses(second[2], indented(at))}` : ""
+      return block("maybe", `${body(first, indented(at))}${otherwise}`, at)
     }
     case "lc":
-      return comprehension("[", term, "]", depth)
+      return comprehension("[", term, "]", at)
     case "bc":
-      return comprehension("<<", term, ">>", depth)
+      return comprehension("<<", term, ">>", at)
     case "mc":
-      return comprehension("#{", term, "}", depth)
+      return comprehension("#{", term, "}", at)
     case "fun":
-      return funText(first, depth)
+      return funText(first, at)
     case "named_fun":
-      return clausesOf(named(first), second, depth)
+      return clausesOf(named(first), second, at)
     default:
-      return termText(term)
+      return termText(term, at)
   }
 }

@@ -9,10 +9,9 @@ import {
   type OnDisk
 } from "../beam/Code.ts"
 import { moduleFiles, readDebugInfo, readDocs } from "../beam/FunctionSource.ts"
-import type { Term } from "../etf/Term.ts"
-import { listItems } from "../etf/Term.ts"
 import { type NamedForm, printSpec } from "../syntax/ErlangForm.ts"
 import { visible } from "../syntax/Escape.ts"
+import { beginningOf } from "../syntax/Excerpt.ts"
 import { atomName } from "./AtomName.ts"
 import { whyLate } from "./Deadline.ts"
 import { functionSourceTools } from "./FunctionSource.ts"
@@ -104,12 +103,6 @@ const onDiskTexts: Readonly<Record<OnDisk, string>> = {
   unreadable: "its file cannot be read"
 }
 
-/** By default the version is the MD5 digest, as a number in a list. */
-const isDigest = (version: Term): boolean => {
-  const [only, ...others] = listItems(version) ?? []
-  return others.length === 0 && typeof only === "bigint"
-}
-
 /** Exported functions that are named of a module. */
 const namedFunctions = 30
 
@@ -166,7 +159,7 @@ const getModuleInfo = Tool.make({
         file_bytes: info.bytes,
         file_modified: info.modified === undefined ? undefined : iso(info.modified),
         md5: info.md5,
-        version: version === undefined || isDigest(version) ? undefined : terms.print(version, characters),
+        version: version === undefined ? undefined : terms.print(version, characters),
         behaviours: info.behaviours.map(terms.atom),
         attributes: info.attributes.map(
           ([key, value]) => `${terms.print(key)}: ${terms.value(key, value, characters)}`
@@ -198,9 +191,6 @@ const iso = (seconds: number): string | undefined => {
 const specCharacters = 600
 const docCharacters = 200
 
-const start = (text: string, characters: number): string =>
-  text.length <= characters ? text : `${text.slice(0, Math.max(0, characters - 3))}...`
-
 const showFunction = (
   { arity, isExported, module, name }: ModuleFunction,
   specs: ReadonlyArray<NamedForm>,
@@ -213,8 +203,8 @@ const showFunction = (
   return {
     function: terms.mfa({ module, name, arity }),
     local: isExported ? undefined : true,
-    spec: spec && visible(start(printSpec(spec), Math.min(specCharacters, characters))),
-    doc: doc && visible(start(doc, Math.min(docCharacters, characters)))
+    spec: spec && visible(printSpec(spec, Math.min(specCharacters, characters)).text),
+    doc: doc && beginningOf(doc, Math.min(docCharacters, characters))
   }
 }
 

@@ -2,7 +2,7 @@ import { Effect, Schema } from "effect"
 import { type DebugInfo, lineOfForm, type ModuleFiles, moduleFiles, readDebugInfo } from "../beam/FunctionSource.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { printFunction, printSpec } from "../syntax/ErlangForm.ts"
-import { visible } from "../syntax/Escape.ts"
+import { escapeWithin, visible, visibleEscaper } from "../syntax/Escape.ts"
 import { excerpt } from "../syntax/Excerpt.ts"
 import { enclosingFunction, parseAnonymous, parseMfa } from "../syntax/Mfa.ts"
 import { type Excerpted, findInElixir, findInErlang } from "../syntax/SourceText.ts"
@@ -33,6 +33,8 @@ interface Found {
   readonly from: "source_file" | "debug_info"
   readonly file: string | undefined
   readonly parts: ReadonlyArray<Excerpted>
+  /** Whether nothing was left out. */
+  readonly isWhole: boolean
 }
 
 /**
@@ -51,7 +53,9 @@ const inSource = ({ source }: ModuleFiles, info: DebugInfo, { name }: Wanted, ar
   const parts = /\.exs?$/u.test(source.path)
     ? findInElixir(source.text, linesOf(info, name, arities))
     : findInErlang(source.text, name, arities)
-  return parts.length === 0 ? undefined : ({ from: "source_file", file: source.path, parts } satisfies Found)
+  return parts.length === 0
+    ? undefined
+    : ({ from: "source_file", file: source.path, parts, isWhole: true } satisfies Found)
 }
 
 const linesOf = (info: DebugInfo, name: string, arities: ReadonlyArray<number>): ReadonlyArray<number> =>
@@ -70,20 +74,12 @@ const inDebugInfo = (
     .filter((form) => form.name === name && arities.includes(form.arity))
     .map((form) => {
       const spec = info.specs.find((it) => it.name === name && it.arity === form.arity)
-      const text = [...(spec === undefined ? [] : [printSpec(spec)]), printFunction(form)].join("\n")
-      return { firstLine: lineOfForm(form), lastLine: 0, text }
+      const printed = [...(spec === undefined ? [] : [printSpec(spec)]), printFunction(form)]
+      const text = printed.map((it) => it.text).join("\n")
+      return { firstLine: lineOfForm(form), lastLine: 0, text, isWhole: printed.every((it) => it.complete) }
     })
-  return parts.length === 0 ? undefined : { from: "debug_info", file: path, parts }
-}
-
-/** Hostile forms can be nested deeper than they can be printed. */
-const withinStack = <A>(found: () => A | undefined): A | undefined => {
-  try {
-    return found()
-  } catch (error) {
-    if (error instanceof RangeError) return undefined
-    throw error
-  }
+  const isWhole = parts.every((part) => part.isWhole)
+  return parts.length === 0 ? undefined : { from: "debug_info", file: path, parts, isWhole }
 }
 
 const notFound = (message: string, next: string, meant: ReadonlyArray<string> = []) =>
@@ -125,13 +121,25 @@ const noSource = (
 const maxSource = 6_000
 const sourceShare = 2
 
+/** The beginning of a line that is too long to be shown, up to a comma or a space where it has one. */
+const lineStart = (line: string, characters: number): string => {
+  const { taken } = escapeWithin(line, visibleEscaper, characters)
+  const end = Math.max(taken.lastIndexOf(","), taken.lastIndexOf(" ")) + 1 || taken.length
+  return `${visible(line.slice(0, end))}… ${line.length - end} more characters in this line`
+}
+
 /** As many lines as fit; where some are left, a last one says how to have them. Always one, which may be cut. */
 const fitting = (lines: ReadonlyArray<string>, skipped: number, characters: number): string => {
   const most = Math.min(maxSource, characters * sourceShare)
-  let [count, length] = [0, 0]
-  while (count < lines.length && (length += lines[count]!.length + 1) <= most) count += 1
-  if (count === lines.length) return lines.join("\n")
-  const shown = count > 0 ? lines.slice(0, count) : [`${lines[0]!.slice(0, most)}...`]
+  const shown: Array<string> = []
+  let length = 0
+  for (const line of lines) {
+    const text = visible(line)
+    // The last one ends without a break.
+    if ((length += text.length + 1) > most + 1) break
+    shown.push(text)
+  }
+  if (shown.length === 0 && lines.length > 0) shown.push(lineStart(lines[0]!, most))
   const left = lines.length - shown.length
   return [...shown, ...(left > 0 ? [`... ${left} more lines: skip_lines ${skipped + shown.length}`] : [])].join("\n")
 }
@@ -200,13 +208,13 @@ const getFunctionSource = Tool.make({
         ? yield* moduleFiles(node, [files.module], { chunks: ["Dbgi"], source: false })
         : undefined
     const info = early ?? readDebugInfo(later !== undefined && "module" in later ? later.chunks.get("Dbgi") : undefined)
-    const found = textual ?? withinStack(() => inDebugInfo(files, info, wanted, arities))
+    const found = textual ?? inDebugInfo(files, info, wanted, arities)
     if (found === undefined) return yield* noSource(files, info, called, linesOf(info, name, arities), terms)
-    const { file, from, parts } = found
+    const { file, from, isWhole, parts } = found
     const text = parts.map((part) => part.text).join("\n\n")
-    const lines = text.split(/\r?\n/u).map((line) => visible(line.replaceAll("\t", "    ")))
+    const lines = text.split(/\r?\n/u).map((line) => line.replaceAll("\t", "    "))
     const rest = lines.slice(skipped)
-    const isLong = rest.join("\n").length > maxSource
+    const isLong = rest.map(visible).join("\n").length > maxSource
     const isNewer =
       from === "source_file" &&
       typeof files.source !== "string" &&
@@ -214,11 +222,12 @@ const getFunctionSource = Tool.make({
       files.source.modified > files.modified
     return {
       summary: `${called}${inside}, from ${from === "source_file" ? `its source file ${visible(file ?? "")}` : "debug information, without comments and macros"}.`,
-      complete: !isLong,
+      complete: !isLong && isWhole,
       notes: [
         ...(isLong
-          ? [`Too long for one result (${amount(lines.length, "line")}): its last line says how to go on.`]
+          ? [`Too long for one result (${amount(lines.length, "line")}): its last line says what is left out.`]
           : []),
+        ...(isWhole ? [] : ["Some of it is nested too deeply, or too long, to be printed: ... stands in its place."]),
         ...(isNewer
           ? ["The source file was written after the module's file: what runs may be of an older version of it."]
           : []),

@@ -1,0 +1,208 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { encode } from "../../../src/etf/Encode.ts"
+import { atom, Binary, binary, list, map, type MapTerm, nil, type Term } from "../../../src/etf/Term.ts"
+import { fakeNode, type Reply } from "../../support/FakeNodes.ts"
+import { packed } from "../../support/packed.ts"
+import { callIn } from "../../support/Tools.ts"
+
+const words = (pairs: Readonly<Record<string, Term>>): MapTerm =>
+  map(Object.entries(pairs).map(([name, value]) => [atom(name), value] as const))
+
+const worldOf = (replies: Readonly<Record<string, Reply>>) => ({
+  up: [fakeNode({ replies })],
+  mode: "erlang" as const
+})
+
+const form = (tag: string, ...rest: ReadonlyArray<Term>): Term => [atom(tag), 7, ...rest]
+
+/** The chunk `Dbgi` with these forms, for the module `shop`. */
+const debugInfo = (forms: ReadonlyArray<Term>): Term => [
+  binary("Dbgi"),
+  new Binary(encode([atom("debug_info_v1"), atom("erl_abstract_code"), [list(forms), nil]]))
+]
+
+const docs = (doc: string): Term => {
+  const entry: Term = [[atom("function"), atom("f"), 0], 1, nil, map([[binary("en"), binary(doc)]]), map([])]
+  const chunk: Term = [
+    atom("docs_v1"),
+    1,
+    atom("erlang"),
+    binary("text/markdown"),
+    atom("none"),
+    map([]),
+    list<Term>([entry])
+  ]
+  return [binary("Docs"), new Binary(encode(chunk))]
+}
+
+const files = (pairs: Readonly<Record<string, Term>>): Reply => ({
+  term: packed(
+    words({
+      name: atom("shop"),
+      path: binary("/lib/shop.beam"),
+      on_disk: atom("same"),
+      modified: 1,
+      chunks: nil,
+      source: atom("none"),
+      arities: list([0]),
+      similar: nil,
+      ...pairs
+    })
+  )
+})
+
+const functions: Reply = {
+  term: packed(
+    words({
+      total: 1,
+      matched: 1,
+      incomplete: nil,
+      next: atom("undefined"),
+      rows: list<Term>([
+        [[atom("f"), 0], words({ module: atom("shop"), name: atom("f"), arity: 0, exported: atom("true") })]
+      ])
+    })
+  )
+}
+
+const type = (name: string, ...parts: ReadonlyArray<Term>): Term => form("type", atom(name), list(parts))
+const specOf = (result: Term): Term =>
+  form("attribute", atom("spec"), [[atom("f"), 0], list([type("fun", type("product"), result)])])
+const functionOf = (body: Term): Term =>
+  form("function", atom("f"), 0, list([form("clause", nil, nil, list<Term>([body]))]))
+
+const nested = (nest: (inner: Term) => Term, inmost: Term): Term => {
+  let term = inmost
+  for (let depth = 0; depth < 4_000; depth++) term = nest(term)
+  return term
+}
+const deepSpec = specOf(nested((inner) => type("list", inner), type("atom")))
+const deepFunction = functionOf(nested((inner) => form("tuple", list([inner])), form("nil")))
+
+/** The one function of `shop`, as it is listed. */
+const listing = (...chunks: ReadonlyArray<Term>) =>
+  Effect.map(
+    callIn(
+      worldOf({ "beamscope_code:functions": functions, "beamscope_code:files": files({ chunks: list(chunks) }) }),
+      "list_module_functions",
+      { module: "shop" }
+    ),
+    ({ structured }) => (structured["functions"] as ReadonlyArray<Readonly<Record<string, string>>>)[0]!
+  )
+
+const sourceOf = (pairs: Readonly<Record<string, Term>>, input: object = {}) =>
+  Effect.map(
+    callIn(worldOf({ "beamscope_code:files": files(pairs) }), "get_function_source", {
+      function: "shop:f/0",
+      ...input
+    }),
+    ({ structured }) => structured as Readonly<Record<string, unknown>> & { readonly source: string }
+  )
+
+const fileOf = (text: string) => ({
+  source: words({ path: binary("/src/shop.erl"), bytes: binary(text), modified: 1 })
+})
+
+const versionOf = (vsn: Term) =>
+  Effect.map(
+    callIn(
+      worldOf({
+        "beamscope_code:functions": functions,
+        "beamscope_code:module": {
+          term: packed(
+            words({
+              name: atom("shop"),
+              marks: nil,
+              on_disk: atom("same"),
+              md5: new Binary(new Uint8Array(16)),
+              exports: 1,
+              functions: 1,
+              version: vsn,
+              behaviours: nil,
+              attributes: nil
+            })
+          )
+        }
+      }),
+      "get_module_info",
+      { module: "shop" }
+    ),
+    ({ structured }) => structured["version"]
+  )
+
+describe("the functions of a module", () => {
+  it.effect("are listed with a specification that is nested more deeply than can be printed", () =>
+    Effect.gen(function* () {
+      const { spec } = yield* listing(debugInfo([deepSpec]))
+      expect(spec).toMatch(/^-spec f\(\) -> \[+\.\.\.\]+\.$/u)
+    })
+  )
+
+  it.effect("are listed with the beginning of what is long, cut between types and characters", () =>
+    Effect.gen(function* () {
+      const long = Array.from({ length: 200 }, (_, at) => form("atom", atom(`'a, b' ${at}`)))
+      const { doc, spec } = yield* listing(debugInfo([specOf(type("union", ...long))]), docs("x" + "😀".repeat(200)))
+      expect(spec).toMatch(/^-spec f\(\) -> (?:'\\'a, b\\' \d+' \| )+\.\.\.\.$/u)
+      expect(spec!.length).toBeLessThanOrEqual(600)
+      expect(doc).toMatch(/^x(?:😀)+…$/u)
+    })
+  )
+})
+
+describe("the source of a function", () => {
+  it.effect("that is nested more deeply than can be printed is shown as far as that goes, which is said", () =>
+    Effect.gen(function* () {
+      const { complete, notes, source } = yield* sourceOf({ chunks: list([debugInfo([deepSpec, deepFunction])]) })
+      expect(source).toMatch(/^-spec f\(\) -> \[+\.\.\.\]+\.\nf\(\) ->\n {4}\{+\.\.\.\}+\.$/u)
+      expect(complete).toBe(false)
+      expect(notes).toEqual([expect.stringContaining("nested too deeply")])
+    })
+  )
+
+  it.effect("of one long line is cut behind a comma or a space, which is said", () =>
+    Effect.gen(function* () {
+      const line = `f() -> [${"'😀😀\u202e', ".repeat(1_000)}1].`
+      const { complete, source } = yield* sourceOf(fileOf(line))
+      expect(complete).toBe(false)
+      const [, shown, left] = /^(f\(\) -> \[(?:'😀😀\\u\{202E\}', ?)+)… (\d+) more characters in this line$/u.exec(
+        source
+      )!
+      expect(shown!.replaceAll("\\u{202E}", "\u202e").length + Number(left)).toBe(line.length)
+      expect(source.length).toBeLessThan(6_100)
+    })
+  )
+
+  it.effect("without a comma or a space is cut between characters", () =>
+    Effect.gen(function* () {
+      const { source } = yield* sourceOf(fileOf(`f()->'x${"😀".repeat(4_000)}'.`))
+      expect(source).toMatch(/^f\(\)->'x(?:😀)+… \d+ more characters in this line$/u)
+    })
+  )
+
+  it.effect("goes on where the lines before ended", () =>
+    Effect.gen(function* () {
+      const file = fileOf(`f() ->\n${"    {some, \t'thing'},\n".repeat(600)}    ok.\n`)
+      const lines: Array<string> = []
+      for (let more: string | undefined = "0"; more !== undefined;) {
+        const { source }: { readonly source: string } = yield* sourceOf(file, { skip_lines: Number(more) })
+        more = /\n\.\.\. \d+ more lines: skip_lines (\d+)$/u.exec(source)?.[1]
+        lines.push(...(more === undefined ? source : source.slice(0, source.lastIndexOf("\n"))).split("\n"))
+      }
+      expect(lines).toEqual(["f() ->", ...Array<string>(600).fill("    {some,     'thing'},"), "    ok."])
+    })
+  )
+})
+
+describe("the version of a module", () => {
+  it.effect("is told where someone wrote one", () =>
+    Effect.gen(function* () {
+      const digest = 0x1234_5678_9abc_def0_1234_5678_9abc_def0n
+      expect(yield* versionOf(list([digest]))).toBeUndefined()
+      expect(yield* versionOf(atom("undefined"))).toBeUndefined()
+      expect(yield* versionOf(nil)).toBeUndefined()
+      expect(yield* versionOf(list([atom("v1")]))).toBe("[v1]")
+      expect(yield* versionOf(list<Term>([digest, 2]))).toBe(`[${digest},2]`)
+    })
+  )
+})
