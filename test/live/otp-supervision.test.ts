@@ -45,6 +45,8 @@ const rowsOf = ({ structured }: ToolResult) => (structured["tree"] ?? []) as Rea
 const tree = (input: Readonly<Record<string, unknown>>) => call("get_supervision_tree", input)
 const refusal = (input: Readonly<Record<string, unknown>>) => Effect.flip(tree(input))
 const row = (result: ToolResult, id: string) => rowsOf(result).find((it) => it.id === id)
+const hintOf = (root: string, text: string) =>
+  Effect.map(tree({ root, filter: { text } }), ({ structured }) => structured["hints"])
 
 const agents: ReadonlyArray<AgentMode> = ["eval", "load"]
 
@@ -114,8 +116,6 @@ describe.each(BeamNode.otpReleases())("the supervision tree on OTP $otp", ({ otp
 
     it.live("hints at the state of who tells it alone", () =>
       Effect.gen(function* () {
-        const hintOf = (root: string, text: string) =>
-          Effect.map(tree({ root, filter: { text } }), ({ structured }) => structured["hints"])
         expect(yield* hintOf("top_sup", "worker")).toEqual([expect.stringMatching(/^get_process_info /u)])
         expect(yield* hintOf("kernel", "code_server")).toEqual([expect.stringMatching(/^get_process_info /u)])
         expect(yield* hintOf("kernel", "rex")).toEqual([expect.stringMatching(/^get_gen_server_state /u)])
