@@ -206,6 +206,9 @@ const listEventHandlers = Tool.make({
     })
     const { incomplete, matched, rows, total } = page
     const silent = silences.filter((it) => rows.some(({ row }) => row.silence === it))
+    const untold = rows
+      .filter(({ row }) => row.kind === "logger")
+      .flatMap(({ row }) => row.handlers.filter(({ module }) => module === undefined))
     const busy = rows.find(({ row }) => row.silence === "busy" || row.silence === "silent")?.row
     return {
       summary: (shown: number) => {
@@ -215,8 +218,13 @@ const listEventHandlers = Tool.make({
         const told = counts.filter(([, count]) => count > 0).map(([kind, count]) => `${count} of ${kind}`)
         return `${shownOfKnown(shown, page, "source")} of events${told.length === 0 ? "" : `: ${told.join(", ")}`}.`
       },
-      complete: incomplete.length === 0 && silent.length === 0,
+      complete: incomplete.length === 0 && silent.length === 0 && untold.length === 0,
       notes: [
+        ...(untold.length > 0
+          ? [
+              `${amount(untold.length, "handler")} of logger did not tell the module and level: see get_log_configuration.`
+            ]
+          : []),
         ...silent.map((it) => `Some handlers are not known. ${meanings[it]}.`),
         ...whyMissing(incomplete, "processes"),
         ...(incomplete.includes("unnamed")

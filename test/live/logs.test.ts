@@ -73,6 +73,44 @@ describe.each(BeamNode.otpReleases())("the configuration of the log on OTP $otp"
     )
   })
 
+  /** A handler that does not come back from telling its configuration. */
+  const mute = [
+    "-module(mute_h).",
+    "-export([log/2, filter_config/1]).",
+    "log(_, _) -> ok.",
+    "filter_config(_) -> receive never -> ok end."
+  ]
+  const addMute = `begin
+    Forms = [begin
+      {ok, Tokens, _} = erl_scan:string(Text),
+      {ok, Form} = erl_parse:parse_form(Tokens),
+      Form
+    end || Text <- ${JSON.stringify(mute)}],
+    {ok, Module, Beam} = compile:forms(Forms),
+    {module, Module} = code:load_binary(Module, "mute_h.erl", Beam),
+    ok = logger:add_handler(mute, Module, #{level => none})
+  end`
+
+  it.live("waits for no handler beyond a second", () =>
+    Effect.gen(function* () {
+      yield* evaluate(addMute)
+      const { structured } = yield* call("get_log_configuration", {})
+      const { structured: events } = yield* call("list_event_handlers", { filter: { kind: "logger" } })
+      yield* evaluate("ok = logger:remove_handler(mute)")
+      expect(structured).toMatchObject({
+        complete: false,
+        notes: ["Handler mute does not tell its configuration: see its error."],
+        handlers: expect.arrayContaining([{ id: "mute", error: "timeout" }])
+      })
+      expect(events).toMatchObject({
+        complete: false,
+        notes: expect.arrayContaining([expect.stringMatching(/^1 handler of logger did not tell/u)])
+      })
+      const waiting = "[Pid || Pid <- processes(), {_, {mute_h, _, _}} <- [process_info(Pid, current_function)]]"
+      expect(yield* evaluate(waiting)).toBe("[]")
+    }).pipe(Effect.provide(Layer.fresh(Layer.suspend(() => liveCatalogue([node], { mode: "erlang" })))))
+  )
+
   it.live("cannot be had without the agent, which is said", () =>
     Effect.gen(function* () {
       expect(yield* Effect.flip(call("get_log_configuration", {}))).toMatchObject({ code: "unsupported" })
