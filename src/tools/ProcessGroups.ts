@@ -96,7 +96,7 @@ export const answerGroups = Effect.fnUntraced(function* (
   const { groupCount, groups, matched, total } = answer
   const notMeasured = groups.reduce((sum, { unmeasured }) => sum + unmeasured, 0)
   const notes = [
-    ...scanNotes(answer, [], terms),
+    ...scanNotes(answer, [], terms, node),
     ...(notMeasured === 0
       ? []
       : [

@@ -1,6 +1,7 @@
 import { Schema } from "effect"
 import { longQueue, type Scanned } from "../beam/ProcessQuery.ts"
 import type { ProcessKey, ProcessRow } from "../beam/ProcessRow.ts"
+import type { ErlangNode } from "../node/ErlangNode.ts"
 import type { Undefinable } from "./Answer.ts"
 import { whyLate } from "./Deadline.ts"
 import { amount, bytes } from "./Quantity.ts"
@@ -89,7 +90,12 @@ export const withLimits = (summary: string, { incomplete, seen, unmeasured: { co
 }
 
 /** What a scan could not see, in words; nothing when it is complete. */
-export const scanNotes = (scanned: Scanned, rows: ReadonlyArray<ProcessRow>, terms: Terms): ReadonlyArray<string> => [
+export const scanNotes = (
+  scanned: Scanned,
+  rows: ReadonlyArray<ProcessRow>,
+  terms: Terms,
+  { capabilities }: ErlangNode
+): ReadonlyArray<string> => [
   ...scanned.incomplete.map((why) => {
     switch (why) {
       case "deadline":
@@ -100,15 +106,28 @@ export const scanNotes = (scanned: Scanned, rows: ReadonlyArray<ProcessRow>, ter
         return `${amount(count, "process", "processes")} with more than ${longQueue} messages were left out, since looking at their heap would walk the queue: ${named.join(", ")}. Sort by message_queue to see them.`
       }
       case "initial_call":
-        return "This release hides the callback modules of processes with a long queue or a large heap: of those, only current functions and initial calls were compared."
+        return "This release hides the callback modules of processes with a long queue or a huge heap: of those, only current functions and initial calls were compared."
       case "large_heap":
         return "Labels on heaps of more than a million words are not read: whether those match is not known."
       case "label":
         return "Labels cannot be searched on this release, so none was compared."
     }
   }),
-  ...unreadLabels(rows.filter(({ label }) => label === "unread").map((row) => nameOf(row, terms)))
+  ...unreadLabels(rows.filter(({ label }) => label === "unread").map((row) => nameOf(row, terms))),
+  ...(capabilities.dictionaryKey ? [] : unreadCalls(rows.filter(isUnread).map((row) => nameOf(row, terms))))
 ]
+
+/** Whether all that is known is what every process begins with that OTP's modules start. */
+const isUnread = ({ initialCall }: ProcessRow): boolean =>
+  initialCall?.module === "proc_lib" && initialCall.name === "init_p"
+
+const unreadCalls = (names: ReadonlyArray<string>): ReadonlyArray<string> => {
+  if (names.length === 0) return []
+  const more = names.length > 5 ? ` and ${names.length - 5} more` : ""
+  return [
+    `What these run is not known: ${names.slice(0, 5).join(", ")}${more}. Before OTP 26.2 that is read with the whole process dictionary: by the agent alone, and not where the queue is long, or the heap or the dictionary huge.`
+  ]
+}
 
 const unreadLabels = (names: ReadonlyArray<string>): ReadonlyArray<string> => {
   if (names.length === 0) return []

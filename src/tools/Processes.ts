@@ -69,7 +69,7 @@ export const answerPage = Effect.fnUntraced(function* (
   const page = yield* processPage(node, { ...query, ...place, deadlineMillis })
   if (page.incomplete.includes("label")) return yield* noLabels(node)
   const { matched, next, rows } = page
-  const notes = scanNotes(page, rows, terms)
+  const notes = scanNotes(page, rows, terms, node)
   const [first] = rows
   const nothing = matched === 0 ? none(query.filter, page, terms, known?.name) : `None of ${matched} is left here.`
   return {
@@ -337,7 +337,8 @@ const answerGrowth = Effect.fnUntraced(function* (node: ErlangNode, query: Growt
   const notes = scanNotes(
     grown,
     rows.map(({ row }) => row),
-    terms
+    terms,
+    node
   )
   const [first] = rows
   const { wordBytes } = node.capabilities

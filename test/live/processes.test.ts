@@ -98,6 +98,45 @@ describe.each(BeamNode.otpReleases())("many processes on OTP $otp", ({ otp }) =>
       }).pipe(using(agent))
     )
 
+    it.live("are known by what they run, however large their heaps, or said to be unknown", () =>
+      Effect.gen(function* () {
+        const start = (name: string, words: number) =>
+          ask(`Parent = self(), begin
+            Pid = proc_lib:spawn_opt(fun() ->
+              put('$initial_call', {hefty, init, 1}), Parent ! ready, receive stop -> ok end
+            end, [{min_heap_size, ${words}}]),
+            register(${name}, Pid), receive ready -> ok end end`)
+        yield* start("hefty_1", 200_000)
+        yield* start("hefty_2", 2_000_000)
+        yield* start("hefty_3", 5_000_000)
+        yield* Effect.gen(function* () {
+          const rows = yield* pick({ name: "hefty_" })
+          const calls = rowsOf(rows)
+            .toSorted((one, two) => one.name!.localeCompare(two.name!))
+            .map((row) => (row as { initial_call?: string }).initial_call)
+          const sought = yield* call("find_process", { name: "hefty_", module: "hefty" })
+          expect(namesOf(yield* pick({ module: "hefty", min_memory_bytes: 1_000_000 }))).toContain("hefty_1")
+          expect(calls.slice(0, 2)).toEqual(["hefty:init/1", "hefty:init/1"])
+          if (otp < "26") {
+            expect(calls[2]).toMatch(/^proc_lib:init_p/u)
+            expect(rows.structured["complete"]).toBe(false)
+            expect(String(rows.structured["notes"])).toContain("What these run is not known: hefty_3.")
+            expect(namesOf(sought).toSorted()).toEqual(["hefty_1", "hefty_2"])
+          } else {
+            expect(calls[2]).toBe("hefty:init/1")
+            // Labels on heaps so large are not read.
+            expect(String(rows.structured["notes"])).not.toContain("What these run")
+            expect(namesOf(sought)).toHaveLength(3)
+          }
+        }).pipe(
+          Effect.ensuring(
+            ask(`begin [exit(whereis(N), kill) || N <- [hefty_1, hefty_2, hefty_3]],
+              (fun Wait() -> whereis(hefty_3) =:= undefined orelse Wait() end)() end`)
+          )
+        )
+      }).pipe(using(agent))
+    )
+
     it.live("are counted in groups, with the sums that the node gives", () =>
       Effect.gen(function* () {
         const all = yield* call("list_processes", { group_by: "initial_call", sort_by: "count", limit: 200 })

@@ -13,8 +13,9 @@
 %% What it spares the node. Rows are held for one chunk and for the best so far, never for all processes. The items
 %% `memory' and `total_heap_size' walk the message queue of the process that they are asked of (9 to 18 milliseconds for
 %% a million messages), so they are read only right after its queue was seen to be short. Messages are never read. A
-%% whole dictionary is read only for a row of the answer, only where the release cannot read one key of it (before
-%% 26.2), and only when the heap that it lies on is small.
+%% whole dictionary is read only where the release cannot read one key of it (before 26.2). That copies the dictionary
+%% and nothing else of the heap, but the dictionary may be all of the heap: so it is read here only when that is small,
+%% else by a process of its own, which its heap limit ends in place of the answer, and not at all when it is huge.
 -module(beamscope_processes).
 
 -export([page/1, top_window/1, groups/1]).
@@ -26,8 +27,16 @@
 -define(CHUNK, 1000).
 %% From here on the iterator of OTP 28 is worth its time: a list of so many pids is large.
 -define(MANY_PROCESSES, 100000).
-%% Words of heap up to which a whole dictionary is read.
+%% Words of heap up to which a whole dictionary is read here.
 -define(SMALL_HEAP, 10000).
+%% Words of heap up to which it is read by a reader, among many processes and among few, and how many those are. A
+%% small one takes 5 microseconds even on a heap of 15 million words, one of a million words takes 5 milliseconds, one of
+%% four million 40.
+-define(LARGE_HEAP, 1000000).
+-define(HUGE_HEAP, 4000000).
+-define(FEW, 10).
+%% Milliseconds for which the dictionaries on large heaps of a chunk of processes are read.
+-define(LARGE_MILLIS, 200).
 %% Words of heap up to which a label is read.
 -define(LABEL_HEAP, 1000000).
 %% Bytes of external format above which a label is cut.
@@ -80,7 +89,7 @@
     %% Part of the registered name, in any case.
     name => binary(),
     %% Of the current function, the initial call or the callback in `$initial_call'; that last before OTP 26.2 only
-    %% where the queue is short and the heap is small.
+    %% where the queue is short and the heap not too large.
     module => existing(),
     %% That the callback module says it has, or that is the callback module itself; names for the same thing. A
     %% gen_server is known by what it waits in, too.
@@ -92,7 +101,7 @@
     %% These processes and no others. Not together with `name'.
     pids => [pid()],
     status => atom(),
-    %% Part of the label, in any case, as the first 256 characters that `~tp' makes of it. From OTP 26.2 on, and where
+    %% Part of the label, in any case, as the first 256 characters that `~0tp' makes of it. From OTP 26.2 on, and where
     %% the queue is short and the heap is not large.
     label => binary(),
     min_memory => non_neg_integer(),
@@ -685,10 +694,40 @@ named_calls(Alive, Copies, Read) ->
      || {Pid, _, Calls} <- Alive
     ].
 
-%% What processes with short queues say in their dictionaries to be, where the heap is small.
+%% What processes with short queues say in their dictionaries to be, where the heap is not too large.
 callbacks(Pids) ->
-    Small = ask(Pids, at_most(total_heap_size, ?SMALL_HEAP)),
-    [{Pid, Call} || Pid <- Small, is_pid(Pid), Call <- callback(fact(Pid, dictionary))].
+    Small = [Pid || Pid <- ask(Pids, at_most(total_heap_size, ?SMALL_HEAP)), is_pid(Pid)],
+    Large = [Pid || Pid <- ask(Pids -- Small, at_most(total_heap_size, most_heap(Pids))), is_pid(Pid)],
+    [{Pid, Call} || Pid <- Small, Call <- callback(fact(Pid, dictionary))] ++
+        large_callbacks(Large, erlang:monotonic_time(millisecond) + ?LARGE_MILLIS).
+
+%% Words of heap up to which dictionaries are read.
+most_heap(Pids) when length(Pids) =< ?FEW -> ?HUGE_HEAP;
+most_heap(_) -> ?LARGE_HEAP.
+
+large_callbacks([], _) ->
+    [];
+large_callbacks([Pid | Rest], Until) ->
+    Calls = [{Pid, Call} || Call <- read_callback(Pid)],
+    case erlang:monotonic_time(millisecond) < Until of
+        true -> Calls ++ large_callbacks(Rest, Until);
+        false -> Calls
+    end.
+
+%% What a process says to be, in a list of one, as read by another one. It exits with it, which is logged nowhere.
+read_callback(Pid) ->
+    Read = fun() ->
+        case erlang:process_info(Pid, dictionary) of
+            {_, Entries} -> exit({callback, [Call || {'$initial_call', Call} <- Entries]});
+            undefined -> exit({callback, []})
+        end
+    end,
+    Limit = #{size => 4 * ?LARGE_HEAP, kill => true, error_logger => false},
+    {Reader, Monitor} = spawn_opt(Read, [monitor, {priority, low}, {max_heap_size, Limit}]),
+    receive
+        {'DOWN', Monitor, process, Reader, {callback, Calls}} -> Calls;
+        {'DOWN', Monitor, process, Reader, _} -> []
+    end.
 
 callback(Entries) when is_list(Entries) -> [Call || {'$initial_call', Call} <- Entries];
 callback(_) -> [].
@@ -709,7 +748,7 @@ labelled(Pids, _) ->
     {Pids, 0, []}.
 
 labelled_as(Part, Labels) ->
-    [Pid || {Pid, Label} <- Labels, contains(io_lib:format("~tp", [Label], [{chars_limit, ?PRINTED}]), Part)].
+    [Pid || {Pid, Label} <- Labels, contains(io_lib:format("~0tp", [Label], [{chars_limit, ?PRINTED}]), Part)].
 
 %% Passes the values behind the cursor.
 behind(#{'after' := Last}) -> ets:match_spec_compile([{'_', [{'<', '$_', {const, Last}}], ['$_']}]);
@@ -744,12 +783,14 @@ reads_keys() ->
     end.
 
 page_rows(Top, Sort, Plan) ->
-    [list_to_tuple([Pid | Row]) || {Value, Pid} <- Top, Row <- row(Pid, #{Sort => Value}, Plan)].
+    Bounded = Plan#{most_heap => most_heap(Top)},
+    [list_to_tuple([Pid | Row]) || {Value, Pid} <- Top, Row <- row(Pid, #{Sort => Value}, Bounded)].
 
 window_rows(Top, Sort, Plan) ->
+    Bounded = Plan#{most_heap => most_heap(Top)},
     [
         list_to_tuple([Pid, Value, Growth, Growth * 1.0e6 / Micros, IsBorn | Row])
-     || {Growth, Pid, Value, Micros, IsBorn} <- Top, Row <- row(Pid, #{Sort => Value}, Plan)
+     || {Growth, Pid, Value, Micros, IsBorn} <- Top, Row <- row(Pid, #{Sort => Value}, Bounded)
     ].
 
 %% The items of a process, in a list of one; an empty list when it has ended.
@@ -777,7 +818,7 @@ tell_all(Items, Pid, Told, Plan) -> [tell(Item, Pid, Told, Plan) || Item <- Item
 tell(registered_name, _, #{registered_name := []}, _) ->
     undefined;
 tell(initial_call, Pid, #{initial_call := Call} = Told, Plan) ->
-    case entry('$initial_call', Pid, Told, Plan) of
+    case callback(Pid, Told, Plan) of
         {Module, Function, Arity} = Callback when is_atom(Module), is_atom(Function), is_integer(Arity) -> Callback;
         _ -> Call
     end;
@@ -816,6 +857,16 @@ fact(Pid, Item) ->
         {_, Value} -> Value;
         undefined -> undefined
     end.
+
+%% What a process says to be, `undefined' where it does not, or where that was not read.
+callback(Pid, _, #{reads_keys := true}) ->
+    fact(Pid, {dictionary, '$initial_call'});
+callback(Pid, #{initial_call := {proc_lib, init_p, _}} = Told, #{most_heap := Most} = Plan) ->
+    %% An atom is greater than any number.
+    Words = walk_queue(total_heap_size, Pid, Told, Plan),
+    hd([Call || Words =< Most, Words > ?SMALL_HEAP, Call <- read_callback(Pid)] ++ [entry('$initial_call', Pid, Told, Plan)]);
+callback(Pid, Told, Plan) ->
+    entry('$initial_call', Pid, Told, Plan).
 
 %% An entry of the dictionary. A dictionary lies on the heap of its process, so a small heap makes a small copy, but
 %% for literals in it, which only the heap limit of the asking process stops. An atom is greater than any number.

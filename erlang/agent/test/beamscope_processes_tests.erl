@@ -21,6 +21,7 @@ tests() ->
         {"names match in part and in any case", fun names/1},
         {"modules", fun modules/1},
         {"behaviours", fun behaviours/1},
+        {"what processes with large heaps say to be", fun large_heaps/1},
         {"initial calls", fun initial_calls/1},
         {"filters by function go together", fun functions_together/1},
         {"the processes that are named", fun chosen/1},
@@ -416,6 +417,25 @@ callbacks(Run) ->
         ?assertMatch({_, {supervisor, kernel, 1}, _}, lists:keyfind(whereis(kernel_sup), 1, Rows))
     end).
 
+%% A page of many rows, and one for few processes, where the heap may be larger still.
+large_heaps(Run) ->
+    Large = fun(Words) -> fun() -> proc_lib:spawn_opt(?MODULE, idle, [], [{min_heap_size, Words}]) end end,
+    with([Large(200000), Large(2000000)], fun([One, Two]) ->
+        Idle = {?MODULE, idle, 0},
+        #{rows := Rows} = Run(page, spec(#{items => [initial_call], limit => 1000})),
+        ?assertEqual({One, Idle}, lists:keyfind(One, 1, Rows)),
+        Few = spec(#{items => [initial_call], pids => [One, Two]}),
+        [
+            begin
+                #{rows := Found} = Run(page, maps:merge(Few, Filter)),
+                ?assertEqual([{One, Idle}, {Two, Idle}], lists:sort(Found))
+            end
+         || Filter <- [#{}, #{initial_call => Idle}, #{initial_call => Idle, sort => memory}]
+        ],
+        #{groups := Groups} = Run(groups, spec(#{by => initial_call, order => count, pids => [One, Two]})),
+        ?assertMatch([{{term, Idle}, 2, _, _, _, _}], Groups)
+    end).
+
 large_dictionaries(Run) ->
     Fat = fun() ->
         spawn(fun() ->
@@ -428,6 +448,17 @@ large_dictionaries(Run) ->
         #{rows := Rows} = Run(page, spec(#{items => [initial_call], limit => 1000})),
         Expected = case reads_keys() of true -> {fat, init, 1}; false -> {erlang, apply, 2} end,
         ?assertEqual({Pid, Expected}, lists:keyfind(Pid, 1, Rows))
+    end),
+    %% One that ends its reader does not end the answer.
+    Huge = fun() ->
+        proc_lib:spawn(fun() ->
+            put(huge, lists:seq(1, 1200000)),
+            idle()
+        end)
+    end,
+    with([Huge], fun([Pid]) ->
+        #{rows := [{Pid, {Module, _, _}}]} = Run(page, spec(#{items => [initial_call], pids => [Pid]})),
+        ?assertEqual(case reads_keys() of true -> ?MODULE; false -> proc_lib end, Module)
     end).
 
 deadline(Run) ->
