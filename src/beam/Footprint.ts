@@ -15,6 +15,8 @@ export interface Footprint {
   readonly workers: ReadonlyArray<{ readonly pid: Pid; readonly link: string }>
   readonly workerCount: number
   readonly modules: ReadonlyArray<LoadedModule>
+  /** Flags of the whole node that tools look at or switch. */
+  readonly flags: ReadonlyArray<NodeFlag>
   /** Whether time ran out before all processes had been looked at. */
   readonly isIncomplete: boolean
 }
@@ -24,6 +26,13 @@ export interface LoadedModule {
   /** The process that removes it when its last user goes; without one, nobody will. */
   readonly minder: Pid | undefined
   readonly hasOldCode: boolean
+}
+
+export interface NodeFlag {
+  readonly flag: string
+  readonly isOn: boolean
+  /** Our process that switches it off again when nobody of ours needs it. */
+  readonly keeper: Pid | undefined
 }
 
 /** Everything of ours, and at most `limit` workers. */
@@ -58,12 +67,12 @@ const tuples = (term: Term | undefined): ReadonlyArray<ReadonlyArray<Term>> | un
   listItems(term)?.flatMap((item) => (isTuple(item) ? [item] : []))
 
 const readFootprint = (answer: MapTerm): Footprint | undefined => {
-  const [links, named, workers, modules] = ["links", "named", "workers", "modules"].map((key) =>
+  const [links, named, workers, modules, flags] = ["links", "named", "workers", "modules", "flags"].map((key) =>
     tuples(answer.atomKey(key))
   )
   const workerCount = readCount(answer.atomKey("worker_count"))
   if (links === undefined || named === undefined || workers === undefined || modules === undefined) return undefined
-  if (workerCount === undefined) return undefined
+  if (flags === undefined || workerCount === undefined) return undefined
   return {
     links: links.flatMap(([node, isOurs]) =>
       node instanceof Atom ? [{ node: node.text, isOurs: isAtom(isOurs, "true") }] : []
@@ -85,6 +94,11 @@ const readFootprint = (answer: MapTerm): Footprint | undefined => {
               hasOldCode: isAtom(hasOldCode, "true")
             }
           ]
+        : []
+    ),
+    flags: flags.flatMap(([flag, isOn, keeper]) =>
+      flag instanceof Atom
+        ? [{ flag: flag.text, isOn: isAtom(isOn, "true"), keeper: keeper instanceof Pid ? keeper : undefined }]
         : []
     ),
     isIncomplete: isAtom(answer.atomKey("incomplete"), "true")

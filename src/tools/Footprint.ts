@@ -36,13 +36,16 @@ const listFootprint = Tool.make({
           orphan: Schema.optionalKey(Schema.Boolean)
         })
       )
+    ),
+    flags: Schema.Array(
+      Schema.Struct({ flag: Schema.String, on: Schema.Boolean, held_by: Schema.optionalKey(Schema.String) })
     )
   },
   run: Effect.fnUntraced(function* (_input, node) {
     const terms = yield* termsOf(node)
     const deadlineMillis = (yield* remainingMillis) * shareOfTime
     const found = yield* footprint(node, { limit: maxWorkers, deadlineMillis })
-    const { isIncomplete, links, modules, named, workerCount, workers } = found
+    const { flags, isIncomplete, links, modules, named, workerCount, workers } = found
     const loaded = new Set(modules.map(({ module }) => module))
     const orphans = modules.filter(({ minder }) => minder === undefined)
     const others = links.filter(({ isOurs }) => !isOurs).length
@@ -52,6 +55,7 @@ const listFootprint = Tool.make({
       notes: [
         ...(isIncomplete ? ["Time ran out before all processes had been looked at for workers."] : []),
         ...(workerCount > workers.length ? [`Only the first ${workers.length} workers are listed.`] : []),
+        "Microstate accounting that is on with nobody holding it was switched on by others. Scheduler wall time goes off with the processes that asked for it, which cannot be told.",
         "Other Beamscopes are known by the names that they have by themselves; one with a name of its operator's choice is not.",
         "Atoms are not removed from a node, by anybody: the names of our modules, and of links, stay."
       ],
@@ -72,6 +76,11 @@ const listFootprint = Tool.make({
           module: terms.atom(module),
           minded_by: minder && terms.print(minder),
           orphan: minder === undefined ? true : undefined
+        })),
+        flags: flags.map(({ flag, isOn, keeper }) => ({
+          flag: terms.atom(flag),
+          on: isOn,
+          held_by: keeper && terms.print(keeper)
         }))
       },
       hints: orphans.length === 0 ? ["disconnect_node"] : ["remove_footprint"]

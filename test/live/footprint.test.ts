@@ -29,6 +29,36 @@ describe.each(BeamNode.otpReleases())("our footprint on OTP $otp", ({ otp }) => 
       expect(footprint["links"]).toEqual([expect.objectContaining({ own: true })])
       expect(footprint).not.toHaveProperty("processes")
       expect(footprint).not.toHaveProperty("modules")
+      expect(footprint["flags"]).toEqual([
+        { flag: "scheduler_wall_time", on: false },
+        { flag: "microstate_accounting", on: false }
+      ])
+      // What was not loaded before is not by our waiting.
+      yield* call("top_processes", { window_ms: 100 })
+      expect(yield* ask("erlang:module_loaded(timer)")).toBe("false")
+    }).pipe(using("eval"))
+  )
+
+  it.live("is also what is switched on, and who switches it off", () =>
+    Effect.gen(function* () {
+      const flags = Effect.map(list, (footprint) => footprint["flags"])
+      yield* ask("spawn(fun() -> erlang:system_flag(scheduler_wall_time, true), receive stop -> ok end end)")
+      yield* eventually(
+        Effect.map(flags, (it) => JSON.stringify(it).includes('{"flag":"scheduler_wall_time","on":true}'))
+      )
+      // Switched on by somebody else, it is held by nobody of ours.
+      yield* ask("erlang:system_flag(microstate_accounting, true)")
+      expect(yield* flags).toContainEqual({ flag: "microstate_accounting", on: true })
+      yield* ask("erlang:system_flag(microstate_accounting, false)")
+      const fiber = yield* Effect.forkChild(
+        call("get_microstate_accounting", { window_ms: 10_000, timeout_ms: 30_000 })
+      )
+      yield* eventually(Effect.map(ask("whereis(beamscope_microstate_keeper)"), (pid) => pid !== "undefined"))
+      yield* eventually(
+        Effect.map(flags, (it) => JSON.stringify(it).includes('{"flag":"microstate_accounting","on":true,"held_by":"'))
+      )
+      yield* Fiber.interrupt(fiber)
+      yield* eventually(Effect.map(flags, (it) => !JSON.stringify(it).includes("held_by")))
     }).pipe(using("eval"))
   )
 

@@ -11,8 +11,9 @@
 
 %% @doc A packed map: `links', `{Node, IsOurs}' of the connected nodes that are Beamscopes by their names; `named',
 %% `{Name, Pid}' of processes that bear a name of ours; `workers', `{Pid, Node}' of those that work for a Beamscope, the
-%% first `limit', with `worker_count'; `modules', `{Module, Minder, HasOld}' of ours that are loaded; and `incomplete',
-%% whether the time ran out before all processes had been looked at.
+%% first `limit', with `worker_count'; `modules', `{Module, Minder, HasOld}' of ours that are loaded; `flags',
+%% `{Flag, IsOn, Keeper}' of those that tools switch, for the whole node, with the process of ours that switches it off
+%% again or `undefined'; and `incomplete', whether the time ran out before all processes had been looked at.
 -spec everything(#{limit := pos_integer(), deadline_ms := non_neg_integer()}) -> binary().
 everything(#{limit := Limit, deadline_ms := Deadline}) ->
     Us = node(group_leader()),
@@ -25,8 +26,18 @@ everything(#{limit := Limit, deadline_ms := Deadline}) ->
         workers => lists:sublist(Workers, Limit),
         worker_count => length(Workers),
         modules => [{Module, whereis(Module), erlang:check_old_code(Module)} || Module <- modules()],
+        flags => [
+            {scheduler_wall_time, erlang:statistics(scheduler_wall_time) =/= undefined, undefined},
+            {microstate_accounting, accounts(), whereis(beamscope_microstate_keeper)}
+        ],
         incomplete => Missing
     }).
+
+%% Whether microstates are accounted for. Nothing tells the flag; but where it is on the counters go on, if only by what it
+%% takes to read them. They come in any order.
+accounts() ->
+    [First, Second] = [erlang:statistics(microstate_accounting) || _ <- [1, 2]],
+    is_list(First) andalso lists:sort(First) =/= lists:sort(Second).
 
 %% @doc Takes off what nobody minds any more: modules of ours without the process that would remove them when their
 %% last user goes. A packed map of `removed' and `running', which some process still runs and which stay.
