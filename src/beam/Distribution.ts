@@ -8,13 +8,14 @@ import { nameOf, textOf } from "./Reading.ts"
 
 /** A node among other nodes. Source: `net_kernel`, `erlang:system_info(dist_ctrl)`. */
 export interface Distribution {
-  readonly longNames: boolean
+  /** This, the tick time and whether it is hidden are unknown where its net kernel did not answer. */
+  readonly longNames: boolean | undefined
   /** Seconds: a peer that is silent for longer is given up. */
   readonly tickTime: number | undefined
   /** Bytes that may wait for one peer before whoever sends has to wait (`+zdbbl`). */
   readonly busyLimit: number | undefined
   readonly creation: number | undefined
-  readonly isHidden: boolean
+  readonly isHidden: boolean | undefined
   /** Our own name there. */
   readonly us: string
 }
@@ -54,15 +55,18 @@ export const peers = (
 
 const seconds = (term: Term | undefined): number | undefined => readCount(isTuple(term) ? term[1] : term)
 
+const readBoolean = (term: Term | undefined): boolean | undefined =>
+  isAtom(term, "true") ? true : isAtom(term, "false") ? false : undefined
+
 const readDistribution = (answer: MapTerm): Distribution | undefined => {
   const us = answer.atomKey("us")
   if (!(us instanceof Atom)) return undefined
   return {
-    longNames: isAtom(answer.atomKey("longnames"), "true"),
+    longNames: readBoolean(answer.atomKey("longnames")),
     tickTime: seconds(answer.atomKey("tick_time")),
     busyLimit: readCount(answer.atomKey("busy_limit")),
     creation: readCount(answer.atomKey("creation")),
-    isHidden: isAtom(answer.atomKey("hidden"), "true"),
+    isHidden: readBoolean(answer.atomKey("hidden")),
     us: us.text
   }
 }

@@ -35,8 +35,8 @@ const getDistributionInfo = Tool.make({
     "Which nodes this one is connected to: state, hidden or not, address, TLS or not, packets and bytes both ways, bytes that wait; tick time and buffer limit. Filter by part of the name. Next: connect_node to one of them.",
   input: { name: Schema.optionalKey(FilterText), limit: limitUpTo(200, 50), cursor },
   output: {
-    node_names: Schema.Literals(["long", "short"]),
-    hidden: Schema.Boolean,
+    node_names: Schema.optionalKey(Schema.Literals(["long", "short"])),
+    hidden: Schema.optionalKey(Schema.Boolean),
     tick_time_seconds: Count,
     buffer_limit_bytes: Count,
     creation: Count,
@@ -65,12 +65,24 @@ const getDistributionInfo = Tool.make({
     const [own, listed] = yield* Effect.all([distribution(node), peers(node, { ...bounds, name })], {
       concurrency: "unbounded"
     })
-    const { matched, rows, total } = listed
+    const { incomplete, matched, rows, total } = listed
+    const notes = [
+      ...(own.longNames === undefined
+        ? ["Its net_kernel did not answer within a second: names, hidden and tick time are not known."]
+        : []),
+      ...(incomplete.includes("net_kernel")
+        ? [
+            "The process of some link did not answer within a second: addresses and packets are not known, nor to whom it is only connecting."
+          ]
+        : [])
+    ]
     return {
       summary: (shown: number) =>
         `${node.name} is connected to ${shownOf(shown, matched, "node")}${name === undefined ? ", us among them" : " with that in their names"}; ${congestion(own, listed, name !== undefined)}.`,
+      complete: notes.length === 0,
+      notes,
       data: {
-        node_names: own.longNames ? ("long" as const) : ("short" as const),
+        node_names: own.longNames === undefined ? undefined : own.longNames ? ("long" as const) : ("short" as const),
         hidden: own.isHidden,
         tick_time_seconds: own.tickTime,
         buffer_limit_bytes: own.busyLimit,

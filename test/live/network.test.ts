@@ -136,6 +136,35 @@ describe.each(BeamNode.otpReleases())("the network of a node on OTP $otp", ({ ot
     )
   })
 
+  it.live("waits for neither net_kernel nor the process of a link", () =>
+    Effect.gen(function* () {
+      const info = Effect.map(call("get_distribution_info", {}), ({ structured }) => structured)
+      const [peer] = (yield* info)["peers"] as [Row]
+      yield* ask("sys:suspend(net_kernel)")
+      const mute = yield* info
+      yield* ask("sys:resume(net_kernel)")
+      expect(mute).toMatchObject({ complete: false, matched: 1 })
+      expect(mute).not.toHaveProperty("node_names")
+      expect(mute).not.toHaveProperty("tick_time_seconds")
+      expect(JSON.stringify(mute["notes"])).toContain("net_kernel did not answer")
+
+      yield* ask(`spawn(fun() -> register(holder, self()),
+        [erlang:suspend_process(proplists:get_value(owner, Info)) || {_, Info} <- element(2, net_kernel:nodes_info())],
+        put(holds, true), receive stop -> ok end end), ok`)
+      yield* eventually(
+        Effect.map(ask("catch process_info(whereis(holder), dictionary)"), (it) => it.includes("holds"))
+      )
+      const stuck = yield* info
+      yield* ask("holder ! stop")
+      expect(stuck).toMatchObject({ complete: false, matched: 1, node_names: "long" })
+      const [seen] = stuck["peers"] as [Row]
+      expect(seen).toMatchObject({ peer: peer["peer"], beamscope: true, state: "up", type: "hidden" })
+      expect(seen).not.toHaveProperty("packets_in")
+      expect(seen["bytes_in"]).toBeGreaterThan(0)
+      yield* eventually(Effect.map(info, ({ complete }) => complete === true))
+    }).pipe(using("eval"))
+  )
+
   it.live("measures a ping", () =>
     Effect.gen(function* () {
       const { structured } = yield* call("ping_node", { count: 7 })

@@ -1,33 +1,65 @@
 %% @doc The node among other nodes. For the style of this source see beamscope_processes.
+%%
+%% Who is connected the emulator tells. More than that is asked of `net_kernel' and of the process of each link, which
+%% may wait for the network or for each other: they get a while to answer.
 -module(beamscope_distribution).
 
 -export([local/1, peers/1]).
 
--include("beamscope_listing.hrl").
+%% Milliseconds for those who are asked.
+-define(PATIENCE, 1000).
 
-%% @doc How the node itself takes part: a packed map.
+-include("beamscope_listing.hrl").
+-include("beamscope_within.hrl").
+
+%% @doc How the node itself takes part: a packed map. Without `longnames', `tick_time' and `hidden' where `net_kernel' or
+%% `init' did not answer.
 -spec local(map()) -> binary().
 local(_) ->
-    packed(#{
-        longnames => net_kernel:longnames(),
-        tick_time => net_kernel:get_net_ticktime(),
+    Ask = fun() ->
+        #{
+            longnames => net_kernel:longnames(),
+            tick_time => net_kernel:get_net_ticktime(),
+            hidden => init:get_argument(hidden) =/= error
+        }
+    end,
+    Told =
+        case within(?PATIENCE, Ask) of
+            {answer, Answer} -> Answer;
+            _ -> #{}
+        end,
+    packed(Told#{
         busy_limit => erlang:system_info(dist_buf_busy_limit),
         creation => erlang:system_info(creation),
-        hidden => init:get_argument(hidden) =/= error,
         us => node(group_leader())
     }).
 
 %% @doc A packed list of the nodes that it is connected to or connects to. Rows: `node', `state', `type', `address' and
 %% `protocol' as `net_kernel' has them, `packets_in' and `packets_out', and where the link is a port `bytes_in',
-%% `bytes_out' and `queue' (bytes).
+%% `bytes_out' and `queue' (bytes). Incomplete: `net_kernel', without addresses, packets and those that it only connects to,
+%% since the process of some link did not answer.
 -spec peers(map()) -> binary().
 peers(Spec) ->
     Controllers = maps:from_list(erlang:system_info(dist_ctrl)),
-    {ok, Nodes} = net_kernel:nodes_info(),
-    Known = maps:from_list(Nodes),
-    Keys = [{Node, Node} || {Node, _} <- Nodes, wanted(Node, Spec)],
+    Seen = maps:from_list([{Node, seen(Node)} || Node <- nodes(connected)]),
+    {Told, Missing} =
+        case within(?PATIENCE, fun net_kernel:nodes_info/0) of
+            {answer, {ok, Nodes}} -> {maps:from_list(Nodes), []};
+            _ -> {#{}, [net_kernel]}
+        end,
+    Known = maps:merge(Seen, Told),
+    Keys = [{Node, Node} || Node <- maps:keys(Known), wanted(Node, Spec)],
     Read = fun({_, Node}) -> row(Node, map_get(Node, Known), maps:get(Node, Controllers, undefined)) end,
-    listed(Keys, Read, Spec, {length(Nodes), []}).
+    listed(Keys, Read, Spec, {map_size(Known), Missing}).
+
+%% What the emulator knows of a node that it is connected to, in the form of `net_kernel'.
+seen(Node) ->
+    Type =
+        case lists:member(Node, nodes(hidden)) of
+            true -> hidden;
+            false -> normal
+        end,
+    [{state, up}, {type, Type}].
 
 wanted(Node, #{name := Part}) -> contains(atom_to_binary(Node, utf8), Part);
 wanted(_, _) -> true.
