@@ -29,9 +29,9 @@ describe("a text that a tool is given", () => {
   it.effect("is refused where it is longer", () =>
     Effect.gen(function* () {
       for (const [tool, input] of [
-        ["get_process_info", { pid: "x".repeat(1_001) }],
-        ["get_supervision_tree", { root: "x".repeat(1_001) }],
-        ["sample_ets_table", { table: "x".repeat(1_001) }],
+        ["get_process_info", { pid: "x".repeat(3_001) }],
+        ["get_supervision_tree", { root: "x".repeat(3_001) }],
+        ["sample_ets_table", { table: "x".repeat(3_001) }],
         ["get_gen_server_state", { pid: "x", path: "x".repeat(10_001) }]
       ] as const) {
         expect(yield* failIn({}, tool, input)).toMatchObject({ code: "invalid_input" })
