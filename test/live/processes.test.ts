@@ -212,6 +212,28 @@ describe.each(BeamNode.otpReleases())("many processes on OTP $otp", ({ otp }) =>
     }).pipe(using("eval", mode))
   )
 
+  it.live("stand in anonymous functions that are told apart, and found by what is shown", () =>
+    Effect.gen(function* () {
+      yield* ask(`begin
+        Texts = ["-module(nameless).", "-export([go/0]).",
+          "go() -> [spawn(fun() -> receive one -> 1 end end), spawn(fun() -> receive two -> 2 end end)]."],
+        Forms = [begin {ok, Tokens, _} = erl_scan:string(T), {ok, F} = erl_parse:parse_form(Tokens), F end || T <- Texts],
+        {ok, nameless, Beam} = compile:forms(Forms, []), {module, nameless} = code:load_binary(nameless, "nameless.beam", Beam),
+        Pids = nameless:go(), persistent_term:put(nameless, Pids),
+        (fun Wait() -> lists:all(fun(P) -> process_info(P, status) =:= {status, waiting} end, Pids) orelse Wait() end)() end`)
+      yield* Effect.gen(function* () {
+        const standing = (filter: string) =>
+          Effect.map(call("group_stacktraces", { filter }), ({ structured }) =>
+            ((structured["stacks"] ?? []) as ReadonlyArray<{ stack: string }>).map(({ stack }) => stack)
+          )
+        const stacks = yield* standing("nameless")
+        expect(stacks.toSorted()).toEqual([':nameless."-go/0-fun-0-"/0', ':nameless."-go/0-fun-1-"/0'])
+        for (const stack of stacks) expect(yield* standing(stack)).toEqual([stack])
+        expect(yield* standing("anonymous fn/0 in :nameless.go/0")).toHaveLength(2)
+      }).pipe(Effect.ensuring(ask("[exit(Pid, kill) || Pid <- persistent_term:get(nameless)]")))
+    }).pipe(using("eval", "elixir"))
+  )
+
   it.live("refuse names that would run code, and make no atoms and load nothing for those that are none", () =>
     Effect.gen(function* () {
       yield* call("get_process_info", { pid: "global:plain_seat" })
