@@ -278,7 +278,7 @@ describe.each(BeamNode.otpReleases())("the tools on OTP $otp", ({ otp }) => {
     Effect.gen(function* () {
       yield* call("get_memory_info", {})
       const workers = ask(
-        "[P || P <- processes(), {current_function, {timer, sleep, 1}} <- [process_info(P, current_function)]]"
+        "[P || P <- processes(), {group_leader, Leader} <- [process_info(P, group_leader)], node(Leader) =/= node()]"
       )
       const fiber = yield* Effect.forkChild(call("top_processes", { window_ms: 8_000 }))
       yield* eventually(Effect.map(workers, (there) => there !== "[]"))
