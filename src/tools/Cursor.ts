@@ -45,8 +45,7 @@ export const encodeCursor = (scope: CursorScope, position: Position): string =>
  */
 export const isClean = (position: Position, clean: (text: string) => string): boolean =>
   Object.values(position)
-    .filter((value) => typeof value === "string")
-    .flatMap((value) => [value, Buffer.from(value, "base64").toString("latin1")])
+    .flatMap((value) => (typeof value === "string" ? [value, Buffer.from(value, "base64").toString("latin1")] : []))
     .every((text) => clean(text) === text)
 
 const unknown = {

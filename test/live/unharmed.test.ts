@@ -34,6 +34,18 @@ interface ObjectOf {
 const takesText = ({ enum: choices, items, type }: Properties[string]): boolean =>
   (type === "string" && choices === undefined) || (items?.type === "string" && items.enum === undefined)
 
+/** These name nodes and secrets of ours, or pages. */
+const others = new Set(["node", "other_node", "cookie", "cursor"])
+
+const texts = (of: Properties): ReadonlyArray<string> =>
+  Object.keys(of).filter((field) => takesText(of[field]!) && !others.has(field))
+
+/** A field with a name that nobody has. */
+const made = (prefix: string, tool: string, field: string, of: Properties): object => {
+  const text = field === "match" ? `{${prefix}_${tool}, _}` : `${prefix}_${tool}_${field}`
+  return { [field]: of[field]!.type === "array" ? [text] : text }
+}
+
 describe.each(BeamNode.otpReleases())("a node on OTP $otp", ({ otp }) => {
   let node: BeamNode.BeamNode
   let other: BeamNode.BeamNode
@@ -69,29 +81,16 @@ describe.each(BeamNode.otpReleases())("a node on OTP $otp", ({ otp }) => {
 
   it.live("gets no atom from a name that somebody made up, with any tool", () =>
     Effect.gen(function* () {
-      // Those name nodes, files and secrets of ours, or pages.
-      const others = new Set(["node", "other_node", "cookie", "cursor"])
-      const made = (prefix: string, tool: string, field: string) =>
-        field === "match" ? `{${prefix}_${tool}, _}` : `${prefix}_${tool}_${field}`
-      const tries = allTools.flatMap(({ input, name: tool }) => {
-        const { properties, required = [] } = objectSchema(input) as unknown as ObjectOf
+      const tries = allTools.flatMap((tool) => {
+        const { properties, required = [] } = objectSchema(tool.input) as unknown as ObjectOf
         const needed = Object.fromEntries(required.map((field) => [field, "vault"]))
-        const texts = (of: Properties) => Object.keys(of).filter((field) => takesText(of[field]!) && !others.has(field))
-        const value = (prefix: string, of: Properties, field: string) => {
-          const text = made(prefix, tool, field)
-          return of[field]!.type === "array" ? [text] : text
-        }
         const filter = properties["filter"]?.properties ?? {}
-        return [
-          ...texts(properties).map(
-            (field) => (prefix: string) =>
-              call(tool, { node: node.name, ...needed, [field]: value(prefix, properties, field) })
-          ),
-          ...texts(filter).map(
-            (field) => (prefix: string) =>
-              call(tool, { node: node.name, ...needed, filter: { [field]: value(prefix, filter, field) } })
+        const asked = (given: object) => call(tool.name, { node: node.name, ...needed, ...given })
+        return texts(properties)
+          .map((field) => (prefix: string) => asked(made(prefix, tool.name, field, properties)))
+          .concat(
+            texts(filter).map((field) => (prefix: string) => asked({ filter: made(prefix, tool.name, field, filter) }))
           )
-        ]
       })
       expect(tries.length).toBeGreaterThan(50)
       const round = (prefix: string) => Effect.forEach(tries, (attempt) => Effect.exit(attempt(prefix)))

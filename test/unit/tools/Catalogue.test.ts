@@ -411,20 +411,21 @@ describe("a call", () => {
   )
 })
 
+const hinting = (hint: string) =>
+  Tool.make({
+    name: "hinting",
+    title: "A tool that hints",
+    description: "Hints at another call, whatever that may be.",
+    toolset: "toys",
+    access: "inspect",
+    cost: "cheap",
+    target: "connected",
+    input: {},
+    output: { done: Schema.Boolean },
+    run: () => Effect.succeed({ summary: "Done.", data: { done: true }, hints: [hint] })
+  })
+
 describe("a hint", () => {
-  const hinting = (hint: string) =>
-    Tool.make({
-      name: "hinting",
-      title: "A tool that hints",
-      description: "Hints at another call, whatever that may be.",
-      toolset: "toys",
-      access: "inspect",
-      cost: "cheap",
-      target: "connected",
-      input: {},
-      output: { done: Schema.Boolean },
-      run: () => Effect.succeed({ summary: "Done.", data: { done: true }, hints: [hint] })
-    })
   const hintIn = (world: World, hint: string, input: object = {}) =>
     call("hinting", input).pipe(
       Effect.map(({ structured }) => structured["hints"]),
