@@ -425,13 +425,14 @@ const hinting = (hint: string) =>
     run: () => Effect.succeed({ summary: "Done.", data: { done: true }, hints: [hint] })
   })
 
-describe("a hint", () => {
-  const hintIn = (world: World, hint: string, input: object = {}) =>
-    call("hinting", input).pipe(
-      Effect.map(({ structured }) => structured["hints"]),
-      Effect.provide(catalogueLayer(world, [hinting(hint)]))
-    )
+/** The hints of a tool that hints, as a client sees them. */
+const hintIn = (world: World, hint: string, input: object = {}) =>
+  call("hinting", input).pipe(
+    Effect.map(({ structured }) => structured["hints"]),
+    Effect.provide(catalogueLayer(world, [hinting(hint)]))
+  )
 
+describe("a hint", () => {
   it.effect("names the node where several come into question", () =>
     Effect.gen(function* () {
       const [one, two] = [fakeNode({ name: "one@box" }), fakeNode({ name: "two@box" })]
