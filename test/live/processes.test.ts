@@ -43,6 +43,12 @@ const groupsOf = ({ structured }: ToolResult) => (structured["groups"] ?? []) as
 const pick = (filter: Readonly<Record<string, unknown>>) => call("list_processes", { filter, limit: 200 })
 const found = (name: string) => Effect.map(call("find_process", { name }), rowsOf)
 const named = (rows: ReadonlyArray<Row>) => rows.map(({ known_as, name }) => [name, known_as]).toSorted()
+/** The stacks that a filter of group_stacktraces finds, as they are shown. */
+const standing = (filter: string) =>
+  Effect.map(call("group_stacktraces", { filter }), ({ structured }) =>
+    ((structured["stacks"] ?? []) as ReadonlyArray<{ stack: string }>).map(({ stack }) => stack)
+  )
+
 describe.each(BeamNode.otpReleases())("many processes on OTP $otp", ({ otp }) => {
   let node: BeamNode.BeamNode
   beforeAll(async () => {
@@ -222,10 +228,6 @@ describe.each(BeamNode.otpReleases())("many processes on OTP $otp", ({ otp }) =>
         Pids = nameless:go(), persistent_term:put(nameless, Pids),
         (fun Wait() -> lists:all(fun(P) -> process_info(P, status) =:= {status, waiting} end, Pids) orelse Wait() end)() end`)
       yield* Effect.gen(function* () {
-        const standing = (filter: string) =>
-          Effect.map(call("group_stacktraces", { filter }), ({ structured }) =>
-            ((structured["stacks"] ?? []) as ReadonlyArray<{ stack: string }>).map(({ stack }) => stack)
-          )
         const stacks = yield* standing("nameless")
         expect(stacks.toSorted()).toEqual([':nameless."-go/0-fun-0-"/0', ':nameless."-go/0-fun-1-"/0'])
         for (const stack of stacks) expect(yield* standing(stack)).toEqual([stack])
