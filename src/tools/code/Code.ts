@@ -1,0 +1,284 @@
+import { Effect, Schema } from "effect"
+import {
+  type Module,
+  type ModuleFunction,
+  moduleFunctions,
+  moduleInfo,
+  modules,
+  moduleStates,
+  type OnDisk
+} from "../../beam/Code.ts"
+import { moduleFiles, readDebugInfo, readDocs } from "../../beam/FunctionSource.ts"
+import { type NamedForm, printSpec } from "../../syntax/ErlangForm.ts"
+import { visible } from "../../syntax/Escape.ts"
+import { beginningOf } from "../../syntax/Excerpt.ts"
+import { atomName } from "../AtomName.ts"
+import { whyLate } from "../Deadline.ts"
+import { functionSourceTools } from "./FunctionSource.ts"
+import {
+  cursor,
+  FilterText,
+  limitUpTo,
+  listBounds,
+  listOutput,
+  ListPosition,
+  pageOf,
+  shownOf,
+  sortBy
+} from "../Listing.ts"
+import { moduleComparisonTools } from "./ModuleComparison.ts"
+import { moduleArgument, moduleNames, notLoaded } from "./ModuleArgument.ts"
+import { amount } from "../Quantity.ts"
+import { type Terms, termsOf } from "../Terms.ts"
+import * as Tool from "../Tool.ts"
+
+const shared = { toolset: "code", access: "inspect", target: "connected" } as const
+
+const Text = Schema.optionalKey(Schema.String)
+const Texts = Schema.optionalKey(Schema.Array(Schema.String))
+const Count = Schema.optionalKey(Schema.Int)
+
+const moduleFields = { module: Schema.String, application: Text, path: Text, marks: Texts }
+
+const showModule = ({ application, marks, name, path }: Module, terms: Terms) => ({
+  module: terms.atom(name),
+  application: application && terms.atom(application),
+  path: path && visible(path),
+  marks: marks.map(visible)
+})
+
+const input = (tool: string, value: Readonly<Record<string, unknown>>): string => `${tool} ${JSON.stringify(value)}`
+
+const listModules = Tool.make({
+  ...shared,
+  cost: "moderate",
+  name: "list_modules",
+  title: "List modules",
+  description:
+    "Modules that are loaded, with application and file. By state: old code still there, cover-compiled, sticky; changed_on_disk and file_missing read every file (narrow by application). Next: get_module_info.",
+  timeoutMillis: 15_000,
+  input: {
+    sort_by: sortBy(["name", "application"], "name"),
+    filter: Schema.optionalKey(
+      Schema.Struct({
+        name: Schema.optionalKey(FilterText),
+        application: Schema.optionalKey(FilterText),
+        state: Schema.optionalKey(Schema.Literals(moduleStates))
+      })
+    ),
+    limit: limitUpTo(200, 50),
+    cursor
+  },
+  output: { ...listOutput, modules: Schema.optionalKey(Schema.Array(Schema.Struct(moduleFields))) },
+  position: ListPosition,
+  run: Effect.fnUntraced(function* ({ filter: { application, name, state } = {}, limit, sort_by: sort }, node, after) {
+    const terms = yield* termsOf(node)
+    const listed = yield* modules(node, {
+      ...(yield* listBounds(limit, after)),
+      sort,
+      filter: { name, application: application === undefined ? undefined : atomName(application), state }
+    })
+    const { incomplete, matched, rows, total } = listed
+    const [first] = rows
+    return {
+      summary: (shown: number) =>
+        `${shownOf(shown, matched, "module")}${state === undefined ? "" : ` with the mark ${state}`}; ${total} are loaded.`,
+      complete: incomplete.length === 0,
+      notes:
+        incomplete.length === 0
+          ? []
+          : [`Time ran out before all files were read. Allow more with timeout_ms, or filter. ${whyLate}`],
+      data: { total, matched, modules: rows.map(({ row }) => showModule(row, terms)) },
+      page: pageOf("modules", listed),
+      hints: first === undefined ? [] : [input("get_module_info", { module: terms.atom(first.row.name) })]
+    }
+  })
+})
+
+const onDiskTexts: Readonly<Record<OnDisk, string>> = {
+  same: "its file holds the same code",
+  changed_on_disk: "its file holds other code than runs",
+  file_missing: "its file is gone",
+  no_file: "it came from no file",
+  unreadable: "its file cannot be read"
+}
+
+/** Exported functions that are named of a module. */
+const namedFunctions = 30
+
+const getModuleInfo = Tool.make({
+  ...shared,
+  cost: "cheap",
+  name: "get_module_info",
+  title: "About a module",
+  description:
+    "A loaded module: application, file and whether it is what runs, version, MD5, source, compiler options, behaviours, attributes, old code, first exports. Next: list_module_functions.",
+  input: { module: moduleArgument },
+  output: {
+    ...moduleFields,
+    on_disk: Schema.String,
+    file_bytes: Count,
+    file_modified: Text,
+    md5: Schema.String,
+    version: Text,
+    behaviours: Texts,
+    attributes: Texts,
+    source: Text,
+    compiler: Text,
+    compiler_options: Text,
+    debug_info_bytes: Count,
+    docs_bytes: Count,
+    function_count: Schema.Int,
+    export_count: Schema.Int,
+    exports: Texts
+  },
+  run: Effect.fnUntraced(function* ({ module }, node) {
+    const terms = yield* termsOf(node)
+    const info = yield* moduleInfo(node, moduleNames(module))
+    if (!("name" in info)) return yield* notLoaded(node, module, info, terms)
+    const functions = yield* moduleFunctions(node, {
+      ...(yield* listBounds(namedFunctions, undefined)),
+      names: [info.name],
+      all: false,
+      part: undefined
+    })
+    const exported = "rows" in functions ? functions.rows : []
+    const name = terms.atom(info.name)
+    const hasOldCode = info.marks.includes("old_code")
+    const { version } = info
+    return {
+      summary: `${name}${info.application === undefined ? "" : ` of ${terms.atom(info.application)}`} exports ${amount(info.exports, "function")}; ${onDiskTexts[info.onDisk]}.`,
+      notes: hasOldCode
+        ? [
+            "There is old code of this module. Who still runs it was not checked, since that asks every process; a process that does is killed when a third version is loaded."
+          ]
+        : [],
+      data: (characters: number) => ({
+        ...showModule(info, terms),
+        on_disk: info.onDisk,
+        file_bytes: info.bytes,
+        file_modified: info.modified === undefined ? undefined : iso(info.modified),
+        md5: info.md5,
+        version: version === undefined ? undefined : terms.print(version, characters),
+        behaviours: info.behaviours.map(terms.atom),
+        attributes: info.attributes.map(
+          ([key, value]) => `${terms.print(key)}: ${terms.value(key, value, characters)}`
+        ),
+        source: info.source && visible(info.source),
+        compiler: info.compiler && visible(info.compiler),
+        compiler_options: info.options === undefined ? undefined : terms.print(info.options, characters),
+        debug_info_bytes: info.chunks.get("Dbgi"),
+        docs_bytes: info.chunks.get("Docs"),
+        function_count: info.functions,
+        export_count: info.exports,
+        exports: exported.map(({ row }) => `${terms.atom(row.name)}/${row.arity}`)
+      }),
+      hints: [
+        input("list_module_functions", { module: name }),
+        ...(hasOldCode ? [input("find_process", { module: name })] : [])
+      ]
+    }
+  })
+})
+
+/** A date that a file of a node may bear, which may be any number. */
+const iso = (seconds: number): string | undefined => {
+  const date = new Date(seconds * 1000)
+  return Number.isNaN(date.getTime()) ? undefined : date.toISOString()
+}
+
+/** Characters of a specification, and of the line of documentation beside it. */
+const specCharacters = 600
+const docCharacters = 200
+
+const showFunction = (
+  { arity, isExported, module, name }: ModuleFunction,
+  specs: ReadonlyArray<NamedForm>,
+  docs: ReadonlyMap<string, string>,
+  terms: Terms,
+  characters: number
+) => {
+  const spec = specs.find((it) => it.name === name && it.arity === arity)
+  const doc = docs.get(`${name}/${arity}`)
+  return {
+    function: terms.mfa({ module, name, arity }),
+    local: isExported ? undefined : true,
+    spec: spec && visible(printSpec(spec, Math.min(specCharacters, characters)).text),
+    doc: doc && beginningOf(doc, Math.min(docCharacters, characters))
+  }
+}
+
+const listModuleFunctions = Tool.make({
+  ...shared,
+  cost: "moderate",
+  name: "list_module_functions",
+  title: "Functions of a module",
+  description:
+    "The exported functions of a loaded module, with all the local ones too; with specifications and the first line of documentation where its file has them. Next: get_function_source.",
+  timeoutMillis: 10_000,
+  input: {
+    module: moduleArgument,
+    name: Schema.optionalKey(FilterText.annotate({ description: "Part of the function's name" })),
+    all: Schema.optionalKey(Schema.Boolean),
+    limit: limitUpTo(200, 50),
+    cursor
+  },
+  output: {
+    ...listOutput,
+    functions: Schema.optionalKey(
+      Schema.Array(
+        Schema.Struct({ function: Schema.String, local: Schema.optionalKey(Schema.Boolean), spec: Text, doc: Text })
+      )
+    )
+  },
+  position: ListPosition,
+  run: Effect.fnUntraced(function* ({ all = false, limit, module, name }, node, after) {
+    const terms = yield* termsOf(node)
+    const names = moduleNames(module)
+    const bounds = yield* listBounds(limit, after)
+    const [listed, files] = yield* Effect.all(
+      [
+        moduleFunctions(node, { ...bounds, names, all, part: name }),
+        moduleFiles(node, names, { chunks: ["Dbgi", "Docs"], source: false })
+      ],
+      { concurrency: "unbounded" }
+    )
+    if (!("rows" in listed)) return yield* notLoaded(node, module, listed, terms)
+    const { matched, rows, total } = listed
+    const chunks = "module" in files ? files.chunks : new Map<string, never>()
+    const info = readDebugInfo(chunks.get("Dbgi"))
+    const docs = readDocs(chunks.get("Docs"))
+    const specs = "specs" in info ? info.specs : []
+    const called = rows[0]?.row.module ?? names[0]!
+    const isChanged = "onDisk" in files && files.onDisk === "changed_on_disk" && specs.length + docs.size > 0
+    return {
+      summary: (shown: number) =>
+        `${shownOf(shown, matched, all ? "function" : "exported function")} of ${terms.atom(called)}${matched === total ? "" : ` (${total} in all)`}.`,
+      complete: info.language !== "none",
+      notes: [
+        ...(info.language === "none" ? [`Specifications of this module are not known: ${info.why}.`] : []),
+        ...(isChanged ? ["Specifications and documentation are of the file, which holds other code than runs."] : [])
+      ],
+      data: (characters: number) => ({
+        total,
+        matched,
+        functions: rows.map(({ row }) => showFunction(row, specs, docs, terms, characters))
+      }),
+      page: pageOf("functions", listed),
+      hints: rows
+        // Bodies of funs have names that begin so.
+        .filter(({ row }) => !/^(?:-|__|module_info)/u.test(row.name))
+        .slice(0, 1)
+        .map(({ row }) => input("get_function_source", { function: terms.mfa(row) }))
+    }
+  })
+})
+
+/** The code toolset. */
+export const codeTools: ReadonlyArray<Tool.Tool> = [
+  listModules,
+  getModuleInfo,
+  listModuleFunctions,
+  ...functionSourceTools,
+  ...moduleComparisonTools
+]

@@ -1,0 +1,38 @@
+import type { Absent } from "../../beam/Code.ts"
+import type { ErlangNode } from "../../node/ErlangNode.ts"
+import { visible } from "../../syntax/Escape.ts"
+import { excerpt } from "../../syntax/Excerpt.ts"
+import { atomName } from "../AtomName.ts"
+import { didYouMean } from "../DidYouMean.ts"
+import { FilterText } from "../Listing.ts"
+import { type Terms } from "../Terms.ts"
+import { ToolError } from "../ToolError.ts"
+
+/** The argument that names a module. */
+export const moduleArgument = FilterText.annotate({ description: "As in lists or MyApp.Worker" })
+
+/** The names that a module may have that is written so, the likeliest first: an alias of Elixir, or just a name. */
+export const moduleNames = (text: string): ReadonlyArray<string> => {
+  const bare = text.trim()
+  return [...new Set([atomName(bare), bare, `Elixir.${bare}`])]
+}
+
+/** No module of this name is loaded, and none will be by our asking. */
+export const notLoaded = (node: ErlangNode, given: string, { similar, wouldBeFrom }: Absent, terms: Terms): ToolError =>
+  new ToolError({
+    code: "not_found",
+    message:
+      wouldBeFrom === undefined
+        ? `There is no module ${excerpt(given)} on ${node.name}: it is not loaded, and its code path has no file of that name.`
+        : `The module ${excerpt(given)} is not loaded on ${node.name}. It would be from ${visible(wouldBeFrom)} when it is first called; we never load one.`,
+    retryable: false,
+    next: "list_modules",
+    didYouMean: wouldBeFrom === undefined ? meant(given, similar).map(terms.atom) : []
+  })
+
+const bare = (name: string): string => name.replace(/^Elixir\./u, "")
+
+const meant = (given: string, names: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const byText = new Map(names.map((name) => [bare(name), name]))
+  return didYouMean(bare(given), byText.keys()).map((text) => byText.get(text)!)
+}

@@ -1,0 +1,201 @@
+import { Effect, Schema } from "effect"
+import {
+  type Digests,
+  moduleDigests,
+  type ModuleFilter,
+  type ModuleVersion,
+  moduleVersions,
+  unknownDigest
+} from "../../beam/Code.ts"
+import { listItems } from "../../etf/Term.ts"
+import type { ErlangNode } from "../../node/ErlangNode.ts"
+import { visible } from "../../syntax/Escape.ts"
+import { NameText } from "../ArgumentText.ts"
+import { atomName } from "../AtomName.ts"
+import { keepingDeadline } from "../Deadline.ts"
+import { cursor, FilterText, limitUpTo, listOutput, shownOf } from "../Listing.ts"
+import { connectedNode, resolveNode } from "../NodeArgument.ts"
+import { takeSecondPlace } from "../NodeBudget.ts"
+import { amount } from "../Quantity.ts"
+import { type Terms, termsOf } from "../Terms.ts"
+import * as Tool from "../Tool.ts"
+import { ToolError } from "../ToolError.ts"
+
+const differences = ["changed", "only_here", "only_there", "unknown"] as const
+type Difference = (typeof differences)[number] | "same"
+
+/** The name of the module that the page before ended with. */
+const position = Schema.Struct({ module: Schema.String.check(Schema.isMaxLength(255)) })
+
+const name = "compare_modules"
+const cost = "moderate"
+
+/** The second node, by the same rules as the first: resolved, allowed, connected, and paced. */
+const otherNode = Effect.fnUntraced(function* (given: string, first: ErlangNode) {
+  const node = yield* connectedNode(yield* resolveNode(given))
+  if (node.name === first.name)
+    return yield* new ToolError({
+      code: "invalid_input",
+      message: `${name}: \`node\` and \`other_node\` are both ${node.name}. To compare a node with its files: list_modules with the state changed_on_disk.`,
+      retryable: false,
+      next: 'list_modules {"filter": {"state": "changed_on_disk"}}'
+    })
+  yield* takeSecondPlace(first, node, { name, cost })
+  return keepingDeadline(node)
+})
+
+/** The `vsn` of a module, where it is not just the digest as a number. */
+const versionText = (version: ModuleVersion | undefined, terms: Terms): string | undefined => {
+  const vsn = version?.version
+  if (vsn === undefined) return undefined
+  const all = listItems(vsn) ?? []
+  return all.length === 0 || typeof all[0] === "bigint" ? undefined : terms.print(vsn, 100)
+}
+
+const noDigests: Digests = { digests: new Map(), isCut: false }
+
+/** A name that is no atom on a node is the name of no application of it. */
+const digestsOf = (node: ErlangNode, filter: ModuleFilter) =>
+  moduleDigests(node, filter).pipe(Effect.catchReason("CallError", "UnknownAtom", () => Effect.succeed(noDigests)))
+
+/**
+ * The modules of both nodes. Those of an application are the ones that belong to it on either: a node on which it is
+ * not loaded may have its modules all the same, and is asked for them by name.
+ */
+const bothDigests = Effect.fnUntraced(function* (
+  here: ErlangNode,
+  there: ErlangNode,
+  { application, name: part }: ModuleFilter
+) {
+  const read = (filter: ModuleFilter) =>
+    Effect.all([digestsOf(here, filter), digestsOf(there, filter)], { concurrency: "unbounded" })
+  const found = yield* read({ application, name: part })
+  const names = new Set(found.flatMap(({ digests }) => [...digests.keys()]))
+  if (application === undefined || found.every(({ digests }) => digests.size === names.size)) return found
+  const [all, others] = yield* read({ name: part })
+  const named = ({ digests, isCut }: Digests): Digests => ({
+    isCut,
+    digests: new Map([...digests].filter(([module]) => names.has(module)))
+  })
+  return [named(all), named(others)] as const
+})
+
+const differenceOf = (mine: string | undefined, theirs: string | undefined): Difference => {
+  if (theirs === undefined) return "only_here"
+  if (mine === undefined) return "only_there"
+  if (mine === unknownDigest || theirs === unknownDigest) return "unknown"
+  return mine === theirs ? "same" : "changed"
+}
+
+const compareModules = Tool.make({
+  toolset: "code",
+  access: "inspect",
+  cost,
+  target: "connected",
+  name,
+  title: "Compare the modules of two nodes",
+  description:
+    "Modules that are loaded on both nodes with different code (MD5), and their versions. For those of one node only: show. For what differs from files: list_modules by state changed_on_disk.",
+  timeoutMillis: 15_000,
+  input: {
+    other_node: NameText,
+    show: Schema.Literals(differences)
+      .annotate({ description: "Default changed", default: "changed" })
+      .pipe(Schema.withDecodingDefaultKey(Effect.succeed("changed" as const))),
+    filter: Schema.optionalKey(
+      Schema.Struct({ name: Schema.optionalKey(FilterText), application: Schema.optionalKey(FilterText) })
+    ),
+    limit: limitUpTo(200, 50),
+    cursor
+  },
+  output: {
+    other_node: Schema.String,
+    ...listOutput,
+    same: Schema.Int,
+    changed: Schema.Int,
+    only_here: Schema.Int,
+    only_there: Schema.Int,
+    unknown: Schema.optionalKey(Schema.Int),
+    modules: Schema.optionalKey(
+      Schema.Array(
+        Schema.Struct({
+          module: Schema.String,
+          application: Schema.optionalKey(Schema.String),
+          md5: Schema.optionalKey(Schema.String),
+          other_md5: Schema.optionalKey(Schema.String),
+          version: Schema.optionalKey(Schema.String),
+          other_version: Schema.optionalKey(Schema.String),
+          application_version: Schema.optionalKey(Schema.String),
+          other_application_version: Schema.optionalKey(Schema.String)
+        })
+      )
+    )
+  },
+  position,
+  run: Effect.fnUntraced(function* ({ filter = {}, limit, other_node, show }, node, after) {
+    const terms = yield* termsOf(node)
+    const other = yield* otherNode(other_node, node)
+    const wanted = {
+      name: filter.name,
+      application: filter.application === undefined ? undefined : atomName(filter.application)
+    }
+    const [here, there] = yield* bothDigests(node, other, wanted)
+    const all = [...new Set([...here.digests.keys(), ...there.digests.keys()])].toSorted()
+    const found = Map.groupBy(all, (module) => differenceOf(here.digests.get(module), there.digests.get(module)))
+    const count = (kind: Difference) => found.get(kind)?.length ?? 0
+    const unknown = count("unknown")
+    const matching = found.get(show) ?? []
+    const rest = after === undefined ? matching : matching.filter((module) => module > after.module)
+    const page = rest.slice(0, limit)
+    const [mine, theirs] = yield* Effect.all([moduleVersions(node, page), moduleVersions(other, page)], {
+      concurrency: "unbounded"
+    })
+    const isCut = here.isCut || there.isCut
+    return {
+      summary: (shown: number) =>
+        `${amount(count("changed"), "module")} with other code on ${other.name} than on ${node.name}, ${count("same")} the same; ${shownOf(shown, matching.length, "row")} of ${show} here.`,
+      complete: !isCut && unknown === 0,
+      notes: [
+        ...(isCut ? ["There are more modules than are compared at once: filter by application or name."] : []),
+        ...(unknown > 0
+          ? [
+              `Of ${amount(unknown, "module")} a node did not tell the digest, as while it is replaced: see show unknown.`
+            ]
+          : [])
+      ],
+      data: {
+        other_node: other.name,
+        total: all.length,
+        matched: matching.length,
+        same: count("same"),
+        changed: count("changed"),
+        only_here: count("only_here"),
+        only_there: count("only_there"),
+        unknown: unknown === 0 ? undefined : unknown,
+        modules: page.map((module) => {
+          const [own, foreign] = [mine.get(module), theirs.get(module)]
+          const application = own?.application ?? foreign?.application
+          return {
+            module: terms.atom(module),
+            application: application && terms.atom(application),
+            md5: here.digests.get(module),
+            other_md5: there.digests.get(module),
+            version: versionText(own, terms),
+            other_version: versionText(foreign, terms),
+            application_version: own?.applicationVersion && visible(own.applicationVersion),
+            other_application_version: foreign?.applicationVersion && visible(foreign.applicationVersion)
+          }
+        })
+      },
+      page: {
+        rows: "modules" as const,
+        next: rest.length > page.length ? { module: page.at(-1)! } : undefined,
+        after: (row: number) => ({ module: page[row]! })
+      },
+      hints: page.slice(0, 1).map((module) => `get_module_info ${JSON.stringify({ module: terms.atom(module) })}`)
+    }
+  }, Effect.scoped)
+})
+
+/** The tools of the code toolset that look at two nodes. */
+export const moduleComparisonTools: ReadonlyArray<Tool.Tool> = [compareModules]

@@ -1,0 +1,206 @@
+import { Effect, Schema } from "effect"
+import { type Refused, type RowsQuery, sampleTable, type Table, type TableRows } from "../../beam/Ets.ts"
+import { atom, binary, isTuple, type Term } from "../../etf/Term.ts"
+import type { ErlangNode } from "../../node/ErlangNode.ts"
+import { visible } from "../../syntax/Escape.ts"
+import { excerpt } from "../../syntax/Excerpt.ts"
+import { whyLate } from "../Deadline.ts"
+import { called, idOf, inspect, noTable, shared, sized, table, tableName } from "./EtsTable.ts"
+import { cursor, limitUpTo, listBounds, ListPosition, toPosition } from "../Listing.ts"
+import { amount, bytes } from "../Quantity.ts"
+import { redacted } from "../Secrets.ts"
+import { type Terms, termsOf } from "../Terms.ts"
+import * as Tool from "../Tool.ts"
+import { ToolError, type ToolErrorCode } from "../ToolError.ts"
+
+/**
+ * Bytes of the average object above which none is read. The node copies an object whole before anybody can tell how
+ * large it is, and a worker has 64 MiB.
+ */
+const maxObjectBytes = 4 * 1024 * 1024
+
+const told = (code: ToolErrorCode, message: string, next?: string): ToolError =>
+  new ToolError({ code, message, retryable: false, ...(next !== undefined && { next }) })
+
+/** Why objects of a table are not read. */
+export const refusal = (node: ErlangNode, { objects, table: about, why }: Refused, terms: Terms): ToolError => {
+  const name = called(about, terms)
+  const owner = about.ownerName === undefined ? "" : ` (${terms.atom(about.ownerName)})`
+  switch (why) {
+    case "private":
+      return told(
+        "unsupported",
+        `The table ${name} of ${node.name} is private: only its owner, ${terms.print(about.owner)}${owner}, can read it.`,
+        inspect(about, terms)
+      )
+    case "secret":
+      return told(
+        "unsupported",
+        `The objects of ${name} are not read: its owner${owner} keeps cookies or private keys in its tables.`,
+        inspect(about, terms)
+      )
+    case "pattern":
+      return told(
+        "invalid_input",
+        "select_ets_table: `match`: ETS takes no such pattern. What is left open can stand for an element or a value, not for the key of a map."
+      )
+    case "large":
+      return told(
+        "too_large",
+        `The objects of ${name} are not read: it has ${sized(about)}, ${bytes(about.memoryBytes / about.objects)} each, and the node would copy them whole (limit: ${bytes(maxObjectBytes)}). Its keys can be had with keys_only.`,
+        `sample_ets_table ${JSON.stringify({ table: idOf(about, terms), keys_only: true })}`
+      )
+    case "many": {
+      const size = bytes((objects ?? 0) * (about.memoryBytes / Math.max(1, about.objects)))
+      return told(
+        "too_large",
+        `The ${amount(objects ?? 0, "object")} that this asks for are not read: ${name} is a ${visible(about.type)}, so the node would copy those of one key all at once, about ${size} (limit: ${bytes(maxObjectBytes)}). Ask for fewer with a pattern for match that says more of their values.`,
+        inspect(about, terms)
+      )
+    }
+    case "gone":
+      return told("not_found", `The table ${name} of ${node.name} was deleted while it was read.`, "list_ets_tables")
+    case "moved":
+      return told(
+        "invalid_input",
+        `The key that this page of ${name} begins behind was deleted meanwhile, and a ${visible(about.type)} has no order to find its place by. Leave the cursor out to start over.`
+      )
+  }
+}
+
+const rowFields = {
+  value: Schema.String,
+  cut_from_bytes: Schema.optionalKey(Schema.Int),
+  unread_objects: Schema.optionalKey(Schema.Int)
+}
+
+/** Objects, and the table that they are of. */
+export const rowsOutput = {
+  table: Schema.String,
+  type: Schema.String,
+  key_position: Schema.Int,
+  total: Schema.Int,
+  rows: Schema.optionalKey(Schema.Array(Schema.Struct(rowFields)))
+}
+
+/** What bounds a question for objects. */
+export const rowsBounds = Effect.fnUntraced(function* (
+  node: ErlangNode,
+  text: string,
+  limit: number,
+  after: ListPosition | undefined
+): Effect.fn.Return<RowsQuery, ToolError> {
+  return { table: yield* tableName(node, text), maxObjectBytes, ...(yield* listBounds(limit, after)) }
+})
+
+/** That a worker outgrew its heap means one thing here. */
+export const tooLarge = (text: string) => () =>
+  Effect.fail(
+    new ToolError({
+      code: "too_large",
+      message: `The worker that read ${excerpt(text)} outgrew its heap and was ended: there are objects in it that are too large to copy. Ask for keys_only, for fewer, or with a pattern that leaves them out.`,
+      retryable: false,
+      next: `sample_ets_table ${JSON.stringify({ table: text, keys_only: true })}`
+    })
+  )
+
+/** Rows as they are shown, and what is to be said of them. */
+export const showRows = (selected: TableRows, areKeys: boolean, terms: Terms) => {
+  const { isMore, rows, table: from } = selected
+  const cut = rows.filter(({ cutFrom }) => cutFrom > 0).length
+  const crowded = rows.filter(({ unread }) => unread !== undefined).length
+  const last = rows.at(-1)
+  const isPaged = rows.every(({ place }) => place !== undefined)
+  const isUnordered = from.type !== "ordered_set"
+  return {
+    complete: crowded === 0 && (isMore === false || (isMore === true && isPaged)),
+    notes: [
+      ...(crowded > 0
+        ? [
+            `Where it says unread_objects, value is a key with so many objects that they are not read: a ${visible(from.type)} gives those of one key only all at once (limit: about ${bytes(maxObjectBytes)}).`
+          ]
+        : []),
+      ...(cut > 0 ? [`${amount(cut, "row")} too large to travel: cut on the node, where it says ... or '...'.`] : []),
+      ...(isMore === true && isUnordered && isPaged
+        ? [`A ${visible(from.type)} has no order: what changes between pages may be missed, or seen twice.`]
+        : []),
+      ...(isMore !== false && !isPaged ? ["There is no next page: a key here is too large to go on behind."] : []),
+      ...(isMore === "deadline"
+        ? [`Time ran out before the whole table was looked through. Allow more with timeout_ms. ${whyLate}`]
+        : [])
+    ],
+    rows: (characters: number) =>
+      rows.map((row) => ({
+        value:
+          areKeys || row.unread !== undefined
+            ? terms.print(row.term, characters)
+            : showObject(row.term, selected, terms, characters),
+        cut_from_bytes: row.cutFrom > 0 ? row.cutFrom : undefined,
+        unread_objects: row.unread
+      })),
+    page: {
+      rows: "rows",
+      next: isMore !== false && isPaged && last?.place !== undefined ? toPosition(last.place) : undefined,
+      ...(isPaged && { after: (row: number) => toPosition(rows[row]!.place!) })
+    } as const
+  }
+}
+
+/** An object; what its key, or the name of a field, says is a secret is left out. A pair says so by itself. */
+const showObject = (term: Term, { fields, table: from }: TableRows, terms: Terms, characters: number): string => {
+  if (!isTuple(term)) return terms.print(term, characters)
+  if (fields.length > 0 && term.length === fields.length + 1) {
+    const shown = term.map((value, at) => {
+      const field = fields[at - 1]
+      return field !== undefined && terms.isHidden(atom(field), value) ? binary(redacted) : value
+    })
+    return terms.print(shown, characters)
+  }
+  const key = term[from.keyPosition - 1]
+  const isPair = term.length === 2 && from.keyPosition === 1
+  return key === undefined || isPair ? terms.print(term, characters) : terms.value(key, term, characters)
+}
+
+export const sampleEtsTable = Tool.make({
+  ...shared,
+  name: "sample_ets_table",
+  title: "Objects of an ETS table",
+  description:
+    "The first objects of an ETS table that is not private, or with keys_only its keys, page by page; the node copies whole objects. To look for some, use select_ets_table.",
+  cost: "moderate",
+  input: {
+    table,
+    keys_only: Schema.optionalKey(Schema.Boolean),
+    limit: limitUpTo(100, 10),
+    cursor
+  },
+  output: rowsOutput,
+  position: ListPosition,
+  run: Effect.fnUntraced(function* ({ keys_only = false, limit, table: text }, node, after) {
+    const terms = yield* termsOf(node)
+    const query = yield* rowsBounds(node, text, limit, after)
+    const sampled = yield* sampleTable(node, { ...query, what: keys_only ? "keys" : "objects" }).pipe(
+      Effect.catchReason("CallError", "HeapLimit", tooLarge(text))
+    )
+    if (sampled._tag === "NoTable") return yield* noTable(node, text, sampled, terms)
+    if (sampled._tag === "Refused") return yield* refusal(node, sampled, terms)
+    const { table: from } = sampled
+    const { rows, ...shownRows } = showRows(sampled, keys_only, terms)
+    const what = keys_only ? "key" : "object"
+    return {
+      ...shownRows,
+      summary: (shown: number) =>
+        `${amount(shown, what)} of ${called(from, terms)}, a ${visible(from.type)} with ${sized(from)}.`,
+      data: (characters: number) => ({ ...aboutRows(from, terms), rows: rows(characters) }),
+      hints: [inspect(from, terms)]
+    }
+  })
+})
+
+/** The table that rows are of. */
+export const aboutRows = (from: Table, terms: Terms) => ({
+  table: idOf(from, terms),
+  type: visible(from.type),
+  key_position: from.keyPosition,
+  total: from.objects
+})

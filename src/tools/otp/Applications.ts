@@ -1,0 +1,275 @@
+import { Effect, Schema } from "effect"
+import {
+  type Application,
+  applicationEnvironment,
+  applicationInfo,
+  type ApplicationInfo,
+  type ApplicationKey,
+  applications,
+  applicationStates
+} from "../../beam/Applications.ts"
+import type { CallError } from "../../node/CallError.ts"
+import type { ErlangNode } from "../../node/ErlangNode.ts"
+import { visible } from "../../syntax/Escape.ts"
+import { excerpt } from "../../syntax/Excerpt.ts"
+import { atomName } from "../AtomName.ts"
+import { remainingMillis, shareOfTime, whyLate } from "../Deadline.ts"
+import { didYouMean } from "../DidYouMean.ts"
+import {
+  cursor,
+  FilterText,
+  ledBy,
+  limitUpTo,
+  listBounds,
+  listOutput,
+  ListPosition,
+  pageOf,
+  shownOf,
+  sortBy
+} from "../Listing.ts"
+import { answerPage, pageOutput, position, processSort, ranking } from "../processes/Processes.ts"
+import { amount, bytes } from "../Quantity.ts"
+import { type Terms, termsOf } from "../Terms.ts"
+import * as Tool from "../Tool.ts"
+import { ToolError } from "../ToolError.ts"
+
+const shared = { toolset: "otp", access: "inspect", cost: "moderate", target: "connected" } as const
+
+const timeoutMillis = 15_000
+
+const Text = Schema.optionalKey(Schema.String)
+const Texts = Schema.optionalKey(Schema.Array(Schema.String))
+
+const rowFields = {
+  application: Schema.String,
+  state: Schema.Literals(applicationStates),
+  version: Text,
+  description: Text,
+  start_type: Text,
+  processes: Schema.Int,
+  memory_bytes: Schema.Int
+}
+
+const showApplication = (application: Application, terms: Terms) => ({
+  application: terms.atom(application.name),
+  state: application.state,
+  version: visible(application.version),
+  description: visible(application.description),
+  start_type: application.startType && visible(application.startType),
+  processes: application.processes,
+  memory_bytes: application.memory
+})
+
+/** What the agent could not see, in words. */
+const note = (why: string): string => {
+  switch (why) {
+    case "controller":
+      return "The application controller does not answer, as while it stops an application: how applications were started is not known, nor which of those without processes run."
+    case "deadline":
+      return `Time ran out before all processes were counted. Allow more with timeout_ms. ${whyLate}`
+    case "long_queue":
+      return "Processes with more than 10000 messages count, but were not asked for their memory, since that walks the queue."
+    case "directory":
+      return "The code server does not answer, so the directory is not known: see get_process_stacktrace of code_server."
+    default:
+      return "The application master does not answer, so the supervisor is not known: see get_process_stacktrace of it."
+  }
+}
+
+const input = (tool: string, value: Readonly<Record<string, unknown>>): string => `${tool} ${JSON.stringify(value)}`
+
+/** Who is first, and by how much. */
+const leading = (application: Application, sort: ApplicationKey, terms: Terms): string => {
+  const name = terms.atom(application.name)
+  switch (sort) {
+    case "name":
+      return name
+    case "processes":
+      return `${name} with ${amount(application.processes, "process", "processes")}`
+    case "memory":
+      return `${name} with ${bytes(application.memory)}`
+  }
+}
+
+const listApplications = Tool.make({
+  ...shared,
+  name: "list_applications",
+  title: "List applications",
+  description:
+    "Applications that are loaded, starting or running: version, start type, number of processes and their memory. Next: get_application_info, list_application_processes.",
+  timeoutMillis,
+  input: {
+    sort_by: sortBy(["name", "processes", "memory"], "memory"),
+    filter: Schema.optionalKey(
+      Schema.Struct({
+        name: Schema.optionalKey(FilterText),
+        state: Schema.optionalKey(Schema.Literals(applicationStates))
+      })
+    ),
+    limit: limitUpTo(200, 50),
+    cursor
+  },
+  output: { ...listOutput, applications: Schema.optionalKey(Schema.Array(Schema.Struct(rowFields))) },
+  position: ListPosition,
+  run: Effect.fnUntraced(function* ({ filter = {}, limit, sort_by: sort }, node, after) {
+    const terms = yield* termsOf(node)
+    const bounds = yield* listBounds(limit, after)
+    const listed = yield* applications(node, { ...bounds, sort, name: filter.name, state: filter.state })
+    const { incomplete, matched, rows, total } = listed
+    const [first] = rows
+    return {
+      summary: (shown: number) =>
+        `${shownOf(shown, matched, "application")} by ${sort}${ledBy(first && leading(first.row, sort, terms), after)}.`,
+      complete: incomplete.length === 0,
+      notes: incomplete.map(note),
+      data: { total, matched, applications: rows.map(({ row }) => showApplication(row, terms)) },
+      page: pageOf("applications", listed),
+      hints: first === undefined ? [] : [input("get_application_info", { application: terms.atom(first.row.name) })]
+    }
+  })
+})
+
+const ApplicationName = FilterText
+
+/** The application of a name; the failure where none is loaded says which was perhaps meant. */
+const loadedApplication = Effect.fnUntraced(function* (
+  node: ErlangNode,
+  given: string,
+  namedItems: number
+): Effect.fn.Return<ApplicationInfo, ToolError | CallError> {
+  const info = yield* applicationInfo(node, atomName(given), {
+    limit: namedItems,
+    deadlineMillis: (yield* remainingMillis) * shareOfTime
+  })
+  if (!("names" in info)) return info
+  return yield* new ToolError({
+    code: "not_found",
+    message: `No application '${excerpt(given)}' is loaded on ${node.name}.`,
+    retryable: false,
+    next: "list_applications",
+    didYouMean: didYouMean(given, info.names).map(visible)
+  })
+})
+
+/** Modules and registered names that are told of an application. */
+const namedItems = 20
+
+const getApplicationInfo = Tool.make({
+  ...shared,
+  name: "get_application_info",
+  title: "About an application",
+  description:
+    "One application: state, supervisor, what it needs and who needs it, modules, and its environment page by page, without secrets. Next: get_supervision_tree of its supervisor.",
+  timeoutMillis,
+  input: {
+    application: ApplicationName,
+    key: Schema.optionalKey(FilterText.annotate({ description: "Part of a key of the environment" })),
+    limit: limitUpTo(200, 50),
+    cursor
+  },
+  output: {
+    ...rowFields,
+    start_module: Text,
+    supervisor: Text,
+    directory: Text,
+    needs: Texts,
+    optional: Texts,
+    included: Texts,
+    needed_by: Texts,
+    registered_count: Schema.Int,
+    registered: Texts,
+    module_count: Schema.Int,
+    modules: Texts,
+    ...listOutput,
+    environment: Schema.optionalKey(Schema.Array(Schema.Struct({ key: Schema.String, value: Schema.String })))
+  },
+  position: ListPosition,
+  run: Effect.fnUntraced(function* ({ application, key, limit }, node, after) {
+    const terms = yield* termsOf(node)
+    const info = yield* loadedApplication(node, application, namedItems)
+    const bounds = yield* listBounds(limit, after)
+    const listed = yield* applicationEnvironment(node, info.name, { ...bounds, key })
+    const { matched, rows, total } = listed
+    const { state } = info
+    const called = terms.atom(info.name)
+    const supervisor = info.supervisor && terms.print(info.supervisor)
+    const names = (all: ReadonlyArray<string>) => all.map(terms.atom)
+    return {
+      summary: (shown: number) =>
+        `${called} ${visible(info.version)} is ${state}, with ${amount(info.processes, "process", "processes")} of ${bytes(info.memory)}; ${shownOf(shown, matched, "setting")} of its environment here.`,
+      complete: info.incomplete.length === 0,
+      notes: [
+        ...info.incomplete.map(note),
+        ...(state === "running" && info.startModule === undefined
+          ? ["A library: it has no callback module, and so no processes of its own."]
+          : [])
+      ],
+      data: (characters: number) => ({
+        ...showApplication(info, terms),
+        start_module: info.startModule && terms.atom(info.startModule),
+        supervisor,
+        directory: info.directory && visible(info.directory),
+        needs: names(info.applications),
+        optional: names(info.optional),
+        included: names(info.included),
+        needed_by: names(info.neededBy),
+        registered_count: info.registered.count,
+        registered: names(info.registered.first),
+        module_count: info.modules.count,
+        modules: names(info.modules.first),
+        total,
+        matched,
+        environment: rows.map(({ row }) => ({
+          key: terms.print(row.key, characters),
+          value: terms.value(row.key, row.value, characters)
+        }))
+      }),
+      page: pageOf("environment", listed),
+      hints: [
+        ...(supervisor === undefined ? [] : [input("get_supervision_tree", { root: supervisor })]),
+        ...(info.processes > 0 ? [input("list_application_processes", { application: called })] : []),
+        ...(info.modules.count > info.modules.first.length
+          ? [input("list_modules", { filter: { application: called } })]
+          : [])
+      ]
+    }
+  })
+})
+
+const listApplicationProcesses = Tool.make({
+  ...shared,
+  name: "list_application_processes",
+  title: "Processes of an application",
+  description:
+    "The processes of an application (by group leader), page by page in the order of a value. To see each of them once, sort by pid. Next: get_process_info.",
+  timeoutMillis,
+  input: {
+    application: ApplicationName,
+    sort_by: processSort.schema,
+    limit: limitUpTo(200, 20),
+    cursor
+  },
+  output: pageOutput,
+  position,
+  run: Effect.fnUntraced(function* ({ application, limit, sort_by }, node, after) {
+    const terms = yield* termsOf(node)
+    const sort = processSort.keyOf(sort_by)
+    const { name, state } = yield* loadedApplication(node, application, 0)
+    const page = yield* answerPage(
+      node,
+      { sort, limit, filter: { application: name } },
+      after,
+      ranking(sort, node, after)
+    )
+    if (page.data.matched > 0) return page
+    const why = state === "running" ? "a library, or one whose processes have ended" : `it is ${state}, not running`
+    return { ...page, summary: `${terms.atom(name)} has no processes: ${why}.` }
+  })
+})
+
+/** The tools about applications. */
+export const applicationTools: ReadonlyArray<Tool.Tool> = [
+  listApplications,
+  getApplicationInfo,
+  listApplicationProcesses
+]

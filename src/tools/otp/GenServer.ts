@@ -1,0 +1,400 @@
+import { Effect, Schema } from "effect"
+import {
+  type Doing,
+  processState,
+  readStatus,
+  type StateAnswer,
+  type StateKey,
+  type StateStep
+} from "../../beam/GenServer.ts"
+import { binary, isAtom, isTuple, listItems, type Pid, type Term } from "../../etf/Term.ts"
+import type { ErlangNode } from "../../node/ErlangNode.ts"
+import { visible } from "../../syntax/Escape.ts"
+import { excerpt } from "../../syntax/Excerpt.ts"
+import { parseTerm } from "../../syntax/ParseTerm.ts"
+import { TermText } from "../ArgumentText.ts"
+import { remainingMillis, whyLate } from "../Deadline.ts"
+import { pid } from "../processes/OneProcess.ts"
+import { ended, resolveProcess } from "../ProcessArgument.ts"
+import { amount, bytes } from "../Quantity.ts"
+import { redacted } from "../Secrets.ts"
+import { currentSyntax } from "../Session.ts"
+import { type Terms, termsOf } from "../Terms.ts"
+import * as Tool from "../Tool.ts"
+import { ToolError } from "../ToolError.ts"
+
+const shared = { toolset: "otp", access: "inspect", cost: "heavy", target: "connected" } as const
+
+const mebibyte = 1024 * 1024
+const maxHeapMegabytes = { minimum: 1, maximum: 4096 }
+const normalHeapMegabytes = 64
+
+const maxHeap = Schema.Int.check(Schema.isBetween(maxHeapMegabytes))
+  .annotate({
+    description: `Refuse larger heaps, since the state is copied; ${maxHeapMegabytes.minimum} to ${maxHeapMegabytes.maximum}, default ${normalHeapMegabytes}`,
+    default: normalHeapMegabytes
+  })
+  .pipe(Schema.withDecodingDefaultKey(Effect.succeed(normalHeapMegabytes)))
+
+/** Bytes of a state in external format that come from the node: about what a result has room for. */
+const room = 8_000
+
+/** Characters of one term at most; see the lengths that results try. */
+const shownCharacters = 4_000
+
+/** Milliseconds for which a busy process is looked at, at most. */
+const patience = 500
+
+/** Of the time that is left, what the process gets to answer. */
+const answerShare = 0.6
+
+const deepestPath = 50
+
+const longestStep = 255
+
+/** A quoted text, also one of a term's; what opens and closes a part of a term; an arrow, which closes none. */
+const pathTokens = /"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|=>|[\s\S]/gu
+
+/** The texts between the dots of a path, but for the dots inside of quotes and brackets. */
+const stepTexts = (text: string): ReadonlyArray<string> => {
+  const steps = [""]
+  let depth = 0
+  for (const [token] of text.matchAll(pathTokens)) {
+    if (token === "." && depth === 0) {
+      steps.push("")
+      continue
+    }
+    if ("{[(<".includes(token)) depth++
+    if ("}])>".includes(token)) depth--
+    steps[steps.length - 1] += token
+  }
+  return steps
+}
+
+/**
+ * The steps of a path such as `users.3.name` or `users.{eu, 3}`. A number is a position or a key. A step in double quotes
+ * may have dots in it, and is never a number. What is no plain word is a term, which `read` reads; so is what looks like
+ * one in quotes, if it can be read.
+ */
+export const parsePath = (
+  text: string,
+  read: (text: string) => Term | undefined
+): ReadonlyArray<StateStep> | undefined => {
+  const path: Array<StateStep> = []
+  for (const step of stepTexts(text)) {
+    if (step.length > longestStep || path.length >= deepestPath) return undefined
+    const quoted = /^"([^"]*)"$/u.exec(step)?.[1]
+    if (/^\d{1,15}$/u.test(step)) path.push(Number(step))
+    else if (quoted === undefined && /^[^"'{}[\]()<>]+$/u.test(step)) path.push(step.replace(/^:(?=.)/u, ""))
+    else if (quoted !== undefined && !/^\s*[{[<#%]/u.test(quoted)) path.push(quoted)
+    else {
+      const term = read(quoted ?? step)
+      if (term !== undefined) path.push({ text: quoted ?? step, term })
+      else if (quoted !== undefined) path.push(quoted)
+      else return undefined
+    }
+  }
+  return path
+}
+
+const stepText = (step: StateStep): string => (typeof step === "object" ? step.text : String(step))
+
+/** What a step says of itself that it leads to. */
+const keyOf = (step: StateStep): Term =>
+  typeof step === "object" ? step.term : typeof step === "number" ? step : binary(step)
+
+/**
+ * Whether a path leads to a secret or into one: by what was asked for, or by what the node says that each step stands
+ * under. Whatever is inside of a secret is a part of it; of what stands right under such a key it depends on the `value`.
+ */
+const isSecretPath = (
+  path: ReadonlyArray<StateStep>,
+  keys: ReadonlyArray<StateKey>,
+  terms: Terms,
+  value?: Term
+): boolean =>
+  path.some((step, at) =>
+    [keyOf(step), keys[at]].some((key) => terms.isHidden(key, at === path.length - 1 ? value : undefined))
+  )
+
+const refused = (code: ToolError["code"], message: string, next: string, retryable = false): ToolError =>
+  new ToolError({ code, message, retryable, next })
+
+/** What it was doing, in words: `has 12 messages waiting and is waiting in gen:do_call/4`. */
+const doingText = ({ current, messages, status }: Doing, terms: Terms): string =>
+  `has ${amount(messages, "message")} waiting and is ${visible(status)}${current === undefined ? "" : ` in ${terms.mfa(current)}`}`
+
+/** Asks, and tells why there is no answer. */
+const askFor = Effect.fnUntraced(function* (
+  node: ErlangNode,
+  what: "state" | "status",
+  input: { readonly pid: string; readonly max_heap_mb: number },
+  path: ReadonlyArray<StateStep>
+) {
+  const terms = yield* termsOf(node)
+  const process = yield* resolveProcess(node, input.pid, terms)
+  if (input.max_heap_mb > normalHeapMegabytes)
+    yield* Effect.logWarning(
+      `${node.name}: the ${what} of ${terms.print(process)} is asked for with a heap of up to ${input.max_heap_mb} MB`
+    )
+  const left = yield* remainingMillis
+  const timeoutMillis = Math.max(1, left * answerShare)
+  const patienceMillis = Math.min(patience, left / 5)
+  const answer = yield* processState(node, {
+    pid: process,
+    what,
+    path,
+    room,
+    patienceMillis,
+    timeoutMillis,
+    maxHeap: input.max_heap_mb * mebibyte
+  })
+  if (answer._tag === "Told") return { terms, process, answer }
+  return yield* whyNot(node, process, answer, { what, path, terms, timeoutMillis, patienceMillis })
+})
+
+const whyNot = (
+  node: ErlangNode,
+  process: Pid,
+  answer: Exclude<StateAnswer, { _tag: "Told" }>,
+  asked: {
+    readonly what: string
+    readonly path: ReadonlyArray<StateStep>
+    readonly terms: Terms
+    readonly timeoutMillis: number
+    readonly patienceMillis: number
+  }
+): ToolError => {
+  const { path, patienceMillis, terms, timeoutMillis, what } = asked
+  const text = terms.print(process)
+  const argument = JSON.stringify({ pid: text })
+  const look = `get_process_stacktrace ${argument}`
+  switch (answer._tag) {
+    case "Gone":
+      return ended(node, process, terms)
+    case "NoSys":
+      return refused(
+        "unsupported",
+        `${text} was not asked: it ${doingText(answer, terms)}, and neither its stack nor how it was started says that it serves system messages, as gen_server, gen_statem, gen_event and supervisors do. A request would stay in its mailbox for ever.`,
+        look
+      )
+    case "Unread":
+      return refused(
+        "too_large",
+        `${text} was not asked: it ${doingText(answer, terms)}, and whether it serves system messages says only its dictionary, which this release (before OTP 26.2) reads by copying all of it, off a heap that is large. Asked while it waits in its loop, it can be known without.`,
+        `get_process_info ${argument}`,
+        true
+      )
+    case "Busy":
+      return refused(
+        "too_busy",
+        `${text} was not asked: it ${doingText(answer, terms)}, and was never seen waiting in its loop in ${Math.round(patienceMillis)} ms. The request would wait behind that.`,
+        look,
+        true
+      )
+    case "LongQueue":
+      return refused(
+        "too_busy",
+        `${text} was not asked: it ${doingText(answer, terms)}. The request would wait behind them all.`,
+        look,
+        true
+      )
+    case "Large":
+      return refused(
+        "too_large",
+        `${text} was not asked: its heap is ${bytes(answer.heap)}, and it would copy its ${what}, which may be as large. Set max_heap_mb to ${Math.ceil(answer.heap / mebibyte)} or more to have it copied all the same.`,
+        `get_process_info ${argument}`
+      )
+    case "Timeout":
+      return refused(
+        "timeout",
+        `${text} did not answer within ${Math.round(timeoutMillis)} ms. One request is left in its mailbox until it gets there; its answer goes nowhere. Do not ask again before it is idle. ${whyLate}`,
+        look,
+        true
+      )
+    case "Failed":
+      return refused("remote_error", `${text} failed to tell its ${what}: ${terms.print(answer.reason, 500)}`, look)
+    case "NoPart": {
+      const { keys, kind, size, taken, there } = answer
+      const steps = path.slice(0, taken)
+      const where = taken === 0 ? "The state" : `The state at ${excerpt(steps.map(stepText).join("."))}`
+      if (isSecretPath(steps, keys, terms)) {
+        return refused(
+          "not_found",
+          `${where} is a secret, and has nothing at that path.`,
+          `get_gen_server_state ${argument}`
+        )
+      }
+      const sized =
+        kind === "leaf"
+          ? "a value without parts"
+          : `a ${kind} of ${amount(size, kind === "map" ? "entry" : "item", kind === "map" ? "entries" : "items")}`
+      const named = there.map((key) => terms.print(key, 100)).join(", ")
+      const positions = kind === "tuple" || (kind === "list" && there.length === 0)
+      return refused(
+        "not_found",
+        `${where} is ${sized}, with nothing at ${excerpt(path[taken] === undefined ? "" : stepText(path[taken]))}.${named === "" ? "" : ` There: ${named}${size > there.length ? ", …" : ""}.`}${positions ? " Positions count from 1." : ""}`,
+        `get_gen_server_state ${argument}`
+      )
+    }
+  }
+}
+
+/** What a process is by the loop that it was found in. */
+const kindOf = (answer: Extract<StateAnswer, { _tag: "Told" }>): string | undefined => {
+  if (answer.callback?.module === "supervisor") return "supervisor"
+  return ["gen_server", "gen_statem", "gen_event"].includes(answer.loop) ? answer.loop : undefined
+}
+
+/** The module of the callbacks, where it is known. A supervisor's stands in the place of the function. */
+const callbackOf = ({ callback }: Extract<StateAnswer, { _tag: "Told" }>, terms: Terms): string | undefined => {
+  if (callback === undefined || callback.module === "gen_event") return undefined
+  return terms.atom(callback.module === "supervisor" ? callback.name : callback.module)
+}
+
+const cutNote = (what: string, size: number, isPath: boolean): string =>
+  `The ${what} has ${bytes(size)} in external format and is shown cut: ... stands for what is left out, and a number beside it for how many items that are.${isPath ? " Select a part with path." : ""}`
+
+const getState = Tool.make({
+  ...shared,
+  name: "get_gen_server_state",
+  title: "State of an OTP process",
+  description:
+    "State of a gen_server, gen_statem or gen_event, which copies it. Busy ones, large heaps and processes that are none of these are refused. Large states are cut: then ask for a part with path.",
+  input: {
+    pid,
+    path: Schema.optionalKey(
+      TermText.annotate({
+        description: 'Keys and positions from 1: users.3.name, "a.b".{eu, 3}'
+      })
+    ),
+    max_heap_mb: maxHeap
+  },
+  output: {
+    pid: Schema.String,
+    kind: Schema.optionalKey(Schema.String),
+    module: Schema.optionalKey(Schema.String),
+    suspended: Schema.optionalKey(Schema.Boolean),
+    external_bytes: Schema.Int,
+    state_name: Schema.optionalKey(Schema.String),
+    state: Schema.optionalKey(Schema.String),
+    handlers: Schema.optionalKey(
+      Schema.Array(
+        Schema.Struct({ handler: Schema.String, id: Schema.optionalKey(Schema.String), state: Schema.String })
+      )
+    )
+  },
+  run: Effect.fnUntraced(function* ({ path: text, ...input }, node) {
+    const { name: syntax } = yield* currentSyntax
+    const read = (step: string) => {
+      const parsed = parseTerm(step, syntax, { node: node.name, creation: node.creation })
+      return parsed._tag === "Term" ? parsed.term : undefined
+    }
+    const path = text === undefined ? [] : parsePath(text, read)
+    if (path === undefined)
+      return yield* refused(
+        "invalid_input",
+        `get_gen_server_state: \`path\`: ${excerpt(text ?? "")} is not steps joined by dots, such as users.3.name; a step with dots in it stands in double quotes, and a key that is no word is a term of this session's syntax (${syntax}).`,
+        "get_gen_server_state"
+      )
+    const { answer, process, terms } = yield* askFor(node, "state", input, path)
+    const pidText = terms.print(process)
+    const kind = kindOf(answer)
+    const shown: Parts = path.length > 0 ? { state: answer.term } : partsOf(answer)
+    const isLong = terms.print(answer.term).length > shownCharacters
+    const isSecret = isSecretPath(path, answer.keys, terms, answer.term)
+    const isCut = answer.isCut || isLong
+    return {
+      summary: `${path.length > 0 ? "Part of the" : "The"} state of ${pidText}${kind === undefined ? "" : `, a ${kind}`}: ${bytes(answer.bytes)}${answer.isSuspended ? "; it is suspended (sys:suspend), and handles no messages" : ""}.`,
+      complete: !isCut,
+      notes: isCut ? [cutNote("state", answer.bytes, true)] : [],
+      data: (characters: number) => ({
+        pid: pidText,
+        kind,
+        module: callbackOf(answer, terms),
+        suspended: answer.isSuspended ? true : undefined,
+        external_bytes: answer.bytes,
+        state_name: shown.name === undefined ? undefined : terms.print(shown.name, characters),
+        state: shown.state === undefined ? undefined : isSecret ? redacted : terms.print(shown.state, characters),
+        handlers: shown.handlers?.map(({ handler, id, state }) => ({
+          handler: terms.print(handler, characters),
+          id: id === undefined ? undefined : terms.print(id, characters),
+          state: terms.print(state, characters)
+        }))
+      }),
+      hints: [
+        kind === "supervisor"
+          ? `get_supervision_tree ${JSON.stringify({ root: pidText })}`
+          : `get_gen_server_status ${JSON.stringify({ pid: pidText })}`
+      ]
+    }
+  })
+})
+
+interface Parts {
+  readonly name?: Term
+  readonly state?: Term
+  readonly handlers?: ReadonlyArray<{ readonly handler: Term; readonly id: Term | undefined; readonly state: Term }>
+}
+
+/** A whole state as its behaviour has it. A state that was cut where its form is stays as it is. */
+const partsOf = ({ loop, term }: Extract<StateAnswer, { _tag: "Told" }>): Parts => {
+  if (loop === "gen_statem" && isTuple(term) && term.length === 2) return { name: term[0]!, state: term[1]! }
+  const handlers = loop === "gen_event" ? listItems(term) : undefined
+  if (handlers?.every((it) => isTuple(it) && it.length === 3) !== true) return { state: term }
+  return {
+    handlers: (handlers as ReadonlyArray<ReadonlyArray<Term>>).map(([handler, id, state]) => ({
+      handler: handler!,
+      // `false` where the handler is the only one of its module.
+      id: isAtom(id, "false") ? undefined : id,
+      state: state!
+    }))
+  }
+}
+
+const getStatus = Tool.make({
+  ...shared,
+  name: "get_gen_server_status",
+  title: "Status of an OTP process",
+  description:
+    "Status of a process that serves system messages, as its own format_status shows it: running or suspended, parent, debug options, dictionary, state. Refused as get_gen_server_state is.",
+  input: { pid, max_heap_mb: maxHeap },
+  output: {
+    pid: Schema.String,
+    module: Schema.optionalKey(Schema.String),
+    system_state: Schema.optionalKey(Schema.String),
+    parent: Schema.optionalKey(Schema.String),
+    debug: Schema.optionalKey(Schema.String),
+    dictionary: Schema.optionalKey(Schema.String),
+    external_bytes: Schema.Int,
+    status: Schema.String
+  },
+  run: Effect.fnUntraced(function* (input, node) {
+    const { answer, process, terms } = yield* askFor(node, "status", input, [])
+    const pidText = terms.print(process)
+    const status = readStatus(answer.term)
+    const isCut = answer.isCut || terms.print(status?.own ?? answer.term).length > shownCharacters
+    return {
+      summary: `${pidText}${status === undefined ? "" : ` is ${visible(status.systemState)} in ${terms.atom(status.module)}`}${callbackOf(answer, terms) === undefined ? "" : `, with the callbacks of ${callbackOf(answer, terms)}`}; its status has ${bytes(answer.bytes)}.`,
+      complete: !isCut,
+      notes: isCut ? [cutNote("status", answer.bytes, false)] : [],
+      data: (characters: number) => ({
+        pid: pidText,
+        module: callbackOf(answer, terms),
+        system_state: status && visible(status.systemState),
+        parent: status && terms.print(status.parent),
+        debug: status && noneWhenEmpty(status.debug, terms, characters),
+        dictionary: status && noneWhenEmpty(status.dictionary, terms, characters),
+        external_bytes: answer.bytes,
+        status: terms.print(status?.own ?? answer.term, characters)
+      }),
+      hints: [`get_gen_server_state ${JSON.stringify({ pid: pidText })}`]
+    }
+  })
+})
+
+const noneWhenEmpty = (term: Term, terms: Terms, characters: number): string | undefined =>
+  listItems(term)?.length === 0 ? undefined : terms.print(term, characters)
+
+/** The tools of the otp toolset that ask a process for what it keeps. */
+export const genServerTools: ReadonlyArray<Tool.Tool> = [getState, getStatus]

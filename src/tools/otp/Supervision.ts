@@ -1,0 +1,327 @@
+import { Effect, Schema } from "effect"
+import type { Listed } from "../../beam/Listing.ts"
+import { readMfa } from "../../beam/ProcessRow.ts"
+import { type Child, childStatuses, supervisionTree } from "../../beam/Supervision.ts"
+import { Atom, isAtom, isTuple, type Pid, type Term } from "../../etf/Term.ts"
+import type { CallError } from "../../node/CallError.ts"
+import type { ErlangNode } from "../../node/ErlangNode.ts"
+import { visible } from "../../syntax/Escape.ts"
+import { excerpt } from "../../syntax/Excerpt.ts"
+import { parsePid } from "../../syntax/Identifier.ts"
+import { NameText } from "../ArgumentText.ts"
+import { remainingMillis } from "../Deadline.ts"
+import {
+  cursor,
+  FilterText,
+  limitUpTo,
+  listBounds,
+  listOutput,
+  ListPosition,
+  pageOf,
+  shownOf,
+  sortBy
+} from "../Listing.ts"
+import { resolveProcess } from "../ProcessArgument.ts"
+import { amount, bytes } from "../Quantity.ts"
+import { type Terms, termsOf } from "../Terms.ts"
+import * as Tool from "../Tool.ts"
+import { ToolError } from "../ToolError.ts"
+
+const depths = { minimum: 1, maximum: 20 }
+const normalDepth = 8
+
+/** Children of one supervisor that are listed. */
+const listedChildren = 200
+
+/** Milliseconds that one supervisor has for an answer, at most. */
+const patience = 1_000
+
+const Count = Schema.optionalKey(Schema.Int)
+const Text = Schema.optionalKey(Schema.String)
+
+const Row = Schema.Struct({
+  depth: Schema.Int,
+  id: Schema.String,
+  path: Text,
+  pid: Text,
+  name: Text,
+  type: Schema.String,
+  status: Text,
+  not_asked: Text,
+  modules: Text,
+  memory_bytes: Count,
+  message_queue_length: Count,
+  children: Count,
+  listed_children: Count,
+  active_children: Count,
+  children_memory_bytes: Count,
+  children_messages: Count,
+  strategy: Text,
+  restarts: Count,
+  max_restarts: Count,
+  max_seconds: Count
+})
+
+const getSupervisionTree = Tool.make({
+  name: "get_supervision_tree",
+  title: "Supervision tree",
+  toolset: "otp",
+  access: "inspect",
+  cost: "moderate",
+  target: "connected",
+  description:
+    "Supervisors and their children, of the node or below root: ids, processes, strategy, and how many of the allowed restarts are used up. Busy supervisors are told, not waited for. Next: get_gen_server_state.",
+  timeoutMillis: 15_000,
+  input: {
+    root: Schema.optionalKey(
+      NameText.annotate({ description: "Supervisor (pid, name) or application; default all applications" })
+    ),
+    depth: Schema.Int.check(Schema.isBetween(depths))
+      .annotate({ description: `${depths.minimum} to ${depths.maximum}, default ${normalDepth}`, default: normalDepth })
+      .pipe(Schema.withDecodingDefaultKey(Effect.succeed(normalDepth))),
+    sort_by: sortBy(["tree", "memory", "message_queue"], "tree"),
+    filter: Schema.optionalKey(
+      Schema.Struct({
+        text: Schema.optionalKey(FilterText.annotate({ description: "Part of an id, name or module" })),
+        type: Schema.optionalKey(Schema.Literals(["worker", "supervisor"])),
+        status: Schema.optionalKey(Schema.Literals(childStatuses))
+      })
+    ),
+    limit: limitUpTo(200, 50),
+    cursor
+  },
+  output: { ...listOutput, tree: Schema.optionalKey(Schema.Array(Row)) },
+  position: ListPosition,
+  run: Effect.fnUntraced(function* ({ depth, filter = {}, limit, root, sort_by }, node, after) {
+    const terms = yield* termsOf(node)
+    const from = root === undefined ? undefined : yield* rootOf(node, root, terms)
+    const left = yield* remainingMillis
+    const listed = yield* supervisionTree(node, {
+      ...(yield* listBounds(limit, after)),
+      root: from,
+      depth,
+      sort: sort_by,
+      children: listedChildren,
+      callMillis: Math.min(patience, left / 5),
+      text: filter.text,
+      type: filter.type,
+      status: filter.status
+    }).pipe(
+      Effect.catchReasons("CallError", {
+        Raised: ({ reason }, error) => Effect.fail(noTree(node, root ?? "", reason, error, terms)),
+        UnknownAtom: () => Effect.fail(noRoot(node, root ?? ""))
+      })
+    )
+    const rows = listed.rows.map(({ row }) => row)
+    const notes = [...missing(listed, depth), ...rows.flatMap((row) => rowNotes(row, terms))]
+    // The root is shown with its children, and is none of them.
+    const children = (shown: number) => rows.slice(0, shown).filter((row) => root === undefined || row.depth > 1)
+    const supervisors = (shown: number) => children(shown).filter(({ type }) => type === "supervisor").length
+    const crowds = rows.filter(isCrowd)
+    const restarted = rows.filter(({ supervisor }) => (supervisor?.restarts?.count ?? 0) > 0)
+    return {
+      summary: (shown: number) =>
+        `${shownOf(children(shown).length, listed.matched, "child", "children")}${root === undefined ? "" : ` under ${excerpt(root)}`}, ${amount(supervisors(shown), "supervisor")} among them${
+          crowds.length === 0
+            ? ""
+            : `; ${crowds
+                .slice(0, 3)
+                .map(
+                  ({ id, supervisor }) =>
+                    `of the ${amount(supervisor.children, "child", "children")} of ${terms.print(id)} ${supervisor.listed.toLocaleString("en-US")} are listed`
+                )
+                .join(", ")}`
+        }${
+          restarted.length === 0
+            ? ""
+            : `; restarts lately under ${restarted
+                .slice(0, 3)
+                .map(
+                  (row) =>
+                    `${terms.print(row.id)} (${row.supervisor!.restarts!.count} of ${row.supervisor!.restarts!.allowed} allowed)`
+                )
+                .join(", ")}`
+        }.`,
+      complete: listed.incomplete.length === 0,
+      notes,
+      data: (characters: number) => ({
+        total: listed.total,
+        matched: listed.matched,
+        tree: rows.map((row) => showRow(row, filter.text !== undefined || sort_by !== "tree", terms, characters))
+      }),
+      page: pageOf("tree", listed),
+      hints: hintsFor(rows, terms)
+    }
+  })
+})
+
+/** A supervisor with more children than have rows. */
+const isCrowd = (row: Child): row is Crowd =>
+  row.supervisor?.children !== undefined &&
+  row.supervisor.listed !== undefined &&
+  row.supervisor.listed < row.supervisor.children
+
+type Crowd = Child & { readonly supervisor: { readonly children: number; readonly listed: number } }
+
+const invalid = (code: ToolError["code"], message: string, next: string): ToolError =>
+  new ToolError({ code, message, retryable: false, next })
+
+/** A process, or a name that may be an application's. */
+const rootOf = (node: ErlangNode, text: string, terms: Terms): Effect.Effect<Pid | string, ToolError | CallError> => {
+  const parsed = parsePid(text)
+  return parsed._tag === "Name" ? Effect.succeed(parsed.name) : resolveProcess(node, text, terms)
+}
+
+const noRoot = (node: ErlangNode, text: string): ToolError =>
+  invalid(
+    "not_found",
+    `On ${node.name} there is neither a process registered as ${excerpt(text)} nor a running application of this name with a process at its top.`,
+    'get_supervision_tree {"depth": 1}'
+  )
+
+const noTree = (
+  node: ErlangNode,
+  text: string,
+  reason: Term,
+  error: CallError,
+  terms: Terms
+): ToolError | CallError => {
+  if (isTuple(reason, "no_root")) return noRoot(node, text)
+  if (!isTuple(reason, "not_a_supervisor")) return error
+  const callback = readMfa(reason[1])
+  const current = isTuple(reason[2], "current_function") ? readMfa(reason[2][1]) : undefined
+  const argument = JSON.stringify({ pid: text })
+  const application = reason[3] instanceof Atom && reason[3].text !== "undefined" ? reason[3].text : undefined
+  if (isAtom(reason[1], "unread"))
+    return invalid(
+      "too_large",
+      `Whether ${excerpt(text)} is a supervisor could not be read: before OTP 26.2 that copies its heap, which is large, or its queue is long. It was not asked for children: another gen_server would crash of that.`,
+      `get_process_children ${argument}`
+    )
+  return invalid(
+    "invalid_input",
+    `${excerpt(text)} is no supervisor${callback === undefined ? "" : ` but was started in ${terms.mfa(callback)}`}${current === undefined ? "" : `, and is in ${terms.mfa(current)}`}. It was not asked for children: another gen_server would crash of that.${application === undefined ? "" : ` It belongs to the application ${terms.atom(application)}.`}`,
+    application === undefined || application === text
+      ? `get_process_info ${argument}`
+      : `get_supervision_tree ${JSON.stringify({ root: application })}`
+  )
+}
+
+/** What the whole answer lacks. */
+const missing = ({ incomplete }: Listed<Child>, depth: number): ReadonlyArray<string> =>
+  incomplete.flatMap((why) => {
+    switch (why) {
+      case "deadline":
+        return [
+          "Time ran out before all supervisors were asked. Allow more with timeout_ms, or begin at one with root."
+        ]
+      case "depth":
+        return [`Supervisors at level ${depth} are not opened: raise depth, or begin at one with root.`]
+      case "many":
+        return [
+          `Of supervisors with more than ${listedChildren} children, only the first ${listedChildren} by pid are listed and searched; all that it is linked to are counted and summed.`
+        ]
+      case "busy":
+        return ["Supervisors that are busy were not asked for their children."]
+      case "not_asked":
+        return [
+          "Some that serve as supervisors were not asked for their children: see not_asked. get_process_children reads from links and parents alone."
+        ]
+      case "unread":
+        return [
+          "What some children are could not be read (before OTP 26.2 that copies the heap, or the queue is long): they are told as workers, with not_asked."
+        ]
+      case "unanswered":
+        return [
+          "Some supervisors were asked and gave no answer in time; the request waits in their mailbox, and harms nothing."
+        ]
+      default:
+        return []
+    }
+  })
+
+/** What is lacking of one supervisor. */
+const rowNotes = ({ id, supervisor }: Child, terms: Terms): ReadonlyArray<string> => {
+  if (supervisor === undefined) return []
+  const { busy, isUnanswered, largeHeap, summed } = supervisor
+  const name = terms.print(id)
+  return [
+    ...(busy === undefined
+      ? []
+      : [
+          `${name} is busy: ${visible(busy.status)}${busy.current === undefined ? "" : ` in ${terms.mfa(busy.current)}`}, with ${amount(busy.messages, "message")} waiting.`
+        ]),
+    ...(isUnanswered ? [`${name} gave no answer in time.`] : []),
+    ...(largeHeap === undefined
+      ? []
+      : [
+          `Strategy and restarts of ${name} were not read: that copies its state, and its heap is ${bytes(largeHeap)}.`
+        ]),
+    ...(summed === undefined ? [] : [`Of the children of ${name}, ${summed} were summed when time ran out.`])
+  ]
+}
+
+const showRow = (row: Child, isAlone: boolean, terms: Terms, characters: number) => {
+  const { above, depth, id, memory, messages, name, pid, status, supervisor, type } = row
+  const restarts = supervisor?.restarts
+  return {
+    depth,
+    id: terms.print(id, characters),
+    path: isAlone && above.length > 0 ? above.map((it) => terms.print(it, characters)).join(" > ") : undefined,
+    pid: pid && terms.print(pid),
+    name: name === undefined || isSame(id, name) ? undefined : terms.atom(name),
+    type,
+    status: status === "running" ? undefined : status,
+    not_asked: notAskedText(row),
+    modules: modulesText(row, terms),
+    memory_bytes: memory,
+    message_queue_length: messages,
+    children: supervisor?.children,
+    listed_children: isCrowd(row) ? row.supervisor.listed : undefined,
+    active_children: supervisor?.active === supervisor?.children ? undefined : supervisor?.active,
+    children_memory_bytes: supervisor?.childrenMemory,
+    children_messages: supervisor?.childrenMessages,
+    strategy: supervisor?.strategy === undefined ? undefined : terms.atom(supervisor.strategy),
+    restarts: restarts?.count,
+    max_restarts: restarts?.allowed,
+    max_seconds: restarts?.seconds
+  }
+}
+
+/** Why it was not asked what it has below it, and where its children come from. */
+const notAskedText = ({ notAsked, supervisor }: Child): string | undefined =>
+  notAsked === "unread"
+    ? "heap or queue too large to read whether it is a supervisor"
+    : notAsked === "other"
+      ? "no OTP supervisor"
+      : supervisor?.notAsked === "other"
+        ? "no OTP supervisor; children by links"
+        : supervisor?.notAsked === "bridge"
+          ? "supervisor_bridge; children by links"
+          : undefined
+
+const isSame = (id: Term, name: string): boolean => id instanceof Atom && id.text === name
+
+/** Its modules, where they say more than its id and its name do. */
+const modulesText = ({ id, modules, name }: Child, terms: Terms): string | undefined =>
+  modules === "dynamic"
+    ? modules
+    : modules.every((it) => it === name || isSame(id, it))
+      ? undefined
+      : modules.map(terms.atom).join(", ")
+
+const hintsFor = (rows: ReadonlyArray<Child>, terms: Terms): ReadonlyArray<string> => {
+  const closed = rows.find(({ supervisor }) => (supervisor?.active ?? 0) > 0 && supervisor?.children === undefined)
+  const worker = rows.find(({ pid, type }) => type === "worker" && pid !== undefined)
+  return [
+    ...(closed?.pid === undefined ? [] : [`get_supervision_tree ${JSON.stringify({ root: terms.print(closed.pid) })}`]),
+    ...(worker?.pid === undefined
+      ? []
+      : [
+          `${worker.serves ? "get_gen_server_state" : "get_process_info"} ${JSON.stringify({ pid: terms.print(worker.pid) })}`
+        ])
+  ]
+}
+
+/** The tools of the otp toolset that show who supervises whom. */
+export const supervisionTools: ReadonlyArray<Tool.Tool> = [getSupervisionTree]

@@ -1,0 +1,161 @@
+import { Effect, Schema } from "effect"
+import {
+  largeQueue,
+  messageQueue,
+  type MessageQueue,
+  type MessageShape,
+  type ReadMessages,
+  type RefusedMessages,
+  usualQueue
+} from "../../beam/MessageQueue.ts"
+import type { Pid } from "../../etf/Term.ts"
+import type { CallError } from "../../node/CallError.ts"
+import type { ErlangNode } from "../../node/ErlangNode.ts"
+import { visible } from "../../syntax/Escape.ts"
+import { remainingMillis, shareOfTime } from "../Deadline.ts"
+import { limitUpTo } from "../Listing.ts"
+import { called, nameText, pid } from "./OneProcess.ts"
+import { ended, resolveProcess } from "../ProcessArgument.ts"
+import { amount, bytes, percent } from "../Quantity.ts"
+import { type Terms, termsOf } from "../Terms.ts"
+import * as Tool from "../Tool.ts"
+import { ToolError } from "../ToolError.ts"
+
+/** Kinds of messages that are told. */
+const maxShapes = 20
+
+export const Message = Schema.Struct({
+  at: Schema.Int,
+  bytes: Schema.Int,
+  cut: Schema.optionalKey(Schema.Boolean),
+  message: Schema.String
+})
+
+/** The first messages of a queue, as a result shows them. */
+export const showMessages = ({ messages }: ReadMessages, terms: Terms, characters: number) =>
+  messages.map(({ bytes: size, isCut, term }, index) => ({
+    at: index + 1,
+    bytes: size,
+    cut: isCut ? true : undefined,
+    message: terms.print(term, characters)
+  }))
+
+/** The beginning of a process's queue, within what may be read of one. */
+export const readQueue = (
+  node: ErlangNode,
+  process: Pid,
+  limit: number,
+  bounds = usualQueue
+): Effect.Effect<MessageQueue | undefined, CallError> =>
+  Effect.flatMap(remainingMillis, (left) =>
+    messageQueue(node, process, { limit, shapes: maxShapes, bounds, deadlineMillis: left * shareOfTime })
+  )
+
+/** A pattern rather than a term: types stand where values differ. */
+const shapeText = (shape: MessageShape, terms: Terms): string => {
+  switch (shape._tag) {
+    case "Atom":
+      return terms.atom(shape.name)
+    case "Tuple":
+      return `{${shape.elements.map((element) => shapeText(element, terms)).join(", ")}}`
+    case "Sized":
+      return `tuple of ${shape.arity}`
+    case "Struct":
+      return `struct ${terms.atom(shape.name)}`
+    case "Type":
+      return visible(shape.type.replace("_", " "))
+  }
+}
+
+/** Why messages are not read, with the figure. */
+export const whyRefused = ({ for: what, limit, value }: RefusedMessages): string =>
+  what === "messages"
+    ? `It has ${amount(value, "message")}; to let any be read it would have to copy them all, and stand still meanwhile. Up to ${amount(limit, "message")} are read`
+    : `Its messages may take ${bytes(value)}, all of which it would have to copy. Up to ${bytes(limit)} are read`
+
+const tooLarge = (refused: RefusedMessages, name: string, override: boolean): ToolError => {
+  const wider = largeQueue[refused.for]
+  const insist = refused.for === "messages" ? amount(wider, "message") : bytes(wider)
+  const more = override || refused.value > wider ? "" : `, with override: true up to ${insist}`
+  return new ToolError({
+    code: "too_large",
+    message: `The queue of ${name} is left alone. ${whyRefused(refused)}${more}.`,
+    retryable: false,
+    next: `get_process_stacktrace ${JSON.stringify({ pid: name })}`
+  })
+}
+
+const getMessageQueue = Tool.make({
+  name: "get_message_queue",
+  title: "Messages of a process",
+  description: `The messages that wait longest, and how many there are of each shape. The process copies its whole queue for that: refused above ${usualQueue.messages} messages or ${bytes(usualQueue.bytes)}.`,
+  toolset: "processes",
+  access: "inspect",
+  cost: "heavy",
+  target: "connected",
+  input: {
+    pid,
+    limit: limitUpTo(100, 10),
+    override: Schema.optionalKey(
+      Schema.Boolean.annotate({ description: `Up to ${largeQueue.messages} messages or ${bytes(largeQueue.bytes)}` })
+    )
+  },
+  output: {
+    pid: Schema.String,
+    name: Schema.optionalKey(Schema.String),
+    status: Schema.String,
+    message_queue_length: Schema.Int,
+    shape_count: Schema.Int,
+    shapes: Schema.optionalKey(
+      Schema.Array(
+        Schema.Struct({ count: Schema.Int, percent: Schema.Finite, first_at: Schema.Int, shape: Schema.String })
+      )
+    ),
+    messages: Schema.optionalKey(Schema.Array(Message))
+  },
+  run: Effect.fnUntraced(function* ({ limit, override = false, pid: text }, node) {
+    const terms = yield* termsOf(node)
+    const process = yield* resolveProcess(node, text, terms)
+    if (override)
+      yield* Effect.logWarning(`get_message_queue overrides its limits for ${terms.print(process)} on ${node.name}`)
+    const queue = yield* readQueue(node, process, limit, override ? largeQueue : usualQueue)
+    if (queue === undefined) return yield* ended(node, process, terms)
+    const { count, read, registeredName, status } = queue
+    const pidText = terms.print(process)
+    if (read._tag === "Refused") return yield* tooLarge(read, pidText, override)
+    const { seen, shapeCount, shapes } = read
+    const [first] = shapes
+    const looked = seen < count ? `; the first ${seen.toLocaleString("en-US")} are` : ","
+    const kinds =
+      first &&
+      `${looked} of ${amount(shapeCount, "shape")}, ${shapeCount === 1 ? "" : `${first.count.toLocaleString("en-US")} of them `}${shapeText(first.shape, terms)}`
+    return {
+      summary: `${called(registeredName, pidText, terms)} has ${amount(count, "message")} waiting${kinds ?? ""}.`,
+      complete: seen === count,
+      notes: [
+        ...(seen < count ? [`The shapes are those of the first ${amount(seen, "message")}.`] : []),
+        ...(shapeCount > shapes.length ? [`Of ${shapeCount} shapes the ${shapes.length} most frequent are told.`] : []),
+        ...(count > limit ? [`The first ${limit} messages are shown (limit).`] : [])
+      ],
+      data: (characters: number) => ({
+        pid: pidText,
+        name: nameText(registeredName, terms),
+        status: visible(status),
+        message_queue_length: count,
+        shape_count: shapeCount,
+        shapes: shapes.map(({ count: times, first: firstAt, shape }) => ({
+          count: times,
+          percent: percent(times, seen),
+          first_at: firstAt,
+          shape: shapeText(shape, terms)
+        })),
+        messages: showMessages(read, terms, characters)
+      }),
+      page: { rows: "messages" } as const,
+      hints: [`get_process_stacktrace ${JSON.stringify({ pid: pidText })}`]
+    }
+  })
+})
+
+/** The tools of the processes toolset that look at messages. */
+export const messageQueueTools: ReadonlyArray<Tool.Tool> = [getMessageQueue]

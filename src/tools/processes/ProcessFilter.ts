@@ -1,0 +1,99 @@
+import { Effect, Schema } from "effect"
+import { type ProcessFilter, processStatuses, type Scanned } from "../../beam/ProcessQuery.ts"
+import type { ErlangNode } from "../../node/ErlangNode.ts"
+import { excerpt } from "../../syntax/Excerpt.ts"
+import { parseMfa } from "../../syntax/Mfa.ts"
+import { atomName, namePart } from "../AtomName.ts"
+import { FilterText } from "../Listing.ts"
+import { amount } from "../Quantity.ts"
+import type { Session } from "../Session.ts"
+import { termPart } from "./TermPart.ts"
+import type { Terms } from "../Terms.ts"
+import { ToolError } from "../ToolError.ts"
+
+const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
+const text = Schema.optionalKey(FilterText)
+
+/** Which processes a tool looks at. */
+export const Filter = Schema.Struct({
+  name: text,
+  module: text,
+  behaviour: Schema.optionalKey(FilterText.annotate({ description: "gen_server, supervisor, ..." })),
+  initial_call: Schema.optionalKey(FilterText.annotate({ description: "mod:fun/arity" })),
+  label: text,
+  application: text,
+  status: Schema.optionalKey(Schema.Literals(processStatuses)),
+  min_memory_bytes: Schema.optionalKey(Count),
+  min_message_queue_length: Schema.optionalKey(Count),
+  min_reductions: Schema.optionalKey(Count)
+})
+
+/** Behaviours that Elixir has a module of its own for. */
+const sameBehaviours = [
+  ["gen_server", "Elixir.GenServer"],
+  ["supervisor", "Elixir.Supervisor"],
+  ["application", "Elixir.Application"]
+] as const
+
+const behavioursOf = (name: string): ReadonlyArray<string> =>
+  sameBehaviours.find((names) => names.some((it) => it === name)) ?? [name]
+
+export const toFilter = Effect.fnUntraced(function* (
+  { application, behaviour, initial_call, label, module, name, status, ...least }: typeof Filter.Type,
+  node: ErlangNode,
+  terms: Terms
+): Effect.fn.Return<ProcessFilter, ToolError, Session> {
+  const initialCall = initial_call === undefined ? undefined : parseMfa(initial_call)
+  if (initial_call !== undefined && initialCall === undefined) {
+    const example = terms.mfa({ module: "my_server", name: "init", arity: 1 })
+    return yield* new ToolError({
+      code: "invalid_input",
+      message: `\`initial_call\`: '${excerpt(initial_call)}' is no function. Write module, function and arity, like ${example}; for all functions of a module, use \`module\`.`,
+      retryable: false
+    })
+  }
+  return {
+    ...(name !== undefined && { name: namePart(name) }),
+    ...(module !== undefined && { module: atomName(module) }),
+    ...(behaviour !== undefined && { behaviours: behavioursOf(atomName(behaviour)) }),
+    ...(initialCall !== undefined && { initialCall }),
+    ...(label !== undefined && { label: yield* termPart(node, label) }),
+    ...(application !== undefined && { application: atomName(application) }),
+    ...(status !== undefined && { status }),
+    ...(least.min_memory_bytes !== undefined && { minMemory: least.min_memory_bytes }),
+    ...(least.min_message_queue_length !== undefined && { minMessageQueueLength: least.min_message_queue_length }),
+    ...(least.min_reductions !== undefined && { minReductions: least.min_reductions })
+  }
+})
+
+/** What is said where no process passes a filter; `known` is part of a name that was looked for anywhere. */
+export const none = (filter: ProcessFilter, { seen, unmeasured }: Scanned, terms: Terms, known?: string): string => {
+  const { application, behaviours, initialCall, label, module, name } = filter
+  const wanted = [
+    ...(name === undefined ? [] : [`a registered name with '${excerpt(name)}' in it`]),
+    ...(known === undefined ? [] : [`a name with '${excerpt(known)}' in it`]),
+    ...(module === undefined ? [] : [`the module ${terms.atom(module)}`]),
+    ...(behaviours === undefined ? [] : [`the behaviour ${terms.atom(behaviours[0]!)}`]),
+    ...(initialCall === undefined ? [] : [`the initial call ${terms.mfa(initialCall)}`]),
+    ...(label === undefined ? [] : [`a label with '${excerpt(label)}' in it`]),
+    ...(application === undefined ? [] : [`the application ${terms.atom(application)}`])
+  ]
+  const others = Object.keys(filter).length > wanted.length
+  const measured = amount(seen - unmeasured.count, "process", "processes")
+  const looked =
+    (name ?? known) !== undefined
+      ? "No process"
+      : `None of ${measured}${unmeasured.count > 0 ? " that could be measured" : ""}`
+  if (seen === 0 && (name ?? known) === undefined) return "No process was looked at."
+  if (wanted.length === 0) return `${looked} passes the filter.`
+  return `${looked} has ${wanted.join(" and ")}${others ? " and passes the rest of the filter" : ""}.`
+}
+
+/** That none was found would say that there is none. */
+export const noLabels = ({ capabilities, name }: ErlangNode) =>
+  new ToolError({
+    code: "unsupported",
+    message: `${name} runs OTP ${capabilities.otpRelease}, where labels of processes cannot be searched: that takes 26.2 or later. Look by name, module or application.`,
+    retryable: false,
+    next: "find_process"
+  })

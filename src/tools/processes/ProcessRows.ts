@@ -1,0 +1,138 @@
+import { Schema } from "effect"
+import { longQueue, type Scanned } from "../../beam/ProcessQuery.ts"
+import type { ProcessKey, ProcessRow } from "../../beam/ProcessRow.ts"
+import type { ErlangNode } from "../../node/ErlangNode.ts"
+import type { Undefinable } from "../Answer.ts"
+import { whyLate } from "../Deadline.ts"
+import { amount, bytes } from "../Quantity.ts"
+import type { Terms } from "../Terms.ts"
+
+/** What is told of a process among many. */
+export const rowFields = {
+  pid: Schema.String,
+  name: Schema.optionalKey(Schema.String),
+  label: Schema.optionalKey(Schema.String),
+  application: Schema.optionalKey(Schema.String),
+  initial_call: Schema.optionalKey(Schema.String),
+  current_function: Schema.optionalKey(Schema.String),
+  message_queue_length: Schema.optionalKey(Schema.Int),
+  reductions: Schema.optionalKey(Schema.Int),
+  memory_bytes: Schema.optionalKey(Schema.Int),
+  heap_bytes: Schema.optionalKey(Schema.Int),
+  beamscope: Schema.optionalKey(Schema.Boolean)
+}
+export const Row = Schema.Struct(rowFields)
+
+/** A row as it is shown. `heap_bytes` only where it decides the order. */
+export const showRow = (
+  row: ProcessRow,
+  terms: Terms,
+  wordBytes: number,
+  sort: ProcessKey | "pid"
+): Undefinable<typeof Row.Type> => ({
+  pid: terms.print(row.pid),
+  // The empty atom is a name, too.
+  name: row.registeredName === undefined ? undefined : terms.atom(row.registeredName),
+  label: showLabel(row.label, terms),
+  application: row.application === undefined ? undefined : terms.atom(row.application),
+  initial_call: row.initialCall && terms.mfa(row.initialCall),
+  current_function: row.currentFunction && terms.mfa(row.currentFunction),
+  message_queue_length: row.messageQueueLength,
+  reductions: row.reductions,
+  memory_bytes: row.memory,
+  heap_bytes: sort === "total_heap_size" && row.totalHeapSize !== undefined ? row.totalHeapSize * wordBytes : undefined,
+  beamscope: row.own ? true : undefined
+})
+
+const maxLabelCharacters = 100
+
+export const showLabel = (label: ProcessRow["label"], terms: Terms): string | undefined =>
+  label === undefined || label === "unread" ? undefined : terms.print(label.term, maxLabelCharacters)
+
+/** A process as a summary calls it. */
+export const nameOf = ({ pid, registeredName }: ProcessRow, terms: Terms): string =>
+  registeredName === undefined ? terms.print(pid) : terms.atom(registeredName)
+
+/** A value that processes are ranked by, as a summary says it. */
+export const say = (value: number, key: ProcessKey, wordBytes: number): string => {
+  switch (key) {
+    case "memory":
+      return bytes(value)
+    case "total_heap_size":
+      return `${bytes(value * wordBytes)} of heap`
+    case "message_queue_len":
+      return amount(value, "message")
+    case "reductions":
+      return amount(value, "reduction")
+  }
+}
+
+export const spoken = {
+  memory: "memory",
+  reductions: "reductions",
+  message_queue_len: "message queue",
+  total_heap_size: "heap"
+} as const
+
+/** A summary that also says, in its sentence, what a scan did not come to and what it could not measure. */
+export const withLimits = (summary: string, { incomplete, seen, unmeasured: { count } }: Scanned): string => {
+  const limits = [
+    ...(incomplete.includes("deadline") && seen > 0
+      ? [`only ${amount(seen, "process was", "processes were")} looked at before time ran out`]
+      : []),
+    ...(count > 0
+      ? [
+          `${amount(count, "process with a long message queue was", "processes with long message queues were")} not measured`
+        ]
+      : [])
+  ]
+  return limits.length === 0 ? summary : `${[summary.replace(/\.$/u, ""), ...limits].join("; ")}.`
+}
+
+/** What a scan could not see, in words; nothing when it is complete. */
+export const scanNotes = (
+  scanned: Scanned,
+  rows: ReadonlyArray<ProcessRow>,
+  terms: Terms,
+  { capabilities }: ErlangNode
+): ReadonlyArray<string> => [
+  ...scanned.incomplete.map((why) => {
+    switch (why) {
+      case "deadline":
+        return `Time ran out after ${amount(scanned.seen, "process", "processes")}; the others were not looked at. Allow more with timeout_ms. ${whyLate}`
+      case "long_queue": {
+        const { count, longest } = scanned.unmeasured
+        const named = longest.slice(0, 5).map(({ messages, pid }) => `${terms.print(pid)} (${messages} messages)`)
+        return `${amount(count, "process", "processes")} with more than ${longQueue} messages were left out, since looking at their heap would walk the queue: ${named.join(", ")}. Sort by message_queue to see them.`
+      }
+      case "initial_call":
+        return "This release hides the callback modules of processes with a long queue or a huge heap: of those, only current functions and initial calls were compared."
+      case "large_heap":
+        return "Labels on heaps of more than a million words are not read: whether those match is not known."
+      case "label":
+        return "Labels cannot be searched on this release, so none was compared."
+    }
+  }),
+  ...unreadLabels(rows.filter(({ label }) => label === "unread").map((row) => nameOf(row, terms))),
+  ...(capabilities.dictionaryKey ? [] : unreadCalls(rows.filter(isUnread).map((row) => nameOf(row, terms))))
+]
+
+/** Whether all that is known is what every process begins with that OTP's modules start. */
+const isUnread = ({ initialCall }: ProcessRow): boolean =>
+  initialCall?.module === "proc_lib" && initialCall.name === "init_p"
+
+const unreadCalls = (names: ReadonlyArray<string>): ReadonlyArray<string> => {
+  if (names.length === 0) return []
+  const more = names.length > 5 ? ` and ${names.length - 5} more` : ""
+  return [
+    `What these run is not known: ${names.slice(0, 5).join(", ")}${more}. Before OTP 26.2 that is read with the whole process dictionary: by the agent alone, and not where the queue is long, or the heap or the dictionary huge.`
+  ]
+}
+
+const unreadLabels = (names: ReadonlyArray<string>): ReadonlyArray<string> => {
+  if (names.length === 0) return []
+  const more = names.length > 5 ? ` and ${names.length - 5} more` : ""
+  return [
+    `Labels are not read where the queue is long or the heap large that they lie on: ${names.slice(0, 5).join(", ")}${more}. get_process_info reads one.`
+  ]
+}

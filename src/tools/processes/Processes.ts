@@ -1,0 +1,380 @@
+import { Effect, Schema } from "effect"
+import { processGrowth, processPage } from "../../beam/Processes.ts"
+import { findNames } from "../../beam/ProcessNames.ts"
+import {
+  groupings,
+  type GrowthQuery,
+  type PagePlace,
+  type PageQuery,
+  type ProcessPage
+} from "../../beam/ProcessQuery.ts"
+import { type ProcessKey, type ProcessRow, rankOf } from "../../beam/ProcessRow.ts"
+import type { Pid } from "../../etf/Term.ts"
+import type { ErlangNode } from "../../node/ErlangNode.ts"
+import type { Answer } from "../Answer.ts"
+import { namePart } from "../AtomName.ts"
+import { remainingMillis, shareOfTime, whyLate } from "../Deadline.ts"
+import type { Failure } from "../Failure.ts"
+import { cursor, FilterText, isFiltering, ledBy, limitUpTo, listOutput, shownOf } from "../Listing.ts"
+import { localPid } from "../ProcessArgument.ts"
+import { Filter, noLabels, none, toFilter } from "./ProcessFilter.ts"
+import { answerGroups, groupsOutput } from "./ProcessGroups.ts"
+import { nameOf, Row, rowFields, say, scanNotes, showRow, spoken, withLimits } from "./ProcessRows.ts"
+import type { Session } from "../Session.ts"
+import { nameWithin, termPart } from "./TermPart.ts"
+import { type Terms, termsOf } from "../Terms.ts"
+import * as Tool from "../Tool.ts"
+import { ToolError } from "../ToolError.ts"
+import { optionalWindow, throughWindow } from "../Window.ts"
+
+const shared = { toolset: "processes", access: "inspect", cost: "moderate", target: "connected" } as const
+
+/** What clients call the values that processes are ranked by. */
+const sortKeys = {
+  memory: "memory",
+  reductions: "reductions",
+  message_queue: "message_queue_len",
+  heap: "total_heap_size"
+} as const satisfies Record<string, ProcessKey>
+type SortName = keyof typeof sortKeys
+const sortNames = Object.keys(sortKeys) as ReadonlyArray<SortName>
+
+const isSortName = (name: string): name is SortName => name in sortKeys
+
+const descending = { description: "Descending; default memory", default: "memory" } as const
+const byMemory = Effect.succeed("memory" as const)
+
+/** `sort_by` of a list of processes, and what it stands for. */
+export const processSort = {
+  schema: Schema.Literals([...sortNames, "pid"])
+    .annotate(descending)
+    .pipe(Schema.withDecodingDefaultKey(byMemory)),
+  keyOf: (name: SortName | "pid"): ProcessKey | "pid" => (isSortName(name) ? sortKeys[name] : "pid")
+}
+
+const PidNumber = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 0xffffffff }))
+
+/** Behind which process a page begins; see {@link PagePlace}. */
+export const position = Schema.Struct({ id: PidNumber, serial: PidNumber, value: Schema.optionalKey(Schema.Int) })
+type Position = typeof position.Type
+
+/** One page of processes as an answer. */
+export const answerPage = Effect.fnUntraced(function* (
+  node: ErlangNode,
+  query: Omit<PageQuery, "deadlineMillis" | "after">,
+  after: Position | undefined,
+  summary: (page: ProcessPage, shown: number, terms: Terms) => string,
+  /** Where processes were looked for by name: that name, and the names that they are known by. */
+  known?: { readonly name: string; readonly names: (pid: Pid) => string }
+) {
+  const terms = yield* termsOf(node)
+  const { sort } = query
+  const { wordBytes } = node.capabilities
+  const place = after === undefined ? {} : { after: yield* toPlace(node, after) }
+  const deadlineMillis = (yield* remainingMillis) * shareOfTime
+  const page = yield* processPage(node, { ...query, ...place, deadlineMillis })
+  if (page.incomplete.includes("label")) return yield* noLabels(node)
+  const { matched, next, rows } = page
+  const notes = scanNotes(page, rows, terms, node)
+  const [first] = rows
+  const nothing = matched === 0 ? none(query.filter, page, terms, known?.name) : `None of ${matched} is left here.`
+  return {
+    summary: (shown: number) => withLimits(first === undefined ? nothing : summary(page, shown, terms), page),
+    complete: notes.length === 0,
+    notes,
+    data: {
+      total: page.total,
+      matched,
+      processes: rows.map((row) =>
+        Object.assign(showRow(row, terms, wordBytes, sort), known && { known_as: known.names(row.pid) })
+      )
+    },
+    page: {
+      rows: "processes",
+      next: next && toPosition(next),
+      after: (at: number) => {
+        const { pid, ...row } = rows[at]!
+        return toPosition({ pid, ...(sort !== "pid" && { value: rankOf({ pid, ...row }, sort) ?? 0 }) })
+      }
+    } as const,
+    hints: first === undefined ? [] : [inspect(first, terms)]
+  }
+})
+
+const toPosition = ({ pid: { id, serial }, value }: PagePlace): Position => ({
+  id,
+  serial,
+  ...(value !== undefined && { value })
+})
+
+const toPlace = (node: ErlangNode, { id, serial, value }: Position): Effect.Effect<PagePlace, Failure> =>
+  Effect.map(localPid(node, id, serial), (pid) => ({ pid, ...(value !== undefined && { value }) }))
+
+const inspect = (row: ProcessRow, terms: Terms): string =>
+  `get_process_info ${JSON.stringify({ pid: nameOf(row, terms) })}`
+
+/** Milliseconds for a tool that asks all processes: a tenth of a second does on an idle node, and seconds on a busy one. */
+const scanTimeoutMillis = 15_000
+
+/** Says how many processes are shown, in which order, and which is the first of all: not behind the cursor `after`. */
+export const ranking =
+  (sort: ProcessKey | "pid", { capabilities }: ErlangNode, after: Position | undefined) =>
+  ({ incomplete, matched, rows: [first] }: ProcessPage, shown: number, terms: Terms): string => {
+    const value = first === undefined || sort === "pid" ? undefined : rankOf(first, sort)
+    if (first === undefined || value === undefined || sort === "pid")
+      return `${shownOf(shown, matched, "process", "processes")} by ${sort}.`
+    if (value === 0)
+      return `${shownOf(shown, matched, "process", "processes")} by ${spoken[sort]}; all${after === undefined && incomplete.length === 0 ? "" : " here"} have 0.`
+    const leading = `${nameOf(first, terms)} with ${say(value, sort, capabilities.wordBytes)}`
+    return `${shownOf(shown, matched, "process", "processes")} by ${spoken[sort]}${ledBy(leading, after)}.`
+  }
+
+/** The data of {@link answerPage}. */
+export const pageOutput = { ...listOutput, processes: Schema.optionalKey(Schema.Array(Row)) }
+
+const listed = Schema.Struct({ ...pageOutput, ...groupsOutput })
+type ListOutput = typeof listed.Type
+
+const listProcesses = Tool.make({
+  ...shared,
+  name: "list_processes",
+  title: "List processes",
+  description:
+    "Processes page by page; to see each once, sort by pid, as other values change between pages. With group_by: how many are alike, and their sums. For growth, top_processes; to look for one, find_process.",
+  timeoutMillis: scanTimeoutMillis,
+  input: {
+    sort_by: Schema.optionalKey(
+      Schema.Literals([...sortNames, "pid", "count"]).annotate({
+        description: "Descending; default memory, with min_message_queue_length message_queue; count of groups only"
+      })
+    ),
+    group_by: Schema.optionalKey(Schema.Literals(groupings)),
+    filter: Schema.optionalKey(Filter.annotate({ description: "All that are given must hold; names in part" })),
+    limit: limitUpTo(200, 20),
+    cursor
+  },
+  output: listed.fields,
+  position,
+  run: Effect.fnUntraced(function* (
+    // Who looks for long queues means those, too, that are not asked for their memory because of it.
+    { filter: wanted = {}, group_by, limit, sort_by = wanted.min_message_queue_length ? "message_queue" : "memory" },
+    node,
+    after
+  ): Effect.fn.Return<Answer<ListOutput>, Failure, Session> {
+    const filter = yield* toFilter(wanted, node, yield* termsOf(node))
+    if (group_by !== undefined) return yield* answerGroups(node, { by: group_by, sort: sort_by, limit, filter })
+    if (sort_by === "count") {
+      return yield* new ToolError({
+        code: "invalid_input",
+        message: "`sort_by`: only groups have a count. Say `group_by` too, or sort by another value.",
+        retryable: false
+      })
+    }
+    const sort = processSort.keyOf(sort_by)
+    return yield* answerPage(node, { sort, limit, filter }, after, ranking(sort, node, after))
+  })
+})
+
+/** Processes that are known by names with a part in them, that part in hand. */
+const knownAs = Effect.fnUntraced(function* (node: ErlangNode, name: string, terms: Terms) {
+  const found = yield* findNames(node, name, (yield* remainingMillis) * shareOfTime)
+  const names = new Map<string, Array<string>>()
+  for (const { known, pid } of found.names) {
+    const key = terms.print(pid)
+    const text = terms.print(known.term, maxNameCharacters)
+    names.set(key, [...(names.get(key) ?? []), text])
+  }
+  const pids = new Map(found.names.map(({ pid }) => [terms.print(pid), pid]))
+  return {
+    filter: { pids: [...pids.values()] },
+    names: (pid: Pid) => {
+      const all = names.get(terms.print(pid)) ?? []
+      const more = all.length > maxNamesShown ? ` and ${all.length - maxNamesShown} more` : ""
+      return all.slice(0, maxNamesShown).join(", ") + more
+    },
+    notes: found.incomplete.map((why) =>
+      why === "deadline"
+        ? `Time ran out while names were looked at. Allow more with timeout_ms. ${whyLate}`
+        : "There are more names than are looked at, or more that match than the thousand that are followed. Say more of the name."
+    )
+  }
+})
+
+const maxNameCharacters = 200
+/** Names of one process: it may be in many groups. */
+const maxNamesShown = 5
+
+const findProcess = Tool.make({
+  ...shared,
+  name: "find_process",
+  title: "Find processes",
+  description:
+    "Looks for processes by name (registered, :global, Registry, pg group, gproc, syn), module, label or application; all that are given must hold. Longest message queue first. Next: get_process_info.",
+  timeoutMillis: scanTimeoutMillis,
+  input: {
+    name: Schema.optionalKey(FilterText.annotate({ description: "Part of it, in any case" })),
+    module: Schema.optionalKey(
+      FilterText.annotate({ description: "Of the current function, initial call or callback" })
+    ),
+    label: Schema.optionalKey(FilterText.annotate({ description: "Part of the label, in any case (OTP 27+)" })),
+    application: Schema.optionalKey(FilterText),
+    limit: limitUpTo(200, 20),
+    cursor
+  },
+  output: {
+    ...listOutput,
+    processes: Schema.optionalKey(
+      Schema.Array(Schema.Struct({ ...rowFields, known_as: Schema.optionalKey(Schema.String) }))
+    )
+  },
+  position,
+  run: Effect.fnUntraced(function* ({ limit, name, ...others }, node, after) {
+    const { application, label, module } = others
+    if ((name ?? application ?? label ?? module) === undefined) {
+      return yield* new ToolError({
+        code: "invalid_input",
+        message: "find_process: say what to look for: `name`, `module`, `label` or `application`.",
+        retryable: false,
+        next: "list_processes"
+      })
+    }
+    const terms = yield* termsOf(node)
+    const rest = yield* toFilter(
+      {
+        ...(application !== undefined && { application }),
+        ...(label !== undefined && { label }),
+        ...(module !== undefined && { module })
+      },
+      node,
+      terms
+    )
+    const part = name === undefined ? undefined : namePart(yield* termPart(node, name, nameWithin))
+    const known =
+      part === undefined
+        ? undefined
+        : yield* knownAs(node, part, terms).pipe(
+            Effect.catchReason("CallError", "Unsupported", () =>
+              Effect.succeed({ filter: { name: part }, names: undefined, notes: [registeredOnly] })
+            )
+          )
+    const filter = { ...rest, ...known?.filter }
+    const answer = yield* answerPage(
+      node,
+      { sort: "message_queue_len", limit, filter },
+      after,
+      ({ matched, rows }, shown) => {
+        const names = rows.slice(0, 3).map((row) => nameOf(row, terms))
+        return `Found ${shownOf(shown, matched, "process", "processes")}: ${names.join(", ")}${rows.length > names.length ? ", …" : ""}.`
+      },
+      name === undefined || known?.names === undefined ? undefined : { name: namePart(name), names: known.names }
+    )
+    const notes = [...(known?.notes ?? []), ...answer.notes]
+    return { ...answer, complete: notes.length === 0, notes }
+  })
+})
+
+const registeredOnly = "Only registered names were looked at: the others are read where the agent may run."
+
+/** What one looks at the busiest of. */
+const TopFilter = Schema.Struct({
+  application: Filter.fields.application,
+  module: Filter.fields.module,
+  behaviour: Filter.fields.behaviour
+})
+
+const topProcesses = Tool.make({
+  ...shared,
+  name: "top_processes",
+  title: "Top processes",
+  description:
+    "The processes with the most memory, reductions (work done), messages or heap: since they started, or with window_ms those that grew most while the call waits. For who is busy now: reductions with a window of 1000.",
+  timeoutMillis: scanTimeoutMillis,
+  input: {
+    sort_by: Schema.Literals(sortNames).annotate(descending).pipe(Schema.withDecodingDefaultKey(byMemory)),
+    window_ms: optionalWindow,
+    filter: Schema.optionalKey(TopFilter.annotate({ description: "As in list_processes" })),
+    limit: limitUpTo(100, 10)
+  },
+  output: {
+    total: Schema.optionalKey(Schema.Int),
+    matched: Schema.Int,
+    born: Schema.optionalKey(Schema.Int),
+    gone: Schema.optionalKey(Schema.Int),
+    processes: Schema.optionalKey(
+      Schema.Array(
+        Schema.Struct({
+          ...rowFields,
+          growth: Schema.optionalKey(Schema.Int),
+          growth_per_second: Schema.optionalKey(Schema.Finite),
+          new: Schema.optionalKey(Schema.Boolean)
+        })
+      )
+    )
+  },
+  run: Effect.fnUntraced(function* ({ filter: wanted = {}, limit, sort_by, window_ms }, node) {
+    const sort = sortKeys[sort_by]
+    const filter = yield* toFilter(wanted, node, yield* termsOf(node))
+    if (window_ms === undefined) {
+      const { page, ...answer } = yield* answerPage(
+        node,
+        { sort, limit, filter },
+        undefined,
+        ranking(sort, node, undefined)
+      )
+      return { ...answer, page: { rows: page.rows } }
+    }
+    return yield* throughWindow("top_processes", window_ms, (beside) =>
+      answerGrowth(node, {
+        sort,
+        limit,
+        filter,
+        windowMillis: window_ms,
+        deadlineMillis: beside * shareOfTime
+      })
+    )
+  })
+})
+
+const answerGrowth = Effect.fnUntraced(function* (node: ErlangNode, query: GrowthQuery) {
+  const terms = yield* termsOf(node)
+  const { sort, windowMillis } = query
+  const grown = yield* processGrowth(node, query)
+  const { born, gone, incomplete, matched, rows } = grown
+  const notes = scanNotes(
+    grown,
+    rows.map(({ row }) => row),
+    terms,
+    node
+  )
+  const [first] = rows
+  const { wordBytes } = node.capabilities
+  const unit = sort === "total_heap_size" ? wordBytes : 1
+  return {
+    summary: (shown: number) =>
+      first === undefined
+        ? `No process${isFiltering(query.filter) ? " that passes the filter" : ""}${incomplete.length > 0 ? " of those that were looked at" : ""} grew in ${spoken[sort]} in ${windowMillis} ms.`
+        : withLimits(
+            `${shownOf(shown, matched, "process", "processes")} grew in ${spoken[sort]} in ${windowMillis} ms; first ${nameOf(first.row, terms)}, by ${say(first.growth, sort, wordBytes)}.`,
+            grown
+          ),
+    complete: notes.length === 0,
+    notes,
+    data: {
+      matched,
+      born,
+      gone,
+      processes: rows.map(({ born: isNew, growth, perSecond, row }) =>
+        Object.assign(showRow(row, terms, wordBytes, sort), {
+          growth: growth * unit,
+          growth_per_second: Math.round(perSecond * unit),
+          new: isNew ? true : undefined
+        })
+      )
+    },
+    page: { rows: "processes" } as const,
+    hints: first === undefined ? [] : [inspect(first.row, terms)]
+  }
+})
+
+/** The tools of the processes toolset that look at many. */
+export const processTools: ReadonlyArray<Tool.Tool> = [listProcesses, topProcesses, findProcess]

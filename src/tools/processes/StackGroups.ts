@@ -1,0 +1,99 @@
+import { Effect, Schema } from "effect"
+import { maxStacks, stackGroups } from "../../beam/StackGroups.ts"
+import { parseAnonymous } from "../../syntax/Mfa.ts"
+import { whyLate } from "../Deadline.ts"
+import { cursor, FilterText, ledBy, limitUpTo, listBounds, ListPosition, pageOf, shownOf } from "../Listing.ts"
+import { amount, percent } from "../Quantity.ts"
+import { termsOf } from "../Terms.ts"
+import * as Tool from "../Tool.ts"
+
+/** A function, or a part of one, as any of the languages writes it; as the node compares it: `module.function/arity`. */
+const asCompared = (text: string | undefined): string | undefined => {
+  const around = text === undefined ? undefined : parseAnonymous(text)
+  if (around !== undefined) return `${around.module}.-${around.name}/${around.arity}-`
+  return text?.replace(/["']/gu, "").replace(/^:/u, "").replace(/:/gu, ".")
+}
+
+const groupStacktraces = Tool.make({
+  name: "group_stacktraces",
+  title: "Where all processes stand",
+  description:
+    "All processes by identical stack, the most frequent first: shows what many wait for at once. Looks at each process: 0.3 s for 100,000. filter and exclude: part of a frame, such as gen:do_call.",
+  toolset: "processes",
+  access: "inspect",
+  cost: "moderate",
+  target: "connected",
+  timeoutMillis: 15_000,
+  position: ListPosition,
+  input: {
+    filter: Schema.optionalKey(FilterText),
+    exclude: Schema.optionalKey(FilterText),
+    limit: limitUpTo(100, 10),
+    cursor
+  },
+  output: {
+    processes: Schema.Int,
+    matched: Schema.Int,
+    stacks: Schema.optionalKey(
+      Schema.Array(
+        Schema.Struct({
+          count: Schema.Int,
+          percent: Schema.Finite,
+          pids: Schema.String,
+          stack: Schema.String
+        })
+      )
+    )
+  },
+  run: Effect.fnUntraced(function* ({ exclude, filter, limit }, node, after) {
+    const terms = yield* termsOf(node)
+    const listed = yield* stackGroups(node, yield* listBounds(limit, after), {
+      filter: asCompared(filter),
+      exclude: asCompared(exclude)
+    })
+    const { incomplete, matched, rows, total } = listed
+    const [first] = rows
+    const isLate = incomplete.includes("deadline")
+    const top = first?.row.frames[0]
+    const leading = ledBy(
+      first &&
+        `${first.row.isOther ? "other stacks together" : top === undefined ? "an unknown place" : terms.mfa(top)}, with ${first.row.count}`,
+      after
+    )
+    return {
+      summary: (shown: number) =>
+        `${shownOf(shown, matched, "stack")} of ${amount(total, "process", "processes")}${leading}${isLate ? "; time ran out before the others were looked at" : ""}.`,
+      complete: incomplete.length === 0,
+      notes: [
+        ...(isLate
+          ? [
+              `Time ran out after ${amount(total, "process", "processes")}; the others were not looked at. Allow more with timeout_ms. ${whyLate}`
+            ]
+          : []),
+        ...(incomplete.includes("stacks")
+          ? [
+              `Only the first ${maxStacks} stacks that were found are told from one another; processes with others are counted as "other", and no filter finds them.`
+            ]
+          : [])
+      ],
+      data: {
+        processes: total,
+        matched,
+        stacks: rows.map(({ row: { count, frames, isOther, pids } }) => ({
+          count,
+          percent: percent(count, total),
+          pids: `${pids.map((pid) => terms.print(pid)).join(" ")}${count > pids.length ? " …" : ""}`,
+          stack: isOther ? "other" : frames.length === 0 ? "unknown" : frames.map(terms.mfa).join(" < ")
+        }))
+      },
+      page: pageOf("stacks", listed),
+      hints:
+        first === undefined || first.row.pids[0] === undefined
+          ? []
+          : [`get_process_stacktrace ${JSON.stringify({ pid: terms.print(first.row.pids[0]) })}`]
+    }
+  })
+})
+
+/** The tools of the processes toolset that compare stacks. */
+export const stackGroupTools: ReadonlyArray<Tool.Tool> = [groupStacktraces]
