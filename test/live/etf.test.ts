@@ -54,7 +54,7 @@ const ask = async (
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex")
 
-const fixtures = new URL("../fixtures/etf", import.meta.url)
+const fixtures = new URL("../fixtures/etf/", import.meta.url)
 
 /** What the releases that `judge` understands wrote: before OTP 24 ports, pids and references were smaller. */
 const goldensFor = (judge: string): ReadonlyArray<Uint8Array> =>

@@ -33,7 +33,7 @@ interface Golden {
   readonly hex: string
 }
 
-const folder = new URL("../../fixtures/etf", import.meta.url)
+const folder = new URL("../../fixtures/etf/", import.meta.url)
 const releases: ReadonlyArray<{ readonly otp: string; readonly goldens: ReadonlyArray<Golden> }> = readdirSync(
   folder
 ).map((file) => JSON.parse(readFileSync(new URL(file, folder), "utf8")))
