@@ -46,12 +46,12 @@ export interface Limits {
   readonly bigBits: number
 }
 
-/** 64 MiB, four million atoms and as many cells, an integer of a million bits: more than any sensible answer holds. */
+/** 64 MiB, four million atoms, sixteen million cells, an integer of a million bits: more than any sensible answer holds. */
 export const defaultLimits: Limits = {
   bytes: 64 * 1024 * 1024,
   depth: 250_000,
   atoms: 4_194_304,
-  cells: 4_194_304,
+  cells: 16_777_216,
   inflatedBytes: 64 * 1024 * 1024,
   bigBits: 1_048_576
 }
