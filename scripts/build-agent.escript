@@ -192,8 +192,6 @@ holder(Root, Modules) ->
     Sorted = lists:sort(Modules),
     Text = [
         "// Made by scripts/build-agent.escript from erlang/agent/src: change those, then run it.\n\n",
-        [io_lib:format("import { ~ts } from \"./~ts.generated.ts\"\n", [Module, Module]) || Module <- Sorted],
-        "\n"
         "/** OTP releases that load the beams, which the oldest of them compiled. Others interpret. */\n",
         io_lib:format("export const loadsOn = { oldest: ~w, newest: ~w } as const\n", [?OLDEST, ?NEWEST]),
         "\n"
@@ -204,9 +202,12 @@ holder(Root, Modules) ->
         " */\n",
         io_lib:format("export const run = \"~ts\"\n", [base64:encode(encode(run()))]),
         "\n"
-        "/** The modules of the node-side agent. */\n"
+        "/** The modules of the node-side agent: read when they are first used, as most runs use few of them. */\n"
         "export const agent = {\n",
-        lists:join(",\n", ["  " ++ Module || Module <- Sorted]),
+        lists:join(",\n", [
+            io_lib:format("  ~ts: async () => (await import(\"./~ts.generated.ts\")).~ts", [Module, Module, Module])
+         || Module <- Sorted
+        ]),
         "\n} as const\n"
     ],
     {target(Root, "agent"), unicode:characters_to_binary(Text)}.

@@ -4,17 +4,20 @@ import { deflateSync } from "node:zlib"
 import { decode } from "../etf/Decode.ts"
 import { atom, Binary, charlist, isAtom, isTuple, list, map, type Pid, type Term } from "../etf/Term.ts"
 import { agent, loadsOn, run } from "./agent/agent.generated.ts"
+import type { AgentModule } from "./agent/AgentModule.ts"
 import { CallError } from "./CallError.ts"
 import type { Capabilities } from "./Capabilities.ts"
 import type { Call, CallOptions } from "./Call.ts"
 import type { AgentMode } from "./Targets.ts"
 
-type Modules = typeof agent
+type Subject = keyof typeof agent
+
+type ModuleOf<Of extends Subject> = Awaited<ReturnType<(typeof agent)[Of]>>
 
 /** A function of the agent (`erlang/agent/`), each of one argument. */
 export type AgentFunction = {
-  [Module in keyof Modules]: `${Module}:${keyof Modules[Module]["interpreted"] & string}`
-}[keyof Modules]
+  [Of in Subject]: `${Of}:${keyof ModuleOf<Of>["interpreted"] & string}`
+}[Subject]
 
 /** Runs a function of the agent, interpreted or loaded as the node's setting and size ask for. */
 export type RunAgent = (func: AgentFunction, argument: Term, options?: CallOptions) => Effect.Effect<Term, CallError>
@@ -44,15 +47,16 @@ const compressed = (base64: string): Binary => {
 
 const expressions = new Map<AgentFunction, Binary>()
 
-const expressionOf = (target: AgentFunction): Binary => {
+const expressionOf = (target: AgentFunction, func: string, { interpreted }: AgentModule<string>): Binary => {
   let expression = expressions.get(target)
   if (expression === undefined) {
-    const [module, func] = target.split(":") as [keyof Modules, string]
-    expression = compressed((agent[module].interpreted as Readonly<Record<string, string>>)[func]!)
+    expression = compressed(interpreted[func]!)
     expressions.set(target, expression)
   }
   return expression
 }
+
+const moduleOf = (subject: Subject) => Effect.promise<AgentModule<string>>(agent[subject])
 
 /**
  * How the agent's functions run on one node. Interpreted, the node evaluates their abstract forms and nothing is
@@ -73,20 +77,20 @@ export const makeAgent = (options: {
   const refused = new Set<string>()
   const loading = Semaphore.makeUnsafe(1)
 
-  const interpret = (target: AgentFunction, argument: Term, callOptions?: CallOptions) => {
+  const interpret = Effect.fnUntraced(function* (target: AgentFunction, argument: Term, callOptions?: CallOptions) {
+    const [subject, func] = target.split(":") as [Subject, string]
     const bindings = list([
       [atom("A"), argument],
-      [atom("E"), expressionOf(target)]
+      [atom("E"), expressionOf(target, func, yield* moduleOf(subject))]
     ])
-    return call("erl_eval", "expr", [runExpression, bindings, none, none, value], callOptions)
-  }
+    return yield* call("erl_eval", "expr", [runExpression, bindings, none, none, value], callOptions)
+  })
 
   /** Whether the module is there now, loaded by us. */
-  const load = (module: keyof Modules): Effect.Effect<boolean, CallError> =>
+  const load = ({ beam, md5, module: name }: AgentModule<string>): Effect.Effect<boolean, CallError> =>
     Effect.suspend(() => {
-      if (loaded.has(module)) return Effect.succeed(true)
-      if (refused.has(module)) return Effect.succeed(false)
-      const { beam, md5, module: name } = agent[module]
+      if (loaded.has(name)) return Effect.succeed(true)
+      if (refused.has(name)) return Effect.succeed(false)
       return Effect.gen(function* () {
         // The janitor first: whatever happens next, what we load has somebody to remove it.
         yield* interpret(
@@ -108,7 +112,7 @@ export const makeAgent = (options: {
           )
         const digest = isThere ? yield* call(name, "module_info", [atom("md5")]) : undefined
         const isOurs = digest instanceof Binary && Buffer.from(digest.view()).toString("hex") === md5
-        ;(isOurs ? loaded : refused).add(module)
+        ;(isOurs ? loaded : refused).add(name)
         return isOurs
       })
     }).pipe(loading.withPermits(1))
@@ -123,18 +127,19 @@ export const makeAgent = (options: {
       const detail = "the agent is switched off for this node (--agent none)"
       return yield* new CallError({ node, target, reason: { _tag: "Unsupported", detail } })
     }
-    const [module, func] = target.split(":") as [keyof Modules, string]
+    const [subject, func] = target.split(":") as [Subject, string]
+    const module = yield* moduleOf(subject)
     const count = yield* call("erlang", "system_info", [atom("process_count")])
     const processes = typeof count === "number" ? count : 0
     const bounds = { maxHeapWords: Math.max(minHeapWords, heapWordsPerProcess * processes), ...callOptions }
-    const wantsLoaded = loaded.has(module) || shouldLoad
+    const wantsLoaded = loaded.has(module.module) || shouldLoad
     if (!wantsLoaded || !(yield* load(module))) return yield* interpret(target, argument, bounds)
-    return yield* call(agent[module].module, func, [argument], bounds).pipe(
+    return yield* call(module.module, func, [argument], bounds).pipe(
       // Taken away behind our back (code:delete/1, code:purge/1): back to what always works.
       Effect.catchReason("CallError", "Raised", (raised, error) => {
         const [frame] = raised.stack
-        if (!isAtom(raised.reason, "undef") || frame?.module !== agent[module].module) return Effect.fail(error)
-        loaded.delete(module)
+        if (!isAtom(raised.reason, "undef") || frame?.module !== module.module) return Effect.fail(error)
+        loaded.delete(module.module)
         return interpret(target, argument, bounds)
       })
     )

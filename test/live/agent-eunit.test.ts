@@ -27,6 +27,8 @@ describe("the agent's sources", () => {
   })
 })
 
+const { beam, interpreted, md5, module } = await agent.beamscope_processes()
+
 describe.each(BeamNode.otpReleases())("on OTP $otp", ({ otp }) => {
   let node: BeamNode.BeamNode
   beforeAll(async () => {
@@ -35,7 +37,6 @@ describe.each(BeamNode.otpReleases())("on OTP $otp", ({ otp }) => {
   afterAll(() => node.stop())
 
   const isLoadable = Number(otp) >= loadsOn.oldest && Number(otp) <= loadsOn.newest
-  const { beam, interpreted, md5, module } = agent.beamscope_processes
   const spec =
     '#{sort => pid, name => <<"KERNEL_S">>, items => [registered_name, initial_call, application], limit => 1,' +
     "long_queue => 10000, deadline_ms => 10000}"

@@ -1,29 +1,5 @@
 // Made by scripts/build-agent.escript from erlang/agent/src: change those, then run it.
 
-import { beamscope_applications } from "./beamscope_applications.generated.ts"
-import { beamscope_code } from "./beamscope_code.generated.ts"
-import { beamscope_distribution } from "./beamscope_distribution.generated.ts"
-import { beamscope_environment } from "./beamscope_environment.generated.ts"
-import { beamscope_ets } from "./beamscope_ets.generated.ts"
-import { beamscope_footprint } from "./beamscope_footprint.generated.ts"
-import { beamscope_handlers } from "./beamscope_handlers.generated.ts"
-import { beamscope_janitor } from "./beamscope_janitor.generated.ts"
-import { beamscope_logs } from "./beamscope_logs.generated.ts"
-import { beamscope_memory } from "./beamscope_memory.generated.ts"
-import { beamscope_microstates } from "./beamscope_microstates.generated.ts"
-import { beamscope_mnesia } from "./beamscope_mnesia.generated.ts"
-import { beamscope_names } from "./beamscope_names.generated.ts"
-import { beamscope_network } from "./beamscope_network.generated.ts"
-import { beamscope_persistent_terms } from "./beamscope_persistent_terms.generated.ts"
-import { beamscope_process } from "./beamscope_process.generated.ts"
-import { beamscope_processes } from "./beamscope_processes.generated.ts"
-import { beamscope_registries } from "./beamscope_registries.generated.ts"
-import { beamscope_runtime } from "./beamscope_runtime.generated.ts"
-import { beamscope_schedulers } from "./beamscope_schedulers.generated.ts"
-import { beamscope_state } from "./beamscope_state.generated.ts"
-import { beamscope_supervision } from "./beamscope_supervision.generated.ts"
-import { beamscope_timers } from "./beamscope_timers.generated.ts"
-
 /** OTP releases that load the beams, which the oldest of them compiled. Others interpret. */
 export const loadsOn = { oldest: 25, newest: 29 } as const
 
@@ -34,29 +10,29 @@ export const loadsOn = { oldest: 25, newest: 29 } as const
  */
 export const run = "g2gEdwRjYWxsYQBoBHcGcmVtb3RlYQBoA3cEYXRvbWEAdwhlcmxfZXZhbGgDdwRhdG9tYQB3BGV4cHJsAAAABWgEdwRjYWxsYQBoA3cEYXRvbWEAdw5iaW5hcnlfdG9fdGVybWwAAAABaAN3A3ZhcmEAdwFFamgEdwRjYWxsYQBoBHcGcmVtb3RlYQBoA3cEYXRvbWEAdwhlcmxfZXZhbGgDdwRhdG9tYQB3C2FkZF9iaW5kaW5nbAAAAANoA3cEYXRvbWEAdwFBaAN3A3ZhcmEAdwFBaAR3BGNhbGxhAGgEdwZyZW1vdGVhAGgDdwRhdG9tYQB3CGVybF9ldmFsaAN3BGF0b21hAHcMbmV3X2JpbmRpbmdzampoA3cEYXRvbWEAdwRub25laAN3BGF0b21hAHcEbm9uZWgDdwRhdG9tYQB3BXZhbHVlag=="
 
-/** The modules of the node-side agent. */
+/** The modules of the node-side agent: read when they are first used, as most runs use few of them. */
 export const agent = {
-  beamscope_applications,
-  beamscope_code,
-  beamscope_distribution,
-  beamscope_environment,
-  beamscope_ets,
-  beamscope_footprint,
-  beamscope_handlers,
-  beamscope_janitor,
-  beamscope_logs,
-  beamscope_memory,
-  beamscope_microstates,
-  beamscope_mnesia,
-  beamscope_names,
-  beamscope_network,
-  beamscope_persistent_terms,
-  beamscope_process,
-  beamscope_processes,
-  beamscope_registries,
-  beamscope_runtime,
-  beamscope_schedulers,
-  beamscope_state,
-  beamscope_supervision,
-  beamscope_timers
+  beamscope_applications: async () => (await import("./beamscope_applications.generated.ts")).beamscope_applications,
+  beamscope_code: async () => (await import("./beamscope_code.generated.ts")).beamscope_code,
+  beamscope_distribution: async () => (await import("./beamscope_distribution.generated.ts")).beamscope_distribution,
+  beamscope_environment: async () => (await import("./beamscope_environment.generated.ts")).beamscope_environment,
+  beamscope_ets: async () => (await import("./beamscope_ets.generated.ts")).beamscope_ets,
+  beamscope_footprint: async () => (await import("./beamscope_footprint.generated.ts")).beamscope_footprint,
+  beamscope_handlers: async () => (await import("./beamscope_handlers.generated.ts")).beamscope_handlers,
+  beamscope_janitor: async () => (await import("./beamscope_janitor.generated.ts")).beamscope_janitor,
+  beamscope_logs: async () => (await import("./beamscope_logs.generated.ts")).beamscope_logs,
+  beamscope_memory: async () => (await import("./beamscope_memory.generated.ts")).beamscope_memory,
+  beamscope_microstates: async () => (await import("./beamscope_microstates.generated.ts")).beamscope_microstates,
+  beamscope_mnesia: async () => (await import("./beamscope_mnesia.generated.ts")).beamscope_mnesia,
+  beamscope_names: async () => (await import("./beamscope_names.generated.ts")).beamscope_names,
+  beamscope_network: async () => (await import("./beamscope_network.generated.ts")).beamscope_network,
+  beamscope_persistent_terms: async () => (await import("./beamscope_persistent_terms.generated.ts")).beamscope_persistent_terms,
+  beamscope_process: async () => (await import("./beamscope_process.generated.ts")).beamscope_process,
+  beamscope_processes: async () => (await import("./beamscope_processes.generated.ts")).beamscope_processes,
+  beamscope_registries: async () => (await import("./beamscope_registries.generated.ts")).beamscope_registries,
+  beamscope_runtime: async () => (await import("./beamscope_runtime.generated.ts")).beamscope_runtime,
+  beamscope_schedulers: async () => (await import("./beamscope_schedulers.generated.ts")).beamscope_schedulers,
+  beamscope_state: async () => (await import("./beamscope_state.generated.ts")).beamscope_state,
+  beamscope_supervision: async () => (await import("./beamscope_supervision.generated.ts")).beamscope_supervision,
+  beamscope_timers: async () => (await import("./beamscope_timers.generated.ts")).beamscope_timers
 } as const
