@@ -5,7 +5,7 @@ const units = ["bytes", "KiB", "MiB", "GiB", "TiB"]
 /** `812 bytes`, `1.5 GiB`. */
 export const bytes = (count: number): string => {
   const power = Math.min(count < 1 ? 0 : Math.floor(Math.log2(count) / 10), units.length - 1)
-  return power === 0 ? `${count} bytes` : `${(count / 1024 ** power).toFixed(1)} ${units[power]}`
+  return power === 0 ? amount(count, "byte") : `${(count / 1024 ** power).toFixed(1)} ${units[power]}`
 }
 
 const spans = [
@@ -32,9 +32,12 @@ export const duration = (millis: number): string => {
     .join(" ")
 }
 
-/** `1 process`, `12,345 processes`. */
+/** The word that goes with a number: `was` with 1, `were` with others. */
+export const agree = (count: number, singular: string, plural: string): string => (count === 1 ? singular : plural)
+
+/** `1 process`, `12,345 processes`; with a verb, `1 process was`, `12,345 processes were`. */
 export const amount = (count: number, singular: string, plural: string = `${singular}s`): string =>
-  `${count.toLocaleString("en-US")} ${count === 1 ? singular : plural}`
+  `${count.toLocaleString("en-US")} ${agree(count, singular, plural)}`
 
 /** A part of a whole in percent, with one decimal. */
 export const percent = (part: number, whole: number): number => Math.round((part / whole) * 1000) / 10

@@ -1,6 +1,7 @@
 import { Context } from "effect"
 import type { Answer, Page } from "./Answer.ts"
 import type { Position } from "./Cursor.ts"
+import { agree } from "./Quantity.ts"
 import { isEmpty, renderText } from "./Text.ts"
 
 /** Characters that the JSON and the text of one result may have, each. Hosts cut or hide what is much longer. */
@@ -73,7 +74,7 @@ const assemble = (answer: Answer<object, string>, data: Data, shown: number, fra
   const lost = missing > 0 && next === undefined
   const isHidden = next !== undefined && cursor === undefined
   const note = lost
-    ? `${missing} more did not fit into ${frame.budget} characters and are left out: ask for fewer, or filter.`
+    ? `${missing} more did not fit into ${frame.budget} characters and ${agree(missing, "is", "are")} left out: ask for fewer, or filter.`
     : `${missing} of this page did not fit into ${frame.budget} characters: next_cursor goes on after the last one shown.`
   const told = {
     summary: typeof answer.summary === "function" ? answer.summary(shown) : answer.summary,

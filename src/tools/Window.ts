@@ -1,6 +1,7 @@
 import { Effect, Schema } from "effect"
 import { Deadline, remainingMillis } from "./Deadline.ts"
 import { Progress } from "./Progress.ts"
+import { agree } from "./Quantity.ts"
 import { ToolError } from "./ToolError.ts"
 
 /** Milliseconds of the time of a call that are not for its window. */
@@ -41,7 +42,7 @@ export const timeBeside = Effect.fnUntraced(function* (
   if (left - windowMillis < behindWindow) {
     return yield* new ToolError({
       code: "timeout",
-      message: `${tool}: of the ${millis} ms of this call only ${left} were left once it was connected and its turn had come, too little for a window of ${windowMillis} ms. Set timeout_ms higher.`,
+      message: `${tool}: of the ${millis} ms of this call only ${left} ${agree(left, "was", "were")} left once it was connected and its turn had come, too little for a window of ${windowMillis} ms. Set timeout_ms higher.`,
       retryable: true
     })
   }

@@ -9,7 +9,7 @@ import { type Excerpted, findInElixir, findInErlang } from "../../syntax/SourceT
 import { didYouMean } from "../DidYouMean.ts"
 import { FilterText } from "../Listing.ts"
 import { notLoaded } from "./ModuleArgument.ts"
-import { amount } from "../Quantity.ts"
+import { agree, amount } from "../Quantity.ts"
 import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
 import { ToolError } from "../ToolError.ts"
@@ -125,7 +125,7 @@ const sourceShare = 2
 const lineStart = (line: string, characters: number): string => {
   const { taken } = escapeWithin(line, visibleEscaper, characters)
   const end = Math.max(taken.lastIndexOf(","), taken.lastIndexOf(" ")) + 1 || taken.length
-  return `${visible(line.slice(0, end))}… ${line.length - end} more characters in this line`
+  return `${visible(line.slice(0, end))}… ${line.length - end} more ${agree(line.length - end, "character", "characters")} in this line`
 }
 
 /** As many lines as fit; where some are left, a last one says how to have them. Always one, which may be cut. */
@@ -141,7 +141,10 @@ const fitting = (lines: ReadonlyArray<string>, skipped: number, characters: numb
   }
   if (shown.length === 0 && lines.length > 0) shown.push(lineStart(lines[0]!, most))
   const left = lines.length - shown.length
-  return [...shown, ...(left > 0 ? [`... ${left} more lines: skip_lines ${skipped + shown.length}`] : [])].join("\n")
+  return [
+    ...shown,
+    ...(left > 0 ? [`... ${left} more ${agree(left, "line", "lines")}: skip_lines ${skipped + shown.length}`] : [])
+  ].join("\n")
 }
 
 const getFunctionSource = Tool.make({

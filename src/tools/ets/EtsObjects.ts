@@ -54,7 +54,7 @@ export const refusal = (node: ErlangNode, { objects, table: about, why }: Refuse
       const size = bytes((objects ?? 0) * (about.memoryBytes / Math.max(1, about.objects)))
       return told(
         "too_large",
-        `The ${amount(objects ?? 0, "object")} that this asks for are not read: ${name} is a ${visible(about.type)}, so the node would copy those of one key all at once, about ${size} (limit: ${bytes(maxObjectBytes)}). Ask for fewer with a pattern for match that says more of their values.`,
+        `The ${amount(objects ?? 0, "object that this asks for is", "objects that this asks for are")} not read: ${name} is a ${visible(about.type)}, so the node would copy those of one key all at once, about ${size} (limit: ${bytes(maxObjectBytes)}). Ask for fewer with a pattern for match that says more of their values.`,
         inspect(about, terms)
       )
     }

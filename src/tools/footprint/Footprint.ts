@@ -50,7 +50,7 @@ const listFootprint = Tool.make({
     const orphans = modules.filter(({ minder }) => minder === undefined)
     const others = links.filter(({ isOurs }) => !isOurs).length
     return {
-      summary: `On ${node.name}: ${amount(links.length, "link")} of Beamscope (${others} of others), ${amount(named.length, "process", "processes")} that mind something, ${amount(workerCount, "worker")}, ${amount(modules.length, "module")}${orphans.length === 0 ? "" : `, ${orphans.length} of them with nobody to remove them`}.`,
+      summary: `On ${node.name}: ${amount(links.length, "link")} of Beamscope (${others} of others), ${amount(named.length, "process that minds", "processes that mind")} something, ${amount(workerCount, "worker")}, ${amount(modules.length, "module")}${orphans.length === 0 ? "" : `, ${orphans.length} of them with nobody to remove them`}.`,
       complete: !isIncomplete,
       notes: [
         ...(isIncomplete ? ["Time ran out before all processes had been looked at for workers."] : []),
@@ -104,7 +104,7 @@ const removeFootprintTool = Tool.make({
       summary:
         removed.length === 0 && running.length === 0
           ? `Nothing on ${node.name} was without somebody to remove it.`
-          : `Removed ${amount(removed.length, "module")} from ${node.name}${running.length === 0 ? "" : `; ${running.length} still run and stay`}.`,
+          : `Removed ${amount(removed.length, "module")} from ${node.name}${running.length === 0 ? "" : `; ${amount(running.length, "still runs and stays", "still run and stay")}`}.`,
       complete: running.length === 0,
       notes:
         running.length === 0

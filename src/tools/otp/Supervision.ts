@@ -257,7 +257,9 @@ const rowNotes = ({ id, supervisor }: Child, terms: Terms): ReadonlyArray<string
       : [
           `Strategy and restarts of ${name} were not read: that copies its state, and its heap is ${bytes(largeHeap)}.`
         ]),
-    ...(summed === undefined ? [] : [`Of the children of ${name}, ${summed} were summed when time ran out.`])
+    ...(summed === undefined
+      ? []
+      : [`Of the children of ${name}, ${amount(summed, "was", "were")} summed when time ran out.`])
   ]
 }
 

@@ -125,7 +125,7 @@ const getMessageQueue = Tool.make({
     if (read._tag === "Refused") return yield* tooLarge(read, pidText, override)
     const { seen, shapeCount, shapes } = read
     const [first] = shapes
-    const looked = seen < count ? `; the first ${seen.toLocaleString("en-US")} are` : ","
+    const looked = seen < count ? `; the first ${amount(seen, "is", "are")}` : ","
     const kinds =
       first &&
       `${looked} of ${amount(shapeCount, "shape")}, ${shapeCount === 1 ? "" : `${first.count.toLocaleString("en-US")} of them `}${shapeText(first.shape, terms)}`
@@ -135,7 +135,7 @@ const getMessageQueue = Tool.make({
       notes: [
         ...(seen < count ? [`The shapes are those of the first ${amount(seen, "message")}.`] : []),
         ...(shapeCount > shapes.length ? [`Of ${shapeCount} shapes the ${shapes.length} most frequent are told.`] : []),
-        ...(count > limit ? [`The first ${limit} messages are shown (limit).`] : [])
+        ...(count > limit ? [`The first ${amount(limit, "message is", "messages are")} shown (limit).`] : [])
       ],
       data: (characters: number) => ({
         pid: pidText,

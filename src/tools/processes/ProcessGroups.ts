@@ -100,7 +100,7 @@ export const answerGroups = Effect.fnUntraced(function* (
     ...(notMeasured === 0
       ? []
       : [
-          `The memory of ${amount(notMeasured, "process", "processes")} with long message queues is in no sum (not_measured): reading it would walk the queue.`
+          `The memory of ${amount(notMeasured, "process with a long message queue", "processes with long message queues")} is in no sum (not_measured): reading it would walk the queue.`
         ])
   ]
   const [first] = groups

@@ -10,7 +10,7 @@ import { TermText } from "../ArgumentText.ts"
 import { Message, readQueue, showMessages, whyRefused } from "./MessageQueue.ts"
 import { called, nameText, pid } from "./OneProcess.ts"
 import { ended, resolveProcess } from "../ProcessArgument.ts"
-import { amount, bytes } from "../Quantity.ts"
+import { agree, amount, bytes } from "../Quantity.ts"
 import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
 
@@ -172,7 +172,9 @@ const cutNotes = ({ dictionary, meta, signals }: ProcessInfo, limit: number): Re
   }).filter(([, items]) => (items?.length ?? 0) > limit)
   return cut.length === 0
     ? []
-    : [`Only the first ${limit} are listed of ${cut.map(([name]) => name).join(", ")} (limit).`]
+    : [
+        `Only the first ${limit} ${agree(limit, "is", "are")} listed of ${cut.map(([name]) => name).join(", ")} (limit).`
+      ]
 }
 
 const showGroups = (

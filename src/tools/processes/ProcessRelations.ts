@@ -125,7 +125,7 @@ const getProcessChildren = Tool.make({
       complete: incomplete.length === 0,
       notes: [
         ...incomplete.map(treeNote),
-        ...(leftOut > 0 ? [`At least ${leftOut} more are on these levels (limit).`] : [])
+        ...(leftOut > 0 ? [`At least ${amount(leftOut, "more is", "more are")} on these levels (limit).`] : [])
       ],
       data: {
         pid: pidText,

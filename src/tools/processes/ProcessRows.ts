@@ -4,7 +4,7 @@ import type { ProcessKey, ProcessRow } from "../../beam/ProcessRow.ts"
 import type { ErlangNode } from "../../node/ErlangNode.ts"
 import type { Undefinable } from "../Answer.ts"
 import { whyLate } from "../Deadline.ts"
-import { amount, bytes } from "../Quantity.ts"
+import { agree, amount, bytes } from "../Quantity.ts"
 import type { Terms } from "../Terms.ts"
 
 /** What is told of a process among many. */
@@ -102,8 +102,10 @@ export const scanNotes = (
         return `Time ran out after ${amount(scanned.seen, "process", "processes")}; the others were not looked at. Allow more with timeout_ms. ${whyLate}`
       case "long_queue": {
         const { count, longest } = scanned.unmeasured
-        const named = longest.slice(0, 5).map(({ messages, pid }) => `${terms.print(pid)} (${messages} messages)`)
-        return `${amount(count, "process", "processes")} with more than ${longQueue} messages were left out, since looking at their heap would walk the queue: ${named.join(", ")}. Sort by message_queue to see them.`
+        const named = longest
+          .slice(0, 5)
+          .map(({ messages, pid }) => `${terms.print(pid)} (${amount(messages, "message")})`)
+        return `${amount(count, "process", "processes")} with more than ${longQueue} messages ${agree(count, "was", "were")} left out, since looking at ${agree(count, "its heap", "their heaps")} would walk the queue: ${named.join(", ")}. Sort by message_queue to see them.`
       }
       case "initial_call":
         return "This release hides the callback modules of processes with a long queue or a huge heap: of those, only current functions and initial calls were compared."

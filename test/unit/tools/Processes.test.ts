@@ -83,7 +83,7 @@ const worker = row(90, {
 })
 
 const agentSpec = (node: ReturnType<typeof nodeWith>): MapTerm =>
-  node.called.find(({ target }) => target.startsWith("beamscope_processes:"))!.args[0] as MapTerm
+  node.called.find(({ target }) => target.startsWith("beamscope_process"))!.args[0] as MapTerm
 
 describe("list_processes", () => {
   it.effect("shows what the agent found", () =>
@@ -247,7 +247,19 @@ describe("list_processes", () => {
       const notes = structured["notes"] as ReadonlyArray<string>
       expect(notes).toHaveLength(4)
       expect(notes[0]).toContain("Time ran out after 50 processes")
-      expect(notes[1]).toContain("#PID<0.5.0> (70000 messages), #PID<0.6.0> (20000 messages)")
+      expect(notes[1]).toMatch(/^2 processes with .* were left out, since looking at their heaps/u)
+      expect(notes[1]).toContain("#PID<0.5.0> (70,000 messages), #PID<0.6.0> (20,000 messages)")
+    })
+  )
+
+  it.effect("speaks of one process as of one", () =>
+    Effect.gen(function* () {
+      const one = { unmeasured: [1, list([[70_000, pid(5)]])], incomplete: list([atom("long_queue")]) }
+      const node = nodeWith({ "beamscope_processes:page": pageReply([worker], one) })
+      const { structured } = yield* callIn({ up: [node] }, "list_processes")
+      expect(structured["notes"]).toEqual([
+        expect.stringMatching(/^1 process with .* was left out, since looking at its heap would walk the queue/u)
+      ])
     })
   )
 
@@ -283,14 +295,14 @@ describe("list_processes", () => {
   )
 
   it.effect.each<readonly [string, Readonly<Record<string, unknown>>, string]>([
-    ["list_processes", {}, "page"],
-    ["find_process", { name: "x" }, "page"],
-    ["top_processes", { window_ms: 100 }, "top_window"]
+    ["list_processes", {}, "beamscope_processes:page"],
+    ["find_process", { name: "x" }, "beamscope_processes:page"],
+    ["top_processes", { window_ms: 100 }, "beamscope_process_growth:top"]
   ])("says why a scan is late that should have ended by itself: %s %j", ([tool, input, func]) =>
     Effect.gen(function* () {
       let interrupted = false
       const late = Effect.never.pipe(Effect.onInterrupt(() => Effect.sync(() => (interrupted = true))))
-      const node = nodeWith({ [`beamscope_processes:${func}`]: () => late })
+      const node = nodeWith({ [func]: () => late })
       const fiber = yield* Effect.forkChild(failIn({ up: [node] }, tool, { ...input, timeout_ms: 2_000 }))
       yield* TestClock.adjust(2_000)
       const error = yield* Fiber.join(fiber)
@@ -468,7 +480,7 @@ const groupsReply = (groups: ReadonlyArray<Term>, rest: Readonly<Record<string, 
   pageReply([], { groups: list(groups), group_count: groups.length, ...rest })
 const group = (key: Term, ...sums: ReadonlyArray<number>): Term => [key, ...sums]
 const callGroups = (reply: Reply, input: Readonly<Record<string, unknown>>) => {
-  const node = nodeWith({ "beamscope_processes:groups": reply })
+  const node = nodeWith({ "beamscope_process_groups:top": reply })
   return Effect.map(callIn({ up: [node] }, "list_processes", input), ({ structured }) => ({ node, structured }))
 }
 
@@ -560,7 +572,7 @@ describe("groups of processes", () => {
 
   it.effect("by label cannot be had from releases that hide labels", () =>
     Effect.gen(function* () {
-      const node = nodeWith({ "beamscope_processes:groups": groupsReply([], { incomplete: list([atom("label")]) }) })
+      const node = nodeWith({ "beamscope_process_groups:top": groupsReply([], { incomplete: list([atom("label")]) }) })
       const error = yield* failIn({ up: [node] }, "list_processes", { group_by: "label" })
       expect(error.code).toBe("unsupported")
     })
@@ -569,7 +581,7 @@ describe("groups of processes", () => {
 
 const growthSummary = (filter: Readonly<Record<string, string>>, incomplete: ReadonlyArray<string> = []) => {
   const reply = pageReply([], { born: 0, incomplete: list(incomplete.map(atom)) })
-  const node = nodeWith({ "beamscope_processes:top_window": reply })
+  const node = nodeWith({ "beamscope_process_growth:top": reply })
   return callIn({ up: [node] }, "top_processes", { window_ms: 500, filter }).pipe(
     Effect.map(({ structured }) => structured["summary"])
   )
@@ -590,7 +602,7 @@ describe("top_processes", () => {
       const items = row(90, { registered_name: atom("cache"), total_heap_size: 300 }).slice(1)
       const grown: ReadonlyArray<Term> = [pid(90), 300, 200, float(400), atom("true"), ...items]
       const node = nodeWith({
-        "beamscope_processes:top_window": pageReply([grown], { born: 1 })
+        "beamscope_process_growth:top": pageReply([grown], { born: 1 })
       })
       const { structured } = yield* callIn({ up: [node] }, "top_processes", { sort_by: "heap", window_ms: 500 })
       expect(structured).toMatchObject({

@@ -179,6 +179,12 @@ describe("resultOf", () => {
     expect(result?.structured.next_cursor).toBeUndefined()
   })
 
+  it("speaks of one row that is left out as of one", () => {
+    const rows = ["x".repeat(200), "y".repeat(1_900)].map((text) => ({ text }))
+    const result = resultOf({ summary: "some", data: { rows }, page: { rows: "rows" } }, frame)
+    expect(result?.structured.notes).toEqual([expect.stringMatching(/^1 more did not fit .* and is left out/u)])
+  })
+
   it("cleans every text but the cursor", () => {
     const result = resultOf(
       { summary: "has hush", notes: ["hush"], data: { name: "hush", rows: [{ a: "hush" }] } },
