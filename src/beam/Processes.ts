@@ -51,15 +51,15 @@ export const processPage = (node: ErlangNode, query: PageQuery): Effect.Effect<P
 
 /** The processes that grew most in a window of time, which the call waits for. */
 export const processGrowth = (node: ErlangNode, query: GrowthQuery): Effect.Effect<ProcessGrowth, CallError> =>
-  ask(node, "beamscope_processes:top_window", growthSpec(query)).pipe(
-    Effect.flatMap(readPacked(node, "beamscope_processes:top_window/1", readGrowth)),
+  ask(node, "beamscope_process_growth:top", growthSpec(query)).pipe(
+    Effect.flatMap(readPacked(node, "beamscope_process_growth:top/1", readGrowth)),
     Effect.catchReason("CallError", "Unsupported", () => scanGrowth(node, query))
   )
 
 /** Groups of processes, the greatest first. Only where the agent may run. */
 export const processGroups = (node: ErlangNode, query: GroupsQuery): Effect.Effect<ProcessGroups, CallError> =>
-  ask(node, "beamscope_processes:groups", groupsSpec(query)).pipe(
-    Effect.flatMap(readPacked(node, "beamscope_processes:groups/1", readGroups))
+  ask(node, "beamscope_process_groups:top", groupsSpec(query)).pipe(
+    Effect.flatMap(readPacked(node, "beamscope_process_groups:top/1", readGroups))
   )
 
 /** Where a filter names a module or an application that is no atom on the node, the agent raises that name. */
@@ -97,24 +97,26 @@ const filterPairs = (filter: ProcessFilter): Pairs => [
 
 const limitPairs = ({ deadlineMillis, filter, limit }: ScanLimits): Pairs => [
   [atom("limit"), limit],
-  [atom("items"), list(rowItems.map(atom))],
   [atom("long_queue"), longQueue],
   [atom("deadline_ms"), Math.floor(deadlineMillis)],
   [atom("pause_ms"), pauseMillis],
   ...filterPairs(filter)
 ]
 
+const items: Pairs = [[atom("items"), list(rowItems.map(atom))]]
+
 const pageSpec = (query: PageQuery): Term => {
   const { after, sort } = query
   return map([
     [atom("sort"), atom(sort)],
     ...pair("after", after === undefined ? undefined : [after.value ?? after.pid, after.pid]),
+    ...items,
     ...limitPairs(query)
   ])
 }
 
 const growthSpec = (query: GrowthQuery): Term =>
-  map([[atom("sort"), atom(query.sort)], [atom("window_ms"), query.windowMillis], ...limitPairs(query)])
+  map([[atom("sort"), atom(query.sort)], [atom("window_ms"), query.windowMillis], ...items, ...limitPairs(query)])
 
 const groupsSpec = (query: GroupsQuery): Term =>
   map([[atom("by"), atom(query.by)], [atom("order"), atom(query.order)], ...limitPairs(query)])

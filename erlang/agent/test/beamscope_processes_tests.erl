@@ -1,15 +1,10 @@
-%% Every test runs twice, with the module loaded and with its forms interpreted. scripts/build-agent.escript --test.
+%% Pages, and the filters that all questions about very many processes share.
 -module(beamscope_processes_tests).
 
 -include_lib("eunit/include/eunit.hrl").
 
--export([idle/0, spin/0]).
-
-both_ways_test_() ->
-    [
-        {lists:concat([Way, ": ", Title]), fun() -> Test(fun(Function, Spec) -> run(Way, Function, Spec) end) end}
-     || Way <- [loaded, interpreted], {Title, Test} <- tests()
-    ].
+-define(SUBJECT, beamscope_processes).
+-include("beamscope_process_subject.hrl").
 
 tests() ->
     [
@@ -21,16 +16,9 @@ tests() ->
         {"names match in part and in any case", fun names/1},
         {"modules", fun modules/1},
         {"behaviours", fun behaviours/1},
-        {"what processes with large heaps say to be", fun large_heaps/1},
         {"initial calls", fun initial_calls/1},
         {"filters by function go together", fun functions_together/1},
         {"the processes that are named", fun chosen/1},
-        {"groups", fun groups/1},
-        {"groups by initial call", fun groups_by_initial_call/1},
-        {"groups by application", fun groups_by_application/1},
-        {"groups by label", fun groups_by_label/1},
-        {"groups of many chunks, in order, bounded", fun many_groups/1},
-        {"memory of long queues is in no group", fun groups_unmeasured/1},
         {"applications", fun applications/1},
         {"status and least values", fun least_values/1},
         {"labels", fun labels/1},
@@ -39,14 +27,11 @@ tests() ->
         {"names that are no atoms make none", fun unknown_atoms/1},
         {"long queues are not walked", fun long_queues/1},
         {"callbacks of proc_lib processes", fun callbacks/1},
+        {"what processes with large heaps say to be", fun large_heaps/1},
         {"a large dictionary is left alone", fun large_dictionaries/1},
         {"the deadline ends a scan", fun deadline/1},
         {"limits and keys are bounded", fun bounds/1},
-        {"who asks is not counted", fun asking/1},
-        {"growth, births and deaths in a window", fun window/1},
-        {"a queue that grows long in a window", fun window_long_queue/1},
-        {"growth of processes that are named one by one", fun window_chosen/1},
-        {"a busy process in a window", fun window_busy/1}
+        {"who asks is not counted", fun asking/1}
     ].
 
 same_answers_test_() ->
@@ -221,85 +206,6 @@ chosen(Run) ->
         ?assertEqual([{A, 2}, {B, 1}], Rows)
     end).
 
-groups(Run) ->
-    with([queue(3), queue(4), queue(0)], fun(Pids) ->
-        %% To be asked is work, too.
-        Work = fun() -> lists:sum([R || Pid <- Pids, {_, R} <- [process_info(Pid, reductions)]]) end,
-        Before = Work(),
-        Memory = [M || Pid <- Pids, {_, M} <- [process_info(Pid, memory)]],
-        #{groups := Groups, group_count := 1, matched := 3, gone := 0, incomplete := []} =
-            Run(groups, spec(#{by => current_function, order => count, pids => Pids})),
-        [{Key, 3, 7, Reductions, Bytes, 0}] = Groups,
-        ?assertEqual({{term, {?MODULE, idle, 0}}, lists:sum(Memory)}, {Key, Bytes}),
-        ?assert(Before =< Reductions andalso Reductions =< Work()),
-        #{groups := [], group_count := 0, matched := 0} =
-            Run(groups, spec(#{by => current_function, order => count, pids => Pids, status => running}))
-    end).
-
-groups_by_initial_call(Run) ->
-    Sleeper = fun() -> proc_lib:spawn(timer, sleep, [infinity]) end,
-    with([queue(0), Sleeper, Sleeper], fun(Pids) ->
-        #{groups := Groups} = Run(groups, spec(#{by => initial_call, order => count, pids => Pids})),
-        ?assertMatch([{{term, {timer, sleep, 1}}, 2, 0, _, _, 0}, {{term, {erlang, apply, 2}}, 1, 0, _, _, 0}], Groups)
-    end).
-
-groups_by_application(Run) ->
-    %% Led by a process of kernel that leads no application.
-    Led = fun() ->
-        Pid = spawn(fun idle/0),
-        group_leader(whereis(file_server_2), Pid),
-        Pid
-    end,
-    with([Led], fun([Idle]) ->
-        Pids = [Idle, whereis(kernel_sup), whereis(file_server_2), whereis(init)],
-        #{groups := Groups, group_count := 2} = Run(groups, spec(#{by => application, order => count, pids => Pids})),
-        ?assertMatch([{{term, kernel}, 2, _, _, _, 0}, {none, 2, _, _, _, 0}], Groups)
-    end).
-
-groups_by_label(Run) ->
-    Labelled = fun(Label) ->
-        fun() ->
-            spawn(fun() ->
-                put('$process_label', Label),
-                idle()
-            end)
-        end
-    end,
-    Large = lists:duplicate(1000, $x),
-    with([Labelled(job), Labelled(job), Labelled(Large), queue(0), fat()], fun(Pids) ->
-        Spec = spec(#{by => label, order => count, pids => Pids}),
-        #{groups := Groups, incomplete := Why} = Run(groups, Spec),
-        Seen = lists:sort([{Key, Count} || {Key, Count, _, _, _, _} <- Groups]),
-        case reads_keys() of
-            true ->
-                ?assertMatch([{none, 1}, {unread, 1}, {{term, job}, 2}, {{term, "xxx" ++ _}, 1}], Seen),
-                ?assertEqual([], Why);
-            false ->
-                ?assertEqual({[{none, 5}], [label]}, {Seen, Why})
-        end
-    end).
-
-many_groups(Run) ->
-    Pids = [queue(case N rem 250 of 0 -> 1; _ -> 0 end) || N <- lists:seq(1, 2500)],
-    with(Pids ++ [fun() -> spawn(?MODULE, spin, []) end], fun(Started) ->
-        Spec = spec(#{by => current_function, order => count, pids => Started}),
-        #{groups := Groups, group_count := 2} = Run(groups, Spec),
-        ?assertMatch(
-            [{{term, {?MODULE, idle, 0}}, 2500, 10, _, _, 0}, {{term, {?MODULE, spin, 0}}, 1, 0, _, _, 0}], Groups
-        ),
-        #{groups := [{{term, {?MODULE, spin, 0}}, 1, 0, _, _, 0}], group_count := 2} =
-            Run(groups, Spec#{order := reductions, limit := 1}),
-        #{groups := [{{term, {?MODULE, idle, 0}}, 2500, 10, _, _, 0}], group_count := 2} =
-            Run(groups, Spec#{order := message_queue_len, limit := 1})
-    end).
-
-groups_unmeasured(Run) ->
-    with([queue(9), queue(1)], fun([_, Short] = Pids) ->
-        {memory, Memory} = process_info(Short, memory),
-        Spec = spec(#{by => current_function, order => memory, pids => Pids, long_queue => 5}),
-        #{groups := [{_, 2, 10, _, Memory, 1}], unmeasured := {0, []}, incomplete := []} = Run(groups, Spec)
-    end).
-
 applications(Run) ->
     Expected = [Pid || Pid <- processes(), application:get_application(Pid) =:= {ok, kernel}],
     Spec = spec(#{items => [application], limit => 1000}),
@@ -431,9 +337,7 @@ large_heaps(Run) ->
                 ?assertEqual([{One, Idle}, {Two, Idle}], lists:sort(Found))
             end
          || Filter <- [#{}, #{initial_call => Idle}, #{initial_call => Idle, sort => memory}]
-        ],
-        #{groups := Groups} = Run(groups, spec(#{by => initial_call, order => count, pids => [One, Two]})),
-        ?assertMatch([{{term, Idle}, 2, _, _, _, _}], Groups)
+        ]
     end).
 
 large_dictionaries(Run) ->
@@ -465,10 +369,6 @@ deadline(Run) ->
     Nothing = #{rows => [], seen => 0, matched => 0, gone => 0, unmeasured => {0, []}, incomplete => [deadline]},
     Page = Run(page, spec(#{deadline_ms => 0})),
     ?assertEqual(Nothing#{next => undefined, total => map_get(total, Page)}, Page),
-    ?assertMatch(
-        #{rows := [], seen := 0, incomplete := [deadline]},
-        Run(top_window, spec(#{deadline_ms => 0, window_ms => 0}))
-    ),
     %% A pause after the first thousand outlasts the deadline.
     with([queue(0) || _ <- lists:seq(1, 2500)], fun(_) ->
         #{seen := Seen, incomplete := Why} = Run(page, spec(#{deadline_ms => 50, pause_ms => 51})),
@@ -478,137 +378,8 @@ deadline(Run) ->
 bounds(Run) ->
     [?assertError(function_clause, Run(page, spec(#{limit => Limit}))) || Limit <- [0, 1001, 1.0, all]],
     [?assertError(function_clause, Run(page, spec(#{sort => Sort}))) || Sort <- [messages, dictionary, backtrace]],
-    ?assertError(function_clause, Run(top_window, spec(#{sort => pid, window_ms => 0}))),
     [?assertError({unknown_item, Item}, Run(page, spec(#{items => [Item]}))) || Item <- [messages, dictionary]].
 
 asking(Run) ->
     #{rows := Rows, seen := Seen, matched := Seen, total := Seen} = Run(page, spec(#{sort => pid, limit => 1000})),
     ?assertEqual(lists:sort(processes()) -- [self()], lists:sort([Pid || {Pid} <- Rows])).
-
-window(Run) ->
-    Spec = spec(#{module => ?MODULE, items => [message_queue_len], window_ms => 300}),
-    with([queue(1), queue(2), queue(0)], fun([Grows, _, Dies]) ->
-        {Answer, Born} = during(fun() -> Run(top_window, Spec) end, fun() ->
-            [Grows ! hello || _ <- lists:seq(1, 7)],
-            kill(Dies),
-            (queue(3))()
-        end),
-        kill(Born),
-        #{rows := Rows, matched := 2, gone := 1, born := Count} = Answer,
-        [{Grows, 8, 7, PerSecond, false, 8}, {Born, 3, 3, BornPerSecond, true, 3}] = Rows,
-        ?assert(Count >= 1),
-        [?assert(Rate > 0 andalso Rate =< Growth / 0.3) || {Rate, Growth} <- [{PerSecond, 7}, {BornPerSecond, 3}]]
-    end).
-
-window_long_queue(Run) ->
-    Spec = spec(#{sort => memory, module => ?MODULE, long_queue => 5, window_ms => 300}),
-    with([queue(9), queue(0)], fun([Long, Grows]) ->
-        {Answer, _} = during(fun() -> Run(top_window, Spec) end, fun() -> [Grows ! hello || _ <- lists:seq(1, 7)] end),
-        #{rows := Rows, gone := 0, unmeasured := {2, [{9, Long}, {7, Grows}]}} = Answer,
-        ?assertEqual([], [Pid || Row <- Rows, Pid <- [element(1, Row)], lists:member(Pid, [Long, Grows])])
-    end).
-
-window_chosen(Run) ->
-    with([queue(1), queue(1), queue(0)], fun([Grows, Other, Dead]) ->
-        kill(Dead),
-        Spec = spec(#{pids => [Grows, Dead], items => [message_queue_len], window_ms => 100}),
-        {Answer, _} = during(fun() -> Run(top_window, Spec) end, fun() -> [Pid ! hello || Pid <- [Grows, Other]] end),
-        #{rows := [{Grows, 2, 1, _, false, 2}], seen := 2, matched := 1, gone := 1, born := 0} = Answer
-    end).
-
-window_busy(Run) ->
-    with([fun() -> spawn(?MODULE, spin, []) end], fun([Busy]) ->
-        #{rows := [Row | _]} = Run(top_window, spec(#{sort => reductions, window_ms => 50})),
-        ?assertMatch({Busy, _, Growth, _, false} when Growth > 0, Row)
-    end).
-
-%% Runs Call in a process, and Act as soon as that sleeps between its samples.
-during(Call, Act) ->
-    {Worker, Monitor} = spawn_monitor(fun() -> exit({answer, Call()}) end),
-    until(fun() -> rests(process_info(Worker, [status, current_function])) end),
-    Done = Act(),
-    receive
-        {'DOWN', Monitor, process, Worker, {answer, Answer}} -> {Answer, Done}
-    end.
-
-%% Where the loaded code waits, and where the interpreter does.
-rests([{_, waiting}, {_, {_, rest, 1}}]) -> true;
-rests([{_, waiting}, {_, {prim_eval, 'receive', 2}}]) -> true;
-rests(_) -> false.
-
-run(Way, Function, Spec) -> binary_to_term(packed(Way, Function, Spec)).
-
-packed(loaded, Function, Spec) ->
-    #{name := Module} = persistent_term:get({agent, beamscope_processes}),
-    Module:Function(Spec);
-packed(interpreted, Function, Spec) ->
-    #{functions := Functions} = persistent_term:get({agent, beamscope_processes}),
-    {Function, Expression} = lists:keyfind(Function, 1, Functions),
-    erl_eval:expr(Expression, [{'A', Spec}], none, none, value).
-
-spec(Extra) ->
-    maps:merge(
-        #{sort => message_queue_len, limit => 10, items => [], long_queue => 10000, deadline_ms => 60000}, Extra
-    ).
-
-reads_keys() ->
-    try process_info(self(), {dictionary, key}) of
-        _ -> true
-    catch
-        error:badarg -> false
-    end.
-
-%% Starts processes, and ends them whatever becomes of Body.
-with(Starts, Body) ->
-    Pids = [Start() || Start <- Starts],
-    try
-        until(fun() -> lists:all(fun settled/1, Pids) end),
-        Body(Pids)
-    after
-        lists:foreach(fun kill/1, Pids)
-    end.
-
-settled(Pid) ->
-    lists:member(process_info(Pid, current_function), [
-        {current_function, Call}
-     || Call <- [{?MODULE, idle, 0}, {?MODULE, spin, 0}, {timer, sleep, 1}]
-    ]).
-
-until(Condition) ->
-    case Condition() of
-        true ->
-            ok;
-        false ->
-            erlang:yield(),
-            until(Condition)
-    end.
-
-kill(Pid) ->
-    Monitor = erlang:monitor(process, Pid),
-    exit(Pid, kill),
-    receive
-        {'DOWN', Monitor, process, Pid, _} -> ok
-    end.
-
-queue(Length) ->
-    fun() ->
-        Pid = spawn(fun idle/0),
-        [Pid ! hello || _ <- lists:seq(1, Length)],
-        Pid
-    end.
-
-named(Prefix, Number, Length) ->
-    Pid = (queue(Length))(),
-    register(list_to_atom(Prefix ++ integer_to_list(Number)), Pid),
-    Pid.
-
-fat() ->
-    fun() -> spawn_opt(fun idle/0, [{min_heap_size, 1000000}]) end.
-
-idle() ->
-    receive
-        never -> ok
-    end.
-
-spin() ->
-    spin().

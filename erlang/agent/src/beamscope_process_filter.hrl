@@ -1,0 +1,229 @@
+%% Which of very many processes pass filters, and with what value. To be included behind beamscope_listing.hrl and
+%% beamscope_process_facts.hrl, in front of the first function.
+
+%% Characters of a label that are printed to search them.
+-define(PRINTED, 256).
+
+-type key() :: memory | reductions | message_queue_len | total_heap_size.
+%% What values are ordered by. Bytes for `memory', words for `total_heap_size'.
+
+-type existing() :: atom() | binary().
+%% A name as an atom, or as a binary, which is never made into a new atom: where there is none, the call raises
+%% `{unknown_atom, Binary}'.
+
+-type filters() :: #{
+    %% A process with more messages than this is not asked for its memory, total heap size or label.
+    long_queue := non_neg_integer(),
+    %% All of the rest must hold.
+    %% Part of the registered name, in any case.
+    name => binary(),
+    %% Of the current function, the initial call or the callback in `$initial_call'; that last before OTP 26.2 only
+    %% where the queue is short and the heap not too large.
+    module => existing(),
+    %% That the callback module says it has, or that is the callback module itself; names for the same thing. A
+    %% gen_server is known by what it waits in, too.
+    behaviours => [existing(), ...],
+    %% The callback, or the function that it was spawned with.
+    initial_call => {existing(), existing(), arity()},
+    %% Of the group leader.
+    application => existing(),
+    %% These processes and no others. Not together with `name'.
+    pids => [pid()],
+    status => atom(),
+    %% Part of the label, in any case, as the first 256 characters that `~0tp' makes of it. From OTP 26.2 on, and where
+    %% the queue is short and the heap is not large.
+    label => binary(),
+    min_memory => non_neg_integer(),
+    min_message_queue_len => non_neg_integer(),
+    min_reductions => non_neg_integer()
+}.
+%% `name' and `pids' say which processes are looked at (`population' of beamscope_process_scan.hrl), the others which of
+%% those pass.
+
+%% What is asked of each process, worked out once.
+plan(#{sort := Sort, long_queue := LongQueue} = Spec) ->
+    ReadsKeys = reads_keys(),
+    Ranks = lists:member(Sort, [memory, total_heap_size]),
+    Walks = Ranks orelse is_map_key(min_memory, Spec) orelse (ReadsKeys andalso is_map_key(label, Spec)),
+    Conditions = conditions(Spec),
+    Calls = calls(Spec),
+    Places = [places(Ways, ReadsKeys) || Ways <- Calls],
+    Alternatives = [Conditions ++ Place || Place <- lists:foldl(fun both/2, [[]], Places)],
+    %% An atom is greater than any number: where nothing walks a queue, none is too long.
+    Longest = hd([LongQueue || Walks] ++ [infinity]),
+    Spec#{
+        filters =>
+            [sieve(Longest, Alternatives) || Walks orelse Alternatives =/= [[]]] ++
+                [at_least(memory, Least) || #{min_memory := Least} <- [Spec]],
+        guard => [sieve(LongQueue, [[]]) || Ranks],
+        rank => rank(Sort),
+        reads_keys => ReadsKeys,
+        calls => [called_as(Calls) || Calls =/= [], not ReadsKeys]
+    }.
+
+%% What the filters ask, as `{Item, Pattern, Guards}' of a match specification. '$1' and '$2' are taken by `sieve'.
+conditions(Spec) ->
+    [{status, '$3', [{'=:=', '$3', {const, Status}}]} || #{status := Status} <- [Spec]] ++
+        [{group_leader, '$4', [{'=:=', '$4', {const, leader(Name)}}]} || #{application := Name} <- [Spec]] ++
+        [{message_queue_len, '$5', [{'>=', '$5', Least}]} || #{min_message_queue_len := Least} <- [Spec]] ++
+        [{reductions, '$6', [{'>=', '$6', Least}]} || #{min_reductions := Least} <- [Spec]].
+
+leader(Application) ->
+    application_controller:get_master(existing(Application)).
+
+%% What the filters ask of functions that a process names: of each filter the ways in which it can hold, as conditions
+%% `{Place, Pattern, Guards}'. A process names functions in three places, of which `callback' is in its dictionary.
+calls(Spec) ->
+    [
+        in([current_function, initial_call, callback], {'$7', '_', '_'}, [{'=:=', '$7', {const, existing(Module)}}]) ++
+            in([callback], {supervisor, '$7', '_'}, [{'=:=', '$7', {const, existing(Module)}}])
+     || #{module := Module} <- [Spec]
+    ] ++
+        [behaving(known(Names)) || #{behaviours := Names} <- [Spec]] ++
+        [
+            in([initial_call, callback], '$9', [{'=:=', '$9', {const, {existing(Module), existing(Function), Arity}}}])
+         || #{initial_call := {Module, Function, Arity}} <- [Spec]
+        ].
+
+in(Places, Pattern, Guards) -> [[{Place, Pattern, Guards}] || Place <- Places].
+
+%% Those names that are atoms here; one has to be.
+known([First | _] = Names) ->
+    case [Atom || Name <- Names, Atom <- known_atom(Name)] of
+        [] -> existing(First);
+        Known -> Known
+    end.
+
+known_atom(Name) ->
+    try
+        [existing(Name)]
+    catch
+        error:{unknown_atom, _} -> []
+    end.
+
+%% The callback of a supervisor is `{supervisor, Module, _}', and that of what calls itself a supervisor, too: a
+%% supervisor is no gen_server to those who look for one, although its module is. What waits as a gen_server is one,
+%% whatever its callback: that of an Agent of Elixir is the function which it was started with.
+behaving(Behaviours) ->
+    Modules = [Module || Module <- erlang:loaded(), behaves(Module, Behaviours)] -- [supervisor, supervisor_bridge],
+    Set = maps:from_list([{Module, true} || Module <- Behaviours ++ Modules]),
+    Guards = [{is_map_key, '$8', {const, Set}}],
+    Others = [{'=/=', '$8', supervisor}, {'=/=', '$8', supervisor_bridge}],
+    in([callback], {'$8', '_', '_'}, Guards) ++
+        case lists:member(gen_server, Behaviours) of
+            true -> [[{current_function, {gen_server, '_', '_'}, []}, {callback, {'$8', '_', '_'}, Others}]];
+            false -> in([callback], {supervisor, '$8', '_'}, Guards)
+        end.
+
+%% A BIF that loads nothing, and raises `badarg' where the module has been unloaded.
+behaves(Module, Behaviours) ->
+    Attributes =
+        try
+            erlang:get_module_info(Module, attributes)
+        catch
+            error:badarg -> []
+        end,
+    Said = [Of || {Key, Of} <- Attributes, Key =:= behaviour orelse Key =:= behavior],
+    Said =/= [] andalso lists:append(Said) -- Behaviours =/= lists:append(Said).
+
+%% Two filters hold where one of the places of each does.
+both(Places, Others) -> [Other ++ Place || Other <- Others, Place <- Places].
+
+%% The ways in which a filter can hold, as conditions on items of `process_info'.
+places(Ways, ReadsKeys) ->
+    Asked = [[place(Place, Pattern, Guards, ReadsKeys) || {Place, Pattern, Guards} <- Way] || Way <- Ways],
+    alternatives(Asked, lists:usort([Item || Way <- Asked, {Item, _, _} <- Way])).
+
+place(callback, Pattern, Guards, true) -> {{dictionary, '$initial_call'}, Pattern, Guards};
+%% Without single keys, `called' looks into the dictionaries of all that `proc_lib' has started.
+place(callback, _, _, false) -> {initial_call, {proc_lib, init_p, '_'}, []};
+place(Item, Pattern, Guards, _) -> {Item, Pattern, Guards}.
+
+%% The same conditions with all other items left open.
+alternatives(Ways, Items) ->
+    [
+        [
+            case lists:keyfind(Item, 1, Way) of
+                false -> {Item, '_', []};
+                Condition -> Condition
+            end
+         || Item <- Items
+        ]
+     || Way <- Ways
+    ].
+
+%% How often a process has to say what it names, and which answers pass: for `called'.
+called_as(Calls) ->
+    Places = [current_function, initial_call, callback],
+    Ways = lists:foldl(fun both/2, [[]], [alternatives(Call, Places) || Call <- Calls]),
+    Asked = [lists:unzip3(Way) || Way <- Ways],
+    Answers = [
+        {{'$1', lists:zip(Items, Patterns)}, lists:append(Guards), ['$1']}
+     || {Items, Patterns, Guards} <- Asked
+    ],
+    {length(Calls), ets:match_spec_compile(Answers)}.
+
+%% A question for all processes, and what to make of the answers: the pid of a process that passes,
+%% `{Messages, Pid}' of one that would, but for its long queue, and `gone' for one that has ended.
+sieve(LongQueue, Alternatives) ->
+    Asked = [lists:unzip3([{message_queue_len, '$2', []} | Alternative]) || Alternative <- Alternatives],
+    Heads = [{{'$1', lists:zip(Items, Patterns)}, lists:append(Guards)} || {Items, Patterns, Guards} <- Asked],
+    Answers =
+        [{Head, [{'=<', '$2', LongQueue} | Guards], ['$1']} || {Head, Guards} <- Heads] ++
+            [{Head, Guards, [{{'$2', '$1'}}]} || {Head, Guards} <- Heads] ++
+            [{{'_', undefined}, [], [gone]}],
+    {element(1, hd(Asked)), ets:match_spec_compile(Answers)}.
+
+%% A question for all processes that turns pids into `{Value, Pid}'. For the pid itself any question will do.
+rank(pid) ->
+    {status, ets:match_spec_compile([{{'$1', {status, '_'}}, [], [{{'$1', '$1'}}]}])};
+rank(Key) when Key =:= memory; Key =:= reductions; Key =:= message_queue_len; Key =:= total_heap_size ->
+    {Key, ets:match_spec_compile([{{'$1', {Key, '$2'}}, [], [{{'$2', '$1'}}]}])}.
+
+%% `{Value, Pid}' of the processes that pass the filters, how many have ended, and those of which something that decides
+%% was not read: `{Messages, Pid}' with a long queue, `large' for a large heap.
+measure(Pids, #{filters := Filters, rank := Rank} = Plan) ->
+    Sift = fun(Filter, {Asked, Gone, Long}) ->
+        {Passed, Others} = lists:partition(fun erlang:is_pid/1, ask(Asked, Filter)),
+        {Longer, Ended} = lists:partition(fun erlang:is_tuple/1, Others),
+        {Passed, Gone + length(Ended), Longer ++ Long}
+    end,
+    {Passed, Gone, Long} = lists:foldl(Sift, {Pids, 0, []}, Filters),
+    {Called, EndedFirst} = called(Passed, Plan),
+    {Labelled, Ended, Large} = labelled(Called, Plan),
+    Values = ask(Labelled, Rank),
+    {Values, Gone + EndedFirst + Ended + length(Labelled) - length(Values), Large ++ Long}.
+
+%% Those that name what is looked for, where that may stand in their dictionary alone; and how many have ended.
+called(Pids, #{calls := [{Copies, Answers}], long_queue := LongQueue}) ->
+    Told = [{{'$1', [{message_queue_len, '$2'} | '$3']}, [], [{{'$1', '$2', '$3'}}]}, {{'_', undefined}, [], [gone]}],
+    Asked = ask(Pids, {[message_queue_len, current_function, initial_call], ets:match_spec_compile(Told)}),
+    {Alive, Ended} = lists:partition(fun erlang:is_tuple/1, Asked),
+    Read = maps:from_list(callbacks([Pid || {Pid, Messages, _} <- Alive, Messages =< LongQueue])),
+    {ets:match_spec_run(named_calls(Alive, Copies, Read), Answers), length(Ended)};
+called(Pids, _) ->
+    {Pids, 0}.
+
+named_calls(Alive, Copies, Read) ->
+    [
+        {Pid, lists:append(lists:duplicate(Copies, Calls ++ [{callback, maps:get(Pid, Read, undefined)}]))}
+     || {Pid, _, Calls} <- Alive
+    ].
+
+%% Those with the part that is looked for in their label, how many have ended, and `large' for each with a large heap.
+labelled(Pids, #{label := Part, reads_keys := true}) ->
+    {Small, Others} = lists:partition(fun erlang:is_pid/1, ask(Pids, at_most(total_heap_size, ?LABEL_HEAP))),
+    {Large, Gone} = lists:partition(fun(Other) -> Other =:= large end, Others),
+    Answers = [{{'$1', {'_', '$2'}}, [{'=/=', '$2', undefined}], [{{'$1', '$2'}}]}, {{'_', undefined}, [], [gone]}],
+    {Labels, Ended} = lists:partition(
+        fun erlang:is_tuple/1,
+        ask(Small, {{dictionary, '$process_label'}, ets:match_spec_compile(Answers)})
+    ),
+    {labelled_as(Part, Labels), length(Gone) + length(Ended), Large};
+labelled(_, #{label := _}) ->
+    {[], 0, []};
+labelled(Pids, _) ->
+    {Pids, 0, []}.
+
+labelled_as(Part, Labels) ->
+    [Pid || {Pid, Label} <- Labels, contains(io_lib:format("~0tp", [Label], [{chars_limit, ?PRINTED}]), Part)].

@@ -1,0 +1,101 @@
+%% What one process tells of itself: a row of an answer. To be included behind beamscope_process_facts.hrl, in front of
+%% the first function.
+
+-type item() ::
+    registered_name
+    | current_function
+    | initial_call
+    | label
+    | application
+    | own
+    | status
+    | message_queue_len
+    | reductions
+    | memory
+    | total_heap_size
+    | heap_size
+    | stack_size
+    | group_leader.
+%% What a row tells. `initial_call' is the callback of a `proc_lib' process where it can be read. `label' is
+%% `{term, Label}', cut where it is large, or `unread' (from OTP 27 on) where the queue is long or the
+%% heap is large. `own' tells whether the process works for the node that asks. Whatever else is not known, or was not
+%% read, is `undefined'.
+
+%% The items of a process, in a list of one; an empty list when it has ended.
+row(Pid, Known, #{items := Items} = Plan) ->
+    Cheap = [
+        registered_name,
+        current_function,
+        initial_call,
+        status,
+        message_queue_len,
+        reductions,
+        heap_size,
+        stack_size,
+        group_leader
+    ],
+    case erlang:process_info(Pid, Cheap) of
+        undefined ->
+            [];
+        Facts ->
+            [tell_all(Items, Pid, maps:merge(maps:from_list(Facts), Known), Plan)]
+    end.
+
+tell_all(Items, Pid, Told, Plan) -> [tell(Item, Pid, Told, Plan) || Item <- Items].
+
+tell(registered_name, _, #{registered_name := []}, _) ->
+    undefined;
+tell(initial_call, Pid, #{initial_call := Call} = Told, Plan) ->
+    case callback(Pid, Told, Plan) of
+        {Module, Function, Arity} = Callback when is_atom(Module), is_atom(Function), is_integer(Arity) -> Callback;
+        _ -> Call
+    end;
+tell(label, Pid, Told, Plan) ->
+    %% A label may be as large as the heap that it lies on.
+    case walk_queue(total_heap_size, Pid, Told, Plan) =< ?LABEL_HEAP of
+        true -> label(entry('$process_label', Pid, Told, Plan));
+        %% There are labels from OTP 27 on.
+        false -> hd([unread || erlang:function_exported(proc_lib, set_label, 1)] ++ [undefined])
+    end;
+tell(application, Pid, _, _) ->
+    case application:get_application(Pid) of
+        {ok, Application} -> Application;
+        undefined -> undefined
+    end;
+tell(own, _, #{registered_name := Name, group_leader := Leader}, _) ->
+    %% A janitor has left our group, and bears our name.
+    (is_atom(Name) andalso lists:prefix("beamscope_", atom_to_list(Name))) orelse
+        (node(Leader) =/= node() andalso node(Leader) =:= node(group_leader()));
+tell(Item, Pid, Told, Plan) ->
+    case {Told, Item} of
+        {#{Item := Value}, _} -> Value;
+        {_, memory} -> walk_queue(memory, Pid, Told, Plan);
+        {_, total_heap_size} -> walk_queue(total_heap_size, Pid, Told, Plan);
+        _ -> error({unknown_item, Item})
+    end.
+
+walk_queue(Item, Pid, #{message_queue_len := Messages}, #{long_queue := LongQueue}) ->
+    case Messages =< LongQueue of
+        true -> fact(Pid, Item);
+        false -> undefined
+    end.
+
+%% What a process says to be, `undefined' where it does not, or where that was not read.
+callback(Pid, _, #{reads_keys := true}) ->
+    fact(Pid, {dictionary, '$initial_call'});
+callback(Pid, #{initial_call := {proc_lib, init_p, _}} = Told, #{most_heap := Most} = Plan) ->
+    %% An atom is greater than any number.
+    Words = walk_queue(total_heap_size, Pid, Told, Plan),
+    hd([Call || Words =< Most, Words > ?SMALL_HEAP, Call <- read_callback(Pid)] ++ [entry('$initial_call', Pid, Told, Plan)]);
+callback(Pid, Told, Plan) ->
+    entry('$initial_call', Pid, Told, Plan).
+
+%% An entry of the dictionary. A dictionary lies on the heap of its process, so a small heap makes a small copy, but
+%% for literals in it, which only the heap limit of the asking process stops. An atom is greater than any number.
+entry(Key, Pid, _, #{reads_keys := true}) ->
+    fact(Pid, {dictionary, Key});
+entry(Key, Pid, Told, Plan) ->
+    case walk_queue(total_heap_size, Pid, Told, Plan) =< ?SMALL_HEAP andalso fact(Pid, dictionary) of
+        Entries when is_list(Entries) -> proplists:get_value(Key, Entries);
+        _ -> undefined
+    end.

@@ -1,0 +1,97 @@
+%% To walk over all processes of the node. To be included behind beamscope_scan.hrl and beamscope_process_filter.hrl, in
+%% front of the first function.
+%%
+%% Rows are held for one portion and for the best so far, never for all processes.
+
+-compile({nowarn_unused_function, [{population, 2}, {best, 3}]}).
+
+%% From here on the iterator of OTP 28 is worth its time: a list of so many pids is large.
+-define(MANY_PROCESSES, 100000).
+%% Long message queues that are named in an answer.
+-define(LONGEST, 10).
+
+-type limits() :: #{
+    %% Rows, 1 to 1000.
+    limit := 1..1000,
+    %% Milliseconds of work after which a scan ends with what it has.
+    deadline_ms := non_neg_integer(),
+    %% Milliseconds to rest after every thousand processes, 0 by default.
+    pause_ms => non_neg_integer(),
+    atom() => term()
+}.
+%% These and `filters()'.
+
+-type unmeasured() :: {non_neg_integer(), [{pos_integer(), pid()}]}.
+%% Processes that pass the other filters, but have a long queue while their memory, total heap size or label decides: how
+%% many, and `{Messages, Pid}' of the longest. They are in no row.
+
+-type missing() :: deadline | long_queue | large_heap | initial_call | label.
+%% Why something may be missing: time ran out, `unmeasured()' is not empty, the filter `label' left out processes with a
+%% large heap, or the filters `module' and `label' could not see callback modules and labels on this release.
+
+%% Pids, or an iterator over them, which takes less memory, and a step of our own for each process: too dear for
+%% code that is interpreted.
+population(#{name := _} = Spec, _) ->
+    chosen(Spec, []);
+population(#{pids := _} = Spec, _) ->
+    chosen(Spec, []);
+population(_, Code) ->
+    Many = erlang:system_info(process_count) > ?MANY_PROCESSES,
+    Iterates = erlang:function_exported(erlang, processes_iterator, 0),
+    case Many andalso Iterates andalso erlang:fun_info(Code, module) =/= {module, erl_eval} of
+        true -> erlang:processes_iterator();
+        false -> processes()
+    end.
+
+%% The processes with the part that is looked for in their registered name, or those that are named one by one; where
+%% neither is, those given.
+chosen(#{name := Part}, _) ->
+    [
+        Pid
+     || Name <- registered(),
+        contains(atom_to_binary(Name, utf8), Part),
+        Pid <- [whereis(Name)],
+        is_pid(Pid)
+    ];
+chosen(#{pids := Pids}, _) ->
+    Pids;
+chosen(_, Pids) ->
+    Pids.
+
+%% The next processes of a population, without the one that asks: for `scan'.
+others(Population) ->
+    case portion(Population) of
+        {Pids, Rest} -> {lists:delete(self(), Pids), Rest};
+        none -> none
+    end.
+
+portion(Pids) when is_list(Pids) -> thousand(Pids);
+portion(Iterator) -> take(1000, Iterator, []).
+
+take(0, Iterator, Pids) ->
+    {Pids, Iterator};
+take(Count, Iterator, Pids) ->
+    case erlang:processes_next(Iterator) of
+        {Pid, Next} -> take(Count - 1, Next, [Pid | Pids]);
+        none -> {Pids, []}
+    end.
+
+%% The greatest so far, in ascending order.
+best(Rows, Limit, Top) ->
+    All = lists:merge(Top, lists:sort(Rows)),
+    lists:nthtail(max(0, length(All) - Limit), All).
+
+%% Adds what was not read: how many long queues and which are the longest, and how many large heaps.
+unread(Unread, {Count, Longest, Heaps}) ->
+    {Longer, Large} = lists:partition(fun erlang:is_tuple/1, Unread),
+    {
+        Count + length(Longer),
+        lists:sublist(lists:reverse(lists:sort(Longer ++ Longest)), ?LONGEST),
+        Heaps + length(Large)
+    }.
+
+unseen({Count, _, Heaps}, #{reads_keys := ReadsKeys} = Plan) ->
+    [long_queue || Count > 0] ++
+        [large_heap || Heaps > 0] ++
+        [initial_call || map_get(calls, Plan) =/= []] ++
+        [label || is_map_key(label, Plan), not ReadsKeys].

@@ -1,0 +1,111 @@
+%% Groups of processes.
+-module(beamscope_process_groups_tests).
+
+-include_lib("eunit/include/eunit.hrl").
+
+-define(SUBJECT, beamscope_process_groups).
+-include("beamscope_process_subject.hrl").
+
+tests() ->
+    [
+        {"groups by function", fun by_function/1},
+        {"groups by initial call", fun by_initial_call/1},
+        {"groups by application", fun by_application/1},
+        {"groups by label", fun by_label/1},
+        {"groups of many chunks, in order, bounded", fun many/1},
+        {"memory of long queues is in no group", fun unmeasured/1},
+        {"what processes with large heaps say to be", fun large_heaps/1},
+        {"the deadline ends a scan", fun deadline/1}
+    ].
+
+by_function(Run) ->
+    with([queue(3), queue(4), queue(0)], fun(Pids) ->
+        %% To be asked is work, too.
+        Work = fun() -> lists:sum([R || Pid <- Pids, {_, R} <- [process_info(Pid, reductions)]]) end,
+        Before = Work(),
+        Memory = [M || Pid <- Pids, {_, M} <- [process_info(Pid, memory)]],
+        #{groups := Groups, group_count := 1, matched := 3, gone := 0, incomplete := []} =
+            Run(top, spec(#{by => current_function, order => count, pids => Pids})),
+        [{Key, 3, 7, Reductions, Bytes, 0}] = Groups,
+        ?assertEqual({{term, {?MODULE, idle, 0}}, lists:sum(Memory)}, {Key, Bytes}),
+        ?assert(Before =< Reductions andalso Reductions =< Work()),
+        #{groups := [], group_count := 0, matched := 0} =
+            Run(top, spec(#{by => current_function, order => count, pids => Pids, status => running}))
+    end).
+
+by_initial_call(Run) ->
+    Sleeper = fun() -> proc_lib:spawn(timer, sleep, [infinity]) end,
+    with([queue(0), Sleeper, Sleeper], fun(Pids) ->
+        #{groups := Groups} = Run(top, spec(#{by => initial_call, order => count, pids => Pids})),
+        ?assertMatch([{{term, {timer, sleep, 1}}, 2, 0, _, _, 0}, {{term, {erlang, apply, 2}}, 1, 0, _, _, 0}], Groups)
+    end).
+
+by_application(Run) ->
+    %% Led by a process of kernel that leads no application.
+    Led = fun() ->
+        Pid = spawn(fun idle/0),
+        group_leader(whereis(file_server_2), Pid),
+        Pid
+    end,
+    with([Led], fun([Idle]) ->
+        Pids = [Idle, whereis(kernel_sup), whereis(file_server_2), whereis(init)],
+        #{groups := Groups, group_count := 2} = Run(top, spec(#{by => application, order => count, pids => Pids})),
+        ?assertMatch([{{term, kernel}, 2, _, _, _, 0}, {none, 2, _, _, _, 0}], Groups)
+    end).
+
+by_label(Run) ->
+    Labelled = fun(Label) ->
+        fun() ->
+            spawn(fun() ->
+                put('$process_label', Label),
+                idle()
+            end)
+        end
+    end,
+    Large = lists:duplicate(1000, $x),
+    with([Labelled(job), Labelled(job), Labelled(Large), queue(0), fat()], fun(Pids) ->
+        Spec = spec(#{by => label, order => count, pids => Pids}),
+        #{groups := Groups, incomplete := Why} = Run(top, Spec),
+        Seen = lists:sort([{Key, Count} || {Key, Count, _, _, _, _} <- Groups]),
+        case reads_keys() of
+            true ->
+                ?assertMatch([{none, 1}, {unread, 1}, {{term, job}, 2}, {{term, "xxx" ++ _}, 1}], Seen),
+                ?assertEqual([], Why);
+            false ->
+                ?assertEqual({[{none, 5}], [label]}, {Seen, Why})
+        end
+    end).
+
+many(Run) ->
+    Pids = [queue(case N rem 250 of 0 -> 1; _ -> 0 end) || N <- lists:seq(1, 2500)],
+    with(Pids ++ [fun() -> spawn(?MODULE, spin, []) end], fun(Started) ->
+        Spec = spec(#{by => current_function, order => count, pids => Started}),
+        #{groups := Groups, group_count := 2} = Run(top, Spec),
+        ?assertMatch(
+            [{{term, {?MODULE, idle, 0}}, 2500, 10, _, _, 0}, {{term, {?MODULE, spin, 0}}, 1, 0, _, _, 0}], Groups
+        ),
+        #{groups := [{{term, {?MODULE, spin, 0}}, 1, 0, _, _, 0}], group_count := 2} =
+            Run(top, Spec#{order := reductions, limit := 1}),
+        #{groups := [{{term, {?MODULE, idle, 0}}, 2500, 10, _, _, 0}], group_count := 2} =
+            Run(top, Spec#{order := message_queue_len, limit := 1})
+    end).
+
+unmeasured(Run) ->
+    with([queue(9), queue(1)], fun([_, Short] = Pids) ->
+        {memory, Memory} = process_info(Short, memory),
+        Spec = spec(#{by => current_function, order => memory, pids => Pids, long_queue => 5}),
+        #{groups := [{_, 2, 10, _, Memory, 1}], unmeasured := {0, []}, incomplete := []} = Run(top, Spec)
+    end).
+
+large_heaps(Run) ->
+    Large = fun(Words) -> fun() -> proc_lib:spawn_opt(?MODULE, idle, [], [{min_heap_size, Words}]) end end,
+    with([Large(200000), Large(2000000)], fun(Pids) ->
+        #{groups := Groups} = Run(top, spec(#{by => initial_call, order => count, pids => Pids})),
+        ?assertMatch([{{term, {?MODULE, idle, 0}}, 2, _, _, _, _}], Groups)
+    end).
+
+deadline(Run) ->
+    ?assertMatch(
+        #{groups := [], seen := 0, incomplete := [deadline]},
+        Run(top, spec(#{by => application, order => count, deadline_ms => 0}))
+    ).
