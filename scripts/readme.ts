@@ -88,7 +88,8 @@ const parametersOf = ({ properties = {}, required = [] }: Property, indent = "")
     .join("\n")
 
 const tools = Effect.gen(function* () {
-  const { tools: listed } = yield* Catalogue
+  const catalogue = yield* Catalogue
+  const listed = yield* catalogue.listings(catalogue.tools)
   const sections: Array<string> = []
   for (const toolset of new Set(listed.map((tool) => tool.toolset))) {
     sections.push(`### ${toolset}`)

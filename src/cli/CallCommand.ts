@@ -95,12 +95,9 @@ export const callCommand = Effect.fnUntraced(
     const input = yield* parsedInput(yield* inputText(options.input))
     const config = yield* readConfig(given)
     const call = Effect.gen(function* () {
-      const { call, tools } = yield* Catalogue
-      yield* checkNode(
-        input,
-        tools.find(({ name }) => name === tool),
-        config
-      )
+      const { call, listings, tools } = yield* Catalogue
+      const [listing] = yield* listings(tools.filter(({ name }) => name === tool))
+      yield* checkNode(input, listing, config)
       return yield* reporting(call(tool, input), showProgress).pipe(Effect.ensuring(clearProgress))
     }).pipe(
       Effect.provideServiceEffect(Session, Session.make(config)),

@@ -4,7 +4,7 @@ import { Argument, CliConfig, CliError, CliOutput, Command, Flag, GlobalFlag } f
 import { switchVariable } from "../config/SettingTexts.ts"
 import { type SettingName, settings, variableOf } from "../config/Settings.ts"
 import { version } from "../mcp/Version.ts"
-import { allTools } from "../tools/Toolsets.ts"
+import { guardedTools } from "../tools/Toolsets.ts"
 import { callCommand } from "./CallCommand.ts"
 import { CommandError, usageError } from "./CommandError.ts"
 import { commandSwitches, type CommandSwitch, configFlag } from "./CommandFlags.ts"
@@ -107,7 +107,7 @@ const toolArgument = (completing: boolean): Argument.Argument<string> =>
   completing
     ? Argument.Literals(
         "tool",
-        allTools.map(({ name }) => name)
+        guardedTools.map(({ name }) => name)
       )
     : Argument.String("tool")
 

@@ -9,7 +9,8 @@ import type { ServerFlags } from "./ServerFlags.ts"
 export const toolsCommand = Effect.fnUntraced(
   function* (options: { readonly json: boolean; readonly given: ServerFlags }) {
     const config = yield* readConfig(options.given)
-    const { tools } = yield* Effect.provide(Catalogue, Beamscope.fromConfig(config))
+    const catalogue = yield* Effect.provide(Catalogue, Beamscope.fromConfig(config))
+    const tools = yield* catalogue.listings(catalogue.tools)
     if (tools.length === 0) {
       const said = (["tools", "toolsets", "excludeTools", "inspectOnly", "readOnly"] as const).filter(
         (name) => config.policy[name] !== undefined

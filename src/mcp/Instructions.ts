@@ -1,4 +1,4 @@
-import type { ToolListing } from "../tools/Catalogue.ts"
+import type { GuardedTool } from "../policy/Policy.ts"
 
 /**
  * What a host tells its model about this server before any tool is called. Hosts cut at 2,000 characters and some show
@@ -8,8 +8,8 @@ export const instructions = ({
   listed,
   tools
 }: {
-  readonly tools: ReadonlyArray<ToolListing>
-  readonly listed: ReadonlyArray<ToolListing>
+  readonly tools: ReadonlyArray<GuardedTool>
+  readonly listed: ReadonlyArray<GuardedTool>
 }): string => {
   const has = (name: string) => tools.some((tool) => tool.name === name)
   const closed = [...new Set(tools.filter((tool) => !listed.includes(tool)).map(({ toolset }) => toolset))]

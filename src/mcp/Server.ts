@@ -136,7 +136,9 @@ export const connect = Effect.fnUntraced(function* (
   // Requests come here undecoded: the catalogue decodes arguments itself, with better words than the SDK's, and what
   // it returns needs no second look.
   server.fallbackRequestHandler = async ({ method, params }, { _meta, sendNotification, signal }) => {
-    if (method === "tools/list") return (listing ??= listingOf(catalogue.listed))
+    if (method === "tools/list") {
+      return (listing ??= listingOf(await Effect.runPromise(catalogue.listings(catalogue.listed))))
+    }
     if (method !== "tools/call")
       throw new McpError(ErrorCode.MethodNotFound, `there is no method ${excerpt(method)} here`)
     if (!Predicate.isReadonlyObject(params) || typeof params["name"] !== "string") {

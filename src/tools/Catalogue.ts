@@ -2,7 +2,7 @@ import { Clock, Context, Data, Effect, Layer, Redacted, Schema } from "effect"
 import { Nodes } from "../node/Nodes.ts"
 import { Targets } from "../node/Targets.ts"
 import type { AccessClass } from "../policy/Access.ts"
-import { allToolsets, Policy, type PolicySettings } from "../policy/Policy.ts"
+import { allToolsets, type GuardedTool, Policy, type PolicySettings } from "../policy/Policy.ts"
 import { visible } from "../syntax/Escape.ts"
 import { excerpt } from "../syntax/Excerpt.ts"
 import type { Syntax } from "../syntax/Syntax.ts"
@@ -20,7 +20,7 @@ import { Reveal, withoutShapes } from "./Secrets.ts"
 import { currentSyntax, Session } from "./Session.ts"
 import { timeoutRange, type Cost, type Tool } from "./Tool.ts"
 import { ToolError } from "./ToolError.ts"
-import { allTools, furtherToolsets } from "./Toolsets.ts"
+import { furtherToolsets, guardedTools, loadTools } from "./Toolsets.ts"
 
 export type { ToolResult }
 
@@ -63,21 +63,27 @@ export class Catalogue extends Context.Service<
   Catalogue,
   {
     /** In a fixed order: by toolset, then as the toolset lists them. */
-    readonly tools: ReadonlyArray<ToolListing>
+    readonly tools: ReadonlyArray<GuardedTool>
     /**
      * Those of them that a client is shown: the ones that the operator chose, else all but those of the
      * {@link furtherToolsets}. Shown or not, a tool can be called.
      */
-    readonly listed: ReadonlyArray<ToolListing>
+    readonly listed: ReadonlyArray<GuardedTool>
+    /** Tools as they are shown. The first time, and the first call of a tool, reads the code of all of them. */
+    readonly listings: (of: ReadonlyArray<GuardedTool>) => Effect.Effect<ReadonlyArray<ToolListing>>
     /** Decodes the input, asks the policy, runs the tool, keeps the result contract. Interruption stops the work on the node. */
     readonly call: (name: string, input: unknown) => Effect.Effect<ToolResult, ToolError, Session>
   }
 >()("beamscope/tools/Catalogue") {
   static readonly layerOf = (
     tools: ReadonlyArray<Tool>
-  ): Layer.Layer<Catalogue, CatalogueError, Nodes | Targets | Policy> => Layer.effect(Catalogue, makeCatalogue(tools))
+  ): Layer.Layer<Catalogue, CatalogueError, Nodes | Targets | Policy> =>
+    Layer.effect(Catalogue, makeCatalogue(tools, Effect.succeed(tools)))
 
-  static readonly layer = Layer.suspend(() => Catalogue.layerOf(allTools))
+  static readonly layer = Layer.effect(
+    Catalogue,
+    Effect.suspend(() => makeCatalogue(guardedTools, loadTools))
+  )
 }
 
 const listingOf = ({ access, cost, description, input, name, output, title, toolset }: Tool): ToolListing => {
@@ -100,27 +106,34 @@ const listingOf = ({ access, cost, description, input, name, output, title, tool
   }
 }
 
-const makeCatalogue = Effect.fnUntraced(function* (tools: ReadonlyArray<Tool>) {
+/** The tools themselves by their names, with how they are shown. */
+type Entries = ReadonlyMap<string, { readonly tool: Tool; readonly listing: ToolListing }>
+
+const makeCatalogue = Effect.fnUntraced(function* (
+  tools: ReadonlyArray<GuardedTool>,
+  load: Effect.Effect<ReadonlyArray<Tool>>
+) {
   const services = yield* Effect.context<Nodes | Targets | Policy>()
   const policy = yield* Policy
   yield* checkNames(policy.settings, tools)
-  const entries = new Map(tools.map((tool) => [tool.name, { tool, listing: listingOf(tool) }]))
+  const allowed = tools.filter((tool) => policy.toolRefusal(tool) === undefined)
+  const loaded = yield* Effect.cached(
+    Effect.map(load, (all): Entries => new Map(all.map((tool) => [tool.name, { tool, listing: listingOf(tool) }])))
+  )
 
-  const allowed = tools
-    .filter((tool) => policy.toolRefusal(tool) === undefined)
-    .map(({ name }) => entries.get(name)!.listing)
-
-  const find = (name: string) => {
-    const entry = entries.get(name)
-    if (entry === undefined) return Effect.fail(unknownTool(name, allowed))
-    const refusal = policy.toolRefusal(entry.tool)
-    return refusal === undefined
-      ? Effect.succeed(entry)
-      : Effect.fail(new ToolError({ code: "not_allowed", message: refusal, retryable: false }))
-  }
+  const find = Effect.fnUntraced(function* (name: string) {
+    const guarded = tools.find((tool) => tool.name === name)
+    if (guarded === undefined) return yield* unknownTool(name, allowed)
+    const refusal = policy.toolRefusal(guarded)
+    if (refusal !== undefined) {
+      return yield* new ToolError({ code: "not_allowed", message: refusal, retryable: false })
+    }
+    const entries = yield* loaded
+    return { entries, ...entries.get(name)! }
+  })
 
   const perform = Effect.fnUntraced(function* (name: string, input: unknown, syntax: Syntax) {
-    const { listing, tool } = yield* find(name)
+    const { entries, listing, tool } = yield* find(name)
     const decoded = decodeInput(tool.input, listing.inputSchema, input ?? {})
     if (decoded._tag === "Failure") return yield* invalidInput(tool, decoded.failure)
     const given = decoded.success
@@ -128,7 +141,7 @@ const makeCatalogue = Effect.fnUntraced(function* (tools: ReadonlyArray<Tool>) {
     return yield* Effect.gen(function* () {
       const resolving = resolveNode(given["node"] as string | undefined)
       const name = tool.target === "none" ? undefined : yield* inTime(tool, undefined, resolving)
-      return yield* inTime(tool, name, answerOf(tool, given, name))
+      return yield* inTime(tool, name, answerOf(tool, given, name, entries))
     }).pipe(
       Effect.provideService(Deadline, { at: (yield* Clock.currentTimeMillis) + millis, millis }),
       // A secret that came with the call is one to nobody else unless it turns out to be right.
@@ -140,6 +153,7 @@ const makeCatalogue = Effect.fnUntraced(function* (tools: ReadonlyArray<Tool>) {
   return Catalogue.of({
     tools: allowed,
     listed: isChosen ? allowed : allowed.filter(({ toolset }) => !furtherToolsets.has(toolset)),
+    listings: (of) => Effect.map(loaded, (entries) => of.map(({ name }) => entries.get(name)!.listing)),
     call: (name, input) =>
       Effect.gen(function* () {
         return yield* perform(name, input, yield* currentSyntax).pipe(
@@ -149,7 +163,8 @@ const makeCatalogue = Effect.fnUntraced(function* (tools: ReadonlyArray<Tool>) {
           Effect.catch((error) =>
             Effect.gen(function* () {
               const clean = yield* cleaner
-              const next = error.next === undefined ? undefined : yield* usefulCall(error.next, undefined, clean)
+              const next =
+                error.next === undefined ? undefined : yield* usefulCall(error.next, undefined, clean, yield* loaded)
               const { code, didYouMean: meant, message, retryable } = error
               const told = { code, message, retryable, ...(meant && { didYouMean: meant }), ...(next && { next }) }
               return yield* cleaned(new ToolError(told), clean, yield* CharacterBudget)
@@ -166,7 +181,8 @@ const makeCatalogue = Effect.fnUntraced(function* (tools: ReadonlyArray<Tool>) {
 const answerOf = Effect.fnUntraced(function* (
   tool: Tool,
   input: Readonly<Record<string, unknown>>,
-  name: string | undefined
+  name: string | undefined,
+  entries: Entries
 ) {
   const node = tool.target === "connected" ? yield* connectedNode(name!) : undefined
   if (node !== undefined) (yield* Session).asked.add(node.name)
@@ -182,7 +198,9 @@ const answerOf = Effect.fnUntraced(function* (
   const answer = yield* tool.run(input as never, target as never, after as never)
   const secretless = yield* withoutSecrets
   const clean = yield* cleaner
-  const hints = yield* Effect.forEach(answer.hints ?? [], (hint) => usefulCall(hint, node?.name ?? name, clean))
+  const hints = yield* Effect.forEach(answer.hints ?? [], (hint) =>
+    usefulCall(hint, node?.name ?? name, clean, entries)
+  )
   const result = resultOf(answer, {
     node: node?.name ?? name,
     asOf: new Date(yield* Clock.currentTimeMillis).toISOString(),
@@ -204,12 +222,13 @@ const call = /^([a-z_]+)(?: (\{[^]*\}))?$/u
 const usefulCall = Effect.fnUntraced(function* (
   text: string,
   node: string | undefined,
-  clean: (text: string) => string
+  clean: (text: string) => string,
+  entries: Entries
 ): Effect.fn.Return<string | undefined, never, Nodes | Policy> {
   const [, name, json] = call.exec(text) ?? []
-  const tool = allTools.find((each) => each.name === name)
-  if (tool === undefined) return clean(text)
-  if ((yield* Policy).toolRefusal(tool) !== undefined || clean(text) !== text) return undefined
+  if (name === undefined) return clean(text)
+  const tool = entries.get(name)?.tool
+  if (tool === undefined || (yield* Policy).toolRefusal(tool) !== undefined || clean(text) !== text) return undefined
   const input = JSON.parse(json ?? "{}") as Readonly<Record<string, unknown>>
   const up = (yield* (yield* Nodes).list).filter(({ state }) => state._tag === "Up")
   if (tool.target === "none" || node === undefined || up.length < 2 || input["node"] !== undefined) return text
@@ -233,7 +252,7 @@ const invalidInput = ({ name }: Tool, { count, told }: Problems) => {
   return Effect.fail(new ToolError({ code: "invalid_input", message, retryable: false }))
 }
 
-const unknownTool = (name: string, tools: ReadonlyArray<Pick<Tool, "name">>) => {
+const unknownTool = (name: string, tools: ReadonlyArray<GuardedTool>) => {
   const names = tools.map((tool) => tool.name)
   return new ToolError({
     code: "unknown_tool",
@@ -330,7 +349,10 @@ const cleaned = (error: ToolError, clean: (text: string) => string, budget: numb
 }
 
 /** Names on the command line that no tool or toolset has are mistakes, and would else silently hide or show tools. */
-const checkNames = (settings: PolicySettings, tools: ReadonlyArray<Tool>): Effect.Effect<void, CatalogueError> => {
+const checkNames = (
+  settings: PolicySettings,
+  tools: ReadonlyArray<GuardedTool>
+): Effect.Effect<void, CatalogueError> => {
   const names = tools.map(({ name }) => name)
   const toolsets = [...new Set(tools.map(({ toolset }) => toolset))]
   const problems = [

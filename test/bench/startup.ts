@@ -92,7 +92,9 @@ export const startup = Effect.gen(function* () {
     )
   const wall = yield* takeTurns(11, { ours: race("ours"), bare: race("bare") })
   return [
-    compare("start to the answer to initialize", "ms", wall.ours, "the MCP SDK alone", wall.bare),
+    compare("start to the answer to initialize", "ms", wall.ours, "the MCP SDK alone", wall.bare, {
+      goal: ["≤", 1.5]
+    }),
     compare("processor for that", "ms", processor.ours, "the MCP SDK alone", processor.bare)
   ]
 })

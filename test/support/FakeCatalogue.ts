@@ -46,6 +46,7 @@ export const layer = (traces: Traces): Layer.Layer<Catalogue> =>
     Catalogue.of({
       tools,
       listed: tools,
+      listings: (of) => Effect.succeed(tools.filter(({ name }) => of.some((tool) => tool.name === name))),
       call: (name, input) => {
         switch (name) {
           case "echo":

@@ -4,7 +4,7 @@ import { Catalogue, type ToolResult } from "../../src/tools/Catalogue.ts"
 import type { Session } from "../../src/tools/Session.ts"
 import type { Tool } from "../../src/tools/Tool.ts"
 import type { ToolError } from "../../src/tools/ToolError.ts"
-import { allTools } from "../../src/tools/Toolsets.ts"
+import { allTools } from "../../src/tools/AllTools.ts"
 import { type World, worldLayer } from "./FakeNodes.ts"
 
 /** What stands around the data of every result. */

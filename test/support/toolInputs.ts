@@ -1,5 +1,5 @@
 import type { SyntaxName } from "../../src/syntax/Syntax.ts"
-import { allTools } from "../../src/tools/Toolsets.ts"
+import { allTools } from "../../src/tools/AllTools.ts"
 
 /**
  * What each tool can be asked on a node where `vault` is the name of a gen_server and of a table of its. A tool that is

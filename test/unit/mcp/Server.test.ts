@@ -6,7 +6,7 @@ import { afterEach, describe, expect, it } from "vitest"
 import { connect } from "../../../src/mcp/Server.ts"
 import { Session } from "../../../src/tools/Session.ts"
 import type { PolicySettings } from "../../../src/policy/Policy.ts"
-import { allTools } from "../../../src/tools/Toolsets.ts"
+import { allTools } from "../../../src/tools/AllTools.ts"
 import * as FakeCatalogue from "../../support/FakeCatalogue.ts"
 import { catalogueLayer } from "../../support/Tools.ts"
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { objectSchema } from "../../../src/tools/JsonSchema.ts"
-import { allTools } from "../../../src/tools/Toolsets.ts"
+import { allTools } from "../../../src/tools/AllTools.ts"
 import { failIn } from "../../support/Tools.ts"
 
 interface Property {

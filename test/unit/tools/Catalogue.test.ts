@@ -8,12 +8,14 @@ import { remainingMillis } from "../../../src/tools/Deadline.ts"
 import { CharacterBudget } from "../../../src/tools/Result.ts"
 import * as Tool from "../../../src/tools/Tool.ts"
 import { ToolError } from "../../../src/tools/ToolError.ts"
-import { allTools } from "../../../src/tools/Toolsets.ts"
+import { allTools } from "../../../src/tools/AllTools.ts"
+import { guardedTools } from "../../../src/tools/Toolsets.ts"
 import { fakeNode, type World, worldLayer } from "../../support/FakeNodes.ts"
 import { recordedNode } from "../../support/RecordedNode.ts"
 import { call, callIn, catalogueLayer, failIn } from "../../support/Tools.ts"
 
-const listed = (world: World) => Effect.map(Catalogue, ({ tools }) => tools).pipe(Effect.provide(catalogueLayer(world)))
+const listed = (world: World) =>
+  Effect.flatMap(Catalogue, ({ listings, tools }) => listings(tools)).pipe(Effect.provide(catalogueLayer(world)))
 
 const toy = (
   name: string,
@@ -429,7 +431,7 @@ const hinting = (hint: string) =>
 const hintIn = (world: World, hint: string, input: object = {}) =>
   call("hinting", input).pipe(
     Effect.map(({ structured }) => structured["hints"]),
-    Effect.provide(catalogueLayer(world, [hinting(hint)]))
+    Effect.provide(catalogueLayer(world, [hinting(hint), ...allTools]))
   )
 
 describe("a hint", () => {
@@ -481,6 +483,10 @@ describe("what the node said", () => {
 })
 
 describe("every tool", () => {
+  it("is known before its code is read, by the same name, toolset and access", () => {
+    expect(guardedTools).toEqual(allTools.map(({ access, name, toolset }) => ({ name, toolset, access })))
+  })
+
   it("is in a toolset, in one piece with its neighbours", () => {
     const toolsets = allTools.map(({ toolset }) => toolset)
     expect(toolsets.filter((toolset, at) => toolset !== toolsets[at - 1])).toEqual([...new Set(toolsets)])

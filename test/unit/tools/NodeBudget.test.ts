@@ -5,7 +5,7 @@ import type { ErlangNode } from "../../../src/node/ErlangNode.ts"
 import { Deadline } from "../../../src/tools/Deadline.ts"
 import { CallLimits, takePlace, takeSecondPlace } from "../../../src/tools/NodeBudget.ts"
 import * as Tool from "../../../src/tools/Tool.ts"
-import { allTools } from "../../../src/tools/Toolsets.ts"
+import { allTools } from "../../../src/tools/AllTools.ts"
 import { fakeNode } from "../../support/FakeNodes.ts"
 import { call, catalogueLayer } from "../../support/Tools.ts"
 
