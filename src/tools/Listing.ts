@@ -1,6 +1,7 @@
 import { Effect, Schema } from "effect"
 import { Buffer } from "node:buffer"
 import type { Listed, ListQuery } from "../beam/Listing.ts"
+import { NameText } from "./ArgumentText.ts"
 import { remainingMillis, shareOfTime } from "./Deadline.ts"
 import { amount } from "./Quantity.ts"
 
@@ -19,14 +20,17 @@ export const sortBy = <const Name extends string>(names: ReadonlyArray<Name>, no
     .annotate({ description: `Default ${normal}`, default: normal })
     .pipe(Schema.withDecodingDefaultKey(Effect.succeed(normal as Name)))
 
-/** A name, or a part of one, that a filter looks for. */
-export const FilterText = Schema.NonEmptyString.check(Schema.isMaxLength(255))
+/** A name, or a part of one, that a filter looks for; as long as a result may show one. */
+export const FilterText = NameText
 
 /** What all lists tell of themselves. */
 export const listOutput = { total: Schema.Int, matched: Schema.Int }
 
-/** Characters of a place in base 64. A key that a page ends with is a figure and a name, of 255 characters at most. */
-const maxPlace = 2_048
+/**
+ * Characters of a place in base 64. A key that a page ends with holds two names at most, each of 255 characters, which
+ * are four bytes each at most.
+ */
+const maxPlace = 3_072
 
 /**
  * Where a page of a list begins: see {@link ListedRow.place}. In external format, and a tuple of two: so never

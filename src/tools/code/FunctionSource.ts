@@ -6,8 +6,8 @@ import { escapeWithin, visible, visibleEscaper } from "../../syntax/Escape.ts"
 import { excerpt } from "../../syntax/Excerpt.ts"
 import { enclosingFunction, parseAnonymous, parseMfa } from "../../syntax/Mfa.ts"
 import { type Excerpted, findInElixir, findInErlang } from "../../syntax/SourceText.ts"
+import { FunctionText } from "../ArgumentText.ts"
 import { didYouMean } from "../DidYouMean.ts"
-import { FilterText } from "../Listing.ts"
 import { notLoaded } from "./ModuleArgument.ts"
 import { agree, amount } from "../Quantity.ts"
 import { type Terms, termsOf } from "../Terms.ts"
@@ -158,7 +158,7 @@ const getFunctionSource = Tool.make({
     "The source of a function of a loaded module: from its source file, if the node has that, else from debug information. Says which, and whether the file changed since.",
   timeoutMillis: 10_000,
   input: {
-    function: FilterText.annotate({ description: "lists:map/2 or MyApp.Worker.run/1; without /arity all arities" }),
+    function: FunctionText.annotate({ description: "lists:map/2 or MyApp.Worker.run/1; without /arity all arities" }),
     skip_lines: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 100_000 }))
       .annotate({ description: "0 to 100000, default 0: to go on in a long one", default: 0 })
       .pipe(Schema.withDecodingDefaultKey(Effect.succeed(0)))

@@ -7,7 +7,6 @@ import {
   moduleVersions,
   unknownDigest
 } from "../../beam/Code.ts"
-import { listItems } from "../../etf/Term.ts"
 import type { ErlangNode } from "../../node/ErlangNode.ts"
 import { visible } from "../../syntax/Escape.ts"
 import { NameText } from "../ArgumentText.ts"
@@ -24,8 +23,8 @@ import { ToolError } from "../ToolError.ts"
 const differences = ["changed", "only_here", "only_there", "unknown"] as const
 type Difference = (typeof differences)[number] | "same"
 
-/** The name of the module that the page before ended with. */
-const position = Schema.Struct({ module: Schema.String.check(Schema.isMaxLength(255)) })
+/** The name of the module that the page before ended with: of 255 characters, which JavaScript may count as two each. */
+const position = Schema.Struct({ module: Schema.String.check(Schema.isMaxLength(510)) })
 
 const name = "compare_modules"
 const cost = "moderate"
@@ -44,13 +43,9 @@ const otherNode = Effect.fnUntraced(function* (given: string, first: ErlangNode)
   return keepingDeadline(node)
 })
 
-/** The `vsn` of a module, where it is not just the digest as a number. */
-const versionText = (version: ModuleVersion | undefined, terms: Terms): string | undefined => {
-  const vsn = version?.version
-  if (vsn === undefined) return undefined
-  const all = listItems(vsn) ?? []
-  return all.length === 0 || typeof all[0] === "bigint" ? undefined : terms.print(vsn, 100)
-}
+/** The `vsn` of a module, where someone wrote one. */
+const versionText = (version: ModuleVersion | undefined, terms: Terms): string | undefined =>
+  version?.version === undefined ? undefined : terms.print(version.version, 100)
 
 const noDigests: Digests = { digests: new Map(), isCut: false }
 

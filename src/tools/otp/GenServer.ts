@@ -12,7 +12,7 @@ import type { ErlangNode } from "../../node/ErlangNode.ts"
 import { visible } from "../../syntax/Escape.ts"
 import { excerpt } from "../../syntax/Excerpt.ts"
 import { parseTerm } from "../../syntax/ParseTerm.ts"
-import { TermText } from "../ArgumentText.ts"
+import { maxNameCharacters, TermText } from "../ArgumentText.ts"
 import { remainingMillis, whyLate } from "../Deadline.ts"
 import { pid } from "../processes/OneProcess.ts"
 import { ended, resolveProcess } from "../ProcessArgument.ts"
@@ -50,8 +50,6 @@ const answerShare = 0.6
 
 const deepestPath = 50
 
-const longestStep = 255
-
 /** A quoted text, also one of a term's; what opens and closes a part of a term; an arrow, which closes none. */
 const pathTokens = /"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|=>|[\s\S]/gu
 
@@ -82,7 +80,7 @@ export const parsePath = (
 ): ReadonlyArray<StateStep> | undefined => {
   const path: Array<StateStep> = []
   for (const step of stepTexts(text)) {
-    if (step.length > longestStep || path.length >= deepestPath) return undefined
+    if (step.length > maxNameCharacters || path.length >= deepestPath) return undefined
     const quoted = /^"([^"]*)"$/u.exec(step)?.[1]
     if (/^\d{1,15}$/u.test(step)) path.push(Number(step))
     else if (quoted === undefined && /^[^"'{}[\]()<>]+$/u.test(step)) path.push(step.replace(/^:(?=.)/u, ""))

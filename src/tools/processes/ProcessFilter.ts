@@ -3,6 +3,7 @@ import { type ProcessFilter, processStatuses, type Scanned } from "../../beam/Pr
 import type { ErlangNode } from "../../node/ErlangNode.ts"
 import { excerpt } from "../../syntax/Excerpt.ts"
 import { parseMfa } from "../../syntax/Mfa.ts"
+import { FunctionText } from "../ArgumentText.ts"
 import { atomName, namePart } from "../AtomName.ts"
 import { FilterText } from "../Listing.ts"
 import { amount } from "../Quantity.ts"
@@ -19,7 +20,7 @@ export const Filter = Schema.Struct({
   name: text,
   module: text,
   behaviour: Schema.optionalKey(FilterText.annotate({ description: "gen_server, supervisor, ..." })),
-  initial_call: Schema.optionalKey(FilterText.annotate({ description: "mod:fun/arity" })),
+  initial_call: Schema.optionalKey(FunctionText.annotate({ description: "mod:fun/arity" })),
   label: text,
   application: text,
   status: Schema.optionalKey(Schema.Literals(processStatuses)),

@@ -63,12 +63,21 @@ describe("a path into a state", () => {
     expect(parsePath(text, reading(syntax))).toEqual(path)
   })
 
-  it.each(["", ".a", "a.", "a..b", 'a"b', '"a"b', "a.".repeat(60) + "a", "x".repeat(300), "{t, 1", "a.{t, X}", "a>b"])(
-    "is not %s",
-    (text) => {
-      expect(parsePath(text, reading("erlang"))).toBeUndefined()
-    }
-  )
+  it.each([
+    "",
+    ".a",
+    "a.",
+    "a..b",
+    'a"b',
+    '"a"b',
+    "a.".repeat(60) + "a",
+    "x".repeat(3_001),
+    "{t, 1",
+    "a.{t, X}",
+    "a>b"
+  ])("is not %s", (text) => {
+    expect(parsePath(text, reading("erlang"))).toBeUndefined()
+  })
 })
 
 describe("get_gen_server_state", () => {
