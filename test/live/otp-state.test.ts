@@ -179,3 +179,56 @@ describe.each(BeamNode.otpReleases())("the state of processes on OTP $otp", ({ o
     }).pipe(using("none"))
   )
 })
+
+// Takes more than 3 GiB of memory.
+describe.skipIf(process.env["BEAMSCOPE_TEST_LARGE"] !== "1")("a state of more than three gibibytes", () => {
+  let node: BeamNode.BeamNode
+  /** Words: one more than the tuples take, so that the heap never has to grow. */
+  const heap = 28 * 16_000_001
+  beforeAll(async () => {
+    node = await BeamNode.startNode({ eval: scene })
+    await node.evaluate(`
+      {ok, Vast} = gen_server:start({local, vast}, keeper, none, [{spawn_opt, [{min_heap_size, ${heap}}]}]),
+      Vast ! {become, fun() -> [erlang:make_tuple(16000000, N) || N <- lists:seq(1, 27)] end},
+      (fun Wait() ->
+        case process_info(Vast, [message_queue_len, status]) of
+          [{_, 0}, {_, waiting}] -> ok;
+          _ -> timer:sleep(20), Wait()
+        end
+      end)()`)
+  }, 120_000)
+  afterAll(() => node.stop())
+  const ask = (text: string) => Effect.promise(() => node.evaluate(text))
+  const using = (agent: AgentMode) => Effect.provide(Layer.fresh(Layer.suspend(() => liveCatalogue([node], { agent }))))
+
+  it.live.each<AgentMode>(["eval", "load"])(
+    "is refused with the agent %s: nothing of it is copied, and its process collects no garbage",
+    (agent) =>
+      Effect.gen(function* () {
+        yield* refusal({ pid: "door", path: "nothing" })
+        const memory = Effect.map(ask("erlang:memory(total)"), Number)
+        // Everything that the process does besides waiting, told by itself; the most memory of all, by a judge.
+        yield* ask(`
+          1 = erlang:trace(whereis(vast), true, [garbage_collection, running, send, 'receive']),
+          Self = self(), register(judge, spawn(fun() -> (fun Judge(Most) ->
+            receive {ask, From} -> From ! {most, Most} after 1 -> Judge(max(Most, erlang:memory(total))) end end)(0) end)),
+          ok`)
+        const before = yield* memory
+        for (const tool of ["get_gen_server_state", "get_gen_server_status"]) {
+          expect(yield* Effect.flip(call(tool, { pid: "vast" }))).toMatchObject({
+            code: "too_large",
+            message: expect.stringMatching(/its heap is 3\.\d GiB/u)
+          })
+        }
+        const most = Number(yield* ask("judge ! {ask, self()}, receive {most, Most} -> Most end"))
+        expect(before).toBeGreaterThan(3 * 1024 ** 3)
+        expect(most - before).toBeLessThan(50 * 1024 ** 2)
+        const done = yield* ask(`
+          erlang:trace(whereis(vast), false, [all]), Pid = whereis(vast),
+          (fun Drain(Seen) -> receive {trace, Pid, What, _} -> Drain([What | Seen]);
+            {trace, Pid, What, _, _} -> Drain([What | Seen]) after 0 -> lists:usort(Seen) end end)([])`)
+        expect(["[]", "[in,out]"]).toContain(done)
+        expect(yield* ask("process_info(whereis(vast), messages)")).toBe("{messages,[]}")
+      }).pipe(using(agent))
+  )
+})

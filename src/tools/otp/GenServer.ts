@@ -197,12 +197,18 @@ const whyNot = (
         look,
         true
       )
-    case "Large":
+    case "Large": {
+      const needed = Math.ceil(answer.heap / mebibyte)
+      const more =
+        needed > maxHeapMegabytes.maximum
+          ? `Above ${maxHeapMegabytes.maximum} MB none is.`
+          : `Set max_heap_mb to ${needed} or more to have it copied all the same.`
       return refused(
         "too_large",
-        `${text} was not asked: its heap is ${bytes(answer.heap)}, and it would copy its ${what}, which may be as large. Set max_heap_mb to ${Math.ceil(answer.heap / mebibyte)} or more to have it copied all the same.`,
+        `${text} was not asked: its heap is ${bytes(answer.heap)}, and it would copy its ${what}, which may be as large. ${more}`,
         `get_process_info ${argument}`
       )
+    }
     case "Timeout":
       return refused(
         "timeout",

@@ -165,6 +165,7 @@ describe("get_gen_server_state", () => {
     [{ outcome: atom("busy"), ...doing }, "too_busy", /3 messages .* never seen waiting in its loop in 500 ms/u],
     [{ outcome: atom("long_queue"), ...doing, messages: 12345 }, "too_busy", /12,345 messages/u],
     [{ outcome: atom("large"), ...doing, heap_words: 3e8 }, "too_large", /2\.2 GiB.*max_heap_mb to 2289/u],
+    [{ outcome: atom("large"), ...doing, heap_words: 6e8 }, "too_large", /4\.5 GiB.* Above 4096 MB none is\.$/u],
     [
       { outcome: atom("no_part"), taken: 1, kind: atom("map"), size: 40, there: list([atom("name"), 7]) },
       "not_found",
