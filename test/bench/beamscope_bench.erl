@@ -3,7 +3,7 @@
 -module(beamscope_bench).
 
 -export([process_data/1, proplists/2, decode/2]).
--export([latency/2, throughput/3, echo/0]).
+-export([latency/2, throughput/4]).
 -export([hold/1, fetch/2, overtaken/2]).
 -export([populate/1, watch_gc/1, long_gcs/0, page/3]).
 
@@ -62,8 +62,16 @@ latency(Node, Times) ->
     apart(fun() -> median([micros(fun() -> erpc:call(Node, erlang, abs, [-1]) end) || _ <- lists:seq(1, Times)]) end).
 
 %% Calls per second, of InFlight processes that make Each calls each.
-throughput(Node, InFlight, Each) ->
-    Caller = fun() -> lists:foreach(fun(_) -> erpc:call(Node, erlang, abs, [-1]) end, lists:seq(1, Each)) end,
+throughput(Node, Kind, InFlight, Each) ->
+    Call =
+        case Kind of
+            erpc -> fun() -> erpc:call(Node, erlang, abs, [-1]) end;
+            bounded -> fun() -> bounded(Node) end
+        end,
+    Caller = fun() ->
+        process_flag(trap_exit, true),
+        lists:foreach(fun(_) -> Call() end, lists:seq(1, Each))
+    end,
     Micros = apart(fun() ->
         micros(fun() ->
             Monitors = [element(2, spawn_monitor(Caller)) || _ <- lists:seq(1, InFlight)],
@@ -77,27 +85,17 @@ throughput(Node, InFlight, Each) ->
     end),
     InFlight * Each * 1.0e6 / Micros.
 
-%% Sends back what one client sends, over a bare socket. The port that it listens on.
-echo() ->
-    Self = self(),
-    spawn(fun() ->
-        {ok, Listening} = gen_tcp:listen(0, [binary, {active, true}, {nodelay, true}, {ip, {127, 0, 0, 1}}]),
-        {ok, Port} = inet:port(Listening),
-        Self ! {echo, Port},
-        {ok, Socket} = gen_tcp:accept(Listening),
-        echo(Socket)
-    end),
+%% A call whose worker can do the node no harm: it dies with its caller, yields to others, and has a bounded heap.
+bounded(Node) ->
+    Tag = make_ref(),
+    Heap = #{size => 8388608, kill => true, error_logger => false, include_shared_binaries => true},
+    Bounds = [link, {priority, low}, {max_heap_size, Heap}],
+    Request = erlang:spawn_request(Node, erpc, execute_call, [Tag, erlang, abs, [-1]], Bounds),
     receive
-        {echo, Port} -> Port
-    end.
-
-echo(Socket) ->
-    receive
-        {tcp, Socket, Bytes} ->
-            ok = gen_tcp:send(Socket, Bytes),
-            echo(Socket);
-        {tcp_closed, Socket} ->
-            ok
+        {spawn_reply, Request, ok, Worker} ->
+            receive
+                {'EXIT', Worker, {Tag, return, Result}} -> Result
+            end
     end.
 
 %% Keeps a binary of Count bytes, to be had by persistent_term:get(beamscope_bench).

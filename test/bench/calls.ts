@@ -1,17 +1,10 @@
 import { Effect } from "effect"
-import { once } from "node:events"
-import { connect } from "node:net"
 import * as BenchNode from "./BenchNode.ts"
+import { onOneProcessor } from "./OneProcessor.ts"
 import { takeTurns } from "./Rounds.ts"
 import { compare, median } from "./Row.ts"
 
-/**
- * Calls in a turn of one after the other. To be woken costs a process some 30 us where the processor has gone to sleep
- * with it, and next to nothing where something else keeps that busy: one series of calls costs 20 us each, the next 50
- * or 80. So turns are short, that in each round all meet the same, and we keep awake in ours: a BEAM node looks for news
- * for a while before it sleeps. What is left of the two modes, in threads of the target that sleep nevertheless, shows
- * in the spread of the ratios. What it is like when we sleep is a row of its own.
- */
+/** Calls in a turn of one after the other: turns are short, so that in each round all meet the same. */
 const latencyCalls = 50
 const latencyTurns = 300
 const inFlight = 256
@@ -42,79 +35,54 @@ const throughput = Effect.fnUntraced(function* (us: BenchNode.ErlangNode) {
   return (inFlight * callsEach) / ((performance.now() - start) / 1000)
 })
 
-/** Runs a turn while this process looks for news again and again, as a BEAM node does by default, and never sleeps. */
-const awake = <A, E, R>(turn: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.acquireUseRelease(
-    Effect.sync(() => {
-      let isOver = false
-      const look = () => void (isOver || setImmediate(look))
-      look()
-      return () => void (isOver = true)
-    }),
-    () => turn,
-    (stop) => Effect.sync(stop)
-  )
-
-/** The least that a call can take: as many bytes there and back over a bare socket. */
-const pingPong = Effect.fnUntraced(function* (port: number) {
-  const socket = yield* Effect.acquireRelease(
-    Effect.promise(async () => {
-      const socket = connect({ port, host: "127.0.0.1", noDelay: true })
-      await once(socket, "connect")
-      return socket
-    }),
-    (socket) => Effect.sync(() => socket.destroy())
-  )
-  const ping = new Uint8Array(64)
-  return Effect.callback<number>((resume) => {
-    const micros: Array<number> = []
-    let start = performance.now()
-    socket.on("data", () => {
-      micros.push((performance.now() - start) * 1000)
-      if (micros.length < latencyCalls) {
-        start = performance.now()
-        socket.write(ping)
-      } else {
-        socket.removeAllListeners("data")
-        resume(Effect.succeed(median(micros)))
-      }
+/** `erlang:abs/1`, called by us and by a hidden BEAM node with `erpc:call/4`, one call after the other. */
+const oneInFlight = (where: string) =>
+  Effect.gen(function* () {
+    const { beam, name, us } = yield* contestants
+    const micros = yield* takeTurns(
+      latencyTurns,
+      { ours: latency(us), beam: beam.bench("latency", name, latencyCalls) },
+      { uncounted: 50 }
+    )
+    return compare(`call, 1 in flight, p50, ${where}`, "us", micros.ours, "erpc:call/4", micros.beam, {
+      goal: ["≤", 1.25]
     })
-    socket.write(ping)
-  })
+  }).pipe(Effect.scoped)
+
+/**
+ * The same with many in flight; beside it, what a BEAM node makes of calls like ours, whose workers are linked, of low
+ * priority and capped in heap.
+ */
+const manyInFlight = (where: string) =>
+  Effect.gen(function* () {
+    const { beam, name, us } = yield* contestants
+    const rate = yield* takeTurns(
+      throughputTurns,
+      {
+        ours: throughput(us),
+        beam: beam.bench("throughput", name, "erpc", inFlight, callsEach),
+        bounded: beam.bench("throughput", name, "bounded", inFlight, callsEach)
+      },
+      { uncounted: 10 }
+    )
+    const what = `calls, ${inFlight} in flight, ${where}`
+    return [
+      compare(what, "calls/s", rate.ours, "erpc:call/4", rate.beam, { goal: ["≥", 1] }),
+      compare("the same", "calls/s", rate.ours, "workers bounded like ours", rate.bounded)
+    ]
+  }).pipe(Effect.scoped)
+
+const contestants = Effect.gen(function* () {
+  const target = yield* BenchNode.start("target")
+  const beam = yield* BenchNode.start("beam", { hidden: true })
+  return { beam, us: yield* BenchNode.join(target), name: BenchNode.nameOf(target) }
 })
 
-/** `erlang:abs/1`, called by us and by a hidden BEAM node with `erpc:call/4`. */
 export const calls = Effect.gen(function* () {
-  const target = yield* BenchNode.start("target")
-  const awakeTarget = yield* BenchNode.start("awake", { args: ["+sbwt", "very_long"] })
-  const beam = yield* BenchNode.start("beam", { hidden: true })
-  const us = yield* BenchNode.join(target)
-  const usAwake = yield* BenchNode.join(awakeTarget)
-  const socket = yield* pingPong(yield* awakeTarget.bench("echo"))
-  const name = BenchNode.nameOf(target)
-  const alone = yield* takeTurns(
-    latencyTurns,
-    {
-      ours: awake(latency(usAwake)),
-      beam: beam.bench("latency", BenchNode.nameOf(awakeTarget), latencyCalls),
-      socket: awake(socket)
-    },
-    { uncounted: 50 }
-  )
-  const sleepy = yield* takeTurns(
-    latencyTurns,
-    { ours: latency(us), beam: beam.bench("latency", name, latencyCalls) },
-    { uncounted: 50 }
-  )
-  const many = yield* takeTurns(
-    throughputTurns,
-    { ours: throughput(us), beam: beam.bench("throughput", name, inFlight, callsEach) },
-    { uncounted: 10 }
-  )
   return [
-    compare("call, 1 in flight, p50, awake", "us", alone.ours, "erpc:call/4", alone.beam, { goal: ["≤", 1.25] }),
-    compare("the same", "us", alone.ours, "TCP ping-pong, BEAM echo", alone.socket, { goal: ["≤", 2] }),
-    compare("the same, where we sleep", "us", sleepy.ours, "erpc:call/4", sleepy.beam, { goal: ["≤", 1.25] }),
-    compare(`calls, ${inFlight} in flight`, "calls/s", many.ours, "erpc:call/4", many.beam, { goal: ["≥", 1] })
+    yield* onOneProcessor(oneInFlight("one processor")),
+    yield* oneInFlight("as it comes"),
+    ...(yield* onOneProcessor(manyInFlight("one processor"))),
+    ...(yield* manyInFlight("as it comes"))
   ]
 })
