@@ -142,7 +142,7 @@ const getSupervisionTree = Tool.make({
                 )
                 .join(", ")}`
         }.`,
-      complete: listed.incomplete.length === 0,
+      complete: notes.length === 0,
       notes,
       data: (characters: number) => ({
         total: listed.total,
@@ -241,10 +241,14 @@ const missing = ({ incomplete }: Listed<Child>, depth: number): ReadonlyArray<st
   })
 
 /** What is lacking of one supervisor. */
-const rowNotes = ({ id, supervisor }: Child, terms: Terms): ReadonlyArray<string> => {
+const rowNotes = ({ id, notAsked, pid, supervisor, type }: Child, terms: Terms): ReadonlyArray<string> => {
+  const name = terms.print(id)
+  if (type === "supervisor" && notAsked === "unread" && pid !== undefined)
+    return [
+      `${name} (${terms.print(pid)}) was not asked for its children: before OTP 26.2 to read whether it is a supervisor copies its heap, which is large, or its queue is long.`
+    ]
   if (supervisor === undefined) return []
   const { busy, isUnanswered, largeHeap, summed } = supervisor
-  const name = terms.print(id)
   return [
     ...(busy === undefined
       ? []

@@ -11,7 +11,11 @@ const record = (fields: Readonly<Record<string, Term>>): MapTerm =>
   map(Object.entries(fields).map(([key, value]) => [atom(key), value]))
 
 /** A node whose agent answers with one supervisor, of which it knows this. */
-const supervising = (facts: Readonly<Record<string, Term>>, incomplete: ReadonlyArray<string> = []) => {
+const supervising = (
+  facts: Readonly<Record<string, Term>> | undefined,
+  incomplete: ReadonlyArray<string> = [],
+  of: Readonly<Record<string, Term>> = {}
+) => {
   const row = record({
     depth: 1,
     id: atom("top"),
@@ -22,7 +26,8 @@ const supervising = (facts: Readonly<Record<string, Term>>, incomplete: Readonly
     modules: list([atom("top")]),
     messages: 0,
     memory: 2768,
-    supervisor: record({ callback: atom("top"), ...facts })
+    ...(facts !== undefined && { supervisor: record({ callback: atom("top"), ...facts }) }),
+    ...of
   })
   const place = [list([1]), list([1])]
   const answer = record({
@@ -57,17 +62,27 @@ describe("get_supervision_tree", () => {
     [{ unanswered: atom("true") }, "unanswered", /gave no answer in time/u],
     [{ not_asked: atom("other") }, "not_asked", /were not asked for their children: see not_asked/u],
     [{}, "unread", /told as workers, with not_asked/u],
-    [{ large: 4e6 }, "many", /Strategy and restarts of :top were not read.*30\.5 MiB/u],
+    [{ large: 4e6 }, undefined, /Strategy and restarts of :top were not read.*30\.5 MiB/u],
     [{ summed: 10 }, "deadline", /Of the children of :top, 10 were summed/u]
-  ] as ReadonlyArray<[Readonly<Record<string, Term>>, string, RegExp]>)(
+  ] as ReadonlyArray<[Readonly<Record<string, Term>>, string | undefined, RegExp]>)(
     "says what is missing: %j",
     ([facts, why, note]) =>
       Effect.gen(function* () {
-        const { structured } = yield* tree(facts, [why])
+        const { structured } = yield* tree(facts, why === undefined ? [] : [why])
         expect(structured["complete"]).toBe(false)
         expect((structured["notes"] as ReadonlyArray<string>).join("\n")).toMatch(note)
         expect(structured["tree"]).not.toEqual([expect.objectContaining({ restarts: expect.anything() })])
       })
+  )
+
+  it.effect("says of a supervisor by name that it was not asked, and why", () =>
+    Effect.gen(function* () {
+      const { structured } = yield* tree(undefined, ["not_asked"], { not_asked: atom("unread") })
+      expect(structured).toMatchObject({ complete: false, tree: [{ id: ":top", type: "supervisor" }] })
+      expect(structured["notes"]).toContainEqual(
+        expect.stringMatching(/^:top \(#PID<0\.90\.0>\) was not asked for its children: before OTP 26\.2 /u)
+      )
+    })
   )
 
   it.effect("says how many are listed of how many children", () =>
