@@ -79,7 +79,7 @@ describe.each(BeamNode.otpReleases())("the tools on OTP $otp", ({ otp }) => {
         // Judge and judged look at different moments, and the judge itself grows in between.
         expect(rowsOf(byMemory)[0]?.["memory_bytes"]).toBeGreaterThan(largest / 4)
         expect(byMemory.structured["complete"]).toBe(false)
-        expect(byMemory.text).toContain("(10001 messages)")
+        expect(byMemory.text).toContain("(10,001 messages)")
 
         const growing = yield* call("top_processes", { sort_by: "reductions", window_ms: 200, limit: 100 })
         expect(rowsOf(growing).map(({ name }) => name)).toContain("busy")
