@@ -10,10 +10,10 @@
 
 -include("beamscope_listing.hrl").
 -include("beamscope_cut.hrl").
+-include("beamscope_rest.hrl").
+-include("beamscope_scan.hrl").
 -include("beamscope_within.hrl").
 
-%% Processes between two looks at the clock.
--define(CHUNK, 1000).
 %% Messages up to which a process is asked for its memory.
 -define(LONG_QUEUE, 10000).
 %% Bytes in external format of a value of the environment that is told whole.
@@ -87,8 +87,6 @@ environment(#{name := Text} = Spec) ->
     end,
     listed([{Key, 0} || Key <- Found], Read, Spec, {length(All), []}).
 
-now_ms() -> erlang:monotonic_time(millisecond).
-
 %% From the controller's table, so without the values, which may be large.
 keys(Name) -> ets:select(ac_tab, [{{{env, Name, '$1'}, '_'}, [], ['$1']}]).
 
@@ -157,22 +155,11 @@ supervisor(Master) ->
 %% `#{Leader => {Leader, Processes, Bytes, Unmeasured}}' by group leader, and `[deadline]' where time ran out.
 counted_until(Until) ->
     Table = ets:new(applications, [private]),
-    Late = count(processes(), Table, Until),
+    Add = fun(Pids, _) -> add(led(Pids), Table) end,
+    {_, Late} = scan(fun thousand/1, processes(), #{until => Until}, Add, none),
     Counts = maps:from_list([{element(1, Entry), Entry} || Entry <- ets:tab2list(Table)]),
     ets:delete(Table),
     {Counts, Late}.
-
-count([], _, _) ->
-    [];
-count(Pids, Table, Until) ->
-    case now_ms() > Until of
-        true ->
-            [deadline];
-        false ->
-            {Chunk, Rest} = lists:split(min(?CHUNK, length(Pids)), Pids),
-            add(led(Chunk), Table),
-            count(Rest, Table, Until)
-    end.
 
 %% `{Leader, Increments}' of processes that are alive.
 led(Pids) ->

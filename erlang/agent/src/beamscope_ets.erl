@@ -14,9 +14,9 @@
 
 -include("beamscope_listing.hrl").
 -include("beamscope_cut.hrl").
+-include("beamscope_rest.hrl").
+-include("beamscope_scan.hrl").
 
-%% Tables between two looks at the clock.
--define(CHUNK, 1000).
 %% Names that go back where a table was not found, to find out which was meant.
 -define(NAMES, 500).
 %% Objects up to which the chains of a hash table are counted: that looks at each object and does not yield.
@@ -41,12 +41,12 @@
 %% case), `owner' (a pid), `application' (of the owner), `protection', `min_memory' (bytes).
 tables(#{sort := Sort, deadline_ms := Millis, limit := Limit} = Spec) ->
     All = ets:all(),
-    %% Of each chunk only what may come onto the page is kept.
+    %% Of each portion only what may come onto the page is kept.
     Keep = fun(Rows, {Count, Best}) ->
         {First, _} = page(keys(Sort, Rows) ++ Best, Spec#{limit := Limit + 1}),
         {Count + length(Rows), First}
     end,
-    {{Count, Best}, Gone, Missing} = scan(All, plan(Spec), now_ms() + Millis, {{0, []}, 0}, Keep),
+    {{{Count, Best}, Gone}, Missing} = measured(All, plan(Spec), now_ms() + Millis, Keep, {0, []}),
     Read = fun({_, Table}) -> row(Table, #{}) end,
     told(Best, Read, Spec, #{matched => Count, total => length(All) - Gone, incomplete => Missing}).
 
@@ -56,12 +56,10 @@ growth(#{sort := Sort, window_ms := Window, deadline_ms := Millis} = Spec) ->
     Earlier = ets:all(),
     Start = now_ms(),
     Keep = fun(Rows, Figures) -> figures(Rows) ++ Figures end,
-    {First, _, MissingFirst} = scan(Earlier, plan(#{}), Start + Millis div 2, {[], 0}, Keep),
-    receive
-    after Window -> ok
-    end,
+    {{First, _}, MissingFirst} = measured(Earlier, plan(#{}), Start + Millis div 2, Keep, []),
+    rest(Window),
     Later = ets:all(),
-    {Second, Gone, Missing} = scan(Later, plan(Spec), Start + Window + Millis, {[], 0}, Keep),
+    {{Second, Gone}, Missing} = measured(Later, plan(Spec), Start + Window + Millis, Keep, []),
     Born = Later -- Earlier,
     Before = maps:merge(maps:from_list([{Table, {0, 0}} || Table <- Born]), maps:from_list(First)),
     Changes = changes(Second -- First, Before),
@@ -91,8 +89,6 @@ changes(Figures, Before) ->
 grown(memory, Changes) -> [{Memory, Table} || {Table, {Memory, _}} <- Changes, Memory > 0];
 grown(size, Changes) -> [{Size, Table} || {Table, {_, Size}} <- Changes, Size > 0].
 
-now_ms() -> erlang:monotonic_time(millisecond).
-
 %% What all tables are asked, worked out once.
 plan(Spec) ->
     Word = erlang:system_info(wordsize),
@@ -108,19 +104,14 @@ plan(Spec) ->
         passing => ets:match_spec_compile([{Head, Passes, ['$_']}])
     }.
 
-%% What `Keep' makes, chunk by chunk, of `{{Table, Bytes, Objects}, {Name, Owner, Protection}}' of those that pass; how
-%% many were deleted meanwhile; and `[deadline]' where time ran out.
-scan([], _, _, {Kept, Gone}, _) ->
-    {Kept, Gone, []};
-scan(Tables, Plan, Until, {Kept, Gone}, Keep) ->
-    case now_ms() > Until of
-        true ->
-            {Kept, Gone, [deadline]};
-        false ->
-            {Chunk, Rest} = lists:split(min(?CHUNK, length(Tables)), Tables),
-            {Passed, Deleted} = measure(Chunk, Plan),
-            scan(Rest, Plan, Until, {Keep(Passed, Kept), Gone + Deleted}, Keep)
-    end.
+%% What `Keep' makes, portion by portion, of `{{Table, Bytes, Objects}, {Name, Owner, Protection}}' of those that pass,
+%% with how many were deleted meanwhile; and `[deadline]' where time ran out.
+measured(Tables, Plan, Until, Keep, First) ->
+    Step = fun(Some, {Kept, Gone}) ->
+        {Passed, Deleted} = measure(Some, Plan),
+        {Keep(Passed, Kept), Gone + Deleted}
+    end,
+    scan(fun thousand/1, Tables, #{until => Until}, Step, {First, 0}).
 
 measure(Tables, #{there := There, passing := Passing} = Plan) ->
     Left = lists:zip3(Tables, column(memory, Tables), column(size, Tables)),

@@ -4,10 +4,9 @@
 
 -export([everything/1, remove/1]).
 
-%% Processes between two looks at the clock.
--define(CHUNK, 1000).
-
 -include("beamscope_listing.hrl").
+-include("beamscope_rest.hrl").
+-include("beamscope_scan.hrl").
 
 %% @doc A packed map: `links', `{Node, IsOurs}' of the connected nodes that are Beamscopes by their names; `named',
 %% `{Name, Pid}' of processes that bear a name of ours; `workers', `{Pid, Node}' of those that work for a Beamscope, the
@@ -18,7 +17,7 @@
 everything(#{limit := Limit, deadline_ms := Deadline}) ->
     Us = node(group_leader()),
     Links = [{Node, Node =:= Us} || Node <- nodes(connected), Node =:= Us orelse is_beamscope(Node)],
-    {Led, Missing} = led(processes(), erlang:monotonic_time(millisecond) + Deadline, []),
+    {Led, Missing} = scan(fun thousand/1, processes(), #{until => now_ms() + Deadline}, fun led/2, []),
     Workers = [{Pid, Node} || {Pid, Node} <- Led, Pid =/= self(), lists:keymember(Node, 1, Links)],
     packed(#{
         links => Links,
@@ -30,7 +29,7 @@ everything(#{limit := Limit, deadline_ms := Deadline}) ->
             {scheduler_wall_time, erlang:statistics(scheduler_wall_time) =/= undefined, undefined},
             {microstate_accounting, accounts(), whereis(beamscope_microstate_keeper)}
         ],
-        incomplete => Missing
+        incomplete => Missing =/= []
     }).
 
 %% Whether microstates are accounted for. Nothing tells the flag; but where it is on the counters go on, if only by what it
@@ -67,20 +66,8 @@ is_beamscope(Node) ->
         "beamscope@", "beamscope.local@"
     ]).
 
-%% `{Pid, Node}' of the processes whose group leader is on another node.
-led([], _, Led) ->
-    {Led, false};
-led(Pids, Until, Led) ->
-    case erlang:monotonic_time(millisecond) < Until of
-        true ->
-            Chunk = lists:sublist(Pids, ?CHUNK),
-            Rest = lists:nthtail(length(Chunk), Pids),
-            Leaders = lists:zipwith(fun erlang:process_info/2, Chunk, lists:duplicate(length(Chunk), group_leader)),
-            Remote = [
-                {{'$1', {group_leader, '$2'}}, [{'=/=', {node, '$2'}, {const, node()}}], [{{'$1', {node, '$2'}}}]}
-            ],
-            Found = ets:match_spec_run(lists:zip(Chunk, Leaders), ets:match_spec_compile(Remote)),
-            led(Rest, Until, Found ++ Led);
-        false ->
-            {Led, true}
-    end.
+%% Adds `{Pid, Node}' of the processes whose group leader is on another node.
+led(Pids, Led) ->
+    Leaders = lists:zipwith(fun erlang:process_info/2, Pids, lists:duplicate(length(Pids), group_leader)),
+    Remote = [{{'$1', {group_leader, '$2'}}, [{'=/=', {node, '$2'}, {const, node()}}], [{{'$1', {node, '$2'}}}]}],
+    ets:match_spec_run(lists:zip(Pids, Leaders), ets:match_spec_compile(Remote)) ++ Led.

@@ -10,10 +10,10 @@
 -include("beamscope_listing.hrl").
 -include("beamscope_cut.hrl").
 -include("beamscope_dictionary.hrl").
+-include("beamscope_rest.hrl").
+-include("beamscope_scan.hrl").
 -include("beamscope_within.hrl").
 
-%% Processes between two looks at the clock.
--define(CHUNK, 1000).
 %% Handlers that are told of a manager or an event.
 -define(HANDLERS, 20).
 %% Milliseconds that a manager, or the module of a handler of logger, has to answer.
@@ -39,8 +39,6 @@ sources(#{deadline_ms := Millis} = Spec) ->
         incomplete => Missing
     }).
 
-now_ms() -> erlang:monotonic_time(millisecond).
-
 wants(Kind, #{kind := Wanted}) -> Kind =:= Wanted;
 wants(_, _) -> true.
 
@@ -56,8 +54,9 @@ managers(Spec, Until) ->
             {[], []};
         true ->
             CanReadKey = can_read_key(),
-            {Began, Missing} = began(erlang:processes(), CanReadKey, Until, []),
-            {[{gen_event, {name(Pid), Pid}} || Pid <- Began], Missing ++ [unnamed || not CanReadKey]}
+            Began = fun(Pids, Found) -> began(Pids, CanReadKey) ++ Found end,
+            {Pids, Missing} = scan(fun thousand/1, erlang:processes(), #{until => Until}, Began, []),
+            {[{gen_event, {name(Pid), Pid}} || Pid <- Pids], Missing ++ [unnamed || not CanReadKey]}
     end.
 
 can_read_key() ->
@@ -67,20 +66,9 @@ can_read_key() ->
         error:badarg -> false
     end.
 
-began([], _, _, Found) ->
-    {lists:append(Found), []};
-began(Pids, CanReadKey, Until, Found) ->
-    case now_ms() > Until of
-        true ->
-            {lists:append(Found), [deadline]};
-        false ->
-            {Some, Rest} = lists:split(min(?CHUNK, length(Pids)), Pids),
-            began(Rest, CanReadKey, Until, [chosen(Some, CanReadKey) | Found])
-    end.
-
-chosen(Pids, true) ->
+began(Pids, true) ->
     matching(Pids, {dictionary, '$initial_call'}, [{{'$1', {'_', {gen_event, '_', '_'}}}, [], ['$1']}]);
-chosen(Pids, false) ->
+began(Pids, false) ->
     Standing = matching(Pids, current_function, [{{'$1', {'_', {gen_event, '_', '_'}}}, [], ['$1']}]),
     Named = matching(Pids, registered_name, [{{'$1', {'_', '_'}}, [], ['$1']}]),
     lists:usort([Pid || Pid <- Standing, is_manager(Pid, true)] ++ [Pid || Pid <- Named, is_manager(Pid, false)]).

@@ -36,6 +36,7 @@
 
 -include("beamscope_listing.hrl").
 -include("beamscope_rest.hrl").
+-include("beamscope_scan.hrl").
 
 %% @doc A packed list of ports. Rows: `port', `name', `owner', `owner_name', `os_pid', `registered_name', `bytes_in',
 %% `bytes_out', `queue', `memory', with a window `added_in' and `added_out' (bytes, of the time between the looks at this
@@ -65,8 +66,9 @@ nif_sockets() ->
     end.
 
 answer(All, #{deadline_ms := Deadline} = Spec, IsWanted) ->
-    Until = erlang:monotonic_time(millisecond) + Deadline + maps:get(window_ms, Spec, 0),
-    {Before, Missing1} = look(All, Spec, IsWanted, Until, []),
+    Until = now_ms() + Deadline + maps:get(window_ms, Spec, 0),
+    Look = fun(Ids, Seen) -> look(Ids, Spec, IsWanted) ++ Seen end,
+    {Before, Missing1} = scan(fun(Ids) -> some(?CHUNK, Ids) end, All, #{until => Until}, Look, []),
     {Now, Missing2} = again(Before, Spec, Until),
     Known = maps:from_list(Now),
     Keys = [key(Id, Figures, Spec) || {Id, Figures} <- Now],
@@ -74,18 +76,9 @@ answer(All, #{deadline_ms := Deadline} = Spec, IsWanted) ->
     listed(Keys, Read, Spec, {length(Now), lists:usort(Missing1 ++ Missing2)}).
 
 %% `{Id, #{figures := figures(), at := Microseconds}}' of those that are wanted.
-look([], _, _, _, Seen) ->
-    {Seen, []};
-look(Ids, Spec, IsWanted, Until, Seen) ->
-    case erlang:monotonic_time(millisecond) < Until of
-        true ->
-            Chunk = lists:sublist(Ids, ?CHUNK),
-            Rest = lists:nthtail(length(Chunk), Ids),
-            Looked = lists:append([look_at(Id) || Id <- Chunk, IsWanted(Id), passes(Id, Spec)]),
-            look(Rest, Spec, IsWanted, Until, [One || One <- Looked, is_long(One, Spec)] ++ Seen);
-        false ->
-            {Seen, [deadline]}
-    end.
+look(Ids, Spec, IsWanted) ->
+    Looked = lists:append([look_at(Id) || Id <- Ids, IsWanted(Id), passes(Id, Spec)]),
+    [One || One <- Looked, is_long(One, Spec)].
 
 is_long({_, #{figures := {_, _, Queue, _}}}, #{min_queue := Least}) -> is_integer(Queue) andalso Queue >= Least;
 is_long(_, _) -> true.
@@ -106,7 +99,7 @@ again(Before, _, _) ->
 add([], _, Now) ->
     {Now, []};
 add([{Id, #{figures := {In, Out, _, _}, at := Then}} | Rest], Until, Now) ->
-    case {erlang:monotonic_time(millisecond) < Until, figures(Id)} of
+    case {now_ms() < Until, figures(Id)} of
         {false, _} ->
             {Now, [deadline]};
         {true, undefined} ->

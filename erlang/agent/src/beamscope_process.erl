@@ -12,8 +12,6 @@
 
 -export_type([messages_spec/0, messages/0, shape/0, stacks_spec/0, children_spec/0, children/0, links_spec/0]).
 
-%% Processes between two looks at the clock.
--define(CHUNK, 1000).
 %% Messages between two looks at the clock.
 -define(MESSAGES, 200).
 %% Messages whose shape is looked at.
@@ -122,6 +120,7 @@
 -include("beamscope_listing.hrl").
 -include("beamscope_cut.hrl").
 -include("beamscope_rest.hrl").
+-include("beamscope_scan.hrl").
 
 %% @doc The first messages of a process, and which kinds of messages there are: packed `messages()', or `gone'.
 -spec messages(messages_spec()) -> binary().
@@ -148,13 +147,13 @@ message_bytes(Pid) ->
     end.
 
 read_messages(Told, #{pid := Pid, limit := Limit, message_bytes := Room, shapes := Shapes, deadline_ms := Deadline}) ->
-    Until = erlang:monotonic_time(millisecond) + Deadline,
+    Until = now_ms() + Deadline,
     case erlang:process_info(Pid, messages) of
         undefined ->
             #{gone => true};
         {_, Messages} ->
             Rows = [fitted(Message, Room) || Message <- lists:sublist(Messages, Limit)],
-            {Seen, Counts} = count_shapes(lists:sublist(Messages, ?SHAPED), Until, 0, #{}),
+            {Seen, Counts} = count_shapes(lists:sublist(Messages, ?SHAPED), Until),
             Ranked = lists:sort([{-Times, First, Shape} || {Shape, {Times, First}} <- maps:to_list(Counts)]),
             Told#{
                 count => length(Messages),
@@ -165,22 +164,16 @@ read_messages(Told, #{pid := Pid, limit := Limit, message_bytes := Room, shapes 
             }
     end.
 
-count_shapes([], _, Seen, Counts) ->
-    {Seen, Counts};
-count_shapes(Messages, Until, Seen, Counts) ->
-    case erlang:monotonic_time(millisecond) < Until of
-        false ->
-            {Seen, Counts};
-        true ->
-            Some = lists:sublist(Messages, ?MESSAGES),
-            Add = fun(Message, {At, Known}) ->
-                Shape = shape(Message, 2),
-                {Times, First} = maps:get(Shape, Known, {0, At}),
-                {At + 1, Known#{Shape => {Times + 1, First}}}
-            end,
-            {Next, Now} = lists:foldl(Add, {Seen + 1, Counts}, Some),
-            count_shapes(lists:nthtail(length(Some), Messages), Until, Next - 1, Now)
-    end.
+%% How many messages were looked at, and `#{Shape => {Times, Position}}', with that of the first message.
+count_shapes(Messages, Until) ->
+    Add = fun(Message, {At, Known}) ->
+        Shape = shape(Message, 2),
+        {Times, First} = maps:get(Shape, Known, {0, At}),
+        {At + 1, Known#{Shape => {Times + 1, First}}}
+    end,
+    Step = fun(Some, State) -> lists:foldl(Add, State, Some) end,
+    {{Next, Counts}, _} = scan(fun(Left) -> some(?MESSAGES, Left) end, Messages, #{until => Until}, Step, {1, #{}}),
+    {Next - 1, Counts}.
 
 shape(Atom, _) when is_atom(Atom) -> Atom;
 shape(Tuple, Depth) when is_tuple(Tuple), Depth > 0, tuple_size(Tuple) =< ?WIDTH ->
@@ -211,11 +204,12 @@ fitted(Term, Room) ->
 %% `stacks', where there are more than are told from one another, and one row without filters is `other'.
 -spec stacks(stacks_spec()) -> binary().
 stacks(#{deadline_ms := Deadline, stacks := Most} = Spec) ->
-    Until = erlang:monotonic_time(millisecond) + Deadline,
+    Bounds = Spec#{until => now_ms() + Deadline},
     Counts = ets:new(stacks, [private]),
     Samples = ets:new(stacks, [private, duplicate_bag]),
     Placeless = ets:match_spec_compile(placeless()),
-    Step = fun(Pids) ->
+    Step = fun(Some, Total) ->
+        Pids = lists:delete(self(), Some),
         Answers = lists:zip(lists:zipwith(fun erlang:process_info/2, Pids, repeated(current_stacktrace, Pids)), Pids),
         Pairs = ets:match_spec_run(Answers, Placeless),
         {Stacks, _} = lists:unzip(Pairs),
@@ -234,9 +228,9 @@ stacks(#{deadline_ms := Deadline, stacks := Most} = Spec) ->
         Sampled = New ++ scarce(Known),
         Wanted = maps:from_list(lists:zip(Sampled, Sampled)),
         true = ets:insert(Samples, [Pair || {Stack, _} = Pair <- sample(Pairs, ?SAMPLES, []), is_map_key(Stack, Wanted)]),
-        length(Pairs)
+        Total + length(Pairs)
     end,
-    {Total, Why} = each_chunk(processes(), Until, Spec, Step, 0),
+    {Seen, Why} = scan(fun thousand/1, processes(), Bounds, Step, 0),
     Matching = [{Count, erlang:md5(term_to_binary(Stack)), Stack} || {Stack, Count} <- matching(Counts, Spec)],
     ById = maps:from_list([{Id, Stack} || {_, Id, Stack} <- Matching]),
     Read = fun({Count, Id}) ->
@@ -245,7 +239,7 @@ stacks(#{deadline_ms := Deadline, stacks := Most} = Spec) ->
         #{count => Count, pids => Pids, frames => frames(Stack), other => Stack =:= other}
     end,
     Missing = Why ++ [stacks || ets:member(Counts, other)],
-    listed([{Count, Id} || {Count, Id, _} <- Matching], Read, Spec, {Total, Missing}).
+    listed([{Count, Id} || {Count, Id, _} <- Matching], Read, Spec, {Seen, Missing}).
 
 %% Stacks that few samples were taken of.
 scarce(Known) -> [Stack || {Stack, Count} <- Known, Count < ?SAMPLES].
@@ -277,20 +271,6 @@ sample(Pairs, Count, Samples) ->
     First = lists:ukeysort(1, Pairs),
     sample(Pairs -- First, Count - 1, First ++ Samples).
 
-%% Does something with a thousand processes after the other, until the time is up: with how many, and whether it was.
-each_chunk([], _, _, _, Total) ->
-    {Total, []};
-each_chunk(Pids, Until, Spec, Step, Total) ->
-    case erlang:monotonic_time(millisecond) < Until of
-        false ->
-            {Total, [deadline]};
-        true ->
-            Chunk = lists:sublist(Pids, ?CHUNK),
-            Done = Step(lists:delete(self(), Chunk)),
-            rest(maps:get(pause_ms, Spec, 0)),
-            each_chunk(lists:nthtail(length(Chunk), Pids), Until, Spec, Step, Total + Done)
-    end.
-
 matching(Counts, Spec) ->
     Wanted = maps:with([filter, exclude], Spec),
     [
@@ -310,14 +290,15 @@ passes(Frames, Wanted) ->
 %% @doc The tree of processes below a process: packed `children()', or `gone'.
 -spec children(children_spec()) -> binary().
 children(#{pid := Pid, tree := Tree, depth := Depth, limit := Limit, deadline_ms := Deadline} = Spec) ->
-    Until = erlang:monotonic_time(millisecond) + Deadline,
+    Until = now_ms() + Deadline,
     HasParents = has_item(parent),
     ReadsKeys = has_item({dictionary, '$initial_call'}),
     {Why, Below} =
         case {Tree, HasParents} of
             {spawned, true} ->
                 Parents = ets:new(children, [private, duplicate_bag]),
-                {_, Late} = each_chunk(processes(), Until, Spec, fun(Pids) -> keep_parents(Pids, Parents) end, 0),
+                Keep = fun(Pids, _) -> keep_parents(lists:delete(self(), Pids), Parents) end,
+                {_, Late} = scan(fun thousand/1, processes(), Spec#{until => Until}, Keep, none),
                 {Late, fun(Parent, _) -> {lists:sort(element(2, lists:unzip(ets:lookup(Parents, Parent)))), []} end};
             {spawned, false} ->
                 {[parent], fun(Parent, _) -> linked_children(Parent, HasParents, ReadsKeys) end};
@@ -342,8 +323,7 @@ keep_parents(Pids, Parents) ->
     Pairs = ets:match_spec_run(
         Answers, ets:match_spec_compile([{{{parent, '$1'}, '$2'}, [{is_pid, '$1'}], [{{'$1', '$2'}}]}])
     ),
-    true = ets:insert(Parents, Pairs),
-    length(Pairs).
+    ets:insert(Parents, Pairs).
 
 %% The children that there is room for on a level, and how many more there are; none below the last level.
 branch(_, _, Level, Depth, _) when Level > Depth ->
@@ -358,7 +338,7 @@ descend([], Depth, Limit, Until, Read, [_ | _] = Next, State) ->
 descend([], _, _, _, _, [], {Rows, LeftOut, Unseen}) ->
     {lists:reverse(Rows), LeftOut, Unseen};
 descend([{_, Parent, Level} = At | Rest], Depth, Limit, Until, Read, Next, {Rows, LeftOut, Unseen}) ->
-    IsLate = erlang:monotonic_time(millisecond) >= Until,
+    IsLate = now_ms() >= Until,
     case Limit > 0 andalso not IsLate andalso Read(At) of
         false ->
             Waiting = 1 + length(Rest) + lists:sum(lists:map(fun erlang:length/1, Next)),

@@ -17,8 +17,8 @@
 %% Milliseconds for which a busy supervisor is looked at again, and between two looks.
 -define(PATIENCE, 60).
 -define(PAUSE, 20).
-%% Processes between two looks at the clock.
--define(CHUNK, 1000).
+%% Messages that a supervisor may have in its queue and still be asked, if it waits.
+-define(QUEUED, 1000).
 %% Bytes of an id that is sent as it is.
 -define(ID, 256).
 %% Words of heap up to which the dictionary of a process that nobody calls a supervisor is read, where one key of it
@@ -105,13 +105,14 @@
 -include("beamscope_listing.hrl").
 -include("beamscope_cut.hrl").
 -include("beamscope_rest.hrl").
+-include("beamscope_scan.hrl").
 
 %% @doc The rows of a tree: see `listed'. Where there is a root, it has a row, but `total' and `matched' count what is
 %% below it. Raises `no_root' where nothing has the name, `not_a_supervisor' with what the process is, where it is none,
 %% and the application that it belongs to.
 -spec tree(spec()) -> binary().
 tree(#{deadline_ms := Deadline} = Spec) ->
-    Until = erlang:monotonic_time(millisecond) + Deadline,
+    Until = now_ms() + Deadline,
     Timed = Spec#{until => Until},
     {Rows, Missing} = walk(roots(Spec), [], [], Timed),
     Keys = keys(maps:to_list(Rows), Timed),
@@ -269,7 +270,7 @@ walk([], Rows, Missing, _) ->
     {maps:from_list([{Path, Row} || #{path := Path} = Row <- Rows]), lists:usort(Missing)};
 walk([#{depth := Level, type := supervisor, status := running} = Row | Others], Rows, Missing, Spec) ->
     #{until := Until, depth := Depth} = Spec,
-    case {Level < Depth, erlang:monotonic_time(millisecond) < Until} of
+    case {Level < Depth, now_ms() < Until} of
         {true, true} ->
             {Facts, Children, Why} = visit(Row, Spec),
             walk(Others ++ Children, [Row#{supervisor => Facts} | Rows], Why ++ Missing, Spec);
@@ -334,7 +335,7 @@ found(Pid, #{dictionary_heap := Words}) ->
     case origin(Pid, Words) of
         {{supervisor, Module, _}, Ancestors} ->
             Facts = #{callback => Module},
-            case idle(Pid, erlang:monotonic_time(millisecond) + ?PATIENCE) of
+            case idle(Pid, now_ms() + ?PATIENCE) of
                 idle -> Facts#{links => lists:sort(linked(Pid)) -- parent(Ancestors)};
                 gone -> Facts;
                 Busy -> Facts#{busy => Busy}
@@ -357,8 +358,8 @@ idle(Pid, Until) ->
         undefined ->
             gone;
         [{_, Status}, {_, Messages}, {_, Current}] ->
-            Waits = Status =:= waiting andalso Messages =< ?CHUNK andalso loops(Current),
-            case Waits orelse erlang:monotonic_time(millisecond) >= Until of
+            Waits = Status =:= waiting andalso Messages =< ?QUEUED andalso loops(Current),
+            case Waits orelse now_ms() >= Until of
                 true when Waits ->
                     idle;
                 true ->
@@ -422,34 +423,25 @@ facts(_) ->
 summed(none, _) ->
     #{};
 summed(Pids, Spec) ->
-    {Messages, Memory, Summed} = sum(Pids, {0, 0, 0}, Spec),
+    {{Messages, Memory, Summed}, _} = scan(fun thousand/1, Pids, Spec, fun sum/2, {0, 0, 0}),
     Sums = #{children_messages => Messages, children_memory => Memory},
     case Summed < length(Pids) of
         true -> Sums#{summed => Summed};
         false -> Sums
     end.
 
-%% Messages and bytes of memory of processes, with list BIFs: there may be very many. Long queues are not walked.
-sum([], Sums, _) ->
-    Sums;
-sum(Pids, {Messages, Memory, Summed} = Sums, #{until := Until} = Spec) ->
-    case erlang:monotonic_time(millisecond) < Until of
-        false ->
-            Sums;
-        true ->
-            Chunk = lists:sublist(Pids, ?CHUNK),
-            Lengths = lists:zip(Chunk, ask(Chunk, message_queue_len)),
-            All = [{{'_', {'_', '$1'}}, [], ['$1']}],
-            Short = [{{'$1', {'_', '$2'}}, [{'=<', '$2', ?LONG_QUEUE}], ['$1']}],
-            Sizes = [{{'_', '$1'}, [], ['$1']}],
-            Bytes = ask(ets:match_spec_run(Lengths, ets:match_spec_compile(Short)), memory),
-            Counted = {
-                Messages + lists:sum(ets:match_spec_run(Lengths, ets:match_spec_compile(All))),
-                Memory + lists:sum(ets:match_spec_run(Bytes, ets:match_spec_compile(Sizes))),
-                Summed + length(Chunk)
-            },
-            sum(lists:nthtail(length(Chunk), Pids), Counted, Spec)
-    end.
+%% Adds messages and bytes of memory of processes, with list BIFs: there may be very many. Long queues are not walked.
+sum(Pids, {Messages, Memory, Summed}) ->
+    Lengths = lists:zip(Pids, ask(Pids, message_queue_len)),
+    All = [{{'_', {'_', '$1'}}, [], ['$1']}],
+    Short = [{{'$1', {'_', '$2'}}, [{'=<', '$2', ?LONG_QUEUE}], ['$1']}],
+    Sizes = [{{'_', '$1'}, [], ['$1']}],
+    Bytes = ask(ets:match_spec_run(Lengths, ets:match_spec_compile(Short)), memory),
+    {
+        Messages + lists:sum(ets:match_spec_run(Lengths, ets:match_spec_compile(All))),
+        Memory + lists:sum(ets:match_spec_run(Bytes, ets:match_spec_compile(Sizes))),
+        Summed + length(Pids)
+    }.
 
 ask(Pids, Item) -> lists:zipwith(fun erlang:process_info/2, Pids, lists:duplicate(length(Pids), Item)).
 
@@ -462,7 +454,7 @@ limits(_, #{not_asked := _}, _) ->
     #{};
 limits(Pid, _, #{state_heap := Most, call_ms := Timeout}) ->
     %% It may have become busy since it was found.
-    case idle(Pid, erlang:monotonic_time(millisecond)) of
+    case idle(Pid, now_ms()) of
         idle ->
             case erlang:process_info(Pid, total_heap_size) of
                 {_, Words} when Words > Most ->
