@@ -11,7 +11,7 @@
 -include("beamscope_listing.hrl").
 -include("beamscope_cut.hrl").
 -include("beamscope_dictionary.hrl").
--include("beamscope_own_tables.hrl").
+-include("beamscope_registry_tables.hrl").
 
 %% Objects between two looks at the clock.
 -define(CHUNK, 500).
@@ -45,56 +45,33 @@ registered(Part) ->
     ].
 
 %% Where names stand: a table, what they are made of, and a match specification that takes `{Key, PidOrPids}'.
-global() -> [{global_names, global, name_and_pid()}].
+global() -> [{global_names, global, names_in(global, global_names)}].
 
-%% Objects are `{Name, Pid, ...}', of a size that depends on the release.
-name_and_pid() -> [{'$1', [{is_pid, {element, 2, '$1'}}], [{{{element, 1, '$1'}, {element, 2, '$1'}}}]}].
-
+%% Of all that it registers, names alone.
 gproc() ->
     [
-        {gproc, gproc, [{{{{n, '$1', '$2'}, n}, '$3', '_'}, [], [{{{{n, '$1', '$2'}}, '$3'}}]}]}
+        {gproc, gproc, [{gproc_object({n, '$1', '$2'}, n, '$3'), [], [{{{{n, '$1', '$2'}}, '$3'}}]}]}
      || erlang:module_loaded(gproc)
     ].
 
-%% A table of a scope, or of all names before syn 3.
-syn() ->
-    [
-        {Table, {syn, string:prefix(atom_to_list(Table), "syn_registry_by_name")}, name_and_pid()}
-     || erlang:module_loaded(syn),
-        Table <- ets:all(),
-        is_atom(Table),
-        lists:prefix("syn_registry_by_name", atom_to_list(Table))
-    ].
+syn() -> [{Table, {syn, Scope -- [default]}, names_in(syn, Table)} || {Table, Scope} <- syn_tables()].
 
-%% A scope of pg is a server that has a table of its own name, with `{Group, Members, LocalMembers}'.
+%% In the table of a scope, `{Group, Members, LocalMembers}'.
 pg(Tables) ->
     [
         {Scope, {pg, Scope}, [{{'$1', '_', '$2'}, [{is_list, '$2'}], [{{'$1', '$2'}}]}]}
-     || erlang:module_loaded(pg), Scope <- Tables, is_pg(Scope)
+     || Scope <- pg_scopes(Tables)
     ].
 
-%% A registry of Elixir is a supervisor that has a table of its own name. Under -2 stands `{Keys, Partitions,
-%% KeyTable}', of several partitions `{Partition, KeyTable, _}' each instead of the table. Keys are in `{Key, {Pid,
-%% Value}}', or from 1.20 on where they are partitioned by key in `{{Key, Pid, Number}, Value}' of an ordered set.
 elixir(Tables) ->
     [
-        {Table, {registry, Registry}, key_match(ets:info(Table, type))}
-     || erlang:module_loaded('Elixir.Registry'),
-        Registry <- lists:filter(fun is_elixir_registry/1, Tables),
-        Table <- key_tables(Registry)
+        {Table, {registry, Registry}, names_in(elixir, Table)}
+     || #{name := Registry, key_tables := KeyTables} <- elixir_registries(Tables), Table <- KeyTables
     ].
 
-key_tables(Registry) ->
-    try ets:lookup(Registry, -2) of
-        [{_, {_, 1, Table}}] -> [Table];
-        [{_, {_, _, nil}}] -> ets:select(Registry, [{{'$1', '$2', '_'}, [{is_integer, '$1'}], ['$2']}]);
-        _ -> []
-    catch
-        error:badarg -> []
-    end.
-
-key_match(ordered_set) -> [{{{'$1', '$2', '_'}, '_'}, [{is_pid, '$2'}], [{{'$1', '$2'}}]}];
-key_match(_) -> [{{'$1', {'$2', '_'}}, [{is_pid, '$2'}], [{{'$1', '$2'}}]}].
+names_in(Kind, Table) ->
+    {Head, Guards, Key, Pid} = registered_in(Kind, Table),
+    [{Head, Guards, [{{Key, Pid}}]}].
 
 %% `Seen' objects so far, and what was found in them. A table that goes away ends there.
 search([], _, Done) ->
@@ -136,7 +113,7 @@ named(Pid, How, Key) ->
 
 called(global, Key) -> {global, Key};
 called(gproc, Key) -> {via, gproc, Key};
-called({syn, [$_ | Scope]}, Key) when Scope =/= "default" -> {via, syn, {list_to_existing_atom(Scope), Key}};
-called({syn, _}, Key) -> {via, syn, Key};
+called({syn, [Scope]}, Key) -> {via, syn, {Scope, Key}};
+called({syn, []}, Key) -> {via, syn, Key};
 called({pg, Scope}, Group) -> {pg, Scope, Group};
 called({registry, Registry}, Key) -> {via, 'Elixir.Registry', {Registry, Key}}.

@@ -12,10 +12,14 @@
 -include("beamscope_listing.hrl").
 -include("beamscope_cut.hrl").
 -include("beamscope_dictionary.hrl").
--include("beamscope_own_tables.hrl").
+-include("beamscope_rest.hrl").
+-include("beamscope_scan.hrl").
+-include("beamscope_registry_tables.hrl").
 
 %% Objects between two looks at the clock.
 -define(CHUNK, 1000).
+%% Names that go back where a registry was not found, to find out which was meant.
+-define(NAMES, 1000).
 %% Objects that are read for one answer, and words of heap that they may take.
 -define(MOST, 100000).
 -define(MOST_WORDS, 6000000).
@@ -31,7 +35,7 @@
 %% their groups; with an unknown scope that alone.
 groups(#{sort := Sort, deadline_ms := Millis} = Spec) ->
     Until = now_ms() + Millis,
-    Scopes = pg_scopes(),
+    Scopes = pg_scopes(own_tables()),
     Told = [#{scope => Scope, pid => whereis(Scope), groups => ets:info(Scope, size)} || Scope <- Scopes],
     case wanted(Spec, Scopes) of
         none ->
@@ -59,13 +63,6 @@ known(Text) ->
         [binary_to_existing_atom(Text, utf8)]
     catch
         error:_ -> []
-    end.
-
-%% Scopes of pg: its servers, which have a table of their own name.
-pg_scopes() ->
-    case erlang:module_loaded(pg) of
-        true -> lists:filter(fun is_pg/1, own_tables());
-        false -> []
     end.
 
 %% An object of pg is `{Group, Members, LocalMembers}'.
@@ -111,11 +108,11 @@ is_called(_, _) -> true.
 
 all_registries() -> elixir() ++ global() ++ gproc() ++ syn().
 
-global() -> some(fixed(global, global, unique, global_names, global_name_server)).
+global() -> present(fixed(global, global, unique, global_names, global_name_server)).
 
 gproc() ->
     case erlang:module_loaded(gproc) of
-        true -> some(counted(fixed(gproc, gproc, mixed, gproc, gproc)));
+        true -> present(counted(fixed(gproc, gproc, mixed, gproc, gproc)));
         false -> []
     end.
 
@@ -124,27 +121,17 @@ counted(#{entries := 0} = It) ->
     It;
 counted(It) ->
     try
-        It#{entries => ets:select_count(gproc, [{{{{'_', '_', '_'}, '_'}, '_', '_'}, [], [true]}])}
+        It#{entries => ets:select_count(gproc, [{gproc_object({'_', '_', '_'}, '_', '_'), [], [true]}])}
     catch
         error:badarg -> It
     end.
 
+%% One of each scope.
 syn() ->
-    case erlang:module_loaded(syn) of
-        true ->
-            Named = ets:match_spec_run(ets:all(), ets:match_spec_compile([{'$1', [{is_atom, '$1'}], ['$1']}])),
-            lists:append(lists:map(fun syn_scope/1, Named));
-        false ->
-            []
-    end.
-
-%% A table of a scope; of all names before syn 3.
-syn_scope(Table) ->
-    case string:prefix(atom_to_list(Table), "syn_registry_by_name") of
-        nomatch -> [];
-        "" -> some(fixed(syn, syn, unique, Table, syn_registry));
-        [_ | Scope] -> some(fixed(syn, list_to_existing_atom(Scope), unique, Table, syn_registry))
-    end.
+    lists:append([
+        present(fixed(syn, hd(Scope ++ [syn]), unique, Table, syn_registry))
+     || {Table, Scope} <- syn_tables()
+    ]).
 
 fixed(Kind, Name, Keys, Table, Process) ->
     maps:from_list(
@@ -154,8 +141,8 @@ fixed(Kind, Name, Keys, Table, Process) ->
     ).
 
 %% A registry whose table there is.
-some(#{memory := 0}) -> [];
-some(It) -> [It].
+present(#{memory := 0}) -> [];
+present(It) -> [It].
 
 objects(Tables) -> lists:sum([Size || Table <- Tables, Size <- [ets:info(Table, size)], is_integer(Size)]).
 
@@ -163,42 +150,22 @@ memory(Tables) ->
     Words = lists:sum([Size || Table <- Tables, Size <- [ets:info(Table, memory)], is_integer(Size)]),
     Words * erlang:system_info(wordsize).
 
-%% The registries of Elixir: supervisors with a table of their own name. In it are `{-2, {Keys, Partitions, KeyTable}}',
-%% `{-1, {Keys, Partitions, KeyTable, {Server, PidTable}, Listeners}}', `{Partition, KeyTable, {Server, PidTable}}' of
-%% each partition, if there are several, in place of those tables; and what `Registry.put_meta' put there. Source:
-%% registry.ex of Elixir.
-elixir() ->
-    case erlang:module_loaded('Elixir.Registry') of
-        true -> lists:append(lists:map(fun elixir_registry/1, lists:filter(fun is_elixir_registry/1, own_tables())));
-        false -> []
-    end.
+elixir() -> [elixir(It) || It <- elixir_registries(own_tables())].
 
-elixir_registry(Name) ->
-    try {ets:lookup(Name, -2), ets:lookup(Name, -1), ets:lookup(Name, pubsub)} of
-        {[{_, {Keys, Partitions, _}}], [{_, {_, _, KeyTable, Server, Listeners}}], Meta} when is_integer(Partitions) ->
-            Parts =
-                case Partitions of
-                    1 -> [{0, KeyTable, Server}];
-                    _ -> lists:append([ets:lookup(Name, Number) || Number <- lists:seq(0, Partitions - 1)])
-                end,
-            KeyTables = [Table || {_, Table, _} <- Parts],
-            PidTables = [Table || {_, _, {_, Table}} <- Parts],
-            [
-                #{
-                    kind => elixir,
-                    name => Name,
-                    keys => Keys,
-                    partitions => Partitions,
-                    listeners => Listeners,
-                    pid => whereis(Name),
-                    tables => KeyTables,
-                    entries => objects(KeyTables),
-                    memory => memory([Name | KeyTables] ++ PidTables),
-                    pubsub => [Adapter || {pubsub, Adapter} <- Meta, is_tuple(Adapter), tuple_size(Adapter) >= 2]
-                }
-            ];
-        _ ->
-            []
+elixir(#{name := Name, key_tables := KeyTables, pid_tables := PidTables} = It) ->
+    maps:merge(maps:with([name, keys, partitions, listeners], It), #{
+        kind => elixir,
+        pid => whereis(Name),
+        tables => KeyTables,
+        entries => objects(KeyTables),
+        memory => memory([Name | KeyTables] ++ PidTables),
+        pubsub => pubsub(Name)
+    }).
+
+%% What Phoenix.PubSub notes in a registry that it keeps its topics in.
+pubsub(Name) ->
+    try
+        [Adapter || {pubsub, Adapter} <- ets:lookup(Name, pubsub), is_tuple(Adapter), tuple_size(Adapter) >= 2]
     catch
         error:badarg -> []
     end.
@@ -211,7 +178,7 @@ entries(#{sort := Sort, deadline_ms := Millis} = Spec) ->
     Until = now_ms() + Millis,
     case sources(Spec) of
         {absent, Names} ->
-            packed(#{absent => lists:sublist(Names, ?CHUNK)});
+            packed(#{absent => lists:sublist(Names, ?NAMES)});
         Sources ->
             {Pairs, Unread} = read_all(lists:append(lists:map(fun matches/1, Sources)), Until, {0, []}),
             {Ids, Counts, Places, Pids} = grouped(Pairs),
@@ -251,13 +218,10 @@ first(Texts, All) ->
 
 %% How the pairs `{{Registry, Key}, Pid}' are read from the tables of a registry.
 matches(#{kind := Kind, name := Name, tables := Tables}) ->
-    [{Table, match(Kind, {const, Name}, ets:info(Table, type))} || Table <- Tables].
-
-%% Of keys that are grouped by key, Elixir 1.20 keeps `{{Key, Pid, Number}, Value}' in an ordered set.
-match(elixir, Name, ordered_set) -> [{{{'$1', '$2', '_'}, '_'}, [{is_pid, '$2'}], [{{{{Name, '$1'}}, '$2'}}]}];
-match(elixir, Name, _) -> [{{'$1', {'$2', '_'}}, [], [{{{{Name, '$1'}}, '$2'}}]}];
-match(gproc, Name, _) -> [{{{{'$1', '$2', '$3'}, '_'}, '$4', '_'}, [], [{{{{Name, {{'$1', '$2', '$3'}}}}, '$4'}}]}];
-match(_, Name, _) -> [{'$1', [], [{{{{Name, {element, 1, '$1'}}}, {element, 2, '$1'}}}]}].
+    [
+        {Table, [{Head, Guards, [{{{{{const, Name}, Key}}, Pid}}]}]}
+     || Table <- Tables, {Head, Guards, Key, Pid} <- [registered_in(Kind, Table)]
+    ].
 
 %% Pairs by their first element, without a step for each: those elements, how many pairs each has, where each one's
 %% pairs end and how many they are, and the second elements as a tuple in that order. Sorted by a hash first, since 1
@@ -297,8 +261,6 @@ value(Key, Table) ->
         error:badarg -> []
     end.
 
-now_ms() -> erlang:monotonic_time(millisecond).
-
 %% What match specifications take from tables, and why that may not be all: `deadline', or `many' where there are too
 %% many objects. A table that goes away ends there.
 read_all([], _, {_, Rows}) ->
@@ -332,19 +294,10 @@ read_on({Some, Next}, Until, {Count, Rows}) ->
     end.
 
 %% Keys of rows, `{Value, {Owner, Key}}', whose `Key' holds a text, as far as time allows.
-sought(Keys, #{name := Part}, Until) -> search(Keys, Part, Until, []);
-sought(Keys, _, _) -> {Keys, []}.
-
-search([], _, _, Found) ->
-    {lists:append(Found), []};
-search(Keys, Part, Until, Found) ->
-    case now_ms() > Until of
-        true ->
-            {lists:append(Found), [deadline]};
-        false ->
-            {Some, Rest} = lists:split(min(?CHUNK, length(Keys)), Keys),
-            search(Rest, Part, Until, [holding(Some, Part) | Found])
-    end.
+sought(Keys, #{name := Part}, Until) ->
+    scan(fun thousand/1, Keys, #{until => Until}, fun(Some, Found) -> holding(Some, Part) ++ Found end, []);
+sought(Keys, _, _) ->
+    {Keys, []}.
 
 holding(Keys, Part) -> [Key || {_, {_, Name}} = Key <- Keys, contains(text(Name), Part)].
 

@@ -3,6 +3,8 @@
 
 -include_lib("eunit/include/eunit.hrl").
 
+-include("beamscope_registry_fixtures.hrl").
+
 both_ways_test_() ->
     [
         {lists:concat([Way, ": ", Title]), fun() -> Test(fun(Part, Extra) -> run(Way, Part, Extra) end) end}
@@ -16,6 +18,7 @@ tests() ->
         {"groups of every scope of pg", fun groups/1},
         {"a table that only looks like a scope of pg is none", fun no_scope/1},
         {"nothing is copied out of tables of others", fun foreign/1},
+        {"keys of registries of Elixir", fun keys_of_elixir/1},
         {"names of gproc and syn count only where those are", fun others/1},
         {"a large name is cut", fun large/1},
         {"bounds", fun bounds/1}
@@ -74,60 +77,55 @@ no_scope(Run) ->
         exit(Owner, kill)
     end.
 
-%% More than a question may take, in a table that its owner is called like, while what the owner is cannot be read.
-with_foreign_table(Test) ->
-    Self = self(),
-    {Owner, Monitor} = spawn_monitor(fun() ->
-        true = register(beamscope_foreign_table, self()),
-        ets:new(beamscope_foreign_table, [named_table, duplicate_bag]),
-        ets:insert(beamscope_foreign_table, lists:duplicate(200000, {key, [self()], [self(), 1, 2, 3, 4]})),
-        Self ! {ready, self()},
-        receive
-            stop -> ok
-        end
-    end),
-    receive
-        {ready, Owner} -> [Owner ! message || _ <- lists:seq(1, 20000)]
-    end,
-    {Asker, Asked} = spawn_opt(
-        fun() -> exit({answer, Test()}) end, [monitor, {max_heap_size, #{size => 1000000, kill => true, error_logger => false}}]
-    ),
-    Answer =
-        receive
-            {'DOWN', Asked, process, Asker, Reason} -> Reason
-        end,
-    Owner ! stop,
-    receive
-        {'DOWN', Monitor, _, _, _} -> Answer
-    end.
-
 foreign(Run) ->
     ?assertEqual({answer, {[], []}}, with_foreign_table(fun() -> Run(<<"names_test_nothing">>, #{}) end)).
 
+keys_of_elixir(Run) ->
+    Self = self(),
+    [
+        with_registry('Elixir.Names', Keys, Partitions, Type, fun(Tables) ->
+            ets:insert(lists:last(Tables), Object),
+            ?assertEqual(
+                {[{Self, {term, {via, 'Elixir.Registry', {'Elixir.Names', {names_test, 1}}}}}], []},
+                Run(<<"{names_test,1}">>, #{})
+            )
+        end)
+     || {Keys, Partitions, Type, Object} <- [
+            {unique, 1, set, {{names_test, 1}, {Self, value}}},
+            {duplicate, 2, duplicate_bag, {{names_test, 1}, {Self, value}}},
+            {{duplicate, key}, 1, ordered_set, {{{names_test, 1}, Self, 7}, value}}
+        ]
+    ],
+    without_elixir().
+
 %% Tables as those two have them, without their modules.
 others(Run) ->
-    syn_registry_by_name_default = ets:new(syn_registry_by_name_default, [named_table]),
+    Self = self(),
+    Scopes = [
+        {syn_registry_by_name, names_test_name},
+        {syn_registry_by_name_default, names_test_name},
+        {syn_registry_by_name_tenants, {tenants, names_test_name}}
+    ],
+    [Table = ets:new(Table, [named_table]) || {Table, _} <- Scopes],
     gproc = ets:new(gproc, [named_table, ordered_set]),
     try
-        ets:insert(syn_registry_by_name_default, {names_test_name, self(), undefined, 0, make_ref(), node()}),
-        ets:insert(gproc, {{{n, l, names_test_name}, n}, self(), undefined}),
+        [ets:insert(Table, {names_test_name, Self, undefined, 0, make_ref(), node()}) || {Table, _} <- Scopes],
+        ets:insert(gproc, [
+            {{{n, l, names_test_name}, n}, Self, undefined}, {{{p, l, names_test_name}, Self}, Self, undefined}
+        ]),
         ?assertEqual({[], []}, Run(<<"names_test_name">>, #{})),
         [loaded(Module) || Module <- [gproc, syn]],
         ?assertEqual(
             lists:sort([
-                {self(), {term, {via, syn, names_test_name}}}, {self(), {term, {via, gproc, {n, l, names_test_name}}}}
+                {Self, {term, {via, gproc, {n, l, names_test_name}}}} | [{Self, {term, {via, syn, Name}}} || {_, Name} <- Scopes]
             ]),
             lists:sort(element(1, Run(<<"names_test_name">>, #{})))
         )
     after
-        [[code:delete(Module), code:purge(Module)] || Module <- [gproc, syn]],
+        [code:delete(Module) andalso code:purge(Module) || Module <- [gproc, syn]],
         ets:delete(gproc),
-        ets:delete(syn_registry_by_name_default)
+        [ets:delete(Table) || {Table, _} <- Scopes]
     end.
-
-loaded(Module) ->
-    {ok, Module, Beam} = compile:forms([{attribute, 1, module, Module}]),
-    {module, Module} = code:load_binary(Module, "none", Beam).
 
 large(Run) ->
     {ok, Scope} = pg:start(names_test_scope),

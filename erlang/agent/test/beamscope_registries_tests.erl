@@ -3,6 +3,8 @@
 
 -include_lib("eunit/include/eunit.hrl").
 
+-include("beamscope_registry_fixtures.hrl").
+
 %% Each in a process of its own, as on a node: how much is read is bounded by the heap that it takes.
 both_ways_test_() ->
     [
@@ -43,12 +45,6 @@ with_scope(Scope, Test) ->
     after
         exit(Server, kill),
         gone(Server)
-    end.
-
-gone(Pid) ->
-    Monitor = monitor(process, Pid),
-    receive
-        {'DOWN', Monitor, _, _, _} -> ok
     end.
 
 idle() -> spawn_link(fun() -> receive stop -> ok end end).
@@ -107,33 +103,6 @@ scopes(Run) ->
         unregister(beamscope_registries_table)
     end).
 
-%% More than a question may take, in a table that its owner is called like, while what the owner is cannot be read.
-with_foreign_table(Test) ->
-    Self = self(),
-    {Owner, Monitor} = spawn_monitor(fun() ->
-        true = register(beamscope_foreign_table, self()),
-        ets:new(beamscope_foreign_table, [named_table, duplicate_bag]),
-        ets:insert(beamscope_foreign_table, lists:duplicate(200000, {key, [self()], [self(), 1, 2, 3, 4]})),
-        Self ! {ready, self()},
-        receive
-            stop -> ok
-        end
-    end),
-    receive
-        {ready, Owner} -> [Owner ! message || _ <- lists:seq(1, 20000)]
-    end,
-    {Asker, Asked} = spawn_opt(
-        fun() -> exit({answer, Test()}) end, [monitor, {max_heap_size, #{size => 1000000, kill => true, error_logger => false}}]
-    ),
-    Answer =
-        receive
-            {'DOWN', Asked, process, Asker, Reason} -> Reason
-        end,
-    Owner ! stop,
-    receive
-        {'DOWN', Monitor, _, _, _} -> Answer
-    end.
-
 foreign(Run) ->
     {module, _} = elixir_registry(),
     {answer, Answers} = with_foreign_table(fun() ->
@@ -143,47 +112,6 @@ foreign(Run) ->
     {#{scopes := Scopes}, #{rows := Rows}} = Answers,
     ?assertEqual([], [Name || #{scope := beamscope_foreign_table = Name} <- Scopes]),
     ?assertEqual([], [Name || {_, #{name := beamscope_foreign_table = Name}} <- Rows]).
-
-%% Tables as Registry has them, in a process of the name.
-with_registry(Name, Keys, Partitions, Type, Test) ->
-    Self = self(),
-    {module, _} = elixir_registry(),
-    Owner = spawn_link(fun() ->
-        true = register(Name, self()),
-        ets:new(Name, [named_table, public]),
-        Tables = [ets:new(keys, [public, Type]) || _ <- lists:seq(1, Partitions)],
-        Server = {self(), ets:new(pids, [public, duplicate_bag])},
-        [First | _] = Tables,
-        {Table, Of} =
-            case Partitions of
-                1 -> {First, Server};
-                _ -> {nil, nil}
-            end,
-        ets:insert(Name, [{-2, {Keys, Partitions, Table}}, {-1, {Keys, Partitions, Table, Of, [some_listener]}}]),
-        Numbered = lists:zip(lists:seq(0, Partitions - 1), Tables),
-        [ets:insert(Name, {Number, It, Server}) || Partitions > 1, {Number, It} <- Numbered],
-        Self ! {tables, Tables},
-        receive
-            stop -> ok
-        end
-    end),
-    try
-        receive
-            {tables, Tables} -> Test(Tables)
-        end
-    after
-        unlink(Owner),
-        Owner ! stop,
-        gone(Owner)
-    end.
-
-elixir_registry() ->
-    {ok, Module, Beam} = compile:forms([{attribute, 1, module, 'Elixir.Registry'}]),
-    without_elixir(),
-    code:load_binary(Module, "none", Beam).
-
-without_elixir() ->
-    _ = [code:purge('Elixir.Registry') || code:delete('Elixir.Registry')].
 
 registries(Run) ->
     with_registry('Elixir.Some.Registry', unique, 1, set, fun([Table]) ->
@@ -290,13 +218,7 @@ absent(Run) ->
     ?assertError(badarg, binary_to_existing_atom(Name, utf8)).
 
 others(Run) ->
-    [
-        begin
-            {ok, Module, Beam} = compile:forms([{attribute, 1, module, Name}]),
-            {module, _} = code:load_binary(Module, "none", Beam)
-        end
-     || Name <- [gproc, syn]
-    ],
+    [{module, _} = loaded(Name) || Name <- [gproc, syn]],
     Self = self(),
     ets:new(gproc, [named_table, ordered_set, public]),
     %% As gproc_lib inserts them: what is registered, the way back, who waits.
@@ -309,7 +231,8 @@ others(Run) ->
     ]),
     ets:new(syn_registry_by_name_tenants, [named_table, ordered_set, public]),
     ets:insert(syn_registry_by_name_tenants, {<<"tenant">>, Self, meta, 1, undefined, node()}),
-    true = is_atom(list_to_atom("tenants")),
+    %% One of somebody else: what would be its scope is no atom.
+    ets:new('syn_registry_by_name_no such scope', [named_table]),
     #{rows := Rows} = Run(registries, spec(#{sort => entries})),
     ?assertMatch([#{entries := 2, keys := mixed}], [Row || {_, #{kind := gproc} = Row} <- Rows]),
     ?assertMatch([#{entries := 1, name := tenants}], [Row || {_, #{kind := syn} = Row} <- Rows]),
@@ -319,7 +242,7 @@ others(Run) ->
         rows(Run, entries, Spec#{from => {gproc, [<<"gproc">>]}})
     ),
     ?assertMatch([#{key := <<"tenant">>, pids := [Self]}], rows(Run, entries, Spec#{from => {syn, [<<"tenants">>]}})),
-    [ets:delete(Table) || Table <- [gproc, syn_registry_by_name_tenants]],
+    [ets:delete(Table) || Table <- [gproc, syn_registry_by_name_tenants, 'syn_registry_by_name_no such scope']],
     [code:delete(Name) andalso code:purge(Name) || Name <- [gproc, syn]].
 
 deadline(Run) ->
