@@ -33,8 +33,9 @@ export type DistReason =
       /** Names that EPMD does have, sorted. */
       readonly registered: ReadonlyArray<string>
     }
-  | { readonly _tag: "PortRefused"; readonly host: string; readonly port: number }
-  | { readonly _tag: "Unreachable"; readonly host: string; readonly port: number; readonly code: string }
+  /** `at`: the port that EPMD named, or the address that was given for the node, as `endpointText` writes it. */
+  | { readonly _tag: "PortRefused"; readonly at: string; readonly from: "epmd" | "address" }
+  | { readonly _tag: "Unreachable"; readonly at: string; readonly code: string }
   | { readonly _tag: "Timeout"; readonly phase: Phase; readonly millis: number; readonly waitingFor: string }
   /** `source`: where the cookie was taken from, never what it is. */
   | { readonly _tag: "CookieRejected"; readonly source?: string }
@@ -74,9 +75,11 @@ const text = (node: string, reason: DistReason): string => {
           : `Registered there: ${listed(reason.registered)}.`)
       )
     case "PortRefused":
-      return `EPMD knows ${node}, but its port ${reason.port} on ${reason.host} refuses connections. The node may be going down, or it listens on another interface.`
+      return reason.from === "epmd"
+        ? `EPMD knows ${node}, but its port at ${reason.at} refuses connections. The node may be going down, or it listens on another interface.`
+        : `nothing takes connections at ${reason.at}, the address that ${node} was said to have. Check the address, and that the node, or the tunnel to it, is up.`
     case "Unreachable":
-      return `${reason.host}:${reason.port} cannot be reached (${reason.code}). Check the route and the firewall between here and ${node}.`
+      return `${reason.at} cannot be reached (${reason.code}). Check the route and the firewall between here and ${node}.`
     case "Timeout":
       return `connecting to ${node} took longer than ${reason.millis} ms while ${reason.waitingFor}. The host may be down, overloaded, or behind a firewall that drops packets.`
     case "CookieRejected":

@@ -10,15 +10,26 @@ import { Frames } from "./Frames.ts"
 import { Handshake, type Handshaken, HandshakePackets, type HandshakeOptions } from "./Handshake.ts"
 import { type MessageHandler, Messages } from "./Messages.ts"
 import { type NodeName, parseNodeName } from "./NodeName.ts"
-import { type Address, dialReason, Transport } from "./Transport.ts"
+import { dialReason, type Endpoint, endpointText, type SocketPath, Transport } from "./Transport.ts"
+
+/** How a node is reached, where its name alone does not say. */
+export interface Reach {
+  /**
+   * Where the node is, if that is not what its name and EPMD say: forwarded to a port of this machine, say. With a port
+   * or a Unix socket, EPMD is not asked; a host alone stands for the one in the name.
+   */
+  readonly address?: { readonly host: string; readonly port?: number } | SocketPath
+  /** The host of the EPMD that knows the node. Default: the node's. */
+  readonly epmdHost?: string
+  /** Default 4369. */
+  readonly epmdPort?: number
+}
 
 /** What it takes to make a link. */
-export interface LinkOptions {
+export interface LinkOptions extends Reach {
   /** The node's full name, `name@host`. */
   readonly node: string
   readonly cookie: Redacted.Redacted
-  /** Default 4369. */
-  readonly epmdPort?: number
   /**
    * Milliseconds for all of connecting. Without it, EPMD, connecting and the handshake have 7,000 each, which is what a
    * node itself allows (`net_setuptime`); with it, no more than is left.
@@ -90,10 +101,8 @@ export const connect = (options: LinkOptions): Effect.Effect<Link, DistError, Sc
       })
     const end = performance.now() + (options.timeoutMillis ?? Infinity)
     const left = () => Math.max(1, Math.ceil(Math.min(phaseMillis, end - performance.now())))
-    const epmd: Address = { host: node.host, port: options.epmdPort ?? defaultEpmdPort }
-    const port = yield* portPlease(node, epmd, left())
-    const join = (name: HandshakeOptions["name"]) =>
-      Effect.suspend(() => open(node, { host: node.host, port }, options, name, left))
+    const endpoint = yield* locate(node, options, left())
+    const join = (name: HandshakeOptions["name"]) => Effect.suspend(() => open(node, endpoint, options, name, left))
     if (options.localName !== undefined) return yield* join({ fixed: options.localName })
     return yield* join({ dynamic: localHost }).pipe(
       Effect.catchIf(isNamelessPeer, () =>
@@ -110,13 +119,29 @@ export const connect = (options: LinkOptions): Effect.Effect<Link, DistError, Sc
     )
   })
 
+/** Whether the node's address was given down to the port. */
+const isPlaced = ({ address }: Reach): boolean =>
+  address !== undefined && ("path" in address || address.port !== undefined)
+
+/** Where a node listens: as it was given, or as EPMD has it. */
+const locate = (node: NodeName, options: Reach, timeoutMillis: number): Effect.Effect<Endpoint, DistError> => {
+  const { address, epmdHost, epmdPort = defaultEpmdPort } = options
+  if (address !== undefined && "path" in address) return Effect.succeed(address)
+  const { host, port } = { host: node.host, ...address }
+  if (port !== undefined) return Effect.succeed({ host, port })
+  return Effect.map(portPlease(node, { host: epmdHost ?? host, port: epmdPort }, timeoutMillis), (port) => ({
+    host,
+    port
+  }))
+}
+
 /** How a peer that cannot give names shows it: it closes before its status, or takes the bare host for a name. */
 const isNamelessPeer = ({ reason }: DistError): boolean =>
   reason._tag === "NameNotGiven" || (reason._tag === "ClosedInHandshake" && reason.stage === "status")
 
 const open = (
   node: NodeName,
-  address: Address,
+  endpoint: Endpoint,
   options: LinkOptions,
   name: HandshakeOptions["name"],
   left: () => number
@@ -125,13 +150,17 @@ const open = (
   return Effect.gen(function* () {
     const { dial, handshakeLengthBytes } = yield* Transport
     const timeoutMillis = left()
-    const stream = yield* Effect.mapError(dial(address, timeoutMillis), (error) =>
+    const stream = yield* Effect.mapError(dial(endpoint, timeoutMillis), (error) =>
       failed(
-        dialReason(address, error, {
+        dialReason(endpoint, error, {
           phase: "connect",
           millis: timeoutMillis,
           what: node.full,
-          refused: { _tag: "PortRefused", ...address }
+          refused: {
+            _tag: "PortRefused",
+            at: endpointText(endpoint),
+            from: isPlaced(options) ? "address" : "epmd"
+          }
         })
       )
     )

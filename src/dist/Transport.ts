@@ -10,6 +10,18 @@ export interface Address {
   readonly port: number
 }
 
+/** A Unix socket, as `ssh -L /path:host:port` makes one. */
+export interface SocketPath {
+  readonly path: string
+}
+
+/** Where a stream leads. */
+export type Endpoint = Address | SocketPath
+
+/** An endpoint as it is written: `host:port`, `[::1]:port`, `unix:/path`. */
+export const endpointText = (to: Endpoint): string =>
+  "path" in to ? `unix:${to.path}` : `${to.host.includes(":") ? `[${to.host}]` : to.host}:${to.port}`
+
 /** A failed dial: Node's own error code (`ECONNREFUSED`, `ENOTFOUND`, …), or `TIMEOUT`. */
 export interface DialError {
   readonly _tag: "DialError"
@@ -18,7 +30,7 @@ export interface DialError {
 
 /** Why a link cannot be made, where a dial failed; `refused` is what a refused connection means there. */
 export const dialReason = (
-  at: Address,
+  to: Endpoint,
   error: DialError,
   attempt: {
     readonly phase: Phase
@@ -30,7 +42,7 @@ export const dialReason = (
   switch (error.code) {
     case "ENOTFOUND":
     case "EAI_AGAIN":
-      return { _tag: "HostUnresolved", host: at.host }
+      return { _tag: "HostUnresolved", host: "path" in to ? to.path : to.host }
     case "ECONNREFUSED":
       return attempt.refused
     case "TIMEOUT":
@@ -38,10 +50,10 @@ export const dialReason = (
         _tag: "Timeout",
         phase: attempt.phase,
         millis: attempt.millis,
-        waitingFor: `connecting to ${attempt.what} on ${at.host}:${at.port}`
+        waitingFor: `connecting to ${attempt.what} on ${endpointText(to)}`
       }
     default:
-      return { _tag: "Unreachable", ...at, code: error.code }
+      return { _tag: "Unreachable", at: endpointText(to), code: error.code }
   }
 }
 
@@ -54,7 +66,7 @@ export interface Dialer {
    * A connected stream, destroyed with the scope. What it gives with "data" is the listener's only until that returns:
    * the memory may be reused for the next read.
    */
-  readonly dial: (address: Address, timeoutMillis: number) => Effect.Effect<Duplex, DialError, Scope.Scope>
+  readonly dial: (to: Endpoint, timeoutMillis: number) => Effect.Effect<Duplex, DialError, Scope.Scope>
   /** Bytes of the length that stands before each handshake packet: 2 on TCP, 4 inside TLS (`inet_tls_dist`). */
   readonly handshakeLengthBytes: 2 | 4
 }
@@ -62,13 +74,12 @@ export interface Dialer {
 /** Bytes that are read at once, into memory that a socket keeps for it: making new room for each read costs more. */
 const readBytes = 64 * 1024
 
-const dialTcp = (address: Address, timeoutMillis: number): Effect.Effect<Duplex, DialError, Scope.Scope> =>
+const dialTcp = (to: Endpoint, timeoutMillis: number): Effect.Effect<Duplex, DialError, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.callback<Duplex, DialError>((resume) => {
       // Small requests must leave at once: a call is one short write, and Nagle would hold it back.
       const socket = connect({
-        host: address.host,
-        port: address.port,
+        ...to,
         noDelay: true,
         onread: {
           buffer: Buffer.allocUnsafeSlow(readBytes),

@@ -41,11 +41,11 @@ export const joinNode = (
 ): Effect.Effect<ErlangNode, DistError | CallError, Scope.Scope> =>
   Effect.gen(function* () {
     const start = performance.now()
+    const { agent: _, cookieSource: __, name, ourName, ...reach } = target
     const link = yield* connect({
-      node: target.name,
-      cookie: target.cookie,
-      ...(target.epmdPort === undefined ? {} : { epmdPort: target.epmdPort }),
-      ...(target.ourName === undefined ? {} : { localName: target.ourName }),
+      ...reach,
+      node: name,
+      ...(ourName === undefined ? {} : { localName: ourName }),
       ...options
     })
     const processes = new LocalProcesses(link)

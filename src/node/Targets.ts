@@ -1,14 +1,13 @@
 import { Context, Data, type Effect, type Redacted, type Scope } from "effect"
+import type { Reach } from "../dist/Link.ts"
 
 /** What it takes to reach one node. */
-export interface NodeTarget {
+export interface NodeTarget extends Reach {
   /** The node's full name, `name@host`. */
   readonly name: string
   readonly cookie: Redacted.Redacted
   /** Where the cookie was taken from, as the operator knows it: a flag, a variable, a file. For the error if it is refused. */
   readonly cookieSource?: string
-  /** EPMD's port. Default: `ERL_EPMD_PORT`, else 4369. */
-  readonly epmdPort?: number
   /**
    * The full name to join under, for a node that allows only certain names (`net_kernel:allow/1`). Default: one that
    * the node gives. Each new name costs the node an atom for ever.

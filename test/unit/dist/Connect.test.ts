@@ -82,7 +82,7 @@ describe("why a link cannot be made", () => {
     Effect.gen(function* () {
       const port = yield* closedPort
       const { reason } = yield* whyNot("app@127.0.0.1", yield* serveEpmd({ app: port }))
-      expect(reason).toEqual({ _tag: "PortRefused", host: "127.0.0.1", port })
+      expect(reason).toEqual({ _tag: "PortRefused", at: `127.0.0.1:${port}`, from: "epmd" })
     })
   )
 
