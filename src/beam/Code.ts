@@ -1,6 +1,6 @@
-import type { Effect } from "effect"
+import { Effect } from "effect"
 import { Buffer } from "node:buffer"
-import { Atom, atom, Binary, binary, isTuple, list, listItems, map, type MapTerm, type Term } from "../etf/Term.ts"
+import { Atom, atom, Binary, binary, isTuple, list, listItems, map, type MapTerm, Pid, type Term } from "../etf/Term.ts"
 import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { atomNames } from "./Applications.ts"
@@ -127,6 +127,41 @@ export const moduleInfo = (
   names: ReadonlyArray<string>
 ): Effect.Effect<ModuleInfo | Absent, CallError> =>
   askAgent(node, "beamscope_code:module", map([namesTerm(names)]), (answer) => readAbsent(answer) ?? readInfo(answer))
+
+/** Who runs old code of a module, and is killed when that is purged. */
+export interface Runners {
+  readonly count: number
+  /** The first of them. */
+  readonly pids: ReadonlyArray<Pid>
+  /** Processes that there are. */
+  readonly total: number
+  /** Processes that told whether they run it. */
+  readonly seen: number
+}
+
+/** Asks the processes of a node whether they run old code of a module; `undefined` where it is not loaded any more. */
+export const runnersOfOldCode = (
+  node: ErlangNode,
+  module: string,
+  { deadlineMillis, limit }: Pick<ListQuery, "deadlineMillis" | "limit">
+): Effect.Effect<Runners | undefined, CallError> =>
+  Effect.map(
+    askAgent(
+      node,
+      "beamscope_code:runners",
+      map([namesTerm([module]), [atom("limit"), limit], [atom("deadline_ms"), Math.floor(deadlineMillis)]]),
+      (answer) => readAbsent(answer) ?? readRunners(answer)
+    ),
+    (told) => ("similar" in told ? undefined : told)
+  )
+
+const readRunners = (answer: MapTerm): Runners | undefined => {
+  const count = (key: string) => readCount(answer.atomKey(key))
+  const [running, total, seen] = [count("running"), count("total"), count("seen")]
+  if (running === undefined || total === undefined || seen === undefined) return undefined
+  const pids = (listItems(answer.atomKey("pids")) ?? []).flatMap((pid) => (pid instanceof Pid ? [pid] : []))
+  return { count: running, pids, total, seen }
+}
 
 /** A `vsn` that someone wrote; `undefined` for none, and for the MD5 digest as one number in a list, as compilers leave it. */
 const writtenVersion = (vsn: Term | undefined): Term | undefined => {

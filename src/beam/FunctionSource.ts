@@ -222,10 +222,21 @@ export const readDocs = (chunk: Uint8Array | NoChunk | undefined): ReadonlyMap<s
   )
 }
 
-const firstLine = (text: Term | undefined): string | undefined =>
-  text instanceof Binary
-    ? (utf8Text(text) ?? "")
-        .split("\n")
-        .map((line) => line.trim())
-        .find((line) => line !== "")
-    : undefined
+/** Of a text, or of HTML as terms, which OTP up to 26 has in files: `[{p, [], [<<"Returns ">>, {code, [], [...]}]}]`. */
+const firstLine = (text: Term | undefined): string | undefined => {
+  const lines =
+    text instanceof Binary
+      ? (utf8Text(text) ?? "").split("\n")
+      : (listItems(text) ?? []).map((element) => plainText(element, 0).replaceAll(/\s+/gu, " "))
+  return lines.map((line) => line.trim()).find((line) => line !== "")
+}
+
+/** Tuples and lists inside of one another whose text is taken. */
+const deepestElement = 100
+
+const plainText = (html: Term | undefined, depth: number): string => {
+  if (html instanceof Binary) return utf8Text(html) ?? ""
+  if (depth > deepestElement) return ""
+  const inside = isTuple(html) ? [html[2]] : (listItems(html) ?? [])
+  return inside.map((element) => plainText(element, depth + 1)).join("")
+}

@@ -137,6 +137,57 @@ describe.each(BeamNode.otpReleases())("the code of a node on OTP $otp", ({ otp }
       }).pipe(using(agent))
     )
 
+    it.live("tells who runs old code of a module, and leaves them as they were", () =>
+      Effect.gen(function* () {
+        const load = (value: string) =>
+          ask(`Forms = [element(2, erl_parse:parse_form(element(2, erl_scan:string(Text)))) || Text <- [
+              "-module(lasting).", "-export([stay/0]).", "stay() -> receive stop -> ${value} end."]],
+            {ok, lasting, Code} = compile:forms(Forms), {module, lasting} = code:load_binary(lasting, "lasting.beam", Code), ok`)
+        yield* load("one")
+        const pid = JSON.parse(
+          yield* ask(`register(lingers, spawn(lasting, stay, [])), register(sleeps, spawn(erlang, hibernate, [lasting, stay, []])),
+            register(large, spawn_opt(timer, sleep, [infinity], [{min_heap_size, 1000000}])),
+            [large ! N || N <- lists:seq(1, 20000)], pid_to_list(whereis(lingers))`)
+        ) as string
+        expect((yield* about("get_module_info", { module: "lasting" })).structured).not.toHaveProperty(
+          "old_code_processes"
+        )
+        yield* load("two")
+        const names = "[lingers, sleeps, large]"
+        const state = `[process_info(whereis(N), [message_queue_len, memory, total_heap_size, garbage_collection, current_function]) || N <- ${names}]`
+        const before = yield* ask(state)
+        const { structured } = yield* about("get_module_info", { module: "lasting" })
+        expect(structured).toMatchObject({
+          complete: true,
+          marks: ["old_code"],
+          old_code_processes: 1,
+          old_code_pids: [pid],
+          hints: expect.arrayContaining([expect.stringMatching(/^get_process_stacktrace /u)])
+        })
+        expect(yield* ask(state)).toBe(before)
+        expect(yield* ask(`[erlang:check_process_code(whereis(N), lasting) || N <- ${names}]`)).toBe(
+          "[true,false,false]"
+        )
+        yield* ask(
+          `[exit(whereis(N), kill) || N <- ${names}], code:purge(lasting), code:delete(lasting), code:purge(lasting)`
+        )
+      }).pipe(using(agent))
+    )
+
+    it.live("reads documentation from a file of its own, as OTP up to 26 has it", () =>
+      Effect.gen(function* () {
+        const chunks = `${yield* folder}/doc/chunks`
+        yield* ask(`ok = filelib:ensure_dir("${chunks}/x"), Doc = fun(Text) -> #{<<"en">> => [{p, [], Text}]} end,
+          ok = file:write_file("${chunks}/shop.chunk", term_to_binary({docs_v1, [], erlang, <<"application/erlang+html">>,
+            Doc([<<"A shop.">>]), #{}, [{{function, total, 2}, [], [<<"total(Prices, Rate)">>],
+              Doc([<<"What it costs, with ">>, {code, [], [<<"Rate">>]}, <<".">>]), #{}}]}, [compressed]))`)
+        const listed = yield* about("list_module_functions", { module: "shop", name: "total" }).pipe(
+          Effect.ensuring(ask(`ok = file:delete("${chunks}/shop.chunk")`))
+        )
+        expect(rowsOf(listed, "functions").map((row) => row["doc"])).toEqual([undefined, "What it costs, with Rate."])
+      }).pipe(using(agent))
+    )
+
     it.live("lists functions with what they take", () =>
       Effect.gen(function* () {
         const listed = yield* about("list_module_functions", { module: "shop", name: "total" })

@@ -6,7 +6,7 @@
 %% only regular ones, and only up to a size.
 -module(beamscope_code).
 
--export([modules/1, module/1, functions/1, files/1, digests/1, versions/1]).
+-export([modules/1, module/1, runners/1, functions/1, files/1, digests/1, versions/1]).
 
 -include("beamscope_listing.hrl").
 -include("beamscope_cut.hrl").
@@ -21,6 +21,9 @@
 -define(SMALL, 1000).
 %% Modules whose digests are told.
 -define(DIGESTS, 50000).
+%% Processes that are asked whether they run old code, and how many of them at a time.
+-define(ASKED, 100000).
+-define(CHUNK, 1000).
 
 %% @doc A page of the modules that are loaded. Sorted by `name' or `application'. Filters: `name', a part in any case;
 %% `application'; `state', one of the marks of a row. Marks: `sticky', `preloaded', `cover_compiled', `old_code'; where
@@ -75,6 +78,51 @@ module(#{names := Names}) ->
             })
     end.
 
+%% @doc Which processes run old code of a module, so that they are killed when that is purged: how many do, the first
+%% `limit' of them, and how many told it of how many there are (`seen', `total').
+%%
+%% A process looks at its own stack for that and at nothing else: this takes it some microseconds, whatever its heap, and
+%% it may not collect garbage (`allow_gc'). None is waited for: who is busy answers when it is next scheduled.
+runners(#{names := Names, limit := Limit, deadline_ms := Millis}) ->
+    case loaded(Names) of
+        undefined ->
+            absent(Names);
+        Module ->
+            Pids = lists:delete(self(), erlang:processes()),
+            Until = now_ms() + Millis,
+            {Asked, Silent, Told} = ask(lists:sublist(Pids, ?ASKED), Module, Until, {0, 0, []}),
+            Running = [Pid || {true, Pid} <- Told],
+            packed(#{
+                total => length(Pids),
+                seen => Asked - Silent - length(Told) + length(Running),
+                running => length(Running),
+                pids => lists:sublist(lists:sort(Running), Limit)
+            })
+    end.
+
+%% How many processes were asked, how many of them have not answered, and what others said than `false'.
+ask(Pids, Module, Until, {Asked, Open, Told}) ->
+    case Pids =/= [] andalso now_ms() < Until of
+        true ->
+            Chunk = lists:sublist(Pids, ?CHUNK),
+            [erlang:check_process_code(Pid, Module, [{async, Pid}, {allow_gc, false}]) || Pid <- Chunk],
+            {Left, More} = answers(?CHUNK, Until, Open + length(Chunk), Told),
+            ask(lists:nthtail(length(Chunk), Pids), Module, Until, {Asked + length(Chunk), Left, More});
+        false ->
+            {Silent, All} = answers(0, Until, Open, Told),
+            {Asked, Silent, All}
+    end.
+
+%% Takes answers until no more than so many are open.
+answers(Most, _, Open, Told) when Open =< Most ->
+    {Open, Told};
+answers(Most, Until, Open, Told) ->
+    receive
+        {check_process_code, _, false} -> answers(Most, Until, Open - 1, Told);
+        {check_process_code, Pid, Result} -> answers(Most, Until, Open - 1, [{Result, Pid} | Told])
+    after max(0, Until - now_ms()) -> {Open, Told}
+    end.
+
 is_other(Key) -> not lists:member(Key, [vsn, behaviour, behavior]).
 
 %% @doc A page of the functions of a module: exported ones, or with `all' the local ones, too. Filter: `name', a part in
@@ -96,8 +144,8 @@ functions(#{names := Names, all := All} = Spec) ->
             listed(named(Functions, Spec), Read, Spec, {length(Functions), []})
     end.
 
-%% @doc What the files of a module hold, as bytes: of the file that it was loaded from those of `chunks' that are there,
-%% and with `source' the source, wherever that is. `functions' are the arities of the functions called `function', and
+%% @doc What the files of a module hold, as bytes: of the file that it was loaded from those of `chunks' that are there
+%% (documentation also from its own file, where OTP up to 26 has it), and with `source' the source, wherever that is. `functions' are the arities of the functions called `function', and
 %% `similar' the names of others where there is none.
 files(#{names := Names, chunks := Wanted, source := WantsSource} = Spec) ->
     case loaded(Names) of
@@ -227,7 +275,9 @@ chunks(Module, Path, Wanted) ->
     File = read(Path, ?LARGEST),
     Told = #{on_disk => compared(Module, File)},
     case File of
-        {ok, Bytes, Modified} -> Told#{modified => Modified, chunks => content(Bytes, Wanted)};
+        {ok, Bytes, Modified} ->
+            Chunks = [documented(Chunk, Module, Path) || Chunk <- content(Bytes, Wanted)],
+            Told#{modified => Modified, chunks => Chunks};
         _ -> Told#{chunks => []}
     end.
 
@@ -236,6 +286,17 @@ content(Bytes, Wanted) ->
         {ok, {_, Chunks}} -> [told(Chunk) || Chunk <- Chunks];
         _ -> []
     end.
+
+%% Documentation that is not in the beam stands in a file of an application, in the same form (EEP 48).
+documented({"Docs", missing}, Module, Path) ->
+    Home = filename:dirname(filename:dirname(Path)),
+    case read(filename:join([Home, "doc", "chunks", lists:concat([Module, ".chunk"])]), ?TOLD) of
+        {ok, Bytes, _} -> {"Docs", Bytes};
+        {error, too_large} -> {"Docs", too_large};
+        {error, _} -> {"Docs", missing}
+    end;
+documented(Chunk, _, _) ->
+    Chunk.
 
 told({Id, Chunk}) when is_binary(Chunk), byte_size(Chunk) =< ?TOLD -> {Id, Chunk};
 told({Id, Chunk}) when is_binary(Chunk) -> {Id, too_large};

@@ -16,9 +16,11 @@ tests() ->
         {"those that changed on disk, and whose file is gone", fun changed/1},
         {"files are read until the deadline", fun late/1},
         {"one module", fun informs/1},
+        {"who runs old code of a module", fun runners/1},
         {"a module that is not loaded", fun absent/1},
         {"the functions of a module", fun functions/1},
         {"what its files hold", fun files/1},
+        {"documentation in a file of its own", fun documentation/1},
         {"digests and versions", fun digests/1},
         {"no atom is made", fun atoms/1}
     ].
@@ -94,6 +96,39 @@ informs(Run) ->
     ?assertMatch({_, _}, lists:keyfind("Code", 1, map_get(held, Told))),
     ?assertMatch(#{behaviours := [supervisor]}, Run(module, #{names => [<<"kernel">>]})).
 
+%% A module whose processes stay in it, in the version `Value'.
+lasting(Value) ->
+    Texts = [
+        "-module(beamscope_test_lasting).", "-export([stay/0]).",
+        "stay() -> receive stop -> " ++ integer_to_list(Value) ++ " end."
+    ],
+    Forms = [element(2, erl_parse:parse_form(element(2, erl_scan:string(Text)))) || Text <- Texts],
+    {ok, Module, Beam} = compile:forms(Forms),
+    {module, Module} = code:load_binary(Module, "lasting.beam", Beam).
+
+runners(Run) ->
+    Ask = fun(Limit) ->
+        Run(runners, #{names => [<<"beamscope_test_lasting">>], limit => Limit, deadline_ms => 5000})
+    end,
+    lasting(1),
+    Old = [spawn(beamscope_test_lasting, stay, []) || _ <- lists:seq(1, 3)],
+    ?assertMatch(#{running := 0, pids := [], total := Count, seen := Count}, Ask(2)),
+    lasting(2),
+    New = spawn(beamscope_test_lasting, stay, []),
+    ?assertMatch(#{running := 3, total := Count, seen := Count}, Ask(10)),
+    ?assertEqual(Old, map_get(pids, Ask(10))),
+    ?assertMatch(#{running := 3, pids := [_, _]}, Ask(2)),
+    erlang:suspend_process(hd(Old)),
+    ?assertMatch(#{running := 3}, Ask(0)),
+    erlang:resume_process(hd(Old)),
+    ?assertEqual({messages, []}, process_info(hd(Old), messages)),
+    Late = Run(runners, #{names => [<<"beamscope_test_lasting">>], limit => 2, deadline_ms => -1}),
+    ?assertMatch(#{running := 0, seen := 0}, Late),
+    [exit(Pid, kill) || Pid <- [New | Old]],
+    code:purge(beamscope_test_lasting),
+    code:delete(beamscope_test_lasting),
+    code:purge(beamscope_test_lasting).
+
 absent(Run) ->
     #{absent := Path} = Run(module, #{names => [<<"wx_object_no">>, <<"erl_tar">>]}),
     case code:is_loaded(erl_tar) of
@@ -124,6 +159,24 @@ files(Run) ->
     end,
     #{source := none, arities := [], similar := Similar} = Run(files, Spec#{source => false, function => <<"revers">>}),
     ?assert(lists:member(reverse, Similar)).
+
+documentation(Run) ->
+    Base = filename:join("/tmp", lists:concat(["beamscope_test_docs-", os:getpid()])),
+    [ok = filelib:ensure_dir(filename:join([Base, Folder, "x"])) || Folder <- ["ebin", "doc/chunks"]],
+    Toy = toy(1),
+    Path = filename:join([Base, "ebin", "beamscope_test_toy.beam"]),
+    {ok, _} = file:copy(Toy, Path),
+    {module, _} = code:load_abs(filename:rootname(Path)),
+    Ask = fun() -> map_get(chunks, Run(files, #{names => [<<"beamscope_test_toy">>], chunks => ["Docs"], source => false})) end,
+    ?assertEqual([{"Docs", missing}], Ask()),
+    File = filename:join(Base, "doc/chunks/beamscope_test_toy.chunk"),
+    ok = file:write_file(File, <<"documentation">>),
+    ?assertEqual([{"Docs", <<"documentation">>}], Ask()),
+    ok = file:write_file(File, binary:copy(<<0>>, 1500001)),
+    ?assertEqual([{"Docs", too_large}], Ask()),
+    [ok = file:delete(It) || It <- [File, Path]],
+    [ok = file:del_dir(filename:join(Base, Folder)) || Folder <- ["doc/chunks", "doc", "ebin", ""]],
+    untoy(Toy).
 
 digests(Run) ->
     #{digests := Digests, incomplete := []} = Run(digests, #{application => <<"stdlib">>}),

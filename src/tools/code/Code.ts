@@ -6,14 +6,16 @@ import {
   moduleInfo,
   modules,
   moduleStates,
-  type OnDisk
+  type OnDisk,
+  type Runners,
+  runnersOfOldCode
 } from "../../beam/Code.ts"
 import { moduleFiles, readDebugInfo, readDocs } from "../../beam/FunctionSource.ts"
 import { type NamedForm, printSpec } from "../../syntax/ErlangForm.ts"
 import { visible } from "../../syntax/Escape.ts"
 import { beginningOf } from "../../syntax/Excerpt.ts"
 import { atomName } from "../AtomName.ts"
-import { whyLate } from "../Deadline.ts"
+import { remainingMillis, shareOfTime, whyLate } from "../Deadline.ts"
 import { functionSourceTools } from "./FunctionSource.ts"
 import {
   cursor,
@@ -28,7 +30,7 @@ import {
 } from "../Listing.ts"
 import { moduleComparisonTools } from "./ModuleComparison.ts"
 import { moduleArgument, moduleNames, notLoaded } from "./ModuleArgument.ts"
-import { amount } from "../Quantity.ts"
+import { agree, amount } from "../Quantity.ts"
 import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
 
@@ -106,13 +108,17 @@ const onDiskTexts: Readonly<Record<OnDisk, string>> = {
 /** Exported functions that are named of a module. */
 const namedFunctions = 30
 
+/** Processes that are named of those that run old code, and milliseconds for asking all. */
+const namedRunners = 5
+const runnersMillis = 1_000
+
 const getModuleInfo = Tool.make({
   ...shared,
   cost: "cheap",
   name: "get_module_info",
   title: "About a module",
   description:
-    "A loaded module: application, file and whether it is what runs, version, MD5, source, compiler options, behaviours, attributes, old code, first exports. Next: list_module_functions.",
+    "A loaded module: application, file and whether it is what runs, version, MD5, source, compiler options, behaviours, attributes, old code and who runs it, first exports. Next: list_module_functions.",
   input: { module: moduleArgument },
   output: {
     ...moduleFields,
@@ -130,7 +136,9 @@ const getModuleInfo = Tool.make({
     docs_bytes: Count,
     function_count: Schema.Int,
     export_count: Schema.Int,
-    exports: Texts
+    exports: Texts,
+    old_code_processes: Count,
+    old_code_pids: Texts
   },
   run: Effect.fnUntraced(function* ({ module }, node) {
     const terms = yield* termsOf(node)
@@ -144,15 +152,17 @@ const getModuleInfo = Tool.make({
     })
     const exported = "rows" in functions ? functions.rows : []
     const name = terms.atom(info.name)
-    const hasOldCode = info.marks.includes("old_code")
+    const runners = info.marks.includes("old_code")
+      ? yield* runnersOfOldCode(node, info.name, {
+          limit: namedRunners,
+          deadlineMillis: Math.min(runnersMillis, (yield* remainingMillis) * shareOfTime)
+        })
+      : undefined
     const { version } = info
     return {
-      summary: `${name}${info.application === undefined ? "" : ` of ${terms.atom(info.application)}`} exports ${amount(info.exports, "function")}; ${onDiskTexts[info.onDisk]}.`,
-      notes: hasOldCode
-        ? [
-            "There is old code of this module. Who still runs it was not checked, since that asks every process; a process that does is killed when a third version is loaded."
-          ]
-        : [],
+      summary: `${name}${info.application === undefined ? "" : ` of ${terms.atom(info.application)}`} exports ${amount(info.exports, "function")}; ${onDiskTexts[info.onDisk]}${runners === undefined ? "" : `; ${saysRunners(runners)}`}.`,
+      complete: runners === undefined || runners.seen === runners.total,
+      notes: runners === undefined ? [] : runnerNotes(runners),
       data: (characters: number) => ({
         ...showModule(info, terms),
         on_disk: info.onDisk,
@@ -171,15 +181,34 @@ const getModuleInfo = Tool.make({
         docs_bytes: info.chunks.get("Docs"),
         function_count: info.functions,
         export_count: info.exports,
-        exports: exported.map(({ row }) => `${terms.atom(row.name)}/${row.arity}`)
+        exports: exported.map(({ row }) => `${terms.atom(row.name)}/${row.arity}`),
+        old_code_processes: runners?.count,
+        old_code_pids: runners?.pids.map((it) => terms.print(it))
       }),
       hints: [
         input("list_module_functions", { module: name }),
-        ...(hasOldCode ? [input("find_process", { module: name })] : [])
+        ...(runners?.pids ?? []).slice(0, 1).map((it) => input("get_process_stacktrace", { pid: terms.print(it) }))
       ]
     }
   })
 })
+
+/** What a summary says of those that run old code. */
+const saysRunners = ({ count, seen, total }: Runners): string =>
+  count > 0
+    ? `${seen < total ? "at least " : ""}${amount(count, "process runs", "processes run")} old code of it`
+    : seen < total
+      ? `none of ${amount(seen, "process that was", "processes that were")} asked runs its old code`
+      : "no process runs its old code"
+
+const runnerNotes = ({ count, seen, total }: Runners): ReadonlyArray<string> => [
+  `There is old code of this module. A process that runs it is killed when a third version is loaded${count === 0 ? "" : "; it gets out of it by a call with the name of the module"}.`,
+  ...(seen < total
+    ? [
+        `Of ${amount(total, "process", "processes")} ${seen.toLocaleString("en-US")} told whether ${agree(seen, "it runs", "they run")} it; the others were not asked, or did not answer in time.`
+      ]
+    : [])
+]
 
 /** A date that a file of a node may bear, which may be any number. */
 const iso = (seconds: number): string | undefined => {

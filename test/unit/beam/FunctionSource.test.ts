@@ -94,4 +94,27 @@ describe("documentation", () => {
     )
     expect(readDocs("missing").size + readDocs(new Uint8Array([1])).size + readDocs(encode(atom("x"))).size).toBe(0)
   })
+
+  it("is told by the text of its first element, where it is HTML as terms", () => {
+    const element = (tag: string, ...inside: ReadonlyArray<Term>): Term => [atom(tag), nil, list(inside)]
+    let deep: Term = binary("deep")
+    for (let depth = 0; depth < 10_000; depth++) deep = element("em", deep)
+    const html = list<Term>([
+      element("p"),
+      element("p", binary("Returns\n  "), element("code", element("em", binary("true"))), binary(" if so.")),
+      element("p", binary("More."))
+    ])
+    const entries = list([
+      entry("function", "f", 1, map([[binary("en"), html]])),
+      entry("function", "g", 1, map([[binary("en"), list<Term>([deep, 1, element("p", binary("Flat."))])]]))
+    ])
+    const mime = binary("application/erlang+html")
+    const docs = [atom("docs_v1"), nil, atom("erlang"), mime, atom("none"), map([]), entries] as const
+    expect(readDocs(encode(docs))).toEqual(
+      new Map([
+        ["f/1", "Returns true if so."],
+        ["g/1", "Flat."]
+      ])
+    )
+  })
 })

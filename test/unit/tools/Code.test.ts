@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { encode } from "../../../src/etf/Encode.ts"
-import { atom, Binary, binary, list, map, type MapTerm, nil, type Term } from "../../../src/etf/Term.ts"
+import { atom, Binary, binary, list, map, type MapTerm, nil, Pid, type Term } from "../../../src/etf/Term.ts"
 import { fakeNode, type Reply } from "../../support/FakeNodes.ts"
 import { packed } from "../../support/packed.ts"
 import { callIn } from "../../support/Tools.ts"
@@ -104,7 +104,8 @@ const fileOf = (text: string) => ({
   source: words({ path: binary("/src/shop.erl"), bytes: binary(text), modified: 1 })
 })
 
-const versionOf = (vsn: Term) =>
+/** What is told of the module `shop`, of which a node says this. */
+const about = (pairs: Readonly<Record<string, Term>>, replies: Readonly<Record<string, Reply>> = {}) =>
   Effect.map(
     callIn(
       worldOf({
@@ -118,18 +119,60 @@ const versionOf = (vsn: Term) =>
               md5: new Binary(new Uint8Array(16)),
               exports: 1,
               functions: 1,
-              version: vsn,
               behaviours: nil,
-              attributes: nil
+              attributes: nil,
+              ...pairs
             })
           )
-        }
+        },
+        ...replies
       }),
       "get_module_info",
       { module: "shop" }
     ),
-    ({ structured }) => structured["version"]
+    ({ structured }) => structured
   )
+
+const versionOf = (version: Term) => Effect.map(about({ version }), (told) => told["version"])
+
+/** What is told where there is old code, which so many processes run of those that said so. */
+const oldCode = (pairs: Readonly<Record<string, Term>>) =>
+  about({ marks: list([atom("old_code")]) }, { "beamscope_code:runners": { term: packed(words(pairs)) } })
+
+describe("old code", () => {
+  const pids = list([new Pid(atom("app@localhost"), 90, 0, 42)])
+
+  it.effect("is told with those that run it", () =>
+    Effect.gen(function* () {
+      const told = yield* oldCode({ running: 1, pids, total: 40, seen: 40 })
+      expect(told).toMatchObject({ complete: true, old_code_processes: 1, old_code_pids: ["<0.90.0>"] })
+      expect(told["summary"]).toMatch(/; 1 process runs old code of it\.$/u)
+      expect(told["hints"]).toContain('get_process_stacktrace {"pid":"<0.90.0>"}')
+      const none = yield* oldCode({ running: 0, pids: nil, total: 40, seen: 40 })
+      expect(none).toMatchObject({ complete: true, old_code_processes: 0 })
+      expect(none["summary"]).toMatch(/; no process runs its old code\.$/u)
+    })
+  )
+
+  it.effect("is not said to be run by nobody where not all could be asked", () =>
+    Effect.gen(function* () {
+      const some = yield* oldCode({ running: 1, pids, total: 40, seen: 39 })
+      expect(some["complete"]).toBe(false)
+      expect(some["summary"]).toMatch(/; at least 1 process runs old code of it\.$/u)
+      expect(some["notes"]).toContainEqual(expect.stringMatching(/^Of 40 processes 39 told whether they run it; /u))
+      const none = yield* oldCode({ running: 0, pids: nil, total: 40, seen: 1 })
+      expect(none["summary"]).toMatch(/; none of 1 process that was asked runs its old code\.$/u)
+    })
+  )
+
+  it.effect("that is gone before anybody was asked is not told", () =>
+    Effect.gen(function* () {
+      const told = yield* oldCode({ absent: atom("none"), similar: nil })
+      expect(told).toMatchObject({ complete: true })
+      expect(told).not.toHaveProperty("old_code_processes")
+    })
+  )
+})
 
 describe("the functions of a module", () => {
   it.effect("are listed with a specification that is nested more deeply than can be printed", () =>
