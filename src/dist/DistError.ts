@@ -1,9 +1,10 @@
 import { Data } from "effect"
 import { Buffer } from "node:buffer"
 import { excerpt, listed } from "../syntax/Excerpt.ts"
+import type { CertificateProblem } from "./Tls.ts"
 
 /** The step of connecting in which something went wrong. */
-export type Phase = "epmd" | "connect" | "handshake"
+export type Phase = "epmd" | "connect" | "tls" | "handshake"
 
 /** What the connecting side of a handshake waits for. */
 export type HandshakeStage = "status" | "challenge" | "acknowledgement"
@@ -43,7 +44,21 @@ export type DistReason =
   | { readonly _tag: "NotAllowed" }
   | { readonly _tag: "NameInUse"; readonly name: string }
   | { readonly _tag: "Refused"; readonly status: string }
+  /** We do not speak TLS, and the node does. */
   | { readonly _tag: "WantsTls" }
+  /** We speak TLS, and the node does not. */
+  | { readonly _tag: "WantsPlain" }
+  /** The certificate that the node shows is not good enough for us; `detail` says for whom it is, until when, … */
+  | { readonly _tag: "TlsCertificate"; readonly problem: CertificateProblem; readonly detail: string }
+  /** The node takes only peers that show a certificate, and we have none for it. */
+  | { readonly _tag: "TlsClientCertificateWanted" }
+  /** Our certificate is not good enough for the node; `detail` is what it says of it. */
+  | { readonly _tag: "TlsClientCertificateRefused"; readonly detail: string }
+  /** There is no version of TLS that both sides speak. */
+  | { readonly _tag: "TlsVersion" }
+  /** A certificate or key of ours that cannot be used. */
+  | { readonly _tag: "TlsMaterial"; readonly part: "ca" | "cert" | "key"; readonly detail: string }
+  | { readonly _tag: "TlsFailed"; readonly detail: string }
   | { readonly _tag: "NotErlangNode"; readonly seen: string }
   | { readonly _tag: "NameNotGiven" }
   | { readonly _tag: "ClosedInHandshake"; readonly stage: HandshakeStage }
@@ -53,6 +68,29 @@ export type DistReason =
   | { readonly _tag: "TickTimeout"; readonly silentMillis: number }
   | { readonly _tag: "ProtocolViolation"; readonly detail: string }
   | { readonly _tag: "Disconnected" }
+
+const certificateProblems: Record<CertificateProblem, string> = {
+  expired: "has expired",
+  not_yet_valid: "is not valid yet",
+  unknown_authority: "is signed by an authority that is not trusted here",
+  self_signed: "is signed by itself, and not trusted here",
+  name_mismatch: "is for another name",
+  invalid: "is not valid"
+}
+
+const checkClocks = "Renew it on the node, or compare the clocks of both machines."
+
+const certificateAdvice: Record<CertificateProblem, string> = {
+  expired: checkClocks,
+  not_yet_valid: checkClocks,
+  unknown_authority: "Give the certificate of the authority that signed it (--tls-ca).",
+  self_signed: "If it is the right one, give it as its own authority (--tls-ca).",
+  name_mismatch:
+    "Nodes compare the part behind the @ of their name with the DNS names of the certificate, also where that part is an IP address. Say which name the certificate has (--tls-server-name), or have one made that fits.",
+  invalid: "Have a new one made for the node."
+}
+
+const tlsParts = { ca: "certificate of the authority", cert: "certificate", key: "key" }
 
 const text = (node: string, reason: DistReason): string => {
   const host = node.slice(node.indexOf("@") + 1)
@@ -94,6 +132,20 @@ const text = (node: string, reason: DistReason): string => {
       return `${node} refused the connection with the status '${excerpt(reason.status)}'. That happens when both sides connect at the same moment: try again.`
     case "WantsTls":
       return `${node} runs distribution over TLS; a plain connection cannot be used. Configure TLS for this node.`
+    case "WantsPlain":
+      return `${node} runs distribution without TLS: it answers a plain connection, and not one with TLS. Take TLS off for this node, or give the node a certificate (-proto_dist inet_tls).`
+    case "TlsCertificate":
+      return `the certificate that ${node} shows ${certificateProblems[reason.problem]} (${reason.detail}). ${certificateAdvice[reason.problem]}`
+    case "TlsClientCertificateWanted":
+      return `${node} takes only peers that show a certificate, and none was given for it. Give the certificate and key of a node that its authority has signed (--tls-cert, --tls-key).`
+    case "TlsClientCertificateRefused":
+      return `${node} does not accept our certificate: ${reason.detail}. Give one that the authority of its ssl_dist_optfile (cacertfile) has signed and that is valid now (--tls-cert, --tls-key).`
+    case "TlsVersion":
+      return `${node} and we have no version of TLS in common. TLS 1.2 and 1.3 are spoken here: look at {versions, …} in its ssl_dist_optfile.`
+    case "TlsMaterial":
+      return `the ${tlsParts[reason.part]} that was given for ${node} cannot be used: ${reason.detail}. It must be a PEM file${reason.part === "key" ? " without a passphrase, and belong to the certificate" : ""}.`
+    case "TlsFailed":
+      return `the TLS handshake with ${node} failed: ${reason.detail}. The node's log may say more.`
     case "NotErlangNode":
       return `what listens at the address of ${node} is no Erlang node (it sent ${reason.seen}). Check the host and the port.`
     case "NameNotGiven":

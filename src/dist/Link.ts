@@ -10,6 +10,7 @@ import { Frames } from "./Frames.ts"
 import { Handshake, type Handshaken, HandshakePackets, type HandshakeOptions } from "./Handshake.ts"
 import { type MessageHandler, Messages } from "./Messages.ts"
 import { type NodeName, parseNodeName } from "./NodeName.ts"
+import type { TlsOptions } from "./Tls.ts"
 import { dialReason, type Endpoint, endpointText, type SocketPath, Transport } from "./Transport.ts"
 
 /** How a node is reached, where its name alone does not say. */
@@ -23,6 +24,8 @@ export interface Reach {
   readonly epmdHost?: string
   /** Default 4369. */
   readonly epmdPort?: number
+  /** Set for a node whose distribution runs over TLS (`-proto_dist inet_tls`). EPMD is always asked in the clear. */
+  readonly tls?: TlsOptions
 }
 
 /** What it takes to make a link. */
@@ -148,9 +151,10 @@ const open = (
 ): Effect.Effect<Link, DistError, Scope.Scope> => {
   const failed = (reason: DistReason) => new DistError({ node: node.full, reason })
   return Effect.gen(function* () {
-    const { dial, handshakeLengthBytes } = yield* Transport
+    const { dial } = yield* Transport
     const timeoutMillis = left()
-    const stream = yield* Effect.mapError(dial(endpoint, timeoutMillis), (error) =>
+    const tls = options.tls && { options: options.tls, serverName: options.tls.serverName ?? node.host }
+    const stream = yield* Effect.mapError(dial(endpoint, timeoutMillis, tls), (error) =>
       failed(
         dialReason(endpoint, error, {
           phase: "connect",
@@ -174,7 +178,7 @@ const open = (
         challenge: randomInt(0, 2 ** 32 - 1),
         flags: options.flags ?? Flags.offered
       }),
-      new HandshakePackets(handshakeLengthBytes),
+      new HandshakePackets(tls === undefined ? 2 : 4),
       left()
     ).pipe(
       Effect.mapError(failed),

@@ -3,6 +3,7 @@ import { Buffer } from "node:buffer"
 import { connect } from "node:net"
 import type { Duplex } from "node:stream"
 import type { DistReason, Phase } from "./DistError.ts"
+import type { TlsOptions } from "./Tls.ts"
 
 /** Where to dial. `host` is a name or an address. */
 export interface Address {
@@ -26,6 +27,14 @@ export const endpointText = (to: Endpoint): string =>
 export interface DialError {
   readonly _tag: "DialError"
   readonly code: string
+  /** Why there is no TLS, where the connection itself was made. */
+  readonly tls?: DistReason
+}
+
+/** How a stream is secured: `serverName` is whom the certificate of the other side must be for. */
+export interface Securing {
+  readonly options: TlsOptions
+  readonly serverName: string
 }
 
 /** Why a link cannot be made, where a dial failed; `refused` is what a refused connection means there. */
@@ -39,6 +48,7 @@ export const dialReason = (
     readonly refused: DistReason
   }
 ): DistReason => {
+  if (error.tls !== undefined) return error.tls
   switch (error.code) {
     case "ENOTFOUND":
     case "EAI_AGAIN":
@@ -58,23 +68,21 @@ export const dialReason = (
 }
 
 /**
- * Opens byte streams. The one place of the link that touches the network; another transport (TLS, a tunnel, a pair of
- * streams in a test) is another value of this reference.
+ * Opens byte streams. The one place of the link that touches the network; another transport (a pair of streams in a
+ * test, one that records) is another value of this reference.
  */
 export interface Dialer {
   /**
    * A connected stream, destroyed with the scope. What it gives with "data" is the listener's only until that returns:
    * the memory may be reused for the next read.
    */
-  readonly dial: (to: Endpoint, timeoutMillis: number) => Effect.Effect<Duplex, DialError, Scope.Scope>
-  /** Bytes of the length that stands before each handshake packet: 2 on TCP, 4 inside TLS (`inet_tls_dist`). */
-  readonly handshakeLengthBytes: 2 | 4
+  readonly dial: (to: Endpoint, timeoutMillis: number, tls?: Securing) => Effect.Effect<Duplex, DialError, Scope.Scope>
 }
 
 /** Bytes that are read at once, into memory that a socket keeps for it: making new room for each read costs more. */
 const readBytes = 64 * 1024
 
-const dialTcp = (to: Endpoint, timeoutMillis: number): Effect.Effect<Duplex, DialError, Scope.Scope> =>
+const dialTcp = (to: Endpoint, timeoutMillis: number, _tls?: Securing): Effect.Effect<Duplex, DialError, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.callback<Duplex, DialError>((resume) => {
       // Small requests must leave at once: a call is one short write, and Nagle would hold it back.
@@ -118,5 +126,5 @@ const dialTcp = (to: Endpoint, timeoutMillis: number): Effect.Effect<Duplex, Dia
 
 /** How links and EPMD look-ups reach the other side. Plain TCP by default. */
 export const Transport = Context.Reference<Dialer>("beamscope/dist/Transport", {
-  defaultValue: () => ({ dial: dialTcp, handshakeLengthBytes: 2 })
+  defaultValue: () => ({ dial: dialTcp })
 })

@@ -60,6 +60,7 @@ const fromDistError = (error: DistError): ToolError => {
     case "Refused":
     case "ClosedInHandshake":
     case "NameNotGiven":
+    case "TlsFailed":
       return told("connect_failed", true)
     case "CookieRejected":
       return told("connect_failed", false, {
@@ -68,6 +69,12 @@ const fromDistError = (error: DistError): ToolError => {
     case "PeerCookieWrong":
     case "NotAllowed":
     case "WantsTls":
+    case "WantsPlain":
+    case "TlsCertificate":
+    case "TlsClientCertificateWanted":
+    case "TlsClientCertificateRefused":
+    case "TlsVersion":
+    case "TlsMaterial":
     case "NotErlangNode":
       return told("connect_failed", false)
     case "MissingFlags":
