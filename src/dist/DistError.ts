@@ -31,8 +31,8 @@ export type DistReason =
       readonly name: string
       readonly host: string
       readonly port: number
-      /** Names that EPMD does have, sorted. */
-      readonly registered: ReadonlyArray<string>
+      /** Names that EPMD does have, sorted; `undefined` where it did not say. */
+      readonly registered: ReadonlyArray<string> | undefined
     }
   /** `at`: the port that EPMD named, or the address that was given for the node, as `endpointText` writes it. */
   | { readonly _tag: "PortRefused"; readonly at: string; readonly from: "epmd" | "address" }
@@ -108,9 +108,11 @@ const text = (node: string, reason: DistReason): string => {
     case "NameNotRegistered":
       return (
         `no node named '${reason.name}' is registered with EPMD on ${reason.host}:${reason.port}. ` +
-        (reason.registered.length === 0
-          ? "No name is registered there at all: the node is down, or registered with an EPMD on another port or host."
-          : `Registered there: ${listed(reason.registered)}.`)
+        (reason.registered === undefined
+          ? "It did not tell which names are: try again, or ask it there with epmd -names."
+          : reason.registered.length === 0
+            ? "No name is registered there at all: the node is down, or registered with an EPMD on another port or host."
+            : `Registered there: ${listed(reason.registered)}.`)
       )
     case "PortRefused":
       return reason.from === "epmd"
@@ -121,7 +123,7 @@ const text = (node: string, reason: DistReason): string => {
     case "Timeout":
       return `connecting to ${node} took longer than ${reason.millis} ms while ${reason.waitingFor}. The host may be down, overloaded, or behind a firewall that drops packets.`
     case "CookieRejected":
-      return `${node} closed the connection when it saw our answer to its challenge: the cookie is not the node's${reason.source === undefined ? "" : ` (used: ${reason.source})`}. Compare it with erlang:get_cookie() on the node. It is not tried again by itself.`
+      return `${node} closed the connection when it saw our answer to its challenge: the cookie is not the node's${reason.source === undefined ? "" : ` (used: ${reason.source})`}. Compare it with erlang:get_cookie() on the node. It is not tried again by itself; once it is right, connect_node tries.`
     case "PeerCookieWrong":
       return `what answers as ${node} does not know the cookie (its digest is wrong). It may be another program on that port, and it has seen a digest of the cookie, from which a weak cookie can be guessed: find out what listens there, and change the cookie if it is not yours.`
     case "NotAllowed":

@@ -1,4 +1,4 @@
-import { Effect } from "effect"
+import { Effect, Option } from "effect"
 import { Buffer } from "node:buffer"
 import { describeBytes, DistError, type DistReason } from "./DistError.ts"
 import type { NodeName } from "./NodeName.ts"
@@ -23,6 +23,7 @@ const maxAnswerBytes = 64 * 1024
 /** EPMD closes the connection after each answer, so an answer is everything up to the end of the stream. */
 const exchange = (node: string, at: Address, timeoutMillis: number, request: Uint8Array) => {
   const failed = (reason: DistReason) => new DistError({ node, reason })
+  const end = performance.now() + timeoutMillis
   return Effect.scoped(
     Effect.gen(function* () {
       const { dial } = yield* Transport
@@ -40,15 +41,19 @@ const exchange = (node: string, at: Address, timeoutMillis: number, request: Uin
         const chunks: Array<Buffer> = []
         let size = 0
         const timer = setTimeout(
-          () => resume(Effect.fail(failed({ _tag: "EpmdSilent", ...at, millis: timeoutMillis }))),
-          timeoutMillis
+          () => finish(Effect.fail(failed({ _tag: "EpmdSilent", ...at, millis: timeoutMillis }))),
+          Math.max(1, end - performance.now())
         )
+        const finish = (outcome: Effect.Effect<Buffer, DistError>) => {
+          clearTimeout(timer)
+          resume(outcome)
+        }
         stream.on("data", (chunk: Buffer) => {
           size += chunk.length
           if (size <= maxAnswerBytes) return void chunks.push(Buffer.from(chunk))
-          resume(Effect.fail(failed({ _tag: "EpmdGarbage", ...at, seen: `more than ${maxAnswerBytes} bytes` })))
+          finish(Effect.fail(failed({ _tag: "EpmdGarbage", ...at, seen: `more than ${maxAnswerBytes} bytes` })))
         })
-        stream.once("close", () => resume(Effect.succeed(Buffer.concat(chunks))))
+        stream.once("close", () => finish(Effect.succeed(Buffer.concat(chunks))))
         const message = Buffer.alloc(2 + request.length)
         message.writeUInt16BE(request.length)
         message.set(request, 2)
@@ -89,14 +94,17 @@ export const names = (
  */
 export const portPlease = (node: NodeName, at: Address, timeoutMillis: number): Effect.Effect<number, DistError> =>
   Effect.gen(function* () {
+    const end = performance.now() + timeoutMillis
     const request = Buffer.concat([Uint8Array.of(PORT_PLEASE2_REQ), Buffer.from(node.name, "utf8")])
     const answer = yield* exchange(node.full, at, timeoutMillis, request)
     if (answer.length < 2 || answer[0] !== PORT2_RESP) return yield* garbage(node.full, at, answer)
     if (answer[1] !== 0) {
-      const registered = yield* names(at, timeoutMillis, node.full)
+      // Which names it does have is only more help: that this one is not there stands.
+      const others = yield* Effect.option(names(at, Math.max(1, end - performance.now()), node.full))
+      const registered = Option.map(others, (all) => all.map(({ name }) => name))
       return yield* new DistError({
         node: node.full,
-        reason: { _tag: "NameNotRegistered", name: node.name, ...at, registered: registered.map((it) => it.name) }
+        reason: { _tag: "NameNotRegistered", name: node.name, ...at, registered: Option.getOrUndefined(registered) }
       })
     }
     // Port, type, protocol, highest and lowest version, and the name that this is about.

@@ -58,6 +58,13 @@ const expressionOf = (target: AgentFunction, func: string, { interpreted }: Agen
 
 const moduleOf = (subject: Subject) => Effect.promise<AgentModule<string>>(agent[subject])
 
+/** What is left, for each of several calls, of the time that they have together. */
+const sharing = ({ timeoutMillis }: CallOptions = {}): (() => CallOptions) => {
+  if (timeoutMillis === undefined) return () => ({})
+  const end = performance.now() + timeoutMillis
+  return () => ({ timeoutMillis: Math.max(1, end - performance.now()) })
+}
+
 /**
  * How the agent's functions run on one node. Interpreted, the node evaluates their abstract forms and nothing is
  * loaded. Loaded, the module is there under a name of its own version, and a janitor on the node removes it when the
@@ -87,7 +94,10 @@ export const makeAgent = (options: {
   })
 
   /** Whether the module is there now, loaded by us. */
-  const load = ({ beam, md5, module: name }: AgentModule<string>): Effect.Effect<boolean, CallError> =>
+  const load = (
+    { beam, md5, module: name }: AgentModule<string>,
+    within: () => CallOptions
+  ): Effect.Effect<boolean, CallError> =>
     Effect.suspend(() => {
       if (loaded.has(name)) return Effect.succeed(true)
       if (refused.has(name)) return Effect.succeed(false)
@@ -98,19 +108,21 @@ export const makeAgent = (options: {
           map([
             [atom("module"), atom(name)],
             [atom("owner"), owner]
-          ])
+          ]),
+          within()
         )
         const isThere =
-          isAtom(yield* call("erlang", "module_loaded", [atom(name)]), "true") ||
+          isAtom(yield* call("erlang", "module_loaded", [atom(name)], within()), "true") ||
           isTuple(
-            yield* call("code", "load_binary", [
-              atom(name),
-              charlist("beamscope"),
-              new Binary(Buffer.from(beam, "base64"))
-            ]),
+            yield* call(
+              "code",
+              "load_binary",
+              [atom(name), charlist("beamscope"), new Binary(Buffer.from(beam, "base64"))],
+              within()
+            ),
             "module"
           )
-        const digest = isThere ? yield* call(name, "module_info", [atom("md5")]) : undefined
+        const digest = isThere ? yield* call(name, "module_info", [atom("md5")], within()) : undefined
         const isOurs = digest instanceof Binary && Buffer.from(digest.view()).toString("hex") === md5
         ;(isOurs ? loaded : refused).add(name)
         return isOurs
@@ -129,18 +141,20 @@ export const makeAgent = (options: {
     }
     const [subject, func] = target.split(":") as [Subject, string]
     const module = yield* moduleOf(subject)
-    const count = yield* call("erlang", "system_info", [atom("process_count")])
+    const within = sharing(callOptions)
+    const count = yield* call("erlang", "system_info", [atom("process_count")], within())
     const processes = typeof count === "number" ? count : 0
-    const bounds = { maxHeapWords: Math.max(minHeapWords, heapWordsPerProcess * processes), ...callOptions }
+    const maxHeapWords = Math.max(minHeapWords, heapWordsPerProcess * processes)
+    const bounds = () => ({ maxHeapWords, ...callOptions, ...within() })
     const wantsLoaded = loaded.has(module.module) || shouldLoad
-    if (!wantsLoaded || !(yield* load(module))) return yield* interpret(target, argument, bounds)
-    return yield* call(module.module, func, [argument], bounds).pipe(
+    if (!wantsLoaded || !(yield* load(module, within))) return yield* interpret(target, argument, bounds())
+    return yield* call(module.module, func, [argument], bounds()).pipe(
       // Taken away behind our back (code:delete/1, code:purge/1): back to what always works.
       Effect.catchReason("CallError", "Raised", (raised, error) => {
         const [frame] = raised.stack
         if (!isAtom(raised.reason, "undef") || frame?.module !== module.module) return Effect.fail(error)
         loaded.delete(module.module)
-        return interpret(target, argument, bounds)
+        return interpret(target, argument, bounds())
       })
     )
   })

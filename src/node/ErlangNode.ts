@@ -3,12 +3,15 @@ import type { DistError } from "../dist/DistError.ts"
 import { connect, type LinkOptions } from "../dist/Link.ts"
 import { atom, Atom, binary, isTuple } from "../etf/Term.ts"
 import { makeAgent, type RunAgent } from "./Agent.ts"
-import type { Call } from "./Call.ts"
+import type { Call, CallOptions } from "./Call.ts"
 import { CallError } from "./CallError.ts"
 import { Calls } from "./Calls.ts"
 import { type Capabilities, probe } from "./Capabilities.ts"
 import { LocalProcesses } from "./LocalProcesses.ts"
 import type { NodeTarget } from "./Targets.ts"
+
+/** How long a question may take. */
+export type Patience = Pick<CallOptions, "timeoutMillis">
 
 /** A node that we are connected to. Valid for as long as the scope that it was got in. */
 export interface ErlangNode {
@@ -22,9 +25,9 @@ export interface ErlangNode {
   readonly call: Call
   readonly runAgent: RunAgent
   /** The atom of this name if the node has one, so that no text from a user adds to its atom table. */
-  readonly existingAtom: (text: string) => Effect.Effect<Atom, CallError>
+  readonly existingAtom: (text: string, options?: Patience) => Effect.Effect<Atom, CallError>
   /** Milliseconds from a request to its reply, measured now. */
-  readonly roundTrip: Effect.Effect<number, CallError>
+  readonly roundTrip: (options?: Patience) => Effect.Effect<number, CallError>
   /** Ends when the link does, with why. */
   readonly lost: Effect.Effect<DistError>
   /** Closes the link at once, whoever else uses it. */
@@ -63,7 +66,7 @@ export const joinNode = (
 
     const call: Call = (module, func, args, options) => calls.call(module, func, args, options)
     const knownAtoms = new Map<string, Atom>()
-    const existingAtom = (text: string): Effect.Effect<Atom, CallError> => {
+    const existingAtom = (text: string, patience?: Patience): Effect.Effect<Atom, CallError> => {
       const known = knownAtoms.get(text)
       if (known !== undefined) return Effect.succeed(known)
       const unknown = new CallError({
@@ -72,7 +75,7 @@ export const joinNode = (
         reason: { _tag: "UnknownAtom", text }
       })
       if (Array.from(text).length > 255) return Effect.fail(unknown)
-      return call("erlang", "binary_to_existing_atom", [binary(text), atom("utf8")]).pipe(
+      return call("erlang", "binary_to_existing_atom", [binary(text), atom("utf8")], patience).pipe(
         Effect.flatMap((term) => {
           if (!(term instanceof Atom)) return Effect.fail(unknown)
           if (knownAtoms.size < maxKnownAtoms) knownAtoms.set(text, term)
@@ -96,10 +99,11 @@ export const joinNode = (
       call,
       runAgent,
       existingAtom,
-      roundTrip: Effect.suspend(() => {
-        const start = performance.now()
-        return Effect.map(call("erlang", "self", []), () => performance.now() - start)
-      }),
+      roundTrip: (patience) =>
+        Effect.suspend(() => {
+          const start = performance.now()
+          return Effect.map(call("erlang", "self", [], patience), () => performance.now() - start)
+        }),
       lost: link.lost,
       disconnect: link.close
     }

@@ -217,7 +217,7 @@ const call = /^([a-z_]+)(?: (\{[^]*\}))?$/u
 
 /**
  * A call that is suggested, as it can be made: with the node where several come into question. `undefined` for one that
- * the policy does not allow, or that holds what must not be shown and so would find nothing.
+ * the policy does not allow, that holds what must not be shown and so would find nothing, or that is no call at all.
  */
 const usefulCall = Effect.fnUntraced(function* (
   text: string,
@@ -226,8 +226,7 @@ const usefulCall = Effect.fnUntraced(function* (
   entries: Entries
 ): Effect.fn.Return<string | undefined, never, Nodes | Policy> {
   const [, name, json] = call.exec(text) ?? []
-  if (name === undefined) return clean(text)
-  const tool = entries.get(name)?.tool
+  const tool = name === undefined ? undefined : entries.get(name)?.tool
   if (tool === undefined || (yield* Policy).toolRefusal(tool) !== undefined || clean(text) !== text) return undefined
   const input = JSON.parse(json ?? "{}") as Readonly<Record<string, unknown>>
   const up = (yield* (yield* Nodes).list).filter(({ state }) => state._tag === "Up")

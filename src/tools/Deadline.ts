@@ -31,10 +31,10 @@ export const shareOfTime = 0.5
 export const whyLate =
   "Work of ours has low priority there and waits where the schedulers are busy (run_queue in get_system_info); a node that answers nothing at all may be frozen or cut off (round_trip_ms in list_nodes)."
 
-const bounded = (options?: CallOptions) =>
+const bounded = (options: CallOptions = {}) =>
   Effect.map(remainingMillis, (left) => ({
     ...options,
-    timeoutMillis: Math.min(options?.timeoutMillis ?? Infinity, left)
+    timeoutMillis: Math.min(options.timeoutMillis ?? Infinity, left)
   }))
 
 /** A node whose calls all end by the tool's deadline, so that many calls keep one deadline, here and on the node. */
@@ -43,5 +43,7 @@ export const keepingDeadline = (node: ErlangNode): ErlangNode => ({
   call: (module, func, args, options) =>
     Effect.flatMap(bounded(options), (within) => node.call(module, func, args, within)),
   runAgent: (func, argument, options) =>
-    Effect.flatMap(bounded(options), (within) => node.runAgent(func, argument, within))
+    Effect.flatMap(bounded(options), (within) => node.runAgent(func, argument, within)),
+  existingAtom: (text, patience) => Effect.flatMap(bounded(patience), (within) => node.existingAtom(text, within)),
+  roundTrip: (patience) => Effect.flatMap(bounded(patience), node.roundTrip)
 })

@@ -43,7 +43,7 @@ const fromDistError = (error: DistError): ToolError => {
       return told("invalid_input", false)
     case "NameNotRegistered": {
       const host = node.slice(node.indexOf("@") + 1)
-      const near = didYouMean(reason.name, reason.registered).map((name) => visible(`${name}@${host}`))
+      const near = didYouMean(reason.name, reason.registered ?? []).map((name) => visible(`${name}@${host}`))
       return told("connect_failed", true, { next: "list_nodes", didYouMean: near })
     }
     case "WrongNode":
@@ -64,7 +64,7 @@ const fromDistError = (error: DistError): ToolError => {
       return told("connect_failed", true)
     case "CookieRejected":
       return told("connect_failed", false, {
-        next: `connect_node ${JSON.stringify({ node: visible(node) })} once the cookie is right`
+        next: `connect_node ${JSON.stringify({ node: visible(node) })}`
       })
     case "PeerCookieWrong":
     case "NotAllowed":

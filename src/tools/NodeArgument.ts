@@ -64,7 +64,7 @@ const onlyNode = (up: ReadonlyArray<string>, configured: ReadonlyArray<string>) 
     return noNode("No node is connected, and none is configured. Say which one in `node` (name@host).", "list_nodes")
   }
   const which = `${up.length > 0 ? "Connected" : "Configured, and none of them connected"}: ${listed([first, ...others])}.`
-  return noNode(`It is not clear which node is meant. ${which} Say which in \`node\`.`, "the same call with node")
+  return noNode(`It is not clear which node is meant. ${which} Say which in \`node\`.`, "list_nodes")
 }
 
 /** `kinds` are the nodes that are known; of a short name's, those of the first kind that has any are meant. */

@@ -57,7 +57,7 @@ export const whereisVia = Effect.fnUntraced(function* <E>(
   { module, name }: Via,
   check: (id: number, serial: number) => Effect.Effect<unknown, E>
 ): Effect.fn.Return<Pid | undefined, E | CallError> {
-  const known = Effect.forEach([module, ...atomsOf(name)], node.existingAtom, { discard: true }).pipe(
+  const known = Effect.forEach([module, ...atomsOf(name)], (text) => node.existingAtom(text), { discard: true }).pipe(
     Effect.as(true),
     Effect.catchReason("CallError", "UnknownAtom", () => Effect.succeed(false))
   )

@@ -72,7 +72,7 @@ export const fakeNode = (spec: FakeNodeSpec = {}): ErlangNode & { readonly calle
               reason: { _tag: "UnknownAtom", text }
             })
           ),
-    roundTrip: Effect.succeed(1.25),
+    roundTrip: () => Effect.succeed(1.25),
     lost: Effect.never,
     disconnect: Effect.void
   }

@@ -19,7 +19,7 @@ const iso = (millis: number): string => new Date(millis).toISOString()
 
 /** The round trip of a node, measured when it is our turn there. */
 const measured = (node: ErlangNode, name: string) =>
-  Effect.scoped(Effect.andThen(takePlace(node, { cost: shared.cost, name }), node.roundTrip))
+  Effect.scoped(Effect.andThen(takePlace(node, { cost: shared.cost, name }), node.roundTrip()))
 
 const rounded = (millis: number): number => Math.round(millis * 10) / 10
 

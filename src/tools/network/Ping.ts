@@ -27,7 +27,7 @@ const pingNode = Tool.make({
     max_ms: Schema.Finite
   },
   run: Effect.fnUntraced(function* ({ count }, node) {
-    const millis = yield* Effect.forEach(Array.from({ length: count }), () => node.roundTrip)
+    const millis = yield* Effect.forEach(Array.from({ length: count }), () => node.roundTrip())
     const sorted = millis.toSorted((a, b) => a - b)
     const [p50, p95] = [quantile(sorted, 0.5), quantile(sorted, 0.95)]
     return {

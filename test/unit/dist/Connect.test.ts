@@ -78,6 +78,17 @@ describe("why a link cannot be made", () => {
     })
   )
 
+  it.live("a name that EPMD does not know, where it does not tell which it does", () =>
+    Effect.gen(function* () {
+      const port = yield* serve((socket) =>
+        socket.once("data", (request) => (request[2] === 122 ? socket.end(Uint8Array.of(119, 1)) : undefined))
+      )
+      const { message, reason } = yield* whyNot("app@127.0.0.1", port, 100)
+      expect(reason).toMatchObject({ _tag: "NameNotRegistered", name: "app", registered: undefined })
+      expect(message).toContain("epmd -names")
+    })
+  )
+
   it.live("a registered port that refuses", () =>
     Effect.gen(function* () {
       const port = yield* closedPort

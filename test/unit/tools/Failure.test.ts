@@ -64,7 +64,7 @@ describe("a failed connection", () => {
     const reason = { _tag: "CookieRejected", source: "--cookie-file: /etc/cookie" } as const
     const { message, next } = toToolError(new DistError({ node: "a@h", reason }), elixir)
     expect(message).toContain("the cookie is not the node's (used: --cookie-file: /etc/cookie). ")
-    expect(next).toBe('connect_node {"node":"a@h"} once the cookie is right')
+    expect(next).toBe('connect_node {"node":"a@h"}')
   })
 
   it("names the settings of EPMD's port, where none answers", () => {

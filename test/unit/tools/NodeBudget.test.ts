@@ -139,7 +139,7 @@ describe("the budget of a node", () => {
   it.effect("bounds the round trips of list_nodes and connect_node too, but never keeps from disconnecting", () =>
     Effect.gen(function* () {
       const { seen, work } = counter()
-      const node = { ...fakeNode(), roundTrip: Effect.as(Effect.timeoutOption(work, 900), 1) }
+      const node = { ...fakeNode(), roundTrip: () => Effect.as(Effect.timeoutOption(work, 900), 1) }
       yield* Effect.gen(function* () {
         const lists = yield* together(100, call("list_nodes", {}))
         const connects = yield* together(100, call("connect_node", {}))
