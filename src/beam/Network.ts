@@ -1,5 +1,5 @@
 import type { Effect } from "effect"
-import { Atom, listItems, type MapTerm, Pid, Port } from "../etf/Term.ts"
+import { Atom, atom, listItems, type MapTerm, Pid, Port, type Term } from "../etf/Term.ts"
 import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { askList, type Listed, type ListQuery } from "./Listing.ts"
@@ -18,11 +18,18 @@ export interface NetworkQuery extends Omit<ListQuery, "filters" | "order" | "sor
   readonly owner: Pid | undefined
   /** Bytes. */
   readonly minQueue: number | undefined
+  /** A number at either end. */
+  readonly port?: number | undefined
+  readonly state?: SocketState | undefined
 }
+
+/** Whether it takes connections, or has another end; a socket may do neither. */
+export const socketStates = ["listening", "connected"] as const
+export type SocketState = (typeof socketStates)[number]
 
 /** A port, or a socket of the module `socket`. Bytes throughout; `undefined` where it has no such thing. */
 export interface Endpoint {
-  readonly id: { readonly port: Port } | { readonly socket: string }
+  readonly id: { readonly port: Port } | { readonly socket: Term }
   /** Of the driver, or the command that runs behind a port. */
   readonly name: string
   readonly owner: Pid | undefined
@@ -54,15 +61,15 @@ export const ports = (node: ErlangNode, query: NetworkQuery): Effect.Effect<List
 export const sockets = (node: ErlangNode, query: NetworkQuery): Effect.Effect<Listed<Endpoint>, CallError> =>
   askList(node, "beamscope_network:sockets", toList(query), readEndpoint)
 
-const toList = ({ minQueue, name, owner, windowMillis, ...query }: NetworkQuery): ListQuery => ({
+const toList = ({ minQueue, name, owner, port, state, windowMillis, ...query }: NetworkQuery): ListQuery => ({
   ...query,
   order: query.sort === "name" ? "ascending" : "descending",
-  filters: { name, owner, window_ms: windowMillis, min_queue: minQueue }
+  filters: { name, owner, port, state: state && atom(state), window_ms: windowMillis, min_queue: minQueue }
 })
 
 const readEndpoint = (row: MapTerm): Endpoint | undefined => {
   const port = row.atomKey("port")
-  const socket = textOf(row.atomKey("socket"))
+  const socket = row.atomKey("socket")
   const bytesIn = readCount(row.atomKey("bytes_in"))
   const bytesOut = readCount(row.atomKey("bytes_out"))
   const id = port instanceof Port ? { port } : socket === undefined ? undefined : { socket }

@@ -85,6 +85,21 @@ describe.each(BeamNode.otpReleases())("the network of a node on OTP $otp", ({ ot
       }).pipe(using(agent))
     )
 
+    it.live("finds what listens on a port, and who is connected to it", () =>
+      Effect.gen(function* () {
+        const listening = yield* call("list_sockets", { filter: { port, state: "listening" } })
+        expect(rowsOf(listening, "sockets")).toEqual([
+          expect.objectContaining({ local: `127.0.0.1:${port}`, owner_name: "network" })
+        ])
+        const connected = yield* call("list_sockets", { filter: { port, state: "connected" } })
+        expect(connected.structured).toMatchObject({ matched: 2 })
+        expect(connected.structured["total"]).toBeGreaterThanOrEqual(3)
+        const none = yield* call("list_sockets", { filter: { name: String(port) } })
+        expect(none.structured).toMatchObject({ matched: 0, total: connected.structured["total"] })
+        expect(none.structured["summary"]).toMatch(/^None of \d+ sockets passes the filter\.$/u)
+      }).pipe(using(agent))
+    )
+
     it.live("ranks by what a window adds", () =>
       Effect.gen(function* () {
         const result = yield* call("list_sockets", {

@@ -25,10 +25,10 @@
 %% of the manager's name or of the event.
 sources(#{deadline_ms := Millis} = Spec) ->
     Until = now_ms() + Millis,
-    {Managers, Missing} = managers(Spec, Until),
-    Telemetry = telemetry(Spec),
-    All = Managers ++ events(Telemetry) ++ [{logger, logger} || wants(logger, Spec)],
-    Found = called(All, Spec),
+    {Managers, Missing} = managers(Until),
+    Telemetry = telemetry(),
+    All = Managers ++ events(Telemetry) ++ [{logger, logger}],
+    Found = called([Id || {Kind, _} = Id <- All, wants(Kind, Spec)], Spec),
     {Page, Next} = page([{0, Id} || Id <- Found], Spec),
     Rows = [{Key, source(Id, Telemetry, Until)} || {_, Id} = Key <- Page],
     packed(#{
@@ -36,7 +36,7 @@ sources(#{deadline_ms := Millis} = Spec) ->
         matched => length(Found),
         next => Next,
         rows => [Row || {_, #{}} = Row <- Rows],
-        incomplete => Missing
+        incomplete => [Why || Why <- Missing, Why =/= unnamed orelse wants(gen_event, Spec)]
     }).
 
 wants(Kind, #{kind := Wanted}) -> Kind =:= Wanted;
@@ -48,16 +48,11 @@ called(All, _) -> All.
 %% The managers, `{gen_event, {Name, Pid}}': of all processes those that began as one. Before OTP 26.2 that cannot be
 %% read of any process at no cost; so it is of those that stand in that module, and of those that have a name: then
 %% `unnamed' says that others may be missing.
-managers(Spec, Until) ->
-    case wants(gen_event, Spec) of
-        false ->
-            {[], []};
-        true ->
-            CanReadKey = can_read_key(),
-            Began = fun(Pids, Found) -> began(Pids, CanReadKey) ++ Found end,
-            {Pids, Missing} = scan(fun thousand/1, erlang:processes(), #{until => Until}, Began, []),
-            {[{gen_event, {name(Pid), Pid}} || Pid <- Pids], Missing ++ [unnamed || not CanReadKey]}
-    end.
+managers(Until) ->
+    CanReadKey = can_read_key(),
+    Began = fun(Pids, Found) -> began(Pids, CanReadKey) ++ Found end,
+    {Pids, Missing} = scan(fun thousand/1, erlang:processes(), #{until => Until}, Began, []),
+    {[{gen_event, {name(Pid), Pid}} || Pid <- Pids], Missing ++ [unnamed || not CanReadKey]}.
 
 can_read_key() ->
     try
@@ -96,8 +91,8 @@ name(Pid) ->
 
 %% `{Event, Handler, Function}' of telemetry: objects `{handler, Id, Event, Function, Config}' in a table, or by event in
 %% a persistent term. Source: telemetry_handler_table.erl.
-telemetry(Spec) ->
-    case wants(telemetry, Spec) andalso erlang:module_loaded(telemetry) of
+telemetry() ->
+    case erlang:module_loaded(telemetry) of
         true ->
             case persistent_term:get(telemetry, undefined) of
                 {telemetry_ets, Table} -> attached(Table);

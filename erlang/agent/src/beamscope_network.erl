@@ -23,6 +23,9 @@
     %% Part of the name (of the driver or the command), in any case.
     name => binary(),
     owner => pid(),
+    %% A number at either end.
+    port => non_neg_integer(),
+    state => listening | connected,
     %% Bytes that wait to be sent, at least.
     min_queue => non_neg_integer(),
     atom() => term()
@@ -46,7 +49,7 @@ ports(Spec) ->
     answer(erlang:ports(), Spec, fun(_) -> true end).
 
 %% @doc A packed list of the sockets: ports of inet, and those of the module `socket' where that is loaded. Rows as of
-%% `ports', with `kind' and, for the latter, `domain', `type' and `protocol'.
+%% `ports', with `kind' and, for the latter, `socket', `domain', `type' and `protocol'.
 -spec sockets(spec()) -> binary().
 sockets(Spec) ->
     answer(erlang:ports() ++ nif_sockets(), Spec, fun is_socket/1).
@@ -67,17 +70,20 @@ nif_sockets() ->
 
 answer(All, #{deadline_ms := Deadline} = Spec, IsWanted) ->
     Until = now_ms() + Deadline + maps:get(window_ms, Spec, 0),
-    Look = fun(Ids, Seen) -> look(Ids, Spec, IsWanted) ++ Seen end,
-    {Before, Missing1} = scan(fun(Ids) -> some(?CHUNK, Ids) end, All, #{until => Until}, Look, []),
+    Look = fun(Ids, {Count, Seen}) ->
+        Wanted = lists:filter(IsWanted, Ids),
+        {Count + length(Wanted), look(Wanted, Spec) ++ Seen}
+    end,
+    {{Total, Before}, Missing1} = scan(fun(Ids) -> some(?CHUNK, Ids) end, All, #{until => Until}, Look, {0, []}),
     {Now, Missing2} = again(Before, Spec, Until),
     Known = maps:from_list(Now),
     Keys = [key(Id, Figures, Spec) || {Id, Figures} <- Now],
     Read = fun({_, Id}) -> row(Id, map_get(Id, Known)) end,
-    listed(Keys, Read, Spec, {length(Now), lists:usort(Missing1 ++ Missing2)}).
+    listed(Keys, Read, Spec, {Total, lists:usort(Missing1 ++ Missing2)}).
 
-%% `{Id, #{figures := figures(), at := Microseconds}}' of those that are wanted.
-look(Ids, Spec, IsWanted) ->
-    Looked = lists:append([look_at(Id) || Id <- Ids, IsWanted(Id), passes(Id, Spec)]),
+%% `{Id, #{figures := figures(), at := Microseconds}}' of those that pass the filters.
+look(Ids, Spec) ->
+    Looked = lists:append([look_at(Id) || Id <- Ids, passes(Id, Spec)]),
     [One || One <- Looked, is_long(One, Spec)].
 
 is_long({_, #{figures := {_, _, Queue, _}}}, #{min_queue := Least}) -> is_integer(Queue) andalso Queue >= Least;
@@ -154,11 +160,50 @@ name(_) ->
     "socket".
 
 passes(Id, Spec) ->
-    lists:all(fun(Filter) -> passes(Filter, Id, Spec) end, [name, owner]).
+    lists:all(fun(Filter) -> passes(Filter, Id, Spec) end, [name, owner, port, state]).
 
 passes(name, Id, #{name := Part}) -> contains(unicode:characters_to_binary(name(Id)), Part);
 passes(owner, Id, #{owner := Owner}) -> owner(Id) =:= Owner;
+passes(port, Id, #{port := Number}) -> lists:any(fun(End) -> number(End, Id) =:= Number end, [sockname, peername]);
+passes(state, Id, #{state := State}) -> is_in(State, Id);
 passes(_, _, _) -> true.
+
+%% The number in an address; a local socket has none.
+number(End, Id) ->
+    case address(module(Id), End, Id) of
+        {ok, {_, Number}} -> Number;
+        {ok, #{port := Number}} -> Number;
+        _ -> none
+    end.
+
+%% Before it has connected or been connected to, a socket has no other end. One of datagrams may never have one.
+is_in(connected, Id) ->
+    case address(module(Id), peername, Id) of
+        {ok, _} -> true;
+        _ -> false
+    end;
+is_in(listening, Id) ->
+    States = states(Id),
+    is_list(States) andalso (lists:member(listen, States) orelse lists:member(listening, States)).
+
+module(Port) when is_port(Port) -> inet;
+module(_) -> socket.
+
+states(Port) when is_port(Port) ->
+    case prim_inet:getstatus(Port) of
+        {ok, Flags} -> Flags;
+        _ -> undefined
+    end;
+states(Socket) ->
+    Info = info(Socket),
+    maps:get(rstates, Info, []) ++ maps:get(wstates, Info, []).
+
+info(Socket) ->
+    try
+        socket:info(Socket)
+    catch
+        _:_ -> #{}
+    end.
 
 owner(Port) when is_port(Port) ->
     case erlang:port_info(Port, connected) of
@@ -166,11 +211,7 @@ owner(Port) when is_port(Port) ->
         undefined -> undefined
     end;
 owner(Socket) ->
-    try
-        maps:get(owner, socket:info(Socket), undefined)
-    catch
-        _:_ -> undefined
-    end.
+    maps:get(owner, info(Socket), undefined).
 
 row(Id, #{figures := {In, Out, Queue, Memory}} = Known) ->
     Owner = owner(Id),
@@ -204,7 +245,7 @@ registered(_) ->
 port_row(Port) ->
     Inet =
         case lists:member(name(Port), ?INET) of
-            true -> #{local => address(inet, sockname, Port), remote => address(inet, peername, Port), state => state(Port)};
+            true -> #{local => shown(inet, sockname, Port), remote => shown(inet, peername, Port), state => states(Port)};
             false -> #{}
         end,
     Inet#{
@@ -220,37 +261,31 @@ told(Port, Item) ->
         _ -> undefined
     end.
 
-state(Port) ->
-    case prim_inet:getstatus(Port) of
-        {ok, Flags} -> Flags;
-        _ -> undefined
-    end.
-
 socket_row(Socket) ->
-    Info =
-        try
-            socket:info(Socket)
-        catch
-            _:_ -> #{}
-        end,
+    Info = info(Socket),
     #{
         kind => socket,
-        socket => unicode:characters_to_binary(io_lib:format("~0p", [Socket])),
+        socket => Socket,
         domain => maps:get(domain, Info, undefined),
         type => maps:get(type, Info, undefined),
         protocol => maps:get(protocol, Info, undefined),
-        state => maps:get(rstates, Info, []) ++ maps:get(wstates, Info, []),
-        local => address(socket, sockname, Socket),
-        remote => address(socket, peername, Socket)
+        state => states(Socket),
+        local => shown(socket, sockname, Socket),
+        remote => shown(socket, peername, Socket)
     }.
 
-%% As text: `10.0.0.1:80', `[::1]:80', or the path of a local socket.
-address(Module, Function, Id) ->
-    try Module:Function(Id) of
-        {ok, Address} -> unicode:characters_to_binary(written(Address));
-        _ -> undefined
+address(Module, End, Id) ->
+    try
+        Module:End(Id)
     catch
         _:_ -> undefined
+    end.
+
+%% As text: `10.0.0.1:80', `[::1]:80', or the path of a local socket.
+shown(Module, End, Id) ->
+    case address(Module, End, Id) of
+        {ok, Address} -> unicode:characters_to_binary(written(Address));
+        _ -> undefined
     end.
 
 written({local, Path}) -> Path;

@@ -20,6 +20,7 @@ tests() ->
         {"handlers of logger", fun logs/1},
         {"handlers of logger that do not tell their configuration", fun mute_logs/1},
         {"page by page, by kind and name", fun pages/1},
+        {"what a filter leaves out counts", fun counted/1},
         {"a deadline", fun deadline/1}
     ].
 
@@ -144,6 +145,15 @@ pages(Run) ->
         ?assertEqual({length(All), hd(All)}, {Total, First}),
         #{rows := [{_, Second} | _]} = Run(spec(#{'after' => term_to_binary(Next)})),
         ?assertEqual(lists:nth(2, All), Second)
+    end).
+
+counted(Run) ->
+    with_manager(fun(_) ->
+        #{total := Total, matched := Total} = Run(spec(#{})),
+        [
+            ?assertMatch(#{total := Total, matched := Matched}, Run(spec(Filter)))
+         || {Filter, Matched} <- [{#{kind => telemetry}, 0}, {#{kind => logger}, 1}, {#{name => <<"none such">>}, 0}]
+        ]
     end).
 
 deadline(Run) ->

@@ -6,11 +6,13 @@ import { excerpt } from "../../syntax/Excerpt.ts"
 import {
   cursor,
   FilterText,
+  isFiltering,
   ledBy,
   limitUpTo,
   listBounds,
   listOutput,
   ListPosition,
+  noneOf,
   pageOf,
   sortBy
 } from "../Listing.ts"
@@ -212,6 +214,7 @@ const listEventHandlers = Tool.make({
     const busy = rows.find(({ row }) => row.silence === "busy" || row.silence === "silent")?.row
     return {
       summary: (shown: number) => {
+        if (rows.length === 0) return noneOf(page, isFiltering(filter), "source of events", "sources of events")
         const counts = handlerKinds.map(
           (kind) => [kind, rows.slice(0, shown).filter(({ row }) => row.kind === kind).length] as const
         )

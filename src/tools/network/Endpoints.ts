@@ -1,16 +1,19 @@
 import { Effect, Schema } from "effect"
-import { type Endpoint, type NetworkKey, ports, sockets } from "../../beam/Network.ts"
+import { type Endpoint, type NetworkKey, ports, socketStates, sockets } from "../../beam/Network.ts"
+import type { Listed } from "../../beam/Listing.ts"
 import type { ErlangNode } from "../../node/ErlangNode.ts"
 import { visible } from "../../syntax/Escape.ts"
 import { shareOfTime } from "../Deadline.ts"
 import {
   cursor,
   FilterText,
+  isFiltering,
   ledBy,
   limitUpTo,
   listBounds,
   listOutput,
   ListPosition,
+  noneOf,
   pageOf,
   shownOf,
   sortBy
@@ -64,26 +67,63 @@ const showEndpoint = (endpoint: Endpoint, terms: Terms) => {
     bytes_out_per_second: growth && perSecond(growth.bytesOut, growth.micros),
     local: endpoint.local && visible(endpoint.local),
     remote: endpoint.remote && visible(endpoint.remote),
-    state: endpoint.state.map(visible).join(" ")
+    state: endpoint.state.length === 0 ? undefined : endpoint.state.map(visible).join(" ")
   }
 }
 
 const sorts: ReadonlyArray<NetworkKey> = ["bytes_in", "bytes_out", "queue", "memory", "name"]
 
-const Filter = Schema.Struct({
+const filter = {
   name: Schema.optionalKey(FilterText),
   owner: Schema.optionalKey(FilterText.annotate({ description: "A pid or registered name" })),
   min_queue_bytes: Schema.optionalKey(Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)))
-})
+}
 
 const listInput = {
   sort_by: sortBy(sorts, "bytes_in"),
-  filter: Schema.optionalKey(Filter),
+  filter: Schema.optionalKey(Schema.Struct(filter)),
   window_ms: optionalWindow,
   limit: limitUpTo(200, 20),
   cursor
 }
 type ListInput = Schema.Struct.Type<typeof listInput>
+
+const socketInput = {
+  ...listInput,
+  filter: Schema.optionalKey(
+    Schema.Struct({
+      port: Schema.optionalKey(
+        Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 65_535 })).annotate({ description: "Local or remote" })
+      ),
+      state: Schema.optionalKey(Schema.Literals(socketStates)),
+      owner: filter.owner,
+      name: filter.name.annotate({ description: "Part of the driver's name" }),
+      min_queue_bytes: filter.min_queue_bytes
+    })
+  )
+}
+
+/** What a summary says of a page. */
+const summaryOf = (
+  shown: number,
+  listed: Listed<Endpoint>,
+  { filter: wanted = {}, sort_by: sort, window_ms: window }: ListInput,
+  singular: string,
+  terms: Terms,
+  after: ListPosition | undefined
+): string => {
+  const leading = listed.rows[0]?.row
+  if (leading === undefined) return noneOf(listed, isFiltering(wanted), singular)
+  const { growth } = leading
+  const count = shownOf(shown, listed.matched, singular)
+  const added = sort === "bytes_in" ? growth?.bytesIn : sort === "bytes_out" ? growth?.bytesOut : undefined
+  // What is not known comes behind what is.
+  if (added === 0) {
+    const seen = listed.incomplete.length === 0 && after === undefined ? "" : " of those here"
+    return `${count}; none${seen} is known to have ${sort === "bytes_in" ? "received" : "sent"} anything in ${window} ms.`
+  }
+  return `${count} by ${sort}${ledBy(first(leading, sort, terms), after)}.`
+}
 
 /** Who is first, and by how much. */
 const first = (endpoint: Endpoint, sort: NetworkKey, terms: Terms): string => {
@@ -108,14 +148,15 @@ const first = (endpoint: Endpoint, sort: NetworkKey, terms: Terms): string => {
 const listEndpoints = Effect.fnUntraced(function* (
   tool: string,
   list: typeof ports,
-  { filter = {}, limit, sort_by: sort, window_ms }: ListInput,
+  { filter: wanted = {}, limit, sort_by: sort, window_ms }: ListInput,
   node: ErlangNode,
   after: ListPosition | undefined
 ) {
   const terms = yield* termsOf(node)
-  const owner = filter.owner === undefined ? undefined : yield* resolveProcess(node, filter.owner, terms)
+  const { min_queue_bytes: minQueue, owner: ownerText, ...others } = wanted
+  const owner = ownerText === undefined ? undefined : yield* resolveProcess(node, ownerText, terms)
   const look = (bounds: Effect.Success<ReturnType<typeof listBounds>>) =>
-    list(node, { ...bounds, sort, windowMillis: window_ms, name: filter.name, owner, minQueue: filter.min_queue_bytes })
+    list(node, { name: undefined, ...others, ...bounds, sort, windowMillis: window_ms, owner, minQueue })
   const bounds = yield* listBounds(limit, after)
   const listed =
     window_ms === undefined
@@ -147,8 +188,7 @@ const listPorts = Tool.make({
     const { matched, rows, total } = listed
     const [leading] = rows
     return {
-      summary: (shown: number) =>
-        `${shownOf(shown, matched, "port")} by ${input.sort_by}${ledBy(leading && first(leading.row, input.sort_by, terms), after)}.`,
+      summary: (shown: number) => summaryOf(shown, listed, input, "port", terms, after),
       complete,
       notes,
       data: {
@@ -156,7 +196,7 @@ const listPorts = Tool.make({
         matched,
         ports: rows.map(({ row }) =>
           Object.assign(
-            { port: "port" in row.id ? terms.print(row.id.port) : visible(row.id.socket) },
+            { port: "port" in row.id ? terms.print(row.id.port) : terms.print(row.id.socket) },
             showEndpoint(row, terms),
             { memory_bytes: row.memory, os_pid: row.osPid }
           )
@@ -176,9 +216,9 @@ const listSockets = Tool.make({
   name: "list_sockets",
   title: "List sockets",
   description:
-    "Network connections and listeners, of inet and of the socket module: addresses, state, owner, bytes received from and sent to the network, bytes waiting to be sent. With window_ms ranked by what was added.",
+    "TCP, UDP and other sockets, of inet and the module socket: addresses, state, owner, bytes received, sent, waiting. For what listens on a port, filter by port and state. With window_ms ranked by what was added.",
   timeoutMillis: 10_000,
-  input: listInput,
+  input: socketInput,
   output: {
     ...listOutput,
     sockets: Schema.optionalKey(Schema.Array(Schema.Struct({ socket: Schema.String, kind: Text, ...endpointFields })))
@@ -189,8 +229,7 @@ const listSockets = Tool.make({
     const { matched, rows, total } = listed
     const [leading] = rows
     return {
-      summary: (shown: number) =>
-        `${shownOf(shown, matched, "socket")} by ${input.sort_by}${ledBy(leading && first(leading.row, input.sort_by, terms), after)}.`,
+      summary: (shown: number) => summaryOf(shown, listed, input, "socket", terms, after),
       complete,
       notes,
       data: {
@@ -199,7 +238,7 @@ const listSockets = Tool.make({
         sockets: rows.map(({ row }) =>
           Object.assign(
             {
-              socket: "port" in row.id ? terms.print(row.id.port) : visible(row.id.socket),
+              socket: "port" in row.id ? terms.print(row.id.port) : terms.print(row.id.socket),
               kind: row.kind && [row.kind.domain, row.kind.type, row.kind.protocol].map(visible).join(" ")
             },
             showEndpoint(row, terms)

@@ -80,6 +80,44 @@ const port = (id: number, received: number): Words => ({
   bytes_out: 0
 })
 
+describe("list_sockets", () => {
+  it.effect("says that a filter leaves all out, and not that there are none", () =>
+    Effect.gen(function* () {
+      const none = packed(
+        words({ total: 4, matched: 0, rows: list([]), next: atom("undefined"), incomplete: list([]) })
+      )
+      const world = replies({ "beamscope_network:sockets": none })
+      const filtered = yield* callIn(world, "list_sockets", { filter: { port: 5672, state: "listening" } })
+      expect(filtered.structured).toMatchObject({
+        summary: "None of 4 sockets passes the filter.",
+        total: 4,
+        matched: 0
+      })
+    })
+  )
+
+  it.effect("says that nobody received anything in a window, and names nobody first", () =>
+    Effect.gen(function* () {
+      const rows = [1, 2].map((id) => ({ ...port(id, 2_000), added_in: 0, added_out: 0, micros: 100_000 }))
+      const world = replies({ "beamscope_network:sockets": page(rows) })
+      const { structured } = yield* callIn(world, "list_sockets", { window_ms: 100 })
+      expect(structured["summary"]).toBe("2 sockets; none is known to have received anything in 100 ms.")
+    })
+  )
+
+  it.effect("prints a socket in the syntax of the session", () =>
+    Effect.gen(function* () {
+      const world = replies({
+        "beamscope_network:sockets": page([{ socket: [atom("$socket"), 1], name: binary("socket") }])
+      })
+      const shown = (mode: "elixir" | "erlang") =>
+        Effect.map(callIn({ ...world, mode }, "list_sockets"), ({ structured }) => structured["sockets"])
+      expect(yield* shown("elixir")).toEqual([expect.objectContaining({ socket: '{:"$socket", 1}' })])
+      expect(yield* shown("erlang")).toEqual([expect.objectContaining({ socket: "{'$socket',1}" })])
+    })
+  )
+})
+
 describe("list_ports", () => {
   it.effect("says which is the first on the first page only", () =>
     Effect.gen(function* () {
