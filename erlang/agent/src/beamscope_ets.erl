@@ -276,20 +276,27 @@ readable(#{max_object := Most} = Spec, Read) ->
                     packed(#{absent => [], unnamed => []});
                 #{protection := private} = Facts ->
                     packed(Facts#{refused => private});
-                #{owner_name := Name} = Facts when Name =:= auth; Name =:= ssl_pem_cache; Name =:= ssl_manager ->
-                    %% Cookies; keys and sessions.
-                    packed(Facts#{refused => secret});
-                #{size := Size, memory := Bytes} = Facts when Size > 0, Bytes div Size > Most ->
-                    case Spec of
-                        #{what := keys} -> packed(maps:merge(Facts, read(Table, Facts, Read)));
-                        _ -> packed(Facts#{refused => large})
-                    end;
-                Facts ->
-                    packed(maps:merge(Facts, read(Table, Facts, Read)))
+                #{size := Size, memory := Bytes} = Facts ->
+                    IsLarge = Size > 0 andalso Bytes div Size > Most andalso maps:get(what, Spec, objects) =/= keys,
+                    case keeps_secrets(Facts) of
+                        true -> packed(Facts#{refused => secret});
+                        false when IsLarge -> packed(Facts#{refused => large});
+                        false -> packed(maps:merge(Facts, read(Table, Facts, Read)))
+                    end
             end;
         Absent ->
             packed(Absent)
     end.
+
+%% Whether the owner keeps cookies, private keys or sessions: `auth', and what belongs to TLS. The distribution over TLS
+%% has processes of its own for these, outside of the application: `ssl_manager_dist'.
+keeps_secrets(#{application := ssl}) ->
+    true;
+keeps_secrets(#{owner_name := Name}) ->
+    Name =:= auth orelse
+        lists:any(fun(Front) -> lists:prefix(Front, atom_to_list(Name)) end, ["ssl_pem_cache", "ssl_manager"]);
+keeps_secrets(_) ->
+    false.
 
 %% A table may be deleted, or made private, at any time: then what reads it raises `badarg'.
 read(Table, Facts, Read) ->

@@ -1,13 +1,9 @@
-%% Every test runs twice, with the module loaded and with its forms interpreted. scripts/build-agent.escript --test.
 -module(beamscope_ets_tests).
 
 -include_lib("eunit/include/eunit.hrl").
+-include("beamscope_both_ways.hrl").
 
-both_ways_test_() ->
-    [
-        {lists:concat([Way, ": ", Title]), fun() -> Test(fun(Function, Spec) -> run(Way, Function, Spec) end) end}
-     || Way <- [loaded, interpreted], {Title, Test} <- tests()
-    ].
+both_ways_test_() -> both_ways(tests(), fun answer/3).
 
 tests() ->
     [
@@ -191,12 +187,15 @@ moved(Run) ->
     lists:foreach(fun ets:delete/1, Tables).
 
 secrets(Run) ->
+    [secret(Run, Name) || Name <- [ssl_manager, ssl_manager_dist, ssl_pem_cache, ssl_pem_cache_dist]].
+
+secret(Run, Name) ->
     Test = self(),
     Owner = spawn_link(fun() ->
-        register(ssl_manager, self()),
+        register(Name, self()),
         Test ! ets:new(beamscope_ets_test, [public]),
         receive
-            stop -> unregister(ssl_manager)
+            stop -> unregister(Name)
         end,
         Test ! stopped
     end),
@@ -359,11 +358,3 @@ unknown(Run) ->
     ?assertEqual(#{unknown => true}, Run(select, spec(Table, #{match => Unknown}))),
     ?assertError(badarg, binary_to_existing_atom(Name, utf8)),
     ets:delete(Table).
-
-run(loaded, Function, Spec) ->
-    #{name := Module} = persistent_term:get({agent, beamscope_ets}),
-    binary_to_term(Module:Function(Spec));
-run(interpreted, Function, Spec) ->
-    #{functions := Functions} = persistent_term:get({agent, beamscope_ets}),
-    {Function, Expression} = lists:keyfind(Function, 1, Functions),
-    binary_to_term(erl_eval:expr(Expression, [{'A', Spec}], none, none, value)).
