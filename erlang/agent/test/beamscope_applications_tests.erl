@@ -1,13 +1,9 @@
-%% Every test runs twice, with the module loaded and with its forms interpreted. scripts/build-agent.escript --test.
 -module(beamscope_applications_tests).
 
 -include_lib("eunit/include/eunit.hrl").
+-include("beamscope_both_ways.hrl").
 
-both_ways_test_() ->
-    [
-        {lists:concat([Way, ": ", Title]), fun() -> Test(fun(Function, Spec) -> run(Way, Function, Spec) end) end}
-     || Way <- [loaded, interpreted], {Title, Test} <- tests()
-    ].
+both_ways_test_() -> both_ways(tests(), fun answer/3).
 
 tests() ->
     [
@@ -95,13 +91,3 @@ late(Run) ->
     #{incomplete := Missing, total := Total} = Run(list, spec(#{deadline_ms => -10})),
     ?assert(lists:member(deadline, Missing)),
     ?assert(Total > 1).
-
-run(Way, Function, Spec) -> binary_to_term(packed(Way, Function, Spec)).
-
-packed(loaded, Function, Spec) ->
-    #{name := Module} = persistent_term:get({agent, beamscope_applications}),
-    Module:Function(Spec);
-packed(interpreted, Function, Spec) ->
-    #{functions := Functions} = persistent_term:get({agent, beamscope_applications}),
-    {Function, Expression} = lists:keyfind(Function, 1, Functions),
-    erl_eval:expr(Expression, [{'A', Spec}], none, none, value).

@@ -1,13 +1,9 @@
-%% Every test runs twice, with the module loaded and with its forms interpreted. scripts/build-agent.escript --test.
 -module(beamscope_environment_tests).
 
 -include_lib("eunit/include/eunit.hrl").
+-include("beamscope_both_ways.hrl").
 
-both_ways_test_() ->
-    [
-        {lists:concat([Way, ": ", Title]), fun() -> Test(fun(Function, Spec) -> run(Way, Function, Spec) end) end}
-     || Way <- [loaded, interpreted], {Title, Test} <- tests()
-    ].
+both_ways_test_() -> both_ways(tests(), fun answer/3).
 
 tests() ->
     [
@@ -69,13 +65,3 @@ started(Run) ->
     ?assert(is_list(Flags)),
     ?assertEqual([], [Flag || {setcookie = Flag, _} <- Arguments]),
     ?assertMatch({root, [_]}, lists:keyfind(root, 1, Arguments)).
-
-run(Way, Function, Spec) -> binary_to_term(packed(Way, Function, Spec)).
-
-packed(loaded, Function, Spec) ->
-    #{name := Module} = persistent_term:get({agent, beamscope_environment}),
-    Module:Function(Spec);
-packed(interpreted, Function, Spec) ->
-    #{functions := Functions} = persistent_term:get({agent, beamscope_environment}),
-    {Function, Expression} = lists:keyfind(Function, 1, Functions),
-    erl_eval:expr(Expression, [{'A', Spec}], none, none, value).

@@ -1,15 +1,12 @@
-%% Every test runs twice, with the module loaded and with its forms interpreted. scripts/build-agent.escript --test.
 -module(beamscope_handlers_tests).
 
 -include_lib("eunit/include/eunit.hrl").
 
 -export([init/1, handle_event/2, handle_call/2, log/2, filter_config/1]).
 
-both_ways_test_() ->
-    [
-        {lists:concat([Way, ": ", Title]), fun() -> Test(fun(Spec) -> run(Way, Spec) end) end}
-     || Way <- [loaded, interpreted], {Title, Test} <- tests()
-    ].
+-include("beamscope_both_ways.hrl").
+
+both_ways_test_() -> both_ways(tests(), fun run/2).
 
 tests() ->
     [
@@ -161,10 +158,4 @@ deadline(Run) ->
         ?assertMatch(#{incomplete := [deadline | _], rows := [{_, #{kind := logger}}]}, Run(spec(#{deadline_ms => -1})))
     end).
 
-run(loaded, Spec) ->
-    #{name := Module} = persistent_term:get({agent, beamscope_handlers}),
-    binary_to_term(Module:sources(Spec));
-run(interpreted, Spec) ->
-    #{functions := Functions} = persistent_term:get({agent, beamscope_handlers}),
-    {sources, Expression} = lists:keyfind(sources, 1, Functions),
-    binary_to_term(erl_eval:expr(Expression, [{'A', Spec}], none, none, value)).
+run(Way, Spec) -> answer(Way, sources, Spec).

@@ -1,15 +1,12 @@
-%% Every test runs twice, with the module loaded and with its forms interpreted. scripts/build-agent.escript --test.
 -module(beamscope_logs_tests).
 
 -include_lib("eunit/include/eunit.hrl").
 
 -export([log/2, filter_config/1]).
 
-both_ways_test_() ->
-    [
-        {lists:concat([Way, ": ", Title]), fun() -> Test(fun(Spec) -> run(Way, Spec) end) end}
-     || Way <- [loaded, interpreted], {Title, Test} <- tests()
-    ].
+-include("beamscope_both_ways.hrl").
+
+both_ways_test_() -> both_ways(tests(), fun run/2).
 
 tests() ->
     [
@@ -48,10 +45,4 @@ mute(Run) ->
 
 is_helper(Pid) -> is_pid(Pid) andalso process_info(Pid, current_function) =:= {current_function, {?MODULE, filter_config, 1}}.
 
-run(loaded, Spec) ->
-    #{name := Module} = persistent_term:get({agent, beamscope_logs}),
-    binary_to_term(Module:configuration(Spec));
-run(interpreted, Spec) ->
-    #{functions := Functions} = persistent_term:get({agent, beamscope_logs}),
-    {configuration, Expression} = lists:keyfind(configuration, 1, Functions),
-    binary_to_term(erl_eval:expr(Expression, [{'A', Spec}], none, none, value)).
+run(Way, Spec) -> answer(Way, configuration, Spec).

@@ -1,7 +1,7 @@
-%% Every test runs twice, with the module loaded and with its forms interpreted. scripts/build-agent.escript --test.
 -module(beamscope_mnesia_tests).
 
 -include_lib("eunit/include/eunit.hrl").
+-include("beamscope_both_ways.hrl").
 
 not_running_test_() ->
     [
@@ -15,10 +15,7 @@ not_running_test_() ->
     ].
 
 running_test_() ->
-    {setup, fun start/0, fun(_) -> application:stop(mnesia) end, [
-        {lists:concat([Way, ": ", Title]), fun() -> Test(fun(Spec) -> run(Way, Spec) end) end}
-     || Way <- [loaded, interpreted], {Title, Test} <- tests()
-    ]}.
+    {setup, fun start/0, fun(_) -> application:stop(mnesia) end, both_ways(tests(), fun run/2)}.
 
 %% In memory alone: the node of this test has no name, and writes no files.
 start() ->
@@ -79,11 +76,4 @@ whole(Run) ->
 
 run(Way, Extra) ->
     Spec = maps:merge(#{sort => memory, order => descending, limit => 10, deadline_ms => 60000}, Extra),
-    binary_to_term(answer(Way, Spec)).
-
-answer(loaded, Spec) ->
-    #{name := Module} = persistent_term:get({agent, beamscope_mnesia}),
-    Module:tables(Spec);
-answer(interpreted, Spec) ->
-    #{functions := [{tables, Expression}]} = persistent_term:get({agent, beamscope_mnesia}),
-    erl_eval:expr(Expression, [{'A', Spec}], none, none, value).
+    answer(Way, tables, Spec).

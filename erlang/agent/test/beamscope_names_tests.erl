@@ -1,15 +1,11 @@
-%% Every test runs twice, with the module loaded and with its forms interpreted. scripts/build-agent.escript --test.
 -module(beamscope_names_tests).
 
 -include_lib("eunit/include/eunit.hrl").
 
 -include("beamscope_registry_fixtures.hrl").
+-include("beamscope_both_ways.hrl").
 
-both_ways_test_() ->
-    [
-        {lists:concat([Way, ": ", Title]), fun() -> Test(fun(Part, Extra) -> run(Way, Part, Extra) end) end}
-     || Way <- [loaded, interpreted], {Title, Test} <- tests()
-    ].
+both_ways_test_() -> both_ways(tests(), fun run/3).
 
 tests() ->
     [
@@ -159,13 +155,5 @@ idle() ->
 
 run(Way, Part, Extra) ->
     Spec = maps:merge(#{name => Part, limit => 100, deadline_ms => 60000}, Extra),
-    #{found := Found, incomplete := Missing} = binary_to_term(packed(Way, Spec)),
+    #{found := Found, incomplete := Missing} = answer(Way, find, Spec),
     {Found, Missing}.
-
-packed(loaded, Spec) ->
-    #{name := Module} = persistent_term:get({agent, beamscope_names}),
-    Module:find(Spec);
-packed(interpreted, Spec) ->
-    #{functions := Functions} = persistent_term:get({agent, beamscope_names}),
-    {find, Expression} = lists:keyfind(find, 1, Functions),
-    erl_eval:expr(Expression, [{'A', Spec}], none, none, value).

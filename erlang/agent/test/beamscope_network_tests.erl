@@ -1,17 +1,15 @@
-%% Every test runs twice, with the module loaded and with its forms interpreted. scripts/build-agent.escript --test.
 -module(beamscope_network_tests).
 
 -include_lib("eunit/include/eunit.hrl").
+-include("beamscope_both_ways.hrl").
 
-both_ways_test_() ->
+both_ways_test_() -> both_ways(tests(), fun run/2).
+
+tests() ->
     [
-        {lists:concat([Way, ": ", Title]), fun() -> Test(Way) end}
-     || Way <- [loaded, interpreted],
-        {Title, Test} <- [
-            {"what a socket does not count is not known", fun uncounted/1},
-            {"who listens, who is connected, at which number", fun filters/1},
-            {"what a filter leaves out counts", fun counted/1}
-        ]
+        {"what a socket does not count is not known", fun uncounted/1},
+        {"who listens, who is connected, at which number", fun filters/1},
+        {"what a filter leaves out counts", fun counted/1}
     ].
 
 spec(More) -> maps:merge(#{sort => bytes_in, order => descending, limit => 100, deadline_ms => 5000}, More).
@@ -48,9 +46,9 @@ connected_sockets() ->
     {ok, Server} = socket:accept(Listener),
     {[Client, Server, Listener], [{Number, Listener, [Client, Server]}]}.
 
-filters(Way) ->
+filters(Run) ->
     Found = fun(Spec) ->
-        #{rows := Rows} = run(Way, spec(Spec)),
+        #{rows := Rows} = Run(spec(Spec)),
         lists:sort([maps:get(port, Row, maps:get(socket, Row, none)) || {_, Row} <- Rows])
     end,
     with_pairs(fun(Pairs) ->
@@ -72,18 +70,18 @@ filters(Way) ->
         gen_udp:close(Udp)
     end).
 
-counted(Way) ->
+counted(Run) ->
     with_pairs(fun(Pairs) ->
-        #{total := Total} = run(Way, spec(#{})),
+        #{total := Total} = Run(spec(#{})),
         ?assert(Total >= 3 * length(Pairs)),
         [
-            ?assertMatch(#{total := Total, matched := 0, rows := []}, run(Way, spec(Filter)))
+            ?assertMatch(#{total := Total, matched := 0, rows := []}, Run(spec(Filter)))
          || Filter <- [#{name => <<"no such name">>}, #{owner => whereis(init)}, #{min_queue => 1000000}]
         ]
     end).
 
 %% With a module `socket' in place of the real one, whose sockets tell nothing, or a part.
-uncounted(Way) ->
+uncounted(Run) ->
     Folder = filename:join(code:lib_dir(kernel), "ebin"),
     Text = [
         "-module(socket).",
@@ -100,7 +98,7 @@ uncounted(Way) ->
         code:purge(socket),
         {module, socket} = code:load_binary(socket, "socket", Code),
         Spec = #{sort => bytes_in, order => descending, limit => 100, deadline_ms => 5000},
-        #{rows := Rows} = run(Way, Spec#{name => <<"socket">>}),
+        #{rows := Rows} = Run(Spec#{name => <<"socket">>}),
         ?assertMatch(
             [
                 {{7, partial}, #{bytes_in := 7, bytes_out := undefined}},
@@ -108,7 +106,7 @@ uncounted(Way) ->
             ],
             Rows
         ),
-        #{rows := Grown} = run(Way, Spec#{name => <<"socket">>, window_ms => 1}),
+        #{rows := Grown} = Run(Spec#{name => <<"socket">>, window_ms => 1}),
         ?assertMatch(
             [{{0, partial}, #{added_in := 0, added_out := undefined}}, {{-1, mute}, #{added_in := undefined}}], Grown
         )
@@ -118,10 +116,4 @@ uncounted(Way) ->
         code:stick_dir(Folder)
     end.
 
-run(loaded, Spec) ->
-    #{name := Module} = persistent_term:get({agent, beamscope_network}),
-    binary_to_term(Module:sockets(Spec));
-run(interpreted, Spec) ->
-    #{functions := Functions} = persistent_term:get({agent, beamscope_network}),
-    {sockets, Expression} = lists:keyfind(sockets, 1, Functions),
-    binary_to_term(erl_eval:expr(Expression, [{'A', Spec}], none, none, value)).
+run(Way, Spec) -> answer(Way, sockets, Spec).

@@ -3,7 +3,6 @@
 
 -include_lib("eunit/include/eunit.hrl").
 
--define(SUBJECT, beamscope_process_groups).
 -include("beamscope_process_subject.hrl").
 
 tests() ->

@@ -1,25 +1,12 @@
-%% How the modules that look at very many processes are tested, each as `?SUBJECT'. To be included behind eunit.hrl.
-%% Every test runs twice, with the module loaded and with its forms interpreted. scripts/build-agent.escript --test.
+%% How the modules that look at very many processes are tested. To be included behind eunit.hrl.
 
 -export([idle/0, spin/0]).
 
--compile({nowarn_unused_function, [{packed, 3}, {reads_keys, 0}, {named, 3}, {fat, 0}]}).
+-compile({nowarn_unused_function, [{reads_keys, 0}, {named, 3}, {fat, 0}]}).
 
-both_ways_test_() ->
-    [
-        {lists:concat([Way, ": ", Title]), fun() -> Test(fun(Function, Spec) -> run(Way, Function, Spec) end) end}
-     || Way <- [loaded, interpreted], {Title, Test} <- tests()
-    ].
+-include("beamscope_both_ways.hrl").
 
-run(Way, Function, Spec) -> binary_to_term(packed(Way, Function, Spec)).
-
-packed(loaded, Function, Spec) ->
-    #{name := Module} = persistent_term:get({agent, ?SUBJECT}),
-    Module:Function(Spec);
-packed(interpreted, Function, Spec) ->
-    #{functions := Functions} = persistent_term:get({agent, ?SUBJECT}),
-    {Function, Expression} = lists:keyfind(Function, 1, Functions),
-    erl_eval:expr(Expression, [{'A', Spec}], none, none, value).
+both_ways_test_() -> both_ways(tests(), fun answer/3).
 
 spec(Extra) ->
     maps:merge(

@@ -3,7 +3,6 @@
 
 -include_lib("eunit/include/eunit.hrl").
 
--define(SUBJECT, beamscope_processes).
 -include("beamscope_process_subject.hrl").
 
 tests() ->
@@ -52,7 +51,7 @@ same_answers_test_() ->
     {"both ways answer alike", fun() ->
         with([fun() -> named("agent_test_", N, N) end || N <- lists:seq(1, 5)], fun(_) ->
             [
-                ?assertEqual(run(loaded, page, Spec), run(interpreted, page, Spec))
+                ?assertEqual(answer(loaded, page, Spec), answer(interpreted, page, Spec))
              || Extra <- Specs, Spec <- [maps:merge(spec(#{name => <<"agent_test_">>}), Extra)]
             ]
         end)

@@ -1,16 +1,12 @@
-%% Every test runs twice, with the module loaded and with its forms interpreted. scripts/build-agent.escript --test.
 -module(beamscope_registries_tests).
 
 -include_lib("eunit/include/eunit.hrl").
 
 -include("beamscope_registry_fixtures.hrl").
+-include("beamscope_both_ways.hrl").
 
 %% Each in a process of its own, as on a node: how much is read is bounded by the heap that it takes.
-both_ways_test_() ->
-    [
-        {spawn, {lists:concat([Way, ": ", Title]), fun() -> Test(fun(Function, Spec) -> run(Way, Function, Spec) end) end}}
-     || Way <- [loaded, interpreted], {Title, Test} <- tests()
-    ].
+both_ways_test_() -> [{spawn, Test} || Test <- both_ways(tests(), fun answer/3)].
 
 tests() ->
     [
@@ -253,11 +249,3 @@ deadline(Run) ->
         ?assertEqual(false, ets:info(Table, fixed))
     end),
     without_elixir().
-
-run(loaded, Function, Spec) ->
-    #{name := Module} = persistent_term:get({agent, beamscope_registries}),
-    binary_to_term(Module:Function(Spec));
-run(interpreted, Function, Spec) ->
-    #{functions := Functions} = persistent_term:get({agent, beamscope_registries}),
-    {Function, Expression} = lists:keyfind(Function, 1, Functions),
-    binary_to_term(erl_eval:expr(Expression, [{'A', Spec}], none, none, value)).
