@@ -67,6 +67,8 @@ export type StateAnswer =
       readonly bytes: number
     }
   | { readonly _tag: "Gone" }
+  /** Not asked: processes of this callback module keep cookies or keys in their state. */
+  | { readonly _tag: "Secret"; readonly callback: Mfa | undefined }
   /** It was asked and did not answer in time; the request stays in its mailbox until it looks there. */
   | { readonly _tag: "Timeout" }
   /** It was asked, and its own code failed. */
@@ -160,6 +162,8 @@ const readAnswer = (answer: MapTerm, wordBytes: number): StateAnswer | undefined
     }
     case "gone":
       return { _tag: "Gone" }
+    case "secret":
+      return { _tag: "Secret", callback: readMfa(answer.atomKey("callback")) }
     case "timeout":
       return { _tag: "Timeout" }
     case "failed":

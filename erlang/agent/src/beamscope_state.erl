@@ -59,6 +59,8 @@
     }
     %% The process has ended.
     | #{outcome := gone}
+    %% It was not asked: what it keeps is secret.
+    | #{outcome := secret, callback := mfa(), status := atom(), messages := non_neg_integer(), current := mfa()}
     %% It was asked, and did not answer in time. The request is in its mailbox.
     | #{outcome := timeout}
     %% It was asked, and its own code failed.
@@ -109,7 +111,7 @@ ready(Pid, Until, #{max_heap_words := MaxHeap} = Spec) ->
                     case erlang:process_info(Pid, total_heap_size) of
                         undefined -> #{outcome => gone};
                         {_, Words} when Words > MaxHeap -> Seen#{outcome => large, heap_words => Words};
-                        _ -> Seen#{outcome => ready}
+                        _ -> maps:merge(Seen, asked_or_not(known_callback(Pid)))
                     end;
                 busy when Status =/= suspended ->
                     case erlang:monotonic_time(millisecond) < Until of
@@ -201,6 +203,24 @@ callback(Pid) ->
                     unread
             end
     end.
+
+%% As `callback', with the whole dictionary where it takes that: its size is within the limit for what is copied.
+known_callback(Pid) ->
+    case callback(Pid) of
+        unread -> proplists:get_value('$initial_call', element(2, erlang:process_info(Pid, dictionary)));
+        Callback -> Callback
+    end.
+
+%% Processes of OTP that keep cookies, or the keys of connections, in their state are not asked.
+asked_or_not({First, Second, _} = Callback) when is_atom(First), is_atom(Second) ->
+    Name = atom_to_list(hd([Second || First =:= supervisor] ++ [First])),
+    Fronts = ["ssl_", "tls_", "dtls_", "ssh_"],
+    case Name =:= "auth" orelse lists:any(fun(Front) -> lists:prefix(Front, Name) end, Fronts) of
+        true -> #{outcome => secret, callback => Callback};
+        false -> #{outcome => ready}
+    end;
+asked_or_not(_) ->
+    #{outcome => ready}.
 
 tell(Pid, #{current := {Loop, _, _}}, #{request := Request, path := Path, timeout_ms := Timeout, room := Room}) ->
     Callback = callback(Pid),

@@ -9,6 +9,7 @@ import {
 } from "../../beam/GenServer.ts"
 import { binary, isAtom, isTuple, listItems, type Pid, type Term } from "../../etf/Term.ts"
 import type { ErlangNode } from "../../node/ErlangNode.ts"
+import type { Mfa } from "../../syntax/Mfa.ts"
 import { visible } from "../../syntax/Escape.ts"
 import { excerpt } from "../../syntax/Excerpt.ts"
 import { parseTerm } from "../../syntax/ParseTerm.ts"
@@ -170,6 +171,12 @@ const whyNot = (
   switch (answer._tag) {
     case "Gone":
       return ended(node, process, terms)
+    case "Secret":
+      return refused(
+        "unsupported",
+        `${text} was not asked: its ${what} holds cookies or the keys of connections${callbackOf(answer, terms) === undefined ? "" : `, since it is one of ${callbackOf(answer, terms)}`}.`,
+        `get_process_info ${argument}`
+      )
     case "NoSys":
       return refused(
         "unsupported",
@@ -251,7 +258,7 @@ const kindOf = (answer: Extract<StateAnswer, { _tag: "Told" }>): string | undefi
 }
 
 /** The module of the callbacks, where it is known. A supervisor's stands in the place of the function. */
-const callbackOf = ({ callback }: Extract<StateAnswer, { _tag: "Told" }>, terms: Terms): string | undefined => {
+const callbackOf = ({ callback }: { readonly callback: Mfa | undefined }, terms: Terms): string | undefined => {
   if (callback === undefined || callback.module === "gen_event") return undefined
   return terms.atom(callback.module === "supervisor" ? callback.name : callback.module)
 }

@@ -160,6 +160,11 @@ describe("get_gen_server_state", () => {
     [{ outcome: atom("gone") }, "no_such_process", /<0\.90\.0>/u],
     [{ outcome: atom("timeout") }, "timeout", /One request is left in its mailbox/u],
     [{ outcome: atom("failed"), reason: atom("oops") }, "remote_error", /oops/u],
+    [
+      { outcome: atom("secret"), ...doing, callback: [atom("ssl_gen_statem"), atom("init"), 1] },
+      "unsupported",
+      /was not asked: its state holds cookies or the keys of connections, since it is one of :ssl_gen_statem/u
+    ],
     [{ outcome: atom("no_sys"), ...doing }, "unsupported", /3 messages waiting and is running in :lists\.map\/2/u],
     [{ outcome: atom("unread"), ...doing }, "too_large", /says only its dictionary/u],
     [{ outcome: atom("busy"), ...doing }, "too_busy", /3 messages .* never seen waiting in its loop in 500 ms/u],
