@@ -1,4 +1,3 @@
-%% Every test runs twice, with the module loaded and with its forms interpreted. scripts/build-agent.escript --test.
 -module(beamscope_process_tests).
 
 -include_lib("eunit/include/eunit.hrl").
@@ -7,11 +6,9 @@
 
 -export([idle/0, init/1, start_idle/0]).
 
-both_ways_test_() ->
-    [
-        {lists:concat([Way, ": ", Title]), fun() -> Test(fun(Function, Spec) -> run(Way, Function, Spec) end) end}
-     || Way <- [loaded, interpreted], {Title, Test} <- tests()
-    ].
+-include("beamscope_both_ways.hrl").
+
+both_ways_test_() -> both_ways(tests(), fun answer/3).
 
 tests() ->
     [
@@ -308,17 +305,6 @@ tree(Pid, Tree) -> #{pid => Pid, tree => Tree, depth => 3, limit => 100, deadlin
 
 around(Pid, Depth) -> #{pid => Pid, depth => Depth, limit => 1000, order => ascending}.
 
-run(Way, Function, Spec) ->
-    binary_to_term(packed(Way, Function, Spec)).
-
-packed(loaded, Function, Spec) ->
-    #{name := Name} = persistent_term:get({agent, beamscope_process}),
-    Name:Function(Spec);
-packed(interpreted, Function, Spec) ->
-    #{functions := Functions} = persistent_term:get({agent, beamscope_process}),
-    Expression = proplists:get_value(Function, Functions),
-    {value, Value, _} = erl_eval:expr(Expression, [{'A', Spec}]),
-    Value.
 
 %% Starts processes, and ends them whatever becomes of Body.
 with(Starts, Body) ->

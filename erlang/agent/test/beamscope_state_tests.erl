@@ -1,4 +1,3 @@
-%% Every test runs twice, with the module loaded and with its forms interpreted. scripts/build-agent.escript --test.
 -module(beamscope_state_tests).
 
 -include_lib("eunit/include/eunit.hrl").
@@ -8,11 +7,9 @@
 ]).
 -export([idle/0]).
 
-both_ways_test_() ->
-    [
-        {lists:concat([Way, ": ", Title]), fun() -> Test(fun(Pid, Extra) -> run(Way, Pid, Extra) end) end}
-     || Way <- [loaded, interpreted], {Title, Test} <- tests()
-    ].
+-include("beamscope_both_ways.hrl").
+
+both_ways_test_() -> both_ways(tests(), fun run/3).
 
 tests() ->
     [
@@ -274,14 +271,8 @@ run(Way, Pid, Extra) ->
         },
         Extra
     ),
-    binary_to_term(packed(Way, Spec)).
+    answer(Way, read, Spec).
 
-packed(loaded, Spec) ->
-    #{name := Module} = persistent_term:get({agent, beamscope_state}),
-    Module:read(Spec);
-packed(interpreted, Spec) ->
-    #{functions := [{read, Expression}]} = persistent_term:get({agent, beamscope_state}),
-    erl_eval:expr(Expression, [{'A', Spec}], none, none, value).
 
 with({Behaviour, State}, Body) ->
     {ok, Pid} = Behaviour:start(?MODULE, {Behaviour, State}, []),

@@ -1,15 +1,12 @@
-%% Every test runs twice, with the module loaded and with its forms interpreted. scripts/build-agent.escript --test.
 -module(beamscope_supervision_tests).
 
 -include_lib("eunit/include/eunit.hrl").
 
 -export([init/1, terminate/2, handle_call/3, handle_cast/2, start_child/0, start_child/1, fail/0, start_far/0]).
 
-both_ways_test_() ->
-    [
-        {lists:concat([Way, ": ", Title]), fun() -> Test(fun(Extra) -> run(Way, Extra) end) end}
-     || Way <- [loaded, interpreted], {Title, Test} <- tests()
-    ].
+-include("beamscope_both_ways.hrl").
+
+both_ways_test_() -> both_ways(tests(), fun run/2).
 
 tests() ->
     [
@@ -265,14 +262,8 @@ run(Way, Extra) ->
         },
         Extra
     ),
-    binary_to_term(packed(Way, Spec)).
+    answer(Way, tree, Spec).
 
-packed(loaded, Spec) ->
-    #{name := Module} = persistent_term:get({agent, beamscope_supervision}),
-    Module:tree(Spec);
-packed(interpreted, Spec) ->
-    #{functions := [{tree, Expression}]} = persistent_term:get({agent, beamscope_supervision}),
-    erl_eval:expr(Expression, [{'A', Spec}], none, none, value).
 
 %% A supervisor, ended whatever becomes of Body.
 with(Kind, Body) ->
