@@ -77,6 +77,8 @@ export interface Link {
   /** Closes the link at once; the end of its scope does the same. */
   readonly close: Effect.Effect<void>
   readonly traffic: () => Traffic
+  /** Milliseconds since anything came from the node, its ticks included. */
+  readonly silentMillis: () => number
 }
 
 const phaseMillis = 7_000
@@ -384,7 +386,7 @@ class RunningLink implements Link {
     this.#tickTimer = setInterval(() => {
       if (performance.now() - this.#lastOut >= everyMillis) this.#write(tick)
       // What arrived while this process was busy is read before the timers of the next turn: look again then.
-      if (this.#silentMillis() > this.#silenceLimitMillis)
+      if (this.silentMillis() > this.#silenceLimitMillis)
         setImmediate(() => setTimeout(() => this.#checkSilence(), 10))
     }, everyMillis)
     this.#tickTimer.unref()
@@ -399,13 +401,11 @@ class RunningLink implements Link {
     messagesOut: this.#messagesOut
   })
 
-  #silentMillis(): number {
-    return performance.now() - this.#lastIn
-  }
+  readonly silentMillis = (): number => performance.now() - this.#lastIn
 
   #checkSilence(): void {
-    if (this.#silentMillis() <= this.#silenceLimitMillis) return
-    this.#lose({ _tag: "TickTimeout", silentMillis: this.#silentMillis() })
+    if (this.silentMillis() <= this.#silenceLimitMillis) return
+    this.#lose({ _tag: "TickTimeout", silentMillis: this.silentMillis() })
   }
 
   #answerTick(): void {
