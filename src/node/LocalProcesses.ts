@@ -39,6 +39,7 @@ const maxWatchers = 10_000
 const noproc = atom("noproc")
 const normal = atom("normal")
 const kill = atom("kill")
+const notsup = atom("notsup")
 const unused = atom("")
 
 /** Largest message for a process that is not ours, and for names: nothing that is asked of us is larger. */
@@ -76,6 +77,7 @@ export class LocalProcesses {
     },
     oversized: (control, head, why) => {
       try {
+        if (isSpawnRequest(control)) this.#refuseSpawn(control)
         this.#receiver(control)?.oversized?.(head, why)
       } catch (error) {
         ignoreUnreadable(error)
@@ -161,10 +163,21 @@ export class LocalProcesses {
         if (control[1] !== undefined && control[2] instanceof Pid && control[3] instanceof Pid)
           this.#link.send([Op.UNLINK_ID_ACK, control[1], control[3], control[2]])
         return
+      case Op.SPAWN_REQUEST:
+      case Op.SPAWN_REQUEST_TT:
+        return this.#refuseSpawn(control)
       case Op.REG_SEND:
         if (isAtom(control[3], "net_kernel") && payload !== undefined) this.#askedNetKernel(payload)
         return
     }
+  }
+
+  /**
+   * Nothing can be started here. Whoever tries, `erpc:multicall/4` on all connected nodes with its infinite patience,
+   * must hear so: that we know of spawn requests is part of what we offered.
+   */
+  #refuseSpawn([, request, from]: Tuple): void {
+    if (request instanceof Reference && from instanceof Pid) this.#link.send([Op.SPAWN_REPLY, request, from, 0, notsup])
   }
 
   #linked(from: Term | undefined, to: Term | undefined): void {
@@ -206,19 +219,22 @@ export class LocalProcesses {
     this.#link.send([Op.PAYLOAD_EXIT, of, from], reason)
   }
 
-  /** `net_adm:ping/1` from the node: `{'$gen_call', {From, Tag}, {is_auth, Node}}` to our net_kernel. */
+  /**
+   * A `{'$gen_call', {From, Tag}, Question}` to our net_kernel. `net_adm:ping/1` asks `{is_auth, Node}`; whatever else
+   * is asked is not supported, and told so at once.
+   */
   #askedNetKernel(payload: Uint8Array): void {
     const cursor: Cursor = { offset: 0 }
     const request = decodeNext(payload, cursor)
     if (!isTuple(request, "$gen_call")) return
     const [, from, question] = request
-    if (!isTuple(from) || !isTuple(question, "is_auth")) return
+    if (!isTuple(from)) return
     const [caller, tag] = from
     if (!(caller instanceof Pid) || tag === undefined) return
-    const yes = [tag, atom("yes")]
+    const answer = [tag, isTuple(question, "is_auth") ? atom("yes") : [atom("error"), notsup]]
     const alias = aliasOf(tag)
-    if (alias !== undefined) this.#link.send([Op.ALIAS_SEND, this.pid(0), alias], yes)
-    else this.#link.send([Op.SEND, unused, caller], yes)
+    if (alias !== undefined) this.#link.send([Op.ALIAS_SEND, this.pid(0), alias], answer)
+    else this.#link.send([Op.SEND, unused, caller], answer)
   }
 
   /** A pid of ours by number, of a process that may not exist. */
@@ -236,6 +252,9 @@ export class LocalProcesses {
     this.#link.send([Op.SEND, unused, to], message)
   }
 }
+
+const isSpawnRequest = ([operation]: Tuple): boolean =>
+  operation === Op.SPAWN_REQUEST || operation === Op.SPAWN_REQUEST_TT
 
 /** A process ignores what it does not understand: a term that we cannot read is no reason to give up the link. */
 const ignoreUnreadable = (error: unknown): void => {

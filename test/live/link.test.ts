@@ -138,6 +138,18 @@ describe.each(BeamNode.otpReleases())("a link to OTP $otp", ({ otp }) => {
     })
   )
 
+  it.live("tells whoever asks it to run something that it cannot, and keeps nobody waiting", () =>
+    Effect.gen(function* () {
+      const node = yield* BeamNode.start({ otp })
+      const us = yield* join(node)
+      // Asks every connected node, us among them, and waits for ever for one that says nothing.
+      expect(yield* ask(node, "rpc:multicall(nodes(connected), erlang, node, [])")).toMatch(/notsup|badrpc/)
+      const asked = `catch gen_server:call({net_kernel, '${us.localName}'}, what_is_new, infinity)`
+      expect(yield* ask(node, asked)).toBe("{error,notsup}")
+      expect(node.log()).toBe("")
+    })
+  )
+
   // The terms hold identifiers of 32 and 64 bits, which nodes older than OTP 24 take for an error.
   it.live.runIf(Number(otp) >= 24)(
     "carries terms of every kind there and back unchanged, and the node has nothing to complain about",

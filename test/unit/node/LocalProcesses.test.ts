@@ -147,6 +147,16 @@ describe("LocalProcesses", () => {
     ])
   })
 
+  it.each([Op.SPAWN_REQUEST, Op.SPAWN_REQUEST_TT])("refuse to start anything (%i), of whatever size", (operation) => {
+    const { processes, sent } = start()
+    const mfa = [atom("erlang"), atom("node"), 0]
+    const request = [operation, reference, theirs, theirs, mfa, list([atom("monitor")]), atom("token")]
+    processes.handler.message(request, bare(list([])))
+    processes.handler.oversized(request, new Uint8Array(8), "limit")
+    const refusal = [[Op.SPAWN_REPLY, reference, theirs, 0, atom("notsup")]]
+    expect(sent).toEqual([refusal, refusal])
+  })
+
   it.each([
     ["an unknown operation", [99, 1, 2]],
     ["a message to a name", [Op.REG_SEND, theirs, atom(""), atom("logger_proxy")]],
