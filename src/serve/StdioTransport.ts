@@ -7,6 +7,12 @@ import type { Transport } from "../mcp/Server.ts"
 const maxLineBytes = 4 * 1024 * 1024
 const lineFeed = 0x0a
 
+/** Input that is read ahead of a reader who is behind; past it, no more is taken. */
+const maxHeldBytes = 4 * 1024 * 1024
+
+/** Milliseconds after the end of the input in which a reader who is behind has to read on. */
+const patienceMillis = 200
+
 type Message = Parameters<NonNullable<Transport["onmessage"]>>[0]
 
 const isId = (id: unknown): boolean => typeof id === "string" || Number.isSafeInteger(id)
@@ -24,8 +30,9 @@ const isMessage = (value: unknown): value is Message & Readonly<Record<string, u
  * MCP over a pair of streams: a JSON-RPC message a line (2025-11-25, "stdio"). In place of the SDK's own transport,
  * which is silent about input that it cannot read and takes time quadratic in the length of a line.
  *
- * When the reader of `output` falls behind, no further input is taken until it has caught up. `onEnd` is told
- * when `input` has ended, or `output` is broken: nobody is left at the other end, and both may be said.
+ * While the reader of `output` is behind, what comes in is held until it has caught up: read, so that the end of the
+ * input is noticed, but not acted upon. `onEnd` is told when `input` has ended, or `output` is broken: nobody is left
+ * at the other end, and both may be said.
  */
 export const stdioTransport = (
   input: Readable,
@@ -38,6 +45,8 @@ export const stdioTransport = (
   let open = true
 
   let drained: Promise<void> | undefined
+  const held: Array<Buffer> = []
+  let heldBytes = 0
 
   const drain = () =>
     new Promise<void>((resolve) => {
@@ -45,12 +54,21 @@ export const stdioTransport = (
       const settle = () => {
         for (const event of events) output.off(event, settle)
         drained = undefined
-        if (open) input.resume()
         resolve()
+        release()
       }
       for (const event of events) output.on(event, settle)
-      input.pause()
     })
+
+  /** Takes what was held, until an answer fills `output` again. */
+  const release = () => {
+    while (open && drained === undefined && held.length > 0) {
+      const chunk = held.shift()!
+      heldBytes -= chunk.length
+      read(chunk)
+    }
+    if (open && heldBytes <= maxHeldBytes) input.resume()
+  }
 
   const write = (message: unknown): Promise<void> => {
     if (!open || !output.writable) return Promise.resolve()
@@ -84,6 +102,13 @@ export const stdioTransport = (
   }
 
   const onData = (chunk: Buffer) => {
+    if (drained === undefined) return read(chunk)
+    held.push(chunk)
+    heldBytes += chunk.length
+    if (heldBytes > maxHeldBytes) input.pause()
+  }
+
+  const read = (chunk: Buffer) => {
     let from = 0
     for (let end = chunk.indexOf(lineFeed); end !== -1; end = chunk.indexOf(lineFeed, from)) {
       if (!skipping) take(Buffer.concat([...parts, chunk.subarray(from, end)]).toString("utf8"))
@@ -101,7 +126,15 @@ export const stdioTransport = (
     refuse(-32_600, `Invalid Request: a line is longer than ${maxLineBytes} bytes`)
   }
 
-  const inputEnded = () => onEnd("input")
+  const inputEnded = () => {
+    if (held.length === 0) return onEnd("input")
+    // A reader that is only slow gets its answers; one that has stopped reading does not keep us.
+    const timer = setTimeout(() => onEnd("input"), patienceMillis)
+    void drained?.then(() => {
+      clearTimeout(timer)
+      inputEnded()
+    })
+  }
   const outputEnded = () => onEnd("output")
 
   const transport: Transport = {

@@ -1,6 +1,8 @@
 import { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js"
 import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
 import { describe, expect, it, onTestFinished } from "vitest"
 import { launch, silentPeer, startServer } from "../support/ServerProcess.ts"
 
@@ -128,6 +130,19 @@ describe("the end", () => {
     expect(await server.ended).toEqual({ code: 0, signal: null })
     await expect.poll(peer.present).toBe(0)
     expect(server.output().err).not.toContain("EPIPE")
+  })
+
+  it("by a host that has stopped reading is noticed all the same", async () => {
+    const { args, command, env } = launch()
+    const child = spawn(command, args, { env, stdio: ["pipe", "pipe", "ignore"] })
+    onTestFinished(() => void child.kill("SIGKILL"))
+    const hello = { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: { name: "deaf", version: "1" } }
+    child.stdin.write(request(1, "initialize", hello))
+    // More than a pipe holds.
+    for (let id = 2; id < 62; id++) child.stdin.write(request(id, "tools/list"))
+    await once(child.stdout, "readable")
+    child.stdin.end()
+    expect(await once(child, "exit")).toEqual([0, null])
   })
 
   it("of an input that was written in one go comes after its answers", async () => {

@@ -123,15 +123,18 @@ describe("output", () => {
         release = done
       }
     })
-    const { input, transport } = await opened(slow)
+    const { ends, input, received, transport } = await opened(slow)
     const sent = [1, 2, 3].map((id) => transport.send({ jsonrpc: "2.0", id, result: {} }))
-    expect(input.isPaused()).toBe(true)
+    input.write(`${JSON.stringify(request(4))}\n`)
+    await turn()
+    expect(received).toEqual([])
     for (let i = 0; i < 3; i++) {
       release?.()
       await turn()
     }
     await Promise.all(sent)
-    expect(input.isPaused()).toBe(false)
+    expect(received).toEqual([request(4)])
+    expect(ends).toEqual([])
     expect(
       written
         .join("")
@@ -155,6 +158,23 @@ describe("output", () => {
 })
 
 describe("the end", () => {
+  it("of the input is told though nobody reads the output, and is not put off by a host that goes on writing", async () => {
+    const stuck = new Writable({ highWaterMark: 1, write: () => {} })
+    const { ends, input, received, transport } = await opened(stuck)
+    void transport.send({ jsonrpc: "2.0", id: 1, result: {} })
+    const line = Buffer.from(`${JSON.stringify(request(2, "x".repeat(64 * 1024)))}\n`)
+    for (let written = 0; written < 16 * 1024 * 1024; written += line.length) input.write(line)
+    await turn()
+    // Not all of it is taken in.
+    expect(input.writableLength + input.readableLength).toBeGreaterThan(8 * 1024 * 1024)
+    expect(received).toEqual([])
+    const other = await opened(stuck)
+    void other.transport.send({ jsonrpc: "2.0", id: 1, result: {} })
+    other.input.end(line)
+    await expect.poll(() => other.ends).toContain("input")
+    expect(ends).toEqual([])
+  })
+
   it("of the input is told", async () => {
     const { ends, input } = await opened()
     input.end()
