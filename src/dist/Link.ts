@@ -10,7 +10,8 @@ import { Frames } from "./Frames.ts"
 import { Handshake, type Handshaken, HandshakePackets, type HandshakeOptions } from "./Handshake.ts"
 import { type MessageHandler, Messages } from "./Messages.ts"
 import { type NodeName, parseNodeName } from "./NodeName.ts"
-import type { TlsOptions } from "./Tls.ts"
+import { orWantsPlain } from "./PlainProbe.ts"
+import { alertProblem, type TlsOptions } from "./Tls.ts"
 import { dialReason, type Endpoint, endpointText, type SocketPath, Transport } from "./Transport.ts"
 
 /** How a node is reached, where its name alone does not say. */
@@ -156,7 +157,15 @@ const open = (
     const { dial } = yield* Transport
     const timeoutMillis = left()
     const tls = options.tls && { options: options.tls, serverName: options.tls.serverName ?? node.host }
-    const stream = yield* Effect.mapError(dial(endpoint, timeoutMillis, tls), (error) =>
+    const handshake = new Handshake({
+      peer: node.full,
+      cookie: Redacted.value(options.cookie),
+      name,
+      creation: randomInt(4, 2 ** 32 - 1),
+      challenge: randomInt(0, 2 ** 32 - 1),
+      flags: options.flags ?? Flags.offered
+    })
+    const dialled = Effect.mapError(dial(endpoint, timeoutMillis, tls), (error) =>
       failed(
         dialReason(endpoint, error, {
           phase: "connect",
@@ -170,18 +179,19 @@ const open = (
         })
       )
     )
+    const stream = yield* tls === undefined
+      ? dialled
+      : orWantsPlain(
+          dialled,
+          { to: endpoint, opening: handshake.opening, timeoutMillis },
+          failed({ _tag: "WantsPlain" })
+        )
     const { rest, result } = yield* shakeHands(
       stream,
-      new Handshake({
-        peer: node.full,
-        cookie: Redacted.value(options.cookie),
-        name,
-        creation: randomInt(4, 2 ** 32 - 1),
-        challenge: randomInt(0, 2 ** 32 - 1),
-        flags: options.flags ?? Flags.offered
-      }),
+      handshake,
       new HandshakePackets(tls === undefined ? 2 : 4),
-      left()
+      left(),
+      options.tls
     ).pipe(
       Effect.mapError(failed),
       // The scope lives on when another name is tried; a refused socket must not.
@@ -199,7 +209,8 @@ const shakeHands = (
   stream: Duplex,
   handshake: Handshake,
   packets: HandshakePackets,
-  timeoutMillis: number
+  timeoutMillis: number,
+  tls?: TlsOptions
 ): Effect.Effect<{ readonly result: Handshaken; readonly rest: Uint8Array }, DistReason> =>
   Effect.callback((resume) => {
     const timer = setTimeout(
@@ -218,11 +229,15 @@ const shakeHands = (
       outcome: Effect.Effect<{ readonly result: Handshaken; readonly rest: Uint8Array }, DistReason>
     ): void => {
       clearTimeout(timer)
-      stream.off("data", onData).off("close", onClose)
+      stopListening()
       stream.pause()
       resume(outcome)
     }
-    const onClose = () => finish(Effect.fail(handshake.closed()))
+    let alert: DistReason | undefined
+    const onError = (error: NodeJS.ErrnoException) => {
+      alert = tls && alertProblem(error, tls, true)
+    }
+    const onClose = () => finish(Effect.fail(alert ?? handshake.closed()))
     const onData = (chunk: Uint8Array) => {
       packets.push(chunk)
       for (let packet = packets.next(); packet !== undefined; packet = packets.next()) {
@@ -241,11 +256,12 @@ const shakeHands = (
         }
       }
     }
-    stream.on("data", onData).on("close", onClose)
+    const stopListening = () => stream.off("data", onData).off("error", onError).off("close", onClose)
+    stream.on("data", onData).on("error", onError).on("close", onClose)
     stream.write(packets.framed(handshake.opening))
     return Effect.sync(() => {
       clearTimeout(timer)
-      stream.off("data", onData).off("close", onClose)
+      stopListening()
     })
   })
 

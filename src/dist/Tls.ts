@@ -1,4 +1,7 @@
-import type { Redacted } from "effect"
+import { Redacted } from "effect"
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto"
+import { beginningOf } from "../syntax/Excerpt.ts"
+import type { DistReason } from "./DistError.ts"
 
 /**
  * How a link is made over TLS: what a node's `ssl_dist_optfile` has on the other side. Certificates and keys are PEM
@@ -7,10 +10,17 @@ import type { Redacted } from "effect"
 export interface TlsOptions {
   /** Who may have signed the node's certificate. Default: the authorities that Node.js trusts. */
   readonly ca?: string
-  /** Our own certificate, for nodes that ask for one (`verify_peer` with `fail_if_no_peer_cert`), and its key. */
+  /**
+   * Our own certificate, for nodes that ask for one (`verify_peer` with `fail_if_no_peer_cert`), with those of the
+   * authorities between it and theirs, if there are any.
+   */
   readonly cert?: string
+  /** The key of our certificate. Default: it stands in the same text, as a `certfile` without a `keyfile` has it. */
   readonly key?: Redacted.Redacted
-  /** The host name that the node's certificate must be for. Default: what stands behind the @ of the node's name. */
+  /**
+   * The host name that the node's certificate must be for. Default: what stands behind the @ of the node's name. A
+   * certificate for `*.example.com` is for exactly that: nodes do not see a pattern in it.
+   */
   readonly serverName?: string
   /** Takes any certificate, for any name: whoever is in between can read and change everything. Default `false`. */
   readonly insecure?: boolean
@@ -25,3 +35,221 @@ export type CertificateProblem =
   | "name_mismatch"
   /** Anything else: it may not be used for this, a signature is wrong, the key is too weak, … */
   | "invalid"
+
+/** Why a certificate or key of ours is of no use. */
+export const unusable = (part: "ca" | "cert" | "key", detail: string): DistReason => ({
+  _tag: "TlsMaterial",
+  part,
+  detail
+})
+
+/** Why our certificate, its key, or the authority's certificate cannot be used, if that is so. */
+export const materialProblem = ({ ca, cert, key }: TlsOptions): DistReason | undefined => {
+  if (ca !== undefined && attempt(() => new X509Certificate(ca)) === undefined)
+    return unusable("ca", "there is no certificate in it that can be read")
+  if (cert === undefined)
+    return key === undefined ? undefined : unusable("cert", "none was given for the key that was given")
+  const certificate = attempt(() => new X509Certificate(cert))
+  if (certificate === undefined) return unusable("cert", "there is no certificate in it that can be read")
+  const privateKey = attempt((): KeyObject => createPrivateKey(keyText(cert, key)))
+  if (privateKey === undefined)
+    return unusable(
+      "key",
+      key === undefined
+        ? "none was given, and none stands beside the certificate"
+        : "there is no private key in it that can be read without a passphrase"
+    )
+  return certificate.checkPrivateKey(privateKey) ? undefined : unusable("key", "it belongs to another certificate")
+}
+
+const attempt = <A>(evaluate: () => A): A | undefined => {
+  try {
+    return evaluate()
+  } catch {
+    return undefined
+  }
+}
+
+/** The text that holds the key of our certificate. */
+export const keyText = (cert: string, key: Redacted.Redacted | undefined): string =>
+  key === undefined ? cert : Redacted.value(key)
+
+const wrong = (problem: CertificateProblem, detail: string): DistReason => ({
+  _tag: "TlsCertificate",
+  problem,
+  detail
+})
+
+/**
+ * What is wrong with a node's certificate, if something is: with its chain, for which OpenSSL has a `code`, or with
+ * the name that it is for.
+ */
+export const certificateProblem = (
+  code: string | null,
+  certificate: X509Certificate,
+  serverName: string
+): DistReason | undefined => {
+  switch (code) {
+    case null:
+      return isFor(serverName, certificate)
+        ? undefined
+        : wrong("name_mismatch", `it is for ${namesOf(certificate)}, not for ${short(serverName)}`)
+    case "CERT_HAS_EXPIRED": {
+      const which = inChain(certificate, ({ validToDate }) => validToDate.getTime() < Date.now())
+      return wrong("expired", `${whose(which, certificate)} was valid until ${when(which.validToDate)}`)
+    }
+    case "CERT_NOT_YET_VALID": {
+      const which = inChain(certificate, ({ validFromDate }) => validFromDate.getTime() > Date.now())
+      return wrong("not_yet_valid", `${whose(which, certificate)} is valid from ${when(which.validFromDate)}`)
+    }
+    case "DEPTH_ZERO_SELF_SIGNED_CERT":
+      return wrong("self_signed", `it is that of ${subject(certificate)}`)
+    case "SELF_SIGNED_CERT_IN_CHAIN":
+    case "UNABLE_TO_GET_ISSUER_CERT":
+    case "UNABLE_TO_GET_ISSUER_CERT_LOCALLY":
+    case "UNABLE_TO_VERIFY_LEAF_SIGNATURE":
+      return wrong("unknown_authority", `it is that of ${subject(certificate)}, signed by ${issuer(certificate)}`)
+    default:
+      return wrong("invalid", code)
+  }
+}
+
+/** A chain has no more certificates than this, whatever a node sends. */
+const maxChain = 100
+
+/** The first certificate on the way from a node's own to the root of which this is true; else the node's own. */
+const inChain = (leaf: X509Certificate, is: (certificate: X509Certificate) => boolean): X509Certificate => {
+  let at: X509Certificate | undefined = leaf
+  for (let depth = 0; at !== undefined && depth < maxChain; depth++, at = at.issuerCertificate) if (is(at)) return at
+  return leaf
+}
+
+const whose = (which: X509Certificate, leaf: X509Certificate): string =>
+  which === leaf ? "it" : `that of ${subject(which)}, which signed it,`
+
+const when = (date: Date): string => attempt(() => date.toISOString()) ?? "a date that cannot be read"
+
+const short = (text: string): string => beginningOf(text, 200)
+const distinguished = (name: string | undefined): string => (name ? short(name.replaceAll("\n", ", ")) : "nobody")
+const subject = (certificate: X509Certificate): string => distinguished(certificate.subject)
+const issuer = (certificate: X509Certificate): string => distinguished(certificate.issuer)
+const namesOf = (certificate: X509Certificate): string =>
+  certificate.subjectAltName === undefined ? subject(certificate) : short(certificate.subjectAltName)
+
+/**
+ * Whether a certificate is for a host, as nodes see it (`public_key:pkix_verify_hostname/2` with a `dns_id`): the host
+ * equals one of its DNS names, letter for letter but for the case, also where the host is written as an IP address.
+ * Only where the certificate has no alternative names at all, its common name counts, unless the host is an IP address,
+ * and may have one `*` in its first label.
+ */
+export const isFor = (host: string, certificate: X509Certificate): boolean => {
+  const wanted = lowerCase(host)
+  if (certificate.subjectAltName !== undefined)
+    return dnsNames(certificate.subjectAltName).some((name) => lowerCase(name) === wanted)
+  if (isAddress(wanted)) return false
+  return commonNames(certificate).some((name) => fitsPattern(wanted, lowerCase(name)))
+}
+
+// Only ASCII letters have a case for nodes.
+const lowerCase = (text: string): string => text.replaceAll(/[A-Z]/gu, (letter) => letter.toLowerCase())
+
+/** As `inet:parse_address/1` has it, which takes `127.1` and `2130706433` for addresses. */
+const isAddress = (host: string): boolean =>
+  host.includes(":") || /^(?:0x[\da-f]+|\d+)(?:\.(?:0x[\da-f]+|\d+)){0,3}$/u.test(host)
+
+/** The DNS names in a list as OpenSSL prints it; names with characters that could mislead stand there as JSON. */
+const dnsNames = (alternatives: string): ReadonlyArray<string> => {
+  const entries = alternatives.match(/(?:[^,"]|"(?:[^"\\]|\\.)*")+/gu) ?? []
+  return entries.flatMap((entry) => {
+    const name = /^\s*DNS:(?<name>.*)$/su.exec(entry)?.groups?.["name"]
+    if (name === undefined) return []
+    return name.startsWith('"') ? (attempt(() => [String(JSON.parse(name))]) ?? []) : [name]
+  })
+}
+
+const commonNames = (certificate: X509Certificate): ReadonlyArray<string> => {
+  const { CN } = certificate.toLegacyObject().subject
+  return CN === undefined ? [] : [CN].flat()
+}
+
+/** The first label of a host name, and the others. */
+const labels = (text: string): [string | undefined, string] => {
+  const [first, ...others] = text.split(".").filter((label) => label !== "")
+  return [first, others.join(".")]
+}
+
+const fitsPattern = (host: string, pattern: string): boolean => {
+  if (host.includes("*")) return false
+  const [first, rest] = labels(host)
+  const [firstPattern, restPattern] = labels(pattern)
+  if (first === undefined || firstPattern === undefined || rest !== restPattern) return false
+  const [before, after, ...more] = firstPattern.split("*") as [string, ...ReadonlyArray<string>]
+  if (after === undefined) return first === before
+  return (
+    more.length === 0 &&
+    first.length >= before.length + after.length &&
+    first.startsWith(before) &&
+    first.endsWith(after)
+  )
+}
+
+/** What a node says of our certificate, by the number of its alert. RFC 8446 §6.2. */
+const refusals: Readonly<Record<number, string>> = {
+  42: "it calls it bad",
+  43: "it does not take certificates of this kind",
+  44: "it was revoked",
+  45: "it has expired, or is not valid yet",
+  46: "it found something wrong with it and does not say what",
+  48: "it does not know the authority that signed it",
+  49: "it is valid, but not allowed in"
+}
+
+/** Why there is no TLS, by the error that ended its handshake. `sawCertificate`: as in {@link alertProblem}. */
+export const tlsProblem = (error: NodeJS.ErrnoException, options: TlsOptions, sawCertificate: boolean): DistReason => {
+  const alert = alertProblem(error, options, sawCertificate)
+  if (alert !== undefined) return alert
+  switch (error.code) {
+    case "ERR_SSL_UNSUPPORTED_PROTOCOL":
+      return { _tag: "TlsVersion" }
+    case "ERR_SSL_WRONG_VERSION_NUMBER":
+      return failed("what it sends is not TLS")
+    case "ECONNRESET":
+    case "EPIPE":
+      return failed("it closed the connection")
+    default:
+      return failed(short(reasonOf(error)))
+  }
+}
+
+/**
+ * What an alert of the node's means, if the error is one. With TLS 1.3 its word on our certificate comes when our part
+ * of the handshake is long done. `sawCertificate`: whether the node had shown us its own, and so had agreed on a
+ * version and on ciphers.
+ */
+export const alertProblem = (
+  error: NodeJS.ErrnoException,
+  { cert }: TlsOptions,
+  sawCertificate: boolean
+): DistReason | undefined => {
+  const alert = alertOf(error)
+  if (alert === undefined) return undefined
+  if (alert === 70) return { _tag: "TlsVersion" }
+  // Up to TLS 1.2 there is no alert of its own for a missing certificate: nodes call it a failed handshake.
+  if (cert === undefined && (alert === 116 || (sawCertificate && (alert === 40 || alert === 42))))
+    return { _tag: "TlsClientCertificateWanted" }
+  const refusal = refusals[alert]
+  if (refusal !== undefined && cert !== undefined) return { _tag: "TlsClientCertificateRefused", detail: refusal }
+  return failed(`it ended it with alert ${alert} (${short(reasonOf(error))})`)
+}
+
+const failed = (detail: string): DistReason => ({ _tag: "TlsFailed", detail })
+
+/** OpenSSL tells an alert by its number, in a text that begins with an address. */
+const alertOf = ({ message }: Error): number | undefined => {
+  const number = /SSL alert number (?<number>\d+)/u.exec(message)?.groups?.["number"]
+  return number === undefined ? undefined : Number(number)
+}
+
+/** What OpenSSL says, in its own words. */
+export const reasonOf = (error: NodeJS.ErrnoException): string =>
+  "reason" in error && typeof error.reason === "string" ? error.reason : (error.code ?? error.message)

@@ -1,9 +1,11 @@
 import { Context, Effect, type Scope } from "effect"
 import { Buffer } from "node:buffer"
-import { connect } from "node:net"
+import type { X509Certificate } from "node:crypto"
+import { connect, isIP, type NetConnectOpts, type Socket } from "node:net"
 import type { Duplex } from "node:stream"
+import { connect as connectTls, createSecureContext, type SecureContext, TLSSocket } from "node:tls"
 import type { DistReason, Phase } from "./DistError.ts"
-import type { TlsOptions } from "./Tls.ts"
+import { certificateProblem, keyText, materialProblem, reasonOf, type TlsOptions, tlsProblem, unusable } from "./Tls.ts"
 
 /** Where to dial. `host` is a name or an address. */
 export interface Address {
@@ -82,37 +84,99 @@ export interface Dialer {
 /** Bytes that are read at once, into memory that a socket keeps for it: making new room for each read costs more. */
 const readBytes = 64 * 1024
 
-const dialTcp = (to: Endpoint, timeoutMillis: number, _tls?: Securing): Effect.Effect<Duplex, DialError, Scope.Scope> =>
+/** What our side of TLS is made of, or why it cannot be. */
+const makeContext = (options: TlsOptions): SecureContext | DistReason => {
+  const { ca, cert, key } = options
+  try {
+    return (
+      materialProblem(options) ??
+      createSecureContext({
+        minVersion: "TLSv1.2",
+        ...(ca !== undefined && { ca }),
+        ...(cert !== undefined && { cert, key: keyText(cert, key) })
+      })
+    )
+  } catch (error) {
+    // OpenSSL has rules of its own: a key may be too weak for it, say.
+    return unusable("cert", error instanceof Error ? reasonOf(error) : String(error))
+  }
+}
+
+/** A socket that begins to connect, and gives what it reads to whoever listens by then. */
+const openSocket = (
+  to: Endpoint,
+  tls?: { readonly serverName: string; readonly secureContext: SecureContext }
+): Socket => {
+  const options: NetConnectOpts = {
+    ...to,
+    onread: {
+      buffer: Buffer.allocUnsafeSlow(readBytes),
+      callback: (count, buffer) => deliver(buffer.subarray(0, count))
+    }
+  }
+  const socket =
+    tls === undefined
+      ? connect(options)
+      : connectTls({
+          ...options,
+          secureContext: tls.secureContext,
+          // An address is no server name to TLS. RFC 6066 §3.
+          servername: isIP(tls.serverName) === 0 ? tls.serverName : "",
+          // Whether the certificate will do is decided in `distrust`, by the rules of nodes.
+          rejectUnauthorized: false,
+          checkServerIdentity: () => undefined
+        })
+  const deliver = (chunk: Uint8Array): boolean => {
+    // What nobody listens for yet waits in the stream, in memory of its own.
+    if (socket.readableFlowing !== true || socket.readableLength > 0) return socket.push(Buffer.from(chunk))
+    socket.emit("data", chunk)
+    return true
+  }
+  // Small requests must leave at once: a call is one short write, and Nagle would hold it back.
+  socket.once("connect", () => socket.setNoDelay(true))
+  return socket
+}
+
+const dialSocket = (
+  to: Endpoint,
+  timeoutMillis: number,
+  securing?: Securing
+): Effect.Effect<Duplex, DialError, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.callback<Duplex, DialError>((resume) => {
-      // Small requests must leave at once: a call is one short write, and Nagle would hold it back.
-      const socket = connect({
-        ...to,
-        noDelay: true,
-        onread: {
-          buffer: Buffer.allocUnsafeSlow(readBytes),
-          callback: (count, buffer) => deliver(buffer.subarray(0, count))
-        }
-      })
-      const deliver = (chunk: Uint8Array): boolean => {
-        // What nobody listens for yet waits in the stream, in memory of its own.
-        if (socket.readableFlowing !== true || socket.readableLength > 0) return socket.push(Buffer.from(chunk))
-        socket.emit("data", chunk)
-        return true
-      }
-      const timer = setTimeout(() => fail("TIMEOUT"), timeoutMillis)
-      const fail = (code: string) => {
+      const secureContext = securing && makeContext(securing.options)
+      if (secureContext !== undefined && "_tag" in secureContext)
+        return resume(Effect.fail({ _tag: "DialError", code: "TLS", tls: secureContext }))
+      const socket = openSocket(to, securing && secureContext && { serverName: securing.serverName, secureContext })
+      // Set while the connection is there and TLS is not.
+      let securingNow: Securing | undefined
+      const timer = setTimeout(() => fail("TIMEOUT", securingNow && tlsTimeout(timeoutMillis)), timeoutMillis)
+      const fail = (code: string, tls?: DistReason) => {
         clearTimeout(timer)
         socket.destroy()
-        resume(Effect.fail({ _tag: "DialError", code }))
+        resume(Effect.fail({ _tag: "DialError", code, ...(tls && { tls }) }))
       }
-      socket.once("error", (error: NodeJS.ErrnoException) => fail(error.code ?? error.message))
-      socket.once("connect", () => {
+      const succeed = () => {
         clearTimeout(timer)
         socket.removeAllListeners("error")
         // From here on the reader learns of a failure by "close"; without a listener an error would be thrown.
         socket.on("error", () => {})
         resume(Effect.succeed(socket))
+      }
+      socket.once("error", (error: NodeJS.ErrnoException) =>
+        fail(
+          error.code ?? error.message,
+          securingNow && tlsProblem(error, securingNow.options, certificateOf(socket) !== undefined)
+        )
+      )
+      socket.once("connect", () => {
+        securingNow = securing
+        if (securing === undefined) succeed()
+      })
+      socket.once("secureConnect", () => {
+        const problem = securing && distrust(socket, securing)
+        if (problem === undefined) succeed()
+        else fail("TLS", problem)
       })
       return Effect.sync(() => {
         clearTimeout(timer)
@@ -124,7 +188,27 @@ const dialTcp = (to: Endpoint, timeoutMillis: number, _tls?: Securing): Effect.E
     { interruptible: true }
   )
 
+const tlsTimeout = (millis: number): DistReason => ({
+  _tag: "Timeout",
+  phase: "tls",
+  millis,
+  waitingFor: "waiting for its part of the TLS handshake"
+})
+
+const certificateOf = (socket: Socket): X509Certificate | undefined =>
+  socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined
+
+/** Why the other side is not to be trusted to be whom we mean, if so. */
+const distrust = (socket: Socket, { options, serverName }: Securing): DistReason | undefined => {
+  if (options.insecure === true) return undefined
+  const certificate = certificateOf(socket)
+  if (!(socket instanceof TLSSocket) || certificate === undefined)
+    return { _tag: "TlsCertificate", problem: "invalid", detail: "it shows none" }
+  // A code of OpenSSL's; its type in Node's own declarations is wrong.
+  return certificateProblem(socket.authorized ? null : String(socket.authorizationError), certificate, serverName)
+}
+
 /** How links and EPMD look-ups reach the other side. Plain TCP by default. */
 export const Transport = Context.Reference<Dialer>("beamscope/dist/Transport", {
-  defaultValue: () => ({ dial: dialTcp })
+  defaultValue: () => ({ dial: dialSocket })
 })
