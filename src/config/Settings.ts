@@ -6,9 +6,11 @@ const agentModes = ["auto", "eval", "load", "none"] as const
 const modes = ["elixir", "erlang", "gleam", "lfe"] as const
 const logLevels = ["trace", "debug", "info", "warn", "error", "none"] as const
 
-/** A full node name that ours can be. */
+/** A full node name that ours can be: a node that connects is let in under a name of ASCII characters alone. */
 const OurName = Schema.String.check(
-  Schema.makeFilter((text) => !("problem" in parseNodeName(text)), { expected: "a full node name, name@host" })
+  Schema.makeFilter((text) => /^\p{ASCII}*$/u.test(text) && !("problem" in parseNodeName(text)), {
+    expected: "a full node name, name@host, in ASCII"
+  })
 )
 
 /** A node as the configuration has it: its name, and what this node needs that others do not. */

@@ -78,6 +78,20 @@ describe.each(BeamNode.otpReleases())("a link to OTP $otp", ({ otp }) => {
     })
   )
 
+  it.live("is told which name a node does not take from us", () =>
+    Effect.gen(function* () {
+      const node = yield* BeamNode.start({ otp })
+      const refused = (localName: string) =>
+        Effect.map(
+          Effect.flip(connect({ node: node.name, cookie: Redacted.make(node.cookie), epmdPort, localName })),
+          ({ reason }) => expect(reason).toEqual({ _tag: "NameRefused", name: localName })
+        )
+      yield* refused(node.name)
+      expect(node.log()).toBe("")
+      yield* refused("größe@beamscope")
+    }).pipe(Effect.scoped)
+  )
+
   it.live("is refused once for a wrong cookie, and says so", () =>
     Effect.gen(function* () {
       const node = yield* BeamNode.start({ otp })
