@@ -6,11 +6,8 @@
 import { Effect, Fiber, Result } from "effect"
 import { argv, exit, resourceUsage, stdout } from "node:process"
 import { Op } from "../../src/dist/Control.ts"
-import * as Flags from "../../src/dist/Flags.ts"
-import type { Link } from "../../src/dist/Link.ts"
-import { atom, Pid, type Tuple } from "../../src/etf/Term.ts"
-import { Calls } from "../../src/node/Calls.ts"
-import { LocalProcesses } from "../../src/node/LocalProcesses.ts"
+import type { Pid, Tuple } from "../../src/etf/Term.ts"
+import { loneLink, worker } from "./loneLink.ts"
 
 const megabyte = 1024 * 1024
 
@@ -40,17 +37,7 @@ const listOf = (element: ReadonlyArray<number>, most: number): Uint8Array => {
   return memory.subarray(0, end + 1)
 }
 
-const sent: Array<Tuple> = []
-const link = {
-  peer: { name: "node@host", creation: 1 },
-  local: { name: "us@host", creation: 7 },
-  flags: Flags.offered,
-  send: (control: Tuple) => void sent.push(control),
-  failure: () => undefined
-} as unknown as Link
-const processes = new LocalProcesses(link)
-const calls = new Calls(link, processes)
-const worker = new Pid(atom("node@host"), 88, 0, 1)
+const { calls, processes, sent } = loneLink()
 
 /** How a call ends whose reply this is. */
 const replied = async (payload: Uint8Array): Promise<string> => {

@@ -1,29 +1,17 @@
 import { Effect, Fiber } from "effect"
 import { describe, expect, it } from "vitest"
 import { Op } from "../../../src/dist/Control.ts"
-import * as Flags from "../../../src/dist/Flags.ts"
 import type { DropReason } from "../../../src/dist/Messages.ts"
-import type { Link } from "../../../src/dist/Link.ts"
 import { encode } from "../../../src/etf/Encode.ts"
-import { atom, Pid, type Reference, type Term, type Tuple } from "../../../src/etf/Term.ts"
+import { atom, Pid, type Reference, type Term } from "../../../src/etf/Term.ts"
 import type { CallOptions } from "../../../src/node/Call.ts"
-import { Calls } from "../../../src/node/Calls.ts"
-import { LocalProcesses } from "../../../src/node/LocalProcesses.ts"
+import { loneLink, worker } from "../../support/loneLink.ts"
 
 /** A call that waits on a link that leads nowhere, and what it sent. */
 const waiting = (options: CallOptions = {}) => {
-  const sent: Array<Tuple> = []
-  const link = {
-    peer: { name: "node@host", creation: 1 },
-    local: { name: "us@host", creation: 7 },
-    flags: Flags.offered,
-    send: (control: Tuple) => void sent.push(control),
-    failure: () => undefined
-  } as unknown as Link
-  const processes = new LocalProcesses(link)
-  const call = Effect.runFork(new Calls(link, processes).call("erlang", "abs", [-1], options))
+  const { calls, processes, sent } = loneLink()
+  const call = Effect.runFork(calls.call("erlang", "abs", [-1], options))
   const [, reference, self] = sent[0] as unknown as [number, Reference, Pid]
-  const worker = new Pid(atom("node@host"), 88, 0, 1)
   const exit = (reason: Term) => processes.handler.message([Op.PAYLOAD_EXIT, worker, self], encode(reason).subarray(1))
   const started = () => processes.handler.message([Op.SPAWN_REPLY, reference, self, 1, worker], undefined)
   const oversized = (why: DropReason) => processes.handler.oversized([Op.PAYLOAD_EXIT, worker, self], bytes, why)

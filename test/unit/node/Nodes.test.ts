@@ -1,26 +1,12 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Layer, Redacted } from "effect"
+import { Effect, Layer } from "effect"
 import { Buffer } from "node:buffer"
 import * as Flags from "../../../src/dist/Flags.ts"
 import { Nodes } from "../../../src/node/Nodes.ts"
-import { Targets } from "../../../src/node/Targets.ts"
 import { packet, serve, serveEpmd } from "../../support/FakePeer.ts"
+import { node, oneTarget } from "../../support/oneTarget.ts"
 
-const node = "app@127.0.0.1"
-
-const registryOf = (epmdPort: number) =>
-  Nodes.layer.pipe(
-    Layer.provide(
-      Layer.succeed(Targets, {
-        configured: [node],
-        nameOf: () => undefined,
-        aliasOf: () => undefined,
-        epmdPort,
-        cookies: Effect.succeed([]),
-        resolve: (name) => Effect.succeed({ name, cookie: Redacted.make("a cookie"), epmdPort })
-      })
-    )
-  )
+const registryOf = (epmdPort: number) => Nodes.layer.pipe(Layer.provide(oneTarget(epmdPort)))
 
 /** Goes along with a handshake up to the digest, and then shows that it does not know the cookie. */
 const rogue = (): { readonly port: ReturnType<typeof serve>; readonly digests: () => number } => {

@@ -8,7 +8,6 @@ import {
   charlist,
   ExternalFun,
   float,
-  Fun,
   integer,
   List,
   list,
@@ -21,12 +20,10 @@ import {
   type Term
 } from "../../../src/etf/Term.ts"
 import { elixir } from "../../../src/syntax/Elixir.ts"
+import { here, ownFun, ownPid, printing, there } from "../../support/printing.ts"
 
-const here = atom("here@host")
-const there = atom("there@host")
 const bytes = (...values: ReadonlyArray<number>): Binary => new Binary(Uint8Array.from(values))
-const text = (term: Term): string => elixir.print(term, { node: "here@host" }).text
-const ownPid = new Pid(here, 90, 1, 7)
+const text = printing(elixir)
 
 const struct = (module: string, fields: Readonly<Record<string, Term>>): MapTerm =>
   map([
@@ -181,10 +178,7 @@ describe("Elixir", () => {
     ["#Port<0.6>", new Port(here, 6n, 7)],
     ["#Reference<0.3.2.1>", new Reference(here, 7, [1, 2, 3])],
     ["#Reference<there@host.3.2.1>", new Reference(there, 7, [1, 2, 3])],
-    [
-      "#Function<3.53383825/1 in My.Mod>",
-      new Fun(1, new Uint8Array(16), 3, atom("Elixir.My.Mod"), 2, 53_383_825, ownPid, [])
-    ],
+    ["#Function<3.53383825/1 in My.Mod>", ownFun("Elixir.My.Mod")],
     ["&:lists.map/2", new ExternalFun(atom("lists"), atom("map"), 2)],
     ['&My.Mod."a b"/0', new ExternalFun(atom("Elixir.My.Mod"), atom("a b"), 0)]
   ])("prints the identifier %s", (expected, term) => {

@@ -8,7 +8,6 @@ import {
   charlist,
   ExternalFun,
   float,
-  Fun,
   integer,
   List,
   list,
@@ -20,13 +19,10 @@ import {
   type Term
 } from "../../../src/etf/Term.ts"
 import { erlang } from "../../../src/syntax/Erlang.ts"
+import { here, ownFun, ownPid, printing, there } from "../../support/printing.ts"
 
-const here = atom("here@host")
-const there = atom("there@host")
 const bytes = (...values: ReadonlyArray<number>): Binary => new Binary(Uint8Array.from(values))
-const text = (term: Term): string => erlang.print(term, { node: "here@host" }).text
-const ownPid = new Pid(here, 90, 1, 7)
-const fun = (module: string): Fun => new Fun(1, new Uint8Array(16), 3, atom(module), 2, 53_383_825, ownPid, [])
+const text = printing(erlang)
 
 describe("Erlang", () => {
   it.each<[string, Term]>([
@@ -149,9 +145,9 @@ describe("Erlang", () => {
     ["#Port<there@host.6>", new Port(there, 6n, 7)],
     ["#Ref<0.3.2.1>", new Reference(here, 7, [1, 2, 3])],
     ["#Ref<there@host.3.2.1>", new Reference(there, 7, [1, 2, 3])],
-    ["#Fun<lists.2.53383825>", fun("lists")],
-    ["#Fun<Elixir.My.Mod.2.53383825>", fun("Elixir.My.Mod")],
-    ["#Fun<'x>,{y'.2.53383825>", fun("x>,{y")],
+    ["#Fun<lists.2.53383825>", ownFun("lists")],
+    ["#Fun<Elixir.My.Mod.2.53383825>", ownFun("Elixir.My.Mod")],
+    ["#Fun<'x>,{y'.2.53383825>", ownFun("x>,{y")],
     ["fun lists:map/2", new ExternalFun(atom("lists"), atom("map"), 2)],
     ["fun 'A b':'end'/0", new ExternalFun(atom("A b"), atom("end"), 0)]
   ])("prints the identifier %s", (expected, term) => {

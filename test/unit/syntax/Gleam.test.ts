@@ -8,7 +8,6 @@ import {
   charlist,
   ExternalFun,
   float,
-  Fun,
   integer,
   List,
   list,
@@ -20,12 +19,9 @@ import {
   type Term
 } from "../../../src/etf/Term.ts"
 import { gleam } from "../../../src/syntax/Gleam.ts"
+import { here, ownFun, ownPid, printing, there } from "../../support/printing.ts"
 
-const here = atom("here@host")
-const there = atom("there@host")
-const text = (term: Term): string => gleam.print(term, { node: "here@host" }).text
-const fun = (arity: number): Fun =>
-  new Fun(arity, new Uint8Array(16), 3, atom("m"), 2, 53_383_825, new Pid(here, 90, 1, 7), [])
+const text = printing(gleam)
 
 describe("Gleam", () => {
   it.each<[string, Term]>([
@@ -108,13 +104,13 @@ describe("Gleam", () => {
   })
 
   it.each<[string, Term]>([
-    ["//erl(<0.90.1>)", new Pid(here, 90, 1, 7)],
+    ["//erl(<0.90.1>)", ownPid],
     ["//erl(<there@host.90.1>)", new Pid(there, 90, 1, 7)],
     ["//erl(#Port<0.6>)", new Port(here, 6n, 7)],
     ["//erl(#Ref<0.3.2.1>)", new Reference(here, 7, [1, 2, 3])],
-    ["//fn() { ... }", fun(0)],
+    ["//fn() { ... }", ownFun("m", 0)],
     ["//fn(a, b) { ... }", new ExternalFun(atom("lists"), atom("map"), 2)],
-    [`//fn(${Array.from("abcdefghijklmnopqrstuvwxyz").join(", ")}, a1) { ... }`, fun(27)]
+    [`//fn(${Array.from("abcdefghijklmnopqrstuvwxyz").join(", ")}, a1) { ... }`, ownFun("m", 27)]
   ])("prints the identifier %s", (expected, term) => {
     expect(text(term)).toBe(expected)
   })

@@ -8,7 +8,6 @@ import {
   charlist,
   ExternalFun,
   float,
-  Fun,
   integer,
   List,
   list,
@@ -20,12 +19,9 @@ import {
   type Term
 } from "../../../src/etf/Term.ts"
 import { lfe } from "../../../src/syntax/Lfe.ts"
+import { here, ownFun, ownPid, printing, there } from "../../support/printing.ts"
 
-const here = atom("here@host")
-const there = atom("there@host")
-const text = (term: Term): string => lfe.print(term, { node: "here@host" }).text
-const fun = (module: string): Fun =>
-  new Fun(1, new Uint8Array(16), 3, atom(module), 2, 53_383_825, new Pid(here, 90, 1, 7), [])
+const text = printing(lfe)
 
 describe("LFE", () => {
   it.each<[string, Term]>([
@@ -100,13 +96,13 @@ describe("LFE", () => {
   })
 
   it.each<[string, Term]>([
-    ["#Pid<0.90.1>", new Pid(here, 90, 1, 7)],
+    ["#Pid<0.90.1>", ownPid],
     ["#Pid<there@host.90.1>", new Pid(there, 90, 1, 7)],
     ["#Pid<|0|.90.1>", new Pid(atom("0"), 90, 1, 7)],
     ["#Port<0.6>", new Port(here, 6n, 7)],
     ["#Ref<0.3.2.1>", new Reference(here, 7, [1, 2, 3])],
-    ["#Fun<lists.2.53383825/1>", fun("lists")],
-    ["#Fun<|x> (y|.2.53383825/1>", fun("x> (y")],
+    ["#Fun<lists.2.53383825/1>", ownFun("lists")],
+    ["#Fun<|x> (y|.2.53383825/1>", ownFun("x> (y")],
     ["#'lists:map/2", new ExternalFun(atom("lists"), atom("map"), 2)],
     ["#'|A b|:|+|/2", new ExternalFun(atom("A b"), atom("+"), 2)]
   ])("prints the identifier %s", (expected, term) => {

@@ -1,31 +1,20 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Redacted } from "effect"
+import { Effect, Fiber, Layer } from "effect"
 // Else loaded with the first connection, at the expense of its time.
 import "../../../src/node/ErlangNode.ts"
 import { Nodes } from "../../../src/node/Nodes.ts"
-import { Targets } from "../../../src/node/Targets.ts"
 import { Catalogue } from "../../../src/tools/Catalogue.ts"
 import { type World, worldLayer } from "../../support/FakeNodes.ts"
 import { eventually } from "../../support/eventually.ts"
 import { serve, serveEpmd } from "../../support/FakePeer.ts"
+import { node, oneTarget } from "../../support/oneTarget.ts"
 import { call, failIn } from "../../support/Tools.ts"
-
-const node = "app@127.0.0.1"
 
 /** The catalogue over the real registry of nodes, for nodes that EPMD on this port has. */
 const over = (epmdPort: number) =>
   Catalogue.layer.pipe(
     Layer.provideMerge(Nodes.layer),
-    Layer.provideMerge(
-      Layer.succeed(Targets, {
-        configured: [node],
-        nameOf: () => undefined,
-        aliasOf: () => undefined,
-        epmdPort,
-        cookies: Effect.succeed([]),
-        resolve: (name) => Effect.succeed({ name, cookie: Redacted.make("a cookie"), epmdPort })
-      })
-    ),
+    Layer.provideMerge(oneTarget(epmdPort)),
     Layer.provideMerge(worldLayer({}).pipe(Layer.fresh))
   )
 

@@ -1,0 +1,22 @@
+import * as Flags from "../../src/dist/Flags.ts"
+import type { Link } from "../../src/dist/Link.ts"
+import { atom, Pid, type Tuple } from "../../src/etf/Term.ts"
+import { Calls } from "../../src/node/Calls.ts"
+import { LocalProcesses } from "../../src/node/LocalProcesses.ts"
+
+/** The process of a node that runs a call made over {@link loneLink}. */
+export const worker = new Pid(atom("node@host"), 88, 0, 1)
+
+/** Calls over a link that leads nowhere, and what is sent on it. */
+export const loneLink = () => {
+  const sent: Array<Tuple> = []
+  const link = {
+    peer: { name: "node@host", creation: 1 },
+    local: { name: "us@host", creation: 7 },
+    flags: Flags.offered,
+    send: (control: Tuple) => void sent.push(control),
+    failure: () => undefined
+  } as unknown as Link
+  const processes = new LocalProcesses(link)
+  return { sent, processes, calls: new Calls(link, processes) }
+}
