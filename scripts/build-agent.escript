@@ -21,7 +21,7 @@ main(Arguments) ->
     All = [filename:basename(Source, ".erl") || Source <- filelib:wildcard(source(Root, "src", "*"))],
     case Arguments of
         ["--check"] ->
-            ok = must_be_oldest(),
+            is_oldest() orelse skip("OTP ~w alone can tell whether the agent is what its sources give", [?OLDEST]),
             Files = [generated(Root, Module) || Module <- lists:sort(All)],
             Stale = [File || {File, Text} <- [holder(Root, All) | Files], file:read_file(File) =/= {ok, Text}],
             Stale =:= [] orelse fail("~ts: not what the sources give; run scripts/build-agent.escript", [Stale]);
@@ -36,11 +36,17 @@ main(Arguments) ->
             ok = file:write_file(Holder, Text)
     end.
 
+release() -> list_to_integer(erlang:system_info(otp_release)).
+
+is_oldest() -> release() =:= ?OLDEST.
+
 must_be_oldest() ->
-    case list_to_integer(erlang:system_info(otp_release)) of
-        ?OLDEST -> ok;
-        Release -> fail("the agent has to be compiled by OTP ~w, this is ~w", [?OLDEST, Release])
-    end.
+    is_oldest() orelse fail("the agent has to be compiled by OTP ~w, this is ~w", [?OLDEST, release()]),
+    ok.
+
+skip(Format, Arguments) ->
+    io:format("skipped: " ++ Format ++ "~n", Arguments),
+    halt(0).
 
 chosen([], All) -> All;
 chosen(Some, All) ->
