@@ -75,7 +75,7 @@ export type Incomplete =
   | "long_queue"
   /** Filtered by label, and labels on large heaps are not read. */
   | "large_heap"
-  /** Filtered by module, but this release does not show callback modules. */
+  /** Filtered by what the callback decides, and not all could be read: see `undecided`. */
   | "initial_call"
   /** Filtered by label, but this release does not show labels. */
   | "label"
@@ -93,6 +93,16 @@ export interface Scanned {
     readonly count: number
     readonly longest: ReadonlyArray<{ readonly pid: Pid; readonly messages: number }>
   }
+  /**
+   * Processes of which a callback that could not be read decides whether they pass, and some of them; `undefined` where
+   * no callback can be read.
+   */
+  readonly undecided:
+    | {
+        readonly count: number
+        readonly first: ReadonlyArray<{ readonly pid: Pid; readonly name: string | undefined }>
+      }
+    | undefined
   readonly incomplete: ReadonlyArray<Incomplete>
 }
 

@@ -153,6 +153,7 @@ const measure = Effect.fnUntraced(function* (
     candidates,
     seen,
     gone,
+    undecided: undefined,
     unmeasured: { count: long.length, longest: long.toSorted((a, b) => b.messages - a.messages).slice(0, 10) },
     incomplete: [
       ...(seen < pids.length ? (["deadline"] as const) : []),
@@ -274,6 +275,7 @@ export const scanGrowth = Effect.fnUntraced(function* (
     born: now.filter((pid) => !known.has(keyOf(pid))).length,
     gone: old.filter((pid) => !living.has(keyOf(pid))).length,
     unmeasured: after.unmeasured,
+    undecided: after.undecided,
     incomplete: [...new Set([...before.incomplete, ...after.incomplete])],
     rows: top.flatMap(({ born, now: value, value: growth }, at) => {
       const row = rows[at]

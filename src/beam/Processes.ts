@@ -34,6 +34,7 @@ import {
 import type { Mfa } from "../syntax/Mfa.ts"
 import { type ProcessRow, readCount, readLabel, readRow, rowItems } from "./ProcessRow.ts"
 import { scanGrowth, scanPage } from "./ProcessScan.ts"
+import { nameOf } from "./Reading.ts"
 import { readPacked } from "./Reply.ts"
 
 /** Milliseconds for which the scan rests after every thousand processes. */
@@ -154,7 +155,19 @@ const readScanned = (
     matched,
     gone,
     unmeasured: { count: readCount(unmeasured[0]) ?? 0, longest },
+    undecided: readUndecided(reply.atomKey("undecided")),
     incomplete: incomplete.flatMap((why) => (why instanceof Atom && isIncomplete(why.text) ? [why.text] : []))
+  }
+}
+
+const readUndecided = (term: Term | undefined): Scanned["undecided"] => {
+  const [count, first] = isTuple(term) ? term : []
+  return {
+    count: readCount(count) ?? 0,
+    first: (listItems(first) ?? []).flatMap((item) => {
+      const [pid, name] = isTuple(item) ? item : []
+      return pid instanceof Pid ? [{ pid, name: nameOf(name) }] : []
+    })
   }
 }
 

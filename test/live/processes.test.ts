@@ -104,6 +104,26 @@ describe.each(BeamNode.otpReleases())("many processes on OTP $otp", ({ otp }) =>
       }).pipe(using(agent))
     )
 
+    it.live("are counted by their loop, or named as undecided, where what they run cannot be read", () =>
+      Effect.gen(function* () {
+        yield* ask(`begin
+          {ok, _} = gen_server:start({local, great}, counts, [], [{spawn_opt, [{min_heap_size, 1500000}]}]),
+          register(vast, proc_lib:spawn_opt(timer, sleep, [infinity], [{min_heap_size, 1500000}])) end`)
+        yield* Effect.gen(function* () {
+          const { structured } = yield* call("top_processes", { filter: { behaviour: "gen_server" }, limit: 2 })
+          const [first] = structured["processes"] as ReadonlyArray<Readonly<Record<string, unknown>>>
+          expect(first?.["name"]).toBe("great")
+          const readsKeys = (yield* ask("catch is_tuple(process_info(self(), {dictionary, key}))")) === "true"
+          expect(structured["complete"]).toBe(readsKeys)
+          if (!readsKeys) {
+            expect(structured["notes"]).toEqual(
+              expect.arrayContaining([expect.stringMatching(/^Whether 1 process passes .* decided: vast\. /u)])
+            )
+          }
+        }).pipe(Effect.ensuring(ask("[exit(whereis(Name), kill) || Name <- [great, vast]]")))
+      }).pipe(using(agent))
+    )
+
     it.live("are known by what they run, however large their heaps, or said to be unknown", () =>
       Effect.gen(function* () {
         const start = (name: string, words: number) =>

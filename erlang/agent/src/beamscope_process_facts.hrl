@@ -52,7 +52,8 @@ reads_keys() ->
         error:badarg -> false
     end.
 
-%% What processes with short queues say in their dictionaries to be, where the heap is not too large.
+%% What processes with short queues say in their dictionaries to be, `undefined' where they do not say, for each whose
+%% heap is not too large.
 callbacks(Pids) ->
     Small = [Pid || Pid <- ask(Pids, at_most(total_heap_size, ?SMALL_HEAP)), is_pid(Pid)],
     Large = [Pid || Pid <- ask(Pids -- Small, at_most(total_heap_size, most_heap(Pids))), is_pid(Pid)],
@@ -76,7 +77,7 @@ large_callbacks([Pid | Rest], Until) ->
 read_callback(Pid) ->
     Read = fun() ->
         case erlang:process_info(Pid, dictionary) of
-            {_, Entries} -> exit({callback, [Call || {'$initial_call', Call} <- Entries]});
+            {_, Entries} -> exit({callback, callback(Entries)});
             undefined -> exit({callback, []})
         end
     end,
@@ -87,7 +88,7 @@ read_callback(Pid) ->
         {'DOWN', Monitor, process, Reader, _} -> []
     end.
 
-callback(Entries) when is_list(Entries) -> [Call || {'$initial_call', Call} <- Entries];
+callback(Entries) when is_list(Entries) -> [proplists:get_value('$initial_call', Entries)];
 callback(_) -> [].
 
 label(undefined) -> undefined;

@@ -21,7 +21,7 @@
     %% where the queue is short and the heap not too large.
     module => existing(),
     %% That the callback module says it has, or that is the callback module itself; names for the same thing. A
-    %% gen_server is known by what it waits in, too.
+    %% gen_server is known by what it waits in, too: a supervisor whose callback could not be read is taken for one.
     behaviours => [existing(), ...],
     %% The callback, or the function that it was spawned with.
     initial_call => {existing(), existing(), arity()},
@@ -180,8 +180,11 @@ rank(pid) ->
 rank(Key) when Key =:= memory; Key =:= reductions; Key =:= message_queue_len; Key =:= total_heap_size ->
     {Key, ets:match_spec_compile([{{'$1', {Key, '$2'}}, [], [{{'$2', '$1'}}]}])}.
 
+%% What stands for a callback that was not read: that of no module.
+-define(UNREAD, {[], [], 0}).
+
 %% `{Value, Pid}' of the processes that pass the filters, how many have ended, and those of which something that decides
-%% was not read: `{Messages, Pid}' with a long queue, `large' for a large heap.
+%% was not read: `{Messages, Pid}' with a long queue, `{callback, Pid}' for a callback, `large' for a label on a large heap.
 measure(Pids, #{filters := Filters, rank := Rank} = Plan) ->
     Sift = fun(Filter, {Asked, Gone, Long}) ->
         {Passed, Others} = lists:partition(fun erlang:is_pid/1, ask(Asked, Filter)),
@@ -189,26 +192,32 @@ measure(Pids, #{filters := Filters, rank := Rank} = Plan) ->
         {Passed, Gone + length(Ended), Longer ++ Long}
     end,
     {Passed, Gone, Long} = lists:foldl(Sift, {Pids, 0, []}, Filters),
-    {Called, EndedFirst} = called(Passed, Plan),
+    {Called, EndedFirst, Undecided} = called(Passed, Plan),
     {Labelled, Ended, Large} = labelled(Called, Plan),
     Values = ask(Labelled, Rank),
-    {Values, Gone + EndedFirst + Ended + length(Labelled) - length(Values), Large ++ Long}.
+    {Values, Gone + EndedFirst + Ended + length(Labelled) - length(Values), Undecided ++ Large ++ Long}.
 
-%% Those that name what is looked for, where that may stand in their dictionary alone; and how many have ended.
+%% Those that name what is looked for, where that may stand in their dictionary alone; how many have ended; and the others
+%% whose dictionary was not read.
 called(Pids, #{calls := [{Copies, Answers}], long_queue := LongQueue}) ->
     Told = [{{'$1', [{message_queue_len, '$2'} | '$3']}, [], [{{'$1', '$2', '$3'}}]}, {{'_', undefined}, [], [gone]}],
     Asked = ask(Pids, {[message_queue_len, current_function, initial_call], ets:match_spec_compile(Told)}),
     {Alive, Ended} = lists:partition(fun erlang:is_tuple/1, Asked),
     Read = maps:from_list(callbacks([Pid || {Pid, Messages, _} <- Alive, Messages =< LongQueue])),
-    {ets:match_spec_run(named_calls(Alive, Copies, Read), Answers), length(Ended)};
+    Found = ets:match_spec_run(named_calls(Alive, Copies, Read), Answers),
+    {Found, length(Ended), [{callback, Pid} || Pid <- unread_calls(Alive, Read) -- Found]};
 called(Pids, _) ->
-    {Pids, 0}.
+    {Pids, 0, []}.
 
 named_calls(Alive, Copies, Read) ->
     [
-        {Pid, lists:append(lists:duplicate(Copies, Calls ++ [{callback, maps:get(Pid, Read, undefined)}]))}
+        {Pid, lists:append(lists:duplicate(Copies, Calls ++ [{callback, maps:get(Pid, Read, ?UNREAD)}]))}
      || {Pid, _, Calls} <- Alive
     ].
+
+%% Only who was started by `proc_lib' says what it is.
+unread_calls(Alive, Read) ->
+    [Pid || {Pid, _, [_, {initial_call, {proc_lib, init_p, _}}]} <- Alive, not is_map_key(Pid, Read)].
 
 %% Those with the part that is looked for in their label, how many have ended, and `large' for each with a large heap.
 labelled(Pids, #{label := Part, reads_keys := true}) ->

@@ -37,6 +37,7 @@
     matched := non_neg_integer(),
     gone := non_neg_integer(),
     unmeasured := unmeasured(),
+    undecided := undecided(),
     incomplete := [missing()]
 }.
 
@@ -63,20 +64,20 @@ top(#{by := By, order := Order, limit := Limit, deadline_ms := Deadline} = Spec)
             unread(Longer, Long)
         }
     end,
-    {{Seen, Matched, Gone, {Count, Longest, _} = Unread}, Why} =
-        scan(fun others/1, population(Spec, Step), Bounds, Step, {0, 0, 0, {0, [], 0}}),
+    {{Seen, Matched, Gone, Unread}, Why} =
+        scan(fun others/1, population(Spec, Step), Bounds, Step, {0, 0, 0, {0, [], 0, {0, []}}}),
     Rows = by_application(By, ets:tab2list(Sums)),
     Place = map_get(Order, #{count => 2, message_queue_len => 3, reductions => 4, memory => 5}),
-    packed(#{
+    Told = #{
         groups => lists:sublist(lists:reverse(lists:keysort(Place, lists:sort(Rows))), Limit),
         group_count => length(Rows),
         total => erlang:system_info(process_count) - 1,
         seen => Seen,
         matched => Matched,
         gone => Gone,
-        unmeasured => {Count, Longest},
         incomplete => Why ++ [label || By =:= label, not map_get(reads_keys, Plan)] ++ unseen(Unread, Plan)
-    }).
+    },
+    packed(maps:merge(unread_of(Unread), Told)).
 
 %% A question that makes `{Pid, Messages, Reductions, Key}' of processes. Where the key is `callback' or `label' there
 %% is more to ask.

@@ -36,6 +36,7 @@
     %% Those that ended in the window; what they did in it is not known. Who was born and ended in it is not seen.
     gone := non_neg_integer(),
     unmeasured := unmeasured(),
+    undecided := undecided(),
     incomplete := [missing()]
 }.
 
@@ -55,7 +56,7 @@ top(#{sort := Sort, limit := Limit, deadline_ms := Deadline, window_ms := Window
         {[Taken | Samples], Seen + length(Pids), Gone + Ended, unread(Longer, Long)}
     end,
     Halfway = Spec#{until => now_ms() + Deadline div 2},
-    {{Samples, Seen, Gone, Long1}, Why1} = scan(fun others/1, First, Halfway, Sample, {[], 0, 0, {0, [], 0}}),
+    {{Samples, Seen, Gone, Long1}, Why1} = scan(fun others/1, First, Halfway, Sample, {[], 0, 0, {0, [], 0, {0, []}}}),
     Bounds = Spec#{until => now_ms() + Window + Deadline div 2},
     %% Who passed the filters once is in, whatever has become of it.
     Again = maps:without([label], Plan#{filters := map_get(guard, Plan), calls := []}),
@@ -68,17 +69,17 @@ top(#{sort := Sort, limit := Limit, deadline_ms := Deadline, window_ms := Window
     {Compared, Why2} = scan(fun pop/1, lists:reverse(Samples), Bounds, Compare, {0, Gone, Long1, []}),
     Born = chosen(Spec, processes()) -- (First ++ Alive),
     Add = fun(Pids, Tally) -> grow(Pids, [], Start, Plan, Tally) end,
-    {{Matched, Ended, {Count, Longest, _} = Unread, Top}, Why3} = scan(fun others/1, Born, Bounds, Add, Compared),
+    {{Matched, Ended, Unread, Top}, Why3} = scan(fun others/1, Born, Bounds, Add, Compared),
     Rows = rows(lists:reverse(Top), Sort, Plan),
-    packed(#{
+    Told = #{
         rows => Rows,
         seen => Seen + length(Born),
         matched => Matched,
         born => length(Born),
         gone => Ended + length(Top) - length(Rows),
-        unmeasured => {Count, Longest},
         incomplete => lists:usort(Why1 ++ Why2 ++ Why3) ++ unseen(Unread, Plan)
-    }).
+    },
+    packed(maps:merge(unread_of(Unread), Told)).
 
 %% Adds what has grown: `{Growth, Pid, Value, Microseconds, IsBorn}'. Nothing before means born since.
 grow(Pids, Before, Taken, #{limit := Limit} = Plan, {Matched, Gone, Long, Top}) ->

@@ -25,9 +25,13 @@
 %% Processes that pass the other filters, but have a long queue while their memory, total heap size or label decides: how
 %% many, and `{Messages, Pid}' of the longest. They are in no row.
 
+-type undecided() :: {non_neg_integer(), [{pid(), atom()}]}.
+%% Processes that pass the other filters, but whose callback could not be read (before OTP 26.2, where the queue is long
+%% or the heap or the dictionary huge): how many, and some of them with their names, `undefined' where they have none.
+
 -type missing() :: deadline | long_queue | large_heap | initial_call | label.
 %% Why something may be missing: time ran out, `unmeasured()' is not empty, the filter `label' left out processes with a
-%% large heap, or the filters `module' and `label' could not see callback modules and labels on this release.
+%% large heap, `undecided()' is not empty, or the filter `label' could not see labels on this release.
 
 %% Pids, or an iterator over them, which takes less memory, and a step of our own for each process: too dear for
 %% code that is interpreted.
@@ -81,17 +85,30 @@ best(Rows, Limit, Top) ->
     All = lists:merge(Top, lists:sort(Rows)),
     lists:nthtail(max(0, length(All) - Limit), All).
 
-%% Adds what was not read: how many long queues and which are the longest, and how many large heaps.
-unread(Unread, {Count, Longest, Heaps}) ->
-    {Longer, Large} = lists:partition(fun erlang:is_tuple/1, Unread),
+%% Adds what was not read: how many long queues and which are the longest, how many large heaps, and how many callbacks
+%% and of whom some are.
+unread(Unread, {Count, Longest, Heaps, {Calls, First}}) ->
+    Longer = [Long || {Messages, _} = Long <- Unread, is_integer(Messages)],
+    Undecided = [Pid || {callback, Pid} <- Unread],
     {
         Count + length(Longer),
         lists:sublist(lists:reverse(lists:sort(Longer ++ Longest)), ?LONGEST),
-        Heaps + length(Large)
+        Heaps + length([large || large <- Unread]),
+        {Calls + length(Undecided), lists:sublist(First ++ Undecided, ?LONGEST)}
     }.
 
-unseen({Count, _, Heaps}, #{reads_keys := ReadsKeys} = Plan) ->
+%% What an answer says of them.
+unread_of({Count, Longest, _, {Calls, First}}) ->
+    #{unmeasured => {Count, Longest}, undecided => {Calls, lists:map(fun with_name/1, First)}}.
+
+with_name(Pid) ->
+    case fact(Pid, registered_name) of
+        Name when is_atom(Name) -> {Pid, Name};
+        _ -> {Pid, undefined}
+    end.
+
+unseen({Count, _, Heaps, {Calls, _}}, #{reads_keys := ReadsKeys} = Plan) ->
     [long_queue || Count > 0] ++
         [large_heap || Heaps > 0] ++
-        [initial_call || map_get(calls, Plan) =/= []] ++
+        [initial_call || Calls > 0] ++
         [label || is_map_key(label, Plan), not ReadsKeys].

@@ -48,6 +48,7 @@
     %% Those that ended while they were looked at.
     gone := non_neg_integer(),
     unmeasured := unmeasured(),
+    undecided := undecided(),
     incomplete := [missing()],
     next := undefined | {term(), pid()}
 }.
@@ -72,23 +73,23 @@ page(#{sort := Sort, limit := Limit, deadline_ms := Deadline} = Spec) when
             best(Candidates, Limit, Top)
         }
     end,
-    {{Seen, Matched, Remaining, Gone, {Count, Longest, _} = Unread, Top}, Why} =
-        scan(fun others/1, population(Spec, Step), Bounds, Step, {0, 0, 0, 0, {0, [], 0}, []}),
+    {{Seen, Matched, Remaining, Gone, Unread, Top}, Why} =
+        scan(fun others/1, population(Spec, Step), Bounds, Step, {0, 0, 0, 0, {0, [], 0, {0, []}}, []}),
     Rows = rows(lists:reverse(Top), Sort, Plan),
-    packed(#{
+    Told = #{
         rows => Rows,
         total => erlang:system_info(process_count) - 1,
         seen => Seen,
         matched => Matched,
         gone => Gone + length(Top) - length(Rows),
-        unmeasured => {Count, Longest},
         incomplete => Why ++ unseen(Unread, Plan),
         next =>
             case Remaining > Limit of
                 true -> hd(Top);
                 false -> undefined
             end
-    }).
+    },
+    packed(maps:merge(unread_of(Unread), Told)).
 
 %% Passes the values behind the cursor.
 behind(#{'after' := Last}) -> ets:match_spec_compile([{'_', [{'<', '$_', {const, Last}}], ['$_']}]);

@@ -3,6 +3,8 @@
 
 -include_lib("eunit/include/eunit.hrl").
 
+-export([init/1, handle_call/3, handle_cast/2]).
+
 -include("beamscope_process_subject.hrl").
 
 tests() ->
@@ -15,6 +17,7 @@ tests() ->
         {"names match in part and in any case", fun names/1},
         {"modules", fun modules/1},
         {"behaviours", fun behaviours/1},
+        {"whose callback cannot be read is counted by its loop, or named", fun undecided/1},
         {"initial calls", fun initial_calls/1},
         {"filters by function go together", fun functions_together/1},
         {"the processes that are named", fun chosen/1},
@@ -134,7 +137,7 @@ modules(Run) ->
     with([queue(0), fun() -> proc_lib:spawn(timer, sleep, [infinity]) end], fun([Idle, Sleeper]) ->
         In = fun(Module) ->
             #{rows := Rows, incomplete := Why} = Run(page, spec(#{module => Module, limit => 1000})),
-            ?assertEqual([initial_call || not reads_keys()], Why),
+            ?assertEqual([], Why),
             [Pid || {Pid} <- Rows]
         end,
         ?assertEqual([Idle], In(?MODULE)),
@@ -152,7 +155,7 @@ behaviours(Run) ->
     with([queue(0), Sleeper], fun([Idle, Sleeping]) ->
         In = fun(Names) ->
             #{rows := Rows, incomplete := Why} = Run(page, spec(#{behaviours => Names, limit => 1000})),
-            ?assertEqual([initial_call || not reads_keys()], Why),
+            ?assertEqual([], Why),
             [Pid || {Pid} <- Rows]
         end,
         Servers = In([gen_server]),
@@ -167,6 +170,37 @@ behaviours(Run) ->
         ?assertEqual([], In([gen_fsm])),
         ?assertError({unknown_atom, <<"no such behaviour">>}, In([<<"no such behaviour">>]))
     end).
+
+init([]) -> {ok, []}.
+handle_call(_, _, State) -> {reply, State, State}.
+handle_cast(_, State) -> {noreply, State}.
+
+undecided(Run) ->
+    Server = fun() ->
+        {ok, Pid} = gen_server:start({local, agent_test_large_server}, ?MODULE, [], [
+            {spawn_opt, [{min_heap_size, 1500000}]}
+        ]),
+        Pid
+    end,
+    Sleeper = fun() ->
+        Pid = proc_lib:spawn_opt(?MODULE, idle, [], [{min_heap_size, 1500000}]),
+        register(agent_test_large_sleeper, Pid),
+        Pid
+    end,
+    [One, Two] = Pids = [Server(), Sleeper()],
+    until(fun() -> settled(Two) end),
+    In = fun(Behaviour) ->
+        #{rows := Rows, undecided := {Count, Named}, incomplete := Why} =
+            Run(page, spec(#{behaviours => [Behaviour], limit => 1000})),
+        ?assertEqual({[initial_call || not reads_keys()], length(Named)}, {Why, Count}),
+        {[Pid || {Pid} <- Rows, lists:member(Pid, Pids)], lists:sort(Named)}
+    end,
+    Hidden = fun(Named) -> lists:sort([Name || not reads_keys(), Name <- Named]) end,
+    ?assertEqual({[One], Hidden([{Two, agent_test_large_sleeper}])}, In(gen_server)),
+    ?assertEqual(
+        {[], Hidden([{One, agent_test_large_server}, {Two, agent_test_large_sleeper}])}, In(supervisor)
+    ),
+    lists:foreach(fun kill/1, Pids).
 
 initial_calls(Run) ->
     with([queue(0), fun() -> proc_lib:spawn(timer, sleep, [infinity]) end], fun([Idle, Sleeper]) ->
@@ -271,7 +305,7 @@ large_labels(Run) ->
                     #{rows := [], unmeasured := {1, [{7, Long}]}, incomplete := [long_queue, large_heap]}, Sought
                 );
             false ->
-                ?assertMatch(#{rows := [], unmeasured := {0, []}, incomplete := [initial_call, label]}, Sought)
+                ?assertMatch(#{rows := [], unmeasured := {0, []}, incomplete := [label]}, Sought)
         end
     end).
 
@@ -301,7 +335,7 @@ unknown_atoms(Run) ->
 long_queues(Run) ->
     with([queue(3), queue(5), queue(9)], fun([Three, Five, Nine]) ->
         Spec = spec(#{module => ?MODULE, items => [memory], long_queue => 4, limit => 1000}),
-        Why = [long_queue | [initial_call || not reads_keys()]],
+        Why = [long_queue],
         [
             begin
                 Answer = Run(page, maps:merge(Spec, Extra)),
@@ -365,7 +399,10 @@ large_dictionaries(Run) ->
     end).
 
 deadline(Run) ->
-    Nothing = #{rows => [], seen => 0, matched => 0, gone => 0, unmeasured => {0, []}, incomplete => [deadline]},
+    None = {0, []},
+    Nothing = #{
+        rows => [], seen => 0, matched => 0, gone => 0, unmeasured => None, undecided => None, incomplete => [deadline]
+    },
     Page = Run(page, spec(#{deadline_ms => 0})),
     ?assertEqual(Nothing#{next => undefined, total => map_get(total, Page)}, Page),
     %% A pause after the first thousand outlasts the deadline.

@@ -68,7 +68,12 @@ export const toFilter = Effect.fnUntraced(function* (
 })
 
 /** What is said where no process passes a filter; `known` is part of a name that was looked for anywhere. */
-export const none = (filter: ProcessFilter, { seen, unmeasured }: Scanned, terms: Terms, known?: string): string => {
+export const none = (
+  filter: ProcessFilter,
+  { gone, seen, unmeasured }: Scanned,
+  terms: Terms,
+  known?: string
+): string => {
   const { application, behaviours, initialCall, label, module, name } = filter
   const wanted = [
     ...(name === undefined ? [] : [`a registered name with '${excerpt(name)}' in it`]),
@@ -86,9 +91,18 @@ export const none = (filter: ProcessFilter, { seen, unmeasured }: Scanned, terms
       ? "No process"
       : `None of ${measured}${unmeasured.count > 0 ? " that could be measured" : ""}`
   if (seen === 0 && (name ?? known) === undefined) return "No process was looked at."
-  if (wanted.length === 0) return `${looked} passes the filter.`
-  return `${looked} has ${wanted.join(" and ")}${others ? " and passes the rest of the filter" : ""}.`
+  const ended = gone === 0 ? "" : `; ${amount(gone, "process", "processes")} ended meanwhile`
+  if (wanted.length === 0) return `${looked} passes the filter${ended}.`
+  return `${looked} has ${wanted.join(" and ")}${others ? " and passes the rest of the filter" : ""}${ended}.`
 }
+
+/** What keeps a search for a module from saying that no process has it. */
+export const laterCallbacks = ({ behaviours, module }: ProcessFilter): ReadonlyArray<string> =>
+  (module ?? behaviours) === undefined
+    ? []
+    : [
+        "A process is known by the callback module that it began with: one that it has taken on since, as by gen_server2's become, enter_loop or change_callback_module, is not seen."
+      ]
 
 /** That none was found would say that there is none. */
 export const noLabels = ({ capabilities, name }: ErlangNode) =>

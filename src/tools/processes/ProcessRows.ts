@@ -108,7 +108,7 @@ export const scanNotes = (
         return `${amount(count, "process", "processes")} with more than ${longQueue} messages ${agree(count, "was", "were")} left out, since looking at ${agree(count, "its heap", "their heaps")} would walk the queue: ${named.join(", ")}. Sort by message_queue to see them.`
       }
       case "initial_call":
-        return "This release hides the callback modules of processes with a long queue or a huge heap: of those, only current functions and initial calls were compared."
+        return undecidedNote(scanned.undecided, terms)
       case "large_heap":
         return "Labels on heaps of more than a million words are not read: whether those match is not known."
       case "label":
@@ -118,6 +118,16 @@ export const scanNotes = (
   ...unreadLabels(rows.filter(({ label }) => label === "unread").map((row) => nameOf(row, terms))),
   ...(capabilities.dictionaryKey ? [] : unreadCalls(rows.filter(isUnread).map((row) => nameOf(row, terms))))
 ]
+
+const undecidedNote = (undecided: Scanned["undecided"], terms: Terms): string => {
+  const why = "Before OTP 26.2 a callback module is read with the whole process dictionary"
+  if (undecided === undefined)
+    return `${why}, by the agent alone: only current functions and initial calls were compared.`
+  const { count, first } = undecided
+  const names = first.slice(0, 5).map(({ name, pid }) => (name === undefined ? terms.print(pid) : terms.atom(name)))
+  const more = count > names.length ? ` and ${count - names.length} more` : ""
+  return `Whether ${amount(count, "process passes", "processes pass")} the filter could not be decided: ${names.join(", ")}${more}. ${why}, and not where the queue is long, or the heap or the dictionary huge.`
+}
 
 /** Whether all that is known is what every process begins with that OTP's modules start. */
 const isUnread = ({ initialCall }: ProcessRow): boolean =>

@@ -17,7 +17,7 @@ import { remainingMillis, shareOfTime, whyLate } from "../Deadline.ts"
 import type { Failure } from "../Failure.ts"
 import { cursor, FilterText, isFiltering, ledBy, limitUpTo, listOutput, shownOf } from "../Listing.ts"
 import { localPid } from "../ProcessArgument.ts"
-import { Filter, noLabels, none, toFilter } from "./ProcessFilter.ts"
+import { Filter, laterCallbacks, noLabels, none, toFilter } from "./ProcessFilter.ts"
 import { answerGroups, groupsOutput } from "./ProcessGroups.ts"
 import { nameOf, Row, rowFields, say, scanNotes, showRow, spoken, withLimits } from "./ProcessRows.ts"
 import type { Session } from "../Session.ts"
@@ -75,7 +75,7 @@ export const answerPage = Effect.fnUntraced(function* (
   const page = yield* processPage(node, { ...query, ...place, deadlineMillis })
   if (page.incomplete.includes("label")) return yield* noLabels(node)
   const { matched, next, rows } = page
-  const notes = scanNotes(page, rows, terms, node)
+  const notes = [...scanNotes(page, rows, terms, node), ...(matched === 0 ? laterCallbacks(query.filter) : [])]
   const [first] = rows
   const nothing = matched === 0 ? none(query.filter, page, terms, known?.name) : `None of ${matched} is left here.`
   return {

@@ -98,7 +98,7 @@ describe("list_sockets", () => {
 
   it.effect("says that nobody received anything in a window, and names nobody first", () =>
     Effect.gen(function* () {
-      const rows = [1, 2].map((id) => ({ ...port(id, 2_000), added_in: 0, added_out: 0, micros: 100_000 }))
+      const rows = [1, 2].map((id) => Object.assign(port(id, 2_000), { added_in: 0, added_out: 0, micros: 100_000 }))
       const world = replies({ "beamscope_network:sockets": page(rows) })
       const { structured } = yield* callIn(world, "list_sockets", { window_ms: 100 })
       expect(structured["summary"]).toBe("2 sockets; none is known to have received anything in 100 ms.")

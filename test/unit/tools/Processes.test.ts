@@ -252,6 +252,42 @@ describe("list_processes", () => {
     })
   )
 
+  it.effect("names those of which it could not decide whether they pass", () =>
+    Effect.gen(function* () {
+      const reply = pageReply([worker], {
+        undecided: [
+          7,
+          list([
+            [pid(5), atom("chaos_big")],
+            [pid(6), atom("undefined")]
+          ])
+        ],
+        incomplete: list([atom("initial_call")])
+      })
+      const node = nodeWith({ "beamscope_processes:page": reply })
+      const { structured } = yield* callIn({ up: [node] }, "list_processes", { filter: { behaviour: "gen_server" } })
+      expect(structured["complete"]).toBe(false)
+      expect(structured["notes"]).toEqual([
+        expect.stringMatching(/^Whether 7 processes pass .* decided: :chaos_big, #PID<0\.6\.0> and 5 more\. /u)
+      ])
+    })
+  )
+
+  it.effect("does not say that no process has a module which one may have taken on later", () =>
+    Effect.gen(function* () {
+      const found = (rows: ReadonlyArray<Term>, input: Readonly<Record<string, unknown>>) =>
+        callIn({ up: [nodeWith({ "beamscope_processes:page": pageReply(rows, { gone: 1 }) })] }, "find_process", input)
+      const none = yield* found([], { module: "rabbit_amqqueue_process" })
+      expect(none.structured).toMatchObject({
+        summary: "None of 50 processes has the module :rabbit_amqqueue_process; 1 process ended meanwhile.",
+        complete: false,
+        notes: [expect.stringContaining("gen_server2's become")]
+      })
+      expect((yield* found([worker], { module: "gen_server" })).structured).toMatchObject({ complete: true })
+      expect((yield* found([], { label: "room" })).structured).toMatchObject({ complete: true })
+    })
+  )
+
   it.effect("speaks of one process as of one", () =>
     Effect.gen(function* () {
       const one = { unmeasured: [1, list([[70_000, pid(5)]])], incomplete: list([atom("long_queue")]) }
