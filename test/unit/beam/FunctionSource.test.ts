@@ -76,6 +76,9 @@ describe("debug information", () => {
   })
 })
 
+/** An element of HTML as OTP writes it in terms. */
+const element = (tag: string, ...inside: ReadonlyArray<Term>): Term => [atom(tag), nil, list(inside)]
+
 describe("documentation", () => {
   it("is told by its first line", () => {
     const text = map([[binary("en"), binary("\n  First. \n\nSecond.")]])
@@ -96,7 +99,6 @@ describe("documentation", () => {
   })
 
   it("is told by the text of its first element, where it is HTML as terms", () => {
-    const element = (tag: string, ...inside: ReadonlyArray<Term>): Term => [atom(tag), nil, list(inside)]
     let deep: Term = binary("deep")
     for (let depth = 0; depth < 10_000; depth++) deep = element("em", deep)
     const html = list<Term>([
