@@ -28,7 +28,8 @@ export interface Descendant extends Identity {
 
 /**
  * `spawned`: whom a process spawned, as OTP 25 on tells; before, whom it spawned with `proc_lib` and is linked to.
- * `supervised`: the children of supervisors, by link and ancestry: no supervisor is asked.
+ * `supervised`: the children of supervisors, of OTP's and others', by link and ancestry: no supervisor is asked. Those of
+ * the process that the tree begins with are told whatever it is.
  */
 export type TreeKind = "spawned" | "supervised"
 

@@ -32,6 +32,16 @@ const scene = `
   {ok, _} = gen_server:start({local, server}, trees, none, []),
   register(plain, spawn(trees, idle, [])),
   {ok, Far} = supervisor:start_link({local, far_sup}, trees, far), unlink(Far),
+  Foreign = [element(2, erl_parse:parse_form(element(2, erl_scan:string(Text)))) || Text <- [
+    "-module(supervisor2).", "-export([init/1, handle_call/3, handle_cast/2, which_children/1, start_child/2]).",
+    "init(Starts) -> [{ok, _} = apply(M, F, A) || {M, F, A} <- Starts], {ok, Starts}.",
+    "handle_call(Question, _, State) -> {stop, {asked, Question}, State}.", "handle_cast(_, State) -> {noreply, State}.",
+    "which_children(Pid) -> gen_server:call(Pid, which_children).",
+    "start_child(Pid, Start) -> gen_server:call(Pid, {start_child, Start})."]],
+  {ok, supervisor2, Code2} = compile:forms(Foreign),
+  {module, supervisor2} = code:load_binary(supervisor2, "supervisor2", Code2),
+  Inner = {gen_server, start_link, [{local, inner2}, supervisor2, [{trees, start, [idle]}], []]},
+  {ok, Outer} = gen_server:start_link({local, outer2}, supervisor2, [Inner, {trees, start, [idle]}], []), unlink(Outer),
   {ok, _} = gen_server:start({local, asleep_sup}, supervisor, {{local, asleep_sup}, trees, crowd}, [{hibernate_after, 1}]),
   ok`
 
@@ -139,6 +149,36 @@ describe.each(BeamNode.otpReleases())("the supervision tree on OTP $otp", ({ otp
       }).pipe(using(agent))
     )
 
+    it.live("takes for a root what serves as a supervisor and is none of OTP's, without a word to it", () =>
+      Effect.gen(function* () {
+        const shallow = yield* tree({ root: "outer2", depth: 2 })
+        expect(shallow.structured).toMatchObject({ complete: false, total: 2 })
+        expect(rowsOf(shallow)[0]).toMatchObject({ id: "outer2", not_asked: "no OTP supervisor; children by links" })
+        const inner = rowsOf(shallow).find(({ name }) => name === "inner2")
+        expect(inner).toMatchObject({ depth: 2, type: "supervisor", active_children: 1 })
+        // The hint leads on, and not into a refusal.
+        expect(shallow.structured["hints"]).toContain(`get_supervision_tree {"root":"${inner?.pid}"}`)
+        const below = yield* tree({ root: inner?.pid })
+        expect(below.structured).toMatchObject({ complete: false, total: 1 })
+
+        const links = yield* call("get_process_children", { pid: "outer2", tree: "supervised" })
+        expect(links.structured).toMatchObject({ complete: true, supervisor: true, child_count: 2 })
+        expect(links.structured["processes"]).toHaveLength(3)
+        expect(yield* ask("[process_info(whereis(N), messages) || N <- [outer2, inner2]]")).toBe(
+          "[{messages,[]},{messages,[]}]"
+        )
+        expect(inner?.pid).toBe((yield* ask("pid_to_list(whereis(inner2))")).replaceAll('"', ""))
+      }).pipe(using(agent))
+    )
+
+    it.live("says of a root that has ended what all tools say", () =>
+      Effect.gen(function* () {
+        const ended = "{P, M} = spawn_monitor(fun() -> ok end), receive {_, M, _, _, _} -> pid_to_list(P) end"
+        const root = (yield* ask(ended)).replaceAll('"', "")
+        expect(yield* refusal({ root })).toMatchObject({ code: "no_such_process", next: "find_process" })
+      }).pipe(using(agent))
+    )
+
     it.live("hints at the state of who tells it alone", () =>
       Effect.gen(function* () {
         expect(yield* hintOf("top_sup", "worker")).toEqual([expect.stringMatching(/^get_process_info /u)])
@@ -159,14 +199,14 @@ describe.each(BeamNode.otpReleases())("the supervision tree on OTP $otp", ({ otp
     it.live("counts restarts of what died", () =>
       Effect.gen(function* () {
         const pid = row(yield* tree({ root: "top_sup" }), "worker")?.pid
-        const used = row(yield* tree({ root: "top_sup", depth: 1 }), "trees")?.["restarts"] as number
+        const used = row(yield* tree({ root: "top_sup", depth: 1 }), "top_sup")?.["restarts"] as number
         yield* ask(`exit(list_to_pid("${pid}"), kill)`)
         yield* until(
           `lists:any(fun({Id, Pid, _, _}) -> Id =:= worker andalso is_pid(Pid) andalso Pid =/= list_to_pid("${pid}") end, supervisor:which_children(top_sup))`
         )
         const result = yield* tree({ root: "top_sup" })
-        expect(row(result, "trees")).toMatchObject({ restarts: used + 1, max_restarts: 5, max_seconds: 600 })
-        expect(result.structured["summary"]).toContain(`trees (${used + 1} of 5 allowed)`)
+        expect(row(result, "top_sup")).toMatchObject({ restarts: used + 1, max_restarts: 5, max_seconds: 600 })
+        expect(result.structured["summary"]).toContain(`top_sup (${used + 1} of 5 allowed)`)
         expect(row(result, "absent")).toMatchObject({ status: "undefined" })
       }).pipe(using(agent))
     )
@@ -179,7 +219,7 @@ describe.each(BeamNode.otpReleases())("the supervision tree on OTP $otp", ({ otp
         expect(result.structured).toMatchObject({ complete: false, total: 200, matched: 200 })
         expect(result.structured["summary"]).toMatch(
           new RegExp(
-            `^9 of 200 children under .*of the ${size.toLocaleString("en-US")} children of trees 200 are listed`,
+            `^9 of 200 children under .*of the ${size.toLocaleString("en-US")} children of crowd_sup 200 are listed`,
             "u"
           )
         )

@@ -87,7 +87,7 @@
 -type children_spec() :: #{
     pid := pid(),
     %% `spawned': whom it spawned, wherever the release tells who spawned whom, else whom it spawned and is linked to.
-    %% `supervised': of supervisors only, whom they spawned and are linked to.
+    %% `supervised': of the process itself and of supervisors only, whom they spawned and are linked to.
     tree := spawned | supervised,
     depth := pos_integer(),
     %% Rows.
@@ -121,6 +121,7 @@
 -include("beamscope_cut.hrl").
 -include("beamscope_rest.hrl").
 -include("beamscope_scan.hrl").
+-include("beamscope_supervises.hrl").
 
 %% @doc The first messages of a process, and which kinds of messages there are: packed `messages()', or `gone'.
 -spec messages(messages_spec()) -> binary().
@@ -204,12 +205,11 @@ fitted(Term, Room) ->
 %% `stacks', where there are more than are told from one another, and one row without filters is `other'.
 -spec stacks(stacks_spec()) -> binary().
 stacks(#{deadline_ms := Deadline, stacks := Most} = Spec) ->
-    Bounds = Spec#{until => now_ms() + Deadline},
+    Timed = Spec#{until => now_ms() + Deadline},
     Counts = ets:new(stacks, [private]),
     Samples = ets:new(stacks, [private, duplicate_bag]),
     Placeless = ets:match_spec_compile(placeless()),
-    Step = fun(Some, Total) ->
-        Pids = lists:delete(self(), Some),
+    Step = fun(Pids) ->
         Answers = lists:zip(lists:zipwith(fun erlang:process_info/2, Pids, repeated(current_stacktrace, Pids)), Pids),
         Pairs = ets:match_spec_run(Answers, Placeless),
         {Stacks, _} = lists:unzip(Pairs),
@@ -228,9 +228,9 @@ stacks(#{deadline_ms := Deadline, stacks := Most} = Spec) ->
         Sampled = New ++ scarce(Known),
         Wanted = maps:from_list(lists:zip(Sampled, Sampled)),
         true = ets:insert(Samples, [Pair || {Stack, _} = Pair <- sample(Pairs, ?SAMPLES, []), is_map_key(Stack, Wanted)]),
-        Total + length(Pairs)
+        length(Pairs)
     end,
-    {Seen, Why} = scan(fun thousand/1, processes(), Bounds, Step, 0),
+    {Total, Why} = scan(fun others/1, processes(), Timed, fun(Pids, Seen) -> Seen + Step(Pids) end, 0),
     Matching = [{Count, erlang:md5(term_to_binary(Stack)), Stack} || {Stack, Count} <- matching(Counts, Spec)],
     ById = maps:from_list([{Id, Stack} || {_, Id, Stack} <- Matching]),
     Read = fun({Count, Id}) ->
@@ -239,7 +239,14 @@ stacks(#{deadline_ms := Deadline, stacks := Most} = Spec) ->
         #{count => Count, pids => Pids, frames => frames(Stack), other => Stack =:= other}
     end,
     Missing = Why ++ [stacks || ets:member(Counts, other)],
-    listed([{Count, Id} || {Count, Id, _} <- Matching], Read, Spec, {Seen, Missing}).
+    listed([{Count, Id} || {Count, Id, _} <- Matching], Read, Spec, {Total, Missing}).
+
+%% The next processes, without the one that asks: for `scan'.
+others([]) ->
+    none;
+others(Processes) ->
+    {Pids, Rest} = thousand(Processes),
+    {lists:delete(self(), Pids), Rest}.
 
 %% Stacks that few samples were taken of.
 scarce(Known) -> [Stack || {Stack, Count} <- Known, Count < ?SAMPLES].
@@ -297,8 +304,8 @@ children(#{pid := Pid, tree := Tree, depth := Depth, limit := Limit, deadline_ms
         case {Tree, HasParents} of
             {spawned, true} ->
                 Parents = ets:new(children, [private, duplicate_bag]),
-                Keep = fun(Pids, _) -> keep_parents(lists:delete(self(), Pids), Parents) end,
-                {_, Late} = scan(fun thousand/1, processes(), Spec#{until => Until}, Keep, none),
+                Keep = fun(Pids, _) -> keep_parents(Pids, Parents) end,
+                {_, Late} = scan(fun others/1, processes(), Spec#{until => Until}, Keep, none),
                 {Late, fun(Parent, _) -> {lists:sort(element(2, lists:unzip(ets:lookup(Parents, Parent)))), []} end};
             {spawned, false} ->
                 {[parent], fun(Parent, _) -> linked_children(Parent, HasParents, ReadsKeys) end};
@@ -358,8 +365,9 @@ relative({Pid, _, Depth}, Below, ReadsKeys) ->
         gone ->
             gone;
         {Callback, Known} ->
-            IsSupervisor = is_tuple(Callback) andalso tuple_size(Callback) =:= 3 andalso element(1, Callback) =:= supervisor,
-            {Children, Missed} = Below(Pid, IsSupervisor),
+            IsSupervisor = supervises(Callback) =/= none,
+            %% Where the tree begins, that is not asked: who is no supervisor by its module may be one by what it does.
+            {Children, Missed} = Below(Pid, IsSupervisor orelse Depth =:= 0),
             Told = Known#{pid => Pid, depth => Depth, supervisor => IsSupervisor, children => length(Children)},
             {Told, [dictionary || Callback =:= unread] ++ Missed, Children}
     end.

@@ -1,8 +1,8 @@
 %% @doc The supervision tree of this node, or of one supervisor, a page at a time. The same source runs loaded and
 %% interpreted; see beamscope_processes.erl for what that asks of it.
 %%
-%% Only a process that says of itself that it is a supervisor is asked for children: any other gen_server would not
-%% survive the question. None is waited for that is busy. One with many children is not asked for them either, since it
+%% Only a process that says of itself that it is a supervisor of OTP's is asked for children: any other gen_server would
+%% not survive the question. Of what serves as a supervisor and is none, they are read from its links. None is waited for that is busy. One with many children is not asked for them either, since it
 %% would build a list of them all: who they are is read from its links. None is asked to count them: a supervisor with a
 %% child on another node does not survive that (is_process_alive/1 in supervisor.erl, OTP 25). The supervisors at the
 %% top are found without a word to the application controller, which may be starting something.
@@ -106,10 +106,11 @@
 -include("beamscope_cut.hrl").
 -include("beamscope_rest.hrl").
 -include("beamscope_scan.hrl").
+-include("beamscope_supervises.hrl").
 
 %% @doc The rows of a tree: see `listed'. Where there is a root, it has a row, but `total' and `matched' count what is
-%% below it. Raises `no_root' where nothing has the name, `not_a_supervisor' with what the process is, where it is none,
-%% and the application that it belongs to.
+%% below it. Raises `no_root' where nothing has the name, `ended' where the process has, `not_a_supervisor' with what it
+%% is, where it is none, and the application that it belongs to.
 -spec tree(spec()) -> binary().
 tree(#{deadline_ms := Deadline} = Spec) ->
     Until = now_ms() + Deadline,
@@ -162,16 +163,36 @@ roots(Spec) ->
     numbered(lists:append([tops(Name, [Entry], Spec) || {{_, Name}, _} = Entry <- Masters]), [], [], 1).
 
 %% A process, or where that is no supervisor, the tops of the application that has its name.
-root(Pid, Tops, #{dictionary_heap := Words}) ->
-    case origin(Pid, Words) of
-        {{supervisor, Module, _}, _} ->
-            [#{path => [1], depth => 1, id => cut(Module, ?ID), above => [], status => running,
-                pid => Pid, type => supervisor, modules => [Module]}];
-        {Callback, _} when Tops =:= [] ->
-            error({not_a_supervisor, Callback, erlang:process_info(Pid, current_function), application(Pid)});
-        _ ->
-            Tops
+root(Pid, Tops, #{dictionary_heap := Words} = Spec) ->
+    {Callback, Ancestors} = origin(Pid, Words),
+    case supervises(Callback) =/= none orelse (Tops =:= [] andalso is_called_supervisor(Pid, Ancestors, Spec)) of
+        true ->
+            Modules = modules(Callback),
+            Names = [Name || {_, Name} <- [erlang:process_info(Pid, registered_name)]],
+            [#{path => [1], depth => 1, id => hd(Names ++ Modules ++ [undefined]), above => [], status => running,
+                pid => Pid, type => supervisor, modules => Modules}];
+        false when Tops =/= [] ->
+            Tops;
+        false when Callback =:= gone ->
+            error({ended, Pid});
+        false ->
+            error({not_a_supervisor, Callback, erlang:process_info(Pid, current_function), application(Pid)})
     end.
+
+%% Whether the supervisor that has started a process calls it one, though nothing else says so.
+is_called_supervisor(Pid, Ancestors, #{children := Most} = Spec) ->
+    Types = [
+        Type
+     || Parent <- parent(Ancestors),
+        is_pid(Parent) andalso node(Parent) =:= node(),
+        #{links := Links} = Facts <- [found(Parent, Spec)],
+        length(Links) =< Most andalso not is_map_key(not_asked, Facts),
+        {ok, Children} <- [call(Parent, which_children, Spec)],
+        is_list(Children),
+        {_, Child, Type, _} <- Children,
+        Child =:= Pid
+    ],
+    lists:member(supervisor, Types).
 
 %% The application that a process belongs to: the one whose master leads its group.
 application(Pid) ->
@@ -198,11 +219,16 @@ tops(_, _, _) ->
     [].
 
 %% By the callback that a process tells, or else as it has to be taken.
-type({supervisor, _, _}, _) -> supervisor;
-type(unread, Presumed) -> Presumed;
-type(_, _) -> worker.
+type(unread, Presumed) ->
+    Presumed;
+type(Callback, _) ->
+    case supervises(Callback) of
+        none -> worker;
+        _ -> supervisor
+    end.
 
 modules({supervisor, Module, _}) -> [Module];
+modules({supervisor_bridge, Module, _}) -> [Module];
 modules({Module, _, _}) -> [Module];
 modules(_) -> [].
 

@@ -4,7 +4,9 @@
 
 -behaviour(supervisor).
 
--export([idle/0, init/1, start_idle/0]).
+-export([idle/0, init/1, start_idle/0, start_foreign/1]).
+
+-include("beamscope_foreign_supervisor.hrl").
 
 -include("beamscope_both_ways.hrl").
 
@@ -27,6 +29,7 @@ tests() ->
         {"a stack deeper than most", fun deep_stack/1},
         {"who spawned whom", fun spawned/1},
         {"the tree of a supervisor", fun supervised/1},
+        {"the tree of a supervisor of another kind, and of what is not known to be one", fun other_supervised/1},
         {"a tree of many is cut", fun cut_tree/1},
         {"links and monitors", fun links/1},
         {"links two steps out, page by page", fun far_links/1}
@@ -226,6 +229,25 @@ supervised(Run) ->
     ?assertEqual({supervisor, ?MODULE, 1}, map_get(initial_call, hd(Rows))),
     #{rows := [_, _, _]} = Run(children, (tree(Pid, supervised))#{depth := 1}),
     stop(Pid).
+
+other_supervised(Run) ->
+    {ok, Pid} = start_foreign([{?MODULE, start_foreign, [[{?MODULE, start_idle, []}]]}]),
+    #{rows := Rows, left_out := 0} = Run(children, tree(Pid, supervised)),
+    ?assertEqual(
+        [{0, true, 1}, {1, true, 1}, {2, false, 0}],
+        [{Depth, Is, Count} || #{depth := Depth, supervisor := Is, children := Count} <- Rows]
+    ),
+    unlink(Pid),
+    kill(Pid),
+    Self = self(),
+    with([fun() -> Self ! element(2, start_idle()), idle() end], fun([Plain]) ->
+        Child = receive Started when is_pid(Started) -> Started end,
+        #{rows := [Root | Below]} = Run(children, tree(Plain, supervised)),
+        ?assertMatch(#{supervisor := false}, Root),
+        %% Before OTP 25 the child of a process that proc_lib has not started tells its parent all the same.
+        ?assertMatch([#{pid := Child, supervisor := false}], Below),
+        kill(Child)
+    end).
 
 cut_tree(Run) ->
     {ok, Pid} = supervisor:start_link(

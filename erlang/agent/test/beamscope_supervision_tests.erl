@@ -2,9 +2,11 @@
 
 -include_lib("eunit/include/eunit.hrl").
 
--export([init/1, terminate/2, handle_call/3, handle_cast/2, start_child/0, start_child/1, fail/0, start_far/0]).
+-export([init/1, terminate/2, start_foreign/1, handle_call/3, handle_cast/2, start_child/0, start_child/1, fail/0, start_far/0]).
 
 -include("beamscope_both_ways.hrl").
+
+-include("beamscope_foreign_supervisor.hrl").
 
 both_ways_test_() -> both_ways(tests(), fun run/2).
 
@@ -25,6 +27,8 @@ tests() ->
         {"one that has become busy since it told its children is not asked for its state", fun busy_later/1},
         {"what is no supervisor is not asked, and lives", fun no_supervisor/1},
         {"supervisors of other kinds are not asked, and their children are read from their links", fun other_kinds/1},
+        {"one of another kind is a root as any other", fun other_root/1},
+        {"a process that has ended is no root", fun ended_root/1},
         {"a supervisor with a large heap is told as unread where its dictionary would have to be copied", fun unread/1},
         {"names that are no atoms make none", fun no_root/1},
         {"the deadline", fun deadline/1}
@@ -53,7 +57,7 @@ applications(Run) ->
 application_root(Run) ->
     #{rows := [{_, #{id := kernel, name := kernel_sup}} | Rows]} = Run(#{root => <<"kernel">>}),
     ?assert(length(Rows) > 5),
-    #{rows := [{_, #{id := kernel}} | _]} = Run(#{root => <<"kernel_sup">>}),
+    #{rows := [{_, #{id := kernel_sup, modules := [kernel]}} | _]} = Run(#{root => <<"kernel_sup">>}),
     %% A process that has taken the name of an application, and supervises nothing.
     Plain = spawn(fun idle/0),
     true = register(kernel, Plain),
@@ -197,6 +201,39 @@ other_kinds(Run) ->
         [?assertEqual({messages, []}, process_info(Child, messages)) || Child <- Pids]
     end).
 
+%% As in RabbitMQ, one below another, and an OTP supervisor below both.
+other_root(Run) ->
+    with(foreign, fun(Pid) ->
+        #{rows := Rows, incomplete := [not_asked]} = Run(#{root => Pid}),
+        [Top, Outer, Inner, Worker] = [Row || {_, Row} <- Rows],
+        ?assertMatch(#{id := outer, supervisor := #{not_asked := other, callback := foreign_supervisor}}, Outer),
+        ?assertMatch(#{depth := 3, type := supervisor, modules := [foreign_supervisor]}, Inner),
+        ?assertMatch(#{supervisor := #{not_asked := other, children := 1}}, Inner),
+        #{rows := Same, total := 2, incomplete := [not_asked]} = Run(#{root => map_get(pid, Outer)}),
+        ?assertEqual(
+            [{1, map_get(pid, Outer)}, {2, map_get(pid, Inner)}, {3, map_get(pid, Worker)}],
+            [{Depth, Child} || {_, #{depth := Depth, pid := Child}} <- Same]
+        ),
+        ?assertMatch(#{id := foreign_supervisor, supervisor := #{not_asked := other}}, element(2, hd(Same))),
+        ?assertMatch(#{total := 1}, Run(#{root => map_get(pid, Inner)})),
+        ?assertMatch(#{strategy := one_for_one, children := 1}, map_get(supervisor, Top))
+    end),
+    %% What only its supervisor calls one, and what that has for a worker.
+    with(kinds, fun(Pid) ->
+        #{custom := Custom, bridge := Bridge, plain := Plain, server := Server} =
+            maps:from_list([{Id, Child} || {Id, Child, _, _} <- supervisor:which_children(Pid)]),
+        ?assertMatch(#{total := 1, incomplete := [not_asked]}, Run(#{root => Custom})),
+        ?assertMatch(#{total := 1, rows := [{_, #{id := ?MODULE}} | _]}, Run(#{root => Bridge})),
+        ?assertError({not_a_supervisor, _, _, _}, Run(#{root => Plain})),
+        ?assertError({not_a_supervisor, _, _, _}, Run(#{root => Server})),
+        [?assertEqual({messages, []}, process_info(Child, messages)) || Child <- [Custom, Bridge, Plain, Server]]
+    end).
+
+ended_root(Run) ->
+    Pid = spawn(fun idle/0),
+    kill(Pid),
+    ?assertError({ended, Pid}, Run(#{root => Pid})).
+
 unread(Run) ->
     with(static, fun(Pid) ->
         #{incomplete := Missing, rows := [_, _, _, {_, Inner} | _]} = Run(#{root => Pid, depth => 2}),
@@ -306,8 +343,12 @@ init(kinds) ->
     {ok, {#{}, [
         #{id => bridge, type => supervisor, start => {supervisor_bridge, start_link, [?MODULE, bridge]}},
         #{id => custom, type => supervisor, start => {gen_server, start_link, [?MODULE, custom, []]}},
+        #{id => server, start => {gen_server, start_link, [?MODULE, server, []]}},
         #{id => plain, type => supervisor, start => {?MODULE, start_child, []}}
     ]}};
+init(foreign) ->
+    Inner = {?MODULE, start_foreign, [[{?MODULE, start_child, []}]]},
+    {ok, {#{}, [#{id => outer, type => supervisor, start => {?MODULE, start_foreign, [[Inner]]}}]}};
 init(bridge) ->
     {ok, Pid} = start_child(),
     {ok, Pid, state};

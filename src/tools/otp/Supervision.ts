@@ -2,7 +2,7 @@ import { Effect, Schema } from "effect"
 import type { Listed } from "../../beam/Listing.ts"
 import { readMfa } from "../../beam/ProcessRow.ts"
 import { type Child, childStatuses, supervisionTree } from "../../beam/Supervision.ts"
-import { Atom, isAtom, isTuple, type Pid, type Term } from "../../etf/Term.ts"
+import { Atom, isAtom, isTuple, Pid, type Term } from "../../etf/Term.ts"
 import type { CallError } from "../../node/CallError.ts"
 import type { ErlangNode } from "../../node/ErlangNode.ts"
 import { visible } from "../../syntax/Escape.ts"
@@ -21,7 +21,7 @@ import {
   shownOf,
   sortBy
 } from "../Listing.ts"
-import { resolveProcess } from "../ProcessArgument.ts"
+import { ended, resolveProcess } from "../ProcessArgument.ts"
 import { amount, bytes } from "../Quantity.ts"
 import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
@@ -187,6 +187,7 @@ const noTree = (
   terms: Terms
 ): ToolError | CallError => {
   if (isTuple(reason, "no_root")) return noRoot(node, text)
+  if (isTuple(reason, "ended") && reason[1] instanceof Pid) return ended(node, reason[1], terms)
   if (!isTuple(reason, "not_a_supervisor")) return error
   const callback = readMfa(reason[1])
   const current = isTuple(reason[2], "current_function") ? readMfa(reason[2][1]) : undefined
@@ -225,7 +226,7 @@ const missing = ({ incomplete }: Listed<Child>, depth: number): ReadonlyArray<st
         return ["Supervisors that are busy were not asked for their children."]
       case "not_asked":
         return [
-          "Some that serve as supervisors were not asked for their children: see not_asked. get_process_children reads from links and parents alone."
+          "Some that serve as supervisors are none of OTP's, or are not known to be, and were not asked: see not_asked. Their children are those that they are linked to, without ids, strategy and restarts."
         ]
       case "unread":
         return [

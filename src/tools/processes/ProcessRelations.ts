@@ -120,10 +120,15 @@ const getProcessChildren = Tool.make({
     return {
       summary: (shown: number) =>
         isNone
-          ? `${self} is not known to be a supervisor.`
+          ? `${self} is not known to be a supervisor${root.children === 0 ? "" : `; it spawned ${amount(root.children, "process", "processes")} that it is linked to, and ${shownOf(shown, below.length + leftOut, "process is", "processes are")} listed within ${amount(depth, "level")} below it`}.`
           : `${self} has ${amount(root.children, "child", "children")}; ${shownOf(shown, below.length + leftOut, "process", "processes")} within ${amount(depth, "level")} below it.`,
-      complete: incomplete.length === 0,
+      complete: incomplete.length === 0 && !isNone,
       notes: [
+        ...(isNone
+          ? [
+              "Neither its dictionary nor its module says that it is a supervisor, and it was not asked: whether it has others below it is not known."
+            ]
+          : []),
         ...incomplete.map(treeNote),
         ...(leftOut > 0 ? [`At least ${amount(leftOut, "more is", "more are")} on these levels (limit).`] : [])
       ],

@@ -60,7 +60,11 @@ describe("get_supervision_tree", () => {
       /:top is busy: running in :m\.f\/1, with 7 messages/u
     ],
     [{ unanswered: atom("true") }, "unanswered", /gave no answer in time/u],
-    [{ not_asked: atom("other") }, "not_asked", /were not asked for their children: see not_asked/u],
+    [
+      { not_asked: atom("other") },
+      "not_asked",
+      /none of OTP's, or are not known to be, and were not asked: see not_asked/u
+    ],
     [{}, "unread", /told as workers, with not_asked/u],
     [{ large: 4e6 }, undefined, /Strategy and restarts of :top were not read.*30\.5 MiB/u],
     [{ summed: 10 }, "deadline", /Of the children of :top, 10 were summed/u]
@@ -93,6 +97,18 @@ describe("get_supervision_tree", () => {
       const whole = yield* tree({ children: 2, active: 2, listed: 2 })
       expect(whole.structured["summary"]).not.toContain("listed")
       expect(whole.structured["tree"]).not.toEqual([expect.objectContaining({ listed_children: expect.anything() })])
+    })
+  )
+
+  it.effect("says of a root that has ended that there is none", () =>
+    Effect.gen(function* () {
+      const reason = [atom("ended"), pid]
+      const node = fakeNode({
+        replies: { "beamscope_supervision:tree": { fails: { _tag: "Raised", class: "error", reason, stack: [] } } }
+      })
+      const error = yield* failIn({ up: [node] }, "get_supervision_tree", { root: "top" })
+      expect(error).toMatchObject({ code: "no_such_process", next: "find_process" })
+      expect(error.message).toMatch(/^There is no process #PID<0\.90\.0> on /u)
     })
   )
 
