@@ -63,11 +63,11 @@ chosen(_, Pids) ->
     Pids.
 
 %% The next processes of a population, without the one that asks: for `scan'.
+others([]) ->
+    none;
 others(Population) ->
-    case portion(Population) of
-        {Pids, Rest} -> {lists:delete(self(), Pids), Rest};
-        none -> none
-    end.
+    {Pids, Rest} = portion(Population),
+    {lists:delete(self(), Pids), Rest}.
 
 portion(Pids) when is_list(Pids) -> thousand(Pids);
 portion(Iterator) -> take(1000, Iterator, []).

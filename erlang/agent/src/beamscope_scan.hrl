@@ -22,7 +22,11 @@ scan(Next, Source, #{until := Until} = Bounds, Step, State) ->
     end.
 
 %% Portions of a list: where one item takes some microseconds, a thousand of them between two looks at the clock.
-thousand(Items) -> some(1000, Items).
+thousand([]) ->
+    none;
+thousand(Items) ->
+    Some = lists:sublist(Items, 1000),
+    {Some, lists:nthtail(length(Some), Items)}.
 
 some(_, []) ->
     none;
