@@ -30,7 +30,7 @@ export type StateStep = string | number | { readonly text: string; readonly term
 export interface StateQuery {
   readonly pid: Pid
   readonly what: "state" | "status"
-  /** Where the part lies that is wanted. */
+  /** Where the part lies that is wanted: of a gen_statem in its data, of a gen_event under its handlers. */
   readonly path: ReadonlyArray<StateStep>
   /** Milliseconds for which a busy process is looked at again. */
   readonly patienceMillis: number
@@ -75,8 +75,6 @@ export type StateAnswer =
   | { readonly _tag: "Failed"; readonly reason: Term }
   /** Not asked: nothing says that it serves system messages. */
   | ({ readonly _tag: "NoSys" } & Doing)
-  /** Not asked: what would say so is in its dictionary, on a heap too large to be copied (before OTP 26.2). */
-  | ({ readonly _tag: "Unread" } & Doing)
   /** Not asked: never in its loop while it was looked at. */
   | ({ readonly _tag: "Busy" } & Doing)
   | ({ readonly _tag: "LongQueue" } & Doing)
@@ -170,8 +168,6 @@ const readAnswer = (answer: MapTerm, wordBytes: number): StateAnswer | undefined
       return { _tag: "Failed", reason: answer.atomKey("reason") ?? atom("undefined") }
     case "no_sys":
       return { _tag: "NoSys", ...doing() }
-    case "unread":
-      return { _tag: "Unread", ...doing() }
     case "busy":
       return { _tag: "Busy", ...doing() }
     case "long_queue":

@@ -89,6 +89,10 @@ describe.each(BeamNode.otpReleases())("the state of processes on OTP $otp", ({ o
         ] as const)
           expect((yield* state({ pid: name, path })).structured["state"]).toBe("[redacted]")
         expect((yield* state({ pid: "kept", path: ":limit" })).structured["state"]).toBe("3")
+        // Behind a path stands what is shown without one.
+        expect((yield* state({ pid: "door", path: "key" })).structured["state"]).toBe("7")
+        expect((yield* state({ pid: "manager", path: "keeper" })).structured["state"]).toBe("seven")
+        expect((yield* refusal({ pid: "manager", path: "kepper" })).message).toContain("There: keeper")
         expect(yield* refusal({ pid: "kept", path: "usrs.2" })).toMatchObject({
           code: "not_found",
           message: expect.stringMatching(/ limit, users, .*\{t,1\}/u)

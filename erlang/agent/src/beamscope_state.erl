@@ -15,8 +15,6 @@
 -define(LONG_QUEUE, 1000).
 %% Milliseconds between two looks at a process that is not waiting for messages.
 -define(PAUSE, 20).
-%% Words of heap up to which a whole dictionary is read, where one key of it cannot be.
--define(SMALL_HEAP, 10000).
 %% Keys that are named where a path goes wrong, and among how many they are the smallest.
 -define(KEYS, 30).
 -define(LOOKED_KEYS, 300).
@@ -30,12 +28,14 @@
 -type spec() :: #{
     pid := pid(),
     request := get_state | get_status,
-    %% Where in the state the part lies that is wanted.
+    %% Where in the state the part lies that is wanted: of a gen_statem in its data, of a gen_event in the states of its
+    %% handlers, which stand under their modules or `{Module, Id}'.
     path := [step()],
     %% Milliseconds for which a process that is busy is looked at again.
     patience_ms := non_neg_integer(),
     %% Milliseconds that the answer may take.
     timeout_ms := non_neg_integer(),
+    %% Words of heap up to which a process is asked, and its dictionary read where one key of it cannot be.
     max_heap_words := non_neg_integer(),
     %% Bytes of the part in external format; what is larger is cut.
     room := pos_integer()
@@ -46,7 +46,7 @@
         outcome := told,
         %% The module whose loop the process was found in.
         loop := module(),
-        callback := undefined | unread | mfa(),
+        callback := undefined | mfa(),
         suspended := boolean(),
         %% For each step the key that it was taken by, where it is small: of a position behind the first of a pair, that
         %% first. Whether the part is a secret is told by these.
@@ -65,10 +65,10 @@
     | #{outcome := timeout}
     %% It was asked, and its own code failed.
     | #{outcome := failed, reason := term()}
-    %% It was not asked: no sign that it serves system messages; a heap too large to look for the sign (before OTP 26.2);
-    %% not in its loop whenever it was looked at; more messages than are answered soon; a heap too large to be copied.
+    %% It was not asked: no sign that it serves system messages; not in its loop whenever it was looked at; more messages
+    %% than are answered soon; a heap too large to be copied, or (before OTP 26.2) to look for the sign on it.
     | #{
-        outcome := no_sys | unread | busy | long_queue | large,
+        outcome := no_sys | busy | long_queue | large,
         messages := non_neg_integer(),
         status := atom(),
         current := mfa() | undefined,
@@ -104,15 +104,17 @@ ready(Pid, Until, #{max_heap_words := MaxHeap} = Spec) ->
             #{outcome => gone};
         [{_, Status}, {_, Messages}, {_, Current}, {_, Initial}] ->
             Seen = #{status => Status, messages => Messages, current => Current},
-            case Messages =< ?LONG_QUEUE andalso place(Pid, Status, Current, Initial) of
+            case Messages =< ?LONG_QUEUE andalso place(Pid, Status, Current, Initial, MaxHeap) of
                 false ->
                     Seen#{outcome => long_queue};
                 serves ->
                     case erlang:process_info(Pid, total_heap_size) of
                         undefined -> #{outcome => gone};
                         {_, Words} when Words > MaxHeap -> Seen#{outcome => large, heap_words => Words};
-                        _ -> maps:merge(Seen, asked_or_not(known_callback(Pid)))
+                        _ -> maps:merge(Seen, asked_or_not(callback(Pid, MaxHeap)))
                     end;
+                {large, Words} ->
+                    Seen#{outcome => large, heap_words => Words};
                 busy when Status =/= suspended ->
                     case erlang:monotonic_time(millisecond) < Until of
                         true ->
@@ -127,20 +129,17 @@ ready(Pid, Until, #{max_heap_words := MaxHeap} = Spec) ->
     end.
 
 %% Where a process is: in a loop that `serves' system messages, `busy' with something else but to come back to such a
-%% loop, or without a sign of one, `no_sys'; `unread' where only its callback could give the sign.
-place(Pid, waiting, {erlang, hibernate, _}, Initial) ->
-    case is_started(Initial) andalso behaves(callback(Pid)) of
-        true -> serves;
-        false -> no_sys;
-        unread -> unread
-    end;
-place(Pid, Status, {Module, Function, _}, Initial) ->
+%% loop, or without a sign of one, `no_sys'; `{large, Words}' where only its callback could give the sign, on a heap that
+%% is too large.
+place(Pid, waiting, {erlang, hibernate, _}, Initial, MaxHeap) ->
+    sign(Pid, Initial, MaxHeap, serves);
+place(Pid, Status, {Module, Function, _}, Initial, MaxHeap) ->
     case Status =:= waiting andalso serves(Module) andalso loops(Module, Function) of
         true -> serves;
-        false -> returns(Pid, Initial)
+        false -> returns(Pid, Initial, MaxHeap)
     end;
-place(Pid, _, _, Initial) ->
-    returns(Pid, Initial).
+place(Pid, _, _, Initial, MaxHeap) ->
+    returns(Pid, Initial, MaxHeap).
 
 %% The behaviours of OTP wait for other things too: for the replies of a multi_call, in old releases of a call.
 loops(gen_event, Function) -> Function =:= fetch_msg;
@@ -149,21 +148,30 @@ loops(Module, Function) when Module =:= gen_server; Module =:= gen_statem ->
 loops(_, _) -> true.
 
 %% Whether a loop that serves system messages is on the stack, or was where the process began.
-returns(Pid, Initial) ->
+returns(Pid, Initial, MaxHeap) ->
     case erlang:process_info(Pid, current_stacktrace) of
         {_, Frames} ->
-            OnStack = lists:any(fun serves/1, [element(1, Frame) || Frame <- Frames]),
-            case OnStack orelse (is_started(Initial) andalso behaves(callback(Pid))) of
+            case lists:any(fun serves/1, [element(1, Frame) || Frame <- Frames]) of
                 true -> busy;
-                false -> no_sys;
-                unread -> unread
+                false -> sign(Pid, Initial, MaxHeap, busy)
             end;
         undefined ->
             no_sys
     end.
 
-is_started({proc_lib, init_p, _}) -> true;
-is_started(_) -> false.
+%% What a process is by the callback that it began with: `Place' or `no_sys'.
+sign(Pid, {proc_lib, init_p, _}, MaxHeap, Place) ->
+    case callback(Pid, MaxHeap) of
+        {large, Words} ->
+            {large, Words};
+        Callback ->
+            case behaves(Callback) of
+                true -> Place;
+                false -> no_sys
+            end
+    end;
+sign(_, _, _, _) ->
+    no_sys.
 
 %% Modules with a loop that serves system messages have the callbacks of `sys'; but `sys' itself, which a suspended
 %% process is in, and that of Gleam's actors.
@@ -171,9 +179,7 @@ serves(sys) -> true;
 serves(gleam_erlang_ffi) -> true;
 serves(Module) -> erlang:function_exported(Module, system_continue, 3).
 
-%% Whether the callback module of a process is that of a behaviour, or `unread'.
-behaves(unread) ->
-    unread;
+%% Whether the callback module of a process is that of a behaviour.
 behaves({supervisor, _, _}) ->
     true;
 behaves({Module, init, 1}) when is_atom(Module) ->
@@ -186,49 +192,45 @@ behaves({Module, _, _}) when is_atom(Module) ->
 behaves(_) ->
     false.
 
-%% `$initial_call' of a process, `unread' where it could be read only at a great cost.
-callback(Pid) ->
+%% `$initial_call' of a process, or `{large, Words}' where it could be read only off a heap of more than so many. Before
+%% OTP 26.2 that copies the whole dictionary, which is no more than what the state may be.
+callback(Pid, MaxHeap) ->
     try erlang:process_info(Pid, {dictionary, '$initial_call'}) of
         {_, Call} -> Call;
         undefined -> undefined
     catch
         error:badarg ->
             case erlang:process_info(Pid, total_heap_size) of
-                {_, Words} when Words =< ?SMALL_HEAP ->
+                {_, Words} when Words =< MaxHeap ->
                     {_, Entries} = hd([Read || {_, _} = Read <- [erlang:process_info(Pid, dictionary)]] ++ [{none, []}]),
                     proplists:get_value('$initial_call', Entries);
+                {_, Words} ->
+                    {large, Words};
                 undefined ->
-                    undefined;
-                _ ->
-                    unread
+                    undefined
             end
     end.
 
-%% As `callback', with the whole dictionary where it takes that: its size is within the limit for what is copied.
-known_callback(Pid) ->
-    case callback(Pid) of
-        unread -> proplists:get_value('$initial_call', element(2, erlang:process_info(Pid, dictionary)));
-        Callback -> Callback
-    end.
-
 %% Processes of OTP that keep cookies, or the keys of connections, in their state are not asked.
+asked_or_not({large, Words}) ->
+    #{outcome => large, heap_words => Words};
 asked_or_not({First, Second, _} = Callback) when is_atom(First), is_atom(Second) ->
     Name = atom_to_list(hd([Second || First =:= supervisor] ++ [First])),
     Fronts = ["ssl_", "tls_", "dtls_", "ssh_"],
     case Name =:= "auth" orelse lists:any(fun(Front) -> lists:prefix(Front, Name) end, Fronts) of
         true -> #{outcome => secret, callback => Callback};
-        false -> #{outcome => ready}
+        false -> #{outcome => ready, callback => Callback}
     end;
-asked_or_not(_) ->
-    #{outcome => ready}.
+asked_or_not(Other) ->
+    #{outcome => ready, callback => Other}.
 
-tell(Pid, #{current := {Loop, _, _}}, #{request := Request, path := Path, timeout_ms := Timeout, room := Room}) ->
-    Callback = callback(Pid),
+tell(Pid, #{current := {Loop, _, _}, callback := Callback}, #{path := Path, room := Room} = Spec) ->
+    #{request := Request, timeout_ms := Timeout} = Spec,
     case ask(Pid, Request, Timeout) of
         {reply, {error, Reason}} ->
             #{outcome => failed, reason => cut(Reason, Room)};
         {reply, Reply} ->
-            case part(answered(Request, Reply), Path, []) of
+            case part(within(Loop, answered(Request, Reply), Path), Path, []) of
                 {part, Part, Keys} ->
                     Bytes = erlang:external_size(Part),
                     #{
@@ -251,6 +253,23 @@ tell(Pid, #{current := {Loop, _, _}}, #{request := Request, path := Path, timeou
 
 answered(get_state, {ok, State}) -> State;
 answered(_, Reply) -> Reply.
+
+%% What a path begins in: what is shown as the state.
+within(_, State, []) ->
+    State;
+within(gen_statem, {_, Data}, _) ->
+    Data;
+within(gen_event, Handlers, [At | _]) when is_list(Handlers) ->
+    case is_integer(At) of
+        true -> [State || {_, _, State} <- Handlers];
+        false -> [handler(Handler) || {_, _, _} = Handler <- Handlers]
+    end;
+within(_, State, _) ->
+    State.
+
+%% The only handler of its module has no id.
+handler({Module, false, State}) -> {Module, State};
+handler({Module, Id, State}) -> {{Module, Id}, State}.
 
 %% A system message as `sys' sends it. Where there are aliases, a late reply goes nowhere.
 ask(Pid, Request, Timeout) ->

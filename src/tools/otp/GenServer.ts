@@ -183,13 +183,6 @@ const whyNot = (
         `${text} was not asked: it ${doingText(answer, terms)}, and neither its stack nor how it was started says that it serves system messages, as gen_server, gen_statem, gen_event and supervisors do. A request would stay in its mailbox for ever.`,
         look
       )
-    case "Unread":
-      return refused(
-        "too_large",
-        `${text} was not asked: it ${doingText(answer, terms)}, and whether it serves system messages says only its dictionary, which this release (before OTP 26.2) reads by copying all of it, off a heap that is large. Asked while it waits in its loop, it can be known without.`,
-        `get_process_info ${argument}`,
-        true
-      )
     case "Busy":
       return refused(
         "too_busy",

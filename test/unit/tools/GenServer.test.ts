@@ -166,7 +166,6 @@ describe("get_gen_server_state", () => {
       /was not asked: its state holds cookies or the keys of connections, since it is one of :ssl_gen_statem/u
     ],
     [{ outcome: atom("no_sys"), ...doing }, "unsupported", /3 messages waiting and is running in :lists\.map\/2/u],
-    [{ outcome: atom("unread"), ...doing }, "too_large", /says only its dictionary/u],
     [{ outcome: atom("busy"), ...doing }, "too_busy", /3 messages .* never seen waiting in its loop in 500 ms/u],
     [{ outcome: atom("long_queue"), ...doing, messages: 12345 }, "too_busy", /12,345 messages/u],
     [{ outcome: atom("large"), ...doing, heap_words: 3e8 }, "too_large", /2\.2 GiB.*max_heap_mb to 2289/u],
