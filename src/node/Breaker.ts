@@ -22,14 +22,20 @@ export interface BreakerCounts {
 /** Whether a request may go to the node, and as what. */
 export type Admission =
   | { readonly _tag: "Pass" }
-  | { readonly _tag: "Probe" }
-  | { readonly _tag: "Rejected"; readonly until: number }
+  /** `number`: what {@link Breaker.release} knows it by. */
+  | { readonly _tag: "Probe"; readonly number: number }
+  /** `since`: when it opened or, where a probe is under way, when that was let through. `until`: when the next may be. */
+  | { readonly _tag: "Rejected"; readonly since: number; readonly until: number; readonly isProbing: boolean }
 
 /** Milliseconds that outcomes count for. */
 const windowMillis = 60_000
 /** Failures in the window that open it, if they are also half of all outcomes there. */
 const minFailures = 3
 const maxFailureRate = 0.5
+/** Failures with no success between them that open it, however much went well before. */
+const failuresInARow = 5
+/** Milliseconds that others wait for the outcome of a probe. One that has none by then may have been given up. */
+const probeMillis = 30_000
 /** Milliseconds that it stays open at first; twice as long each time that a probe fails, up to the longest. */
 const firstPauseMillis = 2_000
 const longestPauseMillis = 60_000
@@ -37,7 +43,6 @@ const longestPauseMillis = 60_000
 const maxOutcomes = 512
 
 const pass: Admission = { _tag: "Pass" }
-const probe: Admission = { _tag: "Probe" }
 
 /**
  * A circuit breaker: leaves a node in peace that does not answer, and lets one request through from time to time to see
@@ -48,7 +53,9 @@ export class Breaker {
   readonly #outcomes: Array<{ readonly at: number; readonly isFailure: boolean }> = []
   #state: BreakerState = { _tag: "Closed" }
   #pauseMillis = firstPauseMillis
-  #isProbing = false
+  #failedInARow = 0
+  #probe: { readonly number: number; readonly at: number } | undefined
+  #lastProbe = 0
   #counts = { successes: 0, failures: 0, rejected: 0, opened: 0, closed: 0 }
 
   /** `random` gives numbers from 0 to 1, for the jitter that keeps several of us from coming back in step. */
@@ -65,21 +72,25 @@ export class Breaker {
     return { ...this.#counts }
   }
 
-  /** Asks whether a request may go. A probe has to end in {@link record} or {@link release}. */
-  admit(now: number): Admission {
-    const state = this.state(now)
+  /**
+   * Asks whether a request may go. A probe ends with the next outcome that is recorded, or with {@link release}. Who
+   * knows better (`isWanted`) need not wait until the pause is over, only for the outcome of a probe.
+   */
+  admit(now: number, { isWanted = false }: { readonly isWanted?: boolean } = {}): Admission {
+    let state = this.state(now)
     if (state._tag === "Closed") return pass
-    if (state._tag === "HalfOpen" && !this.#isProbing) {
-      this.#isProbing = true
-      return probe
-    }
-    this.#counts.rejected++
-    return { _tag: "Rejected", until: state._tag === "Open" ? state.until : now + firstPauseMillis }
+    if (state._tag === "Open" && isWanted) this.#state = state = { _tag: "HalfOpen", since: now }
+    if (state._tag === "Open") return this.#reject({ since: state.since, until: state.until, isProbing: false })
+    const under = this.#probe
+    if (under !== undefined && now < under.at + probeMillis)
+      return this.#reject({ since: under.at, until: under.at + probeMillis, isProbing: true })
+    this.#probe = { number: ++this.#lastProbe, at: now }
+    return { _tag: "Probe", number: this.#probe.number }
   }
 
   /** A probe that came to no request: the next may be one. */
-  release(): void {
-    this.#isProbing = false
+  release(number: number): void {
+    if (this.#probe?.number === number) this.#probe = undefined
   }
 
   record(now: number, outcome: Outcome): void {
@@ -88,26 +99,31 @@ export class Breaker {
     else this.#counts.successes++
     const state = this.state(now)
     if (state._tag === "HalfOpen") {
-      this.#isProbing = false
       if (isFailure) this.#open(now)
       else this.#close()
       return
     }
     // What was under way when it opened says nothing that it did not know.
     if (state._tag === "Open") return
+    this.#failedInARow = isFailure ? this.#failedInARow + 1 : 0
     this.#outcomes.push({ at: now, isFailure })
     while (this.#outcomes.length > maxOutcomes || this.#outcomes[0]!.at <= now - windowMillis) this.#outcomes.shift()
+    if (!isFailure) return
     const failures = this.#outcomes.filter((each) => each.isFailure).length
-    if (isFailure && failures >= minFailures && failures / this.#outcomes.length >= maxFailureRate) this.#open(now)
+    const isMostly = failures >= minFailures && failures / this.#outcomes.length >= maxFailureRate
+    if (isMostly || Math.min(this.#failedInARow, failures) >= failuresInARow) this.#open(now)
   }
 
   /** As if nothing had happened, its counts too: somebody knows that the node is well again. */
   reset(): void {
+    this.#close()
     this.#outcomes.length = 0
-    this.#state = { _tag: "Closed" }
-    this.#pauseMillis = firstPauseMillis
-    this.#isProbing = false
     this.#counts = { successes: 0, failures: 0, rejected: 0, opened: 0, closed: 0 }
+  }
+
+  #reject(why: Omit<Admission & { readonly _tag: "Rejected" }, "_tag">): Admission {
+    this.#counts.rejected++
+    return { _tag: "Rejected", ...why }
   }
 
   #open(now: number): void {
@@ -117,11 +133,15 @@ export class Breaker {
     this.#pauseMillis = Math.min(2 * this.#pauseMillis, longestPauseMillis)
     this.#state = { _tag: "Open", since: now, until: Math.round(now + pause) }
     this.#outcomes.length = 0
+    this.#failedInARow = 0
+    this.#probe = undefined
   }
 
   #close(): void {
     this.#counts.closed++
     this.#state = { _tag: "Closed" }
     this.#pauseMillis = firstPauseMillis
+    this.#failedInARow = 0
+    this.#probe = undefined
   }
 }

@@ -8,6 +8,7 @@ import { decodeNext } from "../etf/Decode.ts"
 import { Encoded } from "../etf/Encode.ts"
 import { EtfError } from "../etf/EtfError.ts"
 import { Atom, atom, isAtom, isTuple, list, listItems, map, Pid, Reference, type Term } from "../etf/Term.ts"
+import type { Outcome as Verdict } from "./Breaker.ts"
 import { CallError, type CallReason } from "./CallError.ts"
 import { Deadlines } from "./Deadlines.ts"
 import type { CallOptions } from "./Call.ts"
@@ -30,6 +31,9 @@ const bytesPerTerm = 32
 
 /** Room on the wire for what stands around a value: the result tuple, a stack trace. */
 const envelopeBytes = 64 * 1024
+
+/** Milliseconds before its deadline at which a call that is given up counts as late. */
+const almostMillis = 100
 
 const executeCall = Encoded.of([atom("erpc"), atom("execute_call"), 4])
 const kill = atom("kill")
@@ -67,11 +71,14 @@ export class Calls {
   readonly #deadlines = new Deadlines()
   readonly #workerOptions = new Map<number, Encoded>()
   readonly #spawns: boolean
+  readonly #onVerdict: (verdict: Verdict) => void
   #lastReference = 0
 
-  constructor(link: Link, processes: LocalProcesses) {
+  /** `onVerdict` is told of each call what its end says of the node's health, if it says anything. */
+  constructor(link: Link, processes: LocalProcesses, onVerdict: (verdict: Verdict) => void = () => {}) {
     this.#link = link
     this.#processes = processes
+    this.#onVerdict = onVerdict
     this.#groupLeader = Encoded.of(startGroupLeader(processes))
     this.#spawns = Flags.has(link.flags, "SPAWN")
   }
@@ -95,10 +102,20 @@ export class Calls {
       const lost = this.#link.failure()
       if (lost !== undefined) return resume(Effect.fail(failed({ _tag: "LinkLost", cause: lost })))
       const start = this.#spawns ? this.#spawnWorker : this.#askRex
+      const due = performance.now() + (options.timeoutMillis ?? defaults.timeoutMillis) - almostMillis
+      let isGivenUp = false
       try {
-        return start.call(this, module, func, args, options, (outcome) =>
+        const giveUp = start.call(this, module, func, args, options, (outcome) => {
+          const verdict = isGivenUp ? undefined : verdictOf(outcome)
+          if (verdict !== undefined) this.#onVerdict(verdict)
           resume(outcome._tag === "Value" ? Effect.succeed(outcome.value) : Effect.fail(failed(outcome.reason)))
-        )
+        })
+        return Effect.suspend(() => {
+          isGivenUp = true
+          // Who has the same deadline may have been faster. A caller that changed its mind says nothing of the node.
+          if (performance.now() >= due) this.#onVerdict("failure")
+          return giveUp
+        })
       } catch (error) {
         if (!(error instanceof EtfError)) throw error
         return resume(Effect.die(new Error(`arguments of ${module}:${func} that cannot be sent: ${error.message}`)))
@@ -233,6 +250,22 @@ export class Calls {
 type Outcome =
   | { readonly _tag: "Value"; readonly value: Term }
   | { readonly _tag: "Failure"; readonly reason: CallReason }
+
+/**
+ * What the end of a call says of the node's health: whatever answer came, it came from a node that answers. That the
+ * link was lost is counted once, not for each call that waited.
+ */
+const verdictOf = (outcome: Outcome): Verdict | undefined => {
+  if (outcome._tag === "Value") return "success"
+  switch (outcome.reason._tag) {
+    case "DeadlineExceeded":
+      return "failure"
+    case "LinkLost":
+      return undefined
+    default:
+      return "success"
+  }
+}
 
 const whyDropped = (why: DropReason, limitBytes: number): CallReason =>
   why === "limit" ? { _tag: "ReplyTooLarge", limitBytes } : { _tag: "RepliesCrowded" }

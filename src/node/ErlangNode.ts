@@ -3,6 +3,7 @@ import type { DistError } from "../dist/DistError.ts"
 import { connect, type LinkOptions } from "../dist/Link.ts"
 import { atom, Atom, binary, isTuple } from "../etf/Term.ts"
 import { makeAgent, type RunAgent } from "./Agent.ts"
+import type { Outcome } from "./Breaker.ts"
 import type { Call, CallOptions } from "./Call.ts"
 import { CallError } from "./CallError.ts"
 import { Calls } from "./Calls.ts"
@@ -28,6 +29,8 @@ export interface ErlangNode {
   readonly existingAtom: (text: string, options?: Patience) => Effect.Effect<Atom, CallError>
   /** Milliseconds from a request to its reply, measured now. */
   readonly roundTrip: (options?: Patience) => Effect.Effect<number, CallError>
+  /** Milliseconds since anything came from the node, its ticks included. */
+  readonly silentMillis: () => number
   /** Ends when the link does, with why. */
   readonly lost: Effect.Effect<DistError>
   /** Closes the link at once, whoever else uses it. */
@@ -37,10 +40,15 @@ export interface ErlangNode {
 /** Atoms that a node is known to have are remembered up to this number. */
 const maxKnownAtoms = 4_096
 
+export interface JoinOptions extends Pick<LinkOptions, "timeoutMillis"> {
+  /** Told of each call what its end says of the node's health, if it says anything. */
+  readonly onOutcome?: (outcome: Outcome) => void
+}
+
 /** Connects to a node and finds out what it can do. The link closes, and with it all that runs for us, with the scope. */
 export const joinNode = (
   target: NodeTarget,
-  options: Pick<LinkOptions, "timeoutMillis"> = {}
+  { onOutcome, ...options }: JoinOptions = {}
 ): Effect.Effect<ErlangNode, DistError | CallError, Scope.Scope> =>
   Effect.gen(function* () {
     const start = performance.now()
@@ -52,7 +60,7 @@ export const joinNode = (
       ...options
     })
     const processes = new LocalProcesses(link)
-    const calls = new Calls(link, processes)
+    const calls = new Calls(link, processes, onOutcome)
     link.attach(processes.handler, calls.linkLost)
     const left =
       options.timeoutMillis === undefined ? {} : { timeoutMillis: start + options.timeoutMillis - performance.now() }
@@ -104,6 +112,7 @@ export const joinNode = (
           const start = performance.now()
           return Effect.map(call("erlang", "self", [], patience), () => performance.now() - start)
         }),
+      silentMillis: link.silentMillis,
       lost: link.lost,
       disconnect: link.close
     }

@@ -1,7 +1,7 @@
 import type { DistError } from "../dist/DistError.ts"
 import type { CallError } from "../node/CallError.ts"
 import type { StackFrame } from "../node/StackFrame.ts"
-import type { NodeError } from "../node/Nodes.ts"
+import type { NodeError } from "../node/NodeError.ts"
 import { visible } from "../syntax/Escape.ts"
 import type { Syntax } from "../syntax/Syntax.ts"
 import { didYouMean } from "./DidYouMean.ts"
@@ -21,6 +21,13 @@ export const toToolError = (failure: Failure, syntax: Syntax): ToolError => {
         code: "connect_failed",
         message: sentence(failure.message),
         retryable: false,
+        next: "list_nodes"
+      })
+    case "BreakerOpen":
+      return new ToolError({
+        code: "breaker_open",
+        message: `${sentence(failure.message)} To try at once, once: connect_node.`,
+        retryable: true,
         next: "list_nodes"
       })
     case "DistError":

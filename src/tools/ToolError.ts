@@ -8,6 +8,8 @@ export type ToolErrorCode =
   | "no_node"
   | "connect_failed"
   | "link_lost"
+  | "breaker_open"
+  | "node_restarted"
   | "no_such_process"
   | "not_found"
   | "timeout"

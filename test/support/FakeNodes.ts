@@ -1,11 +1,13 @@
-import { Effect, Layer, Redacted, type Scope } from "effect"
+import { Effect, Layer, Redacted, type Scope, Stream } from "effect"
 import { DistError, type DistReason } from "../../src/dist/DistError.ts"
 import { Atom, type Term } from "../../src/etf/Term.ts"
 import { CallError, type CallReason } from "../../src/node/CallError.ts"
 import type { Capabilities } from "../../src/node/Capabilities.ts"
 import type { CallOptions } from "../../src/node/Call.ts"
 import type { ErlangNode } from "../../src/node/ErlangNode.ts"
-import { type NodeError, Nodes, type NodeState } from "../../src/node/Nodes.ts"
+import type { NodeError } from "../../src/node/NodeError.ts"
+import { Nodes } from "../../src/node/Nodes.ts"
+import type { NodeState, NodeStatus } from "../../src/node/NodeState.ts"
 import { TargetError, Targets } from "../../src/node/Targets.ts"
 import { Policy, type PolicySettings } from "../../src/policy/Policy.ts"
 import type { SyntaxName } from "../../src/syntax/Syntax.ts"
@@ -73,6 +75,7 @@ export const fakeNode = (spec: FakeNodeSpec = {}): ErlangNode & { readonly calle
             })
           ),
     roundTrip: () => Effect.succeed(1.25),
+    silentMillis: () => 0,
     lost: Effect.never,
     disconnect: Effect.void
   }
@@ -92,6 +95,11 @@ export interface World {
   readonly epmdPort?: number
   readonly policy?: Partial<PolicySettings>
   readonly mode?: SyntaxName
+}
+
+/** Of a node that has not been asked for anything yet. */
+export const untroubled: Pick<NodeStatus, "breaker"> = {
+  breaker: { state: { _tag: "Closed" }, counts: { successes: 0, failures: 0, rejected: 0, opened: 0, closed: 0 } }
 }
 
 const fakeNodes = ({ reachable = [], unreachable = {}, up = [] }: World): Layer.Layer<Nodes> =>
@@ -125,7 +133,11 @@ const fakeNodes = ({ reachable = [], unreachable = {}, up = [] }: World): Layer.
           if (wasUp) states.delete(name)
           return wasUp ? "closed" : "absent"
         }),
-      list: Effect.sync(() => [...states].map(([name, state]) => ({ name, state })))
+      list: Effect.sync(() => [...states].map(([name, state]) => ({ ...untroubled, name, state }))),
+      health: () => Effect.undefined,
+      reset: () => Effect.void,
+      changes: Stream.empty,
+      healthChanges: Stream.empty
     })
   })
 

@@ -1,6 +1,7 @@
 import { Effect, Option, Ref, Result, Schema } from "effect"
 import type { ErlangNode } from "../../node/ErlangNode.ts"
-import { type Disconnection, Nodes, type NodeStatus } from "../../node/Nodes.ts"
+import { type Disconnection, Nodes } from "../../node/Nodes.ts"
+import type { NodeStatus } from "../../node/NodeState.ts"
 import { Targets } from "../../node/Targets.ts"
 import { visible } from "../../syntax/Escape.ts"
 import type { SyntaxName } from "../../syntax/Syntax.ts"

@@ -29,6 +29,17 @@ describe("a closed breaker", () => {
     expect(it.state(8)._tag).toBe("Open")
   })
 
+  it("opens at the fifth failure in a row, however much went well before", () => {
+    const it = breaker()
+    for (let at = 0; at < 100; at++) it.record(at, "success")
+    for (let at = 100; at < 104; at++) it.record(at, "failure")
+    it.record(104, "success")
+    for (let at = 105; at < 109; at++) it.record(at, "failure")
+    expect(it.state(109)).toEqual({ _tag: "Closed" })
+    it.record(109, "failure")
+    expect(it.state(109)._tag).toBe("Open")
+  })
+
   it("forgets what is a minute old", () => {
     const it = breaker()
     it.record(0, "failure")
@@ -41,7 +52,7 @@ describe("a closed breaker", () => {
 describe("an open breaker", () => {
   it("lets nothing through before its time, and says when it will", () => {
     const it = opened()
-    expect(it.admit(3)).toEqual({ _tag: "Rejected", until: 2_002 })
+    expect(it.admit(3)).toEqual({ _tag: "Rejected", since: 2, until: 2_002, isProbing: false })
     expect(it.counts()).toEqual({ successes: 0, failures: 3, rejected: 1, opened: 1, closed: 0 })
   })
 
@@ -54,8 +65,8 @@ describe("an open breaker", () => {
 
   it("lets one request through then, and closes if that is answered", () => {
     const it = opened()
-    expect(it.admit(2_002)).toEqual({ _tag: "Probe" })
-    expect(it.admit(2_003)).toMatchObject({ _tag: "Rejected" })
+    expect(it.admit(2_002)).toEqual({ _tag: "Probe", number: 1 })
+    expect(it.admit(2_003)).toEqual({ _tag: "Rejected", since: 2_002, until: 32_002, isProbing: true })
     it.record(2_004, "success")
     expect(it.state(2_004)).toEqual({ _tag: "Closed" })
     expect(it.admit(2_005)).toEqual({ _tag: "Pass" })
@@ -72,7 +83,7 @@ describe("an open breaker", () => {
       if (state._tag !== "Open") throw new Error(`it is ${state._tag}`)
       const pause = state.until - now
       now = state.until
-      expect(it.admit(now)).toEqual({ _tag: "Probe" })
+      expect(it.admit(now)).toMatchObject({ _tag: "Probe" })
       it.record(now, "failure")
       return pause
     })
@@ -81,9 +92,27 @@ describe("an open breaker", () => {
 
   it("lets another through where the probe came to no request", () => {
     const it = opened()
+    expect(it.admit(2_002)).toEqual({ _tag: "Probe", number: 1 })
+    it.release(1)
+    expect(it.admit(2_003)).toEqual({ _tag: "Probe", number: 2 })
+    // What was given back before gives back nothing that came later.
+    it.release(1)
+    expect(it.admit(2_004)).toMatchObject({ _tag: "Rejected" })
+  })
+
+  it("does not wait for ever for a probe of which nothing is heard", () => {
+    const it = opened()
     it.admit(2_002)
-    it.release()
-    expect(it.admit(2_003)).toEqual({ _tag: "Probe" })
+    expect(it.admit(32_001)).toMatchObject({ _tag: "Rejected" })
+    expect(it.admit(32_002)).toEqual({ _tag: "Probe", number: 2 })
+  })
+
+  it("lets somebody through who knows better, one at a time", () => {
+    const it = opened()
+    expect(it.admit(3, { isWanted: true })).toEqual({ _tag: "Probe", number: 1 })
+    expect(it.admit(4, { isWanted: true })).toMatchObject({ _tag: "Rejected", isProbing: true })
+    it.record(5, "success")
+    expect(it.state(5)).toEqual({ _tag: "Closed" })
   })
 
   it("varies its pause, so that several do not come back in step", () => {

@@ -1,0 +1,55 @@
+import { Data } from "effect"
+import type { DistError } from "../dist/DistError.ts"
+import type { CallError } from "./CallError.ts"
+import type { TargetError } from "./Targets.ts"
+
+/**
+ * A node that is left in peace: of the latest requests too many got no answer in time or lost the link, so that no more
+ * are made before `until`. Times are milliseconds since the Unix epoch.
+ */
+export class BreakerOpen extends Data.TaggedError("BreakerOpen")<{
+  readonly node: string
+  /** When it opened, or, where one request is under way that will decide, when that was let through. */
+  readonly since: number
+  /** When the next request is let through to see whether the node answers again. */
+  readonly until: number
+  /** Whether such a request is under way. */
+  readonly isProbing: boolean
+}> {
+  override get message(): string {
+    const { isProbing, node, since, until } = this
+    const next = new Date(until).toISOString()
+    return isProbing
+      ? `${node} did not answer lately and is left in peace; one request is under way to see whether it does again. If nothing is known by then, the next one may go at ${next}.`
+      : `${node} is left in peace since ${new Date(since).toISOString()}: too many requests got no answer in time or lost the link. The next one may go at ${next}, to see whether the node answers again.`
+  }
+}
+
+/** Why there is no connected node. */
+export type NodeError = TargetError | DistError | CallError | BreakerOpen
+
+/** What would come of the same cookie again, and costs: an error report in the node's log, or one more digest shown. */
+export const isRefusal = (why: NodeError): why is DistError =>
+  why._tag === "DistError" && ["CookieRejected", "PeerCookieWrong", "NotAllowed"].includes(why.reason._tag)
+
+/** Whether it was time that was lacking. */
+export const isOverdue = (why: NodeError): boolean =>
+  (why._tag === "DistError" || why._tag === "CallError") &&
+  ["Timeout", "EpmdSilent", "DeadlineExceeded"].includes(why.reason._tag)
+
+/** The connection was closed on our side. */
+export const isDisconnected = (why: NodeError): boolean =>
+  why._tag === "DistError" && why.reason._tag === "Disconnected"
+
+/**
+ * Whether an attempt to connect, or the loss of a link, says that the node or the way to it is in trouble: no answer, or
+ * an end in the middle. A clear answer is none, also one that says that there is no such node: it is had at once.
+ */
+export const isTrouble = (why: NodeError): boolean => {
+  if (why._tag === "CallError" && why.reason._tag === "LinkLost") return isTrouble(why.reason.cause)
+  return (
+    isOverdue(why) ||
+    (why._tag === "DistError" &&
+      ["Unreachable", "ClosedInHandshake", "LinkClosed", "TickTimeout", "ProtocolViolation"].includes(why.reason._tag))
+  )
+}

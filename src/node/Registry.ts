@@ -1,0 +1,501 @@
+import { Cause, type Clock, Deferred, Effect, Exit, Fiber, FiberMap, Redacted, Result, Scope } from "effect"
+import { DistError } from "../dist/DistError.ts"
+import { backOff } from "./BackOff.ts"
+import { Breaker, type Outcome } from "./Breaker.ts"
+import type { ErlangNode, JoinOptions } from "./ErlangNode.ts"
+import { everyMillis, HealthRecord, type NodeHealth, restAfterMillis, sampleOf } from "./Health.ts"
+import { BreakerOpen, isDisconnected, isOverdue, isRefusal, isTrouble, type NodeError } from "./NodeError.ts"
+import type { FormerLink, HealthChange, NodeChange, NodeState, NodeStatus } from "./NodeState.ts"
+import type { NodeTarget, Targets } from "./Targets.ts"
+
+/** How a connection is asked for. */
+export interface ConnectOptions {
+  /** This cookie in place of the configured one, should a connection have to be made. */
+  readonly cookie?: Redacted.Redacted
+  /** Called if the connection that one gets was not made for this request, so that its cookie was not tried. */
+  readonly onShared?: () => void
+  /** Milliseconds that connecting may take, one's own time also where others ask at once; see {@link LinkOptions.timeoutMillis}. */
+  readonly timeoutMillis?: number
+}
+
+/** How a node is joined. */
+export type Join = (target: NodeTarget, options: JoinOptions) => Effect.Effect<ErlangNode, NodeError, Scope.Scope>
+
+/** What became of a link that somebody asked to close. */
+export type Disconnection = "closed" | "kept" | "absent"
+
+/** How long a link that nobody uses is kept: long enough to serve the next call of a conversation. */
+const idleTimeToLive = "5 minutes"
+
+/** Nodes that are down and remembered, at most: names come from whoever asks. */
+const maxDown = 50
+
+/**
+ * Who wants a connection: somebody who calls; somebody who wants it by name, also where the node has refused us or is
+ * left in peace; or we ourselves, to make a lost link again.
+ */
+type Urge = "call" | "wish" | "loss"
+
+/** How a connection is wanted, by one who asks for it. */
+interface Wish {
+  readonly cookie: Redacted.Redacted | undefined
+  readonly by: Urge
+  /** When the time for connecting is over, by `performance.now`. */
+  readonly end: number
+}
+
+/** Milliseconds that have to be left for another attempt, where one has used up the time of somebody else. */
+const worthAnother = 50
+
+const left = ({ end }: Wish): number => Math.ceil(end - performance.now())
+
+/**
+ * Whether an attempt that was made as somebody else wished says nothing to this one: another cookie would be shown, a
+ * node that refused us would be tried again, or there is time left that the other did not have.
+ */
+const wantsAnother = ({ isRemembered, wish: made }: Connection, wish: Wish, why: NodeError): boolean => {
+  if (isDisconnected(why)) return false
+  if (cookieOf(made) !== cookieOf(wish) || (isRemembered && wish.by === "wish")) return true
+  return isOverdue(why) && made.end < wish.end && left(wish) >= worthAnother
+}
+
+const cookieOf = ({ cookie }: Wish): string | undefined => cookie && Redacted.value(cookie)
+
+/**
+ * One attempt at a node, and then the link that came of it. A name has one at a time and may have had many: what
+ * follows from one never touches the next.
+ */
+interface Connection {
+  readonly peer: Peer
+  /** Of the one who asked first. */
+  readonly wish: Wish
+  readonly scope: Scope.Closeable
+  readonly node: Deferred.Deferred<ErlangNode, NodeError>
+  readonly health: HealthRecord
+  state: NodeState
+  /** Whether the node was not tried, because it has refused us before. */
+  isRemembered: boolean
+  /** Those who use it or wait for it. */
+  users: number
+  /** When somebody last asked for it. */
+  usedAt: number
+  /** Lets go of it when it has been idle for long enough. */
+  idle: Fiber.Fiber<void> | undefined
+}
+
+/** A node by its name: what outlives the links to it. */
+interface Peer {
+  readonly name: string
+  readonly breaker: Breaker
+  connection: Connection | undefined
+  /** While there is no connection. */
+  down: { readonly since: number; readonly why: NodeError } | undefined
+  /** The link before the one that there is, or the last one. */
+  former: FormerLink | undefined
+  /** The cookie that it has refused, and how. */
+  refusal: { readonly cookie: string; readonly why: DistError } | undefined
+  /** Scopes that have it by `connect`: for them a link that is lost is made again. */
+  keepers: number
+  /** The cookie that one of them gave. It is forgotten with the last of them. */
+  cookie: Redacted.Redacted | undefined
+  /** When a lost link is tried again. */
+  nextAttempt: number | undefined
+}
+
+/** What the registry stands in. */
+export interface Surroundings {
+  readonly targets: Targets["Service"]
+  readonly join: Join
+  readonly scope: Scope.Scope
+  readonly clock: Clock.Clock
+  /** Runs in the context of the layer: its transport, its logger, its clock. */
+  readonly fork: (effect: Effect.Effect<unknown>) => unknown
+  /** Fibers that make lost links again, by the name of the node. */
+  readonly reconnecting: FiberMap.FiberMap<string>
+  readonly changed: (change: NodeChange) => void
+  readonly healthChanged: (change: HealthChange) => void
+}
+
+/** Plain bookkeeping in turns of the event loop, so that nobody sees it half done; effects only where one waits. */
+export class Registry {
+  readonly #in: Surroundings
+  /** Those without a connection in the order in which they lost it, oldest first. */
+  readonly #peers = new Map<string, Peer>()
+
+  constructor(surroundings: Surroundings) {
+    this.#in = surroundings
+  }
+
+  #now(): number {
+    return this.#in.clock.currentTimeMillisUnsafe()
+  }
+
+  list(): ReadonlyArray<NodeStatus> {
+    const all = Array.from(this.#peers.values(), (peer) => this.#statusOf(peer)).filter((each) => each !== undefined)
+    const isDown = ({ state }: NodeStatus) => state._tag === "Down"
+    return [...all.filter((each) => !isDown(each)), ...all.filter(isDown)]
+  }
+
+  #statusOf(peer: Peer): NodeStatus | undefined {
+    const { breaker, connection, down, name, nextAttempt } = peer
+    const health = this.health(name)
+    const state: NodeState | undefined =
+      connection?.state ?? (down && { _tag: "Down", ...down, ...(nextAttempt !== undefined && { nextAttempt }) })
+    return (
+      state && {
+        name,
+        state,
+        breaker: { state: breaker.state(this.#now()), counts: breaker.counts() },
+        ...(health !== undefined && { health })
+      }
+    )
+  }
+
+  health(name: string): NodeHealth | undefined {
+    const connection = this.#peers.get(name)?.connection
+    return connection?.state._tag === "Up" ? connection.health.health(connection.state.node.silentMillis()) : undefined
+  }
+
+  reset(name: string): void {
+    this.#peers.get(name)?.breaker.reset()
+  }
+
+  /**
+   * The connection of a name once it is up, held for the scope. Who comes while it is being made waits for that, as
+   * long as its own time lasts, and tries by itself where that came to nothing and it wished for something else.
+   */
+  hold(
+    name: string,
+    { cookie, onShared, timeoutMillis = Infinity }: ConnectOptions = {},
+    by: Urge
+  ): Effect.Effect<Connection, NodeError, Scope.Scope> {
+    return Effect.gen({ self: this }, function* () {
+      const end = performance.now() + timeoutMillis
+      const wish: Wish = { cookie: cookie ?? this.#peers.get(name)?.cookie, by, end }
+      for (;;) {
+        const connection = yield* this.#take(name, wish)
+        const isOurs = connection.wish === wish
+        const up = Deferred.await(connection.node)
+        const outcome = yield* Effect.result(
+          isOurs || wish.end === Infinity
+            ? up
+            : Effect.timeoutOrElse(up, {
+                duration: Math.max(1, left(wish)),
+                orElse: () => Effect.fail(waitedInVain(name, timeoutMillis))
+              })
+        )
+        if (Result.isSuccess(outcome)) {
+          if (!isOurs) onShared?.()
+          return connection
+        }
+        if (isOurs || !wantsAnother(connection, wish, outcome.failure)) return yield* outcome.failure
+        if (left(wish) <= 0) return yield* waitedInVain(name, timeoutMillis)
+      }
+    })
+  }
+
+  /** Keeps the node of a connection for the scope: while somebody does, a link that is lost is made again. */
+  keep({ peer, wish }: Connection): Effect.Effect<void, never, Scope.Scope> {
+    return Effect.acquireRelease(
+      Effect.sync(() => {
+        peer.keepers++
+        peer.cookie ??= wish.cookie
+      }),
+      () =>
+        Effect.suspend(() => {
+          peer.keepers--
+          if (peer.keepers > 0) return Effect.void
+          peer.cookie = undefined
+          peer.nextAttempt = undefined
+          const rest = peer.connection === undefined ? Effect.void : this.#rest(peer.connection)
+          return Effect.andThen(FiberMap.remove(this.#in.reconnecting, peer.name), rest)
+        })
+    )
+  }
+
+  /** The connection of a name, made where there is none, with one more user for the scope. */
+  #take(name: string, wish: Wish): Effect.Effect<Connection, BreakerOpen, Scope.Scope> {
+    return Effect.acquireRelease(
+      Effect.suspend(() => {
+        const peer = this.#peerOf(name)
+        // An attempt that is under way is nothing new to the node.
+        const isJoined = peer.connection?.state._tag === "Connecting"
+        const admission = isJoined ? undefined : peer.breaker.admit(this.#now(), { isWanted: wish.by === "wish" })
+        if (admission?._tag === "Rejected") return Effect.fail(new BreakerOpen({ node: name, ...admission }))
+        const connection = peer.connection ?? this.#open(peer, wish)
+        connection.users++
+        connection.usedAt = this.#now()
+        if (connection.idle !== undefined) this.#in.fork(Fiber.interrupt(connection.idle))
+        connection.idle = undefined
+        return Effect.succeed({ connection, admission })
+      }),
+      ({ admission, connection }) => {
+        if (admission?._tag === "Probe") connection.peer.breaker.release(admission.number)
+        connection.users--
+        return this.#rest(connection)
+      }
+    ).pipe(Effect.map(({ connection }) => connection))
+  }
+
+  /** Without users an attempt is given up at once, and a link that nobody keeps after a while. */
+  #rest(connection: Connection): Effect.Effect<void> {
+    const isUnused = () => connection.users === 0 && this.#isCurrent(connection)
+    if (!isUnused()) return Effect.void
+    if (connection.state._tag === "Connecting") return this.#close(connection)
+    if (connection.peer.keepers > 0 || connection.idle !== undefined) return Effect.void
+    return Effect.sleep(idleTimeToLive).pipe(
+      // Who comes as the time ends may be here before the news of that.
+      Effect.andThen(Effect.suspend(() => (isUnused() ? this.#close(connection) : Effect.void))),
+      Effect.forkIn(this.#in.scope),
+      Effect.map((fiber) => void (connection.idle = fiber))
+    )
+  }
+
+  disconnect(name: string): Effect.Effect<Disconnection> {
+    const peer = this.#peers.get(name)
+    if (peer !== undefined && peer.keepers > 0) return Effect.succeed("kept")
+    return peer?.connection === undefined ? Effect.succeed("absent") : Effect.as(this.#close(peer.connection), "closed")
+  }
+
+  #isCurrent(connection: Connection): boolean {
+    return connection.peer.connection === connection
+  }
+
+  #peerOf(name: string): Peer {
+    let peer = this.#peers.get(name)
+    if (peer === undefined) {
+      peer = {
+        name,
+        breaker: new Breaker(),
+        connection: undefined,
+        down: undefined,
+        former: undefined,
+        refusal: undefined,
+        keepers: 0,
+        cookie: undefined,
+        nextAttempt: undefined
+      }
+      this.#peers.set(name, peer)
+    }
+    return peer
+  }
+
+  #open(peer: Peer, wish: Wish): Connection {
+    const now = this.#now()
+    const connection: Connection = {
+      peer,
+      wish,
+      scope: Scope.forkUnsafe(this.#in.scope),
+      node: Deferred.makeUnsafe(),
+      health: new HealthRecord(now),
+      state: { _tag: "Connecting", since: now },
+      isRemembered: false,
+      users: 0,
+      usedAt: now,
+      idle: undefined
+    }
+    peer.connection = connection
+    peer.down = undefined
+    const attempt = this.#join(connection).pipe(
+      Scope.provide(connection.scope),
+      Effect.matchCauseEffect({
+        onSuccess: (node) => this.#up(connection, node),
+        onFailure: (cause) => {
+          const error = Cause.findErrorOption(cause)
+          // A defect goes to those who wait as what it is.
+          if (error._tag === "None") Deferred.doneUnsafe(connection.node, Effect.failCause(cause as Cause.Cause<never>))
+          return this.#end(connection, error._tag === "Some" ? error.value : disconnected(peer.name))
+        }
+      })
+    )
+    this.#in.fork(Effect.forkIn(attempt, connection.scope))
+    return connection
+  }
+
+  #join(connection: Connection) {
+    const { peer, wish } = connection
+    return Effect.gen({ self: this }, function* () {
+      const target = yield* this.#in.targets.resolve(
+        peer.name,
+        wish.cookie === undefined ? {} : { cookie: wish.cookie }
+      )
+      const cookie = Redacted.value(target.cookie)
+      if (wish.by !== "wish" && peer.refusal?.cookie === cookie) {
+        connection.isRemembered = true
+        return yield* peer.refusal.why
+      }
+      return yield* this.#in
+        .join(target, {
+          onOutcome: (outcome) => this.#heard(connection, outcome),
+          ...(wish.end !== Infinity && { timeoutMillis: Math.max(1, left(wish)) })
+        })
+        .pipe(
+          Effect.mapError((why) => withCookieSource(why, target.cookieSource)),
+          Effect.tap(() => {
+            peer.refusal = undefined
+            peer.breaker.record(this.#now(), "success")
+            return Effect.void
+          }),
+          Effect.tapError((why) => {
+            if (isRefusal(why)) peer.refusal = { cookie, why }
+            if (isTrouble(why)) peer.breaker.record(this.#now(), "failure")
+            return Effect.void
+          })
+        )
+    })
+  }
+
+  /** What became of a call. Those that belong to connecting are judged together, when that is done. */
+  #heard(connection: Connection, outcome: Outcome): void {
+    if (connection.state._tag === "Up" && this.#isCurrent(connection))
+      connection.peer.breaker.record(this.#now(), outcome)
+  }
+
+  #up(connection: Connection, node: ErlangNode): Effect.Effect<void> {
+    const { peer } = connection
+    const now = this.#now()
+    const former = peer.former === undefined ? {} : { former: peer.former }
+    connection.state = { _tag: "Up", since: now, node, ...former }
+    peer.nextAttempt = undefined
+    Deferred.doneUnsafe(connection.node, Effect.succeed(node))
+    this.#in.changed({ _tag: "Up", name: peer.name, at: now, creation: node.creation, ...former })
+    return Effect.logDebug(`${peer.name}: connected as ${node.localName}`).pipe(
+      Effect.andThen(FiberMap.remove(this.#in.reconnecting, peer.name)),
+      Effect.andThen(Effect.forkIn(this.#sampling(connection, node), connection.scope)),
+      Effect.andThen(node.lost),
+      Effect.flatMap((why) => this.#end(connection, why))
+    )
+  }
+
+  /** Looks at a node from time to time, for as long as it is connected, while it is in use and not left in peace. */
+  #sampling(connection: Connection, node: ErlangNode): Effect.Effect<never> {
+    const { health, peer } = connection
+    return Effect.sleep(everyMillis).pipe(
+      Effect.andThen(
+        Effect.suspend(() => {
+          if (this.#now() - connection.usedAt > restAfterMillis) return Effect.void
+          if (peer.breaker.state(this.#now())._tag === "Open") return Effect.void
+          const admission = peer.breaker.admit(this.#now())
+          if (admission._tag === "Rejected") return Effect.void
+          return Effect.map(sampleOf(node), (sample) => {
+            const at = this.#now()
+            const before = health.condition
+            if (sample === undefined || !health.record(at, sample) || !this.#isCurrent(connection)) return
+            this.#in.healthChanged({ name: peer.name, at, before, health: health.health(node.silentMillis()) })
+          })
+        })
+      ),
+      Effect.forever
+    )
+  }
+
+  /** Lets go of a connection on our side. */
+  #close(connection: Connection): Effect.Effect<void> {
+    const { peer, state } = connection
+    return Effect.andThen(
+      // Before the scope closes, so that whoever waits for an answer learns that it was us.
+      state._tag === "Up" ? state.node.disconnect : Effect.void,
+      Effect.suspend(() => this.#end(connection, disconnected(peer.name)))
+    )
+  }
+
+  /** The connection is over, for whatever reason comes first. Who comes now gets a new one. */
+  #end(connection: Connection, why: NodeError): Effect.Effect<void> {
+    if (!this.#isCurrent(connection)) return Effect.void
+    const { peer, state } = connection
+    const { name } = peer
+    const since = this.#now()
+    peer.connection = undefined
+    // The name was a guess, and there is a node of another name: nothing to remember.
+    peer.down = why._tag === "DistError" && why.reason._tag === "WrongNode" ? undefined : { since, why }
+    if (state._tag === "Up") {
+      const { creation } = state.node
+      peer.former = { creation, until: since, why }
+      if (isTrouble(why)) peer.breaker.record(since, "failure")
+      if (peer.keepers > 0 && !isDisconnected(why)) this.#reconnect(peer)
+      const { nextAttempt } = peer
+      this.#in.changed({
+        _tag: "Down",
+        name,
+        at: since,
+        creation,
+        why,
+        ...(nextAttempt !== undefined && { nextAttempt })
+      })
+    }
+    this.#peers.delete(name)
+    this.#peers.set(name, peer)
+    this.#forgetOldest()
+    Deferred.doneUnsafe(connection.node, Effect.fail(why))
+    // Neither waited for: what runs this may run in that scope, and end with it.
+    this.#in.fork(report(connection, why))
+    this.#in.fork(Effect.forkIn(Scope.close(connection.scope, Exit.void), this.#in.scope))
+    return Effect.void
+  }
+
+  /** Makes a lost link again, in the background, for as long as somebody keeps it and the node does not refuse us. */
+  #reconnect(peer: Peer): void {
+    const { name } = peer
+    const again = (attempt: number, pauseMillis: number): Effect.Effect<void> =>
+      Effect.sleep(pauseMillis).pipe(
+        Effect.andThen(Effect.scoped(this.hold(name, {}, "loss"))),
+        Effect.asVoid,
+        Effect.catch((why) => {
+          if (!isRefusal(why)) return again(attempt + 1, this.#schedule(peer, attempt + 1))
+          peer.nextAttempt = undefined
+          return Effect.void
+        })
+      )
+    const supervised = Effect.catchCause(again(0, this.#schedule(peer, 0)), (cause) =>
+      Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logError(`${name}: is not connected again`, cause)
+    )
+    this.#in.fork(FiberMap.run(this.#in.reconnecting, name, supervised))
+  }
+
+  /** Decides when a lost link is tried again: after a pause, and not while the node is left in peace. In milliseconds. */
+  #schedule(peer: Peer, attempt: number): number {
+    const now = this.#now()
+    const breaker = peer.breaker.state(now)
+    const soonest = breaker._tag === "Open" ? breaker.until : now
+    peer.nextAttempt = Math.max(soonest, now + Math.round(backOff(attempt, Math.random())))
+    return peer.nextAttempt - now
+  }
+
+  #forgetOldest(): void {
+    const forgettable = Array.from(this.#peers.values()).filter(
+      ({ connection, keepers }) => connection === undefined && keepers === 0
+    )
+    for (const { name } of forgettable.slice(0, Math.max(0, forgettable.length - maxDown))) this.#peers.delete(name)
+  }
+}
+
+/** A link that we closed, a name that was a guess, or one more vain attempt of ours is nothing to warn of. */
+const report = ({ peer: { name }, state, wish }: Connection, why: NodeError): Effect.Effect<void> => {
+  if (state._tag === "Up" && !isDisconnected(why)) return Effect.logWarning(`${name}: connection lost: ${why.message}`)
+  const isExpected =
+    isDisconnected(why) ||
+    (why._tag === "DistError" && why.reason._tag === "WrongNode") ||
+    (wish.by === "loss" && !isRefusal(why))
+  const message = `${name}: not connected: ${why.message}`
+  return isExpected ? Effect.logDebug(message) : Effect.logWarning(message)
+}
+
+/** A refused cookie may be one of several: which it was is for the operator to know. */
+const withCookieSource = (why: NodeError, source: string | undefined): NodeError =>
+  why._tag === "DistError" && why.reason._tag === "CookieRejected" && source !== undefined
+    ? new DistError({ node: why.node, reason: { ...why.reason, source } })
+    : why
+
+/** For one that gave up while an attempt that somebody else had begun went on. */
+const waitedInVain = (name: string, millis: number) =>
+  new DistError({
+    node: name,
+    reason: {
+      _tag: "Timeout",
+      phase: "connect",
+      millis: Math.round(millis),
+      waitingFor: "an attempt that had begun before was still under way"
+    }
+  })
+
+const disconnected = (name: string) => new DistError({ node: name, reason: { _tag: "Disconnected" } })
