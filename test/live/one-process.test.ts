@@ -188,7 +188,16 @@ describe.each(BeamNode.otpReleases())("one process on OTP $otp", ({ otp }) => {
         expect(paged).toHaveLength(404)
         expect(new Set(paged).size).toBe(404)
         const some = yield* call("get_process_links", { pid: "crowd", filter: { relation: "monitored_by" } })
-        expect(some.structured["summary"]).toMatch(/: no links and no monitors\.$/u)
+        expect(some.structured).toMatchObject({ total: 401, matched: 0 })
+        expect(some.structured["summary"]).toMatch(/: none of 401 links and monitors is a monitor by another\.$/u)
+        const filter = { relation: "monitors" }
+        expect((yield* call("get_process_links", { pid: "linked", filter })).structured).toMatchObject({
+          total: 4,
+          matched: 2,
+          summary: expect.stringMatching(/: 2 links and monitors\.$/u)
+        })
+        const alone = yield* call("get_process_links", { pid: "still", filter })
+        expect(alone.structured["summary"]).toMatch(/: no links and no monitors\.$/u)
       }).pipe(using(agent))
     )
 

@@ -447,14 +447,15 @@ entry(Key, Pid, false) ->
     end.
 
 %% @doc What a process is linked to, monitors and is monitored by, one step or two out: a packed list, sorted by depth.
-%% A row tells `from', `relation', `to', and of the latter what it is.
+%% A row tells `from', `relation', `to', and of the latter what it is. `total' counts every relation of the processes that
+%% were looked at; where one relation is asked for, those are the neighbours that have it.
 -spec links(links_spec()) -> binary().
 links(#{pid := Pid, depth := Depth} = Spec) ->
-    First = relations(1, Pid, Spec),
+    First = relations(1, Pid),
     {Second, Why} =
         case Depth of
             1 -> {[], []};
-            2 -> further(Pid, First, Spec)
+            2 -> further(Pid, wanted(First, Spec))
         end,
     %% No two rows alike: whoever is monitored twice is told once.
     All = lists:usort(First ++ Second),
@@ -462,24 +463,30 @@ links(#{pid := Pid, depth := Depth} = Spec) ->
     Read = fun({{Level, From, Relation}, To}) ->
         maps:merge(#{depth => Level, from => From, relation => Relation, to => To}, identity(To, ReadsKeys))
     end,
-    listed(All, Read, Spec, {length(All), Why}).
+    listed(wanted(All, Spec), Read, Spec, {length(All), Why}).
 
 %% What neighbours are linked to, as far as they are looked at. The way back to where we come from is known.
-further(Pid, First, Spec) ->
+further(Pid, First) ->
     Around = lists:usort([To || {_, To} <- lists:sublist(First, ?CANDIDATES), is_pid(To), node(To) =:= node()]),
-    {Found, Why} = further(lists:sublist(Around -- [Pid], ?NEIGHBOURS), Pid, Spec, []),
+    {Found, Why} = further(lists:sublist(Around -- [Pid], ?NEIGHBOURS), Pid, []),
     {Found, [neighbours || Why orelse length(First) > ?CANDIDATES orelse length(Around) > ?NEIGHBOURS]}.
 
-further([], _, _, Found) ->
+further([], _, Found) ->
     {Found, false};
-further(_, _, _, Found) when length(Found) > ?LINKS ->
+further(_, _, Found) when length(Found) > ?LINKS ->
     {Found, true};
-further([From | Rest], Pid, Spec, Found) ->
+further([From | Rest], Pid, Found) ->
     Back = [{{2, From, Relation}, Pid} || Relation <- [link, monitors, monitored_by]],
-    further(Rest, Pid, Spec, (lists:usort(relations(2, From, Spec)) -- Back) ++ Found).
+    further(Rest, Pid, (lists:usort(relations(2, From)) -- Back) ++ Found).
+
+%% Those of the relation that is asked for.
+wanted(Relations, #{relation := Relation}) ->
+    ets:match_spec_run(Relations, ets:match_spec_compile([{{{'_', '_', Relation}, '_'}, [], ['$_']}]));
+wanted(Relations, _) ->
+    Relations.
 
 %% `{{Level, From, Relation}, To}'. A process may have very many: nothing here runs once for each.
-relations(Level, Pid, Spec) ->
+relations(Level, Pid) ->
     case erlang:process_info(Pid, [links, monitors, monitored_by]) of
         undefined ->
             [];
@@ -489,11 +496,7 @@ relations(Level, Pid, Spec) ->
                 {monitors, element(2, lists:unzip(Monitors))},
                 {monitored_by, Monitoring -- [self()]}
             ],
-            Wanted = maps:get(relation, Spec, all),
-            lists:append([
-                lists:zip(repeated({Level, Pid, Relation}, Some), Some)
-             || {Relation, Some} <- All, Wanted =:= all orelse Wanted =:= Relation
-            ])
+            lists:append([lists:zip(repeated({Level, Pid, Relation}, Some), Some) || {Relation, Some} <- All])
     end.
 
 %% What is known of the other end.

@@ -281,7 +281,15 @@ links(Run) ->
                 ]),
                 lists:sort(Told)
             ),
-            ?assertMatch(#{rows := [{_, #{to := Other}}]}, Run(links, (around(Pid, 1))#{relation => link})),
+            ?assertMatch(
+                #{total := 4, matched := 1, rows := [{_, #{to := Other}}]}, Run(links, (around(Pid, 1))#{relation => link})
+            ),
+            ?assertMatch(
+                #{total := 4, matched := 0, rows := []}, Run(links, (around(Pid, 1))#{relation => monitored_by})
+            ),
+            %% Through links only: who is monitored is no neighbour then.
+            #{total := Total, matched := 1} = Run(links, (around(Pid, 2))#{relation => link}),
+            ?assertEqual(4, Total),
             #{rows := Back} = Run(links, around(Other, 1)),
             ?assertEqual([link, monitored_by], [Relation || {_, #{relation := Relation}} <- Back]),
             unlink(Other)

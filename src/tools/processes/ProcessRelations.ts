@@ -3,6 +3,7 @@ import {
   type Descendant,
   processRelations,
   processTree,
+  type Relation,
   relations,
   type Relative,
   type TreeIncomplete
@@ -176,6 +177,13 @@ const showLink = (row: Relative, terms: Terms): Undefinable<typeof Link.Type> =>
   gone: row.isGone ? true : undefined
 })
 
+/** What a relation is, where there is none of it. */
+const among: Record<Relation, string> = {
+  link: "a link",
+  monitors: "a monitor of its own",
+  monitored_by: "a monitor by another"
+}
+
 const getProcessLinks = Tool.make({
   ...shared,
   name: "get_process_links",
@@ -213,7 +221,13 @@ const getProcessLinks = Tool.make({
     const one = rows.find(({ row }) => row.to instanceof Pid && !row.isGone && row.otherNode === undefined)
     return {
       summary: (shown: number) =>
-        `${called(self.registeredName, pidText, terms)}: ${matched === 0 ? "no links and no monitors" : shownOf(shown, matched, "link or monitor", "links and monitors")}${depth === 2 ? ", those of its neighbours included" : ""}.`,
+        `${called(self.registeredName, pidText, terms)}: ${
+          matched > 0
+            ? shownOf(shown, matched, "link or monitor", "links and monitors")
+            : total > 0
+              ? `none of ${amount(total, "link or monitor", "links and monitors")} is ${among[filter?.relation ?? "link"]}`
+              : "no links and no monitors"
+        }${depth === 2 ? ", those of its neighbours included" : ""}.`,
       complete: incomplete.length === 0,
       notes: incomplete.includes("neighbours")
         ? ["It has more neighbours, or they more links, than are followed; of the others no links are told."]
