@@ -43,6 +43,8 @@ export type DistReason =
   | { readonly _tag: "PeerCookieWrong" }
   | { readonly _tag: "NotAllowed" }
   | { readonly _tag: "NameInUse"; readonly name: string }
+  /** With a name that we were told to use: the node takes it for no name, or for its own. */
+  | { readonly _tag: "NameRefused"; readonly name: string }
   | { readonly _tag: "Refused"; readonly status: string }
   /** We do not speak TLS, and the node does. */
   | { readonly _tag: "WantsTls" }
@@ -127,9 +129,11 @@ const text = (node: string, reason: DistReason): string => {
     case "PeerCookieWrong":
       return `what answers as ${node} does not know the cookie (its digest is wrong). It may be another program on that port, and it has seen a digest of the cookie, from which a weak cookie can be guessed: find out what listens there, and change the cookie if it is not yours.`
     case "NotAllowed":
-      return `${node} does not allow us in: net_kernel:allow/1 was called there with a list that leaves us out, or it demands a protocol feature that we lack.`
+      return `${node} does not allow us in: net_kernel:allow/1 was called there with a list that leaves us out, or it demands a protocol feature that we lack. Set --our-name (our_name of the node's entry) to a name that is on that list.`
     case "NameInUse":
       return `${node} already has a connection from a node with our name '${reason.name}', and we do not throw another one out. Wait for it to end, or pick another name.`
+    case "NameRefused":
+      return `${node} refuses the name '${excerpt(reason.name)}' that we were told to join it under (--our-name, our_name): a node takes only names of ASCII characters, and not its own. Choose another; each try is an error report in its log.`
     case "Refused":
       return `${node} refused the connection with the status '${excerpt(reason.status)}'. That happens when both sides connect at the same moment: try again.`
     case "WantsTls":

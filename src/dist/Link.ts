@@ -109,7 +109,12 @@ export const connect = (options: LinkOptions): Effect.Effect<Link, DistError, Sc
     const left = () => Math.max(1, Math.ceil(Math.min(phaseMillis, end - performance.now())))
     const endpoint = yield* locate(node, options, left())
     const join = (name: HandshakeOptions["name"]) => Effect.suspend(() => open(node, endpoint, options, name, left))
-    if (options.localName !== undefined) return yield* join({ fixed: options.localName })
+    const { localName } = options
+    if (localName !== undefined) {
+      const refused = new DistError({ node: node.full, reason: { _tag: "NameRefused", name: localName } })
+      if (localName === node.full) return yield* refused
+      return yield* Effect.catchReason(join({ fixed: localName }), "DistError", "Refused", () => Effect.fail(refused))
+    }
     return yield* join({ dynamic: localHost }).pipe(
       Effect.catchIf(isNamelessPeer, () =>
         namePool
@@ -402,8 +407,7 @@ class RunningLink implements Link {
     this.#tickTimer = setInterval(() => {
       if (performance.now() - this.#lastOut >= everyMillis) this.#write(tick)
       // What arrived while this process was busy is read before the timers of the next turn: look again then.
-      if (this.silentMillis() > this.#silenceLimitMillis)
-        setImmediate(() => setTimeout(() => this.#checkSilence(), 10))
+      if (this.silentMillis() > this.#silenceLimitMillis) setImmediate(() => setTimeout(() => this.#checkSilence(), 10))
     }, everyMillis)
     this.#tickTimer.unref()
   }

@@ -2,6 +2,7 @@ import { Context, Effect, type Scope } from "effect"
 import { Buffer } from "node:buffer"
 import type { X509Certificate } from "node:crypto"
 import { connect, isIP, type NetConnectOpts, type Socket } from "node:net"
+import { platform } from "node:process"
 import type { Duplex } from "node:stream"
 import { connect as connectTls, createSecureContext, type SecureContext, TLSSocket } from "node:tls"
 import type { DistReason, Phase } from "./DistError.ts"
@@ -81,8 +82,16 @@ export interface Dialer {
   readonly dial: (to: Endpoint, timeoutMillis: number, tls?: Securing) => Effect.Effect<Duplex, DialError, Scope.Scope>
 }
 
-/** Bytes that are read at once, into memory that a socket keeps for it: making new room for each read costs more. */
+/** Bytes that are read at once: making new room for each read costs more. */
 const readBytes = 64 * 1024
+
+const shared = Buffer.allocUnsafeSlow(readBytes)
+
+/**
+ * Where a socket reads to. What came is used up or copied before the next socket reads, so that all can read to the
+ * same place; but on Windows, where a read fills its memory whenever something comes.
+ */
+const readBuffer = (): Buffer => (platform === "win32" ? Buffer.allocUnsafeSlow(readBytes) : shared)
 
 /** What our side of TLS is made of, or why it cannot be. */
 const makeContext = (options: TlsOptions): SecureContext | DistReason => {
@@ -110,7 +119,7 @@ const openSocket = (
   const options: NetConnectOpts = {
     ...to,
     onread: {
-      buffer: Buffer.allocUnsafeSlow(readBytes),
+      buffer: readBuffer(),
       callback: (count, buffer) => deliver(buffer.subarray(0, count))
     }
   }

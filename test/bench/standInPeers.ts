@@ -8,15 +8,14 @@
  * all are answered; ends with its input.
  */
 import { Buffer } from "node:buffer"
-import { createHash } from "node:crypto"
 import { createServer, type Server, type Socket } from "node:net"
 import { argv, stdin, stdout } from "node:process"
 import { createInterface } from "node:readline"
-import { Flag } from "../../src/dist/Flags.ts"
+import { packet } from "../support/FakePeer.ts"
+import { acceptHandshake } from "../support/StandInNode.ts"
 
 const count = Number(argv[2])
 const cookie = argv[3]!
-const flags = Object.values(Flag).reduce((sum, bit) => sum | bit, 0n)
 
 const listen = (onConnection: (socket: Socket) => void): Promise<Server & { readonly port: number }> =>
   new Promise((resolve) => {
@@ -30,53 +29,27 @@ const listen = (onConnection: (socket: Socket) => void): Promise<Server & { read
     })
   })
 
-const packet = (body: Buffer): Buffer => {
-  const length = Buffer.alloc(2)
-  length.writeUInt16BE(body.length)
-  return Buffer.concat([length, body])
-}
-
-const sized = (text: string): Buffer => packet(Buffer.from(text))
-
-const uint = (value: number | bigint, bytes: 4 | 8): Buffer => {
-  const buffer = Buffer.alloc(bytes)
-  if (bytes === 8) buffer.writeBigUInt64BE(BigInt(value))
-  else buffer.writeUInt32BE(Number(value))
-  return buffer
-}
-
 const links: Array<Socket> = []
 let unanswered = 0
 
+/** As many bytes as come at once over a loaded link: what a link keeps for reading is in use, and counted. */
+const traffic = new Uint8Array(60_000)
+
 /** The accepting side of the handshake, then ticks. */
-const accept = (name: string) => (socket: Socket) => {
-  let unread = Buffer.alloc(0)
-  let isUp = false
-  socket.on("data", (chunk: Buffer) => {
-    if (isUp) {
-      if (unanswered > 0 && --unanswered === 0) stdout.write("answered\n")
-      return
-    }
-    unread = Buffer.concat([unread, chunk])
-    while (unread.length >= 2 && unread.length >= 2 + unread.readUInt16BE(0)) {
-      const body = unread.subarray(2, 2 + unread.readUInt16BE(0))
-      unread = unread.subarray(2 + body.length)
-      if (body[0] === 0x4e /* N */) {
-        const status = Buffer.concat([Buffer.from("snamed:"), sized(`us${links.length}@beamscope`), uint(4, 4)])
-        const challenge = Buffer.concat([Buffer.from("N"), uint(flags, 8), uint(1, 4), uint(4, 4), sized(name)])
-        socket.write(Buffer.concat([packet(status), packet(challenge)]))
-      } else {
-        const digest = createHash("md5")
-          .update(cookie)
-          .update(String(body.readUInt32BE(1)))
-          .digest()
-        socket.write(packet(Buffer.concat([Buffer.from("a"), digest])))
-        isUp = true
+const accept = (name: string) => (socket: Socket) =>
+  acceptHandshake(
+    socket,
+    { name, cookie, ourName: `us${links.length}@beamscope` },
+    {
+      isUp: () => {
         links.push(socket)
+        socket.write(traffic)
+      },
+      onData: () => {
+        if (unanswered > 0 && --unanswered === 0) stdout.write("answered\n")
       }
     }
-  })
-}
+  )
 
 const ports = await Promise.all(
   Array.from({ length: count }, async (_, index) => (await listen(accept(`peer${index}@127.0.0.1`))).port)
@@ -87,7 +60,7 @@ const epmd = await listen((socket) => {
     const name = request.toString("utf8", 3)
     const port = ports[Number(name.slice("peer".length))]!
     const answer = Buffer.from([119, 0, port >> 8, port & 255, 77, 0, 0, 6, 0, 5])
-    socket.end(Buffer.concat([answer, sized(name), Buffer.alloc(2)]))
+    socket.end(Buffer.concat([answer, packet(name), Buffer.alloc(2)]))
   })
 })
 

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Redacted } from "effect"
 import { spawn } from "node:child_process"
@@ -270,6 +271,8 @@ describe.each(BeamNode.otpReleases())("calls to OTP $otp", ({ otp }) => {
       yield* us.call("erlang", "abs", [-1])
       process.kill(node.pid, "SIGKILL")
       expect((yield* Fiber.join(waiting)).reason._tag).toBe("LinkLost")
+      // Not in the turn in which those that wait are told.
+      yield* Effect.promise(() => setImmediate())
       expect((yield* Effect.flip(us.call("erlang", "abs", [-1]))).reason._tag).toBe("LinkLost")
     })
   )
