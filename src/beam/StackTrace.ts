@@ -18,7 +18,7 @@ export interface StackTrace {
 
 /** The current stack of a process; `undefined` when there is no such process (any more). */
 export const stackTrace = (node: ErlangNode, pid: Pid): Effect.Effect<StackTrace | undefined, CallError> => {
-  const items = ["registered_name", "status", "message_queue_len", "current_stacktrace"].map(atom)
+  const items = ["registered_name", "status", "message_queue_len", "current_stacktrace", "current_function"].map(atom)
   return Effect.flatMap(
     node.call("erlang", "process_info", [pid, list(items)]),
     readReply(node, "erlang:process_info/2", readStackTrace)
@@ -27,8 +27,12 @@ export const stackTrace = (node: ErlangNode, pid: Pid): Effect.Effect<StackTrace
 
 const readStackTrace = (reply: Term): { readonly trace: StackTrace | undefined } | undefined => {
   if (isAtom(reply, "undefined")) return { trace: undefined }
-  const [name, status, messages, stack] = (listItems(reply) ?? []).map((pair) => (isTuple(pair) ? pair[1] : undefined))
-  const frames = readStack(stack)
+  const [name, status, messages, stack, current] = (listItems(reply) ?? []).map((pair) =>
+    isTuple(pair) ? pair[1] : undefined
+  )
+  const calls = readStack(stack)
+  // Who hibernates has no stack, but a place where it does that.
+  const frames = calls?.length === 0 && isTuple(current) ? readStack(list([[...current, list([])]])) : calls
   if (frames === undefined || !(status instanceof Atom)) return undefined
   return {
     trace: {

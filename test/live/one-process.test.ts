@@ -24,6 +24,7 @@ const scene = `
     open_port({spawn, "cat"}, []), link(whereis(crowd)), erlang:monitor(process, whereis(full)), erlang:monitor(process, code_server),
     Idle()
   end)),
+  register(asleep, spawn(erlang, hibernate, [timer, sleep, [infinity]])),
   register(still, spawn(fun() -> Idle() end)), whereis(still) ! kept, erlang:suspend_process(whereis(still)),
   register(dirty, spawn(fun Loop() -> erts_debug:dirty_io(wait, 300), Loop() end)),
   register(task, proc_lib:spawn_link(fun() -> put('$callers', [whereis(crowd)]), Idle() end)),
@@ -113,7 +114,15 @@ describe.each(BeamNode.otpReleases())("one process on OTP $otp", ({ otp }) => {
         ).toBe(5)
         const others = yield* call("group_stacktraces", { exclude: "timer.SLEEP", limit: 100 })
         expect(others.text).not.toContain("timer:sleep")
+        const asleep = yield* call("group_stacktraces", { filter: "erlang:hibernate/3" })
+        expect(asleep.structured["stacks"]).toEqual([
+          expect.objectContaining({ stack: expect.stringContaining("erlang:hibernate/3") })
+        ])
+        const stack = yield* call("get_process_stacktrace", { pid: "asleep" })
+        expect(stack.structured["summary"]).toMatch(/asleep .* is waiting in erlang:hibernate\/3\.$/u)
         const second = yield* call("group_stacktraces", { limit: 1, cursor: structured["next_cursor"] })
+        expect(structured).not.toHaveProperty("notes")
+        expect(second.structured["notes"]).toEqual([expect.stringContaining("Each page is of its own moment")])
         expect((second.structured["stacks"] as ReadonlyArray<Row>)[0]!["count"]).toBeLessThanOrEqual(
           Number(first!["count"])
         )

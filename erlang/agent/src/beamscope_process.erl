@@ -211,7 +211,7 @@ stacks(#{deadline_ms := Deadline, stacks := Most} = Spec) ->
     Placeless = ets:match_spec_compile(placeless()),
     Step = fun(Pids) ->
         Answers = lists:zip(lists:zipwith(fun erlang:process_info/2, Pids, repeated(current_stacktrace, Pids)), Pids),
-        Pairs = ets:match_spec_run(Answers, Placeless),
+        Pairs = located(ets:match_spec_run(Answers, Placeless)),
         {Stacks, _} = lists:unzip(Pairs),
         Distinct = lists:usort(Stacks),
         Known = lists:append(lists:zipwith(fun ets:lookup/2, repeated(Counts, Distinct), Distinct)),
@@ -265,6 +265,19 @@ placeless(Count) ->
     Told = [{{Module, Function, Arity}} || {Module, Function, Arity} <- Frames],
     {{{current_stacktrace, Taken}, '$0'}, [], [{{Told, '$0'}}]}.
 
+%% Who hibernates has no stack, but a place where it does that. Who has neither stays without.
+located(Pairs) ->
+    {Empty, Others} = lists:partition(fun is_empty/1, Pairs),
+    {_, Pids} = lists:unzip(Empty),
+    Told = lists:zipwith(fun erlang:process_info/2, Pids, repeated(current_function, Pids)),
+    Places = [
+        {{{current_function, {'$1', '$2', '$3'}}, '$4'}, [], [{{[{{'$1', '$2', '$3'}}], '$4'}}]},
+        {{'_', '$4'}, [], [{{[], '$4'}}]}
+    ],
+    ets:match_spec_run(lists:zip(Told, Pids), ets:match_spec_compile(Places)) ++ Others.
+
+is_empty({Stack, _}) -> Stack =:= [].
+
 frames(other) -> [];
 frames({places, Stack}) -> [{Module, Function, Arity} || {Module, Function, Arity, _} <- Stack];
 frames(Stack) -> Stack.
@@ -291,7 +304,7 @@ passes(_, Wanted) when map_size(Wanted) =:= 0 ->
     true;
 passes(Frames, Wanted) ->
     Lines = [[atom_to_list(M), ".", atom_to_list(F), "/", integer_to_list(A), "\n"] || {M, F, A} <- Frames],
-    Text = unicode:characters_to_list(Lines),
+    Text = unicode:characters_to_list(Lines ++ ["unknown" || Frames =:= []]),
     lists:all(fun({Which, Part}) -> contains(Text, Part) =:= (Which =:= filter) end, maps:to_list(Wanted)).
 
 %% @doc The tree of processes below a process: packed `children()', or `gone'.

@@ -27,6 +27,7 @@ tests() ->
         {"stacks by what is in them", fun stack_filters/1},
         {"stacks until time is up", fun late_stacks/1},
         {"a stack deeper than most", fun deep_stack/1},
+        {"who hibernates stands there", fun hibernating/1},
         {"who spawned whom", fun spawned/1},
         {"the tree of a supervisor", fun supervised/1},
         {"the tree of a supervisor of another kind, and of what is not known to be one", fun other_supervised/1},
@@ -168,6 +169,20 @@ stack_filters(Run) ->
 
 late_stacks(Run) ->
     ?assertMatch(#{total := 0, rows := [], incomplete := [deadline]}, Run(stacks, standing(#{deadline_ms => 0}))).
+
+hibernating(Run) ->
+    Asleep = fun() -> spawn(fun() -> erlang:hibernate(?MODULE, idle, []) end) end,
+    Hibernates = fun(Pid) -> process_info(Pid, current_function) =:= {current_function, {erlang, hibernate, 3}} end,
+    Pids = [Asleep(), Asleep()],
+    until(fun() -> lists:all(Hibernates, Pids) end),
+    #{rows := [{_, #{count := Count, pids := Some, frames := Frames}}]} =
+        Run(stacks, standing(#{filter => <<"erlang.hibernate/3">>})),
+    ?assert(Count >= 2),
+    ?assertEqual([{erlang, hibernate, 3}], Frames),
+    ?assert(lists:all(Hibernates, Some)),
+    #{rows := Others} = Run(stacks, standing(#{exclude => <<"hibernate">>, limit => 1000})),
+    ?assertEqual([], [Pid || {_, #{pids := Listed}} <- Others, Pid <- Listed, lists:member(Pid, Pids)]),
+    lists:foreach(fun(Pid) -> exit(Pid, kill) end, Pids).
 
 deep_stack(Run) ->
     Old = erlang:system_flag(backtrace_depth, 20),

@@ -65,6 +65,11 @@ const groupStacktraces = Tool.make({
         `${shownOf(shown, matched, "stack")} of ${amount(total, "process", "processes")}${leading}${isLate ? "; time ran out before the others were looked at" : ""}.`,
       complete: incomplete.length === 0,
       notes: [
+        ...(after === undefined
+          ? []
+          : [
+              "Each page is of its own moment: where stacks change between them, one may come again, and another be missed. A greater limit shows more of one moment."
+            ]),
         ...(isLate
           ? [
               `Time ran out after ${amount(total, "process", "processes")}; the others were not looked at. Allow more with timeout_ms. ${whyLate}`
