@@ -36,9 +36,9 @@ export const layer = (config: Config): Layer.Layer<Targets> =>
         () => Effect.sync(() => given.delete(cookie))
       )
     return Targets.of({
-      configured: config.nodes.map(({ name }) => name),
-      nameOf: (called) => config.nodes.find(({ alias, name }) => name === called || alias === called)?.name,
-      aliasOf: (called) => config.nodes.find(({ name }) => name === called)?.alias,
+      nodes: Effect.succeed(config.nodes),
+      problem: Effect.undefined,
+      discovery: [],
       epmdPort: config.epmdPort,
       cookies: Effect.sync(() => [...configured.values(), ...given]),
       resolve: Effect.fnUntraced(function* (name, options) {

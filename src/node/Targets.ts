@@ -29,6 +29,23 @@ export class TargetError extends Data.TaggedError("TargetError")<{
   readonly message: string
 }> {}
 
+/** A node that the operator configured. */
+export interface KnownNode {
+  /** Its full name. */
+  readonly name: string
+  /** What else it is called. */
+  readonly alias?: string
+  /** The one group that it belongs to: the nodes of a system, say. */
+  readonly group?: string
+  readonly tags?: ReadonlyArray<string>
+  /** The most that may be done to it; never more than what is allowed altogether. */
+  readonly access?: "inspect" | "observe" | "control" | "eval"
+}
+
+/** The node that is called so: by its alias, or by the name itself. */
+export const nodeCalled = (nodes: ReadonlyArray<KnownNode>, called: string): KnownNode | undefined =>
+  nodes.find(({ alias, name }) => name === called || alias === called)
+
 /** Where the registry of nodes learns how to reach a node: from the operator's configuration. */
 export class Targets extends Context.Service<
   Targets,
@@ -38,12 +55,12 @@ export class Targets extends Context.Service<
       name: string,
       options?: { readonly cookie?: Redacted.Redacted }
     ) => Effect.Effect<NodeTarget, TargetError, Scope.Scope>
-    /** Full names that the operator configured, in the order of the configuration. */
-    readonly configured: ReadonlyArray<string>
-    /** The full name of the configured node that is called so: by its alias, or by the name itself. */
-    readonly nameOf: (called: string) => string | undefined
-    /** What the operator calls a configured node beside its name. */
-    readonly aliasOf: (name: string) => string | undefined
+    /** The nodes that are configured now, in the order of the configuration. */
+    readonly nodes: Effect.Effect<ReadonlyArray<KnownNode>>
+    /** Why what the configuration says now does not count, but what it said before. */
+    readonly problem: Effect.Effect<string | undefined>
+    /** Where nodes are looked for beside those, each as the operator wrote it. */
+    readonly discovery: ReadonlyArray<string>
     /** EPMD's port, on this machine and on every host whose node does not say otherwise. */
     readonly epmdPort: number
     /** The cookies that are secret now, of those that `resolve` has given out, so that whoever shows text can blot them out. */

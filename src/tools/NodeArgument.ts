@@ -5,7 +5,7 @@ import { parseNodeName } from "../dist/NodeName.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import type { NodeError } from "../node/NodeError.ts"
 import { Nodes } from "../node/Nodes.ts"
-import { Targets } from "../node/Targets.ts"
+import { type KnownNode, nodeCalled, Targets } from "../node/Targets.ts"
 import { Policy } from "../policy/Policy.ts"
 import { isOnThisMachine } from "../policy/ThisMachine.ts"
 import { visible } from "../syntax/Escape.ts"
@@ -34,7 +34,8 @@ const bare = (text: string): string => /^:?(["']?)(.*)\1$/su.exec(text.trim())?.
 export const resolveNode = Effect.fnUntraced(function* (
   given: string | undefined
 ): Effect.fn.Return<string, ToolError, Nodes | Targets | Policy | Session> {
-  const { configured } = yield* Targets
+  const entries = yield* (yield* Targets).nodes
+  const configured = entries.map(({ name }) => name)
   const tried = yield* (yield* Nodes).list
   const up = tried.filter(({ state }) => state._tag === "Up").map(({ name }) => name)
   const kinds = [up, configured, tried.map(({ name }) => name)]
@@ -43,7 +44,9 @@ export const resolveNode = Effect.fnUntraced(function* (
   // One that is connected for another's sake, to compare with or for another session, is not meant.
   const own = up.filter((name) => asked.has(name) || configured.includes(name))
   const full =
-    given === undefined ? yield* onlyNode(own.length > 0 ? own : up, configured) : yield* namedNode(bare(given), kinds)
+    given === undefined
+      ? yield* onlyNode(own.length > 0 ? own : up, configured)
+      : yield* namedNode(bare(given), entries, kinds)
   const refusal = configured.includes(full) ? undefined : (yield* Policy).nodeRefusal(full)
   if (refusal === undefined) return full
   return yield* new ToolError({
@@ -69,9 +72,13 @@ const onlyNode = (up: ReadonlyArray<string>, configured: ReadonlyArray<string>) 
 }
 
 /** `kinds` are the nodes that are known; of a short name's, those of the first kind that has any are meant. */
-const namedNode = Effect.fnUntraced(function* (given: string, kinds: ReadonlyArray<ReadonlyArray<string>>) {
-  const called = (yield* Targets).nameOf(given)
-  if (called !== undefined) return called
+const namedNode = Effect.fnUntraced(function* (
+  given: string,
+  entries: ReadonlyArray<KnownNode>,
+  kinds: ReadonlyArray<ReadonlyArray<string>>
+) {
+  const called = nodeCalled(entries, given)
+  if (called !== undefined) return called.name
   if (given.includes("@")) {
     const parsed = parseNodeName(given)
     if (!("problem" in parsed)) return parsed.full

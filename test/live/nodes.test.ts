@@ -1,8 +1,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Redacted } from "effect"
-import { Nodes, TargetError, Targets } from "../../src/node/index.ts"
+import { Nodes, TargetError } from "../../src/node/index.ts"
 import * as BeamNode from "../support/BeamNode.ts"
 import { eventually } from "../support/eventually.ts"
+import { targetsOf } from "../support/targetsOf.ts"
 
 const epmdPort = Number(process.env["ERL_EPMD_PORT"])
 
@@ -10,7 +11,7 @@ const epmdPort = Number(process.env["ERL_EPMD_PORT"])
 const registryOf = (...nodes: ReadonlyArray<BeamNode.BeamNode & { readonly ourName?: string }>) =>
   Nodes.layer.pipe(
     Layer.provide(
-      Layer.succeed(Targets, {
+      targetsOf({
         resolve: (name, options) => {
           const node = nodes.find((node) => node.name === name)
           const cookie = options?.cookie ?? node?.cookie
@@ -23,11 +24,7 @@ const registryOf = (...nodes: ReadonlyArray<BeamNode.BeamNode & { readonly ourNa
                 ...(node?.ourName !== undefined && { ourName: node.ourName })
               })
         },
-        configured: [],
-        nameOf: () => undefined,
-        aliasOf: () => undefined,
-        epmdPort,
-        cookies: Effect.succeed([])
+        epmdPort
       })
     )
   )

@@ -8,10 +8,11 @@ import type { ErlangNode } from "../../src/node/ErlangNode.ts"
 import type { NodeError } from "../../src/node/NodeError.ts"
 import { Nodes } from "../../src/node/Nodes.ts"
 import type { NodeState, NodeStatus } from "../../src/node/NodeState.ts"
-import { TargetError, Targets } from "../../src/node/Targets.ts"
+import { type KnownNode, TargetError, type Targets } from "../../src/node/Targets.ts"
 import { Policy, type PolicySettings } from "../../src/policy/Policy.ts"
 import type { SyntaxName } from "../../src/syntax/Syntax.ts"
 import { Session } from "../../src/tools/Session.ts"
+import { targetsOf } from "./targetsOf.ts"
 
 /** What a fake node says to a call: a term, a failure, or what it makes of the arguments. */
 export type Reply =
@@ -89,8 +90,7 @@ export interface World {
   readonly reachable?: ReadonlyArray<ErlangNode>
   /** What connecting to a name fails with. */
   readonly unreachable?: Readonly<Record<string, DistReason>>
-  readonly configured?: ReadonlyArray<string>
-  readonly aliases?: Readonly<Record<string, string>>
+  readonly configured?: ReadonlyArray<string | KnownNode>
   readonly cookies?: ReadonlyArray<string>
   readonly epmdPort?: number
   readonly policy?: Partial<PolicySettings>
@@ -141,13 +141,11 @@ const fakeNodes = ({ reachable = [], unreachable = {}, up = [] }: World): Layer.
     })
   })
 
-const fakeTargets = ({ aliases = {}, configured = [], cookies = [], epmdPort = 1 }: World): Layer.Layer<Targets> =>
-  Layer.succeed(Targets, {
-    configured,
+const fakeTargets = ({ configured = [], cookies = [], epmdPort = 1 }: World): Layer.Layer<Targets> =>
+  targetsOf({
+    nodes: Effect.succeed(configured.map((node) => (typeof node === "string" ? { name: node } : node))),
     epmdPort,
     cookies: Effect.succeed(cookies.map((cookie) => Redacted.make(cookie))),
-    aliasOf: (name) => Object.keys(aliases).find((alias) => aliases[alias] === name),
-    nameOf: (called) => aliases[called] ?? configured.find((name) => name === called),
     resolve: (name) => Effect.fail(new TargetError({ node: name, message: "there is no cookie." }))
   })
 

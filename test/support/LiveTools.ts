@@ -1,9 +1,10 @@
 import { Effect, Layer, Redacted } from "effect"
-import { type AgentMode, Nodes, Targets } from "../../src/node/index.ts"
+import { type AgentMode, Nodes } from "../../src/node/index.ts"
 import { Policy, type PolicySettings } from "../../src/policy/Policy.ts"
 import type { SyntaxName } from "../../src/syntax/Syntax.ts"
 import { Catalogue } from "../../src/tools/Catalogue.ts"
 import { Session } from "../../src/tools/Session.ts"
+import { targetsOf } from "./targetsOf.ts"
 
 export const epmdPort = Number(process.env["ERL_EPMD_PORT"])
 
@@ -28,10 +29,8 @@ export const liveCatalogue = (
   return Catalogue.layer.pipe(
     Layer.provideMerge(Nodes.layer),
     Layer.provideMerge(
-      Layer.succeed(Targets, {
-        configured: nodes.map(({ name }) => name),
-        nameOf: () => undefined,
-        aliasOf: () => undefined,
+      targetsOf({
+        nodes: Effect.succeed(nodes.map(({ name }) => ({ name }))),
         epmdPort,
         cookies: Effect.succeed(cookies),
         resolve: (name, given) => {

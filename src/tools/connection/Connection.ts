@@ -2,7 +2,7 @@ import { Effect, Option, Ref, Result, Schema } from "effect"
 import type { ErlangNode } from "../../node/ErlangNode.ts"
 import { type Disconnection, Nodes } from "../../node/Nodes.ts"
 import type { NodeStatus } from "../../node/NodeState.ts"
-import { Targets } from "../../node/Targets.ts"
+import { nodeCalled, Targets } from "../../node/Targets.ts"
 import { visible } from "../../syntax/Escape.ts"
 import type { SyntaxName } from "../../syntax/Syntax.ts"
 import { syntaxes } from "../../syntax/Syntaxes.ts"
@@ -132,16 +132,20 @@ const listNodes = Tool.make({
   input: {},
   output: { nodes: Schema.optionalKey(Schema.Array(NodeRow)) },
   run: Effect.fnUntraced(function* () {
-    const { aliasOf, configured } = yield* Targets
+    const configured = yield* (yield* Targets).nodes
     const tried: ReadonlyArray<NodeRow> = yield* Effect.forEach(yield* (yield* Nodes).list, nodeRow, {
       concurrency: 16
     })
     const known = new Set(tried.map(({ node }) => node))
-    const others = configured.filter((node) => !known.has(node))
+    const others = configured.map(({ name }) => name).filter((node) => !known.has(node))
     const shortNames = new Set([...known, ...others].map((node) => node.slice(0, node.indexOf("@"))))
     const local = yield* Effect.result(localNames)
     const discoverable = Result.isSuccess(local) ? local.success.filter((name) => !shortNames.has(name)) : []
-    const called = ({ node, ...row }: NodeRow): NodeRow => ({ node, alias: aliasOf(node), ...row })
+    const called = ({ node, ...row }: NodeRow): NodeRow => ({
+      node,
+      alias: nodeCalled(configured, node)?.alias,
+      ...row
+    })
     const rows: ReadonlyArray<NodeRow> = [
       ...tried.toSorted((a, b) => (a.node < b.node ? -1 : 1)).map(called),
       ...others.map((node) => called({ node, state: "configured" })),

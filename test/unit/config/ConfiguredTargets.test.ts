@@ -7,7 +7,7 @@ import { fromSettings } from "../../../src/config/Config.ts"
 import * as ConfiguredTargets from "../../../src/config/ConfiguredTargets.ts"
 import type { Settings } from "../../../src/config/Settings.ts"
 import type { Environment } from "../../../src/config/SettingTexts.ts"
-import { Targets } from "../../../src/node/Targets.ts"
+import { nodeCalled, Targets } from "../../../src/node/Targets.ts"
 
 let home = ""
 beforeEach(() => {
@@ -83,8 +83,11 @@ describe("targets", () => {
 
   it("know a node by its name and by its alias, whatever stands in it, and read no cookie for that", async () => {
     const nodes = [{ name: "a@x", alias: "prod@eu", cookieFile: join(home, "none") }, "b@x"]
-    const names = await withTargets({ nodes }, ({ cookies, nameOf }) =>
-      Effect.map(cookies, (seen) => [nameOf("a@x"), nameOf("prod@eu"), nameOf("b@x"), nameOf("a"), seen.length])
+    const names = await withTargets({ nodes }, (targets) =>
+      Effect.map(Effect.all([targets.nodes, targets.cookies]), ([known, seen]) => [
+        ...["a@x", "prod@eu", "b@x", "a"].map((called) => nodeCalled(known, called)?.name),
+        seen.length
+      ])
     )
     expect(names).toEqual(["a@x", "a@x", "b@x", undefined, 0])
   })

@@ -64,17 +64,17 @@ describe("a node by its short name", () => {
     { given: "b", world: { reachable: [node("b@far")], configured: ["b@far", "c@far"] }, name: "b@far" },
     {
       given: "shop",
-      world: { reachable: [node("b@far")], configured: ["b@far"], aliases: { shop: "b@far" } },
+      world: { reachable: [node("b@far")], configured: [{ name: "b@far", alias: "shop" }] },
       name: "b@far"
     },
     {
       given: "b",
-      world: { up: [node("b@box")], reachable: [node("x@far")], configured: ["x@far"], aliases: { b: "x@far" } },
+      world: { up: [node("b@box")], reachable: [node("x@far")], configured: [{ name: "x@far", alias: "b" }] },
       name: "x@far"
     },
     {
       given: "shop@eu",
-      world: { reachable: [node("b@far")], configured: ["b@far"], aliases: { "shop@eu": "b@far" } },
+      world: { reachable: [node("b@far")], configured: [{ name: "b@far", alias: "shop@eu" }] },
       name: "b@far"
     },
     { given: "a", world: { up: [node("a@box")], configured: ["a@far"] }, name: "a@box" },
@@ -205,7 +205,13 @@ describe("a node by its full name", () => {
 describe("connect_node, disconnect_node and list_nodes", () => {
   it.effect("show what the operator calls a node", () =>
     Effect.gen(function* () {
-      const world = { up: [node("a@box")], configured: ["a@box", "b@far"], aliases: { here: "a@box", shop: "b@far" } }
+      const world = {
+        up: [node("a@box")],
+        configured: [
+          { name: "a@box", alias: "here" },
+          { name: "b@far", alias: "shop" }
+        ]
+      }
       const { structured } = yield* callIn(world, "list_nodes")
       expect(structured["nodes"]).toEqual([
         expect.objectContaining({ node: "a@box", alias: "here", state: "up" }),
