@@ -100,7 +100,9 @@ const text = (node: string, reason: DistReason): string => {
     case "InvalidNodeName":
       return `'${excerpt(reason.name)}' is no node name: ${reason.problem}. Write it as name@host, the way node() prints it on the node.`
     case "HostUnresolved":
-      return `the host '${reason.host}' of ${node} does not resolve to an address. Check the part behind the @, or add it to DNS or the hosts file.`
+      return reason.host === host
+        ? `the host '${reason.host}' of ${node} does not resolve to an address. Check the part behind the @, or add it to DNS or the hosts file.`
+        : `the host '${reason.host}', through which ${node} is to be reached, does not resolve to an address. Check the address, or the host of EPMD, that was given for the node.`
     case "EpmdRefused":
       return `no EPMD answers on ${reason.host}:${reason.port}, so ${node} cannot be found. Check that a node runs there and is started with a name (-name or -sname), and that EPMD's port is right (--epmd-port, ERL_EPMD_PORT).`
     case "EpmdSilent":
@@ -121,7 +123,9 @@ const text = (node: string, reason: DistReason): string => {
         ? `EPMD knows ${node}, but its port at ${reason.at} refuses connections. The node may be going down, or it listens on another interface.`
         : `nothing takes connections at ${reason.at}, the address that ${node} was said to have. Check the address, and that the node, or the tunnel to it, is up.`
     case "Unreachable":
-      return `${reason.at} cannot be reached (${reason.code}). Check the route and the firewall between here and ${node}.`
+      return reason.at.startsWith("unix:")
+        ? `${reason.at} cannot be used (${reason.code}). Check that it is a socket, and that this user may open it.`
+        : `${reason.at} cannot be reached (${reason.code}). Check the route and the firewall between here and ${node}.`
     case "Timeout":
       return `connecting to ${node} took longer than ${reason.millis} ms while ${reason.waitingFor}. The host may be down, overloaded, or behind a firewall that drops packets.`
     case "CookieRejected":
@@ -137,7 +141,7 @@ const text = (node: string, reason: DistReason): string => {
     case "Refused":
       return `${node} refused the connection with the status '${excerpt(reason.status)}'. That happens when both sides connect at the same moment: try again.`
     case "WantsTls":
-      return `${node} runs distribution over TLS; a plain connection cannot be used. Configure TLS for this node.`
+      return `${node} runs distribution over TLS; a plain connection cannot be used. Configure TLS for this node (--tls).`
     case "WantsPlain":
       return `${node} runs distribution without TLS: it answers a plain connection, and not one with TLS. Take TLS off for this node, or give the node a certificate (-proto_dist inet_tls).`
     case "TlsCertificate":

@@ -10,7 +10,7 @@ import { Frames } from "./Frames.ts"
 import { Handshake, type Handshaken, HandshakePackets, type HandshakeOptions } from "./Handshake.ts"
 import { type MessageHandler, Messages } from "./Messages.ts"
 import { type NodeName, parseNodeName } from "./NodeName.ts"
-import { orWantsPlain } from "./PlainProbe.ts"
+import { orWantsPlain, orWantsTls } from "./Mismatch.ts"
 import { alertProblem, type TlsOptions } from "./Tls.ts"
 import { dialReason, type Endpoint, endpointText, type SocketPath, Transport } from "./Transport.ts"
 
@@ -109,26 +109,39 @@ export const connect = (options: LinkOptions): Effect.Effect<Link, DistError, Sc
     const left = () => Math.max(1, Math.ceil(Math.min(phaseMillis, end - performance.now())))
     const endpoint = yield* locate(node, options, left())
     const join = (name: HandshakeOptions["name"]) => Effect.suspend(() => open(node, endpoint, options, name, left))
-    const { localName } = options
-    if (localName !== undefined) {
-      const refused = new DistError({ node: node.full, reason: { _tag: "NameRefused", name: localName } })
-      if (localName === node.full) return yield* refused
-      return yield* Effect.catchReason(join({ fixed: localName }), "DistError", "Refused", () => Effect.fail(refused))
-    }
-    return yield* join({ dynamic: localHost }).pipe(
-      Effect.catchIf(isNamelessPeer, () =>
-        namePool
-          .map((fixed) => join({ fixed }))
-          .reduce((first, next) =>
-            Effect.catchIf(
-              first,
-              (error) => error.reason._tag === "NameInUse",
-              () => next
-            )
-          )
+    const joined = options.localName === undefined ? joinNamed(join) : joinAs(options.localName, node, join)
+    if (options.tls !== undefined) return yield* joined
+    return yield* Effect.catchIf(joined, isClosedAtOnce, (closed) =>
+      orWantsTls(
+        closed,
+        { to: endpoint, timeoutMillis: left() },
+        new DistError({ node: node.full, reason: { _tag: "WantsTls" } })
       )
     )
   })
+
+type Join = (name: HandshakeOptions["name"]) => Effect.Effect<Link, DistError, Scope.Scope>
+
+/** Joins under the name that was asked for. */
+const joinAs = (localName: string, node: NodeName, join: Join) => {
+  const refused = new DistError({ node: node.full, reason: { _tag: "NameRefused", name: localName } })
+  if (localName === node.full) return Effect.fail(refused)
+  return Effect.catchReason(join({ fixed: localName }), "DistError", "Refused", () => Effect.fail(refused))
+}
+
+/** Joins under a name that the node gives, or, where it gives none, under one of ours that is free there. */
+const joinNamed = (join: Join) =>
+  Effect.catchIf(join({ dynamic: localHost }), isNamelessPeer, () =>
+    namePool
+      .map((fixed) => join({ fixed }))
+      .reduce((first, next) =>
+        Effect.catchIf(
+          first,
+          (error) => error.reason._tag === "NameInUse",
+          () => next
+        )
+      )
+  )
 
 /** Whether the node's address was given down to the port. */
 const isPlaced = ({ address }: Reach): boolean =>
@@ -147,8 +160,10 @@ const locate = (node: NodeName, options: Reach, timeoutMillis: number): Effect.E
 }
 
 /** How a peer that cannot give names shows it: it closes before its status, or takes the bare host for a name. */
-const isNamelessPeer = ({ reason }: DistError): boolean =>
-  reason._tag === "NameNotGiven" || (reason._tag === "ClosedInHandshake" && reason.stage === "status")
+const isNamelessPeer = (error: DistError): boolean => error.reason._tag === "NameNotGiven" || isClosedAtOnce(error)
+
+const isClosedAtOnce = ({ reason }: DistError): boolean =>
+  reason._tag === "ClosedInHandshake" && reason.stage === "status"
 
 const open = (
   node: NodeName,

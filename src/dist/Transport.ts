@@ -57,6 +57,8 @@ export const dialReason = (
     case "EAI_AGAIN":
       return { _tag: "HostUnresolved", host: "path" in to ? to.path : to.host }
     case "ECONNREFUSED":
+    // A socket that is not there yet, or no more.
+    case "ENOENT":
       return attempt.refused
     case "TIMEOUT":
       return {

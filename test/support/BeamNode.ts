@@ -34,6 +34,8 @@ export interface BeamNodeOptions {
   readonly name?: string
   /** `-sname` on localhost in place of `-name` on 127.0.0.1. */
   readonly shortNames?: boolean
+  /** Listens on [::1], which is also its host; `args` name the protocol (`-proto_dist inet6_tcp`). */
+  readonly ipv6?: boolean
   readonly hidden?: boolean
   readonly cookie?: string
   /** Further arguments of `erl`. */
@@ -118,16 +120,17 @@ const release = (otp: string | undefined): OtpRelease => {
 /** Starts a node; resolved when it has booted and has run `options.eval`. */
 export const startNode = async (options: BeamNodeOptions = {}): Promise<BeamNode> => {
   const { erl, otp } = release(options.otp)
-  const { name: base = "node", shortNames = false, cookie = randomBytes(12).toString("hex") } = options
+  const { name: base = "node", shortNames = false, ipv6 = false, cookie = randomBytes(12).toString("hex") } = options
   started += 1
-  const unique = `${base}_${process.pid}_${started}@${shortNames ? "localhost" : "127.0.0.1"}`
+  const host = shortNames ? "localhost" : ipv6 ? "::1" : "127.0.0.1"
+  const unique = `${base}_${process.pid}_${started}@${host}`
   const name = base.includes("@") ? base : unique
   const child = spawn(
     erl,
     [
       ["-noinput", "-boot", "no_dot_erlang", "-start_epmd", "false"],
       [shortNames ? "-sname" : "-name", name, "-setcookie", cookie],
-      ["-kernel", "inet_dist_use_interface", "{127,0,0,1}"],
+      ["-kernel", "inet_dist_use_interface", ipv6 ? "{0,0,0,0,0,0,0,1}" : "{127,0,0,1}"],
       options.hidden === true ? ["-hidden"] : [],
       options.args ?? [],
       ["-eval", judge]
