@@ -39,7 +39,7 @@ const reserved: ReadonlyArray<{
     why: "only mcp/ knows an MCP SDK"
   },
   {
-    what: /^node:(?:net|tls|http|https|http2|dgram|dns|child_process|cluster)$/u,
+    what: /^(?:node:)?(?:net|tls|http|https|http2|dgram|dns|child_process|cluster)$/u,
     where: (file) => /^(?:serve|launch)\//u.test(file) || file === "dist/Transport.ts",
     why: "only serve/, launch/ and dist/Transport touch the network and processes"
   },

@@ -23,7 +23,8 @@ export const fromConfig = (config: Config): Layer.Layer<Services, CatalogueError
     Layer.provideMerge(ConfiguredTargets.layer(config)),
     Layer.provideMerge(Policy.layer(config.policy)),
     Layer.provide(Layer.succeed(Reveal, config.reveal)),
-    Layer.provide(config.maxChars === undefined ? Layer.empty : Layer.succeed(CharacterBudget, config.maxChars))
+    // Told to clients as well.
+    Layer.provideMerge(config.maxChars === undefined ? Layer.empty : Layer.succeed(CharacterBudget, config.maxChars))
   )
 
 /**

@@ -13,6 +13,7 @@ import { excerpt } from "../syntax/Excerpt.ts"
 import { Catalogue, type ToolListing, type ToolResult } from "../tools/Catalogue.ts"
 import { brief } from "../tools/JsonSchema.ts"
 import type { ProgressReport } from "../tools/Progress.ts"
+import { CharacterBudget } from "../tools/Result.ts"
 import { Session } from "../tools/Session.ts"
 import { ToolError } from "../tools/ToolError.ts"
 import { version } from "./Version.ts"
@@ -123,7 +124,7 @@ export const connect = Effect.fnUntraced(function* (
     { name: "beamscope", title: "Beamscope", version },
     {
       capabilities: { tools: {} },
-      instructions: instructions(catalogue),
+      instructions: instructions({ ...catalogue, maxCharacters: yield* CharacterBudget }),
       // Takes a user's answer as it is: whoever asks decodes it, by the schema that made the question. So the SDK's
       // own validator is of no use, and the bundle, which starts the faster for it, is without.
       jsonSchemaValidator: {

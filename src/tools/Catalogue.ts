@@ -16,13 +16,14 @@ import { connectedNode, resolveNode } from "./NodeArgument.ts"
 import { takePlace } from "./NodeBudget.ts"
 import { redactor } from "./Redaction.ts"
 import { CharacterBudget, resultOf, type ToolResult } from "./Result.ts"
-import { Reveal, withoutShapes } from "./Secrets.ts"
+import { Reveal } from "./Secrets.ts"
+import { withoutShapes } from "./SecretShapes.ts"
 import { currentSyntax, Session } from "./Session.ts"
 import { timeoutRange, type Cost, type Tool } from "./Tool.ts"
 import { ToolError } from "./ToolError.ts"
 import { furtherToolsets, guardedTools, loadTools } from "./Toolsets.ts"
 
-export type { ToolResult }
+export type { GuardedTool, ToolResult }
 
 /** A tool as it is shown to a client. Schemas are JSON Schema 2020-12 with `type: "object"` at the root. */
 export interface ToolListing {
