@@ -24,7 +24,14 @@ export type DistReason =
   | { readonly _tag: "InvalidNodeName"; readonly name: string; readonly problem: string }
   | { readonly _tag: "HostUnresolved"; readonly host: string }
   | { readonly _tag: "EpmdRefused"; readonly host: string; readonly port: number }
-  | { readonly _tag: "EpmdSilent"; readonly host: string; readonly port: number; readonly millis: number }
+  | {
+      readonly _tag: "EpmdSilent"
+      readonly host: string
+      readonly port: number
+      readonly millis: number
+      /** What came all the same: the beginning of an answer, or something else. */
+      readonly seen?: string
+    }
   | { readonly _tag: "EpmdGarbage"; readonly host: string; readonly port: number; readonly seen: string }
   | {
       readonly _tag: "NameNotRegistered"
@@ -106,7 +113,7 @@ const text = (node: string, reason: DistReason): string => {
     case "EpmdRefused":
       return `no EPMD answers on ${reason.host}:${reason.port}, so ${node} cannot be found. Check that a node runs there and is started with a name (-name or -sname), and that EPMD's port is right (--epmd-port, ERL_EPMD_PORT).`
     case "EpmdSilent":
-      return `EPMD on ${reason.host}:${reason.port} accepted the connection but gave no answer within ${reason.millis} ms. Something else may listen there, or a firewall swallows the traffic.`
+      return `EPMD on ${reason.host}:${reason.port} accepted the connection but gave no ${reason.seen === undefined ? "answer" : `whole answer (only ${reason.seen})`} within ${reason.millis} ms. Something else may listen there, or a firewall swallows the traffic.`
     case "EpmdGarbage":
       return `what listens on ${reason.host}:${reason.port} does not speak the EPMD protocol (it sent ${reason.seen}). Check EPMD's port (--epmd-port, ERL_EPMD_PORT).`
     case "NameNotRegistered":

@@ -41,7 +41,10 @@ const exchange = (node: string, at: Address, timeoutMillis: number, request: Uin
         const chunks: Array<Buffer> = []
         let size = 0
         const timer = setTimeout(
-          () => finish(Effect.fail(failed({ _tag: "EpmdSilent", ...at, millis: timeoutMillis }))),
+          () => {
+            const seen = size === 0 ? {} : { seen: describeBytes(Buffer.concat(chunks)) }
+            finish(Effect.fail(failed({ _tag: "EpmdSilent", ...at, millis: timeoutMillis, ...seen })))
+          },
           Math.max(1, end - performance.now())
         )
         const finish = (outcome: Effect.Effect<Buffer, DistError>) => {

@@ -49,6 +49,8 @@ describe("why a link cannot be made", () => {
       const port = yield* serve(() => {})
       const { reason } = yield* whyNot("app@127.0.0.1", port, 50)
       expect(reason).toEqual({ _tag: "EpmdSilent", host: "127.0.0.1", port, millis: 50 })
+      const stutterer = yield* serve((socket) => void socket.write(Uint8Array.of(1, 2, 250)))
+      expect((yield* whyNot("app@127.0.0.1", stutterer, 50)).message).toContain("only the bytes 0102fa")
     })
   )
 
