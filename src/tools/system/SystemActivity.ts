@@ -64,7 +64,7 @@ const getSchedulerUsage = Tool.make({
         normal_percent: mean(normal) ?? 0,
         dirty_cpu_percent: mean(of("dirty_cpu")),
         dirty_io_percent: mean(of("dirty_io")),
-        idle: schedulers.length - busy.length,
+        idle: online.filter((it) => inPercent(it.busy) === 0).length,
         offline: offline === 0 ? undefined : offline,
         schedulers: busy
       },

@@ -261,7 +261,7 @@ describe("get_scheduler_usage", () => {
         dirty_cpu_percent: 50,
         dirty_io_percent: 1,
         weighted_percent: 55,
-        idle: 2,
+        idle: 1,
         offline: 1,
         schedulers: [
           { id: 4, kind: "dirty_cpu", percent: 100 },
