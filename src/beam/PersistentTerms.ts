@@ -7,7 +7,7 @@ import { askAgent, askList, type Listed, type ListQuery } from "./Listing.ts"
 import { readCount } from "./ProcessRow.ts"
 import { readReply } from "./Reply.ts"
 
-/** How many persistent terms there are, and the bytes of all of them: `persistent_term:info/0`. */
+/** How many persistent terms there are, and the bytes of all of them without large binaries: `persistent_term:info/0`. */
 export interface PersistentTermsInfo {
   readonly count: number
   readonly bytes: number
@@ -26,7 +26,10 @@ export const persistentTermsInfo = (node: ErlangNode): Effect.Effect<PersistentT
 /** A persistent term, without its value. */
 export interface PersistentTerm {
   readonly key: Term
-  /** Of the value, what it shares counted each time; `undefined` where it was not measured. */
+  /**
+   * Of the value, in memory without large binaries or in external format with them, whichever is more; what it shares
+   * counted each time. `undefined` where it was not measured.
+   */
   readonly bytes: number | undefined
 }
 
@@ -40,7 +43,7 @@ export interface PersistentTermQuery extends Pick<ListQuery, "limit" | "after" |
 
 /**
  * A page of the persistent terms. `incomplete` holds `unmeasured` where they are too large in all to be measured one by
- * one (64 MiB), unless asked to, and `deadline`.
+ * one (32 MiB), unless asked to, and `deadline`.
  */
 export const persistentTerms = (
   node: ErlangNode,

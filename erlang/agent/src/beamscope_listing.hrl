@@ -22,32 +22,35 @@ contains(Text, Part) ->
 
 %% A page out of the keys of all rows that match: the first `limit' in `order', behind the position `after' where there
 %% is one; and the key that the next page begins behind, or `undefined'. A key is `{Value, Id}', of terms of any kind;
-%% no two are equal. `after' is a key in external format.
+%% no two are identical. Those that compare equal, as of 1 and 1.0, have a place by their hash. `after' is a key in
+%% external format.
 page(Keys, #{limit := Limit, order := Order} = Spec) ->
+    Placed = behind(lists:zip(Keys, lists:map(fun erlang:phash2/1, Keys)), Spec),
     Sorted =
         case Order of
-            ascending -> lists:sort(behind(Keys, Spec));
-            descending -> lists:reverse(lists:sort(behind(Keys, Spec)))
+            ascending -> lists:sort(Placed);
+            descending -> lists:reverse(lists:sort(Placed))
         end,
-    Page = lists:sublist(Sorted, Limit),
+    {Page, _} = lists:unzip(lists:sublist(Sorted, Limit)),
     case length(Sorted) > Limit of
         true -> {Page, lists:last(Page)};
         false -> {Page, undefined}
     end.
 
-behind(Keys, #{'after' := Packed, order := Order}) ->
+behind(Placed, #{'after' := Packed, order := Order}) ->
     After =
         try
             binary_to_term(Packed, [safe])
         catch
             error:badarg -> error(bad_position)
         end,
+    Place = {After, erlang:phash2(After)},
     case Order of
-        ascending -> [Key || Key <- Keys, Key > After];
-        descending -> [Key || Key <- Keys, Key < After]
+        ascending -> [Key || Key <- Placed, Key > Place];
+        descending -> [Key || Key <- Placed, Key < Place]
     end;
-behind(Keys, _) ->
-    Keys.
+behind(Placed, _) ->
+    Placed.
 
 %% The packed answer to a question for a list. `Matching' are the keys of all rows that match, of `Total' that there
 %% are; `Read' makes the row of a key on the page, a map, or `gone' where it is there no more. `Missing' are atoms

@@ -2,7 +2,7 @@
 %% function.
 
 %% `{answer, Answer}' of a function, `{raised, Reason}', or `timeout' where it took longer than so many milliseconds. A
-%% process of its own calls it, which ends with us, and may grow as large as we may.
+%% process of its own calls it, which ends with us, runs at low priority as we do, and may grow as large as we may.
 within(Millis, Ask) ->
     {Asked, Mark} = {self(), make_ref()},
     {_, Facts} = erlang:process_info(self(), garbage_collection),
@@ -14,7 +14,7 @@ within(Millis, Ask) ->
             _:Reason -> {raised, Reason}
         end
     end,
-    Helper = spawn_opt(fun() -> Asked ! {Mark, Answer()} end, [link | Most]),
+    Helper = spawn_opt(fun() -> Asked ! {Mark, Answer()} end, [link, {priority, low} | Most]),
     receive
         {Mark, Outcome} -> Outcome
     after Millis ->

@@ -11,7 +11,8 @@ both_ways_test_() -> both_ways(tests(), fun run/2).
 tests() ->
     [
         {"handlers as logger tells them", fun handlers/1},
-        {"handlers that do not tell their configuration", fun mute/1}
+        {"handlers that do not tell their configuration", fun mute/1},
+        {"whoever asks a handler runs at low priority", fun low/1}
     ].
 
 handlers(Run) ->
@@ -28,6 +29,9 @@ filter_config(#{id := beamscope_logs_mute}) ->
     receive
         never -> ok
     end;
+filter_config(#{id := beamscope_logs_asked} = Config) ->
+    {priority, Priority} = process_info(self(), priority),
+    Config#{config => #{asked_at => Priority}};
 filter_config(_) ->
     none.
 
@@ -42,6 +46,12 @@ mute(Run) ->
         [Error || Id <- Ids, #{id := Its, error := Error} <- Handlers, Its =:= Id]
     ),
     ?assertEqual([], [left || {links, Links} <- [process_info(self(), links)], Pid <- Links, is_helper(Pid)]).
+
+low(Run) ->
+    ok = logger:add_handler(beamscope_logs_asked, ?MODULE, #{level => none}),
+    #{handlers := Handlers} = Run(#{limit => 1}),
+    ok = logger:remove_handler(beamscope_logs_asked),
+    ?assertEqual([low], [At || #{id := beamscope_logs_asked, config := #{asked_at := At}} <- Handlers]).
 
 is_helper(Pid) -> is_pid(Pid) andalso process_info(Pid, current_function) =:= {current_function, {?MODULE, filter_config, 1}}.
 

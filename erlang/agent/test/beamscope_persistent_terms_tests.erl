@@ -10,6 +10,8 @@ tests() ->
         {"the largest first, with their sizes", fun sizes/1},
         {"by key, unmeasured", fun by_key/1},
         {"a large key, and pages", fun large_key/1},
+        {"keys that compare equal, and pages", fun equal/1},
+        {"large binaries count", fun binaries/1},
         {"a part of the key", fun part/1},
         {"much is not measured unless asked to", fun much/1},
         {"no time", fun deadline/1},
@@ -61,6 +63,27 @@ large_key(Run) ->
         ?assertEqual(Small, Small -- Keys)
     end).
 
+equal(Run) ->
+    Keys = [{?MODULE, 1}, {?MODULE, 1.0}, {?MODULE, [2]}, {?MODULE, [2.0]}],
+    with([{Key, 1} || Key <- Keys], fun() ->
+        Spec = spec(#{limit => 1, contains => atom_to_binary(?MODULE, utf8)}),
+        [
+            ?assertEqual({length(Keys), []}, {length(Found), Keys -- Found})
+         || Sort <- [key, size],
+            Order <- [ascending, descending],
+            Found <- [follow(Run, Spec#{sort := Sort, order := Order})]
+        ]
+    end).
+
+%% They are no part of what a term takes by itself.
+binaries(Run) ->
+    Key = {?MODULE, binary},
+    with([{Key, {1, binary:copy(<<"x">>, 5000000)}}], fun() ->
+        #{rows := [{_, #{key := Key, bytes := Bytes}} | _]} = Run(list, spec(#{})),
+        ?assert(Bytes >= 5000000),
+        ?assertEqual(#{bytes => Bytes}, Run(find, #{key => term_to_binary(Key), max_bytes => 1048576}))
+    end).
+
 follow(Run, Spec) ->
     #{rows := Rows, next := Next} = Run(list, Spec),
     Keys = [Key || {_, #{key := Key}} <- Rows],
@@ -79,12 +102,12 @@ part(Run) ->
     end).
 
 much(Run) ->
-    with([{{?MODULE, much}, lists:seq(1, 5 bsl 20)}], fun() ->
+    with([{{?MODULE, much}, lists:seq(1, 5 bsl 19)}], fun() ->
         #{rows := Rows, incomplete := [unmeasured]} = Run(list, spec(#{})),
         ?assertEqual([], [Row || {_, #{bytes := _} = Row} <- Rows]),
         #{rows := [{_, #{key := {?MODULE, much}, bytes := Bytes}} | _], incomplete := []} =
             Run(list, spec(#{measure => true})),
-        ?assert(Bytes > 64 bsl 20),
+        ?assert(Bytes > 32 bsl 20),
         Question = #{key => term_to_binary({?MODULE, much}), max_bytes => 1000},
         ?assertEqual(#{unmeasured => maps:get(memory, persistent_term:info())}, Run(find, Question)),
         ?assertMatch(#{bytes := _}, Run(find, Question#{measure => true}))

@@ -74,7 +74,7 @@ const oneTerm = Effect.fnUntraced(function* (node: ErlangNode, text: string, mea
   if (value._tag === "Unmeasured") {
     return yield* new ToolError({
       code: "too_large",
-      message: `The persistent terms of ${node.name} take ${bytes(value.totalBytes)}, and this one may be much of it: to see how large it is would hold a scheduler for long. measure_all does it all the same.`,
+      message: `The persistent terms of ${node.name} take ${bytes(value.totalBytes)} without large binaries, and this one may be much of it: to see how large it is would hold a scheduler for long. measure_all does it all the same.`,
       retryable: false,
       next: `get_persistent_terms ${JSON.stringify({ key: wanted, measure_all: true })}`
     })
@@ -108,7 +108,7 @@ const getPersistentTerms = Tool.make({
   name: "get_persistent_terms",
   title: "Persistent terms",
   description:
-    "Keys of the persistent terms, that of the largest value first, and how much memory they take; with `key`, its value. Measuring walks each value; above 64 MiB in all only with measure_all.",
+    "Keys of the persistent terms, that of the largest value first, and how much memory they take; with `key`, its value. Measuring walks each value; above 32 MiB in all only with measure_all.",
   input: {
     key: Schema.optionalKey(TermText.annotate({ description: "As the list shows it; without filter, limit, sort_by" })),
     sort_by: sortBy(["size", "key"], normalSort),
@@ -175,7 +175,7 @@ const getPersistentTerms = Tool.make({
         : `; the largest value is that of ${terms.print(first.key, maxKeyCharacters)} with ${bytes(first.bytes)}`
     return {
       summary: (shown: number) =>
-        `${amount(info.count, "persistent term")} of ${bytes(info.bytes)}; ${shownOf(shown, matched, "key")} by ${sort_by}${after === undefined ? largest : ""}.`,
+        `${amount(info.count, "persistent term")} of ${bytes(info.bytes)} without large binaries; ${shownOf(shown, matched, "key")} by ${sort_by}${after === undefined ? largest : ""}.`,
       complete: notes.length === 0,
       notes,
       data: (characters: number) => ({
