@@ -1,7 +1,6 @@
 import { Redacted } from "effect"
 import { Buffer } from "node:buffer"
-
-const replacement = "[redacted]"
+import { redacted, withoutCookies } from "./SecretShapes.ts"
 
 /** A secret shorter than this is blotted out only where it stands as a word, lest half of every text vanish. */
 const wordLength = 8
@@ -114,12 +113,13 @@ const expressionOf = (secret: Redacted.Redacted): RegExp => {
 
 /**
  * A function that blots the secrets out of a text, however they are written there; and their beginnings too, where
- * the text was cut inside of them: by us, or by the node that it came from.
+ * the text was cut inside of them: by us, or by the node that it came from. Cookies that are not among them go where what
+ * stands in front says that they are some.
  */
 export const redactor = (secrets: ReadonlyArray<Redacted.Redacted>): ((text: string) => string) => {
   const longestFirst = secrets
     .filter((secret) => Redacted.value(secret) !== "" && Redacted.value(secret).length <= maxLength)
     .toSorted((a, b) => Redacted.value(b).length - Redacted.value(a).length)
     .map(expressionOf)
-  return (text) => longestFirst.reduce((rest, expression) => rest.replace(expression, replacement), text)
+  return (text) => withoutCookies(longestFirst.reduce((rest, expression) => rest.replace(expression, redacted), text))
 }

@@ -4,14 +4,18 @@ import {
   Atom,
   Binary,
   binary,
+  BitString,
   ByteList,
   charlistText,
   isList,
   List,
   MapTerm,
   type Term,
+  type Tuple,
   utf8Text
 } from "../etf/Term.ts"
+import { isSecretName } from "./SecretNames.ts"
+import { redacted, withoutShapes } from "./SecretShapes.ts"
 
 /**
  * Whether secrets that are known by the name of their key or by their shape are shown after all: the operator's
@@ -19,29 +23,7 @@ import {
  */
 export const Reveal = Context.Reference<boolean>("beamscope/tools/Reveal", { defaultValue: () => false })
 
-/** What stands in the place of a secret. */
-export const redacted = "[redacted]"
 const replaced = binary(redacted)
-
-/** `dbPassword`, `DB-PASSWORD` and `db_password` alike. */
-const normalized = (name: string): string =>
-  name
-    .replace(/([a-z\d])([A-Z])/gu, "$1_$2")
-    .replace(/[^A-Za-z\d]+/gu, "_")
-    .toLowerCase()
-
-const secretName =
-  /passw|passphrase|secret|credential|api_?key|(?:^|_)(?:pass|pwd|tokens?|jwt|bearer|authorization|cookies?|salt|dsn|(?:private|access|signing|encryption|account|shared|master)_?key)(?:_|$)/u
-
-/** What is told of a secret, and is none. */
-const aboutSecret =
-  /_(?:file|path|length|size|count|type|ttl|timeout|expiry|expires|at|in|module|mod|function|fun|name)$/u
-
-/** Whether a key, a variable or a field of this name is one that holds a secret. */
-export const isSecretName = (name: string): boolean => {
-  const text = normalized(name)
-  return secretName.test(text) && !aboutSecret.test(text)
-}
 
 /** Names are short; a long text is no key. */
 const maxName = 100
@@ -62,12 +44,18 @@ const nameOf = (key: Term | undefined): string | undefined => {
   return isList(key) && key.length <= maxName ? charlistText(key) : undefined
 }
 
-/** Texts, and whatever may have texts inside. Numbers, atoms, pids and functions give nothing away. */
-const canHoldSecret = (value: Term | undefined): boolean =>
-  value instanceof Binary ||
-  (value instanceof List ? value.items.length > 0 : isList(value)) ||
-  value instanceof MapTerm ||
-  (Array.isArray(value) && value.length > 0)
+/** Atoms that say that there is no secret; `...` stands for one that was cut off. */
+const noSecrets: ReadonlySet<string> = new Set(["true", "false", "nil", "null", "undefined", "..."])
+
+/** Whatever a person may have chosen, or has something inside. Pids, references and functions give nothing away. */
+const canHoldSecret = (value: Term | undefined): boolean => {
+  if (value instanceof Atom) return !noSecrets.has(value.text)
+  if (value instanceof MapTerm) return value.size > 0
+  if (value instanceof List) return value.items.length > 0
+  if (Array.isArray(value)) return value.length > 0
+  const isText = value instanceof Binary || value instanceof BitString || isList(value)
+  return isText || typeof value === "number" || typeof value === "bigint"
+}
 
 /** Whether what stands under this key is a secret, if it can hold one. */
 export const isSecretKey = (key: Term | undefined): boolean => {
@@ -79,8 +67,16 @@ export const isSecretKey = (key: Term | undefined): boolean => {
 export const isSecret = (key: Term | undefined, value: Term | undefined): boolean =>
   canHoldSecret(value) && isSecretKey(key)
 
-const maskedPair = (term: Term): Term =>
-  Array.isArray(term) && term.length === 2 && isSecret(term[0], term[1]) ? [term[0]!, replaced] : term
+/** A pair of a key and its value; a tuple, such as a record, whose name says that secrets follow. */
+const maskedTuple = (term: Tuple): Tuple => {
+  const [key, ...values] = term
+  if (!values.some(canHoldSecret) || !isSecretKey(key)) return term
+  return [key!, ...values.map((value) => (canHoldSecret(value) ? replaced : value))]
+}
+
+const isTuple = (term: Term): term is Tuple => Array.isArray(term)
+
+const maskedItem = (term: Term): Term => (isTuple(term) ? maskedTuple(term) : term)
 
 /** Elements of a list and bytes of a binary that are looked at for each character that can be shown of it. */
 const looksPerCharacter = 2
@@ -125,15 +121,15 @@ export const masked = (term: Term, room: number): Term => {
     if (!entries.some((key, at) => at % 2 === 0 && isSecret(key, entries[at + 1]))) return term
     return new MapTerm(entries.map((it, at) => (at % 2 === 1 && isSecret(entries[at - 1], it) ? replaced : it)))
   }
-  if (Array.isArray(term)) return maskedPair(term)
+  if (isTuple(term)) return maskedTuple(term)
   if (term instanceof Binary || term instanceof ByteList) return maskedText(term, room)
   if (term instanceof List) {
     const { items, tail } = term
     const looked = Math.min(items.length, room)
     for (let at = 0; at < looked; at++) {
-      if (maskedPair(items[at]!) !== items[at]) {
+      if (maskedItem(items[at]!) !== items[at]) {
         return new List(
-          items.map((item, index) => (index < looked ? maskedPair(item) : item)),
+          items.map((item, index) => (index < looked ? maskedItem(item) : item)),
           tail
         )
       }
@@ -142,57 +138,3 @@ export const masked = (term: Term, room: number): Term => {
   }
   return term
 }
-
-/** Words that tell of a secret, inside of a longer name. */
-const telling = String.raw`[\w-]{0,40}(?:passw|passphrase|secret|credential|token|api_?-?key|private_?key|access_?key|signing_?key|authorization|cookie|_pass\b|\bpass\b|\bpwd\b|_pwd\b)[\w-]{0,40}`
-
-/** In front of a token: nothing that belongs to it. The letter of an escape (`\n`) does not. */
-const front = String.raw`(?:(?<![A-Za-z\d_-])|(?<=\\[abefnrstv]))`
-
-/**
- * The inside of quotes that are known as `\\k<quote>`, up to their end, or that of the text. Within, quotes are escaped
- * once more than those.
- */
-const quoted = String.raw`(?:(?!\k<quote>)(?:\\{2,16}["']|\\[\s\S]|[^\\])){1,4000}`
-
-/** What gives a secret away in any text, and what is left of it. A text may be cut anywhere: ends are optional. */
-const shapes: ReadonlyArray<readonly [RegExp, string]> = [
-  [
-    /-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----(?:Proc-Type[^\\\n]*|DEK-Info[^\\\n]*|[A-Za-z\d+/=\s]|\\[nr\\])*(?:-----END [A-Z ]{0,40}PRIVATE KEY-----)?/gu,
-    redacted
-  ],
-  [/eyJ[\w-]{8,}(?:\.[\w-]*){0,2}/gu, redacted],
-  [new RegExp(String.raw`${front}(?:AKIA|ASIA)[A-Z\d]{12,}`, "gu"), redacted],
-  [
-    new RegExp(
-      String.raw`${front}(?:gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|[rs]k_live_|sk-|AIza|SG\.)[\w.-]{16,}`,
-      "gu"
-    ),
-    redacted
-  ],
-  [/(Bearer) +(?=[\w.~+/-]*[\d.])[\w.~+/-]{8,}=*/giu, `$1 ${redacted}`],
-  [/(Basic) +(?=[A-Za-z\d+/]*[\d=])[A-Za-z\d+/]{8,}=*/gu, `$1 ${redacted}`],
-  [/([a-z][a-z\d+.-]{0,20}:\/\/[^\s:@/"'\\]{0,100}):[^\s@/"'\\]{1,200}@/giu, `$1:${redacted}@`],
-  // Settings and addresses: key=value.
-  [new RegExp(String.raw`(${telling}=)(?!=|>)[^\s"'&,;)}\]\\]+`, "giu"), `$1${redacted}`],
-  // Headers, and lines of a log: Key: value, at the beginning of a line.
-  [
-    new RegExp(
-      String.raw`((?:^|[\r\n]|\\[rn])[ \t]{0,8}${telling}:[ \t]{1,8})(?!["'\s:%\[{#<]|(?:nil|null|true|false|undefined|\d+)(?![\w-]))[^\r\n\\"]+`,
-      "giu"
-    ),
-    `$1${redacted}`
-  ],
-  // JSON, source, and terms that the node has printed: "key":"…", key: "…", key => <<"…">>, {key,"…"}, @key "…".
-  [
-    new RegExp(
-      String.raw`(?<![\w-])((?:\\{0,8}["'])?${telling}(?:\\{0,8}["'])?(?:>>|\(\))?\s{0,4}(?::|=>|->|,|=|\s)\s{0,4}(?:<<)?(?<quote>\\{0,8}["']))${quoted}`,
-      "giu"
-    ),
-    `$1${redacted}`
-  ]
-]
-
-/** A text without the secrets that are known by their shape: keys, tokens, passwords in addresses and in JSON. */
-export const withoutShapes = (text: string): string =>
-  shapes.reduce((rest, [shape, left]) => rest.replace(shape, left), text)

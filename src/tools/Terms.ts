@@ -2,7 +2,8 @@ import { Effect } from "effect"
 import type { Term } from "../etf/Term.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import type { Mfa } from "../syntax/Mfa.ts"
-import { isSecret, isSecretKey, redacted, Reveal } from "./Secrets.ts"
+import { isSecret, isSecretKey, Reveal } from "./Secrets.ts"
+import { redacted } from "./SecretShapes.ts"
 import { currentSyntax, type Session } from "./Session.ts"
 
 /** How this session shows what comes from one node. */

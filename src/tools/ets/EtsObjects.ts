@@ -8,7 +8,7 @@ import { whyLate } from "../Deadline.ts"
 import { called, idOf, inspect, noTable, shared, sized, table, tableName } from "./EtsTable.ts"
 import { cursor, limitUpTo, listBounds, ListPosition, toPosition } from "../Listing.ts"
 import { amount, bytes } from "../Quantity.ts"
-import { redacted } from "../Secrets.ts"
+import { redacted } from "../SecretShapes.ts"
 import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
 import { ToolError, type ToolErrorCode } from "../ToolError.ts"
@@ -146,19 +146,18 @@ export const showRows = (selected: TableRows, areKeys: boolean, terms: Terms) =>
   }
 }
 
-/** An object; what its key, or the name of a field, says is a secret is left out. A pair says so by itself. */
+/** An object, without what its key, or the name of a field, says is a secret. */
 const showObject = (term: Term, { fields, table: from }: TableRows, terms: Terms, characters: number): string => {
   if (!isTuple(term)) return terms.print(term, characters)
-  if (fields.length > 0 && term.length === fields.length + 1) {
-    const shown = term.map((value, at) => {
-      const field = fields[at - 1]
-      return field !== undefined && terms.isHidden(atom(field), value) ? binary(redacted) : value
-    })
-    return terms.print(shown, characters)
-  }
-  const key = term[from.keyPosition - 1]
-  const isPair = term.length === 2 && from.keyPosition === 1
-  return key === undefined || isPair ? terms.print(term, characters) : terms.value(key, term, characters)
+  const hasFields = fields.length > 0 && term.length === fields.length + 1
+  const keyAt = from.keyPosition - 1
+  const shown = term.map((value, at) => {
+    const field = hasFields ? fields[at - 1] : undefined
+    const isHidden =
+      field === undefined ? at !== keyAt && terms.isHidden(term[keyAt], value) : terms.isHidden(atom(field), value)
+    return isHidden ? binary(redacted) : value
+  })
+  return terms.print(shown, characters)
 }
 
 export const sampleEtsTable = Tool.make({

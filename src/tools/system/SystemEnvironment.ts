@@ -4,10 +4,9 @@ import { type Term } from "../../etf/Term.ts"
 import { visible } from "../../syntax/Escape.ts"
 import { amount } from "../Quantity.ts"
 import { cursor, FilterText, limitUpTo, listBounds, listOutput, ListPosition, pageOf, shownOf } from "../Listing.ts"
+import { redacted } from "../SecretShapes.ts"
 import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
-
-const redacted = "[redacted]"
 
 /** The value of a variable. A cookie is never shown, whatever else is. */
 const valueText = ({ name, value }: Variable, terms: Terms, characters: number): string | undefined => {

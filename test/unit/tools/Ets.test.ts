@@ -90,7 +90,11 @@ describe("objects", () => {
       })
       const { structured, text } = yield* callIn(world, "sample_ets_table", { table: "cache" })
       expect(text).not.toContain("hunter2")
-      expect(structured["rows"]).toMatchObject([{}, { value: "[redacted]" }, { value: "{plain,1,2}" }])
+      expect(structured["rows"]).toMatchObject([
+        { value: '{password,<<"[redacted]">>}' },
+        { value: '{password,<<"[redacted]">>,<<"[redacted]">>}' },
+        { value: "{plain,1,2}" }
+      ])
     })
   )
 

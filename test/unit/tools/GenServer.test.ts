@@ -118,11 +118,11 @@ describe("get_gen_server_state", () => {
 
   it.effect("shows what can be no secret under the name of one, and names nothing inside of a secret", () =>
     Effect.gen(function* () {
-      const shown = yield* callIn({ up: [told(atom("none"))] }, "get_gen_server_state", {
+      const shown = yield* callIn({ up: [told(atom("undefined"))] }, "get_gen_server_state", {
         pid: "<0.90.0>",
         path: "password"
       })
-      expect(shown.structured["state"]).toBe(":none")
+      expect(shown.structured["state"]).toBe(":undefined")
       const answer = {
         outcome: atom("no_part"),
         taken: 1,

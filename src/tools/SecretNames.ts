@@ -1,0 +1,61 @@
+/** What tells of a secret wherever it stands in a name: `dbpassword`, `my_secret_thing`. */
+const anywhere = ["passw", "passphrase", "passcode", "secret", "credential", "api_?key", "priv(?:ate)?_?key"]
+
+/** What tells of a secret at the end of a word: `authtoken`, `userpwd`. A number may follow. */
+const endings = ["tokens?", "cookies?", "pwd", "(?<!com|by|tres|sur|over|under)pass"]
+
+/** What tells of a secret as a word, or as words, of a name. A number may follow. */
+const words = [
+  "jwt",
+  "bearer",
+  "authorization",
+  "basic_auth",
+  "salt",
+  "psk",
+  "dsn",
+  "(?:database|db)_url",
+  "conn(?:ection)?_string",
+  // A record of `public_key`.
+  "ed_pri"
+]
+
+/** Words in front of `key` that make it the name of a secret: not those of `primary_key` or `public_key`. */
+const keys = [
+  "access|account|asymmetric|auth|client|decryption|encrypt(?:ion)?|host|master|server|session|shared|sign(?:ing)?",
+  "aes|dsa|ec|ecdsa|hmac|jwt|rsa|ssh|ssl|tls"
+]
+
+const telling = [
+  `(?:${anywhere.join("|")})`,
+  String.raw`(?:${endings.join("|")})\d*(?:_|$)`,
+  String.raw`(?:^|_)(?:${words.join("|")})\d*(?:_|$)`,
+  String.raw`(?:^|_)(?:${keys.join("|")})_?keys?\d*(?:_|$)`
+]
+const secretName = new RegExp(telling.join("|"), "u")
+
+/** What is told of a secret, and is none: `token_count`, `max_tokens`, `invalid_token`. */
+const about = [
+  "_(?:file|path|dir|length|size|bytes|count|limit|type|ttl|age|timeout|interval|expiry|expires|at|in)$",
+  "_(?:module|mod|function|fun|name|enabled|required|version|endpoint)$",
+  "^(?:max|min|num|total|input|output|prompt|completion)_tokens$",
+  "^(?:invalid|expired|missing|unknown|unexpected|bad|wrong|no)_tokens?$"
+]
+const aboutSecret = new RegExp(about.join("|"), "u")
+
+/** `dbPassword`, `DB-PASSWORD` and `db_password` alike; `RSAPrivateKey` is `rsa_private_key`. */
+const normalized = (name: string): string =>
+  name
+    .replace(/([a-z\d])([A-Z])/gu, "$1_$2")
+    .replace(/([A-Z])([A-Z][a-z])/gu, "$1_$2")
+    .replace(/[^A-Za-z\d]+/gu, "_")
+    .toLowerCase()
+
+/** Whether a key, a variable, a field or a record of this name is one that holds a secret. */
+export const isSecretName = (name: string): boolean => {
+  const text = normalized(name)
+  return secretName.test(text) && !aboutSecret.test(text)
+}
+
+/** Whether it holds the cookie of a node: nobody is ever shown one. */
+export const isCookieName = (name: string): boolean =>
+  /^(?:erl|erlang|release|set|node)_?cookie$/u.test(normalized(name))
