@@ -39,9 +39,9 @@ const reserved: ReadonlyArray<{
     why: "only mcp/ knows an MCP SDK"
   },
   {
-    what: /^(?:node:)?(?:net|tls|http|https|http2|dgram|dns|child_process|cluster)$/u,
-    where: (file) => /^(?:serve|launch)\//u.test(file) || file === "dist/Transport.ts",
-    why: "only serve/, launch/ and dist/Transport touch the network and processes"
+    what: /^(?:node:)?(?:net|tls|http|https|http2|dgram|dns(?:\/promises)?|child_process|cluster)$/u,
+    where: (file) => /^(?:serve|launch)\//u.test(file) || /^dist\/(?:Transport|Resolver)\.ts$/u.test(file),
+    why: "only serve/, launch/, dist/Transport and dist/Resolver touch the network and processes"
   },
   {
     what: /^@effect\/platform-node$/u,
