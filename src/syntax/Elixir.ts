@@ -20,8 +20,8 @@ import { type Fields, knownStruct } from "./ElixirStruct.ts"
 import { floatText } from "./FloatText.ts"
 import { identifierText } from "./Identifier.ts"
 import { integerText } from "./IntegerText.ts"
-import { type Collection, type Literal, more, print, type Shape, type Shaper, type Syntax } from "./Syntax.ts"
-import { charlistStart, codePoints, utf8Length, utf8Start } from "./TextStart.ts"
+import { type Collection, type Literal, moreOf, print, type Shape, type Shaper, type Syntax } from "./Syntax.ts"
+import { charlistCodes, charlistStart, codePoints, utf8Length, utf8Start } from "./TextStart.ts"
 
 /** `String.printable?/1`. */
 // oxlint-disable-next-line no-control-regex
@@ -37,7 +37,7 @@ const binaryText = (bytes: Uint8Array, room: number): Literal | undefined => {
   return {
     open: '"',
     close: '"',
-    cut: (left) => `" <> ${more(left)} bytes`,
+    cut: (left) => `" <> ${moreOf(bytes, left, " bytes")}`,
     text,
     size: bytes.length,
     measure: utf8Length,
@@ -51,7 +51,7 @@ const charlist = (list: List | ByteList, size: number, room: number): Literal | 
   return {
     open: '~c"',
     close: '"',
-    cut: (left) => `" ++ ${more(left)}`,
+    cut: (left) => `" ++ ${moreOf(charlistCodes(list), left)}`,
     text,
     size,
     measure: codePoints,

@@ -17,8 +17,8 @@ import { escape, escaper, hex } from "./Escape.ts"
 import { floatText } from "./FloatText.ts"
 import { identifierText } from "./Identifier.ts"
 import { integerText } from "./IntegerText.ts"
-import { more, print, type Collection, type Literal, type Shape, type Shaper, type Syntax } from "./Syntax.ts"
-import { charlistStart, codePoints, latin1Start, utf8Length, utf8Start } from "./TextStart.ts"
+import { moreOf, print, type Collection, type Literal, type Shape, type Shaper, type Syntax } from "./Syntax.ts"
+import { charlistCodes, charlistStart, codePoints, latin1Start, utf8Length, utf8Start } from "./TextStart.ts"
 
 const named: Readonly<Record<string, string>> = {
   "\b": "b",
@@ -66,7 +66,7 @@ const charlist = (list: List | ByteList, size: number, room: number): Literal | 
   return {
     open: '"',
     close: '"',
-    cut: (left) => `"${more(left)}`,
+    cut: (left) => `"${moreOf(charlistCodes(list), left)}`,
     text,
     size,
     measure: codePoints,
@@ -84,7 +84,7 @@ const binaryText = (bytes: Uint8Array, room: number): Literal | undefined => {
   return {
     open: '<<"',
     close: `"${type}>>`,
-    cut: (left) => `"${type}${more(left)} bytes>>`,
+    cut: (left) => `"${type}${moreOf(bytes, left, " bytes")}>>`,
     text: shown,
     size: bytes.length,
     measure,

@@ -18,8 +18,8 @@ import { escape, escaper, hex } from "./Escape.ts"
 import { floatText } from "./FloatText.ts"
 import { identifierText } from "./Identifier.ts"
 import { integerText } from "./IntegerText.ts"
-import { type Collection, type Literal, more, print, type Shape, type Shaper, type Syntax } from "./Syntax.ts"
-import { charlistStart, codePoints, utf8Length, utf8Start } from "./TextStart.ts"
+import { type Collection, type Literal, moreOf, print, type Shape, type Shaper, type Syntax } from "./Syntax.ts"
+import { charlistCodes, charlistStart, codePoints, utf8Length, utf8Start } from "./TextStart.ts"
 
 const named: Readonly<Record<string, string>> = { '"': '"', "\\": "\\", "\f": "f", "\n": "n", "\r": "r", "\t": "t" }
 
@@ -64,7 +64,7 @@ const binary = (bytes: Uint8Array, room: number): Shape => {
   return {
     open: '"',
     close: '"',
-    cut: (left) => `" <> ${more(left)} bytes`,
+    cut: (left) => `" <> ${moreOf(bytes, left, " bytes")}`,
     text,
     size: bytes.length,
     measure: utf8Length,
@@ -78,7 +78,7 @@ const charlist = (list: List | ByteList, size: number, room: number): Literal | 
   return {
     open: 'charlist.from_string("',
     close: '")',
-    cut: (left) => `" <> ${more(left)})`,
+    cut: (left) => `" <> ${moreOf(charlistCodes(list), left)})`,
     text,
     size,
     measure: codePoints,

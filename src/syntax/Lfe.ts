@@ -17,7 +17,7 @@ import { escape, escaper, hex } from "./Escape.ts"
 import { floatText } from "./FloatText.ts"
 import { identifierText } from "./Identifier.ts"
 import { integerText } from "./IntegerText.ts"
-import { type Collection, type Literal, more, print, type Shape, type Shaper, type Syntax } from "./Syntax.ts"
+import { type Collection, type Literal, moreOf, print, type Shape, type Shaper, type Syntax } from "./Syntax.ts"
 import { charlistStart, codePoints, utf8Length, utf8Start } from "./TextStart.ts"
 
 const named: Readonly<Record<string, string>> = {
@@ -64,13 +64,21 @@ const printable = /^[\b\t\n\v\f\r\x1b -~\u{a0}-\u{d7ff}\u{e000}-\u{fffd}\u{10000
 const literal = (
   open: string,
   text: string | undefined,
-  size: number,
+  codes: ArrayLike<unknown>,
   unit: string,
   measure: (text: string) => number
 ): Literal | undefined =>
   text === undefined || !printable.test(text)
     ? undefined
-    : { open, close: '"', cut: (left) => `"${more(left)}${unit}`, text, size, measure, escaper: inString }
+    : {
+        open,
+        close: '"',
+        cut: (left) => `"${moreOf(codes, left, unit)}`,
+        text,
+        size: codes.length,
+        measure,
+        escaper: inString
+      }
 
 const collection = (
   open: string,
@@ -84,10 +92,7 @@ const list = (items: List, room: number): Shape => {
     return { ...collection("(", elements.length + 1, (index) => [elements[index] ?? tail]), lastSeparator: " . " }
   }
   const text = elements.length > 0 ? charlistStart(items, room) : undefined
-  return (
-    literal('"', text, elements.length, "", codePoints) ??
-    collection("(", elements.length, (index) => [elements[index]!])
-  )
+  return literal('"', text, elements, "", codePoints) ?? collection("(", elements.length, (index) => [elements[index]!])
 }
 
 /** A module's name as the runtime prints it inside `#Fun<>`, which is bare; between bars where that could be misread. */
@@ -104,7 +109,7 @@ const shaper =
     if (term instanceof Binary) {
       const bytes = term.view()
       return (
-        literal('#"', utf8Start(bytes, room), bytes.length, " bytes", utf8Length) ??
+        literal('#"', utf8Start(bytes, room), bytes, " bytes", utf8Length) ??
         collection("#B(", bytes.length, (index) => [bytes[index]!])
       )
     }
@@ -112,9 +117,7 @@ const shaper =
     if (term instanceof ByteList) {
       const bytes = term.view()
       const text = bytes.length > 0 ? charlistStart(term, room) : undefined
-      return (
-        literal('"', text, bytes.length, "", codePoints) ?? collection("(", bytes.length, (index) => [bytes[index]!])
-      )
+      return literal('"', text, bytes, "", codePoints) ?? collection("(", bytes.length, (index) => [bytes[index]!])
     }
     if (term instanceof MapTerm) {
       const { entries } = term

@@ -74,6 +74,17 @@ export interface Literal {
 /** What stands for elements that are not shown. No expression of any of the languages, so never taken for a part of the term. */
 export const more = (count: number): string => `... ${count} more`
 
+const dot = 46
+
+/**
+ * What stands for the rest of a text, of which these are the codes. A text that ends in dots is taken for one that was
+ * cut before it came here: how much is missing of that, nobody knows.
+ */
+export const moreOf = (codes: ArrayLike<unknown>, count: number, unit = ""): string => {
+  const isCut = codes.length >= 3 && [1, 2, 3].every((back) => codes[codes.length - back] === dot)
+  return isCut ? "..." : `${more(count)}${unit}`
+}
+
 /** Prints a term in the given shapes within the limits. Time and space grow with the text, not with the term. */
 export const print = (term: Term, shaper: Shaper, options: PrintOptions): Printed =>
   // First as if it fitted: only a term that turns out too long pays for room kept free for the marks of what is cut.

@@ -42,6 +42,10 @@ export const charlistStart = (list: List | ByteList, room: number): string | und
   return text
 }
 
+/** The code points of a list that is a text. */
+export const charlistCodes = (list: List | ByteList): ArrayLike<unknown> =>
+  list instanceof ByteList ? list.view() : list.items
+
 /** The bytes of a text in UTF-8. */
 export const utf8Length = (text: string): number => encoder.encode(text).length
 

@@ -177,6 +177,19 @@ describe("what is cut is counted", () => {
       "#M(1 2 ... 1 more)"
     ],
     [binary("x".repeat(100)), { maxCharacters: 30 }, '"xxxxxx" <> ... 94 more bytes', '#"xxxxxxxxx"... 91 more bytes'],
+    // What was cut before it came here ends in dots: how much of that is missing is not known.
+    [
+      binary(`${"x".repeat(100)}...`),
+      { maxCharacters: 30 },
+      '"xxxxxxxxxxxxxxxxxxxxx" <> ...',
+      '#"xxxxxxxxxxxxxxxxxxxxxxxx"...'
+    ],
+    [
+      charlist(`${"x".repeat(100)}...`),
+      { maxCharacters: 50 },
+      'charlist.from_string("xxxxxxxxxxxxxxxxxxx" <> ...)',
+      `"${"x".repeat(45)}"...`
+    ],
     [
       charlist("x".repeat(100)),
       { maxCharacters: 50 },
@@ -219,6 +232,18 @@ describe("what is cut is counted", () => {
     [new Binary(Uint8Array.of(1, 2, 3, 4)), { width: 2 }, "<<1,2,... 2 more>>", "<<1, 2, ... 2 more>>"],
     [new BitString(Uint8Array.of(1, 2, 128), 0, 3, 1), { width: 2 }, "<<1,2,... 1 more>>", "<<1, 2, ... 1 more>>"],
     [binary("x".repeat(100)), { maxCharacters: 30 }, '<<"xxxxxx"... 94 more bytes>>', '"xxxxxx" <> ... 94 more bytes'],
+    [
+      binary(`${"x".repeat(100)}...`),
+      { maxCharacters: 30 },
+      '<<"xxxxxxxxxxxxxxxxxxxxx"...>>',
+      '"xxxxxxxxxxxxxxxxxxxxx" <> ...'
+    ],
+    [
+      charlist(`${"x".repeat(100)}...`),
+      { maxCharacters: 30 },
+      '"xxxxxxxxxxxxxxxxxxxxxxxxx"...',
+      '~c"xxxxxxxxxxxxxxxxxxx" ++ ...'
+    ],
     [
       binary("é".repeat(100)),
       { maxCharacters: 36 },
