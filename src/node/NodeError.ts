@@ -28,9 +28,18 @@ export class BreakerOpen extends Data.TaggedError("BreakerOpen")<{
 /** Why there is no connected node. */
 export type NodeError = TargetError | DistError | CallError | BreakerOpen
 
-/** What would come of the same cookie again, and costs: an error report in the node's log, or one more digest shown. */
-export const isRefusal = (why: NodeError): why is DistError =>
-  why._tag === "DistError" && ["CookieRejected", "PeerCookieWrong", "NotAllowed"].includes(why.reason._tag)
+/**
+ * What would come of the same cookie and name again, and costs: an error report in the node's log, or one more digest
+ * shown.
+ */
+export const isRefusal = (why: NodeError): boolean =>
+  why._tag === "DistError" &&
+  ["CookieRejected", "PeerCookieWrong", "NotAllowed", "NameRefused"].includes(why.reason._tag)
+
+/** What does not pass by itself, and goes into the node's log each time. */
+export const isHopeless = (why: NodeError): boolean =>
+  isRefusal(why) ||
+  (why._tag === "DistError" && ["TlsClientCertificateWanted", "TlsClientCertificateRefused"].includes(why.reason._tag))
 
 /** Whether it was time that was lacking. */
 export const isOverdue = (why: NodeError): boolean =>

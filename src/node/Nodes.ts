@@ -3,8 +3,9 @@ import type { ErlangNode } from "./ErlangNode.ts"
 import type { NodeHealth } from "./Health.ts"
 import type { NodeError } from "./NodeError.ts"
 import type { HealthChange, NodeChange, NodeStatus } from "./NodeState.ts"
-import { type ConnectOptions, type Disconnection, type Join, Registry } from "./Registry.ts"
+import { type Disconnection, type Join, Registry } from "./Registry.ts"
 import { Targets } from "./Targets.ts"
+import type { ConnectOptions } from "./Wish.ts"
 
 export type { ConnectOptions, Disconnection }
 

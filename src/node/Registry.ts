@@ -1,22 +1,22 @@
 import { Cause, type Clock, Deferred, Effect, Exit, Fiber, FiberMap, Redacted, Result, Scope } from "effect"
 import { DistError } from "../dist/DistError.ts"
 import { backOff } from "./BackOff.ts"
-import { Breaker, type Outcome } from "./Breaker.ts"
+import type { Outcome } from "./Breaker.ts"
 import type { ErlangNode, JoinOptions } from "./ErlangNode.ts"
-import { everyMillis, HealthRecord, type NodeHealth, restAfterMillis, sampleOf } from "./Health.ts"
-import { BreakerOpen, isDisconnected, isOverdue, isRefusal, isTrouble, type NodeError } from "./NodeError.ts"
-import type { FormerLink, HealthChange, NodeChange, NodeState, NodeStatus } from "./NodeState.ts"
+import { everyMillis, type NodeHealth, restAfterMillis, sampleOf } from "./Health.ts"
+import {
+  BreakerOpen,
+  isDisconnected,
+  isHopeless,
+  isOverdue,
+  isRefusal,
+  isTrouble,
+  type NodeError
+} from "./NodeError.ts"
+import type { HealthChange, NodeChange, NodeStatus } from "./NodeState.ts"
+import { type Connection, healthOf, makeConnection, makePeer, type Peer, statusOf } from "./Peer.ts"
 import type { NodeTarget, Targets } from "./Targets.ts"
-
-/** How a connection is asked for. */
-export interface ConnectOptions {
-  /** This cookie in place of the configured one, should a connection have to be made. */
-  readonly cookie?: Redacted.Redacted
-  /** Called if the connection that one gets was not made for this request, so that its cookie was not tried. */
-  readonly onShared?: () => void
-  /** Milliseconds that connecting may take, one's own time also where others ask at once; see {@link LinkOptions.timeoutMillis}. */
-  readonly timeoutMillis?: number
-}
+import { type ConnectOptions, cookieOf, left, type Urge, type Wish } from "./Wish.ts"
 
 /** How a node is joined. */
 export type Join = (target: NodeTarget, options: JoinOptions) => Effect.Effect<ErlangNode, NodeError, Scope.Scope>
@@ -30,24 +30,8 @@ const idleTimeToLive = "5 minutes"
 /** Nodes that are down and remembered, at most: names come from whoever asks. */
 const maxDown = 50
 
-/**
- * Who wants a connection: somebody who calls; somebody who wants it by name, also where the node has refused us or is
- * left in peace; or we ourselves, to make a lost link again.
- */
-type Urge = "call" | "wish" | "loss"
-
-/** How a connection is wanted, by one who asks for it. */
-interface Wish {
-  readonly cookie: Redacted.Redacted | undefined
-  readonly by: Urge
-  /** When the time for connecting is over, by `performance.now`. */
-  readonly end: number
-}
-
 /** Milliseconds that have to be left for another attempt, where one has used up the time of somebody else. */
 const worthAnother = 50
-
-const left = ({ end }: Wish): number => Math.ceil(end - performance.now())
 
 /**
  * Whether an attempt that was made as somebody else wished says nothing to this one: another cookie would be shown, a
@@ -57,49 +41,6 @@ const wantsAnother = ({ isRemembered, wish: made }: Connection, wish: Wish, why:
   if (isDisconnected(why)) return false
   if (cookieOf(made) !== cookieOf(wish) || (isRemembered && wish.by === "wish")) return true
   return isOverdue(why) && made.end < wish.end && left(wish) >= worthAnother
-}
-
-const cookieOf = ({ cookie }: Wish): string | undefined => cookie && Redacted.value(cookie)
-
-/**
- * One attempt at a node, and then the link that came of it. A name has one at a time and may have had many: what
- * follows from one never touches the next.
- */
-interface Connection {
-  readonly peer: Peer
-  /** Of the one who asked first. */
-  readonly wish: Wish
-  readonly scope: Scope.Closeable
-  readonly node: Deferred.Deferred<ErlangNode, NodeError>
-  readonly health: HealthRecord
-  state: NodeState
-  /** Whether the node was not tried, because it has refused us before. */
-  isRemembered: boolean
-  /** Those who use it or wait for it. */
-  users: number
-  /** When somebody last asked for it. */
-  usedAt: number
-  /** Lets go of it when it has been idle for long enough. */
-  idle: Fiber.Fiber<void> | undefined
-}
-
-/** A node by its name: what outlives the links to it. */
-interface Peer {
-  readonly name: string
-  readonly breaker: Breaker
-  connection: Connection | undefined
-  /** While there is no connection. */
-  down: { readonly since: number; readonly why: NodeError } | undefined
-  /** The link before the one that there is, or the last one. */
-  former: FormerLink | undefined
-  /** The cookie that it has refused, and how. */
-  refusal: { readonly cookie: string; readonly why: DistError } | undefined
-  /** Scopes that have it by `connect`: for them a link that is lost is made again. */
-  keepers: number
-  /** The cookie that one of them gave. It is forgotten with the last of them. */
-  cookie: Redacted.Redacted | undefined
-  /** When a lost link is tried again. */
-  nextAttempt: number | undefined
 }
 
 /** What the registry stands in. */
@@ -131,29 +72,14 @@ export class Registry {
   }
 
   list(): ReadonlyArray<NodeStatus> {
-    const all = Array.from(this.#peers.values(), (peer) => this.#statusOf(peer)).filter((each) => each !== undefined)
-    const isDown = ({ state }: NodeStatus) => state._tag === "Down"
-    return [...all.filter((each) => !isDown(each)), ...all.filter(isDown)]
-  }
-
-  #statusOf(peer: Peer): NodeStatus | undefined {
-    const { breaker, connection, down, name, nextAttempt } = peer
-    const health = this.health(name)
-    const state: NodeState | undefined =
-      connection?.state ?? (down && { _tag: "Down", ...down, ...(nextAttempt !== undefined && { nextAttempt }) })
-    return (
-      state && {
-        name,
-        state,
-        breaker: { state: breaker.state(this.#now()), counts: breaker.counts() },
-        ...(health !== undefined && { health })
-      }
-    )
+    const now = this.#now()
+    const all = Array.from(this.#peers.values(), (peer) => statusOf(peer, now)).filter((each) => each !== undefined)
+    return [...all.filter(({ state }) => state._tag !== "Down"), ...all.filter(({ state }) => state._tag === "Down")]
   }
 
   health(name: string): NodeHealth | undefined {
-    const connection = this.#peers.get(name)?.connection
-    return connection?.state._tag === "Up" ? connection.health.health(connection.state.node.silentMillis()) : undefined
+    const peer = this.#peers.get(name)
+    return peer && healthOf(peer)
   }
 
   reset(name: string): void {
@@ -200,6 +126,8 @@ export class Registry {
       Effect.sync(() => {
         peer.keepers++
         peer.cookie ??= wish.cookie
+        // Lost before it was kept.
+        if (peer.connection === undefined) this.#reconnect(peer)
       }),
       () =>
         Effect.suspend(() => {
@@ -262,40 +190,13 @@ export class Registry {
   }
 
   #peerOf(name: string): Peer {
-    let peer = this.#peers.get(name)
-    if (peer === undefined) {
-      peer = {
-        name,
-        breaker: new Breaker(),
-        connection: undefined,
-        down: undefined,
-        former: undefined,
-        refusal: undefined,
-        keepers: 0,
-        cookie: undefined,
-        nextAttempt: undefined
-      }
-      this.#peers.set(name, peer)
-    }
+    const peer = this.#peers.get(name) ?? makePeer(name)
+    this.#peers.set(name, peer)
     return peer
   }
 
   #open(peer: Peer, wish: Wish): Connection {
-    const now = this.#now()
-    const connection: Connection = {
-      peer,
-      wish,
-      scope: Scope.forkUnsafe(this.#in.scope),
-      node: Deferred.makeUnsafe(),
-      health: new HealthRecord(now),
-      state: { _tag: "Connecting", since: now },
-      isRemembered: false,
-      users: 0,
-      usedAt: now,
-      idle: undefined
-    }
-    peer.connection = connection
-    peer.down = undefined
+    const connection = makeConnection(peer, wish, this.#now(), this.#in.scope)
     const attempt = this.#join(connection).pipe(
       Scope.provide(connection.scope),
       Effect.matchCauseEffect({
@@ -320,9 +221,11 @@ export class Registry {
         wish.cookie === undefined ? {} : { cookie: wish.cookie }
       )
       const cookie = Redacted.value(target.cookie)
-      if (wish.by !== "wish" && peer.refusal?.cookie === cookie) {
+      const { ourName } = target
+      const { refusal } = peer
+      if (wish.by !== "wish" && refusal?.cookie === cookie && refusal.ourName === ourName) {
         connection.isRemembered = true
-        return yield* peer.refusal.why
+        return yield* refusal.why
       }
       return yield* this.#in
         .join(target, {
@@ -337,7 +240,7 @@ export class Registry {
             return Effect.void
           }),
           Effect.tapError((why) => {
-            if (isRefusal(why)) peer.refusal = { cookie, why }
+            if (isRefusal(why)) peer.refusal = { cookie, ourName, why }
             if (isTrouble(why)) peer.breaker.record(this.#now(), "failure")
             return Effect.void
           })
@@ -433,17 +336,20 @@ export class Registry {
     return Effect.void
   }
 
-  /** Makes a lost link again, in the background, for as long as somebody keeps it and the node does not refuse us. */
+  /** Makes a lost link again, in the background, for as long as somebody keeps it and there is hope. */
   #reconnect(peer: Peer): void {
     const { name } = peer
     const again = (attempt: number, pauseMillis: number): Effect.Effect<void> =>
       Effect.sleep(pauseMillis).pipe(
-        Effect.andThen(Effect.scoped(this.hold(name, {}, "loss"))),
+        Effect.andThen(
+          Effect.suspend(() => {
+            peer.nextAttempt = undefined
+            return Effect.scoped(this.hold(name, {}, "loss"))
+          })
+        ),
         Effect.asVoid,
         Effect.catch((why) => {
-          if (!isRefusal(why)) return again(attempt + 1, this.#schedule(peer, attempt + 1))
-          peer.nextAttempt = undefined
-          return Effect.void
+          return isHopeless(why) ? Effect.void : again(attempt + 1, this.#schedule(peer, attempt + 1))
         })
       )
     const supervised = Effect.catchCause(again(0, this.#schedule(peer, 0)), (cause) =>
@@ -475,7 +381,7 @@ const report = ({ peer: { name }, state, wish }: Connection, why: NodeError): Ef
   const isExpected =
     isDisconnected(why) ||
     (why._tag === "DistError" && why.reason._tag === "WrongNode") ||
-    (wish.by === "loss" && !isRefusal(why))
+    (wish.by === "loss" && !isHopeless(why))
   const message = `${name}: not connected: ${why.message}`
   return isExpected ? Effect.logDebug(message) : Effect.logWarning(message)
 }

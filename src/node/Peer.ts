@@ -1,0 +1,100 @@
+import { Deferred, type Fiber, type Redacted, Scope } from "effect"
+import { Breaker } from "./Breaker.ts"
+import type { ErlangNode } from "./ErlangNode.ts"
+import { HealthRecord, type NodeHealth } from "./Health.ts"
+import type { NodeError } from "./NodeError.ts"
+import type { FormerLink, NodeState, NodeStatus } from "./NodeState.ts"
+import type { Wish } from "./Wish.ts"
+
+/**
+ * One attempt at a node, and then the link that came of it. A name has one at a time and may have had many: what
+ * follows from one never touches the next.
+ */
+export interface Connection {
+  readonly peer: Peer
+  /** Of the one who asked first. */
+  readonly wish: Wish
+  readonly scope: Scope.Closeable
+  readonly node: Deferred.Deferred<ErlangNode, NodeError>
+  readonly health: HealthRecord
+  state: NodeState
+  /** Whether the node was not tried, because it has refused us before. */
+  isRemembered: boolean
+  /** Those who use it or wait for it. */
+  users: number
+  /** When somebody last asked for it. */
+  usedAt: number
+  /** Lets go of it when it has been idle for long enough. */
+  idle: Fiber.Fiber<void> | undefined
+}
+
+/** A node by its name: what outlives the links to it. */
+export interface Peer {
+  readonly name: string
+  readonly breaker: Breaker
+  connection: Connection | undefined
+  /** While there is no connection. */
+  down: { readonly since: number; readonly why: NodeError } | undefined
+  /** The link before the one that there is, or the last one. */
+  former: FormerLink | undefined
+  /** How it has refused us, with this cookie and under this name of ours. */
+  refusal: { readonly cookie: string; readonly ourName: string | undefined; readonly why: NodeError } | undefined
+  /** Scopes that have it by `connect`: for them a link that is lost is made again. */
+  keepers: number
+  /** The cookie that one of them gave. It is forgotten with the last of them. */
+  cookie: Redacted.Redacted | undefined
+  /** When a lost link is tried again. */
+  nextAttempt: number | undefined
+}
+
+/** A node of which nothing is known but its name. */
+export const makePeer = (name: string): Peer => ({
+  name,
+  breaker: new Breaker(),
+  connection: undefined,
+  down: undefined,
+  former: undefined,
+  refusal: undefined,
+  keepers: 0,
+  cookie: undefined,
+  nextAttempt: undefined
+})
+
+/** The peer's connection from now on, which is about to be made. */
+export const makeConnection = (peer: Peer, wish: Wish, now: number, scope: Scope.Scope): Connection => {
+  const connection: Connection = {
+    peer,
+    wish,
+    scope: Scope.forkUnsafe(scope),
+    node: Deferred.makeUnsafe(),
+    health: new HealthRecord(now),
+    state: { _tag: "Connecting", since: now },
+    isRemembered: false,
+    users: 0,
+    usedAt: now,
+    idle: undefined
+  }
+  peer.connection = connection
+  peer.down = undefined
+  return connection
+}
+
+/** How a node fares that is connected. */
+export const healthOf = ({ connection }: Peer): NodeHealth | undefined =>
+  connection?.state._tag === "Up" ? connection.health.health(connection.state.node.silentMillis()) : undefined
+
+/** Where a node stands with us; `undefined` where there is nothing to tell. */
+export const statusOf = (peer: Peer, now: number): NodeStatus | undefined => {
+  const { breaker, connection, down, name, nextAttempt } = peer
+  const health = healthOf(peer)
+  const state: NodeState | undefined =
+    connection?.state ?? (down && { _tag: "Down", ...down, ...(nextAttempt !== undefined && { nextAttempt }) })
+  return (
+    state && {
+      name,
+      state,
+      breaker: { state: breaker.state(now), counts: breaker.counts() },
+      ...(health !== undefined && { health })
+    }
+  )
+}

@@ -1,0 +1,31 @@
+import { Redacted } from "effect"
+
+/** How a connection is asked for. */
+export interface ConnectOptions {
+  /** This cookie in place of the configured one, should a connection have to be made. */
+  readonly cookie?: Redacted.Redacted
+  /** Called if the connection that one gets was not made for this request, so that its cookie was not tried. */
+  readonly onShared?: () => void
+  /** Milliseconds that connecting may take, one's own time also where others ask at once; see {@link LinkOptions.timeoutMillis}. */
+  readonly timeoutMillis?: number
+}
+
+/**
+ * Who wants a connection: somebody who calls; somebody who wants it by name, also where the node has refused us or is
+ * left in peace; or we ourselves, to make a lost link again.
+ */
+export type Urge = "call" | "wish" | "loss"
+
+/** How a connection is wanted, by one who asks for it. */
+export interface Wish {
+  readonly cookie: Redacted.Redacted | undefined
+  readonly by: Urge
+  /** When the time for connecting is over, by `performance.now`. */
+  readonly end: number
+}
+
+/** Milliseconds that are left for it. */
+export const left = ({ end }: Wish): number => Math.ceil(end - performance.now())
+
+/** The cookie to use in place of the configured one. */
+export const cookieOf = ({ cookie }: Wish): string | undefined => cookie && Redacted.value(cookie)

@@ -1,0 +1,460 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Deferred, Effect, Exit, Fiber, Layer, Redacted, Scope, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import { DistError, type DistReason } from "../../../src/dist/DistError.ts"
+import { atom, list, type Term } from "../../../src/etf/Term.ts"
+import { CallError, type CallReason } from "../../../src/node/CallError.ts"
+import type { ErlangNode } from "../../../src/node/ErlangNode.ts"
+import { Nodes } from "../../../src/node/Nodes.ts"
+import type { HealthChange, NodeChange } from "../../../src/node/NodeState.ts"
+import { Targets } from "../../../src/node/Targets.ts"
+import { fakeNode } from "../../support/FakeNodes.ts"
+
+const name = "app@host"
+
+const refused: DistReason = { _tag: "NameNotRegistered", name: "app", host: "host", port: 4369, registered: [] }
+const lost: DistReason = { _tag: "LinkClosed", detail: "the node went down" }
+const overdue: DistReason = { _tag: "Timeout", phase: "handshake", millis: 7_000, waitingFor: "waiting for its status" }
+
+/** A node as a test wants it, and what became of the attempts to join it. */
+const makeWorld = () => {
+  const world = {
+    /** Why it cannot be joined. */
+    refuses: undefined as DistReason | undefined,
+    /** Attempts end when this does. */
+    gate: Effect.void as Effect.Effect<void>,
+    creation: 1,
+    /** What a sample of its health comes to. */
+    sample: { after: 0, fails: undefined as CallReason | undefined },
+    attempts: 0,
+    cookies: [] as Array<string>,
+    samples: 0,
+    /** Links that are open. */
+    open: 0,
+    lose: (_reason: DistReason): Effect.Effect<unknown> => Effect.void,
+    hear: (_outcome: "success" | "failure"): void => {}
+  }
+  const queue: Term = list([list([1, 2, 0]), 2])
+  const join: Parameters<typeof Nodes.layerOf>[0] = (target, { onOutcome }) =>
+    Effect.gen(function* () {
+      world.attempts++
+      world.cookies.push(Redacted.value(target.cookie))
+      yield* world.gate
+      if (world.refuses !== undefined) return yield* new DistError({ node: name, reason: world.refuses })
+      const end = yield* Deferred.make<DistError>()
+      yield* Effect.acquireRelease(
+        Effect.sync(() => world.open++),
+        () => Effect.sync(() => world.open--)
+      )
+      world.lose = (reason) => Deferred.succeed(end, new DistError({ node: name, reason }))
+      world.hear = (outcome) => onOutcome?.(outcome)
+      const node: ErlangNode = {
+        ...fakeNode({ name }),
+        creation: world.creation,
+        lost: Deferred.await(end),
+        disconnect: Effect.asVoid(
+          Deferred.succeed(end, new DistError({ node: name, reason: { _tag: "Disconnected" } }))
+        ),
+        silentMillis: () => 7,
+        call: () =>
+          Effect.gen(function* () {
+            world.samples++
+            const { after, fails } = world.sample
+            yield* Effect.sleep(after)
+            onOutcome?.(fails?._tag === "DeadlineExceeded" ? "failure" : "success")
+            if (fails !== undefined)
+              return yield* new CallError({ node: name, target: "lists:zipwith3/4", reason: fails })
+            return queue
+          })
+      }
+      return node
+    })
+  const targets = Layer.succeed(Targets, {
+    nodes: Effect.succeed([]),
+    problem: Effect.undefined,
+    discovery: [],
+    epmdPort: 1,
+    cookies: Effect.succeed([]),
+    resolve: (node, options) => Effect.succeed({ name: node, cookie: options?.cookie ?? Redacted.make("configured") })
+  })
+  return { world, layer: Nodes.layerOf(join).pipe(Layer.provide(targets)) }
+}
+
+const statusOf = Effect.gen(function* () {
+  return (yield* (yield* Nodes).list).find((node) => node.name === name)
+})
+
+const stateOf = Effect.map(statusOf, (status) => status?.state)
+
+/** A call that uses the node and lets go of it. */
+const use = Effect.scoped(Effect.flatMap(Nodes, (nodes) => nodes.get(name)))
+
+/** Lets all that is due happen. */
+const settle = TestClock.adjust(0)
+
+describe("a link that is lost", () => {
+  it.effect("is made again in the background while somebody keeps it, after pauses that grow", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      yield* nodes.connect(name)
+      world.refuses = refused
+      yield* world.lose(lost)
+      yield* settle
+      const down = yield* stateOf
+      expect(down).toMatchObject({ _tag: "Down", why: { reason: lost } })
+      const next = down?._tag === "Down" ? down.nextAttempt! : 0
+      expect(next).toBeGreaterThanOrEqual(250)
+      expect(next).toBeLessThanOrEqual(500)
+      expect(world.attempts).toBe(1)
+      // 0.5 + 1 + 2 + … + 16 s at most, and half of it at least.
+      yield* TestClock.adjust("31500 millis")
+      expect(world.attempts).toBeGreaterThanOrEqual(7)
+      expect(world.attempts).toBeLessThanOrEqual(8)
+      const before = world.attempts
+      // Every 15 to 30 s from then on.
+      yield* TestClock.adjust("5 minutes")
+      expect(world.attempts - before).toBeGreaterThanOrEqual(9)
+      expect(world.attempts - before).toBeLessThanOrEqual(20)
+      world.refuses = undefined
+      yield* TestClock.adjust("30 seconds")
+      expect(yield* stateOf).toMatchObject({ _tag: "Up", former: { creation: 1, why: { reason: lost } } })
+      // Nobody uses it, and somebody keeps it.
+      yield* TestClock.adjust("1 hour")
+      expect(yield* stateOf).toMatchObject({ _tag: "Up" })
+      expect(world.open).toBe(1)
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  it.effect("is made again with the cookie that those gave who keep it, and with no other once they are gone", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      const scope = yield* Scope.make()
+      yield* Scope.provide(nodes.connect(name, { cookie: Redacted.make("given") }), scope)
+      yield* world.lose(lost)
+      yield* TestClock.adjust("1 second")
+      yield* world.lose(lost)
+      yield* use
+      expect(world.cookies).toEqual(["given", "given", "given"])
+      yield* Scope.close(scope, Exit.void)
+      yield* nodes.disconnect(name)
+      yield* use
+      expect(world.cookies.at(-1)).toBe("configured")
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("is not made again when nobody keeps it, or it was closed by us", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      yield* use
+      yield* world.lose(lost)
+      yield* TestClock.adjust("1 minute")
+      expect(world.attempts).toBe(1)
+      yield* Effect.scoped(nodes.connect(name))
+      expect(yield* nodes.disconnect(name)).toBe("closed")
+      yield* TestClock.adjust("1 minute")
+      expect(world.attempts).toBe(2)
+      expect(world.open).toBe(0)
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("is not made again once the last who kept it lets go, also in the middle of an attempt", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      for (const gate of [Effect.void, Effect.never]) {
+        world.gate = Effect.void
+        world.refuses = undefined
+        const scope = yield* Scope.make()
+        yield* Scope.provide(nodes.connect(name), scope)
+        world.gate = gate
+        world.refuses = refused
+        yield* world.lose(lost)
+        yield* TestClock.adjust("2 seconds")
+        yield* Scope.close(scope, Exit.void)
+        const state = yield* stateOf
+        expect(state).toMatchObject({ _tag: "Down" })
+        expect(state).not.toHaveProperty("nextAttempt")
+        const { attempts } = world
+        yield* TestClock.adjust("5 minutes")
+        expect(world.attempts).toBe(attempts)
+      }
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect.each<DistReason>([
+    { _tag: "CookieRejected" },
+    { _tag: "NotAllowed" },
+    { _tag: "PeerCookieWrong" },
+    { _tag: "TlsClientCertificateRefused", detail: "it has expired" }
+  ])("is not made again after $_tag", (reason) => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      yield* (yield* Nodes).connect(name)
+      world.refuses = reason
+      yield* world.lose(lost)
+      yield* TestClock.adjust("10 minutes")
+      expect(world.attempts).toBe(2)
+      const state = yield* stateOf
+      expect(state).toMatchObject({ _tag: "Down", why: { reason } })
+      expect(state).not.toHaveProperty("nextAttempt")
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  it.effect("does not keep a call waiting for the pause", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      yield* (yield* Nodes).connect(name)
+      yield* world.lose(lost)
+      yield* settle
+      expect(yield* stateOf).toMatchObject({ _tag: "Down" })
+      yield* use
+      expect(yield* stateOf).toMatchObject({ _tag: "Up" })
+      yield* TestClock.adjust("1 minute")
+      expect(world.attempts).toBe(2)
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  it.effect("leaves nothing running when the registry ends", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      yield* Effect.gen(function* () {
+        yield* (yield* Nodes).connect(name)
+        world.gate = Effect.never
+        yield* world.lose(lost)
+        yield* TestClock.adjust("2 seconds")
+        expect(yield* stateOf).toMatchObject({ _tag: "Connecting" })
+      }).pipe(Effect.scoped, Effect.provide(layer))
+      const { attempts } = world
+      yield* TestClock.adjust("10 minutes")
+      expect(world.attempts).toBe(attempts)
+      expect(world.open).toBe(0)
+    })
+  })
+})
+
+describe("the changes of nodes", () => {
+  it.effect("are told as they happen, with the incarnation, why, and when it is tried next", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      const seen: Array<NodeChange> = []
+      const watching = yield* Effect.forkChild(
+        Stream.runForEach(nodes.changes, (change) => Effect.sync(() => seen.push(change))),
+        { startImmediately: true }
+      )
+      yield* nodes.connect(name)
+      world.creation = 2
+      yield* world.lose(lost)
+      yield* TestClock.adjust("1 second")
+      expect(seen).toMatchObject([
+        { _tag: "Up", name, creation: 1 },
+        { _tag: "Down", name, creation: 1, why: { reason: lost }, nextAttempt: expect.any(Number) },
+        { _tag: "Up", name, creation: 2, former: { creation: 1, why: { reason: lost } } }
+      ])
+      expect(seen[0]).not.toHaveProperty("former")
+      yield* Fiber.interrupt(watching)
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+})
+
+describe("a node in trouble", () => {
+  const trouble = Effect.fnUntraced(function* (world: ReturnType<typeof makeWorld>["world"]) {
+    yield* use
+    for (let call = 0; call < 3; call++) world.hear("failure")
+  })
+
+  it.effect("is left in peace, until one request finds that it answers again", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      yield* trouble(world)
+      const open = yield* Effect.flip(use)
+      expect(open).toMatchObject({ _tag: "BreakerOpen", node: name, isProbing: false })
+      expect((yield* statusOf)?.breaker).toMatchObject({
+        state: { _tag: "Open", until: open._tag === "BreakerOpen" && open.until },
+        counts: { failures: 3, rejected: 1, opened: 1 }
+      })
+      yield* TestClock.adjust("2500 millis")
+      const probe = yield* Scope.make()
+      yield* Scope.provide(nodes.get(name), probe)
+      expect(yield* Effect.flip(use)).toMatchObject({ _tag: "BreakerOpen", isProbing: true })
+      world.hear("success")
+      yield* use
+      expect((yield* statusOf)?.breaker).toMatchObject({
+        state: { _tag: "Closed" },
+        counts: { closed: 1, rejected: 2 }
+      })
+      yield* Scope.close(probe, Exit.void)
+      expect(world.attempts).toBe(1)
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("lets another through where the request that was came to nothing", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      yield* trouble(world)
+      yield* TestClock.adjust("2500 millis")
+      yield* use
+      yield* use
+      world.hear("failure")
+      expect(yield* Effect.flip(use)).toMatchObject({ _tag: "BreakerOpen", isProbing: false })
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("is tried at once by who asks for a connection, one at a time", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      yield* trouble(world)
+      yield* nodes.connect(name)
+      expect(yield* Effect.flip(Effect.scoped(nodes.connect(name)))).toMatchObject({ isProbing: true })
+      world.hear("success")
+      yield* use
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  it.effect("is asked again after a reset", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      yield* trouble(world)
+      yield* nodes.reset(name)
+      yield* use
+      expect((yield* statusOf)?.breaker.counts).toEqual({
+        successes: 0,
+        failures: 0,
+        rejected: 0,
+        opened: 0,
+        closed: 0
+      })
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("is one that cannot be reached in time, but not one that is not there or does not let us in", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      for (const reason of [refused, { _tag: "CookieRejected" }, { _tag: "WrongNode", actual: "x@y" }] as const) {
+        world.refuses = reason
+        for (let call = 0; call < 4; call++) {
+          const attempt = Effect.scoped(nodes.connect(name))
+          expect(yield* Effect.flip(attempt)).toMatchObject({ reason })
+        }
+      }
+      world.refuses = overdue
+      for (let call = 0; call < 3; call++)
+        expect(yield* Effect.flip(Effect.scoped(nodes.connect(name)))).toMatchObject({ reason: overdue })
+      expect(yield* Effect.flip(use)).toMatchObject({ _tag: "BreakerOpen" })
+      expect((yield* statusOf)?.breaker.counts.failures).toBe(3)
+      expect(world.attempts).toBe(15)
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("is not made out of one that nobody waits for any more", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      world.gate = Effect.never
+      for (let call = 0; call < 4; call++) {
+        const waiting = yield* Effect.forkChild(use, { startImmediately: true })
+        yield* Fiber.interrupt(waiting)
+      }
+      expect((yield* statusOf)?.breaker).toMatchObject({ state: { _tag: "Closed" }, counts: { failures: 0 } })
+      world.gate = Effect.void
+      yield* use
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("is not tried in the background before its time", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      yield* nodes.connect(name)
+      world.refuses = overdue
+      world.hear("failure")
+      world.hear("failure")
+      yield* world.lose({ _tag: "TickTimeout", silentMillis: 60_000 })
+      yield* settle
+      const status = yield* statusOf
+      const breaker = status?.breaker.state
+      expect(breaker?._tag).toBe("Open")
+      expect(status?.state).toMatchObject({ _tag: "Down", nextAttempt: breaker?._tag === "Open" && breaker.until })
+      yield* TestClock.adjust("10 minutes")
+      // Each attempt is the one probe, and what fails doubles the pause, up to a minute.
+      expect(world.attempts).toBeGreaterThan(8)
+      expect(world.attempts).toBeLessThan(20)
+      world.refuses = undefined
+      yield* TestClock.adjust("75 seconds")
+      expect(yield* statusOf).toMatchObject({ state: { _tag: "Up" }, breaker: { state: { _tag: "Closed" } } })
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+})
+
+describe("the health of a connected node", () => {
+  it.effect("is looked at every 15 s while it is in use, and left alone when it is not", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      yield* nodes.connect(name)
+      expect(yield* nodes.health(name)).toMatchObject({ condition: "up", silentMillis: 7, missed: 0 })
+      world.sample = { after: 40, fails: undefined }
+      yield* TestClock.adjust("31 seconds")
+      expect(world.samples).toBe(2)
+      expect(yield* nodes.health(name)).toMatchObject({
+        condition: "up",
+        roundTrip: { p50: 40, p95: 40, samples: 2 },
+        runQueue: 1.5
+      })
+      yield* TestClock.adjust("1 hour")
+      expect(world.samples).toBeLessThanOrEqual(12)
+      const { samples } = world
+      yield* use
+      yield* TestClock.adjust("16 seconds")
+      expect(world.samples).toBe(samples + 1)
+      expect(yield* nodes.health("other@host")).toBeUndefined()
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  it.effect("is told as it changes, and what it shows is left in peace", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      const seen: Array<HealthChange> = []
+      yield* Effect.forkChild(
+        Stream.runForEach(nodes.healthChanges, (change) => Effect.sync(() => seen.push(change))),
+        { startImmediately: true }
+      )
+      yield* nodes.connect(name)
+      world.sample = { after: 5_000, fails: { _tag: "DeadlineExceeded", millis: 5_000, worker: "awaited" } }
+      yield* TestClock.adjust("61 seconds")
+      expect(seen).toMatchObject([
+        { name, before: "up", health: { condition: "degraded", why: ["no answer within 5000 ms"] } },
+        { name, before: "degraded", health: { condition: "down" } }
+      ])
+      expect((yield* statusOf)?.breaker.state._tag).not.toBe("Closed")
+      world.sample = { after: 0, fails: undefined }
+      // Each sample after a pause is the one request that is let through.
+      yield* TestClock.adjust("60 seconds")
+      expect((yield* statusOf)?.breaker.state._tag).toBe("Closed")
+      expect(seen.slice(2)).toMatchObject([
+        { before: "down", health: { condition: "degraded" } },
+        { before: "degraded", health: { condition: "up" } }
+      ])
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  it.effect("counts an answer that is none of what was asked for as an answer", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      yield* nodes.connect(name)
+      world.sample = { after: 3, fails: { _tag: "Raised", class: "error", reason: atom("undef"), stack: [] } }
+      yield* TestClock.adjust("16 seconds")
+      const health = yield* nodes.health(name)
+      expect(health).toMatchObject({ roundTrip: { p50: 3, samples: 1 }, missed: 0 })
+      expect(health).not.toHaveProperty("runQueue")
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+})
