@@ -9,8 +9,11 @@ import { readCount } from "./ProcessRow.ts"
 /** What a node got done in a window. */
 export interface RuntimeStats {
   readonly windowMillis: number
-  /** Of the processes that live at its end, our own left out; `undefined` where there are too many to ask. */
-  readonly reductions: number | undefined
+  /**
+   * Of the processes that live at its end, our own left out. To ask very many of them takes time in which they go on, so
+   * each is counted by the time that passed between the two looks at it.
+   */
+  readonly reductionsPerSecond: number
   readonly collections: number
   readonly reclaimedBytes: number
   readonly inputBytes: number
@@ -20,21 +23,37 @@ export interface RuntimeStats {
   readonly cpu: { readonly user: number; readonly system: number } | undefined
   /** Who waits at its end: for each normal scheduler, for the dirty CPU ones, for the dirty I/O ones. */
   readonly runQueues: ReadonlyArray<number>
+  /** Whether time ran out before all processes were asked. */
+  readonly isLate: boolean
 }
+
+/** Milliseconds to rest after every thousand processes. */
+const pauseMillis = 1
 
 /**
  * Two looks at counters that only grow. Those of `erlang:statistics/1` that start over with each look (reductions,
  * runtime, wall_clock) are left alone: somebody else on the node may be reading them. So reductions are counted by
  * process, and time of CPU comes from Linux.
  */
-export const runtimeStats = (node: ErlangNode, windowMillis: number): Effect.Effect<RuntimeStats, CallError> =>
-  askAgent(node, "beamscope_runtime:growth", map([[atom("window_ms"), windowMillis]]), (answer) => {
+export const runtimeStats = (
+  node: ErlangNode,
+  { deadlineMillis, windowMillis }: { readonly windowMillis: number; readonly deadlineMillis: number }
+): Effect.Effect<RuntimeStats, CallError> => {
+  const question = map([
+    [atom("window_ms"), windowMillis],
+    [atom("deadline_ms"), Math.floor(deadlineMillis)],
+    [atom("pause_ms"), pauseMillis]
+  ])
+  return askAgent(node, "beamscope_runtime:growth", question, (answer) => {
     const [first, second] = [readSample(answer.atomKey("first")), readSample(answer.atomKey("second"))]
     const queues = listItems(answer.atomKey("run_queues"))?.map(readCount)
+    const perSecond = readCount(answer.atomKey("reductions_per_second"))
+    const incomplete = listItems(answer.atomKey("incomplete"))
     if (first === undefined || second === undefined || !queues?.every((it) => it !== undefined)) return undefined
+    if (perSecond === undefined || incomplete === undefined) return undefined
     return {
       windowMillis: (second.microseconds - first.microseconds) / 1000,
-      reductions: readCount(answer.atomKey("reductions")),
+      reductionsPerSecond: perSecond,
       collections: second.collections - first.collections,
       reclaimedBytes: (second.reclaimed_words - first.reclaimed_words) * node.capabilities.wordBytes,
       inputBytes: second.input_bytes - first.input_bytes,
@@ -44,9 +63,11 @@ export const runtimeStats = (node: ErlangNode, windowMillis: number): Effect.Eff
         first.cpu === undefined || second.cpu === undefined
           ? undefined
           : { user: second.cpu.user - first.cpu.user, system: second.cpu.system - first.cpu.system },
-      runQueues: queues
+      runQueues: queues,
+      isLate: incomplete.length > 0
     }
   })
+}
 
 const counters = [
   "microseconds",

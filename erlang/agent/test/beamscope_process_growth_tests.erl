@@ -60,17 +60,3 @@ deadline(Run) ->
 bounds(Run) ->
     [?assertError(function_clause, Run(top, spec(#{limit => Limit, window_ms => 0}))) || Limit <- [0, 1001, 1.0, all]],
     ?assertError(function_clause, Run(top, spec(#{sort => pid, window_ms => 0}))).
-
-%% Runs Call in a process, and Act as soon as that sleeps between its samples.
-during(Call, Act) ->
-    {Worker, Monitor} = spawn_monitor(fun() -> exit({answer, Call()}) end),
-    until(fun() -> rests(process_info(Worker, [status, current_function])) end),
-    Done = Act(),
-    receive
-        {'DOWN', Monitor, process, Worker, {answer, Answer}} -> {Answer, Done}
-    end.
-
-%% Where the loaded code waits, and where the interpreter does.
-rests([{_, waiting}, {_, {_, rest, 1}}]) -> true;
-rests([{_, waiting}, {_, {prim_eval, 'receive', 2}}]) -> true;
-rests(_) -> false.

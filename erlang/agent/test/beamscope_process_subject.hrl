@@ -5,6 +5,7 @@
 -compile({nowarn_unused_function, [{reads_keys, 0}, {named, 3}, {fat, 0}]}).
 
 -include("beamscope_both_ways.hrl").
+-include("beamscope_during.hrl").
 
 both_ways_test_() -> both_ways(tests(), fun answer/3).
 
@@ -35,15 +36,6 @@ settled(Pid) ->
         {current_function, Call}
      || Call <- [{?MODULE, idle, 0}, {?MODULE, spin, 0}, {timer, sleep, 1}]
     ]).
-
-until(Condition) ->
-    case Condition() of
-        true ->
-            ok;
-        false ->
-            erlang:yield(),
-            until(Condition)
-    end.
 
 kill(Pid) ->
     Monitor = erlang:monitor(process, Pid),

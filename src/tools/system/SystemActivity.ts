@@ -3,6 +3,7 @@ import { microstateAccounting } from "../../beam/MicrostateAccounting.ts"
 import { runtimeStats } from "../../beam/RuntimeStats.ts"
 import { type SchedulerKind, schedulerUsage, type SchedulerUse } from "../../beam/Schedulers.ts"
 import { visible } from "../../syntax/Escape.ts"
+import { shareOfTime, whyLate } from "../Deadline.ts"
 import { amount, bytes, percent } from "../Quantity.ts"
 import * as Tool from "../Tool.ts"
 import { normalWindow, throughWindow, windowTimeoutMillis } from "../Window.ts"
@@ -84,8 +85,8 @@ const getRuntimeStats = Tool.make({
     "Reductions (of processes that live at the end), garbage collections, I/O, context switches, CPU time (Linux) in a window while the call waits, and run queues. Asks each process twice; resets no counter.",
   output: {
     window_ms: Schema.Int,
-    reductions: Schema.optionalKey(Schema.Int),
-    reductions_per_second: Schema.optionalKey(Schema.Int),
+    reductions: Schema.Int,
+    reductions_per_second: Schema.Int,
     gc_count: Schema.Int,
     gc_reclaimed_bytes: Schema.Int,
     input_bytes: Schema.Int,
@@ -100,22 +101,25 @@ const getRuntimeStats = Tool.make({
     run_queue_dirty_io: Schema.Int
   },
   run: Effect.fnUntraced(function* ({ window_ms }, node) {
-    const stats = yield* throughWindow("get_runtime_stats", window_ms, () => runtimeStats(node, window_ms))
-    const { cpu, reductions, runQueues } = stats
+    const stats = yield* throughWindow("get_runtime_stats", window_ms, (beside) =>
+      runtimeStats(node, { windowMillis: window_ms, deadlineMillis: beside * shareOfTime })
+    )
+    const { cpu, isLate, reductionsPerSecond, runQueues } = stats
     const waiting = runQueues.reduce((sum, length) => sum + length, 0)
-    const perSecond = reductions === undefined ? undefined : Math.round((reductions * 1000) / stats.windowMillis)
     const cpuPercent = cpu && percent(cpu.user + cpu.system, stats.windowMillis)
     return {
-      summary: `In ${Math.round(stats.windowMillis)} ms: ${perSecond === undefined ? "" : `${amount(perSecond, "reduction")} a second, `}${amount(stats.collections, "garbage collection")}, ${bytes(stats.inputBytes)} in and ${bytes(stats.outputBytes)} out${cpuPercent === undefined ? "" : `, ${cpuPercent} % of one processor`}; ${amount(waiting, "process", "processes")} waiting to run.`,
-      complete: reductions !== undefined && cpu !== undefined,
+      summary: `In ${Math.round(stats.windowMillis)} ms: ${isLate ? "at least " : ""}${amount(reductionsPerSecond, "reduction")} a second, ${amount(stats.collections, "garbage collection")}, ${bytes(stats.inputBytes)} in and ${bytes(stats.outputBytes)} out${cpuPercent === undefined ? "" : `, ${cpuPercent} % of one processor`}; ${amount(waiting, "process", "processes")} waiting to run.`,
+      complete: !isLate && cpu !== undefined,
       notes: [
-        ...(reductions === undefined ? ["Reductions are not counted on a node with more than 100,000 processes."] : []),
+        ...(isLate
+          ? [`Time ran out before the reductions of all processes were read. Allow more with timeout_ms. ${whyLate}`]
+          : []),
         ...(cpu === undefined ? ["CPU time is unknown: the node's system has no /proc/self/stat."] : [])
       ],
       data: {
         window_ms: Math.round(stats.windowMillis),
-        reductions,
-        reductions_per_second: perSecond,
+        reductions: Math.round((reductionsPerSecond * stats.windowMillis) / 1000),
+        reductions_per_second: reductionsPerSecond,
         gc_count: stats.collections,
         gc_reclaimed_bytes: stats.reclaimedBytes,
         input_bytes: stats.inputBytes,

@@ -309,8 +309,11 @@ describe("get_runtime_stats", () => {
         "beamscope_runtime:growth": fields({
           first: sample(1_000_000, [10, 20], 100),
           second: sample(3_000_000, [60, 70], 350),
-          reductions: 5_000,
-          run_queues: list([1, 2, 3, 4])
+          reductions: 5_500,
+          // Each process by its own time, which is longer than the window where asking takes time.
+          reductions_per_second: 2_500,
+          run_queues: list([1, 2, 3, 4]),
+          incomplete: list([])
         })
       })
       const { structured } = yield* callIn(world(node), "get_runtime_stats", { window_ms: 2_000 })
@@ -332,6 +335,25 @@ describe("get_runtime_stats", () => {
     })
   )
 })
+
+it.effect("says that not all processes were asked for what they did", () =>
+  Effect.gen(function* () {
+    const node = answering({
+      "beamscope_runtime:growth": fields({
+        first: sample(1_000_000, [10, 20], 100),
+        second: sample(2_000_000, [60, 70], 350),
+        reductions: 0,
+        reductions_per_second: 0,
+        run_queues: list([0, 0, 0]),
+        incomplete: list([atom("deadline")])
+      })
+    })
+    const { structured } = yield* callIn(world(node), "get_runtime_stats", { window_ms: 1_000 })
+    expect(structured["complete"]).toBe(false)
+    expect(structured["summary"]).toContain("at least 0 reductions a second")
+    expect(structured["notes"]).toEqual([expect.stringContaining("Time ran out")])
+  })
+)
 
 describe("get_microstate_accounting", () => {
   it.effect("sums by type of thread", () =>

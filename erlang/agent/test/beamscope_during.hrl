@@ -1,0 +1,27 @@
+%% How things happen in the window that a function of the agent looks through. To be included behind the types and in
+%% front of the first function.
+
+-compile({nowarn_unused_function, [{during, 2}, {rests, 1}]}).
+
+%% Runs Call in a process, and Act as soon as that sleeps between its samples.
+during(Call, Act) ->
+    {Worker, Monitor} = spawn_monitor(fun() -> exit({answer, Call()}) end),
+    until(fun() -> rests(process_info(Worker, [status, current_function])) end),
+    Done = Act(),
+    receive
+        {'DOWN', Monitor, process, Worker, {answer, Answer}} -> {Answer, Done}
+    end.
+
+%% Where the loaded code waits, and where the interpreter does.
+rests([{_, waiting}, {_, {_, rest, 1}}]) -> true;
+rests([{_, waiting}, {_, {prim_eval, 'receive', 2}}]) -> true;
+rests(_) -> false.
+
+until(Condition) ->
+    case Condition() of
+        true ->
+            ok;
+        false ->
+            erlang:yield(),
+            until(Condition)
+    end.
