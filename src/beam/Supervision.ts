@@ -3,7 +3,7 @@ import { atom, Atom, isAtom, isTuple, listItems, MapTerm, Pid, type Term } from 
 import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import type { Mfa } from "../syntax/Mfa.ts"
-import { askList, type Listed, type ListQuery } from "./Listing.ts"
+import { askAgent, type Listed, type ListQuery, questionOf, readListed } from "./Listing.ts"
 import { readCount, readMfa } from "./ProcessRow.ts"
 
 /** Which part of the supervision tree is wanted, and how much of it. */
@@ -12,7 +12,8 @@ export interface TreeQuery extends Pick<ListQuery, "after" | "deadlineMillis" | 
   readonly root: Pid | string | undefined
   /** Levels. */
   readonly depth: number
-  readonly sort: "tree" | "memory" | "message_queue"
+  /** With `restarts`, or with `minRestarts`, every supervisor is asked for them, and not only those on the page. */
+  readonly sort: "tree" | "memory" | "message_queue" | "restarts"
   /** Children of one supervisor up to which each is listed; of more, the first so many. */
   readonly children: number
   /** Milliseconds that one supervisor has for an answer. */
@@ -21,6 +22,16 @@ export interface TreeQuery extends Pick<ListQuery, "after" | "deadlineMillis" | 
   readonly text: string | undefined
   readonly type: ChildType | undefined
   readonly status: ChildStatus | undefined
+  /** Restarts that a supervisor has had in its last period, at least. */
+  readonly minRestarts: number | undefined
+}
+
+/** A page of the tree, and what is known of all of it. */
+export interface Tree extends Listed<Child> {
+  /** Running supervisors that were found, on whatever page. */
+  readonly supervisors: number
+  /** Where all were asked: how many of them told their restarts, and how many of those had some. */
+  readonly restarts: { readonly told: number; readonly restarted: number } | undefined
 }
 
 export type ChildType = "worker" | "supervisor"
@@ -85,13 +96,13 @@ const maxStateHeap = 24 * 1024 * 1024
  * Pages of the supervision tree. A root has a row, and is not counted in `total` and `matched`; see
  * `erlang/agent/src/beamscope_supervision.erl`.
  */
-export const supervisionTree = (node: ErlangNode, query: TreeQuery): Effect.Effect<Listed<Child>, CallError> => {
-  const { callMillis, children, depth, root, sort, status, text, type, ...bounds } = query
+export const supervisionTree = (node: ErlangNode, query: TreeQuery): Effect.Effect<Tree, CallError> => {
+  const { callMillis, children, depth, minRestarts, root, sort, status, text, type, ...bounds } = query
   const { wordBytes } = node.capabilities
-  return askList(
+  return askAgent(
     node,
     "beamscope_supervision:tree",
-    {
+    questionOf({
       ...bounds,
       sort,
       order: sort === "tree" ? "ascending" : "descending",
@@ -104,11 +115,24 @@ export const supervisionTree = (node: ErlangNode, query: TreeQuery): Effect.Effe
         dictionary_heap: Math.floor(maxStateHeap / wordBytes),
         text,
         type: type && atom(type),
-        status: status && atom(status)
+        status: status && atom(status),
+        min_restarts: minRestarts
       }
-    },
-    (row) => readChild(row, wordBytes)
+    }),
+    (answer) => {
+      const listed = readListed(answer, (row) => readChild(row, wordBytes))
+      const supervisors = readCount(answer.atomKey("supervisors"))
+      return listed && supervisors !== undefined
+        ? { ...listed, supervisors, restarts: readRestarts(answer.atomKey("restarts")) }
+        : undefined
+    }
   )
+}
+
+const readRestarts = (pair: Term | undefined): Tree["restarts"] => {
+  if (!isTuple(pair)) return undefined
+  const [told, restarted] = [readCount(pair[0]), readCount(pair[1])]
+  return told === undefined || restarted === undefined ? undefined : { told, restarted }
 }
 
 const atomIn = (term: Term | undefined): string | undefined => (term instanceof Atom ? term.text : undefined)

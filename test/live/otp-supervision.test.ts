@@ -88,11 +88,11 @@ describe.each(BeamNode.otpReleases())("the supervision tree on OTP $otp", ({ otp
         // From OTP 26.2 on one entry of a dictionary is read without the rest; the state is copied all the same.
         if (Number(otp) >= 27) {
           expect(row(result, "heavy")).toMatchObject({ children: 0 })
-          expect(notes).toEqual([expect.stringMatching(/^Strategy and restarts of heavy were not read/u)])
+          expect(notes).toEqual([expect.stringMatching(/^Strategy and restarts of heavy_sup were not read/u)])
         } else {
           expect(row(result, "heavy")).not.toHaveProperty("children")
           expect(row(result, "heavy")).toMatchObject({ not_asked: expect.stringContaining("heap or queue too large") })
-          expect(notes).toContainEqual(expect.stringMatching(/^heavy \(<.*>\) was not asked for its children/u))
+          expect(notes).toContainEqual(expect.stringMatching(/^heavy_sup \(<.*>\) was not asked for its children/u))
         }
       }).pipe(using(agent))
     )
@@ -208,6 +208,21 @@ describe.each(BeamNode.otpReleases())("the supervision tree on OTP $otp", ({ otp
         expect(row(result, "top_sup")).toMatchObject({ restarts: used + 1, max_restarts: 5, max_seconds: 600 })
         expect(result.structured["summary"]).toContain(`top_sup (${used + 1} of 5 allowed)`)
         expect(row(result, "absent")).toMatchObject({ status: "undefined" })
+
+        // Wherever it stands among all supervisors, and on whatever page.
+        const one = yield* tree({ root: "top_sup", filter: { type: "worker" } })
+        expect(one.structured["summary"]).toContain("3 supervisors that are not on this page were not asked")
+        const first = yield* tree({ root: "top_sup", sort_by: "restarts", limit: 1 })
+        expect(first.structured).toMatchObject({ complete: true, tree: [{ id: "top_sup", restarts: used + 1 }] })
+        expect(first.structured["summary"]).toContain("; restarts lately under 1 of 3 supervisors that told: top_sup (")
+        const least = (min_restarts: number) => tree({ root: "top_sup", filter: { min_restarts } })
+        expect(rowsOf(yield* least(used + 1))).toHaveLength(1)
+        expect(rowsOf(yield* least(used + 2))).toHaveLength(0)
+        const closed = yield* tree({ root: "top_sup", depth: 1 })
+        expect(closed.structured).toMatchObject({ total: 3, matched: 3, tree: [{ active_children: 3 }] })
+        expect(closed.structured["summary"]).toMatch(
+          /^0 of 3 children under top_sup, which a depth of 1 does not list/u
+        )
       }).pipe(using(agent))
     )
 
@@ -247,7 +262,7 @@ describe.each(BeamNode.otpReleases())("the supervision tree on OTP $otp", ({ otp
         yield* until("element(1, element(2, process_info(whereis(slow_sup), current_function))) =:= proc_lib")
         const result = yield* tree({ root: "top_sup" })
         expect(result.structured["complete"]).toBe(false)
-        expect(result.text).toMatch(/slow is busy: waiting in proc_lib:sync_start\w*\/\d, with 0 messages waiting/u)
+        expect(result.text).toMatch(/slow_sup is busy: waiting in proc_lib:sync_start\w*\/\d, with 0 messages waiting/u)
         expect(yield* ask("process_info(whereis(slow_sup), messages)")).toBe("{messages,[]}")
         yield* ask("[exit(P, kill) || P <- element(2, process_info(whereis(slow_sup), links)), P =/= whereis(top_sup)]")
         yield* until("element(1, element(2, process_info(whereis(slow_sup), current_function))) =:= gen_server")
@@ -283,6 +298,9 @@ const elixirScene = `
     Process.unlink(top)
     for at <- 1..3, do: {:ok, _} = DynamicSupervisor.start_child(Jobs, {Agent, fn -> at end})
     Task.Supervisor.start_child(Tasks, fn -> Process.sleep(:infinity) end)
+    {:ok, flapping} = Supervisor.start_link([{Agent, fn -> 1 end}], strategy: :one_for_one, name: FlapSup)
+    Process.unlink(flapping)
+    Supervisor.start_child(Top, %{id: :plain, start: {Supervisor, :start_link, [[{Agent, fn -> 2 end}], [strategy: :one_for_one]]}, type: :supervisor})
     Process.register(Supervisor.which_children(Top) |> List.keyfind(Agent, 0) |> elem(1), Keeper)
   ">>), ok`
 
@@ -312,6 +330,23 @@ describe.runIf(existsSync(elixir))("the supervision tree of an Elixir node", () 
       ).toEqual(expect.arrayContaining(["0", "1", "2", ":undefined"]))
       const state = yield* call("get_gen_server_state", { pid: "Keeper", path: "user.name" })
       expect(state.structured["state"]).toBe('"Ann"')
+      // Neither name nor module tells one `Supervisor` from another.
+      yield* Effect.promise(() =>
+        node.evaluate(
+          "[exit(P, kill) || S <- ['Elixir.FlapSup', element(2, lists:keyfind(plain, 1, supervisor:which_children('Elixir.Top')))], {_, P, _, _} <- supervisor:which_children(S)]"
+        )
+      )
+      const plain = row(result, ":plain")?.pid
+      for (const [root, name] of [
+        ["FlapSup", "FlapSup"],
+        [plain, plain]
+      ]) {
+        yield* eventually(
+          Effect.map(tree({ root }), ({ structured }) =>
+            String(structured["summary"]).includes(`restarts lately under ${name} (1 of 3 allowed)`)
+          )
+        )
+      }
       const task = rowsOf(result).find(({ modules }) => modules === "Task.Supervised")?.pid
       expect((yield* Effect.flip(call("get_gen_server_state", { pid: task }))).code).toBe("unsupported")
     }).pipe(Effect.provide(Layer.suspend(() => liveCatalogue([node], { agent: "eval", mode: "elixir" }))))

@@ -21,6 +21,10 @@
 -define(QUEUED, 1000).
 %% Bytes of an id that is sent as it is.
 -define(ID, 256).
+%% Supervisors that are asked for their restarts where all are, those of a portion, and milliseconds of rest behind one.
+-define(ASKED, 1000).
+-define(ASK_PORTION, 20).
+-define(ASK_PAUSE, 2).
 %% Words of heap up to which the dictionary of a process that nobody calls a supervisor is read, where one key of it
 %% cannot be (before OTP 26.2).
 -define(SMALL_HEAP, 100000).
@@ -40,11 +44,13 @@
     %% Words of heap of what should be a supervisor up to which its dictionary is read, where one key of it cannot be
     %% (before OTP 26.2).
     dictionary_heap := non_neg_integer(),
-    sort := tree | memory | message_queue,
+    %% With `restarts', or with `min_restarts', every supervisor is asked for them, and not only those on the page.
+    sort := tree | memory | message_queue | restarts,
     %% Filters, all of which must hold. Part of an id, a registered name or a module, in any case.
     text => binary(),
     type => worker | supervisor,
     status => running | restarting | undefined | remote,
+    min_restarts => pos_integer(),
     order := ascending | descending,
     limit := pos_integer(),
     deadline_ms := non_neg_integer(),
@@ -98,6 +104,8 @@
     period => pos_integer(),
     %% Restarts in the last period.
     restarts => non_neg_integer(),
+    %% It was asked for them, answer or not.
+    asked => true,
     %% Words of a heap that was too large to ask for the state.
     large => non_neg_integer()
 }.
@@ -109,35 +117,78 @@
 -include("beamscope_supervises.hrl").
 
 %% @doc The rows of a tree: see `listed'. Where there is a root, it has a row, but `total' and `matched' count what is
-%% below it. Raises `no_root' where nothing has the name, `ended' where the process has, `not_a_supervisor' with what it
+%% below it: with a depth of 1, which lists none of that, the processes that it is linked to. `supervisors' are those
+%% that run; `restarts', where all were asked, is `{Told, Restarted}': how many of them told their restarts, and how many
+%% of those had some. Raises `no_root' where nothing has the name, `ended' where the process has, `not_a_supervisor' with what it
 %% is, where it is none, and the application that it belongs to.
 -spec tree(spec()) -> binary().
 tree(#{deadline_ms := Deadline} = Spec) ->
     Until = now_ms() + Deadline,
     Timed = Spec#{until => Until},
-    {Rows, Missing} = walk(roots(Spec), [], [], Timed),
+    {Walked, Missing} = walk(roots(Timed), [], [], Timed),
+    Running = lists:sort([Path || {Path, #{type := supervisor, status := running}} <- maps:to_list(Walked)]),
+    {Rows, Restarts} = with_restarts(Running, Walked, Timed),
     Keys = keys(maps:to_list(Rows), Timed),
     {Page, Next} = page(Keys, Spec),
-    packed(#{
-        total => children(maps:keys(Rows), Spec),
-        matched => children([Path || {_, Path} <- Keys], Spec),
+    Closed = closed(maps:values(Rows), Timed),
+    packed(Restarts#{
+        total => children(maps:keys(Rows), Spec) + Closed,
+        matched => children([Path || {_, Path} <- Keys], Spec) + hd([0 || is_filtered(Spec)] ++ [Closed]),
         rows => [{Key, told(map_get(element(2, Key), Rows), Timed)} || Key <- Page],
         next => Next,
-        incomplete => Missing
+        incomplete => Missing,
+        supervisors => length(Running)
     }).
 
 %% How many of these rows are no root.
 children(Paths, #{root := _}) -> length([Path || [_, _ | _] = Path <- Paths]);
 children(Paths, _) -> length(Paths).
 
+%% How many processes a root is linked to that is not opened, since rows have one level only.
+closed(Roots, #{root := _, depth := 1} = Spec) ->
+    lists:sum([length(Links) || #{type := supervisor, pid := Pid} <- Roots, #{links := Links} <- [found(Pid, Spec)]]);
+closed(_, _) ->
+    0.
+
+is_filtered(Spec) -> map_size(maps:with([text, type, status, min_restarts], Spec)) > 0.
+
+%% Where restarts sort or filter, the rows with what all supervisors tell of theirs, as far as that is known by the time
+%% that is left, and `restarts'. Each is asked once, a few at a time; of the very many there may be, so many.
+with_restarts(Paths, Rows, #{until := Until} = Spec) when map_get(sort, Spec) =:= restarts; is_map_key(min_restarts, Spec) ->
+    Ask = fun(Path, Known) ->
+        #{pid := Pid} = Row = map_get(Path, Known),
+        Facts = maps:get(supervisor, Row, none),
+        Known#{Path := Row#{supervisor => with_limits(Pid, Facts, Spec)}}
+    end,
+    Bounds = #{until => Until, pause_ms => ?ASK_PAUSE},
+    Step = fun(Some, Known) -> lists:foldl(Ask, Known, Some) end,
+    {Asked, _} = scan(fun(Left) -> some(?ASK_PORTION, Left) end, lists:sublist(Paths, ?ASKED), Bounds, Step, Rows),
+    Told = [Count || #{supervisor := #{restarts := Count}} <- maps:values(Asked)],
+    {Asked, #{restarts => {length(Told), length([Count || Count <- Told, Count > 0])}}};
+with_restarts(_, Rows, _) ->
+    {Rows, #{}}.
+
+%% What is known of a supervisor, and its restarts.
+with_limits(Pid, none, Spec) ->
+    Facts = found(Pid, Spec),
+    maps:merge(Facts#{asked => true}, limits(Pid, Facts, Spec));
+with_limits(Pid, Facts, Spec) ->
+    maps:merge(Facts#{asked => true}, limits(Pid, Facts, Spec)).
+
 keys(Rows, #{sort := Sort} = Spec) -> [{rank(Sort, Row), Path} || {Path, Row} <- Rows, matches(Row, Spec)].
 
 rank(tree, #{path := Path}) -> Path;
 rank(memory, Row) -> maps:get(memory, facts(Row), 0);
-rank(message_queue, Row) -> maps:get(messages, facts(Row), 0).
+rank(message_queue, Row) -> maps:get(messages, facts(Row), 0);
+rank(restarts, Row) -> known_restarts(Row).
+
+%% Less than none, where they are not known.
+known_restarts(#{supervisor := #{restarts := Count}}) -> Count;
+known_restarts(_) -> -1.
 
 matches(#{type := Type, status := Status} = Row, Spec) ->
     maps:get(type, Spec, Type) =:= Type andalso maps:get(status, Spec, Status) =:= Status andalso
+        known_restarts(Row) >= maps:get(min_restarts, Spec, -1) andalso
         names(Row, maps:get(text, Spec, none)).
 
 names(_, none) ->
@@ -418,9 +469,13 @@ told(#{type := supervisor, status := running, pid := Pid} = Row, Spec) ->
     case is_map_key(callback, Facts) of
         true ->
             Sums = summed(maps:get(pids, Facts, none), Spec),
-            Limits = limits(Pid, Facts, Spec),
+            Limits =
+                case Facts of
+                    #{asked := true} -> #{};
+                    _ -> limits(Pid, Facts, Spec)
+                end,
             Linked = maps:from_list([{active, length(Links)} || #{links := Links} <- [Facts]]),
-            Asked = maps:without([pids, links], maps:merge(Linked, Facts)),
+            Asked = maps:without([pids, links, asked], maps:merge(Linked, Facts)),
             Supervisor = maps:merge(maps:merge(Asked, Sums), Limits),
             maps:without([path], maps:merge(Row#{supervisor => Supervisor}, facts(Row)));
         false ->
@@ -476,11 +531,11 @@ limits(_, #{unanswered := true}, _) ->
     #{};
 limits(_, #{busy := _}, _) ->
     #{};
-limits(_, #{not_asked := _}, _) ->
+limits(_, Facts, _) when not is_map_key(callback, Facts); is_map_key(not_asked, Facts) ->
     #{};
 limits(Pid, _, #{state_heap := Most, call_ms := Timeout}) ->
-    %% It may have become busy since it was found.
-    case idle(Pid, now_ms()) of
+    %% It may have become busy since it was found, or be about to wait again after an answer.
+    case idle(Pid, now_ms() + ?PAUSE) of
         idle ->
             case erlang:process_info(Pid, total_heap_size) of
                 {_, Words} when Words > Most ->

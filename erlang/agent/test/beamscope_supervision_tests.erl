@@ -19,6 +19,7 @@ tests() ->
         {"texts, types, statuses", fun filters/1},
         {"by memory, by messages", fun sorted/1},
         {"restarts of the last period", fun restarts/1},
+        {"all supervisors by their restarts, each asked once", fun by_restarts/1},
         {"many children are counted, summed, and listed in part", fun many/1},
         {"a child on another node", fun remote/1},
         {"levels below the last are not opened", fun depth/1},
@@ -130,6 +131,47 @@ restarts(Run) ->
         ?assertMatch(#{restarts := 1, intensity := 7}, Facts)
     end).
 
+by_restarts(Run) ->
+    with(nested, fun(Pid) ->
+        Inner = maps:from_list([{Id, Child} || {Id, Child, _, _} <- supervisor:which_children(Pid)]),
+        [restart(map_get(Id, Inner), Times) || {Id, Times} <- [{b, 2}, {c, 1}]],
+        By = #{root => Pid, sort => restarts, order => descending},
+        #{supervisors := 5, restarts := {4, 2}, rows := Rows, total := 8} = Run(By),
+        ?assertEqual([b, c], [Id || {_, #{id := Id}} <- lists:sublist(Rows, 2)]),
+        #{supervisors := 5, restarts := {4, 2}, rows := [{_, #{id := b}}], matched := 2, total := 8, next := Next} =
+            Run(By#{min_restarts => 1, limit => 1}),
+        #{rows := [{_, #{id := c, supervisor := #{restarts := 1}}}], next := undefined} =
+            Run(By#{min_restarts => 1, limit => 1, 'after' => term_to_binary(Next)}),
+        %% Below the last level, too.
+        #{rows := [{_, #{id := b}} | _], restarts := {4, 2}} = Run(By#{depth => 2}),
+        #{rows := Top, restarts := {0, 0}, incomplete := [deadline]} = Run(By#{deadline_ms => 0}),
+        ?assertMatch([_], Top),
+        ?assertNot(is_map_key(restarts, Run(#{root => Pid}))),
+        1 = erlang:trace(Pid, true, ['receive']),
+        #{rows := _} = Run(By),
+        1 = erlang:trace(Pid, false, ['receive']),
+        Delivered = erlang:trace_delivered(Pid),
+        receive {trace_delivered, Pid, Delivered} -> ok end,
+        ?assertEqual(1, length([get_state || get_state <- received(Pid)]))
+    end).
+
+%% What a process has received that was traced.
+received(Pid) ->
+    receive
+        {trace, Pid, 'receive', {system, _, get_state}} -> [get_state | received(Pid)];
+        {trace, Pid, 'receive', _} -> received(Pid)
+    after 0 -> []
+    end.
+
+restart(_, 0) ->
+    ok;
+restart(Pid, Times) ->
+    [{Id, Child, _, _}] = supervisor:which_children(Pid),
+    exit(Child, kill),
+    until(fun() -> [New || {_, New, _, _} <- supervisor:which_children(Pid), is_pid(New), New =/= Child] =/= [] end),
+    ?assertMatch([{Id, _, _, _}], supervisor:which_children(Pid)),
+    restart(Pid, Times - 1).
+
 many(Run) ->
     with(simple, fun(Pid) ->
         Children = [element(2, supervisor:start_child(Pid, [small])) || _ <- lists:seq(1, 2500)],
@@ -157,7 +199,8 @@ depth(Run) ->
         [Inner] = [Facts || {_, #{id := inner, supervisor := Facts}} <- Rows],
         ?assertMatch(#{active := 1, strategy := one_for_one}, Inner),
         ?assertNot(is_map_key(children, Inner)),
-        #{total := 0, incomplete := [depth]} = Run(#{root => Pid, depth => 1})
+        #{total := 2, matched := 2, incomplete := [depth], rows := [_]} = Run(#{root => Pid, depth => 1}),
+        #{total := 2, matched := 0, rows := []} = Run(#{root => Pid, depth => 1, text => <<"first">>})
     end).
 
 busy(Run) ->
@@ -328,8 +371,12 @@ init(static) ->
     }};
 init(remote) ->
     {ok, {#{}, [#{id => far, start => {?MODULE, start_far, []}}]}};
+init(nested) ->
+    Supervisors = [#{id => Id, type => supervisor, start => {supervisor, start_link, [?MODULE, inner]}} || Id <- [a, b, c]],
+    Foreign = {?MODULE, start_foreign, [[{?MODULE, start_child, []}]]},
+    {ok, {#{}, Supervisors ++ [#{id => foreign, type => supervisor, start => Foreign}]}};
 init(inner) ->
-    {ok, {#{}, [#{id => innermost, start => {?MODULE, start_child, []}, modules => dynamic}]}};
+    {ok, {#{intensity => 5, period => 3600}, [#{id => innermost, start => {?MODULE, start_child, []}, modules => dynamic}]}};
 init(simple) ->
     {ok, {#{strategy => simple_one_for_one}, [#{id => any, start => {?MODULE, start_child, []}}]}};
 init(slow) ->

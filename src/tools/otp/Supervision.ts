@@ -1,7 +1,7 @@
 import { Effect, Schema } from "effect"
 import type { Listed } from "../../beam/Listing.ts"
 import { readMfa } from "../../beam/ProcessRow.ts"
-import { type Child, childStatuses, supervisionTree } from "../../beam/Supervision.ts"
+import { type Child, childStatuses, supervisionTree, type Tree } from "../../beam/Supervision.ts"
 import { Atom, isAtom, isTuple, Pid, type Term } from "../../etf/Term.ts"
 import type { CallError } from "../../node/CallError.ts"
 import type { ErlangNode } from "../../node/ErlangNode.ts"
@@ -22,7 +22,7 @@ import {
   sortBy
 } from "../Listing.ts"
 import { ended, resolveProcess } from "../ProcessArgument.ts"
-import { amount, bytes } from "../Quantity.ts"
+import { agree, amount, bytes } from "../Quantity.ts"
 import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
 import { ToolError } from "../ToolError.ts"
@@ -79,12 +79,15 @@ const getSupervisionTree = Tool.make({
     depth: Schema.Int.check(Schema.isBetween(depths))
       .annotate({ description: `${depths.minimum} to ${depths.maximum}, default ${normalDepth}`, default: normalDepth })
       .pipe(Schema.withDecodingDefaultKey(Effect.succeed(normalDepth))),
-    sort_by: sortBy(["tree", "memory", "message_queue"], "tree"),
+    sort_by: sortBy(["tree", "memory", "message_queue", "restarts"], "tree"),
     filter: Schema.optionalKey(
       Schema.Struct({
         text: Schema.optionalKey(FilterText.annotate({ description: "Part of an id, name or module" })),
         type: Schema.optionalKey(Schema.Literals(["worker", "supervisor"])),
-        status: Schema.optionalKey(Schema.Literals(childStatuses))
+        status: Schema.optionalKey(Schema.Literals(childStatuses)),
+        min_restarts: Schema.optionalKey(
+          Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1_000_000 })).annotate({ description: "1 or more" })
+        )
       })
     ),
     limit: limitUpTo(200, 50),
@@ -105,7 +108,8 @@ const getSupervisionTree = Tool.make({
       callMillis: Math.min(patience, left / 5),
       text: filter.text,
       type: filter.type,
-      status: filter.status
+      status: filter.status,
+      minRestarts: filter.min_restarts
     }).pipe(
       Effect.catchReasons("CallError", {
         Raised: ({ reason }, error) => Effect.fail(noTree(node, root ?? "", reason, error, terms)),
@@ -113,35 +117,38 @@ const getSupervisionTree = Tool.make({
       })
     )
     const rows = listed.rows.map(({ row }) => row)
-    const notes = [...missing(listed, depth), ...rows.flatMap((row) => rowNotes(row, terms))]
+    const notes = [
+      ...missing(listed, depth),
+      ...unknownRestarts(listed),
+      ...rows.flatMap((row) => rowNotes(row, terms))
+    ]
     // The root is shown with its children, and is none of them.
     const children = (shown: number) => rows.slice(0, shown).filter((row) => root === undefined || row.depth > 1)
     const supervisors = (shown: number) => children(shown).filter(({ type }) => type === "supervisor").length
     const crowds = rows.filter(isCrowd)
-    const restarted = rows.filter(({ supervisor }) => (supervisor?.restarts?.count ?? 0) > 0)
+    const under = root === undefined ? "" : ` under ${excerpt(root)}`
+    const counted = (shown: number): string => {
+      const { incomplete, matched, total } = listed
+      const isEmpty = rows.some((row) => row.supervisor?.active === 0)
+      if (total === 0 && incomplete.length > 0 && !isEmpty) return `No child${under} was seen`
+      if (root !== undefined && depth === 1)
+        return `${shownOf(0, total, "child", "children")}${under}${total === 0 ? "" : `, which a depth of 1 does not list`}`
+      if (matched === 0 && total > 0) return `None of ${amount(total, "child", "children")}${under} passes the filter`
+      return `${shownOf(children(shown).length, matched, "child", "children")}${under}, ${amount(supervisors(shown), "supervisor")} among them`
+    }
     return {
       summary: (shown: number) =>
-        `${shownOf(children(shown).length, listed.matched, "child", "children")}${root === undefined ? "" : ` under ${excerpt(root)}`}, ${amount(supervisors(shown), "supervisor")} among them${
+        `${counted(shown)}${
           crowds.length === 0
             ? ""
             : `; ${crowds
                 .slice(0, 3)
                 .map(
-                  ({ id, supervisor }) =>
-                    `of the ${amount(supervisor.children, "child", "children")} of ${terms.print(id)} ${supervisor.listed.toLocaleString("en-US")} are listed`
-                )
-                .join(", ")}`
-        }${
-          restarted.length === 0
-            ? ""
-            : `; restarts lately under ${restarted
-                .slice(0, 3)
-                .map(
                   (row) =>
-                    `${terms.print(row.id)} (${row.supervisor!.restarts!.count} of ${row.supervisor!.restarts!.allowed} allowed)`
+                    `of the ${amount(row.supervisor.children, "child", "children")} of ${nameOf(row, terms)} ${row.supervisor.listed.toLocaleString("en-US")} are listed`
                 )
                 .join(", ")}`
-        }.`,
+        }${restartsText(listed, terms)}.`,
       complete: notes.length === 0,
       notes,
       data: (characters: number) => ({
@@ -154,6 +161,42 @@ const getSupervisionTree = Tool.make({
     }
   })
 })
+
+/** Where restarts were told, and of how many supervisors nobody has asked for them: only those on a page are. */
+const restartsText = ({ restarts, rows, supervisors }: Tree, terms: Terms): string => {
+  const restarted = rows.flatMap(({ row }) => {
+    const told = row.supervisor?.restarts
+    return told !== undefined && told.count > 0 ? [{ ...told, name: nameOf(row, terms) }] : []
+  })
+  const named = restarted
+    .slice(0, 3)
+    .map(({ allowed, count, name }) => `${name} (${count} of ${allowed} allowed)`)
+    .join(", ")
+  if (restarts !== undefined)
+    return `; restarts lately under ${restarts.restarted === 0 ? "none" : restarts.restarted.toLocaleString("en-US")} of ${amount(restarts.told, "supervisor")} that told${named === "" ? "" : `: ${named}`}`
+  const elsewhere = supervisors - rows.filter(({ row }) => row.type === "supervisor" && row.status === "running").length
+  return `${named === "" ? "" : `; restarts lately under ${named}`}${elsewhere <= 0 ? "" : `; ${amount(elsewhere, "supervisor that is", "supervisors that are")} not on this page ${agree(elsewhere, "was", "were")} not asked for restarts (sort_by restarts asks all)`}`
+}
+
+/** What is said where restarts sort or filter, and are not known of all. */
+const unknownRestarts = ({ restarts, supervisors }: Tree): ReadonlyArray<string> =>
+  restarts === undefined || restarts.told >= supervisors
+    ? []
+    : [
+        `Restarts of ${amount(supervisors - restarts.told, "supervisor")} are not known: at most 1,000 are asked, in the time that is left, and none that is busy, has a large heap or is none of OTP's.`
+      ]
+
+/** The callback of a supervisor of Elixir that has no module of its own. */
+const withoutModule = "Elixir.Supervisor.Default"
+
+/** How a row is called where it stands alone: by its name, or else by its id, where that tells it from others. */
+const nameOf = ({ id, name, pid, supervisor }: Child, terms: Terms): string => {
+  if (name !== undefined) return terms.atom(name)
+  if (!(id instanceof Atom) || (id.text !== "undefined" && id.text !== withoutModule)) return terms.print(id)
+  const callback = supervisor?.callback
+  const module = callback === undefined || callback === withoutModule ? "" : ` (${terms.atom(callback)})`
+  return pid === undefined ? terms.print(id) : `${terms.print(pid)}${module}`
+}
 
 /** A supervisor with more children than have rows. */
 const isCrowd = (row: Child): row is Crowd =>
@@ -242,8 +285,9 @@ const missing = ({ incomplete }: Listed<Child>, depth: number): ReadonlyArray<st
   })
 
 /** What is lacking of one supervisor. */
-const rowNotes = ({ id, notAsked, pid, supervisor, type }: Child, terms: Terms): ReadonlyArray<string> => {
-  const name = terms.print(id)
+const rowNotes = (row: Child, terms: Terms): ReadonlyArray<string> => {
+  const { notAsked, pid, supervisor, type } = row
+  const name = nameOf(row, terms)
   if (type === "supervisor" && notAsked === "unread" && pid !== undefined)
     return [
       `${name} (${terms.print(pid)}) was not asked for its children: before OTP 26.2 to read whether it is a supervisor copies its heap, which is large, or its queue is long.`

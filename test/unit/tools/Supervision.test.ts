@@ -14,7 +14,8 @@ const record = (fields: Readonly<Record<string, Term>>): MapTerm =>
 const supervising = (
   facts: Readonly<Record<string, Term>> | undefined,
   incomplete: ReadonlyArray<string> = [],
-  of: Readonly<Record<string, Term>> = {}
+  of: Readonly<Record<string, Term>> = {},
+  whole: Readonly<Record<string, Term>> = {}
 ) => {
   const row = record({
     depth: 1,
@@ -35,12 +36,27 @@ const supervising = (
     matched: 1,
     rows: list<Term>([[place, row]]),
     next: atom("undefined"),
-    incomplete: list(incomplete.map(atom))
+    incomplete: list(incomplete.map(atom)),
+    supervisors: 1,
+    ...whole
   })
   return fakeNode({ replies: { "beamscope_supervision:tree": { term: packed(answer) } } })
 }
 
 const tree = (...args: Parameters<typeof supervising>) => callIn({ up: [supervising(...args)] }, "get_supervision_tree")
+
+/** How a summary names a supervisor that has restarted a child. */
+const nameInSummary = (of: Readonly<Record<string, Term>>, callback: string) =>
+  Effect.map(
+    tree({ restarts: 1, intensity: 3, period: 5, callback: atom(callback) }, [], of),
+    ({ structured }) => /under (.*) \(1 of 3/u.exec(String(structured["summary"]))?.[1]
+  )
+
+const summaryAtDepth1 = (root: Parameters<typeof supervising>) =>
+  Effect.map(
+    callIn({ up: [supervising(...root)] }, "get_supervision_tree", { root: "top", depth: 1 }),
+    ({ structured }) => structured["summary"]
+  )
 
 describe("get_supervision_tree", () => {
   it.effect("tells how much of the allowed restarts is used up", () =>
@@ -97,6 +113,53 @@ describe("get_supervision_tree", () => {
       const whole = yield* tree({ children: 2, active: 2, listed: 2 })
       expect(whole.structured["summary"]).not.toContain("listed")
       expect(whole.structured["tree"]).not.toEqual([expect.objectContaining({ listed_children: expect.anything() })])
+    })
+  )
+
+  it.effect("says of how many supervisors restarts were not asked for, and of how many they are not known", () =>
+    Effect.gen(function* () {
+      const facts = { children: 2, active: 2, restarts: 0, intensity: 3, period: 5 }
+      const all = yield* tree(facts)
+      expect(all.structured).toMatchObject({ complete: true, summary: "1 child, 1 supervisor among them." })
+      const some = yield* tree(facts, [], {}, { total: 4, supervisors: 3 })
+      expect(some.structured["summary"]).toContain(
+        "; 2 supervisors that are not on this page were not asked for restarts (sort_by restarts asks all)."
+      )
+      const asked = yield* tree({ ...facts, restarts: 2 }, [], {}, { supervisors: 3, restarts: [2, 1] })
+      expect(asked.structured).toMatchObject({
+        complete: false,
+        notes: [expect.stringMatching(/^Restarts of 1 supervisor are not known/u)],
+        summary: expect.stringContaining("; restarts lately under 1 of 2 supervisors that told: :top (2 of 3 allowed).")
+      })
+      const none = yield* tree(facts, [], {}, { total: 4, matched: 0, rows: nil, supervisors: 3, restarts: [3, 0] })
+      expect(none.structured).toMatchObject({
+        complete: true,
+        summary: "None of 4 children passes the filter; restarts lately under none of 3 supervisors that told."
+      })
+    })
+  )
+
+  it.effect("names a supervisor by what tells it from others", () =>
+    Effect.gen(function* () {
+      const nobody = "Elixir.Supervisor.Default"
+      expect(yield* nameInSummary({ name: atom("shop_sup") }, "shop")).toBe(":shop_sup")
+      expect(yield* nameInSummary({ id: atom(nobody) }, nobody)).toBe("#PID<0.90.0>")
+      expect(yield* nameInSummary({ id: atom("undefined") }, "Elixir.Shop.Sup")).toBe("#PID<0.90.0> (Shop.Sup)")
+      expect(yield* nameInSummary({ id: atom("Elixir.Shop.Jobs") }, nobody)).toBe("Shop.Jobs")
+    })
+  )
+
+  it.effect("says of a root that is not opened how much is below it", () =>
+    Effect.gen(function* () {
+      expect(yield* summaryAtDepth1([{ active: 5 }, ["depth"], {}, { total: 5, matched: 5 }])).toBe(
+        "0 of 5 children under top, which a depth of 1 does not list."
+      )
+      expect(yield* summaryAtDepth1([{ active: 0 }, ["depth"], {}, { total: 0, matched: 0 }])).toBe(
+        "0 children under top."
+      )
+      expect(yield* summaryAtDepth1([{}, ["busy", "depth"], {}, { total: 0, matched: 0 }])).toBe(
+        "No child under top was seen."
+      )
     })
   )
 
