@@ -18,12 +18,19 @@ export interface TlsOptions {
   /** The key of our certificate. Default: it stands in the same text, as a `certfile` without a `keyfile` has it. */
   readonly key?: Redacted.Redacted
   /**
-   * The host name that the node's certificate must be for. Default: what stands behind the @ of the node's name. A
-   * certificate for `*.example.com` is for exactly that: nodes do not see a pattern in it.
+   * The host name that the node's certificate must be for. Default: what stands behind the @ of the node's name. One of
+   * its DNS names, or, where it has no alternative names and this is given, its common name; a certificate for
+   * `*.example.com` is for exactly that, since nodes do not see a pattern in it.
    */
   readonly serverName?: string
   /** Takes any certificate, for any name: whoever is in between can read and change everything. Default `false`. */
   readonly insecure?: boolean
+}
+
+/** How one stream is secured: `serverName` is whom the certificate of the other side must be for. */
+export interface Securing {
+  readonly options: TlsOptions
+  readonly serverName: string
 }
 
 /** What is wrong with the certificate that a node shows us. */
@@ -87,13 +94,13 @@ const wrong = (problem: CertificateProblem, detail: string): DistReason => ({
 export const certificateProblem = (
   code: string | null,
   certificate: X509Certificate,
-  serverName: string
+  securing: Securing
 ): DistReason | undefined => {
   switch (code) {
     case null:
-      return isFor(serverName, certificate)
+      return isFor(securing, certificate)
         ? undefined
-        : wrong("name_mismatch", `it is for ${namesOf(certificate)}, not for ${short(serverName)}`)
+        : wrong("name_mismatch", `it is for ${namesOf(certificate)}, not for ${short(securing.serverName)}`)
     case "CERT_HAS_EXPIRED": {
       const which = inChain(certificate, ({ validToDate }) => validToDate.getTime() < Date.now())
       return wrong("expired", `${whose(which, certificate)} was valid until ${when(which.validToDate)}`)
@@ -137,25 +144,23 @@ const namesOf = (certificate: X509Certificate): string =>
   certificate.subjectAltName === undefined ? subject(certificate) : short(certificate.subjectAltName)
 
 /**
- * Whether a certificate is for a host, as nodes see it (`public_key:pkix_verify_hostname/2` with a `dns_id`): the host
- * equals one of its DNS names, letter for letter but for the case, also where the host is written as an IP address.
- * Only where the certificate has no alternative names at all, its common name counts, unless the host is an IP address,
- * and may have one `*` in its first label.
+ * Whether a certificate is for a host, as nodes see it (`public_key:pkix_verify_hostname/2` with a `dns_id`): the host equals one of its DNS names, letter for letter but for the case, also where the host is written as an
+ * IP address. Older releases of OTP fall back on the common name where there are no alternative names, newer ones (27.3) do
+ * not; here it counts only where the operator has said it.
  */
-export const isFor = (host: string, certificate: X509Certificate): boolean => {
-  const wanted = lowerCase(host)
-  if (certificate.subjectAltName !== undefined)
-    return dnsNames(certificate.subjectAltName).some((name) => lowerCase(name) === wanted)
-  if (isAddress(wanted)) return false
-  return commonNames(certificate).some((name) => fitsPattern(wanted, lowerCase(name)))
+export const isFor = ({ options, serverName }: Securing, certificate: X509Certificate): boolean => {
+  const { subjectAltName } = certificate
+  const names =
+    subjectAltName !== undefined
+      ? dnsNames(subjectAltName)
+      : options.serverName !== undefined
+        ? commonNames(certificate)
+        : []
+  return names.some((name) => lowerCase(name) === lowerCase(serverName))
 }
 
 // Only ASCII letters have a case for nodes.
 const lowerCase = (text: string): string => text.replaceAll(/[A-Z]/gu, (letter) => letter.toLowerCase())
-
-/** As `inet:parse_address/1` has it, which takes `127.1` and `2130706433` for addresses. */
-const isAddress = (host: string): boolean =>
-  host.includes(":") || /^(?:0x[\da-f]+|\d+)(?:\.(?:0x[\da-f]+|\d+)){0,3}$/u.test(host)
 
 /** The DNS names in a list as OpenSSL prints it; names with characters that could mislead stand there as JSON. */
 const dnsNames = (alternatives: string): ReadonlyArray<string> => {
@@ -170,27 +175,6 @@ const dnsNames = (alternatives: string): ReadonlyArray<string> => {
 const commonNames = (certificate: X509Certificate): ReadonlyArray<string> => {
   const { CN } = certificate.toLegacyObject().subject
   return CN === undefined ? [] : [CN].flat()
-}
-
-/** The first label of a host name, and the others. */
-const labels = (text: string): [string | undefined, string] => {
-  const [first, ...others] = text.split(".").filter((label) => label !== "")
-  return [first, others.join(".")]
-}
-
-const fitsPattern = (host: string, pattern: string): boolean => {
-  if (host.includes("*")) return false
-  const [first, rest] = labels(host)
-  const [firstPattern, restPattern] = labels(pattern)
-  if (first === undefined || firstPattern === undefined || rest !== restPattern) return false
-  const [before, after, ...more] = firstPattern.split("*") as [string, ...ReadonlyArray<string>]
-  if (after === undefined) return first === before
-  return (
-    more.length === 0 &&
-    first.length >= before.length + after.length &&
-    first.startsWith(before) &&
-    first.endsWith(after)
-  )
 }
 
 /** What a node says of our certificate, by the number of its alert. RFC 8446 §6.2. */

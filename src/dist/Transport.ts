@@ -6,7 +6,16 @@ import { platform } from "node:process"
 import type { Duplex } from "node:stream"
 import { connect as connectTls, createSecureContext, type SecureContext, TLSSocket } from "node:tls"
 import type { DistReason, Phase } from "./DistError.ts"
-import { certificateProblem, keyText, materialProblem, reasonOf, type TlsOptions, tlsProblem, unusable } from "./Tls.ts"
+import {
+  certificateProblem,
+  keyText,
+  materialProblem,
+  reasonOf,
+  type Securing,
+  type TlsOptions,
+  tlsProblem,
+  unusable
+} from "./Tls.ts"
 
 /** Where to dial. `host` is a name or an address. */
 export interface Address {
@@ -32,12 +41,6 @@ export interface DialError {
   readonly code: string
   /** Why there is no TLS, where the connection itself was made. */
   readonly tls?: DistReason
-}
-
-/** How a stream is secured: `serverName` is whom the certificate of the other side must be for. */
-export interface Securing {
-  readonly options: TlsOptions
-  readonly serverName: string
 }
 
 /** Why a link cannot be made, where a dial failed; `refused` is what a refused connection means there. */
@@ -210,13 +213,13 @@ const certificateOf = (socket: Socket): X509Certificate | undefined =>
   socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined
 
 /** Why the other side is not to be trusted to be whom we mean, if so. */
-const distrust = (socket: Socket, { options, serverName }: Securing): DistReason | undefined => {
-  if (options.insecure === true) return undefined
+const distrust = (socket: Socket, securing: Securing): DistReason | undefined => {
+  if (securing.options.insecure === true) return undefined
   const certificate = certificateOf(socket)
   if (!(socket instanceof TLSSocket) || certificate === undefined)
     return { _tag: "TlsCertificate", problem: "invalid", detail: "it shows none" }
   // A code of OpenSSL's; its type in Node's own declarations is wrong.
-  return certificateProblem(socket.authorized ? null : String(socket.authorizationError), certificate, serverName)
+  return certificateProblem(socket.authorized ? null : String(socket.authorizationError), certificate, securing)
 }
 
 /** How links and EPMD look-ups reach the other side. Plain TCP by default. */

@@ -7,13 +7,5 @@ export { names, type Registration } from "./Epmd.ts"
 export { connect, type Link, type LinkOptions, type Reach, type Traffic } from "./Link.ts"
 export type { MessageHandler } from "./Messages.ts"
 export { type NodeName, parseNodeName } from "./NodeName.ts"
-export type { CertificateProblem, TlsOptions } from "./Tls.ts"
-export {
-  type Address,
-  type Dialer,
-  type DialError,
-  type Endpoint,
-  type Securing,
-  type SocketPath,
-  Transport
-} from "./Transport.ts"
+export type { CertificateProblem, Securing, TlsOptions } from "./Tls.ts"
+export { type Address, type Dialer, type DialError, type Endpoint, type SocketPath, Transport } from "./Transport.ts"

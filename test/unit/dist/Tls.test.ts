@@ -1,0 +1,293 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Redacted } from "effect"
+import { X509Certificate } from "node:crypto"
+import { once } from "node:events"
+import type { Socket } from "node:net"
+import { createServer, type TlsOptions as ServerOptions } from "node:tls"
+import { connect } from "../../../src/dist/Link.ts"
+import { alertProblem, isFor, materialProblem, type TlsOptions } from "../../../src/dist/Tls.ts"
+import { type Certificate, type Claims, makeAuthority, selfSigned } from "../../support/Certificates.ts"
+import { eventually } from "../../support/eventually.ts"
+import { packet, serve } from "../../support/FakePeer.ts"
+
+const authority = makeAuthority("test authority")
+const stranger = makeAuthority("another authority")
+const minute = 60_000
+const ago = new Date(Date.now() - minute)
+const soon = new Date(Date.now() + minute)
+const fitting = { commonName: "node", dnsNames: ["127.0.0.1"] }
+const good = authority.issue(fitting)
+const trusting = { ca: authority.cert }
+
+/** A TLS server of Node's on loopback; what it is sent over TLS is kept, and answered with a refusal. */
+const serveTls = (options: ServerOptions) =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const received: Array<Buffer> = []
+      const sockets = new Set<Socket>()
+      const server = createServer(options, (socket) => {
+        socket.on("error", () => {})
+        socket.on("data", (chunk: Buffer) => {
+          received.push(chunk)
+          socket.write(Buffer.concat([Buffer.from([0, 0, 0, 12]), Buffer.from("snot_allowed")]))
+        })
+      })
+      server.on("connection", (socket) => {
+        sockets.add(socket)
+        socket.on("close", () => sockets.delete(socket))
+      })
+      server.listen(0, "127.0.0.1")
+      await once(server, "listening")
+      const address = server.address()
+      if (address === null || typeof address === "string") throw new Error("no port")
+      const stop = () => {
+        for (const socket of sockets) socket.destroy()
+        server.close()
+      }
+      return { port: address.port, received, sockets, stop }
+    }),
+    ({ stop }) => Effect.sync(stop)
+  )
+
+const whyNot = (port: number, tls?: TlsOptions, timeoutMillis = 5_000) =>
+  Effect.scoped(
+    connect({
+      node: "app@127.0.0.1",
+      address: { host: "127.0.0.1", port },
+      cookie: Redacted.make("cookie"),
+      timeoutMillis,
+      ...(tls && { tls })
+    })
+  ).pipe(
+    Effect.flip,
+    Effect.map(({ message, reason }) => ({ message, reason }))
+  )
+
+const whyNotAt = (server: ServerOptions, tls: TlsOptions) =>
+  Effect.flatMap(serveTls(server), ({ port }) => whyNot(port, tls))
+
+/** As a certificate has it. */
+const wholeSeconds = (date: Date) => date.toISOString().replace(/\.\d+Z$/u, ".000Z")
+
+const asClient = ({ cert, key }: Certificate) => ({ cert, key: Redacted.make(key) })
+
+describe("a link over TLS", () => {
+  it.live.each(["TLSv1.2", "TLSv1.3"] as const)("speaks %s, and frames its handshake with four bytes", (version) =>
+    Effect.gen(function* () {
+      const { port, received } = yield* serveTls({ ...good, minVersion: version, maxVersion: version })
+      expect((yield* whyNot(port, trusting)).reason).toEqual({ _tag: "NotAllowed" })
+      const opening = Buffer.concat(received)
+      expect(opening.readUInt32BE(0)).toBe(opening.length - 4)
+      expect(opening.toString("latin1", 4, 5)).toBe("N")
+    })
+  )
+
+  it.live("sends nothing to a node whose certificate will not do", () =>
+    Effect.gen(function* () {
+      const { port, received, sockets } = yield* serveTls(stranger.issue(fitting))
+      expect((yield* whyNot(port, trusting)).reason._tag).toBe("TlsCertificate")
+      yield* eventually(Effect.sync(() => sockets.size === 0))
+      expect(received).toEqual([])
+    })
+  )
+
+  const expired = authority.issue({ ...fitting, notAfter: ago })
+  const early = authority.issue({ ...fitting, notBefore: soon })
+  const own = selfSigned(fitting)
+  it.live.each([
+    ["that has expired", expired, "expired", `it was valid until ${wholeSeconds(ago)}`],
+    ["that is not valid yet", early, "not_yet_valid", `it is valid from ${wholeSeconds(soon)}`],
+    [
+      "of an authority that we do not know",
+      stranger.issue(fitting),
+      "unknown_authority",
+      "it is that of CN=node, signed by CN=another authority"
+    ],
+    ["that nobody has signed", own, "self_signed", "it is that of CN=node"],
+    [
+      "for another name",
+      authority.issue({ dnsNames: ["a.example", "b.example"] }),
+      "name_mismatch",
+      "it is for DNS:a.example, DNS:b.example, not for 127.0.0.1"
+    ],
+    [
+      "for an address that is not written as a name",
+      authority.issue({ commonName: "127.0.0.1", ipAddresses: ["127.0.0.1"] }),
+      "name_mismatch",
+      "it is for IP Address:127.0.0.1, not for 127.0.0.1"
+    ]
+  ] as ReadonlyArray<readonly [string, Certificate, string, string]>)(
+    "is not made to a node with a certificate %s, unless told to",
+    ([, certificate, problem, detail]) =>
+      Effect.gen(function* () {
+        const { message, reason } = yield* whyNotAt(certificate, trusting)
+        expect(reason).toEqual({ _tag: "TlsCertificate", problem, detail })
+        expect(message).toContain(detail)
+        expect((yield* whyNotAt(certificate, { ...trusting, insecure: true })).reason).toEqual({ _tag: "NotAllowed" })
+      })
+  )
+
+  it.live("trusts the authorities of Node.js where none is given, and a certificate that is its own authority", () =>
+    Effect.gen(function* () {
+      expect((yield* whyNotAt(good, {})).reason).toMatchObject({ problem: "unknown_authority" })
+      expect((yield* whyNotAt(own, { ca: own.cert })).reason).toEqual({ _tag: "NotAllowed" })
+    })
+  )
+
+  it.live("checks the certificate for the server's name that is given", () =>
+    Effect.gen(function* () {
+      const named = authority.issue({ dnsNames: ["*.example"] })
+      expect((yield* whyNotAt(named, { ...trusting, serverName: "b.example" })).reason).toMatchObject({
+        problem: "name_mismatch"
+      })
+      expect((yield* whyNotAt(named, { ...trusting, serverName: "*.example" })).reason).toEqual({ _tag: "NotAllowed" })
+    })
+  )
+
+  it.live.each(["TLSv1.2", "TLSv1.3"] as const)("says that a certificate of ours is wanted, in %s", (version) =>
+    Effect.gen(function* () {
+      const mutual = { ...good, ...trusting, requestCert: true, minVersion: version, maxVersion: version }
+      expect((yield* whyNotAt(mutual, trusting)).reason).toEqual({ _tag: "TlsClientCertificateWanted" })
+      const ours = asClient(authority.issue({ commonName: "us" }))
+      expect((yield* whyNotAt(mutual, { ...trusting, ...ours })).reason).toEqual({ _tag: "NotAllowed" })
+    })
+  )
+
+  it.live("says that there is no version in common", () =>
+    Effect.gen(function* () {
+      const old = { minVersion: "TLSv1", maxVersion: "TLSv1.1", ciphers: "DEFAULT@SECLEVEL=0" } as const
+      expect((yield* whyNotAt({ ...good, ...old }, trusting)).reason).toEqual({ _tag: "TlsVersion" })
+    })
+  )
+
+  it.live("tells a lack of common ciphers from a certificate that is wanted", () =>
+    Effect.gen(function* () {
+      const other = { maxVersion: "TLSv1.2", ciphers: "ECDHE-RSA-AES128-GCM-SHA256" } as const
+      expect((yield* whyNotAt({ ...good, ...other }, trusting)).reason).toEqual({
+        _tag: "TlsFailed",
+        detail: expect.stringMatching(/^it ended it with alert 40 \(.*handshake failure\)$/u)
+      })
+    })
+  )
+
+  it.live("is not made to what does not speak TLS", () =>
+    Effect.gen(function* () {
+      const port = yield* serve((socket) => socket.end("SSH-2.0-OpenSSH_9.2\r\n"))
+      expect((yield* whyNot(port, trusting)).reason).toEqual({ _tag: "TlsFailed", detail: "what it sends is not TLS" })
+    })
+  )
+
+  it.live("is not made to what closes the connection", () =>
+    Effect.gen(function* () {
+      const port = yield* serve((socket) => socket.once("data", () => socket.destroy()))
+      expect((yield* whyNot(port, trusting)).reason).toEqual({ _tag: "TlsFailed", detail: "it closed the connection" })
+    })
+  )
+
+  it.live("takes no longer than it may where nothing is answered", () =>
+    Effect.gen(function* () {
+      const port = yield* serve(() => {})
+      expect((yield* whyNot(port, trusting, 200)).reason).toMatchObject({ _tag: "Timeout", phase: "tls", millis: 200 })
+    })
+  )
+
+  it.live("says that a node which waits for the rest of a packet speaks without TLS", () =>
+    Effect.gen(function* () {
+      const port = yield* serve((socket) =>
+        socket.once("data", (head: Buffer) => head.readUInt16BE(0) < 2048 && socket.write(packet("snot_allowed")))
+      )
+      expect((yield* whyNot(port, trusting, 300)).reason).toEqual({ _tag: "WantsPlain" })
+    })
+  )
+})
+
+describe("a link without TLS", () => {
+  it.live("is told that the node wants it, by one that answers with an alert, and by one that only closes", () =>
+    Effect.gen(function* () {
+      const { port } = yield* serveTls(good)
+      expect((yield* whyNot(port)).reason).toEqual({ _tag: "WantsTls" })
+      const silent = yield* serve((socket) =>
+        socket.once("data", (head: Buffer) =>
+          // To a greeting of TLS, the alert of a server that shares no version.
+          head[0] === 0x16 ? socket.end(Uint8Array.of(0x15, 3, 3, 0, 2, 2, 70)) : socket.end()
+        )
+      )
+      expect((yield* whyNot(silent)).reason).toEqual({ _tag: "WantsTls" })
+    })
+  )
+
+  it.live("does not take for TLS what closes whatever comes", () =>
+    Effect.gen(function* () {
+      const port = yield* serve((socket) => socket.once("data", () => socket.end()))
+      expect((yield* whyNot(port)).reason).toEqual({ _tag: "ClosedInHandshake", stage: "status" })
+    })
+  )
+})
+
+describe("our certificate", () => {
+  const ours = authority.issue({ commonName: "us" })
+  const key = Redacted.make(ours.key)
+  it.each<[string, TlsOptions, "ca" | "cert" | "key" | undefined]>([
+    ["with its key", { ...trusting, cert: ours.cert, key }, undefined],
+    ["and its key in one text", { cert: ours.cert + ours.key }, undefined],
+    ["without a key", { cert: ours.cert }, "key"],
+    ["that is none", { cert: "none", key }, "cert"],
+    ["that is not there, but its key", { key }, "cert"],
+    ["with a key that is none", { cert: ours.cert, key: Redacted.make("none") }, "key"],
+    ["with the key of another", { cert: ours.cert, key: Redacted.make(good.key) }, "key"],
+    ["from an authority that is none", { ca: "none" }, "ca"]
+  ])("%s", (_, options, part) => {
+    const problem = materialProblem(options)
+    if (part === undefined) expect(problem).toBeUndefined()
+    else expect(problem).toMatchObject({ _tag: "TlsMaterial", part })
+    expect(JSON.stringify(problem ?? {})).not.toContain("PRIVATE")
+  })
+
+  it.live("is looked at before anything is dialled", () =>
+    Effect.gen(function* () {
+      expect((yield* whyNot(1, { cert: "none" })).reason).toMatchObject({ _tag: "TlsMaterial", part: "cert" })
+    })
+  )
+
+  it.each([
+    [42, "bad"],
+    [45, "expired"],
+    [46, "does not say what"],
+    [48, "authority"],
+    [49, "not allowed"]
+  ])("is refused by alert %i, in words", (alert, words) => {
+    const error = new Error(`0:error:0A000000:SSL routines:f:text:file.c:1:SSL alert number ${alert}\n`)
+    expect(alertProblem(error, { cert: ours.cert }, true)).toMatchObject({
+      _tag: "TlsClientCertificateRefused",
+      detail: expect.stringContaining(words)
+    })
+    // Without one of ours it cannot be ours that is meant.
+    expect(alertProblem(error, {}, false)?._tag).toBe("TlsFailed")
+  })
+})
+
+const certificate = (claims: Claims) => new X509Certificate(authority.issue(claims).cert)
+const fits = (host: string, to: X509Certificate) => isFor({ options: {}, serverName: host }, to)
+const fitsAsGiven = (host: string, to: X509Certificate) =>
+  isFor({ options: { serverName: host }, serverName: host }, to)
+
+describe("the name on a certificate", () => {
+  it("is one of its DNS names, whatever characters a name has", () => {
+    const names = ["A.example", 'quote",DNS:evil.example', "comma, DNS:worse.example", "127.0.0.1"]
+    const named = certificate({ commonName: "common.example", dnsNames: names })
+    for (const name of names) expect(fits(name, named)).toBe(true)
+    expect(fits("a.EXAMPLE", named)).toBe(true)
+    for (const name of ["evil.example", "worse.example", "common.example", ""]) {
+      expect(fits(name, named)).toBe(false)
+      expect(fitsAsGiven(name, named)).toBe(false)
+    }
+  })
+
+  it("is its common name where it has no other, and only where that was given", () => {
+    const common = certificate({ commonName: "common.example" })
+    expect(fits("common.example", common)).toBe(false)
+    expect(fitsAsGiven("Common.example", common)).toBe(true)
+    expect(fitsAsGiven("other.example", common)).toBe(false)
+    expect(fitsAsGiven("", certificate({}))).toBe(false)
+  })
+})
