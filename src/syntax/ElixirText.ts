@@ -25,6 +25,12 @@ const openTuple = opening("tuple", /\}/uy, "}")
 const openMap = opening("map", /\}/uy, "}")
 const openSet = opening("set", /\]\s*\)/uy, "])")
 
+/** What the struct of a set has beside its elements. That of Elixir up to 1.14 tells how it is made. */
+const setFieldsOf = (elixirVersion: string | undefined): ReadonlyArray<Term> => {
+  const [major = 0, minor = 0] = elixirVersion?.split(".").map(Number) ?? []
+  return major === 1 && minor < 15 ? [atom("version"), 2] : []
+}
+
 const alternatives = operatorNames.map((name) => name.replaceAll(/[\\^$.|?*+(){}[\]/]/gu, String.raw`\$&`)).join("|")
 
 const word = String.raw`[\p{L}_][\p{L}\p{M}\p{N}_@]*[?!]?`
@@ -221,11 +227,11 @@ const readCapture = (cursor: Cursor): Term | undefined => {
   return name === undefined || !(arity <= 255) ? wrong() : new ExternalFun(atom(module), atom(name), arity)
 }
 
-const readOpening = (cursor: Cursor): Opening | undefined => {
+const readOpening = (cursor: Cursor, setFields: ReadonlyArray<Term>): Opening | undefined => {
   if (cursor.take(/\[/uy)) return openList
   if (cursor.take(/\{/uy)) return openTuple
   if (cursor.take(/%\{/uy)) return openMap
-  if (cursor.take(/MapSet\.new\(\s*\[/uy)) return openSet
+  if (cursor.take(/MapSet\.new\(\s*\[/uy)) return { ...openSet, setFields }
   const struct = cursor.take(/%([A-Z]\w*(?:\.[A-Z]\w*)*)\s*\{/uy)?.[1]
   return struct === undefined ? undefined : opening("map", /\}/uy, "}", aliasName(struct))
 }
@@ -250,14 +256,18 @@ const readKey = (cursor: Cursor): string | undefined => {
 /** The atoms that are written without a colon. */
 const reservedNames: ReadonlySet<string> = new Set(["nil", "true", "false"])
 
-/** Elixir's literals. Pids, ports and references are read as those of `owner`; a bare `_` is an atom with `wildcards`. */
-export const elixirText = (owner: Owner, wildcards: boolean): Language => {
+/**
+ * Elixir's literals. Pids, ports and references are read as those of `owner`, sets as those of the Elixir there; a bare
+ * `_` is an atom with `wildcards`.
+ */
+export const elixirText = (owner: Owner & { readonly elixirVersion?: string }, wildcards: boolean): Language => {
+  const setFields = setFieldsOf(owner.elixirVersion)
   const readLeaf = (cursor: Cursor): Term | undefined => {
     if (cursor.take(/<</uy)) return readBits(cursor, blank, true, segment)
     if (cursor.look(/#Function</uy)) cursor.fail("a function with its environment cannot be made from text")
     if (cursor.look(/#DateTime</uy)) cursor.fail("a time in a zone: write it in UTC, as ~U[…Z]")
     if (cursor.take(/MapSet\.new\(\s*\)/uy)) {
-      return new MapTerm([atom("__struct__"), atom("Elixir.MapSet"), atom("map"), new MapTerm([])])
+      return new MapTerm([atom("__struct__"), atom("Elixir.MapSet"), atom("map"), new MapTerm([]), ...setFields])
     }
     const string = readString(cursor)
     if (string !== undefined) return string.isDouble ? binary(string.text) : charlist(string.text)
@@ -287,7 +297,7 @@ export const elixirText = (owner: Owner, wildcards: boolean): Language => {
     start: (cursor): Start => {
       const name = readKey(cursor)
       if (name !== undefined) return { _tag: "Key", name }
-      const open = readOpening(cursor)
+      const open = readOpening(cursor, setFields)
       if (open !== undefined) return open
       const term = readLeaf(cursor)
       return term === undefined ? cursor.unexpected("a term") : { _tag: "Term", term }

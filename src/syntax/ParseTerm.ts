@@ -17,6 +17,8 @@ export interface ParseOptions {
   /** The node that the text speaks of. `<0.1.0>` and `<that@node.1.0>` are its pids; those of others are refused. */
   readonly node: string
   readonly creation: number
+  /** The version of Elixir that runs there, if any: structs are not the same in all. */
+  readonly elixirVersion?: string
   /** Whether a bare `_` is the atom `'_'`, as match patterns need it. */
   readonly wildcards?: boolean
 }
@@ -25,8 +27,8 @@ export interface ParseOptions {
  * The term that a person wrote, as literals of Erlang or Elixir: nothing is evaluated. A session in LFE is read as
  * Erlang, one in Gleam as Elixir.
  *
- * An Elixir struct has just the fields that are written, since its module is not at hand; the sigils of dates and times
- * and ranges make all of theirs. Regular expressions and funs with an environment are refused: only a node can make
+ * An Elixir struct has just the fields that are written, since its module is not at hand; the sigils of dates and times,
+ * ranges, and sets make all of theirs. Regular expressions and funs with an environment are refused: only a node can make
  * them. Any depth can be read; the text has at most a million characters, an integer 10,000 digits.
  *
  * What the term holds is not known to exist on the node: before it is sent there, ask for its atoms ({@link atomsOf}),

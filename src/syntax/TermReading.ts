@@ -11,6 +11,8 @@ export interface Opening {
   readonly closeText: string
   /** Of a struct: its module. */
   readonly struct?: string
+  /** Of a set: the keys and values that its struct has beside its elements. */
+  readonly setFields?: ReadonlyArray<Term>
 }
 
 /** What stands where a term may begin: a whole term; a collection; in Elixir a key, its value to follow. */
@@ -152,7 +154,7 @@ class Reading {
 
   private finish(frame: Frame): Term {
     this.frames.pop()
-    const { items, kind, pairs, tail } = frame
+    const { items, kind, pairs, setFields = [], tail } = frame
     switch (kind) {
       case "tuple":
         return pairs.length === 0 ? items : [...items, list(pairs)]
@@ -163,7 +165,8 @@ class Reading {
           new Atom("__struct__"),
           new Atom("Elixir.MapSet"),
           new Atom("map"),
-          this.map(items.flatMap((item) => [item, nil]))
+          this.map(items.flatMap((item) => [item, nil])),
+          ...setFields
         ])
       case "list":
         return tail === undefined ? list(items) : withTail(items, tail)

@@ -4,6 +4,7 @@ import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { readAtom } from "../syntax/AtomText.ts"
 import { atomsOf, identifiersOf, parseTerm } from "../syntax/ParseTerm.ts"
+import { termOwner } from "./TermOwner.ts"
 
 /** Where a name is registered that is no atom of the node's own registry, as `gen_server:call/2` takes it. */
 export interface Via {
@@ -26,13 +27,13 @@ export type ViaText =
  * The name in a text: `global:name`, `{global, Term}`, `{via, Module, Term}`, the latter two in Erlang's or Elixir's
  * syntax. `undefined` for a text of another form.
  */
-export const parseVia = (text: string, { creation, name: node }: ErlangNode): ViaText | undefined => {
+export const parseVia = (text: string, node: ErlangNode): ViaText | undefined => {
   const trimmed = text.trim()
   const bare = trimmed.startsWith("global:") ? readAtom(trimmed, "global:".length) : undefined
   if (bare?.end === trimmed.length) return { _tag: "Via", via: { module: "global", name: atom(bare.name) } }
   const form = /^\{\s*(:?)(?:global|via)\s*,/u.exec(trimmed)
   if (form === null) return undefined
-  const parsed = parseTerm(trimmed, form[1] === ":" ? "elixir" : "erlang", { node, creation })
+  const parsed = parseTerm(trimmed, form[1] === ":" ? "elixir" : "erlang", termOwner(node))
   if (parsed._tag === "Mistake") return parsed
   const { term } = parsed
   if (isTuple(term, "global") && term.length === 2) return { _tag: "Via", via: { module: "global", name: term[1]! } }

@@ -11,6 +11,7 @@ import { called, idOf, invalid, noTable, shared, table } from "./EtsTable.ts"
 import { cursor, limitUpTo, ListPosition, shownOf } from "../Listing.ts"
 import { amount } from "../Quantity.ts"
 import { currentSyntax } from "../Session.ts"
+import { termOwner } from "../TermOwner.ts"
 import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
 import { ToolError } from "../ToolError.ts"
@@ -69,11 +70,7 @@ const wantedTerm = Effect.fnUntraced(function* (node: ErlangNode, key: string | 
     return yield* invalid("select_ets_table: say what to look for, by `key` or by `match`, one of the two.")
   }
   const { name } = yield* currentSyntax
-  const parsed = parseTerm(text, name, {
-    node: node.name,
-    creation: node.creation,
-    wildcards: match !== undefined
-  })
+  const parsed = parseTerm(text, name, { ...termOwner(node), wildcards: match !== undefined })
   if (parsed._tag === "Mistake") {
     return yield* invalid(`select_ets_table: \`${match === undefined ? "key" : "match"}\`: ${parsed.message}`)
   }

@@ -20,6 +20,7 @@ import { ended, resolveProcess } from "../ProcessArgument.ts"
 import { amount, bytes } from "../Quantity.ts"
 import { redacted } from "../SecretShapes.ts"
 import { currentSyntax } from "../Session.ts"
+import { termOwner } from "../TermOwner.ts"
 import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
 import { ToolError } from "../ToolError.ts"
@@ -291,7 +292,7 @@ const getState = Tool.make({
   run: Effect.fnUntraced(function* ({ path: text, ...input }, node) {
     const { name: syntax } = yield* currentSyntax
     const read = (step: string) => {
-      const parsed = parseTerm(step, syntax, { node: node.name, creation: node.creation })
+      const parsed = parseTerm(step, syntax, termOwner(node))
       return parsed._tag === "Term" ? parsed.term : undefined
     }
     const path = text === undefined ? [] : parsePath(text, read)

@@ -4,22 +4,23 @@ import type { ErlangNode } from "../../node/ErlangNode.ts"
 import { parseTerm } from "../../syntax/ParseTerm.ts"
 import { syntaxes } from "../../syntax/Syntaxes.ts"
 import { currentSyntax, type Session } from "../Session.ts"
+import { termOwner } from "../TermOwner.ts"
 
 /**
  * A part of a term as the node compares it, which is as Erlang prints it. A whole term, in the way of the session's
  * language, is printed so; every other text is left as it is. `within`: what of the term is compared.
  */
 export const termPart = (
-  { creation, name: node }: ErlangNode,
+  node: ErlangNode,
   text: string,
   within: (term: Term) => Term = (term) => term
 ): Effect.Effect<string, never, Session> =>
   Effect.map(currentSyntax, ({ name }) => {
-    const parsed = parseTerm(text, name, { node, creation })
+    const parsed = parseTerm(text, name, termOwner(node))
     if (parsed._tag === "Mistake" || typeof parsed.term === "number") return text
     // `Worker` is more often a part of a name than all of it.
     if (parsed.term instanceof Atom && !text.trim().startsWith(":")) return text
-    return syntaxes.erlang.print(within(parsed.term), { node }).text
+    return syntaxes.erlang.print(within(parsed.term), { node: node.name }).text
   })
 
 /** The name in what a process is known as: in `{global, Name}`, `{via, Registry, {Keys, Name}}`, `{pg, Scope, Name}`. */

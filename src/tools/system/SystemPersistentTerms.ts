@@ -19,6 +19,7 @@ import {
 } from "../Listing.ts"
 import { amount, bytes } from "../Quantity.ts"
 import { currentSyntax } from "../Session.ts"
+import { termOwner } from "../TermOwner.ts"
 import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
 import { ToolError } from "../ToolError.ts"
@@ -41,7 +42,7 @@ const normalSort = "size"
 const lookUp = Effect.fnUntraced(function* (node: ErlangNode, text: string, measure: boolean, terms: Terms) {
   const bounds = { maxBytes: maxValueBytes, measure }
   const { name } = yield* currentSyntax
-  const parsed = parseTerm(text, name, { node: node.name, creation: node.creation })
+  const parsed = parseTerm(text, name, termOwner(node))
   if (parsed._tag === "Term") {
     const value = yield* persistentValue(node, parsed.term, bounds)
     if (value !== undefined) return { key: parsed.term, value }

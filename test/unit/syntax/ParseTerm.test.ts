@@ -115,6 +115,29 @@ describe("a term that was typed", () => {
     expect(syntaxes.elixir.print(read(text, "elixir")).text).toBe(expected)
   })
 
+  it.each([
+    ["1.14.5", [[atom("version"), 2] as const]],
+    ["1.15.0", []],
+    ["1.18.4", []],
+    [undefined, []]
+  ])("is a set as Elixir %s makes it", (elixirVersion, fields) => {
+    const set = (items: ReadonlyArray<Term>) =>
+      map([
+        [atom("__struct__"), atom("Elixir.MapSet")],
+        [atom("map"), map(items.map((item) => [item, nil] as const))],
+        ...fields
+      ])
+    const options = { ...owner, ...(elixirVersion !== undefined && { elixirVersion }) }
+    for (const [text, items] of [
+      ["MapSet.new([1, :a])", [1, atom("a")]],
+      ["MapSet.new()", []]
+    ] as const) {
+      const parsed = parseTerm(text, "elixir", options)
+      if (parsed._tag === "Mistake") throw new Error(parsed.message)
+      expectTerm(parsed.term, set(items))
+    }
+  })
+
   it("is what the text spells, in the kinds that print alike", () => {
     expectTerm(read('"ab"', "erlang"), charlist("ab"))
     expectTerm(read('"ab"', "elixir"), binary("ab"))
