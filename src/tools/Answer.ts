@@ -15,6 +15,11 @@ export interface Answer<Data, Rows extends string = Extract<keyof Data, string>>
   /** `false` when something could not be seen; the notes then say what and why. Default `true`. */
   readonly complete?: boolean
   readonly notes?: ReadonlyArray<string>
+  /**
+   * What is left out of values that were asked for, where terms take so many characters and so many rows are shown; then
+   * the answer is not complete. `undefined` where they are shown whole. Names beside them may be cut all the same.
+   */
+  readonly cut?: (termCharacters: number, shown: number) => string | undefined
   /** The data. A function where it holds printed terms: it gets the characters that one term may take. */
   readonly data: Undefinable<Data> | ((termCharacters: number) => Undefinable<Data>)
   readonly page?: Page<Rows>

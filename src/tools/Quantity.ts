@@ -41,3 +41,6 @@ export const amount = (count: number, singular: string, plural: string = `${sing
 
 /** A part of a whole in percent, with one decimal. */
 export const percent = (part: number, whole: number): number => Math.round((part / whole) * 1000) / 10
+
+/** `a set`, `an ordered_set`. */
+export const withArticle = (noun: string): string => `${/^[aeiou]/u.test(noun) ? "an" : "a"} ${noun}`

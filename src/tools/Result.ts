@@ -65,7 +65,13 @@ const hiddenCursor =
   "There are more rows, but the cursor to them would show a name that holds a secret: sort or filter otherwise."
 
 /** The object of a result with its first `shown` rows: keys in the one order that all results have. */
-const assemble = (answer: Answer<object, string>, data: Data, shown: number, frame: Frame): Data => {
+const assemble = (
+  answer: Answer<object, string>,
+  data: Data,
+  shown: number,
+  termCharacters: number,
+  frame: Frame
+): Data => {
   const { page } = answer
   const rows = rowsOf(page, data)
   const missing = rows.length - shown
@@ -76,12 +82,18 @@ const assemble = (answer: Answer<object, string>, data: Data, shown: number, fra
   const note = lost
     ? `${missing} more did not fit into ${frame.budget} characters and ${agree(missing, "is", "are")} left out: ask for fewer, or filter.`
     : `${missing} of this page did not fit into ${frame.budget} characters: next_cursor goes on after the last one shown.`
+  const cut = answer.cut?.(termCharacters, shown)
   const told = {
     summary: typeof answer.summary === "function" ? answer.summary(shown) : answer.summary,
     node: frame.node,
     as_of: frame.asOf,
-    complete: (answer.complete ?? true) && !lost && !isHidden,
-    notes: [...(answer.notes ?? []), ...(missing > 0 ? [note] : []), ...(isHidden ? [hiddenCursor] : [])],
+    complete: (answer.complete ?? true) && cut === undefined && !lost && !isHidden,
+    notes: [
+      ...(answer.notes ?? []),
+      ...(cut === undefined ? [] : [cut]),
+      ...(missing > 0 ? [note] : []),
+      ...(isHidden ? [hiddenCursor] : [])
+    ],
     ...data,
     ...(page === undefined ? {} : { [page.rows]: rows.slice(0, shown) })
   }
@@ -98,8 +110,8 @@ const assemble = (answer: Answer<object, string>, data: Data, shown: number, fra
  * `undefined` when not even that is enough.
  */
 export const resultOf = (answer: Answer<object, string>, frame: Frame): ToolResult | undefined => {
-  const fitting = (data: Data, shown: number): ToolResult | undefined => {
-    const told = assemble(answer, data, shown, frame)
+  const fitting = (data: Data, shown: number, termCharacters: number): ToolResult | undefined => {
+    const told = assemble(answer, data, shown, termCharacters, frame)
     const structured = pruned(told) as Data
     if (JSON.stringify(structured).length > frame.budget) return undefined
     const text = renderText(told)
@@ -113,7 +125,7 @@ export const resultOf = (answer: Answer<object, string>, frame: Frame): ToolResu
 
   for (const length of lengths.filter((it) => !isPaged || it >= readableTerm)) {
     const data = dataFor(length)
-    const whole = fitting(data, rowsOf(answer.page, data).length)
+    const whole = fitting(data, rowsOf(answer.page, data).length, length)
     if (whole !== undefined) return whole
   }
   for (const length of lengths.filter((it) => it <= readableTerm)) {
@@ -121,10 +133,10 @@ export const resultOf = (answer: Answer<object, string>, frame: Frame): ToolResu
     let [low, high] = [0, rowsOf(answer.page, data).length + 1]
     while (high - low > 1) {
       const middle = (low + high) >> 1
-      if (fitting(data, middle) === undefined) high = middle
+      if (fitting(data, middle, length) === undefined) high = middle
       else low = middle
     }
-    if (low > 0) return fitting(data, low)
+    if (low > 0) return fitting(data, low, length)
   }
   return undefined
 }

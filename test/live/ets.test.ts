@@ -180,6 +180,10 @@ describe.each(BeamNode.otpReleases())("the tools for ETS on OTP $otp", ({ otp })
         value: expect.stringMatching(/^\{wide,<<"wide wide .*\.\.\./u),
         cut_from_bytes: yield* number("erlang:external_size(hd(ets:lookup(t_wide, wide)))")
       })
+      expect(wide.structured).toMatchObject({
+        complete: false,
+        notes: expect.arrayContaining([expect.stringMatching(/^1 row is too large to be shown whole/u)])
+      })
       const two = yield* call("sample_ets_table", { table: "t_million", limit: 2 })
       expect(two.structured).toMatchObject({ total: 1_000_000, key_position: 2 })
       expect(valuesOf(two)).toHaveLength(2)

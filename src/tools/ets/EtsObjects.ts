@@ -7,7 +7,7 @@ import { excerpt } from "../../syntax/Excerpt.ts"
 import { whyLate } from "../Deadline.ts"
 import { called, idOf, inspect, noTable, shared, sized, table, tableName } from "./EtsTable.ts"
 import { cursor, limitUpTo, listBounds, ListPosition, toPosition } from "../Listing.ts"
-import { amount, bytes } from "../Quantity.ts"
+import { amount, bytes, withArticle } from "../Quantity.ts"
 import { redacted } from "../SecretShapes.ts"
 import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
@@ -107,11 +107,12 @@ export const tooLarge = (text: string) => () =>
 /** Rows as they are shown, and what is to be said of them. */
 export const showRows = (selected: TableRows, areKeys: boolean, terms: Terms) => {
   const { isMore, rows, table: from } = selected
-  const cut = rows.filter(({ cutFrom }) => cutFrom > 0).length
   const crowded = rows.filter(({ unread }) => unread !== undefined).length
   const last = rows.at(-1)
   const isPaged = rows.every(({ place }) => place !== undefined)
   const isUnordered = from.type !== "ordered_set"
+  const valueOf = ({ term, unread }: TableRows["rows"][number], characters = Infinity): string =>
+    areKeys || unread !== undefined ? terms.print(term, characters) : showObject(term, selected, terms, characters)
   return {
     complete: crowded === 0 && (isMore === false || (isMore === true && isPaged)),
     notes: [
@@ -120,7 +121,6 @@ export const showRows = (selected: TableRows, areKeys: boolean, terms: Terms) =>
             `Where it says unread_objects, value is a key with so many objects that they are not read: a ${visible(from.type)} gives those of one key only all at once (limit: about ${bytes(maxObjectBytes)}).`
           ]
         : []),
-      ...(cut > 0 ? [`${amount(cut, "row")} too large to travel: cut on the node, where it says ... or '...'.`] : []),
       ...(isMore === true && isUnordered && isPaged
         ? [`A ${visible(from.type)} has no order: what changes between pages may be missed, or seen twice.`]
         : []),
@@ -129,12 +129,15 @@ export const showRows = (selected: TableRows, areKeys: boolean, terms: Terms) =>
         ? [`Time ran out before the whole table was looked through. Allow more with timeout_ms. ${whyLate}`]
         : [])
     ],
+    cut: (characters: number, shown: number) => {
+      const cut = rows.slice(0, shown).filter((row) => row.cutFrom > 0 || valueOf(row) !== valueOf(row, characters))
+      return cut.length === 0
+        ? undefined
+        : `${amount(cut.length, "row is", "rows are")} too large to be shown whole: what is left out stands as ... or '...'; cut_from_bytes says how large one was that the node has cut.`
+    },
     rows: (characters: number) =>
       rows.map((row) => ({
-        value:
-          areKeys || row.unread !== undefined
-            ? terms.print(row.term, characters)
-            : showObject(row.term, selected, terms, characters),
+        value: valueOf(row, characters),
         cut_from_bytes: row.cutFrom > 0 ? row.cutFrom : undefined,
         unread_objects: row.unread
       })),
@@ -189,7 +192,7 @@ export const sampleEtsTable = Tool.make({
     return {
       ...shownRows,
       summary: (shown: number) =>
-        `${amount(shown, what)} of ${called(from, terms)}, a ${visible(from.type)} with ${sized(from)}.`,
+        `${amount(shown, what)} of ${called(from, terms)}, ${withArticle(visible(from.type))} with ${sized(from)}.`,
       data: (characters: number) => ({ ...aboutRows(from, terms), rows: rows(characters) }),
       hints: [inspect(from, terms)]
     }

@@ -204,6 +204,14 @@ const getApplicationInfo = Tool.make({
           ? ["A library: it has no callback module, and so no processes of its own."]
           : [])
       ],
+      cut: (characters: number, shown: number) => {
+        const cut = rows
+          .slice(0, shown)
+          .filter(({ row: { key: name, value } }) => terms.value(name, value, characters) !== terms.value(name, value))
+        return cut.length === 0
+          ? undefined
+          : `${amount(cut.length, "value is", "values are")} too large to be shown whole: ... stands for what is left out.`
+      },
       data: (characters: number) => ({
         ...showApplication(info, terms),
         start_module: info.startModule && terms.atom(info.startModule),

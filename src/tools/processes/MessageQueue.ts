@@ -137,6 +137,15 @@ const getMessageQueue = Tool.make({
         ...(shapeCount > shapes.length ? [`Of ${shapeCount} shapes the ${shapes.length} most frequent are told.`] : []),
         ...(count > limit ? [`The first ${amount(limit, "message is", "messages are")} shown (limit).`] : [])
       ],
+      cut: (characters: number) => {
+        const whole = showMessages(read, terms, Infinity)
+        const cut = showMessages(read, terms, characters).filter(
+          ({ cut: isCut, message }, at) => isCut === true || message !== whole[at]!.message
+        )
+        return cut.length === 0
+          ? undefined
+          : `${amount(cut.length, "message is", "messages are")} too large to be shown whole: ... stands for what is left out.`
+      },
       data: (characters: number) => ({
         pid: pidText,
         name: nameText(registeredName, terms),

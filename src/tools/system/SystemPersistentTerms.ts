@@ -85,6 +85,10 @@ const oneTerm = Effect.fnUntraced(function* (node: ErlangNode, text: string, mea
     summary: `${terms.print(key, maxKeyCharacters)} has a value of ${bytes(value.bytes)}.`,
     complete: !isLarge,
     notes: isLarge ? [`The value is not read: it is larger than ${bytes(maxValueBytes)}.`] : [],
+    cut: (characters: number) =>
+      value._tag === "Found" && terms.value(key, value.value, characters) !== terms.value(key, value.value)
+        ? "The value is shown cut: ... stands for what is left out. No path leads into a persistent term."
+        : undefined,
     data: (characters: number) => ({
       total: count,
       matched: 1,

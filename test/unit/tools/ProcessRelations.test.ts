@@ -70,7 +70,10 @@ describe("get_message_queue", () => {
           { at: 2, bytes: 90_000, cut: true }
         ]
       })
-      expect(structured["notes"]).toEqual(["The shapes are those of the first 3 messages."])
+      expect(structured["notes"]).toEqual([
+        "The shapes are those of the first 3 messages.",
+        "1 message is too large to be shown whole: ... stands for what is left out."
+      ])
     })
   )
 

@@ -522,6 +522,18 @@ describe("get_persistent_terms", () => {
     })
   )
 
+  it.effect("is not complete where the value is shown cut", () =>
+    Effect.gen(function* () {
+      const shown = (value: Term) =>
+        Effect.map(callIn(world(nodeOf(value)), "get_persistent_terms", { key: ":cache" }), (it) => it.structured)
+      expect(yield* shown(binary("x".repeat(100)))).toMatchObject({ complete: true })
+      expect(yield* shown(binary("x".repeat(50_000)))).toMatchObject({
+        complete: false,
+        notes: [expect.stringContaining("The value is shown cut")]
+      })
+    })
+  )
+
   it.effect("does not read a value that is too large", () =>
     Effect.gen(function* () {
       const node = answering(
