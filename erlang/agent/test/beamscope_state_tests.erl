@@ -25,6 +25,7 @@ tests() ->
         {"who is busy is not asked", fun busy/1},
         {"a long queue, a large heap", fun large/1},
         {"a suspended process tells, one that is stopped is not asked", fun suspended/1},
+        {"who keeps cookies or keys is not asked", fun secret/1},
         {"a process that has ended", fun gone/1},
         {"no answer in time", fun timeout/1}
     ].
@@ -270,6 +271,21 @@ suspended(Run) ->
         ?assertEqual({messages, []}, process_info(Pid, messages))
     end).
 
+secret(Run) ->
+    [secret(Run, Callback, Words) || Callback <- [auth, ssl_gen_statem, tls_sender, dtls_connection], Words <- [1, 20000]],
+    secret(Run, {supervisor, tls_connection_sup, 1}, 1).
+
+%% A server that says of itself that it has this callback, on a heap of as many words at least.
+secret(Run, Module, Words) when is_atom(Module) ->
+    secret(Run, {Module, init, 1}, Words);
+secret(Run, Callback, Words) ->
+    with({gen_server, {calls_itself, Callback, lists:seq(1, Words)}}, fun(Pid) ->
+        [
+            ?assertMatch(#{outcome := secret, callback := Callback}, Run(Pid, #{request => Request}))
+         || Request <- [get_state, get_status]
+        ]
+    end).
+
 gone(Run) ->
     Pid = spawn(fun() -> ok end),
     until(fun() -> not is_process_alive(Pid) end),
@@ -310,6 +326,9 @@ with({Behaviour, State}, Body) ->
 
 init({gen_server, hibernate}) -> {ok, hibernate, hibernate};
 init({gen_server, large_hibernate}) -> {ok, lists:seq(1, 20000), hibernate};
+init({gen_server, {calls_itself, Callback, State}}) ->
+    put('$initial_call', Callback),
+    {ok, State};
 init({gen_server, State}) -> {ok, State};
 init({gen_statem, Data}) -> {ok, open, Data};
 init({event, State}) -> {ok, State}.
