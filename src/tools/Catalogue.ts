@@ -15,6 +15,7 @@ import { type ObjectSchema, objectSchema, outline } from "./JsonSchema.ts"
 import { connectedNode, resolveNode } from "./NodeArgument.ts"
 import { takePlace } from "./NodeBudget.ts"
 import { redactor } from "./Redaction.ts"
+import { meetNode, refuseStale } from "./Restarted.ts"
 import { CharacterBudget, resultOf, type ToolResult } from "./Result.ts"
 import { Reveal } from "./Secrets.ts"
 import { withoutShapes } from "./SecretShapes.ts"
@@ -186,7 +187,9 @@ const answerOf = Effect.fnUntraced(function* (
   entries: Entries
 ) {
   const node = tool.target === "connected" ? yield* connectedNode(name!) : undefined
-  if (node !== undefined) (yield* Session).asked.add(node.name)
+  const session = yield* Session
+  if (node !== undefined) session.asked.add(node.name)
+  const restarted = node === undefined ? [] : yield* meetNode(node)
   const scope: CursorScope = {
     tool: tool.name,
     node: node?.name ?? "",
@@ -194,9 +197,13 @@ const answerOf = Effect.fnUntraced(function* (
     arguments: input
   }
   const after = yield* positionOf(tool, scope, input.cursor as string | undefined)
-  if (node !== undefined) yield* takePlace(node, tool)
+  if (node !== undefined) {
+    yield* refuseStale(node, input)
+    yield* takePlace(node, tool)
+  }
   const target = node === undefined ? name : keepingDeadline(node)
-  const answer = yield* tool.run(input as never, target as never, after as never)
+  const answered = yield* tool.run(input as never, target as never, after as never)
+  const answer = restarted.length === 0 ? answered : { ...answered, notes: [...restarted, ...(answered.notes ?? [])] }
   const secretless = yield* withoutSecrets
   const clean = yield* cleaner
   const hints = yield* Effect.forEach(answer.hints ?? [], (hint) =>
@@ -210,7 +217,9 @@ const answerOf = Effect.fnUntraced(function* (
     clean,
     hints: hints.filter((hint) => hint !== undefined)
   })
-  return result ?? (yield* tooLarge(tool))
+  if (result === undefined) return yield* tooLarge(tool)
+  if (node !== undefined) session.incarnations.showed(node.name, result.text)
+  return result
 }, Effect.scoped)
 
 /** A call as hints write it: the name of a tool, and its input where that says something. */

@@ -1,6 +1,7 @@
 import { Context, Effect, Exit, Ref, Scope } from "effect"
 import { type Syntax, type SyntaxName } from "../syntax/Syntax.ts"
 import { syntaxes } from "../syntax/Syntaxes.ts"
+import { Incarnations } from "./Incarnations.ts"
 import { masked, Reveal } from "./Secrets.ts"
 
 /**
@@ -14,6 +15,8 @@ export class Session extends Context.Service<
     readonly mode: Ref.Ref<SyntaxName>
     /** Full names of the nodes that the client has asked. A tool that is given no node asks one of these. */
     readonly asked: Set<string>
+    /** Which incarnations of nodes the client has met, so that it never takes one for another. */
+    readonly incarnations: Incarnations
     /** Runs `acquire` and holds what it acquired, under a name, until it is released or the session ends. */
     readonly hold: <A, E, R>(
       name: string,
@@ -38,6 +41,7 @@ export class Session extends Context.Service<
     return Session.of({
       mode: yield* Ref.make(options.mode),
       asked: new Set(),
+      incarnations: new Incarnations(),
       hold: (name, acquire) =>
         // Whatever is acquired is either held under its name or given back.
         Effect.uninterruptibleMask((restore) =>

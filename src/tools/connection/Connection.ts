@@ -1,35 +1,24 @@
-import { Effect, Option, Ref, Result, Schema } from "effect"
-import type { ErlangNode } from "../../node/ErlangNode.ts"
+import { Effect, Ref, Result, Schema } from "effect"
 import { type Disconnection, Nodes } from "../../node/Nodes.ts"
-import type { NodeStatus } from "../../node/NodeState.ts"
 import { nodeCalled, Targets } from "../../node/Targets.ts"
 import { visible } from "../../syntax/Escape.ts"
 import type { SyntaxName } from "../../syntax/Syntax.ts"
 import { syntaxes } from "../../syntax/Syntaxes.ts"
-import type { Undefinable } from "../Answer.ts"
-import { toToolError } from "../Failure.ts"
 import { joinNode, localNames } from "../NodeArgument.ts"
-import { takePlace } from "../NodeBudget.ts"
 import { amount } from "../Quantity.ts"
-import { currentSyntax, Session } from "../Session.ts"
+import { meetNode } from "../Restarted.ts"
+import { Session } from "../Session.ts"
 import * as Tool from "../Tool.ts"
+import { iso, measured, NodeRow, nodeRow, rounded, roundTripPatience } from "./NodeRow.ts"
 
 const shared = { toolset: "connection", access: "inspect", cost: "cheap" } as const
-
-const iso = (millis: number): string => new Date(millis).toISOString()
-
-/** The round trip of a node, measured when it is our turn there. */
-const measured = (node: ErlangNode, name: string) =>
-  Effect.scoped(Effect.andThen(takePlace(node, { cost: shared.cost, name }), node.roundTrip()))
-
-const rounded = (millis: number): number => Math.round(millis * 10) / 10
 
 const connectNode = Tool.make({
   ...shared,
   name: "connect_node",
   title: "Connect a node",
   description:
-    "Connects to an Erlang node and keeps the link for this session. Tools connect by themselves: this is for checking a connection, or for a cookie. Next: get_system_info.",
+    "Connects to an Erlang node and keeps the link for this session: if lost, it is made again. Tools connect by themselves: this checks a connection, gives a cookie, tries a node at once that is left in peace (breaker_open; one such try at a time), or accepts one that has restarted. Next: get_system_info.",
   target: "named",
   timeoutMillis: 10_000,
   input: {
@@ -52,23 +41,27 @@ const connectNode = Tool.make({
   },
   run: Effect.fnUntraced(function* ({ cookie }, name) {
     const nodes = yield* Nodes
-    const { asked, hold } = yield* Session
+    const { asked, hold, incarnations } = yield* Session
     let isShared = false
     const onShared = () => void (isShared = true)
     const node = yield* joinNode(name, (full, within) =>
       hold(full, nodes.connect(full, { ...within, onShared, ...(cookie !== undefined && { cookie }) }))
     )
     asked.add(node.name)
+    const restarted = yield* meetNode(node)
+    incarnations.accept(node.name)
     const roundTrip = yield* measured(node, "connect_node")
     const status = (yield* nodes.list).find((it) => it.name === node.name)
     const { elixirVersion, ertsVersion, otpRelease } = node.capabilities
     const runs = `OTP ${otpRelease}${elixirVersion === undefined ? "" : ` and Elixir ${visible(elixirVersion)}`}`
     return {
       summary: `${isShared ? "Already connected" : "Connected"} to ${node.name}, which runs ${runs}; a round trip takes ${rounded(roundTrip)} ms.`,
-      notes:
-        isShared && cookie !== undefined
+      notes: [
+        ...restarted,
+        ...(isShared && cookie !== undefined
           ? ["The cookie was not tried: the node was connected, or being connected, before."]
-          : [],
+          : [])
+      ],
       data: {
         since: iso(status?.state.since ?? Date.now()),
         round_trip_ms: rounded(roundTrip),
@@ -108,34 +101,18 @@ const disconnectNode = Tool.make({
   })
 })
 
-/** Milliseconds that a node has to show its round trip in a list of nodes. */
-const roundTripPatience = 1_000
-
-const NodeRow = Schema.Struct({
-  node: Schema.String,
-  alias: Schema.optionalKey(Schema.String),
-  state: Schema.Literals(["up", "connecting", "down", "configured", "discoverable"]),
-  since: Schema.optionalKey(Schema.String),
-  round_trip_ms: Schema.optionalKey(Schema.Finite),
-  otp_release: Schema.optionalKey(Schema.Int),
-  why: Schema.optionalKey(Schema.String)
-})
-type NodeRow = Undefinable<typeof NodeRow.Type>
-
 const listNodes = Tool.make({
   ...shared,
   name: "list_nodes",
   title: "List nodes",
   description:
-    "The nodes that can be asked, by state: up, connecting, down (with why), configured (connected when first asked), and discoverable (registered with this machine's EPMD).",
+    "The nodes that can be asked, by state: up (with round trip and health), connecting, down (why, next attempt), configured (connected when first asked), and discoverable (registered with this machine's EPMD). A breaker that is open refuses calls until next_attempt.",
   target: "none",
   input: {},
   output: { nodes: Schema.optionalKey(Schema.Array(NodeRow)) },
   run: Effect.fnUntraced(function* () {
     const configured = yield* (yield* Targets).nodes
-    const tried: ReadonlyArray<NodeRow> = yield* Effect.forEach(yield* (yield* Nodes).list, nodeRow, {
-      concurrency: 16
-    })
+    const tried = yield* Effect.forEach(yield* (yield* Nodes).list, nodeRow, { concurrency: 16 })
     const known = new Set(tried.map(({ node }) => node))
     const others = configured.map(({ name }) => name).filter((node) => !known.has(node))
     const shortNames = new Set([...known, ...others].map((node) => node.slice(0, node.indexOf("@"))))
@@ -151,16 +128,23 @@ const listNodes = Tool.make({
       ...others.map((node) => called({ node, state: "configured" })),
       ...discoverable.map((name) => ({ node: visible(name), state: "discoverable" }) as const)
     ]
-    const mute = tried.filter(({ round_trip_ms, state }) => state === "up" && round_trip_ms === undefined)
+    const unheard = tried.filter(({ round_trip_ms, state }) => state === "up" && round_trip_ms === undefined)
+    const resting = tried.filter(({ breaker }) => breaker !== undefined)
     const up = rows.filter(({ state }) => state === "up").length
     return {
       summary: `${amount(up, "node")} connected, ${rows.length - up} more known.`,
-      complete: mute.length === 0 && Result.isSuccess(local),
+      complete: unheard.length === 0 && Result.isSuccess(local),
       notes: [
         ...(Result.isFailure(local)
           ? [`Nodes of this machine that are not configured cannot be seen: ${visible(local.failure.message)}`]
           : []),
-        ...mute.map(({ node }) => `No round trip to ${node} came to an end within ${roundTripPatience} ms.`),
+        ...unheard
+          .filter(({ breaker }) => breaker === undefined)
+          .map(({ node }) => `No round trip to ${node} came to an end within ${roundTripPatience} ms.`),
+        ...resting.map(
+          ({ node }) =>
+            `${node} did not answer lately and is left in peace, by list_nodes too: one request at a time goes through to see whether it does again; connect_node goes at once.`
+        ),
         ...(discoverable.length > 0 ? ["EPMD tells only the part before the @ of a discoverable node."] : [])
       ],
       data: { nodes: rows },
@@ -168,31 +152,6 @@ const listNodes = Tool.make({
       hints: up === 0 && rows.length > 0 ? ["connect_node"] : []
     }
   })
-})
-
-const nodeRow = Effect.fnUntraced(function* ({ name, state }: NodeStatus): Effect.fn.Return<NodeRow, never, Session> {
-  const node = visible(name)
-  const since = iso(state.since)
-  switch (state._tag) {
-    case "Connecting":
-      return { node, state: "connecting", since }
-    case "Down":
-      return { node, state: "down", since, why: toToolError(state.why, yield* currentSyntax).message }
-    case "Up": {
-      const roundTrip = yield* measured(state.node, "list_nodes").pipe(
-        Effect.timeoutOption(roundTripPatience),
-        Effect.option
-      )
-      const millis = Option.getOrUndefined(Option.flatten(roundTrip))
-      return {
-        node,
-        state: "up",
-        since,
-        round_trip_ms: millis && rounded(millis),
-        otp_release: state.node.capabilities.otpRelease
-      }
-    }
-  }
 })
 
 const modes = Object.keys(syntaxes) as ReadonlyArray<SyntaxName>

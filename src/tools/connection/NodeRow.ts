@@ -1,0 +1,98 @@
+import { Effect, Option, Schema } from "effect"
+import type { ErlangNode } from "../../node/ErlangNode.ts"
+import { everyMillis, type NodeHealth } from "../../node/Health.ts"
+import type { NodeStatus } from "../../node/NodeState.ts"
+import { visible } from "../../syntax/Escape.ts"
+import type { Undefinable } from "../Answer.ts"
+import { toToolError } from "../Failure.ts"
+import { takePlace } from "../NodeBudget.ts"
+import { currentSyntax, type Session } from "../Session.ts"
+
+/** Milliseconds that a node has to show its round trip in a list of nodes. */
+export const roundTripPatience = 1_000
+
+/** The time of a moment, as all results have it. */
+export const iso = (millis: number): string => new Date(millis).toISOString()
+
+/** One digit behind the point. */
+export const rounded = (value: number): number => Math.round(value * 10) / 10
+
+/** The round trip of a node, measured when it is our turn there. */
+export const measured = (node: ErlangNode, name: string) =>
+  Effect.scoped(Effect.andThen(takePlace(node, { cost: "cheap", name }), node.roundTrip()))
+
+/** A node in a list; what says nothing of it is left out. */
+export const NodeRow = Schema.Struct({
+  node: Schema.String,
+  alias: Schema.optionalKey(Schema.String),
+  state: Schema.Literals(["up", "connecting", "down", "configured", "discoverable"]),
+  since: Schema.optionalKey(Schema.String),
+  health: Schema.optionalKey(Schema.Literals(["degraded", "down"])),
+  round_trip_ms: Schema.optionalKey(Schema.Finite),
+  round_trip_p50_ms: Schema.optionalKey(Schema.Finite),
+  round_trip_p95_ms: Schema.optionalKey(Schema.Finite),
+  run_queue_per_scheduler: Schema.optionalKey(Schema.Finite),
+  silent_ms: Schema.optionalKey(Schema.Int),
+  otp_release: Schema.optionalKey(Schema.Int),
+  why: Schema.optionalKey(Schema.String),
+  breaker: Schema.optionalKey(Schema.Literals(["open", "half_open"])),
+  failed_requests: Schema.optionalKey(Schema.Int),
+  answered_requests: Schema.optionalKey(Schema.Int),
+  refused_requests: Schema.optionalKey(Schema.Int),
+  next_attempt: Schema.optionalKey(Schema.String)
+})
+export type NodeRow = Undefinable<typeof NodeRow.Type>
+
+/** A node that we know, its round trip measured unless it is left in peace. */
+export const nodeRow = Effect.fnUntraced(function* (status: NodeStatus): Effect.fn.Return<NodeRow, never, Session> {
+  const { health, state } = status
+  const known = { node: visible(status.name), since: iso(state.since) }
+  const trouble = troubleOf(status)
+  switch (state._tag) {
+    case "Connecting":
+      return { ...known, state: "connecting", ...trouble }
+    case "Down":
+      return { ...known, state: "down", why: toToolError(state.why, yield* currentSyntax).message, ...trouble }
+    case "Up": {
+      const millis = trouble.breaker === undefined ? yield* roundTripOf(state.node) : undefined
+      return {
+        ...known,
+        state: "up",
+        health: health === undefined || health.condition === "up" ? undefined : health.condition,
+        round_trip_ms: millis && rounded(millis),
+        ...(health && figuresOf(health)),
+        otp_release: state.node.capabilities.otpRelease,
+        ...trouble
+      }
+    }
+  }
+})
+
+const roundTripOf = (node: ErlangNode) =>
+  measured(node, "list_nodes").pipe(
+    Effect.timeoutOption(roundTripPatience),
+    Effect.option,
+    Effect.map((millis) => Option.getOrUndefined(Option.flatten(millis)))
+  )
+
+const figuresOf = ({ roundTrip, runQueue = 0, silentMillis, why }: NodeHealth) => ({
+  round_trip_p50_ms: roundTrip && rounded(roundTrip.p50),
+  round_trip_p95_ms: roundTrip && rounded(roundTrip.p95),
+  // Less than one that waits is no queue, and a node that is in use is heard of with each look at it.
+  run_queue_per_scheduler: runQueue >= 1 ? rounded(runQueue) : undefined,
+  silent_ms: silentMillis > everyMillis ? Math.round(silentMillis) : undefined,
+  why: why.length === 0 ? undefined : why.join(", ")
+})
+
+const troubleOf = ({ breaker: { counts, state: breaker }, state }: NodeStatus) => {
+  const next = breaker._tag === "Open" ? breaker.until : state._tag === "Down" ? state.nextAttempt : undefined
+  return {
+    ...(breaker._tag !== "Closed" && {
+      breaker: breaker._tag === "Open" ? ("open" as const) : ("half_open" as const),
+      failed_requests: counts.failures,
+      answered_requests: counts.successes,
+      refused_requests: counts.rejected
+    }),
+    next_attempt: next === undefined ? undefined : iso(next)
+  }
+}
