@@ -88,6 +88,8 @@ export interface World {
   readonly up?: ReadonlyArray<ErlangNode>
   /** Not connected, but there. */
   readonly reachable?: ReadonlyArray<ErlangNode>
+  /** What is known of a node beside its state, or in place of that. */
+  readonly standing?: Readonly<Record<string, Partial<NodeStatus>>>
   /** What connecting to a name fails with. */
   readonly unreachable?: Readonly<Record<string, DistReason>>
   readonly configured?: ReadonlyArray<string | KnownNode>
@@ -102,7 +104,7 @@ export const untroubled: Pick<NodeStatus, "breaker"> = {
   breaker: { state: { _tag: "Closed" }, counts: { successes: 0, failures: 0, rejected: 0, opened: 0, closed: 0 } }
 }
 
-const fakeNodes = ({ reachable = [], unreachable = {}, up = [] }: World): Layer.Layer<Nodes> =>
+const fakeNodes = ({ reachable = [], standing = {}, unreachable = {}, up = [] }: World): Layer.Layer<Nodes> =>
   Layer.sync(Nodes, () => {
     const states = new Map<string, NodeState>(up.map((node) => [node.name, { _tag: "Up", since: 0, node }]))
     const get = (name: string): Effect.Effect<ErlangNode, NodeError> =>
@@ -133,7 +135,7 @@ const fakeNodes = ({ reachable = [], unreachable = {}, up = [] }: World): Layer.
           if (wasUp) states.delete(name)
           return wasUp ? "closed" : "absent"
         }),
-      list: Effect.sync(() => [...states].map(([name, state]) => ({ ...untroubled, name, state }))),
+      list: Effect.sync(() => [...states].map(([name, state]) => ({ ...untroubled, name, state, ...standing[name] }))),
       health: () => Effect.undefined,
       reset: () => Effect.void,
       changes: Stream.empty,

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { DistError } from "../../../src/dist/DistError.ts"
+import type { NodeHealth } from "../../../src/node/Health.ts"
 import { fakeNode, type World } from "../../support/FakeNodes.ts"
 import { closedPort, serveEpmd } from "../../support/FakePeer.ts"
 import { call, callIn, catalogueLayer, failIn } from "../../support/Tools.ts"
@@ -247,6 +249,84 @@ describe("connect_node, disconnect_node and list_nodes", () => {
 
         expect((yield* callIn(world, "disconnect_node")).structured["disconnected"]).toBe(true)
         expect((yield* callIn(world, "disconnect_node", { node: "c@far" })).structured["disconnected"]).toBe(false)
+      })
+    )
+  )
+
+  it.live("show how nodes fare, where there is something to say", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const epmdPort = yield* closedPort
+        const counts = { successes: 9, failures: 4, rejected: 2, opened: 1, closed: 0 }
+        const health: NodeHealth = {
+          condition: "up",
+          since: 0,
+          why: [],
+          missed: 0,
+          silentMillis: 900,
+          roundTrip: { p50: 1.24, p95: 7.86, samples: 20 },
+          runQueue: 0.5
+        }
+        const why = new DistError({ node: "d@box", reason: { _tag: "LinkClosed", detail: "it went down" } })
+        let asked = 0
+        const silent = { ...node("c@box"), roundTrip: () => Effect.sync(() => ++asked) }
+        const world: World = {
+          epmdPort,
+          up: [node("a@box"), node("b@box"), silent, node("d@box")],
+          standing: {
+            "a@box": { health },
+            "b@box": {
+              health: {
+                ...health,
+                condition: "degraded",
+                why: ["x", "y"],
+                missed: 2,
+                silentMillis: 16_000.4,
+                runQueue: 12.34
+              }
+            },
+            "c@box": { breaker: { state: { _tag: "Open", since: 1_000, until: 3_000 }, counts } },
+            "d@box": { state: { _tag: "Down", since: 0, why, nextAttempt: 5_000 } }
+          }
+        }
+        const { structured } = yield* callIn(world, "list_nodes")
+        const since = "1970-01-01T00:00:00.000Z"
+        const up = { state: "up", since, otp_release: 27 }
+        const measured = { round_trip_ms: 1.3, round_trip_p50_ms: 1.2, round_trip_p95_ms: 7.9 }
+        expect(structured["nodes"]).toEqual([
+          { node: "a@box", ...up, ...measured },
+          {
+            node: "b@box",
+            ...up,
+            health: "degraded",
+            ...measured,
+            run_queue_per_scheduler: 12.3,
+            silent_ms: 16_000,
+            why: "x, y"
+          },
+          {
+            node: "c@box",
+            ...up,
+            breaker: "open",
+            failed_requests: 4,
+            answered_requests: 9,
+            refused_requests: 2,
+            next_attempt: "1970-01-01T00:00:03.000Z"
+          },
+          {
+            node: "d@box",
+            state: "down",
+            since,
+            why: "The connection to d@box was lost: it went down.",
+            next_attempt: "1970-01-01T00:00:05.000Z"
+          }
+        ])
+        // Left in peace.
+        expect(asked).toBe(0)
+        expect(structured["complete"]).toBe(false)
+        expect(structured["notes"]).toContainEqual(
+          expect.stringMatching(/^c@box did not answer lately and is left in peace/u)
+        )
       })
     )
   )

@@ -1,0 +1,166 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Schema } from "effect"
+import { connectionTools } from "../../../src/tools/connection/Connection.ts"
+import { Incarnations } from "../../../src/tools/Incarnations.ts"
+import * as Tool from "../../../src/tools/Tool.ts"
+import { fakeNode } from "../../support/FakeNodes.ts"
+import { call, catalogueLayer } from "../../support/Tools.ts"
+
+const name = "app@10.0.0.1"
+const restart = { lost: 1_000, since: 2_000 }
+
+/** What a session knows after it has met a node, and then another incarnation of it. */
+const restarted = () => {
+  const incarnations = new Incarnations()
+  incarnations.meet({ name, creation: 1 })
+  expect(incarnations.isRestarted({ name, creation: 1 })).toBe(false)
+  expect(incarnations.isRestarted({ name, creation: 2 })).toBe(true)
+  incarnations.meet({ name, creation: 2 }, restart)
+  return incarnations
+}
+
+describe("what a session knows of a node that was restarted", () => {
+  it.each([
+    "<0.90.0>",
+    "#PID<0.90.0>",
+    "0.90.0",
+    " 0.90.0 ",
+    `<${name}.90.0>`,
+    `#PID<'${name}'.90.0>`,
+    "//erl(<0.90.0>)",
+    "#Port<0.90>",
+    "#Ref<0.90.1.2>",
+    "{via, gproc, {n, l, {worker, <0.90.0>}}}"
+  ])("refuses %s, until a result has shown it", (text) => {
+    const incarnations = restarted()
+    expect(incarnations.stale(name, { pid: [text] })).toMatchObject({ restart })
+    incarnations.showed(name, "nothing of the kind")
+    expect(incarnations.stale(name, { pid: [text] })).toMatchObject({ restart })
+    incarnations.showed(name, `pid: ${text.trim() === "0.90.0" ? "<0.90.0>" : text}, and more`)
+    expect(incarnations.stale(name, { pid: [text] })).toBeUndefined()
+  })
+
+  it.each(["cache", "<other@host.90.0>", "{global, <no pid>}", "1.90.0", "<0.90.0", "10.0.0.1", 90, null, undefined])(
+    "does not refuse %s",
+    (value) => {
+      expect(restarted().stale(name, { value })).toBeUndefined()
+    }
+  )
+
+  it("names what it refuses as it was written", () => {
+    expect(restarted().stale(name, { owner: "it is #PID<0.7.1>" })?.identifier).toBe("<0.7.1>")
+  })
+
+  it("takes a pid in one spelling for the same in another, and no port for it", () => {
+    const incarnations = restarted()
+    incarnations.showed(name, "#PID<0.90.0>")
+    expect(incarnations.stale(name, `<${name}.90.0>`)).toBeUndefined()
+    expect(incarnations.stale(name, "#Port<0.90>")).toBeDefined()
+    expect(incarnations.stale(name, "<0.90.1>")).toBeDefined()
+  })
+
+  it("knows nothing of a node that it met only now, and refuses nothing there", () => {
+    const incarnations = restarted()
+    incarnations.meet({ name: "b@host", creation: 7 })
+    expect(incarnations.stale("b@host", "<0.90.0>")).toBeUndefined()
+    expect(incarnations.stale("c@host", "<0.90.0>")).toBeUndefined()
+  })
+
+  it("forgets what was shown before a further restart", () => {
+    const incarnations = restarted()
+    incarnations.showed(name, "<0.90.0>")
+    incarnations.meet({ name, creation: 3 }, { lost: undefined, since: 3_000 })
+    expect(incarnations.stale(name, "<0.90.0>")).toMatchObject({ restart: { since: 3_000 } })
+  })
+
+  it("tells of it until a result has", () => {
+    const incarnations = restarted()
+    expect(incarnations.untold(name)).toEqual(restart)
+    incarnations.showed(name, "")
+    expect(incarnations.untold(name)).toBeUndefined()
+    expect(incarnations.stale(name, "<0.90.0>")).toBeDefined()
+  })
+
+  it("takes everything once the new one is accepted", () => {
+    const incarnations = restarted()
+    incarnations.accept(name)
+    expect(incarnations.stale(name, "<0.90.0>")).toBeUndefined()
+    expect(incarnations.untold(name)).toBeUndefined()
+    expect(incarnations.isRestarted({ name, creation: 2 })).toBe(false)
+  })
+
+  it("remembers ten thousand identifiers, the latest", () => {
+    const incarnations = restarted()
+    const shown = (from: number, to: number) =>
+      Array.from({ length: to - from }, (_, index) => `<0.${from + index}.0>`).join(" ")
+    incarnations.showed(name, shown(0, 10_000))
+    incarnations.showed(name, "<0.0.0>")
+    incarnations.showed(name, shown(10_000, 10_001))
+    expect(incarnations.stale(name, "<0.0.0>")).toBeUndefined()
+    expect(incarnations.stale(name, "<0.1.0>")).toBeDefined()
+  })
+})
+
+describe("tools over a node that is restarted between two calls", () => {
+  const box = "a@box"
+
+  /** Says what it was given, and shows what it was told to. */
+  const look = Tool.make({
+    name: "look",
+    title: "Look",
+    description: "Looks.",
+    toolset: "processes",
+    access: "inspect",
+    cost: "cheap",
+    target: "connected",
+    input: { pid: Schema.optionalKey(Schema.String), show: Schema.optionalKey(Schema.Int) },
+    output: { creation: Schema.Int, shown: Schema.optionalKey(Schema.String) },
+    run: ({ show }, node) =>
+      Effect.succeed({
+        summary: "Looked.",
+        notes: ["A note of its own."],
+        data: { creation: node.creation, ...(show !== undefined && { shown: `<0.${show}.0>` }) }
+      })
+  })
+
+  /** Calls go to the first incarnation until `disconnect_node`, and to the second from then on. */
+  const layer = () =>
+    catalogueLayer(
+      {
+        up: [{ ...fakeNode({ name: box }), creation: 1 }],
+        reachable: [{ ...fakeNode({ name: box }), creation: 2 }],
+        configured: [box]
+      },
+      [look, ...connectionTools]
+    )
+
+  const lookAt = (pid: string) => Effect.map(call("look", { pid }), ({ structured }) => structured)
+
+  it.effect("refuse a pid from before, until a result has shown it", () =>
+    Effect.gen(function* () {
+      expect(yield* lookAt("<0.90.0>")).toMatchObject({ creation: 1, notes: ["A note of its own."] })
+      yield* call("disconnect_node", {})
+      const error = yield* Effect.flip(lookAt("<0.90.0>"))
+      expect(error).toMatchObject({ code: "node_restarted", retryable: false })
+      expect(error.message).toContain("<0.90.0> may be something else by now: a@box was restarted:")
+      const first = (yield* call("look", { show: 90 })).structured
+      expect(first["notes"]).toEqual([
+        expect.stringMatching(/^a@box was restarted: .*belong to others now\.$/u),
+        "A note of its own."
+      ])
+      expect(yield* lookAt("#PID<0.90.0>")).toMatchObject({ creation: 2, notes: ["A note of its own."] })
+      expect(yield* Effect.flip(lookAt("<0.91.0>"))).toMatchObject({ code: "node_restarted" })
+      expect(yield* lookAt("cache")).toMatchObject({ creation: 2 })
+    }).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("take all pids once connect_node has met the node", () =>
+    Effect.gen(function* () {
+      yield* lookAt("<0.90.0>")
+      yield* call("disconnect_node", {})
+      const { structured } = yield* call("connect_node", {})
+      expect(structured["notes"]).toEqual([expect.stringContaining("a@box was restarted")])
+      expect(yield* lookAt("<0.90.0>")).toMatchObject({ creation: 2, notes: ["A note of its own."] })
+    }).pipe(Effect.provide(layer()))
+  )
+})
