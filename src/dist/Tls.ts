@@ -144,9 +144,10 @@ const namesOf = (certificate: X509Certificate): string =>
   certificate.subjectAltName === undefined ? subject(certificate) : short(certificate.subjectAltName)
 
 /**
- * Whether a certificate is for a host, as nodes see it (`public_key:pkix_verify_hostname/2` with a `dns_id`): the host equals one of its DNS names, letter for letter but for the case, also where the host is written as an
- * IP address. Older releases of OTP fall back on the common name where there are no alternative names, newer ones (27.3) do
- * not; here it counts only where the operator has said it.
+ * Whether a certificate is for a host, as nodes see it (`public_key:pkix_verify_hostname/2` with a `dns_id`): the host
+ * equals one of its DNS names, letter for letter but for the case, also where the host is written as an IP address.
+ * Older releases of OTP fall back on the common name where there are no alternative names, newer ones (27.3) do not;
+ * here it counts only where the operator has said it.
  */
 export const isFor = ({ options, serverName }: Securing, certificate: X509Certificate): boolean => {
   const { subjectAltName } = certificate
