@@ -16,7 +16,7 @@ export const configFlag = {
 export const commandSwitches = {
   json: {
     flag: "json",
-    commands: ["call", "tools", "nodes"],
+    commands: ["call", "tools", "nodes", "doctor"],
     description: 'Print JSON instead of text; a failure as {"error": {"code": …}}, beside its text on stderr'
   },
   keep: {

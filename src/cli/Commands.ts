@@ -8,6 +8,7 @@ import { guardedTools } from "../tools/Toolsets.ts"
 import { callCommand } from "./CallCommand.ts"
 import { CommandError, usageError } from "./CommandError.ts"
 import { commandSwitches, type CommandSwitch, configFlag } from "./CommandFlags.ts"
+import { doctorCommand } from "./DoctorCommand.ts"
 import { serverCommand } from "./ServerCommand.ts"
 import type { ServerFlags } from "./ServerFlags.ts"
 import { toolsCommand } from "./ToolsCommand.ts"
@@ -99,6 +100,11 @@ export interface Handlers {
     readonly json: boolean
     readonly given: ServerFlags
   }) => Effect.Effect<void, CommandError>
+  readonly doctor: (options: {
+    readonly node: string
+    readonly json: boolean
+    readonly given: ServerFlags
+  }) => Effect.Effect<void, CommandError>
   readonly demo: (options: { readonly keep: boolean; readonly yes: boolean }) => Effect.Effect<void, CommandError>
 }
 
@@ -143,6 +149,17 @@ const commandTree = (handlers: Handlers, completing: boolean) => {
     Effect.flatMap(given, (given) => handlers.call({ ...options, tool: "list_nodes", input: Option.none(), given }))
   ).pipe(Command.withDescription("List the nodes that are configured or run on this machine"))
 
+  const doctor = Command.make(
+    "doctor",
+    {
+      node: Argument.String("node").pipe(
+        Argument.withDescription("The node's name, or its alias in the configuration")
+      ),
+      json
+    },
+    (options) => Effect.flatMap(given, (given) => handlers.doctor({ ...options, given }))
+  ).pipe(Command.withDescription("Find out, step by step, why a node cannot be connected"))
+
   const demo = Command.make(
     "demo",
     {
@@ -157,7 +174,7 @@ const commandTree = (handlers: Handlers, completing: boolean) => {
       "An MCP server that looks into live Erlang/BEAM nodes. Without a subcommand it serves MCP on stdin and stdout."
     ),
     Command.withHandler((flags) => handlers.server(serverFlagsOf(flags))),
-    Command.withSubcommands([call, tools, nodes, demo])
+    Command.withSubcommands([call, tools, nodes, doctor, demo])
   )
 }
 
@@ -202,6 +219,7 @@ export const run = commandLine({
   server: serverCommand,
   call: callCommand,
   tools: toolsCommand,
+  doctor: doctorCommand,
   demo: (options) =>
     Effect.flatMap(
       Effect.promise(() => import("./DemoCommand.ts")),

@@ -1,6 +1,7 @@
 import { applicationTools } from "./otp/Applications.ts"
 import { codeTools } from "./code/Code.ts"
 import { connectionTools } from "./connection/Connection.ts"
+import { diagnoseConnection } from "./connection/Diagnosis.ts"
 import { etsTools } from "./ets/Ets.ts"
 import { eventTools } from "./events/Events.ts"
 import { footprintTools } from "./footprint/Footprint.ts"
@@ -20,6 +21,7 @@ import type { Tool } from "./Tool.ts"
 /** Every tool there is, in the order of `Toolsets.ts`; imported when they are first asked for. */
 export const allTools: ReadonlyArray<Tool> = [
   ...connectionTools,
+  diagnoseConnection,
   ...processTools,
   ...processInfoTools,
   ...messageQueueTools,

@@ -9,7 +9,8 @@ const toolsets: Readonly<Record<string, Readonly<Record<string, AccessClass>>>> 
     connect_node: "inspect",
     disconnect_node: "observe",
     list_nodes: "inspect",
-    set_mode: "inspect"
+    set_mode: "inspect",
+    diagnose_connection: "inspect"
   },
   processes: {
     list_processes: "inspect",

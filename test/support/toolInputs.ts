@@ -14,6 +14,7 @@ export const toolInputs = (
   disconnect_node: [{}],
   list_nodes: [{}],
   set_mode: [{ mode }],
+  diagnose_connection: [{}],
   list_processes: [{ limit: 200 }, { group_by: "initial_call" }],
   top_processes: [
     { sort_by: "message_queue", limit: 100 },
@@ -41,7 +42,7 @@ export const toolInputs = (
   get_scheduler_usage: [{ window_ms: 100 }],
   get_runtime_stats: [{ window_ms: 100 }],
   get_microstate_accounting: [{ window_ms: 100 }],
-  get_environment: [{}, { names: ["VAULT_TEXT", "VAULT_PASSWORD", "VAULT_URL"] }],
+  get_environment: [{}, { names: ["VAULT_TEXT", "VAULT_PASSWORD", "VAULT_URL", "VAULT_ARGS"] }],
   list_timers: [{}],
   get_persistent_terms: [
     { limit: 100 },

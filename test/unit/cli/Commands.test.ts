@@ -28,9 +28,13 @@ const asked = async (...args: ReadonlyArray<string>) => {
       Effect.sync(() => void seen.push([name, options]))
   const result = await Effect.runPromise(
     Effect.result(
-      commandLine({ server: record("server"), call: record("call"), tools: record("tools"), demo: record("demo") })(
-        args
-      )
+      commandLine({
+        server: record("server"),
+        call: record("call"),
+        tools: record("tools"),
+        doctor: record("doctor"),
+        demo: record("demo")
+      })(args)
     )
   )
   return { asked: seen[0], exitCode: Result.isFailure(result) ? result.failure.exitCode : 0 }

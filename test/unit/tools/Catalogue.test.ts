@@ -47,6 +47,7 @@ describe("the listing", () => {
         "disconnect_node",
         "list_nodes",
         "set_mode",
+        "diagnose_connection",
         "list_processes",
         "top_processes",
         "find_process",

@@ -1,0 +1,101 @@
+import { Effect } from "effect"
+import { Buffer } from "node:buffer"
+import { Duplex } from "node:stream"
+import { type Dialer, type Endpoint } from "./Transport.ts"
+
+/** One connection that was tried, and what went over it. Times are milliseconds. */
+export interface Dial {
+  readonly to: Endpoint
+  readonly isSecured: boolean
+  /** Until it stood, or could not be made; `undefined` while neither is known. */
+  millis: number | undefined
+  /** Node's own error code, where it could not be made. */
+  failed: string | undefined
+  /** The version of TLS that was agreed on. */
+  protocol: string | undefined
+  sentBytes: number
+  receivedBytes: number
+  /** The first bytes that came, inside of TLS. */
+  head: Uint8Array
+}
+
+/** Bytes that are kept of what comes: a handshake is shorter. */
+const headBytes = 2_048
+
+/** A stream that leads to another, and notes what passes. */
+class RecordedStream extends Duplex {
+  readonly #inner: Duplex
+  readonly #dial: Dial
+
+  constructor(inner: Duplex, dial: Dial) {
+    super()
+    this.#inner = inner
+    this.#dial = dial
+    inner.on("data", (chunk: Uint8Array) => {
+      // Its memory is the listener's only until this returns.
+      const bytes = Buffer.from(chunk)
+      dial.receivedBytes += bytes.length
+      if (dial.head.length < headBytes) dial.head = Buffer.concat([dial.head, bytes]).subarray(0, headBytes)
+      if (!this.push(bytes)) inner.pause()
+    })
+    inner.on("end", () => this.push(null))
+    inner.on("close", () => this.destroy())
+  }
+
+  override _read(): void {
+    this.#inner.resume()
+  }
+
+  override _write(chunk: Buffer, _encoding: unknown, done: (error?: Error | null) => void): void {
+    this.#dial.sentBytes += chunk.length
+    this.#inner.write(chunk, done)
+  }
+
+  override _final(done: () => void): void {
+    this.#inner.end(done)
+  }
+
+  override _destroy(_error: Error | null, done: (error: Error | null) => void): void {
+    this.#inner.destroy()
+    // Whoever reads learns of the end by "close", as of a socket's.
+    done(null)
+  }
+}
+
+const protocolOf = (stream: Duplex): string | undefined =>
+  "getProtocol" in stream && typeof stream.getProtocol === "function"
+    ? String(stream.getProtocol() ?? "") || undefined
+    : undefined
+
+/** A dialer that does as another does, and what it dialled, in order. For looking at one attempt, not for every day. */
+export const recording = (dialer: Dialer): { readonly dialer: Dialer; readonly dials: ReadonlyArray<Dial> } => {
+  const dials: Array<Dial> = []
+  return {
+    dials,
+    dialer: {
+      dial: (to, timeoutMillis, securing) =>
+        Effect.suspend(() => {
+          const start = performance.now()
+          const dial: Dial = {
+            to,
+            isSecured: securing !== undefined,
+            millis: undefined,
+            failed: undefined,
+            protocol: undefined,
+            sentBytes: 0,
+            receivedBytes: 0,
+            head: new Uint8Array(0)
+          }
+          dials.push(dial)
+          return dialer.dial(to, timeoutMillis, securing).pipe(
+            Effect.tapError(({ code }) => Effect.sync(() => (dial.failed = code))),
+            Effect.ensuring(Effect.sync(() => (dial.millis = performance.now() - start))),
+            Effect.map((stream) => {
+              dial.protocol = protocolOf(stream)
+              return new RecordedStream(stream, dial)
+            })
+          )
+        })
+    }
+  }
+}

@@ -1,0 +1,384 @@
+import { Cause, Effect, Exit, Option } from "effect"
+import { describeBytes, DistError, type DistReason } from "../dist/DistError.ts"
+import { defaultEpmdPort, names } from "../dist/Epmd.ts"
+import { HandshakePackets } from "../dist/Handshake.ts"
+import { type NodeName, parseNodeName } from "../dist/NodeName.ts"
+import { type Dial, recording } from "../dist/Recording.ts"
+import { Resolver } from "../dist/Resolver.ts"
+import { type Endpoint, endpointText, Transport } from "../dist/Transport.ts"
+import { atom } from "../etf/Term.ts"
+import { excerpt, listed } from "../syntax/Excerpt.ts"
+import type { CallError } from "./CallError.ts"
+import { cookieFingerprint } from "./CookieFingerprint.ts"
+import { type ErlangNode, joinNode } from "./ErlangNode.ts"
+import type { NodeTarget, TargetError } from "./Targets.ts"
+
+/** The steps from a node's name to an answer, in their order. */
+export const stepNames = [
+  "name",
+  "configuration",
+  "host",
+  "epmd",
+  "tcp",
+  "tls",
+  "handshake",
+  "cookie",
+  "flags",
+  "call",
+  "clock"
+] as const
+export type StepName = (typeof stepNames)[number]
+
+/** How one step went. `skipped`: the way to this node leads past it. `not_reached`: an earlier one failed. */
+export interface Step {
+  readonly step: StepName
+  readonly outcome: "passed" | "failed" | "skipped" | "not_reached"
+  /** What was found; of a failed step what that means, and what to do. */
+  readonly found: string
+  /** What came over the wire, as far as it is no secret. */
+  readonly seen?: string
+  /** Milliseconds that it took, where it was measured by itself. */
+  readonly millis?: number
+}
+
+/** A walk over all steps, as far as they went. */
+export interface Diagnosis {
+  readonly steps: ReadonlyArray<Step>
+  /** What else was noticed that can explain a failure, or become one. */
+  readonly remarks: ReadonlyArray<string>
+}
+
+/** What the diagnosis is told beside the node itself. */
+export interface DiagnosisOptions {
+  /** Milliseconds for all steps together. */
+  readonly timeoutMillis: number
+  /** Full names of nodes that are known here, by the configuration or as connected. */
+  readonly known: ReadonlyArray<string>
+}
+
+/** Milliseconds by which the clocks may differ and be told as equal. */
+const sameClockMillis = 1_000
+
+/** The step that a link which cannot be made fails in. */
+const stepOf = (reason: DistReason, epmd: Endpoint | undefined): StepName => {
+  switch (reason._tag) {
+    case "InvalidNodeName":
+      return "name"
+    case "HostUnresolved":
+      return "host"
+    case "EpmdRefused":
+    case "EpmdSilent":
+    case "EpmdGarbage":
+    case "NameNotRegistered":
+      return "epmd"
+    case "PortRefused":
+      return "tcp"
+    case "Unreachable":
+      return epmd !== undefined && reason.at === endpointText(epmd) ? "epmd" : "tcp"
+    case "Timeout":
+      return reason.phase === "connect" ? "tcp" : reason.phase
+    case "WantsTls":
+    case "WantsPlain":
+    case "TlsCertificate":
+    case "TlsClientCertificateWanted":
+    case "TlsClientCertificateRefused":
+    case "TlsVersion":
+    case "TlsFailed":
+      return "tls"
+    case "TlsMaterial":
+      return "configuration"
+    case "CookieRejected":
+    case "PeerCookieWrong":
+      return "cookie"
+    case "MissingFlags":
+      return "flags"
+    case "NotErlangNode":
+    case "NotAllowed":
+    case "NameInUse":
+    case "NameRefused":
+    case "Refused":
+    case "NameNotGiven":
+    case "ClosedInHandshake":
+    case "WrongNode":
+      return "handshake"
+    case "LinkClosed":
+    case "TickTimeout":
+    case "ProtocolViolation":
+    case "Disconnected":
+      return "call"
+  }
+}
+
+/** What a node said of itself in its part of the handshake, read from the bytes that came. */
+interface Introduction {
+  readonly status: string | undefined
+  readonly name: string | undefined
+  readonly flags: bigint | undefined
+}
+
+const introductionOf = ({ head, isSecured }: Dial): Introduction => {
+  const packets = new HandshakePackets(isSecured ? 4 : 2)
+  packets.push(head)
+  let status: string | undefined
+  for (let packet = packets.next(); packet !== undefined && !("_tag" in packet); packet = packets.next()) {
+    const bytes = Buffer.from(packet)
+    if (bytes[0] === 0x73) status = bytes.toString("latin1", 1, 14).replace(/:.*$/su, "")
+    if (bytes[0] === 0x4e && bytes.length >= 19)
+      return { status, flags: bytes.readBigUInt64BE(1), name: bytes.toString("utf8", 19, 19 + bytes.readUInt16BE(17)) }
+  }
+  return { status, name: undefined, flags: undefined }
+}
+
+/** What came, as long as it cannot be an answer to our challenge: that is made of the cookie. */
+const seenOf = (dial: Dial): string | undefined => {
+  const { flags, name, status } = introductionOf(dial)
+  const counts = `sent ${dial.sentBytes} bytes, received ${dial.receivedBytes}`
+  if (status === undefined) return dial.receivedBytes === 0 ? counts : `${counts}: ${describeBytes(dial.head)}`
+  const told = [
+    `status '${excerpt(status)}'`,
+    ...(name === undefined ? [] : [`its name '${excerpt(name)}'`]),
+    ...(flags === undefined ? [] : [`flags 0x${flags.toString(16).toUpperCase()}`])
+  ]
+  return `${counts}: ${told.join(", ")}`
+}
+
+const isLong = (host: string): boolean => host.includes(".") || host.includes(":")
+
+const kindOf = ({ host }: NodeName): string =>
+  isLong(host) ? "a long name (-name)" : "a short name (-sname): its host has no dot in it"
+
+const configurationOf = (target: NodeTarget, fingerprint: string): string =>
+  [
+    `The cookie comes from ${target.cookieSource ?? "the caller"}, fingerprint ${fingerprint}`,
+    ...(target.address === undefined ? [] : [`its address is given: ${addressText(target.address)}`]),
+    ...(target.epmdHost === undefined ? [] : [`its EPMD is on ${target.epmdHost}`]),
+    target.tls === undefined
+      ? "without TLS"
+      : `with TLS${target.tls.insecure === true ? ", any certificate taken" : ""}`
+  ].join("; ")
+
+const addressText = (address: NonNullable<NodeTarget["address"]>): string =>
+  "path" in address || address.port !== undefined ? endpointText(address as Endpoint) : address.host
+
+/**
+ * Walks the way to a node step by step, up to a first answer, and tells which step fails, what was seen on the wire,
+ * what that means and what to do. Never fails, never tells a cookie. Opens a link of its own beside any that there is,
+ * and closes it: a wrong cookie is one more report in the node's log.
+ */
+export const diagnose = Effect.fnUntraced(function* (
+  name: string,
+  resolved: Exit.Exit<NodeTarget, TargetError>,
+  { known, timeoutMillis }: DiagnosisOptions
+): Effect.fn.Return<Diagnosis> {
+  const end = performance.now() + timeoutMillis
+  const left = () => Math.max(1, end - performance.now())
+  const walk = new Walk()
+
+  const node = parseNodeName(name)
+  if ("problem" in node) {
+    const reason = { _tag: "InvalidNodeName", name, problem: node.problem } as const
+    return walk.failed("name", new DistError({ node: name, reason }).message)
+  }
+  walk.passed("name", `'${node.name}' on the host '${node.host}': ${kindOf(node)}.`)
+
+  if (Exit.isFailure(resolved)) {
+    const why = Option.getOrUndefined(Cause.findErrorOption(resolved.cause))
+    return walk.failed("configuration", why?.message ?? "it cannot be read.")
+  }
+  const target = resolved.value
+  walk.passed("configuration", `${configurationOf(target, yield* cookieFingerprint(target.cookie))}.`)
+
+  const { address } = target
+  const host = address === undefined ? node.host : "path" in address ? undefined : address.host
+  const isPlaced = address !== undefined && ("path" in address || address.port !== undefined)
+  const epmd = isPlaced
+    ? undefined
+    : { host: target.epmdHost ?? host ?? node.host, port: target.epmdPort ?? defaultEpmdPort }
+
+  if (host === undefined) walk.skipped("host", "a Unix socket has none.")
+  else {
+    const start = performance.now()
+    const found = yield* Effect.exit((yield* Resolver).addresses(host, left()))
+    if (Exit.isFailure(found)) {
+      const why = Option.getOrUndefined(Cause.findErrorOption(found.cause))
+      return walk.failed(
+        "host",
+        `${why?.message ?? `'${host}' cannot be resolved.`} Check the part behind the @ of the node's name, add the host to DNS or the hosts file, or give the node's \`address\` in the configuration.`
+      )
+    }
+    const addresses = found.value
+    walk.passed(
+      "host",
+      addresses.length === 1 && addresses[0] === host ? `${host} is an address.` : `${host} is ${listed(addresses)}.`,
+      performance.now() - start
+    )
+  }
+
+  const { dialer, dials } = recording(yield* Transport)
+  const start = performance.now()
+  const joined = yield* joinNode(target, { timeoutMillis: left() }).pipe(
+    Effect.flatMap((node) => Effect.map(answers(node, left()), (answered) => ({ node, ...answered }))),
+    Effect.provideService(Transport, dialer),
+    Effect.scoped,
+    Effect.exit
+  )
+  const millis = performance.now() - start
+  const failure = Exit.isFailure(joined) ? Option.getOrUndefined(Cause.findErrorOption(joined.cause)) : undefined
+  const cause = failure?._tag === "CallError" && failure.reason._tag === "LinkLost" ? failure.reason.cause : failure
+  const failedAt = Exit.isSuccess(joined)
+    ? undefined
+    : cause?._tag === "DistError"
+      ? stepOf(cause.reason, epmd)
+      : "call"
+
+  const toNode = dials.findLast(({ to }) => epmd === undefined || endpointText(to) !== endpointText(epmd))
+  const fail = (): Diagnosis => {
+    const seenAt = failedAt === "epmd" ? dials.at(-1) : toNode
+    const seen = failedAt === "cookie" || seenAt === undefined ? undefined : seenOf(seenAt)
+    return walk.failed(failedAt!, cause?.message ?? `${name} cannot be asked.`, seen, remarksOn(cause, node, known))
+  }
+
+  if (epmd === undefined) walk.skipped("epmd", "the port is given.")
+  else if (failedAt === "epmd" || failedAt === "host") return fail()
+  else {
+    const registered = yield* Effect.option(names(epmd, left(), name))
+    const others = Option.match(registered, { onNone: () => "", onSome: (all) => othersAt(all.map((it) => it.name)) })
+    const port = toNode !== undefined && "port" in toNode.to ? ` at port ${toNode.to.port}` : ""
+    walk.passed("epmd", `EPMD on ${endpointText(epmd)} knows '${node.name}'${port}${others}.`, dials[0]?.millis)
+  }
+
+  if (failedAt === "tcp" || toNode === undefined) return fail()
+  const connected = `${endpointText(toNode.to)} takes the connection.`
+  walk.passed("tcp", connected, toNode.isSecured ? undefined : toNode.millis)
+
+  if (failedAt === "tls" || failedAt === "configuration") return fail()
+  if (toNode.isSecured) walk.passed("tls", `${toNode.protocol ?? "TLS"}; the certificate is accepted.`, toNode.millis)
+  else walk.skipped("tls", "not configured for this node.")
+
+  const introduction = introductionOf(toNode)
+  if (failedAt === "handshake") return fail()
+  walk.passed("handshake", `It is ${name}, and lets us in.`, undefined, seenOf(toNode))
+  // The node's features are looked at before it is shown what we make of the cookie.
+  if (failedAt === "flags") {
+    walk.notReached("cookie")
+    return fail()
+  }
+  if (failedAt === "cookie") return fail()
+  walk.passed("cookie", "Both sides have the same.")
+  walk.passed("flags", `It has all that is needed (0x${(introduction.flags ?? 0n).toString(16).toUpperCase()}).`)
+  if (Exit.isFailure(joined)) return fail()
+
+  const { capabilities } = joined.value.node
+  const elixir = capabilities.elixirVersion === undefined ? "" : ` and Elixir ${excerpt(capabilities.elixirVersion)}`
+  walk.passed(
+    "call",
+    `OTP ${capabilities.otpRelease}${elixir} answers; a round trip takes ${rounded(joined.value.roundTrip)} ms.`,
+    millis
+  )
+  return walk.clock(joined.value)
+})
+
+const rounded = (millis: number): number => Math.round(millis * 10) / 10
+
+const othersAt = (registered: ReadonlyArray<string>): string =>
+  registered.length > 1 ? `, ${registered.length} names in all` : ""
+
+interface Answered {
+  readonly roundTrip: number
+  /** Milliseconds that the node's clock is ahead of ours, and how far that may be off. */
+  readonly aheadMillis: number
+  readonly marginMillis: number
+}
+
+/** A round trip, and what the node's clock says in the middle of another. */
+const answers = (node: ErlangNode, timeoutMillis: number): Effect.Effect<Answered, CallError> =>
+  Effect.gen(function* () {
+    const roundTrip = yield* node.roundTrip({ timeoutMillis })
+    const before = Date.now()
+    const theirs = yield* node.call("os", "system_time", [atom("millisecond")], { timeoutMillis })
+    const after = Date.now()
+    return { roundTrip, aheadMillis: Number(theirs) - (before + after) / 2, marginMillis: (after - before) / 2 }
+  })
+
+/** What else can be said of a failure, from what is known here of other nodes. */
+const remarksOn = (
+  cause: DistError | CallError | undefined,
+  { full, host, name }: NodeName,
+  known: ReadonlyArray<string>
+): ReadonlyArray<string> => {
+  const reason = cause?._tag === "DistError" ? cause.reason : undefined
+  const namesakes = known.filter((other) => other !== full && other.startsWith(`${name}@`))
+  return [
+    ...(reason?._tag === "WrongNode" ? namesDiffer(reason.actual, host, name) : []),
+    ...(reason?._tag === "NameNotRegistered" && reason.registered?.length === 0
+      ? [
+          "EPMD answers but has no names at all: the node is down, EPMD was restarted after the node (which does not register again by itself), or something in between, such as a service mesh's proxy, answers in its place."
+        ]
+      : []),
+    ...(namesakes.length > 0
+      ? [`A node '${name}' is known here under another address: ${listed(namesakes.map((other) => excerpt(other)))}.`]
+      : [])
+  ]
+}
+
+const namesDiffer = (actual: string, host: string, name: string): ReadonlyArray<string> => {
+  const [theirName, theirHost = ""] = actual.split("@")
+  if (theirName !== name || isLong(theirHost) === isLong(host)) return []
+  return [
+    isLong(host)
+      ? `The node has a short name (-sname) and was asked for by a long one: it is ${excerpt(actual)}.`
+      : `The node has a long name (-name) and was asked for by a short one: it is ${excerpt(actual)}.`
+  ]
+}
+
+/** The steps as they are taken. */
+class Walk {
+  readonly #steps: Array<Step> = []
+
+  passed(step: StepName, found: string, millis?: number, seen?: string): void {
+    this.#steps.push({
+      step,
+      outcome: "passed",
+      found,
+      ...(seen !== undefined && { seen }),
+      ...(millis !== undefined && { millis: rounded(millis) })
+    })
+  }
+
+  skipped(step: StepName, found: string): void {
+    this.#steps.push({ step, outcome: "skipped", found })
+  }
+
+  notReached(step: StepName): void {
+    this.#steps.push({ step, outcome: "not_reached", found: "an earlier step failed." })
+  }
+
+  /** The end: what would follow was not reached. */
+  failed(step: StepName, found: string, seen?: string, remarks: ReadonlyArray<string> = []): Diagnosis {
+    // It begins in the middle of a sentence; a name keeps its first letter.
+    const text = found.replace(/^[a-z]+ /u, (word) => word[0]!.toUpperCase() + word.slice(1))
+    const failure: Step = { step, outcome: "failed", found: text, ...(seen !== undefined && { seen }) }
+    // A step that had passed as far as it was looked at.
+    const done = this.#steps.filter((each) => each.step !== step)
+    const all = [...done, failure]
+    const rest = stepNames.filter((each) => !all.some((it) => it.step === each))
+    return {
+      steps: [
+        ...all,
+        ...rest.map((each): Step => ({ step: each, outcome: "not_reached", found: "an earlier step failed." }))
+      ],
+      remarks
+    }
+  }
+
+  clock({ aheadMillis, marginMillis }: Answered): Diagnosis {
+    const apart = Math.abs(aheadMillis)
+    const isSame = apart <= sameClockMillis + marginMillis
+    const told = `${(apart / 1_000).toFixed(apart < 10_000 ? 1 : 0)} s ${aheadMillis > 0 ? "ahead of" : "behind"} ours`
+    this.passed("clock", isSame ? "Its clock is as ours, within a second." : `Its clock is ${told}.`)
+    return {
+      steps: this.#steps,
+      remarks: isSame ? [] : [`The clocks differ: what the node dates is ${told}.`]
+    }
+  }
+}
