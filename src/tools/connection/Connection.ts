@@ -18,7 +18,7 @@ const connectNode = Tool.make({
   name: "connect_node",
   title: "Connect a node",
   description:
-    "Connects to an Erlang node and keeps the link for this session: if lost, it is made again. Tools connect by themselves: this checks a connection, gives a cookie, tries a node at once that is left in peace (breaker_open; one such try at a time), or accepts one that has restarted. Next: get_system_info.",
+    "Connects to an Erlang node and keeps the link for this session: if lost, it is made again. Tools connect by themselves: this checks a connection, gives a cookie, tries a node at once that is left in peace (breaker_open; one such try at a time), or accepts one that has restarted.",
   target: "named",
   timeoutMillis: 10_000,
   input: {
@@ -88,7 +88,7 @@ const disconnectNode = Tool.make({
   name: "disconnect_node",
   title: "Disconnect a node",
   description:
-    "Closes the link to a node, unless another session keeps it: calls under way there fail, and whatever still runs there for us ends. The node itself is not changed. The next call to it connects again.",
+    "Closes the link to a node, unless another session keeps it: calls under way there fail, and whatever still runs there for us ends. The next call to it connects again.",
   target: "named",
   input: {},
   output: { disconnected: Schema.Boolean },

@@ -21,7 +21,7 @@ export const selectEtsTable = Tool.make({
   name: "select_ets_table",
   title: "Look for objects in an ETS table",
   description:
-    "Objects of an ETS table by `key`, or those like the pattern `match`: {_, :ok, _} in an Elixir or Gleam session, {_, ok, _} in an Erlang or LFE one. Without the whole key, a match walks the table. Next: get_ets_table_info.",
+    "Objects of an ETS table by `key`, or those like the pattern `match`: {_, :ok, _} in an Elixir or Gleam session, {_, ok, _} in an Erlang or LFE one. Without the whole key, a match walks the table.",
   cost: "heavy",
   timeoutMillis: 10_000,
   input: {

@@ -13,7 +13,7 @@ export const getEtsTableInfo = Tool.make({
   name: "get_ets_table_info",
   title: "One ETS table",
   description:
-    "What is known of one ETS table without its objects: size, memory, owner, heir, options, who has fixed it, and how full its buckets are. Next: sample_ets_table.",
+    "One ETS table without its objects: size, memory, owner, heir, options, who has fixed it, and how full its buckets are.",
   cost: "cheap",
   input: { table },
   output: {

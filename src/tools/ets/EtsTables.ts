@@ -55,7 +55,7 @@ export const listEtsTables = Tool.make({
   name: "list_ets_tables",
   title: "ETS tables",
   description:
-    "ETS tables with their size, memory and owner, in the order of a value; with window_ms those that grew most while the call waits. Next: get_ets_table_info, sample_ets_table.",
+    "ETS tables with their size, memory and owner, in the order of a value; with window_ms those that grew most while the call waits.",
   cost: "moderate",
   timeoutMillis: 15_000,
   input: {

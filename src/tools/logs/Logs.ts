@@ -54,7 +54,7 @@ const getLogConfiguration = Tool.make({
   name: "get_log_configuration",
   title: "How a node logs",
   description:
-    "Levels (primary, of modules and applications), filters, and handlers with their formatters, files, and whether they keep up with what is logged or make others wait or drop events. Cheap.",
+    "Levels (primary, of modules and applications), filters, and handlers with their formatters, files, and whether they keep up or drop events.",
   input: {},
   output: {
     primary_level: Schema.String,

@@ -96,7 +96,7 @@ const listApplications = Tool.make({
   name: "list_applications",
   title: "List applications",
   description:
-    "Applications that are loaded, starting or running: version, start type, number of processes and their memory. Next: get_application_info, list_application_processes.",
+    "Applications that are loaded, starting or running: version, start type, number of processes and their memory.",
   timeoutMillis,
   input: {
     sort_by: sortBy(["name", "processes", "memory"], "memory"),
@@ -159,7 +159,7 @@ const getApplicationInfo = Tool.make({
   name: "get_application_info",
   title: "About an application",
   description:
-    "One application: state, supervisor, what it needs and who needs it, modules, and its environment page by page, without secrets. Next: get_supervision_tree of its supervisor.",
+    "One application: state, supervisor, what it needs and who needs it, modules, and its environment page by page.",
   timeoutMillis,
   input: {
     application: ApplicationName,
@@ -248,8 +248,7 @@ const listApplicationProcesses = Tool.make({
   ...shared,
   name: "list_application_processes",
   title: "Processes of an application",
-  description:
-    "The processes of an application (by group leader), page by page in the order of a value. To see each of them once, sort by pid. Next: get_process_info.",
+  description: "The processes of an application (by group leader), page by page. To see each once, sort by pid.",
   timeoutMillis,
   input: {
     application: ApplicationName,

@@ -33,7 +33,7 @@ const normalHeapMegabytes = 64
 
 const maxHeap = Schema.Int.check(Schema.isBetween(maxHeapMegabytes))
   .annotate({
-    description: `Refuse larger heaps, since the state is copied; ${maxHeapMegabytes.minimum} to ${maxHeapMegabytes.maximum}, default ${normalHeapMegabytes}`,
+    description: `Refuse larger heaps; ${maxHeapMegabytes.minimum} to ${maxHeapMegabytes.maximum}, default ${normalHeapMegabytes}`,
     default: normalHeapMegabytes
   })
   .pipe(Schema.withDecodingDefaultKey(Effect.succeed(normalHeapMegabytes)))
@@ -265,7 +265,7 @@ const getState = Tool.make({
   name: "get_gen_server_state",
   title: "State of an OTP process",
   description:
-    "State of a gen_server, gen_statem or gen_event, which copies it. Busy ones, large heaps and processes that are none of these are refused. Large states are cut: then ask for a part with path.",
+    "State of a gen_server, gen_statem or gen_event, which copies it. Busy ones, large heaps and other processes are refused. Large states are cut: then ask for a part with path.",
   input: {
     pid,
     path: Schema.optionalKey(
@@ -362,7 +362,7 @@ const getStatus = Tool.make({
   name: "get_gen_server_status",
   title: "Status of an OTP process",
   description:
-    "Status of a process that serves system messages, as its own format_status shows it: running or suspended, parent, debug options, dictionary, state. Refused as get_gen_server_state is.",
+    "Status of a process that serves system messages, as its own format_status shows it: running or suspended, parent, debug options, dictionary, state.",
   input: { pid, max_heap_mb: maxHeap },
   output: {
     pid: Schema.String,

@@ -40,7 +40,7 @@ const getProcessInfo = Tool.make({
   ...shared,
   name: "get_process_info",
   title: "One process",
-  description: `What is known of one process, by group; by default ${defaultGroups.join(", ")}. Memory is left out when its queue is long. Of the dictionary the keys, and values of dictionary_keys. Next: get_process_stacktrace.`,
+  description: `One process, by group; by default ${defaultGroups.join(", ")}. Memory is left out when its queue is long. Of the dictionary the keys, and values of dictionary_keys.`,
   input: {
     pid,
     groups: Schema.optionalKey(Schema.Array(Schema.Literals(groupNames))),

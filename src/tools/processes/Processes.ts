@@ -140,7 +140,7 @@ const listProcesses = Tool.make({
   name: "list_processes",
   title: "List processes",
   description:
-    "Processes page by page; to see each once, sort by pid, as other values change between pages. With group_by: how many are alike, and their sums. For growth, top_processes; to look for one, find_process.",
+    "Processes page by page; to see each once, sort by pid. With group_by: how many are alike, and their sums. For growth, top_processes; to look for one, find_process.",
   timeoutMillis: scanTimeoutMillis,
   input: {
     sort_by: Schema.optionalKey(
@@ -209,7 +209,7 @@ const findProcess = Tool.make({
   name: "find_process",
   title: "Find processes",
   description:
-    "Looks for processes by name (registered, :global, Registry, pg group, gproc, syn), module, label or application; all that are given must hold. Longest message queue first. Next: get_process_info.",
+    "Looks for processes by name (registered, :global, Registry, pg group, gproc, syn), module, label or application; all that are given must hold. Longest message queue first.",
   timeoutMillis: scanTimeoutMillis,
   input: {
     name: Schema.optionalKey(FilterText.annotate({ description: "Part of it, in any case" })),

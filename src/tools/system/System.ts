@@ -34,7 +34,7 @@ const getSystemInfo = Tool.make({
   name: "get_system_info",
   title: "What a node is and how full it is",
   description:
-    "Release, uptime, schedulers, run queue, and for processes, ports, atoms and ETS tables how many there are of how many there can be, with a warning above 80 %. A good first call.",
+    "Release, uptime, schedulers, run queue, and how many processes, ports, atoms and ETS tables there are of how many there can be; warns above 80 %. A good first call.",
   output: {
     warnings: Schema.optionalKey(Schema.Array(Schema.String)),
     otp_release: Schema.Int,

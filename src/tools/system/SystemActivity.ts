@@ -30,7 +30,7 @@ const getSchedulerUsage = Tool.make({
   name: "get_scheduler_usage",
   title: "How busy the schedulers are",
   description:
-    "Percent of a window that each scheduler was at work, the busiest first, while the call waits. The measurement is on only meanwhile. Next: top_processes by reductions with window_ms, get_microstate_accounting.",
+    "Percent of a window that each scheduler was at work, the busiest first, while the call waits. Next: top_processes with window_ms.",
   output: {
     window_ms: Schema.Int,
     weighted_percent: Schema.Finite,
@@ -82,7 +82,7 @@ const getRuntimeStats = Tool.make({
   name: "get_runtime_stats",
   title: "What a node gets done",
   description:
-    "Reductions (of processes that live at the end), garbage collections, I/O, context switches, CPU time (Linux) in a window while the call waits, and run queues. Asks each process twice; resets no counter.",
+    "Reductions (of processes that live at the end), garbage collections, I/O, context switches, CPU time (Linux) in a window while the call waits, and run queues. Asks each process twice.",
   output: {
     window_ms: Schema.Int,
     reductions: Schema.Int,
@@ -145,7 +145,7 @@ const getMicrostateAccounting = Tool.make({
   name: "get_microstate_accounting",
   title: "What the threads do with their time",
   description:
-    "Percent of a window by thread type and state (emulator: running Erlang, gc, port, check_io, sleep, …) while the call waits. On for the whole node meanwhile, for some percent of its speed; as found afterwards.",
+    "Percent of a window by thread type and state (emulator: running Erlang, gc, port, check_io, sleep, …) while the call waits. On for the whole node meanwhile, for some percent of its speed.",
   output: {
     window_ms: Schema.Int,
     was_on: Schema.Boolean,

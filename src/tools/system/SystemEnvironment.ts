@@ -33,7 +33,7 @@ const getEnvironment = Tool.make({
   name: "get_environment",
   title: "Environment and arguments of a node",
   description:
-    "What a node was started with: arguments, emulator flags, directory, and the names of its environment variables; values only of those in `names`. Secrets are left out.",
+    "What a node was started with: arguments, emulator flags, directory, and the names of its environment variables; values only of those in `names`.",
   input: {
     names: Schema.optionalKey(
       Schema.Array(FilterText)

@@ -23,7 +23,7 @@ const getMemoryInfo = Tool.make({
   name: "get_memory_info",
   title: "Memory of a node",
   description:
-    "Memory that the node has allocated, by what for; what its allocators hold of the operating system; and what is resident (Linux): one snapshot. Next: top_processes by memory, get_allocator_info.",
+    "Memory that the node has allocated, by what for; what its allocators hold of the operating system; and what is resident (Linux): one snapshot.",
   output: {
     total_bytes: Count,
     areas: Schema.optionalKey(
@@ -151,7 +151,7 @@ const getAllocatorInfo = Tool.make({
   name: "get_allocator_info",
   title: "Allocators of a node",
   description:
-    "What each of the emulator's allocators holds of the operating system (carriers) and how much of that is used: shows fragmentation. The most unused first. Costs milliseconds; not more than once in 10 seconds.",
+    "What each of the emulator's allocators holds of the operating system (carriers) and how much of that is used: shows fragmentation. The most unused first. Not more than once in 10 seconds.",
   output: {
     carriers_bytes: Schema.Int,
     used_bytes: Schema.Int,
