@@ -65,6 +65,8 @@ export interface GroupsQuery extends ScanLimits {
   readonly by: Grouping
   /** Groups are in descending order of it. */
   readonly order: "count" | "message_queue_len" | "reductions" | "memory"
+  /** The {@link ProcessGroup.place} of the last group of the page before. */
+  readonly after?: Uint8Array
 }
 
 /** Why a scan may lack something. */
@@ -144,12 +146,16 @@ export interface ProcessGroup {
   readonly memory: number
   /** Processes of which memory was not read, since their queue is long. */
   readonly unmeasured: number
+  /** Where the groups behind it begin: opaque to everybody but the agent. */
+  readonly place: Uint8Array
 }
 
 export interface ProcessGroups extends Scanned {
   readonly groups: ReadonlyArray<ProcessGroup>
   /** All groups that there are. */
   readonly groupCount: number
+  /** Where the next page begins; absent on the last. */
+  readonly next?: Uint8Array
   /** All processes that there are. */
   readonly total: number
 }

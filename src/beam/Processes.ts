@@ -1,4 +1,5 @@
 import { Effect } from "effect"
+import { encode } from "../etf/Encode.ts"
 import {
   Atom,
   atom,
@@ -60,7 +61,7 @@ export const processGrowth = (node: ErlangNode, query: GrowthQuery): Effect.Effe
 /** Groups of processes, the greatest first. Only where the agent may run. */
 export const processGroups = (node: ErlangNode, query: GroupsQuery): Effect.Effect<ProcessGroups, CallError> =>
   ask(node, "beamscope_process_groups:top", groupsSpec(query)).pipe(
-    Effect.flatMap(readPacked(node, "beamscope_process_groups:top/1", readGroups))
+    Effect.flatMap(readPacked(node, "beamscope_process_groups:top/1", readGroups(query.order)))
   )
 
 /** Where a filter names a module or an application that is no atom on the node, the agent raises that name. */
@@ -120,7 +121,12 @@ const growthSpec = (query: GrowthQuery): Term =>
   map([[atom("sort"), atom(query.sort)], [atom("window_ms"), query.windowMillis], ...items, ...limitPairs(query)])
 
 const groupsSpec = (query: GroupsQuery): Term =>
-  map([[atom("by"), atom(query.by)], [atom("order"), atom(query.order)], ...limitPairs(query)])
+  map([
+    [atom("by"), atom(query.by)],
+    [atom("order"), atom(query.order)],
+    ...pair("after", query.after && new Binary(query.after)),
+    ...limitPairs(query)
+  ])
 
 const reasons: ReadonlySet<string> = new Set<Incomplete>([
   "deadline",
@@ -210,22 +216,30 @@ const readGrowth = (term: Term): ProcessGrowth | undefined => {
 const readKey = (term: Term | undefined): ProcessGroup["key"] | undefined =>
   isAtom(term, "none") ? "none" : isAtom(term, "other") ? "other" : readLabel(term)
 
-const readGroup = (tuple: Term): ProcessGroup | undefined => {
-  if (!isTuple(tuple)) return undefined
-  const key = readKey(tuple[0])
-  const sums = tuple.slice(1).map(readCount)
-  if (key === undefined || sums.length !== 5 || !sums.every((sum) => sum !== undefined)) return undefined
-  const [count, messages, reductions, memory, unmeasured] = sums as [number, number, number, number, number]
-  return { key, count, messages, reductions, memory, unmeasured }
-}
+const readGroup =
+  (order: GroupsQuery["order"]) =>
+  (tuple: Term): ProcessGroup | undefined => {
+    if (!isTuple(tuple)) return undefined
+    const key = readKey(tuple[0])
+    const sums = tuple.slice(1).map(readCount)
+    if (key === undefined || sums.length !== 5 || !sums.every((sum) => sum !== undefined)) return undefined
+    const [count, messages, reductions, memory, unmeasured] = sums as [number, number, number, number, number]
+    const ranked = { count, message_queue_len: messages, reductions, memory }[order]
+    return { key, count, messages, reductions, memory, unmeasured, place: encode([ranked, tuple[0]!]) }
+  }
 
-const readGroups = (term: Term): ProcessGroups | undefined => {
-  const scanned = readScanned(term, "groups")
-  if (scanned === undefined) return undefined
-  const { reply, rows, ...told } = scanned
-  const groups = rows.map(readGroup)
-  const groupCount = readCount(reply.atomKey("group_count"))
-  const total = readCount(reply.atomKey("total"))
-  if (!groups.every((group) => group !== undefined) || groupCount === undefined || total === undefined) return undefined
-  return { ...told, groups, groupCount, total }
-}
+const readGroups =
+  (order: GroupsQuery["order"]) =>
+  (term: Term): ProcessGroups | undefined => {
+    const scanned = readScanned(term, "groups")
+    if (scanned === undefined) return undefined
+    const { reply, rows, ...told } = scanned
+    const groups = rows.map(readGroup(order))
+    const groupCount = readCount(reply.atomKey("group_count"))
+    const total = readCount(reply.atomKey("total"))
+    const next = reply.atomKey("next")
+    if (!groups.every((group) => group !== undefined) || groupCount === undefined || total === undefined) {
+      return undefined
+    }
+    return { ...told, groups, groupCount, total, ...(isTuple(next) && { next: encode(next) }) }
+  }

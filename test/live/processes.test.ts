@@ -187,6 +187,25 @@ describe.each(BeamNode.otpReleases())("many processes on OTP $otp", ({ otp }) =>
         const twinRows = yield* call("list_processes", JSON.parse(hint!.slice("list_processes ".length)) as object)
         expect(rowsOf(twinRows)).toHaveLength(3)
 
+        const paged: Array<string> = []
+        let cursor: unknown
+        do {
+          const page = yield* call("list_processes", {
+            group_by: "initial_call",
+            sort_by: "message_queue",
+            limit: 7,
+            ...(cursor !== undefined && { cursor })
+          })
+          paged.push(...groupsOf(page).map(({ group }) => group))
+          cursor = page.structured["next_cursor"]
+        } while (cursor !== undefined)
+        expect(paged).toHaveLength(new Set(paged).size)
+        expect(paged.toSorted()).toEqual(
+          groupsOf(all)
+            .map(({ group }) => group)
+            .toSorted()
+        )
+
         const led = yield* call("list_processes", { group_by: "application", sort_by: "count" })
         const kernel = groupsOf(led).find(({ group }) => group === "kernel")
         expect(kernel!.count).toBe(

@@ -21,6 +21,8 @@
     by := initial_call | application | label | current_function,
     %% What groups are ordered by, in descending order.
     order := count | message_queue_len | reductions | memory,
+    %% Behind which group to begin: the `next' of the page before, in external format.
+    'after' => binary(),
     atom() => term()
 }.
 %% These, `limits()' and `filters()'.
@@ -30,6 +32,8 @@
     %% `Unmeasured' processes with long queues. `Key' is `{term, Term}', `{text, Binary}' for a large label, cut, `none'
     %% where a process has no such value, `unread' for a label that was not read, `other' for all groups beyond 10,000.
     groups := [{term(), pos_integer(), non_neg_integer(), non_neg_integer(), non_neg_integer(), non_neg_integer()}],
+    %% Behind which group the next page begins, `{Value, Key}', or `undefined'.
+    next := {non_neg_integer(), term()} | undefined,
     %% All groups that there are, `other' being one.
     group_count := non_neg_integer(),
     total := non_neg_integer(),
@@ -68,8 +72,11 @@ top(#{by := By, order := Order, limit := Limit, deadline_ms := Deadline} = Spec)
         scan(fun others/1, population(Spec, Step), Bounds, Step, {0, 0, 0, {0, [], 0, {0, []}}}),
     Rows = by_application(By, ets:tab2list(Sums)),
     Place = map_get(Order, #{count => 2, message_queue_len => 3, reductions => 4, memory => 5}),
+    Known = maps:from_list([{element(1, Row), Row} || Row <- Rows]),
+    {Page, Next} = page([{element(Place, Row), element(1, Row)} || Row <- Rows], Spec#{order := descending}),
     Told = #{
-        groups => lists:sublist(lists:reverse(lists:keysort(Place, lists:sort(Rows))), Limit),
+        groups => [map_get(Key, Known) || {_, Key} <- Page],
+        next => Next,
         group_count => length(Rows),
         total => erlang:system_info(process_count) - 1,
         seen => Seen,

@@ -12,6 +12,7 @@ tests() ->
         {"groups by application", fun by_application/1},
         {"groups by label", fun by_label/1},
         {"groups of many chunks, in order, bounded", fun many/1},
+        {"groups page by page", fun pages/1},
         {"memory of long queues is in no group", fun unmeasured/1},
         {"what processes with large heaps say to be", fun large_heaps/1},
         {"the deadline ends a scan", fun deadline/1}
@@ -88,6 +89,24 @@ many(Run) ->
         #{groups := [{{term, {?MODULE, idle, 0}}, 2500, 10, _, _, 0}], group_count := 2} =
             Run(top, Spec#{order := message_queue_len, limit := 1})
     end).
+
+%% Groups with the same sum, one by one.
+pages(Run) ->
+    Calls = [{timer, sleep, [infinity]}, {?MODULE, idle, []}, {?MODULE, spin, []}],
+    Starts = [fun() -> proc_lib:spawn(M, F, A) end || {M, F, A} <- Calls],
+    with(Starts, fun(Pids) ->
+        Spec = spec(#{by => initial_call, order => count, pids => Pids, limit => 1}),
+        ?assertEqual(
+            lists:reverse(lists:sort([{term, {M, F, length(A)}} || {M, F, A} <- Calls])), follow(Run, Spec)
+        )
+    end).
+
+follow(Run, Spec) ->
+    #{groups := [{Key, 1, _, _, _, _}], group_count := 3, next := Next} = Run(top, Spec),
+    case Next of
+        undefined -> [Key];
+        _ -> [Key | follow(Run, Spec#{'after' => term_to_binary(Next)})]
+    end.
 
 unmeasured(Run) ->
     with([queue(9), queue(1)], fun([_, Short] = Pids) ->

@@ -4,8 +4,7 @@ import type { Grouping, GroupsQuery, ProcessFilter, ProcessGroup } from "../../b
 import { type ProcessKey, readMfa } from "../../beam/ProcessRow.ts"
 
 import type { ErlangNode } from "../../node/ErlangNode.ts"
-import { remainingMillis, shareOfTime } from "../Deadline.ts"
-import { shownOf } from "../Listing.ts"
+import { ledBy, listBounds, type ListPosition, shownOf, toPosition } from "../Listing.ts"
 import { none, noLabels } from "./ProcessFilter.ts"
 import { say, scanNotes, showLabel, withLimits } from "./ProcessRows.ts"
 import { amount } from "../Quantity.ts"
@@ -33,6 +32,10 @@ const orders = {
   message_queue: "message_queue_len",
   reductions: "reductions"
 } as const satisfies Record<string, GroupsQuery["order"]>
+
+/** What is said behind a cursor. */
+const laterPage =
+  "Each page is of its own moment: where sums change between them, a group may come again, and another be missed. A greater limit shows more of one moment."
 
 const isOrder = (name: string): name is keyof typeof orders => name in orders
 
@@ -79,7 +82,8 @@ export const answerGroups = Effect.fnUntraced(function* (
     filter,
     limit,
     sort
-  }: { readonly by: Grouping; readonly sort: string; readonly limit: number; readonly filter: ProcessFilter }
+  }: { readonly by: Grouping; readonly sort: string; readonly limit: number; readonly filter: ProcessFilter },
+  after: ListPosition | undefined
 ) {
   if (!isOrder(sort)) {
     return yield* new ToolError({
@@ -90,10 +94,9 @@ export const answerGroups = Effect.fnUntraced(function* (
   }
   const terms = yield* termsOf(node)
   const order = orders[sort]
-  const deadlineMillis = (yield* remainingMillis) * shareOfTime
-  const answer = yield* processGroups(node, { by, order, limit, filter, deadlineMillis })
+  const answer = yield* processGroups(node, { by, order, filter, ...(yield* listBounds(limit, after)) })
   if (answer.incomplete.includes("label")) return yield* noLabels(node)
-  const { groupCount, groups, matched, total } = answer
+  const { groupCount, groups, matched, next, total } = answer
   const notMeasured = groups.reduce((sum, { unmeasured }) => sum + unmeasured, 0)
   const notes = [
     ...scanNotes(answer, [], terms, node),
@@ -104,16 +107,22 @@ export const answerGroups = Effect.fnUntraced(function* (
         ])
   ]
   const [first] = groups
+  const leading =
+    first &&
+    `${showKey(first, by, terms)}: ${amount(first.count, "process", "processes")} with ${sumOf(first, order, node)}`
   return {
     summary: (shown: number) =>
       first === undefined
-        ? withLimits(none(filter, answer, terms), answer)
+        ? withLimits(
+            groupCount === 0 ? none(filter, answer, terms) : `None of ${groupCount} groups is left here.`,
+            answer
+          )
         : withLimits(
-            `${amount(matched, "process", "processes")} in ${shownOf(shown, groupCount, "group")} by ${spokenGrouping[by]}; first ${showKey(first, by, terms)}: ${amount(first.count, "process", "processes")} with ${sumOf(first, order, node)}.`,
+            `${amount(matched, "process", "processes")} in ${shownOf(shown, groupCount, "group")} by ${spokenGrouping[by]}${ledBy(leading, after)}.`,
             answer
           ),
     complete: notes.length === 0,
-    notes,
+    notes: after === undefined ? notes : [laterPage, ...notes],
     data: {
       total,
       matched,
@@ -127,7 +136,11 @@ export const answerGroups = Effect.fnUntraced(function* (
         not_measured: group.unmeasured === 0 ? undefined : group.unmeasured
       }))
     },
-    page: { rows: "groups" } as const,
+    page: {
+      rows: "groups",
+      next: next && toPosition(next),
+      after: (row: number) => toPosition(groups[row]!.place)
+    } as const,
     hints: first === undefined ? [] : members(first, by, terms)
   }
 })

@@ -15,7 +15,7 @@ import type { Answer } from "../Answer.ts"
 import { namePart } from "../AtomName.ts"
 import { remainingMillis, shareOfTime, whyLate } from "../Deadline.ts"
 import type { Failure } from "../Failure.ts"
-import { cursor, FilterText, isFiltering, ledBy, limitUpTo, listOutput, shownOf } from "../Listing.ts"
+import { cursor, FilterText, isFiltering, ledBy, limitUpTo, listOutput, ListPosition, shownOf } from "../Listing.ts"
 import { localPid } from "../ProcessArgument.ts"
 import { Filter, laterCallbacks, noLabels, none, toFilter } from "./ProcessFilter.ts"
 import { answerGroups, groupsOutput } from "./ProcessGroups.ts"
@@ -154,7 +154,8 @@ const listProcesses = Tool.make({
     cursor
   },
   output: listed.fields,
-  position,
+  // Of groups, and of processes.
+  position: Schema.Union([ListPosition, position]),
   run: Effect.fnUntraced(function* (
     // Who looks for long queues means those, too, that are not asked for their memory because of it.
     { filter: wanted = {}, group_by, limit, sort_by = wanted.min_message_queue_length ? "message_queue" : "memory" },
@@ -162,7 +163,10 @@ const listProcesses = Tool.make({
     after
   ): Effect.fn.Return<Answer<ListOutput>, Failure, Session> {
     const filter = yield* toFilter(wanted, node, yield* termsOf(node))
-    if (group_by !== undefined) return yield* answerGroups(node, { by: group_by, sort: sort_by, limit, filter })
+    if (group_by !== undefined) {
+      const grouped = { by: group_by, sort: sort_by, limit, filter }
+      return yield* answerGroups(node, grouped, after !== undefined && "at" in after ? after : undefined)
+    }
     if (sort_by === "count") {
       return yield* new ToolError({
         code: "invalid_input",
@@ -171,7 +175,8 @@ const listProcesses = Tool.make({
       })
     }
     const sort = processSort.keyOf(sort_by)
-    return yield* answerPage(node, { sort, limit, filter }, after, ranking(sort, node, after))
+    const place = after !== undefined && "id" in after ? after : undefined
+    return yield* answerPage(node, { sort, limit, filter }, place, ranking(sort, node, place))
   })
 })
 

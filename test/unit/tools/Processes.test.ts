@@ -3,6 +3,7 @@ import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { longQueue } from "../../../src/beam/ProcessQuery.ts"
 import { rowItems } from "../../../src/beam/ProcessRow.ts"
+import { decode } from "../../../src/etf/Decode.ts"
 import { encode } from "../../../src/etf/Encode.ts"
 import {
   atom,
@@ -561,6 +562,33 @@ describe("groups of processes", () => {
       expect(listItems(spec.atomKey("behaviours"))).toEqual([binary("gen_server"), binary("Elixir.GenServer")])
       expect(spec.atomKey("initial_call")).toEqual([binary("Elixir.My.Worker"), binary("init"), 1])
       expect([spec.atomKey("name"), spec.atomKey("label")]).toEqual([binary("x"), binary("y")])
+    })
+  )
+
+  it.effect("come page by page, each behind the last group of the one before", () =>
+    Effect.gen(function* () {
+      const called = (name: string): Term => [atom("term"), mfa("worker", name, 1)]
+      const first = groupsReply([group(called("b"), 2, 0, 1, 1, 0), group(called("a"), 2, 0, 1, 1, 0)], {
+        group_count: 3,
+        next: [2, called("a")]
+      })
+      const input = { group_by: "initial_call", sort_by: "count", limit: 2 }
+      const { structured } = yield* callGroups(first, input)
+      expect(structured).toMatchObject({ complete: true, group_count: 3 })
+      const cursor = structured["next_cursor"]
+      const last = yield* callGroups(groupsReply([group(called("c"), 1, 0, 1, 1, 0)], { matched: 5, group_count: 3 }), {
+        ...input,
+        cursor
+      })
+      const after = agentSpec(last.node).atomKey("after") as Binary
+      expect(decode(after.view())).toEqual([2, called("a")])
+      expect(last.structured).toMatchObject({
+        summary: "5 processes in 1 of 3 groups by initial call.",
+        notes: [expect.stringContaining("Each page is of its own moment")]
+      })
+      expect(last.structured["next_cursor"]).toBeUndefined()
+      const misplaced = yield* failIn({ up: [nodeWith({})] }, "list_processes", { cursor })
+      expect(misplaced.code).toBe("invalid_input")
     })
   )
 
