@@ -173,7 +173,7 @@ const listPorts = Tool.make({
   name: "list_ports",
   title: "List ports",
   description:
-    "Ports: drivers, programs, TCP and UDP; with owner, OS pid, bytes waiting and both ways: of TCP and UDP with the network, else between driver and owner. With window_ms ranked by what was added. Connections alone: list_sockets.",
+    "Ports: drivers, programs, TCP and UDP; with owner, OS pid, bytes waiting and both ways: of TCP and UDP with the network, else between driver and owner. With window_ms those with most added, on one page. Connections alone: list_sockets.",
   timeoutMillis: 10_000,
   input: listInput,
   output: {
@@ -202,7 +202,7 @@ const listPorts = Tool.make({
           )
         )
       },
-      page: pageOf("ports", listed),
+      page: input.window_ms === undefined ? pageOf("ports", listed) : ({ rows: "ports" } as const),
       hints:
         leading?.row.owner === undefined
           ? []
@@ -216,7 +216,7 @@ const listSockets = Tool.make({
   name: "list_sockets",
   title: "List sockets",
   description:
-    "TCP, UDP and other sockets, of inet and the module socket: addresses, state, owner, bytes received, sent, waiting. For what listens on a port, filter by port and state. With window_ms ranked by what was added.",
+    "TCP, UDP and other sockets, of inet and the module socket: addresses, state, owner, bytes received, sent, waiting. For what listens on a port, filter by port and state. With window_ms those with most added, on one page.",
   timeoutMillis: 10_000,
   input: socketInput,
   output: {
@@ -245,7 +245,7 @@ const listSockets = Tool.make({
           )
         )
       },
-      page: pageOf("sockets", listed),
+      page: input.window_ms === undefined ? pageOf("sockets", listed) : ({ rows: "sockets" } as const),
       hints:
         leading?.row.owner === undefined
           ? []

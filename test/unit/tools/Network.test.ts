@@ -5,7 +5,7 @@ import { atom, binary, list, map, Port, type Term } from "../../../src/etf/Term.
 import { Progress, type ProgressReport } from "../../../src/tools/Progress.ts"
 import { fakeNode, type Reply } from "../../support/FakeNodes.ts"
 import { packed } from "../../support/packed.ts"
-import { call, callIn, catalogueLayer } from "../../support/Tools.ts"
+import { call, callIn, catalogueLayer, failIn } from "../../support/Tools.ts"
 
 type Words = Readonly<Record<string, Term>>
 
@@ -102,6 +102,21 @@ describe("list_sockets", () => {
       const world = replies({ "beamscope_network:sockets": page(rows) })
       const { structured } = yield* callIn(world, "list_sockets", { window_ms: 100 })
       expect(structured["summary"]).toBe("2 sockets; none is known to have received anything in 100 ms.")
+    })
+  )
+
+  it.effect("has no second page of a window, which would be of another one", () =>
+    Effect.gen(function* () {
+      const rows = [1, 2].map((id) => Object.assign(port(id, 2_000), { added_in: 5, added_out: 0, micros: 100_000 }))
+      const world = replies({ "beamscope_network:sockets": page(rows, 3), "beamscope_network:ports": page(rows, 3) })
+      for (const tool of ["list_sockets", "list_ports"]) {
+        const { structured } = yield* callIn(world, tool, { window_ms: 100, limit: 2 })
+        expect(structured).toMatchObject({ matched: 5, complete: true })
+        expect(structured["next_cursor"]).toBeUndefined()
+        const { structured: first } = yield* callIn(world, tool, { limit: 2 })
+        const error = yield* failIn(world, tool, { limit: 2, window_ms: 100, cursor: first["next_cursor"] })
+        expect(error).toMatchObject({ code: "invalid_input", message: expect.stringContaining("cursor") })
+      }
     })
   )
 
