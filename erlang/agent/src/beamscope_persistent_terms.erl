@@ -82,7 +82,11 @@ select([], _, _, _, Seen) ->
 
 %% What a value takes in memory does not count large binaries, which stand elsewhere; its external format does. The larger
 %% of both is no less than half of the true size.
-bytes(Value) -> max(erts_debug:flat_size(Value) * erlang:system_info(wordsize), erlang:external_size(Value)).
+bytes(Value) ->
+    case erts_debug:flat_size(Value) of
+        0 -> 0;
+        Words -> max(Words * erlang:system_info(wordsize), erlang:external_size(Value))
+    end.
 
 %% @doc Keys, in no order: a packed `#{keys := [term()], more := boolean()}'. No more than `limit' are looked at, and of
 %% those the large ones left out; `more' says whether any are missing.
