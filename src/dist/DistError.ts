@@ -150,7 +150,7 @@ const text = (node: string, reason: DistReason): string => {
     case "WantsTls":
       return `${node} runs distribution over TLS; a plain connection cannot be used. Configure TLS for this node (--tls).`
     case "WantsPlain":
-      return `${node} runs distribution without TLS: it answers a plain connection, and not one with TLS. Take TLS off for this node, or give the node a certificate (-proto_dist inet_tls).`
+      return `${node} runs distribution without TLS: it answers a plain connection, and not one with TLS. Take TLS off for this node, or start the node with it (-proto_dist inet_tls).`
     case "TlsCertificate":
       return `the certificate that ${node} shows ${certificateProblems[reason.problem]} (${reason.detail}). ${certificateAdvice[reason.problem]}`
     case "TlsClientCertificateWanted":
@@ -158,7 +158,7 @@ const text = (node: string, reason: DistReason): string => {
     case "TlsClientCertificateRefused":
       return `${node} does not accept our certificate: ${reason.detail}. Give one that the authority of its ssl_dist_optfile (cacertfile) has signed and that is valid now (--tls-cert, --tls-key).`
     case "TlsVersion":
-      return `${node} and we have no version of TLS in common. TLS 1.2 and 1.3 are spoken here: look at {versions, …} in its ssl_dist_optfile.`
+      return `${node} and we have no version of TLS in common. TLS 1.2 and 1.3 are spoken here: look at 'versions' in its ssl_dist_optfile.`
     case "TlsMaterial":
       return `the ${tlsParts[reason.part]} that was given for ${node} cannot be used: ${reason.detail}. It must be a PEM file${reason.part === "key" ? " without a passphrase, and belong to the certificate" : ""}.`
     case "TlsFailed":

@@ -103,11 +103,14 @@ export const certificateProblem = (
         : wrong("name_mismatch", `it is for ${namesOf(certificate)}, not for ${short(securing.serverName)}`)
     case "CERT_HAS_EXPIRED": {
       const which = inChain(certificate, ({ validToDate }) => validToDate.getTime() < Date.now())
-      return wrong("expired", `${whose(which, certificate)} was valid until ${when(which.validToDate)}`)
+      return wrong("expired", `${whose(which, certificate)} was valid until ${when(which.validToDate)}, ${now()}`)
     }
     case "CERT_NOT_YET_VALID": {
       const which = inChain(certificate, ({ validFromDate }) => validFromDate.getTime() > Date.now())
-      return wrong("not_yet_valid", `${whose(which, certificate)} is valid from ${when(which.validFromDate)}`)
+      return wrong(
+        "not_yet_valid",
+        `${whose(which, certificate)} is valid from ${when(which.validFromDate)} on, ${now()}`
+      )
     }
     case "DEPTH_ZERO_SELF_SIGNED_CERT":
       return wrong("self_signed", `it is that of ${subject(certificate)}`)
@@ -134,6 +137,7 @@ const inChain = (leaf: X509Certificate, is: (certificate: X509Certificate) => bo
 const whose = (which: X509Certificate, leaf: X509Certificate): string =>
   which === leaf ? "it" : `that of ${subject(which)}, which signed it,`
 
+const now = (): string => `and by the clock here it is ${when(new Date())}`
 const when = (date: Date): string => attempt(() => date.toISOString()) ?? "a date that cannot be read"
 
 const short = (text: string): string => beginningOf(text, 200)
