@@ -1,5 +1,5 @@
 import type { DistError } from "../dist/DistError.ts"
-import type { CallError } from "../node/CallError.ts"
+import { CallError } from "../node/CallError.ts"
 import type { StackFrame } from "../node/StackFrame.ts"
 import type { NodeError } from "../node/NodeError.ts"
 import { visible } from "../syntax/Escape.ts"
@@ -11,8 +11,11 @@ import { ToolError, type ToolErrorCode } from "./ToolError.ts"
 /** Whatever can keep a tool from an answer. */
 export type Failure = ToolError | CallError | NodeError
 
-/** The one place that turns a failure of the storeys below into what a caller of a tool is told. */
-export const toToolError = (failure: Failure, syntax: Syntax): ToolError => {
+/**
+ * The one place that turns a failure of the storeys below into what a caller of a tool is told: in terms of that tool,
+ * if one was called, and not of what it calls on the node.
+ */
+export const toToolError = (failure: Failure, syntax: Syntax, tool?: string): ToolError => {
   switch (failure._tag) {
     case "ToolError":
       return failure
@@ -33,7 +36,7 @@ export const toToolError = (failure: Failure, syntax: Syntax): ToolError => {
     case "DistError":
       return fromDistError(failure)
     case "CallError":
-      return fromCallError(failure, syntax)
+      return fromCallError(failure, syntax, tool)
   }
 }
 
@@ -97,10 +100,19 @@ const fromDistError = (error: DistError): ToolError => {
 /** Characters of the term that a remote function raised. */
 const maxReasonCharacters = 500
 
-const fromCallError = (error: CallError, syntax: Syntax): ToolError => {
-  const { reason } = error
+const fromCallError = (error: CallError, syntax: Syntax, tool: string | undefined): ToolError => {
+  const { node, reason } = error
+  // Where something raised is a matter of the function that did.
+  const target = reason._tag === "Raised" ? error.target : (tool ?? error.target)
+  const { message } = new CallError({ node, reason, target })
   const told = (code: ToolErrorCode, retryable: boolean, more = "", rest?: Pick<ToolError, "next">) =>
-    new ToolError({ code, retryable, message: sentence(error.message) + more, ...rest })
+    new ToolError({
+      code,
+      retryable,
+      // The name of a tool stands as it is, also where it begins a sentence.
+      message: (message.startsWith(`${target} `) ? visible(message) : sentence(message)) + more,
+      ...rest
+    })
   switch (reason._tag) {
     case "Raised": {
       const { text } = syntax.print(reason.reason, { node: error.node, depth: 8, maxCharacters: maxReasonCharacters })

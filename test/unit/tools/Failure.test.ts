@@ -142,6 +142,17 @@ describe("a failed call", () => {
     })
   })
 
+  it("speaks of the tool that was called, but for what a function raised", () => {
+    const messageOf = (reason: CallReason) =>
+      toToolError(new CallError({ node: "a@h", target: "lists:map/2", reason }), elixir, "get_system_info").message
+    expect(messageOf({ _tag: "DeadlineExceeded", millis: 5_000, worker: "killed" })).toMatch(
+      /^get_system_info on a@h did not finish within 5000 ms/u
+    )
+    expect(messageOf({ _tag: "ReplyTooLarge", limitBytes: 10 })).toMatch(/^The reply of get_system_info on a@h /u)
+    const raised = { _tag: "Raised", class: "error", reason: atom("badarg"), stack: [] } as const
+    expect(messageOf(raised)).toMatch(/^lists:map\/2 raised/u)
+  })
+
   it("shows the term that was raised, in the syntax of the session and cut, and where", () => {
     const reason: CallReason = {
       _tag: "Raised",
