@@ -6,19 +6,27 @@ import { parseNodeName } from "../dist/NodeName.ts"
 import { patternProblem } from "../policy/NodePattern.ts"
 import type { PolicySettings } from "../policy/Policy.ts"
 import { ConfigError } from "./ConfigError.ts"
-import { readSettings } from "./ConfigFile.ts"
+import { readSettings, type Stamp } from "./ConfigFile.ts"
 import type { CookieSource } from "./Cookies.ts"
 import { decodeProgram } from "./DecodeSettings.ts"
 import { hostNames, shortHostName } from "./HostNames.ts"
 import { keyOf, type NodeEntry, type SettingName, type Settings, settings, variableOf } from "./Settings.ts"
 import { decodeTexts, type Environment, type SettingTexts, variable, variableTexts } from "./SettingTexts.ts"
+import type { TlsSettings } from "./TlsFiles.ts"
 
 /** What the operator said, checked, with a default wherever nothing was said. */
 export interface Config {
   readonly nodes: ReadonlyArray<NodeEntry>
   /** Where a cookie is looked for when the node's own entry has none, in order. */
   readonly cookies: ReadonlyArray<CookieSource>
+  readonly epmdHost?: string
   readonly epmdPort: number
+  /** Whether nodes are reached over TLS whose entries do not say. */
+  readonly overTls: boolean
+  /** For all that are. */
+  readonly tls: TlsSettings
+  /** Where nodes are looked for that are not configured; empty where nothing was said. */
+  readonly discover: ReadonlyArray<string>
   /** The full name to join nodes under, where it is not the node that gives us one. */
   readonly ourName?: string
   readonly agent: NonNullable<Settings["agent"]>
@@ -33,6 +41,19 @@ export interface Config {
   readonly policy: PolicySettings
   /** Under which name the operator knows a setting: that of the flag, the variable or the key that said it. */
   readonly nameOf: NameOf
+  /** The file that some of this is from. */
+  readonly file?: WatchedFile
+}
+
+/** A configuration file that may change. */
+export interface WatchedFile {
+  readonly path: string
+  /** Of the file as it was read. */
+  readonly stamp: Stamp
+  /** What the configuration would be now. */
+  readonly readAgain: Effect.Effect<Config, ConfigError>
+  /** The settings in it, those of nodes aside, as a text that two readings can be compared by. */
+  readonly others: string
 }
 
 type NameOf = (name: SettingName) => string
@@ -65,23 +86,73 @@ const cookieVariable = (environment: Environment, name: string): CookieSource =>
 /** A short name is one of this machine, as with `erl -sname`. */
 const fullName = (name: string): string => (name.includes("@") ? name : `${name}@${shortHostName()}`)
 
+/** Known nodes by an alias, by a name, or by their group; else a node of that name of which nothing is known. */
+const called = (word: string, known: ReadonlyArray<NodeEntry>): ReadonlyArray<NodeEntry> => {
+  const one = known.find(({ alias }) => alias === word) ?? known.find(({ name }) => fullName(name) === fullName(word))
+  if (one !== undefined) return [one]
+  const members = known.filter(({ group }) => group === word)
+  return members.length > 0 ? members : [{ name: word }]
+}
+
+/** What an entry says twice, or by half. */
+const contradiction = ({ address, tls, tunnel }: NodeEntry): string | undefined => {
+  if (address !== undefined && tunnel !== undefined)
+    return "it has an address and a tunnel; the link goes through the tunnel, so leave the address out"
+  return typeof tls === "object" && tls.key !== undefined && tls.cert === undefined
+    ? "its tls has a key, but not the certificate that it belongs to (cert)"
+    : undefined
+}
+
+/** TLS settings for all nodes: where they were said, and whether they are of any use. */
+const tlsSettings = (
+  { tlsCa, tlsCert, tlsInsecure, tlsKey, tlsServerName }: Settings,
+  nameOf: NameOf
+): Result.Result<TlsSettings, ConfigError> => {
+  if (tlsKey !== undefined && tlsCert === undefined)
+    return Result.fail(
+      new ConfigError({
+        message: `${nameOf("tlsKey")}: the certificate that the key belongs to is missing (--tls-cert)`
+      })
+    )
+  return Result.succeed({
+    ...(tlsCa !== undefined && { ca: { said: nameOf("tlsCa"), path: tlsCa } }),
+    ...(tlsCert !== undefined && { cert: { said: nameOf("tlsCert"), path: tlsCert } }),
+    ...(tlsKey !== undefined && { key: { said: nameOf("tlsKey"), path: tlsKey } }),
+    ...(tlsServerName !== undefined && { serverName: tlsServerName }),
+    ...(tlsInsecure !== undefined && { insecure: tlsInsecure })
+  })
+}
+
+const tlsNames = ["tlsCa", "tlsCert", "tlsKey", "tlsServerName", "tlsInsecure"] as const
+
+/** Who gives certificates wants TLS; where no node would be reached over it, the switch was forgotten. */
+const checkTlsUsed = (
+  said: Settings,
+  entries: ReadonlyArray<NodeEntry>,
+  nameOf: NameOf
+): Result.Result<void, ConfigError> => {
+  const setting = tlsNames.find((name) => said[name] !== undefined && said[name] !== false)
+  if (setting === undefined || said.tls !== undefined || entries.some(({ tls }) => tls !== undefined))
+    return Result.succeed(undefined)
+  const message = `${nameOf(setting)}: no node is reached over TLS; add --tls for all of them, or "tls": true to the entries of some`
+  return Result.fail(new ConfigError({ message }))
+}
+
 const nodeEntries = (
   nodes: ReadonlyArray<string | NodeEntry>,
   known: ReadonlyArray<NodeEntry>,
   nameOf: NameOf
 ): Result.Result<ReadonlyArray<NodeEntry>, ConfigError> => {
   const entries = new Map<string, NodeEntry>()
-  for (const node of nodes) {
-    const entry =
-      typeof node === "string"
-        ? (known.find(({ alias }) => alias === node) ??
-          known.find(({ name }) => fullName(name) === fullName(node)) ?? { name: node })
-        : node
+  for (const entry of nodes.flatMap((node) => (typeof node === "string" ? called(node, known) : [node]))) {
     const parsed = parseNodeName(fullName(entry.name))
     if ("problem" in parsed) {
       const message = `${nameOf("nodes")}: '${entry.name}' is no node name: ${parsed.problem}; write name@host, or the name alone of a node of this machine`
       return Result.fail(new ConfigError({ message }))
     }
+    const problem = contradiction(entry)
+    if (problem !== undefined)
+      return Result.fail(new ConfigError({ message: `${nameOf("nodes")}: ${entry.name}: ${problem}` }))
     entries.set(parsed.full, { ...entry, name: parsed.full })
   }
   const names = [...entries.values()].flatMap(({ alias, name }) => (alias === undefined ? [name] : [name, alias]))
@@ -131,9 +202,12 @@ const complete = (
   environment: Environment
 ): Result.Result<Config, ConfigError> => {
   const nameOf: NameOf = (name) => (sources.find(({ said }) => said[name] !== undefined) ?? sources[0]).nameOf(name)
+  const all: Settings = Object.assign({}, ...sources.map(({ said }) => said).toReversed())
   const {
     agent = "auto",
     cookieFile: _,
+    discover = [],
+    epmdHost,
     epmdPort = defaultEpmdPort,
     logLevel,
     maxChars,
@@ -141,15 +215,28 @@ const complete = (
     nodes = [],
     ourName,
     reveal = false,
+    tls: overTls = false,
+    tlsCa: _ca,
+    tlsCert: _cert,
+    tlsInsecure: _insecure,
+    tlsKey: _key,
+    tlsServerName: _serverName,
     ...policy
-  }: Settings = Object.assign({}, ...sources.map(({ said }) => said).toReversed())
-  const checked = Result.flatMap(checkPatterns(policy.allowNodes ?? [], nameOf), () =>
-    nodeEntries(nodes, known?.filter(isEntry) ?? [], nameOf)
-  )
-  return Result.map(checked, (entries) => ({
+  } = all
+  const checked = Result.gen(function* () {
+    yield* checkPatterns(policy.allowNodes ?? [], nameOf)
+    const entries = yield* nodeEntries(nodes, known?.filter(isEntry) ?? [], nameOf)
+    yield* checkTlsUsed(all, entries, nameOf)
+    return { entries, tls: yield* tlsSettings(all, nameOf) }
+  })
+  return Result.map(checked, ({ entries, tls }) => ({
     nodes: entries,
     cookies: [...cookies, cookieVariable(environment, "RELEASE_COOKIE"), ...otpCookieFiles(environment)],
+    ...(epmdHost !== undefined && { epmdHost }),
     epmdPort,
+    overTls,
+    tls,
+    discover,
     ...(ourName !== undefined && { ourName }),
     agent,
     mode,
@@ -197,18 +284,37 @@ export const load = Effect.fnUntraced(function* (given: {
   const fromEnvironment = yield* Effect.fromResult(decodeTexts(variableTexts(environment), environmentName))
   if (given.file?.trim() === "") return yield* new ConfigError({ message: "--config: expected FILE, got ''" })
   const file = given.file ?? variable(environment, variableOf("config"))
-  const fromFile: Settings = file === undefined ? {} : yield* readSettings(file, homeOf(environment))
-  const cookies = [
-    cookieFileSource("--cookie-file", flags.cookieFile),
-    cookieFileSource("BEAMSCOPE_COOKIE_FILE", fromEnvironment.cookieFile),
-    cookieVariable(environment, "BEAMSCOPE_COOKIE"),
-    ...(fromFile.cookieFile === undefined ? [] : [cookieFileSource(`cookie_file of ${file}`, fromFile.cookieFile)])
-  ]
-  const sources = [
-    { said: flags, nameOf: flagName },
-    { said: fromEnvironment, nameOf: environmentName },
-    { said: fromFile, nameOf: (name: SettingName) => `configuration file ${file}: ${keyOf(name)}` },
-    yield* Effect.fromResult(otpSource(environment))
-  ] as const
-  return yield* Effect.fromResult(complete(sources, fromFile.nodes, cookies, environment))
+  const otp = yield* Effect.fromResult(otpSource(environment))
+  /** With these settings from the file. */
+  const withFile = (fromFile: Settings) =>
+    Effect.fromResult(
+      complete(
+        [
+          { said: flags, nameOf: flagName },
+          { said: fromEnvironment, nameOf: environmentName },
+          { said: fromFile, nameOf: (name: SettingName) => `configuration file ${file}: ${keyOf(name)}` },
+          otp
+        ],
+        fromFile.nodes,
+        [
+          cookieFileSource("--cookie-file", flags.cookieFile),
+          cookieFileSource("BEAMSCOPE_COOKIE_FILE", fromEnvironment.cookieFile),
+          cookieVariable(environment, "BEAMSCOPE_COOKIE"),
+          ...(fromFile.cookieFile === undefined
+            ? []
+            : [cookieFileSource(`cookie_file of ${file}`, fromFile.cookieFile)])
+        ],
+        environment
+      )
+    )
+  if (file === undefined) return yield* withFile({})
+  const read: Effect.Effect<Config, ConfigError> = Effect.gen(function* () {
+    const { said, stamp } = yield* readSettings(file, homeOf(environment))
+    const { nodes: _, ...others } = said
+    return {
+      ...(yield* withFile(said)),
+      file: { path: file, stamp, readAgain: read, others: JSON.stringify(others) }
+    }
+  })
+  return yield* read
 })

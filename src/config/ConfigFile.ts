@@ -1,38 +1,74 @@
 import { Effect } from "effect"
+import type { BigIntStats } from "node:fs"
 import { readFile, stat } from "node:fs/promises"
 import { dirname, join, resolve } from "node:path"
 import { ConfigError } from "./ConfigError.ts"
 import { decodeFile } from "./DecodeSettings.ts"
 import { parseJson } from "./JsonMistake.ts"
-import type { Settings } from "./Settings.ts"
+import type { NodeEntry, Settings } from "./Settings.ts"
+
+/** What tells one state of a file from another. */
+export type Stamp = string
+
+const stampOf = ({ ctimeNs, dev, ino, mtimeNs, size }: BigIntStats): Stamp =>
+  [dev, ino, size, mtimeNs, ctimeNs].join(":")
+
+const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? String(error)
+
+/** The stamp of a file as it is now; of one that cannot be looked at, why not. */
+export const stampNow = (file: string): Effect.Effect<Stamp> =>
+  Effect.tryPromise({ try: () => stat(file, { bigint: true }), catch: codeOf }).pipe(
+    Effect.match({ onSuccess: stampOf, onFailure: (code) => code })
+  )
 
 const fromHome = (path: string, home: string): string => (path.startsWith("~/") ? join(home, path.slice(2)) : path)
 
-/** The settings in a JSON configuration file. Paths in it are relative to its folder; `~/` is `home`. */
-export const readSettings = Effect.fnUntraced(function* (file: string, home: string) {
+/** Paths in settings, made absolute. */
+const withPaths = (said: Settings, absolute: (path: string) => string): Settings => {
+  const behind = (start: string, text: string): string =>
+    text.startsWith(start) && text !== start ? `${start}${absolute(text.slice(start.length))}` : text
+  const files = <A extends object>(of: A, ...names: ReadonlyArray<keyof A>): A => {
+    const given = names.filter((name) => of[name] !== undefined)
+    return { ...of, ...Object.fromEntries(given.map((name) => [name, absolute(of[name] as string)])) }
+  }
+  const entry = ({ address, tls, tunnel, ...node }: NodeEntry): NodeEntry => ({
+    ...files(node, "cookieFile"),
+    ...(address !== undefined && { address: behind("unix:", address) }),
+    ...(tls !== undefined && { tls: typeof tls === "object" ? files(tls, "ca", "cert", "key") : tls }),
+    // A program without a slash is looked for on the PATH, one with a slash is a file.
+    ...(tunnel !== undefined && {
+      tunnel: tunnel.map((word, at) => (at === 0 && word.includes("/") ? absolute(word) : word))
+    })
+  })
+  const { discover, nodes } = said
+  return {
+    ...files(said, "cookieFile", "tlsCa", "tlsCert", "tlsKey"),
+    ...(discover !== undefined && { discover: discover.map((source) => behind("hosts:", source)) }),
+    ...(nodes !== undefined && { nodes: nodes.map((node) => (typeof node === "string" ? node : entry(node))) })
+  }
+}
+
+/**
+ * The settings in a JSON configuration file, and its stamp. Paths in it are relative to its folder; `~/` is `home`.
+ */
+export const readSettings = Effect.fnUntraced(function* (
+  file: string,
+  home: string
+): Effect.fn.Return<{ readonly said: Settings; readonly stamp: Stamp }, ConfigError> {
   const fail = (problem: string) => new ConfigError({ message: `configuration file ${file}: ${problem}` })
   const reading = <A>(read: () => Promise<A>) =>
-    Effect.tryPromise({
-      try: read,
-      catch: (error) => fail(`cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`)
-    })
+    Effect.tryPromise({ try: read, catch: (error) => fail(`cannot be read (${codeOf(error)})`) })
+  // Before the text: should the file change in between, its stamp is another one the next time.
+  const info = yield* reading(() => stat(file, { bigint: true }))
   const text = yield* reading(() => readFile(file, "utf8"))
   const json = yield* Effect.mapError(Effect.fromResult(parseJson(text)), fail)
-  const said = yield* Effect.mapError(Effect.fromResult(decodeFile(json)), fail)
-  const absolute = (path: string) => resolve(dirname(file), fromHome(path, home))
-  const nodes = said.nodes?.map((node) =>
-    typeof node === "string" || node.cookieFile === undefined
-      ? node
-      : { ...node, cookieFile: absolute(node.cookieFile) }
-  )
-  if (process.platform !== "win32" && nodes?.some((node) => typeof node !== "string" && node.cookie !== undefined)) {
-    const { mode } = yield* reading(() => stat(file))
-    if ((mode & 0o077) !== 0)
-      return yield* fail("has a cookie in it, so it must be accessible by owner only (chmod 600)")
-  }
-  return {
-    ...said,
-    ...(nodes !== undefined && { nodes }),
-    ...(said.cookieFile !== undefined && { cookieFile: absolute(said.cookieFile) })
-  } satisfies Settings
+  const said = yield* Effect.mapError(Effect.fromResult(decodeFile(json, text)), fail)
+  const has = (key: "cookie" | "tunnel") =>
+    said.nodes?.some((node) => typeof node !== "string" && node[key] !== undefined) === true
+  const open = process.platform === "win32" ? 0n : info.mode
+  if (has("cookie") && (open & 0o077n) !== 0n)
+    return yield* fail("has a cookie in it, so it must be accessible by owner only (chmod 600)")
+  if (has("tunnel") && (open & 0o022n) !== 0n)
+    return yield* fail("has a command in it (tunnel), so it must be writable by owner only (chmod go-w)")
+  return { said: withPaths(said, (path) => resolve(dirname(file), fromHome(path, home))), stamp: stampOf(info) }
 })

@@ -1,8 +1,12 @@
-import { Effect, Layer, Redacted } from "effect"
+import { Effect, Layer, Redacted, Result, type Scope } from "effect"
+import type { Reach } from "../dist/Link.ts"
 import { type NodeTarget, TargetError, Targets } from "../node/Targets.ts"
+import { parseAddress } from "./Address.ts"
 import type { Config } from "./Config.ts"
+import { current } from "./CurrentNodes.ts"
 import { type CookieSource, findCookie } from "./Cookies.ts"
-import type { NodeEntry } from "./Settings.ts"
+import { type NodeEntry, portPlaceholder } from "./Settings.ts"
+import { readTls, tlsOf } from "./TlsFiles.ts"
 
 /** What a node's own entry has of a cookie. */
 const ownSources = (name: string, entry: NodeEntry | undefined): ReadonlyArray<CookieSource> => {
@@ -21,51 +25,91 @@ const tooMany = (node: string) =>
     message: `there are ${maxGiven} connections already that use a cookie of their own, as many as there can be.`
   })
 
+/** Milliseconds that a tunnel has where nobody says: `kubectl` and `ssh` look things up and log in before they listen. */
+const tunnelMillis = 15_000
+
+/** Where a node is, if not where its name says: as it is written, or at our end of a tunnel, which is opened. */
+const addressOf = Effect.fnUntraced(function* (
+  name: string,
+  { address, tunnel }: Pick<NodeEntry, "address" | "tunnel">,
+  timeoutMillis: number
+): Effect.fn.Return<Reach["address"], TargetError, Scope.Scope> {
+  if (tunnel === undefined) return address === undefined ? undefined : Result.getOrUndefined(parseAddress(address))
+  // Loaded with the first tunnel: most have none, and nobody waits for it at the start.
+  const { open } = yield* Effect.promise(() => import("../launch/Tunnel.ts"))
+  return yield* Effect.mapError(
+    open({
+      to: name,
+      commandOf: (port) => tunnel.map((word) => word.replaceAll(portPlaceholder, String(port))),
+      timeoutMillis
+    }),
+    ({ message }) => new TargetError({ node: name, message: `the way to ${name} is not open: ${message}` })
+  )
+})
+
 /**
- * How to reach a node, from the configuration. Cookies are read when a node is connected, never kept from the start.
- * Those of the operator's count as secrets from then on; one that is given with a connection only for as long as that
- * lasts, since anybody can give any word.
+ * How to reach a node, from the configuration. Cookies, certificates and keys are read when a node is connected, never
+ * kept from the start. Cookies of the operator's count as secrets from then on; one that is given with a connection only
+ * for as long as that lasts, since anybody can give any word.
  */
 export const layer = (config: Config): Layer.Layer<Targets> =>
-  Layer.sync(Targets, () => {
-    const configured = new Map<string, Redacted.Redacted>()
-    const given = new Set<Redacted.Redacted>()
-    const use = (node: string, cookie: Redacted.Redacted) =>
-      Effect.acquireRelease(
-        Effect.suspend(() => (given.size < maxGiven ? Effect.succeed(given.add(cookie)) : Effect.fail(tooMany(node)))),
-        () => Effect.sync(() => given.delete(cookie))
-      )
-    return Targets.of({
-      nodes: Effect.succeed(config.nodes),
-      problem: Effect.undefined,
-      discovery: [],
-      epmdPort: config.epmdPort,
-      cookies: Effect.sync(() => [...configured.values(), ...given]),
-      resolve: Effect.fnUntraced(function* (name, options) {
-        const entry = config.nodes.find((each) => each.name === name)
-        const sources: ReadonlyArray<CookieSource> =
-          options?.cookie === undefined
-            ? [...ownSources(name, entry), ...config.cookies]
-            : [{ _tag: "Value", said: "the cookie given for this connection", cookie: options.cookie }]
-        const { cookie, source } = yield* Effect.mapError(
-          findCookie(sources),
-          (seen) =>
-            new TargetError({
-              node: name,
-              message: `there is no cookie to connect to ${name} with. Looked at, in this order: ${seen.join("; ")}.`
-            })
+  Layer.effect(
+    Targets,
+    Effect.gen(function* () {
+      const { nodes, problem } = yield* current(config)
+      const configured = new Map<string, Redacted.Redacted>()
+      const given = new Set<Redacted.Redacted>()
+      const use = (node: string, cookie: Redacted.Redacted) =>
+        Effect.acquireRelease(
+          Effect.suspend(() =>
+            given.size < maxGiven ? Effect.succeed(given.add(cookie)) : Effect.fail(tooMany(node))
+          ),
+          () => Effect.sync(() => given.delete(cookie))
         )
-        if (options?.cookie !== undefined) yield* use(name, cookie)
-        else if (!configured.has(Redacted.value(cookie))) configured.set(Redacted.value(cookie), cookie)
-        const ourName = entry?.ourName ?? config.ourName
-        return {
-          name,
-          cookie,
-          cookieSource: source,
-          agent: entry?.agent ?? config.agent,
-          epmdPort: entry?.epmdPort ?? config.epmdPort,
-          ...(ourName !== undefined && { ourName })
-        } satisfies NodeTarget
+      return Targets.of({
+        nodes,
+        problem,
+        discovery: config.discover,
+        epmdPort: config.epmdPort,
+        cookies: Effect.sync(() => [...configured.values(), ...given]),
+        resolve: Effect.fnUntraced(function* (name, options) {
+          const entry = (yield* nodes).find((each) => each.name === name)
+          const sources: ReadonlyArray<CookieSource> =
+            options?.cookie === undefined
+              ? [...ownSources(name, entry), ...config.cookies]
+              : [{ _tag: "Value", said: "the cookie given for this connection", cookie: options.cookie }]
+          const { cookie, source } = yield* Effect.mapError(
+            findCookie(sources),
+            (seen) =>
+              new TargetError({
+                node: name,
+                message: `there is no cookie to connect to ${name} with. Looked at, in this order: ${seen.join("; ")}.`
+              })
+          )
+          if (options?.cookie !== undefined) yield* use(name, cookie)
+          else if (!configured.has(Redacted.value(cookie))) configured.set(Redacted.value(cookie), cookie)
+          const settings = tlsOf(entry, config.tls, config.overTls)
+          const tls =
+            settings &&
+            (yield* Effect.mapError(
+              readTls(settings),
+              (why) => new TargetError({ node: name, message: `${name} cannot be reached over TLS: ${why}.` })
+            ))
+          const address = yield* addressOf(name, entry ?? {}, options?.timeoutMillis ?? tunnelMillis)
+          const ourName = entry?.ourName ?? config.ourName
+          const epmdHost = entry?.epmdHost ?? config.epmdHost
+          return {
+            name,
+            cookie,
+            cookieSource: source,
+            agent: entry?.agent ?? config.agent,
+            epmdPort: entry?.epmdPort ?? config.epmdPort,
+            ...(epmdHost !== undefined && { epmdHost }),
+            ...(address !== undefined && { address }),
+            ...(tls !== undefined && { tls }),
+            ...(ourName !== undefined && { ourName })
+          } satisfies NodeTarget
+        })
       })
     })
-  })
+  )

@@ -1,5 +1,5 @@
 import { Effect, Redacted, Result } from "effect"
-import { readFile, stat } from "node:fs/promises"
+import { exposure, infoOf, textOf, unfit } from "./RegularFile.ts"
 
 /** A place where a cookie may be, under the name that the operator knows it by (`BEAMSCOPE_COOKIE`). */
 export type CookieSource =
@@ -7,14 +7,6 @@ export type CookieSource =
   | { readonly _tag: "Value"; readonly said: string; readonly cookie: Redacted.Redacted }
   /** `optional`: that the file does not exist is no mistake, and the next source is asked. */
   | { readonly _tag: "File"; readonly said: string; readonly path: string; readonly optional: boolean }
-
-/** Why a source gave no cookie. */
-interface Problem {
-  readonly absent: boolean
-  readonly why: string
-}
-
-const unfit = (why: string): Problem => ({ absent: false, why })
 
 /**
  * Text as a cookie, by the rule that OTP has for its cookie file (`auth:check_cookie/2`): printable ASCII, then at most
@@ -41,26 +33,11 @@ const maxFileBytes = 4_096
  * (`auth:check_attributes/4`).
  */
 const fromFile = Effect.fnUntraced(function* (path: string) {
-  const reading = <A>(read: () => Promise<A>) =>
-    Effect.tryPromise({
-      try: read,
-      catch: (error): Problem => {
-        const code = (error as NodeJS.ErrnoException).code ?? String(error)
-        return code === "ENOENT" || code === "ENOTDIR"
-          ? { absent: true, why: "does not exist" }
-          : unfit(`cannot be read (${code})`)
-      }
-    })
-  const info = yield* reading(() => stat(path))
-  if (!info.isFile()) return yield* Effect.fail(unfit("is not a regular file"))
-  if (process.platform !== "win32" && (info.mode & 0o077) !== 0) {
-    const mode = (info.mode & 0o777).toString(8).padStart(3, "0")
-    return yield* Effect.fail(
-      unfit(`must be accessible by owner only, as Erlang demands of a cookie file; its mode is ${mode}, make it 600`)
-    )
-  }
+  const info = yield* infoOf(path)
+  const exposed = exposure(info, "as Erlang demands of a cookie file")
+  if (exposed !== undefined) return yield* Effect.fail(exposed)
   if (info.size > maxFileBytes) return yield* Effect.fail(unfit(`is ${info.size} bytes long, which is no cookie`))
-  return yield* fromText(yield* reading(() => readFile(path, "latin1")))
+  return yield* fromText(yield* textOf(path))
 })
 
 /** A cookie, and the place it was found in. */

@@ -1,6 +1,7 @@
 import { Predicate, Result, Schema, SchemaIssue } from "effect"
 import { didYouMean } from "../tools/DidYouMean.ts"
-import { NodeEntry, NodeEntryFile, Settings, SettingsFile } from "./Settings.ts"
+import { placeOf } from "./JsonPlace.ts"
+import { NodeEntry, NodeEntryFile, Settings, SettingsFile, TlsEntry, TlsEntryFile } from "./Settings.ts"
 
 /** What the formatter says of a key that there is not; it does not know which there are. */
 const unknownKey = "unknown key"
@@ -18,15 +19,16 @@ type Path = ReadonlyArray<unknown>
 const pathText = (path: Path): string =>
   path.map((key, at) => (typeof key === "number" ? `[${key}]` : `${at === 0 ? "" : "."}${String(key)}`)).join("")
 
-/** A form in which settings are given: what is read, and the keys at the top and in a node's entry. */
+/** A form in which settings are given: what is read, and the keys at the top, in a node's entry, and in that one's `tls`. */
 interface Form {
   readonly decode: (given: unknown) => Result.Result<Settings, Schema.SchemaError>
   readonly keys: ReadonlyArray<string>
   readonly nodeKeys: ReadonlyArray<string>
+  readonly tlsKeys: ReadonlyArray<string>
 }
 
-const keysHelp = (path: Path, { keys, nodeKeys }: Form): string => {
-  const known = path.length === 1 ? keys : nodeKeys
+const keysHelp = (path: Path, { keys, nodeKeys, tlsKeys }: Form): string => {
+  const known = path.length === 1 ? keys : path.at(-2) === "tls" ? tlsKeys : nodeKeys
   const near = didYouMean(String(path.at(-1)), known)
   return `${near.length > 0 ? `; did you mean ${near.join(" or ")}?` : "."} There are ${known.join(", ")}`
 }
@@ -47,32 +49,45 @@ const found = (value: unknown, mayBeSecret: boolean): string => {
 const valueAt = (given: unknown, path: Path): unknown =>
   path.reduce((value, key) => (value as Readonly<Record<PropertyKey, unknown>>)[key as PropertyKey], given)
 
-const problemsOf = (issue: SchemaIssue.Issue, given: unknown, form: Form): string =>
+/** Keys whose values may be cookies, or keys of certificates that somebody took for the place to put them. */
+const mayBeSecret = (key: unknown): boolean => /cookie|key$/iu.test(String(key))
+
+/** Where a value stands, and in place of one that is missing, what lacks it. */
+const positionIn = (text: string, path: Path): string => {
+  const { column, line } = placeOf(text, path) ?? placeOf(text, path.slice(0, -1)) ?? {}
+  return line === undefined ? "" : `line ${line}, column ${column}: `
+}
+
+/** `text` is what the values were read from, where they were read from one. */
+const problemsOf = (issue: SchemaIssue.Issue, given: unknown, form: Form, text: string | undefined): string =>
   issuesOf(issue)
     .issues.map(({ message, path = [] }) => {
-      const place = path.length === 0 ? "" : `${pathText(path)}: `
+      const position = text === undefined ? "" : positionIn(text, path)
+      const place = path.length === 0 ? position : `${position}${pathText(path)}: `
       if (message === unknownKey) return `${place}${message}${keysHelp(path, form)}`
       if (message === missingKey) return `${place}${message}`
-      return `${place}${message}, got ${found(valueAt(given, path), String(path.at(-1)).includes("cookie"))}`
+      return `${place}${message}, got ${found(valueAt(given, path), mayBeSecret(path.at(-1)))}`
     })
     .join("; ")
 
 const decoder =
   (form: Form) =>
-  (given: unknown): Result.Result<Settings, string> =>
-    Result.mapError(form.decode(given), ({ issue }) => problemsOf(issue, given, form))
+  (given: unknown, text?: string): Result.Result<Settings, string> =>
+    Result.mapError(form.decode(given), ({ issue }) => problemsOf(issue, given, form, text))
 
-/** Settings as they stand in the configuration file; fails with all mistakes, each with its place, in one line. */
+/** Settings as they stand in the configuration file, whose text it is; fails with all mistakes, each with its place, in one line. */
 export const decodeFile = decoder({
   decode: Schema.decodeUnknownResult(SettingsFile, strict),
   keys: Object.keys(SettingsFile.from.fields),
-  nodeKeys: Object.keys(NodeEntryFile.from.fields)
+  nodeKeys: Object.keys(NodeEntryFile.from.fields),
+  tlsKeys: Object.keys(TlsEntryFile.from.fields)
 })
 
 const decodeGiven = decoder({
   decode: Schema.decodeUnknownResult(Schema.toType(Settings), strict),
   keys: Object.keys(Settings.fields),
-  nodeKeys: Object.keys(NodeEntry.fields)
+  nodeKeys: Object.keys(NodeEntry.fields),
+  tlsKeys: Object.keys(TlsEntry.fields)
 })
 
 /** Settings that a program gives, whatever its compiler let pass; what is undefined is not set. Fails likewise. */

@@ -1,13 +1,11 @@
 import { Result } from "effect"
+import { type Place, placeAt } from "./JsonPlace.ts"
 
 /**
- * Where a text stops being JSON, or has a key that its object has already, and what could have stood there. Lines and
- * columns count from 1.
+ * Where a text stops being JSON, or has a key that its object has already, and what could have stood there.
  */
-export interface JsonMistake {
+export interface JsonMistake extends Place {
   readonly what: "is not JSON" | "has a key twice"
-  readonly line: number
-  readonly column: number
   readonly expected: string
 }
 
@@ -40,8 +38,7 @@ export const jsonMistake = (text: string): JsonMistake | undefined => {
   const keys: Array<Set<string>> = []
   let state: "value" | "first" | "key" | "after" = "value"
   const failure = (expected: string, what: JsonMistake["what"] = "is not JSON"): JsonMistake => {
-    const lines = text.slice(0, at).split(/\r\n|[\n\r]/u)
-    return { what, line: lines.length, column: lines.at(-1)!.length + 1, expected }
+    return { what, ...placeAt(text, at), expected }
   }
   const begin = (bracket: "}" | "]"): void => {
     open.push(bracket)

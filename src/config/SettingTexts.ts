@@ -63,6 +63,9 @@ const expectation = (name: SettingName): string => {
   }
 }
 
+/** What was given; of several lines, which may be a key in place of its file, nothing. */
+const shown = (text: string): string => (/[\n\r]/u.test(text) ? "several lines" : `'${text}'`)
+
 const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
 const strict = { errors: "all", onExcessProperty: "error" } as const
 
@@ -83,7 +86,7 @@ export const decodeTexts = (
       const wrong = new Set(issuesOf(issue).issues.map(({ path }) => path?.[0] as SettingName))
       const message = Array.from(
         wrong,
-        (name) => `${nameOf(name)}: expected ${expectation(name)}, got '${texts[name]?.at(-1)}'`
+        (name) => `${nameOf(name)}: expected ${expectation(name)}, got ${shown(texts[name]!.at(-1)!)}`
       )
       return new ConfigError({ message: message.join("; ") })
     }

@@ -1,10 +1,12 @@
-import { Schema } from "effect"
+import { Result, Schema } from "effect"
 import { parseNodeName } from "../dist/NodeName.ts"
+import { parseAddress } from "./Address.ts"
 
 const Port = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 65_535 }))
 const agentModes = ["auto", "eval", "load", "none"] as const
 const modes = ["elixir", "erlang", "gleam", "lfe"] as const
 const logLevels = ["trace", "debug", "info", "warn", "error", "none"] as const
+const accessClasses = ["inspect", "observe", "control", "eval"] as const
 
 /** A full node name that ours can be: a node that connects is let in under a name of ASCII characters alone. */
 const OurName = Schema.String.check(
@@ -13,19 +15,73 @@ const OurName = Schema.String.check(
   })
 )
 
+/** What an operator calls something by. */
+const Label = Schema.String.check(
+  Schema.isPattern(/^[^\s,]+$/u, { expected: "a name without white space or commas, and not empty" })
+)
+
+const HostName = Schema.String.check(
+  Schema.isPattern(/^[^\s/@[\]]+$/u, { expected: "a host name or an IP address, without brackets and port" })
+)
+
+/** Never what is in the file: a key would then stand in messages. */
+const FilePath = Schema.String.check(Schema.isPattern(/^[^\r\n]+$/u, { expected: "the path of a file" }))
+
+/** How one node is reached over TLS. */
+export const TlsEntry = Schema.Struct({
+  /** A file with the certificates of the authorities that may have signed the node's. Default: those of Node.js. */
+  ca: Schema.optionalKey(FilePath),
+  /** A file with our own certificate, for nodes that ask for one. */
+  cert: Schema.optionalKey(FilePath),
+  /** A file with its key, under the rules of a cookie file. Default: `cert` has it. */
+  key: Schema.optionalKey(FilePath),
+  /** The host that the node's certificate must be for. Default: the one in the node's name. */
+  serverName: Schema.optionalKey(HostName),
+  /** Takes any certificate, from anybody. */
+  insecure: Schema.optionalKey(Schema.Boolean)
+})
+export const TlsEntryFile = TlsEntry.pipe(Schema.encodeKeys({ serverName: "server_name" }))
+
+/** Stands in a tunnel's command for the port of this machine that it must listen on. */
+export const portPlaceholder = "{port}"
+
 /** A node as the configuration has it: its name, and what this node needs that others do not. */
 export const NodeEntry = Schema.Struct({
   /** `name@host`, or the name alone of a node of this machine. */
   name: Schema.String,
   /** A shorter name to call it by. */
-  alias: Schema.optionalKey(
+  alias: Schema.optionalKey(Label),
+  /** The group that it belongs to. `--node` takes a group for all of its nodes. */
+  group: Schema.optionalKey(Label),
+  tags: Schema.optionalKey(Schema.Array(Label)),
+  /** The most that may be done to this node; never more than the settings for all nodes allow. */
+  access: Schema.optionalKey(Schema.Literals(accessClasses)),
+  /** Where it is, if not where its name and EPMD say: `host`, `host:port`, `[::1]:port`, `unix:/path`. */
+  address: Schema.optionalKey(
     Schema.String.check(
-      Schema.isPattern(/^[^\s,]+$/u, { expected: "a name without white space or commas, and not empty" })
+      Schema.makeFilter((text) => Result.isSuccess(parseAddress(text)), {
+        expected: "host, host:port, [IPv6 address]:port or unix:/path"
+      })
     )
   ),
+  /**
+   * A command and its arguments, run without a shell for as long as the node is connected. It forwards a port of this
+   * machine, for which `{port}` stands, to the node.
+   */
+  tunnel: Schema.optionalKey(
+    Schema.Array(Schema.String).check(
+      Schema.makeFilter(
+        ([command = "", ...args]) => command.trim() !== "" && args.some((arg) => arg.includes(portPlaceholder)),
+        { expected: `a command and its arguments, with ${portPlaceholder} in one of these` }
+      )
+    )
+  ),
+  /** `true`: over TLS, as the settings for all nodes say; `false`: not over TLS, whatever they say. */
+  tls: Schema.optionalKey(Schema.Union([Schema.Boolean, TlsEntryFile])),
   /** A file with this node's cookie, under the rules of `~/.erlang.cookie`. */
   cookieFile: Schema.optionalKey(Schema.String),
   cookie: Schema.optionalKey(Schema.RedactedFromValue(Schema.String)),
+  epmdHost: Schema.optionalKey(HostName),
   epmdPort: Schema.optionalKey(Port),
   /** The full name to join this node under; see {@link Settings}. */
   ourName: Schema.optionalKey(OurName),
@@ -37,16 +93,30 @@ export type NodeEntry = typeof NodeEntry.Type
 export const nodeEntryTexts: { readonly [Key in keyof NodeEntry]-?: string } = {
   name: "`name@host`, or the name alone of a node of this machine. Required",
   alias: "A shorter name to call it by, without white space or commas",
+  group: "The group that it belongs to; `--node` takes a group for all of its nodes",
+  tags: "A list of words to know it by",
+  access: "The most that may be done to it: `inspect`, `observe`, `control` or `eval`; never more than the flags allow",
+  address:
+    "Where it is, if not where its name and EPMD say: `host`, `host:port`, `[::1]:port` or `unix:/path`. With a port or a path, EPMD is not asked",
+  tunnel:
+    "A command and its arguments, in place of an address: run without a shell while the node is connected. `{port}` stands for the port of this machine that it must forward to the node",
+  tls: "`true`, `false`, or an object with `ca`, `cert`, `key` (files), `server_name` and `insecure`; what is left out is as the `--tls-…` flags say",
   cookieFile: "A file with this node's cookie; it must be accessible by its owner only",
   cookie: "This node's cookie itself; the configuration file must then be accessible by its owner only",
-  epmdPort: "EPMD's port on the node's host",
+  epmdHost: "The host of the EPMD that knows the node; default the node's",
+  epmdPort: "EPMD's port there",
   ourName: "The full name to join this node under, as `--our-name`",
   agent: "How helper code runs on this node, as `--agent`"
 }
 
 /** {@link NodeEntry} as it stands in the configuration file. */
 export const NodeEntryFile = NodeEntry.pipe(
-  Schema.encodeKeys({ cookieFile: "cookie_file", epmdPort: "epmd_port", ourName: "our_name" })
+  Schema.encodeKeys({
+    cookieFile: "cookie_file",
+    epmdHost: "epmd_host",
+    epmdPort: "epmd_port",
+    ourName: "our_name"
+  })
 )
 
 /**
@@ -56,7 +126,17 @@ export const NodeEntryFile = NodeEntry.pipe(
 export const Settings = Schema.Struct({
   nodes: Schema.optionalKey(Schema.Array(Schema.Union([Schema.String, NodeEntryFile]))),
   cookieFile: Schema.optionalKey(Schema.String),
+  epmdHost: Schema.optionalKey(HostName),
   epmdPort: Schema.optionalKey(Port),
+  /** Reaches all nodes over TLS whose own entries do not say otherwise. What follows counts for all that are. */
+  tls: Schema.optionalKey(Schema.Boolean),
+  tlsCa: Schema.optionalKey(FilePath),
+  tlsCert: Schema.optionalKey(FilePath),
+  tlsKey: Schema.optionalKey(FilePath),
+  tlsServerName: Schema.optionalKey(HostName),
+  tlsInsecure: Schema.optionalKey(Schema.Boolean),
+  /** Where nodes are looked for that are not configured. */
+  discover: Schema.optionalKey(Schema.Array(Schema.String)),
   /** In place of a name that the node gives us. Each new name costs a node an atom for ever. */
   ourName: Schema.optionalKey(OurName),
   agent: Schema.optionalKey(Schema.Literals(agentModes)),
@@ -80,7 +160,13 @@ export type SettingName = keyof Settings
 export const SettingsFile = Settings.pipe(
   Schema.encodeKeys({
     cookieFile: "cookie_file",
+    epmdHost: "epmd_host",
     epmdPort: "epmd_port",
+    tlsCa: "tls_ca",
+    tlsCert: "tls_cert",
+    tlsKey: "tls_key",
+    tlsServerName: "tls_server_name",
+    tlsInsecure: "tls_insecure",
     ourName: "our_name",
     logLevel: "log_level",
     maxChars: "max_chars",
@@ -120,17 +206,60 @@ export const settings: { readonly [Name in SettingName]-?: Setting } = {
   nodes: {
     flag: "node",
     form: { _tag: "List", placeholder: "NAME[@HOST]" },
-    description: "A node to know of; again for each, or separated by commas. Without @HOST, of this machine"
+    description:
+      "A node to know of, or an alias or a group of the configuration file; again for each, or separated by commas. Without @HOST, of this machine"
   },
   cookieFile: {
     flag: "cookie-file",
     form: { _tag: "Text", placeholder: "FILE" },
     description: "Read the cookie here; the file must be accessible by its owner only"
   },
+  epmdHost: {
+    flag: "epmd-host",
+    form: { _tag: "Text", placeholder: "HOST" },
+    description: "The host of the EPMD that knows the nodes; default that of each node"
+  },
   epmdPort: {
     flag: "epmd-port",
     form: { _tag: "Number", placeholder: "PORT", expected: "a port, 1 to 65535" },
     description: "EPMD's port on the nodes' hosts; default ERL_EPMD_PORT, else 4369"
+  },
+  tls: {
+    flag: "tls",
+    form: { _tag: "Switch" },
+    description: "Reach nodes over TLS (-proto_dist inet_tls)"
+  },
+  tlsCa: {
+    flag: "tls-ca",
+    form: { _tag: "Text", placeholder: "FILE" },
+    description: "PEM file of the authorities that may have signed a node's certificate; default those of Node.js"
+  },
+  tlsCert: {
+    flag: "tls-cert",
+    form: { _tag: "Text", placeholder: "FILE" },
+    description: "PEM file of our own certificate, for nodes that ask for one"
+  },
+  tlsKey: {
+    flag: "tls-key",
+    form: { _tag: "Text", placeholder: "FILE" },
+    description:
+      "PEM file of that certificate's key, accessible by its owner only; default the file of the certificate has it"
+  },
+  tlsServerName: {
+    flag: "tls-server-name",
+    form: { _tag: "Text", placeholder: "HOST" },
+    description: "The host that a node's certificate must be for; default what stands behind the @ of its name"
+  },
+  tlsInsecure: {
+    flag: "tls-insecure",
+    form: { _tag: "Switch" },
+    description: "Take any certificate: whoever is in between can read and change everything"
+  },
+  discover: {
+    flag: "discover",
+    form: { _tag: "List", placeholder: "SOURCE" },
+    description:
+      "Where discover_nodes looks: epmd:HOST[:PORT], dns:NAME@HOST, srv:NAME@SERVICE, hosts[:FILE], releases, follow; default epmd:localhost, releases, follow, and hosts where its file is there"
   },
   ourName: {
     flag: "our-name",

@@ -1,6 +1,6 @@
 import { Data } from "effect"
 
-/** Why Erlang/OTP, or a node of ours, could not be had on this machine. */
+/** Why Erlang/OTP, a node of ours, or a tunnel could not be had on this machine. */
 export type LaunchReason =
   /** No usable Erlang/OTP, and we did not or could not install it. `commands` would, if we know any for this system. */
   | { readonly _tag: "ErlangMissing"; readonly problem: string; readonly commands: ReadonlyArray<string> }
@@ -12,6 +12,17 @@ export type LaunchReason =
   /** The node ended before it said that it was ready. */
   | { readonly _tag: "NodeEnded"; readonly status: string; readonly log: string }
   | { readonly _tag: "NodeSilent"; readonly millis: number; readonly log: string }
+  /** The operating system did not start the tunnel's command. */
+  | { readonly _tag: "TunnelMissing"; readonly program: string; readonly code: string }
+  /** The tunnel's command ended before its port took connections. `said` is what it wrote to standard error, in one line. */
+  | { readonly _tag: "TunnelEnded"; readonly program: string; readonly status: string; readonly said: string }
+  | {
+      readonly _tag: "TunnelSilent"
+      readonly program: string
+      readonly port: number
+      readonly millis: number
+      readonly said: string
+    }
 
 const indented = (text: string): string =>
   text
@@ -22,6 +33,9 @@ const indented = (text: string): string =>
 
 const withLog = (sentence: string, log: string): string =>
   log.trim() === "" ? `${sentence} It logged nothing.` : `${sentence} Its log ends with:\n${indented(log)}`
+
+const withWords = (sentence: string, said: string): string =>
+  said === "" ? `${sentence} It said nothing.` : `${sentence} It said: ${said}`
 
 const text = (reason: LaunchReason): string => {
   switch (reason._tag) {
@@ -41,6 +55,20 @@ const text = (reason: LaunchReason): string => {
       return withLog(`the node ended (${reason.status}) before it was ready.`, reason.log)
     case "NodeSilent":
       return withLog(`the node was not ready within ${reason.millis} ms.`, reason.log)
+    case "TunnelMissing":
+      return reason.code === "ENOENT"
+        ? `the tunnel's command ${reason.program} is neither on the PATH nor a file.`
+        : `the tunnel's command ${reason.program} could not be started (${reason.code}).`
+    case "TunnelEnded":
+      return withWords(
+        `the tunnel's command ${reason.program} ended (${reason.status}) before it took connections.`,
+        reason.said
+      )
+    case "TunnelSilent":
+      return withWords(
+        `the tunnel's command ${reason.program} took no connections on port ${reason.port} within ${reason.millis} ms.`,
+        reason.said
+      )
   }
 }
 

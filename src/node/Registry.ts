@@ -216,10 +216,10 @@ export class Registry {
   #join(connection: Connection) {
     const { peer, wish } = connection
     return Effect.gen({ self: this }, function* () {
-      const target = yield* this.#in.targets.resolve(
-        peer.name,
-        wish.cookie === undefined ? {} : { cookie: wish.cookie }
-      )
+      const target = yield* this.#in.targets.resolve(peer.name, {
+        ...(wish.cookie !== undefined && { cookie: wish.cookie }),
+        ...(wish.end !== Infinity && { timeoutMillis: Math.max(1, left(wish)) })
+      })
       const cookie = Redacted.value(target.cookie)
       const { ourName } = target
       const { refusal } = peer

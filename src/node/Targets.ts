@@ -50,10 +50,13 @@ export const nodeCalled = (nodes: ReadonlyArray<KnownNode>, called: string): Kno
 export class Targets extends Context.Service<
   Targets,
   {
-    /** For a connection that lasts as long as the scope; with `cookie`, one that uses this in place of the configured. */
+    /**
+     * For a connection that lasts as long as the scope; with `cookie`, one that uses this in place of the configured.
+     * Where a tunnel leads to the node, it is opened, within `timeoutMillis`, and closed with the scope.
+     */
     readonly resolve: (
       name: string,
-      options?: { readonly cookie?: Redacted.Redacted }
+      options?: { readonly cookie?: Redacted.Redacted; readonly timeoutMillis?: number }
     ) => Effect.Effect<NodeTarget, TargetError, Scope.Scope>
     /** The nodes that are configured now, in the order of the configuration. */
     readonly nodes: Effect.Effect<ReadonlyArray<KnownNode>>

@@ -14,7 +14,7 @@ import {
   SettingsFile,
   variableOf
 } from "../../../src/config/Settings.ts"
-import type { Environment, SettingTexts } from "../../../src/config/SettingTexts.ts"
+import { decodeTexts, type Environment, type SettingTexts, variableTexts } from "../../../src/config/SettingTexts.ts"
 
 let folder = ""
 beforeEach(() => {
@@ -83,8 +83,8 @@ describe("where settings come from", () => {
         ["FALSE", false],
         ["0", false]
       ] as const) {
-        const { policy, ...others } = await loaded({}, { [variableOf(flag)]: text })
-        expect({ ...policy, ...others }).toMatchObject({ [name]: meaning })
+        const texts = variableTexts({ [variableOf(flag)]: text })
+        expect(await Effect.runPromise(Effect.fromResult(decodeTexts(texts, (it) => it)))).toEqual({ [name]: meaning })
       }
     }
   )
@@ -161,6 +161,122 @@ describe("the name of a setting", () => {
   })
 })
 
+describe("how nodes are reached", () => {
+  it("is said by a node's entry, with paths that begin at the file", async () => {
+    const file = configFile({
+      nodes: [
+        {
+          name: "a@x",
+          alias: "staging-1",
+          group: "staging",
+          tags: ["eu", "canary"],
+          access: "inspect",
+          address: "[::1]:4370",
+          epmd_host: "gate.example",
+          tls: { ca: "ca.pem", cert: "~/me.pem", key: "/etc/me.key", server_name: "x.example", insecure: false }
+        },
+        { name: "b@x", address: "unix:b.sock", tls: true },
+        { name: "c@x", tunnel: ["ssh", "-L", "{port}:localhost:9100", "./x"] },
+        { name: "d@x", tunnel: ["bin/way", "{port}"], tls: false }
+      ]
+    })
+    expect((await loaded({}, {}, file)).nodes).toEqual([
+      {
+        name: "a@x",
+        alias: "staging-1",
+        group: "staging",
+        tags: ["eu", "canary"],
+        access: "inspect",
+        address: "[::1]:4370",
+        epmdHost: "gate.example",
+        tls: {
+          ca: join(folder, "ca.pem"),
+          cert: join(folder, "me.pem"),
+          key: "/etc/me.key",
+          serverName: "x.example",
+          insecure: false
+        }
+      },
+      { name: "b@x", address: `unix:${join(folder, "b.sock")}`, tls: true },
+      { name: "c@x", tunnel: ["ssh", "-L", "{port}:localhost:9100", "./x"] },
+      { name: "d@x", tunnel: [join(folder, "bin/way"), "{port}"], tls: false }
+    ])
+  })
+
+  it("is said for all nodes by flags, variables and the file, each file under the name of what said it", async () => {
+    const file = configFile({ tls: true, tls_ca: "ca.pem", epmd_host: "other.example" })
+    const flags = { tlsCert: ["me.pem"], tlsKey: ["me.key"], epmdHost: ["gate.example"] }
+    const config = await loaded(flags, { BEAMSCOPE_TLS_SERVER_NAME: "x.example", BEAMSCOPE_TLS_INSECURE: "1" }, file)
+    expect(config).toMatchObject({ epmdHost: "gate.example", overTls: true })
+    expect(config.tls).toEqual({
+      ca: { said: `configuration file ${file}: tls_ca`, path: join(folder, "ca.pem") },
+      cert: { said: "--tls-cert", path: "me.pem" },
+      key: { said: "--tls-key", path: "me.key" },
+      serverName: "x.example",
+      insecure: true
+    })
+  })
+
+  it("is not over TLS by itself, and without a word for it certificates are a mistake", async () => {
+    expect(await loaded()).toMatchObject({ overTls: false, tls: {} })
+    expect(await refusal({ tlsCa: ["ca.pem"] })).toBe(
+      '--tls-ca: no node is reached over TLS; add --tls for all of them, or "tls": true to the entries of some'
+    )
+    expect(await loaded({ tlsCa: ["ca.pem"], tls: ["false"] })).toMatchObject({ overTls: false })
+    const file = configFile({ nodes: [{ name: "a@x", tls: true }], tls_ca: "ca.pem" })
+    expect(await loaded({}, {}, file)).toMatchObject({ overTls: false })
+    expect(await refusal({ tls: ["true"], tlsKey: ["me.key"] })).toBe(
+      "--tls-key: the certificate that the key belongs to is missing (--tls-cert)"
+    )
+  })
+
+  it("is said once", async () => {
+    const both = configFile({ nodes: [{ name: "a@x", address: "b:1", tunnel: ["way", "{port}"] }] })
+    expect(await refusal({}, {}, both)).toContain(": nodes: a@x: it has an address and a tunnel; ")
+    const half = configFile({ nodes: [{ name: "a@x", tls: { key: "me.key" } }] })
+    expect(await refusal({}, {}, half)).toContain(": nodes: a@x: its tls has a key, but not the certificate ")
+  })
+
+  it("asks for a file that others cannot write to, where it has a command", async () => {
+    const content = { nodes: [{ name: "a@x", tunnel: ["way", "{port}"] }] }
+    expect(await refusal({}, {}, configFile(content, 0o664))).toContain(
+      "has a command in it (tunnel), so it must be writable by owner only (chmod go-w)"
+    )
+    expect((await loaded({}, {}, configFile(content, 0o644))).nodes).toHaveLength(1)
+  })
+
+  it("finds nodes beside those that are configured where the operator says", async () => {
+    const file = configFile({ discover: ["hosts:my.hosts", "dns:app@db.example"] })
+    expect((await loaded({}, {}, file)).discover).toEqual([`hosts:${join(folder, "my.hosts")}`, "dns:app@db.example"])
+    expect((await loaded({ discover: ["epmd:a,follow", "releases"] }, {}, file)).discover).toEqual([
+      "epmd:a",
+      "follow",
+      "releases"
+    ])
+    expect((await loaded()).discover).toEqual([])
+  })
+})
+
+/** The nodes that `--node` means, where the file has groups. */
+const namedNodes = async (node: string) => {
+  const file = configFile({
+    nodes: [
+      { name: "a@x", group: "staging" },
+      { name: "b@x", group: "staging", alias: "prod" },
+      { name: "c@x", group: "prod" }
+    ]
+  })
+  return (await loaded({ nodes: [node] }, {}, file)).nodes.map(({ name }) => name)
+}
+
+describe("a group of nodes", () => {
+  it("is called by its name where a node can be, unless a node is called so", async () => {
+    expect(await namedNodes("staging")).toEqual(["a@x", "b@x"])
+    expect(await namedNodes("prod")).toEqual(["b@x"])
+    expect(await namedNodes("c@x,staging")).toEqual(["c@x", "a@x", "b@x"])
+  })
+})
+
 describe("our own name", () => {
   it("comes from the flag, the environment, the file and a node's entry there", async () => {
     const file = configFile({ our_name: "c@here", nodes: [{ name: "a@x", our_name: "d@here" }] })
@@ -223,7 +339,7 @@ describe("a mistake", () => {
     expect(message).toContain(`configuration file ${file}: `)
     expect(message).toContain('nodes[0].agent: Expected "auto"')
     expect(message).toContain(
-      "nodes[1].epmd: unknown key; did you mean epmd_port? There are name, alias, cookie_file, "
+      "nodes[1].epmd: unknown key; did you mean epmd_host or epmd_port? There are name, alias, group, "
     )
     expect(message).toContain("moed: unknown key; did you mean mode? There are nodes, cookie_file, ")
     expect(message).not.toContain("\n")
@@ -253,6 +369,45 @@ describe("a mistake", () => {
       expect(message).toContain(told)
     }
     expect(message).not.toMatch(/PRECIOUS|4711/u)
+  })
+
+  it("in the file is told with line and column, whether a value, a key or something that is missing", async () => {
+    const file = configFile(`{
+  "nodes": [
+    "a@x",
+    {
+      "name": "b@x",
+      "tls": { "ca": "ca.pem",
+               "server": "x" },
+      "address": "b@x:4370",
+      "tunnel": ["ssh", "b"],
+      "access": "all"
+    }, { }
+  ],
+  "epmd_port": 70000
+}`)
+    const message = await refusal({}, {}, file)
+    for (const told of [
+      "line 7, column 16: nodes[1].tls.server: unknown key; did you mean server_name? There are ca, cert, key, ",
+      'line 8, column 7: nodes[1].address: Expected host, host:port, [IPv6 address]:port or unix:/path, got "b@x:4370"',
+      "line 9, column 7: nodes[1].tunnel: Expected a command and its arguments, with {port} in one of these, got an array",
+      'line 10, column 7: nodes[1].access: Expected "inspect" | "observe" | "control" | "eval", got "all"',
+      "line 11, column 8: nodes[2].name: missing key",
+      "line 13, column 3: epmd_port: Expected a value between 1 and 65535, got 70000"
+    ]) {
+      expect(message).toContain(told)
+    }
+  })
+
+  it("of who writes a key where its file belongs is told, and the key is not", async () => {
+    const key = "-----BEGIN PRIVATE KEY-----\nPRECIOUS\n-----END PRIVATE KEY-----"
+    const file = configFile({ nodes: [{ name: "a@x", tls: { cert: "a.pem", key } }], tls_key: key })
+    const inFile = await refusal({}, {}, file)
+    expect(inFile).toContain("nodes[0].tls.key: Expected the path of a file, got a string")
+    expect(inFile).toContain("tls_key: Expected the path of a file, got a string")
+    const inFlag = await refusal({ tlsKey: [key] })
+    expect(inFlag).toBe("--tls-key: expected FILE, got several lines")
+    expect(inFile + inFlag).not.toContain("PRECIOUS")
   })
 
   it("in an alias is told: one by which no node could be called", async () => {
@@ -350,7 +505,7 @@ describe("settings of a program", () => {
     [{ nodes: [{ name: "a", alias: "" }] }, "nodes[0].alias: Expected a name without white space"],
     [{ nodes: [{ name: "a", cookie_file: "x" }] }, "nodes[0].cookie_file: unknown key; did you mean cookieFile?"],
     [{ cookie_file: "x" }, "cookie_file: unknown key; did you mean cookieFile?"],
-    [{ foo: 1 }, "foo: unknown key. There are nodes, cookieFile, epmdPort, "],
+    [{ foo: 1 }, "foo: unknown key. There are nodes, cookieFile, epmdHost, epmdPort, "],
     [null, "Expected object, got null"]
   ])("%j are refused like those of a file", async (said, problem) => {
     const failure = await Effect.runPromise(Effect.flip(fromSettings(said as Settings, { HOME: folder })))

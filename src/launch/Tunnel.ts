@@ -1,0 +1,186 @@
+import { Effect, type Scope } from "effect"
+import { type ChildProcess, spawn } from "node:child_process"
+import { connect } from "node:net"
+import type { Address } from "../dist/Transport.ts"
+import { visible } from "../syntax/Escape.ts"
+import { freePort } from "./Enclave.ts"
+import { LaunchError, type LaunchReason } from "./LaunchError.ts"
+
+/** A command of the operator's that forwards a port of this machine: `ssh -L`, `kubectl port-forward`. */
+export interface TunnelOptions {
+  /** What it leads to, for the log. */
+  readonly to: string
+  /** The program and its arguments, for the port that it is to listen on. No shell sees them. */
+  readonly commandOf: (port: number) => ReadonlyArray<string>
+  /** Milliseconds until the port has to take connections. */
+  readonly timeoutMillis: number
+}
+
+/** Milliseconds between two looks at the port. */
+const pollMillis = 50
+
+/** Milliseconds that the command has to end by itself. */
+const graceMillis = 1_000
+
+/** Characters kept of what the command writes to standard error: its last ones, where it says why it ends. */
+const maxSaid = 600
+
+/**
+ * The command's environment: ours, since `ssh` and `kubectl` need much of it (HOME, agents, proxies, KUBECONFIG), but
+ * without the cookies in it.
+ */
+const environment = (): NodeJS.ProcessEnv =>
+  Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^BEAMSCOPE_|^RELEASE_COOKIE$/u.test(name)))
+
+const isWindows = process.platform === "win32"
+
+/** Signals a process and those that it started: while it is there, or has gone this moment, and its number is no other's. */
+const signal = (child: ChildProcess, name: NodeJS.Signals): void => {
+  if (child.pid === undefined) return
+  try {
+    if (isWindows) child.kill(name)
+    else process.kill(-child.pid, name)
+  } catch {
+    // There is nothing left to signal.
+  }
+}
+
+// Standard input ends when we do, however we do: then the group is told to end, and made to. Takes the group's id.
+const watchdog = `read -r _; kill -TERM "-$1"; sleep ${graceMillis / 1_000}; kill -KILL "-$1"`
+
+/** A process that ends the command should we be killed before we can. */
+const watch = (child: ChildProcess): ChildProcess | undefined => {
+  if (isWindows || child.pid === undefined) return undefined
+  const dog = spawn("/bin/sh", ["-c", watchdog, "tunnel", String(child.pid)], {
+    env: {},
+    detached: true,
+    stdio: ["pipe", "ignore", "ignore"]
+  })
+  // Without a watchdog the tunnel is as good, as long as we live.
+  dog.on("error", () => {})
+  dog.stdin?.on("error", () => {})
+  return dog
+}
+
+/** A command that runs. */
+class Running {
+  readonly child: ChildProcess
+  readonly #program: string
+  #said = ""
+  #isCut = false
+  #end: LaunchReason | undefined
+  readonly #onEnd: Array<() => void> = []
+
+  constructor([program = "", ...args]: ReadonlyArray<string>) {
+    this.#program = visible(program)
+    this.child = spawn(program, args, {
+      env: environment(),
+      // The leader of a group of its own: an interrupt at the terminal is ours to handle, and no terminal asks anything.
+      detached: !isWindows,
+      stdio: ["ignore", "ignore", "pipe"],
+      windowsHide: true
+    })
+    this.child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      const said = this.#said + text
+      this.#said = said.slice(-4 * maxSaid)
+      this.#isCut ||= this.#said !== said
+    })
+    this.child.once("error", (error: NodeJS.ErrnoException) =>
+      this.#ended({ _tag: "TunnelMissing", program: this.#program, code: error.code ?? error.message })
+    )
+    const dog = watch(this.child)
+    this.child.once("exit", () => {
+      signal(this.child, "SIGKILL")
+      dog?.kill("SIGKILL")
+      // What it wrote last may still be on its way; who has left the group may keep the pipe open for ever.
+      setTimeout(() => this.child.stderr?.destroy(), pollMillis)
+    })
+    this.child.once("close", (code, name) => this.#ended(this.#over(code, name)))
+  }
+
+  #over(code: number | null, name: NodeJS.Signals | null): LaunchReason {
+    return { _tag: "TunnelEnded", program: this.#program, status: name ?? `exit status ${code}`, said: this.said() }
+  }
+
+  #ended(end: LaunchReason): void {
+    if (this.#end !== undefined) return
+    this.#end = end
+    for (const tell of this.#onEnd) tell()
+  }
+
+  /** The end of what it wrote to standard error, in one line. */
+  said(): string {
+    const lines = this.#said.split(/[\r\n]+/u).map((line) => line.trim())
+    const text = visible(lines.filter((line) => line !== "").join(" | "))
+    return text.length > maxSaid || this.#isCut ? `…${text.slice(1 - maxSaid)}` : text
+  }
+
+  /** Why it does not run any more, once it does not. */
+  readonly end: Effect.Effect<LaunchReason> = Effect.callback((resume) => {
+    const tell = () => resume(Effect.succeed(this.#end!))
+    if (this.#end === undefined) this.#onEnd.push(tell)
+    else tell()
+  })
+
+  /** Ends it, and whatever it has started. */
+  readonly stop: Effect.Effect<void> = Effect.gen({ self: this }, function* () {
+    const inTime = Effect.timeoutOption(this.end, graceMillis)
+    if (this.#end !== undefined) return
+    signal(this.child, "SIGTERM")
+    if ((yield* inTime)._tag === "Some" || this.#end !== undefined) return
+    signal(this.child, "SIGKILL")
+    yield* inTime
+  })
+
+  silent(port: number, millis: number): LaunchReason {
+    return { _tag: "TunnelSilent", program: this.#program, port, millis, said: this.said() }
+  }
+}
+
+/** Whether somebody takes connections there now. */
+const takesConnections = ({ host, port }: Address): Effect.Effect<boolean> =>
+  Effect.callback((resume) => {
+    const socket = connect({ host, port })
+    const is = (answer: boolean) => () => {
+      socket.destroy()
+      resume(Effect.succeed(answer))
+    }
+    socket.once("connect", is(true)).once("error", is(false))
+    return Effect.sync(() => socket.destroy())
+  })
+
+const untilOpen = (at: Address): Effect.Effect<void> =>
+  Effect.flatMap(takesConnections(at), (is) =>
+    is ? Effect.void : Effect.andThen(Effect.sleep(pollMillis), untilOpen(at))
+  )
+
+const failed = (reason: LaunchReason) => Effect.fail(new LaunchError({ reason }))
+
+/**
+ * Starts a tunnel, and waits until its port of this machine, which is the answer, takes connections. Closing the scope
+ * ends the command and what it has started; so does the end of our process, whatever kind it is. Fails with what the
+ * command said where it cannot be started, ends, or takes no connections in time.
+ */
+export const open = Effect.fn("Tunnel.open")(function* ({
+  commandOf,
+  timeoutMillis,
+  to
+}: TunnelOptions): Effect.fn.Return<Address, LaunchError, Scope.Scope> {
+  const at = { host: "127.0.0.1", port: yield* Effect.promise(freePort) }
+  const running = yield* Effect.acquireRelease(
+    Effect.sync(() => new Running(commandOf(at.port))),
+    ({ stop }) => stop
+  )
+  yield* untilOpen(at).pipe(
+    Effect.raceFirst(Effect.flatMap(running.end, failed)),
+    Effect.timeoutOrElse({
+      duration: timeoutMillis,
+      orElse: () => failed(running.silent(at.port, Math.round(timeoutMillis)))
+    })
+  )
+  yield* running.end.pipe(
+    Effect.flatMap((reason) => Effect.logWarning(`${to}: ${new LaunchError({ reason }).message}`)),
+    Effect.forkScoped
+  )
+  return at
+})
