@@ -4,6 +4,7 @@ import { everyMillis, type NodeHealth } from "../../node/Health.ts"
 import type { NodeStatus } from "../../node/NodeState.ts"
 import { visible } from "../../syntax/Escape.ts"
 import type { Undefinable } from "../Answer.ts"
+import { keepingDeadline } from "../Deadline.ts"
 import { toToolError } from "../Failure.ts"
 import { takePlace } from "../NodeBudget.ts"
 import { currentSyntax, type Session } from "../Session.ts"
@@ -19,7 +20,7 @@ export const rounded = (value: number): number => Math.round(value * 10) / 10
 
 /** The round trip of a node, measured when it is our turn there. */
 export const measured = (node: ErlangNode, name: string) =>
-  Effect.scoped(Effect.andThen(takePlace(node, { cost: "cheap", name }), node.roundTrip()))
+  Effect.scoped(Effect.andThen(takePlace(node, { cost: "cheap", name }), keepingDeadline(node).roundTrip()))
 
 /** A node in a list; what says nothing of it is left out. */
 export const NodeRow = Schema.Struct({

@@ -7,8 +7,8 @@ import { CallError, type CallReason } from "../../../src/node/CallError.ts"
 import type { ErlangNode } from "../../../src/node/ErlangNode.ts"
 import { Nodes } from "../../../src/node/Nodes.ts"
 import type { HealthChange, NodeChange } from "../../../src/node/NodeState.ts"
-import { Targets } from "../../../src/node/Targets.ts"
 import { fakeNode } from "../../support/FakeNodes.ts"
+import { targetsOf } from "../../support/targetsOf.ts"
 
 const name = "app@host"
 
@@ -69,12 +69,8 @@ const makeWorld = () => {
       }
       return node
     })
-  const targets = Layer.succeed(Targets, {
-    nodes: Effect.succeed([]),
-    problem: Effect.undefined,
-    discovery: [],
+  const targets = targetsOf({
     epmdPort: 1,
-    cookies: Effect.succeed([]),
     resolve: (node, options) => Effect.succeed({ name: node, cookie: options?.cookie ?? Redacted.make("configured") })
   })
   return { world, layer: Nodes.layerOf(join).pipe(Layer.provide(targets)) }
