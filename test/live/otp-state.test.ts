@@ -25,6 +25,11 @@ const scene = `
   {ok, _} = gen_server:start({local, changing}, keeper, none, []),
   {ok, _} = gen_server:start({local, asleep}, keeper, dreaming, [{hibernate_after, 1}]),
   {ok, _} = gen_statem:start({local, door}, keeper, {statem, #{key => 7}}, []),
+  Door = [element(2, erl_parse:parse_form(element(2, erl_scan:string(Text)))) || Text <- [
+    "-module(idle_door).", "-export([init/1, callback_mode/0, handle_event/4]).", "init(Data) -> {ok, shut, Data, hibernate}.",
+    "callback_mode() -> handle_event_function.", "handle_event(_, _, _, _) -> keep_state_and_data."]],
+  {ok, idle_door, DoorCode} = compile:forms(Door), {module, idle_door} = code:load_binary(idle_door, "idle_door", DoorCode),
+  {ok, _} = gen_statem:start({local, idle_door}, idle_door, #{key => 8}, []),
   {ok, Manager} = gen_event:start({local, manager}), ok = gen_event:add_handler(Manager, keeper, seven),
   register(plain, spawn(fun() -> receive stop -> ok end end)),
   ok`
@@ -120,6 +125,20 @@ describe.each(BeamNode.otpReleases())("the state of processes on OTP $otp", ({ o
         yield* ask("[busy ! hello || _ <- lists:seq(1, 2000)]")
         expect((yield* refusal({ pid: "busy" })).message).toContain("2,000 messages")
         yield* ask("exit(whereis(busy), kill)")
+      }).pipe(using(agent))
+    )
+
+    it.live("is told by behaviour of who hibernates or is suspended, too", () =>
+      Effect.gen(function* () {
+        const shown = { kind: "gen_statem", state_name: "shut", state: "#{key => 8}" }
+        expect((yield* state({ pid: "idle_door" })).structured).toMatchObject(shown)
+        expect((yield* state({ pid: "idle_door", path: "key" })).structured["state"]).toBe("8")
+        yield* ask("sys:suspend(idle_door), sys:suspend(manager)")
+        yield* Effect.gen(function* () {
+          // It hibernates still, and nobody can see that it is suspended.
+          expect((yield* state({ pid: "idle_door" })).structured).toMatchObject(shown)
+          expect((yield* state({ pid: "manager" })).structured).toMatchObject({ kind: "gen_event", suspended: true })
+        }).pipe(Effect.ensuring(ask("sys:resume(idle_door), sys:resume(manager)")))
       }).pipe(using(agent))
     )
 

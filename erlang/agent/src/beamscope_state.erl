@@ -44,9 +44,11 @@
 -type answer() ::
     #{
         outcome := told,
-        %% The module whose loop the process was found in.
+        %% The module whose loop the process was found in, or, where it hibernates or is suspended, comes back to:
+        %% `gen_server', `gen_statem' or `gen_event' where its callback tells.
         loop := module(),
         callback := undefined | mfa(),
+        %% As far as can be seen: who hibernates does so suspended, too.
         suspended := boolean(),
         %% For each step the key that it was taken by, where it is small: of a position behind the first of a pair, that
         %% first. Whether the part is a secret is told by these.
@@ -224,8 +226,9 @@ asked_or_not({First, Second, _} = Callback) when is_atom(First), is_atom(Second)
 asked_or_not(Other) ->
     #{outcome => ready, callback => Other}.
 
-tell(Pid, #{current := {Loop, _, _}, callback := Callback}, #{path := Path, room := Room} = Spec) ->
+tell(Pid, #{current := {Found, _, _}, callback := Callback}, #{path := Path, room := Room} = Spec) ->
     #{request := Request, timeout_ms := Timeout} = Spec,
+    Loop = loop(Found, Callback),
     case ask(Pid, Request, Timeout) of
         {reply, {error, Reason}} ->
             #{outcome => failed, reason => cut(Reason, Room)};
@@ -237,7 +240,7 @@ tell(Pid, #{current := {Loop, _, _}, callback := Callback}, #{path := Path, room
                         outcome => told,
                         loop => Loop,
                         callback => Callback,
-                        suspended => Loop =:= sys,
+                        suspended => Found =:= sys,
                         keys => Keys,
                         term => cut(Part, Room),
                         is_cut => Bytes > Room,
@@ -250,6 +253,27 @@ tell(Pid, #{current := {Loop, _, _}, callback := Callback}, #{path := Path, room
         Outcome ->
             #{outcome => Outcome}
     end.
+
+%% Whose loop a process serves system messages in that was found in the module `Found'. Not of one that has the callbacks
+%% of more than one behaviour.
+loop(Found, Callback) when Found =:= erlang; Found =:= sys ->
+    case Callback of
+        {supervisor, _, _} ->
+            gen_server;
+        {gen_event, _, _} ->
+            gen_event;
+        {Module, init, 1} when is_atom(Module) ->
+            Exported = fun(Name, Arity) -> erlang:function_exported(Module, Name, Arity) end,
+            case {Exported(handle_call, 3), Exported(callback_mode, 0)} of
+                {true, false} -> gen_server;
+                {false, true} -> gen_statem;
+                _ -> Found
+            end;
+        _ ->
+            Found
+    end;
+loop(Found, _) ->
+    Found.
 
 answered(get_state, {ok, State}) -> State;
 answered(_, Reply) -> Reply.

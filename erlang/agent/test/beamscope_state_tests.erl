@@ -15,6 +15,7 @@ tests() ->
     [
         {"the state of a gen_server", fun gen_server/1},
         {"a gen_statem, a gen_event, a supervisor, one that sleeps", fun behaviours/1},
+        {"what hibernates or is suspended is still of its behaviour", fun out_of_loop/1},
         {"the status, as format_status has it", fun status/1},
         {"a part of a state", fun parts/1},
         {"a path that leads nowhere", fun no_part/1},
@@ -65,6 +66,64 @@ behaviours(Run) ->
         until(fun() -> element(1, element(2, process_info(Pid, current_function))) =/= gen_server end),
         ?assertMatch(#{outcome := told, term := hibernate}, Run(Pid, #{}))
     end).
+
+%% On OTP up to 28 those that hibernate are in no loop of their behaviour, and those that are suspended never are.
+out_of_loop(Run) ->
+    load(beamscope_state_server, [
+        "-export([init/1, handle_call/3]).",
+        "init(Then) -> {ok, state, Then}.",
+        "handle_call(_, _, State) -> {reply, State, State}."
+    ]),
+    load(beamscope_state_machine, [
+        "-export([init/1, callback_mode/0, handle_event/4]).",
+        "init(hibernate) -> {ok, open, #{key => 7}, hibernate};"
+        "init(_) -> {ok, open, #{key => 7}}.",
+        "callback_mode() -> handle_event_function.",
+        "handle_event(_, _, _, _) -> keep_state_and_data."
+    ]),
+    lists:foreach(
+        fun({Then, IsSuspended}) ->
+            {ok, Server} = gen_server:start(beamscope_state_server, Then, []),
+            {ok, Machine} = gen_statem:start(beamscope_state_machine, Then, []),
+            {ok, Manager} = gen_event:start([{hibernate_after, Time} || hibernate <- [Then], Time <- [1]]),
+            ok = gen_event:add_handler(Manager, ?MODULE, {event, 7}),
+            {ok, Both} = gen_server:start(?MODULE, {gen_server, state}, []),
+            Pids = [Server, Machine, Manager],
+            [ok = sys:suspend(Pid) || Pid <- [Both | [Pid || IsSuspended, Pid <- Pids]]],
+            Sleeps = fun(Pid) -> process_info(Pid, current_function) =:= {current_function, {erlang, hibernate, 3}} end,
+            Release = list_to_integer(erlang:system_info(otp_release)),
+            [until(fun() -> Sleeps(Pid) end) || hibernate <- [Then], Release < 29, Pid <- Pids],
+            Told = [
+                maps:with([loop, suspended, term], Run(Pid, #{path => Path}))
+             || {Pid, Path} <- [{Server, []}, {Machine, []}, {Machine, [<<"key">>]}, {Manager, []}, {Both, []}]
+            ],
+            lists:foreach(fun kill/1, [Both | Pids]),
+            ?assertEqual(
+                [
+                    #{loop => gen_server, suspended => IsSuspended, term => state},
+                    #{loop => gen_statem, suspended => IsSuspended, term => {open, #{key => 7}}},
+                    #{loop => gen_statem, suspended => IsSuspended, term => 7},
+                    #{loop => gen_event, suspended => IsSuspended, term => [{?MODULE, false, 7}]},
+                    %% With the callbacks of two behaviours.
+                    #{loop => sys, suspended => true, term => state}
+                ],
+                Told
+            )
+        end,
+        [{hibernate, false}, {infinity, true}]
+    ).
+
+load(Module, Texts) ->
+    Forms = [
+        begin
+            {ok, Tokens, _} = erl_scan:string(Text),
+            {ok, Form} = erl_parse:parse_form(Tokens),
+            Form
+        end
+     || Text <- [lists:concat(["-module(", Module, ")."]) | Texts]
+    ],
+    {ok, Module, Code} = compile:forms(Forms),
+    {module, Module} = code:load_binary(Module, "made", Code).
 
 status(Run) ->
     with({gen_server, {formatted, secret}}, fun(Pid) ->
