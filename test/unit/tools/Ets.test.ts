@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { decode } from "../../../src/etf/Decode.ts"
 import { atom, Binary, isTuple, list, map, MapTerm, Pid, Reference, type Term } from "../../../src/etf/Term.ts"
 import type { SyntaxName } from "../../../src/syntax/Syntax.ts"
 import { allTools } from "../../../src/tools/AllTools.ts"
@@ -95,6 +96,23 @@ describe("objects", () => {
         { value: '{password,<<"[redacted]">>,<<"[redacted]">>}' },
         { value: "{plain,1,2}" }
       ])
+    })
+  )
+
+  it.effect("are looked for by a set as the Elixir of the node makes it", () =>
+    Effect.gen(function* () {
+      for (const [elixirVersion, fields] of [
+        ["1.14.5", ["__struct__", "map", "version"]],
+        ["1.18.4", ["__struct__", "map"]]
+      ] as const) {
+        const node = fakeNode({ capabilities: { elixirVersion }, replies: { "beamscope_ets:select": rows() } })
+        yield* callIn({ up: [node], mode: "elixir" }, "select_ets_table", { table: "cache", key: "MapSet.new([1, 2])" })
+        const [question] = node.called.find(({ target }) => target === "beamscope_ets:select")!.args
+        const key = question instanceof MapTerm ? question.atomKey("key") : undefined
+        const set = key instanceof Binary ? decode(key.view()) : undefined
+        const keys = set instanceof MapTerm ? set.entries.filter((_, at) => at % 2 === 0) : []
+        expect(keys).toEqual(fields.map(atom))
+      }
     })
   )
 
