@@ -1,7 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import type { Socket } from "node:net"
-import { connect } from "../../../src/dist/Link.ts"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { connect, type Reach } from "../../../src/dist/Link.ts"
 import { closedPort, packet, serve, serveEpmd } from "../../support/FakePeer.ts"
 
 const cookie = Redacted.make("a cookie nobody may see")
@@ -141,6 +144,47 @@ describe("why a link cannot be made", () => {
       expect(reason).toEqual({ _tag: "NameInUse", name: asked.at(-1) })
       expect(asked).toHaveLength(5)
       expect(new Set(asked).size).toBe(5)
+    })
+  )
+})
+
+const whyNotAt = (how: Reach) =>
+  Effect.scoped(connect({ node: "app@127.0.0.1", cookie, timeoutMillis: 2_000, ...how })).pipe(
+    Effect.flip,
+    Effect.map(({ message, reason }) => ({ message, reason }))
+  )
+
+describe("why a node is not at the address that it was given", () => {
+  it.live("a port on which nobody listens", () =>
+    Effect.gen(function* () {
+      const port = yield* closedPort
+      const { message, reason } = yield* whyNotAt({ address: { host: "127.0.0.1", port } })
+      expect(reason).toEqual({ _tag: "PortRefused", at: `127.0.0.1:${port}`, from: "address" })
+      expect(message).toContain("tunnel")
+    })
+  )
+
+  it.live("a Unix socket that is not there, and one that is none", () =>
+    Effect.gen(function* () {
+      const missing = join(tmpdir(), "no-such-folder", "socket")
+      expect((yield* whyNotAt({ address: { path: missing } })).reason).toEqual({
+        _tag: "PortRefused",
+        at: `unix:${missing}`,
+        from: "address"
+      })
+      const { message, reason } = yield* whyNotAt({ address: { path: join(fileURLToPath(import.meta.url), "socket") } })
+      expect(reason).toMatchObject({ _tag: "Unreachable", code: "ENOTDIR" })
+      expect(message).toContain("Check that it is a socket")
+    })
+  )
+
+  it.live("a host that does not resolve, of the node or of EPMD", () =>
+    Effect.gen(function* () {
+      for (const how of [{ address: { host: "gate.invalid" } }, { epmdHost: "gate.invalid" }]) {
+        const { message, reason } = yield* whyNotAt(how)
+        expect(reason).toEqual({ _tag: "HostUnresolved", host: "gate.invalid" })
+        expect(message).toContain("through which app@127.0.0.1 is to be reached")
+      }
     })
   )
 })
