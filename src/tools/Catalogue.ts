@@ -147,7 +147,9 @@ const makeCatalogue = Effect.fnUntraced(function* (
     }).pipe(
       Effect.provideService(Deadline, { at: (yield* Clock.currentTimeMillis) + millis, millis }),
       // A secret that came with the call is one to nobody else unless it turns out to be right.
-      Effect.mapError((failure) => cleaned(toToolError(failure, syntax, tool.name), redactor(secretsIn(given)), Infinity))
+      Effect.mapError((failure) =>
+        cleaned(toToolError(failure, syntax, tool.name), redactor(secretsIn(given)), Infinity)
+      )
     )
   })
 

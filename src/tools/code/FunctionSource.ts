@@ -227,6 +227,9 @@ const getFunctionSource = Tool.make({
       summary: `${called}${inside}, from ${from === "source_file" ? `its source file ${visible(file ?? "")}` : "debug information, without comments and macros"}.`,
       complete: !isLong && isWhole,
       notes: [
+        ...(rest.length === 0
+          ? [`It has ${amount(lines.length, "line")}: behind skip_lines ${skipped} there is nothing.`]
+          : []),
         ...(isLong
           ? [`Too long for one result (${amount(lines.length, "line")}): its last line says what is left out.`]
           : []),

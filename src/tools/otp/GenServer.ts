@@ -280,7 +280,7 @@ const getState = Tool.make({
     kind: Schema.optionalKey(Schema.String),
     module: Schema.optionalKey(Schema.String),
     suspended: Schema.optionalKey(Schema.Boolean),
-    external_bytes: Schema.Int,
+    external_bytes: Schema.optionalKey(Schema.Int),
     state_name: Schema.optionalKey(Schema.String),
     state: Schema.optionalKey(Schema.String),
     handlers: Schema.optionalKey(
@@ -308,9 +308,10 @@ const getState = Tool.make({
     const shown: Parts = path.length > 0 ? { state: answer.term } : partsOf(answer)
     const isLong = terms.print(answer.term).length > shownCharacters
     const isSecret = isSecretPath(path, answer.keys, terms, answer.term)
-    const isCut = answer.isCut || isLong
+    // Of a secret not even the length is told.
+    const isCut = !isSecret && (answer.isCut || isLong)
     return {
-      summary: `${path.length > 0 ? "Part of the" : "The"} state of ${pidText}${kind === undefined ? "" : `, a ${kind}`}: ${bytes(answer.bytes)}${answer.isSuspended ? "; it is suspended (sys:suspend), and handles no messages" : ""}.`,
+      summary: `${path.length > 0 ? "Part of the" : "The"} state of ${pidText}${kind === undefined ? "" : `, a ${kind}`}: ${isSecret ? "a secret" : bytes(answer.bytes)}${answer.isSuspended ? "; it is suspended (sys:suspend), and handles no messages" : ""}.`,
       complete: !isCut,
       notes: isCut ? [cutNote("state", answer.bytes, true)] : [],
       data: (characters: number) => ({
@@ -318,7 +319,7 @@ const getState = Tool.make({
         kind,
         module: callbackOf(answer, terms),
         suspended: answer.isSuspended ? true : undefined,
-        external_bytes: answer.bytes,
+        external_bytes: isSecret ? undefined : answer.bytes,
         state_name: shown.name === undefined ? undefined : terms.print(shown.name, characters),
         state: shown.state === undefined ? undefined : isSecret ? redacted : terms.print(shown.state, characters),
         handlers: shown.handlers?.map(({ handler, id, state }) => ({

@@ -232,6 +232,9 @@ describe("the source of a function", () => {
         more = /\n\.\.\. \d+ more lines: skip_lines (\d+)$/u.exec(source)?.[1]
         lines.push(...(more === undefined ? source : source.slice(0, source.lastIndexOf("\n"))).split("\n"))
       }
+      expect((yield* sourceOf(file, { skip_lines: 602 })).notes).toEqual([
+        "It has 602 lines: behind skip_lines 602 there is nothing."
+      ])
       expect(lines).toEqual(["f() ->", ...Array<string>(600).fill("    {some,     'thing'},"), "    ok."])
     })
   )

@@ -108,7 +108,8 @@ describe("get_gen_server_state", () => {
       const node = told(value, { keys: list(keys.map((key) => list(key))) })
       const { structured, text } = yield* callIn({ up: [node] }, "get_gen_server_state", input)
       expect(text).not.toContain("tr0ub4dor")
-      expect(structured["state"]).toBe("[redacted]")
+      expect(structured).toMatchObject({ state: "[redacted]", summary: expect.stringMatching(/: a secret\.$/u) })
+      expect(structured).not.toHaveProperty("external_bytes")
       const revealed = yield* callIn({ up: [node] }, "get_gen_server_state", input).pipe(
         Effect.provideService(Reveal, true)
       )
