@@ -1,12 +1,12 @@
 import { Result, Schema } from "effect"
 import { parseNodeName } from "../dist/NodeName.ts"
+import { accessClasses } from "../policy/Access.ts"
 import { parseAddress } from "./Address.ts"
 
 const Port = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 65_535 }))
 const agentModes = ["auto", "eval", "load", "none"] as const
 const modes = ["elixir", "erlang", "gleam", "lfe"] as const
 const logLevels = ["trace", "debug", "info", "warn", "error", "none"] as const
-const accessClasses = ["inspect", "observe", "control", "eval"] as const
 
 /** A full node name that ours can be: a node that connects is let in under a name of ASCII characters alone. */
 const OurName = Schema.String.check(

@@ -8,4 +8,7 @@
  * - `control` changes the node
  * - `eval` runs code that it is given
  */
-export type AccessClass = "inspect" | "observe" | "control" | "eval"
+export type AccessClass = (typeof accessClasses)[number]
+
+/** From harmless to unlimited. */
+export const accessClasses = ["inspect", "observe", "control", "eval"] as const

@@ -1,5 +1,5 @@
 import { Context, Layer } from "effect"
-import type { AccessClass } from "./Access.ts"
+import { type AccessClass, accessClasses } from "./Access.ts"
 import { nodePattern } from "./NodePattern.ts"
 import { isOnThisMachine } from "./ThisMachine.ts"
 
@@ -35,6 +35,13 @@ export interface GuardedTool {
   readonly access: AccessClass
 }
 
+/** What the policy looks at in a node that the operator configured. */
+export interface GuardedNode {
+  readonly name: string
+  /** The most that may be done to it. Default: whatever is allowed altogether. */
+  readonly access?: AccessClass
+}
+
 /**
  * What the operator allows. A refusal is a sentence that says what was refused and which flag would allow it;
  * `undefined` means allowed. Asked in one place, before a tool is dispatched, and when tools are listed.
@@ -46,6 +53,8 @@ export class Policy extends Context.Service<
     readonly toolRefusal: (tool: GuardedTool) => string | undefined
     /** For nodes that are not in the operator's configuration; those are allowed by being there. */
     readonly nodeRefusal: (node: string) => string | undefined
+    /** For nodes that are, by what their entries there allow. That a tool is allowed at all is asked for itself. */
+    readonly entryRefusal: (tool: GuardedTool, node: GuardedNode) => string | undefined
   }
 >()("beamscope/policy/Policy") {
   static readonly layer = (settings: PolicySettings): Layer.Layer<Policy> => Layer.succeed(Policy, make(settings))
@@ -66,7 +75,11 @@ const make = (settings: PolicySettings): Policy["Service"] => {
       return patterns.some((matches) => matches(node))
         ? undefined
         : `${node} is neither configured nor matched by --allow-nodes (${allowNodes!.join(", ")}). Only the operator can add it there.`
-    }
+    },
+    entryRefusal: (tool, { access = "eval", name }) =>
+      accessClasses.indexOf(tool.access) <= accessClasses.indexOf(access)
+        ? undefined
+        : `${tool.name} needs access '${tool.access}', and the entry of ${name} in the configuration allows no more than '${access}' there. Only the operator can change that ("access").`
   }
 }
 

@@ -1,6 +1,6 @@
 import { Clock, Context, Data, Effect, Layer, Redacted, Schema } from "effect"
 import { Nodes } from "../node/Nodes.ts"
-import { Targets } from "../node/Targets.ts"
+import { nodeCalled, Targets } from "../node/Targets.ts"
 import type { AccessClass } from "../policy/Access.ts"
 import { allToolsets, type GuardedTool, Policy, type PolicySettings } from "../policy/Policy.ts"
 import { visible } from "../syntax/Escape.ts"
@@ -17,6 +17,7 @@ import { takePlace } from "./NodeBudget.ts"
 import { redactor } from "./Redaction.ts"
 import { meetNode, refuseStale } from "./Restarted.ts"
 import { CharacterBudget, resultOf, type ToolResult } from "./Result.ts"
+import { RunningTool } from "./RunningTool.ts"
 import { Reveal } from "./Secrets.ts"
 import { withoutShapes } from "./SecretShapes.ts"
 import { currentSyntax, Session } from "./Session.ts"
@@ -145,6 +146,7 @@ const makeCatalogue = Effect.fnUntraced(function* (
       const name = tool.target === "none" ? undefined : yield* inTime(tool, undefined, resolving)
       return yield* inTime(tool, name, answerOf(tool, given, name, entries))
     }).pipe(
+      Effect.provideService(RunningTool, tool),
       Effect.provideService(Deadline, { at: (yield* Clock.currentTimeMillis) + millis, millis }),
       // A secret that came with the call is one to nobody else unless it turns out to be right.
       Effect.mapError((failure) =>
@@ -236,11 +238,14 @@ const usefulCall = Effect.fnUntraced(function* (
   node: string | undefined,
   clean: (text: string) => string,
   entries: Entries
-): Effect.fn.Return<string | undefined, never, Nodes | Policy> {
+): Effect.fn.Return<string | undefined, never, Nodes | Policy | Targets> {
   const [, name, json] = call.exec(text) ?? []
   const tool = name === undefined ? undefined : entries.get(name)?.tool
-  if (tool === undefined || (yield* Policy).toolRefusal(tool) !== undefined || clean(text) !== text) return undefined
+  const { entryRefusal, toolRefusal } = yield* Policy
+  if (tool === undefined || toolRefusal(tool) !== undefined || clean(text) !== text) return undefined
   const input = JSON.parse(json ?? "{}") as Readonly<Record<string, unknown>>
+  const entry = nodeCalled(yield* (yield* Targets).nodes, String(input["node"] ?? node))
+  if (tool.target !== "none" && entry !== undefined && entryRefusal(tool, entry) !== undefined) return undefined
   const up = (yield* (yield* Nodes).list).filter(({ state }) => state._tag === "Up")
   if (tool.target === "none" || node === undefined || up.length < 2 || input["node"] !== undefined) return text
   return `${tool.name} ${JSON.stringify({ node, ...input })}`

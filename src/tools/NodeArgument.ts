@@ -12,6 +12,7 @@ import { visible } from "../syntax/Escape.ts"
 import { excerpt, listed } from "../syntax/Excerpt.ts"
 import { stepMillis } from "./Deadline.ts"
 import { didYouMean } from "./DidYouMean.ts"
+import { RunningTool } from "./RunningTool.ts"
 import { Session } from "./Session.ts"
 import { ToolError } from "./ToolError.ts"
 
@@ -30,7 +31,7 @@ const shortName = (node: string): string => node.slice(0, node.indexOf("@"))
 /** What `node()` prints as, in Erlang and in Elixir: with quotes, with a colon in front. */
 const bare = (text: string): string => /^:?(["']?)(.*)\1$/su.exec(text.trim())?.[2] ?? text
 
-/** The full name that a `node` argument stands for, which the policy allows. */
+/** The full name that a `node` argument stands for, which the policy allows to the tool that runs. */
 export const resolveNode = Effect.fnUntraced(function* (
   given: string | undefined
 ): Effect.fn.Return<string, ToolError, Nodes | Targets | Policy | Session> {
@@ -47,14 +48,16 @@ export const resolveNode = Effect.fnUntraced(function* (
     given === undefined
       ? yield* onlyNode(own.length > 0 ? own : up, configured)
       : yield* namedNode(bare(given), entries, kinds)
-  const refusal = configured.includes(full) ? undefined : (yield* Policy).nodeRefusal(full)
+  const entry = entries.find(({ name }) => name === full)
+  const { entryRefusal, nodeRefusal } = yield* Policy
+  const refusal = entry === undefined ? nodeRefusal(full) : entryRefusal(yield* RunningTool, entry)
   if (refusal === undefined) return full
   return yield* new ToolError({
     code: "not_allowed",
     message: visible(refusal),
     retryable: false,
     next: "list_nodes",
-    didYouMean: didYouMean(full, known)
+    ...(entry === undefined && { didYouMean: didYouMean(full, known) })
   })
 })
 
