@@ -1,6 +1,5 @@
 import { Buffer } from "node:buffer"
 import { createHash } from "node:crypto"
-import type { Socket } from "node:net"
 import { Flag } from "../../src/dist/Flags.ts"
 import { packet } from "./FakePeer.ts"
 
@@ -21,7 +20,10 @@ const uint = (value: number | bigint, bytes: 4 | 8): Buffer => {
  * `onData`'s.
  */
 export const acceptHandshake = (
-  socket: Socket,
+  socket: {
+    readonly on: (event: "data", listener: (chunk: Buffer) => void) => unknown
+    readonly write: (bytes: Buffer) => unknown
+  },
   node: { readonly name: string; readonly cookie: string; readonly ourName?: string },
   link: { readonly isUp: () => void; readonly onData: (chunk: Buffer) => void }
 ): void => {

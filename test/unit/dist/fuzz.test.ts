@@ -1,0 +1,476 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Redacted, Result, type Scope } from "effect"
+import { Buffer } from "node:buffer"
+import { type Duplex, duplexPair } from "node:stream"
+import * as fc from "fast-check"
+import { Op } from "../../../src/dist/Control.ts"
+import { DistError } from "../../../src/dist/DistError.ts"
+import { names, portPlease } from "../../../src/dist/Epmd.ts"
+import { connect } from "../../../src/dist/Link.ts"
+import { type Dialer, Transport } from "../../../src/dist/Transport.ts"
+import { decodeNext } from "../../../src/etf/Decode.ts"
+import { encode } from "../../../src/etf/Encode.ts"
+import { atom, Binary, isTuple, listItems, Pid, type Reference, type Term, type Tuple } from "../../../src/etf/Term.ts"
+import { CallError } from "../../../src/node/CallError.ts"
+import { Calls } from "../../../src/node/Calls.ts"
+import { LocalProcesses } from "../../../src/node/LocalProcesses.ts"
+import { arbitraryTerm } from "../../support/arbitraryTerm.ts"
+import { packet } from "../../support/FakePeer.ts"
+import { extremes, heldBytes, mutated, Random, seconds, seed, timeout } from "../../support/Fuzzing.ts"
+import { acceptHandshake } from "../../support/StandInNode.ts"
+
+const peer = "peer@127.0.0.1"
+const cookie = "a cookie"
+
+/** What never comes is waited for so long. */
+const timeoutMillis = 150
+
+/** Cases under way at one time: most of a case is to wait for what never comes. */
+const concurrency = 64
+
+/** No end of a case is waited for longer. */
+const patience = "20 seconds"
+
+type OnConnection = (stream: Duplex, random: Random) => void
+
+/** Dials nobody but this; remembers the streams, none of which may stay open. */
+const dialerTo = (onConnection: OnConnection, random: Random): Dialer & { readonly streams: Array<Duplex> } => {
+  const streams: Array<Duplex> = []
+  return {
+    streams,
+    dial: () =>
+      Effect.acquireRelease(
+        Effect.sync(() => {
+          const [ours, theirs] = duplexPair()
+          streams.push(ours)
+          ours.on("error", () => {})
+          theirs.on("error", () => {})
+          onConnection(theirs, random)
+          return ours
+        }),
+        (stream) => Effect.sync(() => stream.destroy())
+      )
+  }
+}
+
+/** Gives bytes to a stream in pieces of any size. */
+const writeInPieces = (stream: Duplex, random: Random, bytes: Buffer): void => {
+  const pieceBytes = random.pick([1, 7, 100, 4_000, 100_000])
+  // So that a large reply is not a hundred thousand pieces.
+  const least = Math.ceil(bytes.length / 200)
+  for (let at = 0; at < bytes.length;) {
+    const end = at + Math.max(least, 1 + random.below(pieceBytes))
+    stream.write(bytes.subarray(at, end))
+    at = end
+  }
+}
+
+/** Runs cases until the time is over, or one fails: then it says which. */
+const fuzz = <E>(run: (random: Random) => Effect.Effect<void, E, Scope.Scope>): Effect.Effect<void> => {
+  const end = performance.now() + (1000 * seconds) / 3
+  let number = 0
+  const next: Effect.Effect<void> = Effect.suspend(() => {
+    if (performance.now() >= end) return Effect.void
+    const which = number++
+    return Effect.suspend(() => run(new Random(which))).pipe(
+      Effect.scoped,
+      Effect.timeout(patience),
+      Effect.catchCause((cause) => Effect.die(new Error(`case ${which} of BEAMSCOPE_FUZZ_SEED=${seed}`, { cause }))),
+      Effect.andThen(next)
+    )
+  })
+  return Effect.asVoid(
+    Effect.all(
+      Array.from({ length: concurrency }, () => next),
+      { concurrency: "unbounded" }
+    )
+  )
+}
+
+/** Nothing that was dialled is open any more. */
+const expectClosed = (streams: ReadonlyArray<Duplex>): void => {
+  expect(streams.filter((stream) => !stream.destroyed)).toEqual([])
+}
+
+const expectDistError = (result: Result.Result<unknown, unknown>): void => {
+  if (Result.isFailure(result)) expect(result.failure).toBeInstanceOf(DistError)
+}
+
+const options = {
+  node: peer,
+  cookie: Redacted.make(cookie),
+  address: { host: "127.0.0.1", port: 1 },
+  timeoutMillis
+}
+
+/** What is done to a handshake's packets, length and all. */
+const spoilt = (random: Random, packets: ReadonlyArray<Buffer>): Buffer => {
+  const spoiltPackets = packets.flatMap((whole) => {
+    const body = whole.subarray(2)
+    switch (random.below(9)) {
+      case 0:
+        return [packet(mutated(random, body))]
+      case 1:
+        return [mutated(random, whole)]
+      case 2:
+        return []
+      case 3:
+        return [whole, whole]
+      case 4:
+        return [packet(random.bytes(random.below(40))), whole]
+      case 5: {
+        const lie = Buffer.from(whole)
+        lie.writeUInt16BE(random.pick(extremes) & 0xffff, 0)
+        return [lie]
+      }
+      default:
+        return [whole]
+    }
+  })
+  if (random.chance(0.1)) spoiltPackets.reverse()
+  return Buffer.concat(spoiltPackets)
+}
+
+/** Cuts what the stand-in writes at once into its packets. */
+const packetsOf = (bytes: Buffer): ReadonlyArray<Buffer> => {
+  const packets: Array<Buffer> = []
+  for (let at = 0; at < bytes.length;) {
+    const end = at + 2 + bytes.readUInt16BE(at)
+    packets.push(bytes.subarray(at, end))
+    at = end
+  }
+  return packets
+}
+
+const spoilsHandshake: OnConnection = (stream, random) => {
+  acceptHandshake(
+    {
+      on: (event, listener) => stream.on(event, listener),
+      write: (bytes) => {
+        writeInPieces(stream, random, spoilt(random, packetsOf(bytes)))
+        if (random.chance(0.3)) stream.end()
+      }
+    },
+    { name: peer, cookie },
+    { isUp: () => {}, onData: () => {} }
+  )
+}
+
+/** An answer of EPMD for the name, or for all names. */
+const epmdAnswers = [
+  Buffer.concat([Uint8Array.of(119, 0, 0x12, 0x34, 77, 0, 0, 6, 0, 5, 0, 4), Buffer.from("peer"), new Uint8Array(2)]),
+  Uint8Array.of(119, 1),
+  Buffer.concat([new Uint8Array(4), Buffer.from("name peer at port 4660\nname other at port 99\n")])
+]
+
+const spoilsEpmd: OnConnection = (stream, random) => {
+  stream.once("data", () => {
+    const answer = random.pick(epmdAnswers)
+    writeInPieces(stream, random, random.chance(0.9) ? mutated(random, answer) : Buffer.from(answer))
+    if (random.chance(0.9)) stream.end()
+  })
+}
+
+const bare = (term: Term): Buffer => Buffer.from(encode(term)).subarray(1)
+
+const terms = fc.sample(arbitraryTerm, { seed, numRuns: 200 })
+
+/** A frame, its length before it. */
+const framed = (body: Uint8Array): Buffer => {
+  const length = Buffer.alloc(4)
+  length.writeUInt32BE(body.length)
+  return Buffer.concat([length, body])
+}
+
+const message = (control: Term, payload?: Uint8Array): Buffer =>
+  Buffer.concat([Uint8Array.of(131, 68, 0), bare(control), payload ?? new Uint8Array(0)])
+
+const fragmentHead = (tag: 69 | 70, sequence: bigint, fragment: bigint): Buffer => {
+  const head = Buffer.alloc(18)
+  head.set([131, tag])
+  head.writeBigUInt64BE(sequence, 2)
+  head.writeBigUInt64BE(fragment, 10)
+  return head
+}
+
+/** A message in fragments of any size. */
+const fragmented = (random: Random, control: Term, payload: Buffer, sequence: bigint): Array<Buffer> => {
+  const pieces: Array<Buffer> = []
+  for (let at = 0; at < payload.length;) {
+    const end = at + 1 + random.below(70_000)
+    pieces.push(payload.subarray(at, end))
+    at = end
+  }
+  return pieces.map((piece, index) => {
+    const number = BigInt(pieces.length - index)
+    return index === 0
+      ? Buffer.concat([fragmentHead(69, sequence, number), Uint8Array.of(0), bare(control), piece])
+      : Buffer.concat([fragmentHead(70, sequence, number), piece])
+  })
+}
+
+interface Request {
+  readonly reference: Reference
+  readonly from: Pid
+  readonly worker: Pid
+  /** What it sent, and is to be sent back. */
+  readonly token: Binary
+  readonly replyBytes: number
+}
+
+/** Ids that no node uses, and those that every node does. */
+const wideIds = [0n, 1n, 2n, 3n, 2n ** 32n, 2n ** 63n, 2n ** 64n - 1n]
+
+const operations = [...Object.values(Op), 0, 3, 5, 7, 8, 13, 18, 21, 99, -1, 2 ** 40]
+
+/** A control message that no node would send now: of any operation, with anything in it. */
+const forged = (random: Random, requests: ReadonlyArray<Request>): Buffer => {
+  const { from, reference, worker } = random.pick(requests)
+  const stranger = new Pid(
+    from.node,
+    random.pick(extremes),
+    random.pick([0, 1, 0xffffffff]),
+    random.pick([0, 4, from.creation])
+  )
+  const parts: ReadonlyArray<Term> = [from, reference, worker, stranger, random.pick(terms), atom("net_kernel"), 0, 1]
+  const control: Array<Term> = [random.pick(operations)]
+  for (let arity = random.below(8); arity > 0; arity--) control.push(random.pick(parts))
+  return message(control, random.chance(0.5) ? bare(random.pick(terms)) : undefined)
+}
+
+/** Frames that a link must survive, or end for; never more than that. */
+const intruders: ReadonlyArray<(random: Random, requests: ReadonlyArray<Request>) => Buffer> = [
+  forged,
+  forged,
+  forged,
+  function answerToNobody(random, requests) {
+    const { from, reference, worker } = random.pick(requests)
+    const nobody = new Pid(from.node, random.below(32_768), 1 + random.below(8_000), from.creation)
+    return random.chance(0.5)
+      ? message([Op.SPAWN_REPLY, reference, nobody, 1, worker])
+      : message([Op.PAYLOAD_EXIT, worker, nobody], bare([reference, atom("return"), 1]))
+  },
+  function answerOfAnother(random, requests) {
+    // The answer of one call, and the address of another.
+    const [one, other] = [random.pick(requests), random.pick(requests)]
+    return message(
+      [Op.PAYLOAD_EXIT, random.pick([one, other]).worker, other.from],
+      bare([one.reference, atom("return"), one.token])
+    )
+  },
+  function refusal(random, requests) {
+    const { from, reference } = random.pick(requests)
+    return message([Op.SPAWN_REPLY, reference, from, 0, random.pick([atom("system_limit"), ...terms])])
+  },
+  function firstFragment(random, requests) {
+    const { from, worker } = random.pick(requests)
+    return Buffer.concat([
+      fragmentHead(69, random.pick(wideIds), random.pick(wideIds)),
+      Uint8Array.of(random.chance(0.9) ? 0 : 3),
+      bare([Op.PAYLOAD_EXIT, worker, from]),
+      random.bytes(random.below(50))
+    ])
+  },
+  function nextFragment(random) {
+    return Buffer.concat([fragmentHead(70, random.pick(wideIds), random.pick(wideIds)), random.bytes(random.below(50))])
+  },
+  function noise(random) {
+    return random.bytes(random.below(60))
+  },
+  function passedThrough(random, requests) {
+    const { from, worker } = random.pick(requests)
+    return Buffer.concat([Uint8Array.of(112), encode([Op.PAYLOAD_EXIT, worker, from]), encode(random.pick(terms))])
+  },
+  function bomb(random, requests) {
+    const { from, worker } = random.pick(requests)
+    const unit = random.pick([
+      [104, 0],
+      [104, 1],
+      [116, 0, 0, 0, 0],
+      [108, 0, 0, 0, 1],
+      [109, 0, 0, 0, 0]
+    ])
+    return message(
+      [Op.PAYLOAD_EXIT, worker, from],
+      Buffer.concat([Uint8Array.of(108, 0, 1, 0, 0), Buffer.alloc(300_000, Buffer.from(unit))])
+    )
+  },
+  function tick() {
+    return Buffer.alloc(0)
+  }
+]
+
+/** The frames of the answers to all requests, and what is wrong with them. */
+const answers = (random: Random, requests: ReadonlyArray<Request>): Buffer => {
+  const perRequest = requests.map(({ from, reference, replyBytes, token, worker }, index) => {
+    const reply = Buffer.alloc(replyBytes, token.view())
+    const control: Tuple = [Op.PAYLOAD_EXIT, worker, from]
+    const payload = bare([reference, atom("return"), new Binary(reply)])
+    const frames = random.chance(0.5)
+      ? [message(control, payload)]
+      : fragmented(random, control, payload, BigInt(index))
+    return [message([Op.SPAWN_REPLY, reference, from, 1, worker]), ...frames]
+  })
+  // In turns, as a node sends what several of its processes have to say.
+  const inTurns: Array<Buffer> = []
+  while (perRequest.some((frames) => frames.length > 0)) {
+    const next = random.pick(perRequest).shift()
+    if (next !== undefined) inTurns.push(next)
+  }
+  const harm = random.pick([0, 0.02, 0.1, 0.4])
+  const sent: Array<Buffer> = []
+  for (const [index, body] of inTurns.entries()) {
+    if (!random.chance(harm)) {
+      sent.push(framed(body))
+      continue
+    }
+    switch (random.below(8)) {
+      case 0:
+        sent.push(framed(mutated(random, body)))
+        break
+      case 1:
+        sent.push(mutated(random, framed(body)))
+        break
+      case 2:
+        break
+      case 3:
+        sent.push(framed(body), framed(body))
+        break
+      case 4: {
+        const lie = framed(body)
+        lie.writeUInt32BE(random.pick([...extremes, body.length + 1, body.length - 1]), 0)
+        sent.push(lie)
+        break
+      }
+      case 5:
+        sent.push(framed(random.pick(inTurns.slice(0, index + 1))), framed(body))
+        break
+      default:
+        sent.push(framed(random.pick(intruders)(random, requests)), framed(body))
+    }
+  }
+  return Buffer.concat(sent)
+}
+
+const callsPerCase = 6
+
+/** A node that answers calls to anything with what it is asked, and spoils what it says. */
+const spoilsLink: OnConnection = (stream, random) => {
+  let unread = Buffer.alloc(0)
+  let requests: Array<Request> = []
+  acceptHandshake(
+    { on: (event, listener) => stream.on(event, listener), write: (bytes) => stream.write(bytes) },
+    { name: peer, cookie },
+    {
+      isUp: () => {},
+      onData: (chunk) => {
+        unread = Buffer.concat([unread, chunk])
+        while (unread.length >= 4 && unread.length >= 4 + unread.readUInt32BE(0)) {
+          const frame = unread.subarray(4, 4 + unread.readUInt32BE(0))
+          unread = unread.subarray(4 + frame.length)
+          if (frame.length === 0) continue
+          const cursor = { offset: 3 }
+          const control = decodeNext(frame, cursor)
+          if (!isTuple(control) || control[0] !== Op.SPAWN_REQUEST) continue
+          const args = listItems((listItems(decodeNext(frame, cursor)) ?? [])[3]) ?? []
+          const [token, replyBytes] = args as [Binary, number]
+          const worker = new Pid(atom(peer), 100 + requests.length, 0, 4)
+          requests.push({ reference: control[1] as Reference, from: control[2] as Pid, worker, token, replyBytes })
+          if (requests.length < callsPerCase) continue
+          writeInPieces(stream, random, answers(random, requests))
+          requests = []
+        }
+      }
+    }
+  )
+}
+
+describe("a peer that spoils what it says", () => {
+  it.live(
+    "in its handshake: the link is made, or not for a reason, and nothing stays open",
+    () =>
+      fuzz((random) =>
+        Effect.gen(function* () {
+          const dialer = dialerTo(spoilsHandshake, random)
+          const made = yield* connect(options).pipe(
+            Effect.scoped,
+            Effect.provideService(Transport, dialer),
+            Effect.result
+          )
+          expectDistError(made)
+          expectClosed(dialer.streams)
+        })
+      ),
+    timeout
+  )
+
+  it.live(
+    "as EPMD: there is an answer or a reason, and nothing stays open",
+    () =>
+      fuzz((random) =>
+        Effect.gen(function* () {
+          const dialer = dialerTo(spoilsEpmd, random)
+          const at = { host: "127.0.0.1", port: 4369 }
+          const asked: Effect.Effect<unknown, DistError> = random.chance(0.5)
+            ? names(at, timeoutMillis)
+            : portPlease({ full: peer, name: "peer", host: "127.0.0.1" }, at, timeoutMillis)
+          expectDistError(yield* Effect.result(Effect.provideService(asked, Transport, dialer)))
+          expectClosed(dialer.streams)
+        })
+      ),
+    timeout
+  )
+
+  it.live(
+    "on a running link: no call gets the answer of another, all end, and the link goes on or is given up for it",
+    () =>
+      Effect.gen(function* () {
+        const before = heldBytes()
+        const peak = process.resourceUsage().maxRSS
+        let answered = 0
+        let failed = 0
+        yield* fuzz((random) =>
+          Effect.gen(function* () {
+            const dialer = dialerTo(spoilsLink, random)
+            const tokens = Array.from({ length: callsPerCase }, () => random.bytes(16))
+            yield* Effect.gen(function* () {
+              const link = yield* connect({ ...options, timeoutMillis: 10_000 })
+              const processes = new LocalProcesses(link)
+              const calls = new Calls(link, processes)
+              link.attach(processes.handler, calls.linkLost)
+              const results = yield* Effect.forEach(
+                tokens,
+                (token) => {
+                  const replyBytes = random.pick([16, 100, 5_000, 200_000])
+                  const limits = { timeoutMillis, ...(random.chance(0.2) && { maxReplyBytes: 100_000 }) }
+                  return Effect.result(calls.call("any", "thing", [new Binary(token), replyBytes], limits))
+                },
+                { concurrency: "unbounded" }
+              )
+              for (const [index, result] of results.entries()) {
+                if (Result.isFailure(result)) {
+                  expect(result.failure).toBeInstanceOf(CallError)
+                  failed++
+                  continue
+                }
+                answered++
+                // Whoever changes a byte on the way changes the answer; but never into that of another call.
+                const got = result.success instanceof Binary ? Buffer.from(result.success.view()) : Buffer.alloc(0)
+                for (const [other, token] of tokens.entries())
+                  if (other !== index) expect(got.includes(token), `${index} has the answer of ${other}`).toBe(false)
+              }
+              const failure = link.failure()
+              if (failure !== undefined) expect(failure.reason._tag).toBe("ProtocolViolation")
+            }).pipe(Effect.scoped, Effect.provideService(Transport, dialer))
+            expectClosed(dialer.streams)
+          })
+        )
+        expect(answered).toBeGreaterThan(0)
+        expect(failed).toBeGreaterThan(0)
+        expect(heldBytes() - before).toBeLessThan(32 * 1024 * 1024)
+        // In kilobytes. So many cases at a time, of a few large replies each.
+        expect(process.resourceUsage().maxRSS - peak).toBeLessThan(512 * 1024)
+      }),
+    timeout
+  )
+})
