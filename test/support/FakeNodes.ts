@@ -93,6 +93,8 @@ export interface World {
   /** What connecting to a name fails with. */
   readonly unreachable?: Readonly<Record<string, DistReason>>
   readonly configured?: ReadonlyArray<string | KnownNode>
+  /** What is wrong with the configuration as it is now. */
+  readonly problem?: string
   readonly cookies?: ReadonlyArray<string>
   readonly epmdPort?: number
   readonly policy?: Partial<PolicySettings>
@@ -143,9 +145,10 @@ const fakeNodes = ({ reachable = [], standing = {}, unreachable = {}, up = [] }:
     })
   })
 
-const fakeTargets = ({ configured = [], cookies = [], epmdPort = 1 }: World): Layer.Layer<Targets> =>
+const fakeTargets = ({ configured = [], cookies = [], epmdPort = 1, problem }: World): Layer.Layer<Targets> =>
   targetsOf({
     nodes: Effect.succeed(configured.map((node) => (typeof node === "string" ? { name: node } : node))),
+    problem: Effect.succeed(problem),
     epmdPort,
     cookies: Effect.succeed(cookies.map((cookie) => Redacted.make(cookie))),
     resolve: (name) => Effect.fail(new TargetError({ node: name, message: "there is no cookie." }))

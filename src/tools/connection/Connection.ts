@@ -111,18 +111,19 @@ const listNodes = Tool.make({
   input: {},
   output: { nodes: Schema.optionalKey(Schema.Array(NodeRow)) },
   run: Effect.fnUntraced(function* () {
-    const configured = yield* (yield* Targets).nodes
+    const { nodes, problem } = yield* Targets
+    const configured = yield* nodes
+    const mistake = yield* problem
     const tried = yield* Effect.forEach(yield* (yield* Nodes).list, nodeRow, { concurrency: 16 })
     const known = new Set(tried.map(({ node }) => node))
     const others = configured.map(({ name }) => name).filter((node) => !known.has(node))
     const shortNames = new Set([...known, ...others].map((node) => node.slice(0, node.indexOf("@"))))
     const local = yield* Effect.result(localNames)
     const discoverable = Result.isSuccess(local) ? local.success.filter((name) => !shortNames.has(name)) : []
-    const called = ({ node, ...row }: NodeRow): NodeRow => ({
-      node,
-      alias: nodeCalled(configured, node)?.alias,
-      ...row
-    })
+    const called = ({ node, ...row }: NodeRow): NodeRow => {
+      const { access, alias, group, tags } = nodeCalled(configured, node) ?? {}
+      return { node, alias, group, tags, access, ...row }
+    }
     const rows: ReadonlyArray<NodeRow> = [
       ...tried.toSorted((a, b) => (a.node < b.node ? -1 : 1)).map(called),
       ...others.map((node) => called({ node, state: "configured" })),
@@ -135,6 +136,7 @@ const listNodes = Tool.make({
       summary: `${amount(up, "node")} connected, ${rows.length - up} more known.`,
       complete: unheard.length === 0 && Result.isSuccess(local),
       notes: [
+        ...(mistake === undefined ? [] : [visible(mistake)]),
         ...(Result.isFailure(local)
           ? [`Nodes of this machine that are not configured cannot be seen: ${visible(local.failure.message)}`]
           : []),

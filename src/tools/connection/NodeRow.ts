@@ -2,6 +2,7 @@ import { Effect, Option, Schema } from "effect"
 import type { ErlangNode } from "../../node/ErlangNode.ts"
 import { everyMillis, type NodeHealth } from "../../node/Health.ts"
 import type { NodeStatus } from "../../node/NodeState.ts"
+import { accessClasses } from "../../policy/Access.ts"
 import { visible } from "../../syntax/Escape.ts"
 import type { Undefinable } from "../Answer.ts"
 import { keepingDeadline } from "../Deadline.ts"
@@ -26,6 +27,9 @@ export const measured = (node: ErlangNode, name: string) =>
 export const NodeRow = Schema.Struct({
   node: Schema.String,
   alias: Schema.optionalKey(Schema.String),
+  group: Schema.optionalKey(Schema.String),
+  tags: Schema.optionalKey(Schema.Array(Schema.String)),
+  access: Schema.optionalKey(Schema.Literals(accessClasses)),
   state: Schema.Literals(["up", "connecting", "down", "configured", "discoverable"]),
   since: Schema.optionalKey(Schema.String),
   health: Schema.optionalKey(Schema.Literals(["degraded", "down"])),

@@ -211,13 +211,16 @@ describe("connect_node, disconnect_node and list_nodes", () => {
         up: [node("a@box")],
         configured: [
           { name: "a@box", alias: "here" },
-          { name: "b@far", alias: "shop" }
-        ]
-      }
-      const { structured } = yield* callIn(world, "list_nodes")
+          { name: "b@far", alias: "shop", group: "prod", tags: ["eu", "db"], access: "inspect" }
+        ],
+        problem: "configuration file x.json: is not JSON"
+      } as const
+      const { structured, text } = yield* callIn(world, "list_nodes")
+      expect(structured["notes"]).toContain("configuration file x.json: is not JSON")
+      expect(text).toContain("eu")
       expect(structured["nodes"]).toEqual([
         expect.objectContaining({ node: "a@box", alias: "here", state: "up" }),
-        expect.objectContaining({ node: "b@far", alias: "shop", state: "configured" })
+        { node: "b@far", alias: "shop", group: "prod", tags: ["eu", "db"], access: "inspect", state: "configured" }
       ])
     })
   )
