@@ -18,22 +18,26 @@ const patienceMillis = 2_000
  */
 export const orWantsPlain = <R>(
   dialled: Effect.Effect<Duplex, DistError, R>,
-  probe: { readonly to: Endpoint; readonly opening: Uint8Array; readonly timeoutMillis: number },
+  probe: PlainProbe,
   wantsPlain: DistError
-): Effect.Effect<Duplex, DistError, R> => {
-  const patience = Math.min(patienceMillis, probe.timeoutMillis / 3)
-  return Effect.raceFirst(
-    dialled,
-    Effect.sleep(patience).pipe(
-      Effect.andThen(asked(saysStatus(probe.to, probe.opening, probe.timeoutMillis), probe.timeoutMillis)),
-      Effect.flatMap((isPlain) => (isPlain ? Effect.fail(wantsPlain) : Effect.never))
-    )
-  )
+): Effect.Effect<Duplex, DistError, R> => Effect.raceFirst(dialled, refuted(probe, wantsPlain))
+
+interface PlainProbe {
+  readonly to: Endpoint
+  readonly opening: Uint8Array
+  readonly timeoutMillis: number
 }
 
+/** After some patience, fails if a plain opening is answered; never succeeds. */
+const refuted = ({ opening, timeoutMillis, to }: PlainProbe, wantsPlain: DistError): Effect.Effect<never, DistError> =>
+  Effect.sleep(Math.min(patienceMillis, timeoutMillis / 3)).pipe(
+    Effect.andThen(asked(saysStatus(to, opening, timeoutMillis), timeoutMillis)),
+    Effect.flatMap((isPlain) => (isPlain ? Effect.fail(wantsPlain) : Effect.never))
+  )
+
 /**
- * Fails with `wantsTls` where a node that has closed a connection without a word speaks TLS. From OTP 24 on, such nodes
- * answer with an alert; before, they only close.
+ * Fails with `wantsTls` where a node that has closed a connection without a word speaks TLS. Nodes of OTP 25 and later
+ * answer a plain opening with an alert; those of OTP 23 only close.
  */
 export const orWantsTls = (
   closed: DistError,
@@ -49,7 +53,7 @@ export const orWantsTls = (
 const asked = (question: Effect.Effect<boolean, unknown, Scope.Scope>, timeoutMillis: number): Effect.Effect<boolean> =>
   Effect.scoped(question).pipe(
     Effect.timeoutOrElse({ duration: timeoutMillis, orElse: () => Effect.succeed(false) }),
-    Effect.catch(() => Effect.succeed(false))
+    Effect.orElseSucceed(() => false)
   )
 
 /** Whether the opening of a handshake is answered with a status. */
