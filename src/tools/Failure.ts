@@ -29,7 +29,8 @@ export const toToolError = (failure: Failure, syntax: Syntax, tool?: string): To
     case "BreakerOpen":
       return new ToolError({
         code: "breaker_open",
-        message: `${sentence(failure.message)} To try at once, once: connect_node.`,
+        // One at a time: who asks while one is under way is told no more.
+        message: `${sentence(failure.message)}${failure.isProbing ? "" : " To try at once, once: connect_node."}`,
         retryable: true,
         next: "list_nodes"
       })
@@ -78,6 +79,7 @@ const fromDistError = (error: DistError): ToolError => {
       })
     case "PeerCookieWrong":
     case "NotAllowed":
+    case "NameRefused":
     case "WantsTls":
     case "WantsPlain":
     case "TlsCertificate":

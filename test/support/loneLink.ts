@@ -1,13 +1,14 @@
 import * as Flags from "../../src/dist/Flags.ts"
 import type { Link } from "../../src/dist/Link.ts"
 import { atom, Pid, type Tuple } from "../../src/etf/Term.ts"
+import type { Outcome } from "../../src/node/Breaker.ts"
 import { Calls } from "../../src/node/Calls.ts"
 import { LocalProcesses } from "../../src/node/LocalProcesses.ts"
 
 /** The process of a node that runs a call made over {@link loneLink}. */
 export const worker = new Pid(atom("node@host"), 88, 0, 1)
 
-/** Calls over a link that leads nowhere, and what is sent on it. */
+/** Calls over a link that leads nowhere, what is sent on it, and what their ends say of the node's health. */
 export const loneLink = () => {
   const sent: Array<Tuple> = []
   const link = {
@@ -18,5 +19,7 @@ export const loneLink = () => {
     failure: () => undefined
   } as unknown as Link
   const processes = new LocalProcesses(link)
-  return { sent, processes, calls: new Calls(link, processes) }
+  const verdicts: Array<Outcome> = []
+  const calls = new Calls(link, processes, (verdict) => void verdicts.push(verdict))
+  return { sent, processes, calls, verdicts }
 }

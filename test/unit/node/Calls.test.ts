@@ -1,22 +1,24 @@
 import { Effect, Fiber } from "effect"
 import { describe, expect, it } from "vitest"
 import { Op } from "../../../src/dist/Control.ts"
+import { DistError } from "../../../src/dist/DistError.ts"
 import type { DropReason } from "../../../src/dist/Messages.ts"
 import { encode } from "../../../src/etf/Encode.ts"
-import { atom, Pid, type Reference, type Term } from "../../../src/etf/Term.ts"
+import { atom, list, Pid, type Reference, type Term } from "../../../src/etf/Term.ts"
 import type { CallOptions } from "../../../src/node/Call.ts"
 import { loneLink, worker } from "../../support/loneLink.ts"
 
 /** A call that waits on a link that leads nowhere, and what it sent. */
 const waiting = (options: CallOptions = {}) => {
-  const { calls, processes, sent } = loneLink()
+  const { calls, processes, sent, verdicts } = loneLink()
   const call = Effect.runFork(calls.call("erlang", "abs", [-1], options))
   const [, reference, self] = sent[0] as unknown as [number, Reference, Pid]
   const exit = (reason: Term) => processes.handler.message([Op.PAYLOAD_EXIT, worker, self], encode(reason).subarray(1))
   const started = () => processes.handler.message([Op.SPAWN_REPLY, reference, self, 1, worker], undefined)
   const oversized = (why: DropReason) => processes.handler.oversized([Op.PAYLOAD_EXIT, worker, self], bytes, why)
   const limitBytes = () => processes.handler.payloadLimit([Op.PAYLOAD_EXIT, worker, self])
-  return { call, exit, limitBytes, oversized, reference, self, sent, started, worker }
+  const lose = () => calls.linkLost(new DistError({ node: "node@host", reason: { _tag: "LinkClosed", detail: "x" } }))
+  return { call, exit, limitBytes, lose, oversized, reference, self, sent, started, verdicts, worker }
 }
 
 const bytes = new Uint8Array(1)
@@ -64,5 +66,43 @@ describe("a call", () => {
     const { call, oversized } = waiting()
     oversized(why)
     expect((await Effect.runPromise(Effect.flip(Fiber.join(call)))).reason._tag).toBe(tag)
+  })
+})
+
+describe("what the end of a call says of the node's health", () => {
+  it("is good for whatever answer came", async () => {
+    const returned = waiting()
+    returned.exit([returned.reference, atom("return"), 1])
+    const raised = waiting()
+    raised.exit([raised.reference, atom("error"), atom("badarg"), list([])])
+    const dropped = waiting()
+    dropped.oversized("limit")
+    for (const { call, verdicts } of [returned, raised, dropped]) {
+      await Effect.runPromise(Effect.exit(Fiber.join(call)))
+      expect(verdicts).toEqual(["success"])
+    }
+  })
+
+  it("is bad for none in time", async () => {
+    const { call, verdicts } = waiting({ timeoutMillis: 20 })
+    await Effect.runPromise(Effect.exit(Fiber.join(call)))
+    expect(verdicts).toEqual(["failure"])
+  })
+
+  it("is bad for one that is given up when its time is over, and nothing before that", async () => {
+    const early = waiting({ timeoutMillis: 60_000 })
+    await Effect.runPromise(Fiber.interrupt(early.call))
+    expect(early.verdicts).toEqual([])
+    // Due at once, and given up before the deadline is looked at.
+    const due = waiting({ timeoutMillis: 50 })
+    await Effect.runPromise(Fiber.interrupt(due.call))
+    expect(due.verdicts).toEqual(["failure"])
+  })
+
+  it("is nothing where the link was lost, which is counted once for all of them", async () => {
+    const { call, lose, verdicts } = waiting()
+    lose()
+    expect((await Effect.runPromise(Effect.flip(Fiber.join(call)))).reason._tag).toBe("LinkLost")
+    expect(verdicts).toEqual([])
   })
 })

@@ -213,6 +213,20 @@ describe("a link that is lost", () => {
     }).pipe(Effect.scoped, Effect.provide(layer))
   })
 
+  it.effect("is not looked at any more when the registry ends", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      yield* Effect.gen(function* () {
+        yield* (yield* Nodes).connect(name)
+        yield* TestClock.adjust("20 seconds")
+      }).pipe(Effect.scoped, Effect.provide(layer))
+      expect(world.samples).toBe(1)
+      yield* TestClock.adjust("1 minute")
+      expect(world.samples).toBe(1)
+      expect(world.open).toBe(0)
+    })
+  })
+
   it.effect("leaves nothing running when the registry ends", () => {
     const { layer, world } = makeWorld()
     return Effect.gen(function* () {

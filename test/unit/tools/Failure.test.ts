@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest"
 import { DistError, type DistReason } from "../../../src/dist/DistError.ts"
 import { atom } from "../../../src/etf/Term.ts"
 import { CallError, type CallReason } from "../../../src/node/CallError.ts"
+import { BreakerOpen } from "../../../src/node/NodeError.ts"
 import { TargetError } from "../../../src/node/Targets.ts"
 import { syntaxes } from "../../../src/syntax/Syntaxes.ts"
 import { toToolError } from "../../../src/tools/Failure.ts"
@@ -9,6 +10,22 @@ import { ToolError, type ToolErrorCode } from "../../../src/tools/ToolError.ts"
 
 const at = { host: "h", port: 4369 }
 const { elixir } = syntaxes
+
+describe("a node that is left in peace", () => {
+  it("is told with when the next request goes through, and how to try at once", () => {
+    const open = { node: "a@h", since: 0, until: 4_000 }
+    expect(toToolError(new BreakerOpen({ ...open, isProbing: false }), elixir)).toMatchObject({
+      code: "breaker_open",
+      retryable: true,
+      next: "list_nodes",
+      message:
+        "a@h is left in peace since 1970-01-01T00:00:00.000Z: too many requests got no answer in time or lost the link. The next one may go at 1970-01-01T00:00:04.000Z, to see whether the node answers again. To try at once, once: connect_node."
+    })
+    const probed = toToolError(new BreakerOpen({ ...open, isProbing: true }), elixir).message
+    expect(probed).toContain("one request is under way")
+    expect(probed).not.toContain("connect_node")
+  })
+})
 
 describe("a failed connection", () => {
   it.each<[DistReason, ToolErrorCode, boolean]>([
