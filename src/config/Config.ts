@@ -95,7 +95,9 @@ const called = (word: string, known: ReadonlyArray<NodeEntry>): ReadonlyArray<No
 }
 
 /** What an entry says twice, or by half. */
-const contradiction = ({ address, tls, tunnel }: NodeEntry): string | undefined => {
+const contradiction = ({ address, cookie, cookieFile, tls, tunnel }: NodeEntry): string | undefined => {
+  if (cookie !== undefined && cookieFile !== undefined)
+    return "it has a cookie and a file with one (cookie_file); leave one of them out"
   if (address !== undefined && tunnel !== undefined)
     return "it has an address and a tunnel; the link goes through the tunnel, so leave the address out"
   return typeof tls === "object" && tls.key !== undefined && tls.cert === undefined
@@ -138,6 +140,8 @@ const checkTlsUsed = (
   return Result.fail(new ConfigError({ message }))
 }
 
+const shortName = (name: string): string => name.slice(0, name.indexOf("@"))
+
 const nodeEntries = (
   nodes: ReadonlyArray<string | NodeEntry>,
   known: ReadonlyArray<NodeEntry>,
@@ -155,8 +159,12 @@ const nodeEntries = (
       return Result.fail(new ConfigError({ message: `${nameOf("nodes")}: ${entry.name}: ${problem}` }))
     entries.set(parsed.full, { ...entry, name: parsed.full })
   }
-  const names = [...entries.values()].flatMap(({ alias, name }) => (alias === undefined ? [name] : [name, alias]))
-  const twice = names.find((name, at) => names.indexOf(name) !== at)
+  // Also by the part before the @: a tool takes that for a name, too.
+  const names = Array.from(entries.values(), ({ alias, name }) => [...new Set([name, shortName(name), alias ?? name])])
+  const twice = Array.from(entries.values()).find(
+    ({ alias, name }) =>
+      alias !== undefined && names.some(([other, ...called]) => other !== name && [other, ...called].includes(alias))
+  )?.alias
   return twice === undefined
     ? Result.succeed([...entries.values()])
     : Result.fail(new ConfigError({ message: `${nameOf("nodes")}: more than one node is called '${twice}'` }))

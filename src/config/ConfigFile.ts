@@ -1,6 +1,6 @@
 import { Effect } from "effect"
-import type { BigIntStats } from "node:fs"
-import { readFile, stat } from "node:fs/promises"
+import { type BigIntStats, createReadStream } from "node:fs"
+import { stat } from "node:fs/promises"
 import { dirname, join, resolve } from "node:path"
 import { ConfigError } from "./ConfigError.ts"
 import { decodeFile } from "./DecodeSettings.ts"
@@ -12,6 +12,19 @@ export type Stamp = string
 
 const stampOf = ({ ctimeNs, dev, ino, mtimeNs, size }: BigIntStats): Stamp =>
   [dev, ino, size, mtimeNs, ctimeNs].join(":")
+
+/** Characters that a configuration may have. */
+const maxCharacters = 4 * 1024 * 1024
+
+/** What a file, or a pipe, holds, without the mark that some editors write before it; `undefined` if there is no end to it. */
+const textOf = async (file: string): Promise<string | undefined> => {
+  let text = ""
+  for await (const piece of createReadStream(file, "utf8")) {
+    text += String(piece)
+    if (text.length > maxCharacters) return undefined
+  }
+  return text.replace(/^\ufeff/u, "")
+}
 
 const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? String(error)
 
@@ -60,7 +73,8 @@ export const readSettings = Effect.fnUntraced(function* (
     Effect.tryPromise({ try: read, catch: (error) => fail(`cannot be read (${codeOf(error)})`) })
   // Before the text: should the file change in between, its stamp is another one the next time.
   const info = yield* reading(() => stat(file, { bigint: true }))
-  const text = yield* reading(() => readFile(file, "utf8"))
+  const text = yield* reading(() => textOf(file))
+  if (text === undefined) return yield* fail(`is longer than ${maxCharacters} characters: it cannot be meant`)
   const json = yield* Effect.mapError(Effect.fromResult(parseJson(text)), fail)
   const said = yield* Effect.mapError(Effect.fromResult(decodeFile(json, text)), fail)
   const has = (key: "cookie" | "tunnel") =>

@@ -140,6 +140,28 @@ describe("nodes", () => {
       ]
     })
     expect(await refusal({}, {}, twice)).toContain("nodes: more than one node is called 'one'")
+    // By an alias, a call for one node would silently go to another.
+    for (const alias of ["b", "b@x"]) {
+      const shadow = configFile({ nodes: [{ name: "a@x", alias }, { name: "b@x" }] })
+      expect(await refusal({}, {}, shadow)).toContain(`nodes: more than one node is called '${alias}'`)
+    }
+    expect((await loaded({}, {}, configFile({ nodes: [{ name: "a@x", alias: "a" }] }))).nodes).toHaveLength(1)
+  })
+})
+
+describe("a configuration file", () => {
+  it("may begin with the mark of its encoding", async () => {
+    const file = configFile(`\ufeff${JSON.stringify({ mode: "gleam" })}`)
+    expect(await loaded({}, {}, file)).toMatchObject({ mode: "gleam" })
+  })
+
+  it("that has no end is given up", async () => {
+    expect(await refusal({}, {}, "/dev/zero")).toContain("/dev/zero: is longer than")
+  })
+
+  it("says of no node two things that cannot both be", async () => {
+    const file = configFile({ nodes: [{ name: "a@x", cookie: "c", cookie_file: "f" }] })
+    expect(await refusal({}, {}, file)).toContain("leave one of them out")
   })
 })
 
