@@ -2,8 +2,9 @@
 %% interpreted; see beamscope_processes.erl for what that asks of it.
 %%
 %% Only a process that says of itself that it is a supervisor of OTP's is asked for children: any other gen_server would
-%% not survive the question. Of what serves as a supervisor and is none, they are read from its links. None is waited for that is busy. One with many children is not asked for them either, since it
-%% would build a list of them all: who they are is read from its links. None is asked to count them: a supervisor with a
+%% not survive the question. Of what serves as a supervisor and is none, they are read from its links. None is waited for
+%% that is busy. One with many children, which it has processes for or takes much heap for, is not asked for them either,
+%% since it would build a list of them all: who they are is read from its links. None is asked to count them: a supervisor with a
 %% child on another node does not survive that (is_process_alive/1 in supervisor.erl, OTP 25). The supervisors at the
 %% top are found without a word to the application controller, which may be starting something.
 -module(beamscope_supervision).
@@ -19,6 +20,9 @@
 -define(PAUSE, 20).
 %% Messages that a supervisor may have in its queue and still be asked, if it waits.
 -define(QUEUED, 1000).
+%% Words of heap up to which a supervisor is asked for its children. 10,000 of them take 510,000 to 640,000, those too that
+%% have no process (OTP 23 to 29).
+-define(ASKED_HEAP, 1000000).
 %% Bytes of an id that is sent as it is.
 -define(ID, 256).
 %% Supervisors that are asked for their restarts where all are, those of a portion, and milliseconds of rest behind one.
@@ -231,13 +235,12 @@ root(Pid, Tops, #{dictionary_heap := Words} = Spec) ->
     end.
 
 %% Whether the supervisor that has started a process calls it one, though nothing else says so.
-is_called_supervisor(Pid, Ancestors, #{children := Most} = Spec) ->
+is_called_supervisor(Pid, Ancestors, Spec) ->
     Types = [
         Type
      || Parent <- parent(Ancestors),
         is_pid(Parent) andalso node(Parent) =:= node(),
-        #{links := Links} = Facts <- [found(Parent, Spec)],
-        length(Links) =< Most andalso not is_map_key(not_asked, Facts),
+        #{is_large := false} <- [found(Parent, Spec)],
         {ok, Children} <- [call(Parent, which_children, Spec)],
         is_list(Children),
         {_, Child, Type, _} <- Children,
@@ -364,14 +367,18 @@ visit(#{pid := Pid, path := Path, id := Id, above := Above}, #{children := Most}
     case found(Pid, Spec) of
         #{not_asked := _} = Facts when not is_map_key(callback, Facts) ->
             {Facts, [], [not_asked]};
-        #{links := Links} = Facts when length(Links) =< Most, not is_map_key(not_asked, Facts) ->
+        #{is_large := false} = Facts ->
             case call(Pid, which_children, Spec) of
                 {ok, Children} when is_list(Children) ->
                     Alive = [Child || {_, Child, _, _} <- Children, is_pid(Child)],
-                    Rows = numbered(ordered(Children), Path, Above ++ [Id], 1),
+                    First = lists:sublist(ordered(Children), Most),
+                    Rows = numbered(First, Path, Above ++ [Id], 1),
                     Pids = [Child || Child <- Alive, node(Child) =:= node()],
-                    Count = length(Children),
-                    {Facts#{children => Count, active => length(Alive), pids => Pids, listed => Count}, Rows, []};
+                    {
+                        Facts#{children => length(Children), active => length(Alive), pids => Pids, listed => length(First)},
+                        Rows,
+                        [many || length(Children) > Most]
+                    };
                 _ ->
                     {Facts#{unanswered => true}, [], [unanswered]}
             end;
@@ -382,7 +389,7 @@ visit(#{pid := Pid, path := Path, id := Id, above := Above}, #{children := Most}
             {
                 Facts#{children => length(Links), active => length(Links), pids => Links, listed => length(First)},
                 marked_unread(numbered(First, Path, Above ++ [Id], 1), Unread),
-                [many || length(Links) > Most] ++ [unread || Unread =/= []] ++
+                [many || maps:get(is_large, Facts, length(Links) > Most)] ++ [unread || Unread =/= []] ++
                     [not_asked || maps:get(not_asked, Facts, bridge) =/= bridge]
             };
         Facts ->
@@ -408,14 +415,19 @@ parent(Ancestors) ->
 
 %% A supervisor as it is found: whose it is, and to whom it is linked but its parent; or what it is busy with. Without
 %% `callback' nothing is known of it.
-found(Pid, #{dictionary_heap := Words}) ->
+found(Pid, #{dictionary_heap := Words, children := Most}) ->
     case origin(Pid, Words) of
         {{supervisor, Module, _}, Ancestors} ->
             Facts = #{callback => Module},
             case idle(Pid, now_ms() + ?PATIENCE) of
-                idle -> Facts#{links => lists:sort(linked(Pid)) -- parent(Ancestors)};
-                gone -> Facts;
-                Busy -> Facts#{busy => Busy}
+                idle ->
+                    Links = lists:sort(linked(Pid)) -- parent(Ancestors),
+                    Heaps = [Heap || {_, Heap} <- [erlang:process_info(Pid, total_heap_size)]],
+                    Facts#{links => Links, is_large => length(Links) > Most orelse lists:sum(Heaps) > ?ASKED_HEAP};
+                gone ->
+                    Facts;
+                Busy ->
+                    Facts#{busy => Busy}
             end;
         {gone, _} ->
             #{};

@@ -2,7 +2,7 @@
 
 -include_lib("eunit/include/eunit.hrl").
 
--export([init/1, terminate/2, start_foreign/1, handle_call/3, handle_cast/2, start_child/0, start_child/1, fail/0, start_far/0]).
+-export([init/1, terminate/2, start_foreign/1, handle_call/3, handle_cast/2, start_child/0, start_child/1, fail/0, ignore/0, start_far/0]).
 
 -include("beamscope_both_ways.hrl").
 
@@ -21,6 +21,7 @@ tests() ->
         {"restarts of the last period", fun restarts/1},
         {"all supervisors by their restarts, each asked once", fun by_restarts/1},
         {"many children are counted, summed, and listed in part", fun many/1},
+        {"very many children without a process", fun without_processes/1},
         {"a child on another node", fun remote/1},
         {"levels below the last are not opened", fun depth/1},
         {"a supervisor that is busy is not asked", fun busy/1},
@@ -183,6 +184,27 @@ many(Run) ->
         #{rows := [{_, #{supervisor := Large}} | _]} = Run(#{root => Pid, children => 10, state_heap => 10}),
         ?assertMatch(#{large := _}, Large),
         ?assertNot(is_map_key(strategy, Large))
+    end).
+
+%% Neither do they make rows without end, nor is one asked that would tell of very many.
+without_processes(Run) ->
+    with({ignored, 300}, fun(Pid) ->
+        #{total := 10, incomplete := [many], rows := [{_, #{supervisor := Facts}} | Rows]} =
+            Run(#{root => Pid, children => 10}),
+        ?assertMatch(#{children := 300, active := 0, listed := 10}, Facts),
+        ?assertEqual(lists:seq(1, 10), [Id || {_, #{id := Id, status := undefined}} <- Rows])
+    end),
+    with({ignored, 40000}, fun(Pid) ->
+        {ok, Child} = supervisor:start_child(Pid, #{id => alive, start => {?MODULE, start_child, []}}),
+        1 = erlang:trace(Pid, true, ['receive']),
+        #{total := 1, incomplete := [many], rows := [{_, #{supervisor := Facts}}, {_, #{pid := Child}}]} =
+            Run(#{root => Pid, children => 10, dictionary_heap => 100000000}),
+        ?assertMatch(#{children := 1, active := 1, listed := 1}, Facts),
+        ?assertEqual(1, erlang:trace(Pid, false, ['receive'])),
+        receive
+            {trace, Pid, 'receive', _} -> error(asked)
+        after 0 -> ok
+        end
     end).
 
 remote(Run) ->
@@ -369,6 +391,8 @@ init(static) ->
             }
         ]
     }};
+init({ignored, Count}) ->
+    {ok, {#{}, [#{id => N, restart => transient, start => {?MODULE, ignore, []}} || N <- lists:seq(1, Count)]}};
 init(remote) ->
     {ok, {#{}, [#{id => far, start => {?MODULE, start_far, []}}]}};
 init(nested) ->
@@ -424,6 +448,8 @@ handle_call(_, _, State) ->
 handle_cast(_, State) -> {noreply, State}.
 
 start_child() -> start_child(small).
+
+ignore() -> ignore.
 
 start_child(Data) ->
     {ok,

@@ -263,7 +263,7 @@ const missing = ({ incomplete }: Listed<Child>, depth: number): ReadonlyArray<st
         return [`Supervisors at level ${depth} are not opened: raise depth, or begin at one with root.`]
       case "many":
         return [
-          `Of supervisors with more than ${listedChildren} children, only the first ${listedChildren} by pid are listed and searched; all that it is linked to are counted and summed.`
+          `Of supervisors with more than ${listedChildren} children only the first ${listedChildren} are listed and searched. One with more processes, or with a heap of more than a million words, is not asked: all that it is linked to are counted and summed, children without a process are not.`
         ]
       case "busy":
         return ["Supervisors that are busy were not asked for their children."]
