@@ -1,13 +1,15 @@
 import { Effect, Redacted, Result, type Scope } from "effect"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { createPrivateKey } from "node:crypto"
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { fromSettings } from "../../../src/config/Config.ts"
 import * as ConfiguredTargets from "../../../src/config/ConfiguredTargets.ts"
-import type { Settings } from "../../../src/config/Settings.ts"
+import type { NodeEntry, Settings } from "../../../src/config/Settings.ts"
 import type { Environment } from "../../../src/config/SettingTexts.ts"
 import { nodeCalled, Targets } from "../../../src/node/Targets.ts"
+import { makeAuthority } from "../../support/Certificates.ts"
 
 let home = ""
 beforeEach(() => {
@@ -153,4 +155,134 @@ describe("targets", () => {
       places.map((place) => message.indexOf(place)).toSorted((a, b) => a - b)
     )
   })
+})
+
+/** What a node is to be reached by, beside what all have. */
+const reach = async (entry: Omit<NodeEntry, "name">, settings: Settings = {}, name = "a@x") => {
+  const nodes = [{ name: "a@x", cookie: Redacted.make("own"), ...entry }]
+  const target = await withTargets({ nodes, ...settings }, ({ resolve }) =>
+    resolve(name, { cookie: Redacted.make("c") })
+  )
+  const { address, epmdHost, epmdPort, tls } = target
+  return { address, epmdHost, epmdPort, tls: tls && { ...tls, ...(tls.key && { key: Redacted.value(tls.key) }) } }
+}
+
+const plain = { address: undefined, epmdHost: undefined, epmdPort: 4369, tls: undefined }
+
+describe("the way to a node", () => {
+  it("is where its entry says", async () => {
+    expect(await reach({})).toEqual(plain)
+    expect(await reach({ address: "gate:4370" })).toEqual({ ...plain, address: { host: "gate", port: 4370 } })
+    expect(await reach({ address: "unix:/run/a.sock" })).toEqual({ ...plain, address: { path: "/run/a.sock" } })
+    expect(await reach({ epmdHost: "gate", epmdPort: 1 })).toEqual({ ...plain, epmdHost: "gate", epmdPort: 1 })
+  })
+
+  it("is as for all where its entry does not say, or where it has none", async () => {
+    const all = { epmdHost: "all", epmdPort: 2 }
+    expect(await reach({ epmdHost: "gate" }, all)).toEqual({ ...plain, epmdHost: "gate", epmdPort: 2 })
+    expect(await reach({ epmdHost: "gate" }, all, "b@y")).toEqual({ ...plain, ...all })
+  })
+})
+
+const authority = makeAuthority("ca")
+const me = authority.issue({ commonName: "me" })
+
+const certificateFile = (name: string, text: string, mode = 0o600): string => {
+  const path = join(home, name)
+  writeFileSync(path, text)
+  chmodSync(path, mode)
+  return path
+}
+const tlsOf = async (...args: Parameters<typeof reach>) => (await reach(...args)).tls
+
+const refused = async (tls: NodeEntry["tls"], settings: Settings = {}) => {
+  const nodes = [{ name: "a@x", cookie: Redacted.make("own"), ...(tls !== undefined && { tls }) }]
+  return (await withTargets({ nodes, ...settings }, ({ resolve }) => Effect.flip(resolve("a@x")))).message
+}
+
+describe("the certificates for a node", () => {
+  it("are those of its entry, then those for all, as files at the time", async () => {
+    const [ca, cert, key] = [
+      certificateFile("ca.pem", authority.cert, 0o644),
+      certificateFile("me.pem", me.cert),
+      certificateFile("me.key", me.key)
+    ]
+    expect(await tlsOf({ tls: true })).toEqual({})
+    expect(await tlsOf({ tls: { ca, serverName: "x.example" } })).toEqual({
+      ca: authority.cert,
+      serverName: "x.example"
+    })
+    const all = { tls: true, tlsCa: ca, tlsCert: cert, tlsKey: key, tlsServerName: "all.example", tlsInsecure: true }
+    const texts = { ca: authority.cert, cert: me.cert, key: me.key }
+    expect(await tlsOf({}, all)).toEqual({ ...texts, serverName: "all.example", insecure: true })
+    expect(await tlsOf({}, all, "b@y")).toEqual({ ...texts, serverName: "all.example", insecure: true })
+    expect(await tlsOf({ tls: { serverName: "x.example", insecure: false } }, all)).toEqual({
+      ...texts,
+      serverName: "x.example",
+      insecure: false
+    })
+    expect(await tlsOf({ tls: false }, all)).toBeUndefined()
+    expect(await tlsOf({ tls: true }, { ...all, tls: false })).toEqual({
+      ...texts,
+      serverName: "all.example",
+      insecure: true
+    })
+  })
+
+  it("do not go with the key for all where they are the node's own", async () => {
+    const both = certificateFile("both.pem", me.cert + me.key)
+    const [cert, key] = [certificateFile("other.pem", authority.cert), certificateFile("other.key", authority.key)]
+    const tls = await tlsOf({ tls: { cert: both } }, { tls: true, tlsCert: cert, tlsKey: key })
+    expect(tls).toEqual({ cert: me.cert + me.key })
+  })
+
+  it("are missed by the names of the setting and the file", async () => {
+    const none = join(home, "none.pem")
+    expect(await refused({ ca: none })).toBe(
+      `a@x cannot be reached over TLS: tls.ca of its entry in the configuration: ${none} does not exist.`
+    )
+    expect(await refused(undefined, { tls: true, tlsCa: none })).toBe(
+      `a@x cannot be reached over TLS: tlsCa: ${none} does not exist.`
+    )
+    expect(await refused({ cert: home })).toContain(
+      `tls.cert of its entry in the configuration: ${home} is not a regular`
+    )
+  })
+
+  it("have to be what they should be", async () => {
+    const [text, cert, key] = [
+      certificateFile("text", "PRECIOUS"),
+      certificateFile("me.pem", me.cert),
+      certificateFile("me.key", me.key)
+    ]
+    expect(await refused({ ca: text })).toContain(`${text} is no PEM file: nothing in it begins with -----BEGIN`)
+    expect(await refused({ ca: key })).toContain(
+      `${key} has no certificate in it, in the form of PEM: what it has begins with -----BEGIN PRIVATE KEY-----`
+    )
+    expect(await refused({ cert, key: cert })).toContain(
+      `${cert} has no private key in it, in the form of PEM: what it has begins with -----BEGIN CERTIFICATE-----`
+    )
+    const locked = createPrivateKey(me.key).export({
+      type: "pkcs8",
+      format: "pem",
+      cipher: "aes-256-cbc",
+      passphrase: "x"
+    })
+    expect(await refused({ cert, key: certificateFile("locked.key", String(locked)) })).toContain(
+      "that a passphrase protects"
+    )
+    expect(await refused({ ca: certificateFile("huge", "x".repeat(1_048_577)) })).toContain("is 1048577 bytes long")
+  })
+
+  it.skipIf(process.platform === "win32")(
+    "ask for files that only their owner can access where a key is in them",
+    async () => {
+      const key = certificateFile("me.key", me.key, 0o640)
+      expect(await refused({ cert: certificateFile("me.pem", me.cert, 0o644), key })).toContain(
+        `tls.key of its entry in the configuration: ${key} must be accessible by owner only, because there is a private key in it; its mode is 640, make it 600.`
+      )
+      const both = certificateFile("both.pem", me.cert + me.key, 0o644)
+      expect(await refused({ cert: both })).toContain(`${both} must be accessible by owner only`)
+    }
+  )
 })

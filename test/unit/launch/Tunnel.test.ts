@@ -1,0 +1,188 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, Logger, Scope } from "effect"
+import type { Buffer } from "node:buffer"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { connect, createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { afterEach, beforeEach, vi } from "vitest"
+import type { LaunchError } from "../../../src/launch/LaunchError.ts"
+import * as Tunnel from "../../../src/launch/Tunnel.ts"
+import { eventually } from "../../support/eventually.ts"
+import { runs } from "../../support/processes.ts"
+
+let folder = ""
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "beamscope-tunnel-"))
+})
+afterEach(() => {
+  vi.unstubAllEnvs()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const relay = fileURLToPath(new URL("../../support/relay.ts", import.meta.url))
+const startTunnel = fileURLToPath(new URL("../../support/startTunnel.ts", import.meta.url))
+
+const open = (commandOf: (port: number) => ReadonlyArray<string>, timeoutMillis = 20_000) =>
+  Tunnel.open({ to: "a node", commandOf, timeoutMillis })
+
+/** What becomes of a tunnel by this shell script, which has the port for its `$1`. */
+const failure = (script: string, timeoutMillis?: number): Effect.Effect<LaunchError> =>
+  Effect.scoped(
+    Effect.flip(open((port) => ["/bin/sh", "-c", script, "way", String(port)], timeoutMillis))
+  ) as Effect.Effect<LaunchError>
+
+/** A script that notes its process and one that it starts, and then does this. */
+const noting = (then: string) =>
+  `sleep 600 & echo "$$ $!" > "${folder}/new"; mv "${folder}/new" "${folder}/pids"; ${then}`
+
+/** The processes of such a script, once there are some. */
+const noted = Effect.gen(function* () {
+  const file = join(folder, "pids")
+  yield* eventually(Effect.sync(() => existsSync(file)))
+  return readFileSync(file, "utf8").trim().split(" ").map(Number)
+})
+
+const gone = (pids: ReadonlyArray<number>) => eventually(Effect.sync(() => !pids.some(runs)))
+
+/** A server that answers whatever it is told; its port. */
+const echo = Effect.acquireRelease(
+  Effect.promise(async () => {
+    const server = createServer((socket) => void socket.pipe(socket)).listen(0, "127.0.0.1")
+    await once(server, "listening")
+    return server
+  }),
+  (server) => Effect.sync(() => void server.close())
+).pipe(Effect.map((server) => (server.address() as { readonly port: number }).port))
+
+/** What comes back of words that are sent there. */
+const told = (port: number, words: string) =>
+  Effect.promise(async () => {
+    const socket = connect(port, "127.0.0.1")
+    socket.write(words)
+    const [answer] = (await once(socket, "data")) as [Buffer]
+    socket.destroy()
+    return answer.toString()
+  })
+
+describe("a tunnel", () => {
+  it.live("leads where its command does, and is gone with the scope", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const to = yield* echo
+        const scope = yield* Scope.make()
+        const script = noting(`exec "${process.execPath}" "${relay}" $1 ${to}`)
+        const { host, port } = yield* open((port) => ["/bin/sh", "-c", script, "way", String(port)]).pipe(
+          Scope.provide(scope)
+        )
+        expect(host).toBe("127.0.0.1")
+        expect(yield* told(port, "hello")).toBe("hello")
+        const pids = yield* noted
+        expect(pids.map(runs)).toEqual([true, true])
+        yield* Scope.close(scope, Exit.void)
+        yield* gone(pids)
+      })
+    )
+  )
+
+  it.live("ends also where its command does not want to", () =>
+    Effect.gen(function* () {
+      const error = yield* failure(noting("trap '' TERM; while :; do sleep 1; done"), 500)
+      expect(error.message).toMatch(/took no connections on port \d+ within 500 ms\. It said nothing\.$/u)
+      yield* gone(yield* noted)
+    })
+  )
+
+  it.live("is given up with those who wait for it", () =>
+    Effect.gen(function* () {
+      const waiting = yield* Effect.forkChild(failure(noting("wait"), 600_000))
+      const pids = yield* noted
+      expect(pids.map(runs)).toEqual([true, true])
+      yield* Fiber.interrupt(waiting)
+      yield* gone(pids)
+    })
+  )
+
+  it.live("goes when we are killed", () =>
+    Effect.gen(function* () {
+      const to = 1
+      const script = noting(`exec "${process.execPath}" "${relay}" $1 ${to}`)
+      const us = spawn(process.execPath, [startTunnel, "/bin/sh", "-c", script, "way", "{port}"], {
+        stdio: ["ignore", "pipe", "inherit"]
+      })
+      yield* Effect.promise(() => once(us.stdout, "data"))
+      const pids = yield* noted
+      expect(pids.map(runs)).toEqual([true, true])
+      us.kill("SIGKILL")
+      yield* gone(pids)
+    })
+  )
+
+  it.live("takes along what its command leaves behind, and says when it ends too early", () => {
+    const logged: Array<string> = []
+    const logger = Logger.make(({ message }) => void logged.push(String(message)))
+    return Effect.scoped(
+      Effect.gen(function* () {
+        const script = noting(`"${process.execPath}" "${relay}" $1 $2 & wait`)
+        const to = yield* echo
+        yield* open((port) => ["/bin/sh", "-c", script, "way", String(port), String(to)])
+        const [leader, ...others] = yield* noted
+        process.kill(leader!, "SIGUSR1")
+        yield* gone(others)
+        yield* eventually(Effect.sync(() => logged.length > 0))
+        expect(logged.join()).toMatch(/^a node: the tunnel's command \/bin\/sh ended \(SIGUSR1\)/u)
+      })
+    ).pipe(Effect.provide(Logger.layer([logger])))
+  })
+})
+
+describe("a tunnel that does not open", () => {
+  it.live("says that its command is not there", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(Effect.scoped(open(() => ["no-such-program", "x"])))
+      expect((error as LaunchError).message).toBe(
+        "the tunnel's command no-such-program is neither on the PATH nor a file."
+      )
+      const folderOf = yield* Effect.flip(Effect.scoped(open(() => [folder])))
+      expect((folderOf as LaunchError).message).toContain("could not be started (EACCES)")
+    })
+  )
+
+  it.live("says what its command said last, in one line, cut and cleaned", () =>
+    Effect.gen(function* () {
+      const short = yield* failure(String.raw`printf 'Permission \033[31mdenied\n\n  (publickey).\r\n' >&2; exit 255`)
+      expect(short.message).toBe(
+        String.raw`the tunnel's command /bin/sh ended (exit status 255) before it took connections. It said: Permission \u{1B}[31mdenied | (publickey).`
+      )
+      const long = yield* failure(`i=0; while [ $i -lt 2000 ]; do echo line $i >&2; i=$((i+1)); done; exit 1`)
+      expect(long.message).toMatch(/It said: ….*line 1998 \| line 1999$/u)
+      expect(long.message.length).toBeLessThan(800)
+      expect((yield* failure("exit 3")).message).toMatch(/\(exit status 3\) .*It said nothing\.$/u)
+    })
+  )
+
+  it.live("hands its arguments on as they are, without a shell", () =>
+    Effect.gen(function* () {
+      const args = ["$(touch x)", "`id`", "a b", "*", "; exit 0"]
+      const script = "process.stderr.write(JSON.stringify(process.argv.slice(1))); process.exit(1)"
+      const error = yield* Effect.flip(
+        Effect.scoped(open((port) => [process.execPath, "-e", script, "--", ...args, String(port)]))
+      )
+      const { said } = (error as LaunchError).reason as { readonly said: string }
+      expect((JSON.parse(said) as ReadonlyArray<string>).slice(0, -1)).toEqual(args)
+    })
+  )
+
+  it.live("has shown its command no cookie", () =>
+    Effect.gen(function* () {
+      vi.stubEnv("BEAMSCOPE_COOKIE", "PRECIOUS")
+      vi.stubEnv("RELEASE_COOKIE", "PRECIOUS")
+      vi.stubEnv("SSH_AUTH_SOCK", "/run/agent")
+      const error = yield* failure("env | grep -E 'PRECIOUS|SSH_AUTH_SOCK' >&2; exit 1")
+      expect(error.message).toMatch(/It said: SSH_AUTH_SOCK=\/run\/agent$/u)
+    })
+  )
+})
