@@ -1,0 +1,346 @@
+/**
+ * Callers without number on nodes behind a network that fails all the time: does each get its own answer or a typed
+ * error, and is nothing left of it?
+ *
+ *     npm run soak [-- --seconds 600 --seed 1]
+ *
+ * Each caller sends a term that nobody else sends and looks whether it is the one that comes back: alone, in a large
+ * reply, in one that it gives up waiting for. Meanwhile the way to the nodes fails in one manner after the other, and
+ * nodes are killed, stopped for a while and started again. Ends with status 1 where a promise is not kept.
+ */
+import { Cause, Effect, Exit, Fiber, Layer, Redacted, References } from "effect"
+import { Buffer } from "node:buffer"
+import { argv, exit, kill, memoryUsage, stderr, stdout, versions } from "node:process"
+import { parseArgs } from "node:util"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
+import { Binary, binary, list, type Term } from "../../src/etf/Term.ts"
+import { type ErlangNode, Nodes } from "../../src/node/index.ts"
+import { machine } from "../bench/Row.ts"
+import * as BeamNode from "../support/BeamNode.ts"
+import { type FaultProxy, type Faults, startFaultProxy } from "../support/FaultProxy.ts"
+import setup from "../support/globalSetup.ts"
+import { targetsOf } from "../support/targetsOf.ts"
+
+const { values } = parseArgs({
+  args: argv.slice(2),
+  options: { seconds: { type: "string", default: "600" }, seed: { type: "string", default: "1" } }
+})
+const seconds = Number(values.seconds)
+
+/** Callers at a time. */
+const callers = 256
+
+/** Memory that may be held in the end beyond what was held after the first tenth, all of it idle. */
+const maxGrowthBytes = 32 * 1024 * 1024
+
+/** Random numbers that are the same for the same seed. (mulberry32) What becomes of them depends on the machine. */
+let state = Number(values.seed)
+const random = (): number => {
+  state = (state + 0x6d2b79f5) | 0
+  let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+  mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+  return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+}
+const between = (from: number, to: number): number => from + Math.floor(random() * (to - from))
+const pick = <A>(items: ReadonlyArray<A>): A => items[between(0, items.length)]!
+
+setFlagsFromString("--expose-gc")
+const collect: () => void = runInNewContext("gc")
+
+const counts = new Map<string, number>()
+const count = (what: string): void => void counts.set(what, (counts.get(what) ?? 0) + 1)
+let begun = 0
+let ended = 0
+/** What must not be. */
+const broken: Array<string> = []
+
+const pause = (millis: number) => Effect.sleep(millis)
+
+/** The kinds of calls, each with whether an answer is the caller's own. */
+const calls: ReadonlyArray<{
+  readonly name: string
+  readonly weight: number
+  readonly run: (
+    node: ErlangNode,
+    token: Binary
+  ) => Effect.Effect<boolean, { readonly reason: { readonly _tag: string } }>
+}> = [
+  {
+    name: "echo",
+    weight: 20,
+    run: (node, token) =>
+      Effect.map(node.call("erlang", "hd", [list([token])], { timeoutMillis: between(200, 4_000) }), (answer) =>
+        isToken(answer, token, 1)
+      )
+  },
+  {
+    name: "large reply",
+    weight: 2,
+    run: (node, token) => {
+      const copies = between(1_000, 60_000)
+      return Effect.map(
+        node.call("binary", "copy", [token, copies], { timeoutMillis: between(500, 8_000) }),
+        (answer) => isToken(answer, token, copies)
+      )
+    }
+  },
+  {
+    name: "large reply that is not let in",
+    weight: 1,
+    run: (node, token) =>
+      Effect.map(node.call("binary", "copy", [token, 50_000], { maxReplyBytes: 65_536 }), () => false)
+  },
+  {
+    name: "sleep beyond the deadline",
+    weight: 2,
+    run: (node) => Effect.map(node.call("timer", "sleep", [60_000], { timeoutMillis: between(50, 1_000) }), () => false)
+  },
+  {
+    name: "call that is given up",
+    weight: 4,
+    run: (node, token) =>
+      Effect.gen(function* () {
+        const [module, name, args] = pick<[string, string, ReadonlyArray<Term>]>([
+          ["timer", "sleep", [60_000]],
+          ["binary", "copy", [token, 60_000]]
+        ])
+        const fiber = yield* Effect.forkChild(node.call(module, name, args, { timeoutMillis: 5_000 }), {
+          startImmediately: true
+        })
+        yield* pause(between(0, 60))
+        yield* Fiber.interrupt(fiber)
+        return true
+      })
+  }
+]
+const lots = calls.flatMap((call) => Array.from({ length: call.weight }, () => call))
+
+const isToken = (answer: Term, token: Binary, copies: number): boolean => {
+  if (!(answer instanceof Binary) || answer.length !== token.length * copies) return false
+  const got = Buffer.from(answer.view())
+  const wanted = token.view()
+  for (let at = 0; at < got.length; at += wanted.length)
+    if (got.compare(wanted, 0, wanted.length, at, at + wanted.length) !== 0) return false
+  return true
+}
+
+/** One caller: asks one thing after the other, of one node after the other, until the time is over. */
+const caller = (number: number, names: ReadonlyArray<string>, end: number): Effect.Effect<void, never, Nodes> =>
+  Effect.gen(function* () {
+    const nodes = yield* Nodes
+    for (let turn = 0; performance.now() < end; turn++) {
+      const call = pick(lots)
+      const token = binary(`caller ${number}, turn ${turn}.`.padEnd(32, "."))
+      begun++
+      const exit = yield* Effect.exit(
+        Effect.scoped(
+          Effect.flatMap(nodes.get(pick(names), { timeoutMillis: between(300, 4_000) }), (node) =>
+            call.run(node, token)
+          )
+        )
+      )
+      ended++
+      if (Exit.isSuccess(exit)) {
+        if (exit.value) count(`answered: ${call.name}`)
+        else broken.push(`${call.name} of caller ${number}, turn ${turn} got an answer that is not its own`)
+        yield* pause(between(0, 30))
+      } else {
+        const why = Cause.squash(exit.cause)
+        if (Cause.hasDies(exit.cause) || !(typeof why === "object" && why !== null && "_tag" in why))
+          broken.push(`${call.name} ended in no typed error: ${Cause.pretty(exit.cause)}`)
+        else count(`failed: ${tagOf(why)}`)
+        yield* pause(between(50, 600))
+      }
+    }
+  })
+
+/** What it was in the end: `LinkLost` says less than why it was. */
+const tagOf = (why: object): string => {
+  const { _tag, reason } = why as {
+    readonly _tag?: string
+    readonly reason?: { readonly _tag: string; readonly cause?: object }
+  }
+  if (reason === undefined) return String(_tag)
+  return reason.cause === undefined ? reason._tag : `${reason._tag}, ${tagOf(reason.cause)}`
+}
+
+const weather: ReadonlyArray<readonly [string, Faults]> = [
+  ["latency", { latencyMillis: 40 }],
+  ["latency", { latencyMillis: 400 }],
+  ["slow", { bytesPerSecond: 2_000_000 }],
+  ["slow", { bytesPerSecond: 50_000 }],
+  ["pieces", { chunkBytes: 500 }],
+  ["one byte at a time", { chunkBytes: 1 }],
+  ["stalled from the node", { stalled: ["down"] }],
+  ["stalled to the node", { stalled: ["up"] }],
+  ["stalled both ways", { stalled: ["up", "down"] }],
+  ["partition", { lost: ["up", "down"] }],
+  ["lost from the node", { lost: ["down"] }],
+  ["lost to the node", { lost: ["up"] }],
+  ["refused", { connections: "refused" }],
+  ["closed at once", { connections: "closed" }],
+  ["EPMD silent", { epmd: "silent" }],
+  ["EPMD lying", { epmd: "lying" }],
+  ["EPMD garbage", { epmd: "garbage" }],
+  ["EPMD empty", { epmd: "empty" }]
+]
+
+/** A node that can be killed and started again under its name. */
+class Patient {
+  node: BeamNode.BeamNode
+  constructor(node: BeamNode.BeamNode) {
+    this.node = node
+  }
+  async restart(): Promise<void> {
+    kill(this.node.pid, "SIGKILL")
+    await this.node.stop()
+    this.node = await startPatient(this.node.name)
+  }
+}
+
+const cookie = "a cookie for the soak"
+const startPatient = (name: string) => BeamNode.startNode({ name, cookie, args: ["-kernel", "net_ticktime", "4"] })
+
+/** One fault after the other until the time is over, each for a moment, with a moment of peace behind it. */
+const misfortune = (
+  proxy: FaultProxy,
+  patients: ReadonlyArray<Patient>,
+  end: number
+): Effect.Effect<void, never, Nodes> =>
+  Effect.gen(function* () {
+    const nodes = yield* Nodes
+    while (performance.now() < end) {
+      const kind = random()
+      const patient = pick(patients)
+      if (kind < 0.12) {
+        count("fault: connections cut")
+        proxy.after("down", between(0, 200_000), () => proxy.end("cut"))
+      } else if (kind < 0.24) {
+        count("fault: connections reset")
+        proxy.after("down", between(0, 200_000), () => proxy.end("reset"))
+      } else if (kind < 0.28) {
+        count("fault: node killed and started again")
+        yield* Effect.promise(() => patient.restart())
+      } else if (kind < 0.34) {
+        count("fault: node stopped for a while")
+        yield* Effect.promise(() => patient.node.freeze())
+        yield* pause(between(200, 8_000))
+        patient.node.thaw()
+      } else {
+        const [name, faults] = pick(weather)
+        count(`fault: ${name}`)
+        proxy.set(faults)
+      }
+      yield* pause(between(100, 2_500))
+      proxy.heal()
+      // As somebody would who knows that it is well again; else the callers mostly wait.
+      if (random() < 0.8) for (const { node } of patients) yield* nodes.reset(node.name)
+      yield* pause(between(100, 2_000))
+    }
+    proxy.heal()
+  })
+
+/** Links to us, and workers of ours; waits for them to end. */
+const leftOn = async (node: BeamNode.BeamNode): Promise<string> => {
+  const look = () =>
+    node.evaluate(
+      `{nodes(hidden), [P || P <- processes(), process_info(P, initial_call) =:= {initial_call, {erpc, execute_call, 4}}]}`
+    )
+  const end = performance.now() + 20_000
+  let left = await look()
+  while (left !== "{[],[]}" && performance.now() < end) {
+    await Effect.runPromise(pause(200))
+    left = await look()
+  }
+  return left
+}
+
+const heldBytes = (): number => {
+  collect()
+  const { arrayBuffers, heapUsed } = memoryUsage()
+  return heapUsed + arrayBuffers
+}
+
+const megabytes = (bytes: number): string => `${(bytes / 1024 / 1024).toFixed(1)} MB`
+
+/** All callers for so long. Then nobody waits any more, and the links are gone. */
+const round = async (proxy: FaultProxy, patients: ReadonlyArray<Patient>, millis: number): Promise<void> => {
+  const end = performance.now() + millis
+  const names = patients.map(({ node }) => node.name)
+  const layer = Nodes.layer.pipe(
+    Layer.provide(
+      targetsOf({
+        resolve: (name) => Effect.succeed({ name, cookie: Redacted.make(cookie), epmdPort: proxy.epmdPort }),
+        epmdPort: proxy.epmdPort
+      })
+    )
+  )
+  const all = Effect.all(
+    [misfortune(proxy, patients, end), ...Array.from({ length: callers }, (_, number) => caller(number, names, end))],
+    { concurrency: "unbounded", discard: true }
+  )
+  // The longest deadline of a caller, and some more: who has heard nothing by then never will.
+  const limit = millis + 40_000
+  await Effect.runPromise(
+    all.pipe(
+      Effect.timeout(limit),
+      Effect.catch(() => Effect.sync(() => void broken.push(`${begun - ended} calls have not ended`))),
+      Effect.provide(layer),
+      // Each loss would be a line: they are counted.
+      Effect.provideService(References.MinimumLogLevel, "Error")
+    )
+  )
+}
+
+const stop = await setup()
+const { proxy, stop: stopProxy } = await startFaultProxy(Number(process.env["ERL_EPMD_PORT"]))
+const patients = (
+  await Promise.all(["soak_a", "soak_b", "soak_c"].map((name) => startPatient(`${name}@127.0.0.1`)))
+).map((node) => new Patient(node))
+const start = performance.now()
+const progress = setInterval(() => {
+  const passed = Math.round((performance.now() - start) / 1000)
+  stderr.write(`${passed} s: ${ended} calls ended, ${begun - ended} under way, ${broken.length} broken promises\n`)
+}, 30_000)
+try {
+  await round(proxy, patients, 100 * seconds)
+  const before = heldBytes()
+  const rssBefore = memoryUsage.rss()
+  await round(proxy, patients, 900 * seconds)
+  await Effect.runPromise(pause(1_000))
+  const growth = heldBytes() - before
+  const left = await Promise.all(patients.map(({ node }) => leftOn(node)))
+  for (const [index, what] of left.entries())
+    if (what !== "{[],[]}") broken.push(`left on ${patients[index]!.node.name}: ${what}`)
+  if (begun !== ended) broken.push(`${begun - ended} calls are lost`)
+  if (proxy.openSockets() > 0) broken.push(`${proxy.openSockets()} sockets are still open`)
+  if (growth > maxGrowthBytes) broken.push(`${megabytes(growth)} more are held than after the first tenth`)
+
+  const otp = BeamNode.otpReleases()[0]!.otp
+  const took = (performance.now() - start) / 1000
+  const rows: ReadonlyArray<readonly [string, string]> = [
+    ...Array.from(counts, ([what, times]) => [what, String(times)] as const).toSorted(([a], [b]) => (a < b ? -1 : 1)),
+    ["calls begun", String(begun)],
+    ["calls ended", String(ended)],
+    ["lost", String(begun - ended)],
+    ["crossed", String(broken.filter((what) => what.includes("not its own")).length)],
+    ["held after the first tenth", megabytes(before)],
+    ["held in the end", megabytes(before + growth)],
+    ["resident after the first tenth", megabytes(rssBefore)],
+    ["resident in the end", megabytes(memoryUsage.rss())],
+    ["left on the nodes", left.every((what) => what === "{[],[]}") ? "nothing" : left.join(" ")],
+    ["sockets left", String(proxy.openSockets())],
+    ["promises broken", String(broken.length)]
+  ]
+  const width = Math.max(...rows.map(([what]) => what.length))
+  stdout.write(`Node ${versions.node}, OTP ${otp}, ${machine()}, ${took.toFixed(0)} s, seed ${values.seed}\n\n`)
+  for (const [what, figure] of rows) stdout.write(`${what.padEnd(width)}  ${figure.padStart(9)}\n`)
+  for (const what of broken.slice(0, 20)) stdout.write(`BROKEN: ${what}\n`)
+} finally {
+  clearInterval(progress)
+  await Promise.all(patients.map(({ node }) => node.stop()))
+  await stopProxy()
+  await stop()
+}
+exit(broken.length === 0 ? 0 : 1)
