@@ -63,7 +63,9 @@ export const joinNode = (
     const calls = new Calls(link, processes, onOutcome)
     link.attach(processes.handler, calls.linkLost)
     const left =
-      options.timeoutMillis === undefined ? {} : { timeoutMillis: start + options.timeoutMillis - performance.now() }
+      options.timeoutMillis === undefined
+        ? {}
+        : { timeoutMillis: Math.max(1, Math.ceil(start + options.timeoutMillis - performance.now())) }
     const ask: Call = (module, func, args) => calls.call(module, func, args, left)
     const [capabilities, tickTime] = yield* Effect.all(
       [probe(ask, target.name), ask("net_kernel", "get_net_ticktime", [])],
