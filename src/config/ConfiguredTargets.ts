@@ -43,7 +43,8 @@ const addressOf = Effect.fnUntraced(function* (
       commandOf: (port) => tunnel.map((word) => word.replaceAll(portPlaceholder, String(port))),
       timeoutMillis
     }),
-    ({ message }) => new TargetError({ node: name, message: `the way to ${name} is not open: ${message}` })
+    ({ message }) =>
+      new TargetError({ node: name, message: `the way to ${name} is not open: ${message}`, isPassing: true })
   )
 })
 

@@ -23,10 +23,12 @@ export interface NodeTarget extends Reach {
  */
 export type AgentMode = "auto" | "eval" | "load" | "none"
 
-/** A node that cannot even be tried: no cookie for it, or a cookie file that must not be used. */
+/** A node that cannot even be tried: no cookie for it, a file that must not be used, a tunnel that does not open. */
 export class TargetError extends Data.TaggedError("TargetError")<{
   readonly node: string
   readonly message: string
+  /** Whether it may be otherwise the next time, without anybody mending anything. */
+  readonly isPassing?: boolean
 }> {}
 
 /** A node that the operator configured. */

@@ -23,7 +23,7 @@ export const toToolError = (failure: Failure, syntax: Syntax, tool?: string): To
       return new ToolError({
         code: "connect_failed",
         message: sentence(failure.message),
-        retryable: false,
+        retryable: failure.isPassing === true,
         next: "list_nodes"
       })
     case "BreakerOpen":
