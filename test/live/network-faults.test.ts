@@ -47,6 +47,8 @@ const gone = <A>(what: string, left: Effect.Effect<A>, isNothing: (left: A) => b
     Effect.flatMap(left, (left) => Effect.die(new Error(`left behind: ${what}: ${String(left)}`)))
   )
 
+const isZero = (count: number): boolean => count === 0
+
 /** Runs this behind a proxy of its own. Once the faults are over, no fiber of it is left, and no socket to the proxy. */
 const behindProxy = <A, E, R>(body: (proxy: FaultProxy) => Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
@@ -58,7 +60,6 @@ const behindProxy = <A, E, R>(body: (proxy: FaultProxy) => Effect.Effect<A, E, R
     }
     const result = yield* Effect.scoped(body(proxy)).pipe(Effect.provideService(Metric.FiberRuntimeMetrics, counting))
     proxy.heal()
-    const isZero = (count: number) => count === 0
     yield* gone(
       "fibers",
       Effect.sync(() => fibers.started - fibers.ended),
@@ -88,6 +89,8 @@ const leavingNothing = <A, E, R>(nodes: ReadonlyArray<BeamNode.BeamNode>, body: 
 /** The two together. */
 const alone = <A, E, R>(nodes: ReadonlyArray<BeamNode.BeamNode>, body: (proxy: FaultProxy) => Effect.Effect<A, E, R>) =>
   leavingNothing(nodes, behindProxy(body))
+
+const numbers = (from: number): ReadonlyArray<number> => Array.from({ length: 50 }, (_, number) => from + number)
 
 /** How a link is lost, and what must come of it when the node's tick time is 2 seconds. */
 const losses: ReadonlyArray<readonly [string, "cut" | "reset" | Faults, DistError["reason"]["_tag"]]> = [
@@ -226,7 +229,6 @@ describe.each(BeamNode.otpReleases())("the network to a node on OTP $otp", ({ ot
     alone([node], (proxy) =>
       Effect.gen(function* () {
         const us = yield* join(node, proxy)
-        const numbers = (from: number) => Array.from({ length: 50 }, (_, number) => from + number)
         for (const [round, stalled] of (["down", "up"] as const).entries()) {
           proxy.set({ stalled: [stalled] })
           const late = yield* Effect.forEach(
