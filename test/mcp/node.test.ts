@@ -1,13 +1,17 @@
 import { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js"
 import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js"
+import { Effect } from "effect"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest"
+import { names } from "../../src/dist/index.ts"
 import { type BeamNode, startNode } from "../support/BeamNode.ts"
+import { runs } from "../support/processes.ts"
 import { launch, startServer } from "../support/ServerProcess.ts"
 
 const epmdPort = process.env["ERL_EPMD_PORT"] ?? ""
@@ -41,6 +45,14 @@ const connected = async (args: ReadonlyArray<string>, env: Readonly<Record<strin
 
 const info = async (client: Client, args: Record<string, unknown> = {}) =>
   (await client.callTool({ name: "get_system_info", arguments: args })) as CallToolResult
+
+const relay = fileURLToPath(new URL("../support/relay.ts", import.meta.url))
+
+/** The port that EPMD has for the node. */
+const portOf = async (port: number): Promise<number> => {
+  const all = await Effect.runPromise(names({ host: "127.0.0.1", port }, 5_000))
+  return all.find(({ name }) => node.name.startsWith(`${name}@`))!.port
+}
 
 const hiddenNodes = () => node.evaluate("nodes(hidden)")
 
@@ -98,6 +110,30 @@ describe("a node behind the server", () => {
       expect(text).toContain(place)
     }
   })
+
+  it.each(["is told to end", "is killed"])(
+    "is tunnelled to with the first call, by the name that --node gives, until the server %s",
+    async (end) => {
+      const pids = join(folder, `pids-${end}`)
+      const command = ["-c", 'echo $$ > "$1"; exec "$2" "$3" "$4" "$5"', "way", pids, process.execPath, relay, "{port}"]
+      const entry = { name: node.name, cookie: node.cookie, alias: "staging-1" }
+      const tunnel = ["/bin/sh", ...command, String(await portOf(Number(epmdPort)))]
+      const file = secretFile("tunnel.json", JSON.stringify({ nodes: [{ ...entry, tunnel }, "other@x"] }))
+      const server = startServer(["--config", file, "--node", "staging-1"])
+      await server.initialize()
+      await server.request("tools/list")
+      expect(existsSync(pids)).toBe(false)
+      const called = await server.request("tools/call", { name: "get_system_info", arguments: {} })
+      expect(called.result).toMatchObject({ structuredContent: { node: node.name } })
+      const pid = Number(readFileSync(pids, "utf8"))
+      expect(runs(pid)).toBe(true)
+      if (end === "is killed") server.child.kill("SIGKILL")
+      else server.child.stdin.end()
+      await server.ended
+      await expect.poll(() => runs(pid)).toBe(false)
+      await expect.poll(hiddenNodes).toBe("[]")
+    }
+  )
 
   it("keeps its cookie to itself, also when it is refused or printed at full length in the log", async () => {
     const server = startServer(["--log-level", "trace"], { ...environment(), BEAMSCOPE_COOKIE: "WRONGBUTSECRET" })
