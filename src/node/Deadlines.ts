@@ -37,7 +37,9 @@ export class Deadlines {
   #arm(at: number): void {
     clearTimeout(this.#timer)
     this.#timerAt = at
-    this.#timer = setTimeout(() => this.#run(), Math.min(Math.ceil(at - performance.now()), longestTimerMillis))
+    // What was done for those that expired may have taken longer than it is to the next.
+    const millis = Math.max(1, Math.ceil(at - performance.now()))
+    this.#timer = setTimeout(() => this.#run(), Math.min(millis, longestTimerMillis))
   }
 
   #run(): void {
