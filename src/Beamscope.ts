@@ -1,4 +1,5 @@
 import { Effect, Layer } from "effect"
+import { Discovery } from "./cluster/Discovery.ts"
 import { type Config, fromSettings } from "./config/Config.ts"
 import type { ConfigError } from "./config/ConfigError.ts"
 import * as ConfiguredTargets from "./config/ConfiguredTargets.ts"
@@ -10,8 +11,8 @@ import { Catalogue, CatalogueError } from "./tools/Catalogue.ts"
 import { CharacterBudget } from "./tools/Result.ts"
 import { Reveal } from "./tools/Secrets.ts"
 
-/** What {@link layer} gives: the tools, and below them the nodes that they look into. */
-export type Services = Catalogue | Nodes | Policy | Targets
+/** What {@link layer} gives: the tools, below them the nodes that they look into, and which others there are. */
+export type Services = Catalogue | Discovery | Nodes | Policy | Targets
 
 /** All of Beamscope, as a checked configuration asks for. */
 export const fromConfig = (config: Config): Layer.Layer<Services, CatalogueError> =>
@@ -19,6 +20,7 @@ export const fromConfig = (config: Config): Layer.Layer<Services, CatalogueError
     Layer.catchTag("CatalogueError", (error) =>
       Layer.effectContext(Effect.fail(new CatalogueError({ ...error, nameOf: config.nameOf })))
     ),
+    Layer.provideMerge(Discovery.layer),
     Layer.provideMerge(Nodes.layer),
     Layer.provideMerge(ConfiguredTargets.layer(config)),
     Layer.provideMerge(Policy.layer(config.policy)),

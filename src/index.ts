@@ -3,6 +3,15 @@
  * starts nothing.
  */
 export * as Beamscope from "./Beamscope.ts"
+export {
+  type ChangesOptions,
+  type Discoveries,
+  Discovery,
+  type DiscoveryChange,
+  type DiscoveryFailure,
+  type OnceOptions
+} from "./cluster/Discovery.ts"
+export type { Discovered } from "./cluster/Merge.ts"
 export { ConfigError } from "./config/ConfigError.ts"
 export type { NodeEntry, Settings } from "./config/Settings.ts"
 export { CallError } from "./node/CallError.ts"

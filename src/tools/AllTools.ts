@@ -2,6 +2,7 @@ import { applicationTools } from "./otp/Applications.ts"
 import { codeTools } from "./code/Code.ts"
 import { connectionTools } from "./connection/Connection.ts"
 import { diagnoseConnection } from "./connection/Diagnosis.ts"
+import { discoverNodes } from "./connection/Discovery.ts"
 import { etsTools } from "./ets/Ets.ts"
 import { eventTools } from "./events/Events.ts"
 import { footprintTools } from "./footprint/Footprint.ts"
@@ -22,6 +23,7 @@ import type { Tool } from "./Tool.ts"
 export const allTools: ReadonlyArray<Tool> = [
   ...connectionTools,
   diagnoseConnection,
+  discoverNodes,
   ...processTools,
   ...processInfoTools,
   ...messageQueueTools,

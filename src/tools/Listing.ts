@@ -11,8 +11,8 @@ export const limitUpTo = (maximum: number, normal: number) =>
     .annotate({ description: `1 to ${maximum}, default ${normal}`, default: normal })
     .pipe(Schema.withDecodingDefaultKey(Effect.succeed(normal)))
 
-/** `cursor` of a list. */
-export const cursor = Schema.optionalKey(Schema.String.annotate({ description: "next_cursor of the page before" }))
+/** `cursor` of a list; what it is, is told once for all lists, in the instructions. */
+export const cursor = Schema.optionalKey(Schema.String.annotate({ description: "next_cursor" }))
 
 /** `sort_by` of a list: names ascend, figures descend. */
 export const sortBy = <const Name extends string>(names: ReadonlyArray<Name>, normal: NoInfer<Name>) =>

@@ -10,7 +10,8 @@ const toolsets: Readonly<Record<string, Readonly<Record<string, AccessClass>>>> 
     disconnect_node: "observe",
     list_nodes: "inspect",
     set_mode: "inspect",
-    diagnose_connection: "inspect"
+    diagnose_connection: "inspect",
+    discover_nodes: "inspect"
   },
   processes: {
     list_processes: "inspect",

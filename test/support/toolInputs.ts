@@ -15,6 +15,7 @@ export const toolInputs = (
   list_nodes: [{}],
   set_mode: [{ mode }],
   diagnose_connection: [{}],
+  discover_nodes: [{}],
   list_processes: [{ limit: 200 }, { group_by: "initial_call" }],
   top_processes: [
     { sort_by: "message_queue", limit: 100 },

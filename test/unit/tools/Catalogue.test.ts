@@ -48,6 +48,7 @@ describe("the listing", () => {
         "list_nodes",
         "set_mode",
         "diagnose_connection",
+        "discover_nodes",
         "list_processes",
         "top_processes",
         "find_process",

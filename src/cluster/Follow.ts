@@ -1,0 +1,102 @@
+import { Effect } from "effect"
+import { parseNodeName } from "../dist/NodeName.ts"
+import { atom, Atom, isList, listItems, type Term } from "../etf/Term.ts"
+import type { CallError } from "../node/CallError.ts"
+import type { ErlangNode } from "../node/ErlangNode.ts"
+import { BreakerOpen, isDisconnected, isTrouble, type NodeError } from "../node/NodeError.ts"
+import { Nodes } from "../node/Nodes.ts"
+import type { NodeStatus } from "../node/NodeState.ts"
+import {
+  failed,
+  type Look,
+  lookAtEach,
+  maxParts,
+  partial,
+  type Patience,
+  type Sighting,
+  told,
+  together
+} from "./Look.ts"
+
+/** How far it goes from a node that is connected already: nodes that are connected to find others behind them. */
+const maxHops = 3
+
+/** Whether a node may be connected that is not yet, to ask it too. */
+export type MayConnect = (node: string) => boolean
+
+/** The atoms in what a node answers, but for our own name there. */
+const atomsIn = (term: Term, ourName: string): ReadonlyArray<string> =>
+  (isList(term) ? (listItems(term) ?? []) : []).flatMap((item) =>
+    item instanceof Atom && item.text !== ourName ? [item.text] : []
+  )
+
+/** What a connected node is connected to. */
+const neighbours = (node: ErlangNode, timeoutMillis: number): Effect.Effect<Look, CallError> => {
+  const sighting = (name: string, isHidden: boolean): Sighting => ({ node: name, part: node.name, isHidden })
+  const ask = (kind: "visible" | "hidden") =>
+    Effect.map(node.call("erlang", "nodes", [atom(kind)], { timeoutMillis }), (term) =>
+      atomsIn(term, node.localName).map((name) => sighting(name, kind === "hidden"))
+    )
+  return Effect.map(Effect.all([ask("visible"), ask("hidden")], { concurrency: "unbounded" }), (seen) => {
+    const all = seen.flat()
+    const sightings = all.filter((sighting) => !("problem" in parseNodeName(sighting.node)))
+    return told(node.name, sightings, all.length - sightings.length)
+  })
+}
+
+const unseen = (name: string, why: NodeError): Look =>
+  failed(`${name} could not be asked which nodes it is connected to: ${why.message}`, name)
+
+/** Asks a node; one that is not connected is connected first, and let go of when it has answered. */
+const askNode = (name: string, status: NodeStatus | undefined, timeoutMillis: number) =>
+  Effect.gen(function* () {
+    const nodes = yield* Nodes
+    if (status?.state._tag !== "Up") {
+      return yield* Effect.scoped(
+        Effect.flatMap(nodes.get(name, { timeoutMillis }), (node) => neighbours(node, timeoutMillis))
+      )
+    }
+    const { breaker, state } = status
+    if (breaker.state._tag === "Open") {
+      const { since, until } = breaker.state
+      return yield* new BreakerOpen({ node: name, since, until, isProbing: false })
+    }
+    // Not held: who looks time and again would keep it from being closed when it is idle.
+    return yield* neighbours(state.node, timeoutMillis)
+  }).pipe(Effect.catch((why: NodeError) => Effect.succeed(unseen(name, why))))
+
+/**
+ * The nodes that connected nodes are connected to, visible and hidden, and so on from those of them that may be
+ * connected for it: so many nodes and so many steps away at most. Leaves out ourselves.
+ */
+export const lookAlong = (mayConnect: MayConnect, patience: Patience): Effect.Effect<Look, never, Nodes> =>
+  Effect.gen(function* () {
+    const statuses = new Map((yield* (yield* Nodes).list).map((status) => [status.name, status]))
+    const looks: Array<Look> = []
+    const asked = new Set<string>()
+    let next = [...statuses.values()].filter(({ state }) => state._tag === "Up").map(({ name }) => name)
+    for (let hop = 0; next.length > 0 && hop <= maxHops; hop++) {
+      for (const name of next) asked.add(name)
+      const look = yield* lookAtEach(next, patience, String, (name, millis) =>
+        askNode(name, statuses.get(name), millis)
+      )
+      looks.push(look)
+      const room = maxParts - asked.size
+      const found = new Set(look.sightings.map(({ node }) => node))
+      const further = [...found].filter((name) => !asked.has(name) && mayConnect(name))
+      next = further.slice(0, Math.max(0, room))
+      if (further.length > next.length || (hop === maxHops && further.length > 0)) {
+        looks.push(
+          partial(
+            `not every node found so was asked for its own: at most ${maxParts} are, ${maxHops} steps away from a connected one, as time allows.`
+          )
+        )
+      }
+    }
+    for (const { name, state } of statuses.values()) {
+      // What it saw need not be gone with the link to it.
+      if (!asked.has(name) && state._tag === "Down" && isTrouble(state.why) && !isDisconnected(state.why))
+        looks.push(unseen(name, state.why))
+    }
+    return together(looks)
+  })

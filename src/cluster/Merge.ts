@@ -1,0 +1,85 @@
+import type { Sighting } from "./Look.ts"
+
+/** A sighting with the source that it came from, as the operator writes that. */
+export interface SightingOf extends Sighting {
+  readonly source: string
+}
+
+/** A node that was found. */
+export interface Discovered {
+  /**
+   * Its full name. Without an @ it is a node of this machine whose host nobody could tell: EPMD has only what stands
+   * before the @.
+   */
+  readonly node: string
+  /** All the sources that told of it, as the operator writes them. */
+  readonly sources: ReadonlyArray<string>
+  /** Where it was found, as the first source that knows has it; it may be reachable under another address too. */
+  readonly host?: string
+  /** Where it listens. */
+  readonly port?: number
+  /** Where the EPMD listens that knows it. */
+  readonly epmdPort?: number
+  /** Whether it is a hidden node: others do not see it among theirs. */
+  readonly isHidden?: boolean
+  /** The file that has its cookie: the path alone, the file was not read. */
+  readonly cookieFile?: string
+}
+
+/** Nodes that are found at once, at most. */
+export const maxDiscovered = 2_000
+
+const shortName = (node: string): string => node.split("@", 1)[0]!
+
+/** For a node of this machine without its host: the one node of this machine that is called so, if there is just one. */
+const fullNames = (
+  sightings: ReadonlyArray<SightingOf>,
+  known: ReadonlyArray<string>,
+  isLocal: (host: string) => boolean
+): ((short: string) => string | undefined) => {
+  const byShort = new Map<string, Set<string>>()
+  for (const node of [...sightings.map((each) => each.node), ...known]) {
+    const at = node.indexOf("@")
+    if (at < 0 || !isLocal(node.slice(at + 1))) continue
+    const short = shortName(node)
+    byShort.set(short, (byShort.get(short) ?? new Set()).add(node))
+  }
+  return (short) => {
+    const [name, ...others] = byShort.get(short) ?? []
+    return others.length === 0 ? name : undefined
+  }
+}
+
+/** What several sightings of a node say together. */
+const discoveredOf = (node: string, seen: ReadonlyArray<SightingOf>): Discovered => {
+  const place = seen.find(({ port }) => port !== undefined) ?? seen.find(({ host }) => host !== undefined)
+  const { host, port } = place ?? {}
+  const epmdPort = place?.epmdPort ?? seen.find((each) => each.epmdPort !== undefined)?.epmdPort
+  const cookieFile = seen.find((each) => each.cookieFile !== undefined)?.cookieFile
+  return {
+    node,
+    sources: [...new Set(seen.map(({ source }) => source))],
+    ...(host !== undefined && { host }),
+    ...(port !== undefined && { port }),
+    ...(epmdPort !== undefined && { epmdPort }),
+    ...(seen.some(({ isHidden }) => isHidden) && { isHidden: true }),
+    ...(cookieFile !== undefined && { cookieFile })
+  }
+}
+
+/** One entry a node, by name; `known` are nodes that we know of by other ways, to complete names by. */
+export const merge = (
+  sightings: ReadonlyArray<SightingOf>,
+  known: ReadonlyArray<string>,
+  isLocal: (host: string) => boolean
+): ReadonlyArray<Discovered> => {
+  const fullName = fullNames(sightings, known, isLocal)
+  const byName = new Map<string, Array<SightingOf>>()
+  for (const sighting of sightings) {
+    const node = sighting.node.includes("@") ? sighting.node : (fullName(sighting.node) ?? sighting.node)
+    const seen = byName.get(node)
+    if (seen === undefined) byName.set(node, [sighting])
+    else seen.push(sighting)
+  }
+  return [...byName].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([node, seen]) => discoveredOf(node, seen))
+}

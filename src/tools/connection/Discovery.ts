@@ -1,0 +1,175 @@
+import { Effect, Schema } from "effect"
+import { Discovery } from "../../cluster/Discovery.ts"
+import type { Discovered } from "../../cluster/Merge.ts"
+import { Nodes } from "../../node/Nodes.ts"
+import { nodeCalled, Targets } from "../../node/Targets.ts"
+import { patternProblem } from "../../policy/NodePattern.ts"
+import { Policy } from "../../policy/Policy.ts"
+import { visible } from "../../syntax/Escape.ts"
+import { excerpt } from "../../syntax/Excerpt.ts"
+import { remainingMillis } from "../Deadline.ts"
+import { cursor, FilterText, limitUpTo, listOutput, noneOf, shownOf } from "../Listing.ts"
+import { didYouMean } from "../DidYouMean.ts"
+import { amount } from "../Quantity.ts"
+import * as Tool from "../Tool.ts"
+import { ToolError } from "../ToolError.ts"
+
+/** Where a node stands, those first that can be asked at once. */
+const states = ["connected", "configured", "allowed", "not_allowed"] as const
+type State = (typeof states)[number]
+
+/** Of the time that is left, what looking takes at most: the rest is for what a source needs to end by itself. */
+const shareOfTime = 0.8
+
+/** Failures that are told one by one. */
+const maxTold = 10
+
+const Position = Schema.Struct({ rank: Schema.Int, node: Schema.String })
+
+interface Row extends Discovered {
+  readonly state: State
+  readonly rank: number
+}
+
+const positionOf = ({ node, rank }: Row): typeof Position.Type => ({ rank, node })
+
+/** How the operator allows a node that is not; `undefined` where its name means something else in a pattern. */
+const allowing = (node: string): string | undefined =>
+  // In quotes: no name has any in it, and a shell takes what stands between them as it is.
+  node.includes("*") || patternProblem(node) !== undefined ? undefined : `--allow-nodes '${node}'`
+
+/** `discover_nodes`. */
+export const discoverNodes = Tool.make({
+  toolset: "connection",
+  access: "inspect",
+  cost: "cheap",
+  target: "none",
+  name: "discover_nodes",
+  title: "Discover nodes",
+  description:
+    "Which nodes there are, as EPMD, DNS, .hosts.erlang, the processes of this machine and connected nodes (follow) tell.",
+  timeoutMillis: 10_000,
+  input: {
+    source: Schema.optionalKey(FilterText),
+    name: Schema.optionalKey(FilterText),
+    limit: limitUpTo(200, 50),
+    cursor
+  },
+  output: {
+    ...listOutput,
+    nodes: Schema.optionalKey(
+      Schema.Array(
+        Schema.Struct({
+          node: Schema.String,
+          alias: Schema.optionalKey(Schema.String),
+          state: Schema.Literals(states),
+          sources: Schema.Array(Schema.String),
+          hidden: Schema.optionalKey(Schema.Boolean),
+          host: Schema.optionalKey(Schema.String),
+          port: Schema.optionalKey(Schema.Int),
+          epmd_port: Schema.optionalKey(Schema.Int),
+          cookie_file: Schema.optionalKey(Schema.String),
+          allowed_by: Schema.optionalKey(Schema.String)
+        })
+      )
+    )
+  },
+  position: Position,
+  run: Effect.fnUntraced(function* ({ limit, name = "", source }, _node, after) {
+    const { nodeRefusal, settings } = yield* Policy
+    const targets = yield* Targets
+    const { once, sources } = yield* Discovery.make
+    if (source !== undefined && !sources.some((text) => text.startsWith(source))) {
+      return yield* new ToolError({
+        code: "invalid_input",
+        message: `discover_nodes: no source begins with '${excerpt(source)}'; there are ${sources.join(", ")}. The operator can add one with --discover.`,
+        retryable: false,
+        didYouMean: didYouMean(source, sources)
+      })
+    }
+    const { failures, found } = yield* once({
+      timeoutMillis: (yield* remainingMillis) * shareOfTime,
+      ...(source !== undefined && { from: source }),
+      // Connecting to nodes that nobody named is for the operator to allow.
+      mayConnect: (node) => settings.allowNodes !== undefined && nodeRefusal(node) === undefined
+    })
+    const configured = yield* targets.nodes
+    const listed = yield* (yield* Nodes).list
+    const up = new Set(listed.filter(({ state }) => state._tag === "Up").map(({ name }) => name))
+    const hosts = ["localhost", "127.0.0.1", ...settings.hostNames]
+    const stateOf = ({ node }: Discovered): State => {
+      if (up.has(node)) return "connected"
+      if (configured.some(({ name }) => name === node)) return "configured"
+      // Without its host it is one of this machine, under whichever of its names.
+      const names = node.includes("@") ? [node] : hosts.map((host) => `${node}@${host}`)
+      return names.some((name) => nodeRefusal(name) === undefined) ? "allowed" : "not_allowed"
+    }
+    const rowOf = (discovered: Discovered): Row => {
+      const state = stateOf(discovered)
+      return { ...discovered, state, rank: states.indexOf(state) }
+    }
+    const all = found.map(rowOf)
+    const matching = all.filter(({ node }) => node.includes(name)).toSorted(inOrder)
+    const behind = after === undefined ? matching : matching.filter((row) => inOrder(row, after) > 0)
+    const rows = behind.slice(0, limit)
+    const isElsewhere = ({ epmdPort, port }: Discovered) =>
+      epmdPort === undefined ? port !== undefined : epmdPort !== targets.epmdPort
+    const next = matching.find(
+      (row) =>
+        (row.state === "configured" || row.state === "allowed") && (row.state === "configured" || !isElsewhere(row))
+    )
+    const told = failures.map(({ message, source: text }) => visible(`${text}: ${message}`))
+    return {
+      summary: (shown: number) =>
+        matching.length === 0
+          ? noneOf({ incomplete: [], matched: 0, total: all.length }, name !== "", "node")
+          : `${shownOf(shown, matching.length, "node")} found: ${tally(matching)}.`,
+      complete: failures.length === 0,
+      notes: [
+        ...told.slice(0, maxTold),
+        ...(told.length > maxTold ? [`And ${amount(told.length - maxTold, "more failure")} of sources.`] : []),
+        ...(rows.some((row) => row.state === "allowed" && isElsewhere(row))
+          ? [
+              "A node whose epmd_port is told, or its port alone, is not registered with the EPMD that nodes are looked up at: it can be connected once the operator gives it an entry with epmd_port, or with its address."
+            ]
+          : []),
+        ...(rows.some(({ node }) => !node.includes("@"))
+          ? ["EPMD tells only the part before the @ of a node of this machine; connect_node takes that."]
+          : [])
+      ],
+      data: {
+        total: all.length,
+        matched: matching.length,
+        nodes: rows.map((row) => ({
+          node: visible(row.node),
+          alias: nodeCalled(configured, row.node)?.alias,
+          state: row.state,
+          sources: row.sources.map(visible),
+          hidden: row.isHidden,
+          host: row.host && visible(row.host),
+          port: row.port,
+          epmd_port: row.epmdPort === targets.epmdPort ? undefined : row.epmdPort,
+          cookie_file: row.cookieFile && visible(row.cookieFile),
+          allowed_by: row.state === "not_allowed" ? allowing(row.node) : undefined
+        }))
+      },
+      page: {
+        rows: "nodes",
+        next: rows.length < behind.length ? positionOf(rows.at(-1)!) : undefined,
+        after: (row: number) => positionOf(rows[row]!)
+      } as const,
+      hints: next === undefined ? [] : [`connect_node ${JSON.stringify({ node: next.node })}`]
+    }
+  })
+})
+
+const inOrder = (a: Pick<Row, "node" | "rank">, b: Pick<Row, "node" | "rank">): number =>
+  a.rank - b.rank || (a.node < b.node ? -1 : a.node > b.node ? 1 : 0)
+
+/** How many nodes stand where: `1 connected, 3 allowed`. */
+const tally = (rows: ReadonlyArray<Row>): string =>
+  states
+    .map((state) => [rows.filter((row) => row.state === state).length, state] as const)
+    .filter(([count]) => count > 0)
+    .map(([count, state]) => `${count} ${state.replace("_", " ")}`)
+    .join(", ")
