@@ -108,6 +108,12 @@ export const untroubled: Pick<NodeStatus, "breaker"> = {
 
 const fakeNodes = ({ reachable = [], standing = {}, unreachable = {}, up = [] }: World): Layer.Layer<Nodes> =>
   Layer.sync(Nodes, () => {
+    const statusOf = ([name, state]: readonly [string, NodeState]): NodeStatus => ({
+      ...untroubled,
+      name,
+      state,
+      ...standing[name]
+    })
     const states = new Map<string, NodeState>(up.map((node) => [node.name, { _tag: "Up", since: 0, node }]))
     const get = (name: string): Effect.Effect<ErlangNode, NodeError> =>
       Effect.suspend(() => {
@@ -137,7 +143,7 @@ const fakeNodes = ({ reachable = [], standing = {}, unreachable = {}, up = [] }:
           if (wasUp) states.delete(name)
           return wasUp ? "closed" : "absent"
         }),
-      list: Effect.sync(() => [...states].map(([name, state]) => ({ ...untroubled, name, state, ...standing[name] }))),
+      list: Effect.sync(() => [...states].map(statusOf)),
       health: () => Effect.undefined,
       reset: () => Effect.void,
       changes: Stream.empty,

@@ -9,6 +9,9 @@ import { call, catalogueLayer } from "../../support/Tools.ts"
 const name = "app@10.0.0.1"
 const restart = { lost: 1_000, since: 2_000 }
 
+const pids = (from: number, to: number) =>
+  Array.from({ length: to - from }, (_, index) => `<0.${from + index}.0>`).join(" ")
+
 /** What a session knows after it has met a node, and then another incarnation of it. */
 const restarted = () => {
   const incarnations = new Incarnations()
@@ -91,15 +94,15 @@ describe("what a session knows of a node that was restarted", () => {
 
   it("remembers ten thousand identifiers, the latest", () => {
     const incarnations = restarted()
-    const shown = (from: number, to: number) =>
-      Array.from({ length: to - from }, (_, index) => `<0.${from + index}.0>`).join(" ")
-    incarnations.showed(name, shown(0, 10_000))
+    incarnations.showed(name, pids(0, 10_000))
     incarnations.showed(name, "<0.0.0>")
-    incarnations.showed(name, shown(10_000, 10_001))
+    incarnations.showed(name, pids(10_000, 10_001))
     expect(incarnations.stale(name, "<0.0.0>")).toBeUndefined()
     expect(incarnations.stale(name, "<0.1.0>")).toBeDefined()
   })
 })
+
+const lookAt = (pid: string) => Effect.map(call("look", { pid }), ({ structured }) => structured)
 
 describe("tools over a node that is restarted between two calls", () => {
   const box = "a@box"
@@ -133,8 +136,6 @@ describe("tools over a node that is restarted between two calls", () => {
       },
       [look, ...connectionTools]
     )
-
-  const lookAt = (pid: string) => Effect.map(call("look", { pid }), ({ structured }) => structured)
 
   it.effect("refuse a pid from before, until a result has shown it", () =>
     Effect.gen(function* () {
