@@ -1,6 +1,7 @@
 import { Effect, Redacted, Result } from "effect"
 import { homedir } from "node:os"
 import { join } from "node:path"
+import { discoverySource } from "../cluster/Source.ts"
 import { defaultEpmdPort } from "../dist/Epmd.ts"
 import { parseNodeName } from "../dist/NodeName.ts"
 import { patternProblem } from "../policy/NodePattern.ts"
@@ -182,6 +183,16 @@ const checkPatterns = (patterns: ReadonlyArray<string>, nameOf: NameOf): Result.
   return Result.succeed(undefined)
 }
 
+/** Where nodes are to be looked for and cannot be. */
+const checkSources = (texts: ReadonlyArray<string>, nameOf: NameOf): Result.Result<void, ConfigError> => {
+  for (const text of texts) {
+    const source = discoverySource(text)
+    if ("problem" in source)
+      return Result.fail(new ConfigError({ message: `${nameOf("discover")}: '${text}': ${source.problem}` }))
+  }
+  return Result.succeed(undefined)
+}
+
 const isEntry = (node: string | NodeEntry): node is NodeEntry => typeof node !== "string"
 
 /** Where settings come from, and what they are called there. */
@@ -233,6 +244,7 @@ const complete = (
   } = all
   const checked = Result.gen(function* () {
     yield* checkPatterns(policy.allowNodes ?? [], nameOf)
+    yield* checkSources(discover, nameOf)
     const entries = yield* nodeEntries(nodes, known?.filter(isEntry) ?? [], nameOf)
     yield* checkTlsUsed(all, entries, nameOf)
     return { entries, tls: yield* tlsSettings(all, nameOf) }

@@ -6,8 +6,10 @@ export type ConsultedTerms =
   | { readonly _tag: "Terms"; readonly terms: ReadonlyArray<Term> }
   | { readonly _tag: "Mistake"; readonly message: string }
 
-/** What a dot means nothing in (comments, quoted atoms, strings, characters); or a dot that ends a term. */
-const token = /%[^\n]*|'(?:\\[^]|[^'\\])*'|"(?:\\[^]|[^"\\])*"|\$(?:\\[^]|[^])|(\.)(?=[\s%]|$)/gu
+/**
+ * What a dot means nothing in (comments, quoted atoms, strings, characters), closed or not; or a dot that ends a term.
+ */
+const token = /%[^\n]*|'(?:\\[^]?|[^'\\])*'?|"(?:\\[^]?|[^"\\])*"?|\$\\?[^]?|(\.)(?=[\s%]|$)/gu
 
 const blank = /^(?:\s|%[^\n]*)*$/u
 
@@ -15,8 +17,8 @@ const blank = /^(?:\s|%[^\n]*)*$/u
 export const consultText = (text: string, maxTerms: number, options: ParseOptions): ConsultedTerms => {
   const terms: Array<Term> = []
   const read = (from: number, to: number): string | undefined => {
-    // The lines before it are left in, empty, so that a mistake is told with its line.
-    const parsed = parseTerm(text.slice(0, from).replace(/[^\n]+/gu, "") + text.slice(from, to), "erlang", options)
+    // What stands before it is left in, as blanks, so that a mistake is told with its line and column.
+    const parsed = parseTerm(text.slice(0, from).replace(/[^\n]/gu, " ") + text.slice(from, to), "erlang", options)
     if (parsed._tag === "Mistake") return parsed.message
     terms.push(parsed.term)
     return undefined
