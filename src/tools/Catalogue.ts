@@ -222,7 +222,7 @@ const answerOf = Effect.fnUntraced(function* (
     hints: hints.filter((hint) => hint !== undefined)
   })
   if (result === undefined) return yield* tooLarge(tool)
-  if (node !== undefined) session.incarnations.showed(node.name, result.text)
+  if (node !== undefined) session.incarnations.showed(node, result.text)
   return result
 }, Effect.scoped)
 

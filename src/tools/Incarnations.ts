@@ -58,9 +58,9 @@ export class Incarnations {
   }
 
   /** Remembers what the text of a result shows, which tells of a restart where there was one. */
-  showed(name: string, text: string): void {
+  showed({ creation, name }: Incarnation, text: string): void {
     const run = this.#runs.get(name)
-    if (run?.restart === undefined) return
+    if (run?.restart === undefined || run.creation !== creation) return
     run.isTold = true
     for (const { key } of identifiersIn(text, name)) {
       run.shown.delete(key)

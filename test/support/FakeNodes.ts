@@ -97,6 +97,8 @@ export interface World {
   readonly problem?: string
   readonly cookies?: ReadonlyArray<string>
   readonly epmdPort?: number
+  /** Where nodes are looked for. */
+  readonly discovery?: ReadonlyArray<string>
   readonly policy?: Partial<PolicySettings>
   readonly mode?: SyntaxName
 }
@@ -108,12 +110,6 @@ export const untroubled: Pick<NodeStatus, "breaker"> = {
 
 const fakeNodes = ({ reachable = [], standing = {}, unreachable = {}, up = [] }: World): Layer.Layer<Nodes> =>
   Layer.sync(Nodes, () => {
-    const statusOf = ([name, state]: readonly [string, NodeState]): NodeStatus => ({
-      ...untroubled,
-      name,
-      state,
-      ...standing[name]
-    })
     const states = new Map<string, NodeState>(up.map((node) => [node.name, { _tag: "Up", since: 0, node }]))
     const get = (name: string): Effect.Effect<ErlangNode, NodeError> =>
       Effect.suspend(() => {
@@ -143,7 +139,9 @@ const fakeNodes = ({ reachable = [], standing = {}, unreachable = {}, up = [] }:
           if (wasUp) states.delete(name)
           return wasUp ? "closed" : "absent"
         }),
-      list: Effect.sync(() => [...states].map(statusOf)),
+      list: Effect.sync(() =>
+        Array.from(states, ([name, state]): NodeStatus => ({ ...untroubled, name, state, ...standing[name] }))
+      ),
       health: () => Effect.undefined,
       reset: () => Effect.void,
       changes: Stream.empty,

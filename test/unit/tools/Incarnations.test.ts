@@ -7,6 +7,7 @@ import { fakeNode } from "../../support/FakeNodes.ts"
 import { call, catalogueLayer } from "../../support/Tools.ts"
 
 const name = "app@10.0.0.1"
+const now = { name, creation: 2 }
 const restart = { lost: 1_000, since: 2_000 }
 
 const pids = (from: number, to: number) =>
@@ -37,9 +38,9 @@ describe("what a session knows of a node that was restarted", () => {
   ])("refuses %s, until a result has shown it", (text) => {
     const incarnations = restarted()
     expect(incarnations.stale(name, { pid: [text] })).toMatchObject({ restart })
-    incarnations.showed(name, "nothing of the kind")
+    incarnations.showed(now, "nothing of the kind")
     expect(incarnations.stale(name, { pid: [text] })).toMatchObject({ restart })
-    incarnations.showed(name, `pid: ${text.trim() === "0.90.0" ? "<0.90.0>" : text}, and more`)
+    incarnations.showed(now, `pid: ${text.trim() === "0.90.0" ? "<0.90.0>" : text}, and more`)
     expect(incarnations.stale(name, { pid: [text] })).toBeUndefined()
   })
 
@@ -54,9 +55,16 @@ describe("what a session knows of a node that was restarted", () => {
     expect(restarted().stale(name, { owner: "it is #PID<0.7.1>" })?.identifier).toBe("<0.7.1>")
   })
 
+  it("takes nothing that an earlier incarnation has shown", () => {
+    const incarnations = restarted()
+    incarnations.showed({ name, creation: 1 }, "<0.90.0>")
+    expect(incarnations.stale(name, "<0.90.0>")).toBeDefined()
+    expect(incarnations.untold(name)).toEqual(restart)
+  })
+
   it("takes a pid in one spelling for the same in another, and no port for it", () => {
     const incarnations = restarted()
-    incarnations.showed(name, "#PID<0.90.0>")
+    incarnations.showed(now, "#PID<0.90.0>")
     expect(incarnations.stale(name, `<${name}.90.0>`)).toBeUndefined()
     expect(incarnations.stale(name, "#Port<0.90>")).toBeDefined()
     expect(incarnations.stale(name, "<0.90.1>")).toBeDefined()
@@ -71,7 +79,7 @@ describe("what a session knows of a node that was restarted", () => {
 
   it("forgets what was shown before a further restart", () => {
     const incarnations = restarted()
-    incarnations.showed(name, "<0.90.0>")
+    incarnations.showed(now, "<0.90.0>")
     incarnations.meet({ name, creation: 3 }, { lost: undefined, since: 3_000 })
     expect(incarnations.stale(name, "<0.90.0>")).toMatchObject({ restart: { since: 3_000 } })
   })
@@ -79,7 +87,7 @@ describe("what a session knows of a node that was restarted", () => {
   it("tells of it until a result has", () => {
     const incarnations = restarted()
     expect(incarnations.untold(name)).toEqual(restart)
-    incarnations.showed(name, "")
+    incarnations.showed(now, "")
     expect(incarnations.untold(name)).toBeUndefined()
     expect(incarnations.stale(name, "<0.90.0>")).toBeDefined()
   })
@@ -94,9 +102,9 @@ describe("what a session knows of a node that was restarted", () => {
 
   it("remembers ten thousand identifiers, the latest", () => {
     const incarnations = restarted()
-    incarnations.showed(name, pids(0, 10_000))
-    incarnations.showed(name, "<0.0.0>")
-    incarnations.showed(name, pids(10_000, 10_001))
+    incarnations.showed(now, pids(0, 10_000))
+    incarnations.showed(now, "<0.0.0>")
+    incarnations.showed(now, pids(10_000, 10_001))
     expect(incarnations.stale(name, "<0.0.0>")).toBeUndefined()
     expect(incarnations.stale(name, "<0.1.0>")).toBeDefined()
   })
