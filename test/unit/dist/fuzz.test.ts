@@ -454,10 +454,11 @@ describe("a peer that spoils what it says", () => {
                   continue
                 }
                 answered++
-                // Whoever changes a byte on the way changes the answer; but never into that of another call.
-                const got = result.success instanceof Binary ? Buffer.from(result.success.view()) : Buffer.alloc(0)
-                for (const [other, token] of tokens.entries())
-                  if (other !== index) expect(got.includes(token), `${index} has the answer of ${other}`).toBe(false)
+                // Whoever changes a byte on the way changes the answer, and a changed number makes a fragment one of
+                // another message; but no call ever gets the reply to another.
+                const head = result.success instanceof Binary ? Buffer.from(result.success.view()).subarray(0, 16) : ""
+                const whose = tokens.findIndex((token) => token.equals(Buffer.from(head)))
+                expect([-1, index]).toContain(whose)
               }
               const failure = link.failure()
               if (failure !== undefined) expect(failure.reason._tag).toBe("ProtocolViolation")
