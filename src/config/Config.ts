@@ -42,7 +42,7 @@ export interface Config {
   readonly policy: PolicySettings
   /** Under which name the operator knows a setting: that of the flag, the variable or the key that said it. */
   readonly nameOf: NameOf
-  /** The file that some of this is from. */
+  /** The file that some of this is from, if it can be read again. */
   readonly file?: WatchedFile
 }
 
@@ -333,7 +333,9 @@ export const load = Effect.fnUntraced(function* (given: {
     const { nodes: _, ...others } = said
     return {
       ...(yield* withFile(said)),
-      file: { path: file, stamp, readAgain: read, others: JSON.stringify(others) }
+      ...(stamp !== undefined && {
+        file: { path: file, stamp, readAgain: read, others: JSON.stringify(others) }
+      })
     }
   })
   return yield* read

@@ -62,12 +62,13 @@ const withPaths = (said: Settings, absolute: (path: string) => string): Settings
 }
 
 /**
- * The settings in a JSON configuration file, and its stamp. Paths in it are relative to its folder; `~/` is `home`.
+ * The settings in a JSON configuration file, and its stamp, if it can be read again. Paths in it are relative to its
+ * folder; `~/` is `home`.
  */
 export const readSettings = Effect.fnUntraced(function* (
   file: string,
   home: string
-): Effect.fn.Return<{ readonly said: Settings; readonly stamp: Stamp }, ConfigError> {
+): Effect.fn.Return<{ readonly said: Settings; readonly stamp: Stamp | undefined }, ConfigError> {
   const fail = (problem: string) => new ConfigError({ message: `configuration file ${file}: ${problem}` })
   const reading = <A>(read: () => Promise<A>) =>
     Effect.tryPromise({ try: read, catch: (error) => fail(`cannot be read (${codeOf(error)})`) })
@@ -84,5 +85,9 @@ export const readSettings = Effect.fnUntraced(function* (
     return yield* fail("has a cookie in it, so it must be accessible by owner only (chmod 600)")
   if (has("tunnel") && (open & 0o022n) !== 0n)
     return yield* fail("has a command in it (tunnel), so it must be writable by owner only (chmod go-w)")
-  return { said: withPaths(said, (path) => resolve(dirname(file), fromHome(path, home))), stamp: stampOf(info) }
+  return {
+    said: withPaths(said, (path) => resolve(dirname(file), fromHome(path, home))),
+    // What a pipe had can be read once.
+    stamp: info.isFile() ? stampOf(info) : undefined
+  }
 })

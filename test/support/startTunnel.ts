@@ -10,5 +10,5 @@ await Effect.gen(function* () {
     timeoutMillis: 20_000
   })
   process.stdout.write(`${port}\n`)
-  yield* Effect.never
+  return yield* Effect.never
 }).pipe(Effect.scoped, Effect.runPromise)

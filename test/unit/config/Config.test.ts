@@ -276,6 +276,10 @@ describe("how nodes are reached", () => {
       "releases"
     ])
     expect((await loaded()).discover).toEqual([])
+    expect(await refusal({ discover: ["follow", "epdm:a"] })).toMatch(/^--discover: 'epdm:a': it is no source; write /u)
+    expect(await refusal({}, {}, configFile({ discover: ["dns:app"] }))).toMatch(
+      /: discover: 'dns:app': .*dns:NAME@HOST/u
+    )
   })
 })
 

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Logger, Redacted } from "effect"
+import { execFileSync, spawn } from "node:child_process"
+import { once } from "node:events"
 import { chmodSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -120,6 +122,20 @@ describe("the configuration file, when it has changed", () => {
         put({ nodes: ["b@x"] })
         expect(yield* namesOf(targets)).toEqual(["b@x"])
         expect(yield* targets.problem).toBeUndefined()
+      })
+    )
+  })
+
+  it.effect.skipIf(process.platform === "win32")("is read once where it is a pipe", () => {
+    execFileSync("mkfifo", ["-m", "600", file])
+    const writer = spawn("/bin/sh", ["-c", 'printf %s "$1" > "$2"', "writer", JSON.stringify({ nodes: ["a@x"] }), file])
+    const ended = once(writer, "exit")
+    return withTargets((targets, logged) =>
+      Effect.gen(function* () {
+        yield* Effect.promise(() => ended)
+        expect(yield* namesOf(targets)).toEqual(["a@x"])
+        expect(yield* targets.problem).toBeUndefined()
+        expect(logged).toEqual([])
       })
     )
   })
