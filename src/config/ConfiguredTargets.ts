@@ -43,8 +43,12 @@ const addressOf = Effect.fnUntraced(function* (
       commandOf: (port) => tunnel.map((word) => word.replaceAll(portPlaceholder, String(port))),
       timeoutMillis
     }),
-    ({ message }) =>
-      new TargetError({ node: name, message: `the way to ${name} is not open: ${message}`, isPassing: true })
+    ({ message, reason }) =>
+      new TargetError({
+        node: name,
+        message: `the way to ${name} is not open: ${message}`,
+        isPassing: reason._tag !== "TunnelMissing"
+      })
   )
 })
 

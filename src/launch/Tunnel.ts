@@ -52,7 +52,7 @@ const watchdog = `read -r _; kill -TERM "-$1"; sleep ${graceMillis / 1_000}; kil
 const watch = (child: ChildProcess): ChildProcess | undefined => {
   if (isWindows || child.pid === undefined) return undefined
   const dog = spawn("/bin/sh", ["-c", watchdog, "tunnel", String(child.pid)], {
-    env: {},
+    env: { PATH: process.env["PATH"] },
     detached: true,
     stdio: ["pipe", "ignore", "ignore"]
   })

@@ -103,6 +103,16 @@ const namedNode = Effect.fnUntraced(function* (
       didYouMean: [match, ...others].map(visible)
     })
   }
+  const group = entries.flatMap((entry) => (entry.group === given ? [entry.name] : []))
+  if (group.length === 1) return group[0]!
+  if (group.length > 1) {
+    return yield* new ToolError({
+      code: "invalid_input",
+      message: `'${excerpt(given)}' is a group of nodes: ${listed(group)}. Name one of them.`,
+      retryable: false,
+      didYouMean: group.map(visible)
+    })
+  }
   const known = kinds.flat()
   const local = yield* Effect.orElseSucceed(localNames, (): ReadonlyArray<string> => [])
   const { hostNames } = (yield* Policy).settings

@@ -106,10 +106,9 @@ describe("a tunnel", () => {
     })
   )
 
-  it.live("goes when we are killed", () =>
+  it.live("goes when we are killed, also where its command does not want to", () =>
     Effect.gen(function* () {
-      const to = 1
-      const script = noting(`exec "${process.execPath}" "${relay}" $1 ${to}`)
+      const script = `trap '' TERM; ${noting(`"${process.execPath}" "${relay}" $1 1 & while :; do sleep 1; done`)}`
       const us = spawn(process.execPath, [startTunnel, "/bin/sh", "-c", script, "way", "{port}"], {
         stdio: ["ignore", "pipe", "inherit"]
       })

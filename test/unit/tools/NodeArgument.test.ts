@@ -96,6 +96,23 @@ describe("a node by its short name", () => {
     })
   )
 
+  it.effect("may be the only one of its group, of several of which one has to be named", () =>
+    Effect.gen(function* () {
+      const world = {
+        configured: [
+          { name: "a@far", group: "staging" },
+          { name: "b@far", group: "staging" },
+          { name: "c@far", group: "prod" }
+        ],
+        reachable: [node("c@far")]
+      }
+      expect(yield* reached(world, "prod")).toBe("c@far")
+      const error = yield* refused(world, "staging")
+      expect(error).toMatchObject({ code: "invalid_input", didYouMean: ["a@far", "b@far"] })
+      expect(error.message).toContain("'staging' is a group of nodes: a@far, b@far.")
+    })
+  )
+
   it.live("is looked up in this machine's EPMD, and connected by the name that the node gives itself", () =>
     Effect.scoped(
       Effect.gen(function* () {
