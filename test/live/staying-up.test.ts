@@ -78,16 +78,13 @@ describe.each(BeamNode.otpReleases())("OTP $otp", ({ otp }) => {
           yield* call("connect_node", {})
           process.kill(node.pid, "SIGKILL")
           yield* Effect.promise(() => node.stop())
+          // Not in the moments in which it is tried.
           yield* eventually(
-            Effect.map(
-              statusOf(node),
-              (status) => status?.state._tag === "Down" && status.state.nextAttempt !== undefined
-            )
+            Effect.map(call("list_nodes", {}), ({ structured }) => {
+              const [row] = structured["nodes"] as ReadonlyArray<Readonly<Record<string, unknown>>>
+              return row?.["state"] === "down" && row["why"] !== undefined && row["next_attempt"] !== undefined
+            })
           )
-          const { structured } = yield* call("list_nodes", {})
-          expect(structured["nodes"]).toMatchObject([
-            { node: node.name, state: "down", why: expect.any(String), next_attempt: expect.any(String) }
-          ])
           yield* call("disconnect_node", {})
           expect((yield* call("list_nodes", {})).structured["nodes"]).not.toMatchObject([
             { next_attempt: expect.any(String) }
@@ -157,9 +154,11 @@ describe.each(BeamNode.otpReleases())("OTP $otp", ({ otp }) => {
           expect(codes.at(-1)).toBe("breaker_open")
           expect(new Set(codes.slice(0, -1))).toEqual(new Set(["timeout"]))
           const { structured } = yield* call("list_nodes", {})
+          // Half open when its first pause, of some two seconds, is over by now.
           expect(structured["nodes"]).toMatchObject([
-            { state: "up", breaker: "open", next_attempt: expect.any(String) }
+            { state: "up", breaker: expect.stringMatching(/^(half_)?open$/u) }
           ])
+          expect(structured["nodes"]).not.toMatchObject([{ round_trip_ms: expect.any(Number) }])
           // One try, which is in vain, too.
           expect(yield* failureOf("connect_node", { timeout_ms: 300 })).toMatchObject({ code: "timeout" })
           expect(yield* failureOf("get_system_info", {})).toMatchObject({ code: "breaker_open" })
