@@ -15,6 +15,7 @@ import { CallError } from "../../../src/node/CallError.ts"
 import { Calls } from "../../../src/node/Calls.ts"
 import { LocalProcesses } from "../../../src/node/LocalProcesses.ts"
 import { arbitraryTerm } from "../../support/arbitraryTerm.ts"
+import { eventually } from "../../support/eventually.ts"
 import { packet } from "../../support/FakePeer.ts"
 import { extremes, heldBytes, mutated, Random, seconds, seed, timeout } from "../../support/Fuzzing.ts"
 import { acceptHandshake } from "../../support/StandInNode.ts"
@@ -468,7 +469,8 @@ describe("a peer that spoils what it says", () => {
         )
         expect(answered).toBeGreaterThan(0)
         expect(failed).toBeGreaterThan(0)
-        expect(heldBytes() - before).toBeLessThan(32 * 1024 * 1024)
+        // What was on its way to streams that are closed goes a moment later than they.
+        yield* eventually(Effect.sync(() => heldBytes() - before < 32 * 1024 * 1024))
         // In kilobytes. So many cases at a time, of a few large replies each.
         expect(process.resourceUsage().maxRSS - peak).toBeLessThan(512 * 1024)
       }),
