@@ -1,0 +1,175 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, type Scope, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import { type ChangesOptions, Discovery, type DiscoveryChange } from "../../../src/cluster/Discovery.ts"
+import { atom, isAtom, list } from "../../../src/etf/Term.ts"
+import { type DiscoveryWorld, discoveryLayer } from "../../support/FakeDiscovery.ts"
+import { fakeNode } from "../../support/FakeNodes.ts"
+import { serveEpmd } from "../../support/FakePeer.ts"
+
+const textOf = (change: DiscoveryChange): string =>
+  change._tag === "Left"
+    ? `-${change.node.node}`
+    : `+${change.node.node}${change.formerly === undefined ? "" : ` (${change.formerly})`}`
+
+/** Lets whatever can go on do so. */
+const settle = Effect.promise(() => new Promise<void>((resolve) => void setImmediate(resolve)))
+
+interface Watched {
+  /** The changes since the last time, as `+node` and `-node`, when all sources have been looked at again. */
+  readonly news: Effect.Effect<ReadonlyArray<string>>
+  /** How often they have been looked at. */
+  readonly looks: () => number
+}
+
+/** Watches the nodes of a world. A source of its own counts the looks. */
+const watch = (
+  { discovery = [], zone = {}, ...world }: DiscoveryWorld,
+  options?: ChangesOptions
+): Effect.Effect<Watched, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const heard: Array<string> = []
+    let looks = 0
+    const layer = discoveryLayer({
+      ...world,
+      discovery: [...discovery, "dns:x@clock"],
+      zone: { ...zone, onAsked: (host) => void (host === "clock" && looks++) }
+    })
+    yield* Effect.flatMap(Discovery.make, ({ changes }) =>
+      Stream.runForEach(changes(options), (change) => Effect.sync(() => heard.push(textOf(change))))
+    ).pipe(Effect.provide(layer), Effect.forkScoped)
+    const passUntil = (count: number) =>
+      Effect.gen(function* () {
+        while (looks < count) {
+          yield* TestClock.adjust(500)
+          yield* settle
+        }
+      })
+    yield* Effect.gen(function* () {
+      while (looks < 1) yield* settle
+    })
+    return {
+      // What a look has found is told before the next one.
+      news: Effect.andThen(
+        Effect.suspend(() => passUntil(looks + 2)),
+        Effect.sync(() => heard.splice(0))
+      ),
+      looks: () => looks
+    }
+  })
+
+const addresses = (pods: ReadonlyArray<string> | string): Record<string, ReadonlyArray<string> | string> => ({ pods })
+
+describe("changes", () => {
+  it.effect("are the nodes that are there, then those that come and go", () =>
+    Effect.gen(function* () {
+      const zone = { addresses: addresses(["10.0.0.1", "10.0.0.2"]) }
+      const { news } = yield* watch({ discovery: ["dns:app@pods"], zone })
+      expect(yield* news).toEqual(["+app@10.0.0.1", "+app@10.0.0.2"])
+      expect(yield* news).toEqual([])
+      zone.addresses["pods"] = ["10.0.0.2", "10.0.0.3"]
+      expect(yield* news).toEqual(["-app@10.0.0.1", "+app@10.0.0.3"])
+      expect(yield* news).toEqual([])
+    })
+  )
+
+  it.effect("do not follow from a source that fails, but from one that answers that there is nothing", () =>
+    Effect.gen(function* () {
+      const zone = { addresses: addresses(["10.0.0.1"]) }
+      const { news } = yield* watch({ discovery: ["dns:app@pods"], zone })
+      expect(yield* news).toEqual(["+app@10.0.0.1"])
+      for (const code of ["ESERVFAIL", "TIMEOUT", "EAI_AGAIN"]) {
+        zone.addresses["pods"] = code
+        expect(yield* news).toEqual([])
+      }
+      zone.addresses["pods"] = ["10.0.0.2"]
+      expect(yield* news).toEqual(["-app@10.0.0.1", "+app@10.0.0.2"])
+      zone.addresses["pods"] = "ENOTFOUND"
+      expect(yield* news).toEqual(["-app@10.0.0.2"])
+    })
+  )
+
+  it.effect("do not follow where another source still tells of the node", () =>
+    Effect.gen(function* () {
+      const zone = { addresses: addresses(["10.0.0.1"]) }
+      zone.addresses["more"] = ["10.0.0.1"]
+      const { news } = yield* watch({ discovery: ["dns:app@pods", "dns:app@more"], zone })
+      expect(yield* news).toEqual(["+app@10.0.0.1"])
+      zone.addresses["pods"] = "ENOTFOUND"
+      expect(yield* news).toEqual([])
+    })
+  )
+
+  it.effect("do not follow from a node that cannot be asked any more; others are asked as before", () =>
+    Effect.gen(function* () {
+      const seen: Record<string, ReadonlyArray<string> | undefined> = { "a@h": ["x@h"], "b@h": ["y@h"] }
+      const node = (name: string) =>
+        fakeNode({
+          name,
+          replies: {
+            "erlang:nodes/1": ([kind]) => {
+              const names = seen[name]
+              if (names === undefined) return Effect.fail({ _tag: "DeadlineExceeded", millis: 1 } as never)
+              return Effect.succeed(list(isAtom(kind, "hidden") ? [] : names.map((it) => atom(it))))
+            }
+          }
+        })
+      const { news } = yield* watch({ discovery: ["follow"], up: [node("a@h"), node("b@h")] })
+      expect(yield* news).toEqual(["+x@h", "+y@h"])
+      seen["a@h"] = undefined
+      seen["b@h"] = []
+      expect(yield* news).toEqual(["-y@h"])
+      seen["a@h"] = []
+      expect(yield* news).toEqual(["-x@h"])
+    })
+  )
+
+  it.effect.each([
+    ["five seconds", undefined, 5_000],
+    ["what is said", 20_000, 20_000]
+  ] as const)("come by polling, every %s give or take a fifth", ([_, everyMillis, expected]) =>
+    Effect.gen(function* () {
+      const { looks } = yield* watch({}, everyMillis === undefined ? {} : { everyMillis })
+      let now = 0
+      const times: Array<number> = [0]
+      while (times.length < 10) {
+        const before = looks()
+        yield* TestClock.adjust(100)
+        yield* settle
+        yield* settle
+        now += 100
+        if (looks() > before) times.push(now)
+      }
+      const pauses = times.slice(1).map((time, at) => time - times[at]!)
+      for (const pause of pauses) expect(pause).toBeGreaterThan(expected * 0.8 - 200)
+      expect(new Set(pauses).size).toBeGreaterThan(1)
+      expect(Math.min(...pauses)).toBeLessThanOrEqual(expected * 1.2 + 200)
+    })
+  )
+})
+
+describe("a node of this machine", () => {
+  it.live("that gets its full name has not left", () =>
+    Effect.gen(function* () {
+      const port = yield* serveEpmd({ app: 1 })
+      const zone = { addresses: addresses([]) }
+      const heard: Array<string> = []
+      const layer = discoveryLayer({ discovery: [`epmd:localhost:${port}`, "dns:app@pods"], zone })
+      yield* Effect.flatMap(Discovery.make, ({ changes }) =>
+        changes({ everyMillis: 10 }).pipe(
+          Stream.map(textOf),
+          Stream.tap((text) =>
+            Effect.sync(() => {
+              heard.push(text)
+              // The host's own address.
+              zone.addresses["pods"] = ["10.0.0.1"]
+            })
+          ),
+          Stream.take(2),
+          Stream.runDrain
+        )
+      ).pipe(Effect.provide(layer))
+      expect(heard).toEqual(["+app", "+app@10.0.0.1 (app)"])
+    })
+  )
+})

@@ -1,0 +1,468 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { Buffer } from "node:buffer"
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { Discovery, type OnceOptions } from "../../../src/cluster/Discovery.ts"
+import { atom, list, type Term } from "../../../src/etf/Term.ts"
+import { fakeNode } from "../../support/FakeNodes.ts"
+import { type DiscoveryWorld, discoveryLayer, nowhere } from "../../support/FakeDiscovery.ts"
+import { closedPort, serve, serveEpmd } from "../../support/FakePeer.ts"
+
+const look = (world: DiscoveryWorld, options?: OnceOptions) =>
+  Effect.flatMap(Discovery.make, ({ once }) => once(options)).pipe(Effect.provide(discoveryLayer(world)))
+
+/** A folder that goes with its scope. */
+const folder = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "beamscope-test-"))),
+  (path) => Effect.sync(() => rmSync(path, { recursive: true }))
+)
+
+const nodesOf = ({ found }: { readonly found: ReadonlyArray<{ readonly node: string }> }) =>
+  found.map(({ node }) => node)
+
+describe("an EPMD", () => {
+  it.live("tells the names of its host and their ports", () =>
+    Effect.gen(function* () {
+      const port = yield* serveEpmd({ shop: 9100, app: 9101 })
+      const source = `epmd:[127.0.0.1]:${port}`
+      expect(yield* look({ discovery: [source] })).toEqual({
+        found: [
+          { node: "app", sources: [source], host: "127.0.0.1", port: 9101, epmdPort: port },
+          { node: "shop", sources: [source], host: "127.0.0.1", port: 9100, epmdPort: port }
+        ],
+        failures: []
+      })
+      // Without a port, the one that nodes are looked up at.
+      expect(nodesOf(yield* look({ discovery: ["epmd:localhost"], epmdPort: port }))).toEqual(["app", "shop"])
+    })
+  )
+
+  it.live("of this machine is completed by what else is known of its nodes, unless that is not clear", () =>
+    Effect.gen(function* () {
+      const epmdPort = yield* serveEpmd({ app: 1, shop: 2, db: 3, far: 4 })
+      const { found } = yield* look({
+        discovery: ["epmd:localhost", "dns:far@pods"],
+        epmdPort,
+        zone: { addresses: { pods: ["10.9.9.9"] } },
+        up: [fakeNode({ name: "app@box" })],
+        configured: ["shop@10.0.0.1", "db@localhost", "db@box.example"]
+      })
+      expect(found.map(({ node, port, sources }) => [node, port, sources])).toEqual([
+        ["app@box", 1, ["epmd:localhost"]],
+        ["db", 3, ["epmd:localhost"]],
+        ["far", 4, ["epmd:localhost"]],
+        ["far@10.9.9.9", undefined, ["dns:far@pods"]],
+        ["shop@10.0.0.1", 2, ["epmd:localhost"]]
+      ])
+    })
+  )
+
+  it.live("cannot tell of nodes what is no name, nor more than a bound of them", () =>
+    Effect.gen(function* () {
+      const odd = yield* serveEpmd({ "a@b": 1, "x y": 2, "q'": 3, "\u202egp": 4, good: 5, big: 99_999 })
+      const many = yield* serveEpmd(Object.fromEntries(Array.from({ length: 600 }, (_, at) => [`n${at}`, 1])))
+      const { failures, found } = yield* look({
+        discovery: [`epmd:localhost:${odd}`, `epmd:127.0.0.1:${many}`]
+      })
+      expect(found.filter(({ sources }) => sources[0] === `epmd:localhost:${odd}`).map(({ node }) => node)).toEqual([
+        "good"
+      ])
+      expect(found).toHaveLength(501)
+      expect(failures).toEqual([
+        { source: `epmd:localhost:${odd}`, message: expect.stringContaining("5 of the names") },
+        { source: `epmd:127.0.0.1:${many}`, message: expect.stringContaining("tells of 600 nodes") }
+      ])
+    })
+  )
+
+  it.live("that does not listen, talks nonsense, says nothing or never ends is told, and the others count", () =>
+    Effect.gen(function* () {
+      const closed = yield* closedPort
+      const web = yield* serve((socket) => void socket.once("data", () => socket.end("HTTP/1.1 400 Bad Request\r\n")))
+      const silent = yield* serve(() => {})
+      const endless = yield* serve((socket) => {
+        const pour = () => {
+          while (!socket.destroyed && socket.write(Buffer.alloc(65_536, "name a at port 1\n")));
+        }
+        socket.on("drain", pour).once("data", pour)
+      })
+      const good = yield* serveEpmd({ app: 1 })
+      const ports = [closed, web, silent, endless, good]
+      const told = yield* look({ discovery: ports.map((port) => `epmd:127.0.0.1:${port}`) }, { timeoutMillis: 500 })
+      expect(nodesOf(told)).toEqual(["app"])
+      expect(told.failures.map(({ source }) => source)).toEqual(
+        [closed, web, silent, endless].map((port) => `epmd:127.0.0.1:${port}`)
+      )
+      for (const { message } of told.failures) expect(message.length).toBeLessThan(400)
+    })
+  )
+})
+
+describe("the name service", () => {
+  it.effect("has a node at each address of a host, and on each target of a service", () =>
+    Effect.gen(function* () {
+      const told = yield* look({
+        discovery: ["dns:app@pods", "srv:app@_epmd._tcp.shop"],
+        zone: {
+          addresses: { pods: ["10.1.0.2", "10.1.0.1", "fd00::7", "10.1.0.2"] },
+          services: {
+            "_epmd._tcp.shop": [
+              { host: "a.shop.svc.", port: 4369 },
+              { host: "10.1.0.1", port: 4369 }
+            ]
+          }
+        }
+      })
+      expect(told).toEqual({
+        found: [
+          { node: "app@10.1.0.1", sources: ["dns:app@pods", "srv:app@_epmd._tcp.shop"], host: "10.1.0.1" },
+          { node: "app@10.1.0.2", sources: ["dns:app@pods"], host: "10.1.0.2" },
+          { node: "app@a.shop.svc", sources: ["srv:app@_epmd._tcp.shop"], host: "a.shop.svc" },
+          { node: "app@fd00::7", sources: ["dns:app@pods"], host: "fd00::7" }
+        ],
+        failures: []
+      })
+    })
+  )
+
+  it.effect("may fail, answer with what no host is called, or with more than a bound", () =>
+    Effect.gen(function* () {
+      const hosts = Array.from({ length: 10_000 }, (_, at) => ({ host: `h${at}`, port: 1 }))
+      const told = yield* look({
+        discovery: ["dns:a@down", "dns:a@gone", "srv:a@odd", "srv:a@many"],
+        zone: {
+          addresses: { down: "ESERVFAIL" },
+          services: {
+            odd: [
+              { host: "x@y", port: 1 },
+              { host: "", port: 1 },
+              { host: "ok", port: 1 }
+            ],
+            many: hosts
+          }
+        }
+      })
+      expect(told.found).toHaveLength(501)
+      expect(told.failures).toEqual([
+        { source: "dns:a@down", message: expect.stringContaining("ESERVFAIL") },
+        { source: "dns:a@gone", message: expect.stringContaining("there is no 'gone'") },
+        { source: "srv:a@odd", message: expect.stringContaining("2 of the names") },
+        { source: "srv:a@many", message: expect.stringContaining("tells of 10000 nodes") }
+      ])
+    })
+  )
+})
+
+describe("a hosts file", () => {
+  it.live("is the first of working folder, home and OTP's root that is there, and its hosts' EPMDs are asked", () =>
+    Effect.gen(function* () {
+      const root = yield* folder
+      const epmdPort = yield* serveEpmd({ app: 9100 })
+      const places = ["cwd", "home", "otp"].map((name) => join(root, name))
+      for (const place of places) mkdirSync(place)
+      mkdirSync(join(root, "otp/bin"))
+      writeFileSync(join(root, "otp/bin/erl"), "")
+      mkdirSync(join(root, "bin"))
+      symlinkSync(join(root, "otp/bin/erl"), join(root, "bin/erl"))
+      const [cwd, home] = places as [string, string]
+      const world: DiscoveryWorld = {
+        discovery: ["hosts"],
+        epmdPort,
+        configured: ["app@127.0.0.1"],
+        machine: { workingFolder: () => cwd, homeFolder: home, environment: { PATH: `${nowhere}:${root}/bin` } }
+      }
+      const none = yield* look(world)
+      expect(none.failures.map(({ message }) => message)).toEqual([
+        `there is no ${places.map((place) => join(place, ".hosts.erlang")).join(", nor ")}.`
+      ])
+      const found = { found: [expect.objectContaining({ node: "app@127.0.0.1", port: 9100 })], failures: [] }
+      writeFileSync(join(root, "otp/.hosts.erlang"), "'127.0.0.1'.\n")
+      expect(yield* look(world)).toEqual(found)
+      writeFileSync(join(home, ".hosts.erlang"), "% none.\n")
+      expect(yield* look(world)).toEqual({ found: [], failures: [] })
+      writeFileSync(join(cwd, ".hosts.erlang"), "% ours.\nlocalhost.\n'127.0.0.1'. 'localhost'.\n")
+      expect(yield* look(world)).toEqual(found)
+      expect(yield* look({ ...world, discovery: [`hosts:${join(root, "otp/.hosts.erlang")}`] })).toEqual(found)
+    })
+  )
+
+  it.live("that is missing is nothing to tell by default; one that cannot be read or understood is", () =>
+    Effect.gen(function* () {
+      const root = yield* folder
+      const epmdPort = yield* serveEpmd({})
+      const world = { epmdPort, machine: { workingFolder: () => root } }
+      expect(yield* look(world, { from: "hosts" })).toEqual({ found: [], failures: [] })
+      const file = join(root, ".hosts.erlang")
+      const failures = (text: string) => {
+        writeFileSync(file, text)
+        return Effect.map(look(world, { from: "hosts" }), (told) => told.failures.map(({ message }) => message))
+      }
+      expect(yield* failures("localhost.\n'open.\n")).toEqual([
+        expect.stringMatching(/^\S+ is no list of hosts: line 2/u)
+      ])
+      expect(yield* failures('localhost.\n{a, b}.\n"c".\n')).toEqual([
+        expect.stringContaining("2 terms that are no hosts")
+      ])
+      expect(yield* failures("a.\n".repeat(30_000))).toEqual([expect.stringContaining("too many for a list of hosts")])
+      const many = Array.from({ length: 150 }, (_, at) => `'127.0.0.${at + 1}'.`).join("\n")
+      expect((yield* failures(many)).at(-1)).toContain("of 150 places only the first 100 were asked: not 127.0.0.101")
+      rmSync(file)
+      mkdirSync(file)
+      expect((yield* look(world, { from: "hosts" })).failures[0]?.message).toContain("is not a file")
+    })
+  )
+})
+
+/** A folder like /proc, with a process of our own user. */
+const addProcess = (
+  processes: string,
+  pid: number | "self",
+  args: ReadonlyArray<string>,
+  environment: Readonly<Record<string, string>> = {},
+  network = "net:[1]"
+) => {
+  const place = join(processes, String(pid))
+  mkdirSync(join(place, "ns"), { recursive: true })
+  symlinkSync("/", join(place, "root"))
+  symlinkSync("mnt:[1]", join(place, "ns/mnt"))
+  symlinkSync(network, join(place, "ns/net"))
+  const terminated = (texts: ReadonlyArray<string>) => texts.map((text) => `${text}\0`).join("")
+  writeFileSync(join(place, "cmdline"), terminated(args))
+  writeFileSync(
+    join(place, "environ"),
+    terminated(Object.entries(environment).map(([key, value]) => `${key}=${value}`))
+  )
+}
+
+const beam = "/usr/lib/erlang/erts-15.0/bin/beam.smp"
+
+describe("this machine", () => {
+  it.live("shows the nodes among its processes, where their EPMD is and their cookie lies, and no secret", () =>
+    Effect.gen(function* () {
+      const processes = yield* folder
+      const release = yield* folder
+      mkdirSync(join(release, "releases"))
+      writeFileSync(join(release, "releases/COOKIE"), "swordfish")
+      addProcess(processes, "self", [])
+      const secrets = { RELEASE_COOKIE: "swordfish", SECRET_KEY_BASE: "swordfish" }
+      const shop = { RELEASE_ROOT: release, RELEASE_NODE: "shop", ERL_EPMD_PORT: "14369", ...secrets }
+      addProcess(processes, 10, [beam, "--", "-sname", "shop", "-setcookie", "swordfish", "-hidden"], shop)
+      addProcess(processes, 11, [beam, "--", "-name", "app@10.0.0.1", "-extra", "-name", "no@no"], secrets)
+      addProcess(processes, 12, [beam, "--", "-name", "lone@h", "-erl_epmd_port", "9100", "-start_epmd", "false"])
+      addProcess(processes, 13, [beam, "--", "-name", "pod@h"], { RELEASE_ROOT: release }, "net:[2]")
+      addProcess(processes, 14, [beam, "--", "-name", "bare"])
+      addProcess(processes, 20, [beam, "--", "-noshell", "-setcookie", "swordfish"], shop)
+      addProcess(processes, 21, [beam, "--", "-sname", "undefined"])
+      addProcess(processes, 22, [beam, "--", "-name", "a@b@c"])
+      addProcess(processes, 23, ["/usr/bin/vim", "-name", "vim@h"], shop)
+      addProcess(processes, 24, [beam, "--", "-sname"])
+      addProcess(processes, 25, [])
+      const told = yield* look({ discovery: ["releases"], machine: { processes } })
+      const sources = ["releases"]
+      expect(told).toEqual({
+        found: [
+          { node: "app@10.0.0.1", sources, host: "localhost", epmdPort: 4369 },
+          { node: "bare", sources, host: "localhost", epmdPort: 4369 },
+          { node: "lone@h", sources, host: "localhost", port: 9100 },
+          { node: "pod@h", sources, cookieFile: join(release, "releases/COOKIE") },
+          {
+            node: "shop@box",
+            sources,
+            host: "localhost",
+            epmdPort: 14_369,
+            isHidden: true,
+            cookieFile: join(release, "releases/COOKIE")
+          }
+        ],
+        failures: []
+      })
+      expect(JSON.stringify(told)).not.toContain("swordfish")
+    })
+  )
+
+  it.live("shows nothing of the processes of others", () =>
+    Effect.gen(function* () {
+      const processes = yield* folder
+      addProcess(processes, 10, [beam, "--", "-name", "app@h"])
+      const told = yield* look({ discovery: ["releases"], machine: { processes, userId: 4_294_967_294 } })
+      expect(told).toEqual({ found: [], failures: [] })
+    })
+  )
+
+  it.live("has the release that we were started in; that it shows no processes is told", () =>
+    Effect.gen(function* () {
+      const release = yield* folder
+      const world = (environment: Readonly<Record<string, string>>): DiscoveryWorld => ({
+        discovery: ["releases"],
+        machine: { platform: "darwin", environment }
+      })
+      const named = yield* look(world({ RELEASE_NODE: "shop", RELEASE_ROOT: release, RELEASE_COOKIE: "swordfish" }))
+      expect(named).toEqual({
+        found: [{ node: "shop@box", sources: ["releases"] }],
+        failures: [{ source: "releases", message: expect.stringContaining("on Linux only") }]
+      })
+      mkdirSync(join(release, "releases"))
+      writeFileSync(join(release, "releases/COOKIE"), "swordfish")
+      const long = { RELEASE_NODE: "shop@h.example", RELEASE_DISTRIBUTION: "name", RELEASE_ROOT: release }
+      expect((yield* look(world(long))).found).toEqual([
+        { node: "shop@h.example", sources: ["releases"], cookieFile: join(release, "releases/COOKIE") }
+      ])
+      expect((yield* look(world({ ...long, RELEASE_DISTRIBUTION: "none" }))).found).toEqual([])
+      expect((yield* look(world({ RELEASE_NODE: "a@b@c" }))).failures[0]?.message).toContain("no node's name")
+      const hidden = yield* look({ discovery: ["releases"], machine: { processes: nowhere } })
+      expect(hidden.failures[0]?.message).toContain("cannot be read")
+    })
+  )
+})
+
+const meshNode = (name: string, visible: ReadonlyArray<string>, hidden: ReadonlyArray<string> = []) =>
+  fakeNode({
+    name,
+    replies: {
+      "erlang:nodes/1": ([kind]: ReadonlyArray<Term>) =>
+        Effect.succeed(
+          list(((kind as { readonly text: string }).text === "hidden" ? hidden : visible).map((it) => atom(it)))
+        )
+    }
+  })
+
+describe("following", () => {
+  it.effect("tells what connected nodes see, visible or hidden, and not ourselves", () =>
+    Effect.gen(function* () {
+      const a = meshNode("a@h", ["b@h", "c@h"], ["ops@h", "beamscope@localhost"])
+      const told = yield* look({ discovery: ["follow"], up: [a] })
+      const sources = ["follow"]
+      expect(told).toEqual({
+        found: [
+          { node: "b@h", sources },
+          { node: "c@h", sources },
+          { node: "ops@h", sources, isHidden: true }
+        ],
+        failures: []
+      })
+      expect(a.called).toHaveLength(2)
+    })
+  )
+
+  it.effect("goes on from nodes that may be connected for it, a few steps, each node once", () =>
+    Effect.gen(function* () {
+      const chain = ["a", "b", "c", "d", "e", "f"].map((name, at, all) =>
+        meshNode(
+          `${name}@h`,
+          [all[at - 1], all[at + 1]].flatMap((it) => (it === undefined ? [] : [`${it}@h`]))
+        )
+      )
+      const [a, ...others] = chain
+      const world: DiscoveryWorld = { discovery: ["follow"], up: [a!], reachable: others }
+      expect(nodesOf(yield* look(world))).toEqual(["b@h"])
+      const told = yield* look(world, { mayConnect: () => true })
+      expect(nodesOf(told)).toEqual(["a@h", "b@h", "c@h", "d@h", "e@h"])
+      expect(told.failures[0]?.message).toContain("3 steps away")
+      expect(chain.map(({ called }) => called.length)).toEqual([4, 2, 2, 2, 0, 0])
+      expect(nodesOf(yield* look(world, { mayConnect: (node) => node !== "c@h" }))).toEqual(["a@h", "b@h", "c@h"])
+    })
+  )
+
+  it.effect("tells of nodes that cannot be asked, and takes no more than a bound", () =>
+    Effect.gen(function* () {
+      const names = Array.from({ length: 600 }, (_, at) => `n${at}@h`)
+      const lying = meshNode("a@h", [...names, "no name", "x@y@z"])
+      const broken = fakeNode({
+        name: "b@h",
+        replies: { "erlang:nodes/1": { fails: { _tag: "DeadlineExceeded", millis: 2_000 } as never } }
+      })
+      const told = yield* look(
+        {
+          discovery: ["follow"],
+          up: [lying, broken],
+          unreachable: Object.fromEntries(names.map((name) => [name, { _tag: "CookieRejected" } as const]))
+        },
+        { mayConnect: () => true }
+      )
+      expect(told.found).toHaveLength(500)
+      const messages = told.failures.map(({ message }) => message)
+      expect(messages.filter((message) => message.includes("could not be asked"))).toHaveLength(1 + 98)
+      expect(messages).toEqual(
+        expect.arrayContaining([
+          expect.stringContaining("a@h tells of 600 nodes"),
+          expect.stringContaining("2 of the names that a@h tells of"),
+          expect.stringContaining("b@h could not be asked"),
+          expect.stringContaining("at most 100")
+        ])
+      )
+    })
+  )
+
+  it.effect("leaves a node in peace that does not answer", () =>
+    Effect.gen(function* () {
+      const a = meshNode("a@h", ["b@h"])
+      const breaker = {
+        state: { _tag: "Open", since: 0, until: 60_000 },
+        counts: { successes: 0, failures: 9, rejected: 0, opened: 1, closed: 0 }
+      } as const
+      const told = yield* look({ discovery: ["follow"], up: [a], standing: { "a@h": { breaker } } })
+      expect(told.failures[0]?.message).toContain("left in peace")
+      expect(a.called).toEqual([])
+    })
+  )
+})
+
+describe("all sources together", () => {
+  it.live("make one entry a node, each with the sources that it came from", () =>
+    Effect.gen(function* () {
+      const processes = yield* folder
+      addProcess(processes, "self", [])
+      const epmdPort = yield* serveEpmd({ app: 9100 })
+      addProcess(processes, 10, [beam, "--", "-name", "app@10.0.0.1"], { ERL_EPMD_PORT: String(epmdPort) })
+      const told = yield* look({
+        epmdPort,
+        machine: { processes },
+        up: [meshNode("db@h", ["app@10.0.0.1"], [])]
+      })
+      expect(told).toEqual({
+        found: [
+          {
+            node: "app@10.0.0.1",
+            sources: ["epmd:localhost", "releases", "follow"],
+            host: "localhost",
+            port: 9100,
+            epmdPort
+          }
+        ],
+        failures: []
+      })
+    })
+  )
+
+  it.effect("are those that were asked for", () =>
+    Effect.gen(function* () {
+      const zone = { addresses: { x: ["10.0.0.1"], y: ["10.0.0.2"] } }
+      const world = { discovery: ["dns:a@x", "dns:b@y", "nonsense"], zone }
+      expect(nodesOf(yield* look(world))).toEqual(["a@10.0.0.1", "b@10.0.0.2"])
+      expect((yield* look(world)).failures).toEqual([
+        { source: "nonsense", message: expect.stringContaining("it is no source") }
+      ])
+      expect(yield* look(world, { from: "dns:b" })).toEqual({
+        found: [{ node: "b@10.0.0.2", sources: ["dns:b@y"], host: "10.0.0.2" }],
+        failures: []
+      })
+      const { sources } = yield* Effect.provide(Discovery.make, discoveryLayer({}))
+      expect(sources).toEqual(["epmd:localhost", "releases", "follow", "hosts"])
+    })
+  )
+
+  it.effect("tell of no more nodes than a bound", () =>
+    Effect.gen(function* () {
+      const hosts = (from: number) => Array.from({ length: 450 }, (_, at) => `10.0.${from}.${at}`)
+      const names = Array.from({ length: 5 }, (_, at) => `h${at}`)
+      const told = yield* look({
+        discovery: names.map((name) => `dns:a@${name}`),
+        zone: { addresses: Object.fromEntries(names.map((name, at) => [name, hosts(at)])) }
+      })
+      expect(told.found).toHaveLength(2_000)
+      expect(told.failures).toEqual([{ source: "dns:a@h4", message: expect.stringContaining("2250 nodes were found") }])
+    })
+  )
+})
