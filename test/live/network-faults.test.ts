@@ -196,32 +196,30 @@ describe.each(BeamNode.otpReleases())("the network to a node on OTP $otp", ({ ot
   it.live("may fail a link that is idle, and one with calls that wait", () =>
     leavingNothing(
       [restless],
-      Effect.gen(function* () {
-        yield* Effect.forEach(
-          losses.flatMap((loss) => [0, 20].map((calls) => ({ loss, calls }))),
-          ({ calls, loss: [name, fault, reason] }) =>
-            behindProxy((proxy) =>
-              Effect.gen(function* () {
-                const us = yield* join(restless, proxy)
-                const waiting = yield* Effect.forEach(Array.from({ length: calls }), () =>
-                  Effect.forkChild(Effect.flip(us.call("timer", "sleep", [60_000], { timeoutMillis: 60_000 })), {
-                    startImmediately: true
-                  })
-                )
-                // The node has begun to work on all of them.
-                yield* echo(us, 1)
-                befall(proxy, fault)
-                expect((yield* us.lost).reason._tag, name).toBe(reason)
-                for (const fiber of waiting)
-                  expect(yield* Fiber.join(fiber), name).toMatchObject({
-                    reason: { _tag: "LinkLost", cause: { reason: { _tag: reason } } }
-                  })
-                expect((yield* Effect.flip(echo(us, 1))).reason._tag, name).toBe("LinkLost")
-              })
-            ),
-          { concurrency: "unbounded" }
-        )
-      })
+      Effect.forEach(
+        losses.flatMap((loss) => [0, 20].map((calls) => ({ loss, calls }))),
+        ({ calls, loss: [name, fault, reason] }) =>
+          behindProxy((proxy) =>
+            Effect.gen(function* () {
+              const us = yield* join(restless, proxy)
+              const waiting = yield* Effect.forEach(Array.from({ length: calls }), () =>
+                Effect.forkChild(Effect.flip(us.call("timer", "sleep", [60_000], { timeoutMillis: 60_000 })), {
+                  startImmediately: true
+                })
+              )
+              // The node has begun to work on all of them.
+              yield* echo(us, 1)
+              befall(proxy, fault)
+              expect((yield* us.lost).reason._tag, name).toBe(reason)
+              for (const fiber of waiting)
+                expect(yield* Fiber.join(fiber), name).toMatchObject({
+                  reason: { _tag: "LinkLost", cause: { reason: { _tag: reason } } }
+                })
+              expect((yield* Effect.flip(echo(us, 1))).reason._tag, name).toBe("LinkLost")
+            })
+          ),
+        { concurrency: "unbounded" }
+      )
     )
   )
 

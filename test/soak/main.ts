@@ -68,9 +68,9 @@ const calls: ReadonlyArray<{
 }> = [
   {
     name: "echo",
-    weight: 20,
+    weight: 30,
     run: (node, token) =>
-      Effect.map(node.call("erlang", "hd", [list([token])], { timeoutMillis: between(200, 4_000) }), (answer) =>
+      Effect.map(node.call("erlang", "hd", [list([token])], { timeoutMillis: between(500, 5_000) }), (answer) =>
         isToken(answer, token, 1)
       )
   },
@@ -93,7 +93,7 @@ const calls: ReadonlyArray<{
   },
   {
     name: "sleep beyond the deadline",
-    weight: 2,
+    weight: 1,
     run: (node) => Effect.map(node.call("timer", "sleep", [60_000], { timeoutMillis: between(50, 1_000) }), () => false)
   },
   {
@@ -150,7 +150,8 @@ const caller = (number: number, names: ReadonlyArray<string>, end: number): Effe
         if (Cause.hasDies(exit.cause) || !(typeof why === "object" && why !== null && "_tag" in why))
           broken.push(`${call.name} ended in no typed error: ${Cause.pretty(exit.cause)}`)
         else count(`failed: ${tagOf(why)}`)
-        yield* pause(between(50, 600))
+        // Somebody who is told when to come again does not come at once.
+        yield* pause(tagOf(why) === "BreakerOpen" ? between(300, 1_500) : between(20, 200))
       }
     }
   })
@@ -235,26 +236,34 @@ const misfortune = (
       yield* pause(between(100, 2_500))
       proxy.heal()
       // As somebody would who knows that it is well again; else the callers mostly wait.
-      if (random() < 0.8) for (const { node } of patients) yield* nodes.reset(node.name)
+      if (random() < 0.9) for (const { node } of patients) yield* nodes.reset(node.name)
       yield* pause(between(100, 2_000))
     }
     proxy.heal()
   })
 
-/** Links to us, and workers of ours; waits for them to end. */
-const leftOn = async (node: BeamNode.BeamNode): Promise<string> => {
-  const look = () =>
-    node.evaluate(
-      `{nodes(hidden), [P || P <- processes(), process_info(P, initial_call) =:= {initial_call, {erpc, execute_call, 4}}]}`
-    )
+/** Looks until nothing is left, or nothing more goes. */
+const settled = async <A>(look: () => A | Promise<A>, isNothing: (left: A) => boolean): Promise<A> => {
   const end = performance.now() + 20_000
   let left = await look()
-  while (left !== "{[],[]}" && performance.now() < end) {
+  while (!isNothing(left) && performance.now() < end) {
     await Effect.runPromise(pause(200))
     left = await look()
   }
   return left
 }
+
+const nothing = "{[],[]}"
+
+/** Links to us, and workers of ours. */
+const leftOn = (node: BeamNode.BeamNode): Promise<string> =>
+  settled(
+    () =>
+      node.evaluate(
+        `{nodes(hidden), [P || P <- processes(), process_info(P, initial_call) =:= {initial_call, {erpc, execute_call, 4}}]}`
+      ),
+    (left) => left === nothing
+  )
 
 const heldBytes = (): number => {
   collect()
@@ -308,13 +317,13 @@ try {
   const before = heldBytes()
   const rssBefore = memoryUsage.rss()
   await round(proxy, patients, 900 * seconds)
-  await Effect.runPromise(pause(1_000))
+  const sockets = await settled(proxy.openSockets, (open) => open === 0)
   const growth = heldBytes() - before
   const left = await Promise.all(patients.map(({ node }) => leftOn(node)))
   for (const [index, what] of left.entries())
-    if (what !== "{[],[]}") broken.push(`left on ${patients[index]!.node.name}: ${what}`)
+    if (what !== nothing) broken.push(`left on ${patients[index]!.node.name}: ${what}`)
   if (begun !== ended) broken.push(`${begun - ended} calls are lost`)
-  if (proxy.openSockets() > 0) broken.push(`${proxy.openSockets()} sockets are still open`)
+  if (sockets > 0) broken.push(`${sockets} sockets are still open`)
   if (growth > maxGrowthBytes) broken.push(`${megabytes(growth)} more are held than after the first tenth`)
 
   const otp = BeamNode.otpReleases()[0]!.otp
@@ -329,8 +338,8 @@ try {
     ["held in the end", megabytes(before + growth)],
     ["resident after the first tenth", megabytes(rssBefore)],
     ["resident in the end", megabytes(memoryUsage.rss())],
-    ["left on the nodes", left.every((what) => what === "{[],[]}") ? "nothing" : left.join(" ")],
-    ["sockets left", String(proxy.openSockets())],
+    ["left on the nodes", left.every((what) => what === nothing) ? "nothing" : left.join(" ")],
+    ["sockets left", String(sockets)],
     ["promises broken", String(broken.length)]
   ]
   const width = Math.max(...rows.map(([what]) => what.length))
