@@ -29,32 +29,25 @@ const watch = (
 ): Effect.Effect<Watched, never, Scope.Scope> =>
   Effect.gen(function* () {
     const heard: Array<string> = []
-    let looks = 0
+    const count = { looks: 0 }
     const layer = discoveryLayer({
       ...world,
       discovery: [...discovery, "dns:x@clock"],
-      zone: { ...zone, onAsked: (host) => void (host === "clock" && looks++) }
+      zone: { ...zone, onAsked: (host) => void (host === "clock" && count.looks++) }
     })
     yield* Effect.flatMap(Discovery.make, ({ changes }) =>
       Stream.runForEach(changes(options), (change) => Effect.sync(() => heard.push(textOf(change))))
     ).pipe(Effect.provide(layer), Effect.forkScoped)
-    const passUntil = (count: number) =>
-      Effect.gen(function* () {
-        while (looks < count) {
-          yield* TestClock.adjust(500)
-          yield* settle
-        }
-      })
-    yield* Effect.gen(function* () {
-      while (looks < 1) yield* settle
-    })
+    const until = (looks: number, pass: Effect.Effect<void>): Effect.Effect<void> =>
+      Effect.suspend(() => (count.looks >= looks ? Effect.void : Effect.andThen(pass, until(looks, pass))))
+    yield* until(1, settle)
     return {
       // What a look has found is told before the next one.
       news: Effect.andThen(
-        Effect.suspend(() => passUntil(looks + 2)),
+        Effect.suspend(() => until(count.looks + 2, Effect.andThen(TestClock.adjust(500), settle))),
         Effect.sync(() => heard.splice(0))
       ),
-      looks: () => looks
+      looks: () => count.looks
     }
   })
 
@@ -125,11 +118,11 @@ describe("changes", () => {
   )
 
   it.effect.each([
-    ["five seconds", undefined, 5_000],
-    ["what is said", 20_000, 20_000]
-  ] as const)("come by polling, every %s give or take a fifth", ([_, everyMillis, expected]) =>
+    [5_000, {}],
+    [20_000, { everyMillis: 20_000 }]
+  ] as const)("come by polling, every %i ms give or take a fifth, with %j", ([expected, options]) =>
     Effect.gen(function* () {
-      const { looks } = yield* watch({}, everyMillis === undefined ? {} : { everyMillis })
+      const { looks } = yield* watch({}, options)
       let now = 0
       const times: Array<number> = [0]
       while (times.length < 10) {

@@ -215,6 +215,8 @@ describe("a hosts file", () => {
   )
 })
 
+const terminated = (texts: ReadonlyArray<string>): string => texts.map((text) => `${text}\0`).join("")
+
 /** A folder like /proc, with a process of our own user. */
 const addProcess = (
   processes: string,
@@ -228,7 +230,6 @@ const addProcess = (
   symlinkSync("/", join(place, "root"))
   symlinkSync("mnt:[1]", join(place, "ns/mnt"))
   symlinkSync(network, join(place, "ns/net"))
-  const terminated = (texts: ReadonlyArray<string>) => texts.map((text) => `${text}\0`).join("")
   writeFileSync(join(place, "cmdline"), terminated(args))
   writeFileSync(
     join(place, "environ"),
@@ -237,6 +238,12 @@ const addProcess = (
 }
 
 const beam = "/usr/lib/erlang/erts-15.0/bin/beam.smp"
+
+/** A machine that shows no processes, with this environment. */
+const startedIn = (environment: Readonly<Record<string, string>>): DiscoveryWorld => ({
+  discovery: ["releases"],
+  machine: { platform: "darwin", environment }
+})
 
 describe("this machine", () => {
   it.live("shows the nodes among its processes, where their EPMD is and their cookie lies, and no secret", () =>
@@ -294,11 +301,7 @@ describe("this machine", () => {
   it.live("has the release that we were started in; that it shows no processes is told", () =>
     Effect.gen(function* () {
       const release = yield* folder
-      const world = (environment: Readonly<Record<string, string>>): DiscoveryWorld => ({
-        discovery: ["releases"],
-        machine: { platform: "darwin", environment }
-      })
-      const named = yield* look(world({ RELEASE_NODE: "shop", RELEASE_ROOT: release, RELEASE_COOKIE: "swordfish" }))
+      const named = yield* look(startedIn({ RELEASE_NODE: "shop", RELEASE_ROOT: release, RELEASE_COOKIE: "swordfish" }))
       expect(named).toEqual({
         found: [{ node: "shop@box", sources: ["releases"] }],
         failures: [{ source: "releases", message: expect.stringContaining("on Linux only") }]
@@ -306,11 +309,11 @@ describe("this machine", () => {
       mkdirSync(join(release, "releases"))
       writeFileSync(join(release, "releases/COOKIE"), "swordfish")
       const long = { RELEASE_NODE: "shop@h.example", RELEASE_DISTRIBUTION: "name", RELEASE_ROOT: release }
-      expect((yield* look(world(long))).found).toEqual([
+      expect((yield* look(startedIn(long))).found).toEqual([
         { node: "shop@h.example", sources: ["releases"], cookieFile: join(release, "releases/COOKIE") }
       ])
-      expect((yield* look(world({ ...long, RELEASE_DISTRIBUTION: "none" }))).found).toEqual([])
-      expect((yield* look(world({ RELEASE_NODE: "a@b@c" }))).failures[0]?.message).toContain("no node's name")
+      expect((yield* look(startedIn({ ...long, RELEASE_DISTRIBUTION: "none" }))).found).toEqual([])
+      expect((yield* look(startedIn({ RELEASE_NODE: "a@b@c" }))).failures[0]?.message).toContain("no node's name")
       const hidden = yield* look({ discovery: ["releases"], machine: { processes: nowhere } })
       expect(hidden.failures[0]?.message).toContain("cannot be read")
     })
@@ -409,6 +412,8 @@ describe("following", () => {
   )
 })
 
+const hosts = (from: number) => Array.from({ length: 450 }, (_, at) => `10.0.${from}.${at}`)
+
 describe("all sources together", () => {
   it.live("make one entry a node, each with the sources that it came from", () =>
     Effect.gen(function* () {
@@ -455,7 +460,6 @@ describe("all sources together", () => {
 
   it.effect("tell of no more nodes than a bound", () =>
     Effect.gen(function* () {
-      const hosts = (from: number) => Array.from({ length: 450 }, (_, at) => `10.0.${from}.${at}`)
       const names = Array.from({ length: 5 }, (_, at) => `h${at}`)
       const told = yield* look({
         discovery: names.map((name) => `dns:a@${name}`),
