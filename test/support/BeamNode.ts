@@ -42,6 +42,8 @@ export interface BeamNodeOptions {
   readonly args?: ReadonlyArray<string>
   /** Erlang expressions that the node runs before it counts as started, as by {@link BeamNode.evaluate}. */
   readonly eval?: string
+  /** Further variables of its environment, as those of a release. */
+  readonly variables?: Readonly<Record<string, string>>
   /** Where the node registers. Default: the EPMD of this test run. */
   readonly epmdPort?: number
 }
@@ -137,7 +139,10 @@ export const startNode = async (options: BeamNodeOptions = {}): Promise<BeamNode
     ].flat(),
     {
       // With a cookie on the command line no node looks for a home.
-      env: environment("/nonexistent", options.epmdPort ?? Number(fromSetup("ERL_EPMD_PORT"))),
+      env: {
+        ...environment("/nonexistent", options.epmdPort ?? Number(fromSetup("ERL_EPMD_PORT"))),
+        ...options.variables
+      },
       // An interrupt at the terminal goes to vitest alone, which then stops the nodes.
       detached: true,
       stdio: ["ignore", "pipe", "pipe", "pipe"]

@@ -97,8 +97,6 @@ export interface World {
   readonly problem?: string
   readonly cookies?: ReadonlyArray<string>
   readonly epmdPort?: number
-  /** Where nodes are looked for. */
-  readonly discovery?: ReadonlyArray<string>
   readonly policy?: Partial<PolicySettings>
   readonly mode?: SyntaxName
 }

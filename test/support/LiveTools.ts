@@ -18,10 +18,13 @@ export const liveCatalogue = (
     readonly mode?: SyntaxName
     readonly cookies?: ReadonlyArray<Redacted.Redacted>
     readonly policy?: Partial<PolicySettings>
+    /** Where nodes are looked for. */
+    readonly discovery?: ReadonlyArray<string>
   } = {}
 ) => {
   const {
     agent = "auto",
+    discovery = [],
     cookies = nodes.map(({ cookie }) => Redacted.make(cookie)),
     mode = "erlang",
     policy
@@ -32,6 +35,7 @@ export const liveCatalogue = (
       targetsOf({
         nodes: Effect.succeed(nodes.map(({ name }) => ({ name }))),
         epmdPort,
+        discovery,
         cookies: Effect.succeed(cookies),
         resolve: (name, given) => {
           const own = nodes.find((node) => node.name === name)?.cookie
