@@ -521,6 +521,8 @@ const callGroups = (reply: Reply, input: Readonly<Record<string, unknown>>) => {
   return Effect.map(callIn({ up: [node] }, "list_processes", input), ({ structured }) => ({ node, structured }))
 }
 
+const called = (name: string): Term => [atom("term"), mfa("worker", name, 1)]
+
 describe("groups of processes", () => {
   it.effect("are told with their sums, and lead to their members", () =>
     Effect.gen(function* () {
@@ -567,7 +569,6 @@ describe("groups of processes", () => {
 
   it.effect("come page by page, each behind the last group of the one before", () =>
     Effect.gen(function* () {
-      const called = (name: string): Term => [atom("term"), mfa("worker", name, 1)]
       const first = groupsReply([group(called("b"), 2, 0, 1, 1, 0), group(called("a"), 2, 0, 1, 1, 0)], {
         group_count: 3,
         next: [2, called("a")]
