@@ -20,12 +20,10 @@ const line = ({ found, millis, outcome, seen, step }: Step): string =>
 /** `beamscope doctor`: walks the way to one node, a line a step. Fails where a step does. */
 export const doctorCommand = Effect.fnUntraced(
   function* ({ given, json, node }: { readonly node: string; readonly json: boolean; readonly given: ServerFlags }) {
-    const { structured } = yield* runTool(
-      "diagnose_connection",
-      {},
-      // Named by the operator, as with --node.
-      { ...given, flags: { ...given.flags, nodes: [node] } }
-    )
+    // Named by the operator, so allowed; beside the nodes of the configuration, which may know it under another address.
+    const allowNodes = node.includes("@") ? [...(given.flags.allowNodes ?? []), node] : given.flags.allowNodes
+    const flags = { ...given.flags, ...(allowNodes !== undefined && { allowNodes }) }
+    const { structured } = yield* runTool("diagnose_connection", { node }, { ...given, flags })
     const {
       notes = [],
       steps,

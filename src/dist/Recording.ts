@@ -29,6 +29,8 @@ class RecordedStream extends Duplex {
 
   constructor(inner: Duplex, dial: Dial) {
     super()
+    // Whoever reads may look at an error, as at a socket's, or leave it and learn of the end by "close".
+    this.on("error", () => {})
     this.#inner = inner
     this.#dial = dial
     inner.on("data", (chunk: Uint8Array) => {
@@ -39,6 +41,7 @@ class RecordedStream extends Duplex {
       if (!this.push(bytes)) inner.pause()
     })
     inner.on("end", () => this.push(null))
+    inner.on("error", (error) => this.destroy(error))
     inner.on("close", () => this.destroy())
   }
 
@@ -55,10 +58,9 @@ class RecordedStream extends Duplex {
     this.#inner.end(done)
   }
 
-  override _destroy(_error: Error | null, done: (error: Error | null) => void): void {
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.#inner.destroy()
-    // Whoever reads learns of the end by "close", as of a socket's.
-    done(null)
+    done(error)
   }
 }
 

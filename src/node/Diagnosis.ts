@@ -5,7 +5,7 @@ import { HandshakePackets } from "../dist/Handshake.ts"
 import { type NodeName, parseNodeName } from "../dist/NodeName.ts"
 import { type Dial, recording } from "../dist/Recording.ts"
 import { Resolver } from "../dist/Resolver.ts"
-import { type Endpoint, endpointText, Transport } from "../dist/Transport.ts"
+import { type Address, type Endpoint, endpointText, Transport } from "../dist/Transport.ts"
 import { atom } from "../etf/Term.ts"
 import { excerpt, listed } from "../syntax/Excerpt.ts"
 import type { CallError } from "./CallError.ts"
@@ -37,7 +37,7 @@ export interface Step {
   readonly found: string
   /** What came over the wire, as far as it is no secret. */
   readonly seen?: string
-  /** Milliseconds that it took, where it was measured by itself. */
+  /** Milliseconds that it took, where that was measured by itself. */
   readonly millis?: number
 }
 
@@ -54,18 +54,20 @@ export interface DiagnosisOptions {
   readonly timeoutMillis: number
   /** Full names of nodes that are known here, by the configuration or as connected. */
   readonly known: ReadonlyArray<string>
+  /** Our own name on the link that there is to the node already, if any. */
+  readonly linkedAs?: string
 }
 
 /** Milliseconds by which the clocks may differ and be told as equal. */
 const sameClockMillis = 1_000
 
 /** The step that a link which cannot be made fails in. */
-const stepOf = (reason: DistReason, epmd: Endpoint | undefined): StepName => {
+const stepOf = (reason: DistReason, host: string | undefined, epmd: Address | undefined): StepName => {
   switch (reason._tag) {
     case "InvalidNodeName":
       return "name"
     case "HostUnresolved":
-      return "host"
+      return reason.host !== host && reason.host === epmd?.host ? "epmd" : "host"
     case "EpmdRefused":
     case "EpmdSilent":
     case "EpmdGarbage":
@@ -137,7 +139,7 @@ const seenOf = (dial: Dial): string | undefined => {
   const told = [
     `status '${excerpt(status)}'`,
     ...(name === undefined ? [] : [`its name '${excerpt(name)}'`]),
-    ...(flags === undefined ? [] : [`flags 0x${flags.toString(16).toUpperCase()}`])
+    ...(flags === undefined ? [] : [`flags ${hex(flags)}`])
   ]
   return `${counts}: ${told.join(", ")}`
 }
@@ -168,9 +170,9 @@ const addressText = (address: NonNullable<NodeTarget["address"]>): string =>
 export const diagnose = Effect.fnUntraced(function* (
   name: string,
   resolved: Exit.Exit<NodeTarget, TargetError>,
-  { known, timeoutMillis }: DiagnosisOptions
+  options: DiagnosisOptions
 ): Effect.fn.Return<Diagnosis> {
-  const end = performance.now() + timeoutMillis
+  const end = performance.now() + options.timeoutMillis
   const left = () => Math.max(1, end - performance.now())
   const walk = new Walk()
 
@@ -215,68 +217,77 @@ export const diagnose = Effect.fnUntraced(function* (
   }
 
   const { dialer, dials } = recording(yield* Transport)
-  const start = performance.now()
   const joined = yield* joinNode(target, { timeoutMillis: left() }).pipe(
-    Effect.flatMap((node) => Effect.map(answers(node, left()), (answered) => ({ node, ...answered }))),
+    Effect.flatMap((node) => Effect.map(answers(node, left), (answered) => ({ node, ...answered }))),
     Effect.provideService(Transport, dialer),
     Effect.scoped,
     Effect.exit
   )
-  const millis = performance.now() - start
   const failure = Exit.isFailure(joined) ? Option.getOrUndefined(Cause.findErrorOption(joined.cause)) : undefined
   const cause = failure?._tag === "CallError" && failure.reason._tag === "LinkLost" ? failure.reason.cause : failure
   const failedAt = Exit.isSuccess(joined)
     ? undefined
     : cause?._tag === "DistError"
-      ? stepOf(cause.reason, epmd)
+      ? stepOf(cause.reason, host, epmd)
       : "call"
+  /** Whether the walk ends before this step, or in it. */
+  const endsBy = (step: StepName) => failedAt !== undefined && stepNames.indexOf(failedAt) <= stepNames.indexOf(step)
 
-  const toNode = dials.findLast(({ to }) => epmd === undefined || endpointText(to) !== endpointText(epmd))
+  // Not the last by itself: what was asked without TLS, or with it, to find out which the node speaks, is no link.
+  const toNode = dials.findLast(
+    ({ isSecured, to }) =>
+      isSecured === (target.tls !== undefined) && (epmd === undefined || endpointText(to) !== endpointText(epmd))
+  )
   const fail = (): Diagnosis => {
     const seenAt = failedAt === "epmd" ? dials.at(-1) : toNode
     const seen = failedAt === "cookie" || seenAt === undefined ? undefined : seenOf(seenAt)
-    return walk.failed(failedAt!, cause?.message ?? `${name} cannot be asked.`, seen, remarksOn(cause, node, known))
+    const remarks = remarksOn(cause, node, options)
+    return walk.failed(failedAt ?? "call", cause?.message ?? `${name} cannot be asked.`, seen, remarks)
   }
 
+  if (endsBy("host")) return fail()
   if (epmd === undefined) walk.skipped("epmd", "the port is given.")
-  else if (failedAt === "epmd" || failedAt === "host") return fail()
+  else if (endsBy("epmd")) return fail()
   else {
+    const asked = performance.now()
     const registered = yield* Effect.option(names(epmd, left(), name))
     const others = Option.match(registered, { onNone: () => "", onSome: (all) => othersAt(all.map((it) => it.name)) })
     const port = toNode !== undefined && "port" in toNode.to ? ` at port ${toNode.to.port}` : ""
-    walk.passed("epmd", `EPMD on ${endpointText(epmd)} knows '${node.name}'${port}${others}.`, dials[0]?.millis)
+    const found = `EPMD on ${endpointText(epmd)} knows '${node.name}'${port}${others}.`
+    walk.passed("epmd", found, performance.now() - asked)
   }
 
-  if (failedAt === "tcp" || toNode === undefined) return fail()
-  const connected = `${endpointText(toNode.to)} takes the connection.`
-  walk.passed("tcp", connected, toNode.isSecured ? undefined : toNode.millis)
+  if (endsBy("tcp") || toNode === undefined) return fail()
+  walk.passed("tcp", `${endpointText(toNode.to)} takes the connection.`, toNode.isSecured ? undefined : toNode.millis)
 
-  if (failedAt === "tls" || failedAt === "configuration") return fail()
-  if (toNode.isSecured) walk.passed("tls", `${toNode.protocol ?? "TLS"}; the certificate is accepted.`, toNode.millis)
+  if (endsBy("tls")) return fail()
+  if (toNode.isSecured) walk.passed("tls", securedText(toNode, target), toNode.millis)
   else walk.skipped("tls", "not configured for this node.")
 
-  const introduction = introductionOf(toNode)
-  if (failedAt === "handshake") return fail()
-  walk.passed("handshake", `It is ${name}, and lets us in.`, undefined, seenOf(toNode))
+  if (endsBy("handshake")) return fail()
+  const { flags } = introductionOf(toNode)
+  walk.passed("handshake", `It is ${name}.`, undefined, seenOf(toNode))
   // The node's features are looked at before it is shown what we make of the cookie.
-  if (failedAt === "flags") {
-    walk.notReached("cookie")
-    return fail()
-  }
-  if (failedAt === "cookie") return fail()
-  walk.passed("cookie", "Both sides have the same.")
-  walk.passed("flags", `It has all that is needed (0x${(introduction.flags ?? 0n).toString(16).toUpperCase()}).`)
+  if (failedAt === "flags") walk.notReached("cookie")
+  else if (endsBy("cookie")) return fail()
+  else walk.passed("cookie", "Both sides have the same.")
+  if (endsBy("flags")) return fail()
+  walk.passed("flags", `It has all that is needed${flags === undefined ? "" : ` (${hex(flags)})`}.`)
   if (Exit.isFailure(joined)) return fail()
 
-  const { capabilities } = joined.value.node
-  const elixir = capabilities.elixirVersion === undefined ? "" : ` and Elixir ${excerpt(capabilities.elixirVersion)}`
-  walk.passed(
-    "call",
-    `OTP ${capabilities.otpRelease}${elixir} answers; a round trip takes ${rounded(joined.value.roundTrip)} ms.`,
-    millis
-  )
+  const { node: us, roundTrip } = joined.value
+  const { elixirVersion, otpRelease } = us.capabilities
+  const elixir = elixirVersion === undefined ? "" : ` and Elixir ${excerpt(elixirVersion)}`
+  walk.passed("call", `OTP ${otpRelease}${elixir} answers, and lets us in as ${excerpt(us.localName)}.`, roundTrip)
   return walk.clock(joined.value)
 })
+
+const hex = (flags: bigint): string => `0x${flags.toString(16).toUpperCase()}`
+
+const securedText = ({ protocol = "TLS" }: Dial, { tls }: NodeTarget): string =>
+  tls?.insecure === true
+    ? `${protocol}; whose the certificate is was not looked at (insecure).`
+    : `${protocol}; the certificate is accepted.`
 
 const rounded = (millis: number): number => Math.round(millis * 10) / 10
 
@@ -285,26 +296,29 @@ const othersAt = (registered: ReadonlyArray<string>): string =>
 
 interface Answered {
   readonly roundTrip: number
-  /** Milliseconds that the node's clock is ahead of ours, and how far that may be off. */
-  readonly aheadMillis: number
-  readonly marginMillis: number
+  /** Milliseconds that the node's clock is ahead of ours, and how far that may be off; `undefined` if it tells no time. */
+  readonly clock: { readonly aheadMillis: number; readonly marginMillis: number } | undefined
 }
 
 /** A round trip, and what the node's clock says in the middle of another. */
-const answers = (node: ErlangNode, timeoutMillis: number): Effect.Effect<Answered, CallError> =>
+const answers = (node: ErlangNode, left: () => number): Effect.Effect<Answered, CallError> =>
   Effect.gen(function* () {
-    const roundTrip = yield* node.roundTrip({ timeoutMillis })
+    const roundTrip = yield* node.roundTrip({ timeoutMillis: left() })
     const before = Date.now()
-    const theirs = yield* node.call("os", "system_time", [atom("millisecond")], { timeoutMillis })
+    const theirs = yield* node.call("os", "system_time", [atom("millisecond")], { timeoutMillis: left() })
     const after = Date.now()
-    return { roundTrip, aheadMillis: Number(theirs) - (before + after) / 2, marginMillis: (after - before) / 2 }
+    const clock =
+      typeof theirs === "number"
+        ? { aheadMillis: theirs - (before + after) / 2, marginMillis: (after - before) / 2 }
+        : undefined
+    return { roundTrip, clock }
   })
 
 /** What else can be said of a failure, from what is known here of other nodes. */
 const remarksOn = (
   cause: DistError | CallError | undefined,
   { full, host, name }: NodeName,
-  known: ReadonlyArray<string>
+  { known, linkedAs }: DiagnosisOptions
 ): ReadonlyArray<string> => {
   const reason = cause?._tag === "DistError" ? cause.reason : undefined
   const namesakes = known.filter((other) => other !== full && other.startsWith(`${name}@`))
@@ -313,6 +327,11 @@ const remarksOn = (
     ...(reason?._tag === "NameNotRegistered" && reason.registered?.length === 0
       ? [
           "EPMD answers but has no names at all: the node is down, EPMD was restarted after the node (which does not register again by itself), or something in between, such as a service mesh's proxy, answers in its place."
+        ]
+      : []),
+    ...(reason?._tag === "NameInUse" && reason.name === linkedAs
+      ? [
+          "The link that has this name is our own: the node is connected now, and well. For a walk to its end, disconnect_node first."
         ]
       : []),
     ...(namesakes.length > 0
@@ -358,20 +377,23 @@ class Walk {
     // It begins in the middle of a sentence; a name keeps its first letter.
     const text = found.replace(/^[a-z]+ /u, (word) => word[0]!.toUpperCase() + word.slice(1))
     const failure: Step = { step, outcome: "failed", found: text, ...(seen !== undefined && { seen }) }
-    // A step that had passed as far as it was looked at.
-    const done = this.#steps.filter((each) => each.step !== step)
-    const all = [...done, failure]
-    const rest = stepNames.filter((each) => !all.some((it) => it.step === each))
     return {
-      steps: [
-        ...all,
-        ...rest.map((each): Step => ({ step: each, outcome: "not_reached", found: "an earlier step failed." }))
-      ],
+      steps: stepNames.map((each, at) => {
+        if (each === step) return failure
+        // A later one may have passed, as far as it was looked at, before this showed.
+        const taken = at < stepNames.indexOf(step) ? this.#steps.find((it) => it.step === each) : undefined
+        return taken ?? { step: each, outcome: "not_reached", found: "an earlier step failed." }
+      }),
       remarks
     }
   }
 
-  clock({ aheadMillis, marginMillis }: Answered): Diagnosis {
+  clock({ clock }: Answered): Diagnosis {
+    if (clock === undefined) {
+      this.skipped("clock", "the node tells no time.")
+      return { steps: this.#steps, remarks: [] }
+    }
+    const { aheadMillis, marginMillis } = clock
     const apart = Math.abs(aheadMillis)
     const isSame = apart <= sameClockMillis + marginMillis
     const told = `${(apart / 1_000).toFixed(apart < 10_000 ? 1 : 0)} s ${aheadMillis > 0 ? "ahead of" : "behind"} ours`

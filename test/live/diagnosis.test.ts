@@ -2,9 +2,11 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Redacted } from "effect"
 import { cookieFingerprint } from "../../src/node/CookieFingerprint.ts"
 import { type Diagnosis, diagnose, stepNames } from "../../src/node/Diagnosis.ts"
-import { type NodeTarget, TargetError } from "../../src/node/Targets.ts"
+import { joinNode, type NodeTarget, TargetError } from "../../src/node/index.ts"
 import * as BeamNode from "../support/BeamNode.ts"
+import { makeAuthority } from "../support/Certificates.ts"
 import { closedPort, serve, serveEpmd } from "../support/FakePeer.ts"
+import * as TlsNode from "../support/TlsNode.ts"
 
 const epmdPort = Number(process.env["ERL_EPMD_PORT"])
 const cookie = Redacted.make("a cookie nobody may see")
@@ -15,13 +17,20 @@ const walk = (target: Partial<NodeTarget> & { readonly name: string }, known: Re
     timeoutMillis: 20_000
   })
 
-/** The step that failed, with all that was passed before. */
+/** What a diagnosis says of the step that failed; `before` is what it says of those before: p(assed) or s(kipped). */
 const failure = ({ remarks, steps }: Diagnosis) => {
+  expect(steps.map(({ step }) => step)).toEqual(stepNames)
   const at = steps.findIndex(({ outcome }) => outcome === "failed")
-  expect(steps.map(({ step }) => step).toSorted()).toEqual([...stepNames].toSorted())
   for (const { outcome } of steps.slice(at + 1)) expect(outcome).toBe("not_reached")
-  expect(JSON.stringify(steps)).not.toContain(Redacted.value(cookie))
-  return { step: steps[at]?.step, found: steps[at]?.found, seen: steps[at]?.seen, remarks }
+  expect(JSON.stringify([steps, remarks])).not.toContain(Redacted.value(cookie))
+  const before = steps.slice(0, at).map(({ outcome }) => outcome[0])
+  return {
+    step: steps[at]?.step,
+    found: steps[at]?.found,
+    seen: steps[at]?.seen,
+    before: before.join(""),
+    remarks
+  }
 }
 
 const epmdOf = (registered: Readonly<Record<string, number>>) => serveEpmd(registered)
@@ -29,20 +38,37 @@ const epmdOf = (registered: Readonly<Record<string, number>>) => serveEpmd(regis
 describe("a node that cannot be connected", () => {
   it.live("fails at the step that fails, and says what that means", () =>
     Effect.gen(function* () {
-      expect(failure(yield* walk({ name: "app" }))).toMatchObject({ step: "name" })
+      expect(failure(yield* walk({ name: "app" }))).toMatchObject({ step: "name", before: "" })
 
       const none = new TargetError({ node: "app@box", message: "there is no cookie to connect to app@box with." })
       const unset = yield* diagnose("app@box", Exit.fail(none), { known: [], timeoutMillis: 1_000 })
-      expect(failure(unset)).toMatchObject({ step: "configuration", found: expect.stringContaining("no cookie") })
+      expect(failure(unset)).toMatchObject({
+        step: "configuration",
+        before: "p",
+        found: expect.stringContaining("no cookie")
+      })
 
       const nowhere = failure(yield* walk({ name: "app@no-such-host.invalid" }))
-      expect(nowhere).toMatchObject({ step: "host", found: expect.stringContaining("no-such-host.invalid") })
+      expect(nowhere).toMatchObject({
+        step: "host",
+        before: "pp",
+        found: expect.stringContaining("no-such-host.invalid")
+      })
 
       const dead = yield* closedPort
-      expect(failure(yield* walk({ name: "app@127.0.0.1", epmdPort: dead }))).toMatchObject({ step: "epmd" })
+      expect(failure(yield* walk({ name: "app@127.0.0.1", epmdPort: dead }))).toMatchObject({
+        step: "epmd",
+        before: "ppp"
+      })
+      const lost = failure(yield* walk({ name: "app@127.0.0.1", epmdHost: "no-such-host.invalid" }))
+      expect(lost).toMatchObject({ step: "epmd", before: "ppp", found: expect.stringContaining("no-such-host") })
 
       const empty = failure(yield* walk({ name: "app@127.0.0.1", epmdPort: yield* epmdOf({}) }))
-      expect(empty).toMatchObject({ step: "epmd", remarks: [expect.stringContaining("no names at all")] })
+      expect(empty).toMatchObject({
+        step: "epmd",
+        before: "ppp",
+        remarks: [expect.stringContaining("no names at all")]
+      })
 
       const others = yield* walk({ name: "app@127.0.0.1", epmdPort: yield* epmdOf({ shop: 1 }) }, ["app@10.0.0.7"])
       expect(failure(others)).toMatchObject({
@@ -52,18 +78,18 @@ describe("a node that cannot be connected", () => {
       })
 
       const refused = yield* walk({ name: "app@127.0.0.1", epmdPort: yield* epmdOf({ app: yield* closedPort }) })
-      expect(failure(refused)).toMatchObject({ step: "tcp" })
+      expect(failure(refused)).toMatchObject({ step: "tcp", before: "pppp" })
 
       const web = yield* serve(
         (socket) => void socket.once("data", () => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"))
       )
       const notOne = failure(yield* walk({ name: "app@127.0.0.1", epmdPort: yield* epmdOf({ app: web }) }))
-      expect(notOne).toMatchObject({ step: "handshake", seen: expect.stringContaining("HTTP/1.1") })
+      expect(notOne).toMatchObject({ step: "handshake", before: "ppppps", seen: expect.stringContaining("HTTP/1.1") })
 
       const alert = Uint8Array.of(0x15, 3, 3, 0, 2, 2, 10)
       const secured = yield* serve((socket) => void socket.once("data", () => socket.end(alert)))
       const wantsTls = failure(yield* walk({ name: "app@127.0.0.1", epmdPort: yield* epmdOf({ app: secured }) }))
-      expect(wantsTls).toMatchObject({ step: "tls", seen: expect.stringContaining("15030300") })
+      expect(wantsTls).toMatchObject({ step: "tls", before: "ppppp", seen: expect.stringContaining("15030300") })
 
       const silent = yield* serve(() => {})
       const placed = yield* diagnose(
@@ -71,8 +97,24 @@ describe("a node that cannot be connected", () => {
         Exit.succeed({ name: "app@127.0.0.1", cookie, address: { host: "127.0.0.1", port: silent } }),
         { known: [], timeoutMillis: 5_000 }
       )
-      expect(failure(placed)).toMatchObject({ step: "handshake", found: expect.stringContaining("longer than") })
-      expect(placed.steps.find(({ step }) => step === "epmd")?.outcome).toBe("skipped")
+      expect(failure(placed)).toMatchObject({
+        step: "handshake",
+        before: "pppsps",
+        found: expect.stringContaining("longer than")
+      })
+
+      // The end of a tunnel that leads nowhere.
+      const tunnel = yield* serve((socket) => void socket.end())
+      const nowhereElse = yield* walk({ name: "app@127.0.0.1", address: { host: "127.0.0.1", port: tunnel } })
+      expect(failure(nowhereElse)).toMatchObject({ step: "handshake", before: "pppsps" })
+
+      const key = Redacted.make("no key")
+      const badKey = yield* walk({
+        name: "app@127.0.0.1",
+        address: { host: "127.0.0.1", port: tunnel },
+        tls: { cert: "no certificate", key }
+      })
+      expect(failure(badKey)).toMatchObject({ step: "configuration", before: "p" })
     })
   )
 })
@@ -93,11 +135,55 @@ describe.each(BeamNode.otpReleases())("on OTP $otp", ({ otp }) => {
     })
   )
 
+  it.live("a node with TLS passes that step too, and fails there where its certificate, or ours, will not do", () =>
+    Effect.gen(function* () {
+      const authority = makeAuthority("test authority")
+      const certificate = authority.issue({ commonName: "node", dnsNames: ["127.0.0.1"] })
+      const tls = { ca: authority.cert }
+      const node = yield* TlsNode.start({ otp, certificate })
+      const at = { name: node.name, cookie: Redacted.make(node.cookie) }
+      const { steps } = yield* walk({ ...at, tls })
+      expect(steps.map(({ outcome, step }) => [step, outcome])).toEqual(stepNames.map((step) => [step, "passed"]))
+      expect(steps.find(({ step }) => step === "tls")?.found).toMatch(/^TLSv1\.[23]; the certificate is accepted/u)
+
+      const blind = yield* walk({ ...at, tls: { insecure: true } })
+      expect(blind.steps.find(({ step }) => step === "tls")?.found).toContain("not looked at")
+      expect(failure(yield* walk(at))).toMatchObject({ step: "tls", before: "ppppp" })
+      expect(failure(yield* walk({ ...at, tls: {} }))).toMatchObject({ step: "tls", before: "ppppp" })
+
+      const wary = yield* TlsNode.start({ otp, certificate, clientAuthority: authority.cert })
+      const unknown = yield* walk({ name: wary.name, cookie: Redacted.make(wary.cookie), tls })
+      expect(failure(unknown)).toMatchObject({
+        step: "tls",
+        before: "ppppp",
+        found: expect.stringContaining("certificate")
+      })
+    })
+  )
+
+  it.live("a name of ours that is taken by our own link is told as that", () =>
+    Effect.gen(function* () {
+      const node = yield* BeamNode.start({ otp })
+      const target = { name: node.name, cookie: Redacted.make(node.cookie), ourName: "beamscope1@beamscope.local" }
+      const us = yield* joinNode({ ...target, epmdPort })
+      const told = yield* diagnose(node.name, Exit.succeed({ ...target, epmdPort }), {
+        known: [],
+        timeoutMillis: 20_000,
+        linkedAs: us.localName
+      })
+      expect(failure(told)).toMatchObject({
+        step: "handshake",
+        before: "ppppps",
+        remarks: [expect.stringContaining("our own")]
+      })
+    })
+  )
+
   it.live("a wrong cookie is found at its step, with a fingerprint to compare and without what came", () =>
     Effect.gen(function* () {
       const node = yield* BeamNode.start({ otp })
       const told = yield* walk({ name: node.name })
-      expect(failure(told)).toMatchObject({ step: "cookie", seen: undefined })
+      expect(failure(told)).toMatchObject({ step: "cookie", before: "pppppsp", seen: undefined })
       const { found } = told.steps.find(({ step }) => step === "configuration")!
       expect(found).toContain(`a test, fingerprint ${yield* cookieFingerprint(cookie)}`)
     })
@@ -108,7 +194,7 @@ describe.each(BeamNode.otpReleases())("on OTP $otp", ({ otp }) => {
       const node = yield* BeamNode.start({ otp })
       const [short] = node.name.split("@")
       const told = failure(yield* walk({ name: `${short}@localhost`, cookie: Redacted.make(node.cookie) }))
-      expect(told).toMatchObject({ step: "handshake", seen: expect.stringContaining(node.name) })
+      expect(told).toMatchObject({ step: "handshake", before: "ppppps", seen: expect.stringContaining(node.name) })
       expect(told.remarks).toEqual([expect.stringContaining("by a short one")])
     })
   )
@@ -128,7 +214,7 @@ const fingerprintOf = (text: string) => cookieFingerprint(Redacted.make(text))
 describe("a cookie's fingerprint", () => {
   it.live("is the same for the same cookie, and another for another", () =>
     Effect.gen(function* () {
-      expect(yield* fingerprintOf("monster")).toMatch(/^[0-9a-f]{6}$/u)
+      expect(yield* fingerprintOf("monster")).toMatch(/^[0-9a-f]{4}$/u)
       expect(yield* fingerprintOf("monster")).toBe(yield* fingerprintOf("monster"))
       expect(yield* fingerprintOf("monster")).not.toBe(yield* fingerprintOf("monstes"))
     })

@@ -34,12 +34,14 @@ export const diagnoseConnection = Tool.make({
   run: Effect.fnUntraced(function* (_input, name) {
     const targets = yield* Targets
     const configured = yield* targets.nodes
-    const listed = yield* (yield* Nodes).list
-    const known = [...new Set([...configured, ...listed].map((node) => node.name))]
+    const up = (yield* (yield* Nodes).list).flatMap(({ state }) => (state._tag === "Up" ? [state.node] : []))
+    const known = [...new Set([...configured, ...up].map((node) => node.name))]
+    const linkedAs = up.find((node) => node.name === name)?.localName
     const { remarks, steps } = yield* Effect.scoped(
       Effect.gen(function* () {
-        const resolved = yield* Effect.exit(targets.resolve(name))
-        return yield* diagnose(name, resolved, { known, timeoutMillis: yield* stepMillis })
+        const resolved = yield* Effect.exit(targets.resolve(name, { timeoutMillis: yield* stepMillis }))
+        const timeoutMillis = yield* stepMillis
+        return yield* diagnose(name, resolved, { known, timeoutMillis, ...(linkedAs !== undefined && { linkedAs }) })
       })
     )
     const failed = steps.find(({ outcome }) => outcome === "failed")
