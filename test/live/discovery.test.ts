@@ -12,8 +12,9 @@ const epmdPort = Number(process.env["ERL_EPMD_PORT"])
 
 type Row = Readonly<Record<string, unknown>> & { readonly node: string }
 
+/** The nodes that this test has started; others run here, too. */
 const discover = (input: object = {}) =>
-  Effect.map(call("discover_nodes", { limit: 200, ...input }), ({ structured, text }) => ({
+  Effect.map(call("discover_nodes", { name: `_${process.pid}_`, ...input }), ({ structured, text }) => ({
     structured,
     text,
     rowOf: (name: string) => ((structured["nodes"] ?? []) as ReadonlyArray<Row>).find(({ node }) => node === name)
