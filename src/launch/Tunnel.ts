@@ -62,6 +62,12 @@ const watch = (child: ChildProcess): ChildProcess | undefined => {
   return dog
 }
 
+const missing = (program = "", { code, message }: NodeJS.ErrnoException): LaunchReason => ({
+  _tag: "TunnelMissing",
+  program: visible(program),
+  code: code ?? message
+})
+
 /** A command that runs. */
 class Running {
   readonly child: ChildProcess
@@ -85,9 +91,7 @@ class Running {
       this.#said = said.slice(-4 * maxSaid)
       this.#isCut ||= this.#said !== said
     })
-    this.child.once("error", (error: NodeJS.ErrnoException) =>
-      this.#ended({ _tag: "TunnelMissing", program: this.#program, code: error.code ?? error.message })
-    )
+    this.child.once("error", (error: NodeJS.ErrnoException) => this.#ended(missing(program, error)))
     const dog = watch(this.child)
     this.child.once("exit", () => {
       signal(this.child, "SIGKILL")
@@ -167,8 +171,13 @@ export const open = Effect.fn("Tunnel.open")(function* ({
   to
 }: TunnelOptions): Effect.fn.Return<Address, LaunchError, Scope.Scope> {
   const at = { host: "127.0.0.1", port: yield* Effect.promise(freePort) }
+  const command = commandOf(at.port)
   const running = yield* Effect.acquireRelease(
-    Effect.sync(() => new Running(commandOf(at.port))),
+    // Of what keeps a command from starting, Node throws a part and tells the rest by an event.
+    Effect.try({
+      try: () => new Running(command),
+      catch: (error) => new LaunchError({ reason: missing(command[0], error as NodeJS.ErrnoException) })
+    }),
     ({ stop }) => stop
   )
   yield* untilOpen(at).pipe(

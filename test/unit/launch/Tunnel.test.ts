@@ -147,6 +147,10 @@ describe("a tunnel that does not open", () => {
       )
       const folderOf = yield* Effect.flip(Effect.scoped(open(() => [folder])))
       expect((folderOf as LaunchError).message).toContain("could not be started (EACCES)")
+      const within = yield* Effect.flip(Effect.scoped(open(() => [`${relay}/x`])))
+      expect((within as LaunchError).message).toContain("could not be started (ENOTDIR)")
+      const impossible = yield* Effect.flip(Effect.scoped(open(() => ["a\0b"])))
+      expect((impossible as LaunchError).message).toContain("could not be started (ERR_INVALID_ARG_VALUE)")
     })
   )
 
