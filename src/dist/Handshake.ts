@@ -158,7 +158,12 @@ export class Handshake {
   }
 
   #acknowledgement(packet: Buffer): HandshakeStep {
-    if (packet[0] !== 0x61 || packet.length !== 17) return this.#unexpected(packet)
+    // The node has seen our digest by now, and may send it back: of what it sends, no byte is shown.
+    if (packet[0] !== 0x61 || packet.length !== 17)
+      return failed({
+        _tag: "NotErlangNode",
+        seen: `a packet of ${packet.length} bytes that is no answer to our challenge`
+      })
     const expected = digest(this.#options.cookie, this.#options.challenge)
     return timingSafeEqual(packet.subarray(1), expected)
       ? { _tag: "Done", result: this.#result! }
@@ -205,7 +210,13 @@ export class HandshakePackets {
     if (this.#first && this.#lengthBytes === 2 && this.#buffer[0] === 0x15) return { _tag: "WantsTls" }
     if (this.#buffer.length < this.#lengthBytes) return undefined
     const length = this.#lengthBytes === 2 ? this.#buffer.readUInt16BE(0) : this.#buffer.readUInt32BE(0)
-    if (length > maxPacketBytes) return { _tag: "NotErlangNode", seen: describeBytes(this.#buffer) }
+    if (length > maxPacketBytes) {
+      // Only what a stranger says first is shown: later it may be our digest, sent back.
+      const seen = this.#first
+        ? describeBytes(this.#buffer)
+        : `a packet of ${length} bytes, longer than a handshake has`
+      return { _tag: "NotErlangNode", seen }
+    }
     const end = this.#lengthBytes + length
     if (this.#buffer.length < end) return undefined
     const packet = this.#buffer.subarray(this.#lengthBytes, end)

@@ -124,6 +124,21 @@ describe("Handshake", () => {
     expect(step).toEqual({ _tag: "Failed", reason: { _tag: "PeerCookieWrong" } })
   })
 
+  it.each([
+    ["our reply", (reply: Buffer) => reply],
+    ["our digest, as if it were its own", (reply: Buffer) => Buffer.concat([Buffer.from("a"), reply])],
+    ["our digest alone", (reply: Buffer) => reply.subarray(5)]
+  ])("does not repeat the digest of the cookie to a person when the other side sends back %s", (_, echoed) => {
+    const handshake = afterStatus()
+    const answer = handshake.receive(challenge())
+    if (answer._tag !== "Send") return expect.unreachable()
+    const echo = echoed(Buffer.from(answer.packet))
+    expect(handshake.receive(echo)).toEqual({
+      _tag: "Failed",
+      reason: { _tag: "NotErlangNode", seen: `a packet of ${echo.length} bytes that is no answer to our challenge` }
+    })
+  })
+
   it("names the features that an old node lacks", () => {
     const step = afterStatus().receive(
       challenge(Flags.offered & ~Flags.Flag.MANDATORY_25_DIGEST & ~Flags.Flag.MAP_TAG & ~Flags.Flag.UTF8_ATOMS)
@@ -191,5 +206,16 @@ describe("HandshakePackets", () => {
     const stranger = new HandshakePackets(2)
     stranger.push(Buffer.from("SSH-2.0-OpenSSH_9.2\r\n"))
     expect(stranger.next()).toEqual({ _tag: "NotErlangNode", seen: 'the text "SSH-2.0-OpenSSH_9.2\\r\\n"' })
+  })
+
+  it.each([2, 4] as const)("shows nothing of a later packet of %i-byte lengths that is too long", (lengthBytes) => {
+    const packets = new HandshakePackets(lengthBytes)
+    packets.push(packets.framed(status("ok")))
+    expect(packets.next()).toEqual(status("ok"))
+    packets.push(packets.framed(Buffer.concat([md5("digest"), Buffer.alloc(3_000)])))
+    expect(packets.next()).toEqual({
+      _tag: "NotErlangNode",
+      seen: "a packet of 3016 bytes, longer than a handshake has"
+    })
   })
 })
