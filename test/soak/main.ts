@@ -147,22 +147,23 @@ const caller = (number: number, names: ReadonlyArray<string>, end: number): Effe
         yield* pause(between(0, 30))
       } else {
         const why = Cause.squash(exit.cause)
-        if (Cause.hasDies(exit.cause) || !(typeof why === "object" && why !== null && "_tag" in why))
-          broken.push(`${call.name} ended in no typed error: ${Cause.pretty(exit.cause)}`)
-        else count(`failed: ${tagOf(why)}`)
+        const tag = Cause.hasDies(exit.cause) ? undefined : tagOf(why)
+        if (tag === undefined) broken.push(`${call.name} ended in no typed error: ${Cause.pretty(exit.cause)}`)
+        else count(`failed: ${tag}`)
         // Somebody who is told when to come again does not come at once.
-        yield* pause(tagOf(why) === "BreakerOpen" ? between(300, 1_500) : between(20, 200))
+        yield* pause(tag === "BreakerOpen" ? between(300, 1_500) : between(20, 200))
       }
     }
   })
 
-/** What it was in the end: `LinkLost` says less than why it was. */
-const tagOf = (why: object): string => {
+/** Which error it was, and of a lost link why it was lost; `undefined` for what is none of ours. */
+const tagOf = (why: unknown): string | undefined => {
+  if (typeof why !== "object" || why === null || !("_tag" in why)) return undefined
   const { _tag, reason } = why as {
-    readonly _tag?: string
-    readonly reason?: { readonly _tag: string; readonly cause?: object }
+    readonly _tag: string
+    readonly reason?: { readonly _tag: string; readonly cause?: unknown }
   }
-  if (reason === undefined) return String(_tag)
+  if (reason === undefined) return _tag
   return reason.cause === undefined ? reason._tag : `${reason._tag}, ${tagOf(reason.cause)}`
 }
 

@@ -213,6 +213,7 @@ const fragmented = (random: Random, control: Term, payload: Buffer, sequence: bi
 interface Request {
   readonly reference: Reference
   readonly from: Pid
+  readonly groupLeader: Pid
   readonly worker: Pid
   /** What it sent, and is to be sent back. */
   readonly token: Binary
@@ -274,6 +275,18 @@ const intruders: ReadonlyArray<(random: Random, requests: ReadonlyArray<Request>
   },
   function nextFragment(random) {
     return Buffer.concat([fragmentHead(70, random.pick(wideIds), random.pick(wideIds)), random.bytes(random.below(50))])
+  },
+  function request(random, requests) {
+    // To the two processes of ours that answer anybody: with something in it that they may not expect.
+    const { groupLeader, reference, worker } = random.pick(requests)
+    const anything = (): Term => random.pick<Term>([worker, reference, random.pick(terms)])
+    const asked: Term = [atom(random.pick(["put_chars", "requests", "get_until", "is_auth"])), anything(), anything()]
+    return random.chance(0.5)
+      ? message([Op.SEND, atom(""), groupLeader], bare([atom("io_request"), anything(), anything(), asked]))
+      : message(
+          [Op.REG_SEND, worker, atom(""), atom("net_kernel")],
+          bare([atom("$gen_call"), [anything(), anything()], asked])
+        )
   },
   function noise(random) {
     return random.bytes(random.below(60))
@@ -376,7 +389,8 @@ const spoilsLink: OnConnection = (stream, random) => {
           const args = listItems((listItems(decodeNext(frame, cursor)) ?? [])[3]) ?? []
           const [token, replyBytes] = args as [Binary, number]
           const worker = new Pid(atom(peer), 100 + requests.length, 0, 4)
-          requests.push({ reference: control[1] as Reference, from: control[2] as Pid, worker, token, replyBytes })
+          const [, reference, from, groupLeader] = control as unknown as [number, Reference, Pid, Pid]
+          requests.push({ reference, from, groupLeader, worker, token, replyBytes })
           if (requests.length < callsPerCase) continue
           writeInPieces(stream, random, answers(random, requests))
           requests = []
