@@ -9,6 +9,7 @@ import { inflateSync } from "node:zlib"
 import { atomAt, beginTerm, endTerm } from "./AtomTable.ts"
 import { i32, u16, u32 } from "./BigEndian.ts"
 import { EtfError, malformed, truncated } from "./EtfError.ts"
+import { defaultLimits, type Limits } from "./Limits.ts"
 import {
   type Atom,
   Binary,
@@ -26,35 +27,6 @@ import {
   Reference,
   type Term
 } from "./Term.ts"
-
-/** What one term may cost. */
-export interface Limits {
-  /** Encoded bytes of the term; of the compressed form, where it is compressed. */
-  readonly bytes: number
-  /** Levels of nesting. */
-  readonly depth: number
-  /** Atoms made for it; one that was met lately in any term is there already. */
-  readonly atoms: number
-  /**
-   * Places in its tuples, lists, maps, funs and references: what it will take in memory, where its bytes do not say it.
-   * An empty tuple has two bytes, and takes forty.
-   */
-  readonly cells: number
-  /** Bytes that a compressed term may unpack to. */
-  readonly inflatedBytes: number
-  /** Bits of one integer. */
-  readonly bigBits: number
-}
-
-/** 64 MiB, four million atoms, sixteen million cells, an integer of a million bits: more than any sensible answer holds. */
-export const defaultLimits: Limits = {
-  bytes: 64 * 1024 * 1024,
-  depth: 250_000,
-  atoms: 4_194_304,
-  cells: 16_777_216,
-  inflatedBytes: 64 * 1024 * 1024,
-  bigBits: 1_048_576
-}
 
 /** A place in a run of bytes; {@link decodeNext} moves it. */
 export interface Cursor {

@@ -1,4 +1,4 @@
-import type { Limits } from "./Decode.ts"
+import type { Limits } from "./Limits.ts"
 
 /** Why bytes are no term, or a value cannot be sent as one. `offset` counts from the start of the bytes given. */
 export type EtfReason =
