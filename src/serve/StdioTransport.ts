@@ -62,12 +62,13 @@ export const stdioTransport = (
 
   /** Takes what was held, until an answer fills `output` again. */
   const release = () => {
-    while (open && drained === undefined && held.length > 0) {
-      const chunk = held.shift()!
-      heldBytes -= chunk.length
-      read(chunk)
-    }
-    if (open && heldBytes <= maxHeldBytes) input.resume()
+    // One by one, for each may fill it.
+    const chunk = open && drained === undefined ? held.shift() : undefined
+    if (chunk === undefined) return
+    heldBytes -= chunk.length
+    if (heldBytes <= maxHeldBytes) input.resume()
+    read(chunk)
+    release()
   }
 
   const write = (message: unknown): Promise<void> => {

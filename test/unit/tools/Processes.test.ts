@@ -274,18 +274,19 @@ describe("list_processes", () => {
     })
   )
 
+  const foundAmong = (rows: ReadonlyArray<Term>, input: Readonly<Record<string, unknown>>) =>
+    callIn({ up: [nodeWith({ "beamscope_processes:page": pageReply(rows, { gone: 1 }) })] }, "find_process", input)
+
   it.effect("does not say that no process has a module which one may have taken on later", () =>
     Effect.gen(function* () {
-      const found = (rows: ReadonlyArray<Term>, input: Readonly<Record<string, unknown>>) =>
-        callIn({ up: [nodeWith({ "beamscope_processes:page": pageReply(rows, { gone: 1 }) })] }, "find_process", input)
-      const none = yield* found([], { module: "rabbit_amqqueue_process" })
+      const none = yield* foundAmong([], { module: "rabbit_amqqueue_process" })
       expect(none.structured).toMatchObject({
         summary: "None of 50 processes has the module :rabbit_amqqueue_process; 1 process ended meanwhile.",
         complete: false,
         notes: [expect.stringContaining("gen_server2's become")]
       })
-      expect((yield* found([worker], { module: "gen_server" })).structured).toMatchObject({ complete: true })
-      expect((yield* found([], { label: "room" })).structured).toMatchObject({ complete: true })
+      expect((yield* foundAmong([worker], { module: "gen_server" })).structured).toMatchObject({ complete: true })
+      expect((yield* foundAmong([], { label: "room" })).structured).toMatchObject({ complete: true })
     })
   )
 

@@ -522,12 +522,13 @@ describe("get_persistent_terms", () => {
     })
   )
 
+  const shownOf = (value: Term) =>
+    Effect.map(callIn(world(nodeOf(value)), "get_persistent_terms", { key: ":cache" }), (it) => it.structured)
+
   it.effect("is not complete where the value is shown cut", () =>
     Effect.gen(function* () {
-      const shown = (value: Term) =>
-        Effect.map(callIn(world(nodeOf(value)), "get_persistent_terms", { key: ":cache" }), (it) => it.structured)
-      expect(yield* shown(binary("x".repeat(100)))).toMatchObject({ complete: true })
-      expect(yield* shown(binary("x".repeat(50_000)))).toMatchObject({
+      expect(yield* shownOf(binary("x".repeat(100)))).toMatchObject({ complete: true })
+      expect(yield* shownOf(binary("x".repeat(50_000)))).toMatchObject({
         complete: false,
         notes: [expect.stringContaining("The value is shown cut")]
       })
