@@ -92,11 +92,12 @@ export class Handshake {
   }
 
   /**
-   * What it means that the node closed the connection now. A node that is not shown the right cookie says nothing: it
-   * closes when it sees our digest (`dist_util:recv_challenge_reply`).
+   * What it means that the connection ended now; `isLost`: by an error, such as a reset. A node that is not shown the
+   * right cookie says nothing: it closes in an orderly way when it sees our digest (`dist_util:recv_challenge_reply`;
+   * seen of OTP 23 to 29, with TLS and without). What is lost may be right.
    */
-  closed(): DistReason {
-    return this.#stage === "acknowledgement"
+  closed(isLost: boolean): DistReason {
+    return this.#stage === "acknowledgement" && !isLost
       ? { _tag: "CookieRejected" }
       : { _tag: "ClosedInHandshake", stage: this.#stage }
   }

@@ -253,11 +253,11 @@ const shakeHands = (
       stream.pause()
       resume(outcome)
     }
-    let alert: DistReason | undefined
-    const onError = (error: NodeJS.ErrnoException) => {
-      alert = tls && alertProblem(error, tls, true)
+    const onError = (error: Error | null) => {
+      const alert = error && tls && alertProblem(error, tls, true)
+      finish(Effect.fail(alert ?? handshake.closed(error !== null && !stream.readableEnded)))
     }
-    const onClose = () => finish(Effect.fail(alert ?? handshake.closed()))
+    const onClose = () => onError(stream.errored)
     const onData = (chunk: Uint8Array) => {
       packets.push(chunk)
       for (let packet = packets.next(); packet !== undefined; packet = packets.next()) {
@@ -277,6 +277,8 @@ const shakeHands = (
       }
     }
     const stopListening = () => stream.off("data", onData).off("error", onError).off("close", onClose)
+    // Nobody is told a second time of what has ended before.
+    if (stream.destroyed) return onClose()
     stream.on("data", onData).on("error", onError).on("close", onClose)
     stream.write(packets.framed(handshake.opening))
     return Effect.sync(() => {
@@ -365,13 +367,17 @@ class RunningLink implements Link {
       }
     }
     stream.on("data", receive)
-    stream.on("error", (error: NodeJS.ErrnoException) =>
-      this.#lose({ _tag: "LinkClosed", detail: `the socket failed (${error.code ?? error.message})` })
-    )
-    stream.on("close", () => this.#lose({ _tag: "LinkClosed", detail: "the node closed it, or went down" }))
+    const onError = (error: NodeJS.ErrnoException | null) => {
+      const detail = error ? `the socket failed (${error.code ?? error.message})` : "the node closed it, or went down"
+      this.#lose({ _tag: "LinkClosed", detail })
+    }
+    const onClose = () => onError(stream.errored)
+    stream.on("error", onError).on("close", onClose)
     this.setTickTime(60)
     if (rest.length > 0) receive(rest)
-    stream.resume()
+    // It may have ended while nobody listened.
+    if (stream.destroyed) onClose()
+    else stream.resume()
   }
 
   readonly send = (control: Encodable, payload?: Encodable): void => {

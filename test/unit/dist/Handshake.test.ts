@@ -105,11 +105,12 @@ describe("Handshake", () => {
 
   it("reads what a closed connection means at each step", () => {
     const handshake = new Handshake(options())
-    expect(handshake.closed()).toEqual({ _tag: "ClosedInHandshake", stage: "status" })
+    expect(handshake.closed(false)).toEqual({ _tag: "ClosedInHandshake", stage: "status" })
     handshake.receive(named("7XY@beamscope", 5))
-    expect(handshake.closed()).toEqual({ _tag: "ClosedInHandshake", stage: "challenge" })
+    expect(handshake.closed(false)).toEqual({ _tag: "ClosedInHandshake", stage: "challenge" })
     handshake.receive(challenge())
-    expect(handshake.closed()).toEqual({ _tag: "CookieRejected" })
+    expect(handshake.closed(false)).toEqual({ _tag: "CookieRejected" })
+    expect(handshake.closed(true)).toEqual({ _tag: "ClosedInHandshake", stage: "acknowledgement" })
   })
 
   it("refuses a node of another name", () => {

@@ -1,9 +1,12 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Redacted, type Scope } from "effect"
 import { Buffer } from "node:buffer"
+import { EventEmitter } from "node:events"
 import type { Socket } from "node:net"
+import { Duplex } from "node:stream"
 import type { DistError } from "../../../src/dist/DistError.ts"
 import { connect, type Link } from "../../../src/dist/Link.ts"
+import { Transport } from "../../../src/dist/Transport.ts"
 import { binary } from "../../../src/etf/Term.ts"
 import { serve, serveEpmd } from "../../support/FakePeer.ts"
 import { acceptHandshake } from "../../support/StandInNode.ts"
@@ -57,6 +60,86 @@ describe("a link", () => {
         yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
       }
       expect(link.failure()?.reason).toMatchObject({ _tag: "LinkClosed", detail: expect.stringContaining("not read") })
+    })
+  )
+})
+
+const target = { node: "app@127.0.0.1", cookie: Redacted.make("c"), address: { host: "127.0.0.1", port: 1 } }
+
+/** Why there is no link to a node that does this in place of its answer to our challenge. */
+const whyNotWith = (answer: (socket: Socket) => void) =>
+  Effect.gen(function* () {
+    const port = yield* serve((socket) => {
+      const isAnswer = (bytes: Buffer) => bytes.toString("latin1", 2, 3) === "a"
+      acceptHandshake(
+        {
+          on: (event, listener) => socket.on(event, listener),
+          write: (bytes) => (isAnswer(bytes) ? answer(socket) : socket.write(bytes))
+        },
+        { name: target.node, cookie: "c" },
+        { isUp: () => {}, onData: () => {} }
+      )
+    })
+    const { reason } = yield* Effect.flip(connect({ ...target, address: { host: "127.0.0.1", port } }))
+    return reason
+  })
+
+describe("what ends when our answer to the challenge is there", () => {
+  it.live("is told as a refused cookie where the node closes, as nodes do", () =>
+    Effect.gen(function* () {
+      expect(yield* whyNotWith((socket) => socket.end())).toEqual({ _tag: "CookieRejected" })
+    })
+  )
+
+  it.live("is told as a loss, which says nothing of the cookie, where the connection is reset", () =>
+    Effect.gen(function* () {
+      expect(yield* whyNotWith((socket) => socket.resetAndDestroy())).toEqual({
+        _tag: "ClosedInHandshake",
+        stage: "acknowledgement"
+      })
+    })
+  )
+})
+
+/** A stream to a stand-in node, in this process, that is gone once it is paused, and says so to nobody. */
+const passing = (): Duplex => {
+  const upward = new EventEmitter<{ data: [Buffer] }>()
+  const stream = new Duplex({
+    emitClose: false,
+    read: () => {},
+    write: (chunk: Buffer, _encoding, done) => {
+      upward.emit("data", chunk)
+      done()
+    }
+  })
+  stream.pause = () => stream.destroy()
+  acceptHandshake(
+    { on: (event, listener) => upward.on(event, listener), write: (bytes) => stream.push(bytes) },
+    { name: target.node, cookie: "c" },
+    { isUp: () => {}, onData: () => {} }
+  )
+  return stream
+}
+
+const over = (stream: Duplex) =>
+  Effect.provideService(connect(target), Transport, {
+    dial: (_to, _timeoutMillis, tls) =>
+      tls === undefined ? Effect.succeed(stream) : Effect.fail({ _tag: "DialError", code: "ECONNREFUSED" })
+  })
+
+describe("a connection that ends while nobody listens", () => {
+  it.live("is told of before the handshake, without waiting for an answer", () =>
+    Effect.gen(function* () {
+      const stream = passing().destroy()
+      expect((yield* Effect.flip(over(stream))).reason).toEqual({ _tag: "ClosedInHandshake", stage: "status" })
+    })
+  )
+
+  it.live("is a lost link after the handshake, without waiting for the tick time", () =>
+    Effect.gen(function* () {
+      const link = yield* over(passing())
+      expect(link.failure()?.reason).toMatchObject({ _tag: "LinkClosed" })
+      expect((yield* link.lost).reason._tag).toBe("LinkClosed")
     })
   )
 })
