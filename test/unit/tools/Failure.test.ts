@@ -11,6 +11,9 @@ import { ToolError, type ToolErrorCode } from "../../../src/tools/ToolError.ts"
 const at = { host: "h", port: 4369 }
 const { elixir } = syntaxes
 
+const messageOf = (reason: CallReason) =>
+  toToolError(new CallError({ node: "a@h", target: "lists:map/2", reason }), elixir, "get_system_info").message
+
 describe("a node that is left in peace", () => {
   it("is told with when the next request goes through, and how to try at once", () => {
     const open = { node: "a@h", since: 0, until: 4_000 }
@@ -160,8 +163,6 @@ describe("a failed call", () => {
   })
 
   it("speaks of the tool that was called, but for what a function raised", () => {
-    const messageOf = (reason: CallReason) =>
-      toToolError(new CallError({ node: "a@h", target: "lists:map/2", reason }), elixir, "get_system_info").message
     expect(messageOf({ _tag: "DeadlineExceeded", millis: 5_000, worker: "killed" })).toMatch(
       /^get_system_info on a@h did not finish within 5000 ms/u
     )

@@ -86,6 +86,9 @@ const worker = row(90, {
 const agentSpec = (node: ReturnType<typeof nodeWith>): MapTerm =>
   node.called.find(({ target }) => target.startsWith("beamscope_process"))!.args[0] as MapTerm
 
+const foundAmong = (rows: ReadonlyArray<Term>, input: Readonly<Record<string, unknown>>) =>
+  callIn({ up: [nodeWith({ "beamscope_processes:page": pageReply(rows, { gone: 1 }) })] }, "find_process", input)
+
 describe("list_processes", () => {
   it.effect("shows what the agent found", () =>
     Effect.gen(function* () {
@@ -273,9 +276,6 @@ describe("list_processes", () => {
       ])
     })
   )
-
-  const foundAmong = (rows: ReadonlyArray<Term>, input: Readonly<Record<string, unknown>>) =>
-    callIn({ up: [nodeWith({ "beamscope_processes:page": pageReply(rows, { gone: 1 }) })] }, "find_process", input)
 
   it.effect("does not say that no process has a module which one may have taken on later", () =>
     Effect.gen(function* () {
