@@ -1,5 +1,5 @@
 import type { Effect } from "effect"
-import { Atom, isAtom, isTuple, map, type MapTerm, type Term } from "../etf/Term.ts"
+import { Atom, atom, isAtom, isTuple, map, type MapTerm, type Term } from "../etf/Term.ts"
 import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { askAgent, askList, type Listed, type ListQuery } from "./Listing.ts"
@@ -41,15 +41,36 @@ export interface Peer {
 export const distribution = (node: ErlangNode): Effect.Effect<Distribution, CallError> =>
   askAgent(node, "beamscope_distribution:local", map([]), readDistribution)
 
-/** The nodes that it is connected to or connects to, by name; `name` is a part of that. */
+/** Names ascend, figures descend; one that is not known comes last. */
+export const peerSorts = ["name", "queue", "bytes_in", "bytes_out", "packets_in", "packets_out"] as const
+
+/** The states of a link that `net_kernel` knows. */
+export const peerStates = ["up", "pending", "up_pending"] as const
+export const peerTypes = ["normal", "hidden"] as const
+
+export interface PeerQuery extends Pick<ListQuery, "after" | "deadlineMillis" | "limit"> {
+  readonly sort: (typeof peerSorts)[number]
+  readonly filter: {
+    /** Part of the name, in any case. */
+    readonly name?: string
+    readonly state?: (typeof peerStates)[number]
+    readonly type?: (typeof peerTypes)[number]
+  }
+}
+
+/** The nodes that it is connected to or connects to. */
 export const peers = (
   node: ErlangNode,
-  { name, ...page }: Pick<ListQuery, "after" | "deadlineMillis" | "limit"> & { readonly name: string | undefined }
+  { filter: { name, state, type }, ...query }: PeerQuery
 ): Effect.Effect<Listed<Peer>, CallError> =>
   askList(
     node,
     "beamscope_distribution:peers",
-    { ...page, sort: "name", order: "ascending", filters: { name } },
+    {
+      ...query,
+      order: query.sort === "name" ? "ascending" : "descending",
+      filters: { name, state: state && atom(state), type: type && atom(type) }
+    },
     readPeer
   )
 

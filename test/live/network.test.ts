@@ -143,10 +143,16 @@ describe.each(BeamNode.otpReleases())("the network of a node on OTP $otp", ({ ot
         }
         const names = yield* ask("nodes(hidden)")
         expect(names).toContain((structured["peers"] as ReadonlyArray<Row>)[0]?.["peer"])
-        expect((yield* call("get_distribution_info", { name: "nobody" })).structured).toMatchObject({
-          total: 1,
-          matched: 0
-        })
+        for (const [filter, matched] of [
+          [{ name: "nobody" }, 0],
+          [{ name: "BEAMSCOPE" }, 1],
+          [{ state: "up", type: "hidden" }, 1],
+          [{ state: "pending" }, 0],
+          [{ type: "normal" }, 0]
+        ] as const) {
+          const passing = yield* call("get_distribution_info", { filter, sort_by: "bytes_in" })
+          expect(passing.structured).toMatchObject({ total: 1, matched })
+        }
       }).pipe(using(agent))
     )
   })

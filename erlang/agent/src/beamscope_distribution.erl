@@ -34,12 +34,14 @@ local(_) ->
         us => node(group_leader())
     }).
 
-%% @doc A packed list of the nodes that it is connected to or connects to. Rows: `node', `state', `type', `address' and
+%% @doc A packed list of the nodes that it is connected to or connects to. Sorted by `name', or by one of `packets_in',
+%% `packets_out', `bytes_in', `bytes_out' and `queue' of a row, where what is not known counts as less than nothing.
+%% Filters: `name', a part in any case; `state' and `type' as in a row. Rows: `node', `state', `type', `address' and
 %% `protocol' as `net_kernel' has them, `packets_in' and `packets_out', and where the link is a port `bytes_in',
 %% `bytes_out' and `queue' (bytes). Incomplete: `net_kernel', without addresses, packets and those that it only connects to,
 %% since the process of some link did not answer.
 -spec peers(map()) -> binary().
-peers(Spec) ->
+peers(#{sort := Sort} = Spec) ->
     Controllers = maps:from_list(erlang:system_info(dist_ctrl)),
     Seen = maps:from_list([{Node, seen(Node)} || Node <- nodes(connected)]),
     {Told, Missing} =
@@ -48,9 +50,15 @@ peers(Spec) ->
             _ -> {#{}, [net_kernel]}
         end,
     Known = maps:merge(Seen, Told),
-    Keys = [{Node, Node} || Node <- maps:keys(Known), wanted(Node, Spec)],
-    Read = fun({_, Node}) -> row(Node, map_get(Node, Known), maps:get(Node, Controllers, undefined)) end,
-    listed(Keys, Read, Spec, {map_size(Known), Missing}).
+    Read = fun(Node) -> row(Node, map_get(Node, Known), maps:get(Node, Controllers, undefined)) end,
+    Found = [Node || {Node, Info} <- maps:to_list(Known), wanted(Node, Spec), is_such(Info, maps:with([state, type], Spec))],
+    listed(ranked(Sort, Found, Read), fun({_, Node}) -> Read(Node) end, Spec, {map_size(Known), Missing}).
+
+ranked(name, Nodes, _) -> [{Node, Node} || Node <- Nodes];
+ranked(Sort, Nodes, Read) -> [{figure(maps:get(Sort, Read(Node), undefined)), Node} || Node <- Nodes].
+
+figure(Figure) when is_integer(Figure) -> Figure;
+figure(_) -> -1.
 
 %% What the emulator knows of a node that it is connected to, in the form of `net_kernel'.
 seen(Node) ->
@@ -63,6 +71,8 @@ seen(Node) ->
 
 wanted(Node, #{name := Part}) -> contains(atom_to_binary(Node, utf8), Part);
 wanted(_, _) -> true.
+
+is_such(Info, Asked) -> lists:all(fun({Key, Value}) -> proplists:get_value(Key, Info) =:= Value end, maps:to_list(Asked)).
 
 row(Node, Info, Controller) ->
     Row = #{

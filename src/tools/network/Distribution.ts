@@ -1,8 +1,27 @@
 import { Effect, Schema } from "effect"
-import { type Distribution, distribution, type Peer, peers } from "../../beam/Distribution.ts"
+import {
+  type Distribution,
+  distribution,
+  type Peer,
+  peers,
+  peerSorts,
+  peerStates,
+  peerTypes
+} from "../../beam/Distribution.ts"
 import type { Listed } from "../../beam/Listing.ts"
 import { visible } from "../../syntax/Escape.ts"
-import { cursor, FilterText, limitUpTo, listBounds, listOutput, ListPosition, pageOf, shownOf } from "../Listing.ts"
+import {
+  cursor,
+  FilterText,
+  isFiltering,
+  limitUpTo,
+  listBounds,
+  listOutput,
+  ListPosition,
+  pageOf,
+  shownOf,
+  sortBy
+} from "../Listing.ts"
 import { amount } from "../Quantity.ts"
 import * as Tool from "../Tool.ts"
 
@@ -32,8 +51,19 @@ const getDistributionInfo = Tool.make({
   name: "get_distribution_info",
   title: "A node among other nodes",
   description:
-    "Which nodes this one is connected to: state, hidden or not, address, TLS or not, packets and bytes both ways, bytes that wait; tick time and buffer limit. Filter by part of the name. Next: connect_node to one of them.",
-  input: { name: Schema.optionalKey(FilterText), limit: limitUpTo(200, 50), cursor },
+    "Which nodes this one is connected to: state, hidden or not, address, TLS or not, packets and bytes both ways, bytes that wait; tick time and buffer limit. Next: connect_node to one of them.",
+  input: {
+    sort_by: sortBy(peerSorts, "name"),
+    filter: Schema.optionalKey(
+      Schema.Struct({
+        name: Schema.optionalKey(FilterText),
+        state: Schema.optionalKey(Schema.Literals(peerStates)),
+        type: Schema.optionalKey(Schema.Literals(peerTypes))
+      })
+    ),
+    limit: limitUpTo(200, 50),
+    cursor
+  },
   output: {
     node_names: Schema.optionalKey(Schema.Literals(["long", "short"])),
     hidden: Schema.optionalKey(Schema.Boolean),
@@ -60,9 +90,9 @@ const getDistributionInfo = Tool.make({
     )
   },
   position: ListPosition,
-  run: Effect.fnUntraced(function* ({ limit, name }, node, after) {
+  run: Effect.fnUntraced(function* ({ filter = {}, limit, sort_by: sort }, node, after) {
     const bounds = yield* listBounds(limit, after)
-    const [own, listed] = yield* Effect.all([distribution(node), peers(node, { ...bounds, name })], {
+    const [own, listed] = yield* Effect.all([distribution(node), peers(node, { ...bounds, sort, filter })], {
       concurrency: "unbounded"
     })
     const { incomplete, matched, rows, total } = listed
@@ -78,7 +108,7 @@ const getDistributionInfo = Tool.make({
     ]
     return {
       summary: (shown: number) =>
-        `${node.name} is connected to ${shownOf(shown, matched, "node")}${name === undefined ? ", us among them" : " with that in their names"}; ${congestion(own, listed, name !== undefined)}.`,
+        `${node.name} is connected to ${shownOf(shown, matched, "node")}${isFiltering(filter) ? ` that ${matched === 1 ? "passes" : "pass"} the filter` : ", us among them"}; ${congestion(own, listed, isFiltering(filter))}.`,
       complete: notes.length === 0,
       notes,
       data: {

@@ -65,7 +65,7 @@ describe("get_distribution_info", () => {
       )
       for (const [peers, input] of [
         [page(some, 5), { limit: 2 }],
-        [page(some), { name: "box" }]
+        [page(some), { filter: { name: "box" } }]
       ] as const) {
         expect(yield* summaryOf(peers, limit, input)).toMatch(/; none of the links here is congested\.$/u)
       }
