@@ -206,23 +206,26 @@ export interface FunctionQuery extends Bounds {
   readonly names: ReadonlyArray<string>
   /** The local ones, too. */
   readonly all: boolean
-  /** Part of the name of a function, in any case. */
-  readonly part: string | undefined
+  readonly sort: "name" | "arity"
+  readonly filter: {
+    /** Part of the name of a function, in any case. */
+    readonly name?: string
+    readonly arity?: number
+  }
 }
 
-/** A page of the functions of a module, by name and arity. */
+/** A page of the functions of a module. */
 export const moduleFunctions = (
   node: ErlangNode,
-  { all, names, part, ...bounds }: FunctionQuery
+  { all, filter, names, ...query }: FunctionQuery
 ): Effect.Effect<Listed<ModuleFunction> | Absent, CallError> =>
   askAgent(
     node,
     "beamscope_code:functions",
     questionOf({
-      ...bounds,
-      sort: "name",
+      ...query,
       order: "ascending",
-      filters: { names: list(names.map(binary)), all: atom(String(all)), name: part }
+      filters: { ...filter, names: list(names.map(binary)), all: atom(String(all)) }
     }),
     (answer) => readAbsent(answer) ?? readListed(answer, readModuleFunction)
   )

@@ -102,7 +102,7 @@ describe.skipIf(elixir === undefined)("the code of Elixir", () => {
 
   it.live("is listed with specifications and documentation", () =>
     Effect.gen(function* () {
-      const { structured } = yield* call("list_module_functions", { module: "Shop.Cart", name: "add" })
+      const { structured } = yield* call("list_module_functions", { module: "Shop.Cart", filter: { name: "add" } })
       expect(structured["functions"]).toContainEqual({
         function: "Shop.Cart.add/3",
         spec: "-spec add(map(), atom(), integer()) -> map().",

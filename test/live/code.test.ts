@@ -181,7 +181,7 @@ describe.each(BeamNode.otpReleases())("the code of a node on OTP $otp", ({ otp }
           ok = file:write_file("${chunks}/shop.chunk", term_to_binary({docs_v1, [], erlang, <<"application/erlang+html">>,
             Doc([<<"A shop.">>]), #{}, [{{function, total, 2}, [], [<<"total(Prices, Rate)">>],
               Doc([<<"What it costs, with ">>, {code, [], [<<"Rate">>]}, <<".">>]), #{}}]}, [compressed]))`)
-        const listed = yield* about("list_module_functions", { module: "shop", name: "total" }).pipe(
+        const listed = yield* about("list_module_functions", { module: "shop", filter: { name: "total" } }).pipe(
           Effect.ensuring(ask(`ok = file:delete("${chunks}/shop.chunk")`))
         )
         expect(rowsOf(listed, "functions").map((row) => row["doc"])).toEqual([undefined, "What it costs, with Rate."])
@@ -190,13 +190,18 @@ describe.each(BeamNode.otpReleases())("the code of a node on OTP $otp", ({ otp }
 
     it.live("lists functions with what they take", () =>
       Effect.gen(function* () {
-        const listed = yield* about("list_module_functions", { module: "shop", name: "total" })
+        const listed = yield* about("list_module_functions", { module: "shop", filter: { name: "total" } })
         expect(listed.structured).toMatchObject({ complete: true, total: 8, matched: 2 })
         expect(rowsOf(listed, "functions")).toEqual([
           { function: "shop:total/1", spec: "-spec total([number()]) -> number()." },
           { function: "shop:total/2", spec: "-spec total([number()], Rate) -> number() when Rate :: float()." }
         ])
-        const all = yield* about("list_module_functions", { module: "shop", all: true, name: "local" })
+        const binary = yield* about("list_module_functions", { module: "shop", filter: { arity: 2, name: "total" } })
+        expect(rowsOf(binary, "functions")).toMatchObject([{ function: "shop:total/2" }])
+        const ranked = yield* about("list_module_functions", { module: "shop", sort_by: "arity" })
+        const arities = rowsOf(ranked, "functions").map((row) => Number(String(row["function"]).split("/")[1]))
+        expect(arities).toEqual(arities.toSorted((one, two) => one - two))
+        const all = yield* about("list_module_functions", { module: "shop", all: true, filter: { name: "local" } })
         expect(rowsOf(all, "functions")).toContainEqual(
           expect.objectContaining({ function: "shop:local/1", local: true })
         )
@@ -242,7 +247,7 @@ describe.each(BeamNode.otpReleases())("the code of a node on OTP $otp", ({ otp }
 
     it.live("shows where each anonymous function is written that is listed", () =>
       Effect.gen(function* () {
-        const listed = yield* about("list_module_functions", { module: "shop", name: "-odd/3-", all: true })
+        const listed = yield* about("list_module_functions", { module: "shop", filter: { name: "-odd/3-" }, all: true })
         const functions = (listed.structured["functions"] as ReadonlyArray<{ function: string }>).map(
           (it) => it.function
         )

@@ -125,9 +125,9 @@ answers(Most, Until, Open, Told) ->
 
 is_other(Key) -> not lists:member(Key, [vsn, behaviour, behavior]).
 
-%% @doc A page of the functions of a module: exported ones, or with `all' the local ones, too. Filter: `name', a part in
-%% any case.
-functions(#{names := Names, all := All} = Spec) ->
+%% @doc A page of the functions of a module: exported ones, or with `all' the local ones, too. Sorted by `name' or `arity'.
+%% Filters: `name', a part in any case; `arity'.
+functions(#{names := Names, all := All, sort := Sort} = Spec) ->
     case loaded(Names) of
         undefined ->
             absent(Names);
@@ -138,11 +138,20 @@ functions(#{names := Names, all := All} = Spec) ->
                     true -> erlang:get_module_info(Module, functions);
                     false -> maps:keys(Exports)
                 end,
-            Read = fun({Name, Arity} = Function) ->
+            Read = fun(Key) ->
+                {Name, Arity} = Function = turned(Sort, Key),
                 #{module => Module, name => Name, arity => Arity, exported => is_map_key(Function, Exports)}
             end,
-            listed(named(Functions, Spec), Read, Spec, {length(Functions), []})
+            Found = of_arity(named(Functions, Spec), Spec),
+            listed([turned(Sort, Function) || Function <- Found], Read, Spec, {length(Functions), []})
     end.
+
+%% `{Name, Arity}' as the key that it is sorted by, and back.
+turned(name, Key) -> Key;
+turned(arity, {First, Second}) -> {Second, First}.
+
+of_arity(Functions, #{arity := Wanted}) -> [Function || {_, Arity} = Function <- Functions, Arity =:= Wanted];
+of_arity(Functions, _) -> Functions.
 
 %% @doc What the files of a module hold, as bytes: of the file that it was loaded from those of `chunks' that are there
 %% (documentation also from its own file, where OTP up to 26 has it), and with `source' the source, wherever that is. `functions' are the arities of the functions called `function', and

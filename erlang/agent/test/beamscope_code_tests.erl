@@ -141,7 +141,13 @@ functions(Run) ->
     ?assertEqual(lists:sort(lists:module_info(exports)), Exports),
     #{total := All} = Run(functions, Spec#{all => true}),
     ?assertEqual(length(lists:module_info(functions)), All),
-    ?assertMatch([#{name := keyfind}], rows(Run(functions, Spec#{name => <<"KEYF">>}))).
+    ?assertMatch([#{name := keyfind}], rows(Run(functions, Spec#{name => <<"KEYF">>}))),
+    Arities = [{Arity, Name} || #{name := Name, arity := Arity} <- rows(Run(functions, Spec#{sort => arity}))],
+    ?assertEqual(lists:sort([{Arity, Name} || {Name, Arity} <- Exports]), Arities),
+    #{matched := Matched, rows := [{First, _}], next := Next} =
+        Run(functions, Spec#{sort => arity, arity => 4, limit => 1}),
+    ?assertEqual(length([4 || {_, 4} <- Exports]), Matched),
+    ?assertMatch({First, {4, _}}, {Next, First}).
 
 files(Run) ->
     Spec = #{names => [<<"lists">>], chunks => ["AtU8", "none"], source => true},

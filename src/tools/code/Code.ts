@@ -148,7 +148,8 @@ const getModuleInfo = Tool.make({
       ...(yield* listBounds(namedFunctions, undefined)),
       names: [info.name],
       all: false,
-      part: undefined
+      sort: "name",
+      filter: {}
     })
     const exported = "rows" in functions ? functions.rows : []
     const name = terms.atom(info.name)
@@ -247,8 +248,14 @@ const listModuleFunctions = Tool.make({
   timeoutMillis: 10_000,
   input: {
     module: moduleArgument,
-    name: Schema.optionalKey(FilterText.annotate({ description: "Part of the function's name" })),
     all: Schema.optionalKey(Schema.Boolean),
+    sort_by: sortBy(["name", "arity"], "name"),
+    filter: Schema.optionalKey(
+      Schema.Struct({
+        name: Schema.optionalKey(FilterText),
+        arity: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 255 })))
+      })
+    ),
     limit: limitUpTo(200, 50),
     cursor
   },
@@ -261,13 +268,13 @@ const listModuleFunctions = Tool.make({
     )
   },
   position: ListPosition,
-  run: Effect.fnUntraced(function* ({ all = false, limit, module, name }, node, after) {
+  run: Effect.fnUntraced(function* ({ all = false, filter = {}, limit, module, sort_by: sort }, node, after) {
     const terms = yield* termsOf(node)
     const names = moduleNames(module)
     const bounds = yield* listBounds(limit, after)
     const [listed, files] = yield* Effect.all(
       [
-        moduleFunctions(node, { ...bounds, names, all, part: name }),
+        moduleFunctions(node, { ...bounds, names, all, sort, filter }),
         moduleFiles(node, names, { chunks: ["Dbgi", "Docs"], source: false })
       ],
       { concurrency: "unbounded" }
