@@ -42,7 +42,10 @@ export interface EventHandler {
   readonly level: string | undefined
 }
 
-/** What has handlers on the node, by kind and name. Only managers on the page are asked, and only where they wait. */
+/** By kind and then name, by name, or the longest queue first. */
+export const eventSorts = ["kind", "name", "message_queue"] as const
+
+/** What has handlers on the node. Only managers on the page are asked, and only where they wait. */
 export const eventSources = (
   node: ErlangNode,
   {
@@ -50,6 +53,7 @@ export const eventSources = (
     name,
     ...query
   }: Pick<ListQuery, "after" | "deadlineMillis" | "limit"> & {
+    readonly sort: (typeof eventSorts)[number]
     readonly kind: HandlerKind | undefined
     /** Part of the name or event as Erlang writes it, in any case. */
     readonly name: string | undefined
@@ -58,7 +62,11 @@ export const eventSources = (
   askList(
     node,
     "beamscope_handlers:sources",
-    { ...query, sort: "name", order: "ascending", filters: { name, kind: kind && atom(kind) } },
+    {
+      ...query,
+      order: query.sort === "message_queue" ? "descending" : "ascending",
+      filters: { name, kind: kind && atom(kind) }
+    },
     readSource
   )
 

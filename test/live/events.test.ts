@@ -141,6 +141,17 @@ describe.each(BeamNode.otpReleases())("the events of a node on OTP $otp", ({ otp
         expect(yield* ask(left)).toBe("[{messages,[]},{messages,[]},{messages,[]}]")
         const named = yield* call("list_event_handlers", { filter: { kind: "gen_event", name: "LOUD" } })
         expect(named.structured).toMatchObject({ matched: 1 })
+        const [longest] = rowsOf(yield* call("list_event_handlers", { sort_by: "message_queue" }), "sources")
+        expect(longest).toMatchObject({ kind: "gen_event" })
+        const byName = yield* call("list_event_handlers", {
+          sort_by: "name",
+          filter: { kind: "gen_event", name: "manager" }
+        })
+        expect(rowsOf(byName, "sources").map((row) => row["name"])).toEqual([
+          "busy_manager",
+          "loud_manager",
+          "quiet_manager"
+        ])
       }).pipe(onNode)
     )
 

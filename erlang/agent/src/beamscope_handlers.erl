@@ -21,15 +21,16 @@
 %% Bytes in external format of an id that leaves as it is.
 -define(ROOM, 300).
 
-%% A page of what has handlers, by kind and name. Filters: `kind', `gen_event', `telemetry' or `logger'; `name', a part
+%% A page of what has handlers. Sorted by `kind' and then name, by `name', or by `message_queue', where what is no process
+%% counts as less than an empty queue. Filters: `kind', `gen_event', `telemetry' or `logger'; `name', a part
 %% of the manager's name or of the event.
-sources(#{deadline_ms := Millis} = Spec) ->
+sources(#{deadline_ms := Millis, sort := Sort} = Spec) ->
     Until = now_ms() + Millis,
     {Managers, Missing} = managers(Until),
     Telemetry = telemetry(),
     All = Managers ++ events(Telemetry) ++ [{logger, logger}],
     Found = called([Id || {Kind, _} = Id <- All, wants(Kind, Spec)], Spec),
-    {Page, Next} = page([{0, Id} || Id <- Found], Spec),
+    {Page, Next} = page([{rank(Sort, Id), Id} || Id <- Found], Spec),
     Rows = [{Key, source(Id, Telemetry, Until)} || {_, Id} = Key <- Page],
     packed(#{
         total => length(All),
@@ -38,6 +39,15 @@ sources(#{deadline_ms := Millis} = Spec) ->
         rows => [Row || {_, #{}} = Row <- Rows],
         incomplete => [Why || Why <- Missing, Why =/= unnamed orelse wants(gen_event, Spec)]
     }).
+
+rank(kind, _) -> 0;
+rank(name, {_, {Name, _}}) -> Name;
+rank(name, {_, Name}) -> Name;
+rank(message_queue, {gen_event, {_, Pid}}) -> waiting(erlang:process_info(Pid, message_queue_len));
+rank(message_queue, _) -> -1.
+
+waiting({_, Messages}) -> Messages;
+waiting(undefined) -> -1.
 
 wants(Kind, #{kind := Wanted}) -> Kind =:= Wanted;
 wants(_, _) -> true.

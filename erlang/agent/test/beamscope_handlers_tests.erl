@@ -2,7 +2,7 @@
 
 -include_lib("eunit/include/eunit.hrl").
 
--export([init/1, handle_event/2, handle_call/2, log/2, filter_config/1]).
+-export([init/1, handle_event/2, handle_call/2, handle_info/2, log/2, filter_config/1]).
 
 -include("beamscope_both_ways.hrl").
 
@@ -17,6 +17,7 @@ tests() ->
         {"handlers of logger", fun logs/1},
         {"handlers of logger that do not tell their configuration", fun mute_logs/1},
         {"page by page, by kind and name", fun pages/1},
+        {"by name, and by what waits", fun ranks/1},
         {"what a filter leaves out counts", fun counted/1},
         {"a deadline", fun deadline/1}
     ].
@@ -30,8 +31,9 @@ handle_event({wait, From}, State) ->
 handle_event(_, State) ->
     {ok, State}.
 handle_call(_, State) -> {ok, ok, State}.
+handle_info(waits, State) -> {ok, State}.
 
-spec(More) -> maps:merge(#{sort => name, order => ascending, limit => 100, deadline_ms => 60000}, More).
+spec(More) -> maps:merge(#{sort => kind, order => ascending, limit => 100, deadline_ms => 60000}, More).
 
 rows(Run, Spec) ->
     #{rows := Rows} = Run(spec(Spec)),
@@ -142,6 +144,18 @@ pages(Run) ->
         ?assertEqual({length(All), hd(All)}, {Total, First}),
         #{rows := [{_, Second} | _]} = Run(spec(#{'after' => term_to_binary(Next)})),
         ?assertEqual(lists:nth(2, All), Second)
+    end).
+
+ranks(Run) ->
+    with_manager(fun(Manager) ->
+        Names = [Name || #{name := Name} <- rows(Run, #{sort => name})],
+        ?assertEqual(lists:sort(Names), Names),
+        sys:suspend(Manager),
+        [Manager ! waits || _ <- [1, 2]],
+        Longest = rows(Run, #{sort => message_queue, order => descending}),
+        sys:resume(Manager),
+        ?assertMatch(#{pid := Manager, messages := 2}, hd(Longest)),
+        ?assertMatch(#{kind := logger}, lists:last(Longest))
     end).
 
 counted(Run) ->

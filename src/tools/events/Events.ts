@@ -1,5 +1,12 @@
 import { Effect, Schema } from "effect"
-import { type EventSource, eventSources, handlerKinds, type Silence, silences } from "../../beam/EventHandlers.ts"
+import {
+  eventSorts,
+  type EventSource,
+  eventSources,
+  handlerKinds,
+  type Silence,
+  silences
+} from "../../beam/EventHandlers.ts"
 import { processGroups } from "../../beam/ProcessGroups.ts"
 import { visible } from "../../syntax/Escape.ts"
 import { excerpt } from "../../syntax/Excerpt.ts"
@@ -171,6 +178,7 @@ const listEventHandlers = Tool.make({
   description:
     "Who handles events: gen_event managers with their handlers (asked only where idle), telemetry events with what is attached, logger's handlers. Next: get_log_configuration, get_process_info.",
   input: {
+    sort_by: sortBy(eventSorts, "kind"),
     filter: Schema.optionalKey(
       Schema.Struct({
         kind: Schema.optionalKey(Schema.Literals(handlerKinds)),
@@ -199,10 +207,11 @@ const listEventHandlers = Tool.make({
     )
   },
   position: ListPosition,
-  run: Effect.fnUntraced(function* ({ filter = {}, limit }, node, after) {
+  run: Effect.fnUntraced(function* ({ filter = {}, limit, sort_by: sort }, node, after) {
     const terms = yield* termsOf(node)
     const page = yield* eventSources(node, {
       ...(yield* listBounds(limit, after)),
+      sort,
       kind: filter.kind,
       name: filter.name
     })
