@@ -240,8 +240,8 @@ const forged = (random: Random, requests: ReadonlyArray<Request>): Buffer => {
   return message(control, random.chance(0.5) ? bare(random.pick(terms)) : undefined)
 }
 
-/** Frames that a link must survive, or end for; never more than that. */
-const intruders: ReadonlyArray<(random: Random, requests: ReadonlyArray<Request>) => Buffer> = [
+/** Frames that belong to no answer, and that a link must survive, or end for; never more than that. */
+const strangers: ReadonlyArray<(random: Random, requests: ReadonlyArray<Request>) => Buffer> = [
   forged,
   forged,
   forged,
@@ -255,6 +255,7 @@ const intruders: ReadonlyArray<(random: Random, requests: ReadonlyArray<Request>
   function answerOfAnother(random, requests) {
     // The answer of one call, and the address of another.
     const [one, other] = [random.pick(requests), random.pick(requests)]
+    if (one === other) return Buffer.alloc(0)
     return message(
       [Op.PAYLOAD_EXIT, random.pick([one, other]).worker, other.from],
       bare([one.reference, atom("return"), one.token])
@@ -263,18 +264,6 @@ const intruders: ReadonlyArray<(random: Random, requests: ReadonlyArray<Request>
   function refusal(random, requests) {
     const { from, reference } = random.pick(requests)
     return message([Op.SPAWN_REPLY, reference, from, 0, random.pick([atom("system_limit"), ...terms])])
-  },
-  function firstFragment(random, requests) {
-    const { from, worker } = random.pick(requests)
-    return Buffer.concat([
-      fragmentHead(69, random.pick(wideIds), random.pick(wideIds)),
-      Uint8Array.of(random.chance(0.9) ? 0 : 3),
-      bare([Op.PAYLOAD_EXIT, worker, from]),
-      random.bytes(random.below(50))
-    ])
-  },
-  function nextFragment(random) {
-    return Buffer.concat([fragmentHead(70, random.pick(wideIds), random.pick(wideIds)), random.bytes(random.below(50))])
   },
   function request(random, requests) {
     // To the two processes of ours that answer anybody: with something in it that they may not expect.
@@ -314,10 +303,32 @@ const intruders: ReadonlyArray<(random: Random, requests: ReadonlyArray<Request>
   }
 ]
 
-/** The frames of the answers to all requests, and what is wrong with them. */
-const answers = (random: Random, requests: ReadonlyArray<Request>): Buffer => {
+/** And those that may become a part of one. */
+const intruders: typeof strangers = [
+  ...strangers,
+  function firstFragment(random, requests) {
+    const { from, worker } = random.pick(requests)
+    return Buffer.concat([
+      fragmentHead(69, random.pick(wideIds), random.pick(wideIds)),
+      Uint8Array.of(random.chance(0.9) ? 0 : 3),
+      bare([Op.PAYLOAD_EXIT, worker, from]),
+      random.bytes(random.below(50))
+    ])
+  },
+  function nextFragment(random) {
+    return Buffer.concat([fragmentHead(70, random.pick(wideIds), random.pick(wideIds)), random.bytes(random.below(50))])
+  }
+]
+
+const replyOf = (token: Uint8Array, bytes: number): Buffer => Buffer.alloc(bytes, token)
+
+/**
+ * The frames of the answers to all requests, and what is wrong with them. With `isHonest`, no byte of an answer is
+ * another than it was, though frames may be lost, come twice, out of order, or between others.
+ */
+const answers = (random: Random, requests: ReadonlyArray<Request>, isHonest: boolean): Buffer => {
   const perRequest = requests.map(({ from, reference, replyBytes, token, worker }, index) => {
-    const reply = Buffer.alloc(replyBytes, token.view())
+    const reply = replyOf(token.view(), replyBytes)
     const control: Tuple = [Op.PAYLOAD_EXIT, worker, from]
     const payload = bare([reference, atom("return"), new Binary(reply)])
     const frames = random.chance(0.5)
@@ -338,29 +349,29 @@ const answers = (random: Random, requests: ReadonlyArray<Request>): Buffer => {
       sent.push(framed(body))
       continue
     }
-    switch (random.below(8)) {
+    switch (isHonest ? 3 + random.below(5) : random.below(8)) {
       case 0:
         sent.push(framed(mutated(random, body)))
         break
       case 1:
         sent.push(mutated(random, framed(body)))
         break
-      case 2:
-        break
-      case 3:
-        sent.push(framed(body), framed(body))
-        break
-      case 4: {
+      case 2: {
         const lie = framed(body)
         lie.writeUInt32BE(random.pick([...extremes, body.length + 1, body.length - 1]), 0)
         sent.push(lie)
         break
       }
+      case 3:
+        break
+      case 4:
+        sent.push(framed(body), framed(body))
+        break
       case 5:
         sent.push(framed(random.pick(inTurns.slice(0, index + 1))), framed(body))
         break
       default:
-        sent.push(framed(random.pick(intruders)(random, requests)), framed(body))
+        sent.push(framed(random.pick(isHonest ? strangers : intruders)(random, requests)), framed(body))
     }
   }
   return Buffer.concat(sent)
@@ -369,36 +380,38 @@ const answers = (random: Random, requests: ReadonlyArray<Request>): Buffer => {
 const callsPerCase = 6
 
 /** A node that answers calls to anything with what it is asked, and spoils what it says. */
-const spoilsLink: OnConnection = (stream, random) => {
-  let unread = Buffer.alloc(0)
-  let requests: Array<Request> = []
-  acceptHandshake(
-    { on: (event, listener) => stream.on(event, listener), write: (bytes) => stream.write(bytes) },
-    { name: peer, cookie },
-    {
-      isUp: () => {},
-      onData: (chunk) => {
-        unread = Buffer.concat([unread, chunk])
-        while (unread.length >= 4 && unread.length >= 4 + unread.readUInt32BE(0)) {
-          const frame = unread.subarray(4, 4 + unread.readUInt32BE(0))
-          unread = unread.subarray(4 + frame.length)
-          if (frame.length === 0) continue
-          const cursor = { offset: 3 }
-          const control = decodeNext(frame, cursor)
-          if (!isTuple(control) || control[0] !== Op.SPAWN_REQUEST) continue
-          const args = listItems((listItems(decodeNext(frame, cursor)) ?? [])[3]) ?? []
-          const [token, replyBytes] = args as [Binary, number]
-          const worker = new Pid(atom(peer), 100 + requests.length, 0, 4)
-          const [, reference, from, groupLeader] = control as unknown as [number, Reference, Pid, Pid]
-          requests.push({ reference, from, groupLeader, worker, token, replyBytes })
-          if (requests.length < callsPerCase) continue
-          writeInPieces(stream, random, answers(random, requests))
-          requests = []
+const spoilsLink =
+  (isHonest: boolean): OnConnection =>
+  (stream, random) => {
+    let unread = Buffer.alloc(0)
+    let requests: Array<Request> = []
+    acceptHandshake(
+      { on: (event, listener) => stream.on(event, listener), write: (bytes) => stream.write(bytes) },
+      { name: peer, cookie },
+      {
+        isUp: () => {},
+        onData: (chunk) => {
+          unread = Buffer.concat([unread, chunk])
+          while (unread.length >= 4 && unread.length >= 4 + unread.readUInt32BE(0)) {
+            const frame = unread.subarray(4, 4 + unread.readUInt32BE(0))
+            unread = unread.subarray(4 + frame.length)
+            if (frame.length === 0) continue
+            const cursor = { offset: 3 }
+            const control = decodeNext(frame, cursor)
+            if (!isTuple(control) || control[0] !== Op.SPAWN_REQUEST) continue
+            const args = listItems((listItems(decodeNext(frame, cursor)) ?? [])[3]) ?? []
+            const [token, replyBytes] = args as [Binary, number]
+            const worker = new Pid(atom(peer), 100 + requests.length, 0, 4)
+            const [, reference, from, groupLeader] = control as unknown as [number, Reference, Pid, Pid]
+            requests.push({ reference, from, groupLeader, worker, token, replyBytes })
+            if (requests.length < callsPerCase) continue
+            writeInPieces(stream, random, answers(random, requests, isHonest))
+            requests = []
+          }
         }
       }
-    }
-  )
-}
+    )
+  }
 
 describe("a peer that spoils what it says", () => {
   it.live(
@@ -446,8 +459,10 @@ describe("a peer that spoils what it says", () => {
         let failed = 0
         yield* fuzz((random) =>
           Effect.gen(function* () {
-            const dialer = dialerTo(spoilsLink, random)
+            const isHonest = random.chance(0.5)
+            const dialer = dialerTo(spoilsLink(isHonest), random)
             const tokens = Array.from({ length: callsPerCase }, () => random.bytes(16))
+            const sizes = tokens.map(() => random.pick([16, 100, 5_000, 200_000]))
             yield* Effect.gen(function* () {
               const link = yield* connect({ ...options, timeoutMillis: 10_000 })
               const processes = new LocalProcesses(link)
@@ -455,8 +470,8 @@ describe("a peer that spoils what it says", () => {
               link.attach(processes.handler, calls.linkLost)
               const results = yield* Effect.forEach(
                 tokens,
-                (token) => {
-                  const replyBytes = random.pick([16, 100, 5_000, 200_000])
+                (token, index) => {
+                  const replyBytes = sizes[index]!
                   const limits = { timeoutMillis, ...(random.chance(0.2) && { maxReplyBytes: 100_000 }) }
                   return Effect.result(calls.call("any", "thing", [new Binary(token), replyBytes], limits))
                 },
@@ -469,10 +484,11 @@ describe("a peer that spoils what it says", () => {
                   continue
                 }
                 answered++
+                const got = result.success instanceof Binary ? Buffer.from(result.success.view()) : Buffer.alloc(0)
+                if (isHonest) expect(got.equals(replyOf(tokens[index]!, sizes[index]!))).toBe(true)
                 // Whoever changes a byte on the way changes the answer, and a changed number makes a fragment one of
                 // another message; but no call ever gets the reply to another.
-                const head = result.success instanceof Binary ? Buffer.from(result.success.view()).subarray(0, 16) : ""
-                const whose = tokens.findIndex((token) => token.equals(Buffer.from(head)))
+                const whose = tokens.findIndex((token) => token.equals(got.subarray(0, 16)))
                 expect([-1, index]).toContain(whose)
               }
               const failure = link.failure()
