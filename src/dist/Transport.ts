@@ -116,13 +116,21 @@ const makeContext = (options: TlsOptions): SecureContext | DistReason => {
   }
 }
 
+/**
+ * Milliseconds for each address of a host but the last, which has what is left. A part of the time for all: Node gives
+ * 250, which a way around half the world, or one packet lost, takes longer than.
+ */
+const attemptMillis = (timeoutMillis: number): number => Math.max(250, Math.ceil(timeoutMillis / 3))
+
 /** A socket that begins to connect, and gives what it reads to whoever listens by then. */
 const openSocket = (
   to: Endpoint,
+  timeoutMillis: number,
   tls?: { readonly serverName: string; readonly secureContext: SecureContext }
 ): Socket => {
   const options: NetConnectOpts = {
     ...to,
+    autoSelectFamilyAttemptTimeout: attemptMillis(timeoutMillis),
     onread: {
       buffer: readBuffer(),
       callback: (count, buffer) => deliver(buffer.subarray(0, count))
@@ -161,7 +169,11 @@ const dialSocket = (
       const secureContext = securing && makeContext(securing.options)
       if (secureContext !== undefined && "_tag" in secureContext)
         return resume(Effect.fail({ _tag: "DialError", code: "TLS", tls: secureContext }))
-      const socket = openSocket(to, securing && secureContext && { serverName: securing.serverName, secureContext })
+      const socket = openSocket(
+        to,
+        timeoutMillis,
+        securing && secureContext && { serverName: securing.serverName, secureContext }
+      )
       // Set while the connection is there and TLS is not.
       let securingNow: Securing | undefined
       const timer = setTimeout(() => fail("TIMEOUT", securingNow && tlsTimeout(timeoutMillis)), timeoutMillis)
