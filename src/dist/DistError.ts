@@ -32,7 +32,14 @@ export type DistReason =
       /** What came all the same: the beginning of an answer, or something else. */
       readonly seen?: string
     }
-  | { readonly _tag: "EpmdGarbage"; readonly host: string; readonly port: number; readonly seen: string }
+  | {
+      readonly _tag: "EpmdGarbage"
+      readonly host: string
+      readonly port: number
+      readonly seen: string
+      /** The connection broke off, or was closed without a word: nothing is wrong with what was seen, it is cut. */
+      readonly isCut?: true
+    }
   | {
       readonly _tag: "NameNotRegistered"
       readonly name: string
@@ -67,7 +74,8 @@ export type DistReason =
   | { readonly _tag: "TlsVersion" }
   /** A certificate or key of ours that cannot be used. */
   | { readonly _tag: "TlsMaterial"; readonly part: "ca" | "cert" | "key"; readonly detail: string }
-  | { readonly _tag: "TlsFailed"; readonly detail: string }
+  /** `alert`: the number of the alert with which the node ended it; nothing but TLS sends one. */
+  | { readonly _tag: "TlsFailed"; readonly detail: string; readonly alert?: number }
   | { readonly _tag: "NotErlangNode"; readonly seen: string }
   | { readonly _tag: "NameNotGiven" }
   | { readonly _tag: "ClosedInHandshake"; readonly stage: HandshakeStage }
@@ -84,6 +92,7 @@ const certificateProblems: Record<CertificateProblem, string> = {
   unknown_authority: "is signed by an authority that is not trusted here",
   self_signed: "is signed by itself, and not trusted here",
   name_mismatch: "is for another name",
+  authority_not_valid_now: "cannot be checked: an authority given with --tls-ca has expired, or is not valid yet",
   invalid: "is not valid"
 }
 
@@ -96,6 +105,7 @@ const certificateAdvice: Record<CertificateProblem, string> = {
   self_signed: "If it is the right one, give it as its own authority (--tls-ca).",
   name_mismatch:
     "Nodes compare the part behind the @ of their name with the DNS names of the certificate, also where that part is an IP address. Say which name the certificate has (--tls-server-name), or have one made that fits.",
+  authority_not_valid_now: "Give the one that holds now (--tls-ca), or compare the clocks of both machines.",
   invalid: "Have a new one made for the node."
 }
 
@@ -115,6 +125,8 @@ const text = (node: string, reason: DistReason): string => {
     case "EpmdSilent":
       return `EPMD on ${reason.host}:${reason.port} accepted the connection but gave no ${reason.seen === undefined ? "answer" : `whole answer (only ${reason.seen})`} within ${reason.millis} ms. Something else may listen there, or a firewall swallows the traffic.`
     case "EpmdGarbage":
+      if (reason.isCut === true)
+        return `what listens on ${reason.host}:${reason.port} closed the connection without a whole answer of EPMD's (it sent ${reason.seen}). A tunnel to something that is down does so: check where that port leads, and that EPMD runs there, and try again.`
       return `what listens on ${reason.host}:${reason.port} does not speak the EPMD protocol (it sent ${reason.seen}). Check EPMD's port (--epmd-port, ERL_EPMD_PORT).`
     case "NameNotRegistered":
       return (
@@ -150,7 +162,7 @@ const text = (node: string, reason: DistReason): string => {
     case "WantsTls":
       return `${node} runs distribution over TLS; a plain connection cannot be used. Configure TLS for this node (--tls).`
     case "WantsPlain":
-      return `${node} runs distribution without TLS: it answers a plain connection, and not one with TLS. Take TLS off for this node, or start the node with it (-proto_dist inet_tls).`
+      return `${node} runs distribution without TLS: it answers a plain connection, and not one with TLS. Start the node with TLS (-proto_dist inet_tls). Something in between that holds TLS up can answer so too, and could read and change everything: do without TLS only where the whole way to the node is trusted.`
     case "TlsCertificate":
       return `the certificate that ${node} shows ${certificateProblems[reason.problem]} (${reason.detail}). ${certificateAdvice[reason.problem]}`
     case "TlsClientCertificateWanted":

@@ -20,7 +20,10 @@ export const defaultEpmdPort = 4369
 /** An answer longer than this is no EPMD's: 64 KiB holds some 2,000 names. */
 const maxAnswerBytes = 64 * 1024
 
-/** EPMD closes the connection after each answer, so an answer is everything up to the end of the stream. */
+/**
+ * EPMD closes the connection after each answer, so an answer is everything up to the end of the stream. Without such an
+ * end (after a reset, say), or without a byte before it, there is none.
+ */
 const exchange = (node: string, at: Address, timeoutMillis: number, request: Uint8Array) => {
   const failed = (reason: DistReason) => new DistError({ node, reason })
   const end = performance.now() + timeoutMillis
@@ -56,7 +59,13 @@ const exchange = (node: string, at: Address, timeoutMillis: number, request: Uin
           if (size <= maxAnswerBytes) return void chunks.push(Buffer.from(chunk))
           finish(Effect.fail(failed({ _tag: "EpmdGarbage", ...at, seen: `more than ${maxAnswerBytes} bytes` })))
         })
-        stream.once("close", () => finish(Effect.succeed(Buffer.concat(chunks))))
+        const onClose = () => {
+          const answer = Buffer.concat(chunks)
+          const isCut = size === 0 || !stream.readableEnded
+          finish(isCut ? Effect.fail(garbage(node, at, answer, { isCut: true })) : Effect.succeed(answer))
+        }
+        if (stream.destroyed) return onClose()
+        stream.once("close", onClose)
         const message = Buffer.alloc(2 + request.length)
         message.writeUInt16BE(request.length)
         message.set(request, 2)
@@ -67,8 +76,8 @@ const exchange = (node: string, at: Address, timeoutMillis: number, request: Uin
   )
 }
 
-const garbage = (node: string, at: Address, answer: Buffer) =>
-  new DistError({ node, reason: { _tag: "EpmdGarbage", ...at, seen: describeBytes(answer) } })
+const garbage = (node: string, at: Address, answer: Buffer, how?: { readonly isCut: true }) =>
+  new DistError({ node, reason: { _tag: "EpmdGarbage", ...at, seen: describeBytes(answer), ...how } })
 
 /**
  * All names registered with an EPMD (NAMES_REQ), sorted by name.

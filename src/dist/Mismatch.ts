@@ -1,6 +1,6 @@
 import { Effect, type Scope } from "effect"
 import type { Duplex } from "node:stream"
-import type { DistError } from "./DistError.ts"
+import type { DistError, DistReason } from "./DistError.ts"
 import { HandshakePackets } from "./Handshake.ts"
 import { type Endpoint, Transport } from "./Transport.ts"
 
@@ -78,6 +78,10 @@ const speaksTls = (to: Endpoint, timeoutMillis: number) =>
     const { dial } = yield* Transport
     return yield* dial(to, timeoutMillis, { options: { insecure: true }, serverName: "" }).pipe(
       Effect.as(true),
-      Effect.catch(({ tls }) => Effect.succeed(tls !== undefined && tls._tag !== "TlsFailed" && tls._tag !== "Timeout"))
+      Effect.catch(({ tls }) => Effect.succeed(tls !== undefined && isOfTls(tls)))
     )
   })
+
+/** Whether a reason for no TLS is one that only TLS can give; an alert is, whatever it says. */
+const isOfTls = (reason: DistReason): boolean =>
+  reason._tag === "TlsFailed" ? reason.alert !== undefined : reason._tag !== "Timeout"

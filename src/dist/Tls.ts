@@ -40,6 +40,8 @@ export type CertificateProblem =
   | "unknown_authority"
   | "self_signed"
   | "name_mismatch"
+  /** The chain is in order; an authority given for it is too old or too new. */
+  | "authority_not_valid_now"
   /** Anything else: it may not be used for this, a signature is wrong, the key is too weak, … */
   | "invalid"
 
@@ -101,17 +103,22 @@ export const certificateProblem = (
       return isFor(securing, certificate)
         ? undefined
         : wrong("name_mismatch", `it is for ${namesOf(certificate)}, not for ${short(securing.serverName)}`)
-    case "CERT_HAS_EXPIRED": {
-      const which = inChain(certificate, ({ validToDate }) => validToDate.getTime() < Date.now())
-      return wrong("expired", `${whose(which, certificate)} was valid until ${when(which.validToDate)}, ${now()}`)
-    }
-    case "CERT_NOT_YET_VALID": {
-      const which = inChain(certificate, ({ validFromDate }) => validFromDate.getTime() > Date.now())
-      return wrong(
-        "not_yet_valid",
-        `${whose(which, certificate)} is valid from ${when(which.validFromDate)} on, ${now()}`
+    case "CERT_HAS_EXPIRED":
+      return untimely(
+        "expired",
+        certificate,
+        securing.options,
+        ({ validToDate }) => validToDate.getTime() < Date.now(),
+        ({ validToDate }) => `was valid until ${when(validToDate)}`
       )
-    }
+    case "CERT_NOT_YET_VALID":
+      return untimely(
+        "not_yet_valid",
+        certificate,
+        securing.options,
+        ({ validFromDate }) => validFromDate.getTime() > Date.now(),
+        ({ validFromDate }) => `is valid from ${when(validFromDate)} on`
+      )
     case "DEPTH_ZERO_SELF_SIGNED_CERT":
       return wrong("self_signed", `it is that of ${subject(certificate)}`)
     case "SELF_SIGNED_CERT_IN_CHAIN":
@@ -127,12 +134,37 @@ export const certificateProblem = (
 /** A chain has no more certificates than this, whatever a node sends. */
 const maxChain = 100
 
-/** The first certificate on the way from a node's own to the root of which this is true; else the node's own. */
-const inChain = (leaf: X509Certificate, is: (certificate: X509Certificate) => boolean): X509Certificate => {
-  let at: X509Certificate | undefined = leaf
-  for (let depth = 0; at !== undefined && depth < maxChain; depth++, at = at.issuerCertificate) if (is(at)) return at
-  return leaf
+/** Which certificate it is whose time is not now: one that the node sent, else an authority that was given. */
+const untimely = (
+  problem: "expired" | "not_yet_valid",
+  leaf: X509Certificate,
+  { ca = "" }: TlsOptions,
+  is: (certificate: X509Certificate) => boolean,
+  told: (certificate: X509Certificate) => string
+): DistReason => {
+  const sent = chainOf(leaf)
+  const which = sent.find(is)
+  if (which !== undefined) return wrong(problem, `${whose(which, leaf)} ${told(which)}, ${now()}`)
+  const old = certificatesIn(ca).filter(is)
+  const authority = old.find((one) => sent.some(({ issuer }) => issuer === one.subject)) ?? old[0]
+  return authority === undefined
+    ? wrong(problem, `an authority on the way from it to the root is not valid now, ${now()}`)
+    : wrong("authority_not_valid_now", `that of ${subject(authority)} ${told(authority)}, ${now()}`)
 }
+
+/** The certificates on the way from a node's own to the root, as far as the node sends them. */
+const chainOf = (leaf: X509Certificate): ReadonlyArray<X509Certificate> => {
+  const chain = [leaf]
+  for (let at = leaf.issuerCertificate; at !== undefined && chain.length < maxChain; at = at.issuerCertificate)
+    chain.push(at)
+  return chain
+}
+
+/** Those in a PEM text that can be read. */
+const certificatesIn = (pem: string): ReadonlyArray<X509Certificate> =>
+  (pem.match(/-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----/gsu) ?? []).flatMap(
+    (one) => attempt(() => new X509Certificate(one)) ?? []
+  )
 
 const whose = (which: X509Certificate, leaf: X509Certificate): string =>
   which === leaf ? "it" : `that of ${subject(which)}, which signed it,`
@@ -228,10 +260,10 @@ export const alertProblem = (
     return { _tag: "TlsClientCertificateWanted" }
   const refusal = refusals[alert]
   if (refusal !== undefined && cert !== undefined) return { _tag: "TlsClientCertificateRefused", detail: refusal }
-  return failed(`it ended it with alert ${alert} (${short(reasonOf(error))})`)
+  return { ...failed(`it ended it with alert ${alert} (${short(reasonOf(error))})`), alert }
 }
 
-const failed = (detail: string): DistReason => ({ _tag: "TlsFailed", detail })
+const failed = (detail: string) => ({ _tag: "TlsFailed", detail }) as const
 
 /** OpenSSL tells an alert by its number, in a text that begins with an address. */
 const alertOf = ({ message }: Error): number | undefined => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Buffer } from "node:buffer"
+import type { Socket } from "node:net"
 import { afterEach, beforeEach, vi } from "vitest"
 import { names, portPlease } from "../../../src/dist/Epmd.ts"
 import { serve, serveEpmd } from "../../support/FakePeer.ts"
@@ -20,6 +21,35 @@ describe("a question to EPMD", () => {
       const talker = yield* serve((socket) => void socket.write(new Uint8Array(70 * 1024)))
       expect((yield* Effect.flip(names(at(talker), 5_000))).reason._tag).toBe("EpmdGarbage")
       expect(vi.getTimerCount()).toBe(0)
+    })
+  )
+})
+
+describe("an answer of EPMD", () => {
+  const line = Buffer.concat([Buffer.alloc(4), Buffer.from("name app at port 1234\n")])
+  const asked = (answer: (socket: Socket) => void) =>
+    Effect.gen(function* () {
+      const port = yield* serve((socket) => socket.once("data", () => answer(socket)))
+      return yield* Effect.flip(names(at(port), 5_000))
+    })
+
+  it.live("is not what came before a reset", () =>
+    Effect.gen(function* () {
+      const { message, reason } = yield* asked((socket) => socket.write(line, () => socket.resetAndDestroy()))
+      expect(reason).toMatchObject({ _tag: "EpmdGarbage", isCut: true })
+      expect(message).toContain("without a whole answer")
+    })
+  )
+
+  it.live.each<[string, (socket: Socket) => void]>([
+    ["closed", (socket) => socket.end()],
+    ["reset", (socket) => socket.resetAndDestroy()]
+  ])("is missing where the connection is %s without a word, which says nothing against EPMD", ([, end]) =>
+    Effect.gen(function* () {
+      const { message, reason } = yield* asked(end)
+      expect(reason).toMatchObject({ _tag: "EpmdGarbage", isCut: true, seen: "nothing" })
+      expect(message).not.toContain("does not speak")
+      expect(message).toContain("try again")
     })
   )
 })
