@@ -47,8 +47,16 @@ const sentence = (message: string): string =>
 
 const fromDistError = (error: DistError): ToolError => {
   const { node, reason } = error
+  const withNode = (tool: string) => `${tool} ${JSON.stringify({ node: visible(node) })}`
   const told = (code: ToolErrorCode, retryable: boolean, rest?: Pick<ToolError, "next" | "didYouMean">) =>
-    new ToolError({ code, retryable, message: sentence(error.message), ...rest })
+    new ToolError({
+      code,
+      retryable,
+      message: sentence(error.message),
+      // Which of the steps to a node works, and which does not, is more than an error says.
+      ...(code === "connect_failed" && { next: withNode("diagnose_connection") }),
+      ...rest
+    })
   switch (reason._tag) {
     case "InvalidNodeName":
       return told("invalid_input", false)
@@ -61,8 +69,11 @@ const fromDistError = (error: DistError): ToolError => {
       return told("connect_failed", false, { didYouMean: [visible(reason.actual)] })
     case "HostUnresolved":
     case "EpmdRefused":
-    case "EpmdGarbage":
       return told("connect_failed", false, { next: "list_nodes" })
+    case "EpmdGarbage":
+      return reason.isCut === true
+        ? told("connect_failed", true)
+        : told("connect_failed", false, { next: "list_nodes" })
     case "EpmdSilent":
     case "PortRefused":
     case "Unreachable":
@@ -74,9 +85,7 @@ const fromDistError = (error: DistError): ToolError => {
     case "TlsFailed":
       return told("connect_failed", true)
     case "CookieRejected":
-      return told("connect_failed", false, {
-        next: `connect_node ${JSON.stringify({ node: visible(node) })}`
-      })
+      return told("connect_failed", false, { next: withNode("connect_node") })
     case "PeerCookieWrong":
     case "NotAllowed":
     case "NameRefused":

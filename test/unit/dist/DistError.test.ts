@@ -1,0 +1,38 @@
+import { describe, expect, it } from "vitest"
+import { DistError, type DistReason } from "../../../src/dist/DistError.ts"
+import { syntaxes } from "../../../src/syntax/Syntaxes.ts"
+import { toToolError } from "../../../src/tools/Failure.ts"
+
+const at = { host: "h", port: 4369 }
+const told = (reason: DistReason, node = "a@h") => toToolError(new DistError({ node, reason }), syntaxes.elixir)
+
+describe("whoever is told that a node cannot be connected", () => {
+  it.each<DistReason>([
+    { _tag: "EpmdSilent", ...at, millis: 1 },
+    { _tag: "PortRefused", at: "h:1", from: "epmd" },
+    { _tag: "Timeout", phase: "connect", millis: 1, waitingFor: "x" },
+    { _tag: "ClosedInHandshake", stage: "acknowledgement" },
+    { _tag: "PeerCookieWrong" },
+    { _tag: "WantsPlain" },
+    { _tag: "TlsFailed", detail: "x" },
+    { _tag: "NotErlangNode", seen: "x" },
+    { _tag: "WrongNode", actual: "b@h" }
+  ])("learns which step fails from diagnose_connection, where the error leads nowhere else: $_tag", (reason) => {
+    expect(told(reason).next).toBe('diagnose_connection {"node":"a@h"}')
+    expect(told(reason, "a\u202e@h").next).toBe(String.raw`diagnose_connection {"node":"a\\u{202E}@h"}`)
+  })
+
+  it.each<[DistReason, string | undefined]>([
+    [{ _tag: "EpmdRefused", ...at }, "list_nodes"],
+    [{ _tag: "CookieRejected" }, 'connect_node {"node":"a@h"}'],
+    [{ _tag: "InvalidNodeName", name: "a", problem: "x" }, undefined],
+    [{ _tag: "MissingFlags", missing: ["X"] }, undefined],
+    [{ _tag: "Disconnected" }, undefined]
+  ])("is led elsewhere, or nowhere, by %j", (reason, next) => expect(told(reason).next).toBe(next))
+
+  it("may try again where EPMD was cut short, and not where it is none", () => {
+    const garbage = { _tag: "EpmdGarbage", ...at, seen: "nothing" } as const
+    expect(told(garbage).retryable).toBe(false)
+    expect(told({ ...garbage, isCut: true }).retryable).toBe(true)
+  })
+})
