@@ -28,6 +28,16 @@ export interface Connection {
   idle: Fiber.Fiber<void> | undefined
 }
 
+/** What we show a node. */
+export interface Introduction {
+  readonly cookie: string
+  readonly ourName: string | undefined
+}
+
+/** Whether a node is shown the same as before. */
+export const isSame = (one: Introduction | undefined, other: Introduction): boolean =>
+  one !== undefined && one.cookie === other.cookie && one.ourName === other.ourName
+
 /** A node by its name: what outlives the links to it. */
 export interface Peer {
   readonly name: string
@@ -38,7 +48,9 @@ export interface Peer {
   /** The link before the one that there is, or the last one. */
   former: FormerLink | undefined
   /** How it has refused us, with this cookie and under this name of ours. */
-  refusal: { readonly cookie: string; readonly ourName: string | undefined; readonly why: NodeError } | undefined
+  refusal: (Introduction & { readonly why: NodeError }) | undefined
+  /** What it has taken last, and how often it seems to have refused the same since. */
+  taken: (Introduction & { readonly doubts: number }) | undefined
   /** Scopes that have it by `connect`: for them a link that is lost is made again. */
   keepers: number
   /** The cookie that one of them gave. It is forgotten with the last of them. */
@@ -55,6 +67,7 @@ export const makePeer = (name: string): Peer => ({
   down: undefined,
   former: undefined,
   refusal: undefined,
+  taken: undefined,
   keepers: 0,
   cookie: undefined,
   nextAttempt: undefined

@@ -14,7 +14,16 @@ import {
   type NodeError
 } from "./NodeError.ts"
 import type { HealthChange, NodeChange, NodeStatus } from "./NodeState.ts"
-import { type Connection, healthOf, makeConnection, makePeer, type Peer, statusOf } from "./Peer.ts"
+import {
+  type Connection,
+  healthOf,
+  type Introduction,
+  isSame,
+  makeConnection,
+  makePeer,
+  type Peer,
+  statusOf
+} from "./Peer.ts"
 import type { NodeTarget, Targets } from "./Targets.ts"
 import { type ConnectOptions, cookieOf, left, type Urge, type Wish } from "./Wish.ts"
 
@@ -29,6 +38,9 @@ const idleTimeToLive = "5 minutes"
 
 /** Nodes that are down and remembered, at most: names come from whoever asks. */
 const maxDown = 50
+
+/** How often a cookie that a node has taken may seem to be refused before that is believed. */
+const maxDoubts = 2
 
 /** Milliseconds that have to be left for another attempt, where one has used up the time of somebody else. */
 const worthAnother = 50
@@ -83,7 +95,10 @@ export class Registry {
   }
 
   reset(name: string): void {
-    this.#peers.get(name)?.breaker.reset()
+    const peer = this.#peers.get(name)
+    if (peer === undefined) return
+    peer.breaker.reset()
+    peer.refusal = undefined
   }
 
   /**
@@ -220,10 +235,9 @@ export class Registry {
         ...(wish.cookie !== undefined && { cookie: wish.cookie }),
         ...(wish.end !== Infinity && { timeoutMillis: Math.max(1, left(wish)) })
       })
-      const cookie = Redacted.value(target.cookie)
-      const { ourName } = target
+      const shown = { cookie: Redacted.value(target.cookie), ourName: target.ourName }
       const { refusal } = peer
-      if (wish.by !== "wish" && refusal?.cookie === cookie && refusal.ourName === ourName) {
+      if (wish.by !== "wish" && refusal !== undefined && isSame(refusal, shown)) {
         connection.isRemembered = true
         return yield* refusal.why
       }
@@ -236,16 +250,30 @@ export class Registry {
           Effect.mapError((why) => withCookieSource(why, target.cookieSource)),
           Effect.tap(() => {
             peer.refusal = undefined
+            peer.taken = { ...shown, doubts: 0 }
             peer.breaker.record(this.#now(), "success")
             return Effect.void
           }),
           Effect.tapError((why) => {
-            if (isRefusal(why)) peer.refusal = { cookie, ourName, why }
+            if (isRefusal(why) && !this.#doubts(peer, shown, why)) peer.refusal = { ...shown, why }
             if (isTrouble(why)) peer.breaker.record(this.#now(), "failure")
             return Effect.void
           })
         )
     })
+  }
+
+  /**
+   * Whether a cookie that seems to be refused may still be right: the node has taken it before, and only closed the
+   * connection. So it does where the network ends it at that very moment, or the node itself is killed then.
+   */
+  #doubts(peer: Peer, shown: Introduction, why: NodeError): boolean {
+    const { taken } = peer
+    if (!isCookieRejected(why) || taken === undefined || !isSame(taken, shown) || taken.doubts >= maxDoubts)
+      return false
+    peer.taken = { ...taken, doubts: taken.doubts + 1 }
+    peer.breaker.record(this.#now(), "failure")
+    return true
   }
 
   /** What became of a call. Those that belong to connecting are judged together, when that is done. */
@@ -349,7 +377,8 @@ export class Registry {
         ),
         Effect.asVoid,
         Effect.catch((why) => {
-          return isHopeless(why) ? Effect.void : again(attempt + 1, this.#schedule(peer, attempt + 1))
+          const isDoubted = isCookieRejected(why) && peer.refusal === undefined
+          return isHopeless(why) && !isDoubted ? Effect.void : again(attempt + 1, this.#schedule(peer, attempt + 1))
         })
       )
     const supervised = Effect.catchCause(again(0, this.#schedule(peer, 0)), (cause) =>
@@ -385,6 +414,8 @@ const report = ({ peer: { name }, state, wish }: Connection, why: NodeError): Ef
   const message = `${name}: not connected: ${why.message}`
   return isExpected ? Effect.logDebug(message) : Effect.logWarning(message)
 }
+
+const isCookieRejected = (why: NodeError): boolean => why._tag === "DistError" && why.reason._tag === "CookieRejected"
 
 /** A refused cookie may be one of several: which it was is for the operator to know. */
 const withCookieSource = (why: NodeError, source: string | undefined): NodeError =>

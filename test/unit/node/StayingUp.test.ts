@@ -181,7 +181,6 @@ describe("a link that is lost", () => {
   })
 
   it.effect.each<DistReason>([
-    { _tag: "CookieRejected" },
     { _tag: "NotAllowed" },
     { _tag: "PeerCookieWrong" },
     { _tag: "TlsClientCertificateRefused", detail: "it has expired" }
@@ -196,6 +195,29 @@ describe("a link that is lost", () => {
       const state = yield* stateOf
       expect(state).toMatchObject({ _tag: "Down", why: { reason } })
       expect(state).not.toHaveProperty("nextAttempt")
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  it.effect("believes only the third time that a cookie which the node has taken is refused", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      yield* nodes.connect(name)
+      for (const times of [2, 3]) {
+        world.refuses = { _tag: "CookieRejected" }
+        const { attempts } = world
+        yield* world.lose(lost)
+        while (world.attempts < attempts + times) yield* TestClock.adjust("1 second")
+        if (times === 2) world.refuses = undefined
+        yield* TestClock.adjust("10 minutes")
+        expect(world.attempts).toBe(attempts + 3)
+      }
+      expect(yield* stateOf).toMatchObject({ _tag: "Down", why: { reason: { _tag: "CookieRejected" } } })
+      world.refuses = undefined
+      expect(yield* Effect.flip(use)).toMatchObject({ reason: { _tag: "CookieRejected" } })
+      yield* nodes.reset(name)
+      yield* use
+      expect(yield* stateOf).toMatchObject({ _tag: "Up" })
     }).pipe(Effect.scoped, Effect.provide(layer))
   })
 
