@@ -2,6 +2,9 @@ import { constants } from "node:fs"
 import { open } from "node:fs/promises"
 import { Buffer } from "node:buffer"
 
+/** Bytes that are read at once: the most that is mostly there. */
+const pieceBytes = 8 * 1024
+
 /** The code of an error of the file system: `ENOENT`, `EACCES`. */
 export const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? String(error)
 
@@ -15,15 +18,17 @@ export const readStart = async (
 ): Promise<{ readonly bytes: Buffer; readonly isWhole: boolean }> => {
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
   try {
-    const room = Buffer.alloc(maxBytes + 1)
+    const pieces: Array<Buffer> = []
     let size = 0
-    while (size < room.length) {
+    while (size <= maxBytes) {
       // Files under /proc do not tell their size, and are read from where the last read ended.
-      const { bytesRead } = await file.read(room, size, room.length - size, size)
+      const piece = Buffer.allocUnsafe(pieceBytes)
+      const { bytesRead } = await file.read(piece, 0, pieceBytes, size)
       if (bytesRead === 0) break
+      pieces.push(piece.subarray(0, bytesRead))
       size += bytesRead
     }
-    return { bytes: room.subarray(0, Math.min(size, maxBytes)), isWhole: size <= maxBytes }
+    return { bytes: Buffer.concat(pieces).subarray(0, maxBytes), isWhole: size <= maxBytes }
   } finally {
     await file.close()
   }

@@ -22,6 +22,9 @@ const graceMillis = 250
 const everyMillis = 5_000
 const jitter = 0.2
 
+/** Sightings that are remembered from one look to the next, at most: a node may be seen by many. */
+const maxRemembered = 100_000
+
 interface FailureOf extends LookFailure {
   readonly source: string
 }
@@ -50,7 +53,7 @@ const lookAt = (
     case "hosts":
       return lookAtHosts(source, patience, epmdPort)
     case "releases":
-      return lookAtReleases
+      return lookAtReleases(patience)
     case "follow":
       return lookAlong(mayConnect, patience)
   }
@@ -125,7 +128,7 @@ const idOf = ({ node, part, source }: SightingOf): string => JSON.stringify([sou
 const remembering = (before: ReadonlyArray<SightingOf>, { failures, sightings }: Looks): ReadonlyArray<SightingOf> => {
   const seen = new Set(sightings.map(idOf))
   const kept = before.filter((sighting) => !seen.has(idOf(sighting)) && failures.some(leavesOpen(sighting)))
-  return [...sightings, ...kept]
+  return [...sightings, ...kept].slice(0, maxRemembered)
 }
 
 /** What came and went between two looks. */

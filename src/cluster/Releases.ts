@@ -1,11 +1,11 @@
-import { Effect } from "effect"
+import { Clock, Effect } from "effect"
 import { access, readdir, readlink, stat } from "node:fs/promises"
 import type { Buffer } from "node:buffer"
 import { basename, join } from "node:path"
 import { defaultEpmdPort } from "../dist/Epmd.ts"
 import { parseNodeName } from "../dist/NodeName.ts"
 import { readStart } from "./BoundedFile.ts"
-import { failed, type Look, partial, type Sighting, maxSightings, together } from "./Look.ts"
+import { failed, type Look, partial, type Patience, type Sighting, maxSightings, together } from "./Look.ts"
 import { Machine, type MachineService, shortHost } from "./Machine.ts"
 
 /** Processes that are looked at, and how many at once. */
@@ -129,7 +129,7 @@ const nodeOfProcess = async (pid: string, machine: MachineService): Promise<Sigh
 }
 
 /** The nodes that run on this machine under our user, where the machine shows us. */
-const runningNodes = (machine: MachineService): Effect.Effect<Look> =>
+const runningNodes = (machine: MachineService, { until }: Patience): Effect.Effect<Look> =>
   Effect.gen(function* () {
     if (machine.platform !== "linux" || machine.userId === undefined) {
       return failed("which nodes run on this machine can be seen on Linux only; EPMD has those that are registered.")
@@ -137,9 +137,14 @@ const runningNodes = (machine: MachineService): Effect.Effect<Look> =>
     const listed = yield* Effect.option(Effect.tryPromise(() => readdir(machine.processes)))
     if (listed._tag === "None") return failed(`${machine.processes}, where Linux shows its processes, cannot be read.`)
     const pids = listed.value.filter((name) => /^\d+$/u.test(name))
+    let late = 0
     const nodes = yield* Effect.forEach(
       pids.slice(0, maxProcesses),
-      (pid) => Effect.promise(() => nodeOfProcess(pid, machine)),
+      Effect.fnUntraced(function* (pid) {
+        if ((yield* Clock.currentTimeMillis) < until) return yield* Effect.promise(() => nodeOfProcess(pid, machine))
+        late++
+        return undefined
+      }),
       { concurrency: atOnce }
     )
     const found = nodes.filter((node) => node !== undefined)
@@ -148,7 +153,8 @@ const runningNodes = (machine: MachineService): Effect.Effect<Look> =>
       { sightings: found.slice(0, maxSightings), failures: [] },
       isCut
         ? partial(`of ${pids.length} processes at most ${maxProcesses} are looked at, and ${maxSightings} nodes taken.`)
-        : together([])
+        : together([]),
+      late > 0 ? failed(`time was over before ${late} of ${pids.length} processes were looked at.`) : together([])
     ])
   })
 
@@ -172,6 +178,10 @@ const ownRelease = (machine: MachineService): Effect.Effect<Look> =>
  * Nodes of this machine: the release in whose environment we run, and the processes of our own user that are nodes. Of
  * their environments and arguments only names, ports and folders are taken; a cookie is told of by the path of its file.
  */
-export const lookAtReleases: Effect.Effect<Look> = Effect.flatMap(Machine, (machine) =>
-  Effect.map(Effect.all([ownRelease(machine), runningNodes(machine)], { concurrency: "unbounded" }), together)
-)
+export const lookAtReleases = (patience: Patience): Effect.Effect<Look> =>
+  Effect.flatMap(Machine, (machine) =>
+    Effect.map(
+      Effect.all([ownRelease(machine), runningNodes(machine, patience)], { concurrency: "unbounded" }),
+      together
+    )
+  )

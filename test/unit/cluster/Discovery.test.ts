@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Buffer } from "node:buffer"
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, rmdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Discovery, type OnceOptions } from "../../../src/cluster/Discovery.ts"
@@ -211,6 +211,10 @@ describe("a hosts file", () => {
       rmSync(file)
       mkdirSync(file)
       expect((yield* look(world, { from: "hosts" })).failures[0]?.message).toContain("is not a file")
+      // Not passed over for the one in the home folder.
+      rmdirSync(file)
+      symlinkSync(file, file)
+      expect((yield* look(world, { from: "hosts" })).failures[0]?.message).toBe(`${file} cannot be read (ELOOP).`)
     })
   )
 })
@@ -286,6 +290,18 @@ describe("this machine", () => {
         failures: []
       })
       expect(JSON.stringify(told)).not.toContain("swordfish")
+    })
+  )
+
+  it.live("shows as many processes as there is time for", () =>
+    Effect.gen(function* () {
+      const processes = yield* folder
+      for (let pid = 1; pid <= 20; pid++) addProcess(processes, pid, [beam, "--", "-name", `n${pid}@h`])
+      const told = yield* look({ discovery: ["releases"], machine: { processes } }, { timeoutMillis: 0 })
+      expect(told.found).toEqual([])
+      expect(told.failures.map(({ message }) => message)).toEqual([
+        "time was over before 20 of 20 processes were looked at."
+      ])
     })
   )
 
