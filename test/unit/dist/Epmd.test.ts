@@ -25,17 +25,18 @@ describe("a question to EPMD", () => {
   )
 })
 
+/** Why the names of an EPMD are not had that does this when it is asked. */
+const whyNoNames = (answer: (socket: Socket) => void) =>
+  Effect.gen(function* () {
+    const port = yield* serve((socket) => socket.once("data", () => answer(socket)))
+    return yield* Effect.flip(names(at(port), 5_000))
+  })
+
 describe("an answer of EPMD", () => {
   const line = Buffer.concat([Buffer.alloc(4), Buffer.from("name app at port 1234\n")])
-  const asked = (answer: (socket: Socket) => void) =>
-    Effect.gen(function* () {
-      const port = yield* serve((socket) => socket.once("data", () => answer(socket)))
-      return yield* Effect.flip(names(at(port), 5_000))
-    })
-
   it.live("is not what came before a reset", () =>
     Effect.gen(function* () {
-      const { message, reason } = yield* asked((socket) => socket.write(line, () => socket.resetAndDestroy()))
+      const { message, reason } = yield* whyNoNames((socket) => socket.write(line, () => socket.resetAndDestroy()))
       expect(reason).toMatchObject({ _tag: "EpmdGarbage", isCut: true })
       expect(message).toContain("without a whole answer")
     })
@@ -46,7 +47,7 @@ describe("an answer of EPMD", () => {
     ["reset", (socket) => socket.resetAndDestroy()]
   ])("is missing where the connection is %s without a word, which says nothing against EPMD", ([, end]) =>
     Effect.gen(function* () {
-      const { message, reason } = yield* asked(end)
+      const { message, reason } = yield* whyNoNames(end)
       expect(reason).toMatchObject({ _tag: "EpmdGarbage", isCut: true, seen: "nothing" })
       expect(message).not.toContain("does not speak")
       expect(message).toContain("try again")

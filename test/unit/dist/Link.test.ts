@@ -66,11 +66,13 @@ describe("a link", () => {
 
 const target = { node: "app@127.0.0.1", cookie: Redacted.make("c"), address: { host: "127.0.0.1", port: 1 } }
 
+/** Whether it is the node's answer to our challenge. */
+const isAnswer = (packet: Buffer) => packet.toString("latin1", 2, 3) === "a"
+
 /** Why there is no link to a node that does this in place of its answer to our challenge. */
 const whyNotWith = (answer: (socket: Socket) => void) =>
   Effect.gen(function* () {
     const port = yield* serve((socket) => {
-      const isAnswer = (bytes: Buffer) => bytes.toString("latin1", 2, 3) === "a"
       acceptHandshake(
         {
           on: (event, listener) => socket.on(event, listener),
