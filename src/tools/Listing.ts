@@ -12,7 +12,7 @@ export const limitUpTo = (maximum: number, normal: number) =>
     .pipe(Schema.withDecodingDefaultKey(Effect.succeed(normal)))
 
 /** `cursor` of a list; what it is, is told once for all lists, in the instructions. */
-export const cursor = Schema.optionalKey(Schema.String.annotate({ description: "next_cursor" }))
+export const cursor = Schema.optionalKey(Schema.String)
 
 /** `sort_by` of a list: names ascend, figures descend. */
 export const sortBy = <const Name extends string>(names: ReadonlyArray<Name>, normal: NoInfer<Name>) =>
