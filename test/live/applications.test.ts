@@ -103,6 +103,11 @@ describe.each(BeamNode.otpReleases())("the applications of a node on OTP $otp", 
           "[list_to_binary(pid_to_list(P)) || P <- lists:sort(processes()), process_info(P, group_leader) =:= {group_leader, application_controller:get_master(sasl)}]"
         const all = (yield* ask(pids)).match(/<0\.\d+\.\d+>/gu) ?? []
         expect(rowsOf(listed, "processes").map((row) => row["pid"])).toEqual(all.toReversed())
+        const some = yield* call("list_application_processes", {
+          application: "kernel",
+          filter: { name: "LOGGER", module: "supervisor" }
+        })
+        expect(rowsOf(some, "processes").map((row) => row["name"])).toEqual(["logger_sup"])
         expect((yield* call("list_application_processes", { application: "shop" })).structured["summary"]).toBe(
           "shop has no processes: it is loaded, not running."
         )

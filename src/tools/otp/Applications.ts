@@ -18,6 +18,7 @@ import { didYouMean } from "../DidYouMean.ts"
 import {
   cursor,
   FilterText,
+  isFiltering,
   ledBy,
   limitUpTo,
   listBounds,
@@ -27,6 +28,7 @@ import {
   shownOf,
   sortBy
 } from "../Listing.ts"
+import { Filter, toFilter } from "../processes/ProcessFilter.ts"
 import { answerPage, pageOutput, position, processSort, ranking } from "../processes/Processes.ts"
 import { amount, bytes } from "../Quantity.ts"
 import { type Terms, termsOf } from "../Terms.ts"
@@ -244,6 +246,13 @@ const getApplicationInfo = Tool.make({
   })
 })
 
+const ProcessFilter = Schema.Struct({
+  name: Filter.fields.name,
+  module: Filter.fields.module,
+  min_memory_bytes: Filter.fields.min_memory_bytes,
+  min_message_queue_length: Filter.fields.min_message_queue_length
+})
+
 const listApplicationProcesses = Tool.make({
   ...shared,
   name: "list_application_processes",
@@ -253,22 +262,19 @@ const listApplicationProcesses = Tool.make({
   input: {
     application: ApplicationName,
     sort_by: processSort.schema,
+    filter: Schema.optionalKey(ProcessFilter),
     limit: limitUpTo(200, 20),
     cursor
   },
   output: pageOutput,
   position,
-  run: Effect.fnUntraced(function* ({ application, limit, sort_by }, node, after) {
+  run: Effect.fnUntraced(function* ({ application, filter: wanted = {}, limit, sort_by }, node, after) {
     const terms = yield* termsOf(node)
     const sort = processSort.keyOf(sort_by)
     const { name, state } = yield* loadedApplication(node, application, 0)
-    const page = yield* answerPage(
-      node,
-      { sort, limit, filter: { application: name } },
-      after,
-      ranking(sort, node, after)
-    )
-    if (page.data.matched > 0) return page
+    const filter = { ...(yield* toFilter(wanted, node, terms)), application: name }
+    const page = yield* answerPage(node, { sort, limit, filter }, after, ranking(sort, node, after))
+    if (page.data.matched > 0 || isFiltering(wanted)) return page
     const why = state === "running" ? "a library, or one whose processes have ended" : `it is ${state}, not running`
     return { ...page, summary: `${terms.atom(name)} has no processes: ${why}.` }
   })
