@@ -23,11 +23,13 @@ export interface TimerCall {
 }
 
 export interface TimerQuery extends Pick<ListQuery, "limit" | "after" | "deadlineMillis"> {
+  /** `repeats`: those that do before the others. */
+  readonly sort: "due" | "repeats"
   readonly repeats?: boolean
 }
 
 /**
- * The timers of a node's timer server, the next one first. `incomplete` holds `closed` where the release keeps them to
+ * The timers of a node's timer server, the next one (of a kind) first. `incomplete` holds `closed` where the release keeps them to
  * itself (OTP 27 on), `many` where there are too many to look at, `unused` where no timer server runs.
  */
 export const timers = (node: ErlangNode, { repeats, ...query }: TimerQuery): Effect.Effect<Listed<Timer>, CallError> =>
@@ -36,7 +38,6 @@ export const timers = (node: ErlangNode, { repeats, ...query }: TimerQuery): Eff
     "beamscope_timers:list",
     {
       ...query,
-      sort: "due",
       order: "ascending",
       filters: { repeats: repeats === undefined ? undefined : atom(String(repeats)) }
     },

@@ -211,6 +211,8 @@ describe.each(BeamNode.otpReleases())("the system of a node on OTP $otp", ({ otp
         }
         const { structured: once } = yield* call("list_timers", { filter: { repeats: false } })
         expect(once).toMatchObject({ total: 2, matched: 1, timers: [{ repeats: false }] })
+        const ranked = yield* call("list_timers", { sort_by: "repeats" })
+        expect(rowsOf(ranked, "timers")).toMatchObject([{ repeats: true }, { repeats: false }])
       }).pipe(using(agent))
     )
 

@@ -12,7 +12,8 @@
 -define(MANY_TIMERS, 10000).
 
 -type spec() :: #{
-    sort := due,
+    %% The next first; or those that repeat before the others, the next of each first.
+    sort := due | repeats,
     order := ascending,
     limit := pos_integer(),
     deadline_ms := non_neg_integer(),
@@ -34,7 +35,7 @@
 %% @doc A page of the timers. `incomplete' holds `closed' where the table cannot be read, `many' where it is too large,
 %% `unused' where nobody has used the module since the node started.
 -spec list(spec()) -> binary().
-list(Spec) ->
+list(#{sort := Sort} = Spec) ->
     Table = table(whereis(timer_server)),
     Size =
         case Table of
@@ -62,7 +63,10 @@ list(Spec) ->
             _ when is_integer(Size), Size > ?MANY_TIMERS -> [many];
             _ -> []
         end,
-    listed([{Due, Id} || {Due, Id, _} <- Matching], fun({_, Id}) -> map_get(Id, Rows) end, Spec, {Size, Missing}).
+    listed([{rank(Sort, Timer), Id} || {_, Id, _} = Timer <- Matching], fun({_, Id}) -> map_get(Id, Rows) end, Spec, {Size, Missing}).
+
+rank(due, {Due, _, _}) -> Due;
+rank(repeats, {Due, _, #{repeats := Repeats}}) -> {not Repeats, Due}.
 
 table(undefined) ->
     undefined;

@@ -9,6 +9,7 @@ tests() ->
     [
         {"those that are due, the next first", fun due/1},
         {"those that repeat", fun repeats/1},
+        {"those that repeat before the others", fun ranks/1},
         {"one that has run out while its server was busy is gone", fun run_out/1},
         {"each on one page, whatever time passes between pages", fun pages/1}
     ].
@@ -40,6 +41,17 @@ repeats(Run) ->
         [closed] -> ?assertEqual([], Rows);
         [] -> ?assertMatch([{_, #{repeats := true}}], Rows)
     end.
+
+ranks(Run) ->
+    {ok, Once} = timer:apply_after(50000, lists, seq, [1, 2]),
+    {ok, Often} = timer:send_interval(70000, self(), tick),
+    Repeats = fun(Sort) ->
+        #{rows := Rows} = Run(list, spec(#{sort => Sort})),
+        [It || {_, #{due_ms := Due, repeats := It}} <- Rows, Due > 40000, Due < 70002]
+    end,
+    Ranked = {Repeats(due), Repeats(repeats)},
+    [timer:cancel(Timer) || Timer <- [Once, Often]],
+    ?assert(lists:member(Ranked, [{[false, true], [true, false]}, {[], []}])).
 
 %% Its entry stays until the server gets to it.
 run_out(Run) ->

@@ -1,6 +1,6 @@
 import { Effect, Schema } from "effect"
 import { type TimerCall, timers } from "../../beam/Timers.ts"
-import { cursor, limitUpTo, listBounds, listOutput, ListPosition, pageOf, shownOf } from "../Listing.ts"
+import { cursor, limitUpTo, listBounds, listOutput, ListPosition, pageOf, shownOf, sortBy } from "../Listing.ts"
 import { amount, duration } from "../Quantity.ts"
 import { termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
@@ -27,9 +27,10 @@ const listTimers = Tool.make({
   name: "list_timers",
   title: "Timers of the module timer",
   description:
-    "Timers that the timer server minds (`timer:apply_after`, `send_interval`, …), the next one first. OTP 25 and 26 hide what they call, 27 and later all but their number. Those of erlang:send_after are listed by no OTP.",
+    "Timers that the timer server minds (`timer:apply_after`, `send_interval`, …). OTP 25 and 26 hide what they call, 27 and later all but their number. Those of erlang:send_after are listed by no OTP.",
   input: {
-    filter: Schema.optionalKey(Schema.Struct({ repeats: Schema.Boolean })),
+    sort_by: sortBy(["due", "repeats"], "due"),
+    filter: Schema.optionalKey(Schema.Struct({ repeats: Schema.optionalKey(Schema.Boolean) })),
     limit: limitUpTo(200, 20),
     cursor
   },
@@ -50,11 +51,12 @@ const listTimers = Tool.make({
     )
   },
   position: ListPosition,
-  run: Effect.fnUntraced(function* ({ filter, limit }, node, after) {
+  run: Effect.fnUntraced(function* ({ filter = {}, limit, sort_by: sort }, node, after) {
     const terms = yield* termsOf(node)
     const listed = yield* timers(node, {
       ...(yield* listBounds(limit, after)),
-      ...(filter !== undefined && { repeats: filter.repeats })
+      sort,
+      ...filter
     })
     const { incomplete, matched, rows, total } = listed
     const { otpRelease } = node.capabilities
