@@ -137,11 +137,14 @@ export interface Relative extends Identity {
   readonly isGone: boolean
 }
 
+/** `to`: by the other end, as Erlang orders terms. */
+export const relationSorts = ["depth", "relation", "to"] as const
+
 /** Links and monitors of a process, and with `depth` 2 of its neighbours; `incomplete: ["neighbours"]` says: not of all. */
 export const processRelations = (
   node: ErlangNode,
   pid: Pid,
-  query: Pick<ListQuery, "limit" | "after" | "deadlineMillis">,
+  query: Pick<ListQuery, "limit" | "after" | "deadlineMillis"> & { readonly sort: (typeof relationSorts)[number] },
   scope: { readonly depth: number; readonly relation: Relation | undefined }
 ): Effect.Effect<Listed<Relative>, CallError> =>
   askList(
@@ -149,7 +152,6 @@ export const processRelations = (
     "beamscope_process:links",
     {
       ...query,
-      sort: "depth",
       order: "ascending",
       filters: { pid, depth: scope.depth, relation: scope.relation && atom(scope.relation) }
     },

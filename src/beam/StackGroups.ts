@@ -23,19 +23,26 @@ const pauseMillis = 1
 /** Stacks that are told from one another: 10,000 take up to 27 MB of the node, with their samples. */
 export const maxStacks = 10_000
 
+/** How many have it, how many frames it has, or by the name of its innermost function. */
+export const stackSorts = ["count", "depth", "function"] as const
+
 /**
- * The stacks of all processes, each with how many have it: the most frequent first. `total` are the processes that were
+ * The stacks of all processes, each with how many have it. `total` are the processes that were
  * looked at, `matched` the stacks that pass. Texts are parts of a frame as `module.function/arity`, in any case.
  */
 export const stackGroups = (
   node: ErlangNode,
-  query: Pick<ListQuery, "limit" | "after" | "deadlineMillis">,
+  query: Pick<ListQuery, "limit" | "after" | "deadlineMillis"> & { readonly sort: (typeof stackSorts)[number] },
   texts: { readonly filter: string | undefined; readonly exclude: string | undefined }
 ): Effect.Effect<Listed<StackGroup>, CallError> =>
   askList(
     node,
     "beamscope_process:stacks",
-    { ...query, sort: "count", order: "descending", filters: { ...texts, pause_ms: pauseMillis, stacks: maxStacks } },
+    {
+      ...query,
+      order: query.sort === "function" ? "ascending" : "descending",
+      filters: { ...texts, pause_ms: pauseMillis, stacks: maxStacks }
+    },
     readGroup
   )
 

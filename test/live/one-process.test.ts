@@ -118,6 +118,13 @@ describe.each(BeamNode.otpReleases())("one process on OTP $otp", ({ otp }) => {
         expect(asleep.structured["stacks"]).toEqual([
           expect.objectContaining({ stack: expect.stringContaining("erlang:hibernate/3") })
         ])
+        const deepest = (yield* call("group_stacktraces", { sort_by: "depth", limit: 100 })).structured["stacks"]
+        const depths = (deepest as ReadonlyArray<Row>).map((row) => String(row["stack"]).split(" < ").length)
+        expect(depths).toEqual(depths.toSorted((one, two) => two - one))
+        const named = (yield* call("group_stacktraces", { sort_by: "function", limit: 100 })).structured["stacks"]
+        const modules = (named as ReadonlyArray<Row>).map((row) => String(row["stack"]).split(":")[0]!)
+        expect(modules.length).toBeGreaterThan(2)
+        expect(modules).toEqual(modules.toSorted())
         const stack = yield* call("get_process_stacktrace", { pid: "asleep" })
         expect(stack.structured["summary"]).toMatch(/asleep .* is waiting in erlang:hibernate\/3\.$/u)
         const second = yield* call("group_stacktraces", { limit: 1, cursor: structured["next_cursor"] })
@@ -196,6 +203,21 @@ describe.each(BeamNode.otpReleases())("one process on OTP $otp", ({ otp }) => {
         } while (cursor !== undefined)
         expect(paged).toHaveLength(404)
         expect(new Set(paged).size).toBe(404)
+        const inOrder = ["link", "monitored_by", "monitors"]
+        for (const sort_by of ["relation", "to"]) {
+          const rows: Array<Row> = []
+          do {
+            const input = { pid: "linked", depth: 2, sort_by, limit: 150, ...(cursor !== undefined && { cursor }) }
+            const page = yield* call("get_process_links", input)
+            rows.push(...(page.structured["links"] as ReadonlyArray<Row>))
+            cursor = page.structured["next_cursor"]
+          } while (cursor !== undefined)
+          expect(new Set(rows.map(({ relation, to }) => `${String(relation)} ${String(to)}`)).size).toBe(404)
+          const ranks = rows.map((row) => inOrder.indexOf(String(row["relation"])))
+          // By the other end: an atom's tuple is greater than any pid, and that than any port.
+          if (sort_by === "relation") expect(ranks).toEqual(ranks.toSorted((one, two) => one - two))
+          else expect([rows[0]?.["port"], rows.at(-1)?.["to"]]).toEqual(["cat", "by name"])
+        }
         const some = yield* call("get_process_links", { pid: "crowd", filter: { relation: "monitored_by" } })
         expect(some.structured).toMatchObject({ total: 401, matched: 0 })
         expect(some.structured["summary"]).toMatch(/: none of 401 links and monitors is a monitor by another\.$/u)

@@ -78,8 +78,10 @@
     pause_ms := non_neg_integer(),
     %% Stacks that are told from one another; who stands elsewhere is counted together.
     stacks := pos_integer(),
+    %% `depth': how many frames; `function': the innermost.
+    sort := count | depth | function,
     limit := pos_integer(),
-    order := descending,
+    order := ascending | descending,
     'after' => binary(),
     atom() => term()
 }.
@@ -111,6 +113,8 @@
     pid := pid(),
     depth := 1..2,
     relation => link | monitors | monitored_by,
+    %% `to': by the other end, as Erlang orders terms.
+    sort := depth | relation | to,
     limit := pos_integer(),
     order := ascending,
     'after' => binary(),
@@ -201,10 +205,10 @@ fitted(Term, Room) ->
     end.
 
 %% @doc All processes by where they stand: a packed list. A row is a stack without files and lines, how many processes
-%% have it, and some of them; `total' are the processes that were looked at. Sorted by that count. Incomplete: `deadline';
+%% have it, and some of them; `total' are the processes that were looked at. Incomplete: `deadline';
 %% `stacks', where there are more than are told from one another, and one row without filters is `other'.
 -spec stacks(stacks_spec()) -> binary().
-stacks(#{deadline_ms := Deadline, stacks := Most} = Spec) ->
+stacks(#{deadline_ms := Deadline, stacks := Most, sort := Sort} = Spec) ->
     Timed = Spec#{until => now_ms() + Deadline},
     Counts = ets:new(stacks, [private]),
     Samples = ets:new(stacks, [private, duplicate_bag]),
@@ -232,14 +236,19 @@ stacks(#{deadline_ms := Deadline, stacks := Most} = Spec) ->
     end,
     {Total, Why} = scan(fun others/1, processes(), Timed, fun(Pids, Seen) -> Seen + Step(Pids) end, 0),
     Matching = [{Count, erlang:md5(term_to_binary(Stack)), Stack} || {Stack, Count} <- matching(Counts, Spec)],
-    ById = maps:from_list([{Id, Stack} || {_, Id, Stack} <- Matching]),
-    Read = fun({Count, Id}) ->
-        Stack = map_get(Id, ById),
+    ById = maps:from_list([{Id, Row} || {_, Id, _} = Row <- Matching]),
+    Read = fun({_, Id}) ->
+        {Count, _, Stack} = map_get(Id, ById),
         Pids = [Pid || {_, Pid} <- lists:sublist(ets:lookup(Samples, Stack), ?SAMPLES)],
         #{count => Count, pids => Pids, frames => frames(Stack), other => Stack =:= other}
     end,
     Missing = Why ++ [stacks || ets:member(Counts, other)],
-    listed([{Count, Id} || {Count, Id, _} <- Matching], Read, Spec, {Total, Missing}).
+    listed([{stack_rank(Sort, Row), Id} || {_, Id, _} = Row <- Matching], Read, Spec, {Total, Missing}).
+
+stack_rank(count, {Count, _, _}) -> Count;
+stack_rank(depth, {_, _, Stack}) -> length(frames(Stack));
+%% One without frames comes last.
+stack_rank(function, {_, _, Stack}) -> hd(frames(Stack) ++ [[]]).
 
 %% The next processes, without the one that asks: for `scan'.
 others([]) ->
@@ -459,11 +468,11 @@ entry(Key, Pid, false) ->
             unread
     end.
 
-%% @doc What a process is linked to, monitors and is monitored by, one step or two out: a packed list, sorted by depth.
+%% @doc What a process is linked to, monitors and is monitored by, one step or two out: a packed list.
 %% A row tells `from', `relation', `to', and of the latter what it is. `total' counts every relation of the processes that
 %% were looked at; where one relation is asked for, those are the neighbours that have it.
 -spec links(links_spec()) -> binary().
-links(#{pid := Pid, depth := Depth} = Spec) ->
+links(#{pid := Pid, depth := Depth, sort := Sort} = Spec) ->
     First = relations(1, Pid),
     {Second, Why} =
         case Depth of
@@ -473,10 +482,29 @@ links(#{pid := Pid, depth := Depth} = Spec) ->
     %% No two rows alike: whoever is monitored twice is told once.
     All = lists:usort(First ++ Second),
     ReadsKeys = has_item({dictionary, '$initial_call'}),
-    Read = fun({{Level, From, Relation}, To}) ->
+    {Order, Back} = link_order(Sort),
+    Read = fun(Key) ->
+        [{{Level, From, Relation}, To}] = ets:match_spec_run([Key], Back),
         maps:merge(#{depth => Level, from => From, relation => Relation, to => To}, identity(To, ReadsKeys))
     end,
-    listed(wanted(All, Spec), Read, Spec, {length(All), Why}).
+    listed(ets:match_spec_run(wanted(All, Spec), Order), Read, Spec, {length(All), Why}).
+
+%% What makes a key to sort by of a relation, and back: `{{Level, From, Relation}, To}'.
+link_order(Sort) ->
+    {Row, Key} =
+        case Sort of
+            depth -> {{{'$1', '$2', '$3'}, '$4'}, {{'$1', '$2', '$3'}, '$4'}};
+            relation -> {{{'$1', '$2', '$3'}, '$4'}, {{'$3', '$1', '$2'}, '$4'}};
+            to -> {{'$1', '$2'}, {'$2', '$1'}}
+        end,
+    {rearranged(Row, Key), rearranged(Key, Row)}.
+
+rearranged(From, {First, Second}) ->
+    ets:match_spec_compile([{From, [], [{{built(First), built(Second)}}]}]).
+
+%% A tuple of variables as the body of a match specification makes one.
+built(Tuple) when is_tuple(Tuple) -> {Tuple};
+built(Variable) -> Variable.
 
 %% What neighbours are linked to, as far as they are looked at. The way back to where we come from is known.
 further(Pid, First) ->

@@ -344,11 +344,11 @@ spec(Pid, Changes) ->
         Changes
     ).
 
-standing(Changes) -> maps:merge(#{limit => 100, order => descending, deadline_ms => 5000, pause_ms => 0, stacks => 10000}, Changes).
+standing(Changes) -> maps:merge(#{limit => 100, sort => count, order => descending, deadline_ms => 5000, pause_ms => 0, stacks => 10000}, Changes).
 
 tree(Pid, Tree) -> #{pid => Pid, tree => Tree, depth => 3, limit => 100, deadline_ms => 5000, pause_ms => 0}.
 
-around(Pid, Depth) -> #{pid => Pid, depth => Depth, limit => 1000, order => ascending}.
+around(Pid, Depth) -> #{pid => Pid, depth => Depth, limit => 1000, sort => depth, order => ascending}.
 
 
 %% Starts processes, and ends them whatever becomes of Body.

@@ -5,6 +5,7 @@ import {
   processTree,
   type Relation,
   relations,
+  relationSorts,
   type Relative,
   type TreeIncomplete
 } from "../../beam/ProcessRelations.ts"
@@ -13,7 +14,7 @@ import { isTuple, Pid } from "../../etf/Term.ts"
 import { visible } from "../../syntax/Escape.ts"
 import type { Undefinable } from "../Answer.ts"
 import { remainingMillis, shareOfTime, whyLate } from "../Deadline.ts"
-import { cursor, limitUpTo, listBounds, ListPosition, listOutput, pageOf, shownOf } from "../Listing.ts"
+import { cursor, limitUpTo, listBounds, ListPosition, listOutput, pageOf, shownOf, sortBy } from "../Listing.ts"
 import { called, mfaText, nameText, pid } from "./OneProcess.ts"
 import { ended, resolveProcess } from "../ProcessArgument.ts"
 import { amount } from "../Quantity.ts"
@@ -195,7 +196,8 @@ const getProcessLinks = Tool.make({
   input: {
     pid,
     depth: depthUpTo(2, 1),
-    filter: Schema.optionalKey(Schema.Struct({ relation: Schema.Literals(relations) })),
+    sort_by: sortBy(relationSorts, "depth"),
+    filter: Schema.optionalKey(Schema.Struct({ relation: Schema.optionalKey(Schema.Literals(relations)) })),
     limit: limitUpTo(200, 50),
     cursor
   },
@@ -205,13 +207,18 @@ const getProcessLinks = Tool.make({
     ...listOutput,
     links: Schema.optionalKey(Schema.Array(Link))
   },
-  run: Effect.fnUntraced(function* ({ depth, filter, limit, pid: text }, node, after) {
+  run: Effect.fnUntraced(function* ({ depth, filter, limit, pid: text, sort_by: sort }, node, after) {
     const terms = yield* termsOf(node)
     const process = yield* resolveProcess(node, text, terms)
     const [self, listed] = yield* Effect.all(
       [
         stackTrace(node, process),
-        processRelations(node, process, yield* listBounds(limit, after), { depth, relation: filter?.relation })
+        processRelations(
+          node,
+          process,
+          { ...(yield* listBounds(limit, after)), sort },
+          { depth, relation: filter?.relation }
+        )
       ],
       { concurrency: "unbounded" }
     )

@@ -1,8 +1,8 @@
 import { Effect, Schema } from "effect"
-import { maxStacks, stackGroups } from "../../beam/StackGroups.ts"
+import { maxStacks, stackGroups, stackSorts } from "../../beam/StackGroups.ts"
 import { parseAnonymous } from "../../syntax/Mfa.ts"
 import { whyLate } from "../Deadline.ts"
-import { cursor, FilterText, ledBy, limitUpTo, listBounds, ListPosition, pageOf, shownOf } from "../Listing.ts"
+import { cursor, FilterText, ledBy, limitUpTo, listBounds, ListPosition, pageOf, shownOf, sortBy } from "../Listing.ts"
 import { amount, percent } from "../Quantity.ts"
 import { termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
@@ -18,7 +18,7 @@ const groupStacktraces = Tool.make({
   name: "group_stacktraces",
   title: "Where all processes stand",
   description:
-    "All processes by identical stack, the most frequent first: shows what many wait for at once. Looks at each process: 0.3 s for 100,000. filter and exclude: part of a frame, such as gen:do_call.",
+    "All processes by identical stack: shows what many wait for at once. Looks at each process: 0.3 s for 100,000. filter and exclude: part of a frame, such as gen:do_call.",
   toolset: "processes",
   access: "inspect",
   cost: "moderate",
@@ -28,6 +28,7 @@ const groupStacktraces = Tool.make({
   input: {
     filter: Schema.optionalKey(FilterText),
     exclude: Schema.optionalKey(FilterText),
+    sort_by: sortBy(stackSorts, "count"),
     limit: limitUpTo(100, 10),
     cursor
   },
@@ -45,12 +46,13 @@ const groupStacktraces = Tool.make({
       )
     )
   },
-  run: Effect.fnUntraced(function* ({ exclude, filter, limit }, node, after) {
+  run: Effect.fnUntraced(function* ({ exclude, filter, limit, sort_by: sort }, node, after) {
     const terms = yield* termsOf(node)
-    const listed = yield* stackGroups(node, yield* listBounds(limit, after), {
-      filter: asCompared(filter),
-      exclude: asCompared(exclude)
-    })
+    const listed = yield* stackGroups(
+      node,
+      { ...(yield* listBounds(limit, after)), sort },
+      { filter: asCompared(filter), exclude: asCompared(exclude) }
+    )
     const { incomplete, matched, rows, total } = listed
     const [first] = rows
     const isLate = incomplete.includes("deadline")
