@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Stream } from "effect"
+import { Effect, Fiber, Redacted, Stream } from "effect"
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -107,6 +107,26 @@ describe("a release on this machine", () => {
         cookie_file: join(root, "releases/COOKIE")
       })
       expect(text).not.toContain("swordfish")
+    })
+  )
+})
+
+describe("a node that only EPMD knows", () => {
+  it.live("is connected by the call that is hinted at, and has its full name from then on", () =>
+    Effect.gen(function* () {
+      const node = yield* BeamNode.start({})
+      const [short] = node.name.split("@") as [string]
+      yield* Effect.gen(function* () {
+        const before = yield* discover({ name: short })
+        expect(before.rowOf(short)).toMatchObject({ state: "allowed", sources: ["epmd:localhost"] })
+        expect(before.structured["hints"]).toEqual([`connect_node {"node":"${short}"}`])
+        yield* call("connect_node", { node: short })
+        const after = yield* discover()
+        expect(after.rowOf(node.name)).toMatchObject({ state: "connected", sources: ["epmd:localhost"] })
+        expect(after.rowOf(short)).toBeUndefined()
+      }).pipe(
+        Effect.provide(liveCatalogue([], { discovery: ["epmd:localhost"], cookies: [Redacted.make(node.cookie)] }))
+      )
     })
   )
 })

@@ -121,9 +121,11 @@ export const discoverNodes = Tool.make({
     const told = failures.map(({ message, source: text }) => visible(`${text}: ${message}`))
     return {
       summary: (shown: number) =>
-        matching.length === 0
-          ? noneOf({ incomplete: [], matched: 0, total: all.length }, name !== "", "node")
-          : `${shownOf(shown, matching.length, "node")} found: ${tally(matching)}.`,
+        all.length === 0
+          ? "No node was found."
+          : matching.length === 0
+            ? noneOf({ incomplete: [], matched: 0, total: all.length }, true, "node")
+            : `${shownOf(shown, matching.length, "node")} found: ${tally(matching)}.`,
       complete: failures.length === 0,
       notes: [
         ...told.slice(0, maxTold),

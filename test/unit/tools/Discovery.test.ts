@@ -131,7 +131,7 @@ describe("discover_nodes", () => {
       expect(rows(one).map(({ node }) => node)).toEqual(["app@10.0.7.042"])
       expect(one).toMatchObject({ total: 120, matched: 1 })
       expect((yield* discover(world, { name: "db" }))["summary"]).toBe("None of 120 nodes passes the filter.")
-      expect((yield* discover(pods(0)))["summary"]).toBe("There is no node.")
+      expect((yield* discover(pods(0)))["summary"]).toBe("No node was found.")
     })
   )
 
