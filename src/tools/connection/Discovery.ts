@@ -33,10 +33,12 @@ interface Row extends Discovered {
 
 const positionOf = ({ node, rank }: Row): typeof Position.Type => ({ rank, node })
 
-/** How the operator allows a node that is not; `undefined` where its name means something else in a pattern. */
+/** How the operator allows a node that is not; `undefined` where its name cannot be written as a pattern of just itself. */
 const allowing = (node: string): string | undefined =>
-  // In quotes: no name has any in it, and a shell takes what stands between them as it is.
-  node.includes("*") || patternProblem(node) !== undefined ? undefined : `--allow-nodes '${node}'`
+  node.includes("*") || patternProblem(node) !== undefined || visible(node) !== node
+    ? undefined
+    : // In quotes: no name has any in it, and a shell takes what stands between them as it is.
+      `--allow-nodes '${node}'`
 
 /** `discover_nodes`. */
 export const discoverNodes = Tool.make({

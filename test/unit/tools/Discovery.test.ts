@@ -137,7 +137,7 @@ describe("discover_nodes", () => {
 
   it.effect("lets no name of a stranger's hide, order or allow anything", () =>
     Effect.gen(function* () {
-      const hosts = ["*", "$(reboot)", "`x`", "a;b", "evil\u202e", "'q'", "ok"]
+      const hosts = ["*", "$(reboot)", "`x`", "a;b", "evil\u202e", "fill\u3164", "'q'", "ok"]
       const told = yield* discover({
         discovery: ["srv:*@x", "srv:n@x"],
         zone: { services: { x: hosts.map((host) => ({ host, port: 1 })) } }
@@ -148,14 +148,16 @@ describe("discover_nodes", () => {
         "*@$(reboot)": undefined,
         "*@`x`": undefined,
         "*@a;b": undefined,
+        "*@fill\\u{3164}": undefined,
         "*@ok": undefined,
         "n@*": undefined,
         "n@$(reboot)": undefined,
         "n@`x`": undefined,
         "n@a;b": "--allow-nodes 'n@a;b'",
+        "n@fill\\u{3164}": undefined,
         "n@ok": "--allow-nodes 'n@ok'"
       })
-      expect(JSON.stringify(told)).not.toContain("\u202e")
+      expect(JSON.stringify(told)).not.toMatch(/[\u202e\u3164]/u)
       expect(told["complete"]).toBe(false)
     })
   )
