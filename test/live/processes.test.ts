@@ -306,6 +306,11 @@ describe.each(BeamNode.otpReleases())("many processes on OTP $otp", ({ otp }) =>
       const found = yield* call("find_process", { name: "twin_" })
       expect(namesOf(found).toSorted()).toEqual(["twin_a", "twin_b", "twin_c"])
       expect(found.structured["complete"]).toBe(false)
+      const youngest = yield* ask(
+        "[element(2, process_info(P, registered_name)) || P <- lists:reverse(lists:sort([whereis(N) || N <- [twin_a, twin_b, twin_c]]))]"
+      )
+      const byPid = yield* call("find_process", { name: "twin_", sort_by: "pid" })
+      expect(`[${namesOf(byPid).join(",")}]`).toBe(youngest)
       if (otp >= "27") {
         const twins = yield* call("list_processes", { filter: { initial_call: "twin:init/1" } })
         expect(namesOf(twins).toSorted()).toEqual(["twin_a", "twin_b", "twin_c"])

@@ -62,7 +62,7 @@ export const inspect = (table: Table, terms: Terms): string =>
   `get_ets_table_info ${JSON.stringify({ table: idOf(table, terms) })}`
 
 /** The argument that names a table; {@link tableName} reads it. */
-export const table = NameText.annotate({ description: "A name, or a reference such as #Ref<0.1.2.3>" })
+export const table = NameText.annotate({ description: "Name or #Ref<0.1.2.3>" })
 
 /** How the node is asked for the table that a text names. */
 export const tableName = (node: ErlangNode, text: string): Effect.Effect<TableName, ToolError> => {

@@ -3,7 +3,7 @@ import { NameText } from "../ArgumentText.ts"
 import type { Terms } from "../Terms.ts"
 
 /** The argument that names a process; `resolveProcess` finds out which it is. */
-export const pid = NameText.annotate({ description: "<0.90.0> or a registered name" })
+export const pid = NameText.annotate({ description: "<0.90.0> or a name" })
 
 /** How a process is called in a summary: its name and its pid. */
 export const called = (name: string | undefined, pidText: string, terms: Terms): string =>

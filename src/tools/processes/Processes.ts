@@ -15,7 +15,17 @@ import type { Answer } from "../Answer.ts"
 import { namePart } from "../AtomName.ts"
 import { remainingMillis, shareOfTime, whyLate } from "../Deadline.ts"
 import type { Failure } from "../Failure.ts"
-import { cursor, FilterText, isFiltering, ledBy, limitUpTo, listOutput, ListPosition, shownOf } from "../Listing.ts"
+import {
+  cursor,
+  FilterText,
+  isFiltering,
+  ledBy,
+  limitUpTo,
+  listOutput,
+  ListPosition,
+  shownOf,
+  sortBy
+} from "../Listing.ts"
 import { localPid } from "../ProcessArgument.ts"
 import { Filter, laterCallbacks, noLabels, none, toFilter } from "./ProcessFilter.ts"
 import { answerGroups, groupsOutput } from "./ProcessGroups.ts"
@@ -214,15 +224,14 @@ const findProcess = Tool.make({
   name: "find_process",
   title: "Find processes",
   description:
-    "Looks for processes by name (registered, :global, Registry, pg group, gproc, syn), module, label or application; all that are given must hold. Longest message queue first.",
+    "Looks for processes by name (registered, :global, Registry, pg group, gproc, syn), module, label or application; all that are given must hold.",
   timeoutMillis: scanTimeoutMillis,
   input: {
-    name: Schema.optionalKey(FilterText.annotate({ description: "Part of it, in any case" })),
-    module: Schema.optionalKey(
-      FilterText.annotate({ description: "Of the current function, initial call or callback" })
-    ),
-    label: Schema.optionalKey(FilterText.annotate({ description: "Part of the label, in any case (OTP 27+)" })),
+    name: Schema.optionalKey(FilterText.annotate({ description: "In part" })),
+    module: Schema.optionalKey(FilterText.annotate({ description: "Of current function, initial call or callback" })),
+    label: Schema.optionalKey(FilterText.annotate({ description: "In part (OTP 27+)" })),
     application: Schema.optionalKey(FilterText),
+    sort_by: sortBy([...sortNames, "pid"], "message_queue"),
     limit: limitUpTo(200, 20),
     cursor
   },
@@ -233,7 +242,7 @@ const findProcess = Tool.make({
     )
   },
   position,
-  run: Effect.fnUntraced(function* ({ limit, name, ...others }, node, after) {
+  run: Effect.fnUntraced(function* ({ limit, name, sort_by, ...others }, node, after) {
     const { application, label, module } = others
     if ((name ?? application ?? label ?? module) === undefined) {
       return yield* new ToolError({
@@ -265,7 +274,7 @@ const findProcess = Tool.make({
     const filter = { ...rest, ...known?.filter }
     const answer = yield* answerPage(
       node,
-      { sort: "message_queue_len", limit, filter },
+      { sort: processSort.keyOf(sort_by), limit, filter },
       after,
       ({ matched, rows }, shown) => {
         const names = rows.slice(0, 3).map((row) => nameOf(row, terms))

@@ -18,7 +18,7 @@ const groupStacktraces = Tool.make({
   name: "group_stacktraces",
   title: "Where all processes stand",
   description:
-    "All processes by identical stack: shows what many wait for at once. Looks at each process: 0.3 s for 100,000. filter and exclude: part of a frame, such as gen:do_call.",
+    "All processes by identical stack: shows what many wait for at once. Looks at each: 0.3 s for 100,000. filter and exclude: part of a frame, such as gen:do_call.",
   toolset: "processes",
   access: "inspect",
   cost: "moderate",

@@ -27,7 +27,7 @@ const listTimers = Tool.make({
   name: "list_timers",
   title: "Timers of the module timer",
   description:
-    "Timers that the timer server minds (`timer:apply_after`, `send_interval`, …). OTP 25 and 26 hide what they call, 27 and later all but their number. Those of erlang:send_after are listed by no OTP.",
+    "Timers of the timer server (`timer:apply_after`, `send_interval`, …). OTP 25 and 26 hide what they call, 27 and later all but their number; none lists those of erlang:send_after.",
   input: {
     sort_by: sortBy(["due", "repeats"], "due"),
     filter: Schema.optionalKey(Schema.Struct({ repeats: Schema.optionalKey(Schema.Boolean) })),
