@@ -153,6 +153,20 @@ describe.each(BeamNode.otpReleases())("one process on OTP $otp", ({ otp }) => {
         )
         expect(rows.length).toBeGreaterThan(children.length - 3)
         expect(rows.filter(({ supervisor }) => supervisor === true).map(({ name }) => name)).toContain("logger_sup")
+        for (const filter of [
+          { name: "LOGGER" },
+          { module: "logger_sup" },
+          { name: "logger_sup", module: "supervisor" }
+        ]) {
+          const some = yield* call("get_process_children", { pid: "kernel_sup", tree: "supervised", filter })
+          const names = (some.structured["processes"] as ReadonlyArray<Row>).map(({ name }) => name)
+          expect(names).toContain("logger_sup")
+          expect(names).not.toContain("kernel_safe_sup")
+          expect(some.structured["matched"]).toBe(names.length)
+        }
+        const one = yield* call("get_process_children", { pid: "kernel_sup", filter: { name: "logger" }, limit: 1 })
+        expect(one.structured["processes"]).toHaveLength(1)
+        expect(String(one.structured["notes"])).toMatch(/\d+ more of these pass the filter \(limit\)/u)
         const none = yield* call("get_process_children", { pid: "crowd", tree: "supervised" })
         // Those of plain `spawn_link` are known from OTP 25 on.
         expect(none.structured).toMatchObject({

@@ -11,13 +11,26 @@ import {
 } from "../../beam/ProcessRelations.ts"
 import { stackTrace } from "../../beam/StackTrace.ts"
 import { isTuple, Pid } from "../../etf/Term.ts"
+import type { Mfa } from "../../syntax/Mfa.ts"
 import { visible } from "../../syntax/Escape.ts"
 import type { Undefinable } from "../Answer.ts"
 import { remainingMillis, shareOfTime, whyLate } from "../Deadline.ts"
-import { cursor, limitUpTo, listBounds, ListPosition, listOutput, pageOf, shownOf, sortBy } from "../Listing.ts"
+import {
+  cursor,
+  isFiltering,
+  limitUpTo,
+  listBounds,
+  ListPosition,
+  listOutput,
+  pageOf,
+  shownOf,
+  sortBy
+} from "../Listing.ts"
+import { atomName, namePart } from "../AtomName.ts"
+import { Filter } from "./ProcessFilter.ts"
 import { called, mfaText, nameText, pid } from "./OneProcess.ts"
 import { ended, resolveProcess } from "../ProcessArgument.ts"
-import { amount } from "../Quantity.ts"
+import { agree, amount } from "../Quantity.ts"
 import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
 
@@ -81,12 +94,29 @@ const preorder = (rows: ReadonlyArray<Descendant>, terms: Terms): ReadonlyArray<
   return ordered
 }
 
+/** Processes that a tree is told of at most. */
+const maxRows = 500
+
+const TreeFilter = Schema.Struct({ name: Filter.fields.name, module: Filter.fields.module })
+
+/**
+ * Whether a process of a tree passes. Applied here, and not on the node: a tree is walked to know it, and what it answers
+ * is no more than {@link maxRows}.
+ */
+const passes = (row: Descendant, { module, name }: typeof TreeFilter.Type): boolean =>
+  (name === undefined || (row.registeredName?.toLowerCase().includes(namePart(name).toLowerCase()) ?? false)) &&
+  (module === undefined || [row.initialCall, row.currentFunction].some((call) => isOf(atomName(module), call)))
+
+/** The callback of a supervisor is `supervisor:Module/1`. */
+const isOf = (module: string, call: Mfa | undefined): boolean =>
+  call?.module === module || (call?.module === "supervisor" && call.name === module)
+
 const getProcessChildren = Tool.make({
   ...shared,
   name: "get_process_children",
   title: "Processes below a process",
   description:
-    "The tree below a process: whom it spawned (looks at each process of the node), or only whom supervisors supervise. No process is sent a message, so it works where supervisors are stuck.",
+    "The tree below a process: whom it spawned (looks at each process of the node), or whom supervisors supervise. No process is sent a message: works where supervisors are stuck.",
   cost: "moderate",
   timeoutMillis: 15_000,
   input: {
@@ -95,7 +125,8 @@ const getProcessChildren = Tool.make({
       .annotate({ description: "Default spawned", default: "spawned" })
       .pipe(Schema.withDecodingDefaultKey(Effect.succeed("spawned" as const))),
     depth: depthUpTo(10, 3),
-    limit: limitUpTo(500, 50)
+    filter: Schema.optionalKey(TreeFilter),
+    limit: limitUpTo(maxRows, 50)
   },
   output: {
     pid: Schema.String,
@@ -103,28 +134,37 @@ const getProcessChildren = Tool.make({
     initial_call: Text,
     supervisor: Schema.Boolean,
     child_count: Schema.Int,
+    matched: Schema.optionalKey(Schema.Int),
     processes: Schema.optionalKey(Schema.Array(Child))
   },
-  run: Effect.fnUntraced(function* ({ depth, limit, pid: text, tree: kind }, node) {
+  run: Effect.fnUntraced(function* ({ depth, filter = {}, limit, pid: text, tree: kind }, node) {
     const terms = yield* termsOf(node)
     const process = yield* resolveProcess(node, text, terms)
     const deadlineMillis = (yield* remainingMillis) * shareOfTime
+    const isFiltered = isFiltering(filter)
     // The process itself is a row, too.
-    const tree = yield* processTree(node, process, { tree: kind, depth, limit: limit + 1, deadlineMillis })
+    const most = (isFiltered ? maxRows : limit) + 1
+    const tree = yield* processTree(node, process, { tree: kind, depth, limit: most, deadlineMillis })
     const root = tree?.rows[0]
     if (tree === undefined || root === undefined) return yield* ended(node, process, terms)
     const { incomplete, leftOut } = tree
-    const [, ...below] = preorder(tree.rows, terms)
+    const [, ...all] = preorder(tree.rows, terms)
+    const passing = all.filter((row) => passes(row, filter))
+    const below = passing.slice(0, limit)
     const pidText = terms.print(process)
     const self = called(root.registeredName, pidText, terms)
     const isNone = kind === "supervised" && !root.isSupervisor
     const deeper = below.find((row) => row.depth === depth && row.children > 0)
+    const counted = (shown: number) =>
+      isFiltered
+        ? `${passing.length} of ${amount(all.length, "process", "processes")} that were looked at`
+        : shownOf(shown, below.length + leftOut, "process", "processes")
     return {
       summary: (shown: number) =>
         isNone
-          ? `${self} is not known to be a supervisor${root.children === 0 ? "" : `; it spawned ${amount(root.children, "process", "processes")} that it is linked to, and ${shownOf(shown, below.length + leftOut, "process is", "processes are")} listed within ${amount(depth, "level")} below it`}.`
-          : `${self} has ${amount(root.children, "child", "children")}; ${shownOf(shown, below.length + leftOut, "process", "processes")} within ${amount(depth, "level")} below it.`,
-      complete: incomplete.length === 0 && !isNone,
+          ? `${self} is not known to be a supervisor${root.children === 0 ? "" : `; it spawned ${amount(root.children, "process", "processes")} that it is linked to, and ${shownOf(shown, all.length + leftOut, "process is", "processes are")} listed within ${amount(depth, "level")} below it`}.`
+          : `${self} has ${amount(root.children, "child", "children")}; ${counted(shown)} within ${amount(depth, "level")} below it${isFiltered ? ` ${agree(passing.length, "passes", "pass")} the filter` : ""}.`,
+      complete: incomplete.length === 0 && !isNone && !(isFiltered && leftOut > 0),
       notes: [
         ...(isNone
           ? [
@@ -132,7 +172,12 @@ const getProcessChildren = Tool.make({
             ]
           : []),
         ...incomplete.map(treeNote),
-        ...(leftOut > 0 ? [`At least ${amount(leftOut, "more is", "more are")} on these levels (limit).`] : [])
+        ...(passing.length > limit ? [`${passing.length - limit} more of these pass the filter (limit).`] : []),
+        ...(leftOut > 0
+          ? [
+              `At least ${amount(leftOut, "more is", "more are")} on these levels ${isFiltered ? `and ${agree(leftOut, "was", "were")} not looked at: no more than ${maxRows} are` : "(limit)"}.`
+            ]
+          : [])
       ],
       data: {
         pid: pidText,
@@ -140,6 +185,7 @@ const getProcessChildren = Tool.make({
         initial_call: mfaText(root.initialCall, terms),
         supervisor: root.isSupervisor,
         child_count: root.children,
+        matched: isFiltered ? passing.length : undefined,
         processes: below.map((row) => showChild(row, terms))
       },
       page: { rows: "processes" } as const,
@@ -190,7 +236,7 @@ const getProcessLinks = Tool.make({
   name: "get_process_links",
   title: "Links and monitors of a process",
   description:
-    "What a process is linked to, monitors and is monitored by, with names, ports and other nodes; depth 2 goes on to what its neighbours are linked to. Shows who goes down with it, and who will notice.",
+    "Links and monitors of a process, both ways, with names, ports and other nodes; depth 2 goes on to what its neighbours are linked to. Shows who goes down with it, and who will notice.",
   cost: "cheap",
   position: ListPosition,
   input: {
