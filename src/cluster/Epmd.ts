@@ -1,9 +1,8 @@
 import { Effect } from "effect"
 import { names } from "../dist/Epmd.ts"
-import { parseNodeName } from "../dist/NodeName.ts"
+import { isLoopback, parseNodeName } from "../dist/NodeName.ts"
 import { endpointText } from "../dist/Transport.ts"
 import { failed, type Look, type Sighting, told } from "./Look.ts"
-import { isLoopback } from "./Machine.ts"
 
 /**
  * The nodes that are registered with an EPMD, like `net_adm:names/1`. Takes no cookie, and proves little: anybody on

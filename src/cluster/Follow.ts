@@ -3,7 +3,7 @@ import { parseNodeName } from "../dist/NodeName.ts"
 import { atom, Atom, isList, listItems, type Term } from "../etf/Term.ts"
 import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
-import { BreakerOpen, isDisconnected, isTrouble, type NodeError } from "../node/NodeError.ts"
+import { BreakerOpen, isTrouble, type NodeError } from "../node/NodeError.ts"
 import { Nodes } from "../node/Nodes.ts"
 import type { NodeStatus } from "../node/NodeState.ts"
 import {
@@ -95,8 +95,7 @@ export const lookAlong = (mayConnect: MayConnect, patience: Patience): Effect.Ef
     }
     for (const { name, state } of statuses.values()) {
       // What it saw need not be gone with the link to it.
-      if (!asked.has(name) && state._tag === "Down" && isTrouble(state.why) && !isDisconnected(state.why))
-        looks.push(unseen(name, state.why))
+      if (!asked.has(name) && state._tag === "Down" && isTrouble(state.why)) looks.push(unseen(name, state.why))
     }
     return together(looks)
   })

@@ -1,6 +1,7 @@
 import { Context } from "effect"
 import { homedir, hostname, networkInterfaces } from "node:os"
 import { resolve } from "node:path"
+import { isLoopback } from "../dist/NodeName.ts"
 
 /** What discovery looks at of the machine that it runs on. */
 export interface MachineService {
@@ -31,11 +32,6 @@ export const Machine = Context.Reference<MachineService>("beamscope/cluster/Mach
     homeFolder: process.env["HOME"] ?? homedir()
   })
 })
-
-const loopback = /^(?:127(?:\.\d{1,3}){3}|::1|localhost|localhost\.localdomain)$/u
-
-/** Whether a host is this machine by a name that every machine has for itself. */
-export const isLoopback = (host: string): boolean => loopback.test(host)
 
 /** The host of this machine's nodes with short names, as `erl -sname` makes it. */
 export const shortHost = ({ hostName }: MachineService): string => hostName.split(".")[0]!

@@ -21,3 +21,9 @@ export const parseNodeName = (text: string): NodeName | { readonly problem: stri
   if (Array.from(text).length > 255) return { problem: "it is longer than 255 characters" }
   return { full: text, name, host }
 }
+
+/** A loopback address in the forms that stand behind the `@` of a node name. */
+const loopback = /^(?:127(?:\.\d{1,3}){3}|::1|localhost|localhost\.localdomain)$/u
+
+/** Whether a host of a node name is this machine by a name that every machine has for itself. */
+export const isLoopback = (host: string): boolean => loopback.test(host)
