@@ -470,14 +470,15 @@ entry(Key, Pid, false) ->
 
 %% @doc What a process is linked to, monitors and is monitored by, one step or two out: a packed list.
 %% A row tells `from', `relation', `to', and of the latter what it is. `total' counts every relation of the processes that
-%% were looked at; where one relation is asked for, those are the neighbours that have it.
+%% were looked at. Where one relation is asked for, the neighbours are those of every relation all the same: of what is
+%% told about all of them, the rows that have it are shown.
 -spec links(links_spec()) -> binary().
 links(#{pid := Pid, depth := Depth, sort := Sort} = Spec) ->
     First = relations(1, Pid),
     {Second, Why} =
         case Depth of
             1 -> {[], []};
-            2 -> further(Pid, wanted(First, Spec))
+            2 -> further(Pid, First)
         end,
     %% No two rows alike: whoever is monitored twice is told once.
     All = lists:usort(First ++ Second),

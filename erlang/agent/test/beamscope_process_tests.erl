@@ -302,9 +302,13 @@ links(Run) ->
             ?assertMatch(
                 #{total := 4, matched := 0, rows := []}, Run(links, (around(Pid, 1))#{relation => monitored_by})
             ),
-            %% Through links only: who is monitored is no neighbour then.
-            #{total := Total, matched := 1} = Run(links, (around(Pid, 2))#{relation => link}),
-            ?assertEqual(4, Total),
+            %% A neighbour by any relation is followed, whichever relation is shown.
+            #{total := Total} = Run(links, around(Other, 2)),
+            #{total := Total, rows := Far} = Run(links, (around(Other, 2))#{relation => monitors}),
+            ?assertEqual(
+                lists:sort([{2, Pid, Self}, {2, Pid, {code_server, node()}}]),
+                lists:sort([{Level, From, To} || {_, #{depth := Level, from := From, to := To}} <- Far])
+            ),
             #{rows := Back} = Run(links, around(Other, 1)),
             ?assertEqual([link, monitored_by], [Relation || {_, #{relation := Relation}} <- Back]),
             unlink(Other)
