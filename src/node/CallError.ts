@@ -54,7 +54,7 @@ const text = (error: { readonly node: string; readonly target: string; readonly 
     case "Raised":
       return `${target} raised ${reason.class === "error" ? "an error" : reason.class === "exit" ? "an exit" : "a throw"} on ${node}.`
     case "DeadlineExceeded":
-      return `${target} on ${node} did not finish within ${reason.millis} ms; ${atDeadline[reason.worker]}. Allow more time (timeout_ms) or ask for less.`
+      return `${target} on ${node} did not finish within ${Math.round(reason.millis)} ms; ${atDeadline[reason.worker]}. Allow more time (timeout_ms) or ask for less.`
     case "ReplyTooLarge":
       return `the reply of ${target} on ${node} was larger than ${reason.limitTerms === undefined ? `${reason.limitBytes} bytes` : `${reason.limitTerms} terms`} and was dropped. Ask for less: a smaller limit, a filter, fewer fields.`
     case "RepliesCrowded":
