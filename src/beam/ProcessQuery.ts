@@ -37,11 +37,17 @@ export interface ScanLimits {
   readonly deadlineMillis: number
 }
 
-/** A page of processes in descending order of `{value, pid}`. */
+/** What processes can be sorted by that is no figure, by the names that the agent has for them. */
+export const processNames = ["registered_name", "initial_call", "application", "status"] as const
+export type ProcessName = (typeof processNames)[number]
+export const isProcessName = (sort: string): sort is ProcessName =>
+  (processNames as ReadonlyArray<string>).includes(sort)
+
+/** A page of processes by `{value, pid}`: descending, but for names, which ascend; those without a name come last. */
 export interface PageQuery extends ScanLimits {
-  readonly sort: ProcessKey | "pid"
-  /** The `next` of the page before. */
-  readonly after?: PagePlace
+  readonly sort: ProcessKey | "pid" | ProcessName
+  /** The `next` of the page before; where names are sorted by, that or one of its `places`. */
+  readonly after?: PagePlace | Uint8Array
 }
 
 /** Behind which process a page begins. `value` is what it was ranked by; there is none where the order is by pid. */
@@ -113,7 +119,9 @@ export interface ProcessPage extends Scanned {
   readonly total: number
   readonly rows: ReadonlyArray<ProcessRow>
   /** Where the next page begins; absent on the last. */
-  readonly next?: PagePlace
+  readonly next?: PagePlace | Uint8Array
+  /** Where names are sorted by: behind which row a page may begin, opaque to everybody but the agent. */
+  readonly places?: ReadonlyArray<Uint8Array>
 }
 
 export interface Growth {

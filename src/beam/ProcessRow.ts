@@ -16,6 +16,7 @@ export interface ProcessRow {
   readonly application: string | undefined
   /** Whether it works for us. */
   readonly own: boolean
+  readonly status: string | undefined
   readonly messageQueueLength: number | undefined
   readonly reductions: number | undefined
   /** Bytes. */
@@ -32,6 +33,7 @@ export const rowItems = [
   "label",
   "application",
   "own",
+  "status",
   "message_queue_len",
   "reductions",
   "memory",
@@ -67,6 +69,7 @@ export const readRow = (pid: Pid, value: (item: RowItem) => Term | undefined): P
   label: readLabel(value("label")),
   application: readName(value("application")),
   own: isAtom(value("own"), "true"),
+  status: readName(value("status")),
   messageQueueLength: readCount(value("message_queue_len")),
   reductions: readCount(value("reductions")),
   memory: readCount(value("memory")),

@@ -5,6 +5,7 @@ import type { ErlangNode } from "../node/ErlangNode.ts"
 import { atomText, callbackItem, type Facts, readFacts } from "./ProcessFacts.ts"
 import {
   type GrowthQuery,
+  isProcessName,
   longQueue,
   type PageQuery,
   type ProcessFilter,
@@ -222,8 +223,15 @@ export const scanPage = Effect.fnUntraced(function* (
   query: PageQuery
 ): Effect.fn.Return<ProcessPage, CallError> {
   const { after, limit, sort } = query
+  if (isProcessName(sort) || (after !== undefined && !("pid" in after))) {
+    return yield* new CallError({
+      node: node.name,
+      target: "erlang:process_info/2",
+      reason: { _tag: "Unsupported", detail: "processes can be sorted by names only where the agent may run" }
+    })
+  }
   const pids = yield* allPids(node)
-  const { candidates, ...told } = yield* measure(node, query.filter.pids ?? pids, query)
+  const { candidates, ...told } = yield* measure(node, query.filter.pids ?? pids, { ...query, sort })
   const last = after === undefined ? undefined : { pid: after.pid, value: after.value ?? 0 }
   const behind = candidates.filter((it) => last === undefined || order(last, it) < 0).toSorted(order)
   const page = behind.slice(0, limit)

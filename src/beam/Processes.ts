@@ -22,6 +22,7 @@ import {
   type GroupsQuery,
   type GrowthQuery,
   type Incomplete,
+  isProcessName,
   longQueue,
   type PageQuery,
   type ProcessFilter,
@@ -47,7 +48,7 @@ const pauseMillis = 1
  */
 export const processPage = (node: ErlangNode, query: PageQuery): Effect.Effect<ProcessPage, CallError> =>
   ask(node, "beamscope_processes:page", pageSpec(query)).pipe(
-    Effect.flatMap(readPacked(node, "beamscope_processes:page/1", readPage)),
+    Effect.flatMap(readPacked(node, "beamscope_processes:page/1", readPage(query.sort))),
     Effect.catchReason("CallError", "Unsupported", () => scanPage(node, query))
   )
 
@@ -111,7 +112,8 @@ const pageSpec = (query: PageQuery): Term => {
   const { after, sort } = query
   return map([
     [atom("sort"), atom(sort)],
-    ...pair("after", after === undefined ? undefined : [after.value ?? after.pid, after.pid]),
+    ...pair("order", isProcessName(sort) ? atom("ascending") : undefined),
+    ...pair("after", after && ("pid" in after ? [after.value ?? after.pid, after.pid] : new Binary(after))),
     ...items,
     ...limitPairs(query)
   ])
@@ -183,18 +185,25 @@ const readItems = (tuple: Term, from: number): ProcessRow | undefined => {
   return readRow(tuple[0], (item) => tuple[from + rowItems.indexOf(item)])
 }
 
-const readPage = (term: Term): ProcessPage | undefined => {
-  const scanned = readScanned(term)
-  if (scanned === undefined) return undefined
-  const { reply, rows, ...told } = scanned
-  const read = rows.map((row) => readItems(row, 1))
-  const total = readCount(reply.atomKey("total"))
-  if (!read.every((row) => row !== undefined) || total === undefined) return undefined
-  const next = reply.atomKey("next")
-  if (!isTuple(next) || !(next[1] instanceof Pid)) return { ...told, total, rows: read }
-  const value = readCount(next[0])
-  return { ...told, total, rows: read, next: { pid: next[1], ...(value !== undefined && { value }) } }
-}
+const readPage =
+  (sort: PageQuery["sort"]) =>
+  (term: Term): ProcessPage | undefined => {
+    const scanned = readScanned(term)
+    if (scanned === undefined) return undefined
+    const { reply, rows, ...told } = scanned
+    const read = rows.map((row) => readItems(row, 1))
+    const total = readCount(reply.atomKey("total"))
+    if (!read.every((row) => row !== undefined) || total === undefined) return undefined
+    const next = reply.atomKey("next")
+    if (isProcessName(sort)) {
+      const places = (listItems(reply.atomKey("places")) ?? []).map((place) => encode(place))
+      if (places.length !== read.length) return undefined
+      return { ...told, total, rows: read, places, ...(isTuple(next) && { next: encode(next) }) }
+    }
+    if (!isTuple(next) || !(next[1] instanceof Pid)) return { ...told, total, rows: read }
+    const value = readCount(next[0])
+    return { ...told, total, rows: read, next: { pid: next[1], ...(value !== undefined && { value }) } }
+  }
 
 const readGrowth = (term: Term): ProcessGrowth | undefined => {
   const scanned = readScanned(term)

@@ -81,6 +81,31 @@ describe.each(BeamNode.otpReleases())("many processes on OTP $otp", ({ otp }) =>
       }).pipe(using(agent))
     )
 
+    it.live("are sorted by names, on each page behind the last one of the page before", () =>
+      Effect.gen(function* () {
+        for (const [sort_by, key] of [
+          ["name", "name"],
+          ["initial_call", "initial_call"],
+          ["application", "application"],
+          ["status", "status"]
+        ] as const) {
+          const rows: Array<Readonly<Record<string, unknown>>> = []
+          let cursor: unknown
+          do {
+            const page = yield* call("list_processes", { sort_by, limit: 25, ...(cursor !== undefined && { cursor }) })
+            rows.push(...(rowsOf(page) as unknown as ReadonlyArray<Readonly<Record<string, unknown>>>))
+            cursor = page.structured["next_cursor"]
+          } while (cursor !== undefined)
+          const names = rows.map((row) => row[key]).filter((it) => it !== undefined)
+          expect(names.length).toBeGreaterThan(10)
+          // Those without one come last.
+          expect(rows.slice(0, names.length).every((row) => row[key] !== undefined)).toBe(true)
+          if (sort_by === "initial_call") continue
+          expect(names).toEqual(names.toSorted())
+        }
+      }).pipe(using(agent))
+    )
+
     it.live("are ranked by their queues where long ones are looked for, and said to be left out elsewhere", () =>
       Effect.gen(function* () {
         yield* ask(
@@ -303,6 +328,7 @@ describe.each(BeamNode.otpReleases())("many processes on OTP $otp", ({ otp }) =>
     Effect.gen(function* () {
       const groups = yield* Effect.flip(call("list_processes", { group_by: "application" }))
       expect(groups.code).toBe("unsupported")
+      expect((yield* Effect.flip(call("list_processes", { sort_by: "name" }))).code).toBe("unsupported")
       const found = yield* call("find_process", { name: "twin_" })
       expect(namesOf(found).toSorted()).toEqual(["twin_a", "twin_b", "twin_c"])
       expect(found.structured["complete"]).toBe(false)

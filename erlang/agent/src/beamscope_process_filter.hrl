@@ -7,6 +7,10 @@
 -type key() :: memory | reductions | message_queue_len | total_heap_size.
 %% What values are ordered by. Bytes for `memory', words for `total_heap_size'.
 
+-type name() :: registered_name | initial_call | application | status.
+%% What values are ordered by that are no figures. What has no name, or belongs to no application, has the value `[]',
+%% which is greater than any atom.
+
 -type existing() :: atom() | binary().
 %% A name as an atom, or as a binary, which is never made into a new atom: where there is none, the call raises
 %% `{unknown_atom, Binary}'.
@@ -56,7 +60,7 @@ plan(#{sort := Sort, long_queue := LongQueue} = Spec) ->
             [sieve(Longest, Alternatives) || Walks orelse Alternatives =/= [[]]] ++
                 [at_least(memory, Least) || #{min_memory := Least} <- [Spec]],
         guard => [sieve(LongQueue, [[]]) || Ranks],
-        rank => rank(Sort),
+        rank => rank(Sort, ReadsKeys),
         reads_keys => ReadsKeys,
         calls => [called_as(Calls) || Calls =/= [], not ReadsKeys]
     }.
@@ -175,17 +179,58 @@ sieve(LongQueue, Alternatives) ->
     {element(1, hd(Asked)), ets:match_spec_compile(Answers)}.
 
 %% A question for all processes that turns pids into `{Value, Pid}'. For the pid itself any question will do.
-rank(pid) ->
+rank(pid, _) ->
     {status, ets:match_spec_compile([{{'$1', {status, '_'}}, [], [{{'$1', '$1'}}]}])};
-rank(Key) when Key =:= memory; Key =:= reductions; Key =:= message_queue_len; Key =:= total_heap_size ->
+rank(registered_name, _) ->
+    {[registered_name], ets:match_spec_compile([{{'$1', [{'_', '$2'}]}, [], [{{'$2', '$1'}}]}])};
+rank(initial_call, true) ->
+    Said = [{'_', '_'}, {'_', {'$3', '$4', '$5'}}],
+    Calls = [
+        {{'$1', Said}, [{is_atom, '$3'}, {is_atom, '$4'}, {is_integer, '$5'}], [{{{{'$3', '$4', '$5'}}, '$1'}}]},
+        {{'$1', [{'_', '$2'}, '_']}, [], [{{'$2', '$1'}}]}
+    ],
+    {[initial_call, {dictionary, '$initial_call'}], ets:match_spec_compile(Calls)};
+%% The group leaders, for `ranked'.
+rank(application, _) ->
+    rank(group_leader, true);
+rank(Key, _) when
+    Key =:= memory;
+    Key =:= reductions;
+    Key =:= message_queue_len;
+    Key =:= total_heap_size;
+    Key =:= status;
+    Key =:= initial_call;
+    Key =:= group_leader
+->
     {Key, ets:match_spec_compile([{{'$1', {Key, '$2'}}, [], [{{'$2', '$1'}}]}])}.
+
+%% `{Value, Pid}' of those processes that have not ended.
+ranked(Pids, #{sort := application, rank := Rank}) ->
+    {Leaders, Led} = lists:unzip(ask(Pids, Rank)),
+    Known = maps:from_list([{Leader, owned_by(Leader)} || Leader <- lists:usort(Leaders)]),
+    lists:zip(lists:zipwith(fun erlang:map_get/2, Leaders, lists:duplicate(length(Leaders), Known)), Led);
+ranked(Pids, #{sort := initial_call, rank := Rank, reads_keys := false, long_queue := LongQueue}) ->
+    Values = ask(Pids, Rank),
+    Started = [Pid || {{proc_lib, init_p, _}, Pid} <- Values],
+    Short = [Pid || Pid <- ask(Started, at_most(message_queue_len, LongQueue)), is_pid(Pid)],
+    called_first(Values, maps:from_list([{Pid, Call} || {Pid, {_, _, _} = Call} <- callbacks(Short)]));
+ranked(Pids, #{rank := Rank}) ->
+    ask(Pids, Rank).
+
+called_first(Values, Read) -> [{maps:get(Pid, Read, Call), Pid} || {Call, Pid} <- Values].
+
+owned_by(Leader) ->
+    case application_controller:get_application(Leader) of
+        {ok, Application} -> Application;
+        undefined -> []
+    end.
 
 %% What stands for a callback that was not read: that of no module.
 -define(UNREAD, {[], [], 0}).
 
 %% `{Value, Pid}' of the processes that pass the filters, how many have ended, and those of which something that decides
 %% was not read: `{Messages, Pid}' with a long queue, `{callback, Pid}' for a callback, `large' for a label on a large heap.
-measure(Pids, #{filters := Filters, rank := Rank} = Plan) ->
+measure(Pids, #{filters := Filters} = Plan) ->
     Sift = fun(Filter, {Asked, Gone, Long}) ->
         {Passed, Others} = lists:partition(fun erlang:is_pid/1, ask(Asked, Filter)),
         {Longer, Ended} = lists:partition(fun erlang:is_tuple/1, Others),
@@ -194,7 +239,7 @@ measure(Pids, #{filters := Filters, rank := Rank} = Plan) ->
     {Passed, Gone, Long} = lists:foldl(Sift, {Pids, 0, []}, Filters),
     {Called, EndedFirst, Undecided} = called(Passed, Plan),
     {Labelled, Ended, Large} = labelled(Called, Plan),
-    Values = ask(Labelled, Rank),
+    Values = ranked(Labelled, Plan),
     {Values, Gone + EndedFirst + Ended + length(Labelled) - length(Values), Undecided ++ Large ++ Long}.
 
 %% Those that name what is looked for, where that may stand in their dictionary alone; how many have ended; and the others

@@ -45,6 +45,9 @@ tell_all(Items, Pid, Told, Plan) -> [tell(Item, Pid, Told, Plan) || Item <- Item
 
 tell(registered_name, _, #{registered_name := []}, _) ->
     undefined;
+%% As it was ranked.
+tell(initial_call, _, #{initial_call := Call}, #{sort := initial_call}) ->
+    Call;
 tell(initial_call, Pid, #{initial_call := Call} = Told, Plan) ->
     case callback(Pid, Told, Plan) of
         {Module, Function, Arity} = Callback when is_atom(Module), is_atom(Function), is_integer(Arity) -> Callback;

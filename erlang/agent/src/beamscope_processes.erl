@@ -26,11 +26,13 @@
 -include("beamscope_process_row.hrl").
 
 -type page_spec() :: #{
-    %% Rows descend by `{Value, Pid}', so no two are equal. With `pid' the value is the pid.
-    sort := key() | pid,
+    %% Rows are sorted by `{Value, Pid}', so no two are equal. With `pid' the value is the pid.
+    sort := key() | pid | name(),
+    %% `descending' by default.
+    order => ascending | descending,
     items := [item()],
-    %% The `next' of the page before: rows begin behind it.
-    'after' => {term(), pid()},
+    %% The `next' of the page before, or one of its `places', in external format too: rows begin behind it.
+    'after' => {term(), pid()} | binary(),
     atom() => term()
 }.
 %% These, `limits()' and `filters()'.
@@ -39,6 +41,8 @@
     %% `{Pid, Item1, Item2, ...}', in the order of `items'. The item that was sorted by has the value that it was ranked
     %% with; the others are read when the scan is over.
     rows := [tuple()],
+    %% Of each row `{Value, Pid}', where they ascend.
+    places => [{term(), pid()}],
     %% All processes that there are but the asking one, which never counts.
     total := non_neg_integer(),
     %% Processes looked at: with `name' those that are registered so, else all.
@@ -53,14 +57,15 @@
     next := undefined | {term(), pid()}
 }.
 
-%% @doc The processes that pass the filters, in descending order of a key, a page at a time: a packed `page()'.
+%% @doc The processes that pass the filters, in the order of a key, a page at a time: a packed `page()'.
 -spec page(page_spec()) -> binary().
 page(#{sort := Sort, limit := Limit, deadline_ms := Deadline} = Spec) when
     is_integer(Limit), Limit >= 1, Limit =< 1000
 ->
     Bounds = Spec#{until => now_ms() + Deadline},
     Plan = plan(Spec),
-    Behind = behind(Spec),
+    Order = maps:get(order, Spec, descending),
+    Behind = past(Order, Spec),
     Step = fun(Pids, {Seen, Matched, Remaining, Gone, Long, Top}) ->
         {Values, Ended, Longer} = measure(Pids, Plan),
         Candidates = ets:match_spec_run(Values, Behind),
@@ -70,12 +75,17 @@ page(#{sort := Sort, limit := Limit, deadline_ms := Deadline} = Spec) when
             Remaining + length(Candidates),
             Gone + Ended,
             unread(Longer, Long),
-            best(Candidates, Limit, Top)
+            first(Order, Candidates, Limit, Top)
         }
     end,
     {{Seen, Matched, Remaining, Gone, Unread, Top}, Why} =
         scan(fun others/1, population(Spec, Step), Bounds, Step, {0, 0, 0, 0, {0, [], 0, {0, []}}, []}),
-    Rows = rows(lists:reverse(Top), Sort, Plan),
+    Sorted =
+        case Order of
+            ascending -> Top;
+            descending -> lists:reverse(Top)
+        end,
+    {Places, Rows} = lists:unzip(rows(Sorted, Sort, Plan)),
     Told = #{
         rows => Rows,
         total => erlang:system_info(process_count) - 1,
@@ -85,16 +95,32 @@ page(#{sort := Sort, limit := Limit, deadline_ms := Deadline} = Spec) when
         incomplete => Why ++ unseen(Unread, Plan),
         next =>
             case Remaining > Limit of
-                true -> hd(Top);
+                true -> lists:last(Sorted);
                 false -> undefined
             end
     },
-    packed(maps:merge(unread_of(Unread), Told)).
+    packed(maps:merge(unread_of(Unread), maps:merge(Told, maps:from_list([{places, Places} || Order =:= ascending])))).
+
+%% The first so far, in ascending order.
+first(descending, Rows, Limit, Top) -> best(Rows, Limit, Top);
+first(ascending, Rows, Limit, Top) -> lists:sublist(lists:merge(Top, lists:sort(Rows)), Limit).
 
 %% Passes the values behind the cursor.
-behind(#{'after' := Last}) -> ets:match_spec_compile([{'_', [{'<', '$_', {const, Last}}], ['$_']}]);
-behind(_) -> ets:match_spec_compile([{'_', [], ['$_']}]).
+past(Order, #{'after' := Last}) ->
+    Comes = map_get(Order, #{ascending => '>', descending => '<'}),
+    ets:match_spec_compile([{'_', [{Comes, '$_', {const, place(Last)}}], ['$_']}]);
+past(_, _) ->
+    ets:match_spec_compile([{'_', [], ['$_']}]).
+
+place(Place) when is_tuple(Place) ->
+    Place;
+place(Packed) ->
+    try
+        binary_to_term(Packed, [safe])
+    catch
+        error:badarg -> error(bad_position)
+    end.
 
 rows(Top, Sort, Plan) ->
     Bounded = Plan#{most_heap => most_heap(Top)},
-    [list_to_tuple([Pid | Row]) || {Value, Pid} <- Top, Row <- row(Pid, #{Sort => Value}, Bounded)].
+    [{Place, list_to_tuple([Pid | Row])} || {Value, Pid} = Place <- Top, Row <- row(Pid, #{Sort => Value}, Bounded)].

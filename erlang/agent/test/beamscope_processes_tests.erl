@@ -33,6 +33,8 @@ tests() ->
         {"a large dictionary is left alone", fun large_dictionaries/1},
         {"the deadline ends a scan", fun deadline/1},
         {"limits and keys are bounded", fun bounds/1},
+        {"by name, those without one last", fun by_name/1},
+        {"by what they run, where they belong and what they do", fun by_words/1},
         {"who asks is not counted", fun asking/1}
     ].
 
@@ -44,6 +46,10 @@ same_answers_test_() ->
         #{sort => memory, long_queue => 3},
         #{sort => total_heap_size, min_memory => 1},
         #{sort => pid},
+        #{sort => registered_name, order => ascending, limit => 2},
+        #{sort => initial_call, order => ascending},
+        #{sort => application, order => ascending},
+        #{sort => status, order => ascending},
         #{module => ?MODULE, status => waiting, min_reductions => 1, min_message_queue_len => 2},
         #{application => kernel},
         #{behaviours => [gen_server]},
@@ -73,6 +79,45 @@ packed_test_() ->
             ]
         end)
     end}.
+
+by_name(Run) ->
+    Names = lists:sort([list_to_atom("agent_test_" ++ [Letter]) || Letter <- "dbca"]),
+    Called = [fun() -> called(Name) end || Name <- lists:reverse(Names)],
+    with([queue(0) | Called], fun([Nameless | _]) ->
+        Spec = spec(#{sort => registered_name, order => ascending, limit => 1000, items => [registered_name]}),
+        #{rows := All, places := Places, next := undefined} = Run(page, Spec),
+        ?assertEqual(lists:sort(Places), Places),
+        ?assertEqual(Names, [Name || {_, Name} <- All, lists:member(Name, Names)]),
+        ?assertEqual(undefined, proplists:get_value(Nameless, All)),
+        #{rows := Two, next := Next} = Run(page, Spec#{limit => 2}),
+        #{rows := Further} = Run(page, Spec#{'after' => term_to_binary(Next)}),
+        ?assertEqual(All, Two ++ Further),
+        ?assertError(bad_position, Run(page, Spec#{'after' => <<"no term">>}))
+    end).
+
+called(Name) ->
+    Pid = spawn(fun idle/0),
+    register(Name, Pid),
+    Pid.
+
+by_words(Run) ->
+    with([fun() -> proc_lib:spawn(fun idle/0) end, queue(0)], fun(_) ->
+        Sorted = fun(Sort) ->
+            Items = [registered_name, initial_call, application, status],
+            #{rows := Rows} = Run(page, spec(#{sort => Sort, order => ascending, limit => 1000, items => Items})),
+            [{Call, Application, Status} || {_, _, Call, Application, Status} <- Rows]
+        end,
+        Calls = [Call || {Call, _, _} <- Sorted(initial_call)],
+        ?assertEqual(lists:sort(Calls), Calls),
+        {Known, Unknown} = lists:splitwith(
+            fun(It) -> It =/= undefined end, [Application || {_, Application, _} <- Sorted(application)]
+        ),
+        ?assertEqual(lists:sort(Known), Known),
+        ?assert(lists:member(kernel, Known)),
+        ?assertEqual([undefined], lists:usort(Unknown)),
+        Waiting = [Status || {_, _, Status} <- Sorted(status)],
+        ?assertEqual(lists:sort(Waiting), Waiting)
+    end).
 
 greatest_first(Run) ->
     with([queue(30), queue(10), queue(20)], fun([A, B, C]) ->

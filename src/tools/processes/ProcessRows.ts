@@ -1,5 +1,5 @@
 import { Schema } from "effect"
-import { longQueue, type Scanned } from "../../beam/ProcessQuery.ts"
+import { longQueue, type PageQuery, type Scanned } from "../../beam/ProcessQuery.ts"
 import type { ProcessKey, ProcessRow } from "../../beam/ProcessRow.ts"
 import type { ErlangNode } from "../../node/ErlangNode.ts"
 import type { Undefinable } from "../Answer.ts"
@@ -19,16 +19,17 @@ export const rowFields = {
   reductions: Schema.optionalKey(Schema.Int),
   memory_bytes: Schema.optionalKey(Schema.Int),
   heap_bytes: Schema.optionalKey(Schema.Int),
+  status: Schema.optionalKey(Schema.String),
   beamscope: Schema.optionalKey(Schema.Boolean)
 }
 export const Row = Schema.Struct(rowFields)
 
-/** A row as it is shown. `heap_bytes` only where it decides the order. */
+/** A row as it is shown. `heap_bytes` and `status` only where they decide the order. */
 export const showRow = (
   row: ProcessRow,
   terms: Terms,
   wordBytes: number,
-  sort: ProcessKey | "pid"
+  sort: PageQuery["sort"]
 ): Undefinable<typeof Row.Type> => ({
   pid: terms.print(row.pid),
   // The empty atom is a name, too.
@@ -41,6 +42,7 @@ export const showRow = (
   reductions: row.reductions,
   memory_bytes: row.memory,
   heap_bytes: sort === "total_heap_size" && row.totalHeapSize !== undefined ? row.totalHeapSize * wordBytes : undefined,
+  status: sort === "status" ? row.status : undefined,
   beamscope: row.own ? true : undefined
 })
 

@@ -4,8 +4,10 @@ import { findNames } from "../../beam/ProcessNames.ts"
 import {
   groupings,
   type GrowthQuery,
+  isProcessName,
   type PagePlace,
   type PageQuery,
+  type ProcessName,
   type ProcessPage
 } from "../../beam/ProcessQuery.ts"
 import { type ProcessKey, type ProcessRow, rankOf } from "../../beam/ProcessRow.ts"
@@ -21,10 +23,12 @@ import {
   isFiltering,
   ledBy,
   limitUpTo,
+  listBounds,
   listOutput,
   ListPosition,
   shownOf,
-  sortBy
+  sortBy,
+  toPosition as namePosition
 } from "../Listing.ts"
 import { localPid } from "../ProcessArgument.ts"
 import { Filter, laterCallbacks, noLabels, none, toFilter } from "./ProcessFilter.ts"
@@ -68,11 +72,14 @@ const PidNumber = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 0xfff
 export const position = Schema.Struct({ id: PidNumber, serial: PidNumber, value: Schema.optionalKey(Schema.Int) })
 type Position = typeof position.Type
 
+/** The same, or behind which name. */
+const anyPosition = Schema.Union([ListPosition, position])
+
 /** One page of processes as an answer. */
 export const answerPage = Effect.fnUntraced(function* (
   node: ErlangNode,
   query: Omit<PageQuery, "deadlineMillis" | "after">,
-  after: Position | undefined,
+  after: typeof anyPosition.Type | undefined,
   summary: (page: ProcessPage, shown: number, terms: Terms) => string,
   /** Where processes were looked for by name: that name, and the names that they are known by. */
   known?: { readonly name: string; readonly names: (pid: Pid) => string }
@@ -80,9 +87,9 @@ export const answerPage = Effect.fnUntraced(function* (
   const terms = yield* termsOf(node)
   const { sort } = query
   const { wordBytes } = node.capabilities
-  const place = after === undefined ? {} : { after: yield* toPlace(node, after) }
-  const deadlineMillis = (yield* remainingMillis) * shareOfTime
-  const page = yield* processPage(node, { ...query, ...place, deadlineMillis })
+  const { deadlineMillis, ...behind } = yield* listBounds(query.limit, after && "at" in after ? after : undefined)
+  const place = after && "id" in after ? { after: yield* toPlace(node, after) } : {}
+  const page = yield* processPage(node, { ...query, ...behind, ...place, deadlineMillis })
   if (page.incomplete.includes("label")) return yield* noLabels(node)
   const { matched, next, rows } = page
   const notes = [...scanNotes(page, rows, terms, node), ...(matched === 0 ? laterCallbacks(query.filter) : [])]
@@ -101,8 +108,9 @@ export const answerPage = Effect.fnUntraced(function* (
     },
     page: {
       rows: "processes",
-      next: next && toPosition(next),
+      next: next && ("pid" in next ? toPosition(next) : namePosition(next)),
       after: (at: number) => {
+        if (isProcessName(sort)) return namePosition(page.places![at]!)
         const { pid, ...row } = rows[at]!
         return toPosition({ pid, ...(sort !== "pid" && { value: rankOf({ pid, ...row }, sort) ?? 0 }) })
       }
@@ -128,10 +136,12 @@ const scanTimeoutMillis = 15_000
 
 /** Says how many processes are shown, in which order, and which is the first of all: not behind the cursor `after`. */
 export const ranking =
-  (sort: ProcessKey | "pid", { capabilities }: ErlangNode, after: Position | undefined) =>
+  (sort: PageQuery["sort"], { capabilities }: ErlangNode, after: object | undefined) =>
   ({ incomplete, matched, rows: [first] }: ProcessPage, shown: number, terms: Terms): string => {
-    const value = first === undefined || sort === "pid" ? undefined : rankOf(first, sort)
-    if (first === undefined || value === undefined || sort === "pid")
+    if (sort === "pid" || isProcessName(sort))
+      return `${shownOf(shown, matched, "process", "processes")} by ${sort.replace("_", " ")}.`
+    const value = first === undefined ? undefined : rankOf(first, sort)
+    if (first === undefined || value === undefined)
       return `${shownOf(shown, matched, "process", "processes")} by ${sort}.`
     if (value === 0)
       return `${shownOf(shown, matched, "process", "processes")} by ${spoken[sort]}; all${after === undefined && incomplete.length === 0 ? "" : " here"} have 0.`
@@ -145,6 +155,16 @@ export const pageOutput = { ...listOutput, processes: Schema.optionalKey(Schema.
 const listed = Schema.Struct({ ...pageOutput, ...groupsOutput })
 type ListOutput = typeof listed.Type
 
+/** What clients call the names that processes are sorted by. */
+const nameKeys = {
+  name: "registered_name",
+  initial_call: "initial_call",
+  application: "application",
+  status: "status"
+} as const satisfies Record<string, ProcessName>
+const nameSorts = Object.keys(nameKeys) as ReadonlyArray<keyof typeof nameKeys>
+const isNameSort = (name: string): name is keyof typeof nameKeys => name in nameKeys
+
 const listProcesses = Tool.make({
   ...shared,
   name: "list_processes",
@@ -154,8 +174,9 @@ const listProcesses = Tool.make({
   timeoutMillis: scanTimeoutMillis,
   input: {
     sort_by: Schema.optionalKey(
-      Schema.Literals([...sortNames, "pid", "count"]).annotate({
-        description: "Descending; default memory, with min_message_queue_length message_queue; count of groups only"
+      Schema.Literals([...sortNames, "pid", ...nameSorts, "count"]).annotate({
+        description:
+          "Figures descend; default memory, with min_message_queue_length message_queue; count of groups only"
       })
     ),
     group_by: Schema.optionalKey(Schema.Literals(groupings)),
@@ -165,7 +186,7 @@ const listProcesses = Tool.make({
   },
   output: listed.fields,
   // Of groups, and of processes.
-  position: Schema.Union([ListPosition, position]),
+  position: anyPosition,
   run: Effect.fnUntraced(function* (
     // Who looks for long queues means those, too, that are not asked for their memory because of it.
     { filter: wanted = {}, group_by, limit, sort_by = wanted.min_message_queue_length ? "message_queue" : "memory" },
@@ -184,9 +205,8 @@ const listProcesses = Tool.make({
         retryable: false
       })
     }
-    const sort = processSort.keyOf(sort_by)
-    const place = after !== undefined && "id" in after ? after : undefined
-    return yield* answerPage(node, { sort, limit, filter }, place, ranking(sort, node, place))
+    const sort = isNameSort(sort_by) ? nameKeys[sort_by] : processSort.keyOf(sort_by)
+    return yield* answerPage(node, { sort, limit, filter }, after, ranking(sort, node, after))
   })
 })
 
