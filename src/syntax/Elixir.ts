@@ -20,7 +20,16 @@ import { type Fields, knownStruct } from "./ElixirStruct.ts"
 import { floatText } from "./FloatText.ts"
 import { identifierText } from "./Identifier.ts"
 import { integerText } from "./IntegerText.ts"
-import { type Collection, type Literal, moreOf, print, type Shape, type Shaper, type Syntax } from "./Syntax.ts"
+import {
+  type Collection,
+  type Literal,
+  moreOf,
+  print,
+  type PrintOptions,
+  type Shape,
+  type Shaper,
+  type Syntax
+} from "./Syntax.ts"
 import { charlistCodes, charlistStart, codePoints, utf8Length, utf8Start } from "./TextStart.ts"
 
 /** `String.printable?/1`. */
@@ -133,7 +142,7 @@ const struct = (term: MapTerm, room: number, asLists: Shaper): Shape => {
 
 const mfa = (module: string, name: string, arity: number): string => `${atom(module)}.${functionName(name)}/${arity}`
 
-const shaper = (node: string | undefined): Shaper => {
+const shaper = (from: PrintOptions): Shaper => {
   const of =
     (charlists: boolean): Shaper =>
     (term, room) => {
@@ -166,11 +175,11 @@ const shaper = (node: string | undefined): Shaper => {
       }
       if (term instanceof MapTerm) return struct(term, room, asLists)
       if (term instanceof Float) return elixirFloat(term.value)
-      if (term instanceof Pid) return `#PID<${identifierText(term.node, node, atom, [term.id, term.serial])}>`
+      if (term instanceof Pid) return `#PID<${identifierText(term, from, atom, [term.id, term.serial])}>`
       if (term instanceof Reference) {
-        return `#Reference<${identifierText(term.node, node, atom, term.words.toReversed())}>`
+        return `#Reference<${identifierText(term, from, atom, term.words.toReversed())}>`
       }
-      if (term instanceof Port) return `#Port<${identifierText(term.node, node, atom, [term.id])}>`
+      if (term instanceof Port) return `#Port<${identifierText(term, from, atom, [term.id])}>`
       if (term instanceof Fun) {
         return `#Function<${term.index}.${term.oldUnique}/${term.arity} in ${atom(term.module.text)}>`
       }
@@ -202,7 +211,7 @@ const elixirFloat = (value: number): string =>
  */
 export const elixir: Syntax = {
   name: "elixir",
-  print: (term, options = {}) => print(term, shaper(options.node), options),
+  print: (term, options = {}) => print(term, shaper(options), options),
   atom,
   mfa
 }

@@ -17,7 +17,16 @@ import { escape, escaper, hex } from "./Escape.ts"
 import { floatText } from "./FloatText.ts"
 import { identifierText } from "./Identifier.ts"
 import { integerText } from "./IntegerText.ts"
-import { moreOf, print, type Collection, type Literal, type Shape, type Shaper, type Syntax } from "./Syntax.ts"
+import {
+  moreOf,
+  print,
+  type Collection,
+  type Literal,
+  type PrintOptions,
+  type Shape,
+  type Shaper,
+  type Syntax
+} from "./Syntax.ts"
 import { charlistCodes, charlistStart, codePoints, latin1Start, utf8Length, utf8Start } from "./TextStart.ts"
 
 const named: Readonly<Record<string, string>> = {
@@ -139,7 +148,7 @@ const moduleOfFun = (name: string): string => (/^[\w.@]+$/u.test(name) ? name : 
 const mfa = (module: string, name: string, arity: number): string => `${atom(module)}:${atom(name)}/${arity}`
 
 const shaper =
-  (node: string | undefined): Shaper =>
+  (from: PrintOptions): Shaper =>
   (term, room) => {
     if (typeof term === "number") return Number.isInteger(term) ? integerText(term, room) : floatText(term)
     if (typeof term === "bigint") return integerText(term, room)
@@ -152,11 +161,11 @@ const shaper =
       return collection("#{", "}", term.size, (index) => [entries[2 * index]!, " => ", entries[2 * index + 1]!])
     }
     if (term instanceof Float) return floatText(term.value)
-    if (term instanceof Pid) return `<${identifierText(term.node, node, atom, [term.id, term.serial])}>`
+    if (term instanceof Pid) return `<${identifierText(term, from, atom, [term.id, term.serial])}>`
     if (term instanceof Reference) {
-      return `#Ref<${identifierText(term.node, node, atom, term.words.toReversed())}>`
+      return `#Ref<${identifierText(term, from, atom, term.words.toReversed())}>`
     }
-    if (term instanceof Port) return `#Port<${identifierText(term.node, node, atom, [term.id])}>`
+    if (term instanceof Port) return `#Port<${identifierText(term, from, atom, [term.id])}>`
     if (term instanceof Fun) return `#Fun<${moduleOfFun(term.module.text)}.${term.oldIndex}.${term.oldUnique}>`
     if (term instanceof ExternalFun) return `fun ${mfa(term.module.text, term.function.text, term.arity)}`
     if (term instanceof BitString) return bitString(term)
@@ -170,7 +179,7 @@ const shaper =
  */
 export const erlang: Syntax = {
   name: "erlang",
-  print: (term, options = {}) => print(term, shaper(options.node), options),
+  print: (term, options = {}) => print(term, shaper(options), options),
   atom,
   mfa
 }

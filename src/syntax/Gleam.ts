@@ -18,7 +18,16 @@ import { escape, escaper, hex } from "./Escape.ts"
 import { floatText } from "./FloatText.ts"
 import { identifierText } from "./Identifier.ts"
 import { integerText } from "./IntegerText.ts"
-import { type Collection, type Literal, moreOf, print, type Shape, type Shaper, type Syntax } from "./Syntax.ts"
+import {
+  type Collection,
+  type Literal,
+  moreOf,
+  print,
+  type PrintOptions,
+  type Shape,
+  type Shaper,
+  type Syntax
+} from "./Syntax.ts"
 import { charlistCodes, charlistStart, codePoints, utf8Length, utf8Start } from "./TextStart.ts"
 
 const named: Readonly<Record<string, string>> = { '"': '"', "\\": "\\", "\f": "f", "\n": "n", "\r": "r", "\t": "t" }
@@ -117,7 +126,7 @@ const parameters = (arity: number): string =>
   ).join(", ")
 
 const shaper =
-  (node: string | undefined): Shaper =>
+  (from: PrintOptions): Shaper =>
   (term, room) => {
     if (typeof term === "number") return Number.isInteger(term) ? integerText(term, room) : floatText(term)
     if (typeof term === "bigint") return integerText(term, room)
@@ -140,12 +149,12 @@ const shaper =
     }
     if (term instanceof Float) return floatText(term.value)
     if (term instanceof Pid) {
-      return `//erl(<${identifierText(term.node, node, erlang.atom, [term.id, term.serial])}>)`
+      return `//erl(<${identifierText(term, from, erlang.atom, [term.id, term.serial])}>)`
     }
     if (term instanceof Reference) {
-      return `//erl(#Ref<${identifierText(term.node, node, erlang.atom, term.words.toReversed())}>)`
+      return `//erl(#Ref<${identifierText(term, from, erlang.atom, term.words.toReversed())}>)`
     }
-    if (term instanceof Port) return `//erl(#Port<${identifierText(term.node, node, erlang.atom, [term.id])}>)`
+    if (term instanceof Port) return `//erl(#Port<${identifierText(term, from, erlang.atom, [term.id])}>)`
     if (term instanceof Fun || term instanceof ExternalFun) return `//fn(${parameters(term.arity)}) { ... }`
     if (term instanceof BitString) {
       const bytes = term.view()
@@ -168,7 +177,7 @@ const shaper =
  */
 export const gleam: Syntax = {
   name: "gleam",
-  print: (term, options = {}) => print(term, shaper(options.node), options),
+  print: (term, options = {}) => print(term, shaper(options), options),
   atom: erlang.atom,
   mfa: (module, name, arity) => `${erlang.atom(module)}.${erlang.atom(name)}/${arity}`
 }

@@ -1,4 +1,4 @@
-import type { Atom } from "../etf/Term.ts"
+import type { Pid, Port, Reference } from "../etf/Term.ts"
 import { readAtom } from "./AtomText.ts"
 import { visible } from "./Escape.ts"
 
@@ -33,15 +33,27 @@ export type Unreadable =
   /** `problem` is a full sentence that says what is accepted. */
   | { readonly _tag: "Invalid"; readonly problem: string }
 
-/** The inside of the brackets. `quote` writes an atom, for the node names that would be misread bare. */
+/** What stands behind the numbers of what a node kept from before it was restarted: its number may be another's now. */
+const earlier = " of an earlier incarnation"
+
+/** A creation that is taken for any, as nodes themselves do (`ORIG_CREATION` in `erl_node_tables.h`). */
+const anyCreation = 0
+
+/**
+ * The inside of the brackets. `from` is the node that the term came from, with its creation; `quote` writes an atom, for
+ * the node names that would be misread bare. What belongs to an earlier incarnation of that node says so, and cannot be
+ * pasted back.
+ */
 export const identifierText = (
-  node: Atom,
-  from: string | undefined,
+  { creation, node: { text } }: Pid | Port | Reference,
+  from: { readonly node?: string; readonly creation?: number },
   quote: (name: string) => string,
   numbers: ReadonlyArray<number | bigint>
 ): string => {
-  const name = node.text === from ? "0" : bareNode.test(node.text) ? node.text : quote(node.text)
-  return `${name}.${numbers.join(".")}`
+  const isOwn = text === from.node
+  const isCurrent = !isOwn || from.creation === undefined || [from.creation, anyCreation].includes(creation)
+  const name = isOwn ? "0" : bareNode.test(text) ? text : quote(text)
+  return `${name}.${numbers.join(".")}${isCurrent ? "" : earlier}`
 }
 
 const bareNode = /^[\w.+-]+@[\w.:-]+$/u

@@ -17,7 +17,16 @@ import { escape, escaper, hex } from "./Escape.ts"
 import { floatText } from "./FloatText.ts"
 import { identifierText } from "./Identifier.ts"
 import { integerText } from "./IntegerText.ts"
-import { type Collection, type Literal, moreOf, print, type Shape, type Shaper, type Syntax } from "./Syntax.ts"
+import {
+  type Collection,
+  type Literal,
+  moreOf,
+  print,
+  type PrintOptions,
+  type Shape,
+  type Shaper,
+  type Syntax
+} from "./Syntax.ts"
 import { charlistStart, codePoints, utf8Length, utf8Start } from "./TextStart.ts"
 
 const named: Readonly<Record<string, string>> = {
@@ -101,7 +110,7 @@ const moduleOfFun = (name: string): string => (/^[\w.@]+$/u.test(name) ? name : 
 const mfa = (module: string, name: string, arity: number): string => `${atom(module)}:${atom(name)}/${arity}`
 
 const shaper =
-  (node: string | undefined): Shaper =>
+  (from: PrintOptions): Shaper =>
   (term, room) => {
     if (typeof term === "number") return Number.isInteger(term) ? integerText(term, room) : floatText(term)
     if (typeof term === "bigint") return integerText(term, room)
@@ -124,9 +133,9 @@ const shaper =
       return collection("#M(", term.size, (index) => [entries[2 * index]!, " ", entries[2 * index + 1]!])
     }
     if (term instanceof Float) return floatText(term.value)
-    if (term instanceof Pid) return `#Pid<${identifierText(term.node, node, atom, [term.id, term.serial])}>`
-    if (term instanceof Reference) return `#Ref<${identifierText(term.node, node, atom, term.words.toReversed())}>`
-    if (term instanceof Port) return `#Port<${identifierText(term.node, node, atom, [term.id])}>`
+    if (term instanceof Pid) return `#Pid<${identifierText(term, from, atom, [term.id, term.serial])}>`
+    if (term instanceof Reference) return `#Ref<${identifierText(term, from, atom, term.words.toReversed())}>`
+    if (term instanceof Port) return `#Port<${identifierText(term, from, atom, [term.id])}>`
     if (term instanceof Fun) {
       return `#Fun<${moduleOfFun(term.module.text)}.${term.oldIndex}.${term.oldUnique}/${term.arity}>`
     }
@@ -149,7 +158,7 @@ const shaper =
  */
 export const lfe: Syntax = {
   name: "lfe",
-  print: (term, options = {}) => print(term, shaper(options.node), options),
+  print: (term, options = {}) => print(term, shaper(options), options),
   atom,
   mfa
 }

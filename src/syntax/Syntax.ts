@@ -19,6 +19,8 @@ export interface Syntax {
 export interface PrintOptions {
   /** The node that the term came from: its own pids, ports and references print with a first number of 0. */
   readonly node?: string
+  /** That node's creation: what belongs to an earlier incarnation of it is marked, and does not read back. Default: any. */
+  readonly creation?: number
   /** Collections inside each other; what lies deeper is counted, not shown. */
   readonly depth?: number
   /** Elements of one collection (bytes of a binary that is no text); strings are bounded by `maxCharacters` alone. */

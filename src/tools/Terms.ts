@@ -22,7 +22,7 @@ export const termsOf = (node: ErlangNode): Effect.Effect<Terms, never, Session> 
     const { atom, mfa, print } = yield* currentSyntax
     const reveal = yield* Reveal
     const printed = (term: Term, maxCharacters = Infinity): string =>
-      print(term, { node: node.name, maxCharacters }).text
+      print(term, { node: node.name, creation: node.creation, maxCharacters }).text
     const isHidden: Terms["isHidden"] = (key, value) =>
       !reveal && (value === undefined ? isSecretKey(key) : isSecret(key, value))
     return {

@@ -1,7 +1,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
+import { atom, Pid } from "../../../src/etf/Term.ts"
 import { connectionTools } from "../../../src/tools/connection/Connection.ts"
 import { Incarnations } from "../../../src/tools/Incarnations.ts"
+import { termsOf } from "../../../src/tools/Terms.ts"
 import * as Tool from "../../../src/tools/Tool.ts"
 import { fakeNode } from "../../support/FakeNodes.ts"
 import { call, catalogueLayer } from "../../support/Tools.ts"
@@ -60,6 +62,12 @@ describe("what a session knows of a node that was restarted", () => {
     incarnations.showed({ name, creation: 1 }, "<0.90.0>")
     expect(incarnations.stale(name, "<0.90.0>")).toBeDefined()
     expect(incarnations.untold(name)).toEqual(restart)
+  })
+
+  it("takes no pid for shown that a node has kept from before", () => {
+    const incarnations = restarted()
+    incarnations.showed(now, "#PID<0.90.0 of an earlier incarnation>")
+    expect(incarnations.stale(name, "<0.90.0>")).toBeDefined()
   })
 
   it("takes a pid in one spelling for the same in another, and no port for it", () => {
@@ -124,14 +132,23 @@ describe("tools over a node that is restarted between two calls", () => {
     access: "inspect",
     cost: "cheap",
     target: "connected",
-    input: { pid: Schema.optionalKey(Schema.String), show: Schema.optionalKey(Schema.Int) },
+    input: {
+      pid: Schema.optionalKey(Schema.String),
+      show: Schema.optionalKey(Schema.Int),
+      of: Schema.optionalKey(Schema.Int)
+    },
     output: { creation: Schema.Int, shown: Schema.optionalKey(Schema.String) },
-    run: ({ show }, node) =>
-      Effect.succeed({
+    run: Effect.fnUntraced(function* ({ of, show }, node) {
+      const { print } = yield* termsOf(node)
+      return {
         summary: "Looked.",
         notes: ["A note of its own."],
-        data: { creation: node.creation, ...(show !== undefined && { shown: `<0.${show}.0>` }) }
-      })
+        data: {
+          creation: node.creation,
+          ...(show !== undefined && { shown: print(new Pid(atom(node.name), show, 0, of ?? node.creation)) })
+        }
+      }
+    })
   })
 
   /** Calls go to the first incarnation until `disconnect_node`, and to the second from then on. */
@@ -160,6 +177,16 @@ describe("tools over a node that is restarted between two calls", () => {
       expect(yield* lookAt("#PID<0.90.0>")).toMatchObject({ creation: 2, notes: ["A note of its own."] })
       expect(yield* Effect.flip(lookAt("<0.91.0>"))).toMatchObject({ code: "node_restarted" })
       expect(yield* lookAt("cache")).toMatchObject({ creation: 2 })
+    }).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("refuse a pid that the node has kept from before, although a result has it", () =>
+    Effect.gen(function* () {
+      yield* lookAt("<0.90.0>")
+      yield* call("disconnect_node", {})
+      const { structured } = yield* call("look", { show: 90, of: 1 })
+      expect(structured["shown"]).toBe("#PID<0.90.0 of an earlier incarnation>")
+      expect(yield* Effect.flip(lookAt("<0.90.0>"))).toMatchObject({ code: "node_restarted" })
     }).pipe(Effect.provide(layer()))
   )
 
