@@ -36,7 +36,7 @@ const maxFailureRate = 0.5
 const failuresInARow = 5
 /** Milliseconds that others wait for the outcome of a probe. One that has none by then may have been given up. */
 const probeMillis = 30_000
-/** Milliseconds that it stays open at first; twice as long each time that a probe fails, up to the longest. */
+/** Milliseconds that it stays open at first; twice as long each time, up to the longest, until a minute without failure. */
 const firstPauseMillis = 2_000
 const longestPauseMillis = 60_000
 /** Outcomes that are remembered at most: the rate of more than these is no different. */
@@ -53,8 +53,10 @@ export class Breaker {
   readonly #outcomes: Array<{ readonly at: number; readonly isFailure: boolean }> = []
   #state: BreakerState = { _tag: "Closed" }
   #pauseMillis = firstPauseMillis
+  /** When it last failed or closed. */
+  #quietSince = 0
   #failedInARow = 0
-  #probe: { readonly number: number; readonly at: number } | undefined
+  #probe: { readonly number: number; readonly at: number; readonly from: BreakerState } | undefined
   #lastProbe = 0
   #counts = { successes: 0, failures: 0, rejected: 0, opened: 0, closed: 0 }
 
@@ -77,20 +79,23 @@ export class Breaker {
    * knows better (`isWanted`) need not wait until the pause is over, only for the outcome of a probe.
    */
   admit(now: number, { isWanted = false }: { readonly isWanted?: boolean } = {}): Admission {
-    let state = this.state(now)
+    const state = this.state(now)
     if (state._tag === "Closed") return pass
-    if (state._tag === "Open" && isWanted) this.#state = state = { _tag: "HalfOpen", since: now }
-    if (state._tag === "Open") return this.#reject({ since: state.since, until: state.until, isProbing: false })
+    if (state._tag === "Open" && !isWanted)
+      return this.#reject({ since: state.since, until: state.until, isProbing: false })
     const under = this.#probe
     if (under !== undefined && now < under.at + probeMillis)
       return this.#reject({ since: under.at, until: under.at + probeMillis, isProbing: true })
-    this.#probe = { number: ++this.#lastProbe, at: now }
+    this.#probe = { number: ++this.#lastProbe, at: now, from: state }
+    if (state._tag === "Open") this.#state = { _tag: "HalfOpen", since: now }
     return { _tag: "Probe", number: this.#probe.number }
   }
 
-  /** A probe that came to no request: the next may be one. */
+  /** A probe that came to no request: the next may be one, after what is left of the pause. */
   release(number: number): void {
-    if (this.#probe?.number === number) this.#probe = undefined
+    if (this.#probe?.number !== number) return
+    this.#state = this.#probe.from
+    this.#probe = undefined
   }
 
   record(now: number, outcome: Outcome): void {
@@ -99,8 +104,9 @@ export class Breaker {
     else this.#counts.successes++
     const state = this.state(now)
     if (state._tag === "HalfOpen") {
-      if (isFailure) this.#open(now)
-      else this.#close()
+      if (!isFailure) this.#close(now)
+      // Without a probe, it is one that was under way when it opened.
+      else if (this.#probe !== undefined) this.#open(now)
       return
     }
     // What was under way when it opened says nothing that it did not know.
@@ -109,6 +115,8 @@ export class Breaker {
     this.#outcomes.push({ at: now, isFailure })
     while (this.#outcomes.length > maxOutcomes || this.#outcomes[0]!.at <= now - windowMillis) this.#outcomes.shift()
     if (!isFailure) return
+    if (now - this.#quietSince >= windowMillis) this.#pauseMillis = firstPauseMillis
+    this.#quietSince = now
     const failures = this.#outcomes.filter((each) => each.isFailure).length
     const isMostly = failures >= minFailures && failures / this.#outcomes.length >= maxFailureRate
     if (isMostly || Math.min(this.#failedInARow, failures) >= failuresInARow) this.#open(now)
@@ -116,7 +124,10 @@ export class Breaker {
 
   /** As if nothing had happened, its counts too: somebody knows that the node is well again. */
   reset(): void {
-    this.#close()
+    this.#state = { _tag: "Closed" }
+    this.#pauseMillis = firstPauseMillis
+    this.#failedInARow = 0
+    this.#probe = undefined
     this.#outcomes.length = 0
     this.#counts = { successes: 0, failures: 0, rejected: 0, opened: 0, closed: 0 }
   }
@@ -137,10 +148,10 @@ export class Breaker {
     this.#probe = undefined
   }
 
-  #close(): void {
+  #close(now: number): void {
     this.#counts.closed++
     this.#state = { _tag: "Closed" }
-    this.#pauseMillis = firstPauseMillis
+    this.#quietSince = now
     this.#failedInARow = 0
     this.#probe = undefined
   }

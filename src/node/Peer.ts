@@ -53,10 +53,12 @@ export interface Peer {
   taken: (Introduction & { readonly doubts: number }) | undefined
   /** Scopes that have it by `connect`: for them a link that is lost is made again. */
   keepers: number
-  /** The cookie that one of them gave. It is forgotten with the last of them. */
+  /** The cookie of the latest link that one of them got, if it was a given one. It is forgotten with the last of them. */
   cookie: Redacted.Redacted | undefined
   /** When a lost link is tried again. */
   nextAttempt: number | undefined
+  /** How often that was decided since a link stood for long enough to trust it. */
+  attempts: number
 }
 
 /** A node of which nothing is known but its name. */
@@ -70,7 +72,8 @@ export const makePeer = (name: string): Peer => ({
   taken: undefined,
   keepers: 0,
   cookie: undefined,
-  nextAttempt: undefined
+  nextAttempt: undefined,
+  attempts: 0
 })
 
 /** The peer's connection from now on, which is about to be made. */

@@ -42,6 +42,9 @@ const maxDown = 50
 /** How often a cookie that a node has taken may seem to be refused before that is believed. */
 const maxDoubts = 2
 
+/** Milliseconds that a link has stood for when the pauses after its loss begin anew: shorter ones may go on for ever. */
+const steadyMillis = 60_000
+
 /** Milliseconds that have to be left for another attempt, where one has used up the time of somebody else. */
 const worthAnother = 50
 
@@ -99,6 +102,7 @@ export class Registry {
     if (peer === undefined) return
     peer.breaker.reset()
     peer.refusal = undefined
+    peer.attempts = 0
   }
 
   /**
@@ -112,7 +116,8 @@ export class Registry {
   ): Effect.Effect<Connection, NodeError, Scope.Scope> {
     return Effect.gen({ self: this }, function* () {
       const end = performance.now() + timeoutMillis
-      const wish: Wish = { cookie: cookie ?? this.#peers.get(name)?.cookie, by, end }
+      // Who wants it by name and gives no cookie wants the configured one, whatever somebody else gave.
+      const wish: Wish = { cookie: cookie ?? (by === "wish" ? undefined : this.#peers.get(name)?.cookie), by, end }
       for (;;) {
         const connection = yield* this.#take(name, wish)
         const isOurs = connection.wish === wish
@@ -136,23 +141,30 @@ export class Registry {
   }
 
   /** Keeps the node of a connection for the scope: while somebody does, a link that is lost is made again. */
-  keep({ peer, wish }: Connection): Effect.Effect<void, never, Scope.Scope> {
-    return Effect.acquireRelease(
-      Effect.sync(() => {
-        peer.keepers++
-        peer.cookie ??= wish.cookie
-        // Lost before it was kept.
-        if (peer.connection === undefined) this.#reconnect(peer)
-      }),
-      () =>
-        Effect.suspend(() => {
-          peer.keepers--
-          if (peer.keepers > 0) return Effect.void
-          peer.cookie = undefined
-          peer.nextAttempt = undefined
-          const rest = peer.connection === undefined ? Effect.void : this.#rest(peer.connection)
-          return Effect.andThen(FiberMap.remove(this.#in.reconnecting, peer.name), rest)
-        })
+  keep({ peer: known, wish }: Connection): Effect.Effect<void, never, Scope.Scope> {
+    return Effect.asVoid(
+      Effect.acquireRelease(
+        Effect.sync(() => {
+          // Lost before it was kept, it may have been forgotten as well.
+          const peer = this.#peers.get(known.name) ?? known
+          this.#peers.set(peer.name, peer)
+          peer.keepers++
+          // That of the link that came up last is right, whatever those gave who came before.
+          peer.cookie = wish.cookie
+          if (peer.connection === undefined) this.#reconnect(peer)
+          return peer
+        }),
+        (peer) =>
+          Effect.suspend(() => {
+            peer.keepers--
+            if (peer.keepers > 0) return Effect.void
+            peer.cookie = undefined
+            peer.nextAttempt = undefined
+            peer.attempts = 0
+            const rest = peer.connection === undefined ? Effect.void : this.#rest(peer.connection)
+            return Effect.andThen(FiberMap.remove(this.#in.reconnecting, peer.name), rest)
+          })
+      )
     )
   }
 
@@ -308,12 +320,16 @@ export class Registry {
           if (peer.breaker.state(this.#now())._tag === "Open") return Effect.void
           const admission = peer.breaker.admit(this.#now())
           if (admission._tag === "Rejected") return Effect.void
-          return Effect.map(sampleOf(node), (sample) => {
-            const at = this.#now()
-            const before = health.condition
-            if (sample === undefined || !health.record(at, sample) || !this.#isCurrent(connection)) return
-            this.#in.healthChanged({ name: peer.name, at, before, health: health.health(node.silentMillis()) })
-          })
+          return sampleOf(node).pipe(
+            Effect.map((sample) => {
+              const at = this.#now()
+              const before = health.condition
+              if (sample === undefined || !health.record(at, sample) || !this.#isCurrent(connection)) return
+              this.#in.healthChanged({ name: peer.name, at, before, health: health.health(node.silentMillis()) })
+            }),
+            // One that came to no outcome: the link was closed by us, say.
+            Effect.ensuring(Effect.sync(() => admission._tag === "Probe" && peer.breaker.release(admission.number)))
+          )
         })
       ),
       Effect.forever
@@ -342,6 +358,7 @@ export class Registry {
     if (state._tag === "Up") {
       const { creation } = state.node
       peer.former = { creation, until: since, why }
+      if (since - state.since >= steadyMillis) peer.attempts = 0
       if (isTrouble(why)) peer.breaker.record(since, "failure")
       if (peer.keepers > 0 && !isDisconnected(why)) this.#reconnect(peer)
       const { nextAttempt } = peer
@@ -367,7 +384,7 @@ export class Registry {
   /** Makes a lost link again, in the background, for as long as somebody keeps it and there is hope. */
   #reconnect(peer: Peer): void {
     const { name } = peer
-    const again = (attempt: number, pauseMillis: number): Effect.Effect<void> =>
+    const again = (pauseMillis: number): Effect.Effect<void> =>
       Effect.sleep(pauseMillis).pipe(
         Effect.andThen(
           Effect.suspend(() => {
@@ -378,21 +395,21 @@ export class Registry {
         Effect.asVoid,
         Effect.catch((why) => {
           const isDoubted = isCookieRejected(why) && peer.refusal === undefined
-          return isHopeless(why) && !isDoubted ? Effect.void : again(attempt + 1, this.#schedule(peer, attempt + 1))
+          return isHopeless(why) && !isDoubted ? Effect.void : again(this.#schedule(peer))
         })
       )
-    const supervised = Effect.catchCause(again(0, this.#schedule(peer, 0)), (cause) =>
+    const supervised = Effect.catchCause(again(this.#schedule(peer)), (cause) =>
       Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logError(`${name}: is not connected again`, cause)
     )
     this.#in.fork(FiberMap.run(this.#in.reconnecting, name, supervised))
   }
 
   /** Decides when a lost link is tried again: after a pause, and not while the node is left in peace. In milliseconds. */
-  #schedule(peer: Peer, attempt: number): number {
+  #schedule(peer: Peer): number {
     const now = this.#now()
     const breaker = peer.breaker.state(now)
     const soonest = breaker._tag === "Open" ? breaker.until : now
-    peer.nextAttempt = Math.max(soonest, now + Math.round(backOff(attempt, Math.random())))
+    peer.nextAttempt = Math.max(soonest, now + Math.round(backOff(peer.attempts++, Math.random())))
     return peer.nextAttempt - now
   }
 

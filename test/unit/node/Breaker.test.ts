@@ -100,6 +100,38 @@ describe("an open breaker", () => {
     expect(it.admit(2_004)).toMatchObject({ _tag: "Rejected" })
   })
 
+  it("keeps its longer pause after a probe that went well, until a minute without failure", () => {
+    const it = opened()
+    const pauseAfter = (closedAt: number, failsAt: number) => {
+      it.admit(closedAt)
+      it.record(closedAt, "success")
+      for (let count = 0; count < 3; count++) it.record(failsAt, "failure")
+      const state = it.state(failsAt)
+      return state._tag === "Open" ? state.until - failsAt : undefined
+    }
+    expect(pauseAfter(10_000, 20_000)).toBe(4_000)
+    expect(pauseAfter(30_000, 89_999)).toBe(8_000)
+    expect(pauseAfter(100_000, 160_000)).toBe(2_000)
+  })
+
+  it("takes a failure for that of the probe only while there is one", () => {
+    const it = opened()
+    expect(it.state(2_002)._tag).toBe("HalfOpen")
+    it.record(2_003, "failure")
+    expect(it.state(2_003)._tag).toBe("HalfOpen")
+    it.admit(2_004)
+    it.record(2_005, "failure")
+    expect(it.state(2_005)).toEqual({ _tag: "Open", since: 2_005, until: 6_005 })
+  })
+
+  it("goes on with its pause where somebody who knew better made no request", () => {
+    const it = opened()
+    const probe = it.admit(3, { isWanted: true })
+    if (probe._tag === "Probe") it.release(probe.number)
+    expect(it.state(4)).toEqual({ _tag: "Open", since: 2, until: 2_002 })
+    expect(it.admit(2_002)).toEqual({ _tag: "Probe", number: 2 })
+  })
+
   it("does not wait for ever for a probe of which nothing is heard", () => {
     const it = opened()
     it.admit(2_002)

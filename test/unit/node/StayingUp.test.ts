@@ -140,6 +140,72 @@ describe("a link that is lost", () => {
     }).pipe(Effect.provide(layer))
   })
 
+  it.effect("is made again with the cookie that was right last, where several were given", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      yield* nodes.connect(name, { cookie: Redacted.make("old") })
+      world.refuses = { _tag: "PeerCookieWrong" }
+      yield* world.lose(lost)
+      yield* TestClock.adjust("1 minute")
+      expect(yield* stateOf).toMatchObject({ _tag: "Down" })
+      world.refuses = undefined
+      // Somebody else keeps it still.
+      yield* nodes.connect(name, { cookie: Redacted.make("new") })
+      yield* world.lose(lost)
+      yield* TestClock.adjust("1 second")
+      expect(yield* stateOf).toMatchObject({ _tag: "Up" })
+      expect(world.cookies).toEqual(["old", "old", "new", "new"])
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  it.effect("is made with the configured cookie by who asks for it and gives none", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      yield* nodes.connect(name, { cookie: Redacted.make("given") })
+      yield* world.lose(lost)
+      yield* settle
+      yield* nodes.connect(name)
+      yield* world.lose(lost)
+      yield* TestClock.adjust("1 second")
+      expect(world.cookies).toEqual(["given", "configured", "configured"])
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  it.effect("is made again more and more seldom while it never stands for long", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      yield* nodes.connect(name)
+      for (let seconds = 0; seconds < 600; seconds++) {
+        yield* world.lose(lost)
+        yield* TestClock.adjust("1 second")
+      }
+      // Every 15 to 30 s, after the first minute.
+      expect(world.attempts).toBeGreaterThan(15)
+      expect(world.attempts).toBeLessThan(60)
+      // After one that stood, the pauses begin anew.
+      while ((yield* stateOf)?._tag !== "Up") yield* TestClock.adjust("1 second")
+      yield* TestClock.adjust("1 minute")
+      yield* world.lose(lost)
+      yield* settle
+      const down = yield* stateOf
+      expect(down?._tag === "Down" && down.nextAttempt! - down.since).toBeLessThanOrEqual(500)
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  it.effect("is not made again when the link itself was told to close", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      yield* Effect.flatMap(nodes.connect(name), ({ disconnect }) => disconnect)
+      yield* TestClock.adjust("1 minute")
+      expect(yield* stateOf).toMatchObject({ _tag: "Down", why: { reason: { _tag: "Disconnected" } } })
+      expect(world.attempts).toBe(1)
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
   it.effect("is not made again when nobody keeps it, or it was closed by us", () => {
     const { layer, world } = makeWorld()
     return Effect.gen(function* () {
@@ -333,9 +399,32 @@ describe("a node in trouble", () => {
       yield* trouble(world)
       yield* TestClock.adjust("2500 millis")
       yield* use
-      yield* use
+      // What was under way before says nothing new.
       world.hear("failure")
+      yield* Effect.scoped(
+        Effect.andThen(
+          Effect.flatMap(Nodes, (nodes) => nodes.get(name)),
+          Effect.sync(() => world.hear("failure"))
+        )
+      )
       expect(yield* Effect.flip(use)).toMatchObject({ _tag: "BreakerOpen", isProbing: false })
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("lets another through where the look at its health came to nothing", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      yield* use
+      world.sample = { after: 2_000, fails: undefined }
+      yield* TestClock.adjust("14 seconds")
+      for (let call = 0; call < 3; call++) world.hear("failure")
+      // The next look is due after the pause, and under way when the link is closed.
+      while (world.samples === 0) yield* TestClock.adjust("1 second")
+      expect(yield* Effect.flip(use)).toMatchObject({ _tag: "BreakerOpen", isProbing: true })
+      expect(yield* nodes.disconnect(name)).toBe("closed")
+      yield* settle
+      yield* use
     }).pipe(Effect.provide(layer))
   })
 
