@@ -49,10 +49,11 @@ const connectNode = Tool.make({
     )
     asked.add(node.name)
     const restarted = yield* meetNode(node)
-    incarnations.accept(node.name)
     const roundTrip = yield* measured(node, "connect_node")
     const status = (yield* nodes.list).find((it) => it.name === node.name)
     const { elixirVersion, ertsVersion, otpRelease } = node.capabilities
+    // Last of all: a restart is accepted by whom it is told, and who hears of a failure is told nothing.
+    incarnations.accept(node.name)
     const runs = `OTP ${otpRelease}${elixirVersion === undefined ? "" : ` and Elixir ${visible(elixirVersion)}`}`
     return {
       summary: `${isShared ? "Already connected" : "Connected"} to ${node.name}, which runs ${runs}; a round trip takes ${rounded(roundTrip)} ms.`,

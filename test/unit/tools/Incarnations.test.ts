@@ -1,6 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { atom, Pid } from "../../../src/etf/Term.ts"
+import { CallError } from "../../../src/node/CallError.ts"
+import type { ErlangNode } from "../../../src/node/ErlangNode.ts"
 import { connectionTools } from "../../../src/tools/connection/Connection.ts"
 import { Incarnations } from "../../../src/tools/Incarnations.ts"
 import { termsOf } from "../../../src/tools/Terms.ts"
@@ -152,11 +154,11 @@ describe("tools over a node that is restarted between two calls", () => {
   })
 
   /** Calls go to the first incarnation until `disconnect_node`, and to the second from then on. */
-  const layer = () =>
+  const layer = (second: Partial<ErlangNode> = {}) =>
     catalogueLayer(
       {
         up: [{ ...fakeNode({ name: box }), creation: 1 }],
-        reachable: [{ ...fakeNode({ name: box }), creation: 2 }],
+        reachable: [{ ...fakeNode({ name: box }), creation: 2, ...second }],
         configured: [box]
       },
       [look, ...connectionTools]
@@ -189,6 +191,22 @@ describe("tools over a node that is restarted between two calls", () => {
       expect(yield* Effect.flip(lookAt("<0.90.0>"))).toMatchObject({ code: "node_restarted" })
     }).pipe(Effect.provide(layer()))
   )
+
+  it.effect("refuse a pid from before after a connect_node that has failed, and tell of the restart then", () => {
+    const lost = new CallError({
+      node: box,
+      target: "a round trip",
+      reason: { _tag: "DeadlineExceeded", millis: 10_000, worker: "killed" }
+    })
+    return Effect.gen(function* () {
+      yield* lookAt("<0.90.0>")
+      yield* call("disconnect_node", {})
+      expect(yield* Effect.flip(call("connect_node", {}))).toMatchObject({ code: "timeout" })
+      expect(yield* Effect.flip(lookAt("<0.90.0>"))).toMatchObject({ code: "node_restarted" })
+      const { structured } = yield* call("look", {})
+      expect(structured["notes"]).toContainEqual(expect.stringContaining("a@box was restarted"))
+    }).pipe(Effect.provide(layer({ roundTrip: () => Effect.fail(lost) })))
+  })
 
   it.effect("take all pids once connect_node has met the node", () =>
     Effect.gen(function* () {
