@@ -160,15 +160,19 @@ const nodeEntries = (
       return Result.fail(new ConfigError({ message: `${nameOf("nodes")}: ${entry.name}: ${problem}` }))
     entries.set(parsed.full, { ...entry, name: parsed.full })
   }
-  // Also by the part before the @: a tool takes that for a name, too.
-  const names = Array.from(entries.values(), ({ alias, name }) => [...new Set([name, shortName(name), alias ?? name])])
-  const twice = Array.from(entries.values()).find(
-    ({ alias, name }) =>
-      alias !== undefined && names.some(([other, ...called]) => other !== name && [other, ...called].includes(alias))
-  )?.alias
-  return twice === undefined
-    ? Result.succeed([...entries.values()])
-    : Result.fail(new ConfigError({ message: `${nameOf("nodes")}: more than one node is called '${twice}'` }))
+  // Also by the part before the @, which a tool takes for a name, too; a node's own part it may be called by.
+  const all = [...entries.values()]
+  for (const { alias, name } of all) {
+    if (alias === undefined) continue
+    const isTaken = (other: NodeEntry) =>
+      other.name === alias || other.alias === alias || (shortName(other.name) === alias && alias !== shortName(name))
+    const other = all.find((each) => each.name !== name && isTaken(each))
+    if (other !== undefined) {
+      const message = `${nameOf("nodes")}: more than one node is called '${alias}': ${name}, by its alias, and ${other.name}`
+      return Result.fail(new ConfigError({ message }))
+    }
+  }
+  return Result.succeed(all)
 }
 
 /** A pattern that can match no node would silently allow none. */
@@ -328,15 +332,15 @@ export const load = Effect.fnUntraced(function* (given: {
       )
     )
   if (file === undefined) return yield* withFile({})
-  const read: Effect.Effect<Config, ConfigError> = Effect.gen(function* () {
-    const { said, stamp } = yield* readSettings(file, homeOf(environment))
+  const read = Effect.fnUntraced(function* (isAgain: boolean): Effect.fn.Return<Config, ConfigError> {
+    const { said, stamp } = yield* readSettings(file, homeOf(environment), isAgain)
     const { nodes: _, ...others } = said
     return {
       ...(yield* withFile(said)),
       ...(stamp !== undefined && {
-        file: { path: file, stamp, readAgain: read, others: JSON.stringify(others) }
+        file: { path: file, stamp, readAgain: read(true), others: JSON.stringify(others) }
       })
     }
   })
-  return yield* read
+  return yield* read(false)
 })

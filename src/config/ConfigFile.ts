@@ -1,11 +1,12 @@
-import { Effect } from "effect"
-import { type BigIntStats, createReadStream } from "node:fs"
-import { stat } from "node:fs/promises"
+import { Effect, type Scope } from "effect"
+import { type BigIntStats, constants } from "node:fs"
+import { type FileHandle, open, realpath, stat } from "node:fs/promises"
 import { dirname, join, resolve } from "node:path"
 import { ConfigError } from "./ConfigError.ts"
 import { decodeFile } from "./DecodeSettings.ts"
 import { parseJson } from "./JsonMistake.ts"
 import type { NodeEntry, Settings } from "./Settings.ts"
+import { tampering } from "./Tampering.ts"
 
 /** What tells one state of a file from another. */
 export type Stamp = string
@@ -17,13 +18,16 @@ const stampOf = ({ ctimeNs, dev, ino, mtimeNs, size }: BigIntStats): Stamp =>
 const maxCharacters = 4 * 1024 * 1024
 
 /** What a file, or a pipe, holds, without the mark that some editors write before it; `undefined` if there is no end to it. */
-const textOf = async (file: string): Promise<string | undefined> => {
+const textOf = async (file: FileHandle): Promise<string | undefined> => {
+  const decoder = new TextDecoder()
+  const piece = Buffer.alloc(65_536)
   let text = ""
-  for await (const piece of createReadStream(file, "utf8")) {
-    text += String(piece)
+  for (;;) {
+    const { bytesRead } = await file.read(piece, 0, piece.length, null)
+    if (bytesRead === 0) return text + decoder.decode()
+    text += decoder.decode(piece.subarray(0, bytesRead), { stream: true })
     if (text.length > maxCharacters) return undefined
   }
-  return text.replace(/^\ufeff/u, "")
 }
 
 const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? String(error)
@@ -61,33 +65,52 @@ const withPaths = (said: Settings, absolute: (path: string) => string): Settings
   }
 }
 
+/** What is read from a file. */
+export interface ReadSettings {
+  readonly said: Settings
+  /** Of a file that can be read again. */
+  readonly stamp: Stamp | undefined
+}
+
 /**
- * The settings in a JSON configuration file, and its stamp, if it can be read again. Paths in it are relative to its
- * folder; `~/` is `home`.
+ * The settings in a JSON configuration file. Paths in it are relative to its folder; `~/` is `home`. At the start it may
+ * be a pipe, which is waited for; `isAgain` says that it was a regular file before, and what is none by now is refused.
  */
 export const readSettings = Effect.fnUntraced(function* (
   file: string,
-  home: string
-): Effect.fn.Return<{ readonly said: Settings; readonly stamp: Stamp | undefined }, ConfigError> {
+  home: string,
+  isAgain: boolean
+): Effect.fn.Return<ReadSettings, ConfigError, Scope.Scope> {
   const fail = (problem: string) => new ConfigError({ message: `configuration file ${file}: ${problem}` })
   const reading = <A>(read: () => Promise<A>) =>
     Effect.tryPromise({ try: read, catch: (error) => fail(`cannot be read (${codeOf(error)})`) })
+  // Opened once: what is checked is what is read. A pipe that nobody writes to must not hold up who asks for nodes.
+  const handle = yield* Effect.acquireRelease(
+    reading(() => open(file, constants.O_RDONLY | (isAgain ? (constants.O_NONBLOCK ?? 0) : 0))),
+    (handle) => Effect.promise(() => handle.close())
+  )
   // Before the text: should the file change in between, its stamp is another one the next time.
-  const info = yield* reading(() => stat(file, { bigint: true }))
-  const text = yield* reading(() => textOf(file))
+  const info = yield* reading(() => handle.stat({ bigint: true }))
+  if (isAgain && !info.isFile()) return yield* fail("is not a regular file any more")
+  const text = yield* reading(() => textOf(handle))
   if (text === undefined) return yield* fail(`is longer than ${maxCharacters} characters: it cannot be meant`)
   const json = yield* Effect.mapError(Effect.fromResult(parseJson(text)), fail)
   const said = yield* Effect.mapError(Effect.fromResult(decodeFile(json, text)), fail)
   const has = (key: "cookie" | "tunnel") =>
     said.nodes?.some((node) => typeof node !== "string" && node[key] !== undefined) === true
-  const open = process.platform === "win32" ? 0n : info.mode
-  if (has("cookie") && (open & 0o077n) !== 0n)
+  if (has("cookie") && process.platform !== "win32" && (info.mode & 0o077n) !== 0n)
     return yield* fail("has a cookie in it, so it must be accessible by owner only (chmod 600)")
-  if (has("tunnel") && (open & 0o022n) !== 0n)
-    return yield* fail("has a command in it (tunnel), so it must be writable by owner only (chmod go-w)")
+  if (has("tunnel")) {
+    // Both where it is looked for and where a link leads to.
+    const paths = [resolve(file), ...(info.isFile() ? [yield* reading(() => realpath(file))] : [])]
+    for (const path of new Set(paths.map((path) => dirname(path)))) {
+      const problem = tampering(info, yield* reading(() => stat(path, { bigint: true })))
+      if (problem !== undefined) return yield* fail(`has a command in it (tunnel), so it ${problem}`)
+    }
+  }
   return {
     said: withPaths(said, (path) => resolve(dirname(file), fromHome(path, home))),
     // What a pipe had can be read once.
     stamp: info.isFile() ? stampOf(info) : undefined
   }
-})
+}, Effect.scoped)

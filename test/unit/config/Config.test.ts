@@ -1,5 +1,5 @@
 import { Effect, Redacted, Result } from "effect"
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
@@ -145,7 +145,13 @@ describe("nodes", () => {
       const shadow = configFile({ nodes: [{ name: "a@x", alias }, { name: "b@x" }] })
       expect(await refusal({}, {}, shadow)).toContain(`nodes: more than one node is called '${alias}'`)
     }
-    expect((await loaded({}, {}, configFile({ nodes: [{ name: "a@x", alias: "a" }] }))).nodes).toHaveLength(1)
+    const own = configFile({
+      nodes: [
+        { name: "a@x", alias: "a" },
+        { name: "a@y", alias: "a-2" }
+      ]
+    })
+    expect((await loaded({}, {}, own)).nodes).toHaveLength(2)
   })
 })
 
@@ -258,6 +264,26 @@ describe("how nodes are reached", () => {
     const half = configFile({ nodes: [{ name: "a@x", tls: { key: "me.key" } }] })
     expect(await refusal({}, {}, half)).toContain(": nodes: a@x: its tls has a key, but not the certificate ")
   })
+
+  it.skipIf(process.platform === "win32")(
+    "asks for a file that nobody else can replace, where it has a command",
+    async () => {
+      const file = configFile({ nodes: [{ name: "a@x", tunnel: ["way", "{port}"] }] })
+      chmodSync(folder, 0o777)
+      expect(await refusal({}, {}, file)).toContain(
+        "has a command in it (tunnel), so it must be in a folder that is writable by owner only (chmod go-w)"
+      )
+      chmodSync(folder, 0o1777)
+      expect((await loaded({}, {}, file)).nodes).toHaveLength(1)
+      const safe = join(folder, "safe")
+      mkdirSync(safe)
+      const link = join(safe, "beamscope.json")
+      symlinkSync(file, link)
+      expect((await loaded({}, {}, link)).nodes).toHaveLength(1)
+      chmodSync(folder, 0o777)
+      expect(await refusal({}, {}, link)).toContain("must be in a folder that is writable by owner only")
+    }
+  )
 
   it("asks for a file that others cannot write to, where it has a command", async () => {
     const content = { nodes: [{ name: "a@x", tunnel: ["way", "{port}"] }] }

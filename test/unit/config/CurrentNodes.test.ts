@@ -105,6 +105,14 @@ describe("the configuration file, when it has changed", () => {
       "more than one node is called 'a@x'"
     ],
     ["is open to all", () => put({ nodes: [{ name: "a@x", cookie: "PRECIOUS" }] }, 0o644), "has a cookie in it"],
+    [
+      "is a pipe by now, that nobody writes to",
+      () => {
+        rmSync(file)
+        execFileSync("mkfifo", ["-m", "600", file])
+      },
+      "is not a regular file any more"
+    ],
     ["is gone", () => rmSync(file), "cannot be read (ENOENT)"]
   ])("and %s, counts as it was before, until it is mended", ([, spoil, why]) => {
     put({ nodes: [{ name: "a@x", cookie: "one" }] })
