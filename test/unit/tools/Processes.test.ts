@@ -175,6 +175,32 @@ describe("list_processes", () => {
     })
   )
 
+  it.effect("goes on behind the name of the last row that was shown", () =>
+    Effect.gen(function* () {
+      const rows = Array.from({ length: 40 }, (_, at) => row(at + 1, { registered_name: atom(`name_${at + 10}`) }))
+      const places = rows.map((it, at): Term => [atom(`name_${at + 10}`), it[0]!])
+      const reply = pageReply(rows, { places: list(places), matched: 99, next: places.at(-1)! })
+      const node = nodeWith({ "beamscope_processes:page": reply })
+      const input = { sort_by: "name", limit: 40 }
+      for (const budget of [30_000, 1_200]) {
+        const from = node.called.length
+        yield* Effect.gen(function* () {
+          const { structured } = yield* call("list_processes", input)
+          const shown = (structured["processes"] as ReadonlyArray<unknown>).length
+          expect(shown < 40).toBe(budget < 30_000)
+          expect(structured["summary"]).toBe(`${shown} of 99 processes by registered name.`)
+          yield* call("list_processes", { ...input, cursor: structured["next_cursor"] })
+          const [first, second] = node.called
+            .slice(from)
+            .filter(({ target }) => target === "beamscope_processes:page")
+            .map(({ args }) => args[0] as MapTerm)
+          expect(first!.atomKey("order")).toEqual(atom("ascending"))
+          expect(decode((second!.atomKey("after") as Binary).view())).toEqual(places[shown - 1])
+        }).pipe(Effect.provide(catalogueLayer({ up: [node] })), Effect.provideService(CharacterBudget, budget))
+      }
+    })
+  )
+
   it.effect("takes no cursor that somebody made up, however well signed", () =>
     Effect.gen(function* () {
       const node = nodeWith({})
