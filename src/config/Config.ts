@@ -143,11 +143,28 @@ const checkTlsUsed = (
 
 const shortName = (name: string): string => name.slice(0, name.indexOf("@"))
 
+/** The full name that two entries have: neither of them can be all that counts, least of all where one is a ceiling. */
+const entryTwice = (entries: ReadonlyArray<NodeEntry>): string | undefined => {
+  const names = entries.map(({ name }) => {
+    const parsed = parseNodeName(fullName(name))
+    return "problem" in parsed ? name : parsed.full
+  })
+  return names.find((name, at) => names.indexOf(name) !== at)
+}
+
 const nodeEntries = (
   nodes: ReadonlyArray<string | NodeEntry>,
   known: ReadonlyArray<NodeEntry>,
   nameOf: NameOf
 ): Result.Result<ReadonlyArray<NodeEntry>, ConfigError> => {
+  // Also of those that nobody names: by its alias each of the two could be meant.
+  const again = entryTwice(known)
+  if (again !== undefined)
+    return Result.fail(
+      new ConfigError({
+        message: `${nameOf("nodes")}: the configuration has more than one entry of ${again}; make one of them`
+      })
+    )
   const entries = new Map<string, NodeEntry>()
   for (const entry of nodes.flatMap((node) => (typeof node === "string" ? called(node, known) : [node]))) {
     const parsed = parseNodeName(fullName(entry.name))

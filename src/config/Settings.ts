@@ -21,7 +21,9 @@ const Label = Schema.String.check(
 )
 
 const HostName = Schema.String.check(
-  Schema.isPattern(/^[^\s/@[\]]+$/u, { expected: "a host name or an IP address, without brackets and port" })
+  Schema.isPattern(/^(?![^:]*:\d*$)[^\s/@[\]]+$/u, {
+    expected: "a host name or an IP address, without brackets and port"
+  })
 )
 
 /** Never what is in the file: a key would then stand in messages. */

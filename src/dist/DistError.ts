@@ -111,6 +111,18 @@ const certificateAdvice: Record<CertificateProblem, string> = {
 
 const tlsParts = { ca: "certificate of the authority", cert: "certificate", key: "key" }
 
+const unreachable = "The host may be down, overloaded, or behind a firewall that drops packets."
+const unresponsive =
+  "Something takes connections there and says nothing: the node is frozen or overloaded, or it is another program."
+
+/** What keeps a step of connecting from its end. */
+const whySlow: Readonly<Record<Phase, string>> = {
+  epmd: unreachable,
+  connect: unreachable,
+  tls: unresponsive,
+  handshake: unresponsive
+}
+
 const text = (node: string, reason: DistReason): string => {
   const host = node.slice(node.indexOf("@") + 1)
   switch (reason._tag) {
@@ -146,7 +158,7 @@ const text = (node: string, reason: DistReason): string => {
         ? `${reason.at} cannot be used (${reason.code}). Check that it is a socket, and that this user may open it.`
         : `${reason.at} cannot be reached (${reason.code}). Check the route and the firewall between here and ${node}.`
     case "Timeout":
-      return `connecting to ${node} took longer than ${reason.millis} ms while ${reason.waitingFor}. The host may be down, overloaded, or behind a firewall that drops packets.`
+      return `connecting to ${node} took longer than ${reason.millis} ms while ${reason.waitingFor}. ${whySlow[reason.phase]}`
     case "CookieRejected":
       return `${node} closed the connection when it saw our answer to its challenge: the cookie is not the node's${reason.source === undefined ? "" : ` (used: ${reason.source})`}. Compare it with erlang:get_cookie() on the node. It is not tried again by itself; once it is right, connect_node tries.`
     case "PeerCookieWrong":

@@ -65,7 +65,7 @@ export const materialProblem = ({ ca, cert, key }: TlsOptions): DistReason | und
     return unusable(
       "key",
       key === undefined
-        ? "none was given, and none stands beside the certificate"
+        ? "there is none beside the certificate either, so it has to be given (--tls-key)"
         : "there is no private key in it that can be read without a passphrase"
     )
   return certificate.checkPrivateKey(privateKey) ? undefined : unusable("key", "it belongs to another certificate")

@@ -46,6 +46,8 @@ export interface Diagnosis {
   readonly steps: ReadonlyArray<Step>
   /** What else was noticed that can explain a failure, or become one. */
   readonly remarks: ReadonlyArray<string>
+  /** The name that the node gives itself, where it was asked for by another. */
+  readonly calledItself?: string
 }
 
 /** What the diagnosis is told beside the node itself. */
@@ -133,6 +135,8 @@ const introductionOf = ({ head, isSecured }: Dial): Introduction => {
 
 /** What came, as long as it cannot be an answer to our challenge: that is made of the cookie. */
 const seenOf = (dial: Dial): string | undefined => {
+  // Only what is inside of TLS is counted, and that did not begin.
+  if (dial.isSecured && dial.sentBytes === 0) return undefined
   const { flags, name, status } = introductionOf(dial)
   const counts = `sent ${dial.sentBytes} bytes, received ${dial.receivedBytes}`
   if (status === undefined) return dial.receivedBytes === 0 ? counts : `${counts}: ${describeBytes(dial.head)}`
@@ -242,7 +246,9 @@ export const diagnose = Effect.fnUntraced(function* (
     const seenAt = failedAt === "epmd" ? dials.at(-1) : toNode
     const seen = failedAt === "cookie" || seenAt === undefined ? undefined : seenOf(seenAt)
     const remarks = remarksOn(cause, node, options)
-    return walk.failed(failedAt ?? "call", cause?.message ?? `${name} cannot be asked.`, seen, remarks)
+    const told = walk.failed(failedAt ?? "call", cause?.message ?? `${name} cannot be asked.`, seen, remarks)
+    const reason = cause?._tag === "DistError" ? cause.reason : undefined
+    return reason?._tag === "WrongNode" ? { ...told, calledItself: reason.actual } : told
   }
 
   if (endsBy("host")) return fail()
@@ -333,6 +339,9 @@ const remarksOn = (
       ? [
           "The link that has this name is our own: the node is connected now, and well. For a walk to its end, disconnect_node first."
         ]
+      : []),
+    ...(reason?._tag === "CookieRejected" && linkedAs !== undefined
+      ? ["The node is connected now, by a cookie that was given for that; this walk took the configured one."]
       : []),
     ...(namesakes.length > 0
       ? [`A node '${name}' is known here under another address: ${listed(namesakes.map((other) => excerpt(other)))}.`]

@@ -7,7 +7,7 @@ import type { NodeError } from "../node/NodeError.ts"
 import { Nodes } from "../node/Nodes.ts"
 import { type KnownNode, nodeCalled, Targets } from "../node/Targets.ts"
 import { Policy } from "../policy/Policy.ts"
-import { isOnThisMachine } from "../policy/ThisMachine.ts"
+import { isOnThisMachine, isSameHere } from "../policy/ThisMachine.ts"
 import { visible } from "../syntax/Escape.ts"
 import { excerpt, listed } from "../syntax/Excerpt.ts"
 import { stepMillis } from "./Deadline.ts"
@@ -49,8 +49,13 @@ export const resolveNode = Effect.fnUntraced(function* (
       ? yield* onlyNode(own.length > 0 ? own : up, configured)
       : yield* namedNode(bare(given), entries, kinds)
   const entry = entries.find(({ name }) => name === full)
-  const { entryRefusal, nodeRefusal } = yield* Policy
-  const refusal = entry === undefined ? nodeRefusal(full) : entryRefusal(yield* RunningTool, entry)
+  const { entryRefusal, nodeRefusal, settings } = yield* Policy
+  const tool = yield* RunningTool
+  // A node of this machine has as many names as the machine: what an entry bounds is bounded by each of them.
+  const bounds = entries.filter(({ name }) => name === full || isSameHere(name, full, settings.hostNames))
+  const refusal =
+    (entry === undefined ? nodeRefusal(full) : undefined) ??
+    bounds.map((each) => entryRefusal(tool, each)).find((each) => each !== undefined)
   if (refusal === undefined) return full
   return yield* new ToolError({
     code: "not_allowed",
@@ -142,9 +147,7 @@ export const joinNode = Effect.fnUntraced(function* <R>(
   const join = (full: string) => Effect.flatMap(stepMillis, (timeoutMillis) => connect(full, { timeoutMillis }))
   return yield* join(name).pipe(
     Effect.catchReason("DistError", "WrongNode", ({ actual }, error) =>
-      shortName(actual) === shortName(name) && [actual, name].every((node) => isOnThisMachine(node, hostNames))
-        ? Effect.flatMap(resolveNode(actual), join)
-        : Effect.fail(error)
+      isSameHere(actual, name, hostNames) ? Effect.flatMap(resolveNode(actual), join) : Effect.fail(error)
     )
   )
 })

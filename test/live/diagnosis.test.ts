@@ -6,6 +6,8 @@ import { joinNode, type NodeTarget, TargetError } from "../../src/node/index.ts"
 import * as BeamNode from "../support/BeamNode.ts"
 import { makeAuthority } from "../support/Certificates.ts"
 import { closedPort, serve, serveEpmd } from "../support/FakePeer.ts"
+import { liveCatalogue } from "../support/LiveTools.ts"
+import { call } from "../support/Tools.ts"
 import * as TlsNode from "../support/TlsNode.ts"
 
 const epmdPort = Number(process.env["ERL_EPMD_PORT"])
@@ -197,6 +199,18 @@ describe.each(BeamNode.otpReleases())("on OTP $otp", ({ otp }) => {
       expect(told).toMatchObject({ step: "handshake", before: "ppppps", seen: expect.stringContaining(node.name) })
       expect(told.remarks).toEqual([expect.stringContaining("by a short one")])
     })
+  )
+
+  it.live("a node of this machine that is asked for by another of its names is found, as by a call", () =>
+    Effect.gen(function* () {
+      const node = yield* BeamNode.start({ otp })
+      const [short] = node.name.split("@")
+      const { structured } = yield* call("diagnose_connection", { node: `${short}@localhost` }).pipe(
+        Effect.provide(liveCatalogue([node, { name: `${short}@localhost`, cookie: node.cookie }]))
+      )
+      expect(structured["summary"]).toContain("can be connected")
+      expect(structured["notes"]).toEqual([expect.stringContaining(`calls itself ${node.name}`)])
+    }).pipe(Effect.scoped)
   )
 
   it.live("a node that lets only others in says so", () =>

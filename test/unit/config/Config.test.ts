@@ -128,6 +128,22 @@ describe("nodes", () => {
     expect(config.nodes).toEqual([{ name: here }])
   })
 
+  it("have one entry each, whose ceiling no other can take away", async () => {
+    const file = configFile({
+      nodes: [
+        { name: "a@x", access: "inspect", alias: "one" },
+        { name: "a@x", alias: "two" }
+      ]
+    })
+    const problem = "the configuration has more than one entry of a@x; make one of them"
+    expect(await refusal({}, {}, file)).toContain(problem)
+    expect(await refusal({ nodes: ["two"] }, {}, file)).toContain(problem)
+    const here = configFile({ nodes: [{ name: "a" }, { name: `a@${shortHostName()}` }] })
+    expect(await refusal({}, {}, here)).toContain(`more than one entry of a@${shortHostName()}`)
+    const named = configFile({ nodes: ["a@x", { name: "a@x", access: "inspect" }, "a@x"] })
+    expect((await loaded({}, {}, named)).nodes).toEqual([{ name: "a@x", access: "inspect" }])
+  })
+
   it("need a name that a node can have, and aliases of their own", async () => {
     expect(await refusal({ nodes: ["a@b@c"] })).toMatch(/^--node: 'a@b@c' is no node name: it has more than one @; /u)
     expect(await refusal({}, { BEAMSCOPE_NODE: "a@" })).toMatch(/^BEAMSCOPE_NODE: 'a@' is no node name: /u)

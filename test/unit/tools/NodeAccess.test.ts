@@ -56,6 +56,23 @@ describe("the access that a node's entry allows", () => {
     })
   )
 
+  it.effect("holds under each name that the machine gives the node, whichever of them the entry has", () =>
+    Effect.gen(function* () {
+      const up = [fakeNode({ name: "a@127.0.0.1" }), fakeNode({ name: "a@far" })]
+      for (const name of ["a@box", "a@localhost"]) {
+        const here: World = {
+          up,
+          configured: [{ name, access: "inspect" }],
+          policy: { ...policy, allowNodes: ["*@*"] }
+        }
+        expect(yield* refused(here, "observe", { node: "a@127.0.0.1" })).toMatchObject({ code: "not_allowed" })
+        expect((yield* touch(here, "inspect", { node: "a@127.0.0.1" })).structured).toMatchObject({ done: true })
+        // Another machine's is another node.
+        expect((yield* touch(here, "observe", { node: "a@far" })).structured).toMatchObject({ done: true })
+      }
+    })
+  )
+
   it.effect("is told with the entry, and before the node is connected", () =>
     Effect.gen(function* () {
       const error = yield* refused({ ...world, up: [] }, "observe", { node: "prod" })
