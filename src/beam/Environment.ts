@@ -53,7 +53,7 @@ export interface Started {
   readonly codePaths: number
   /** Flags of the emulator as on a command line, such as `+P 200000`. */
   readonly emulatorFlags: ReadonlyArray<string>
-  /** Arguments of `init`, in their order, without the cookie. */
+  /** Arguments of `init`, in their order; `setcookie` without values, which stay on the node. */
   readonly arguments: ReadonlyArray<{ readonly flag: Atom; readonly values: ReadonlyArray<Binary> }>
   /** How many there are besides (`init:get_plain_arguments/0`). */
   readonly plainArguments: number

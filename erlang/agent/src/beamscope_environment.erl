@@ -26,7 +26,7 @@
     code_paths := non_neg_integer(),
     %% Of the emulator, without its own name.
     emulator_flags := [binary()],
-    %% `{Flag, Values}' of `init', in the order of the command line, without the cookie.
+    %% `{Flag, Values}' of `init', in the order of the command line; `setcookie' without values.
     arguments := [{atom(), [binary()]}],
     plain_arguments := non_neg_integer()
 }.
@@ -85,6 +85,9 @@ started(#{}) ->
             end,
         code_paths => length(code:get_path()),
         emulator_flags => [text(Flag) || Flag <- Flags],
-        arguments => [{Flag, [text(Value) || Value <- Values]} || {Flag, Values} <- init:get_arguments(), Flag =/= setcookie],
+        arguments => [
+            {Flag, [text(Value) || Value <- Values, Flag =/= setcookie]}
+         || {Flag, Values} <- init:get_arguments()
+        ],
         plain_arguments => length(init:get_plain_arguments())
     }).

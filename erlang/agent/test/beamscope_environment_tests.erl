@@ -63,5 +63,5 @@ started(Run) ->
     ?assertEqual(unicode:characters_to_binary(Here), Directory),
     ?assertEqual(length(code:get_path()), Paths),
     ?assert(is_list(Flags)),
-    ?assertEqual([], [Flag || {setcookie = Flag, _} <- Arguments]),
+    ?assertEqual([], [Value || {setcookie, Values} <- Arguments, Value <- Values]),
     ?assertMatch({root, [_]}, lists:keyfind(root, 1, Arguments)).
