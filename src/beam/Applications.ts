@@ -1,5 +1,5 @@
 import type { Effect } from "effect"
-import { Atom, atom, binary, isTuple, listItems, map, type MapTerm, Pid, type Term } from "../etf/Term.ts"
+import { Atom, atom, binary, isAtom, isTuple, listItems, map, type MapTerm, Pid, type Term } from "../etf/Term.ts"
 import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { askAgent, askList, type Listed, type ListQuery } from "./Listing.ts"
@@ -149,10 +149,12 @@ const readInfo = (answer: MapTerm): ApplicationInfo | undefined => {
   }
 }
 
-/** A key of an application's environment, with its value, which is cut where it is large. */
+/** A key of an application's environment, with its value. */
 export interface Setting {
   readonly key: Term
   readonly value: Term
+  /** Whether the node has cut the value, since it is large. */
+  readonly isCut: boolean
 }
 
 /** A page of the environment of an application that is loaded, by key. */
@@ -167,6 +169,7 @@ export const applicationEnvironment = (
     { ...bounds, sort: "key", order: "ascending", filters: { name, key } },
     (row) => {
       const [key, value] = [row.atomKey("key"), row.atomKey("value")]
-      return key === undefined || value === undefined ? undefined : { key, value }
+      if (key === undefined || value === undefined) return undefined
+      return { key, value, isCut: isAtom(row.atomKey("is_cut"), "true") }
     }
   )

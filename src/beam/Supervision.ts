@@ -43,8 +43,10 @@ export type ChildStatus = (typeof childStatuses)[number]
 export interface Child {
   /** 1 at the root. */
   readonly depth: number
-  /** Cut where it is large. */
+  /** Cut where it is large; `undefined`, the atom, where only links tell of the child. */
   readonly id: Term
+  readonly isIdCut: boolean
+  readonly isIdKnown: boolean
   /** The ids above it, the outermost first. */
   readonly above: ReadonlyArray<Term>
   readonly pid: Pid | undefined
@@ -148,6 +150,8 @@ const readChild = (row: MapTerm, wordBytes: number): Child | undefined => {
   return {
     depth,
     id,
+    isIdCut: isAtom(row.atomKey("id_is"), "cut"),
+    isIdKnown: !isAtom(row.atomKey("id_is"), "unknown"),
     above,
     pid: pid instanceof Pid ? pid : undefined,
     status,

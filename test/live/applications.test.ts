@@ -92,7 +92,22 @@ describe.each(BeamNode.otpReleases())("the applications of a node on OTP $otp", 
         expect(rowsOf(shop, "environment")[1]).toEqual({ key: "pool", value: "[{size,5}]" })
         expect(shop.structured["modules"]).toEqual(["shop", "shop_cart"])
         const one = yield* call("get_application_info", { application: "shop", key: "POO" })
-        expect(one.structured).toMatchObject({ total: 3, matched: 1 })
+        expect(one.structured).toMatchObject({ total: 3, matched: 1, complete: true })
+      }).pipe(using(agent))
+    )
+
+    it.live("tell which settings of it are cut", () =>
+      Effect.gen(function* () {
+        const key = "beamscope_crowd"
+        yield* ask(`application:set_env(shop, ${key}, maps:from_list([{N, N} || N <- lists:seq(1, 3000)]))`)
+        const { structured } = yield* call("get_application_info", { application: "shop", key }).pipe(
+          Effect.ensuring(ask(`application:unset_env(shop, ${key})`))
+        )
+        expect(structured).toMatchObject({
+          matched: 1,
+          complete: false,
+          notes: expect.arrayContaining(["1 value is too large to be shown whole: ... stands for what is left out."])
+        })
       }).pipe(using(agent))
     )
 

@@ -183,6 +183,7 @@ describe.each(BeamNode.otpReleases())("the system of a node on OTP $otp", ({ otp
           { name: "RELEASE_COOKIE", bytes: cookie.length, value: "[redacted]" }
         ])
         expect(all.structured["arguments"]).toContain("-shop api_key [redacted]")
+        expect(all.structured["arguments"]).toContain("-setcookie [redacted]")
         for (const { text } of [all, named]) {
           expect(text).not.toContain("hush")
           expect(text).not.toContain(cookie)

@@ -81,7 +81,8 @@ environment(#{name := Text} = Spec) ->
         end,
     Read = fun({Key, _}) ->
         case application:get_env(Name, Key) of
-            {ok, Value} -> #{key => Key, value => cut(Value, ?VALUE)};
+            {ok, Value} ->
+                #{key => Key, value => cut(Value, ?VALUE), is_cut => erlang:external_size(Value) > ?VALUE};
             undefined -> gone
         end
     end,

@@ -64,8 +64,9 @@
 -type row() :: #{
     %% From 1 on.
     depth := pos_integer(),
-    %% Cut where it is large.
+    %% Cut where it is large; then with `id_is => cut'. `undefined' with `id_is => unknown' where nobody was asked for it.
     id := term(),
+    id_is => cut | unknown,
     %% Ids above it, the outermost first.
     above := [term()],
     %% What the supervisor has in its place: `undefined' and `restarting' come without a process.
@@ -339,7 +340,8 @@ numbered([{Id, Child, Type, Modules} | Children], Path, Above, At) ->
         modules => Modules,
         status => status(Child)
     },
-    [maps:merge(Row, maps:from_list([{pid, Child} || is_pid(Child)])) | numbered(Children, Path, Above, At + 1)].
+    Further = [{pid, Child} || is_pid(Child)] ++ [{id_is, cut} || erlang:external_size(Id) > ?ID],
+    [maps:merge(Row, maps:from_list(Further)) | numbered(Children, Path, Above, At + 1)].
 
 status(Pid) when is_pid(Pid), node(Pid) =:= node() -> running;
 status(Pid) when is_pid(Pid) -> remote;
@@ -388,7 +390,7 @@ visit(#{pid := Pid, path := Path, id := Id, above := Above}, #{children := Most}
             Unread = [Child || {Child, {unread, _}} <- Origins],
             {
                 Facts#{children => length(Links), active => length(Links), pids => Links, listed => length(First)},
-                marked_unread(numbered(First, Path, Above ++ [Id], 1), Unread),
+                from_links(numbered(First, Path, Above ++ [Id], 1), Unread),
                 [many || maps:get(is_large, Facts, length(Links) > Most)] ++ [unread || Unread =/= []] ++
                     [not_asked || maps:get(not_asked, Facts, bridge) =/= bridge]
             };
@@ -403,8 +405,12 @@ ordered(Children) ->
         false -> lists:reverse(Children)
     end.
 
-marked_unread(Rows, Unread) ->
-    [maps:merge(Row, maps:from_list([{not_asked, unread} || lists:member(Pid, Unread)])) || #{pid := Pid} = Row <- Rows].
+%% Rows of children that only links tell of; what those of `Unread' are is not known.
+from_links(Rows, Unread) ->
+    [
+        maps:merge(Row#{id_is => unknown}, maps:from_list([{not_asked, unread} || lists:member(Pid, Unread)]))
+     || #{pid := Pid} = Row <- Rows
+    ].
 
 parent(Ancestors) ->
     [

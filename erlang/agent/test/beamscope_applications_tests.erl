@@ -66,7 +66,8 @@ environment(Run) ->
     Values = [{long, binary:copy(<<"x">>, 100000)}, {'A', 1}, {password, "hunter2"}],
     ok = application:load({application, beamscope_test_app, [{env, Values}]}),
     Spec = spec(#{name => <<"beamscope_test_app">>, sort => key}),
-    [#{key := 'A', value := 1}, #{key := long, value := Long}, #{key := password}] = rows(Run(environment, Spec)),
+    [#{key := 'A', value := 1, is_cut := false}, #{key := long, value := Long, is_cut := true}, #{key := password}] =
+        rows(Run(environment, Spec)),
     ?assert(byte_size(Long) < 5000),
     ?assertMatch(#{total := 3, matched := 1, rows := [{_, #{key := long}}]}, Run(environment, Spec#{key => <<"LON">>})),
     ok = application:unload(beamscope_test_app).

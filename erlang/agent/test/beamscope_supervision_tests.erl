@@ -78,6 +78,9 @@ static(Run) ->
         ),
         ?assertMatch(#{depth := 2, id := first, status := running, type := worker, messages := 0}, First),
         ?assertMatch(#{id := _, status := undefined}, Second),
+        %% Its id is a large tuple.
+        ?assertMatch(#{id_is := cut}, Second),
+        ?assertNot(is_map_key(id_is, First)),
         ?assertNot(is_map_key(pid, Second)),
         ?assertMatch(#{serves := true}, Inner),
         ?assertNot(is_map_key(serves, First)),
@@ -260,7 +263,10 @@ other_kinds(Run) ->
         ?assertMatch(#{supervisor := #{not_asked := bridge, children := 1}}, map_get(bridge, Told)),
         ?assertMatch(#{supervisor := #{not_asked := other, callback := ?MODULE, children := 1}}, map_get(custom, Told)),
         ?assertMatch(#{not_asked := other}, map_get(plain, Told)),
-        ?assertMatch([#{above := [_, bridge], pid := _}, #{above := [_, custom]}], [Row || {_, #{depth := 3} = Row} <- Rows]),
+        ?assertMatch(
+            [#{above := [_, bridge], pid := _, id_is := unknown}, #{above := [_, custom], id_is := unknown}],
+            [Row || {_, #{depth := 3} = Row} <- Rows]
+        ),
         Pids = [map_get(pid, Row) || Row <- maps:values(Told)],
         ?assertEqual(Pids, [Child || Child <- Pids, is_process_alive(Child)]),
         [?assertEqual({messages, []}, process_info(Child, messages)) || Child <- Pids]

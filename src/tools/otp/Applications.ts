@@ -14,6 +14,7 @@ import { visible } from "../../syntax/Escape.ts"
 import { excerpt } from "../../syntax/Excerpt.ts"
 import { atomName } from "../AtomName.ts"
 import { remainingMillis, shareOfTime, whyLate } from "../Deadline.ts"
+import { countCut, cutNote } from "../CutValues.ts"
 import { didYouMean } from "../DidYouMean.ts"
 import {
   cursor,
@@ -207,12 +208,17 @@ const getApplicationInfo = Tool.make({
           : [])
       ],
       cut: (characters: number, shown: number) => {
-        const cut = rows
-          .slice(0, shown)
-          .filter(({ row: { key: name, value } }) => terms.value(name, value, characters) !== terms.value(name, value))
-        return cut.length === 0
-          ? undefined
-          : `${amount(cut.length, "value is", "values are")} too large to be shown whole: ... stands for what is left out.`
+        const visibleRows = rows.slice(0, shown).filter(({ row: { key: name, value } }) => !terms.isHidden(name, value))
+        const [cutThere, whole] = [
+          visibleRows.filter(({ row }) => row.isCut),
+          visibleRows.filter(({ row }) => !row.isCut)
+        ]
+        const prints = whole.map(
+          ({ row: { key: name, value } }) =>
+            (most?: number) =>
+              terms.value(name, value, most)
+        )
+        return cutNote(cutThere.length + countCut(prints, characters), "value")
       },
       data: (characters: number) => ({
         ...showApplication(info, terms),

@@ -9,6 +9,7 @@ import { visible } from "../../syntax/Escape.ts"
 import { excerpt } from "../../syntax/Excerpt.ts"
 import { parsePid } from "../../syntax/Identifier.ts"
 import { NameText } from "../ArgumentText.ts"
+import { countCut, cutNote } from "../CutValues.ts"
 import { remainingMillis } from "../Deadline.ts"
 import {
   cursor,
@@ -151,6 +152,17 @@ const getSupervisionTree = Tool.make({
         }${restartsText(listed, terms)}.`,
       complete: notes.length === 0,
       notes,
+      cut: (characters: number, shown: number) => {
+        const [cutThere, whole] = [true, false].map((isCut) =>
+          rows.slice(0, shown).filter((it) => it.isIdCut === isCut)
+        )
+        const prints = whole!.map(
+          ({ id }) =>
+            (most?: number) =>
+              terms.print(id, most)
+        )
+        return cutNote(cutThere!.length + countCut(prints, characters), "id")
+      },
       data: (characters: number) => ({
         total: listed.total,
         matched: listed.matched,
@@ -313,11 +325,11 @@ const rowNotes = (row: Child, terms: Terms): ReadonlyArray<string> => {
 }
 
 const showRow = (row: Child, isAlone: boolean, terms: Terms, characters: number) => {
-  const { above, depth, id, memory, messages, name, pid, status, supervisor, type } = row
+  const { above, depth, id, isIdKnown, memory, messages, name, pid, status, supervisor, type } = row
   const restarts = supervisor?.restarts
   return {
     depth,
-    id: terms.print(id, characters),
+    id: isIdKnown ? terms.print(id, characters) : "-",
     path: isAlone && above.length > 0 ? above.map((it) => terms.print(it, characters)).join(" > ") : undefined,
     pid: pid && terms.print(pid),
     name: name === undefined || isSame(id, name) ? undefined : terms.atom(name),

@@ -12,6 +12,7 @@ import type { Pid } from "../../etf/Term.ts"
 import type { CallError } from "../../node/CallError.ts"
 import type { ErlangNode } from "../../node/ErlangNode.ts"
 import { visible } from "../../syntax/Escape.ts"
+import { cutNote } from "../CutValues.ts"
 import { remainingMillis, shareOfTime } from "../Deadline.ts"
 import { limitUpTo } from "../Listing.ts"
 import { called, nameText, pid } from "./OneProcess.ts"
@@ -39,6 +40,19 @@ export const showMessages = ({ messages }: ReadMessages, terms: Terms, character
     cut: isCut ? true : undefined,
     message: terms.print(term, characters)
   }))
+
+/** What is said of messages that are shown cut, here or by the node. */
+export const cutMessages = (read: ReadMessages, terms: Terms, characters: number): string | undefined => {
+  const whole = showMessages(read, terms, Infinity)
+  const cut = showMessages(read, terms, characters).filter(
+    ({ cut: isCut, message }, at) => isCut === true || message !== whole[at]!.message
+  )
+  return cutNote(cut.length, "message")
+}
+
+/** What is said where there are more messages than are shown. */
+export const moreMessages = (count: number, limit: number): ReadonlyArray<string> =>
+  count > limit ? [`The first ${amount(limit, "message is", "messages are")} shown (limit).`] : []
 
 /** The beginning of a process's queue, within what may be read of one. */
 export const readQueue = (
@@ -135,17 +149,9 @@ const getMessageQueue = Tool.make({
       notes: [
         ...(seen < count ? [`The shapes are those of the first ${amount(seen, "message")}.`] : []),
         ...(shapeCount > shapes.length ? [`Of ${shapeCount} shapes the ${shapes.length} most frequent are told.`] : []),
-        ...(count > limit ? [`The first ${amount(limit, "message is", "messages are")} shown (limit).`] : [])
+        ...moreMessages(count, limit)
       ],
-      cut: (characters: number) => {
-        const whole = showMessages(read, terms, Infinity)
-        const cut = showMessages(read, terms, characters).filter(
-          ({ cut: isCut, message }, at) => isCut === true || message !== whole[at]!.message
-        )
-        return cut.length === 0
-          ? undefined
-          : `${amount(cut.length, "message is", "messages are")} too large to be shown whole: ... stands for what is left out.`
-      },
+      cut: (characters: number) => cutMessages(read, terms, characters),
       data: (characters: number) => ({
         pid: pidText,
         name: nameText(registeredName, terms),

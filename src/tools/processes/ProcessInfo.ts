@@ -7,7 +7,8 @@ import type { StackFrame } from "../../node/StackFrame.ts"
 import { visible } from "../../syntax/Escape.ts"
 import { excerpt } from "../../syntax/Excerpt.ts"
 import { TermText } from "../ArgumentText.ts"
-import { Message, readQueue, showMessages, whyRefused } from "./MessageQueue.ts"
+import { countCut, cutNote } from "../CutValues.ts"
+import { cutMessages, Message, moreMessages, readQueue, showMessages, whyRefused } from "./MessageQueue.ts"
 import { called, nameText, pid } from "./OneProcess.ts"
 import { ended, resolveProcess } from "../ProcessArgument.ts"
 import { agree, amount, bytes } from "../Quantity.ts"
@@ -128,9 +129,22 @@ const getProcessInfo = Tool.make({
         ...(queue?.read._tag === "Refused"
           ? [`Its messages are not read. ${whyRefused(queue.read)}: get_message_queue.`]
           : []),
+        ...(queue?.read._tag === "Read" ? moreMessages(queue.count, limit) : []),
         ...cutNotes(info, limit),
         ...(info.dictionary === undefined ? [] : missingKeys(keys, info.dictionary.entries, terms))
       ],
+      cut: (characters: number) => {
+        const prints = values.map(
+          ([key, value]) =>
+            (most?: number) =>
+              terms.value(key, value, most)
+        )
+        const notes = [
+          cutNote(countCut(prints, characters), "value of its dictionary", "values of its dictionary"),
+          queue?.read._tag === "Read" ? cutMessages(queue.read, terms, characters) : undefined
+        ].filter((note) => note !== undefined)
+        return notes.length === 0 ? undefined : notes.join(" ")
+      },
       data: (characters: number) => ({
         pid: pidText,
         name: nameText(info.registeredName, terms),

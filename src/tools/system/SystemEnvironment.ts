@@ -2,6 +2,7 @@ import { Effect, Schema } from "effect"
 import { type Started, started, type Variable, variables } from "../../beam/Environment.ts"
 import { type Term } from "../../etf/Term.ts"
 import { visible } from "../../syntax/Escape.ts"
+import { countCut, cutNote } from "../CutValues.ts"
 import { amount } from "../Quantity.ts"
 import { cursor, FilterText, limitUpTo, listBounds, listOutput, ListPosition, pageOf, shownOf } from "../Listing.ts"
 import { redacted } from "../SecretShapes.ts"
@@ -9,13 +10,14 @@ import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
 
 /** The value of a variable. A cookie is never shown, whatever else is. */
-const valueText = ({ name, value }: Variable, terms: Terms, characters: number): string | undefined => {
+const valueText = ({ name, value }: Variable, terms: Terms, characters = Infinity): string | undefined => {
   if (value === undefined) return undefined
   return /cookie/iu.test(name.text()) ? redacted : terms.value(name, value, characters)
 }
 
 /** One argument as on the command line; what follows the name of a secret is one. */
-const argumentText = ({ flag, values }: Started["arguments"][number], terms: Terms, characters: number): string => {
+const argumentText = ({ flag, values }: Started["arguments"][number], terms: Terms, characters = Infinity): string => {
+  if (flag.text === "setcookie") return `-setcookie ${redacted}`
   const shown = values.map((value, at) => {
     const keys: ReadonlyArray<Term> = at === 0 ? [flag] : [flag, values[at - 1]!]
     const texts = keys.map((key) => terms.value(key, value, characters))
@@ -79,6 +81,17 @@ const getEnvironment = Tool.make({
       summary: (shown: number) =>
         `Process ${visible(start.osPid)} of the operating system on ${visible(start.host)}, with ${amount(total, "environment variable")}: ${names === undefined ? shownOf(shown, matched, "name") : shownOf(shown, matched, "name and value", "names and values")} here.`,
       notes: missing.length === 0 ? [] : [`Not set (or not on this page): ${missing.map(visible).join(", ")}.`],
+      cut: (characters: number, shown: number) => {
+        const prints = [
+          ...start.arguments.map((it) => (most?: number) => argumentText(it, terms, most)),
+          ...rows.slice(0, shown).map(
+            ({ row }) =>
+              (most?: number) =>
+                valueText(row, terms, most)
+          )
+        ]
+        return cutNote(countCut(prints, characters), "value")
+      },
       data: (characters: number) => ({
         total,
         matched,

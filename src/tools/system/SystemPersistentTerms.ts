@@ -1,10 +1,12 @@
 import { Effect, Schema } from "effect"
 import { persistentKeys, persistentTerms, persistentTermsInfo, persistentValue } from "../../beam/PersistentTerms.ts"
+import type { Term } from "../../etf/Term.ts"
 import type { ErlangNode } from "../../node/ErlangNode.ts"
 import { excerpt } from "../../syntax/Excerpt.ts"
 import { parseTerm } from "../../syntax/ParseTerm.ts"
 import { TermText } from "../ArgumentText.ts"
 import { whyLate } from "../Deadline.ts"
+import { countCut, cutNote } from "../CutValues.ts"
 import { didYouMean } from "../DidYouMean.ts"
 import {
   cursor,
@@ -164,6 +166,8 @@ const getPersistentTerms = Tool.make({
     )
     const { incomplete, matched, rows, total } = listed
     const first = rows[0]?.row
+    const keyText = (key: Term, characters: number) => terms.print(key, Math.min(characters, maxKeyCharacters))
+    const whole = rows.find(({ row }) => keyText(row.key, Infinity) === terms.print(row.key))?.row.key
     const notes = [
       ...(incomplete.includes("unmeasured")
         ? [
@@ -183,20 +187,26 @@ const getPersistentTerms = Tool.make({
         `${amount(info.count, "persistent term")} of ${bytes(info.bytes)} without large binaries; ${shownOf(shown, matched, "key")} by ${sort_by}${after === undefined ? largest : ""}.`,
       complete: notes.length === 0,
       notes,
+      cut: (characters: number, shown: number) => {
+        const prints = rows.slice(0, shown).map(
+          ({ row }) =>
+            (most?: number) =>
+              most === undefined ? terms.print(row.key) : keyText(row.key, most)
+        )
+        const note = cutNote(countCut(prints, characters), "key")
+        return note && `${note} \`key\` takes only a whole one.`
+      },
       data: (characters: number) => ({
         total,
         matched,
         total_bytes: info.bytes,
         terms: rows.map(({ row }) => ({
-          key: terms.print(row.key, Math.min(characters, maxKeyCharacters)),
+          key: keyText(row.key, characters),
           value_bytes: row.bytes
         }))
       }),
       page: pageOf("terms", listed),
-      hints:
-        first === undefined
-          ? []
-          : [`get_persistent_terms ${JSON.stringify({ key: terms.print(first.key, maxKeyCharacters) })}`]
+      hints: whole === undefined ? [] : [`get_persistent_terms ${JSON.stringify({ key: terms.print(whole) })}`]
     }
   })
 })

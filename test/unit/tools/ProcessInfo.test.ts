@@ -2,8 +2,9 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { infoGroups } from "../../../src/beam/ProcessInfo.ts"
-import { atom, list, nil, Pid, Port, type Term } from "../../../src/etf/Term.ts"
+import { atom, binary, isAtom, list, map, nil, Pid, Port, type Term } from "../../../src/etf/Term.ts"
 import type { World } from "../../support/FakeNodes.ts"
+import { packed } from "../../support/packed.ts"
 import { pick, recorded, recordedNode, recordedReleases } from "../../support/RecordedNode.ts"
 import { callIn, failIn } from "../../support/Tools.ts"
 
@@ -139,6 +140,48 @@ describe("get_process_info", () => {
         ])
       })
       expect(structured["notes"]).toEqual(["Not in its dictionary: x\\nnone."])
+    })
+  )
+
+  it.effect("says so where the value of a key or a message is shown cut, or more messages wait", () =>
+    Effect.gen(function* () {
+      const node = recordedNode(27, {
+        "erlang:process_info/2": ([, items]) => {
+          const wanted = (items as { items: ReadonlyArray<Term> }).items
+          const dictionary = list([[atom("long"), binary("x".repeat(30_000))]])
+          const isDictionary = wanted.some((item) => isAtom(item, "dictionary"))
+          return Effect.succeed(
+            isDictionary ? list([[atom("dictionary"), dictionary]]) : pick(recorded(27)["worker_facts"], wanted)!
+          )
+        },
+        "beamscope_process:messages": {
+          term: packed(
+            map([
+              [atom("count"), 30],
+              [atom("status"), atom("waiting")],
+              [
+                atom("rows"),
+                list([
+                  [binary("x..."), 90_000, atom("true")],
+                  [atom("ping"), 8, atom("false")]
+                ])
+              ],
+              [atom("seen"), 30],
+              [atom("shapes"), nil],
+              [atom("shape_count"), 2]
+            ])
+          )
+        }
+      })
+      const input = { pid: "recorded_worker", groups: ["messages"], dictionary_keys: ["long"], limit: 2 }
+      const { structured } = yield* callIn(world(node), "get_process_info", input)
+      expect(structured).toMatchObject({
+        complete: false,
+        notes: [
+          "The first 2 messages are shown (limit).",
+          "1 value of its dictionary is too large to be shown whole: ... stands for what is left out. 1 message is too large to be shown whole: ... stands for what is left out."
+        ]
+      })
     })
   )
 

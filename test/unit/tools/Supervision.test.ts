@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { atom, list, map, type MapTerm, nil, Pid, type Term } from "../../../src/etf/Term.ts"
+import { atom, binary, list, map, type MapTerm, nil, Pid, type Term } from "../../../src/etf/Term.ts"
 import { fakeNode } from "../../support/FakeNodes.ts"
 import { packed } from "../../support/packed.ts"
 import { callIn, failIn } from "../../support/Tools.ts"
@@ -59,6 +59,20 @@ const summaryAtDepth1 = (root: Parameters<typeof supervising>) =>
   )
 
 describe("get_supervision_tree", () => {
+  it.effect("says so where an id is cut, and has none where only links tell of a child", () =>
+    Effect.gen(function* () {
+      const short = (yield* tree({}, [], { id: binary("x".repeat(200)) })).structured
+      expect(short["complete"]).toBe(true)
+      const cut = (yield* tree({}, [], { id: binary("xxx..."), id_is: atom("cut") })).structured
+      expect(cut).toMatchObject({
+        complete: false,
+        notes: ["1 id is too large to be shown whole: ... stands for what is left out."]
+      })
+      const unknown = (yield* tree({}, [], { id: atom("undefined"), id_is: atom("unknown") })).structured
+      expect(unknown["tree"]).toMatchObject([{ id: "-" }])
+    })
+  )
+
   it.effect("tells how much of the allowed restarts is used up", () =>
     Effect.gen(function* () {
       const { structured } = yield* tree({ children: 2, active: 1, restarts: 2, intensity: 3, period: 5 })

@@ -418,6 +418,7 @@ describe("get_environment", () => {
         "beamscope_environment:started": started([
           ["shop", ["api_key", "hush-four", "port", "8080"]],
           ["password", ["hush-five"]],
+          ["setcookie", []],
           ["root", ["/usr/lib/erlang"]]
         ])
       })
@@ -426,11 +427,26 @@ describe("get_environment", () => {
       expect(structured["arguments"]).toEqual([
         "-shop api_key [redacted] port 8080",
         "-password [redacted]",
+        "-setcookie [redacted]",
         "-root /usr/lib/erlang"
       ])
       expect(structured["variables"]).toContainEqual({ name: "HOME", bytes: 9, value: '"/home/app"' })
       expect(structured["variables"]).toContainEqual({ name: "RELEASE_COOKIE", bytes: 10, value: "[redacted]" })
       expect(structured["notes"]).toEqual(["Not set (or not on this page): NOWHERE."])
+    })
+  )
+
+  it.effect("says so where a value is shown cut", () =>
+    Effect.gen(function* () {
+      const node = answering({
+        "beamscope_environment:variables": listing([variable("LONG", "x".repeat(20_000)), variable("HOME", "/home")]),
+        "beamscope_environment:started": started([["root", ["/usr/lib/erlang"]]])
+      })
+      const { structured } = yield* callIn(world(node), "get_environment", { names: ["LONG", "HOME"] })
+      expect(structured).toMatchObject({
+        complete: false,
+        notes: ["1 value is too large to be shown whole: ... stands for what is left out."]
+      })
     })
   )
 })
@@ -508,6 +524,28 @@ describe("get_persistent_terms", () => {
         const { structured } = yield* callIn({ ...world(nodeOf(hush)), mode }, "get_persistent_terms", { key })
         expect(structured["terms"]).toEqual([{ key, value_bytes: 8, value: "[redacted]" }])
       }
+    })
+  )
+
+  it.effect("says so where a key is shown cut, and asks for none that is", () =>
+    Effect.gen(function* () {
+      const rows = [
+        { key: binary("k".repeat(20_000)), bytes: 80 },
+        { key: atom("cache"), bytes: 8 }
+      ]
+      const list = (some: ReadonlyArray<(typeof rows)[number]>) =>
+        callIn(
+          world(answering({ "beamscope_persistent_terms:list": listing(some) }, info)),
+          "get_persistent_terms"
+        ).pipe(Effect.map(({ structured }) => structured))
+      const both = yield* list(rows)
+      expect(both).toMatchObject({
+        complete: false,
+        notes: [expect.stringMatching(/^1 key is too large to be shown/u)]
+      })
+      expect(both["hints"]).toEqual(['get_persistent_terms {"key":":cache"}'])
+      expect((yield* list(rows.slice(0, 1)))["hints"]).toBeUndefined()
+      expect(yield* list(rows.slice(1))).toMatchObject({ complete: true })
     })
   )
 
