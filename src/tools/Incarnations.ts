@@ -1,3 +1,6 @@
+import { readAtom } from "../syntax/AtomText.ts"
+import { type LocalIdentifier, parsePid, parsePort, parseReference } from "../syntax/Identifier.ts"
+
 /** A node as far as it matters which incarnation of it one deals with. */
 interface Incarnation {
   readonly name: string
@@ -88,20 +91,35 @@ const textsIn = (value: unknown): ReadonlyArray<string> => {
   return typeof value === "object" && value !== null ? Object.values(value).flatMap(textsIn) : []
 }
 
-/** `0.90.0`, as a shell may show a pid without its brackets. */
-const bare = /^\s*0\.(\d+\.\d+)\s*$/u
+const keyOf = (numbers: ReadonlyArray<number | bigint>): string => numbers.join(".")
+
+/** The key of a text that is nothing but a pid, port or reference, in whatever spelling tools take: `0.90.0`, too. */
+const keyOfWhole = (text: string, name: string): string | undefined => {
+  const isOwn = ({ node }: LocalIdentifier) => node === undefined || node === name
+  const [pid, port, reference] = [parsePid(text), parsePort(text), parseReference(text)]
+  if (pid._tag === "Pid") return isOwn(pid) ? keyOf([pid.id, pid.serial]) : undefined
+  if (port._tag === "Port") return isOwn(port) ? keyOf([port.id]) : undefined
+  return reference._tag === "Reference" && isOwn(reference) ? keyOf(reference.words.toReversed()) : undefined
+}
+
+/** The key of what stands between angle brackets: a 0 or the node's name, bare or as any language writes an atom, then numbers. */
+const keyOfInner = (inner: string, name: string): string | undefined => {
+  const atom = readAtom(inner, 0, true)
+  const bare = ["0", name].find((owner) => inner.startsWith(`${owner}.`))
+  const behind = bare?.length ?? (atom?.name === name ? atom.end : undefined)
+  const [, numbers] = (behind !== undefined && /^\.(\d+(?:\.\d+)*)$/u.exec(inner.slice(behind))) || []
+  return numbers && keyOf(numbers.split(".").map(BigInt))
+}
 
 /**
- * The node's own pids, ports and references in a text, in whatever syntax: all have a 0 or the node's name, and then
- * numbers, between angle brackets. `key` is the same for all spellings of one.
+ * The node's own pids, ports and references in a text, in whatever syntax. `key` is the same for all spellings of one:
+ * its numbers.
  */
 const identifiersIn = (text: string, name: string): ReadonlyArray<{ readonly key: string; readonly text: string }> => {
-  const alone = bare.exec(text)
-  if (alone !== null) return [{ key: alone[1]!, text: text.trim() }]
-  const owners = ["0.", `${name}.`, `'${name}'.`, `"${name}".`]
+  const alone = keyOfWhole(text, name)
+  if (alone !== undefined) return [{ key: alone, text: text.trim() }]
   return Array.from(text.matchAll(/<([^<>]+)>/gu)).flatMap(([whole, inner]) => {
-    const owner = owners.find((it) => inner!.startsWith(it))
-    const key = inner!.slice(owner?.length)
-    return owner !== undefined && /^\d+(?:\.\d+)*$/u.test(key) ? [{ key, text: whole }] : []
+    const key = keyOfInner(inner!, name)
+    return key === undefined ? [] : [{ key, text: whole }]
   })
 }

@@ -36,24 +36,51 @@ describe("what a session knows of a node that was restarted", () => {
     `<${name}.90.0>`,
     `#PID<'${name}'.90.0>`,
     "//erl(<0.90.0>)",
+    "//erl(0.90.0)",
+    "<0.0090.0>",
+    `<:"${name}".90.0>`,
+    `#PID<:"${name}".90.0>`,
+    `<'app\\x4010.0.0.1'.90.0>`,
+    `<|${name}|.90.0>`,
+    `{worker, #PID<:"${name}".90.0>}`,
+    `{worker, <'app\\x4010.0.0.1'.90.0>}`,
     "#Port<0.90>",
+    `#Port<:"${name}".90>`,
     "#Ref<0.90.1.2>",
+    `#Reference<:"${name}".90.1.2>`,
     "{via, gproc, {n, l, {worker, <0.90.0>}}}"
   ])("refuses %s, until a result has shown it", (text) => {
     const incarnations = restarted()
     expect(incarnations.stale(name, { pid: [text] })).toMatchObject({ restart })
     incarnations.showed(now, "nothing of the kind")
     expect(incarnations.stale(name, { pid: [text] })).toMatchObject({ restart })
-    incarnations.showed(now, `pid: ${text.trim() === "0.90.0" ? "<0.90.0>" : text}, and more`)
+    incarnations.showed(now, "<0.90.0>, #Port<0.90> and #Ref<0.90.1.2>")
     expect(incarnations.stale(name, { pid: [text] })).toBeUndefined()
   })
 
-  it.each(["cache", "<other@host.90.0>", "{global, <no pid>}", "1.90.0", "<0.90.0", "10.0.0.1", 90, null, undefined])(
-    "does not refuse %s",
-    (value) => {
-      expect(restarted().stale(name, { value })).toBeUndefined()
-    }
-  )
+  it("refuses an atom before the numbers that is the node's name without quotes", () => {
+    const incarnations = new Incarnations()
+    incarnations.meet({ name: "app@host", creation: 1 })
+    incarnations.meet({ name: "app@host", creation: 2 }, restart)
+    expect(incarnations.stale("app@host", "<:app@host.90.0>")).toMatchObject({ restart })
+    expect(incarnations.stale("app@host", "[<:app@host.90.0>]")).toMatchObject({ restart })
+  })
+
+  it.each([
+    "cache",
+    "<:other@host.90.0>",
+    "<'other@host'.90.0>",
+    "<other@host.90.0>",
+    "{global, <no pid>}",
+    "1.90.0",
+    "<0.90.0",
+    "10.0.0.1",
+    90,
+    null,
+    undefined
+  ])("does not refuse %s", (value) => {
+    expect(restarted().stale(name, { value })).toBeUndefined()
+  })
 
   it("names what it refuses as it was written", () => {
     expect(restarted().stale(name, { owner: "it is #PID<0.7.1>" })?.identifier).toBe("<0.7.1>")
