@@ -16,6 +16,7 @@ import { parseTerm } from "../../syntax/ParseTerm.ts"
 import { maxNameCharacters, TermText } from "../ArgumentText.ts"
 import { remainingMillis, whyLate } from "../Deadline.ts"
 import { pid } from "../processes/OneProcess.ts"
+import { laterCallback } from "../processes/ProcessFilter.ts"
 import { ended, resolveProcess } from "../ProcessArgument.ts"
 import { amount, bytes } from "../Quantity.ts"
 import { redacted } from "../SecretShapes.ts"
@@ -187,7 +188,9 @@ const whyNot = (
     case "Busy":
       return refused(
         "too_busy",
-        `${text} was not asked: it ${doingText(answer, terms)}, and was never seen waiting in its loop in ${Math.round(patienceMillis)} ms. The request would wait behind that.`,
+        answer.status === "suspended"
+          ? `${text} was not asked: it is suspended (erlang:suspend_process), with ${amount(answer.messages, "message")} waiting, and does nothing before whoever suspended it resumes it or ends.`
+          : `${text} was not asked: it ${doingText(answer, terms)}, and was never seen waiting in its loop in ${Math.round(patienceMillis)} ms. The request would wait behind that.`,
         look,
         true
       )
@@ -257,6 +260,14 @@ const callbackOf = ({ callback }: { readonly callback: Mfa | undefined }, terms:
   return terms.atom(callback.module === "supervisor" ? callback.name : callback.module)
 }
 
+/** What is said of the module that is told, where a loop of another behaviour may have put another one in its place. */
+const callbackNotes = ({ callback, loop }: Extract<StateAnswer, { _tag: "Told" }>): ReadonlyArray<string> =>
+  callback === undefined ||
+  ["supervisor", "gen_event", loop].includes(callback.module) ||
+  ["gen_server", "gen_statem", "gen_event"].includes(loop)
+    ? []
+    : [laterCallback]
+
 const cutNote = (what: string, size: number, isPath: boolean): string =>
   `The ${what} has ${bytes(size)} in external format and is shown cut: ... stands for what is left out, and a number beside it for how many items that are.${isPath ? " Select a part with path." : ""}`
 
@@ -313,7 +324,7 @@ const getState = Tool.make({
     return {
       summary: `${path.length > 0 ? "Part of the" : "The"} state of ${pidText}${kind === undefined ? "" : `, a ${kind}`}: ${isSecret ? "a secret" : bytes(answer.bytes)}${answer.isSuspended ? "; it is suspended (sys:suspend), and handles no messages" : ""}.`,
       complete: !isCut,
-      notes: isCut ? [cutNote("state", answer.bytes, true)] : [],
+      notes: [...(isCut ? [cutNote("state", answer.bytes, true)] : []), ...callbackNotes(answer)],
       data: (characters: number) => ({
         pid: pidText,
         kind,
@@ -383,7 +394,7 @@ const getStatus = Tool.make({
     return {
       summary: `${pidText}${status === undefined ? "" : ` is ${visible(status.systemState)} in ${terms.atom(status.module)}`}${callbackOf(answer, terms) === undefined ? "" : `, with the callbacks of ${callbackOf(answer, terms)}`}; its status has ${bytes(answer.bytes)}.`,
       complete: !isCut,
-      notes: isCut ? [cutNote("status", answer.bytes, false)] : [],
+      notes: [...(isCut ? [cutNote("status", answer.bytes, false)] : []), ...callbackNotes(answer)],
       data: (characters: number) => ({
         pid: pidText,
         module: callbackOf(answer, terms),

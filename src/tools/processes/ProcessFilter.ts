@@ -96,13 +96,13 @@ export const none = (
   return `${looked} has ${wanted.join(" and ")}${others ? " and passes the rest of the filter" : ""}${ended}.`
 }
 
+/** What is not seen where a process is known by `$initial_call`. */
+export const laterCallback =
+  "A process is known by the callback module that it began with: one that it has taken on since, as by gen_server2's become, enter_loop or change_callback_module, is not seen."
+
 /** What keeps a search for a module from saying that no process has it. */
 export const laterCallbacks = ({ behaviours, module }: ProcessFilter): ReadonlyArray<string> =>
-  (module ?? behaviours) === undefined
-    ? []
-    : [
-        "A process is known by the callback module that it began with: one that it has taken on since, as by gen_server2's become, enter_loop or change_callback_module, is not seen."
-      ]
+  (module ?? behaviours) === undefined ? [] : [laterCallback]
 
 /** That none was found would say that there is none. */
 export const noLabels = ({ capabilities, name }: ErlangNode) =>

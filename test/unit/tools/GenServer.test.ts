@@ -148,6 +148,27 @@ describe("get_gen_server_state", () => {
     })
   )
 
+  it.effect("says that another loop may have taken on another callback module", () =>
+    Effect.gen(function* () {
+      const began = (callback: string, loop: string) => ({
+        callback: [atom(callback), atom("init"), 1],
+        loop: atom(loop)
+      })
+      for (const tool of ["get_gen_server_state", "get_gen_server_status"]) {
+        const notesOf = (facts: Readonly<Record<string, Term>>) =>
+          callIn({ up: [told(7, facts)] }, tool, { pid: "<0.90.0>" }).pipe(
+            Effect.map(({ structured }) => structured["notes"])
+          )
+        expect(yield* notesOf(began("rabbit_prequeue", "gen_server2"))).toEqual([
+          expect.stringMatching(/taken on since, as by gen_server2's become/u)
+        ])
+        expect(yield* notesOf(began("shop", "gen_server"))).toBeUndefined()
+        expect(yield* notesOf(began("special", "special"))).toBeUndefined()
+        expect(yield* notesOf({ loop: atom("gen_server2") })).toBeUndefined()
+      }
+    })
+  )
+
   it.effect("shows a state that was cut where its form is as it is", () =>
     Effect.gen(function* () {
       const node = told([atom("..."), 3], { loop: atom("gen_event"), is_cut: atom("true") })
@@ -168,6 +189,11 @@ describe("get_gen_server_state", () => {
     ],
     [{ outcome: atom("no_sys"), ...doing }, "unsupported", /3 messages waiting and is running in :lists\.map\/2/u],
     [{ outcome: atom("busy"), ...doing }, "too_busy", /3 messages .* never seen waiting in its loop in 500 ms/u],
+    [
+      { outcome: atom("busy"), ...doing, status: atom("suspended") },
+      "too_busy",
+      /it is suspended \(erlang:suspend_process\), with 3 messages waiting/u
+    ],
     [{ outcome: atom("long_queue"), ...doing, messages: 12345 }, "too_busy", /12,345 messages/u],
     [{ outcome: atom("large"), ...doing, heap_words: 3e8 }, "too_large", /2\.2 GiB.*max_heap_mb to 2289/u],
     [{ outcome: atom("large"), ...doing, heap_words: 6e8 }, "too_large", /4\.5 GiB.* Above 4096 MB none is\.$/u],
