@@ -4,7 +4,7 @@ import type { Grouping, GroupsQuery, ProcessFilter, ProcessGroup } from "../../b
 import { type ProcessKey, readMfa } from "../../beam/ProcessRow.ts"
 
 import type { ErlangNode } from "../../node/ErlangNode.ts"
-import { ledBy, listBounds, type ListPosition, shownOf, toPosition } from "../Listing.ts"
+import { ledBy, listBounds, type ListPosition, toPosition } from "../Listing.ts"
 import { none, noLabels } from "./ProcessFilter.ts"
 import { say, scanNotes, showLabel, withLimits } from "./ProcessRows.ts"
 import { amount } from "../Quantity.ts"
@@ -118,7 +118,7 @@ export const answerGroups = Effect.fnUntraced(function* (
             answer
           )
         : withLimits(
-            `${amount(matched, "process", "processes")} in ${shownOf(shown, groupCount, "group")} by ${spokenGrouping[by]}${ledBy(leading, after)}.`,
+            `${amount(matched, "process", "processes")} in ${amount(groupCount, "group")} by ${spokenGrouping[by]}${shown === groupCount ? "" : `, ${amount(shown, "group")} here`}${ledBy(leading, after)}.`,
             answer
           ),
     complete: notes.length === 0,

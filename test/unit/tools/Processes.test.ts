@@ -567,7 +567,8 @@ describe("groups of processes", () => {
         filter: { behaviour: "GenServer", initial_call: "My.Worker.init/1", name: "x", label: "y" }
       })
       expect(structured).toMatchObject({
-        summary: "8 processes in 2 of 40 groups by initial call; first My.Worker.init/1: 7 processes with 4.0 KiB.",
+        summary:
+          "8 processes in 40 groups by initial call, 2 groups here; first My.Worker.init/1: 7 processes with 4.0 KiB.",
         complete: false,
         total: 60,
         matched: 8,
@@ -611,7 +612,7 @@ describe("groups of processes", () => {
       const after = agentSpec(last.node).atomKey("after") as Binary
       expect(decode(after.view())).toEqual([2, called("a")])
       expect(last.structured).toMatchObject({
-        summary: "5 processes in 1 of 3 groups by initial call.",
+        summary: "5 processes in 3 groups by initial call, 1 group here.",
         notes: [expect.stringContaining("Each page is of its own moment")]
       })
       expect(last.structured["next_cursor"]).toBeUndefined()
