@@ -3,16 +3,17 @@ import { hostname, networkInterfaces } from "node:os"
 
 /**
  * The names of a machine, as they stand behind the `@` of its nodes. A long name is made like Erlang makes it
- * (`inet_config`): from what the hosts file says of the name, and from the domains of the resolver. No server is asked:
- * neither does it delay the start, nor can one that answers anything make another machine pass for this.
+ * (`inet_config`): from what the hosts file says of the name, and from the domain of the resolver: the first, where it has
+ * a list of those to search, since the machines of the others may have any name, ours too. No server is asked: neither
+ * does it delay the start, nor can one that answers anything make another machine pass for this.
  */
 export const namesOfHost = (host: string, hostsFile: string, resolverFile: string): ReadonlyArray<string> => {
   const [short] = host.split(".") as [string]
   const listed = linesOf(hostsFile).flatMap(([, ...names]) => (names.includes(short) ? names : []))
-  const domains = linesOf(resolverFile).flatMap(([key, ...values]) =>
-    key === "domain" || key === "search" ? values : []
-  )
-  const long = [...listed, ...domains.map((domain) => `${short}.${domain.replace(/\.$/u, "")}`)]
+  const resolver = linesOf(resolverFile)
+  const first = (wanted: string) => resolver.find(([key]) => key === wanted)?.[1]
+  const domain = first("domain") ?? first("search")
+  const long = [...listed, ...(domain === undefined ? [] : [`${short}.${domain.replace(/\.$/u, "")}`])]
   return [...new Set([host, short, ...long.filter((name) => name.startsWith(`${short}.`) && !name.endsWith("."))])]
 }
 

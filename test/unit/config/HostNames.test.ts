@@ -7,7 +7,8 @@ describe("the names of a machine", () => {
     ["as Debian writes its hosts file", "box", "127.0.1.1\tbox.example.org\tbox\n", "", ["box", "box.example.org"]],
     ["beside other names", "box", "127.0.0.1 localhost box.lan box # box.no", "", ["box", "box.lan"]],
     ["from the resolver's domain", "box", "", "domain example.org\n", ["box", "box.example.org"]],
-    ["from its search list", "box", "", "nameserver ::1\nsearch a.org b.org.", ["box", "box.a.org", "box.b.org"]],
+    ["from the first of its search list", "box", "", "nameserver ::1\nsearch a.org. b.org", ["box", "box.a.org"]],
+    ["from its domain before that", "box", "", "search a.org b.org\ndomain c.org", ["box", "box.c.org"]],
     ["where the name is long already", "box.example.org", "", "", ["box.example.org", "box"]],
     ["not of other machines", "box", "10.0.0.2 boxer.org boxer\n#10.0.0.3 box.org box", "search .", ["box"]]
   ])("%s", (_how, host, hosts, resolver, names) => expect(namesOfHost(host, hosts, resolver)).toEqual(names))
