@@ -49,8 +49,11 @@ const found = (value: unknown, mayBeSecret: boolean): string => {
 const valueAt = (given: unknown, path: Path): unknown =>
   path.reduce((value, key) => (value as Readonly<Record<PropertyKey, unknown>>)[key as PropertyKey], given)
 
-/** Keys whose values may be cookies, or keys of certificates that somebody took for the place to put them. */
-const mayBeSecret = (key: unknown): boolean => /cookie|key$/iu.test(String(key))
+/**
+ * Whether what stands there may be a cookie, the key of a certificate that somebody took for the place to put it, or a
+ * part of a command, which may have a password in it.
+ */
+const mayBeSecret = (path: Path): boolean => path.includes("tunnel") || /cookie|key$/iu.test(String(path.at(-1)))
 
 /** Where a value stands, and in place of one that is missing, what lacks it. */
 const positionIn = (text: string, path: Path): string => {
@@ -58,24 +61,29 @@ const positionIn = (text: string, path: Path): string => {
   return line === undefined ? "" : `line ${line}, column ${column}: `
 }
 
+/** Mistakes that are told; nobody reads more at once, and to find the place of each takes a look at the whole text. */
+const maxProblems = 10
+
 /** `text` is what the values were read from, where they were read from one. */
-const problemsOf = (issue: SchemaIssue.Issue, given: unknown, form: Form, text: string | undefined): string =>
-  issuesOf(issue)
-    .issues.map(({ message, path = [] }) => {
-      const position = text === undefined ? "" : positionIn(text, path)
-      const place = path.length === 0 ? position : `${position}${pathText(path)}: `
-      if (message === unknownKey) return `${place}${message}${keysHelp(path, form)}`
-      if (message === missingKey) return `${place}${message}`
-      return `${place}${message}, got ${found(valueAt(given, path), mayBeSecret(path.at(-1)))}`
-    })
-    .join("; ")
+const problemsOf = (issue: SchemaIssue.Issue, given: unknown, form: Form, text: string | undefined): string => {
+  const { issues } = issuesOf(issue)
+  const told = issues.slice(0, maxProblems).map(({ message, path = [] }) => {
+    const position = text === undefined ? "" : positionIn(text, path)
+    const place = path.length === 0 ? position : `${position}${pathText(path)}: `
+    if (message === unknownKey) return `${place}${message}${keysHelp(path, form)}`
+    if (message === missingKey) return `${place}${message}`
+    return `${place}${message}, got ${found(valueAt(given, path), mayBeSecret(path))}`
+  })
+  const left = issues.length - told.length
+  return [...told, ...(left > 0 ? [`... ${left} more`] : [])].join("; ")
+}
 
 const decoder =
   (form: Form) =>
   (given: unknown, text?: string): Result.Result<Settings, string> =>
     Result.mapError(form.decode(given), ({ issue }) => problemsOf(issue, given, form, text))
 
-/** Settings as they stand in the configuration file, whose text it is; fails with all mistakes, each with its place, in one line. */
+/** Settings as they stand in the configuration file, whose text it is; fails with the mistakes, the first ten with their places, in one line. */
 export const decodeFile = decoder({
   decode: Schema.decodeUnknownResult(SettingsFile, strict),
   keys: Object.keys(SettingsFile.from.fields),

@@ -413,6 +413,24 @@ describe("a mistake", () => {
     expect(message).not.toContain("\n")
   })
 
+  it("in the file is told ten times, and counted from then on", async () => {
+    const file = configFile({ nodes: Array.from({ length: 4_000 }, (_, at) => ({ name: `n${at}@x`, agent: "maybe" })) })
+    const message = await refusal({}, {}, file)
+    expect(message).toContain("nodes[9].agent: Expected")
+    expect(message).toMatch(/; \.\.\. 3990 more$/u)
+    expect(message).not.toContain("nodes[10]")
+  })
+
+  it.each([
+    ["as a string", "ssh -o Password=PRECIOUS {port}"],
+    ["with a word that is none", ["ssh", { PRECIOUS: 1 }]],
+    ["as a number", 47110815]
+  ])("in a tunnel, %s, is told without the command", async (_how, tunnel) => {
+    const message = await refusal({}, {}, configFile({ nodes: [{ name: "a@x", tunnel }] }))
+    expect(message).toContain("nodes[0].tunnel")
+    expect(message).not.toMatch(/PRECIOUS|47110815/u)
+  })
+
   it("in the file is told with what was found, but for what may be a cookie", async () => {
     const file = configFile({
       nodes: [{ name: "a@x", cookie: ["PRECIOUS"] }, { name: "b@x", cookie: 47110815 }, ["PRECIOUS"], 5],
