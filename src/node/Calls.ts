@@ -32,7 +32,7 @@ const bytesPerTerm = 32
 /** Room on the wire for what stands around a value: the result tuple, a stack trace. */
 const envelopeBytes = 64 * 1024
 
-/** Milliseconds before its deadline at which a call that is given up counts as late. */
+/** Milliseconds before its deadline at which a call that is given up counts as late, half of its time at most. */
 const almostMillis = 100
 
 const executeCall = Encoded.of([atom("erpc"), atom("execute_call"), 4])
@@ -102,7 +102,8 @@ export class Calls {
       const lost = this.#link.failure()
       if (lost !== undefined) return resume(Effect.fail(failed({ _tag: "LinkLost", cause: lost })))
       const start = this.#spawns ? this.#spawnWorker : this.#askRex
-      const due = performance.now() + (options.timeoutMillis ?? defaults.timeoutMillis) - almostMillis
+      const { timeoutMillis = defaults.timeoutMillis } = options
+      const due = performance.now() + Math.max(timeoutMillis / 2, timeoutMillis - almostMillis)
       let isGivenUp = false
       try {
         const giveUp = start.call(this, module, func, args, options, (outcome) => {

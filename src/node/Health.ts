@@ -28,6 +28,8 @@ export interface NodeHealth {
   readonly why: ReadonlyArray<string>
   /** Of the answers among the latest samples; absent before the first. */
   readonly roundTrip?: { readonly p50: number; readonly p95: number; readonly samples: number }
+  /** When it was last looked at; absent before the first time. */
+  readonly sampledAt?: number
   /** Samples that got no answer, of the latest ones. */
   readonly missed: number
   /** Since anything came from the node, its ticks included. */
@@ -40,6 +42,8 @@ export interface NodeHealth {
 export const everyMillis = 15_000
 /** Milliseconds since its last use after which a node is not sampled. */
 export const restAfterMillis = 3 * 60_000
+/** Milliseconds after which what a sample found says nothing of now: more than the longest pause of a breaker. */
+export const outdatedMillis = 6 * everyMillis
 /** Milliseconds that a sample waits for its answer. */
 export const patienceMillis = 5_000
 
@@ -61,6 +65,7 @@ export class HealthRecord {
   readonly #samples: Array<Sample> = []
   #condition: Condition = "up"
   #since: number
+  #sampledAt: number | undefined
   #why: ReadonlyArray<string> = []
   #inARow = { poor: 0, good: 0, missed: 0 }
 
@@ -74,6 +79,7 @@ export class HealthRecord {
 
   /** Takes a sample in. Whether it changed the condition. */
   record(now: number, sample: Sample): boolean {
+    this.#sampledAt = now
     this.#samples.push(sample)
     if (this.#samples.length > remembered) this.#samples.shift()
     const problems = problemsOf(sample)
@@ -112,6 +118,7 @@ export class HealthRecord {
       condition: this.#condition,
       since: this.#since,
       why: this.#why,
+      ...(this.#sampledAt !== undefined && { sampledAt: this.#sampledAt }),
       ...(times.length > 0 && {
         roundTrip: { p50: percentile(times, 0.5), p95: percentile(times, 0.95), samples: times.length }
       }),

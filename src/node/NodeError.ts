@@ -36,9 +36,10 @@ export const isRefusal = (why: NodeError): boolean =>
   why._tag === "DistError" &&
   ["CookieRejected", "PeerCookieWrong", "NotAllowed", "NameRefused"].includes(why.reason._tag)
 
-/** What does not pass by itself, and goes into the node's log each time. */
+/** What does not pass by itself. Most of it goes into the node's log each time. */
 export const isHopeless = (why: NodeError): boolean =>
   isRefusal(why) ||
+  (why._tag === "TargetError" && why.isPassing !== true) ||
   (why._tag === "DistError" && ["TlsClientCertificateWanted", "TlsClientCertificateRefused"].includes(why.reason._tag))
 
 /** Whether it was time that was lacking. */
@@ -58,6 +59,8 @@ export const isTrouble = (why: NodeError): boolean => {
   if (why._tag === "CallError" && why.reason._tag === "LinkLost") return isTrouble(why.reason.cause)
   return (
     isOverdue(why) ||
+    // A tunnel that came to an end, or to nothing.
+    (why._tag === "TargetError" && why.isPassing === true) ||
     (why._tag === "DistError" &&
       ["Unreachable", "ClosedInHandshake", "LinkClosed", "TickTimeout", "ProtocolViolation"].includes(why.reason._tag))
   )

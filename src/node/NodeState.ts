@@ -24,7 +24,7 @@ export interface NodeStatus {
   readonly state: NodeState
   /** Whether requests are let through to it, and what became of those that there were. */
   readonly breaker: { readonly state: BreakerState; readonly counts: BreakerCounts }
-  /** While it is connected. */
+  /** While it is connected, and was looked at lately. */
   readonly health?: NodeHealth
 }
 

@@ -36,7 +36,7 @@ export class Nodes extends Context.Service<
     readonly disconnect: (name: string) => Effect.Effect<Disconnection>
     /** The nodes that are connected or being connected, and the latest that were or could not be, by name. */
     readonly list: Effect.Effect<ReadonlyArray<NodeStatus>>
-    /** How a connected node fares. */
+    /** How a connected node fares; `undefined` also where it was not looked at for a while. */
     readonly health: (name: string) => Effect.Effect<NodeHealth | undefined>
     /** Forgets what became of earlier requests, so that the node is asked again, and counts from zero. */
     readonly reset: (name: string) => Effect.Effect<void>

@@ -1,7 +1,7 @@
-import { Deferred, type Fiber, type Redacted, Scope } from "effect"
+import { Deferred, type Fiber, Redacted, Scope } from "effect"
 import { Breaker } from "./Breaker.ts"
 import type { ErlangNode } from "./ErlangNode.ts"
-import { HealthRecord, type NodeHealth } from "./Health.ts"
+import { HealthRecord, type NodeHealth, outdatedMillis } from "./Health.ts"
 import type { NodeError } from "./NodeError.ts"
 import type { FormerLink, NodeState, NodeStatus } from "./NodeState.ts"
 import type { Wish } from "./Wish.ts"
@@ -22,21 +22,23 @@ export interface Connection {
   isRemembered: boolean
   /** Those who use it or wait for it. */
   users: number
-  /** When somebody last asked for it. */
+  /** When somebody last asked for it, or had an answer of it. */
   usedAt: number
+  /** Whether its health is being looked at: what is heard meanwhile is no use of it. */
+  isSampled: boolean
   /** Lets go of it when it has been idle for long enough. */
   idle: Fiber.Fiber<void> | undefined
 }
 
 /** What we show a node. */
 export interface Introduction {
-  readonly cookie: string
+  readonly cookie: Redacted.Redacted
   readonly ourName: string | undefined
 }
 
 /** Whether a node is shown the same as before. */
 export const isSame = (one: Introduction | undefined, other: Introduction): boolean =>
-  one !== undefined && one.cookie === other.cookie && one.ourName === other.ourName
+  one !== undefined && Redacted.value(one.cookie) === Redacted.value(other.cookie) && one.ourName === other.ourName
 
 /** A node by its name: what outlives the links to it. */
 export interface Peer {
@@ -88,6 +90,7 @@ export const makeConnection = (peer: Peer, wish: Wish, now: number, scope: Scope
     isRemembered: false,
     users: 0,
     usedAt: now,
+    isSampled: false,
     idle: undefined
   }
   peer.connection = connection
@@ -95,14 +98,17 @@ export const makeConnection = (peer: Peer, wish: Wish, now: number, scope: Scope
   return connection
 }
 
-/** How a node fares that is connected. */
-export const healthOf = ({ connection }: Peer): NodeHealth | undefined =>
-  connection?.state._tag === "Up" ? connection.health.health(connection.state.node.silentMillis()) : undefined
+/** How a node fares that is connected; `undefined` where it was not looked at for a while. */
+export const healthOf = ({ connection }: Peer, now: number): NodeHealth | undefined => {
+  if (connection?.state._tag !== "Up") return undefined
+  const health = connection.health.health(connection.state.node.silentMillis())
+  return now - (health.sampledAt ?? now) > outdatedMillis ? undefined : health
+}
 
 /** Where a node stands with us; `undefined` where there is nothing to tell. */
 export const statusOf = (peer: Peer, now: number): NodeStatus | undefined => {
   const { breaker, connection, down, name, nextAttempt } = peer
-  const health = healthOf(peer)
+  const health = healthOf(peer, now)
   const state: NodeState | undefined =
     connection?.state ?? (down && { _tag: "Down", ...down, ...(nextAttempt !== undefined && { nextAttempt }) })
   return (

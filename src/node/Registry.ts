@@ -1,4 +1,4 @@
-import { Cause, type Clock, Deferred, Effect, Exit, Fiber, FiberMap, Redacted, Result, Scope } from "effect"
+import { Cause, type Clock, Deferred, Effect, Exit, Fiber, FiberMap, Result, Scope } from "effect"
 import { DistError } from "../dist/DistError.ts"
 import { backOff } from "./BackOff.ts"
 import type { Outcome } from "./Breaker.ts"
@@ -94,7 +94,7 @@ export class Registry {
 
   health(name: string): NodeHealth | undefined {
     const peer = this.#peers.get(name)
-    return peer && healthOf(peer)
+    return peer && healthOf(peer, this.#now())
   }
 
   reset(name: string): void {
@@ -180,8 +180,7 @@ export class Registry {
         const connection = peer.connection ?? this.#open(peer, wish)
         connection.users++
         connection.usedAt = this.#now()
-        if (connection.idle !== undefined) this.#in.fork(Fiber.interrupt(connection.idle))
-        connection.idle = undefined
+        this.#endIdleness(connection)
         return Effect.succeed({ connection, admission })
       }),
       ({ admission, connection }) => {
@@ -200,10 +199,22 @@ export class Registry {
     if (connection.peer.keepers > 0 || connection.idle !== undefined) return Effect.void
     return Effect.sleep(idleTimeToLive).pipe(
       // Who comes as the time ends may be here before the news of that.
-      Effect.andThen(Effect.suspend(() => (isUnused() ? this.#close(connection) : Effect.void))),
+      Effect.andThen(
+        Effect.suspend(() => {
+          if (!isUnused()) return Effect.void
+          // It is what closes it, and goes on until that is done.
+          connection.idle = undefined
+          return this.#close(connection)
+        })
+      ),
       Effect.forkIn(this.#in.scope),
       Effect.map((fiber) => void (connection.idle = fiber))
     )
+  }
+
+  #endIdleness(connection: Connection): void {
+    if (connection.idle !== undefined) this.#in.fork(Fiber.interrupt(connection.idle))
+    connection.idle = undefined
   }
 
   disconnect(name: string): Effect.Effect<Disconnection> {
@@ -243,11 +254,14 @@ export class Registry {
   #join(connection: Connection) {
     const { peer, wish } = connection
     return Effect.gen({ self: this }, function* () {
-      const target = yield* this.#in.targets.resolve(peer.name, {
-        ...(wish.cookie !== undefined && { cookie: wish.cookie }),
-        ...(wish.end !== Infinity && { timeoutMillis: Math.max(1, left(wish)) })
-      })
-      const shown = { cookie: Redacted.value(target.cookie), ourName: target.ourName }
+      const target = yield* Effect.tapError(
+        this.#in.targets.resolve(peer.name, {
+          ...(wish.cookie !== undefined && { cookie: wish.cookie }),
+          ...(wish.end !== Infinity && { timeoutMillis: Math.max(1, left(wish)) })
+        }),
+        (why) => this.#judge(peer, why)
+      )
+      const shown: Introduction = { cookie: target.cookie, ourName: target.ourName }
       const { refusal } = peer
       if (wish.by !== "wish" && refusal !== undefined && isSame(refusal, shown)) {
         connection.isRemembered = true
@@ -268,11 +282,16 @@ export class Registry {
           }),
           Effect.tapError((why) => {
             if (isRefusal(why) && !this.#doubts(peer, shown, why)) peer.refusal = { ...shown, why }
-            if (isTrouble(why)) peer.breaker.record(this.#now(), "failure")
-            return Effect.void
+            return this.#judge(peer, why)
           })
         )
     })
+  }
+
+  /** Counts an attempt that was in vain, if that says that the node or the way to it is in trouble. */
+  #judge(peer: Peer, why: NodeError): Effect.Effect<void> {
+    if (isTrouble(why)) peer.breaker.record(this.#now(), "failure")
+    return Effect.void
   }
 
   /**
@@ -290,11 +309,15 @@ export class Registry {
 
   /** What became of a call. Those that belong to connecting are judged together, when that is done. */
   #heard(connection: Connection, outcome: Outcome): void {
-    if (connection.state._tag === "Up" && this.#isCurrent(connection))
-      connection.peer.breaker.record(this.#now(), outcome)
+    if (connection.state._tag !== "Up" || !this.#isCurrent(connection)) return
+    // Who holds a node uses it by its calls.
+    if (!connection.isSampled) connection.usedAt = this.#now()
+    connection.peer.breaker.record(this.#now(), outcome)
   }
 
   #up(connection: Connection, node: ErlangNode): Effect.Effect<void> {
+    // Closed in the very turn in which it came up.
+    if (!this.#isCurrent(connection)) return Effect.void
     const { peer } = connection
     const now = this.#now()
     const former = peer.former === undefined ? {} : { former: peer.former }
@@ -320,6 +343,7 @@ export class Registry {
           if (peer.breaker.state(this.#now())._tag === "Open") return Effect.void
           const admission = peer.breaker.admit(this.#now())
           if (admission._tag === "Rejected") return Effect.void
+          connection.isSampled = true
           return sampleOf(node).pipe(
             Effect.map((sample) => {
               const at = this.#now()
@@ -328,7 +352,12 @@ export class Registry {
               this.#in.healthChanged({ name: peer.name, at, before, health: health.health(node.silentMillis()) })
             }),
             // One that came to no outcome: the link was closed by us, say.
-            Effect.ensuring(Effect.sync(() => admission._tag === "Probe" && peer.breaker.release(admission.number)))
+            Effect.ensuring(
+              Effect.sync(() => {
+                connection.isSampled = false
+                if (admission._tag === "Probe") peer.breaker.release(admission.number)
+              })
+            )
           )
         })
       ),
@@ -353,6 +382,7 @@ export class Registry {
     const { name } = peer
     const since = this.#now()
     peer.connection = undefined
+    this.#endIdleness(connection)
     // The name was a guess, and there is a node of another name: nothing to remember.
     peer.down = why._tag === "DistError" && why.reason._tag === "WrongNode" ? undefined : { since, why }
     if (state._tag === "Up") {
@@ -417,7 +447,11 @@ export class Registry {
     const forgettable = Array.from(this.#peers.values()).filter(
       ({ connection, keepers }) => connection === undefined && keepers === 0
     )
-    for (const { name } of forgettable.slice(0, Math.max(0, forgettable.length - maxDown))) this.#peers.delete(name)
+    // Those last of which something is known that spares them.
+    const isKnown = ({ breaker, refusal }: Peer) =>
+      refusal !== undefined || breaker.state(this.#now())._tag !== "Closed"
+    const order = forgettable.toSorted((one, other) => Number(isKnown(one)) - Number(isKnown(other)))
+    for (const { name } of order.slice(0, Math.max(0, order.length - maxDown))) this.#peers.delete(name)
   }
 }
 

@@ -54,11 +54,12 @@ describe("the health of a node", () => {
     expect(record.health(0)).toMatchObject({
       condition: "degraded",
       since: 20,
+      sampledAt: 20,
       why: ["a round trip of 1500 ms", "12 processes waiting to run for each scheduler"],
       runQueue: 12.4
     })
     record.record(30, "missed")
-    expect(record.health(0)).toMatchObject({ since: 20, why: ["no answer within 5000 ms"], missed: 1 })
+    expect(record.health(0)).toMatchObject({ since: 20, sampledAt: 30, why: ["no answer within 5000 ms"], missed: 1 })
     for (const at of [40, 50, 60]) record.record(at, quick)
     expect(record.health(0)).toMatchObject({ condition: "up", since: 60, why: [], runQueue: 0 })
   })

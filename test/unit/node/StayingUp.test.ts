@@ -7,6 +7,7 @@ import { CallError, type CallReason } from "../../../src/node/CallError.ts"
 import type { ErlangNode } from "../../../src/node/ErlangNode.ts"
 import { Nodes } from "../../../src/node/Nodes.ts"
 import type { HealthChange, NodeChange } from "../../../src/node/NodeState.ts"
+import { TargetError } from "../../../src/node/Targets.ts"
 import { fakeNode } from "../../support/FakeNodes.ts"
 import { targetsOf } from "../../support/targetsOf.ts"
 
@@ -21,6 +22,10 @@ const makeWorld = () => {
   const world = {
     /** Why it cannot be joined. */
     refuses: undefined as DistReason | undefined,
+    /** Why there is not even a way to it. */
+    wayless: undefined as TargetError | undefined,
+    /** Links that come up are lost at once. */
+    isFleeting: false,
     /** Attempts end when this does. */
     gate: Effect.void as Effect.Effect<void>,
     creation: 1,
@@ -42,6 +47,7 @@ const makeWorld = () => {
       yield* world.gate
       if (world.refuses !== undefined) return yield* new DistError({ node: name, reason: world.refuses })
       const end = yield* Deferred.make<DistError>()
+      if (world.isFleeting) yield* Deferred.succeed(end, new DistError({ node: name, reason: lost }))
       yield* Effect.acquireRelease(
         Effect.sync(() => world.open++),
         () => Effect.sync(() => world.open--)
@@ -71,7 +77,13 @@ const makeWorld = () => {
     })
   const targets = targetsOf({
     epmdPort: 1,
-    resolve: (node, options) => Effect.succeed({ name: node, cookie: options?.cookie ?? Redacted.make("configured") })
+    resolve: (node, options) =>
+      Effect.suspend(() => {
+        if (world.wayless === undefined)
+          return Effect.succeed({ name: node, cookie: options?.cookie ?? Redacted.make("configured") })
+        world.attempts++
+        return Effect.fail(world.wayless)
+      })
   })
   return { world, layer: Nodes.layerOf(join).pipe(Layer.provide(targets)) }
 }
@@ -264,6 +276,46 @@ describe("a link that is lost", () => {
     }).pipe(Effect.scoped, Effect.provide(layer))
   })
 
+  it.effect("is not made again once there is no way to it, unless that may pass", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      yield* nodes.connect(name)
+      world.wayless = new TargetError({ node: name, message: "its cookie file is readable by others" })
+      yield* world.lose(lost)
+      yield* TestClock.adjust("10 minutes")
+      expect(world.attempts).toBe(2)
+      world.wayless = undefined
+      yield* nodes.connect(name)
+      world.wayless = new TargetError({ node: name, message: "its tunnel ended", isPassing: true })
+      yield* world.lose(lost)
+      yield* TestClock.adjust("10 minutes")
+      expect(world.attempts).toBeGreaterThan(8)
+      // The way to it is in trouble, and rests as a node does.
+      expect((yield* statusOf)?.breaker.counts.opened).toBeGreaterThan(0)
+      world.wayless = undefined
+      while ((yield* stateOf)?._tag !== "Up") yield* TestClock.adjust("1 second")
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  it.effect("is made again also where it was lost before it was kept, and many others are remembered", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      world.refuses = { _tag: "NotAllowed" }
+      for (let other = 0; other < 50; other++) yield* Effect.flip(Effect.scoped(nodes.get(`other${other}@host`)))
+      world.refuses = undefined
+      world.isFleeting = true
+      yield* nodes.connect(name)
+      world.isFleeting = false
+      for (const round of [1, 2]) {
+        yield* TestClock.adjust("3 seconds")
+        expect(yield* stateOf, `round ${round}`).toMatchObject({ _tag: "Up" })
+        yield* world.lose(lost)
+      }
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
   it.effect("believes only the third time that a cookie which the node has taken is refused", () => {
     const { layer, world } = makeWorld()
     return Effect.gen(function* () {
@@ -358,6 +410,50 @@ describe("the changes of nodes", () => {
       expect(seen[0]).not.toHaveProperty("former")
       yield* Fiber.interrupt(watching)
     }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+})
+
+describe("an attempt that is given up", () => {
+  it.effect("never tells of a link, though that came up in the same moment", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      const seen: Array<NodeChange> = []
+      yield* Effect.forkChild(
+        Stream.runForEach(nodes.changes, (change) => Effect.sync(() => seen.push(change))),
+        { startImmediately: true }
+      )
+      const gate = Deferred.makeUnsafe<void>()
+      world.gate = Deferred.await(gate)
+      const waiting = yield* Effect.forkChild(Effect.exit(use), { startImmediately: true })
+      yield* settle
+      expect(world.attempts).toBe(1)
+      // In one turn: nothing runs in between.
+      const closed = yield* nodes.disconnect(name)
+      Deferred.doneUnsafe(gate, Effect.void)
+      expect(closed).toBe("closed")
+      yield* settle
+      yield* Fiber.join(waiting)
+      expect(seen).toEqual([])
+      expect(world.open).toBe(0)
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+})
+
+describe("a node that refused us", () => {
+  it.effect("is remembered, however many others that are merely not there are named", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      world.refuses = { _tag: "NotAllowed" }
+      yield* Effect.flip(use)
+      world.refuses = refused
+      for (let other = 0; other < 60; other++) yield* Effect.flip(Effect.scoped(nodes.get(`other${other}@host`)))
+      expect(yield* nodes.list).toHaveLength(50)
+      const { attempts } = world
+      expect(yield* Effect.flip(use)).toMatchObject({ reason: { _tag: "NotAllowed" } })
+      expect(world.attempts).toBe(attempts)
+    }).pipe(Effect.provide(layer))
   })
 })
 
@@ -538,6 +634,25 @@ describe("the health of a connected node", () => {
       yield* TestClock.adjust("16 seconds")
       expect(world.samples).toBe(samples + 1)
       expect(yield* nodes.health("other@host")).toBeUndefined()
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  it.effect("is looked at while who holds it has its calls answered, and not told once it is out of date", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      yield* nodes.connect(name)
+      for (let minute = 0; minute < 20; minute++) {
+        yield* TestClock.adjust("1 minute")
+        world.hear("success")
+      }
+      expect(world.samples).toBeGreaterThan(70)
+      world.sample = { after: 5_000, fails: { _tag: "DeadlineExceeded", millis: 5_000, worker: "awaited" } }
+      yield* TestClock.adjust("25 seconds")
+      expect(yield* nodes.health(name)).toMatchObject({ condition: "degraded" })
+      yield* TestClock.adjust("10 minutes")
+      expect(yield* nodes.health(name)).toBeUndefined()
+      expect(yield* statusOf).not.toHaveProperty("health")
     }).pipe(Effect.scoped, Effect.provide(layer))
   })
 
