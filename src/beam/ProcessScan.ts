@@ -241,7 +241,7 @@ export const scanPage = Effect.fnUntraced(function* (
   return {
     ...told,
     gone: told.gone + rows.length - shown.length,
-    total: pids.length,
+    total: query.filter.pids === undefined ? pids.length - told.gone : pids.length,
     matched: candidates.length,
     rows: shown,
     ...(end !== undefined && { next: sort === "pid" ? { pid: end.pid } : end })

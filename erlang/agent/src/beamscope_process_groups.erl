@@ -78,7 +78,7 @@ top(#{by := By, order := Order, limit := Limit, deadline_ms := Deadline} = Spec)
         groups => [map_get(Key, Known) || {_, Key} <- Page],
         next => Next,
         group_count => length(Rows),
-        total => erlang:system_info(process_count) - 1,
+        total => in_all(Spec, Why, Seen - Gone),
         seen => Seen,
         matched => Matched,
         gone => Gone,

@@ -88,7 +88,7 @@ page(#{sort := Sort, limit := Limit, deadline_ms := Deadline} = Spec) when
     {Places, Rows} = lists:unzip(rows(Sorted, Sort, Plan)),
     Told = #{
         rows => Rows,
-        total => erlang:system_info(process_count) - 1,
+        total => in_all(Spec, Why, Seen - Gone),
         seen => Seen,
         matched => Matched,
         gone => Gone + length(Top) - length(Rows),

@@ -15,7 +15,8 @@ tests() ->
         {"groups page by page", fun pages/1},
         {"memory of long queues is in no group", fun unmeasured/1},
         {"what processes with large heaps say to be", fun large_heaps/1},
-        {"the deadline ends a scan", fun deadline/1}
+        {"the deadline ends a scan", fun deadline/1},
+        {"all are those of one moment", fun meanwhile/1}
     ].
 
 by_function(Run) ->
@@ -127,3 +128,10 @@ deadline(Run) ->
         #{groups := [], seen := 0, incomplete := [deadline]},
         Run(top, spec(#{by => application, order => count, deadline_ms => 0}))
     ).
+
+% Those that come behind the last look do not match, and are not there.
+meanwhile(Run) ->
+    Call = fun() -> Run(top, spec(#{by => application, order => count, pause_ms => 200})) end,
+    {#{total := Total, matched := Matched}, Born} = during(Call, fun() -> [spawn(fun idle/0) || _ <- lists:seq(1, 5)] end),
+    lists:foreach(fun kill/1, Born),
+    ?assertEqual(Matched, Total).

@@ -35,7 +35,8 @@ tests() ->
         {"limits and keys are bounded", fun bounds/1},
         {"by name, those without one last", fun by_name/1},
         {"by what they run, where they belong and what they do", fun by_words/1},
-        {"who asks is not counted", fun asking/1}
+        {"who asks is not counted", fun asking/1},
+        {"all are those of one moment", fun meanwhile/1}
     ].
 
 same_answers_test_() ->
@@ -464,3 +465,10 @@ bounds(Run) ->
 asking(Run) ->
     #{rows := Rows, seen := Seen, matched := Seen, total := Seen} = Run(page, spec(#{sort => pid, limit => 1000})),
     ?assertEqual(lists:sort(processes()) -- [self()], lists:sort([Pid || {Pid} <- Rows])).
+
+% Those that come behind the last look do not match, and are not there.
+meanwhile(Run) ->
+    Call = fun() -> Run(page, spec(#{sort => pid, pause_ms => 200})) end,
+    {#{total := Total, matched := Matched}, Born} = during(Call, fun() -> [spawn(fun idle/0) || _ <- lists:seq(1, 5)] end),
+    lists:foreach(fun kill/1, Born),
+    ?assertEqual(Matched, Total).

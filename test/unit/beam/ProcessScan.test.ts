@@ -205,7 +205,7 @@ describe("a page of a scan", () => {
   it.effect("counts those that end meanwhile", () =>
     Effect.gen(function* () {
       const { node } = nodeWith(() => [{ memory: 1 }, { ends: true }])
-      expect(yield* scanPage(node, query)).toMatchObject({ seen: 2, matched: 1, gone: 1 })
+      expect(yield* scanPage(node, query)).toMatchObject({ seen: 2, matched: 1, gone: 1, total: 1 })
     })
   )
 
