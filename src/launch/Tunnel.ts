@@ -158,12 +158,31 @@ const untilOpen = (at: Address): Effect.Effect<void> =>
     is ? Effect.void : Effect.andThen(Effect.sleep(pollMillis), untilOpen(at))
   )
 
+const untilClosed = (at: Address): Effect.Effect<void> =>
+  Effect.flatMap(takesConnections(at), (is) =>
+    is ? Effect.andThen(Effect.sleep(pollMillis), untilClosed(at)) : Effect.void
+  )
+
+/**
+ * Tells of what has survived the end of the command. Nothing on a system says who started a process that has left its
+ * group, so it is the port that shows it.
+ */
+const warnOfSurvivors = (to: string, at: Address): Effect.Effect<void> =>
+  Effect.flatMap(Effect.timeoutOption(untilClosed(at), graceMillis), (closed) =>
+    closed._tag === "Some"
+      ? Effect.void
+      : Effect.logWarning(
+          `${to}: port ${at.port} of this machine still takes connections although the tunnel's command was ended: it, or what it started, has put itself in the background. End that by hand, and keep the command in the foreground (ssh: without -f, with -S none).`
+        )
+  )
+
 const failed = (reason: LaunchReason) => Effect.fail(new LaunchError({ reason }))
 
 /**
  * Starts a tunnel, and waits until its port of this machine, which is the answer, takes connections. Closing the scope
- * ends the command and what it has started; so does the end of our process, whatever kind it is. Fails with what the
- * command said where it cannot be started, ends, or takes no connections in time.
+ * ends the command and what it has started; so does the end of our process, whatever kind it is. What has left the
+ * command's process group outlives both, and is warned of where it still serves the port when the scope has closed. Fails
+ * with what the command said where it cannot be started, ends, or takes no connections in time.
  */
 export const open = Effect.fn("Tunnel.open")(function* ({
   commandOf,
@@ -178,7 +197,7 @@ export const open = Effect.fn("Tunnel.open")(function* ({
       try: () => new Running(command),
       catch: (error) => new LaunchError({ reason: missing(command[0], error as NodeJS.ErrnoException) })
     }),
-    ({ stop }) => stop
+    ({ stop }) => Effect.andThen(stop, warnOfSurvivors(to, at))
   )
   yield* untilOpen(at).pipe(
     Effect.raceFirst(Effect.flatMap(running.end, failed)),

@@ -69,8 +69,9 @@ const told = (port: number, words: string) =>
   })
 
 describe("a tunnel", () => {
-  it.live("leads where its command does, and is gone with the scope", () =>
-    Effect.scoped(
+  it.live("leads where its command does, and is gone with the scope", () => {
+    const logged: Array<string> = []
+    return Effect.scoped(
       Effect.gen(function* () {
         const to = yield* echo
         const scope = yield* Scope.make()
@@ -84,9 +85,10 @@ describe("a tunnel", () => {
         expect(pids.map(runs)).toEqual([true, true])
         yield* Scope.close(scope, Exit.void)
         yield* gone(pids)
+        expect(logged).toEqual([])
       })
-    )
-  )
+    ).pipe(Effect.provide(Logger.layer([Logger.make(({ message }) => void logged.push(String(message)))])))
+  })
 
   it.live("ends also where its command does not want to", () =>
     Effect.gen(function* () {
@@ -119,6 +121,30 @@ describe("a tunnel", () => {
       yield* gone(pids)
     })
   )
+
+  it.live.skipIf(process.platform === "win32")("warns of what has put itself in the background and goes on", () => {
+    const logged: Array<string> = []
+    const logger = Logger.make(({ message }) => void logged.push(String(message)))
+    const file = join(folder, "pid")
+    const background = `
+      const { spawn } = require("node:child_process")
+      const { pid } = spawn(process.execPath, process.argv.slice(2), { detached: true, stdio: "ignore" })
+      require("node:fs").writeFileSync(process.argv[1], String(pid))
+      setInterval(() => {}, 1_000)`
+    return Effect.gen(function* () {
+      const to = yield* echo
+      yield* Effect.addFinalizer(() => Effect.sync(() => process.kill(Number(readFileSync(file, "utf8")), "SIGKILL")))
+      const { port } = yield* Effect.scoped(
+        open((port) => [process.execPath, "-e", background, file, relay, String(port), String(to)])
+      )
+      expect(logged).toEqual([
+        expect.stringMatching(
+          `^a node: port ${port} of this machine still takes connections although .*ssh: without -f`
+        )
+      ])
+      expect(yield* told(port, "hello")).toBe("hello")
+    }).pipe(Effect.scoped, Effect.provide(Logger.layer([logger])))
+  })
 
   it.live("takes along what its command leaves behind, and says when it ends too early", () => {
     const logged: Array<string> = []
