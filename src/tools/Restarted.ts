@@ -35,7 +35,7 @@ export const refuseStale = Effect.fnUntraced(function* (
   if (stale === undefined) return
   return yield* new ToolError({
     code: "node_restarted",
-    message: `${stale.identifier} may be something else by now: ${told(name, stale.restart)}, and no result of this session has shown it since. Look it up again; connect_node takes all identifiers as those of what runs there now.`,
+    message: `${stale.identifier} may be something else by now: ${told(name, stale.restart)}, and no result of ${name} itself has shown it since. Look it up again there; connect_node takes all identifiers as those of what runs there now.`,
     retryable: false,
     next: "list_processes"
   })

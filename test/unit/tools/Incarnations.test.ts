@@ -198,6 +198,7 @@ describe("tools over a node that is restarted between two calls", () => {
       const error = yield* Effect.flip(lookAt("<0.90.0>"))
       expect(error).toMatchObject({ code: "node_restarted", retryable: false })
       expect(error.message).toContain("<0.90.0> may be something else by now: a@box was restarted:")
+      expect(error.message).toContain(", and no result of a@box itself has shown it since. Look it up again there; ")
       const first = (yield* call("look", { show: 90 })).structured
       expect(first["notes"]).toEqual([
         expect.stringMatching(/^a@box was restarted: .*belong to others now\.$/u),
