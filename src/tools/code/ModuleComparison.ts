@@ -23,8 +23,14 @@ import { ToolError } from "../ToolError.ts"
 const differences = ["changed", "only_here", "only_there", "unknown"] as const
 type Difference = (typeof differences)[number] | "same"
 
-/** The name of the module that the page before ended with: of 255 characters, which JavaScript may count as two each. */
-const position = Schema.Struct({ module: Schema.String.check(Schema.isMaxLength(510)) })
+/**
+ * The name of the module that the page before ended with, of 255 characters, which JavaScript may count as two each; and
+ * the creation of the other node then. To that of the first the cursor itself is bound.
+ */
+const position = Schema.Struct({
+  module: Schema.String.check(Schema.isMaxLength(510)),
+  other_creation: Schema.Int
+})
 
 const name = "compare_modules"
 const cost = "moderate"
@@ -42,6 +48,13 @@ const otherNode = Effect.fnUntraced(function* (given: string, first: ErlangNode)
   yield* takeSecondPlace(first, node, { name, cost })
   return keepingDeadline(node)
 })
+
+const otherRestarted = (other: ErlangNode) =>
+  new ToolError({
+    code: "invalid_input",
+    message: `${name}: \`cursor\` belongs to a call with another node than ${other.name}, or before it was restarted. Leave the cursor out to start over.`,
+    retryable: false
+  })
 
 /** The `vsn` of a module, where someone wrote one. */
 const versionText = (version: ModuleVersion | undefined, terms: Terms): string | undefined =>
@@ -74,6 +87,13 @@ const bothDigests = Effect.fnUntraced(function* (
   })
   return [named(all), named(others)] as const
 })
+
+/**
+ * What else than code makes a digest differ: `beam_lib` and the loader digest the chunk `Meta`, too, which OTP 25 brought,
+ * and `strip_beams` of Elixir's releases drops.
+ */
+const stripped =
+  "Changed is where the MD5 differs: it is that of the code and of the chunk Meta, which a release that is stripped (as Elixir's are) may lack. Between a stripped and an unstripped release modules of the same code differ, too."
 
 const differenceOf = (mine: string | undefined, theirs: string | undefined): Difference => {
   if (theirs === undefined) return "only_here"
@@ -130,6 +150,8 @@ const compareModules = Tool.make({
   run: Effect.fnUntraced(function* ({ filter = {}, limit, other_node, show }, node, after) {
     const terms = yield* termsOf(node)
     const other = yield* otherNode(other_node, node)
+    if (after !== undefined && after.other_creation !== other.creation) return yield* otherRestarted(other)
+    const placeOf = (module: string) => ({ module, other_creation: other.creation })
     const wanted = {
       name: filter.name,
       application: filter.application === undefined ? undefined : atomName(filter.application)
@@ -152,6 +174,7 @@ const compareModules = Tool.make({
       complete: !isCut && unknown === 0,
       notes: [
         ...(isCut ? ["There are more modules than are compared at once: filter by application or name."] : []),
+        ...(count("changed") > 0 ? [stripped] : []),
         ...(unknown > 0
           ? [
               `Of ${amount(unknown, "module")} a node did not tell the digest, as while it is replaced: see show unknown.`
@@ -184,8 +207,8 @@ const compareModules = Tool.make({
       },
       page: {
         rows: "modules" as const,
-        next: rest.length > page.length ? { module: page.at(-1)! } : undefined,
-        after: (row: number) => ({ module: page[row]! })
+        next: rest.length > page.length ? placeOf(page.at(-1)!) : undefined,
+        after: (row: number) => placeOf(page[row]!)
       },
       hints: page.slice(0, 1).map((module) => `get_module_info ${JSON.stringify({ module: terms.atom(module) })}`)
     }

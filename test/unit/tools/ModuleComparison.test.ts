@@ -62,6 +62,19 @@ describe("compare_modules", () => {
     })
   )
 
+  it.effect("takes no cursor from before the other node was restarted", () =>
+    Effect.gen(function* () {
+      const here = nodeWith("a@box", { one: 1, two: 1, three: 1 })
+      const there = nodeWith("b@box", { one: 2, two: 2, three: 2 })
+      const first = yield* compare(here, there, { limit: 1 })
+      const input = { limit: 1, cursor: first["next_cursor"] }
+      expect(yield* compare(here, there, input)).toMatchObject({ modules: [{ module: "three" }] })
+      const error = yield* Effect.flip(compare(here, { ...there, creation: there.creation + 1 }, input))
+      expect(error).toMatchObject({ code: "invalid_input", retryable: false })
+      expect(error.message).toContain("b@box, or before it was restarted")
+    })
+  )
+
   it.effect("finds the modules of an application where only one of the nodes has it loaded", () =>
     Effect.gen(function* () {
       const here = nodeWith("a@box", { shop: 1, shop_only: 1, other: 1 }, { shop: 1, shop_only: 1 })
