@@ -221,7 +221,7 @@ const answerOf = Effect.fnUntraced(function* (
     clean,
     hints: hints.filter((hint) => hint !== undefined)
   })
-  if (result === undefined) return yield* tooLarge(tool)
+  if (result === undefined) return yield* tooLarge(tool, yield* CharacterBudget)
   if (node !== undefined) session.incarnations.showed(node, result.text)
   return result
 }, Effect.scoped)
@@ -309,11 +309,12 @@ const timedOut = Effect.fnUntraced(function* (
   return yield* told(state === "Up" ? `. ${whyLate} Allow more` : ". Allow more", undefined)
 })
 
-const tooLarge = ({ name }: Tool) =>
+/** Of a tool without `limit` nothing less can be asked for. */
+const tooLarge = ({ input, name }: Tool, budget: number) =>
   Effect.fail(
     new ToolError({
       code: "too_large",
-      message: `The result of ${name} does not fit into the characters that one result may have. Ask for less.`,
+      message: `The result of ${name} does not fit into the ${budget} characters that one result may have. ${"limit" in input.fields ? "Ask for less, or start" : "Start"} this server with more: --max-chars.`,
       retryable: false
     })
   )

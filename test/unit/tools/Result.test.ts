@@ -127,7 +127,13 @@ describe("the character budget", () => {
       const error = yield* Effect.flip(
         callWith(listing([{ id: 1, text: "", extra: "x".repeat(2_000) }]), 1_500, { limit: 1 })
       )
-      expect(error).toMatchObject({ _tag: "ToolError", code: "too_large" })
+      expect(error).toMatchObject({
+        _tag: "ToolError",
+        code: "too_large",
+        message: expect.stringMatching(
+          /1500 characters .* Ask for less, or start this server with more: --max-chars\.$/u
+        )
+      })
     })
   )
 })

@@ -16,6 +16,7 @@ import {
   nil,
   type Term
 } from "../../../src/etf/Term.ts"
+import { CharacterBudget } from "../../../src/tools/Result.ts"
 import { syntaxes } from "../../../src/syntax/Syntaxes.ts"
 import { fakeNode, type FakeNodeSpec, type Reply, type World } from "../../support/FakeNodes.ts"
 import { packed } from "../../support/packed.ts"
@@ -56,6 +57,18 @@ describe("get_memory_info and get_system_info without an agent", () => {
       const system = (yield* callIn(world(recordedNode(release)), "get_system_info")).structured
       expect(system["summary"]).toMatch(new RegExp(`^OTP ${release}, up .*no limit near\\.$`, "u"))
       expect(system["warnings"]).toBeUndefined()
+    })
+  )
+
+  it.effect("ask for room, and for less only where less can be asked for", () =>
+    Effect.gen(function* () {
+      const error = yield* failIn(world(recordedNode(27)), "get_system_info").pipe(
+        Effect.provideService(CharacterBudget, 400)
+      )
+      expect(error.code).toBe("too_large")
+      expect(error.message).toMatch(
+        /400 characters that one result may have\. Start this server with more: --max-chars\.$/u
+      )
     })
   )
 
