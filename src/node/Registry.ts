@@ -326,7 +326,12 @@ export class Registry {
     Deferred.doneUnsafe(connection.node, Effect.succeed(node))
     this.#in.changed({ _tag: "Up", name: peer.name, at: now, creation: node.creation, ...former })
     return Effect.logDebug(`${peer.name}: connected as ${node.localName}`).pipe(
-      Effect.andThen(FiberMap.remove(this.#in.reconnecting, peer.name)),
+      Effect.andThen(
+        // Those who waited for it go first, and may have closed it, so that it is to be made again.
+        Effect.suspend(() =>
+          this.#isCurrent(connection) ? FiberMap.remove(this.#in.reconnecting, peer.name) : Effect.void
+        )
+      ),
       Effect.andThen(Effect.forkIn(this.#sampling(connection, node), connection.scope)),
       Effect.andThen(node.lost),
       Effect.flatMap((why) => this.#end(connection, why))

@@ -24,8 +24,6 @@ const makeWorld = () => {
     refuses: undefined as DistReason | undefined,
     /** Why there is not even a way to it. */
     wayless: undefined as TargetError | undefined,
-    /** Links that come up are lost at once. */
-    isFleeting: false,
     /** Attempts end when this does. */
     gate: Effect.void as Effect.Effect<void>,
     creation: 1,
@@ -47,7 +45,6 @@ const makeWorld = () => {
       yield* world.gate
       if (world.refuses !== undefined) return yield* new DistError({ node: name, reason: world.refuses })
       const end = yield* Deferred.make<DistError>()
-      if (world.isFleeting) yield* Deferred.succeed(end, new DistError({ node: name, reason: lost }))
       yield* Effect.acquireRelease(
         Effect.sync(() => world.open++),
         () => Effect.sync(() => world.open--)
@@ -305,9 +302,8 @@ describe("a link that is lost", () => {
       world.refuses = { _tag: "NotAllowed" }
       for (let other = 0; other < 50; other++) yield* Effect.flip(Effect.scoped(nodes.get(`other${other}@host`)))
       world.refuses = undefined
-      world.isFleeting = true
-      yield* nodes.connect(name)
-      world.isFleeting = false
+      yield* use
+      yield* nodes.connect(name, { onShared: () => void Effect.runSync(nodes.disconnect(name)) })
       for (const round of [1, 2]) {
         yield* TestClock.adjust("3 seconds")
         expect(yield* stateOf, `round ${round}`).toMatchObject({ _tag: "Up" })
