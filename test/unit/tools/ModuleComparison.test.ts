@@ -62,6 +62,15 @@ describe("compare_modules", () => {
     })
   )
 
+  it.effect("says that a stripped release differs by more than code, where modules differ", () =>
+    Effect.gen(function* () {
+      const here = nodeWith("a@box", { one: 1, two: 1 })
+      const changed = yield* compare(here, nodeWith("b@box", { one: 2, two: 1 }))
+      expect(changed).toMatchObject({ complete: true, notes: [expect.stringMatching(/of the chunk Meta/u)] })
+      expect((yield* compare(here, nodeWith("b@box", { one: 1, two: 1 })))["notes"]).toBeUndefined()
+    })
+  )
+
   it.effect("takes no cursor from before the other node was restarted", () =>
     Effect.gen(function* () {
       const here = nodeWith("a@box", { one: 1, two: 1, three: 1 })
