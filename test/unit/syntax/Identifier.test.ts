@@ -154,19 +154,20 @@ describe("parseReference", () => {
   })
 })
 
+/** One of each kind, of a node's incarnation. */
+const identifiersOf = (creation: number) => {
+  const owner = atom("a@h")
+  return [
+    new Pid(owner, 90, 1, creation),
+    new Port(owner, 6n, creation),
+    new Reference(owner, creation, [3, 2, 1])
+  ] as const
+}
+
 describe("what belongs to an earlier incarnation of the node that a term came from", () => {
   const home = { node: "a@h", creation: 8 }
-  const of = (creation: number) => {
-    const owner = atom("a@h")
-    return [
-      new Pid(owner, 90, 1, creation),
-      new Port(owner, 6n, creation),
-      new Reference(owner, creation, [3, 2, 1])
-    ] as const
-  }
-
   it.each(Object.values(syntaxes))("is marked by $name, and cannot be pasted back", ({ print }) => {
-    const [pid, port, reference] = of(7).map((term) => print(term, home).text)
+    const [pid, port, reference] = identifiersOf(7).map((term) => print(term, home).text)
     expect(pid).toContain("<0.90.1 of an earlier incarnation>")
     expect(port).toContain("#Port<0.6 of an earlier incarnation>")
     expect(reference).toContain("<0.1.2.3 of an earlier incarnation>")
@@ -182,6 +183,6 @@ describe("what belongs to an earlier incarnation of the node that a term came fr
       [7, { node: "a@h" }],
       [7, { node: "b@h", creation: 8 }]
     ] as const)
-      for (const term of of(creation)) expect(print(term, from).text).not.toContain("earlier")
+      for (const term of identifiersOf(creation)) expect(print(term, from).text).not.toContain("earlier")
   })
 })
