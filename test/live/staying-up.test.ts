@@ -194,6 +194,29 @@ describe.each(BeamNode.otpReleases())("OTP $otp", ({ otp }) => {
       }).pipe(Effect.scoped)
     )
 
+    it.live("is asked by list_nodes, too, once its pause is over", () =>
+      Effect.gen(function* () {
+        const node = yield* BeamNode.start({ otp })
+        yield* Effect.gen(function* () {
+          yield* call("get_system_info", {})
+          yield* Effect.promise(node.freeze)
+          for (let count = 0; count < 5; count++) yield* failureOf("get_system_info", { timeout_ms: 150 })
+          node.thaw()
+          const row = Effect.map(
+            call("list_nodes", {}),
+            ({ structured }) => (structured["nodes"] as ReadonlyArray<Readonly<Record<string, unknown>>>)[0]!
+          )
+          yield* eventually(Effect.map(row, (it) => it["breaker"] === undefined))
+          expect(yield* row).toMatchObject({
+            state: "up",
+            round_trip_ms: expect.any(Number),
+            breaker_opened: 1,
+            breaker_closed: 1
+          })
+        }).pipe(Effect.scoped, Effect.provide(liveCatalogue([node])))
+      }).pipe(Effect.scoped)
+    )
+
     it.effect("is degraded by the next look at its health", () =>
       Effect.gen(function* () {
         const node = yield* TestClock.withLive(BeamNode.start({ otp }))

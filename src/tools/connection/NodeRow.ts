@@ -1,6 +1,7 @@
 import { Effect, Option, Schema } from "effect"
 import type { ErlangNode } from "../../node/ErlangNode.ts"
 import { everyMillis, type NodeHealth } from "../../node/Health.ts"
+import { Nodes } from "../../node/Nodes.ts"
 import type { NodeStatus } from "../../node/NodeState.ts"
 import { accessClasses } from "../../policy/Access.ts"
 import { visible } from "../../syntax/Escape.ts"
@@ -44,12 +45,20 @@ export const NodeRow = Schema.Struct({
   failed_requests: Schema.optionalKey(Schema.Int),
   answered_requests: Schema.optionalKey(Schema.Int),
   refused_requests: Schema.optionalKey(Schema.Int),
+  breaker_opened: Schema.optionalKey(Schema.Int),
+  breaker_closed: Schema.optionalKey(Schema.Int),
   next_attempt: Schema.optionalKey(Schema.String)
 })
 export type NodeRow = Undefinable<typeof NodeRow.Type>
 
 /** A node that we know, its round trip measured unless it is left in peace. */
-export const nodeRow = Effect.fnUntraced(function* (status: NodeStatus): Effect.fn.Return<NodeRow, never, Session> {
+export const nodeRow = Effect.fnUntraced(function* (
+  before: NodeStatus
+): Effect.fn.Return<NodeRow, never, Nodes | Session> {
+  const millis = yield* roundTripOf(before)
+  // What came of that may have changed how it stands.
+  const all = yield* (yield* Nodes).list
+  const status = all.find(({ name }) => name === before.name) ?? before
   const { health, state } = status
   const known = { node: visible(status.name), since: iso(state.since) }
   const trouble = troubleOf(status)
@@ -58,8 +67,7 @@ export const nodeRow = Effect.fnUntraced(function* (status: NodeStatus): Effect.
       return { ...known, state: "connecting", ...trouble }
     case "Down":
       return { ...known, state: "down", why: toToolError(state.why, yield* currentSyntax).message, ...trouble }
-    case "Up": {
-      const millis = trouble.breaker === undefined ? yield* roundTripOf(state.node) : undefined
+    case "Up":
       return {
         ...known,
         state: "up",
@@ -69,16 +77,23 @@ export const nodeRow = Effect.fnUntraced(function* (status: NodeStatus): Effect.
         otp_release: state.node.capabilities.otpRelease,
         ...trouble
       }
-    }
   }
 })
 
-const roundTripOf = (node: ErlangNode) =>
-  measured(node, "list_nodes").pipe(
+/** Where one request is let through to a node in trouble, it is this one. */
+const roundTripOf = ({ breaker, name, state }: NodeStatus) => {
+  if (state._tag !== "Up" || breaker.state._tag === "Open") return Effect.undefined
+  const node =
+    breaker.state._tag === "Closed"
+      ? Effect.succeed(state.node)
+      : Effect.flatMap(Nodes, (nodes) => nodes.get(name, { timeoutMillis: roundTripPatience }))
+  return Effect.flatMap(node, (it) => measured(it, "list_nodes")).pipe(
+    Effect.scoped,
     Effect.timeoutOption(roundTripPatience),
     Effect.option,
     Effect.map((millis) => Option.getOrUndefined(Option.flatten(millis)))
   )
+}
 
 const figuresOf = ({ roundTrip, runQueue = 0, silentMillis, why }: NodeHealth) => ({
   round_trip_p50_ms: roundTrip && rounded(roundTrip.p50),
@@ -97,6 +112,10 @@ const troubleOf = ({ breaker: { counts, state: breaker }, state }: NodeStatus) =
       failed_requests: counts.failures,
       answered_requests: counts.successes,
       refused_requests: counts.rejected
+    }),
+    ...((breaker._tag !== "Closed" || counts.opened > 0) && {
+      breaker_opened: counts.opened,
+      breaker_closed: counts.closed
     }),
     next_attempt: next === undefined ? undefined : iso(next)
   }

@@ -292,7 +292,7 @@ describe("connect_node, disconnect_node and list_nodes", () => {
         const silent = { ...node("c@box"), roundTrip: () => Effect.sync(() => ++asked) }
         const world: World = {
           epmdPort,
-          up: [node("a@box"), node("b@box"), silent, node("d@box")],
+          up: [node("a@box"), node("b@box"), silent, node("d@box"), node("e@box"), node("f@box")],
           standing: {
             "a@box": { health },
             "b@box": {
@@ -306,7 +306,9 @@ describe("connect_node, disconnect_node and list_nodes", () => {
               }
             },
             "c@box": { breaker: { state: { _tag: "Open", since: 1_000, until: 3_000 }, counts } },
-            "d@box": { state: { _tag: "Down", since: 0, why, nextAttempt: 5_000 } }
+            "d@box": { state: { _tag: "Down", since: 0, why, nextAttempt: 5_000 } },
+            "e@box": { breaker: { state: { _tag: "Closed" }, counts: { ...counts, closed: 1 } } },
+            "f@box": { breaker: { state: { _tag: "HalfOpen", since: 3_000 }, counts } }
           }
         }
         const { structured } = yield* callIn(world, "list_nodes")
@@ -331,6 +333,8 @@ describe("connect_node, disconnect_node and list_nodes", () => {
             failed_requests: 4,
             answered_requests: 9,
             refused_requests: 2,
+            breaker_opened: 1,
+            breaker_closed: 0,
             next_attempt: "1970-01-01T00:00:03.000Z"
           },
           {
@@ -339,6 +343,18 @@ describe("connect_node, disconnect_node and list_nodes", () => {
             since,
             why: "The connection to d@box was lost: it went down.",
             next_attempt: "1970-01-01T00:00:05.000Z"
+          },
+          { node: "e@box", ...up, round_trip_ms: 1.3, breaker_opened: 1, breaker_closed: 1 },
+          {
+            node: "f@box",
+            ...up,
+            round_trip_ms: 1.3,
+            breaker: "half_open",
+            failed_requests: 4,
+            answered_requests: 9,
+            refused_requests: 2,
+            breaker_opened: 1,
+            breaker_closed: 0
           }
         ])
         // Left in peace.
