@@ -126,7 +126,7 @@ describe.each(BeamNode.otpReleases())("the network of a node on OTP $otp", ({ ot
         const { structured } = yield* call("get_distribution_info", {})
         expect(structured).toMatchObject({ node_names: "long", hidden: false, tick_time_seconds: 60, matched: 1 })
         expect(structured["peers"]).toEqual([
-          expect.objectContaining({ beamscope: true, state: "up", type: "hidden", protocol: "tcp" })
+          expect.objectContaining({ own: true, state: "up", type: "hidden", protocol: "tcp" })
         ])
         // What the link has carried, by the node's own word in between.
         const [before] = structured["peers"] as [Row]
@@ -179,7 +179,7 @@ describe.each(BeamNode.otpReleases())("the network of a node on OTP $otp", ({ ot
       yield* ask("holder ! stop")
       expect(stuck).toMatchObject({ complete: false, matched: 1, node_names: "long" })
       const [seen] = stuck["peers"] as [Row]
-      expect(seen).toMatchObject({ peer: peer["peer"], beamscope: true, state: "up", type: "hidden" })
+      expect(seen).toMatchObject({ peer: peer["peer"], own: true, state: "up", type: "hidden" })
       expect(seen).not.toHaveProperty("packets_in")
       expect(seen["bytes_in"]).toBeGreaterThan(0)
       yield* eventually(Effect.map(info, ({ complete }) => complete === true))

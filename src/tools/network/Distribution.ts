@@ -75,7 +75,7 @@ const getDistributionInfo = Tool.make({
       Schema.Array(
         Schema.Struct({
           peer: Schema.String,
-          beamscope: Schema.optionalKey(Schema.Boolean),
+          own: Schema.Boolean,
           state: Text,
           type: Text,
           address: Text,
@@ -121,7 +121,7 @@ const getDistributionInfo = Tool.make({
         matched,
         peers: rows.map(({ row }) => ({
           peer: visible(row.node),
-          beamscope: row.node === own.us ? true : undefined,
+          own: row.node === own.us,
           state: row.state && visible(row.state),
           type: row.type && visible(row.type),
           address: row.address && visible(row.address),

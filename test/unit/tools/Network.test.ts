@@ -53,6 +53,21 @@ const summaryOf = (peers: Term, local: Words, input: Readonly<Record<string, unk
   ).pipe(Effect.map(({ structured }) => structured["summary"]))
 
 describe("get_distribution_info", () => {
+  it.effect("tells our own link from those of others, another Beamscope's among them", () =>
+    Effect.gen(function* () {
+      const ours = "beamscope_1@box"
+      const world = replies({
+        "beamscope_distribution:local": packed(words({ us: atom(ours) })),
+        "beamscope_distribution:peers": page([peer(ours), peer("beamscope_2@box")])
+      })
+      const { structured } = yield* callIn(world, "get_distribution_info")
+      expect(structured["peers"]).toMatchObject([
+        { peer: ours, own: true },
+        { peer: "beamscope_2@box", own: false }
+      ])
+    })
+  )
+
   it.effect("calls no link free whose buffer it could not see", () =>
     Effect.gen(function* () {
       const limit = { busy_limit: 1_000 }
