@@ -39,6 +39,9 @@ const reading = (syntax: SyntaxName) => (text: string) => {
   return parsed._tag === "Term" ? parsed.term : undefined
 }
 
+/** What the agent tells of a process that began with the callbacks of one module and was found in the loop of another. */
+const began = (callback: string, loop: string) => ({ callback: [atom(callback), atom("init"), 1], loop: atom(loop) })
+
 describe("a path into a state", () => {
   it.each([
     ["users", ["users"]],
@@ -150,10 +153,6 @@ describe("get_gen_server_state", () => {
 
   it.effect("says that another loop may have taken on another callback module", () =>
     Effect.gen(function* () {
-      const began = (callback: string, loop: string) => ({
-        callback: [atom(callback), atom("init"), 1],
-        loop: atom(loop)
-      })
       for (const tool of ["get_gen_server_state", "get_gen_server_status"]) {
         const notesOf = (facts: Readonly<Record<string, Term>>) =>
           callIn({ up: [told(7, facts)] }, tool, { pid: "<0.90.0>" }).pipe(
