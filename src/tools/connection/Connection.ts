@@ -29,7 +29,8 @@ const connectNode = Tool.make({
           format: "password"
         })
       )
-    )
+    ),
+    reset: Schema.optionalKey(Schema.Boolean.annotate({ description: "Forget its failures" }))
   },
   output: {
     since: Schema.String,
@@ -39,13 +40,19 @@ const connectNode = Tool.make({
     elixir_version: Schema.optionalKey(Schema.String),
     our_name: Schema.String
   },
-  run: Effect.fnUntraced(function* ({ cookie }, name) {
+  run: Effect.fnUntraced(function* ({ cookie, reset = false }, name) {
     const nodes = yield* Nodes
     const { asked, hold, incarnations } = yield* Session
     let isShared = false
     const onShared = () => void (isShared = true)
     const node = yield* joinNode(name, (full, within) =>
-      hold(full, nodes.connect(full, { ...within, onShared, ...(cookie !== undefined && { cookie }) }))
+      hold(
+        full,
+        Effect.andThen(
+          reset ? nodes.reset(full) : Effect.void,
+          nodes.connect(full, { ...within, onShared, ...(cookie !== undefined && { cookie }) })
+        )
+      )
     )
     asked.add(node.name)
     const restarted = yield* meetNode(node)
