@@ -23,6 +23,7 @@ const scene = `
   ets:new('Elixir.T.Cache', [named_table]),
   ets:new(t_secrets, [named_table]),
   ets:insert(t_secrets, [{db_password, "hunter2"}, {api_key, <<"K3y-of-Api">>, 1}, {user, #{password => <<"hunter2">>}}]),
+  ets:new(t_kept, [named_table, public]),
   [register(Name, spawn(fun() -> ets:new(t_owned, [public]), receive stop -> ok end end)) || Name <- [t_one, t_two]],
   ok`
 
@@ -140,6 +141,19 @@ describe.each(BeamNode.otpReleases())("the tools for ETS on OTP $otp", ({ otp })
         }).pipe(Effect.provide(Layer.fresh(liveCatalogue([node], { mode }))))
       }
     })
+  )
+
+  it.live("show no pid from before a restart of the node as one of now", () =>
+    Effect.gen(function* () {
+      // As a table has it that was read from a file: the node's own name, and another creation.
+      const pid = yield* ask(`
+        Bytes = term_to_binary(self()), Size = byte_size(Bytes) - 4, <<Head:Size/binary, Creation:32>> = Bytes,
+        ets:insert(t_kept, [{a, self()}, {b, binary_to_term(<<Head/binary, (Creation + 1):32>>)}]),
+        self()`)
+      expect(pid).toMatch(/^<0\./u)
+      const rows = valuesOf(yield* call("sample_ets_table", { table: "t_kept" }))
+      expect(rows.toSorted()).toEqual([`{a,${pid}}`, `{b,${pid.replace(">", " of an earlier incarnation>")}}`])
+    }).pipe(using("erlang"))
   )
 
   it.live("refuse what is not there, private, or too large, and say why", () =>
