@@ -303,7 +303,8 @@ describe("a link that is lost", () => {
       for (let other = 0; other < 50; other++) yield* Effect.flip(Effect.scoped(nodes.get(`other${other}@host`)))
       world.refuses = undefined
       yield* use
-      yield* nodes.connect(name, { onShared: () => void Effect.runSync(nodes.disconnect(name)) })
+      const run = Effect.runSyncWith(yield* Effect.context<never>())
+      yield* nodes.connect(name, { onShared: () => void run(nodes.disconnect(name)) })
       for (const round of [1, 2]) {
         yield* TestClock.adjust("3 seconds")
         expect(yield* stateOf, `round ${round}`).toMatchObject({ _tag: "Up" })
