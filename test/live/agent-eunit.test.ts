@@ -18,7 +18,8 @@ const buildAgent = (...args: ReadonlyArray<string>) =>
 describe("the agent's sources", () => {
   it("pass their EUnit tests, loaded and interpreted", async () => {
     expect(await buildAgent("--test")).toMatch(/All \d+ tests passed/)
-  })
+    // Several hundred tests, each of them twice.
+  }, 200_000)
 
   it("are what the committed beams and expressions were made from", async ({ skip }) => {
     const { otp } = BeamNode.otpReleases()[0]!

@@ -26,8 +26,8 @@ const expectContract = (name: string, { structured, text }: ToolResult): void =>
   )
   expect(new Date(structured["as_of"] as string).toISOString()).toBe(structured["as_of"])
   expect(text.startsWith(structured["summary"] as string)).toBe(true)
-  // Every fact stands in both.
-  for (const leaf of leaves(structured)) expect(text).toContain(leaf)
+  // Every fact stands in both, in the text with quotes where it could be misread without.
+  for (const leaf of leaves(structured)) expect(text).toContain(text.includes(leaf) ? leaf : JSON.stringify(leaf))
   for (const hint of (structured["hints"] ?? []) as ReadonlyArray<string>) expectCall(hint)
   const output = allTools.find((tool) => tool.name === name)?.output
   if (output === undefined) return

@@ -85,7 +85,9 @@ describe("a registered name", () => {
           expect(seen.texts).toEqual(Array.from({ length: 3 }, () => syntaxes[mode].atom(name)))
           expect(seen.pid).toBe(syntaxes[mode].print(pid, { node: "app@localhost" }).text)
         }
-      )
+      ),
+      // Two spaces, which the text of a result shows in quotes.
+      { examples: [["elixir", "  "]] }
     ))
 })
 
