@@ -53,7 +53,12 @@ export type DistReason =
   | { readonly _tag: "Unreachable"; readonly at: string; readonly code: string }
   | { readonly _tag: "Timeout"; readonly phase: Phase; readonly millis: number; readonly waitingFor: string }
   /** `source`: where the cookie was taken from, never what it is. */
-  | { readonly _tag: "CookieRejected"; readonly source?: string }
+  | {
+      readonly _tag: "CookieRejected"
+      readonly source?: string
+      /** When that was, in milliseconds since the Unix epoch, where the node was not asked again since. */
+      readonly at?: number
+    }
   | { readonly _tag: "PeerCookieWrong" }
   | { readonly _tag: "NotAllowed" }
   | { readonly _tag: "NameInUse"; readonly name: string }
@@ -160,7 +165,7 @@ const text = (node: string, reason: DistReason): string => {
     case "Timeout":
       return `connecting to ${node} took longer than ${reason.millis} ms while ${reason.waitingFor}. ${whySlow[reason.phase]}`
     case "CookieRejected":
-      return `${node} closed the connection when it saw our answer to its challenge: the cookie is not the node's${reason.source === undefined ? "" : ` (used: ${reason.source})`}. Compare it with erlang:get_cookie() on the node. It is not tried again by itself; once it is right, connect_node tries.`
+      return `${node} closed the connection when it saw our answer to its challenge: the cookie is not the node's${reason.source === undefined ? "" : ` (used: ${reason.source})`}. Compare it with erlang:get_cookie() on the node. ${reason.at === undefined ? "It is not tried again by itself" : `That was at ${new Date(reason.at).toISOString()}, and the node has not been asked since`}; once it is right, connect_node tries.`
     case "PeerCookieWrong":
       return `what answers as ${node} does not know the cookie (its digest is wrong). It may be another program on that port, and it has seen a digest of the cookie, from which a weak cookie can be guessed: find out what listens there, and change the cookie if it is not yours.`
     case "NotAllowed":

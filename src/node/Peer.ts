@@ -50,7 +50,7 @@ export interface Peer {
   /** The link before the one that there is, or the last one. */
   former: FormerLink | undefined
   /** How it has refused us, with this cookie and under this name of ours. */
-  refusal: (Introduction & { readonly why: NodeError }) | undefined
+  refusal: (Introduction & { readonly at: number; readonly why: NodeError }) | undefined
   /** What it has taken last, and how often it seems to have refused the same since. */
   taken: (Introduction & { readonly doubts: number }) | undefined
   /** Scopes that have it by `connect`: for them a link that is lost is made again. */

@@ -265,7 +265,7 @@ export class Registry {
       const { refusal } = peer
       if (wish.by !== "wish" && refusal !== undefined && isSame(refusal, shown)) {
         connection.isRemembered = true
-        return yield* refusal.why
+        return yield* asRemembered(refusal.why, refusal.at)
       }
       return yield* this.#in
         .join(target, {
@@ -281,7 +281,7 @@ export class Registry {
             return Effect.void
           }),
           Effect.tapError((why) => {
-            if (isRefusal(why) && !this.#doubts(peer, shown, why)) peer.refusal = { ...shown, why }
+            if (isRefusal(why) && !this.#doubts(peer, shown, why)) peer.refusal = { ...shown, at: this.#now(), why }
             return this.#judge(peer, why)
           })
         )
@@ -389,7 +389,9 @@ export class Registry {
     peer.connection = undefined
     this.#endIdleness(connection)
     // The name was a guess, and there is a node of another name: nothing to remember.
-    peer.down = why._tag === "DistError" && why.reason._tag === "WrongNode" ? undefined : { since, why }
+    // Nothing was tried where an earlier refusal was only told again.
+    const downSince = (connection.isRemembered ? peer.refusal?.at : undefined) ?? since
+    peer.down = why._tag === "DistError" && why.reason._tag === "WrongNode" ? undefined : { since: downSince, why }
     if (state._tag === "Up") {
       const { creation } = state.node
       peer.former = { creation, until: since, why }
@@ -461,15 +463,22 @@ export class Registry {
 }
 
 /** A link that we closed, a name that was a guess, or one more vain attempt of ours is nothing to warn of. */
-const report = ({ peer: { name }, state, wish }: Connection, why: NodeError): Effect.Effect<void> => {
+const report = ({ isRemembered, peer: { name }, state, wish }: Connection, why: NodeError): Effect.Effect<void> => {
   if (state._tag === "Up" && !isDisconnected(why)) return Effect.logWarning(`${name}: connection lost: ${why.message}`)
   const isExpected =
+    isRemembered ||
     isDisconnected(why) ||
     (why._tag === "DistError" && why.reason._tag === "WrongNode") ||
     (wish.by === "loss" && !isHopeless(why))
   const message = `${name}: not connected: ${why.message}`
   return isExpected ? Effect.logDebug(message) : Effect.logWarning(message)
 }
+
+/** A refusal that is told again, with the time that it is of. */
+const asRemembered = (why: NodeError, at: number): NodeError =>
+  why._tag === "DistError" && why.reason._tag === "CookieRejected"
+    ? new DistError({ node: why.node, reason: { ...why.reason, at } })
+    : why
 
 const isCookieRejected = (why: NodeError): boolean => why._tag === "DistError" && why.reason._tag === "CookieRejected"
 

@@ -438,6 +438,22 @@ describe("an attempt that is given up", () => {
 })
 
 describe("a node that refused us", () => {
+  it.effect("is told as of when it did, by the calls that do not try it again", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      world.refuses = { _tag: "CookieRejected" }
+      yield* Effect.flip(use)
+      const [first] = yield* nodes.list
+      yield* TestClock.adjust("1 hour")
+      const error = yield* Effect.flip(use)
+      expect(error).toMatchObject({ reason: { _tag: "CookieRejected", at: first!.state.since } })
+      expect(error.message).toContain(`That was at ${new Date(first!.state.since).toISOString()}, and`)
+      expect((yield* nodes.list)[0]!.state.since).toBe(first!.state.since)
+      expect(world.attempts).toBe(1)
+    }).pipe(Effect.provide(layer))
+  })
+
   it.effect("is remembered, however many others that are merely not there are named", () => {
     const { layer, world } = makeWorld()
     return Effect.gen(function* () {
