@@ -86,9 +86,9 @@ describe.each(BeamNode.otpReleases())("OTP $otp", ({ otp }) => {
             })
           )
           yield* call("disconnect_node", {})
-          expect((yield* call("list_nodes", {})).structured["nodes"]).not.toMatchObject([
-            { next_attempt: expect.any(String) }
-          ])
+          const [row] = (yield* call("list_nodes", {})).structured["nodes"] as ReadonlyArray<object>
+          expect(row).toMatchObject({ node: node.name })
+          expect(row).not.toHaveProperty("next_attempt")
         }).pipe(Effect.scoped, Effect.provide(liveCatalogue([node])))
       }).pipe(Effect.scoped)
     )
@@ -154,11 +154,11 @@ describe.each(BeamNode.otpReleases())("OTP $otp", ({ otp }) => {
           expect(codes.at(-1)).toBe("breaker_open")
           expect(new Set(codes.slice(0, -1))).toEqual(new Set(["timeout"]))
           const { structured } = yield* call("list_nodes", {})
+          // Behind it, nodes of other tests that the same EPMD knows.
+          const [row] = structured["nodes"] as ReadonlyArray<object>
           // Half open when its first pause, of some two seconds, is over by now.
-          expect(structured["nodes"]).toMatchObject([
-            { state: "up", breaker: expect.stringMatching(/^(half_)?open$/u) }
-          ])
-          expect(structured["nodes"]).not.toMatchObject([{ round_trip_ms: expect.any(Number) }])
+          expect(row).toMatchObject({ state: "up", breaker: expect.stringMatching(/^(half_)?open$/u) })
+          expect(row).not.toHaveProperty("round_trip_ms")
           // One try, which is in vain, too.
           expect(yield* failureOf("connect_node", { timeout_ms: 300 })).toMatchObject({ code: "timeout" })
           expect(yield* failureOf("get_system_info", {})).toMatchObject({ code: "breaker_open" })
