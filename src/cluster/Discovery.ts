@@ -1,4 +1,4 @@
-import { Context, Effect, Layer, Stream } from "effect"
+import { Context, Effect, Layer, type Stream } from "effect"
 import { Nodes } from "../node/Nodes.ts"
 import { Targets } from "../node/Targets.ts"
 import type { Discovered } from "./Merge.ts"
@@ -58,8 +58,9 @@ export class Discovery extends Context.Service<
     /**
      * Asks the sources time and again: the nodes that are there at first, then those that come and go. A node has left
      * when no source tells of it any more that told of it before; a source that fails does not make its nodes leave.
+     * `yield* discovery.changes()` is the stream.
      */
-    readonly changes: (options?: ChangesOptions) => Stream.Stream<DiscoveryChange>
+    readonly changes: (options?: ChangesOptions) => Effect.Effect<Stream.Stream<DiscoveryChange>>
   }
 >()("beamscope/cluster/Discovery") {
   /** Discovery over the nodes and targets of the context. */
@@ -70,8 +71,7 @@ export class Discovery extends Context.Service<
     return {
       sources: sourceTexts((yield* Targets).discovery),
       once: (options) => Effect.flatMap(looking, ({ once }) => once(options)).pipe(Effect.provide(services)),
-      changes: (options) =>
-        Stream.unwrap(Effect.map(looking, ({ changes }) => changes(options))).pipe(Stream.provideContext(services))
+      changes: (options) => Effect.map(looking, ({ changes }) => changes(services, options))
     }
   })
 

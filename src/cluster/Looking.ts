@@ -1,4 +1,4 @@
-import { Clock, Effect, Option, Random, Stream } from "effect"
+import { type Context, Clock, Effect, Option, Random, Stream } from "effect"
 import { Nodes } from "../node/Nodes.ts"
 import { Targets } from "../node/Targets.ts"
 import type { ChangesOptions, Discoveries, DiscoveryChange, LookOptions, OnceOptions } from "./Discovery.ts"
@@ -153,8 +153,11 @@ interface Known {
   readonly nodes: ReadonlyMap<string, Discovered>
 }
 
-/** See `Discovery.changes`. */
-export const changes = (options: ChangesOptions = {}): Stream.Stream<DiscoveryChange, never, Nodes | Targets> =>
+/** See `Discovery.changes`; over the nodes and targets of `services`. */
+export const changes = (
+  services: Context.Context<Nodes | Targets>,
+  options: ChangesOptions = {}
+): Stream.Stream<DiscoveryChange> =>
   Stream.paginate(
     undefined as Known | undefined,
     Effect.fnUntraced(function* (known) {
@@ -165,4 +168,4 @@ export const changes = (options: ChangesOptions = {}): Stream.Stream<DiscoveryCh
       const nodes = new Map((yield* nodesOf(sightings)).slice(0, maxDiscovered).map((node) => [node.node, node]))
       return [changesBetween(before, nodes), Option.some<Known>({ sightings, nodes })] as const
     })
-  )
+  ).pipe(Stream.provideContext(services))

@@ -14,9 +14,6 @@ const NAMES_REQ = 110
 const PORT_PLEASE2_REQ = 122
 const PORT2_RESP = 119
 
-/** EPMD listens here unless told otherwise (`ERL_EPMD_PORT`). */
-export const defaultEpmdPort = 4369
-
 /** An answer longer than this is no EPMD's: 64 KiB holds some 2,000 names. */
 const maxAnswerBytes = 64 * 1024
 

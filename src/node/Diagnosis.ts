@@ -1,6 +1,7 @@
 import { Cause, Effect, Exit, Option } from "effect"
 import { describeBytes, DistError, type DistReason } from "../dist/DistError.ts"
-import { defaultEpmdPort, names } from "../dist/Epmd.ts"
+import { names } from "../dist/Epmd.ts"
+import { defaultEpmdPort } from "../dist/EpmdPort.ts"
 import { HandshakePackets } from "../dist/Handshake.ts"
 import { type NodeName, parseNodeName } from "../dist/NodeName.ts"
 import { type Dial, recording } from "../dist/Recording.ts"

@@ -1,4 +1,5 @@
-import { Clock, Context, Deferred, Effect, FiberMap, Layer, PubSub, type Scope, Stream } from "effect"
+import { Clock, Context, Deferred, Effect, FiberMap, Layer, Scope, type Stream } from "effect"
+import type { Changes } from "./Changes.ts"
 import type { ErlangNode } from "./ErlangNode.ts"
 import type { NodeHealth } from "./Health.ts"
 import type { NodeError } from "./NodeError.ts"
@@ -40,10 +41,13 @@ export class Nodes extends Context.Service<
     readonly health: (name: string) => Effect.Effect<NodeHealth | undefined>
     /** Forgets what became of earlier requests, so that the node is asked again, and counts from zero. */
     readonly reset: (name: string) => Effect.Effect<void>
-    /** Links that come up and go down from now on. Who does not keep up misses the oldest. */
-    readonly changes: Stream.Stream<NodeChange>
-    /** Connected nodes that come to another condition from now on. Who does not keep up misses the oldest. */
-    readonly healthChanges: Stream.Stream<HealthChange>
+    /**
+     * The stream of links that come up and go down, `yield* nodes.changes`: from when it is run. Who does not keep up
+     * misses the oldest.
+     */
+    readonly changes: Effect.Effect<Stream.Stream<NodeChange>>
+    /** Connected nodes that come to another condition, likewise. */
+    readonly healthChanges: Effect.Effect<Stream.Stream<HealthChange>>
   }
 >()("beamscope/node/Nodes") {
   /** The registry over any way to join a node. */
@@ -51,8 +55,8 @@ export class Nodes extends Context.Service<
     Layer.effect(
       Nodes,
       Effect.gen(function* () {
-        const changes = yield* changesOf<NodeChange>()
-        const healthChanges = yield* changesOf<HealthChange>()
+        const changes = yield* announcing<NodeChange>()
+        const healthChanges = yield* announcing<HealthChange>()
         const registry = new Registry({
           targets: yield* Targets,
           join,
@@ -60,8 +64,8 @@ export class Nodes extends Context.Service<
           clock: yield* Clock.Clock,
           fork: Effect.runForkWith(yield* Effect.context<never>()),
           reconnecting: yield* FiberMap.make<string>(),
-          changed: (change) => void PubSub.publishUnsafe(changes, change),
-          healthChanged: (change) => void PubSub.publishUnsafe(healthChanges, change)
+          changed: changes.publish,
+          healthChanged: healthChanges.publish
         })
         return Nodes.of({
           get: (name, options) =>
@@ -75,8 +79,8 @@ export class Nodes extends Context.Service<
           list: Effect.sync(() => registry.list()),
           health: (name) => Effect.sync(() => registry.health(name)),
           reset: (name) => Effect.sync(() => registry.reset(name)),
-          changes: Stream.fromPubSub(changes),
-          healthChanges: Stream.fromPubSub(healthChanges)
+          changes: changes.stream,
+          healthChanges: healthChanges.stream
         })
       })
     )
@@ -90,8 +94,19 @@ export class Nodes extends Context.Service<
   )
 }
 
-/** Changes that wait for a subscriber, at most. */
-const maxWaiting = 256
-
-const changesOf = <A>(): Effect.Effect<PubSub.PubSub<A>, never, Scope.Scope> =>
-  Effect.acquireRelease(PubSub.sliding<A>(maxWaiting), PubSub.shutdown)
+/** Changes for which nothing is read or kept before somebody asks for them: a host that starts us waits for no streams. */
+const announcing = Effect.fnUntraced(function* <A>() {
+  const scope = yield* Effect.scope
+  let changes: Changes<A> | undefined
+  const asked = yield* Effect.cached(
+    Effect.promise(() => import("./Changes.ts")).pipe(
+      Effect.flatMap(({ makeChanges }) => makeChanges<A>()),
+      Effect.tap((made) => Effect.sync(() => (changes = made))),
+      Scope.provide(scope)
+    )
+  )
+  return {
+    publish: (change: A): void => changes?.publish(change),
+    stream: Effect.map(asked, ({ stream }) => stream)
+  }
+})

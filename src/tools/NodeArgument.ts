@@ -1,6 +1,5 @@
 import { Effect, type Scope } from "effect"
 import type { DistError } from "../dist/DistError.ts"
-import { names } from "../dist/Epmd.ts"
 import { parseNodeName } from "../dist/NodeName.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import type { NodeError } from "../node/NodeError.ts"
@@ -22,6 +21,8 @@ const epmdPatience = 1_000
 /** Short names of the nodes that this machine's EPMD knows, sorted. */
 export const localNames: Effect.Effect<ReadonlyArray<string>, DistError, Targets> = Effect.gen(function* () {
   const { epmdPort } = yield* Targets
+  // Read when it is first asked: a host that starts us waits for no network.
+  const { names } = yield* Effect.promise(() => import("../dist/Epmd.ts"))
   const registered = yield* names({ host: "127.0.0.1", port: epmdPort }, epmdPatience)
   return registered.map(({ name }) => name)
 })

@@ -137,7 +137,7 @@ describe("the library", () => {
       const { changes } = yield* Discovery.make
       const name = `late_${process.pid}@127.0.0.1`
       const node = yield* Effect.forkScoped(BeamNode.start({ name }))
-      const mine = yield* changes({ everyMillis: 50 }).pipe(
+      const mine = yield* (yield* changes({ everyMillis: 50 })).pipe(
         Stream.filter((change) => change.node.node === name),
         Stream.tap(({ _tag }) =>
           _tag === "Joined" ? Effect.flatMap(Fiber.join(node), ({ stop }) => Effect.promise(stop)) : Effect.void

@@ -48,7 +48,7 @@ describe.each(BeamNode.otpReleases())("OTP $otp", ({ otp }) => {
         const first = yield* BeamNode.start({ otp })
         yield* Effect.gen(function* () {
           const seen: Array<NodeChange> = []
-          const { changes } = yield* Nodes
+          const changes = yield* (yield* Nodes).changes
           yield* Effect.forkScoped(
             Stream.runForEach(changes, (change) => Effect.sync(() => seen.push(change))),
             { startImmediately: true }

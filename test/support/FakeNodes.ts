@@ -142,8 +142,8 @@ const fakeNodes = ({ reachable = [], standing = {}, unreachable = {}, up = [] }:
       ),
       health: () => Effect.undefined,
       reset: () => Effect.void,
-      changes: Stream.empty,
-      healthChanges: Stream.empty
+      changes: Effect.succeed(Stream.empty),
+      healthChanges: Effect.succeed(Stream.empty)
     })
   })
 

@@ -36,7 +36,7 @@ const watch = (
       zone: { ...zone, onAsked: (host) => void (host === "clock" && count.looks++) }
     })
     yield* Effect.flatMap(Discovery.make, ({ changes }) =>
-      Stream.runForEach(changes(options), (change) => Effect.sync(() => heard.push(textOf(change))))
+      Stream.runForEach(Stream.unwrap(changes(options)), (change) => Effect.sync(() => heard.push(textOf(change))))
     ).pipe(Effect.provide(layer), Effect.forkScoped)
     const until = (looks: number, pass: Effect.Effect<void>): Effect.Effect<void> =>
       Effect.suspend(() => (count.looks >= looks ? Effect.void : Effect.andThen(pass, until(looks, pass))))
@@ -149,7 +149,7 @@ describe("a node of this machine", () => {
       const heard: Array<string> = []
       const layer = discoveryLayer({ discovery: [`epmd:localhost:${port}`, "dns:app@pods"], zone })
       yield* Effect.flatMap(Discovery.make, ({ changes }) =>
-        changes({ everyMillis: 10 }).pipe(
+        Stream.unwrap(changes({ everyMillis: 10 })).pipe(
           Stream.map(textOf),
           Stream.tap((text) =>
             Effect.sync(() => {

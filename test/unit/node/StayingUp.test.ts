@@ -392,7 +392,7 @@ describe("the changes of nodes", () => {
       const nodes = yield* Nodes
       const seen: Array<NodeChange> = []
       const watching = yield* Effect.forkChild(
-        Stream.runForEach(nodes.changes, (change) => Effect.sync(() => seen.push(change))),
+        Stream.runForEach(yield* nodes.changes, (change) => Effect.sync(() => seen.push(change))),
         { startImmediately: true }
       )
       yield* nodes.connect(name)
@@ -417,7 +417,7 @@ describe("an attempt that is given up", () => {
       const nodes = yield* Nodes
       const seen: Array<NodeChange> = []
       yield* Effect.forkChild(
-        Stream.runForEach(nodes.changes, (change) => Effect.sync(() => seen.push(change))),
+        Stream.runForEach(yield* nodes.changes, (change) => Effect.sync(() => seen.push(change))),
         { startImmediately: true }
       )
       const gate = Deferred.makeUnsafe<void>()
@@ -675,7 +675,7 @@ describe("the health of a connected node", () => {
       const nodes = yield* Nodes
       const seen: Array<HealthChange> = []
       yield* Effect.forkChild(
-        Stream.runForEach(nodes.healthChanges, (change) => Effect.sync(() => seen.push(change))),
+        Stream.runForEach(yield* nodes.healthChanges, (change) => Effect.sync(() => seen.push(change))),
         { startImmediately: true }
       )
       yield* nodes.connect(name)
