@@ -8,8 +8,8 @@ import { Nodes } from "./node/Nodes.ts"
 import type { Targets } from "./node/Targets.ts"
 import { Policy } from "./policy/Policy.ts"
 import { Catalogue, CatalogueError } from "./tools/Catalogue.ts"
-import { CharacterBudget } from "./tools/Result.ts"
-import { Reveal } from "./tools/Secrets.ts"
+import { CharacterBudget } from "./tools/CharacterBudget.ts"
+import { Reveal } from "./tools/Reveal.ts"
 
 /** What {@link layer} gives: the tools, below them the nodes that they look into, and which others there are. */
 export type Services = Catalogue | Discovery | Nodes | Policy | Targets

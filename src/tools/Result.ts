@@ -1,13 +1,7 @@
-import { Context } from "effect"
 import type { Answer, Page } from "./Answer.ts"
 import type { Position } from "./Cursor.ts"
 import { agree } from "./Quantity.ts"
 import { isEmpty, renderText } from "./Text.ts"
-
-/** Characters that the JSON and the text of one result may have, each. Hosts cut or hide what is much longer. */
-export const CharacterBudget = Context.Reference<number>("beamscope/tools/CharacterBudget", {
-  defaultValue: () => 10_000
-})
 
 /** The same facts twice, each within the character budget: as an object and as text. */
 export interface ToolResult {

@@ -1,4 +1,3 @@
-import { Context } from "effect"
 import { Buffer } from "node:buffer"
 import {
   Atom,
@@ -16,12 +15,6 @@ import {
 } from "../etf/Term.ts"
 import { isSecretName } from "./SecretNames.ts"
 import { redacted, withoutShapes } from "./SecretShapes.ts"
-
-/**
- * Whether secrets that are known by the name of their key or by their shape are shown after all: the operator's
- * `--reveal`. Cookies are never shown.
- */
-export const Reveal = Context.Reference<boolean>("beamscope/tools/Reveal", { defaultValue: () => false })
 
 const replaced = binary(redacted)
 

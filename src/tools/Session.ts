@@ -1,8 +1,6 @@
 import { Context, Effect, Exit, Ref, Scope } from "effect"
-import { type Syntax, type SyntaxName } from "../syntax/Syntax.ts"
-import { syntaxes } from "../syntax/Syntaxes.ts"
+import type { SyntaxName } from "../syntax/Syntax.ts"
 import { Incarnations } from "./Incarnations.ts"
-import { masked, Reveal } from "./Secrets.ts"
 
 /**
  * What one client has set for itself. A stdio server has one session for its life, an HTTP service one a client, the
@@ -59,14 +57,3 @@ export class Session extends Context.Service<
     })
   })
 }
-
-/**
- * The syntax that the session's terms are printed in. Values whose keys say that they are secrets are left out, unless
- * the operator wants to see them.
- */
-export const currentSyntax: Effect.Effect<Syntax, never, Session> = Effect.gen(function* () {
-  const syntax = syntaxes[yield* Ref.get((yield* Session).mode)]
-  return (yield* Reveal)
-    ? syntax
-    : { ...syntax, print: (term, options) => syntax.print(term, { ...options, mask: masked }) }
-})

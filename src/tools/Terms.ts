@@ -2,9 +2,11 @@ import { Effect } from "effect"
 import type { Term } from "../etf/Term.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import type { Mfa } from "../syntax/Mfa.ts"
-import { isSecret, isSecretKey, Reveal } from "./Secrets.ts"
+import { isSecret, isSecretKey } from "./Secrets.ts"
+import { Reveal } from "./Reveal.ts"
 import { redacted } from "./SecretShapes.ts"
-import { currentSyntax, type Session } from "./Session.ts"
+import { currentSyntax } from "./CurrentSyntax.ts"
+import type { Session } from "./Session.ts"
 
 /** How this session shows what comes from one node. */
 export interface Terms {

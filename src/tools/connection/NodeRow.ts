@@ -9,7 +9,8 @@ import type { Undefinable } from "../Answer.ts"
 import { keepingDeadline } from "../Deadline.ts"
 import { toToolError } from "../Failure.ts"
 import { takePlace } from "../NodeBudget.ts"
-import { currentSyntax, type Session } from "../Session.ts"
+import { currentSyntax } from "../CurrentSyntax.ts"
+import type { Session } from "../Session.ts"
 
 /** Milliseconds that a node has to show its round trip in a list of nodes. */
 export const roundTripPatience = 1_000

@@ -3,7 +3,8 @@ import { Atom, isAtom, isTuple, type Term } from "../../etf/Term.ts"
 import type { ErlangNode } from "../../node/ErlangNode.ts"
 import { parseTerm } from "../../syntax/ParseTerm.ts"
 import { syntaxes } from "../../syntax/Syntaxes.ts"
-import { currentSyntax, type Session } from "../Session.ts"
+import { currentSyntax } from "../CurrentSyntax.ts"
+import type { Session } from "../Session.ts"
 import { termOwner } from "../TermOwner.ts"
 
 /**

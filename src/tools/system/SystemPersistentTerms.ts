@@ -20,7 +20,7 @@ import {
   sortBy
 } from "../Listing.ts"
 import { amount, bytes } from "../Quantity.ts"
-import { currentSyntax } from "../Session.ts"
+import { currentSyntax } from "../CurrentSyntax.ts"
 import { termOwner } from "../TermOwner.ts"
 import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"

@@ -5,7 +5,7 @@ import { parseTerm } from "../../../src/syntax/ParseTerm.ts"
 import type { SyntaxName } from "../../../src/syntax/Syntax.ts"
 import { parsePath } from "../../../src/tools/otp/GenServer.ts"
 import { fakeNode } from "../../support/FakeNodes.ts"
-import { Reveal } from "../../../src/tools/Secrets.ts"
+import { Reveal } from "../../../src/tools/Reveal.ts"
 import { packed } from "../../support/packed.ts"
 import { callIn, failIn } from "../../support/Tools.ts"
 

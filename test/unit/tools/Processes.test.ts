@@ -19,7 +19,7 @@ import {
   type Term
 } from "../../../src/etf/Term.ts"
 import { encodeCursor } from "../../../src/tools/Cursor.ts"
-import { CharacterBudget } from "../../../src/tools/Result.ts"
+import { CharacterBudget } from "../../../src/tools/CharacterBudget.ts"
 import { fakeNode, type Reply } from "../../support/FakeNodes.ts"
 import { packed } from "../../support/packed.ts"
 import { callIn, catalogueLayer, failIn, call } from "../../support/Tools.ts"

@@ -16,7 +16,7 @@ import {
   nil,
   type Term
 } from "../../../src/etf/Term.ts"
-import { CharacterBudget } from "../../../src/tools/Result.ts"
+import { CharacterBudget } from "../../../src/tools/CharacterBudget.ts"
 import { syntaxes } from "../../../src/syntax/Syntaxes.ts"
 import { fakeNode, type FakeNodeSpec, type Reply, type World } from "../../support/FakeNodes.ts"
 import { packed } from "../../support/packed.ts"

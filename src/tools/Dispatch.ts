@@ -1,0 +1,185 @@
+import { Clock, Effect, Redacted, Schema } from "effect"
+import { Nodes } from "../node/Nodes.ts"
+import { excerpt } from "../syntax/Excerpt.ts"
+import type { Syntax } from "../syntax/Syntax.ts"
+import type { Entries, Entry } from "./Catalogue.ts"
+import { CharacterBudget } from "./CharacterBudget.ts"
+import { cleaned, cleaner, withoutSecrets } from "./Cleaning.ts"
+import { currentSyntax } from "./CurrentSyntax.ts"
+import { type CursorScope, decodeCursor, encodeCursor, isClean } from "./Cursor.ts"
+import { Deadline, keepingDeadline, remainingMillis, whyLate } from "./Deadline.ts"
+import { toToolError } from "./Failure.ts"
+import { decodeInput, type Problems } from "./Input.ts"
+import { connectedNode, resolveNode } from "./NodeArgument.ts"
+import { takePlace } from "./NodeBudget.ts"
+import { redactor } from "./Redaction.ts"
+import { meetNode, refuseStale } from "./Restarted.ts"
+import { resultOf } from "./Result.ts"
+import { RunningTool } from "./RunningTool.ts"
+import { Session } from "./Session.ts"
+import { usefulCall } from "./Suggestion.ts"
+import { timeoutRange, type Tool } from "./Tool.ts"
+import { ToolError } from "./ToolError.ts"
+
+/** Where the catalogue has its tools: the called one if it may be called, and all those that can be suggested. */
+interface Source {
+  readonly find: Effect.Effect<Entry, ToolError>
+  readonly entries: Effect.Effect<Entries>
+}
+
+/**
+ * Runs the tool of this name, from its undecoded input to a result or an error as a client may see it. See
+ * `Catalogue.call`.
+ */
+export const dispatch = Effect.fnUntraced(function* (name: string, input: unknown, { entries, find }: Source) {
+  const syntax = yield* currentSyntax
+  return yield* Effect.flatMap(find, (entry) => perform(entry, input, syntax, entries)).pipe(
+    Effect.catchDefect((defect) =>
+      Effect.logError(`${name} has a bug`, defect).pipe(Effect.andThen(Effect.fail(internal(name))))
+    ),
+    Effect.catch((error) =>
+      Effect.gen(function* () {
+        const clean = yield* cleaner
+        const next =
+          error.next === undefined ? undefined : yield* usefulCall(error.next, undefined, clean, yield* entries)
+        const { code, didYouMean, message, retryable } = error
+        const told = { code, message, retryable, ...(didYouMean && { didYouMean }), ...(next && { next }) }
+        return yield* cleaned(new ToolError(told), clean, yield* CharacterBudget)
+      })
+    ),
+    Effect.tapError(({ code, message }) => Effect.logDebug(`${excerpt(name)} failed: ${code}: ${message}`))
+  )
+})
+
+const perform = Effect.fnUntraced(function* (
+  { listing, tool }: Entry,
+  input: unknown,
+  syntax: Syntax,
+  entries: Effect.Effect<Entries>
+) {
+  const decoded = decodeInput(tool.input, listing.inputSchema, input ?? {})
+  if (decoded._tag === "Failure") return yield* invalidInput(tool, decoded.failure)
+  const given = decoded.success
+  const millis = (given["timeout_ms"] as number | undefined) ?? tool.timeoutMillis
+  return yield* Effect.gen(function* () {
+    const resolving = resolveNode(given["node"] as string | undefined)
+    const name = tool.target === "none" ? undefined : yield* inTime(tool, undefined, resolving)
+    return yield* inTime(tool, name, answerOf(tool, given, name, yield* entries))
+  }).pipe(
+    Effect.provideService(RunningTool, tool),
+    Effect.provideService(Deadline, { at: (yield* Clock.currentTimeMillis) + millis, millis }),
+    // A secret that came with the call is one to nobody else unless it turns out to be right.
+    Effect.mapError((failure) => cleaned(toToolError(failure, syntax, tool.name), redactor(secretsIn(given)), Infinity))
+  )
+})
+
+/** Runs a tool with input that is decoded, and brings its answer into the form that all results have. */
+const answerOf = Effect.fnUntraced(function* (
+  tool: Tool,
+  input: Readonly<Record<string, unknown>>,
+  name: string | undefined,
+  entries: Entries
+) {
+  const node = tool.target === "connected" ? yield* connectedNode(name!) : undefined
+  const session = yield* Session
+  if (node !== undefined) session.asked.add(node.name)
+  const restarted = node === undefined ? [] : yield* meetNode(node)
+  const scope: CursorScope = {
+    tool: tool.name,
+    node: node?.name ?? "",
+    creation: node?.creation ?? 0,
+    arguments: input
+  }
+  const after = yield* positionOf(tool, scope, input.cursor as string | undefined)
+  if (node !== undefined) {
+    yield* refuseStale(node, input)
+    yield* takePlace(node, tool)
+  }
+  const target = node === undefined ? name : keepingDeadline(node)
+  const answered = yield* tool.run(input as never, target as never, after as never)
+  const answer = restarted.length === 0 ? answered : { ...answered, notes: [...restarted, ...(answered.notes ?? [])] }
+  const secretless = yield* withoutSecrets
+  const clean = yield* cleaner
+  const hints = yield* Effect.forEach(answer.hints ?? [], (hint) =>
+    usefulCall(hint, node?.name ?? name, clean, entries)
+  )
+  const result = resultOf(answer, {
+    node: node?.name ?? name,
+    asOf: new Date(yield* Clock.currentTimeMillis).toISOString(),
+    budget: yield* CharacterBudget,
+    cursor: (position) => (isClean(position, secretless) ? encodeCursor(scope, position) : undefined),
+    clean,
+    hints: hints.filter((hint) => hint !== undefined)
+  })
+  if (result === undefined) return yield* tooLarge(tool, yield* CharacterBudget)
+  if (node !== undefined) session.incarnations.showed(node, result.text)
+  return result
+}, Effect.scoped)
+
+const positionOf = (tool: Tool, scope: CursorScope, cursor: string | undefined) => {
+  const { position: schema = Schema.Never } = tool
+  const position = cursor === undefined ? undefined : decodeCursor(scope, schema, cursor)
+  return position !== undefined && "problem" in position
+    ? invalidInput(tool, { count: 1, told: [`\`cursor\` ${position.problem}`] })
+    : Effect.succeed(position)
+}
+
+const invalidInput = ({ name }: Tool, { count, told }: Problems) => {
+  const more = count > told.length ? [`and ${count - told.length} more`] : []
+  const message =
+    count === 1
+      ? `${name}: ${told[0]}`
+      : `${name}: ${count} problems with the arguments.\n${[...told, ...more].map((problem) => `- ${problem}`).join("\n")}`
+  return Effect.fail(new ToolError({ code: "invalid_input", message, retryable: false }))
+}
+
+/** A part of a call that ends with the time of the call, at the latest; where it deals with a node, with its name. */
+const inTime = <A, E, R>(tool: Tool, node: string | undefined, part: Effect.Effect<A, E, R>) =>
+  // Unlike `timeoutOrElse`, looks before the part is interrupted: an attempt that nobody waits for is given up.
+  Effect.flatMap(remainingMillis, (left) =>
+    // @effect-diagnostics-next-line raceFirstWithSleepToTimeout:off
+    Effect.raceFirst(part, Effect.andThen(Effect.sleep(left), timedOut(tool, node)))
+  )
+
+const timedOut = Effect.fnUntraced(function* (
+  tool: Tool,
+  node: string | undefined
+): Effect.fn.Return<never, ToolError, Nodes> {
+  const { millis } = yield* Deadline
+  const state = (yield* (yield* Nodes).list).find(({ name }) => name === node)?.state._tag
+  const told = (stand: string, next: string | undefined) =>
+    new ToolError({
+      code: "timeout",
+      message: `${tool.name} did not finish within ${millis} ms${stand} (timeout_ms, up to ${timeoutRange.maximum}).`,
+      retryable: true,
+      ...(next !== undefined && { next })
+    })
+  if (state === "Connecting")
+    return yield* told(`: it was still connecting to ${node}, and has asked nothing of it. Allow more`, "list_nodes")
+  if (state === "Up" && tool.target === "connected")
+    return yield* told(
+      `; ${node} was told to stop its work on it. ${whyLate} Ask for less, or allow more`,
+      "list_nodes"
+    )
+  return yield* told(state === "Up" ? `. ${whyLate} Allow more` : ". Allow more", undefined)
+})
+
+/** Of a tool without `limit` nothing less can be asked for. */
+const tooLarge = ({ input, name }: Tool, budget: number) =>
+  Effect.fail(
+    new ToolError({
+      code: "too_large",
+      message: `The result of ${name} does not fit into the ${budget} characters that one result may have. ${"limit" in input.fields ? "Ask for less, or start" : "Start"} this server with more: --max-chars.`,
+      retryable: false
+    })
+  )
+
+const internal = (name: string) =>
+  new ToolError({
+    code: "internal",
+    message: `${name} failed by a fault of its own; the log has the cause.`,
+    retryable: false
+  })
+
+const secretsIn = (input: Readonly<Record<string, unknown>>): ReadonlyArray<Redacted.Redacted> =>
+  Object.values(input).filter((value): value is Redacted.Redacted => Redacted.isRedacted(value))
