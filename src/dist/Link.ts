@@ -207,7 +207,7 @@ const open = (
           { to: endpoint, opening: handshake.opening, timeoutMillis },
           failed({ _tag: "WantsPlain" })
         )
-    const { rest, result } = yield* shakeHands(
+    const shaken = yield* shakeHands(
       stream,
       handshake,
       new HandshakePackets(tls === undefined ? 2 : 4),
@@ -219,7 +219,7 @@ const open = (
       Effect.onError(() => Effect.sync(() => stream.destroy()))
     )
     return yield* Effect.acquireRelease(
-      Effect.sync(() => new RunningLink(stream, result, rest)),
+      Effect.sync(() => new RunningLink(stream, shaken)),
       (link) => link.close
     )
   })
@@ -232,7 +232,7 @@ const shakeHands = (
   packets: HandshakePackets,
   timeoutMillis: number,
   tls?: TlsOptions
-): Effect.Effect<{ readonly result: Handshaken; readonly rest: Uint8Array }, DistReason> =>
+): Effect.Effect<Handshaken, DistReason> =>
   Effect.callback((resume) => {
     const timer = setTimeout(
       () =>
@@ -246,9 +246,7 @@ const shakeHands = (
         ),
       timeoutMillis
     )
-    const finish = (
-      outcome: Effect.Effect<{ readonly result: Handshaken; readonly rest: Uint8Array }, DistReason>
-    ): void => {
+    const finish = (outcome: Effect.Effect<Handshaken, DistReason>): void => {
       clearTimeout(timer)
       stopListening()
       stream.pause()
@@ -271,7 +269,10 @@ const shakeHands = (
             stream.write(packets.framed(step.packet))
             break
           case "Done":
-            return finish(Effect.succeed({ result: step.result, rest: packets.rest() }))
+            finish(Effect.succeed(step.result))
+            // What came behind the handshake is the link's to read. A link that held it would hold it for ever.
+            if (packets.rest().length > 0) stream.unshift(packets.rest())
+            return
           case "Failed":
             return finish(Effect.fail(step.reason))
         }
@@ -323,7 +324,7 @@ class RunningLink implements Link {
   #messagesIn = 0
   #messagesOut = 0
 
-  constructor(stream: Duplex, shaken: Handshaken, rest: Uint8Array) {
+  constructor(stream: Duplex, shaken: Handshaken) {
     this.#stream = stream
     this.peer = shaken.peer
     this.local = shaken.local
@@ -375,7 +376,6 @@ class RunningLink implements Link {
     const onClose = () => onError(stream.errored)
     stream.on("error", onError).on("close", onClose)
     this.setTickTime(60)
-    if (rest.length > 0) receive(rest)
     // It may have ended while nobody listened.
     if (stream.destroyed) onClose()
     else stream.resume()

@@ -35,7 +35,7 @@ describe("a client of the SDK", () => {
     expect(client.getServerCapabilities()).toEqual({ tools: {} })
     expect(client.getInstructions()?.length).toBeLessThanOrEqual(2_000)
     expect(client.getInstructions()).toContain("up to 10000 characters")
-    expect((await connected(["--max-chars", "5000"])).getInstructions()).toContain("up to 5,000 characters")
+    expect((await connected(["--max-chars", "5000"])).getInstructions()).toContain("up to 5000 characters")
 
     const { tools } = await client.listTools()
     for (const tool of tools) {
