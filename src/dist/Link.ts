@@ -289,6 +289,12 @@ const shakeHands = (
     })
   })
 
+/**
+ * Bytes that are sent without waiting for the end of the turn: with hundreds of requests in one turn the node works on
+ * the first of them while we write the last.
+ */
+const batchBytes = 8 * 1024
+
 /** A frame of no bytes. */
 const tick = new Uint8Array(4)
 
@@ -409,6 +415,7 @@ class RunningLink implements Link {
       throw error
     }
     this.#messagesOut++
+    if (writer.length >= batchBytes) return this.#flush()
     if (this.#flushing) return
     this.#flushing = true
     queueMicrotask(() => this.#flush())
