@@ -1,31 +1,17 @@
 import { Context, Data, Effect, Layer } from "effect"
 import type { Nodes } from "../node/Nodes.ts"
 import type { Targets } from "../node/Targets.ts"
-import type { AccessClass } from "../policy/Access.ts"
 import { allToolsets, type GuardedTool, Policy, type PolicySettings } from "../policy/Policy.ts"
 import { excerpt } from "../syntax/Excerpt.ts"
 import { didYouMean } from "./DidYouMean.ts"
-import { type ObjectSchema, objectSchema, outline } from "./JsonSchema.ts"
 import type { ToolResult } from "./Result.ts"
 import type { Session } from "./Session.ts"
-import type { Cost, Tool } from "./Tool.ts"
+import type { Tool } from "./Tool.ts"
 import { ToolError } from "./ToolError.ts"
+import { type Entries, listingOf, type ToolListing } from "./ToolListing.ts"
 import { furtherToolsets, guardedTools, loadTools } from "./Toolsets.ts"
 
-export type { GuardedTool, ToolResult }
-
-/** A tool as it is shown to a client. Schemas are JSON Schema 2020-12 with `type: "object"` at the root. */
-export interface ToolListing {
-  readonly name: string
-  readonly title: string
-  readonly description: string
-  readonly toolset: string
-  readonly access: AccessClass
-  readonly cost: Cost
-  readonly inputSchema: ObjectSchema
-  /** Of the data alone, and only its first storey: see {@link outline}. */
-  readonly outputSchema: ObjectSchema
-}
+export type { GuardedTool, ToolListing, ToolResult }
 
 /** The settings that name tools or toolsets. */
 type NamingSetting = keyof Pick<PolicySettings, "excludeTools" | "tools" | "toolsets">
@@ -75,35 +61,6 @@ export class Catalogue extends Context.Service<
     Effect.suspend(() => makeCatalogue(guardedTools, loadTools))
   )
 }
-
-const listingOf = ({ access, cost, description, input, name, output, title, toolset }: Tool): ToolListing => {
-  // Worked out when they are first asked for: a host that waits for `initialize` does not wait for them.
-  let inputSchema: ObjectSchema | undefined
-  let outputSchema: ObjectSchema | undefined
-  return {
-    name,
-    title,
-    description,
-    toolset,
-    access,
-    cost,
-    get inputSchema() {
-      return (inputSchema ??= objectSchema(input))
-    },
-    get outputSchema() {
-      return (outputSchema ??= outline(output))
-    }
-  }
-}
-
-/** A tool itself, with how it is shown. */
-export interface Entry {
-  readonly tool: Tool
-  readonly listing: ToolListing
-}
-
-/** All tools by their names. */
-export type Entries = ReadonlyMap<string, Entry>
 
 const makeCatalogue = Effect.fnUntraced(function* (
   tools: ReadonlyArray<GuardedTool>,

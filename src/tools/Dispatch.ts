@@ -2,7 +2,6 @@ import { Clock, Effect, Redacted, Schema } from "effect"
 import { Nodes } from "../node/Nodes.ts"
 import { excerpt } from "../syntax/Excerpt.ts"
 import type { Syntax } from "../syntax/Syntax.ts"
-import type { Entries, Entry } from "./Catalogue.ts"
 import { CharacterBudget } from "./CharacterBudget.ts"
 import { cleaned, cleaner, withoutSecrets } from "./Cleaning.ts"
 import { currentSyntax } from "./CurrentSyntax.ts"
@@ -20,6 +19,7 @@ import { Session } from "./Session.ts"
 import { usefulCall } from "./Suggestion.ts"
 import { timeoutRange, type Tool } from "./Tool.ts"
 import { ToolError } from "./ToolError.ts"
+import type { Entries, Entry } from "./ToolListing.ts"
 
 /** Where the catalogue has its tools: the called one if it may be called, and all those that can be suggested. */
 interface Source {

@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import { Nodes } from "../node/Nodes.ts"
 import { nodeCalled, Targets } from "../node/Targets.ts"
 import { Policy } from "../policy/Policy.ts"
-import type { Entries } from "./Catalogue.ts"
+import type { Entries } from "./ToolListing.ts"
 
 /** A call as hints write it: the name of a tool, and its input where that says something. */
 const call = /^([a-z_]+)(?: (\{[^]*\}))?$/u
