@@ -136,7 +136,7 @@ const text = (node: string, reason: DistReason): string => {
     case "HostUnresolved":
       return reason.host === host
         ? `the host '${reason.host}' of ${node} does not resolve to an address. Check the part behind the @, or add it to DNS or the hosts file.`
-        : `the host '${reason.host}', through which ${node} is to be reached, does not resolve to an address. Check the address, or the host of EPMD, that was given for the node.`
+        : `the host '${reason.host}' does not resolve to an address, and the way to ${node} leads through it. Check the address, or the host of EPMD, that was given.`
     case "EpmdRefused":
       return `no EPMD answers on ${reason.host}:${reason.port}, so ${node} cannot be found. Check that a node runs there and is started with a name (-name or -sname), and that EPMD's port is right (--epmd-port, ERL_EPMD_PORT).`
     case "EpmdSilent":
@@ -223,10 +223,19 @@ export class DistError extends Data.TaggedError("DistError")<{
   }
 }
 
-/** The first bytes of what a stranger sent, as text that is safe to show. */
+/** Bytes that are looked at of what a stranger sent, and those shown where they are no text. */
+const maxLine = 60
+const maxBytes = 24
+
+/** What a stranger sent, for a person: the first line of a text, or else the first bytes; `…` where that is not all. */
 export const describeBytes = (bytes: Uint8Array): string => {
   if (bytes.length === 0) return "nothing"
-  const head = Buffer.from(bytes.subarray(0, 24))
-  const printable = head.every((byte) => (byte >= 32 && byte < 127) || byte === 10 || byte === 13)
-  return printable ? `the text ${JSON.stringify(head.toString("latin1"))}` : `the bytes ${head.toString("hex")}`
+  const head = Buffer.from(bytes.subarray(0, maxLine))
+  if (head.every((byte) => (byte >= 32 && byte < 127) || byte === 10 || byte === 13)) {
+    const [line = ""] = /^[^\r\n]*/u.exec(head.toString("latin1")) ?? []
+    const isWhole = /^[\r\n]*$/u.test(Buffer.from(bytes.subarray(line.length)).toString("latin1"))
+    // A text may begin with empty lines.
+    if (line !== "") return `the text ${JSON.stringify(`${line}${isWhole ? "" : "…"}`)}`
+  }
+  return `the bytes ${head.toString("hex", 0, maxBytes)}${bytes.length > maxBytes ? "…" : ""}`
 }

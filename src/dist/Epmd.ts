@@ -86,7 +86,8 @@ export const names = (
   node: string = `the nodes of ${at.host}`
 ): Effect.Effect<ReadonlyArray<Registration>, DistError> =>
   Effect.flatMap(exchange(node, at, timeoutMillis, Uint8Array.of(NAMES_REQ)), (answer) => {
-    if (answer.length < 4) return Effect.fail(garbage(node, at, answer))
+    // EPMD's own port comes first. What begins with another number is none, and its first words are of interest.
+    if (answer.length < 4 || answer.readUInt32BE(0) > 65_535) return Effect.fail(garbage(node, at, answer))
     const found: Array<Registration> = []
     for (const line of answer.toString("utf8", 4).split("\n")) {
       if (line === "") continue

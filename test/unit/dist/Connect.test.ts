@@ -183,7 +183,7 @@ describe("why a node is not at the address that it was given", () => {
       for (const how of [{ address: { host: "gate.invalid" } }, { epmdHost: "gate.invalid" }]) {
         const { message, reason } = yield* whyNotAt(how)
         expect(reason).toEqual({ _tag: "HostUnresolved", host: "gate.invalid" })
-        expect(message).toContain("through which app@127.0.0.1 is to be reached")
+        expect(message).toContain("the way to app@127.0.0.1 leads through it")
       }
     })
   )

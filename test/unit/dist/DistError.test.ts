@@ -1,5 +1,6 @@
+import { Buffer } from "node:buffer"
 import { describe, expect, it } from "vitest"
-import { DistError, type DistReason } from "../../../src/dist/DistError.ts"
+import { describeBytes, DistError, type DistReason } from "../../../src/dist/DistError.ts"
 import { syntaxes } from "../../../src/syntax/Syntaxes.ts"
 import { toToolError } from "../../../src/tools/Failure.ts"
 
@@ -34,5 +35,26 @@ describe("whoever is told that a node cannot be connected", () => {
     const garbage = { _tag: "EpmdGarbage", ...at, seen: "nothing" } as const
     expect(told(garbage).retryable).toBe(false)
     expect(told({ ...garbage, isCut: true }).retryable).toBe(true)
+  })
+})
+
+describe("what a stranger sent", () => {
+  it.each([
+    ["", "nothing"],
+    ["SSH-2.0-OpenSSH_9.2\r\n", 'the text "SSH-2.0-OpenSSH_9.2"'],
+    ["HTTP/1.1 505 HTTP Version Not Supported\r\nServer: x\r\n", 'the text "HTTP/1.1 505 HTTP Version Not Supported…"'],
+    ["x".repeat(100), `the text "${"x".repeat(60)}…"`],
+    ["\r\n\r\n", "the bytes 0d0a0d0a"],
+    ["\u0001\u0002", "the bytes 0102"],
+    ["\u0000".repeat(30), `the bytes ${"00".repeat(24)}…`]
+  ])("is shown by its first line, or its first bytes: %j", (sent, shown) =>
+    expect(describeBytes(Buffer.from(sent, "latin1"))).toBe(shown)
+  )
+})
+
+describe("a host that does not resolve", () => {
+  it("is told as the way to one node, or to many", () => {
+    const { message } = new DistError({ node: "the nodes of gate", reason: { _tag: "HostUnresolved", host: "gate" } })
+    expect(message).toMatch(/^the host 'gate' does not resolve to an address, and the way to the nodes of gate leads /u)
   })
 })

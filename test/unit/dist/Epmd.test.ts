@@ -55,6 +55,18 @@ describe("an answer of EPMD", () => {
   )
 })
 
+describe("a web server in EPMD's place", () => {
+  const page = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"
+  it.live("is told by its first line", () =>
+    Effect.gen(function* () {
+      const { message } = yield* whyNoNames((socket) => socket.end(page))
+      expect(message).toContain('does not speak the EPMD protocol (it sent the text "HTTP/1.1 400 Bad Request…")')
+      const port = yield* serve((socket) => socket.once("data", () => socket.end(page)))
+      expect((yield* Effect.flip(portPlease(app, at(port), 5_000))).message).toContain('"HTTP/1.1 400 Bad Request…"')
+    })
+  )
+})
+
 describe("the port of a node", () => {
   it.live("is not taken from an answer about another name", () =>
     Effect.gen(function* () {

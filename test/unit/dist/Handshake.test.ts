@@ -206,7 +206,7 @@ describe("HandshakePackets", () => {
     expect(alert.next()).toEqual({ _tag: "WantsTls" })
     const stranger = new HandshakePackets(2)
     stranger.push(Buffer.from("SSH-2.0-OpenSSH_9.2\r\n"))
-    expect(stranger.next()).toEqual({ _tag: "NotErlangNode", seen: 'the text "SSH-2.0-OpenSSH_9.2\\r\\n"' })
+    expect(stranger.next()).toEqual({ _tag: "NotErlangNode", seen: 'the text "SSH-2.0-OpenSSH_9.2"' })
   })
 
   it.each([2, 4] as const)("shows nothing of a later packet of %i-byte lengths that is too long", (lengthBytes) => {
