@@ -18,6 +18,8 @@ import type { TlsSettings } from "./TlsFiles.ts"
 /** What the operator said, checked, with a default wherever nothing was said. */
 export interface Config {
   readonly nodes: ReadonlyArray<NodeEntry>
+  /** What was said in place of nodes and stands for none any more, in one line. */
+  readonly gone?: string
   /** Where a cookie is looked for when the node's own entry has none, in order. */
   readonly cookies: ReadonlyArray<CookieSource>
   readonly epmdHost?: string
@@ -87,12 +89,23 @@ const cookieVariable = (environment: Environment, name: string): CookieSource =>
 /** A short name is one of this machine, as with `erl -sname`. */
 const fullName = (name: string): string => (name.includes("@") ? name : `${name}@${shortHostName()}`)
 
+/** The entries of nodes, by which they may be called. */
+interface Known {
+  readonly entries: ReadonlyArray<NodeEntry>
+  /** What the operator knows the place of these entries as. */
+  readonly place: string
+  /** Words that have been an alias or a group: once there is no such entry any more, they are still nobody's name. */
+  readonly noNames: Set<string>
+}
+
 /** Known nodes by an alias, by a name, or by their group; else a node of that name of which nothing is known. */
-const called = (word: string, known: ReadonlyArray<NodeEntry>): ReadonlyArray<NodeEntry> => {
-  const one = known.find(({ alias }) => alias === word) ?? known.find(({ name }) => fullName(name) === fullName(word))
-  if (one !== undefined) return [one]
-  const members = known.filter(({ group }) => group === word)
-  return members.length > 0 ? members : [{ name: word }]
+const called = (word: string, { entries, noNames }: Known): ReadonlyArray<NodeEntry> => {
+  const namesake = entries.find(({ name }) => fullName(name) === fullName(word))
+  const aliased = entries.find(({ alias }) => alias === word)
+  if (aliased === undefined && namesake !== undefined) return [namesake]
+  const found = aliased === undefined ? entries.filter(({ group }) => group === word) : [aliased]
+  if (found.length > 0) noNames.add(word)
+  return noNames.has(word) ? found : [{ name: word }]
 }
 
 /** What an entry says twice, or by half. */
@@ -152,29 +165,30 @@ const entryTwice = (entries: ReadonlyArray<NodeEntry>): string | undefined => {
   return names.find((name, at) => names.indexOf(name) !== at)
 }
 
+/** The entries of the nodes that were said, in `said`: a mistake in one is told where it stands. */
 const nodeEntries = (
   nodes: ReadonlyArray<string | NodeEntry>,
-  known: ReadonlyArray<NodeEntry>,
-  nameOf: NameOf
+  known: Known,
+  said: string
 ): Result.Result<ReadonlyArray<NodeEntry>, ConfigError> => {
   // Also of those that nobody names: by its alias each of the two could be meant.
-  const again = entryTwice(known)
+  const again = entryTwice(known.entries)
   if (again !== undefined)
     return Result.fail(
       new ConfigError({
-        message: `${nameOf("nodes")}: the configuration has more than one entry of ${again}; make one of them`
+        message: `${known.place}: the configuration has more than one entry of ${again}; make one of them`
       })
     )
   const entries = new Map<string, NodeEntry>()
   for (const entry of nodes.flatMap((node) => (typeof node === "string" ? called(node, known) : [node]))) {
+    const place = known.entries.includes(entry) ? known.place : said
     const parsed = parseNodeName(fullName(entry.name))
     if ("problem" in parsed) {
-      const message = `${nameOf("nodes")}: '${entry.name}' is no node name: ${parsed.problem}; write name@host, or the name alone of a node of this machine`
+      const message = `${place}: '${entry.name}' is no node name: ${parsed.problem}; write name@host, or the name alone of a node of this machine`
       return Result.fail(new ConfigError({ message }))
     }
     const problem = contradiction(entry)
-    if (problem !== undefined)
-      return Result.fail(new ConfigError({ message: `${nameOf("nodes")}: ${entry.name}: ${problem}` }))
+    if (problem !== undefined) return Result.fail(new ConfigError({ message: `${place}: ${entry.name}: ${problem}` }))
     entries.set(parsed.full, { ...entry, name: parsed.full })
   }
   // Also by the part before the @, which a tool takes for a name, too; a node's own part it may be called by.
@@ -185,7 +199,8 @@ const nodeEntries = (
       other.name === alias || other.alias === alias || (shortName(other.name) === alias && alias !== shortName(name))
     const other = all.find((each) => each.name !== name && isTaken(each))
     if (other !== undefined) {
-      const message = `${nameOf("nodes")}: more than one node is called '${alias}': ${name}, by its alias, and ${other.name}`
+      // Only an entry has one.
+      const message = `${known.place}: more than one node is called '${alias}': ${name}, by its alias, and ${other.name}`
       return Result.fail(new ConfigError({ message }))
     }
   }
@@ -222,6 +237,12 @@ interface Source {
   readonly nameOf: NameOf
 }
 
+const knownIn = ({ nameOf, said }: Source, noNames = new Set<string>()): Known => ({
+  entries: said.nodes?.filter(isEntry) ?? [],
+  place: nameOf("nodes"),
+  noNames
+})
+
 const otpName = (): string => "ERL_EPMD_PORT"
 
 /** The environment variable that OTP itself has for one of our settings. */
@@ -231,13 +252,18 @@ const otpSource = (environment: Environment): Result.Result<Source, ConfigError>
   return Result.map(said, (said) => ({ said, nameOf: otpName }))
 }
 
-/**
- * Completes settings with the defaults; of two sources the first counts. `known` are nodes that may be called by alias,
- * or by name without the rest of their entry.
- */
+/** What of the words that were said for nodes stands for none, since what it stood for is gone. */
+const goneOf = (nodes: ReadonlyArray<string | NodeEntry>, known: Known, said: string): string | undefined => {
+  const gone = nodes.filter((node) => typeof node === "string" && called(node, known).length === 0)
+  return gone.length === 0
+    ? undefined
+    : `${said}: no node has the alias or the group ${gone.map((word) => `'${String(word)}'`).join(", ")} any more (${known.place})`
+}
+
+/** Completes settings with the defaults; of two sources the first counts. */
 const complete = (
   sources: readonly [Source, ...ReadonlyArray<Source>],
-  known: Settings["nodes"],
+  known: Known,
   cookies: ReadonlyArray<CookieSource>,
   environment: Environment
 ): Result.Result<Config, ConfigError> => {
@@ -266,12 +292,14 @@ const complete = (
   const checked = Result.gen(function* () {
     yield* checkPatterns(policy.allowNodes ?? [], nameOf)
     yield* checkSources(discover, nameOf)
-    const entries = yield* nodeEntries(nodes, known?.filter(isEntry) ?? [], nameOf)
+    const entries = yield* nodeEntries(nodes, known, nameOf("nodes"))
     yield* checkTlsUsed(all, entries, nameOf)
     return { entries, tls: yield* tlsSettings(all, nameOf) }
   })
+  const gone = goneOf(nodes, known, nameOf("nodes"))
   return Result.map(checked, ({ entries, tls }) => ({
     nodes: entries,
+    ...(gone !== undefined && { gone }),
     cookies: [...cookies, cookieVariable(environment, "RELEASE_COOKIE"), ...otpCookieFiles(environment)],
     ...(epmdHost !== undefined && { epmdHost }),
     epmdPort,
@@ -305,8 +333,9 @@ export const fromSettings = (
     )
     const otp = yield* Effect.fromResult(otpSource(environment))
     const cookies = [cookieFileSource("cookieFile", given.cookieFile)]
+    const nameOf: NameOf = (name) => name
     return yield* Effect.fromResult(
-      complete([{ said: given, nameOf: (name) => name }, otp], given.nodes, cookies, environment)
+      complete([{ said: given, nameOf }, otp], knownIn({ said: given, nameOf }), cookies, environment)
     )
   })
 
@@ -326,17 +355,15 @@ export const load = Effect.fnUntraced(function* (given: {
   if (given.file?.trim() === "") return yield* new ConfigError({ message: "--config: expected FILE, got ''" })
   const file = given.file ?? variable(environment, variableOf("config"))
   const otp = yield* Effect.fromResult(otpSource(environment))
+  // Of all readings of the file.
+  const noNames = new Set<string>()
   /** With these settings from the file. */
-  const withFile = (fromFile: Settings) =>
-    Effect.fromResult(
+  const withFile = (fromFile: Settings) => {
+    const inFile: Source = { said: fromFile, nameOf: (name) => `configuration file ${file}: ${keyOf(name)}` }
+    return Effect.fromResult(
       complete(
-        [
-          { said: flags, nameOf: flagName },
-          { said: fromEnvironment, nameOf: environmentName },
-          { said: fromFile, nameOf: (name: SettingName) => `configuration file ${file}: ${keyOf(name)}` },
-          otp
-        ],
-        fromFile.nodes,
+        [{ said: flags, nameOf: flagName }, { said: fromEnvironment, nameOf: environmentName }, inFile, otp],
+        knownIn(inFile, noNames),
         [
           cookieFileSource("--cookie-file", flags.cookieFile),
           cookieFileSource("BEAMSCOPE_COOKIE_FILE", fromEnvironment.cookieFile),
@@ -348,6 +375,7 @@ export const load = Effect.fnUntraced(function* (given: {
         environment
       )
     )
+  }
   if (file === undefined) return yield* withFile({})
   const read = Effect.fnUntraced(function* (isAgain: boolean): Effect.fn.Return<Config, ConfigError> {
     const { said, stamp } = yield* readSettings(file, homeOf(environment), isAgain)

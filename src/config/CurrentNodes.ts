@@ -6,7 +6,7 @@ import type { NodeEntry } from "./Settings.ts"
 /** The nodes of a configuration, as its file has them when they are asked for. */
 export interface CurrentNodes {
   readonly nodes: Effect.Effect<ReadonlyArray<NodeEntry>>
-  /** Why the file as it is now does not count, but as it was before. */
+  /** Why the file as it is now does not count, but as it was before; or what in place of nodes stands for none by now. */
   readonly problem: Effect.Effect<string | undefined>
 }
 
@@ -28,11 +28,12 @@ export const current = Effect.fnUntraced(function* ({ file, nodes: first }: Conf
       problem = `${read.failure.message}. Its nodes count as they stood there before.`
       return yield* Effect.logWarning(problem)
     }
-    const { file: again, nodes: entries } = read.success
+    const { file: again, gone, nodes: entries } = read.success
     stamp = again?.stamp ?? now
     nodes = entries
-    problem = undefined
+    problem = gone === undefined ? undefined : `${gone}.`
     yield* Effect.logInfo(`configuration file ${file.path} has changed: its nodes count as they stand there now`)
+    if (problem !== undefined) yield* Effect.logWarning(problem)
     if (again === undefined || again.others === others) return
     others = again.others
     yield* Effect.logWarning(

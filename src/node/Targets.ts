@@ -62,7 +62,7 @@ export class Targets extends Context.Service<
     ) => Effect.Effect<NodeTarget, TargetError, Scope.Scope>
     /** The nodes that are configured now, in the order of the configuration. */
     readonly nodes: Effect.Effect<ReadonlyArray<KnownNode>>
-    /** Why what the configuration says now does not count, but what it said before. */
+    /** What is wrong with the configuration as it is now: why it does not count, but what it said before, say. */
     readonly problem: Effect.Effect<string | undefined>
     /** Where nodes are looked for beside those, each as the operator wrote it. */
     readonly discovery: ReadonlyArray<string>

@@ -137,7 +137,7 @@ describe("nodes", () => {
     })
     const problem = "the configuration has more than one entry of a@x; make one of them"
     expect(await refusal({}, {}, file)).toContain(problem)
-    expect(await refusal({ nodes: ["two"] }, {}, file)).toContain(problem)
+    expect(await refusal({ nodes: ["two"] }, {}, file)).toBe(`configuration file ${file}: nodes: ${problem}`)
     const here = configFile({ nodes: [{ name: "a" }, { name: `a@${shortHostName()}` }] })
     expect(await refusal({}, {}, here)).toContain(`more than one entry of a@${shortHostName()}`)
     const named = configFile({ nodes: ["a@x", { name: "a@x", access: "inspect" }, "a@x"] })
@@ -156,6 +156,9 @@ describe("nodes", () => {
       ]
     })
     expect(await refusal({}, {}, twice)).toContain("nodes: more than one node is called 'one'")
+    expect(await refusal({ nodes: ["a@x", "b@x"] }, {}, twice)).toMatch(
+      /^configuration file .*: nodes: more than one /u
+    )
     // By an alias, a call for one node would silently go to another.
     for (const alias of ["b", "b@x"]) {
       const shadow = configFile({ nodes: [{ name: "a@x", alias }, { name: "b@x" }] })
@@ -277,6 +280,9 @@ describe("how nodes are reached", () => {
   it("is said once", async () => {
     const both = configFile({ nodes: [{ name: "a@x", address: "b:1", tunnel: ["way", "{port}"] }] })
     expect(await refusal({}, {}, both)).toContain(": nodes: a@x: it has an address and a tunnel; ")
+    expect(await refusal({ nodes: ["a@x"] }, {}, both)).toMatch(
+      /^configuration file .*: nodes: a@x: it has an address /u
+    )
     const half = configFile({ nodes: [{ name: "a@x", tls: { key: "me.key" } }] })
     expect(await refusal({}, {}, half)).toContain(": nodes: a@x: its tls has a key, but not the certificate ")
   })

@@ -186,4 +186,39 @@ describe("the configuration file, when it has changed", () => {
       { nodes: ["one"] }
     )
   })
+
+  it.effect.each<[string, object, object]>([
+    ["a group", { name: "a@x", group: "staging" }, { name: "b@x", group: "staging" }],
+    ["an alias", { name: "a@x", alias: "staging" }, { name: "b@x", alias: "staging" }]
+  ])("means nobody by %s on the command line that is gone, until it is back", ([, before, after]) => {
+    put({ nodes: [before] })
+    return withTargets(
+      (targets, logged) =>
+        Effect.gen(function* () {
+          expect(yield* namesOf(targets)).toEqual(["a@x"])
+          put({ nodes: [{ name: "a@x" }] })
+          expect(yield* namesOf(targets)).toEqual([])
+          const problem = `--node: no node has the alias or the group 'staging' any more (configuration file ${file}: nodes).`
+          expect(yield* targets.problem).toBe(problem)
+          expect(logged.at(-1)).toBe(`Warn: ${problem}`)
+          put({ nodes: [after] })
+          expect(yield* namesOf(targets)).toEqual(["b@x"])
+          expect(yield* targets.problem).toBeUndefined()
+        }),
+      { nodes: ["staging"] }
+    )
+  })
+
+  it.effect("still has the node that the command line calls by its name, with or without an entry", () => {
+    put({ nodes: [{ name: "a@x", epmd_port: 1 }] })
+    return withTargets(
+      (targets) =>
+        Effect.gen(function* () {
+          expect(yield* targets.nodes).toMatchObject([{ name: "a@x", epmdPort: 1 }])
+          put({ nodes: [] })
+          expect(yield* targets.nodes).toEqual([{ name: "a@x" }])
+        }),
+      { nodes: ["a@x"] }
+    )
+  })
 })
