@@ -11,6 +11,7 @@ export type BreakerState =
 /** Counts since the breaker was made, or since it was reset. */
 export interface BreakerCounts {
   readonly successes: number
+  /** Requests that were under way together and failed count once. */
   readonly failures: number
   /** Requests that were not let through. */
   readonly rejected: number

@@ -72,9 +72,15 @@ export class Calls {
   readonly #workerOptions = new Map<number, Encoded>()
   readonly #spawns: boolean
   readonly #onVerdict: (verdict: Verdict) => void
+  /** Failures that `onVerdict` was told of. */
+  #failures = 0
   #lastReference = 0
 
-  /** `onVerdict` is told of each call what its end says of the node's health, if it says anything. */
+  /**
+   * `onVerdict` is told of each call what its end says of the node's health, if it says anything. Of calls that were
+   * under way together and failed it hears once: a tool asks several things at a time, with one deadline for all, and
+   * the second of them says nothing that the first did not.
+   */
   constructor(link: Link, processes: LocalProcesses, onVerdict: (verdict: Verdict) => void = () => {}) {
     this.#link = link
     this.#processes = processes
@@ -104,17 +110,22 @@ export class Calls {
       const start = this.#spawns ? this.#spawnWorker : this.#askRex
       const { timeoutMillis = defaults.timeoutMillis } = options
       const due = performance.now() + Math.max(timeoutMillis / 2, timeoutMillis - almostMillis)
+      const failuresBefore = this.#failures
+      const judge = (verdict: Verdict | undefined) => {
+        if (verdict === undefined || (verdict === "failure" && this.#failures !== failuresBefore)) return
+        if (verdict === "failure") this.#failures++
+        this.#onVerdict(verdict)
+      }
       let isGivenUp = false
       try {
         const giveUp = start.call(this, module, func, args, options, (outcome) => {
-          const verdict = isGivenUp ? undefined : verdictOf(outcome)
-          if (verdict !== undefined) this.#onVerdict(verdict)
+          if (!isGivenUp) judge(verdictOf(outcome))
           resume(outcome._tag === "Value" ? Effect.succeed(outcome.value) : Effect.fail(failed(outcome.reason)))
         })
         return Effect.suspend(() => {
           isGivenUp = true
           // Who has the same deadline may have been faster. A caller that changed its mind says nothing of the node.
-          if (performance.now() >= due) this.#onVerdict("failure")
+          if (performance.now() >= due) judge("failure")
           return giveUp
         })
       } catch (error) {

@@ -41,7 +41,7 @@ export interface ErlangNode {
 const maxKnownAtoms = 4_096
 
 export interface JoinOptions extends Pick<LinkOptions, "timeoutMillis"> {
-  /** Told of each call what its end says of the node's health, if it says anything. */
+  /** Told of each call what its end says of the node's health, if it says anything; see {@link Calls}. */
   readonly onOutcome?: (outcome: Outcome) => void
 }
 

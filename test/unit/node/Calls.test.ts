@@ -102,6 +102,17 @@ describe("what the end of a call says of the node's health", () => {
     expect(due.verdicts).toEqual(["failure"])
   })
 
+  it("is bad once for all that were under way together, and once more for one that came after", async () => {
+    const { calls, verdicts } = loneLink()
+    const ask = Effect.exit(calls.call("erlang", "abs", [-1], { timeoutMillis: 20 }))
+    const longer = Effect.runFork(calls.call("erlang", "abs", [-1], { timeoutMillis: 40 }))
+    await Effect.runPromise(Effect.all([ask, ask, ask], { concurrency: "unbounded" }))
+    await Effect.runPromise(Effect.exit(Fiber.join(longer)))
+    expect(verdicts).toEqual(["failure"])
+    await Effect.runPromise(ask)
+    expect(verdicts).toEqual(["failure", "failure"])
+  })
+
   it("is nothing where the link was lost, which is counted once for all of them", async () => {
     const { call, lose, verdicts } = waiting()
     lose()
