@@ -9,14 +9,16 @@ import { eventually } from "../support/eventually.ts"
 import { liveCatalogue } from "../support/LiveTools.ts"
 import { call } from "../support/Tools.ts"
 
-/** Ends a node as `kill -9` does, and starts another under its name, with the same EPMD. */
-const restart = (node: BeamNode.BeamNode, options: BeamNode.BeamNodeOptions = {}) =>
-  Effect.gen(function* () {
+/** Ends a node as `kill -9` does; done when it is gone. */
+const kill = (node: BeamNode.BeamNode) =>
+  Effect.promise(() => {
     process.kill(node.pid, "SIGKILL")
-    // Resolves when it is gone.
-    yield* Effect.promise(() => node.stop())
-    return yield* BeamNode.start({ ...options, name: node.name, cookie: node.cookie })
+    return node.stop()
   })
+
+/** Kills a node, and starts another under its name, with the same EPMD. */
+const restart = (node: BeamNode.BeamNode, options: BeamNode.BeamNodeOptions = {}) =>
+  Effect.andThen(kill(node), BeamNode.start({ ...options, name: node.name, cookie: node.cookie }))
 
 /** Starts a process that is registered so, and answers its pid as the node prints it. */
 const startNamed = (node: BeamNode.BeamNode, name: string) =>
@@ -39,7 +41,29 @@ const connections = (node: BeamNode.BeamNode) =>
     Number
   )
 
+/** The node in the list of all: the first, before nodes of other tests that the same EPMD knows. */
+const row = Effect.map(
+  call("list_nodes", {}),
+  ({ structured }) => (structured["nodes"] as ReadonlyArray<Readonly<Record<string, unknown>>>)[0]!
+)
+
 const failureOf = (name: string, input: unknown) => Effect.flip(call(name, input))
+
+/** Freezes a node that was asked, and asks on until its breaker opens: with the fifth call in vain, at the latest. */
+const wearOut = (node: BeamNode.BeamNode) =>
+  Effect.gen(function* () {
+    yield* call("get_system_info", {})
+    yield* Effect.promise(node.freeze)
+    const codes: Array<string> = []
+    while ((yield* statusOf(node))?.breaker.state._tag === "Closed" && codes.length < 6)
+      codes.push((yield* failureOf("get_system_info", { timeout_ms: 150 })).code)
+    expect(new Set(codes)).toEqual(new Set(["timeout"]))
+    // Whatever each of them asked at once.
+    expect((yield* statusOf(node))?.breaker).toMatchObject({
+      state: { _tag: "Open" },
+      counts: { failures: codes.length, opened: 1 }
+    })
+  })
 
 describe.each(BeamNode.otpReleases())("OTP $otp", ({ otp }) => {
   describe("a node that is killed and started again", () => {
@@ -76,19 +100,18 @@ describe.each(BeamNode.otpReleases())("OTP $otp", ({ otp }) => {
         const node = yield* BeamNode.start({ otp })
         yield* Effect.gen(function* () {
           yield* call("connect_node", {})
-          process.kill(node.pid, "SIGKILL")
-          yield* Effect.promise(() => node.stop())
+          yield* kill(node)
           // Not in the moments in which it is tried.
           yield* eventually(
-            Effect.map(call("list_nodes", {}), ({ structured }) => {
-              const [row] = structured["nodes"] as ReadonlyArray<Readonly<Record<string, unknown>>>
-              return row?.["state"] === "down" && row["why"] !== undefined && row["next_attempt"] !== undefined
-            })
+            Effect.map(
+              row,
+              (it) => it["state"] === "down" && it["why"] !== undefined && it["next_attempt"] !== undefined
+            )
           )
           yield* call("disconnect_node", {})
-          const [row] = (yield* call("list_nodes", {})).structured["nodes"] as ReadonlyArray<object>
-          expect(row).toMatchObject({ node: node.name })
-          expect(row).not.toHaveProperty("next_attempt")
+          const released = yield* row
+          expect(released).toMatchObject({ node: node.name })
+          expect(released).not.toHaveProperty("next_attempt")
         }).pipe(Effect.scoped, Effect.provide(liveCatalogue([node])))
       }).pipe(Effect.scoped)
     )
@@ -146,19 +169,12 @@ describe.each(BeamNode.otpReleases())("OTP $otp", ({ otp }) => {
       Effect.gen(function* () {
         const node = yield* BeamNode.start({ otp })
         yield* Effect.gen(function* () {
-          yield* call("get_system_info", {})
-          yield* Effect.promise(node.freeze)
-          const codes: Array<string> = []
-          while (codes.at(-1) !== "breaker_open" && codes.length < 10)
-            codes.push((yield* failureOf("get_system_info", { timeout_ms: 150 })).code)
-          expect(codes.at(-1)).toBe("breaker_open")
-          expect(new Set(codes.slice(0, -1))).toEqual(new Set(["timeout"]))
-          const { structured } = yield* call("list_nodes", {})
-          // Behind it, nodes of other tests that the same EPMD knows.
-          const [row] = structured["nodes"] as ReadonlyArray<object>
+          yield* wearOut(node)
+          expect(yield* failureOf("get_system_info", {})).toMatchObject({ code: "breaker_open" })
+          const resting = yield* row
           // Half open when its first pause, of some two seconds, is over by now.
-          expect(row).toMatchObject({ state: "up", breaker: expect.stringMatching(/^(half_)?open$/u) })
-          expect(row).not.toHaveProperty("round_trip_ms")
+          expect(resting).toMatchObject({ state: "up", breaker: expect.stringMatching(/^(half_)?open$/u) })
+          expect(resting).not.toHaveProperty("round_trip_ms")
           // One try, which is in vain, too.
           expect(yield* failureOf("connect_node", { timeout_ms: 300 })).toMatchObject({ code: "timeout" })
           expect(yield* failureOf("get_system_info", {})).toMatchObject({ code: "breaker_open" })
@@ -182,10 +198,7 @@ describe.each(BeamNode.otpReleases())("OTP $otp", ({ otp }) => {
       Effect.gen(function* () {
         const node = yield* BeamNode.start({ otp })
         yield* Effect.gen(function* () {
-          yield* call("get_system_info", {})
-          yield* Effect.promise(node.freeze)
-          for (let count = 0; count < 5; count++) yield* failureOf("get_system_info", { timeout_ms: 150 })
-          expect((yield* statusOf(node))?.breaker.state._tag).toBe("Open")
+          yield* wearOut(node)
           node.thaw()
           yield* call("connect_node", {})
           yield* call("get_system_info", {})
@@ -200,14 +213,8 @@ describe.each(BeamNode.otpReleases())("OTP $otp", ({ otp }) => {
       Effect.gen(function* () {
         const node = yield* BeamNode.start({ otp })
         yield* Effect.gen(function* () {
-          yield* call("get_system_info", {})
-          yield* Effect.promise(node.freeze)
-          for (let count = 0; count < 5; count++) yield* failureOf("get_system_info", { timeout_ms: 150 })
+          yield* wearOut(node)
           node.thaw()
-          const row = Effect.map(
-            call("list_nodes", {}),
-            ({ structured }) => (structured["nodes"] as ReadonlyArray<Readonly<Record<string, unknown>>>)[0]!
-          )
           yield* eventually(Effect.map(row, (it) => it["breaker"] === undefined))
           expect(yield* row).toMatchObject({
             state: "up",
