@@ -1,6 +1,6 @@
 import { Effect, Layer, Redacted, Result, type Scope } from "effect"
 import type { Reach } from "../dist/Link.ts"
-import { type NodeTarget, TargetError, Targets } from "../node/Targets.ts"
+import { type NodeTarget, TargetError, Targets, type Way } from "../node/Targets.ts"
 import { parseAddress } from "./Address.ts"
 import type { Config } from "./Config.ts"
 import { current } from "./CurrentNodes.ts"
@@ -24,6 +24,10 @@ const tooMany = (node: string) =>
     node,
     message: `there are ${maxGiven} connections already that use a cookie of their own, as many as there can be.`
   })
+
+/** What of an entry is no matter of how its node is reached: what it is called, what may be done to it. */
+const wayOf = ({ access: _access, agent: _agent, alias: _alias, group: _group, tags: _tags, ...way }: NodeEntry): Way =>
+  way
 
 /** Milliseconds that a tunnel has where nobody says: `kubectl` and `ssh` look things up and log in before they listen. */
 const tunnelMillis = 15_000
@@ -71,14 +75,16 @@ export const layer = (config: Config): Layer.Layer<Targets> =>
           ),
           () => Effect.sync(() => given.delete(cookie))
         )
+      const entryOf = (name: string) => Effect.map(nodes, (all) => all.find((each) => each.name === name))
       return Targets.of({
         nodes,
+        way: (name) => Effect.map(entryOf(name), (entry) => wayOf(entry ?? { name })),
         problem,
         discovery: config.discover,
         epmdPort: config.epmdPort,
         cookies: Effect.sync(() => [...configured.values(), ...given]),
         resolve: Effect.fnUntraced(function* (name, options) {
-          const entry = (yield* nodes).find((each) => each.name === name)
+          const entry = yield* entryOf(name)
           const sources: ReadonlyArray<CookieSource> =
             options?.cookie === undefined
               ? [...ownSources(name, entry), ...config.cookies]

@@ -4,6 +4,7 @@ import type { ErlangNode } from "./ErlangNode.ts"
 import { HealthRecord, type NodeHealth, outdatedMillis } from "./Health.ts"
 import type { NodeError } from "./NodeError.ts"
 import type { FormerLink, NodeState, NodeStatus } from "./NodeState.ts"
+import type { Way } from "./Targets.ts"
 import type { Wish } from "./Wish.ts"
 
 /**
@@ -44,6 +45,8 @@ export const isSame = (one: Introduction | undefined, other: Introduction): bool
 export interface Peer {
   readonly name: string
   readonly breaker: Breaker
+  /** That of the latest attempt: what is known of the node beside its links was learned there. */
+  way: Way | undefined
   connection: Connection | undefined
   /** While there is no connection. */
   down: { readonly since: number; readonly why: NodeError } | undefined
@@ -67,6 +70,7 @@ export interface Peer {
 export const makePeer = (name: string): Peer => ({
   name,
   breaker: new Breaker(),
+  way: undefined,
   connection: undefined,
   down: undefined,
   former: undefined,
@@ -77,6 +81,13 @@ export const makePeer = (name: string): Peer => ({
   nextAttempt: undefined,
   attempts: 0
 })
+
+/** Forgets how requests ended and that the node has refused us, so that it is asked again. */
+export const forgetTrouble = (peer: Peer): void => {
+  peer.breaker.reset()
+  peer.refusal = undefined
+  peer.attempts = 0
+}
 
 /** The peer's connection from now on, which is about to be made. */
 export const makeConnection = (peer: Peer, wish: Wish, now: number, scope: Scope.Scope): Connection => {

@@ -1,4 +1,4 @@
-import { Cause, type Clock, Deferred, Effect, Exit, Fiber, FiberMap, Result, Scope } from "effect"
+import { Cause, type Clock, Deferred, Effect, Equal, Exit, Fiber, FiberMap, Result, Scope } from "effect"
 import { DistError } from "../dist/DistError.ts"
 import { backOff } from "./BackOff.ts"
 import type { Outcome } from "./Breaker.ts"
@@ -16,6 +16,7 @@ import {
 import type { HealthChange, NodeChange, NodeStatus } from "./NodeState.ts"
 import {
   type Connection,
+  forgetTrouble,
   healthOf,
   type Introduction,
   isSame,
@@ -49,12 +50,13 @@ const steadyMillis = 60_000
 const worthAnother = 50
 
 /**
- * Whether an attempt that was made as somebody else wished says nothing to this one: another cookie would be shown, a
- * node that refused us would be tried again, or there is time left that the other did not have.
+ * Whether an attempt that was made as somebody else wished says nothing to this one: another cookie would be shown, the
+ * way is another by now, a node that refused us would be tried again, or there is time left that the other did not have.
  */
 const wantsAnother = ({ isRemembered, wish: made }: Connection, wish: Wish, why: NodeError): boolean => {
   if (isDisconnected(why)) return false
-  if (cookieOf(made) !== cookieOf(wish) || (isRemembered && wish.by === "wish")) return true
+  if (cookieOf(made) !== cookieOf(wish) || !Equal.equals(made.way, wish.way)) return true
+  if (isRemembered && wish.by === "wish") return true
   return isOverdue(why) && made.end < wish.end && left(wish) >= worthAnother
 }
 
@@ -99,10 +101,7 @@ export class Registry {
 
   reset(name: string): void {
     const peer = this.#peers.get(name)
-    if (peer === undefined) return
-    peer.breaker.reset()
-    peer.refusal = undefined
-    peer.attempts = 0
+    if (peer !== undefined) forgetTrouble(peer)
   }
 
   /**
@@ -116,8 +115,9 @@ export class Registry {
   ): Effect.Effect<Connection, NodeError, Scope.Scope> {
     return Effect.gen({ self: this }, function* () {
       const end = performance.now() + timeoutMillis
+      const way = yield* this.#in.targets.way(name)
       // Who wants it by name and gives no cookie wants the configured one, whatever somebody else gave.
-      const wish: Wish = { cookie: cookie ?? (by === "wish" ? undefined : this.#peers.get(name)?.cookie), by, end }
+      const wish: Wish = { cookie: cookie ?? (by === "wish" ? undefined : this.#peers.get(name)?.cookie), by, end, way }
       for (;;) {
         const connection = yield* this.#take(name, wish)
         const isOurs = connection.wish === wish
@@ -173,6 +173,11 @@ export class Registry {
     return Effect.acquireRelease(
       Effect.suspend(() => {
         const peer = this.#peerOf(name)
+        // A link that stands goes on as it was made, and what is known of that counts.
+        if (peer.connection === undefined && !Equal.equals(peer.way, wish.way)) {
+          if (peer.way !== undefined) forgetTrouble(peer)
+          peer.way = wish.way
+        }
         // An attempt that is under way is nothing new to the node.
         const isJoined = peer.connection?.state._tag === "Connecting"
         const admission = isJoined ? undefined : peer.breaker.admit(this.#now(), { isWanted: wish.by === "wish" })

@@ -48,6 +48,12 @@ export interface KnownNode {
 export const nodeCalled = (nodes: ReadonlyArray<KnownNode>, called: string): KnownNode | undefined =>
   nodes.find(({ alias, name }) => name === called || alias === called)
 
+/**
+ * What the operator says of the way to a node: how and where it is reached, and as whom. Two that are equal
+ * (`Equal.equals`) are the same; for another one nothing counts that was learned on the last.
+ */
+export type Way = Readonly<Record<string, unknown>>
+
 /** Where the registry of nodes learns how to reach a node: from the operator's configuration. */
 export class Targets extends Context.Service<
   Targets,
@@ -60,6 +66,8 @@ export class Targets extends Context.Service<
       name: string,
       options?: { readonly cookie?: Redacted.Redacted; readonly timeoutMillis?: number }
     ) => Effect.Effect<NodeTarget, TargetError, Scope.Scope>
+    /** The way to a node, as the configuration has it now. Asks nobody. */
+    readonly way: (name: string) => Effect.Effect<Way>
     /** The nodes that are configured now, in the order of the configuration. */
     readonly nodes: Effect.Effect<ReadonlyArray<KnownNode>>
     /** What is wrong with the configuration as it is now: why it does not count, but what it said before, say. */

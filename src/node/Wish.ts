@@ -1,4 +1,5 @@
 import { Redacted } from "effect"
+import type { Way } from "./Targets.ts"
 
 /** How a connection is asked for. */
 export interface ConnectOptions {
@@ -20,6 +21,7 @@ export type Urge = "call" | "wish" | "loss"
 export interface Wish {
   readonly cookie: Redacted.Redacted | undefined
   readonly by: Urge
+  readonly way: Way
   /** When the time for connecting is over, by `performance.now`. */
   readonly end: number
 }

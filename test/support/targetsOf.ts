@@ -6,6 +6,7 @@ export const targetsOf = (
   said: Pick<Targets["Service"], "epmdPort" | "resolve"> & Partial<Targets["Service"]>
 ): Layer.Layer<Targets> =>
   Layer.succeed(Targets, {
+    way: (name) => Effect.succeed({ name }),
     nodes: Effect.succeed([]),
     problem: Effect.undefined,
     discovery: [],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Logger, Redacted } from "effect"
+import { Effect, Equal, Logger, Redacted } from "effect"
 import { execFileSync, spawn } from "node:child_process"
 import { once } from "node:events"
 import { chmodSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs"
@@ -219,6 +219,26 @@ describe("the configuration file, when it has changed", () => {
           expect(yield* targets.nodes).toEqual([{ name: "a@x" }])
         }),
       { nodes: ["a@x"] }
+    )
+  })
+
+  it.effect.each<[string, object]>([
+    ["the address", { address: "b:1" }],
+    ["the cookie", { cookie: "two" }],
+    ["the port of EPMD", { epmd_port: 2 }],
+    ["TLS", { tls: true }],
+    ["the tunnel", { tunnel: ["ssh", "{port}"] }]
+  ])("has another way to a node where %s is another, and not where that is called otherwise", ([, change]) => {
+    const entry = { name: "a@x", cookie: "one", epmd_port: 1 }
+    put({ nodes: [entry] })
+    return withTargets((targets) =>
+      Effect.gen(function* () {
+        const before = yield* targets.way("a@x")
+        put({ nodes: [{ ...entry, alias: "a", group: "g", tags: ["t"], access: "inspect", agent: "none" }] })
+        expect(Equal.equals(yield* targets.way("a@x"), before)).toBe(true)
+        put({ nodes: [{ ...entry, ...change }] })
+        expect(Equal.equals(yield* targets.way("a@x"), before)).toBe(false)
+      })
     )
   })
 })

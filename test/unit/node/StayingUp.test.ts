@@ -24,6 +24,8 @@ const makeWorld = () => {
     refuses: undefined as DistReason | undefined,
     /** Why there is not even a way to it. */
     wayless: undefined as TargetError | undefined,
+    /** Where it is, as the configuration has it. */
+    address: "there",
     /** Attempts end when this does. */
     gate: Effect.void as Effect.Effect<void>,
     creation: 1,
@@ -74,6 +76,7 @@ const makeWorld = () => {
     })
   const targets = targetsOf({
     epmdPort: 1,
+    way: (node) => Effect.sync(() => ({ name: node, address: world.address })),
     resolve: (node, options) =>
       Effect.suspend(() => {
         if (world.wayless === undefined)
@@ -466,6 +469,63 @@ describe("a node that refused us", () => {
       const { attempts } = world
       expect(yield* Effect.flip(use)).toMatchObject({ reason: { _tag: "NotAllowed" } })
       expect(world.attempts).toBe(attempts)
+    }).pipe(Effect.provide(layer))
+  })
+})
+
+describe("a node that is configured another way", () => {
+  it.effect("is asked at once, although it refused us on the last one", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      world.refuses = { _tag: "NotAllowed" }
+      for (let call = 0; call < 2; call++) expect(yield* Effect.flip(use)).toMatchObject({ reason: world.refuses })
+      expect(world.attempts).toBe(1)
+      world.refuses = undefined
+      world.address = "elsewhere"
+      yield* use
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("is asked at once, although it was left in peace on the last one", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      world.refuses = overdue
+      for (let call = 0; call < 3; call++) expect(yield* Effect.flip(use)).toMatchObject({ reason: overdue })
+      expect(yield* Effect.flip(use)).toMatchObject({ _tag: "BreakerOpen" })
+      world.refuses = undefined
+      world.address = "elsewhere"
+      yield* use
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("is tried there by who came while an attempt at the last was under way", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const gate = yield* Deferred.make<void>()
+      world.gate = Deferred.await(gate)
+      world.refuses = refused
+      const first = yield* Effect.forkChild(Effect.flip(use))
+      while (world.attempts === 0) yield* settle
+      world.address = "elsewhere"
+      const second = yield* Effect.forkChild(use, { startImmediately: true })
+      world.gate = Effect.sync(() => (world.refuses = undefined))
+      yield* Deferred.succeed(gate, undefined)
+      expect(yield* Fiber.join(first)).toMatchObject({ reason: refused })
+      yield* Fiber.join(second)
+      expect(world.attempts).toBe(2)
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("is still left in peace as long as the link of the last one stands", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      yield* use
+      for (let call = 0; call < 5; call++) {
+        world.hear("failure")
+        yield* TestClock.adjust(1)
+      }
+      world.address = "elsewhere"
+      expect(yield* Effect.flip(use)).toMatchObject({ _tag: "BreakerOpen" })
     }).pipe(Effect.provide(layer))
   })
 })
