@@ -27,7 +27,8 @@ export class Nodes extends Context.Service<
     /**
      * Connects, and keeps the link for the scope: should it be lost, it is made again in the background. Tries also
      * where the node has refused us, where an attempt that was under way, with another cookie or less time, has failed,
-     * and where the node is left in peace, unless somebody is trying just then.
+     * and where the node is left in peace, unless somebody is trying just then: a node that is connected, and left in
+     * peace all the same, is asked for a sign of life, and fails this with what becomes of that.
      */
     readonly connect: (name: string, options?: ConnectOptions) => Effect.Effect<ErlangNode, NodeError, Scope.Scope>
     /**

@@ -26,7 +26,7 @@ import {
   statusOf
 } from "./Peer.ts"
 import type { NodeTarget, Targets } from "./Targets.ts"
-import { type ConnectOptions, cookieOf, left, type Urge, type Wish } from "./Wish.ts"
+import { type ConnectOptions, cookieOf, left, patienceOf, type Urge, type Wish } from "./Wish.ts"
 
 /** How a node is joined. */
 export type Join = (target: NodeTarget, options: JoinOptions) => Effect.Effect<ErlangNode, NodeError, Scope.Scope>
@@ -119,7 +119,7 @@ export class Registry {
       // Who wants it by name and gives no cookie wants the configured one, whatever somebody else gave.
       const wish: Wish = { cookie: cookie ?? (by === "wish" ? undefined : this.#peers.get(name)?.cookie), by, end, way }
       for (;;) {
-        const connection = yield* this.#take(name, wish)
+        const { connection, isProbe } = yield* this.#take(name, wish)
         const isOurs = connection.wish === wish
         const up = Deferred.await(connection.node)
         const outcome = yield* Effect.result(
@@ -132,6 +132,8 @@ export class Registry {
         )
         if (Result.isSuccess(outcome)) {
           if (!isOurs) onShared?.()
+          // Who keeps a link need not ask anything soon, and the one request that is let through is his until then.
+          if (isProbe && by === "wish" && !isOurs) yield* outcome.success.roundTrip(patienceOf(wish))
           return connection
         }
         if (isOurs || !wantsAnother(connection, wish, outcome.failure)) return yield* outcome.failure
@@ -168,8 +170,14 @@ export class Registry {
     )
   }
 
-  /** The connection of a name, made where there is none, with one more user for the scope. */
-  #take(name: string, wish: Wish): Effect.Effect<Connection, BreakerOpen, Scope.Scope> {
+  /**
+   * The connection of a name, made where there is none, with one more user for the scope. `isProbe`: that user has the
+   * one request that is let through to a node which is left in peace.
+   */
+  #take(
+    name: string,
+    wish: Wish
+  ): Effect.Effect<{ readonly connection: Connection; readonly isProbe: boolean }, BreakerOpen, Scope.Scope> {
     return Effect.acquireRelease(
       Effect.suspend(() => {
         const peer = this.#peerOf(name)
@@ -193,7 +201,7 @@ export class Registry {
         connection.users--
         return this.#rest(connection)
       }
-    ).pipe(Effect.map(({ connection }) => connection))
+    ).pipe(Effect.map(({ admission, connection }) => ({ connection, isProbe: admission?._tag === "Probe" })))
   }
 
   /** Without users an attempt is given up at once, and a link that nobody keeps after a while. */
@@ -262,7 +270,7 @@ export class Registry {
       const target = yield* Effect.tapError(
         this.#in.targets.resolve(peer.name, {
           ...(wish.cookie !== undefined && { cookie: wish.cookie }),
-          ...(wish.end !== Infinity && { timeoutMillis: Math.max(1, left(wish)) })
+          ...patienceOf(wish)
         }),
         (why) => this.#judge(peer, why)
       )
@@ -275,7 +283,7 @@ export class Registry {
       return yield* this.#in
         .join(target, {
           onOutcome: (outcome) => this.#heard(connection, outcome),
-          ...(wish.end !== Infinity && { timeoutMillis: Math.max(1, left(wish)) })
+          ...patienceOf(wish)
         })
         .pipe(
           Effect.mapError((why) => withCookieSource(why, target.cookieSource)),

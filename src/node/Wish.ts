@@ -29,5 +29,9 @@ export interface Wish {
 /** Milliseconds that are left for it. */
 export const left = ({ end }: Wish): number => Math.ceil(end - performance.now())
 
+/** For a step on the way to it. */
+export const patienceOf = (wish: Wish): { readonly timeoutMillis?: number } =>
+  wish.end === Infinity ? {} : { timeoutMillis: Math.max(1, left(wish)) }
+
 /** The cookie to use in place of the configured one. */
 export const cookieOf = ({ cookie }: Wish): string | undefined => cookie && Redacted.value(cookie)

@@ -53,24 +53,26 @@ const makeWorld = () => {
       )
       world.lose = (reason) => Deferred.succeed(end, new DistError({ node: name, reason }))
       world.hear = (outcome) => onOutcome?.(outcome)
+      const call: ErlangNode["call"] = () =>
+        Effect.gen(function* () {
+          world.samples++
+          const { after, fails } = world.sample
+          yield* Effect.sleep(after)
+          onOutcome?.(fails?._tag === "DeadlineExceeded" ? "failure" : "success")
+          if (fails !== undefined)
+            return yield* new CallError({ node: name, target: "lists:zipwith3/4", reason: fails })
+          return queue
+        })
       const node: ErlangNode = {
         ...fakeNode({ name }),
+        call,
+        roundTrip: () => Effect.as(call("erlang", "self", []), 1),
         creation: world.creation,
         lost: Deferred.await(end),
         disconnect: Effect.asVoid(
           Deferred.succeed(end, new DistError({ node: name, reason: { _tag: "Disconnected" } }))
         ),
-        silentMillis: () => 7,
-        call: () =>
-          Effect.gen(function* () {
-            world.samples++
-            const { after, fails } = world.sample
-            yield* Effect.sleep(after)
-            onOutcome?.(fails?._tag === "DeadlineExceeded" ? "failure" : "success")
-            if (fails !== undefined)
-              return yield* new CallError({ node: name, target: "lists:zipwith3/4", reason: fails })
-            return queue
-          })
+        silentMillis: () => 7
       }
       return node
     })
@@ -602,10 +604,43 @@ describe("a node in trouble", () => {
     return Effect.gen(function* () {
       const nodes = yield* Nodes
       yield* trouble(world)
-      yield* nodes.connect(name)
+      world.sample.after = 1_000
+      const trying = yield* Effect.forkChild(nodes.connect(name), { startImmediately: true })
       expect(yield* Effect.flip(Effect.scoped(nodes.connect(name)))).toMatchObject({ isProbing: true })
-      world.hear("success")
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(trying)
       yield* use
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  it.effect("fails who asks for a connection and gets no sign of life, and is left in peace again", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      yield* trouble(world)
+      world.sample.fails = { _tag: "DeadlineExceeded", millis: 5_000, worker: "awaited" }
+      expect(yield* Effect.flip(Effect.scoped(nodes.connect(name)))).toMatchObject({ reason: world.sample.fails })
+      expect((yield* statusOf)?.breaker).toMatchObject({ state: { _tag: "Open" }, counts: { opened: 2 } })
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("can be tried by the next at once where somebody gave up trying", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      yield* trouble(world)
+      world.sample.after = 60_000
+      // Where a session keeps what it gets.
+      const scope = yield* Scope.make()
+      const trying = yield* Effect.forkChild(
+        Effect.onError(Scope.provide(nodes.connect(name), scope), () => Scope.close(scope, Exit.void)),
+        { startImmediately: true }
+      )
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.interrupt(trying)
+      world.sample.after = 0
+      yield* nodes.connect(name)
+      expect((yield* statusOf)?.breaker.state).toEqual({ _tag: "Closed" })
     }).pipe(Effect.scoped, Effect.provide(layer))
   })
 
@@ -749,10 +784,10 @@ describe("the health of a connected node", () => {
       ])
       expect((yield* statusOf)?.breaker.state._tag).not.toBe("Closed")
       world.sample = { after: 0, fails: undefined }
+      // Who asks for it by name finds that it answers.
       yield* nodes.connect(name)
-      // Each sample after a pause is the one request that is let through.
+      expect((yield* statusOf)?.breaker.state).toEqual({ _tag: "Closed" })
       yield* TestClock.adjust("150 seconds")
-      expect((yield* statusOf)?.breaker.state._tag).toBe("Closed")
       expect(seen.slice(2)).toMatchObject([
         { before: "down", health: { condition: "degraded" } },
         { before: "degraded", health: { condition: "up" } }
