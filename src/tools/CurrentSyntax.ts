@@ -1,17 +1,12 @@
 import { Effect, Ref } from "effect"
 import type { Syntax } from "../syntax/Syntax.ts"
 import { syntaxes } from "../syntax/Syntaxes.ts"
-import { Reveal } from "./Reveal.ts"
-import { masked } from "./Secrets.ts"
+import { hiddenSecrets } from "./Reveal.ts"
 import { Session } from "./Session.ts"
 
-/**
- * The syntax that the session's terms are printed in. Values whose keys say that they are secrets are left out, unless
- * the operator wants to see them.
- */
+/** The syntax that the session's terms are printed in, without what is kept from sight of them. */
 export const currentSyntax: Effect.Effect<Syntax, never, Session> = Effect.gen(function* () {
   const syntax = syntaxes[yield* Ref.get((yield* Session).mode)]
-  return (yield* Reveal)
-    ? syntax
-    : { ...syntax, print: (term, options) => syntax.print(term, { ...options, mask: masked }) }
+  const { masked: mask } = yield* hiddenSecrets
+  return { ...syntax, print: (term, options) => syntax.print(term, { ...options, mask }) }
 })

@@ -56,6 +56,9 @@ export const isSecretName = (name: string): boolean => {
   return secretName.test(text) && !aboutSecret.test(text)
 }
 
-/** Whether it holds the cookie of a node: nobody is ever shown one. */
+/** Whether it holds the cookie of a node wherever it stands: nobody is ever shown one. */
 export const isCookieName = (name: string): boolean =>
-  /^(?:erl|erlang|release|set|node)_?cookie$/u.test(normalized(name))
+  /^_?(?:erl|erlang|release|set|node)_?cookie$/u.test(normalized(name))
+
+/** Whether what stands under a key of this name, or behind an option, may be the cookie of a node. */
+export const isCookieKey = (name: string): boolean => isCookieName(name) || /^_?cookie$/u.test(normalized(name))

@@ -1,4 +1,4 @@
-import { isCookieName, isSecretName } from "./SecretNames.ts"
+import { isCookieKey, isCookieName, isSecretName } from "./SecretNames.ts"
 
 /** What stands in the place of a secret. */
 export const redacted = "[redacted]"
@@ -150,13 +150,13 @@ const firstValues = (text: string, start: number, end: number): ReadonlyArray<re
 }
 
 /** A text without what is written as the value of such a name: in settings, options, headers, JSON, source and terms. */
-const withoutSettings = (text: string, isName: (name: string) => boolean): string => {
+const withoutSettings = (text: string, isName: (name: string, isOption: boolean) => boolean): string => {
   let shown = ""
   let from = 0
   name.lastIndex = 0
   for (let match = name.exec(text); match !== null; match = name.exec(text)) {
     const end = name.lastIndex
-    if (!isName(match.groups!["name"]!)) continue
+    if (!isName(match.groups!["name"]!, match[0].startsWith("-"))) continue
     const values = firstValues(text, match.index, end)
     for (const [first, last] of values) {
       shown += text.slice(from, first) + redacted
@@ -168,7 +168,8 @@ const withoutSettings = (text: string, isName: (name: string) => boolean): strin
 }
 
 /** A text without the cookies of nodes, which nobody is ever shown, as far as what stands in front tells of them. */
-export const withoutCookies = (text: string): string => withoutSettings(text, isCookieName)
+export const withoutCookies = (text: string): string =>
+  withoutSettings(text, (name, isOption) => (isOption ? isCookieKey(name) : isCookieName(name)))
 
 const looked = (text: string): string =>
   withoutSettings(

@@ -7,14 +7,31 @@ import {
   ByteList,
   charlistText,
   isList,
+  isTuple,
   List,
   MapTerm,
   type Term,
   type Tuple,
   utf8Text
 } from "../etf/Term.ts"
-import { isSecretName } from "./SecretNames.ts"
-import { redacted, withoutShapes } from "./SecretShapes.ts"
+import { isCookieKey, isSecretName } from "./SecretNames.ts"
+import { redacted, withoutCookies, withoutShapes } from "./SecretShapes.ts"
+import { type Budget, termIn, wholeBudget } from "./TermInBinary.ts"
+
+/** What of a term is kept from sight. */
+export interface Secrets {
+  /** Whether what stands under this key is a secret, if it can hold one. */
+  readonly isSecretKey: (key: Term | undefined) => boolean
+  /** Whether `value` is a secret because of the key that it stands under. */
+  readonly isSecret: (key: Term | undefined, value: Term | undefined) => boolean
+  /**
+   * A term with `"[redacted]"` in place of each value whose key says that it is a secret: in maps and structs, in pairs,
+   * in the pairs of a list and behind its options, of which the first `room` are looked at; and without the secrets in a
+   * text. What lies deeper is left for the next look; but of a term that was made a binary nothing is left, where any
+   * of it is a secret.
+   */
+  readonly masked: (term: Term, room: number) => Term
+}
 
 const replaced = binary(redacted)
 
@@ -24,13 +41,20 @@ const maxName = 100
 /** Parts of a key that are looked at. */
 const maxParts = 8
 
+/** Whether a name tells of a secret. */
+type IsName = (name: string) => boolean
+
 /** A name in a key; of a key of several parts, such as `{my_app, api_key}`, the part that says that it is a secret. */
-const nameOf = (key: Term | undefined): string | undefined => {
+const nameOf = (key: Term | undefined, isName: IsName): string | undefined => {
   if (Array.isArray(key))
     return key
       .slice(0, maxParts)
-      .map(nameOf)
-      .find((name) => name !== undefined && isSecretName(name))
+      .map((part) => nameOf(part, isName))
+      .find((name) => name !== undefined && isName(name))
+  return textOfName(key)
+}
+
+const textOfName = (key: Term | undefined): string | undefined => {
   if (key instanceof Atom) return key.text
   if (key instanceof Binary) return key.view().length > maxName ? undefined : utf8Text(key)
   if (key instanceof List) return key.items.length > maxName ? undefined : charlistText(key)
@@ -50,49 +74,18 @@ const canHoldSecret = (value: Term | undefined): boolean => {
   return isText || typeof value === "number" || typeof value === "bigint"
 }
 
-/** Whether what stands under this key is a secret, if it can hold one. */
-export const isSecretKey = (key: Term | undefined): boolean => {
-  const name = nameOf(key)
-  return name !== undefined && isSecretName(name)
-}
-
-/** Whether `value` is a secret because of the key that it stands under. */
-export const isSecret = (key: Term | undefined, value: Term | undefined): boolean =>
-  canHoldSecret(value) && isSecretKey(key)
-
-/** A pair of a key and its value; a tuple, such as a record, whose name says that secrets follow. */
-const maskedTuple = (term: Tuple): Tuple => {
-  const [key, ...values] = term
-  if (!values.some(canHoldSecret) || !isSecretKey(key)) return term
-  return [key!, ...values.map((value) => (canHoldSecret(value) ? replaced : value))]
-}
-
-const isTuple = (term: Term): term is Tuple => Array.isArray(term)
-
-const maskedItem = (term: Term): Term => (isTuple(term) ? maskedTuple(term) : term)
-
 /** Elements of a list and bytes of a binary that are looked at for each character that can be shown of it. */
 const looksPerCharacter = 2
 
 /** Shorter texts hold no secret that could be known by its shape. */
 const shortestShape = 10
 
-/**
- * A text in place of a binary or a list of characters that holds a secret by its shape: printed as it is, it might come
- * out as numbers, in which nobody would find the secret, but whoever reads it.
- */
-const maskedText = (term: Binary | ByteList | List, room: number): Term => {
-  const text = textOf(term, Math.max(1_000, room * looksPerCharacter))
-  if (text === undefined || text.length < shortestShape) return term
-  const shown = withoutShapes(text)
-  // What is no text would be printed as numbers, the mark in it too.
-  return shown === text ? term : binary(shown.replace(/[^\P{Cc}\n\r\t]/gu, "?"))
-}
-
 const textOf = (term: Binary | ByteList | List, most: number): string | undefined => {
   if (!(term instanceof List)) return textOfBytes(term.view().subarray(0, most))
   const codes = term.items.slice(0, most)
-  return codes.length > 0 && codes.every(isCharacter) ? String.fromCodePoint(...codes) : undefined
+  return codes.length > 0 && codes.every(isCharacter)
+    ? codes.map((code) => String.fromCodePoint(code)).join("")
+    : undefined
 }
 
 const textOfBytes = (bytes: Uint8Array): string => {
@@ -103,31 +96,94 @@ const textOfBytes = (bytes: Uint8Array): string => {
 const isCharacter = (code: Term): code is number =>
   typeof code === "number" && Number.isInteger(code) && code >= 0 && code <= 0x10ffff
 
-/**
- * A term with `"[redacted]"` in place of each value whose key says that it is a secret: in maps and structs, in pairs,
- * and in the pairs of a list, of which the first `room` are looked at; and without the secrets in a text. What lies
- * deeper is left for the next look.
- */
-export const masked = (term: Term, room: number): Term => {
-  if (term instanceof MapTerm) {
-    const { entries } = term
-    if (!entries.some((key, at) => at % 2 === 0 && isSecret(key, entries[at + 1]))) return term
-    return new MapTerm(entries.map((it, at) => (at % 2 === 1 && isSecret(entries[at - 1], it) ? replaced : it)))
-  }
-  if (isTuple(term)) return maskedTuple(term)
-  if (term instanceof Binary || term instanceof ByteList) return maskedText(term, room)
-  if (term instanceof List) {
-    const { items, tail } = term
-    const looked = Math.min(items.length, room)
-    for (let at = 0; at < looked; at++) {
-      if (maskedItem(items[at]!) !== items[at]) {
-        return new List(
-          items.map((item, index) => (index < looked ? maskedItem(item) : item)),
-          tail
-        )
-      }
-    }
-    return typeof items[0] === "number" ? maskedText(term, room) : term
-  }
-  return term
+const partsOf = (term: Term): ReadonlyArray<Term> => {
+  if (term instanceof MapTerm) return term.entries
+  if (term instanceof List) return term.tail === undefined ? term.items : [...term.items, term.tail]
+  return isTuple(term) ? term : []
 }
+
+/** The secrets that stand under such names, and what `without` takes out of a text. */
+const secretsOf = (isName: IsName, without: (text: string) => string): Secrets => {
+  const isSecretKey: Secrets["isSecretKey"] = (key) => {
+    const name = nameOf(key, isName)
+    return name !== undefined && isName(name)
+  }
+  const isSecret: Secrets["isSecret"] = (key, value) => canHoldSecret(value) && isSecretKey(key)
+
+  /** Whether what follows in a list is a secret: `[setcookie, …]`, `["--password", "…"]`. */
+  const isOption = (item: Term | undefined): boolean => {
+    const name = textOfName(item)
+    return name !== undefined && (name === "setcookie" || (name.startsWith("-") && isName(name)))
+  }
+
+  /** A pair of a key and its value; a tuple, such as a record, whose name says that secrets follow. */
+  const maskedTuple = (term: Tuple): Tuple => {
+    const [key, ...values] = term
+    if (!values.some(canHoldSecret) || !isSecretKey(key)) return term
+    return [key!, ...values.map((value) => (canHoldSecret(value) ? replaced : value))]
+  }
+
+  const maskedItem = (item: Term, before: Term | undefined): Term => {
+    if (canHoldSecret(item) && isOption(before)) return replaced
+    return isTuple(item) ? maskedTuple(item) : item
+  }
+
+  /**
+   * A text in place of a binary or a list of characters that holds a secret by its shape: printed as it is, it might
+   * come out as numbers, in which nobody would find the secret, but whoever reads it.
+   */
+  const maskedText = (term: Binary | ByteList | List, room: number): Term => {
+    const text = textOf(term, Math.max(1_000, room * looksPerCharacter))
+    if (text === undefined || text.length < shortestShape) return term
+    const shown = without(text)
+    // What is no text would be printed as numbers, the mark in it too.
+    return shown === text ? term : binary(shown.replace(/[^\P{Cc}\n\r\t]/gu, "?"))
+  }
+
+  /** Whether any part of a term is a secret. */
+  const holdsSecret = (term: Term, budget: Budget): boolean => {
+    const left = [term]
+    for (let next = left.pop(); next !== undefined; next = left.pop()) {
+      if (maskedWithin(next, Infinity, budget) !== next) return true
+      for (const part of partsOf(next)) left.push(part)
+    }
+    return false
+  }
+
+  const maskedWithin = (term: Term, room: number, budget: Budget): Term => {
+    if (term instanceof MapTerm) {
+      const { entries } = term
+      if (!entries.some((key, at) => at % 2 === 0 && isSecret(key, entries[at + 1]))) return term
+      return new MapTerm(entries.map((it, at) => (at % 2 === 1 && isSecret(entries[at - 1], it) ? replaced : it)))
+    }
+    if (isTuple(term)) return maskedTuple(term)
+    if (term instanceof Binary) {
+      const inside = termIn(term, budget)
+      if (inside !== undefined && holdsSecret(inside, budget)) return replaced
+    }
+    if (term instanceof Binary || term instanceof ByteList) return maskedText(term, room)
+    if (term instanceof List) {
+      const { items, tail } = term
+      const looked = Math.min(items.length, room)
+      const shown = (at: number): Term => (at < looked ? maskedItem(items[at]!, items[at - 1]) : items[at]!)
+      const shownTail = canHoldSecret(tail) && isOption(items.at(-1)) ? replaced : tail
+      let at = 0
+      while (at < looked && shown(at) === items[at]) at += 1
+      if (at < looked || shownTail !== tail)
+        return new List(
+          Array.from(items, (_, index) => shown(index)),
+          shownTail
+        )
+      return typeof items[0] === "number" ? maskedText(term, room) : term
+    }
+    return term
+  }
+
+  return { isSecretKey, isSecret, masked: (term, room) => maskedWithin(term, room, wholeBudget()) }
+}
+
+/** Whatever is taken for a secret by its key or its shape. */
+export const secrets: Secrets = secretsOf(isSecretName, withoutShapes)
+
+/** The cookies of nodes, as far as what stands in front tells of them: nobody is ever shown one. */
+export const cookies: Secrets = secretsOf(isCookieKey, withoutCookies)

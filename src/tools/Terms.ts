@@ -2,10 +2,9 @@ import { Effect } from "effect"
 import type { Term } from "../etf/Term.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import type { Mfa } from "../syntax/Mfa.ts"
-import { isSecret, isSecretKey } from "./Secrets.ts"
-import { Reveal } from "./Reveal.ts"
-import { redacted } from "./SecretShapes.ts"
 import { currentSyntax } from "./CurrentSyntax.ts"
+import { hiddenSecrets } from "./Reveal.ts"
+import { redacted } from "./SecretShapes.ts"
 import type { Session } from "./Session.ts"
 
 /** How this session shows what comes from one node. */
@@ -22,11 +21,10 @@ export interface Terms {
 export const termsOf = (node: ErlangNode): Effect.Effect<Terms, never, Session> =>
   Effect.gen(function* () {
     const { atom, mfa, print } = yield* currentSyntax
-    const reveal = yield* Reveal
+    const { isSecret, isSecretKey } = yield* hiddenSecrets
     const printed = (term: Term, maxCharacters = Infinity): string =>
       print(term, { node: node.name, creation: node.creation, maxCharacters }).text
-    const isHidden: Terms["isHidden"] = (key, value) =>
-      !reveal && (value === undefined ? isSecretKey(key) : isSecret(key, value))
+    const isHidden: Terms["isHidden"] = (key, value) => (value === undefined ? isSecretKey(key) : isSecret(key, value))
     return {
       print: printed,
       value: (key, value, maxCharacters) => (isHidden(key, value) ? redacted : printed(value, maxCharacters)),

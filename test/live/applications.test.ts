@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import type { AgentMode } from "../../src/node/index.ts"
 import type { ToolResult } from "../../src/tools/Catalogue.ts"
+import { Reveal } from "../../src/tools/Reveal.ts"
 import * as BeamNode from "../support/BeamNode.ts"
 import { liveCatalogue } from "../support/LiveTools.ts"
 import { call } from "../support/Tools.ts"
@@ -93,6 +94,18 @@ describe.each(BeamNode.otpReleases())("the applications of a node on OTP $otp", 
         expect(shop.structured["modules"]).toEqual(["shop", "shop_cart"])
         const one = yield* call("get_application_info", { application: "shop", key: "POO" })
         expect(one.structured).toMatchObject({ total: 3, matched: 1, complete: true })
+      }).pipe(using(agent))
+    )
+
+    it.live("tell no cookie with the other secrets that the operator wants to see", () =>
+      Effect.gen(function* () {
+        yield* ask("application:set_env(shop, cookie, monster)")
+        const { text } = yield* call("get_application_info", { application: "shop" }).pipe(
+          Effect.provideService(Reveal, true),
+          Effect.ensuring(ask("application:unset_env(shop, cookie)"))
+        )
+        expect(text).not.toContain("monster")
+        expect(text).toContain("hunter2")
       }).pipe(using(agent))
     )
 

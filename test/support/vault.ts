@@ -4,10 +4,11 @@ export const secrets = [
   "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0",
   "MIIEvQIBADANBg",
   "AKIAVAULT0EXAMPLE123",
-  // A number; bytes of a key in two spellings.
+  // A number; bytes of a key in three spellings.
   "982451653982451653",
   "48,119,77,3,201",
-  "48, 119, 77, 3, 201"
+  "48, 119, 77, 3, 201",
+  "48 119 77 3 201"
 ]
 
 /** What stands beside them, and has to be seen. */
@@ -28,7 +29,9 @@ export const scene = `
     header => <<"Bearer hunter2secret1">>, url => <<"postgres://vault:hunter2secret@db/x">>,
     aws => "AKIAVAULT0EXAMPLE123", db_pass => hunter2secret, session_key => 982451653982451653,
     keys => [{'RSAPrivateKey', 982451653982451653, <<48, 119, 77, 3, 201>>}, {"key.pem", {'PrivateKeyInfo', <<48, 119, 77, 3, 201>>}}],
-    arguments => "-setcookie vaulthost@x hunter2secret", setting => <<"user = vaultuser\npassword = hunter2secret">>,
+    arguments => "-setcookie vaulthost@x hunter2secret", options => [setcookie, hunter2secret],
+    option_texts => [<<"-name">>, <<"vaulthost">>, <<"-setcookie">>, <<"hunter2secret">>],
+    packed => term_to_binary([{password, <<48, 119, 77, 3, 201>>}, vaultuser]), setting => <<"user = vaultuser\npassword = hunter2secret">>,
     command => "psql --password hunter2secret -U vaultuser", address => <<"redis://vaulthost:x@hunter2secret/x@vaulthost">>,
     pair => #{dbPassword => hunter2secret, <<"vaultnote">> => <<"vaultuser">>}, credentials => {credentials, u, <<"hunter2secret">>},
     nested => [{credentials, {user, "hunter2secret"}}, {text, Hostile}]

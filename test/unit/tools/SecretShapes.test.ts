@@ -131,6 +131,7 @@ it.each(stays)("%s stays", (text) => expect(withoutShapes(text)).toBe(text))
 
 it("leaves no cookie of a node, even where other secrets are revealed", () => {
   expect(withoutCookies("-setcookie a@b hunter2 -name x")).toBe("-setcookie a@b [redacted] -name x")
+  expect(withoutCookies("iex --sname x --cookie hunter2 -S mix")).toBe("iex --sname x --cookie [redacted] -S mix")
   expect(withoutCookies("RELEASE_COOKIE=hunter2 x")).toBe("RELEASE_COOKIE=[redacted] x")
   expect(withoutCookies("[erlang_cookie: :hunter2]")).toBe("[erlang_cookie: [redacted]]")
   expect(withoutCookies("password=hunter2 Cookie: session=1")).toBe("password=hunter2 Cookie: session=1")

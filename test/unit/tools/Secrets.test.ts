@@ -1,8 +1,11 @@
 import { describe, expect, it } from "@effect/vitest"
-import { atom, Binary, binary, BitString, charlist, list, map, nil, type Term } from "../../../src/etf/Term.ts"
+import * as fc from "fast-check"
+import { deflateSync } from "node:zlib"
+import { encode } from "../../../src/etf/Encode.ts"
+import { atom, Binary, binary, BitString, charlist, List, list, map, nil, type Term } from "../../../src/etf/Term.ts"
 import { syntaxes } from "../../../src/syntax/Syntaxes.ts"
 import { isSecretName } from "../../../src/tools/SecretNames.ts"
-import { masked } from "../../../src/tools/Secrets.ts"
+import { cookies, secrets } from "../../../src/tools/Secrets.ts"
 
 describe("a key", () => {
   it.each([
@@ -82,7 +85,19 @@ describe("a key", () => {
   ])("%s does not", (name) => expect(isSecretName(name)).toBe(false))
 })
 
+const { masked } = secrets
 const erlang = (term: Term, maxCharacters = 1_000) => syntaxes.erlang.print(term, { mask: masked, maxCharacters }).text
+/** As `term_to_binary/1` makes it. */
+const made = (term: Term) => new Binary(encode(term))
+
+/** As `term_to_binary/2` makes it with `compressed`. */
+const packed = (term: Term) => {
+  const plain = encode(term).subarray(1)
+  const header = Buffer.from([131, 80, 0, 0, 0, 0])
+  header.writeUInt32BE(plain.length, 2)
+  return new Binary(Buffer.concat([header, deflateSync(plain)]))
+}
+
 const elixir = (term: Term) => syntaxes.elixir.print(term, { mask: masked }).text
 
 describe("a term", () => {
@@ -119,7 +134,13 @@ describe("a term", () => {
       "numbers in front of a text",
       list<Term>([0, ...Array.from("postgres://u:hunter2@h/db", (it) => it.codePointAt(0)!)])
     ],
-    ["a term as the value", map([[atom("credentials"), map([[atom("user"), secret]])]])]
+    ["a term as the value", map([[atom("credentials"), map([[atom("user"), secret]])]])],
+    ["an argument of init", list<Term>([atom("setcookie"), list([charlist("hunter2")])])],
+    ["an argument of init as an atom", list<Term>([atom("sname"), atom("a"), atom("setcookie"), atom("hunter2")])],
+    ["arguments of a process as lists", list(["-name", "a@b", "-setcookie", "hunter2"].map(charlist))],
+    ["arguments of a process as binaries", list(["erl", "--cookie", "hunter2"].map(binary))],
+    ["an option of a program", list([binary("--password"), binary("hunter2")])],
+    ["an option as the head of a pair", new List([atom("setcookie")], atom("hunter2"))]
   ])("shows no secret of %s", (_, term) => {
     for (const text of [erlang(term), elixir(term)]) {
       expect(text).not.toContain("hunter2")
@@ -127,16 +148,71 @@ describe("a term", () => {
     }
   })
 
+  it.each<readonly [string, Term]>([
+    ["a map", map([[atom("password"), secret]])],
+    ["something deep inside", [atom("session"), list<Term>([1, map([[atom("a"), [atom("token"), secret]]])])]],
+    ["a text inside", list([binary("postgres://u:hunter2@h/db")])],
+    ["what is an improper list's tail", new List([1], [atom("password"), secret])],
+    ["another one inside", [atom("cached"), made(map([[atom("password"), secret]]))]]
+  ])("shows nothing of a binary that was made of %s", (_, term) => {
+    const state = [atom("state"), made(term), 1]
+    expect(erlang(state)).toBe('{state,<<"[redacted]">>,1}')
+    expect(elixir(state)).toBe('{:state, "[redacted]", 1}')
+  })
+
+  it("shows nothing of a compressed binary that was made of a secret", () =>
+    expect(erlang(packed(map([[atom("password"), binary("hunter2".repeat(50))]])))).toBe('<<"[redacted]">>'))
+
+  it("shows a binary that was made of anything else", () => {
+    const term = made(map([[atom("user"), secret]]))
+    expect(masked(term, 100)).toBe(term)
+    const bytes = Uint8Array.from(encode(map([[atom("password"), secret]])))
+    for (const other of [
+      bytes.subarray(0, -1),
+      Buffer.concat([bytes, Buffer.of(0)]),
+      Uint8Array.of(131),
+      bytes.subarray(1)
+    ]) {
+      const binaryTerm = new Binary(other)
+      expect(masked(binaryTerm, 100)).toBe(binaryTerm)
+    }
+  })
+
+  it("does not look into a binary that is too large", () => {
+    const large = made(map([[atom("password"), new Binary(new Uint8Array(100_000))]]))
+    expect(masked(large, 100)).toBe(large)
+  })
+
+  it("looks no further into what is packed in each other than it may", () => {
+    let term = packed(list(Array.from({ length: 3_000 }, () => binary("x"))))
+    for (let level = 0; level < 2; level++) {
+      const times = Math.floor(20_000 / term.view().length)
+      const inner = term
+      term = packed(list(Array.from({ length: times }, () => inner)))
+    }
+    expect(masked(term, 100)).toBe(term)
+  })
+
+  it("takes any bytes", () =>
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
+        masked(new Binary(Buffer.concat([Buffer.of(131), bytes])), 100)
+      })
+    ))
+
   it("shows what gives nothing away", () => {
     const pairs: ReadonlyArray<readonly [Term, Term]> = [
       [atom("password"), atom("undefined")],
       [atom("is_secret"), atom("true")],
       [atom("token_count"), 12],
       [atom("secret"), nil],
-      [atom("invalid_token"), binary("seen")]
+      [atom("invalid_token"), binary("seen")],
+      [atom("fields"), list([atom("password"), atom("email"), binary("token"), binary("id")])],
+      [atom("exports"), list([atom("set_cookie"), atom("get_cookie")])]
     ]
     expect(erlang(map(pairs))).toBe(
-      '#{password => undefined,is_secret => true,token_count => 12,secret => [],invalid_token => <<"seen">>}'
+      '#{password => undefined,is_secret => true,token_count => 12,secret => [],invalid_token => <<"seen">>,' +
+        'fields => [password,email,<<"token">>,<<"id">>],exports => [set_cookie,get_cookie]}'
     )
   })
 
@@ -188,4 +264,29 @@ describe("a term", () => {
     const term = list<Term>([map([[atom("a"), 1]]), [atom("b"), new Binary(new Uint8Array(3))]])
     expect(masked(term, 100)).toBe(term)
   })
+})
+
+const revealing = (term: Term) => syntaxes.erlang.print(term, { mask: cookies.masked }).text
+
+describe("with --reveal, a cookie", () => {
+  it.each<readonly [string, Term]>([
+    ["in an environment", [atom("cookie"), atom("monster")]],
+    ["in a map", map([[binary("erlang_cookie"), binary("monster")]])],
+    ["in a pair of names", [[atom("node"), atom("cookie")], atom("monster")]],
+    ["among arguments", list<Term>([atom("setcookie"), atom("monster")])],
+    ["among arguments of Elixir", list(["--cookie", "monster"].map(charlist))],
+    ["in a command line", binary("erl -sname a -setcookie monster -noshell")],
+    ["in a binary", made(map([[atom("cookie"), atom("monster")]]))]
+  ])("%s stays hidden", (_, term) => {
+    expect(revealing(term)).not.toContain("monster")
+    expect(revealing(term)).toContain("[redacted]")
+    expect(cookies.isSecret(atom("cookie"), atom("monster"))).toBe(true)
+  })
+
+  it.each<readonly [string, Term]>([
+    ["by its key", [atom("password"), binary("hunter2")]],
+    ["by its shape", binary("postgres://u:hunter2@h/db")],
+    ["behind an option", list([binary("--password"), binary("hunter2")])],
+    ["that is a cookie of the web", map([[atom("session_cookie"), binary("hunter2")]])]
+  ])("a secret %s does not", (_, term) => expect(revealing(term)).toContain("hunter2"))
 })
