@@ -4,10 +4,13 @@ import {
   type CallToolResult,
   ErrorCode,
   type ListToolsResult,
+  type LoggingLevel,
   McpError,
   type ToolAnnotations
 } from "@modelcontextprotocol/sdk/types.js"
 import { Cause, Effect, Exit, FiberSet, Option, Predicate, type Scope, Semaphore } from "effect"
+import type { Nodes } from "../node/Nodes.ts"
+import type { Targets } from "../node/Targets.ts"
 import type { SyntaxName } from "../syntax/Syntax.ts"
 import { excerpt } from "../syntax/Excerpt.ts"
 import { Catalogue, type ToolListing, type ToolResult } from "../tools/Catalogue.ts"
@@ -19,6 +22,7 @@ import { ToolError } from "../tools/ToolError.ts"
 import { version } from "./Version.ts"
 import { errorText } from "./ErrorText.ts"
 import { instructions } from "./Instructions.ts"
+import { isWanted, levelIn } from "./LogLevel.ts"
 import { reporting } from "./Reporting.ts"
 
 export type { Transport }
@@ -88,24 +92,48 @@ export interface Connection {
 
 /**
  * Serves the catalogue to the client at the other end of `transport`, in a session of its own, until the scope closes:
- * calls that still run then are interrupted, and their cleaning up on the node is waited for.
+ * calls that still run then are interrupted, and their cleaning up on the node is waited for. A client that sets a level
+ * (`logging/setLevel`) is told when links to nodes that it has asked are lost and made again.
  */
 export const connect = Effect.fnUntraced(function* (
   transport: Transport,
   options: { readonly mode: SyntaxName }
-): Effect.fn.Return<Connection, never, Catalogue | Scope.Scope> {
+): Effect.fn.Return<Connection, never, Catalogue | Nodes | Targets | Scope.Scope> {
   const catalogue = yield* Catalogue
   const session = yield* Session.make(options)
   const calls = yield* FiberSet.make<CallToolResult>()
   const run = yield* FiberSet.runtime(calls)()
   const places = yield* Semaphore.make(maxCalls)
+  let level: LoggingLevel | undefined
+  const telling = yield* Effect.cached(
+    Effect.promise(() => import("./LinkMessages.ts")).pipe(
+      Effect.flatMap((messages) =>
+        messages.telling((of, data) =>
+          isWanted(of, level)
+            ? Effect.ignore(
+                Effect.tryPromise(() =>
+                  server.notification({
+                    method: "notifications/message",
+                    params: { level: of, logger: "beamscope", data }
+                  })
+                )
+              )
+            : Effect.void
+        )
+      ),
+      Effect.provideService(Session, session),
+      Effect.provideContext(yield* Effect.context<Nodes | Targets | Scope.Scope>())
+    )
+  )
 
   const call = (
     name: string,
     input: unknown,
     notify: ((report: ProgressReport) => Effect.Effect<void>) | undefined
   ) => {
-    const work = catalogue.call(name, input)
+    // Before the first link that could be lost.
+    const told = level === undefined ? Effect.void : telling
+    const work = Effect.andThen(told, catalogue.call(name, input))
     return (notify === undefined ? work : reporting(work, notify)).pipe(
       Effect.provideService(Session, session),
       Effect.match({ onSuccess: succeeded, onFailure: failed }),
@@ -123,7 +151,7 @@ export const connect = Effect.fnUntraced(function* (
   const server = new Server(
     { name: "beamscope", title: "Beamscope", version },
     {
-      capabilities: { tools: {} },
+      capabilities: { tools: {}, logging: {} },
       instructions: instructions({ ...catalogue, maxCharacters: yield* CharacterBudget }),
       // Takes a user's answer as it is: whoever asks decodes it, by the schema that made the question. So the SDK's
       // own validator is of no use, and the bundle, which starts the faster for it, is without.
@@ -133,12 +161,20 @@ export const connect = Effect.fnUntraced(function* (
     }
   )
   let listing: ListToolsResult | undefined
+  // The SDK's own sends everything to a client that has set no level.
+  server.removeRequestHandler("logging/setLevel")
 
   // Requests come here undecoded: the catalogue decodes arguments itself, with better words than the SDK's, and what
   // it returns needs no second look.
   server.fallbackRequestHandler = async ({ method, params }, { _meta, sendNotification, signal }) => {
     if (method === "tools/list") {
       return (listing ??= listingOf(await Effect.runPromise(catalogue.listings(catalogue.listed))))
+    }
+    if (method === "logging/setLevel") {
+      level = levelIn(params)
+      // Without a node that was asked there is nothing to tell, and nothing to read for it.
+      if (session.asked.size > 0) await Effect.runPromise(telling)
+      return {}
     }
     if (method !== "tools/call")
       throw new McpError(ErrorCode.MethodNotFound, `there is no method ${excerpt(method)} here`)

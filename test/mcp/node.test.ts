@@ -1,6 +1,6 @@
 import { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js"
-import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js"
+import { type CallToolResult, LoggingMessageNotificationSchema } from "@modelcontextprotocol/sdk/types.js"
 import { Effect } from "effect"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
@@ -168,6 +168,42 @@ describe("a node behind the server", () => {
       node.thaw()
     }
     expect(await info(client)).toMatchObject({ structuredContent: { node: node.name } })
+  })
+})
+
+describe("a node that goes and comes back", () => {
+  it("is told of to the client that has set a level, without being asked, and to no other", async () => {
+    const first = await startNode({ name: "lost" })
+    onTestFinished(() => first.stop())
+    const settings = { ...environment(), BEAMSCOPE_COOKIE: first.cookie, BEAMSCOPE_NODE: first.name }
+    const listening = async () => {
+      const client = await connected([], settings)
+      const told: Array<unknown> = []
+      client.setNotificationHandler(LoggingMessageNotificationSchema, ({ params }) => void told.push(params))
+      return { client, told }
+    }
+    const [one, other] = [await listening(), await listening()]
+    await one.client.setLoggingLevel("info")
+    for (const { client } of [one, other]) await client.callTool({ name: "connect_node", arguments: {} })
+    process.kill(first.pid, "SIGKILL")
+    await first.stop()
+    await expect.poll(() => one.told).toHaveLength(1)
+    const second = await startNode({ name: first.name, cookie: first.cookie })
+    onTestFinished(() => second.stop())
+    await expect.poll(() => one.told, { timeout: 20_000 }).toHaveLength(2)
+    expect(one.told).toMatchObject([
+      {
+        level: "warning",
+        logger: "beamscope",
+        data: { node: first.name, state: "down", next_attempt: expect.stringMatching(/^20/u) }
+      },
+      { level: "warning", data: { node: first.name, state: "restarted" } }
+    ])
+    // By now it has the same to tell.
+    await expect
+      .poll(async () => (await info(other.client)).structuredContent, { timeout: 20_000 })
+      .toMatchObject({ node: first.name })
+    expect(other.told).toEqual([])
   })
 })
 

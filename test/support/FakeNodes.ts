@@ -7,7 +7,7 @@ import type { CallOptions } from "../../src/node/Call.ts"
 import type { ErlangNode } from "../../src/node/ErlangNode.ts"
 import type { NodeError } from "../../src/node/NodeError.ts"
 import { Nodes } from "../../src/node/Nodes.ts"
-import type { NodeState, NodeStatus } from "../../src/node/NodeState.ts"
+import type { NodeChange, NodeState, NodeStatus } from "../../src/node/NodeState.ts"
 import { type KnownNode, TargetError, type Targets } from "../../src/node/Targets.ts"
 import { Policy, type PolicySettings } from "../../src/policy/Policy.ts"
 import type { SyntaxName } from "../../src/syntax/Syntax.ts"
@@ -96,6 +96,8 @@ export interface World {
   /** What is wrong with the configuration as it is now. */
   readonly problem?: string
   readonly cookies?: ReadonlyArray<string>
+  /** Links that come up and go down. */
+  readonly changes?: Stream.Stream<NodeChange>
   readonly epmdPort?: number
   readonly policy?: Partial<PolicySettings>
   readonly mode?: SyntaxName
@@ -106,7 +108,13 @@ export const untroubled: Pick<NodeStatus, "breaker"> = {
   breaker: { state: { _tag: "Closed" }, counts: { successes: 0, failures: 0, rejected: 0, opened: 0, closed: 0 } }
 }
 
-const fakeNodes = ({ reachable = [], standing = {}, unreachable = {}, up = [] }: World): Layer.Layer<Nodes> =>
+const fakeNodes = ({
+  changes = Stream.empty,
+  reachable = [],
+  standing = {},
+  unreachable = {},
+  up = []
+}: World): Layer.Layer<Nodes> =>
   Layer.sync(Nodes, () => {
     const states = new Map<string, NodeState>(up.map((node) => [node.name, { _tag: "Up", since: 0, node }]))
     const get = (name: string): Effect.Effect<ErlangNode, NodeError> =>
@@ -142,7 +150,7 @@ const fakeNodes = ({ reachable = [], standing = {}, unreachable = {}, up = [] }:
       ),
       health: () => Effect.undefined,
       reset: () => Effect.void,
-      changes: Effect.succeed(Stream.empty),
+      changes: Effect.succeed(changes),
       healthChanges: Effect.succeed(Stream.empty)
     })
   })
@@ -156,11 +164,10 @@ const fakeTargets = ({ configured = [], cookies = [], epmdPort = 1, problem }: W
     resolve: (name) => Effect.fail(new TargetError({ node: name, message: "there is no cookie." }))
   })
 
-/** The services around the catalogue, as a test wants them. */
+/** The services below the catalogue, as a test wants them. */
+export const groundLayer = (world: World): Layer.Layer<Nodes | Targets | Policy> =>
+  Layer.mergeAll(fakeNodes(world), fakeTargets(world), Policy.layer({ hostNames: ["box"], ...world.policy }))
+
+/** The services around the catalogue, as a test wants them: one session is all there is. */
 export const worldLayer = (world: World): Layer.Layer<Nodes | Targets | Policy | Session> =>
-  Layer.mergeAll(
-    fakeNodes(world),
-    fakeTargets(world),
-    Policy.layer({ hostNames: ["box"], ...world.policy }),
-    Layer.effect(Session, Session.make({ mode: world.mode ?? "elixir" }))
-  )
+  Layer.merge(groundLayer(world), Layer.effect(Session, Session.make({ mode: world.mode ?? "elixir" })))
