@@ -52,10 +52,15 @@ export type DistReason =
   | { readonly _tag: "PortRefused"; readonly at: string; readonly from: "epmd" | "address" }
   | { readonly _tag: "Unreachable"; readonly at: string; readonly code: string }
   | { readonly _tag: "Timeout"; readonly phase: Phase; readonly millis: number; readonly waitingFor: string }
-  /** `source`: where the cookie was taken from, never what it is. */
+  /**
+   * It closed the connection when it was shown the cookie, and said nothing: a connection that is cut at that very
+   * moment looks the same. `source`: where the cookie was taken from, never what it is.
+   */
   | {
       readonly _tag: "CookieRejected"
       readonly source?: string
+      /** It did so time and again: nobody doubts it any more. */
+      readonly isCertain?: true
       /** When that was, in milliseconds since the Unix epoch, where the node was not asked again since. */
       readonly at?: number
     }
@@ -128,6 +133,16 @@ const whySlow: Readonly<Record<Phase, string>> = {
   handshake: unresponsive
 }
 
+/** What comes of a cookie that was refused. */
+const afterwards = ({ at, isCertain }: Extract<DistReason, { readonly _tag: "CookieRejected" }>): string => {
+  if (isCertain !== true) return "If they are the same, the connection was cut at that very moment: try again."
+  const since =
+    at === undefined
+      ? "It is not tried again by itself"
+      : `That was at ${new Date(at).toISOString()}, and the node has not been asked since`
+  return `${since}; once it is right, connect_node tries.`
+}
+
 const text = (node: string, reason: DistReason): string => {
   const host = node.slice(node.indexOf("@") + 1)
   switch (reason._tag) {
@@ -165,7 +180,7 @@ const text = (node: string, reason: DistReason): string => {
     case "Timeout":
       return `connecting to ${node} took longer than ${reason.millis} ms while ${reason.waitingFor}. ${whySlow[reason.phase]}`
     case "CookieRejected":
-      return `${node} closed the connection when it saw our answer to its challenge: the cookie is not the node's${reason.source === undefined ? "" : ` (used: ${reason.source})`}. Compare it with erlang:get_cookie() on the node. ${reason.at === undefined ? "It is not tried again by itself" : `That was at ${new Date(reason.at).toISOString()}, and the node has not been asked since`}; once it is right, connect_node tries.`
+      return `${node} closed the connection when it saw our answer to its challenge: the cookie is not the node's${reason.source === undefined ? "" : ` (used: ${reason.source})`}. Compare it with erlang:get_cookie() on the node. ${afterwards(reason)}`
     case "PeerCookieWrong":
       return `what answers as ${node} does not know the cookie (its digest is wrong). It may be another program on that port, and it has seen a digest of the cookie, from which a weak cookie can be guessed: find out what listens there, and change the cookie if it is not yours.`
     case "NotAllowed":

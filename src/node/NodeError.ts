@@ -36,9 +36,13 @@ export const isRefusal = (why: NodeError): boolean =>
   why._tag === "DistError" &&
   ["CookieRejected", "PeerCookieWrong", "NotAllowed", "NameRefused"].includes(why.reason._tag)
 
+/** Whether it is only suspected that the node refuses our cookie; see {@link DistReason}. */
+const isSuspicion = (why: NodeError): boolean =>
+  why._tag === "DistError" && why.reason._tag === "CookieRejected" && why.reason.isCertain !== true
+
 /** What does not pass by itself. Most of it goes into the node's log each time. */
 export const isHopeless = (why: NodeError): boolean =>
-  isRefusal(why) ||
+  (isRefusal(why) && !isSuspicion(why)) ||
   (why._tag === "TargetError" && why.isPassing !== true) ||
   (why._tag === "DistError" && ["TlsClientCertificateWanted", "TlsClientCertificateRefused"].includes(why.reason._tag))
 

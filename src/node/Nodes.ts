@@ -17,8 +17,9 @@ export class Nodes extends Context.Service<
     /**
      * The connected node of this name, connecting first where needed. Released with the scope. A node that refused our
      * cookie, or does not know it itself, is not tried with the same one again: each try is an error report in a node's
-     * log, and one more digest for a stranger. Of a cookie that it has taken before, that is believed the third time: a
-     * network that fails at that moment looks the same. One that did not answer lately is left in peace: `BreakerOpen`.
+     * log, and one more digest for a stranger. That a cookie is refused is believed the second time, and of one that was
+     * taken before the third: a network that fails at that moment looks the same. A node that did not answer lately is
+     * left in peace: `BreakerOpen`.
      */
     readonly get: (
       name: string,

@@ -1,9 +1,10 @@
-import { Deferred, type Fiber, Redacted, Scope } from "effect"
+import { Deferred, type Fiber, type Redacted, Scope } from "effect"
 import { Breaker } from "./Breaker.ts"
 import type { ErlangNode } from "./ErlangNode.ts"
 import { HealthRecord, type NodeHealth, outdatedMillis } from "./Health.ts"
 import type { NodeError } from "./NodeError.ts"
 import type { FormerLink, NodeState, NodeStatus } from "./NodeState.ts"
+import type { Introduction, Refusal } from "./Refusal.ts"
 import type { Way } from "./Targets.ts"
 import type { Wish } from "./Wish.ts"
 
@@ -31,16 +32,6 @@ export interface Connection {
   idle: Fiber.Fiber<void> | undefined
 }
 
-/** What we show a node. */
-export interface Introduction {
-  readonly cookie: Redacted.Redacted
-  readonly ourName: string | undefined
-}
-
-/** Whether a node is shown the same as before. */
-export const isSame = (one: Introduction | undefined, other: Introduction): boolean =>
-  one !== undefined && Redacted.value(one.cookie) === Redacted.value(other.cookie) && one.ourName === other.ourName
-
 /** A node by its name: what outlives the links to it. */
 export interface Peer {
   readonly name: string
@@ -52,10 +43,10 @@ export interface Peer {
   down: { readonly since: number; readonly why: NodeError } | undefined
   /** The link before the one that there is, or the last one. */
   former: FormerLink | undefined
-  /** How it has refused us, with this cookie and under this name of ours. */
-  refusal: (Introduction & { readonly at: number; readonly why: NodeError }) | undefined
-  /** What it has taken last, and how often it seems to have refused the same since. */
-  taken: (Introduction & { readonly doubts: number }) | undefined
+  /** How it has refused us since a link last came up. */
+  refusal: Refusal | undefined
+  /** What it has taken last. */
+  taken: Introduction | undefined
   /** Scopes that have it by `connect`: for them a link that is lost is made again. */
   keepers: number
   /** The cookie of the latest link that one of them got, if it was a given one. It is forgotten with the last of them. */

@@ -14,17 +14,8 @@ import {
   type NodeError
 } from "./NodeError.ts"
 import type { HealthChange, NodeChange, NodeStatus } from "./NodeState.ts"
-import {
-  type Connection,
-  forgetTrouble,
-  healthOf,
-  type Introduction,
-  isSame,
-  makeConnection,
-  makePeer,
-  type Peer,
-  statusOf
-} from "./Peer.ts"
+import { type Connection, forgetTrouble, healthOf, makeConnection, makePeer, type Peer, statusOf } from "./Peer.ts"
+import { asRemembered, type Introduction, isBelieved, isSame, refusalAfter, withCookieSource } from "./Refusal.ts"
 import type { NodeTarget, Targets } from "./Targets.ts"
 import { type ConnectOptions, cookieOf, left, patienceOf, type Urge, type Wish } from "./Wish.ts"
 
@@ -39,9 +30,6 @@ const idleTimeToLive = "5 minutes"
 
 /** Nodes that are down and remembered, at most: names come from whoever asks. */
 const maxDown = 50
-
-/** How often a cookie that a node has taken may seem to be refused before that is believed. */
-const maxDoubts = 2
 
 /** Milliseconds that a link has stood for when the pauses after its loss begin anew: shorter ones may go on for ever. */
 const steadyMillis = 60_000
@@ -276,9 +264,9 @@ export class Registry {
       )
       const shown: Introduction = { cookie: target.cookie, ourName: target.ourName }
       const { refusal } = peer
-      if (wish.by !== "wish" && refusal !== undefined && isSame(refusal, shown)) {
+      if (wish.by !== "wish" && refusal !== undefined && isSame(refusal, shown) && isBelieved(refusal)) {
         connection.isRemembered = true
-        return yield* asRemembered(refusal.why, refusal.at)
+        return yield* asRemembered(refusal)
       }
       return yield* this.#in
         .join(target, {
@@ -286,17 +274,14 @@ export class Registry {
           ...patienceOf(wish)
         })
         .pipe(
-          Effect.mapError((why) => withCookieSource(why, target.cookieSource)),
           Effect.tap(() => {
             peer.refusal = undefined
-            peer.taken = { ...shown, doubts: 0 }
+            peer.taken = shown
             peer.breaker.record(this.#now(), "success")
             return Effect.void
           }),
-          Effect.tapError((why) => {
-            if (isRefusal(why) && !this.#doubts(peer, shown, why)) peer.refusal = { ...shown, at: this.#now(), why }
-            return this.#judge(peer, why)
-          })
+          Effect.mapError((why) => this.#refused(peer, shown, withCookieSource(why, target.cookieSource))),
+          Effect.tapError((why) => this.#judge(peer, why))
         )
     })
   }
@@ -307,17 +292,14 @@ export class Registry {
     return Effect.void
   }
 
-  /**
-   * Whether a cookie that seems to be refused may still be right: the node has taken it before, and only closed the
-   * connection. So it does where the network ends it at that very moment, or the node itself is killed then.
-   */
-  #doubts(peer: Peer, shown: Introduction, why: NodeError): boolean {
-    const { taken } = peer
-    if (!isCookieRejected(why) || taken === undefined || !isSame(taken, shown) || taken.doubts >= maxDoubts)
-      return false
-    peer.taken = { ...taken, doubts: taken.doubts + 1 }
-    peer.breaker.record(this.#now(), "failure")
-    return true
+  /** Remembers a refusal; gives why the node could not be joined, as it is told. */
+  #refused(peer: Peer, shown: Introduction, why: NodeError): NodeError {
+    if (!isRefusal(why)) return why
+    const refusal = refusalAfter(peer.refusal, { ...shown, why, at: this.#now(), wasTaken: isSame(peer.taken, shown) })
+    peer.refusal = refusal
+    // A cookie that was right: rather the node or the way to it is in trouble.
+    if (refusal.wasTaken && !isBelieved(refusal)) peer.breaker.record(this.#now(), "failure")
+    return refusal.why
   }
 
   /** What became of a call. Those that belong to connecting are judged together, when that is done. */
@@ -443,10 +425,7 @@ export class Registry {
           })
         ),
         Effect.asVoid,
-        Effect.catch((why) => {
-          const isDoubted = isCookieRejected(why) && peer.refusal === undefined
-          return isHopeless(why) && !isDoubted ? Effect.void : again(this.#schedule(peer))
-        })
+        Effect.catch((why) => (isHopeless(why) ? Effect.void : again(this.#schedule(peer))))
       )
     const supervised = Effect.catchCause(again(this.#schedule(peer)), (cause) =>
       Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logError(`${name}: is not connected again`, cause)
@@ -486,20 +465,6 @@ const report = ({ isRemembered, peer: { name }, state, wish }: Connection, why: 
   const message = `${name}: not connected: ${why.message}`
   return isExpected ? Effect.logDebug(message) : Effect.logWarning(message)
 }
-
-/** A refusal that is told again, with the time that it is of. */
-const asRemembered = (why: NodeError, at: number): NodeError =>
-  why._tag === "DistError" && why.reason._tag === "CookieRejected"
-    ? new DistError({ node: why.node, reason: { ...why.reason, at } })
-    : why
-
-const isCookieRejected = (why: NodeError): boolean => why._tag === "DistError" && why.reason._tag === "CookieRejected"
-
-/** A refused cookie may be one of several: which it was is for the operator to know. */
-const withCookieSource = (why: NodeError, source: string | undefined): NodeError =>
-  why._tag === "DistError" && why.reason._tag === "CookieRejected" && source !== undefined
-    ? new DistError({ node: why.node, reason: { ...why.reason, source } })
-    : why
 
 /** For one that gave up while an attempt that somebody else had begun went on. */
 const waitedInVain = (name: string, millis: number) =>

@@ -85,7 +85,7 @@ const fromDistError = (error: DistError): ToolError => {
     case "TlsFailed":
       return told("connect_failed", true)
     case "CookieRejected":
-      return told("connect_failed", false, { next: withNode("connect_node") })
+      return told("connect_failed", reason.isCertain !== true, { next: withNode("connect_node") })
     case "PeerCookieWrong":
     case "NotAllowed":
     case "NameRefused":

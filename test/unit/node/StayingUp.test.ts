@@ -449,13 +449,43 @@ describe("a node that refused us", () => {
       const nodes = yield* Nodes
       world.refuses = { _tag: "CookieRejected" }
       yield* Effect.flip(use)
+      yield* Effect.flip(use)
       const [first] = yield* nodes.list
       yield* TestClock.adjust("1 hour")
       const error = yield* Effect.flip(use)
       expect(error).toMatchObject({ reason: { _tag: "CookieRejected", at: first!.state.since } })
       expect(error.message).toContain(`That was at ${new Date(first!.state.since).toISOString()}, and`)
       expect((yield* nodes.list)[0]!.state.since).toBe(first!.state.since)
-      expect(world.attempts).toBe(1)
+      expect(world.attempts).toBe(2)
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("by closing the connection is believed the second time in a row, and says so", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      const rejected: DistReason = { _tag: "CookieRejected" }
+      world.refuses = rejected
+      expect(yield* Effect.flip(use)).toMatchObject({ reason: rejected, message: expect.stringContaining("try again") })
+      // Another cookie is another matter.
+      const other = Effect.scoped(nodes.connect(name, { cookie: Redacted.make("other") }))
+      expect(yield* Effect.flip(other)).toMatchObject({ reason: rejected })
+      expect(yield* Effect.flip(use)).toMatchObject({ reason: rejected })
+      const certain = {
+        reason: { isCertain: true },
+        message: expect.stringContaining("It is not tried again by itself")
+      }
+      expect(yield* Effect.flip(use)).toMatchObject(certain)
+      expect(world.attempts).toBe(4)
+      yield* Effect.flip(use)
+      expect(world.attempts).toBe(4)
+      expect((yield* statusOf)?.breaker.counts.failures).toBe(0)
+      // Once it is taken, a new suspicion begins anew.
+      world.refuses = undefined
+      yield* Effect.scoped(nodes.connect(name))
+      yield* nodes.disconnect(name)
+      world.refuses = rejected
+      expect(yield* Effect.flip(use)).toMatchObject({ message: expect.stringContaining("try again") })
     }).pipe(Effect.provide(layer))
   })
 

@@ -214,7 +214,7 @@ describe("a node by its full name", () => {
 
   it.effect("that cannot be connected says why", () =>
     Effect.gen(function* () {
-      const error = yield* refused({ unreachable: { "a@box": { _tag: "CookieRejected" } } }, "a@box")
+      const error = yield* refused({ unreachable: { "a@box": { _tag: "CookieRejected", isCertain: true } } }, "a@box")
       expect(error).toMatchObject({ code: "connect_failed", retryable: false })
       expect(error.message).toContain("cookie")
     })
