@@ -245,9 +245,10 @@ const knownIn = ({ nameOf, said }: Source, noNames = new Set<string>()): Known =
 
 const otpName = (): string => "ERL_EPMD_PORT"
 
-/** The environment variable that OTP itself has for one of our settings. */
-const otpSource = (environment: Environment): Result.Result<Source, ConfigError> => {
-  const port = variable(environment, otpName())
+/** The environment variable that OTP itself has for one of our settings, where nothing else says it. */
+const otpSource = (environment: Environment, others: ReadonlyArray<Settings>): Result.Result<Source, ConfigError> => {
+  const isSaid = others.some(({ epmdPort }) => epmdPort !== undefined)
+  const port = isSaid ? undefined : variable(environment, otpName())
   const said = decodeTexts(port === undefined ? {} : { epmdPort: [port] }, otpName)
   return Result.map(said, (said) => ({ said, nameOf: otpName }))
 }
@@ -331,7 +332,7 @@ export const fromSettings = (
       Effect.fromResult(decodeProgram(said)),
       (message) => new ConfigError({ message })
     )
-    const otp = yield* Effect.fromResult(otpSource(environment))
+    const otp = yield* Effect.fromResult(otpSource(environment, [given]))
     const cookies = [cookieFileSource("cookieFile", given.cookieFile)]
     const nameOf: NameOf = (name) => name
     return yield* Effect.fromResult(
@@ -351,28 +352,29 @@ export const load = Effect.fnUntraced(function* (given: {
 }): Effect.fn.Return<Config, ConfigError> {
   const { environment } = given
   const flags = yield* Effect.fromResult(decodeTexts(given.flags, flagName))
-  const fromEnvironment = yield* Effect.fromResult(decodeTexts(variableTexts(environment), environmentName))
+  const fromEnvironment = yield* Effect.fromResult(decodeTexts(variableTexts(environment, flags), environmentName))
   if (given.file?.trim() === "") return yield* new ConfigError({ message: "--config: expected FILE, got ''" })
   const file = given.file ?? variable(environment, variableOf("config"))
-  const otp = yield* Effect.fromResult(otpSource(environment))
   // Of all readings of the file.
   const noNames = new Set<string>()
   /** With these settings from the file. */
   const withFile = (fromFile: Settings) => {
     const inFile: Source = { said: fromFile, nameOf: (name) => `configuration file ${file}: ${keyOf(name)}` }
+    const otp = otpSource(environment, [flags, fromEnvironment, fromFile])
+    const cookies = [
+      cookieFileSource("--cookie-file", flags.cookieFile),
+      cookieFileSource("BEAMSCOPE_COOKIE_FILE", variable(environment, "BEAMSCOPE_COOKIE_FILE")),
+      cookieVariable(environment, "BEAMSCOPE_COOKIE"),
+      ...(fromFile.cookieFile === undefined ? [] : [cookieFileSource(`cookie_file of ${file}`, fromFile.cookieFile)])
+    ]
     return Effect.fromResult(
-      complete(
-        [{ said: flags, nameOf: flagName }, { said: fromEnvironment, nameOf: environmentName }, inFile, otp],
-        knownIn(inFile, noNames),
-        [
-          cookieFileSource("--cookie-file", flags.cookieFile),
-          cookieFileSource("BEAMSCOPE_COOKIE_FILE", fromEnvironment.cookieFile),
-          cookieVariable(environment, "BEAMSCOPE_COOKIE"),
-          ...(fromFile.cookieFile === undefined
-            ? []
-            : [cookieFileSource(`cookie_file of ${file}`, fromFile.cookieFile)])
-        ],
-        environment
+      Result.flatMap(otp, (otp) =>
+        complete(
+          [{ said: flags, nameOf: flagName }, { said: fromEnvironment, nameOf: environmentName }, inFile, otp],
+          knownIn(inFile, noNames),
+          cookies,
+          environment
+        )
       )
     )
   }

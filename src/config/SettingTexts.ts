@@ -93,11 +93,11 @@ export const decodeTexts = (
   )
 }
 
-/** The settings that environment variables give, as text. */
-export const variableTexts = (environment: Environment): SettingTexts =>
+/** The settings that environment variables give, as text; not those that are `said` before them: what these hold is nothing. */
+export const variableTexts = (environment: Environment, said: Settings = {}): SettingTexts =>
   Object.fromEntries(
     settingNames.flatMap((name) => {
       const text = variable(environment, variableOf(settings[name].flag))
-      return text === undefined ? [] : [[name, [text]]]
+      return text === undefined || said[name] !== undefined ? [] : [[name, [text]]]
     })
   )

@@ -383,6 +383,21 @@ describe("a mistake", () => {
     expect(await refusal({}, { ERL_EPMD_PORT: "x" })).toBe("ERL_EPMD_PORT: expected a port, 1 to 65535, got 'x'")
   })
 
+  it("is none in a variable that something else comes before", async () => {
+    const environment = { BEAMSCOPE_READ_ONLY: "maybe", BEAMSCOPE_ALLOW_NODES: "shop", ERL_EPMD_PORT: "x" }
+    const flags = { readOnly: ["true"], allowNodes: ["shop@*"] }
+    expect(await loaded({ ...flags, epmdPort: ["1"] }, environment)).toMatchObject({
+      epmdPort: 1,
+      policy: { readOnly: true, allowNodes: ["shop@*"] }
+    })
+    expect(await loaded(flags, environment, configFile({ epmd_port: 2 }))).toMatchObject({ epmdPort: 2 })
+    expect(await loaded(flags, { ...environment, BEAMSCOPE_EPMD_PORT: "3" })).toMatchObject({ epmdPort: 3 })
+    expect(await refusal(flags, environment)).toContain("ERL_EPMD_PORT: ")
+    expect(await refusal({}, environment, configFile({ read_only: true, epmd_port: 2 }))).toContain(
+      "BEAMSCOPE_READ_ONLY: "
+    )
+  })
+
   it("is none where a list or a text is given without anything in it", async () => {
     expect(await refusal({ allowNodes: [""] })).toBe("--allow-nodes: expected PATTERN, got ''")
     expect(await refusal({ tools: [" , "] })).toBe("--tools: expected TOOL, got ' , '")
