@@ -38,7 +38,7 @@ export interface ScanLimits {
 }
 
 /** What processes can be sorted by that is no figure, by the names that the agent has for them. */
-export const processNames = ["registered_name", "initial_call", "application", "status"] as const
+export const processNames = ["registered_name", "initial_call", "module", "application", "status", "label"] as const
 export type ProcessName = (typeof processNames)[number]
 export const isProcessName = (sort: string): sort is ProcessName =>
   (processNames as ReadonlyArray<string>).includes(sort)
@@ -81,11 +81,11 @@ export type Incomplete =
   | "deadline"
   /** Memory or label decides, and was not read where the message queue is long: see `unmeasured`. */
   | "long_queue"
-  /** Filtered by label, and labels on large heaps are not read. */
+  /** Filtered or sorted by label, and labels on large heaps are not read. */
   | "large_heap"
   /** Filtered by what the callback decides, and not all could be read: see `undecided`. */
   | "initial_call"
-  /** Filtered by label, but this release does not show labels. */
+  /** Filtered or sorted by label, but this release does not show labels. */
   | "label"
 
 /** What every scan tells about itself. */

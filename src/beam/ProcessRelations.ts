@@ -1,9 +1,9 @@
 import { Effect } from "effect"
-import { atom, Atom, Binary, isAtom, listItems, map, MapTerm, Pid, type Term } from "../etf/Term.ts"
+import { atom, Atom, Binary, isAtom, MapTerm, Pid, type Term } from "../etf/Term.ts"
 import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import type { Mfa } from "../syntax/Mfa.ts"
-import { askAgent, askList, type Listed, type ListQuery } from "./Listing.ts"
+import { askAgent, askList, type Listed, type ListQuery, questionOf, readListed } from "./Listing.ts"
 import { atomText } from "./ProcessFacts.ts"
 import { readCount, readMfa } from "./ProcessRow.ts"
 
@@ -46,53 +46,55 @@ export type TreeIncomplete =
 const treeReasons: ReadonlySet<string> = new Set<TreeIncomplete>(["deadline", "parent", "dictionary", "links"])
 const isTreeReason = (text: string): text is TreeIncomplete => treeReasons.has(text)
 
-export interface ProcessTree {
-  /** The process itself first, then level by level. */
-  readonly rows: ReadonlyArray<Descendant>
-  /** Processes known to be on these levels that are on no row. */
+export interface ProcessTree extends Omit<Listed<Descendant>, "incomplete"> {
+  /** The process itself, which is no row. */
+  readonly root: Descendant
+  /** Processes known to be on these levels that were not looked at: they are in `total`, and on no page. */
   readonly leftOut: number
   readonly incomplete: ReadonlyArray<TreeIncomplete>
 }
 
+/** `tree`: each process in front of its children; `depth`: level by level; `children`: by how many there are. */
+export const treeSorts = ["tree", "depth", "name", "children"] as const
+
 /** Milliseconds for which a scan rests after every thousand processes. */
 const pauseMillis = 1
 
-/** The tree below a process; `undefined` when there is no such process (any more). */
+/** The tree below a process, of which the node looks at 5,000; `undefined` when there is no such process (any more). */
 export const processTree = (
   node: ErlangNode,
   pid: Pid,
-  query: {
+  query: Pick<ListQuery, "limit" | "after" | "deadlineMillis"> & { readonly sort: (typeof treeSorts)[number] },
+  scope: {
     readonly tree: TreeKind
     readonly depth: number
-    readonly limit: number
-    readonly deadlineMillis: number
+    /** Part of the registered name, in any case. */
+    readonly name: string | undefined
+    /** Of the current function, the initial call or the callback. */
+    readonly module: string | undefined
   }
 ): Effect.Effect<ProcessTree | undefined, CallError> =>
   askAgent(
     node,
     "beamscope_process:children",
-    map([
-      [atom("pid"), pid],
-      [atom("tree"), atom(query.tree)],
-      [atom("depth"), query.depth],
-      [atom("limit"), query.limit],
-      [atom("deadline_ms"), Math.floor(query.deadlineMillis)],
-      [atom("pause_ms"), pauseMillis]
-    ]),
+    questionOf({
+      ...query,
+      order: query.sort === "children" ? "descending" : "ascending",
+      filters: { ...scope, pid, tree: atom(scope.tree), pause_ms: pauseMillis }
+    }),
     readTree
   ).pipe(Effect.map(({ tree }) => tree))
 
 const readTree = (answer: MapTerm): { readonly tree: ProcessTree | undefined } | undefined => {
   if (answer.atomKey("gone") !== undefined) return { tree: undefined }
-  const rows = listItems(answer.atomKey("rows"))?.map(readDescendant)
+  const listed = readListed(answer, readDescendant)
+  const root = readDescendant(answer.atomKey("root"))
   const leftOut = readCount(answer.atomKey("left_out"))
-  const incomplete = listItems(answer.atomKey("incomplete"))
-  if (rows === undefined || leftOut === undefined || incomplete === undefined) return undefined
-  if (!rows.every((row) => row !== undefined)) return undefined
-  return { tree: { rows, leftOut, incomplete: incomplete.map(atomText).filter(isTreeReason) } }
+  if (listed === undefined || root === undefined || leftOut === undefined) return undefined
+  return { tree: { ...listed, root, leftOut, incomplete: listed.incomplete.filter(isTreeReason) } }
 }
 
-const readDescendant = (row: Term): Descendant | undefined => {
+const readDescendant = (row: Term | undefined): Descendant | undefined => {
   if (!(row instanceof MapTerm)) return undefined
   const pid = row.atomKey("pid")
   const parent = row.atomKey("parent")

@@ -33,6 +33,25 @@ const scene = `
 type Row = Readonly<Record<string, unknown>>
 const tools = ["get_message_queue", "get_process_children", "get_process_links", "get_process_stacktrace"] as const
 
+const ascends = <A>(values: ReadonlyArray<A>, isBehind: (one: A, other: A) => boolean): boolean =>
+  values.every((value, at) => at === 0 || !isBehind(values[at - 1]!, value))
+
+/** Whether rows of a tree are in the order that is asked for. */
+const inOrder = {
+  // Whoever has a row has it behind that of its parent, and on the first level nobody has one among the rows.
+  tree: (rows: ReadonlyArray<Row>) =>
+    rows.every(
+      ({ depth, parent }, at) =>
+        depth === 1 ||
+        rows[at - 1]!["pid"] === parent ||
+        rows.slice(0, at).findLast((row) => Number(row["depth"]) < Number(depth))?.["pid"] === parent
+    ),
+  depth: (rows: ReadonlyArray<Row>) => ascends(rows, (one, other) => Number(one["depth"]) > Number(other["depth"])),
+  name: (rows: ReadonlyArray<Row>) => ascends(rows, (one, other) => (one["name"] ?? "~") > (other["name"] ?? "~")),
+  children: (rows: ReadonlyArray<Row>) =>
+    ascends(rows, (one, other) => Number(one["children"]) < Number(other["children"]))
+}
+
 describe.each(BeamNode.otpReleases())("one process on OTP $otp", ({ otp }) => {
   const release = Number(otp)
   let node: BeamNode.BeamNode
@@ -163,10 +182,29 @@ describe.each(BeamNode.otpReleases())("one process on OTP $otp", ({ otp }) => {
           expect(names).toContain("logger_sup")
           expect(names).not.toContain("kernel_safe_sup")
           expect(some.structured["matched"]).toBe(names.length)
+          expect(some.structured["total"]).toBeGreaterThan(names.length)
         }
-        const one = yield* call("get_process_children", { pid: "kernel_sup", filter: { name: "logger" }, limit: 1 })
-        expect(one.structured["processes"]).toHaveLength(1)
-        expect(String(one.structured["notes"])).toMatch(/\d+ more of these pass the filter \(limit\)/u)
+        const unknown = { pid: "kernel_sup", filter: { module: "no_such_module_at_all" } }
+        expect((yield* Effect.flip(call("get_process_children", unknown))).code).toBe("not_found")
+        for (const sort_by of ["tree", "depth", "name", "children"]) {
+          const one = { pid: "kernel_sup", tree: "supervised", depth: 10, sort_by }
+          const whole = yield* call("get_process_children", { ...one, limit: 500 })
+          const all = whole.structured["processes"] as ReadonlyArray<Row>
+          const paged: Array<Row> = []
+          let cursor: unknown
+          do {
+            const { structured: page } = yield* call("get_process_children", {
+              ...one,
+              limit: 5,
+              ...(cursor !== undefined && { cursor })
+            })
+            expect(page).toMatchObject({ total: all.length, matched: all.length })
+            paged.push(...(page["processes"] as ReadonlyArray<Row>))
+            cursor = page["next_cursor"]
+          } while (cursor !== undefined)
+          expect(paged.map(({ pid }) => pid)).toEqual(all.map(({ pid }) => pid))
+          expect(inOrder[sort_by as keyof typeof inOrder](paged), sort_by).toBe(true)
+        }
         const none = yield* call("get_process_children", { pid: "crowd", tree: "supervised" })
         // Those of plain `spawn_link` are known from OTP 25 on.
         expect(none.structured).toMatchObject({
@@ -189,7 +227,12 @@ describe.each(BeamNode.otpReleases())("one process on OTP $otp", ({ otp }) => {
         if (release < 25) return
         expect(structured["child_count"]).toBe(400)
         expect(structured["processes"]).toHaveLength(10)
-        expect(structured["notes"]).toEqual(["At least 390 more are on these levels (limit)."])
+        expect(structured).toMatchObject({
+          total: 400,
+          matched: 400,
+          summary: expect.stringMatching(/has 400 children; 10 of 400 processes within 3 levels below it\.$/u),
+          next_cursor: expect.any(String)
+        })
         expect(structured["processes"]).toContainEqual(expect.objectContaining({ current_function: "timer:sleep/1" }))
       }).pipe(using(agent))
     )

@@ -5,8 +5,10 @@
 
 %% Messages up to which a process is asked how large its heap is, since that walks its queue.
 -define(DICTIONARY_QUEUE, 10000).
-%% Words of heap up to which a whole dictionary is read.
+%% Words of heap up to which a whole dictionary is read, unless the module that includes this says otherwise.
+-ifndef(DICTIONARY_WORDS).
 -define(DICTIONARY_WORDS, 10000).
+-endif.
 
 %% The value; `undefined' where there is none, or no such process; `unread' where it cannot be had at no great cost.
 %% From OTP 26.2 on one key is read alone. Before, the whole dictionary is: it lies on the heap of its process, so a

@@ -24,9 +24,10 @@
 -define(FRAMES, 8).
 %% Processes that are named of each stack.
 -define(SAMPLES, 3).
-%% Words of heap up to which a whole dictionary is read, and messages up to which the queue is walked to learn that.
--define(SMALL_HEAP, 100000).
--define(LONG_QUEUE, 10000).
+%% Words of heap up to which a whole dictionary is read: of few processes, so larger than among many.
+-define(DICTIONARY_WORDS, 100000).
+%% Processes of a tree that are looked at.
+-define(TREE, 5000).
 %% Linked processes that are asked for their dictionaries, where the release cannot tell parents otherwise.
 -define(CANDIDATES, 1000).
 %% Neighbours whose own links are looked at, and links from which on no further neighbour is.
@@ -92,17 +93,31 @@
     %% `supervised': of the process itself and of supervisors only, whom they spawned and are linked to.
     tree := spawned | supervised,
     depth := pos_integer(),
-    %% Rows.
+    %% Part of the registered name, in any case.
+    name => binary(),
+    %% Of the current function, the initial call or the callback.
+    module => binary(),
+    %% `tree': each process in front of its children; `depth': level by level; `name': those without one last;
+    %% `children': by how many.
+    sort := tree | depth | name | children,
     limit := pos_integer(),
+    order := ascending | descending,
     deadline_ms := non_neg_integer(),
-    pause_ms := non_neg_integer()
+    pause_ms := non_neg_integer(),
+    'after' => binary(),
+    atom() => term()
 }.
 
 -type children() :: #{
-    %% The process itself first, with the depth 0, then level by level. `children': how many it has.
-    rows := [map()],
-    %% Children on the levels looked at that are on no row.
+    %% The process itself, with the depth 0. `children': how many it has.
+    root := map(),
+    %% Those below it: the words of `listed'. `total' are all that are known, `matched' those of the first ?TREE of them
+    %% that pass; `left_out' were not looked at.
+    total := non_neg_integer(),
+    matched := non_neg_integer(),
     left_out := non_neg_integer(),
+    rows := [{term(), map()}],
+    next := term(),
     %% `deadline'; `parent': who spawned whom is not told by this release, so that only linked children were seen;
     %% `dictionary': some dictionary was too large to look for a parent or a callback; `links': only the first
     %% thousand links of a process were looked at.
@@ -125,6 +140,7 @@
 -include("beamscope_cut.hrl").
 -include("beamscope_rest.hrl").
 -include("beamscope_scan.hrl").
+-include("beamscope_dictionary.hrl").
 -include("beamscope_supervises.hrl").
 
 %% @doc The first messages of a process, and which kinds of messages there are: packed `messages()', or `gone'.
@@ -318,34 +334,73 @@ passes(Frames, Wanted) ->
 
 %% @doc The tree of processes below a process: packed `children()', or `gone'.
 -spec children(children_spec()) -> binary().
-children(#{pid := Pid, tree := Tree, depth := Depth, limit := Limit, deadline_ms := Deadline} = Spec) ->
-    Until = now_ms() + Deadline,
-    HasParents = has_item(parent),
-    ReadsKeys = has_item({dictionary, '$initial_call'}),
-    {Why, Below} =
-        case {Tree, HasParents} of
-            {spawned, true} ->
-                Parents = ets:new(children, [private, duplicate_bag]),
-                Keep = fun(Pids, _) -> keep_parents(Pids, Parents) end,
-                {_, Late} = scan(fun others/1, processes(), Spec#{until => Until}, Keep, none),
-                {Late, fun(Parent, _) -> {lists:sort(element(2, lists:unzip(ets:lookup(Parents, Parent)))), []} end};
-            {spawned, false} ->
-                {[parent], fun(Parent, _) -> linked_children(Parent, HasParents, ReadsKeys) end};
-            {supervised, _} ->
-                {[], fun
-                    (Parent, true) -> linked_children(Parent, HasParents, ReadsKeys);
-                    (_, _) -> {[], []}
-                end}
-        end,
-    case relative({Pid, undefined, 0}, Below, ReadsKeys) of
+children(#{pid := Pid, depth := Depth, deadline_ms := Deadline} = Spec) ->
+    Timed = Spec#{until => now_ms() + Deadline},
+    {Why, Below} = below(Timed),
+    case relative({Pid, undefined, []}, Below) of
         gone ->
             packed(#{gone => true});
-        {Row, Unseen, Children} ->
-            Read = fun(At) -> relative(At, Below, ReadsKeys) end,
-            {Next, LeftOut} = branch(Children, Pid, 1, Depth, Limit - 1),
-            {Rows, Missed, Missing} = descend(Next, Depth, Limit - 1, Until, Read, [], {[Row], LeftOut, Unseen}),
-            packed(#{rows => Rows, left_out => Missed, incomplete => lists:usort(Why ++ Missing)})
+        {Root, Unseen, Children} ->
+            Read = fun(At) -> relative(At, Below) end,
+            {Next, LeftOut} = branch(Children, Pid, [], Depth, ?TREE),
+            {Rows, Missed, Missing} = descend(Next, Depth, ?TREE, Timed, Read, [], {[], LeftOut, Unseen}),
+            ByPid = maps:from_list([{At, Row} || #{pid := At} = Row <- Rows]),
+            Keys = tree_keys(Rows, Timed),
+            {Page, After} = page(Keys, Spec),
+            packed(#{
+                root => maps:remove(path, Root),
+                total => length(Rows) + Missed,
+                matched => length(Keys),
+                left_out => Missed,
+                rows => [{Key, maps:remove(path, map_get(element(2, Key), ByPid))} || Key <- Page],
+                next => After,
+                incomplete => lists:usort(Why ++ Missing)
+            })
     end.
+
+%% What keeps us from seeing all children, and who they are: of a process, and whether it may have some that are
+%% supervised.
+below(#{tree := Tree} = Spec) ->
+    HasParents = has_item(parent),
+    case {Tree, HasParents} of
+        {spawned, true} ->
+            Parents = ets:new(children, [private, duplicate_bag]),
+            Keep = fun(Pids, _) -> keep_parents(Pids, Parents) end,
+            {_, Late} = scan(fun others/1, processes(), Spec, Keep, none),
+            {Late, fun(Parent, _) -> {lists:sort(element(2, lists:unzip(ets:lookup(Parents, Parent)))), []} end};
+        {spawned, false} ->
+            {[parent], fun(Parent, _) -> linked_children(Parent, HasParents) end};
+        {supervised, _} ->
+            {[], fun
+                (Parent, true) -> linked_children(Parent, HasParents);
+                (_, _) -> {[], []}
+            end}
+    end.
+
+%% What those that pass the filters are sorted by.
+tree_keys(Rows, #{sort := Sort} = Spec) ->
+    Named = [Row || Row <- Rows, is_named(Row, Spec)],
+    [{tree_rank(Sort, Row), Pid} || #{pid := Pid} = Row <- runs(Named, Spec)].
+
+tree_rank(tree, #{path := Path}) -> Path;
+tree_rank(depth, #{depth := Depth, path := Path}) -> {Depth, Path};
+%% What has no name has the name [], which is greater than any atom.
+tree_rank(name, #{name := Name}) -> Name;
+tree_rank(children, #{children := Count}) -> Count.
+
+is_named(#{name := Name}, #{name := Part}) -> is_atom(Name) andalso contains(atom_to_binary(Name, utf8), Part);
+is_named(_, _) -> true.
+
+runs(Rows, #{module := Name}) ->
+    Module = existing(Name),
+    [Row || #{initial_call := Initial, current_function := Current} = Row <- Rows, is_of(Module, Initial) orelse is_of(Module, Current)];
+runs(Rows, _) ->
+    Rows.
+
+%% The callback of a supervisor is `{supervisor, Module, _}'.
+is_of(Module, {Module, _, _}) -> true;
+is_of(Module, {supervisor, Module, _}) -> true;
+is_of(_, _) -> false.
 
 keep_parents(Pids, Parents) ->
     Answers = lists:zip(lists:zipwith(fun erlang:process_info/2, Pids, repeated(parent, Pids)), Pids),
@@ -355,54 +410,60 @@ keep_parents(Pids, Parents) ->
     ets:insert(Parents, Pairs).
 
 %% The children that there is room for on a level, and how many more there are; none below the last level.
-branch(_, _, Level, Depth, _) when Level > Depth ->
+branch(_, _, Path, Depth, _) when length(Path) >= Depth ->
     {[], 0};
-branch(Children, Parent, Level, _, Room) ->
+branch(Children, Parent, Path, _, Room) ->
     Shown = lists:sublist(Children, Room),
-    {[{Child, Parent, Level} || Child <- Shown], length(Children) - length(Shown)}.
+    {[{Child, Parent, Path ++ [age(Child)]} || Child <- Shown], length(Children) - length(Shown)}.
+
+%% A number that grows with the processes that a node has spawned: the way to a process by such numbers is its place in
+%% the tree, whoever comes and goes beside it.
+age(Pid) ->
+    [_, Number, Serial] = string:lexemes(pid_to_list(Pid), "<.>"),
+    list_to_integer(Serial) bsl 28 + list_to_integer(Number).
 
 %% Level by level: each process on the one that is being read may have some on the next.
-descend([], Depth, Limit, Until, Read, [_ | _] = Next, State) ->
-    descend(lists:append(lists:reverse(Next)), Depth, Limit, Until, Read, [], State);
-descend([], _, _, _, _, [], {Rows, LeftOut, Unseen}) ->
-    {lists:reverse(Rows), LeftOut, Unseen};
-descend([{_, Parent, Level} = At | Rest], Depth, Limit, Until, Read, Next, {Rows, LeftOut, Unseen}) ->
+descend([], Depth, Room, Spec, Read, [_ | _] = Next, State) ->
+    descend(lists:append(lists:reverse(Next)), Depth, Room, Spec, Read, [], State);
+descend([], _, _, _, _, [], State) ->
+    State;
+descend([At | Rest], Depth, Room, #{until := Until} = Spec, Read, Next, {Rows, LeftOut, Unseen}) ->
     IsLate = now_ms() >= Until,
-    case Limit > 0 andalso not IsLate andalso Read(At) of
+    case Room > 0 andalso not IsLate andalso Read(At) of
         false ->
             Waiting = 1 + length(Rest) + lists:sum(lists:map(fun erlang:length/1, Next)),
-            {lists:reverse(Rows), LeftOut + Waiting, [deadline || IsLate] ++ Unseen};
+            {Rows, LeftOut + Waiting, [deadline || IsLate] ++ Unseen};
         gone ->
-            descend(Rest, Depth, Limit, Until, Read, Next, {Rows, LeftOut, Unseen});
-        {#{pid := Pid} = Row, Missed, Children} ->
-            {Below, More} = branch(Children, Pid, Level + 1, Depth, Limit),
-            descend(Rest, Depth, Limit - 1, Until, Read, [Below | Next], {
-                [Row#{parent => Parent} | Rows], LeftOut + More, lists:usort(Missed ++ Unseen)
-            })
+            descend(Rest, Depth, Room, Spec, Read, Next, {Rows, LeftOut, Unseen});
+        {#{pid := Pid, path := Path} = Row, Missed, Children} ->
+            {Below, More} = branch(Children, Pid, Path, Depth, Room),
+            State = {[Row | Rows], LeftOut + More, lists:usort(Missed ++ Unseen)},
+            descend(Rest, Depth, Room - 1, Spec, Read, [Below | Next], State)
     end.
 
 %% A process of the tree as it is told, what could not be seen of it, and its children.
-relative({Pid, _, Depth}, Below, ReadsKeys) ->
-    case known(Pid, ReadsKeys) of
+relative({Pid, Parent, Path}, Below) ->
+    case known(Pid) of
         gone ->
             gone;
         {Callback, Known} ->
             IsSupervisor = supervises(Callback) =/= none,
             %% Where the tree begins, that is not asked: who is no supervisor by its module may be one by what it does.
-            {Children, Missed} = Below(Pid, IsSupervisor orelse Depth =:= 0),
-            Told = Known#{pid => Pid, depth => Depth, supervisor => IsSupervisor, children => length(Children)},
+            {Children, Missed} = Below(Pid, IsSupervisor orelse Path =:= []),
+            Place = #{pid => Pid, parent => Parent, depth => length(Path), path => Path},
+            Told = maps:merge(Known, Place#{supervisor => IsSupervisor, children => length(Children)}),
             {Told, [dictionary || Callback =:= unread] ++ Missed, Children}
     end.
 
 %% What tells one process from another, after the callback that its dictionary tells, if any.
-known(Pid, ReadsKeys) ->
+known(Pid) ->
     case erlang:process_info(Pid, [registered_name, initial_call, current_function]) of
         undefined ->
             gone;
         [{_, Name}, {_, Call}, {_, Current}] ->
             Callback =
                 case Call of
-                    {proc_lib, _, _} -> entry('$initial_call', Pid, ReadsKeys);
+                    {proc_lib, _, _} -> dictionary_entry('$initial_call', Pid);
                     _ -> undefined
                 end,
             Initial = hd([Callback || is_tuple(Callback)] ++ [Call]),
@@ -410,7 +471,7 @@ known(Pid, ReadsKeys) ->
     end.
 
 %% Those that a process has spawned and is linked to; and what keeps us from seeing all of them.
-linked_children(Parent, HasParents, ReadsKeys) ->
+linked_children(Parent, HasParents) ->
     case erlang:process_info(Parent, [links, registered_name]) of
         undefined ->
             {[], []};
@@ -425,7 +486,7 @@ linked_children(Parent, HasParents, ReadsKeys) ->
                     {lists:sort(ets:match_spec_run(Answers, ets:match_spec_compile(Children))), []};
                 false ->
                     Candidates = lists:sublist(Linked, ?CANDIDATES),
-                    Ancestors = [{Pid, entry('$ancestors', Pid, ReadsKeys)} || Pid <- Candidates],
+                    Ancestors = [{Pid, dictionary_entry('$ancestors', Pid)} || Pid <- Candidates],
                     Missed =
                         [dictionary || lists:keymember(unread, 2, Ancestors)] ++
                             [links || length(Linked) > ?CANDIDATES],
@@ -439,33 +500,6 @@ has_item(Item) ->
         _ -> true
     catch
         error:badarg -> false
-    end.
-
-%% An entry of a dictionary. A dictionary lies on the heap of its process, so a small heap makes a small copy; that of a
-%% large one is `unread' where the release cannot read one entry alone.
-entry(Key, Pid, true) ->
-    case erlang:process_info(Pid, {dictionary, Key}) of
-        {_, Value} -> Value;
-        undefined -> undefined
-    end;
-entry(Key, Pid, false) ->
-    case erlang:process_info(Pid, message_queue_len) of
-        {_, Messages} when Messages =< ?LONG_QUEUE ->
-            case erlang:process_info(Pid, total_heap_size) of
-                {_, Words} when Words =< ?SMALL_HEAP ->
-                    case erlang:process_info(Pid, dictionary) of
-                        {_, Entries} -> proplists:get_value(Key, Entries);
-                        undefined -> undefined
-                    end;
-                undefined ->
-                    undefined;
-                _ ->
-                    unread
-            end;
-        undefined ->
-            undefined;
-        _ ->
-            unread
     end.
 
 %% @doc What a process is linked to, monitors and is monitored by, one step or two out: a packed list.
@@ -482,11 +516,10 @@ links(#{pid := Pid, depth := Depth, sort := Sort} = Spec) ->
         end,
     %% No two rows alike: whoever is monitored twice is told once.
     All = lists:usort(First ++ Second),
-    ReadsKeys = has_item({dictionary, '$initial_call'}),
     {Order, Back} = link_order(Sort),
     Read = fun(Key) ->
         [{{Level, From, Relation}, To}] = ets:match_spec_run([Key], Back),
-        maps:merge(#{depth => Level, from => From, relation => Relation, to => To}, identity(To, ReadsKeys))
+        maps:merge(#{depth => Level, from => From, relation => Relation, to => To}, identity(To))
     end,
     listed(ets:match_spec_run(wanted(All, Spec), Order), Read, Spec, {length(All), Why}).
 
@@ -542,19 +575,19 @@ relations(Level, Pid) ->
     end.
 
 %% What is known of the other end.
-identity(Pid, ReadsKeys) when is_pid(Pid), node(Pid) =:= node() ->
-    case known(Pid, ReadsKeys) of
+identity(Pid) when is_pid(Pid), node(Pid) =:= node() ->
+    case known(Pid) of
         gone -> #{gone => true};
         {_, Known} -> Known
     end;
-identity(Port, _) when is_port(Port), node(Port) =:= node() ->
+identity(Port) when is_port(Port), node(Port) =:= node() ->
     case erlang:port_info(Port, name) of
         {name, Name} -> #{port => unicode:characters_to_binary(lists:sublist(Name, ?PORT_NAME))};
         undefined -> #{gone => true}
     end;
-identity({Name, Node}, _) when is_atom(Name), is_atom(Node) ->
+identity({Name, Node}) when is_atom(Name), is_atom(Node) ->
     #{name => Name, node => Node};
-identity(Other, _) when is_pid(Other); is_port(Other) ->
+identity(Other) when is_pid(Other); is_port(Other) ->
     #{node => node(Other)};
-identity(_, _) ->
+identity(_) ->
     #{}.

@@ -7,9 +7,10 @@
 -type key() :: memory | reductions | message_queue_len | total_heap_size.
 %% What values are ordered by. Bytes for `memory', words for `total_heap_size'.
 
--type name() :: registered_name | initial_call | application | status.
-%% What values are ordered by that are no figures. What has no name, or belongs to no application, has the value `[]',
-%% which is greater than any atom.
+-type name() :: registered_name | initial_call | module | application | status | label.
+%% What values are ordered by that are no figures. `module': of the callback, or of the function that a process was
+%% spawned with. What has no name, or belongs to no application, has the value `[]', which is greater than any atom. A
+%% label has the value `{Label}', cut where it is large, and what has none `[]', which is greater than any tuple.
 
 -type existing() :: atom() | binary().
 %% A name as an atom, or as a binary, which is never made into a new atom: where there is none, the call raises
@@ -48,7 +49,8 @@
 plan(#{sort := Sort, long_queue := LongQueue} = Spec) ->
     ReadsKeys = reads_keys(),
     Ranks = lists:member(Sort, [memory, total_heap_size]),
-    Walks = Ranks orelse is_map_key(min_memory, Spec) orelse (ReadsKeys andalso is_map_key(label, Spec)),
+    Labels = ReadsKeys andalso (is_map_key(label, Spec) orelse Sort =:= label),
+    Walks = Ranks orelse Labels orelse is_map_key(min_memory, Spec),
     Conditions = conditions(Spec),
     Calls = calls(Spec),
     Places = [places(Ways, ReadsKeys) || Ways <- Calls],
@@ -190,9 +192,23 @@ rank(initial_call, true) ->
         {{'$1', [{'_', '$2'}, '_']}, [], [{{'$2', '$1'}}]}
     ],
     {[initial_call, {dictionary, '$initial_call'}], ets:match_spec_compile(Calls)};
-%% The group leaders, for `ranked'.
+%% The callback of a supervisor is `{supervisor, Module, _}'.
+rank(module, true) ->
+    Said = fun(Call) -> {'$1', ['_', {'_', Call}]} end,
+    Modules = [
+        {Said({supervisor, '$2', '$3'}), [{is_atom, '$2'}, {is_integer, '$3'}], [{{'$2', '$1'}}]},
+        {Said({'$2', '$3', '$4'}), [{is_atom, '$2'}, {is_atom, '$3'}, {is_integer, '$4'}], [{{'$2', '$1'}}]},
+        {{'$1', [{'_', {'$2', '_', '_'}}, '_']}, [], [{{'$2', '$1'}}]}
+    ],
+    {[initial_call, {dictionary, '$initial_call'}], ets:match_spec_compile(Modules)};
+%% For `ranked', the initial calls and the group leaders.
+rank(module, false) ->
+    rank(initial_call, false);
 rank(application, _) ->
     rank(group_leader, true);
+rank(label, _) ->
+    Labels = [{{'$1', {'_', undefined}}, [], [{{[], '$1'}}]}, {{'$1', {'_', '$2'}}, [], [{{{{'$2'}}, '$1'}}]}],
+    {{dictionary, '$process_label'}, ets:match_spec_compile(Labels)};
 rank(Key, _) when
     Key =:= memory;
     Key =:= reductions;
@@ -214,10 +230,24 @@ ranked(Pids, #{sort := initial_call, rank := Rank, reads_keys := false, long_que
     Started = [Pid || {{proc_lib, init_p, _}, Pid} <- Values],
     Short = [Pid || Pid <- ask(Started, at_most(message_queue_len, LongQueue)), is_pid(Pid)],
     called_first(Values, maps:from_list([{Pid, Call} || {Pid, {_, _, _} = Call} <- callbacks(Short)]));
+ranked(Pids, #{sort := module, reads_keys := false} = Plan) ->
+    module_first(ranked(Pids, Plan#{sort := initial_call}));
+ranked(Pids, #{sort := label, rank := Rank}) ->
+    cut_labels(ask(Pids, Rank));
 ranked(Pids, #{rank := Rank}) ->
     ask(Pids, Rank).
 
 called_first(Values, Read) -> [{maps:get(Pid, Read, Call), Pid} || {Call, Pid} <- Values].
+
+module_first(Values) -> [{module_of(Call), Pid} || {Call, Pid} <- Values].
+
+module_of({supervisor, Module, _}) -> Module;
+module_of({Module, _, _}) -> Module.
+
+cut_labels(Values) -> [{cut_label(Label), Pid} || {Label, Pid} <- Values].
+
+cut_label({Label}) -> {cut(Label, ?SMALL_LABEL)};
+cut_label([]) -> [].
 
 owned_by(Leader) ->
     case application_controller:get_application(Leader) of
@@ -264,20 +294,31 @@ named_calls(Alive, Copies, Read) ->
 unread_calls(Alive, Read) ->
     [Pid || {Pid, _, [_, {initial_call, {proc_lib, init_p, _}}]} <- Alive, not is_map_key(Pid, Read)].
 
-%% Those with the part that is looked for in their label, how many have ended, and `large' for each with a large heap.
+%% Those with the part that is looked for in their label, or those whose label is read to sort by it; how many have ended,
+%% and `large' for each with a large heap.
 labelled(Pids, #{label := Part, reads_keys := true}) ->
-    {Small, Others} = lists:partition(fun erlang:is_pid/1, ask(Pids, at_most(total_heap_size, ?LABEL_HEAP))),
-    {Large, Gone} = lists:partition(fun(Other) -> Other =:= large end, Others),
+    {Small, Gone, Large} = readable(Pids),
     Answers = [{{'$1', {'_', '$2'}}, [{'=/=', '$2', undefined}], [{{'$1', '$2'}}]}, {{'_', undefined}, [], [gone]}],
     {Labels, Ended} = lists:partition(
         fun erlang:is_tuple/1,
         ask(Small, {{dictionary, '$process_label'}, ets:match_spec_compile(Answers)})
     ),
-    {labelled_as(Part, Labels), length(Gone) + length(Ended), Large};
-labelled(_, #{label := _}) ->
-    {[], 0, []};
-labelled(Pids, _) ->
-    {Pids, 0, []}.
+    {labelled_as(Part, Labels), Gone + length(Ended), Large};
+labelled(Pids, #{sort := label, reads_keys := true}) ->
+    readable(Pids);
+labelled(Pids, Plan) ->
+    case wants_labels(Plan) of
+        true -> {[], 0, []};
+        false -> {Pids, 0, []}
+    end.
+
+wants_labels(#{sort := Sort} = Plan) -> Sort =:= label orelse is_map_key(label, Plan).
+
+%% Those whose label may be read, how many have ended, and `large' for each of the others.
+readable(Pids) ->
+    {Small, Others} = lists:partition(fun erlang:is_pid/1, ask(Pids, at_most(total_heap_size, ?LABEL_HEAP))),
+    {Large, Gone} = lists:partition(fun(Other) -> Other =:= large end, Others),
+    {Small, length(Gone), Large}.
 
 labelled_as(Part, Labels) ->
     [Pid || {Pid, Label} <- Labels, contains(io_lib:format("~0tp", [Label], [{chars_limit, ?PRINTED}]), Part)].

@@ -30,8 +30,8 @@
 %% or the heap or the dictionary huge): how many, and some of them with their names, `undefined' where they have none.
 
 -type missing() :: deadline | long_queue | large_heap | initial_call | label.
-%% Why something may be missing: time ran out, `unmeasured()' is not empty, the filter `label' left out processes with a
-%% large heap, `undecided()' is not empty, or the filter `label' could not see labels on this release.
+%% Why something may be missing: time ran out, `unmeasured()' is not empty, processes with a large heap were left out
+%% where labels filter or sort, `undecided()' is not empty, or labels that filter or sort cannot be seen on this release.
 
 %% Pids, or an iterator over them, which takes less memory, and a step of our own for each process: too dear for
 %% code that is interpreted.
@@ -116,4 +116,4 @@ unseen({Count, _, Heaps, {Calls, _}}, #{reads_keys := ReadsKeys} = Plan) ->
     [long_queue || Count > 0] ++
         [large_heap || Heaps > 0] ++
         [initial_call || Calls > 0] ++
-        [label || is_map_key(label, Plan), not ReadsKeys].
+        [label || not ReadsKeys, wants_labels(Plan)].

@@ -31,7 +31,7 @@ by_function(Run) ->
         ?assertEqual({{term, {?MODULE, idle, 0}}, lists:sum(Memory)}, {Key, Bytes}),
         ?assert(Before =< Reductions andalso Reductions =< Work()),
         #{groups := [], group_count := 0, matched := 0} =
-            Run(top, spec(#{by => current_function, order => count, pids => Pids, status => running}))
+            Run(top, spec(#{by => current_function, order => count, pids => Pids, status => suspended}))
     end).
 
 by_initial_call(Run) ->

@@ -31,7 +31,10 @@ tests() ->
         {"who spawned whom", fun spawned/1},
         {"the tree of a supervisor", fun supervised/1},
         {"the tree of a supervisor of another kind, and of what is not known to be one", fun other_supervised/1},
+        {"the tree in every order, page by page", fun orders/1},
+        {"the tree by names and modules", fun tree_filters/1},
         {"a tree of many is cut", fun cut_tree/1},
+        {"of a tree of very many so many are looked at", fun large_tree/1},
         {"links and monitors", fun links/1},
         {"links two steps out, page by page", fun far_links/1}
     ].
@@ -212,15 +215,15 @@ spawned(Run) ->
         Child = receive {child, First} -> First end,
         Grandchild = receive {family, Second} -> Second end,
         with([fun() -> idle() end], fun(_) ->
-            #{rows := Rows, left_out := 0, incomplete := Why} = Run(children, tree(Pid, spawned)),
-            Told = [{At, Depth, maps:get(parent, Row, none)} || #{pid := At, depth := Depth} = Row <- Rows],
+            #{left_out := 0, incomplete := Why} = Answer = Run(children, tree(Pid, spawned)),
+            Told = [{At, Depth, Above} || #{pid := At, depth := Depth, parent := Above} <- with_root(Answer)],
             case erlang:system_info(otp_release) >= "25" of
                 true ->
-                    ?assertEqual([{Pid, 0, none}, {Child, 1, Pid}, {Grandchild, 2, Child}], Told),
+                    ?assertEqual([{Pid, 0, undefined}, {Child, 1, Pid}, {Grandchild, 2, Child}], Told),
                     ?assertEqual([], Why);
                 %% Without a word about ancestors in a dictionary.
                 false ->
-                    ?assertEqual([{Pid, 0, none}], Told),
+                    ?assertEqual([{Pid, 0, undefined}], Told),
                     ?assertEqual([parent], Why)
             end
         end),
@@ -236,28 +239,86 @@ supervised(Run) ->
     {ok, Pid} = supervisor:start_link(?MODULE, [Worker(a), Inner]),
     #{a := A, inner := Sub} = maps:from_list([{Id, At} || {Id, At, _, _} <- supervisor:which_children(Pid)]),
     [{c, C, _, _}] = supervisor:which_children(Sub),
-    #{rows := Rows, left_out := 0} = Run(children, tree(Pid, supervised)),
+    #{total := 3, matched := 3, left_out := 0, root := Root} = Answer = Run(children, tree(Pid, supervised)),
     ?assertEqual(
         [{Pid, 0, true, 2}, {A, 1, false, 0}, {Sub, 1, true, 1}, {C, 2, false, 0}],
-        [{At, Depth, Is, Count} || #{pid := At, depth := Depth, supervisor := Is, children := Count} <- Rows]
+        [{At, Depth, Is, Count} || #{pid := At, depth := Depth, supervisor := Is, children := Count} <- with_root(Answer)]
     ),
-    ?assertEqual({supervisor, ?MODULE, 1}, map_get(initial_call, hd(Rows))),
-    #{rows := [_, _, _]} = Run(children, (tree(Pid, supervised))#{depth := 1}),
+    ?assertEqual({supervisor, ?MODULE, 1}, map_get(initial_call, Root)),
+    #{rows := [_, _]} = Run(children, (tree(Pid, supervised))#{depth := 1}),
     stop(Pid).
+
+%% A tree of which the first child has one of its own, as has the last.
+orders(Run) ->
+    Worker = fun(Id) -> #{id => Id, start => {?MODULE, start_idle, []}} end,
+    Inner = fun(Id, Specs) ->
+        #{id => Id, start => {supervisor, start_link, [{local, Id}, ?MODULE, Specs]}, type => supervisor}
+    end,
+    {ok, Pid} = supervisor:start_link(?MODULE, [Inner(orders_b, [Worker(c)]), Worker(d), Inner(orders_a, [Worker(e), Worker(f)])]),
+    #{orders_b := B, d := D, orders_a := A} = maps:from_list([{Id, At} || {Id, At, _, _} <- supervisor:which_children(Pid)]),
+    [{c, C, _, _}] = supervisor:which_children(B),
+    [F, E] = [At || {_, At, _, _} <- supervisor:which_children(A)],
+    Orders = [
+        {tree, ascending, [B, C, D, A, E, F]},
+        {depth, ascending, [B, D, A, C, E, F]},
+        {name, ascending, [A, B, C, D, E, F]},
+        {children, descending, [A, B, F, E, D, C]}
+    ],
+    [
+        begin
+            Spec = (tree(Pid, supervised))#{sort := Sort, order := Order, limit := Limit},
+            ?assertEqual({Sort, Limit, Expected}, {Sort, Limit, [At || {_, #{pid := At}} <- pages(Run, children, Spec)]})
+        end
+     || {Sort, Order, Named} <- Orders, Expected <- [settle(Sort, Named, [C, D, E, F])], Limit <- [1, 2, 100]
+    ],
+    %% Who comes and goes beside a page changes nothing about those behind it.
+    Spec = (tree(Pid, supervised))#{limit := 2},
+    #{rows := [_, _], next := Next} = Run(children, Spec),
+    ok = supervisor:terminate_child(Pid, orders_b),
+    ?assertMatch(#{total := 4, rows := [{_, #{pid := D}}, {_, #{pid := A}}]}, Run(children, Spec#{'after' => term_to_binary(Next)})),
+    stop(Pid).
+
+%% Where the order is that of pids, which may begin anew on a node that has had very many.
+settle(name, [A, B | _], Others) -> [A, B | lists:sort(Others)];
+settle(children, [A, B | _], Others) -> [A, B | lists:reverse(lists:sort(Others))];
+settle(_, Pids, _) -> Pids.
+
+tree_filters(Run) ->
+    Specs = [
+        #{id => filters_a, start => {supervisor, start_link, [{local, filters_a}, ?MODULE, []]}, type => supervisor},
+        #{id => b, start => {?MODULE, start_idle, []}}
+    ],
+    {ok, Pid} = supervisor:start_link(?MODULE, Specs),
+    A = whereis(filters_a),
+    Found = fun(Filter) ->
+        #{total := 2, matched := Matched, rows := Rows} = Run(children, maps:merge(tree(Pid, supervised), Filter)),
+        ?assertEqual(Matched, length(Rows)),
+        [At || {_, #{pid := At}} <- Rows]
+    end,
+    ?assertEqual([A], Found(#{name => <<"FILTERS">>})),
+    ?assertEqual([A], Found(#{module => <<"supervisor">>})),
+    ?assertMatch([A, _], Found(#{module => <<"beamscope_process_tests">>})),
+    ?assertEqual([], Found(#{module => <<"supervisor">>, name => <<"b">>})),
+    ?assertError({unknown_atom, <<"no_such_module_at_all">>}, Found(#{module => <<"no_such_module_at_all">>})),
+    stop(Pid).
+
+with_root(#{root := Root, rows := Rows}) -> [Root | element(2, lists:unzip(Rows))].
 
 other_supervised(Run) ->
     {ok, Pid} = start_foreign([{?MODULE, start_foreign, [[{?MODULE, start_idle, []}]]}]),
-    #{rows := Rows, left_out := 0} = Run(children, tree(Pid, supervised)),
     ?assertEqual(
         [{0, true, 1}, {1, true, 1}, {2, false, 0}],
-        [{Depth, Is, Count} || #{depth := Depth, supervisor := Is, children := Count} <- Rows]
+        [
+            {Depth, Is, Count}
+         || #{depth := Depth, supervisor := Is, children := Count} <- with_root(Run(children, tree(Pid, supervised)))
+        ]
     ),
     unlink(Pid),
     kill(Pid),
     Self = self(),
     with([fun() -> Self ! element(2, start_idle()), idle() end], fun([Plain]) ->
         Child = receive Started when is_pid(Started) -> Started end,
-        #{rows := [Root | Below]} = Run(children, tree(Plain, supervised)),
+        [Root | Below] = with_root(Run(children, tree(Plain, supervised))),
         ?assertMatch(#{supervisor := false}, Root),
         %% Before OTP 25 the child of a process that proc_lib has not started tells its parent all the same.
         ?assertMatch([#{pid := Child, supervisor := false}], Below),
@@ -268,12 +329,23 @@ cut_tree(Run) ->
     {ok, Pid} = supervisor:start_link(
         ?MODULE, [#{id => Id, start => {?MODULE, start_idle, []}} || Id <- lists:seq(1, 50)]
     ),
-    #{rows := Rows, left_out := 41} = Run(children, (tree(Pid, supervised))#{limit := 10}),
+    #{rows := Rows, total := 50, matched := 50, left_out := 0, root := Root} =
+        Run(children, (tree(Pid, supervised))#{limit := 10}),
     ?assertEqual(10, length(Rows)),
-    ?assertMatch(#{children := 50}, hd(Rows)),
-    #{rows := [_], left_out := 50, incomplete := [deadline]} =
+    ?assertMatch(#{children := 50}, Root),
+    #{rows := [], total := 50, matched := 0, left_out := 50, incomplete := [deadline]} =
         Run(children, (tree(Pid, supervised))#{deadline_ms := 0}),
     stop(Pid).
+
+%% More than are looked at: the others are counted.
+large_tree(Run) ->
+    Parent = fun() -> [proc_lib:spawn_link(fun idle/0) || _ <- lists:seq(1, 5003)], idle() end,
+    with([Parent], fun([Pid]) ->
+        ?assertMatch(
+            #{total := 5003, matched := 5000, left_out := 3, rows := [_, _]},
+            Run(children, (tree(Pid, supervised))#{limit := 2, deadline_ms := 60000})
+        )
+    end).
 
 links(Run) ->
     Self = self(),
@@ -324,14 +396,15 @@ far_links(Run) ->
     #{rows := All, total := Total, next := undefined} = Run(links, around(Pid, 2)),
     ?assertEqual(Total, length(All)),
     ?assertEqual([1, 2], lists:usort([Depth || {_, #{depth := Depth}} <- All])),
-    ?assertEqual([{Key, maps:with([to], Row)} || {Key, Row} <- All], follow(Run, (around(Pid, 2))#{limit := 3})).
+    Far = fun(Rows) -> [{Key, maps:with([to], Row)} || {Key, Row} <- Rows] end,
+    ?assertEqual(Far(All), Far(pages(Run, links, (around(Pid, 2))#{limit := 3}))).
 
-follow(Run, Spec) ->
-    #{rows := Rows, next := Next} = Run(links, Spec),
-    Told = [{Key, maps:with([to], Row)} || {Key, Row} <- Rows],
+%% The rows of all pages.
+pages(Run, Function, Spec) ->
+    #{rows := Rows, next := Next} = Run(Function, Spec),
     case Next of
-        undefined -> Told;
-        _ -> Told ++ follow(Run, Spec#{'after' => term_to_binary(Next)})
+        undefined -> Rows;
+        _ -> Rows ++ pages(Run, Function, Spec#{'after' => term_to_binary(Next)})
     end.
 
 spec(Pid, Changes) ->
@@ -350,7 +423,17 @@ spec(Pid, Changes) ->
 
 standing(Changes) -> maps:merge(#{limit => 100, sort => count, order => descending, deadline_ms => 5000, pause_ms => 0, stacks => 10000}, Changes).
 
-tree(Pid, Tree) -> #{pid => Pid, tree => Tree, depth => 3, limit => 100, deadline_ms => 5000, pause_ms => 0}.
+tree(Pid, Tree) ->
+    #{
+        pid => Pid,
+        tree => Tree,
+        depth => 3,
+        sort => tree,
+        limit => 100,
+        order => ascending,
+        deadline_ms => 5000,
+        pause_ms => 0
+    }.
 
 around(Pid, Depth) -> #{pid => Pid, depth => Depth, limit => 1000, sort => depth, order => ascending}.
 

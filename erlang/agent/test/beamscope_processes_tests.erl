@@ -24,6 +24,7 @@ tests() ->
         {"applications", fun applications/1},
         {"status and least values", fun least_values/1},
         {"labels", fun labels/1},
+        {"labels as an order, page by page", fun by_labels/1},
         {"a label on a large heap is left alone", fun large_labels/1},
         {"a process that minds our code is ours", fun own/1},
         {"names that are no atoms make none", fun unknown_atoms/1},
@@ -51,6 +52,8 @@ same_answers_test_() ->
         #{sort => initial_call, order => ascending},
         #{sort => application, order => ascending},
         #{sort => status, order => ascending},
+        #{sort => module, order => ascending},
+        #{sort => label, order => ascending},
         #{module => ?MODULE, status => waiting, min_reductions => 1, min_message_queue_len => 2},
         #{application => kernel},
         #{behaviours => [gen_server]},
@@ -110,6 +113,17 @@ by_words(Run) ->
         end,
         Calls = [Call || {Call, _, _} <- Sorted(initial_call)],
         ?assertEqual(lists:sort(Calls), Calls),
+        #{rows := ByModule, places := Places} =
+            Run(page, spec(#{sort => module, order => ascending, limit => 1000, items => [initial_call]})),
+        {Modules, Pids} = lists:unzip(Places),
+        ?assertEqual(lists:sort(Modules), Modules),
+        ?assert(lists:member(kernel, Modules)),
+        ?assertEqual(Pids, [Pid || {Pid, _} <- ByModule]),
+        %% Where callbacks are read with whole dictionaries, only those of what proc_lib has started decide the order.
+        ?assertEqual(
+            [],
+            [Odd || {Module, {_, Call}} = Odd <- lists:zip(Modules, ByModule), Module =/= module_of(Call), Module =/= erlang orelse reads_keys()]
+        ),
         {Known, Unknown} = lists:splitwith(
             fun(It) -> It =/= undefined end, [Application || {_, Application, _} <- Sorted(application)]
         ),
@@ -119,6 +133,9 @@ by_words(Run) ->
         Waiting = [Status || {_, _, Status} <- Sorted(status)],
         ?assertEqual(lists:sort(Waiting), Waiting)
     end).
+
+module_of({supervisor, Module, _}) -> Module;
+module_of({Module, _, _}) -> Module.
 
 greatest_first(Run) ->
     with([queue(30), queue(10), queue(20)], fun([A, B, C]) ->
@@ -330,6 +347,42 @@ labels(Run) ->
         #{rows := Found, incomplete := Why} = Run(page, spec(#{label => <<"lOBBY">>})),
         ?assertEqual({[{Lobby} || reads_keys()], [label || not reads_keys()]}, {Found, Why})
     end).
+
+by_labels(Run) ->
+    Labels = [{agent_test, 10}, {agent_test, 9}, agent_test, "text", lists:duplicate(100000, $x)],
+    Starts = [
+        fun() ->
+            spawn(fun() ->
+                put('$process_label', Label),
+                idle()
+            end)
+        end
+     || Label <- Labels
+    ],
+    with([queue(7), queue(0) | Starts], fun([Long, Bare, Ten, Nine, Atom, Text, Large]) ->
+        Spec = spec(#{sort => label, order => ascending, limit => 1000, items => [label], long_queue => 6}),
+        #{rows := All, incomplete := Why} = Answer = Run(page, Spec),
+        case reads_keys() of
+            true ->
+                Ours = [Atom, Nine, Ten, Large, Text, Bare],
+                ?assertEqual(lists:sublist(Ours, 3), [Pid || {Pid, _} <- All, lists:member(Pid, [Atom, Nine, Ten])]),
+                ?assertEqual(lists:sort(Ours), lists:sort([Pid || {Pid, _} <- All, lists:member(Pid, [Long | Ours])])),
+                ?assertMatch({Bare, undefined}, lists:last([Row || {Pid, _} = Row <- All, lists:member(Pid, Ours)])),
+                ?assertMatch(#{unmeasured := {1, [{7, Long}]}, incomplete := [long_queue]}, Answer),
+                ?assert(lists:all(fun(Place) -> byte_size(term_to_binary(Place)) < 600 end, map_get(places, Answer))),
+                ?assertEqual(All, every(Run, Spec#{limit => 2}));
+            false ->
+                ?assertEqual({[], [label]}, {All, Why})
+        end
+    end).
+
+%% The rows of all pages.
+every(Run, Spec) ->
+    #{rows := Rows, next := Next} = Run(page, Spec),
+    case Next of
+        undefined -> Rows;
+        _ -> Rows ++ every(Run, Spec#{'after' => term_to_binary(Next)})
+    end.
 
 large_labels(Run) ->
     Label = lists:seq(1, 600000),

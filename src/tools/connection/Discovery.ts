@@ -8,7 +8,7 @@ import { Policy } from "../../policy/Policy.ts"
 import { visible } from "../../syntax/Escape.ts"
 import { excerpt } from "../../syntax/Excerpt.ts"
 import { remainingMillis } from "../Deadline.ts"
-import { cursor, FilterText, limitUpTo, listOutput, noneOf, shownOf } from "../Listing.ts"
+import { cursor, FilterText, limitUpTo, listOutput, noneOf, shownOf, sortBy } from "../Listing.ts"
 import { didYouMean } from "../DidYouMean.ts"
 import { amount } from "../Quantity.ts"
 import * as Tool from "../Tool.ts"
@@ -24,14 +24,13 @@ const shareOfTime = 0.8
 /** Failures that are told one by one. */
 const maxTold = 10
 
+/** Behind which node a page begins; `rank` is that of its state, or one for all where names alone decide. */
 const Position = Schema.Struct({ rank: Schema.Int, node: Schema.String })
+type Place = typeof Position.Type
 
 interface Row extends Discovered {
   readonly state: State
-  readonly rank: number
 }
-
-const positionOf = ({ node, rank }: Row): typeof Position.Type => ({ rank, node })
 
 /** How the operator allows a node that is not; `undefined` where its name cannot be written as a pattern of just itself. */
 const allowing = (node: string): string | undefined =>
@@ -48,12 +47,12 @@ export const discoverNodes = Tool.make({
   target: "none",
   name: "discover_nodes",
   title: "Discover nodes",
-  description:
-    "Which nodes there are, as EPMD, DNS, .hosts.erlang, the processes of this machine and connected nodes (follow) tell.",
+  description: "Which nodes EPMD, DNS, .hosts.erlang, processes of this machine and connected nodes (follow) tell of.",
   timeoutMillis: 10_000,
   input: {
     source: Schema.optionalKey(FilterText),
     name: Schema.optionalKey(FilterText),
+    sort_by: sortBy(["state", "node"], "state"),
     limit: limitUpTo(200, 50),
     cursor
   },
@@ -77,7 +76,7 @@ export const discoverNodes = Tool.make({
     )
   },
   position: Position,
-  run: Effect.fnUntraced(function* ({ limit, name = "", source }, _node, after) {
+  run: Effect.fnUntraced(function* ({ limit, name = "", sort_by, source }, _node, after) {
     const { nodeRefusal, settings } = yield* Policy
     const targets = yield* Targets
     const { once, sources } = yield* Discovery.make
@@ -106,13 +105,10 @@ export const discoverNodes = Tool.make({
       const names = node.includes("@") ? [node] : hosts.map((host) => `${node}@${host}`)
       return names.some((name) => nodeRefusal(name) === undefined) ? "allowed" : "not_allowed"
     }
-    const rowOf = (discovered: Discovered): Row => {
-      const state = stateOf(discovered)
-      return { ...discovered, state, rank: states.indexOf(state) }
-    }
-    const all = found.map(rowOf)
-    const matching = all.filter(({ node }) => node.includes(name)).toSorted(inOrder)
-    const behind = after === undefined ? matching : matching.filter((row) => inOrder(row, after) > 0)
+    const placeOf = ({ node, state }: Row): Place => ({ rank: sort_by === "state" ? states.indexOf(state) : 0, node })
+    const all = found.map((discovered): Row => ({ ...discovered, state: stateOf(discovered) }))
+    const matching = all.filter(({ node }) => node.includes(name)).toSorted((a, b) => inOrder(placeOf(a), placeOf(b)))
+    const behind = after === undefined ? matching : matching.filter((row) => inOrder(placeOf(row), after) > 0)
     const rows = behind.slice(0, limit)
     const isElsewhere = ({ epmdPort, port }: Discovered) =>
       epmdPort === undefined ? port !== undefined : epmdPort !== targets.epmdPort
@@ -159,16 +155,15 @@ export const discoverNodes = Tool.make({
       },
       page: {
         rows: "nodes",
-        next: rows.length < behind.length ? positionOf(rows.at(-1)!) : undefined,
-        after: (row: number) => positionOf(rows[row]!)
+        next: rows.length < behind.length ? placeOf(rows.at(-1)!) : undefined,
+        after: (row: number) => placeOf(rows[row]!)
       } as const,
       hints: next === undefined ? [] : [`connect_node ${JSON.stringify({ node: next.node })}`]
     }
   })
 })
 
-const inOrder = (a: Pick<Row, "node" | "rank">, b: Pick<Row, "node" | "rank">): number =>
-  a.rank - b.rank || (a.node < b.node ? -1 : a.node > b.node ? 1 : 0)
+const inOrder = (a: Place, b: Place): number => a.rank - b.rank || (a.node < b.node ? -1 : a.node > b.node ? 1 : 0)
 
 /** How many nodes stand where: `1 connected, 3 allowed`. */
 const tally = (rows: ReadonlyArray<Row>): string =>

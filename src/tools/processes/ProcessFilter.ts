@@ -108,7 +108,7 @@ export const laterCallbacks = ({ behaviours, module }: ProcessFilter): ReadonlyA
 export const noLabels = ({ capabilities, name }: ErlangNode) =>
   new ToolError({
     code: "unsupported",
-    message: `${name} runs OTP ${capabilities.otpRelease}, where labels of processes cannot be searched: that takes 26.2 or later. Look by name, module or application.`,
+    message: `${name} runs OTP ${capabilities.otpRelease}, where labels of processes cannot be searched or sorted by: that takes 26.2 or later. Take name, module or application.`,
     retryable: false,
     next: "find_process"
   })

@@ -262,7 +262,7 @@ const getProcessStacktrace = Tool.make({
   name: "get_process_stacktrace",
   title: "Stack trace of a process",
   description:
-    "Where a process stands now: its calls, the innermost first, with file and line; and where it waits for the answer to a call, whose, and for whom those wait: a cycle is a deadlock.",
+    "Where a process stands: its calls, innermost first, with file and line; where it waits for the answer to a call, whose, and for whom those wait: a cycle is a deadlock.",
   input: { pid },
   output: {
     pid: Schema.String,

@@ -7,14 +7,14 @@ import {
   relations,
   relationSorts,
   type Relative,
-  type TreeIncomplete
+  type TreeIncomplete,
+  treeSorts
 } from "../../beam/ProcessRelations.ts"
 import { stackTrace } from "../../beam/StackTrace.ts"
 import { isTuple, Pid } from "../../etf/Term.ts"
-import type { Mfa } from "../../syntax/Mfa.ts"
 import { visible } from "../../syntax/Escape.ts"
 import type { Undefinable } from "../Answer.ts"
-import { remainingMillis, shareOfTime, whyLate } from "../Deadline.ts"
+import { whyLate } from "../Deadline.ts"
 import {
   cursor,
   isFiltering,
@@ -78,55 +78,27 @@ const showChild = (row: Descendant, terms: Terms): Undefinable<typeof Child.Type
   parent: row.parent && terms.print(row.parent)
 })
 
-/** Each process before its children. */
-const preorder = (rows: ReadonlyArray<Descendant>, terms: Terms): ReadonlyArray<Descendant> => {
-  const below = new Map<string, Array<Descendant>>()
-  for (const row of rows) {
-    const parent = row.parent === undefined ? "" : terms.print(row.parent)
-    below.set(parent, [...(below.get(parent) ?? []), row])
-  }
-  const ordered: Array<Descendant> = []
-  const open = (below.get("") ?? []).toReversed()
-  for (let row = open.pop(); row !== undefined; row = open.pop()) {
-    ordered.push(row)
-    open.push(...(below.get(terms.print(row.pid)) ?? []).toReversed())
-  }
-  return ordered
-}
-
-/** Processes that a tree is told of at most. */
-const maxRows = 500
-
 const TreeFilter = Schema.Struct({ name: Filter.fields.name, module: Filter.fields.module })
-
-/**
- * Whether a process of a tree passes. Applied here, and not on the node: a tree is walked to know it, and what it answers
- * is no more than {@link maxRows}.
- */
-const passes = (row: Descendant, { module, name }: typeof TreeFilter.Type): boolean =>
-  (name === undefined || (row.registeredName?.toLowerCase().includes(namePart(name).toLowerCase()) ?? false)) &&
-  (module === undefined || [row.initialCall, row.currentFunction].some((call) => isOf(atomName(module), call)))
-
-/** The callback of a supervisor is `supervisor:Module/1`. */
-const isOf = (module: string, call: Mfa | undefined): boolean =>
-  call?.module === module || (call?.module === "supervisor" && call.name === module)
 
 const getProcessChildren = Tool.make({
   ...shared,
   name: "get_process_children",
   title: "Processes below a process",
   description:
-    "The tree below a process: whom it spawned (looks at each process of the node), or whom supervisors supervise. No process is sent a message: works where supervisors are stuck.",
+    "The tree below a process: whom it spawned (looks at every process), or whom supervisors supervise. Sends no message: works where supervisors are stuck.",
   cost: "moderate",
   timeoutMillis: 15_000,
+  position: ListPosition,
   input: {
     pid,
     tree: Schema.Literals(["spawned", "supervised"])
       .annotate({ description: "Default spawned", default: "spawned" })
       .pipe(Schema.withDecodingDefaultKey(Effect.succeed("spawned" as const))),
     depth: depthUpTo(10, 3),
+    sort_by: sortBy(treeSorts, "tree"),
     filter: Schema.optionalKey(TreeFilter),
-    limit: limitUpTo(maxRows, 50)
+    limit: limitUpTo(500, 50),
+    cursor
   },
   output: {
     pid: Schema.String,
@@ -134,37 +106,40 @@ const getProcessChildren = Tool.make({
     initial_call: Text,
     supervisor: Schema.Boolean,
     child_count: Schema.Int,
-    matched: Schema.optionalKey(Schema.Int),
+    ...listOutput,
     processes: Schema.optionalKey(Schema.Array(Child))
   },
-  run: Effect.fnUntraced(function* ({ depth, filter = {}, limit, pid: text, tree: kind }, node) {
+  run: Effect.fnUntraced(function* ({ depth, filter = {}, limit, pid: text, sort_by: sort, tree: kind }, node, after) {
     const terms = yield* termsOf(node)
     const process = yield* resolveProcess(node, text, terms)
-    const deadlineMillis = (yield* remainingMillis) * shareOfTime
-    const isFiltered = isFiltering(filter)
-    // The process itself is a row, too.
-    const most = (isFiltered ? maxRows : limit) + 1
-    const tree = yield* processTree(node, process, { tree: kind, depth, limit: most, deadlineMillis })
-    const root = tree?.rows[0]
-    if (tree === undefined || root === undefined) return yield* ended(node, process, terms)
-    const { incomplete, leftOut } = tree
-    const [, ...all] = preorder(tree.rows, terms)
-    const passing = all.filter((row) => passes(row, filter))
-    const below = passing.slice(0, limit)
+    const tree = yield* processTree(
+      node,
+      process,
+      { ...(yield* listBounds(limit, after)), sort },
+      {
+        tree: kind,
+        depth,
+        name: filter.name === undefined ? undefined : namePart(filter.name),
+        module: filter.module === undefined ? undefined : atomName(filter.module)
+      }
+    )
+    if (tree === undefined) return yield* ended(node, process, terms)
+    const { incomplete, leftOut, matched, root, rows, total } = tree
     const pidText = terms.print(process)
     const self = called(root.registeredName, pidText, terms)
     const isNone = kind === "supervised" && !root.isSupervisor
-    const deeper = below.find((row) => row.depth === depth && row.children > 0)
-    const counted = (shown: number) =>
-      isFiltered
-        ? `${passing.length} of ${amount(all.length, "process", "processes")} that were looked at`
-        : shownOf(shown, below.length + leftOut, "process", "processes")
+    const deeper = rows.find(({ row }) => row.depth === depth && row.children > 0)
+    const within = `within ${amount(depth, "level")} below it`
+    const listed = (shown: number) =>
+      isFiltering(filter)
+        ? `${matched} of ${amount(total - leftOut, "process", "processes")} that were looked at ${within} ${agree(matched, "passes", "pass")} the filter${shown === matched ? "" : `, ${shown} of them here`}`
+        : `${shownOf(shown, total, "process", "processes")} ${within}`
     return {
       summary: (shown: number) =>
         isNone
-          ? `${self} is not known to be a supervisor${root.children === 0 ? "" : `; it spawned ${amount(root.children, "process", "processes")} that it is linked to, and ${shownOf(shown, all.length + leftOut, "process is", "processes are")} listed within ${amount(depth, "level")} below it`}.`
-          : `${self} has ${amount(root.children, "child", "children")}; ${counted(shown)} within ${amount(depth, "level")} below it${isFiltered ? ` ${agree(passing.length, "passes", "pass")} the filter` : ""}.`,
-      complete: incomplete.length === 0 && !isNone && !(isFiltered && leftOut > 0),
+          ? `${self} is not known to be a supervisor${root.children === 0 ? "" : `; it spawned ${amount(root.children, "process", "processes")} that it is linked to; ${listed(shown)}`}.`
+          : `${self} has ${amount(root.children, "child", "children")}; ${listed(shown)}.`,
+      complete: incomplete.length === 0 && !isNone && leftOut === 0,
       notes: [
         ...(isNone
           ? [
@@ -172,10 +147,9 @@ const getProcessChildren = Tool.make({
             ]
           : []),
         ...incomplete.map(treeNote),
-        ...(passing.length > limit ? [`${passing.length - limit} more of these pass the filter (limit).`] : []),
-        ...(leftOut > 0
+        ...(leftOut > 0 && !incomplete.includes("deadline")
           ? [
-              `At least ${amount(leftOut, "more is", "more are")} on these levels ${isFiltered ? `and ${agree(leftOut, "was", "were")} not looked at: no more than ${maxRows} are` : "(limit)"}.`
+              `At least ${amount(leftOut, "more is", "more are")} on these levels and ${agree(leftOut, "was", "were")} not looked at: no more than ${total - leftOut} are. Ask for those below one of its children, or for fewer levels.`
             ]
           : [])
       ],
@@ -185,15 +159,16 @@ const getProcessChildren = Tool.make({
         initial_call: mfaText(root.initialCall, terms),
         supervisor: root.isSupervisor,
         child_count: root.children,
-        matched: isFiltered ? passing.length : undefined,
-        processes: below.map((row) => showChild(row, terms))
+        total,
+        matched,
+        processes: rows.map(({ row }) => showChild(row, terms))
       },
-      page: { rows: "processes" } as const,
+      page: pageOf("processes", tree),
       hints: isNone
         ? [`get_process_children ${JSON.stringify({ pid: pidText, tree: "spawned" })}`]
         : deeper === undefined
           ? []
-          : [`get_process_children ${JSON.stringify({ pid: terms.print(deeper.pid), tree: kind })}`]
+          : [`get_process_children ${JSON.stringify({ pid: terms.print(deeper.row.pid), tree: kind })}`]
     }
   })
 })
@@ -236,7 +211,7 @@ const getProcessLinks = Tool.make({
   name: "get_process_links",
   title: "Links and monitors of a process",
   description:
-    "Links and monitors of a process, both ways, with names, ports and other nodes; depth 2 goes on to what its neighbours are linked to. Shows who goes down with it, and who will notice.",
+    "Links and monitors of a process, both ways, with names, ports and other nodes; depth 2: those of its neighbours, too. Shows who goes down with it, and who will notice.",
   cost: "cheap",
   position: ListPosition,
   input: {

@@ -112,7 +112,7 @@ export const scanNotes = (
       case "initial_call":
         return undecidedNote(scanned.undecided, terms)
       case "large_heap":
-        return "Labels on heaps of more than a million words are not read: whether those match is not known."
+        return "Labels on heaps of more than a million words are not read: such processes are left out, whatever their label."
       case "label":
         return "Labels cannot be searched on this release, so none was compared."
     }

@@ -55,13 +55,13 @@ const sortNames = Object.keys(sortKeys) as ReadonlyArray<SortName>
 
 const isSortName = (name: string): name is SortName => name in sortKeys
 
-const descending = { description: "Descending; default memory", default: "memory" } as const
+const byDefault = { description: "Default memory", default: "memory" } as const
 const byMemory = Effect.succeed("memory" as const)
 
 /** `sort_by` of a list of processes, and what it stands for. */
 export const processSort = {
   schema: Schema.Literals([...sortNames, "pid"])
-    .annotate(descending)
+    .annotate(byDefault)
     .pipe(Schema.withDecodingDefaultKey(byMemory)),
   keyOf: (name: SortName | "pid"): ProcessKey | "pid" => (isSortName(name) ? sortKeys[name] : "pid")
 }
@@ -158,7 +158,9 @@ type ListOutput = typeof listed.Type
 /** What clients call the names that processes are sorted by. */
 const nameKeys = {
   name: "registered_name",
+  module: "module",
   initial_call: "initial_call",
+  label: "label",
   application: "application",
   status: "status"
 } as const satisfies Record<string, ProcessName>
@@ -170,17 +172,16 @@ const listProcesses = Tool.make({
   name: "list_processes",
   title: "List processes",
   description:
-    "Processes page by page; to see each once, sort by pid. With group_by: how many are alike, and their sums. For growth, top_processes; to look for one, find_process.",
+    "Processes page by page; sort by pid to see each once. With group_by: how many are alike, and their sums. For growth, top_processes; to look for one, find_process.",
   timeoutMillis: scanTimeoutMillis,
   input: {
     sort_by: Schema.optionalKey(
       Schema.Literals([...sortNames, "pid", ...nameSorts, "count"]).annotate({
-        description:
-          "Figures descend; default memory, with min_message_queue_length message_queue; count of groups only"
+        description: "Default memory, with min_message_queue_length message_queue; count of groups only"
       })
     ),
     group_by: Schema.optionalKey(Schema.Literals(groupings)),
-    filter: Schema.optionalKey(Filter.annotate({ description: "All that are given must hold; names in part" })),
+    filter: Schema.optionalKey(Filter.annotate({ description: "All must hold; names in part" })),
     limit: limitUpTo(200, 20),
     cursor
   },
@@ -244,7 +245,7 @@ const findProcess = Tool.make({
   name: "find_process",
   title: "Find processes",
   description:
-    "Looks for processes by name (registered, :global, Registry, pg group, gproc, syn), module, label or application; all that are given must hold.",
+    "Processes by name (registered, :global, Registry, pg group, gproc, syn), module, label or application; all given must hold.",
   timeoutMillis: scanTimeoutMillis,
   input: {
     name: Schema.optionalKey(FilterText.annotate({ description: "In part" })),
@@ -313,22 +314,27 @@ const registeredOnly = "Only registered names were looked at: the others are rea
 const TopFilter = Schema.Struct({
   application: Filter.fields.application,
   module: Filter.fields.module,
-  behaviour: Filter.fields.behaviour
+  behaviour: Schema.optionalKey(FilterText)
 })
+
+/** Rows of a page of {@link topProcesses}. */
+const maxTop = 100
 
 const topProcesses = Tool.make({
   ...shared,
   name: "top_processes",
   title: "Top processes",
   description:
-    "The processes with the most memory, reductions (work done), messages or heap: since they started, or with window_ms those that grew most while the call waits. For who is busy now: reductions with a window of 1000.",
+    "Processes with the most memory, reductions (work done), messages or heap; with window_ms those that grew most while the call waits. For who is busy now: reductions, window_ms 1000.",
   timeoutMillis: scanTimeoutMillis,
   input: {
-    sort_by: Schema.Literals(sortNames).annotate(descending).pipe(Schema.withDecodingDefaultKey(byMemory)),
+    sort_by: Schema.Literals(sortNames).annotate(byDefault).pipe(Schema.withDecodingDefaultKey(byMemory)),
     window_ms: optionalWindow,
-    filter: Schema.optionalKey(TopFilter.annotate({ description: "As in list_processes" })),
-    limit: limitUpTo(100, 10)
+    filter: Schema.optionalKey(TopFilter),
+    limit: limitUpTo(maxTop, 10),
+    cursor
   },
+  position,
   output: {
     total: Schema.optionalKey(Schema.Int),
     matched: Schema.Int,
@@ -345,17 +351,12 @@ const topProcesses = Tool.make({
       )
     )
   },
-  run: Effect.fnUntraced(function* ({ filter: wanted = {}, limit, sort_by, window_ms }, node) {
+  run: Effect.fnUntraced(function* ({ filter: wanted = {}, limit, sort_by, window_ms }, node, after) {
     const sort = sortKeys[sort_by]
     const filter = yield* toFilter(wanted, node, yield* termsOf(node))
+    // What grows in a window has one page: in the next window, others do.
     if (window_ms === undefined) {
-      const { page, ...answer } = yield* answerPage(
-        node,
-        { sort, limit, filter },
-        undefined,
-        ranking(sort, node, undefined)
-      )
-      return { ...answer, page: { rows: page.rows } }
+      return yield* answerPage(node, { sort, limit, filter }, after, ranking(sort, node, after))
     }
     return yield* throughWindow("top_processes", window_ms, (beside) =>
       answerGrowth(node, {
@@ -392,7 +393,7 @@ const answerGrowth = Effect.fnUntraced(function* (node: ErlangNode, query: Growt
             grown
           ),
     complete: notes.length === 0,
-    notes,
+    notes: [...notes, ...moreGrew(matched - query.limit, query.limit)],
     data: {
       matched,
       born,
@@ -409,6 +410,14 @@ const answerGrowth = Effect.fnUntraced(function* (node: ErlangNode, query: Growt
     hints: first === undefined ? [] : [inspect(first.row, terms)]
   }
 })
+
+/** How to see who grew, too, and is in no row: there is no cursor into a window that is over. */
+const moreGrew = (left: number, limit: number): ReadonlyArray<string> =>
+  left <= 0
+    ? []
+    : [
+        `${left} more grew; a window has one page: ${limit < maxTop ? `to see more of the next, ask again with a greater limit (up to ${maxTop}), or filter` : "to see others, filter"}.`
+      ]
 
 /** The tools of the processes toolset that look at many. */
 export const processTools: ReadonlyArray<Tool.Tool> = [listProcesses, topProcesses, findProcess]

@@ -217,7 +217,7 @@ describe("a call", () => {
         '- `filter.min_reductions`: expected number, not "5"',
         "- `filter.modul` is not known here; did you mean `module`?",
         "- `limit`: expected a value between 1 and 200, not 900",
-        '- `sort_by`: expected "memory" | "reductions" | "message_queue" | "heap" | "pid" | "name" | "initial_call" | "application" | "status" | "count", not "memry"; did you mean `memory`?',
+        '- `sort_by`: expected "memory" | "reductions" | "message_queue" | "heap" | "pid" | "name" | "module" | "initial_call" | "label" | "application" | "status" | "count", not "memry"; did you mean `memory`?',
         "- `sortby` is not known here; did you mean `sort_by`?",
         '- `timeout_ms`: expected number, not "5"',
         "list_processes: 6 problems with the arguments."

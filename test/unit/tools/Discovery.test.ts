@@ -114,13 +114,13 @@ describe("discover_nodes", () => {
     })
   )
 
-  it.effect("lists page by page, and those of a name", () =>
+  it.effect.each(["state", "node"])("lists page by page, by %s, and those of a name", (sort_by) =>
     Effect.gen(function* () {
       const world = pods(120)
       const seen: Array<unknown> = []
       let cursor: unknown
       do {
-        const page = yield* discover(world, { limit: 50, ...(cursor !== undefined && { cursor }) })
+        const page = yield* discover(world, { sort_by, limit: 50, ...(cursor !== undefined && { cursor }) })
         expect(page).toMatchObject({ total: 120, matched: 120 })
         seen.push(...rows(page).map(({ node }) => node))
         cursor = page["next_cursor"]
@@ -132,6 +132,18 @@ describe("discover_nodes", () => {
       expect(one).toMatchObject({ total: 120, matched: 1 })
       expect((yield* discover(world, { name: "db" }))["summary"]).toBe("None of 120 nodes passes the filter.")
       expect((yield* discover(pods(0)))["summary"]).toBe("No node was found.")
+    })
+  )
+
+  it.effect("lists those first that can be asked, or all by their names", () =>
+    Effect.gen(function* () {
+      const world = { ...pods(3), up: [fakeNode({ name: "app@10.0.7.002" })] }
+      expect(names(yield* discover(world))).toEqual(["app@10.0.7.002", "app@10.0.7.000", "app@10.0.7.001"])
+      expect(names(yield* discover(world, { sort_by: "node" }))).toEqual([
+        "app@10.0.7.000",
+        "app@10.0.7.001",
+        "app@10.0.7.002"
+      ])
     })
   )
 

@@ -681,11 +681,36 @@ const growthSummary = (filter: Readonly<Record<string, string>>, incomplete: Rea
 }
 
 describe("top_processes", () => {
-  it.effect("has no further pages", () =>
+  it.effect("goes on behind the last row that was shown", () =>
     Effect.gen(function* () {
-      const node = nodeWith({ "beamscope_processes:page": pageReply([worker], { matched: 9, next: [1, pid(90)] }) })
-      const { structured } = yield* callIn({ up: [node] }, "top_processes", { sort_by: "reductions" })
-      expect(structured["summary"]).toBe("1 of 9 processes by reductions; first My.Worker with 12,345 reductions.")
+      const node = nodeWith({
+        "beamscope_processes:page": pageReply([worker], { matched: 9, next: [12_345, pid(90)] })
+      })
+      yield* Effect.gen(function* () {
+        const { structured } = yield* call("top_processes", { sort_by: "reductions", limit: 1 })
+        expect(structured["summary"]).toBe("1 of 9 processes by reductions; first My.Worker with 12,345 reductions.")
+        const cursor = structured["next_cursor"]
+        const further = yield* call("top_processes", { sort_by: "reductions", limit: 1, cursor })
+        expect(further.structured["summary"]).toBe("1 of 9 processes by reductions.")
+        const [, second] = node.called.filter(({ target }) => target === "beamscope_processes:page")
+        expect((second!.args[0] as MapTerm).atomKey("after")).toEqual([12_345, pid(90)])
+      }).pipe(Effect.provide(catalogueLayer({ up: [node] })))
+    })
+  )
+
+  it.effect.each([
+    [
+      10,
+      "8 more grew; a window has one page: to see more of the next, ask again with a greater limit (up to 100), or filter."
+    ],
+    [100, undefined]
+  ] as const)("says of a window with a limit of %d how to see more", ([limit, note]) =>
+    Effect.gen(function* () {
+      const grown: ReadonlyArray<Term> = [pid(90), 300, 200, float(400), atom("false"), ...row(90, {}).slice(1)]
+      const node = nodeWith({ "beamscope_process_growth:top": pageReply([grown], { born: 0, matched: 18 }) })
+      const { structured } = yield* callIn({ up: [node] }, "top_processes", { window_ms: 500, limit })
+      expect(structured["notes"]).toEqual(note === undefined ? undefined : [note])
+      expect(structured["complete"]).toBe(true)
       expect(structured["next_cursor"]).toBeUndefined()
     })
   )
