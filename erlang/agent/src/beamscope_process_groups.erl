@@ -6,12 +6,6 @@
 
 -export_type([spec/0, groups/0]).
 
--include("beamscope_listing.hrl").
--include("beamscope_cut.hrl").
--include("beamscope_rest.hrl").
--include("beamscope_scan.hrl").
--include("beamscope_process_facts.hrl").
--include("beamscope_process_filter.hrl").
 -include("beamscope_process_scan.hrl").
 
 %% Groups that are told from one another; what belongs to more is counted under `other'.

@@ -5,12 +5,6 @@
 
 -export_type([spec/0, growth/0]).
 
--include("beamscope_listing.hrl").
--include("beamscope_cut.hrl").
--include("beamscope_rest.hrl").
--include("beamscope_scan.hrl").
--include("beamscope_process_facts.hrl").
--include("beamscope_process_filter.hrl").
 -include("beamscope_process_scan.hrl").
 -include("beamscope_process_row.hrl").
 

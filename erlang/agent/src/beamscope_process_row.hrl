@@ -1,4 +1,4 @@
-%% What one process tells of itself: a row of an answer. To be included behind beamscope_process_facts.hrl, in front of
+%% What one process tells of itself: a row of an answer. To be included behind beamscope_process_scan.hrl, in front of
 %% the first function.
 
 -type item() ::

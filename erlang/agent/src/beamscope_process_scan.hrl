@@ -1,7 +1,14 @@
-%% To walk over all processes of the node. To be included behind beamscope_scan.hrl and beamscope_process_filter.hrl, in
-%% front of the first function.
+%% To walk over all processes of the node, with all that it takes to ask, filter and rank them. To be included behind the
+%% types and in front of the first function.
 %%
 %% Rows are held for one portion and for the best so far, never for all processes.
+
+-include("beamscope_listing.hrl").
+-include("beamscope_cut.hrl").
+-include("beamscope_rest.hrl").
+-include("beamscope_scan.hrl").
+-include("beamscope_process_facts.hrl").
+-include("beamscope_process_filter.hrl").
 
 -compile({nowarn_unused_function, [{population, 2}, {best, 3}, {in_all, 3}]}).
 

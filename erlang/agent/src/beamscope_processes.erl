@@ -16,12 +16,6 @@
 
 -export_type([page_spec/0, page/0]).
 
--include("beamscope_listing.hrl").
--include("beamscope_cut.hrl").
--include("beamscope_rest.hrl").
--include("beamscope_scan.hrl").
--include("beamscope_process_facts.hrl").
--include("beamscope_process_filter.hrl").
 -include("beamscope_process_scan.hrl").
 -include("beamscope_process_row.hrl").
 

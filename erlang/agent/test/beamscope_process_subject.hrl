@@ -1,8 +1,8 @@
-%% How the modules that look at very many processes are tested. To be included behind eunit.hrl.
+%% How the modules that look at processes are tested. To be included behind eunit.hrl.
 
 -export([idle/0, spin/0]).
 
--compile({nowarn_unused_function, [{reads_keys, 0}, {named, 3}, {fat, 0}]}).
+-compile({nowarn_unused_function, [{spec, 1}, {reads_keys, 0}, {running, 2}, {named, 3}, {fat, 0}]}).
 
 -include("beamscope_both_ways.hrl").
 -include("beamscope_during.hrl").
@@ -21,7 +21,7 @@ reads_keys() ->
         error:badarg -> false
     end.
 
-%% Starts processes, and ends them whatever becomes of Body.
+%% Starts processes by functions that return their pids, and ends them whatever becomes of Body.
 with(Starts, Body) ->
     Pids = [Start() || Start <- Starts],
     try
@@ -30,6 +30,9 @@ with(Starts, Body) ->
     after
         lists:foreach(fun kill/1, Pids)
     end.
+
+%% The same for processes that run these functions.
+running(Functions, Body) -> with([fun() -> spawn(Function) end || Function <- Functions], Body).
 
 settled(Pid) ->
     lists:member(process_info(Pid, current_function), [

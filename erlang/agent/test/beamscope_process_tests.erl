@@ -4,13 +4,10 @@
 
 -behaviour(supervisor).
 
--export([idle/0, init/1, start_idle/0, start_foreign/1]).
+-export([init/1, start_idle/0, start_foreign/1]).
 
+-include("beamscope_process_subject.hrl").
 -include("beamscope_foreign_supervisor.hrl").
-
--include("beamscope_both_ways.hrl").
-
-both_ways_test_() -> both_ways(tests(), fun answer/3).
 
 tests() ->
     [
@@ -40,7 +37,7 @@ tests() ->
     ].
 
 messages(Run) ->
-    with([fun idle/0], fun([Pid]) ->
+    running([fun idle/0], fun([Pid]) ->
         Sent = [{'$gen_call', {self(), make_ref()}, {get, 1}}, {'$gen_call', {self(), make_ref()}, {get, two}}, tick],
         [Pid ! Message || Message <- Sent ++ [tick, tick]],
         #{count := 5, seen := 5, rows := Rows, shapes := Shapes, shape_count := 3, name := []} =
@@ -57,7 +54,7 @@ messages(Run) ->
     end).
 
 large_messages(Run) ->
-    with([fun idle/0], fun([Pid]) ->
+    running([fun idle/0], fun([Pid]) ->
         Pid ! {job, 7, #{password => binary:copy(<<"x">>, 100000), rows => lists:duplicate(10000, {row, 1, "text"})}},
         #{rows := [{Cut, Bytes, true}]} = Run(messages, spec(Pid, #{})),
         ?assert(Bytes > 100000),
@@ -81,7 +78,7 @@ cut_kinds(Run) ->
         lists:foldl(fun(_, Inner) -> [Inner] end, Big, Big),
         [binary:copy(<<255>>, 3000)]
     ],
-    with([fun idle/0], fun([Pid]) ->
+    running([fun idle/0], fun([Pid]) ->
         [Pid ! {kind, Kind} || Kind <- Kinds],
         #{rows := Rows} = Run(messages, spec(Pid, #{limit => 20})),
         ?assertEqual(length(Kinds), length(Rows)),
@@ -95,25 +92,25 @@ cut_kinds(Run) ->
     end).
 
 long_queue(Run) ->
-    with([fun idle/0], fun([Pid]) ->
+    running([fun idle/0], fun([Pid]) ->
         [Pid ! hello || _ <- lists:seq(1, 6)],
         Told = Run(messages, spec(Pid, #{max_messages => 5})),
         ?assertEqual(#{name => [], count => 6, refused => messages}, maps:remove(status, Told))
     end).
 
 large_queue(Run) ->
-    with([fun() -> process_flag(message_queue_data, on_heap), idle() end], fun([Pid]) ->
+    running([fun() -> process_flag(message_queue_data, on_heap), idle() end], fun([Pid]) ->
         Pid ! lists:seq(1, 100000),
         #{refused := bytes, bytes := Bytes, count := 1} = Run(messages, spec(Pid, #{max_bytes => 100000})),
         ?assert(Bytes > 1000000)
     end),
-    with([fun() -> process_flag(message_queue_data, off_heap), lists:seq(1, 200000), idle() end], fun([Pid]) ->
+    running([fun() -> process_flag(message_queue_data, off_heap), lists:seq(1, 200000), idle() end], fun([Pid]) ->
         Pid ! small,
         ?assertMatch(#{rows := [{small, _, false}]}, Run(messages, spec(Pid, #{max_bytes => 100000})))
     end).
 
 late_shapes(Run) ->
-    with([fun idle/0], fun([Pid]) ->
+    running([fun idle/0], fun([Pid]) ->
         Pid ! hello,
         ?assertMatch(
             #{seen := 0, shapes := [], rows := [{hello, _, _}]}, Run(messages, spec(Pid, #{deadline_ms => 0}))
@@ -121,13 +118,13 @@ late_shapes(Run) ->
     end).
 
 gone(Run) ->
-    Pid = with([fun idle/0], fun([Pid]) -> Pid end),
+    Pid = running([fun idle/0], fun([Pid]) -> Pid end),
     ?assertEqual(#{gone => true}, Run(messages, spec(Pid, #{}))),
     ?assertEqual(#{gone => true}, Run(children, tree(Pid, spawned))),
     ?assertMatch(#{total := 0, rows := []}, Run(links, around(Pid, 2))).
 
 stacks(Run) ->
-    with([fun idle/0 || _ <- lists:seq(1, 2500)], fun(Pids) ->
+    running([fun idle/0 || _ <- lists:seq(1, 2500)], fun(Pids) ->
         #{total := Total, rows := [{{2500, _}, Row} | _]} = Run(stacks, standing(#{})),
         ?assert(Total >= 2500),
         #{count := 2500, pids := Some, frames := [{?MODULE, idle, 0}]} = Row,
@@ -137,7 +134,7 @@ stacks(Run) ->
 
 %% Where there are more stacks than are told from one another, the rest are one row.
 many_stacks(Run) ->
-    with([fun idle/0 || _ <- lists:seq(1, 1500)], fun(_) ->
+    running([fun idle/0 || _ <- lists:seq(1, 1500)], fun(_) ->
         #{rows := All, total := Total} = Run(stacks, standing(#{limit => 1000})),
         ?assertNot(lists:any(fun({_, #{other := Other}}) -> Other end, All)),
         #{rows := Rows, total := Again, matched := 3, incomplete := [stacks]} = Run(stacks, standing(#{stacks => 2})),
@@ -150,15 +147,15 @@ many_stacks(Run) ->
 
 %% Of a stack that few had among the first thousand, some more are named.
 few_samples(Run) ->
-    with([fun() -> timer:sleep(infinity) end | [fun idle/0 || _ <- lists:seq(1, 1500)]], fun([First | _]) ->
-        with([fun() -> timer:sleep(infinity) end], fun([Last]) ->
+    running([fun() -> timer:sleep(infinity) end | [fun idle/0 || _ <- lists:seq(1, 1500)]], fun([First | _]) ->
+        running([fun() -> timer:sleep(infinity) end], fun([Last]) ->
             #{rows := [{_, #{pids := Pids}}]} = Run(stacks, standing(#{filter => <<"timer.sleep/1">>})),
             ?assertEqual([First, Last], lists:sort(Pids))
         end)
     end).
 
 stack_filters(Run) ->
-    with([fun idle/0, fun() -> timer:sleep(infinity) end], fun([Idle, Sleeper]) ->
+    running([fun idle/0, fun() -> timer:sleep(infinity) end], fun([Idle, Sleeper]) ->
         Pids = fun(Filters) ->
             #{rows := Rows} = Run(stacks, standing(Filters)),
             lists:append([Some || {_, #{pids := Some}} <- Rows])
@@ -190,7 +187,7 @@ hibernating(Run) ->
 deep_stack(Run) ->
     Old = erlang:system_flag(backtrace_depth, 20),
     try
-        with([fun() -> nested(14) end], fun(_) ->
+        running([fun() -> nested(14) end], fun(_) ->
             #{rows := [{_, #{frames := Frames}}]} = Run(stacks, standing(#{filter => <<"tests.nested/1">>})),
             ?assertEqual({?MODULE, idle, 0}, hd(Frames)),
             ?assertEqual({?MODULE, nested, 1}, lists:nth(13, Frames))
@@ -211,10 +208,10 @@ spawned(Run) ->
         Self ! {child, Child},
         idle()
     end,
-    with([Parent], fun([Pid]) ->
+    running([Parent], fun([Pid]) ->
         Child = receive {child, First} -> First end,
         Grandchild = receive {family, Second} -> Second end,
-        with([fun() -> idle() end], fun(_) ->
+        running([fun() -> idle() end], fun(_) ->
             #{left_out := 0, incomplete := Why} = Answer = Run(children, tree(Pid, spawned)),
             Told = [{At, Depth, Above} || #{pid := At, depth := Depth, parent := Above} <- with_root(Answer)],
             case erlang:system_info(otp_release) >= "25" of
@@ -316,7 +313,7 @@ other_supervised(Run) ->
     unlink(Pid),
     kill(Pid),
     Self = self(),
-    with([fun() -> Self ! element(2, start_idle()), idle() end], fun([Plain]) ->
+    running([fun() -> Self ! element(2, start_idle()), idle() end], fun([Plain]) ->
         Child = receive Started when is_pid(Started) -> Started end,
         [Root | Below] = with_root(Run(children, tree(Plain, supervised))),
         ?assertMatch(#{supervisor := false}, Root),
@@ -340,7 +337,7 @@ cut_tree(Run) ->
 %% More than are looked at: the others are counted.
 large_tree(Run) ->
     Parent = fun() -> [proc_lib:spawn_link(fun idle/0) || _ <- lists:seq(1, 5003)], idle() end,
-    with([Parent], fun([Pid]) ->
+    running([Parent], fun([Pid]) ->
         ?assertMatch(
             #{total := 5003, matched := 5000, left_out := 3, rows := [_, _]},
             Run(children, (tree(Pid, supervised))#{limit := 2, deadline_ms := 60000})
@@ -349,7 +346,7 @@ large_tree(Run) ->
 
 links(Run) ->
     Self = self(),
-    with([fun idle/0], fun([Other]) ->
+    running([fun idle/0], fun([Other]) ->
         Middle = fun() ->
             link(Other),
             erlang:monitor(process, Self),
@@ -358,7 +355,7 @@ links(Run) ->
             Self ! ready,
             idle()
         end,
-        with([Middle], fun([Pid]) ->
+        running([Middle], fun([Pid]) ->
             receive ready -> ok end,
             #{total := 4, matched := 4, rows := Rows, incomplete := []} = Run(links, around(Pid, 1)),
             Told = [{Relation, To} || {_, #{from := From, relation := Relation, to := To, depth := 1}} <- Rows, From =:= Pid],
@@ -438,47 +435,10 @@ tree(Pid, Tree) ->
 around(Pid, Depth) -> #{pid => Pid, depth => Depth, limit => 1000, sort => depth, order => ascending}.
 
 
-%% Starts processes, and ends them whatever becomes of Body.
-with(Starts, Body) ->
-    Pids = [spawn(Start) || Start <- Starts],
-    try
-        until(fun() -> lists:all(fun settled/1, Pids) end),
-        Body(Pids)
-    after
-        lists:foreach(fun kill/1, Pids)
-    end.
-
-settled(Pid) ->
-    lists:member(process_info(Pid, current_function), [
-        {current_function, Call}
-     || Call <- [{?MODULE, idle, 0}, {timer, sleep, 1}]
-    ]).
-
-until(Condition) ->
-    case Condition() of
-        true ->
-            ok;
-        false ->
-            erlang:yield(),
-            until(Condition)
-    end.
-
-kill(Pid) ->
-    Monitor = erlang:monitor(process, Pid),
-    exit(Pid, kill),
-    receive
-        {'DOWN', Monitor, process, Pid, _} -> ok
-    end.
-
 stop(Supervisor) ->
     Monitor = erlang:monitor(process, Supervisor),
     unlink(Supervisor),
     exit(Supervisor, shutdown),
     receive
         {'DOWN', Monitor, process, Supervisor, _} -> ok
-    end.
-
-idle() ->
-    receive
-        never -> ok
     end.

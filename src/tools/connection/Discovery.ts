@@ -106,7 +106,8 @@ export const discoverNodes = Tool.make({
       return names.some((name) => nodeRefusal(name) === undefined) ? "allowed" : "not_allowed"
     }
     const placeOf = ({ node, state }: Row): Place => ({ rank: sort_by === "state" ? states.indexOf(state) : 0, node })
-    const all = found.map((discovered): Row => ({ ...discovered, state: stateOf(discovered) }))
+    const rowOf = (discovered: Discovered): Row => ({ ...discovered, state: stateOf(discovered) })
+    const all = found.map(rowOf)
     const matching = all.filter(({ node }) => node.includes(name)).toSorted((a, b) => inOrder(placeOf(a), placeOf(b)))
     const behind = after === undefined ? matching : matching.filter((row) => inOrder(placeOf(row), after) > 0)
     const rows = behind.slice(0, limit)
