@@ -318,6 +318,8 @@ const complete = (
   }))
 }
 
+const programName: NameOf = (name) => name
+
 /**
  * A configuration from settings that a program gives. Of the environment only what OTP itself reads counts
  * (`ERL_EPMD_PORT`, `RELEASE_COOKIE`, and where its cookie files are), and only where the settings say nothing. The
@@ -334,10 +336,8 @@ export const fromSettings = (
     )
     const otp = yield* Effect.fromResult(otpSource(environment, [given]))
     const cookies = [cookieFileSource("cookieFile", given.cookieFile)]
-    const nameOf: NameOf = (name) => name
-    return yield* Effect.fromResult(
-      complete([{ said: given, nameOf }, otp], knownIn({ said: given, nameOf }), cookies, environment)
-    )
+    const source: Source = { said: given, nameOf: programName }
+    return yield* Effect.fromResult(complete([source, otp], knownIn(source), cookies, environment))
   })
 
 const flagName: NameOf = (name) => `--${settings[name].flag}`

@@ -1,5 +1,4 @@
 import { Effect, Layer, Redacted, Result, type Scope } from "effect"
-import type { Reach } from "../dist/Link.ts"
 import { type NodeTarget, TargetError, Targets, type Way } from "../node/Targets.ts"
 import { parseAddress } from "./Address.ts"
 import type { Config } from "./Config.ts"
@@ -33,15 +32,18 @@ const wayOf = ({ access: _access, agent: _agent, alias: _alias, group: _group, t
 const tunnelMillis = 15_000
 
 /** Where a node is, if not where its name says: as it is written, or at our end of a tunnel, which is opened. */
-const addressOf = Effect.fnUntraced(function* (
+const placeOf = Effect.fnUntraced(function* (
   name: string,
   { address, tunnel }: Pick<NodeEntry, "address" | "tunnel">,
   timeoutMillis: number
-): Effect.fn.Return<Reach["address"], TargetError, Scope.Scope> {
-  if (tunnel === undefined) return address === undefined ? undefined : Result.getOrUndefined(parseAddress(address))
+): Effect.fn.Return<Pick<NodeTarget, "address" | "tunnel">, TargetError, Scope.Scope> {
+  if (tunnel === undefined) {
+    const parsed = address === undefined ? undefined : Result.getOrUndefined(parseAddress(address))
+    return parsed === undefined ? {} : { address: parsed }
+  }
   // Loaded with the first tunnel: most have none, and nobody waits for it at the start.
   const { open } = yield* Effect.promise(() => import("../launch/Tunnel.ts"))
-  return yield* Effect.mapError(
+  const { host, port, ...command } = yield* Effect.mapError(
     open({
       to: name,
       commandOf: (port) => tunnel.map((word) => word.replaceAll(portPlaceholder, String(port))),
@@ -54,6 +56,7 @@ const addressOf = Effect.fnUntraced(function* (
         isPassing: reason._tag !== "TunnelMissing"
       })
   )
+  return { address: { host, port }, tunnel: command }
 })
 
 /**
@@ -106,7 +109,7 @@ export const layer = (config: Config): Layer.Layer<Targets> =>
               readTls(settings),
               (why) => new TargetError({ node: name, message: `${name} cannot be reached over TLS: ${why}.` })
             ))
-          const address = yield* addressOf(name, entry ?? {}, options?.timeoutMillis ?? tunnelMillis)
+          const place = yield* placeOf(name, entry ?? {}, options?.timeoutMillis ?? tunnelMillis)
           const ourName = entry?.ourName ?? config.ourName
           const epmdHost = entry?.epmdHost ?? config.epmdHost
           return {
@@ -116,7 +119,7 @@ export const layer = (config: Config): Layer.Layer<Targets> =>
             agent: entry?.agent ?? config.agent,
             epmdPort: entry?.epmdPort ?? config.epmdPort,
             ...(epmdHost !== undefined && { epmdHost }),
-            ...(address !== undefined && { address }),
+            ...place,
             ...(tls !== undefined && { tls }),
             ...(ourName !== undefined && { ourName })
           } satisfies NodeTarget

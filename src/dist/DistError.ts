@@ -232,9 +232,12 @@ const text = (node: string, reason: DistReason): string => {
 export class DistError extends Data.TaggedError("DistError")<{
   readonly node: string
   readonly reason: DistReason
+  /** What is to be said of the way there beside the reason: sentences. */
+  readonly through?: string
 }> {
   override get message(): string {
-    return text(this.node, this.reason)
+    const why = text(this.node, this.reason)
+    return this.through === undefined ? why : `${why} ${this.through}`
   }
 }
 

@@ -14,8 +14,17 @@ export type LaunchReason =
   | { readonly _tag: "NodeSilent"; readonly millis: number; readonly log: string }
   /** The operating system did not start the tunnel's command. */
   | { readonly _tag: "TunnelMissing"; readonly program: string; readonly code: string }
-  /** The tunnel's command ended before its port took connections. `said` is what it wrote to standard error, in one line. */
-  | { readonly _tag: "TunnelEnded"; readonly program: string; readonly status: string; readonly said: string }
+  /**
+   * The tunnel's command ended: before its port took connections, or (`wasOpen`) after that. `said` is what it wrote to
+   * standard error, in one line.
+   */
+  | {
+      readonly _tag: "TunnelEnded"
+      readonly program: string
+      readonly status: string
+      readonly wasOpen: boolean
+      readonly said: string
+    }
   | {
       readonly _tag: "TunnelSilent"
       readonly program: string
@@ -37,6 +46,8 @@ const withLog = (sentence: string, log: string): string =>
 const withWords = (sentence: string, said: string): string =>
   said === "" ? `${sentence} It said nothing.` : `${sentence} It said: ${said}`
 
+const byHand = "Run it by hand, with a free port for {port}, to see what it lacks."
+
 const text = (reason: LaunchReason): string => {
   switch (reason._tag) {
     case "ErlangMissing": {
@@ -57,16 +68,18 @@ const text = (reason: LaunchReason): string => {
       return withLog(`the node was not ready within ${reason.millis} ms.`, reason.log)
     case "TunnelMissing":
       return reason.code === "ENOENT"
-        ? `the tunnel's command ${reason.program} is neither on the PATH nor a file.`
-        : `the tunnel's command ${reason.program} could not be started (${reason.code}).`
+        ? `the tunnel's command ${reason.program} is neither on the PATH nor a file. Install it, or write its path into the entry's tunnel.`
+        : `the tunnel's command ${reason.program} could not be started (${reason.code}). Check that it is a program that this user may run.`
     case "TunnelEnded":
       return withWords(
-        `the tunnel's command ${reason.program} ended (${reason.status}) before it took connections.`,
+        reason.wasOpen
+          ? `the tunnel's command ${reason.program} ended (${reason.status}), and with it the link through it.`
+          : `the tunnel's command ${reason.program} ended (${reason.status}) before it took connections. ${byHand} Nobody can answer it here: it has no terminal and no input.`,
         reason.said
       )
     case "TunnelSilent":
       return withWords(
-        `the tunnel's command ${reason.program} took no connections on port ${reason.port} within ${reason.millis} ms.`,
+        `the tunnel's command ${reason.program} took no connections on port ${reason.port} within ${reason.millis} ms. Check that {port} is where it is to listen. ${byHand}`,
         reason.said
       )
   }

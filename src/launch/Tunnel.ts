@@ -16,11 +16,21 @@ export interface TunnelOptions {
   readonly timeoutMillis: number
 }
 
+/** A tunnel that is open: where it ends on this machine, and its command. */
+export interface OpenTunnel extends Address {
+  readonly program: string
+  /** The end of what the command has written to standard error, in one line; waits a moment for a first word. */
+  readonly said: Effect.Effect<string>
+}
+
 /** Milliseconds between two looks at the port. */
 const pollMillis = 50
 
 /** Milliseconds that the command has to end by itself. */
 const graceMillis = 1_000
+
+/** Milliseconds that a command has for a word of why what came through it was closed. */
+const lastWordsMillis = 100
 
 /** Characters kept of what the command writes to standard error: its last ones, where it says why it ends. */
 const maxSaid = 600
@@ -71,14 +81,16 @@ const missing = (program = "", { code, message }: NodeJS.ErrnoException): Launch
 /** A command that runs. */
 class Running {
   readonly child: ChildProcess
-  readonly #program: string
+  readonly program: string
+  /** Whether its port has taken connections. */
+  isOpen = false
   #said = ""
   #isCut = false
   #end: LaunchReason | undefined
   readonly #onEnd: Array<() => void> = []
 
   constructor([program = "", ...args]: ReadonlyArray<string>) {
-    this.#program = visible(program)
+    this.program = visible(program)
     this.child = spawn(program, args, {
       env: environment(),
       // The leader of a group of its own: an interrupt at the terminal is ours to handle, and no terminal asks anything.
@@ -103,7 +115,8 @@ class Running {
   }
 
   #over(code: number | null, name: NodeJS.Signals | null): LaunchReason {
-    return { _tag: "TunnelEnded", program: this.#program, status: name ?? `exit status ${code}`, said: this.said() }
+    const status = name ?? `exit status ${code}`
+    return { _tag: "TunnelEnded", program: this.program, status, wasOpen: this.isOpen, said: this.said() }
   }
 
   #ended(end: LaunchReason): void {
@@ -118,6 +131,11 @@ class Running {
     const text = visible(lines.filter((line) => line !== "").join(" | "))
     return text.length > maxSaid || this.#isCut ? `…${text.slice(1 - maxSaid)}` : text
   }
+
+  /** The same, where something has shown that it may have a word to say, which is then on its way. */
+  readonly words: Effect.Effect<string> = Effect.suspend(() =>
+    this.#said === "" ? Effect.map(Effect.sleep(lastWordsMillis), () => this.said()) : Effect.succeed(this.said())
+  )
 
   /** Why it does not run any more, once it does not. */
   readonly end: Effect.Effect<LaunchReason> = Effect.callback((resume) => {
@@ -137,7 +155,7 @@ class Running {
   })
 
   silent(port: number, millis: number): LaunchReason {
-    return { _tag: "TunnelSilent", program: this.#program, port, millis, said: this.said() }
+    return { _tag: "TunnelSilent", program: this.program, port, millis, said: this.said() }
   }
 }
 
@@ -179,16 +197,16 @@ const warnOfSurvivors = (to: string, at: Address): Effect.Effect<void> =>
 const failed = (reason: LaunchReason) => Effect.fail(new LaunchError({ reason }))
 
 /**
- * Starts a tunnel, and waits until its port of this machine, which is the answer, takes connections. Closing the scope
- * ends the command and what it has started; so does the end of our process, whatever kind it is. What has left the
- * command's process group outlives both, and is warned of where it still serves the port when the scope has closed. Fails
- * with what the command said where it cannot be started, ends, or takes no connections in time.
+ * Starts a tunnel, and waits until its port of this machine takes connections. Closing the scope ends the command and
+ * what it has started; so does the end of our process, whatever kind it is. What has left the command's process group
+ * outlives both, and is warned of where it still serves the port when the scope has closed. Fails with what the command
+ * said where it cannot be started, ends, or takes no connections in time.
  */
 export const open = Effect.fn("Tunnel.open")(function* ({
   commandOf,
   timeoutMillis,
   to
-}: TunnelOptions): Effect.fn.Return<Address, LaunchError, Scope.Scope> {
+}: TunnelOptions): Effect.fn.Return<OpenTunnel, LaunchError, Scope.Scope> {
   const at = { host: "127.0.0.1", port: yield* Effect.promise(freePort) }
   const command = commandOf(at.port)
   const running = yield* Effect.acquireRelease(
@@ -206,9 +224,10 @@ export const open = Effect.fn("Tunnel.open")(function* ({
       orElse: () => failed(running.silent(at.port, Math.round(timeoutMillis)))
     })
   )
+  running.isOpen = true
   yield* running.end.pipe(
     Effect.flatMap((reason) => Effect.logWarning(`${to}: ${new LaunchError({ reason }).message}`)),
     Effect.forkScoped
   )
-  return at
+  return { ...at, program: running.program, said: running.words }
 })

@@ -157,15 +157,19 @@ const kindOf = ({ host }: NodeName): string =>
 const configurationOf = (target: NodeTarget, fingerprint: string): string =>
   [
     `The cookie comes from ${target.cookieSource ?? "the caller"}, fingerprint ${fingerprint}`,
-    ...(target.address === undefined ? [] : [`its address is given: ${addressText(target.address)}`]),
+    ...(target.address === undefined ? [] : [placeText(target.address, target.tunnel)]),
     ...(target.epmdHost === undefined ? [] : [`its EPMD is on ${target.epmdHost}`]),
     target.tls === undefined
       ? "without TLS"
       : `with TLS${target.tls.insecure === true ? ", any certificate taken" : ""}`
   ].join("; ")
 
-const addressText = (address: NonNullable<NodeTarget["address"]>): string =>
-  "path" in address || address.port !== undefined ? endpointText(address as Endpoint) : address.host
+const placeText = (address: NonNullable<NodeTarget["address"]>, tunnel: NodeTarget["tunnel"]): string => {
+  const at = "path" in address || address.port !== undefined ? endpointText(address as Endpoint) : address.host
+  return tunnel === undefined
+    ? `its address is given: ${at}`
+    : `its tunnel (${excerpt(tunnel.program)}) is open, and its end here is ${at}`
+}
 
 /**
  * Walks the way to a node step by step, up to a first answer, and tells which step fails, what was seen on the wire,
@@ -265,7 +269,9 @@ export const diagnose = Effect.fnUntraced(function* (
   }
 
   if (endsBy("tcp") || toNode === undefined) return fail()
-  walk.passed("tcp", `${endpointText(toNode.to)} takes the connection.`, toNode.isSecured ? undefined : toNode.millis)
+  const ofTunnel = target.tunnel === undefined ? "" : ", which only says that the tunnel's end here does"
+  const taken = `${endpointText(toNode.to)} takes the connection${ofTunnel}.`
+  walk.passed("tcp", taken, toNode.isSecured ? undefined : toNode.millis)
 
   if (endsBy("tls")) return fail()
   if (toNode.isSecured) walk.passed("tls", securedText(toNode, target), toNode.millis)

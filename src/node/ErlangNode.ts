@@ -10,6 +10,7 @@ import { Calls } from "./Calls.ts"
 import { type Capabilities, probe } from "./Capabilities.ts"
 import { LocalProcesses } from "./LocalProcesses.ts"
 import type { NodeTarget } from "./Targets.ts"
+import { throughTunnel } from "./Tunnelled.ts"
 
 /** How long a question may take. */
 export type Patience = Pick<CallOptions, "timeoutMillis">
@@ -52,13 +53,13 @@ export const joinNode = (
 ): Effect.Effect<ErlangNode, DistError | CallError, Scope.Scope> =>
   Effect.gen(function* () {
     const start = performance.now()
-    const { agent: _, cookieSource: __, name, ourName, ...reach } = target
+    const { agent: _, cookieSource: __, name, ourName, tunnel, ...reach } = target
     const link = yield* connect({
       ...reach,
       node: name,
       ...(ourName === undefined ? {} : { localName: ourName }),
       ...options
-    })
+    }).pipe(throughTunnel(tunnel))
     const processes = new LocalProcesses(link)
     const calls = new Calls(link, processes, onOutcome)
     link.attach(processes.handler, calls.linkLost)

@@ -1,5 +1,6 @@
 import { Context, Data, type Effect, type Redacted, type Scope } from "effect"
 import type { Reach } from "../dist/Link.ts"
+import type { TunnelCommand } from "./Tunnelled.ts"
 
 /** What it takes to reach one node. */
 export interface NodeTarget extends Reach {
@@ -13,6 +14,8 @@ export interface NodeTarget extends Reach {
    * the node gives. Each new name costs the node an atom for ever.
    */
   readonly ourName?: string
+  /** The tunnel whose end here is the address. */
+  readonly tunnel?: TunnelCommand
   /** How the agent runs on this node. Default `auto`. */
   readonly agent?: AgentMode
 }

@@ -233,7 +233,7 @@ describe("a node that is called by the name of its profile", () => {
           const error = yield* refusal("connect_node", { node: "staging-1" })
           expect(error).toMatchObject({ code: "connect_failed", retryable: true })
           expect(error.message).toBe(
-            "The way to shop@pod-7.shop.invalid is not open: the tunnel's command /bin/sh ended (exit status 255) before it took connections. It said: ssh: Could not resolve hostname gate"
+            "The way to shop@pod-7.shop.invalid is not open: the tunnel's command /bin/sh ended (exit status 255) before it took connections. Run it by hand, with a free port for {port}, to see what it lacks. Nobody can answer it here: it has no terminal and no input. It said: ssh: Could not resolve hostname gate"
           )
           configure({
             name: "shop@pod-7.shop.invalid",
@@ -243,6 +243,38 @@ describe("a node that is called by the name of its profile", () => {
           })
           const silent = yield* refusal("connect_node", { node: "staging-1", timeout_ms: 1_500 })
           expect(silent.message).toMatch(/: the tunnel's command sleep (?:ended|took no connections on port)/u)
+        })
+      )
+    })
+  )
+
+  it.live("is not reached where its tunnel leads to nothing, and one is told what its command says of that", () =>
+    Effect.gen(function* () {
+      const refused = "channel 2: open failed: connect failed: Connection refused"
+      const far = `
+        const server = require("node:net").createServer((socket) => {
+          process.stderr.write(${JSON.stringify(refused)} + "\\n", () => socket.destroy())
+        })
+        server.listen(process.argv[1], "127.0.0.1")`
+      const [name, secret] = ["shop@pod-7.shop.invalid", "SECRET"]
+      const tunnel = [process.execPath, "-e", far, "{port}", secret]
+      configure({ name, alias: "staging-1", cookie: "x", tunnel })
+      yield* withConfiguration(
+        Effect.gen(function* () {
+          const error = yield* refusal("connect_node", { node: "staging-1" })
+          expect(error).toMatchObject({ code: "connect_failed", retryable: true })
+          const told = `The way there is the tunnel of its entry (${process.execPath}): check what it leads to, or run its command by hand, with a free port for {port}. It said: `
+          expect(error.message).toContain(told)
+          expect(error.message).toContain(refused)
+          const { structured, text } = yield* call("diagnose_connection", { node: "staging-1" })
+          const steps = structured["steps"] as ReadonlyArray<{ readonly step: string; readonly found: string }>
+          const found = (of: string) => steps.find(({ step }) => step === of)!.found
+          expect(found("configuration")).toContain(`its tunnel (`)
+          expect(found("configuration")).toMatch(/ is open, and its end here is 127\.0\.0\.1:\d+; /u)
+          expect(found("tcp")).toContain("which only says that the tunnel's end here does")
+          expect(found("handshake")).toContain(told)
+          expect(found("handshake")).toContain(refused)
+          expect(text + error.message).not.toContain(secret)
         })
       )
     })

@@ -1,0 +1,35 @@
+import { Effect } from "effect"
+import { DistError, type DistReason } from "../dist/DistError.ts"
+
+/** A command of the operator's that holds the way to a node open while that is connected. */
+export interface TunnelCommand {
+  /** The program alone, fit to be shown: its arguments may have a password in them. */
+  readonly program: string
+  /** The end of what it has written to standard error by now, in one line. */
+  readonly said: Effect.Effect<string>
+}
+
+/** What comes of a way that is open here and leads nowhere: our end takes connections, and somebody closes them. */
+const reasonsOfTheWay: ReadonlySet<DistReason["_tag"]> = new Set([
+  "PortRefused",
+  "Unreachable",
+  "Timeout",
+  "TlsFailed",
+  "NotErlangNode",
+  "ClosedInHandshake"
+])
+
+/** Tells of a link that cannot be made through a tunnel what its command says of that. */
+export const throughTunnel =
+  (tunnel: TunnelCommand | undefined) =>
+  <A, R>(link: Effect.Effect<A, DistError, R>): Effect.Effect<A, DistError, R> =>
+    tunnel === undefined
+      ? link
+      : Effect.catch(link, (why) =>
+          reasonsOfTheWay.has(why.reason._tag)
+            ? Effect.flatMap(tunnel.said, (said) => Effect.fail(new DistError({ ...why, through: told(tunnel, said) })))
+            : Effect.fail(why)
+        )
+
+const told = ({ program }: TunnelCommand, said: string): string =>
+  `The way there is the tunnel of its entry (${program}): check what it leads to, or run its command by hand, with a free port for {port}. ${said === "" ? "It has said nothing." : `It said: ${said}`}`
