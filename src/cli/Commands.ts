@@ -105,7 +105,11 @@ export interface Handlers {
     readonly json: boolean
     readonly given: ServerFlags
   }) => Effect.Effect<void, CommandError>
-  readonly demo: (options: { readonly keep: boolean; readonly yes: boolean }) => Effect.Effect<void, CommandError>
+  readonly demo: (options: {
+    readonly keep: boolean
+    readonly yes: boolean
+    readonly given: ServerFlags
+  }) => Effect.Effect<void, CommandError>
 }
 
 /** In the scripts that complete a command line, tools are words to choose from; else the catalogue says which it has. */
@@ -166,7 +170,7 @@ const commandTree = (handlers: Handlers, completing: boolean) => {
       keep: switchFlag(commandSwitches.keep),
       yes: switchFlag(commandSwitches.yes)
     },
-    handlers.demo
+    (options) => Effect.flatMap(given, (given) => handlers.demo({ ...options, given }))
   ).pipe(Command.withDescription("Start an Erlang node and watch Beamscope find what is wrong with it"))
 
   return root.pipe(

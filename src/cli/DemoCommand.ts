@@ -3,7 +3,10 @@ import { realpath } from "node:fs/promises"
 import * as DemoNode from "../launch/DemoNode.ts"
 import * as Erlang from "../launch/Erlang.ts"
 import { type Answer, startServer } from "../mcp/Client.ts"
-import { CommandError } from "./CommandError.ts"
+import { CommandError, usageError } from "./CommandError.ts"
+import { demoSettings } from "./DemoSettings.ts"
+import { tellUnread } from "./ReadConfig.ts"
+import type { ServerFlags } from "./ServerFlags.ts"
 import { untilTold } from "./Signals.ts"
 
 /** The node has two seconds to end, and the server before it as many. */
@@ -77,22 +80,29 @@ const indented = (text: string): string => text.replace(/^/gmu, "   ")
 /** How a host on this machine starts the program that we are. */
 const ourselves = Effect.promise(async () => ({ command: process.execPath, script: await realpath(process.argv[1]!) }))
 
-const flagsFor = ({ epmdPort, name }: DemoNode.DemoNode): ReadonlyArray<string> => [
+/** A demonstration: the node, and the flags of the server beside it that were given for it. */
+interface Demo {
+  readonly node: DemoNode.DemoNode
+  readonly flags: ReadonlyArray<string>
+}
+
+const flagsFor = ({ flags, node: { epmdPort, name } }: Demo): ReadonlyArray<string> => [
   `--node=${name}`,
   `--epmd-port=${epmdPort}`,
-  "--mode=erlang"
+  ...(flags.some((flag) => flag.startsWith("--mode=")) ? [] : ["--mode=erlang"]),
+  ...flags
 ]
 
 const called = (row: ProcessRow | undefined): string => row?.name ?? row?.pid ?? "no process"
 const growth = (row: ProcessRow | undefined): string => (row?.growth_per_second ?? 0).toLocaleString("en")
 
 /** Asks the questions, and prints the dialogue. */
-const converse = Effect.fnUntraced(function* (node: DemoNode.DemoNode) {
+const converse = Effect.fnUntraced(function* (demo: Demo) {
   const { command, script } = yield* ourselves
   const server = yield* startServer({
     command,
-    args: [script, ...flagsFor(node)],
-    env: { BEAMSCOPE_COOKIE_FILE: node.cookieFile }
+    args: [script, ...flagsFor(demo)],
+    env: { BEAMSCOPE_COOKIE_FILE: demo.node.cookieFile }
   })
   const columns = Math.max(40, (process.stdout.columns ?? 110) - 3)
   const answers: Array<Answer> = []
@@ -115,9 +125,9 @@ const quoted = (argument: string): string =>
   /^[\w@%+=:,./-]+$/u.test(argument) ? argument : `'${argument.replaceAll("'", String.raw`'\''`)}'`
 
 /** What to paste where, so that a host can look into the node that stays. */
-const invitation = Effect.fnUntraced(function* (node: DemoNode.DemoNode) {
+const invitation = Effect.fnUntraced(function* (demo: Demo) {
   const { command, script } = yield* ourselves
-  const args = [script, ...flagsFor(node), `--cookie-file=${node.cookieFile}`]
+  const args = [script, ...flagsFor(demo), `--cookie-file=${demo.node.cookieFile}`]
   const json = JSON.stringify({ mcpServers: { beamscope: { command, args } } }, null, 2)
   yield* Console.log(`
 The node stays. To let your assistant look into it, paste one of these.
@@ -132,25 +142,35 @@ claude mcp add beamscope -- ${[command, ...args].map(quoted).join(" ")}
 
 To end the node:
 
-${node.stopCommand}`)
+${demo.node.stopCommand}`)
 })
 
 /** `beamscope demo`: a node to look into, and a conversation over MCP that finds what is wrong with it. */
-export const demoCommand = (options: { readonly keep: boolean; readonly yes: boolean }) =>
+export const demoCommand = (options: {
+  readonly keep: boolean
+  readonly yes: boolean
+  readonly given: ServerFlags
+}): Effect.Effect<void, CommandError> =>
   untilTold(
     Effect.gen(function* () {
+      const { flags, unused } = yield* Effect.fromResult(demoSettings(options.given, process.env))
+      tellUnread(process.env)
+      if (unused.length > 0)
+        yield* Console.error(`beamscope: the demo has a node and a server of its own, without ${unused.join(", ")}`)
       const erlang = yield* Erlang.install(options)
       yield* Console.log("Starting an Erlang node with a small shop on it, and Beamscope beside it as an MCP server.")
       const node = yield* DemoNode.start({ erlang, keep: options.keep })
-      yield* Effect.scoped(converse(node)).pipe(
+      const demo: Demo = { node, flags }
+      yield* Effect.scoped(converse(demo)).pipe(
         // A node that nobody was told how to end must not stay.
         Effect.onError(() => Effect.ignore(Effect.try(() => options.keep && process.kill(node.pid))))
       )
-      if (options.keep) yield* invitation(node)
+      if (options.keep) yield* invitation(demo)
     }).pipe(Effect.scoped),
     cleanUpMillis
   ).pipe(
     Effect.catchTag(["LaunchError", "ClientError"], ({ message }) =>
       Effect.fail(new CommandError({ exitCode: 1, message }))
-    )
+    ),
+    Effect.catchTag("ConfigError", ({ message }) => Effect.fail(usageError(message)))
   )

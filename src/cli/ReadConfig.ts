@@ -10,20 +10,28 @@ import type { ServerFlags } from "./ServerFlags.ts"
 const flags = [configFlag, ...Object.values(settings), ...Object.values(commandSwitches)].map(({ flag }) => flag)
 const variables = new Set(["BEAMSCOPE_COOKIE", ...flags.map(variableOf)])
 
-/**
- * Variables that nobody reads and whose names are nearly those of ours. Others may be somebody else's: for a service
- * of our name Kubernetes sets `BEAMSCOPE_SERVICE_HOST`.
- */
-export const misspelt = (environment: Environment): ReadonlyArray<string> =>
-  Object.keys(environment).flatMap((name) => {
-    if (!name.startsWith("BEAMSCOPE_") || variables.has(name)) return []
+/** What Kubernetes sets for services whose names begin with ours: their hosts and ports, and addresses of these. */
+const isOfKubernetes = (name: string, value: string | undefined): boolean =>
+  /_SERVICE_(?:HOST|PORT(?:_\w+)?)$|_PORT_\d+_(?:TCP|UDP|SCTP)_(?:PROTO|PORT|ADDR)$/u.test(name) ||
+  (/_PORT(?:_\d+_(?:TCP|UDP|SCTP))?$/u.test(name) && /^(?:tcp|udp|sctp):\/\//u.test(value ?? ""))
+
+/** Variables that are called as if they were ours and that nobody reads, each in a line for people. */
+export const unreadVariables = (environment: Environment): ReadonlyArray<string> =>
+  Object.entries(environment).flatMap(([name, value]) => {
+    if (!name.startsWith("BEAMSCOPE_") || variables.has(name) || isOfKubernetes(name, value)) return []
     const near = didYouMean(name.slice("BEAMSCOPE_".length), flags).map(variableOf)
-    return near.length === 0 ? [] : [`${name} is no variable that is read; did you mean ${near.join(" or ")}?`]
+    const help = near.length > 0 ? `did you mean ${near.join(" or ")}?` : "beamscope --help has those that are."
+    return [`${name} is no variable that is read; ${help}`]
   })
 
-/** The configuration of a command. A variable that was perhaps mistyped is no mistake, and told on stderr. */
+/** Tells on stderr of variables that were perhaps mistyped, which is no mistake. */
+export const tellUnread = (environment: Environment): void => {
+  for (const warning of unreadVariables(environment)) process.stderr.write(`beamscope: ${warning}\n`)
+}
+
+/** The configuration of a command. */
 export const readConfig = (given: ServerFlags): Effect.Effect<Config, ConfigError> =>
   Effect.suspend(() => {
-    for (const warning of misspelt(process.env)) process.stderr.write(`beamscope: ${warning}\n`)
+    tellUnread(process.env)
     return load({ ...given, environment: process.env })
   })

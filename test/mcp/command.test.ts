@@ -3,7 +3,7 @@ import { once } from "node:events"
 import { closeSync, existsSync, openSync } from "node:fs"
 import { text } from "node:stream/consumers"
 import { describe, expect, it, onTestFinished } from "vitest"
-import { misspelt } from "../../src/cli/ReadConfig.ts"
+import { unreadVariables } from "../../src/cli/ReadConfig.ts"
 import { launch } from "../support/ServerProcess.ts"
 
 /** How a command ends, and what it says on stdout and stderr, with `input` to read. */
@@ -149,11 +149,28 @@ describe("a variable that nobody reads", () => {
     expect(err).toBe("beamscope: BEAMSCOPE_AGNET is no variable that is read; did you mean BEAMSCOPE_AGENT?\n")
   })
 
-  it("is no matter where it looks like none of ours", () => {
-    expect(
-      misspelt({ BEAMSCOPE_SERVICE_HOST: "10.0.0.1", BEAMSCOPE_COOKIE: "x", BEAMSCOPE_JSON: "1", NODE: "x" })
-    ).toEqual([])
-    expect(misspelt({ BEAMSCOPE_NOD: "a@x" })).toEqual([expect.stringContaining("did you mean BEAMSCOPE_NODE")])
+  it("is no matter where it is none of ours", () => {
+    const others = {
+      BEAMSCOPE_SERVICE_HOST: "10.0.0.1",
+      BEAMSCOPE_SERVICE_PORT: "80",
+      BEAMSCOPE_HTTP_SERVICE_PORT_HTTP: "80",
+      BEAMSCOPE_PORT: "tcp://10.0.0.1:80",
+      BEAMSCOPE_PORT_80_TCP: "tcp://10.0.0.1:80",
+      BEAMSCOPE_PORT_80_TCP_ADDR: "10.0.0.1",
+      NODE: "x"
+    }
+    expect(unreadVariables({ ...others, BEAMSCOPE_COOKIE: "x", BEAMSCOPE_JSON: "1" })).toEqual([])
+  })
+
+  it.each([
+    ["BEAMSCOPE_NOD", "did you mean BEAMSCOPE_NODE or "],
+    ["BEAMSCOPE_EMPD_PORT", "did you mean BEAMSCOPE_EPMD_PORT?"],
+    ["BEAMSCOPE_PORT", "did you mean BEAMSCOPE_EPMD_PORT?"],
+    ["BEAMSCOPE_READONLY_PLEASE", "beamscope --help has those that are."]
+  ])("is told, with a name near to it or where to look: %s", (name, help) => {
+    expect(unreadVariables({ [name]: "4369" })).toEqual([
+      expect.stringContaining(`${name} is no variable that is read; ${help}`)
+    ])
   })
 })
 

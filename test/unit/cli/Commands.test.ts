@@ -71,8 +71,11 @@ describe("the command line", () => {
   })
 
   it("has a demo that asks before it installs anything, and takes its node away again", async () => {
-    expect((await asked("demo")).asked).toEqual(["demo", { keep: false, yes: false }])
-    expect((await asked("demo", "--keep", "--yes")).asked).toEqual(["demo", { keep: true, yes: true }])
+    expect((await asked("demo")).asked).toMatchObject(["demo", { keep: false, yes: false }])
+    expect((await asked("demo", "--keep", "--yes", "--mode=lfe")).asked).toMatchObject([
+      "demo",
+      { keep: true, yes: true, given: { flags: { mode: ["lfe"] } } }
+    ])
   })
 
   it("takes the switches of subcommands from the environment too", async () => {
