@@ -32,7 +32,7 @@ import { charlistCodes, charlistStart, codePoints, utf8Length, utf8Start } from 
 
 const named: Readonly<Record<string, string>> = { '"': '"', "\\": "\\", "\f": "f", "\n": "n", "\r": "r", "\t": "t" }
 
-/** As `string.inspect` escapes, and beyond it everything hidden. */
+/** As `string.inspect` escapes a string, and beyond it everything hidden. */
 const inQuotes = escaper(String.raw`["\\]`, (match) => {
   const name = named[match]
   return name === undefined ? `\\u{${hex(match).padStart(4, "0")}}` : `\\${name}`
@@ -52,10 +52,6 @@ const constructorName = (name: string): string | undefined =>
 
 const atom = (name: string): string => constructorName(name) ?? `atom.create("${escape(name, inQuotes)}")`
 
-/** Text as a person would write it: what holds other control characters is no text. */
-// oxlint-disable-next-line no-control-regex
-const printable = /^[\t\n\f\r -~\u{a0}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]*$/u
-
 const charlistText = /^[ -~]+$/u
 
 const collection = (
@@ -67,9 +63,7 @@ const collection = (
 
 const binary = (bytes: Uint8Array, room: number): Shape => {
   const text = utf8Start(bytes, room)
-  if (text === undefined || !printable.test(text)) {
-    return collection("<<", ">>", bytes.length, (index) => [bytes[index]!])
-  }
+  if (text === undefined) return collection("<<", ">>", bytes.length, (index) => [bytes[index]!])
   return {
     open: '"',
     close: '"',
@@ -167,13 +161,15 @@ const shaper =
   }
 
 /**
- * Gleam, after what `string.inspect` prints on the Erlang target: an atom or a tuple with an atom in front is taken for
- * the constructor that is compiled to it, whether or not there is such a type: `Ok(1)`, `None`, `NotFound`. Different on
- * purpose: a tuple of nothing but an atom is `#(Ok)`, since a constructor without arguments is the bare atom; atoms that
- * no constructor is compiled to are `atom.create("…")`, in front of a tuple too; maps are `dict.from_list([…])`; bytes
- * with control characters that a string rarely holds are a bit array; hidden characters are escaped; pids, ports and
- * references of other nodes carry the node's name. Names outside of terms are as the runtime has them (`my_server`,
- * `gleam@list.map/2`), so that they can be given back.
+ * Gleam, as `string.inspect` and `echo` print values on the Erlang target (`gleam_stdlib:inspect/1`, compared over terms
+ * of every kind): an atom or a tuple with an atom in front is taken for the constructor that is compiled to it, whether
+ * or not there is such a type: `Ok(1)`, `None`, `NotFound`; an atom that none is compiled to is `atom.create("…")`.
+ *
+ * Different on purpose: a tuple of nothing but an atom is `#(Ok)`, not `Ok()`, which is no Gleam; digits behind a line
+ * stay (`utf_8` is `Utf8`), where `inspect` takes 32 from them as if they were letters, as it counts on behind `z` for the
+ * names of arguments; quotes and backslashes are escaped in atoms and charlists too; hidden characters are escaped; maps
+ * keep the order that they came in; pids, ports and references of other nodes carry the node's name. Names outside of
+ * terms are as the runtime has them (`my_server`, `gleam@list.map/2`), so that they can be given back.
  */
 export const gleam: Syntax = {
   name: "gleam",

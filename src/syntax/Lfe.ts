@@ -52,7 +52,7 @@ const write = (char: string): string => {
 const inString = escaper(String.raw`["\\]`, write)
 const inBars = escaper(String.raw`[|\\]`, write)
 
-/** `lfe_scan:start_symbol_char/1` and `symbol_char/1`; what reads as a number is no symbol. */
+/** `lfe_scan:start_symbol_char/1` and `symbol_char/1`, without bars and backslashes; what reads as a number is no symbol. */
 const bareSymbol = /^(?![#`',|])(?:(?![()[\]{}";\\|])[!-~\u{a1}-\u{10ffff}])+$/u
 const numeric = /^[-+]?\d+(?:\.\d+(?:[eE][-+]?\d+)?)?$/u
 
@@ -95,11 +95,22 @@ const collection = (
   element: (index: number) => ReadonlyArray<string | Term>
 ): Collection => ({ open, close: ")", separator: " ", size, element })
 
+/** What stands in front of the second element of a list of two with such a symbol in front, as it is read. */
+const marks: ReadonlyMap<string, string> = new Map([
+  ["quote", "'"],
+  ["backquote", "`"],
+  ["comma", ","],
+  ["comma-at", ",@"]
+])
+
 const list = (items: List, room: number): Shape => {
   const { items: elements, tail } = items
   if (tail !== undefined) {
     return { ...collection("(", elements.length + 1, (index) => [elements[index] ?? tail]), lastSeparator: " . " }
   }
+  const [first, second] = elements
+  const mark = elements.length === 2 && first instanceof Atom ? marks.get(first.text) : undefined
+  if (mark !== undefined) return { open: mark, close: "", separator: "", size: 1, element: () => [second!] }
   const text = elements.length > 0 ? charlistStart(items, room) : undefined
   return literal('"', text, elements, "", codePoints) ?? collection("(", elements.length, (index) => [elements[index]!])
 }
@@ -151,10 +162,12 @@ const shaper =
   }
 
 /**
- * LFE, as its shell prints values (`lfe_io:prettyprint1/1`), on one line and without a quote in front: `#(ok 1)`,
- * `(1 2 . 3)`, `"charlist"`, `#"binary"`, `#M(key value)`, `|odd symbol|`. Different on purpose: `fun m:f/1` is
- * `#'m:f/1`, where LFE prints what could be a list, `(function m f 1)`; symbols with a bar or backslash inside are quoted; hidden characters are escaped; local identifiers
- * of other nodes carry the node's name; maps keep the order that they came in.
+ * LFE, as its shell prints values (`lfe_io:prettyprint1/1`, compared over terms of every kind), on one line: `#(ok 1)`,
+ * `(1 2 . 3)`, `"charlist"`, `#"binary"`, `#M(key value)`, `|odd symbol|`, and `'a` for `(quote a)`.
+ *
+ * Different on purpose: `fun m:f/1` is `#'m:f/1`, where LFE prints what could be a list, `(function m f 1)`; symbols
+ * with a bar or a backslash inside are quoted, lest the bars of two be taken for the ends of one; hidden characters are
+ * escaped; identifiers of other nodes carry the node's name; maps keep the order that they came in.
  */
 export const lfe: Syntax = {
   name: "lfe",

@@ -44,6 +44,7 @@ describe("Gleam", () => {
     ["NotFound", "not_found"],
     ["Utf8", "utf8"],
     ["A1B2", "a1_b2"],
+    ["Utf8", "utf_8"],
     ['atom.create("")', ""],
     ['atom.create("_x")', "_x"],
     ['atom.create("x_")', "x_"],
@@ -60,6 +61,7 @@ describe("Gleam", () => {
 
   it.each<[string, Term]>([
     ["Ok(1)", [atom("ok"), 1]],
+    ["NotFound(1)", [atom("not_found"), 1]],
     ["Error(Nil)", [atom("error"), atom("nil")]],
     ['Some(User("x", 1))', [atom("some"), [atom("user"), binary("x"), 1]]],
     ["#(Ok)", [atom("ok")]],
@@ -93,9 +95,13 @@ describe("Gleam", () => {
     ['"é€😀 \\"\\\\\\n\\r\\t\\f"', binary('é€😀 "\\\n\r\t\f')],
     ['"a\\u{202E}b"', binary("a\u202eb")],
     ["<<0, 255>>", new Binary(Uint8Array.of(0, 255))],
-    ["<<27>>", binary("\x1b")],
+    ['"\\u{0000}\\u{001B}\\u{007F}\\u{0085}"', binary("\0\x1b\x7f\x85")],
+    ["<<226, 130>>", new Binary(Uint8Array.of(226, 130))],
     ["<<1, 5:size(3)>>", new BitString(Uint8Array.of(1, 0b1010_0000), 0, 2, 3)],
-    ['charlist.from_string("a\\"b")', charlist('a"b')],
+    ['charlist.from_string("a\\"b\\\\")', charlist('a"b\\')],
+    ['charlist.from_string(" ~")', charlist(" ~")],
+    ["[127]", charlist("\x7f")],
+    ["[97, 0.5]", list([97, 0.5])],
     ['charlist.from_string("ab")', new ByteList(Buffer.from("ab"))],
     ["[233]", charlist("é")],
     ["[10]", charlist("\n")]

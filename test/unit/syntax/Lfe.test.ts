@@ -56,6 +56,12 @@ describe("LFE", () => {
     ["|a;b|", "a;b"],
     ['|a"b|', 'a"b'],
     ["|a\\|b\\\\|", "a|b\\"],
+    ["|+1|", "+1"],
+    ["|1.0e-5|", "1.0e-5"],
+    ["1e5", "1e5"],
+    ["1.", "1."],
+    ["..", ".."],
+    ["\u00a1", "\u00a1"],
     ["|\\n\\t\\e\\d\\x0;\\x202E;\\xE0041;|", "\n\t\x1b\x7f\0\u202e\u{e0041}"]
   ])("prints the symbol %s", (expected, name) => {
     expect(text(atom(name))).toBe(expected)
@@ -68,6 +74,23 @@ describe("LFE", () => {
     ["()", new ByteList(new Uint8Array(0))],
     ["(1 2 (a))", list([1, 2, list([atom("a")])])],
     ["(1 2 . 3)", new List([1, 2], 3)],
+    ["'a", list([atom("quote"), atom("a")])],
+    ["''(1 2)", list([atom("quote"), list([atom("quote"), list([1, 2])])])],
+    [
+      "(`a ,b ,@c)",
+      list(
+        [
+          ["backquote", "a"],
+          ["comma", "b"],
+          ["comma-at", "c"]
+        ].map((it) => list(it.map(atom)))
+      )
+    ],
+    ["(quote)", list([atom("quote")])],
+    ["(quote a b)", list(["quote", "a", "b"].map(atom))],
+    ["(quote . a)", new List([atom("quote")], atom("a"))],
+    ["(quote a . b)", new List([atom("quote"), atom("a")], atom("b"))],
+    ["#(quote a)", [atom("quote"), atom("a")]],
     ["(1 2)", new ByteList(Uint8Array.of(1, 2))],
     ["#M()", map([])],
     [
@@ -89,6 +112,9 @@ describe("LFE", () => {
     ["#B(0 255)", new Binary(Uint8Array.of(0, 255))],
     ["#B(1 (5 (size 3)))", new BitString(Uint8Array.of(1, 0b1010_0000), 0, 2, 3)],
     ['"a\\"b|c"', charlist('a"b|c')],
+    ['"\\b\\t\\n\\v\\f\\r\\e"', charlist("\b\t\n\v\f\r\x1b")],
+    ["(127)", charlist("\x7f")],
+    ["#B(127)", binary("\x7f")],
     ['"é"', new ByteList(Uint8Array.of(233))],
     ["(97 0)", charlist("a\0")]
   ])("prints the text %s", (expected, term) => {
