@@ -203,22 +203,27 @@ export const variableOf = (flag: string): string => `BEAMSCOPE_${flag.toUpperCas
 export const keyOf = (name: SettingName | keyof NodeEntry): string =>
   name.replace(/[A-Z]/gu, (letter) => `_${letter.toLowerCase()}`)
 
+const text = (placeholder: string): Setting["form"] => ({ _tag: "Text", placeholder })
+const texts = (placeholder: string): Setting["form"] => ({ _tag: "List", placeholder })
+const oneOf = (choices: ReadonlyArray<string>): Setting["form"] => ({ _tag: "Choice", choices })
+const onOff: Setting["form"] = { _tag: "Switch" }
+
 /** Every setting's flag, in the order in which `--help` lists them. */
 export const settings: { readonly [Name in SettingName]-?: Setting } = {
   nodes: {
     flag: "node",
-    form: { _tag: "List", placeholder: "NAME[@HOST]" },
+    form: texts("NAME[@HOST]"),
     description:
       "A node to know of, or an alias or a group of the configuration file; again for each, or separated by commas. Without @HOST, of this machine"
   },
   cookieFile: {
     flag: "cookie-file",
-    form: { _tag: "Text", placeholder: "FILE" },
+    form: text("FILE"),
     description: "Read the cookie here; the file must be accessible by its owner only"
   },
   epmdHost: {
     flag: "epmd-host",
-    form: { _tag: "Text", placeholder: "HOST" },
+    form: text("HOST"),
     description: "The host of the EPMD that knows the nodes; default that of each node"
   },
   epmdPort: {
@@ -228,61 +233,61 @@ export const settings: { readonly [Name in SettingName]-?: Setting } = {
   },
   tls: {
     flag: "tls",
-    form: { _tag: "Switch" },
+    form: onOff,
     description: "Reach nodes over TLS (-proto_dist inet_tls)"
   },
   tlsCa: {
     flag: "tls-ca",
-    form: { _tag: "Text", placeholder: "FILE" },
+    form: text("FILE"),
     description: "PEM file of the authorities that may have signed a node's certificate; default those of Node.js"
   },
   tlsCert: {
     flag: "tls-cert",
-    form: { _tag: "Text", placeholder: "FILE" },
+    form: text("FILE"),
     description: "PEM file of our own certificate, for nodes that ask for one"
   },
   tlsKey: {
     flag: "tls-key",
-    form: { _tag: "Text", placeholder: "FILE" },
+    form: text("FILE"),
     description:
       "PEM file of that certificate's key, accessible by its owner only; default the file of the certificate has it"
   },
   tlsServerName: {
     flag: "tls-server-name",
-    form: { _tag: "Text", placeholder: "HOST" },
+    form: text("HOST"),
     description: "The host that a node's certificate must be for; default what stands behind the @ of its name"
   },
   tlsInsecure: {
     flag: "tls-insecure",
-    form: { _tag: "Switch" },
+    form: onOff,
     description: "Take any certificate: whoever is in between can read and change everything"
   },
   discover: {
     flag: "discover",
-    form: { _tag: "List", placeholder: "SOURCE" },
+    form: texts("SOURCE"),
     description:
       "Where discover_nodes looks: epmd:HOST[:PORT], dns:NAME@HOST, srv:NAME@SERVICE, hosts[:FILE], releases, follow; default epmd:localhost, releases, follow, and hosts where its file is there"
   },
   ourName: {
     flag: "our-name",
-    form: { _tag: "Text", placeholder: "NAME@HOST" },
+    form: text("NAME@HOST"),
     description:
       "Join nodes under this name, for those that allow only certain ones; default one that the node gives. Keep to it: each new name costs a node an atom for ever"
   },
   agent: {
     flag: "agent",
-    form: { _tag: "Choice", choices: agentModes },
+    form: oneOf(agentModes),
     description:
       "How helper code runs on a node: interpreted (auto, eval), loaded for a while, not at all; default auto"
   },
   mode: {
     flag: "mode",
-    form: { _tag: "Choice", choices: modes },
+    form: oneOf(modes),
     description: "The language that terms are printed in; default elixir"
   },
   logLevel: {
     flag: "log-level",
-    form: { _tag: "Choice", choices: logLevels },
+    form: oneOf(logLevels),
     description: "What is logged to stderr; default info, and error for the other commands"
   },
   maxChars: {
@@ -292,49 +297,49 @@ export const settings: { readonly [Name in SettingName]-?: Setting } = {
   },
   readOnly: {
     flag: "read-only",
-    form: { _tag: "Switch" },
+    form: onOff,
     description: "Only tools that inspect and observe, whatever else is allowed"
   },
   inspectOnly: {
     flag: "inspect-only",
-    form: { _tag: "Switch" },
+    form: onOff,
     description: "Only tools that read and leave nothing behind, whatever else is allowed"
   },
   allowControl: {
     flag: "allow-control",
-    form: { _tag: "Switch" },
+    form: onOff,
     description: "Also tools that change a node"
   },
   allowEval: {
     flag: "allow-eval",
-    form: { _tag: "Switch" },
+    form: onOff,
     description: "Also tools that run given code on a node"
   },
   tools: {
     flag: "tools",
-    form: { _tag: "List", placeholder: "TOOL" },
+    form: texts("TOOL"),
     description: "Only these tools"
   },
   toolsets: {
     flag: "toolsets",
-    form: { _tag: "List", placeholder: "TOOLSET" },
+    form: texts("TOOLSET"),
     description:
       "Only the tools of these toolsets, or all; by default clients are shown those of daily use, and can call all"
   },
   excludeTools: {
     flag: "exclude-tools",
-    form: { _tag: "List", placeholder: "TOOL" },
+    form: texts("TOOL"),
     description: "Never these tools"
   },
   allowNodes: {
     flag: "allow-nodes",
-    form: { _tag: "List", placeholder: "PATTERN" },
+    form: texts("PATTERN"),
     description:
       "Nodes that may be connected to beside those of --node, as 'name@host' with * in it; default this machine's"
   },
   reveal: {
     flag: "reveal",
-    form: { _tag: "Switch" },
+    form: onOff,
     description: "Show what is taken for a secret by its key or its shape: passwords, tokens, keys. Cookies stay hidden"
   }
 }
