@@ -3,7 +3,7 @@ import { isAtom, listItems, type MapTerm, Pid } from "../etf/Term.ts"
 import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import type { Mfa } from "../syntax/Mfa.ts"
-import { askList, type Listed, type ListQuery } from "./Listing.ts"
+import { askAgent, type Listed, type ListQuery, questionOf, readListed } from "./Listing.ts"
 import { readCount, readMfa } from "./ProcessRow.ts"
 
 /** Processes that stand at the same place. */
@@ -26,24 +26,30 @@ export const maxStacks = 10_000
 /** How many have it, how many frames it has, or by the name of its innermost function. */
 export const stackSorts = ["count", "depth", "function"] as const
 
-/**
- * The stacks of all processes, each with how many have it. `total` are the processes that were
- * looked at, `matched` the stacks that pass. Texts are parts of a frame as `module.function/arity`, in any case.
- */
+export interface StackGroups extends Listed<StackGroup> {
+  /** How many were looked at. */
+  readonly processes: number
+}
+
+/** The stacks of all processes, each with how many have it. Texts are parts of a frame as `module.function/arity`, in any case. */
 export const stackGroups = (
   node: ErlangNode,
   query: Pick<ListQuery, "limit" | "after" | "deadlineMillis"> & { readonly sort: (typeof stackSorts)[number] },
   texts: { readonly filter: string | undefined; readonly exclude: string | undefined }
-): Effect.Effect<Listed<StackGroup>, CallError> =>
-  askList(
+): Effect.Effect<StackGroups, CallError> =>
+  askAgent(
     node,
     "beamscope_process:stacks",
-    {
+    questionOf({
       ...query,
       order: query.sort === "function" ? "ascending" : "descending",
       filters: { ...texts, pause_ms: pauseMillis, stacks: maxStacks }
-    },
-    readGroup
+    }),
+    (answer) => {
+      const listed = readListed(answer, readGroup)
+      const processes = readCount(answer.atomKey("processes"))
+      return listed === undefined || processes === undefined ? undefined : { ...listed, processes }
+    }
   )
 
 const readGroup = (row: MapTerm): StackGroup | undefined => {

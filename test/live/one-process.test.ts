@@ -127,7 +127,9 @@ describe.each(BeamNode.otpReleases())("one process on OTP $otp", ({ otp }) => {
         expect(first).toMatchObject({ stack: expect.stringContaining("timer:sleep/1") })
         expect(first!["count"]).toBeGreaterThanOrEqual(400)
         expect(Math.abs((structured["processes"] as number) - (yield* number("length(processes())")))).toBeLessThan(10)
+        expect(structured["matched"]).toBe(structured["total"])
         const calling = yield* call("group_stacktraces", { filter: "gen:do_call" })
+        expect(calling.structured["matched"]).toBeLessThan(calling.structured["total"] as number)
         expect(
           (calling.structured["stacks"] as ReadonlyArray<Row>).reduce((sum, { count }) => sum + Number(count), 0)
         ).toBe(5)

@@ -220,8 +220,8 @@ fitted(Term, Room) ->
         Size -> {cut(Term, Room), Size, true}
     end.
 
-%% @doc All processes by where they stand: a packed list. A row is a stack without files and lines, how many processes
-%% have it, and some of them; `total' are the processes that were looked at. Incomplete: `deadline';
+%% @doc All processes by where they stand: the words of `listed', packed, and `processes', how many were looked at. A row
+%% is a stack without files and lines, how many processes have it, and some of them. Incomplete: `deadline';
 %% `stacks', where there are more than are told from one another, and one row without filters is `other'.
 -spec stacks(stacks_spec()) -> binary().
 stacks(#{deadline_ms := Deadline, stacks := Most, sort := Sort} = Spec) ->
@@ -250,7 +250,7 @@ stacks(#{deadline_ms := Deadline, stacks := Most, sort := Sort} = Spec) ->
         true = ets:insert(Samples, [Pair || {Stack, _} = Pair <- sample(Pairs, ?SAMPLES, []), is_map_key(Stack, Wanted)]),
         length(Pairs)
     end,
-    {Total, Why} = scan(fun others/1, processes(), Timed, fun(Pids, Seen) -> Seen + Step(Pids) end, 0),
+    {Processes, Why} = scan(fun others/1, processes(), Timed, fun(Pids, Seen) -> Seen + Step(Pids) end, 0),
     Matching = [{Count, erlang:md5(term_to_binary(Stack)), Stack} || {Stack, Count} <- matching(Counts, Spec)],
     ById = maps:from_list([{Id, Row} || {_, Id, _} = Row <- Matching]),
     Read = fun({_, Id}) ->
@@ -258,8 +258,17 @@ stacks(#{deadline_ms := Deadline, stacks := Most, sort := Sort} = Spec) ->
         Pids = [Pid || {_, Pid} <- lists:sublist(ets:lookup(Samples, Stack), ?SAMPLES)],
         #{count => Count, pids => Pids, frames => frames(Stack), other => Stack =:= other}
     end,
-    Missing = Why ++ [stacks || ets:member(Counts, other)],
-    listed([{stack_rank(Sort, Row), Id} || {_, Id, _} = Row <- Matching], Read, Spec, {Total, Missing}).
+    {Page, Next} = page(stack_keys(Matching, Sort), Spec),
+    packed(#{
+        processes => Processes,
+        total => ets:info(Counts, size),
+        matched => length(Matching),
+        rows => lists:zip(Page, lists:map(Read, Page)),
+        next => Next,
+        incomplete => Why ++ [stacks || ets:member(Counts, other)]
+    }).
+
+stack_keys(Stacks, Sort) -> [{stack_rank(Sort, Row), Id} || {_, Id, _} = Row <- Stacks].
 
 stack_rank(count, {Count, _, _}) -> Count;
 stack_rank(depth, {_, _, Stack}) -> length(frames(Stack));

@@ -2,7 +2,7 @@
 
 -export([idle/0, spin/0]).
 
--compile({nowarn_unused_function, [{spec, 1}, {reads_keys, 0}, {running, 2}, {named, 3}, {fat, 0}]}).
+-compile({nowarn_unused_function, [{spec, 1}, {reads_keys, 0}, {running, 2}, {queue, 1}, {named, 3}, {fat, 0}]}).
 
 -include("beamscope_both_ways.hrl").
 -include("beamscope_during.hrl").

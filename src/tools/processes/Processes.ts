@@ -325,7 +325,7 @@ const topProcesses = Tool.make({
   name: "top_processes",
   title: "Top processes",
   description:
-    "Processes with the most memory, reductions (work done), messages or heap; with window_ms those that grew most while the call waits. For who is busy now: reductions, window_ms 1000.",
+    "Processes with the most memory, reductions, messages or heap; with window_ms those that grew most while the call waits. For who is busy now: reductions, window_ms 1000.",
   timeoutMillis: scanTimeoutMillis,
   input: {
     sort_by: Schema.Literals(sortNames).annotate(byDefault).pipe(Schema.withDecodingDefaultKey(byMemory)),

@@ -2,7 +2,18 @@ import { Effect, Schema } from "effect"
 import { maxStacks, stackGroups, stackSorts } from "../../beam/StackGroups.ts"
 import { parseAnonymous } from "../../syntax/Mfa.ts"
 import { whyLate } from "../Deadline.ts"
-import { cursor, FilterText, ledBy, limitUpTo, listBounds, ListPosition, pageOf, shownOf, sortBy } from "../Listing.ts"
+import {
+  cursor,
+  FilterText,
+  ledBy,
+  limitUpTo,
+  listBounds,
+  listOutput,
+  ListPosition,
+  pageOf,
+  shownOf,
+  sortBy
+} from "../Listing.ts"
 import { amount, percent } from "../Quantity.ts"
 import { termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
@@ -18,7 +29,7 @@ const groupStacktraces = Tool.make({
   name: "group_stacktraces",
   title: "Where all processes stand",
   description:
-    "All processes by identical stack: shows what many wait for at once. Looks at each: 0.3 s for 100,000. filter and exclude: part of a frame, such as gen:do_call.",
+    "Processes by identical stack: what many wait for at once. Looks at each: 0.3 s for 100,000. filter and exclude: part of a frame, such as gen:do_call.",
   toolset: "processes",
   access: "inspect",
   cost: "moderate",
@@ -34,7 +45,7 @@ const groupStacktraces = Tool.make({
   },
   output: {
     processes: Schema.Int,
-    matched: Schema.Int,
+    ...listOutput,
     stacks: Schema.optionalKey(
       Schema.Array(
         Schema.Struct({
@@ -53,7 +64,7 @@ const groupStacktraces = Tool.make({
       { ...(yield* listBounds(limit, after)), sort },
       { filter: asCompared(filter), exclude: asCompared(exclude) }
     )
-    const { incomplete, matched, rows, total } = listed
+    const { incomplete, matched, processes, rows, total } = listed
     const [first] = rows
     const isLate = incomplete.includes("deadline")
     const top = first?.row.frames[0]
@@ -64,7 +75,7 @@ const groupStacktraces = Tool.make({
     )
     return {
       summary: (shown: number) =>
-        `${shownOf(shown, matched, "stack")} of ${amount(total, "process", "processes")}${leading}${isLate ? "; time ran out before the others were looked at" : ""}.`,
+        `${shownOf(shown, matched, "stack")} of ${amount(processes, "process", "processes")}${leading}${isLate ? "; time ran out before the others were looked at" : ""}.`,
       complete: incomplete.length === 0,
       notes: [
         ...(after === undefined
@@ -74,7 +85,7 @@ const groupStacktraces = Tool.make({
             ]),
         ...(isLate
           ? [
-              `Time ran out after ${amount(total, "process", "processes")}; the others were not looked at. Allow more with timeout_ms. ${whyLate}`
+              `Time ran out after ${amount(processes, "process", "processes")}; the others were not looked at. Allow more with timeout_ms. ${whyLate}`
             ]
           : []),
         ...(incomplete.includes("stacks")
@@ -84,11 +95,12 @@ const groupStacktraces = Tool.make({
           : [])
       ],
       data: {
-        processes: total,
+        processes,
+        total,
         matched,
         stacks: rows.map(({ row: { count, frames, isOther, pids } }) => ({
           count,
-          percent: percent(count, total),
+          percent: percent(count, processes),
           pids: `${pids.map((pid) => terms.print(pid)).join(" ")}${count > pids.length ? " …" : ""}`,
           stack: isOther ? "other" : frames.length === 0 ? "unknown" : frames.map(terms.mfa).join(" < ")
         }))

@@ -211,7 +211,8 @@ describe("group_stacktraces", () => {
       const node = fakeNode({
         replies: {
           "beamscope_process:stacks": packed({
-            total: 9,
+            processes: 9,
+            total: 4,
             matched: 0,
             rows: list([]),
             next: atom("undefined"),
@@ -225,7 +226,9 @@ describe("group_stacktraces", () => {
       expect(structured).toMatchObject({
         summary: "0 stacks of 9 processes; time ran out before the others were looked at.",
         complete: false,
-        processes: 9
+        processes: 9,
+        total: 4,
+        matched: 0
       })
       const [question] = node.called[0]!.args
       const asked = question instanceof MapTerm && question.atomKey("filter")
@@ -244,7 +247,8 @@ describe("group_stacktraces", () => {
       const node = fakeNode({
         replies: {
           "beamscope_process:stacks": packed({
-            total: 9,
+            processes: 9,
+            total: 1,
             matched: 1,
             rows: list<Term>([[[4, atom("id")], other]]),
             next: atom("undefined"),
