@@ -6,6 +6,8 @@ import { Deadline } from "../../../src/tools/Deadline.ts"
 import { CallLimits, takePlace, takeSecondPlace } from "../../../src/tools/NodeBudget.ts"
 import * as Tool from "../../../src/tools/Tool.ts"
 import { allTools } from "../../../src/tools/AllTools.ts"
+// Else read by the first call, whose time here stands still.
+import "../../../src/tools/Dispatch.ts"
 import { fakeNode } from "../../support/FakeNodes.ts"
 import { call, catalogueLayer } from "../../support/Tools.ts"
 
