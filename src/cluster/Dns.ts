@@ -4,7 +4,7 @@ import { type ResolveError, Resolver } from "../dist/Resolver.ts"
 import { type Look, type LookAt, lookAtEach, told } from "./Look.ts"
 
 /** What the name service says when there is no such name, which is what a service without a pod looks like. */
-const absent: ReadonlySet<string> = new Set(["ENOTFOUND", "ENODATA", "EAI_NONAME"])
+const absent: ReadonlySet<string> = new Set(["ENOTFOUND", "ENODATA"])
 
 const unresolved = (error: ResolveError): Look => ({
   sightings: [],

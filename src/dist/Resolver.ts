@@ -1,17 +1,21 @@
 import { Context, Data, Effect } from "effect"
-import { lookup, resolveSrv } from "node:dns/promises"
+import { lookup, Resolver as NameServers } from "node:dns/promises"
 
 /** Why a name was not resolved: Node's own error code (`ENOTFOUND`, `ESERVFAIL`, …), or `TIMEOUT`. */
 export class ResolveError extends Data.TaggedError("ResolveError")<{
   readonly name: string
   readonly code: string
+  /** What was asked for. Default: addresses. */
+  readonly kind?: "addresses" | "services"
 }> {
   override get message(): string {
     switch (this.code) {
       case "ENOTFOUND":
       case "ENODATA":
-      case "EAI_NONAME":
-        return `there is no '${this.name}' in DNS or the hosts file.`
+        return this.kind === "services"
+          ? `DNS has no SRV records of '${this.name}', which must be its full name: search domains do not count here.`
+          : `there is no '${this.name}' in DNS or the hosts file.`
+      case "ETIMEOUT":
       case "TIMEOUT":
         return `the name service did not answer for '${this.name}' in time.`
       default:
@@ -33,41 +37,95 @@ export interface ResolverService {
     host: string,
     timeoutMillis: number
   ) => Effect.Effect<readonly [string, ...ReadonlyArray<string>], ResolveError>
-  /** What the SRV records of a name say, most preferred first (RFC 2782). */
+  /**
+   * What the SRV records of a name say, by priority, then by weight (RFC 2782). Empty where they say that there is no
+   * such service.
+   */
   readonly services: (name: string, timeoutMillis: number) => Effect.Effect<ReadonlyArray<Service>, ResolveError>
 }
 
-const asked = <A>(name: string, timeoutMillis: number, ask: () => Promise<A>): Effect.Effect<A, ResolveError> =>
+/** What a resolver asks. */
+export interface NameService {
+  /** The system's own `getaddrinfo`, which knows the hosts file and search domains. */
+  readonly addressesOf: (host: string) => Promise<ReadonlyArray<{ readonly address: string }>>
+  /** Name servers, as `ADDRESS:PORT`, in place of those that the system names at the time. */
+  readonly servers?: ReadonlyArray<string>
+}
+
+const asked = <A>(
+  { name, kind }: { readonly name: string; readonly kind: "addresses" | "services" },
+  timeoutMillis: number,
+  ask: (signal: AbortSignal) => Promise<A>
+): Effect.Effect<A, ResolveError> =>
   Effect.tryPromise({
     try: ask,
-    catch: (error) => new ResolveError({ name, code: (error as NodeJS.ErrnoException).code ?? String(error) })
+    catch: (error) => new ResolveError({ name, kind, code: (error as NodeJS.ErrnoException).code ?? String(error) })
   }).pipe(
     Effect.timeoutOrElse({
       duration: timeoutMillis,
-      orElse: () => Effect.fail(new ResolveError({ name, code: "TIMEOUT" }))
+      orElse: () => Effect.fail(new ResolveError({ name, kind, code: "TIMEOUT" }))
     })
   )
 
-/** The name service of this machine by default. */
-export const Resolver = Context.Reference<ResolverService>("beamscope/dist/Resolver", {
-  defaultValue: () => ({
-    addresses: (host, timeoutMillis) =>
+/** How often a name server is asked: UDP loses a question now and then. */
+const tries = 3
+
+/** Of the time for an answer, what the first try has: each one more has twice as long as the one before. */
+const shareOfFirst = 1 / 2 ** tries
+
+/** Asks a name server, and stops asking when nobody waits any more: a socket of its own would wait on. */
+const servicesOf = async (
+  name: string,
+  timeoutMillis: number,
+  signal: AbortSignal,
+  servers: ReadonlyArray<string> | undefined
+) => {
+  // Made anew each time, since it reads but once which name servers the system has.
+  const asking = new NameServers({ timeout: Math.max(1, Math.floor(timeoutMillis * shareOfFirst)), tries })
+  if (servers !== undefined) asking.setServers(servers)
+  signal.addEventListener("abort", () => asking.cancel(), { once: true })
+  return asking.resolveSrv(name)
+}
+
+/**
+ * A resolver over a name service. Nothing can call off a `getaddrinfo`, and Node runs two at a time, also those for its
+ * connections: so a host that is asked for again before the answer is there gets that answer, and how often one asks
+ * does not make the queue longer.
+ */
+export const resolverOf = ({ addressesOf, servers }: NameService): ResolverService => {
+  const underWay = new Map<string, ReturnType<NameService["addressesOf"]>>()
+  const lookUp = (host: string) => {
+    const before = underWay.get(host)
+    if (before !== undefined) return before
+    const answer = addressesOf(host).finally(() => underWay.delete(host))
+    underWay.set(host, answer)
+    return answer
+  }
+  return {
+    addresses: (name, timeoutMillis) =>
       Effect.flatMap(
-        asked(host, timeoutMillis, () => lookup(host, { all: true, order: "verbatim" })),
+        asked({ name, kind: "addresses" }, timeoutMillis, () => lookUp(name)),
         (found) => {
           const [first, ...others] = [...new Set(found.map(({ address }) => address))]
           return first === undefined
-            ? Effect.fail(new ResolveError({ name: host, code: "ENODATA" }))
+            ? Effect.fail(new ResolveError({ name, kind: "addresses", code: "ENODATA" }))
             : Effect.succeed([first, ...others] as const)
         }
       ),
     services: (name, timeoutMillis) =>
       Effect.map(
-        asked(name, timeoutMillis, () => resolveSrv(name)),
+        asked({ name, kind: "services" }, timeoutMillis, (signal) => servicesOf(name, timeoutMillis, signal, servers)),
         (found) =>
           found
+            // The root as a target: the service is decidedly not available.
+            .filter((record) => record.name !== "")
             .toSorted((a, b) => a.priority - b.priority || b.weight - a.weight)
             .map(({ name: host, port }) => ({ host, port }))
       )
-  })
+  }
+}
+
+/** The name service of this machine by default. */
+export const Resolver = Context.Reference<ResolverService>("beamscope/dist/Resolver", {
+  defaultValue: () => resolverOf({ addressesOf: (host) => lookup(host, { all: true, order: "verbatim" }) })
 })

@@ -1,8 +1,6 @@
 import { Effect, type Scope } from "effect"
 import { Buffer } from "node:buffer"
-import { createSocket } from "node:dgram"
-import { getServers, setServers } from "node:dns"
-import { syncBuiltinESMExports } from "node:module"
+import { createSocket, type Socket } from "node:dgram"
 
 /** An SRV record as a name server writes it; each label of the target is bytes. */
 export interface SrvRecord {
@@ -40,30 +38,19 @@ export const dnsAnswer = (question: Buffer, records: ReadonlyArray<SrvRecord>, c
   return Buffer.concat([head.subarray(0, end + 5), ...written])
 }
 
-/** From now on the functions of `node:dns` ask these, and so do those of them that were imported before. */
-const use = (servers: ReadonlyArray<string>): void => {
-  setServers(servers)
-  syncBuiltinESMExports()
-}
-
-/** The only name server of this process for as long as the scope: what it answers to a question, if anything. */
-export const serveDns = (answer: (question: Buffer) => Buffer | undefined): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.acquireRelease(
-    Effect.callback<{ readonly stop: () => void }>((resume) => {
-      const before = getServers()
-      const socket = createSocket("udp4")
-      socket.on("message", (question, { address, port }) => {
-        const bytes = answer(question)
-        if (bytes !== undefined) socket.send(bytes, port, address)
-      })
-      socket.bind(0, "127.0.0.1", () => {
-        use([`127.0.0.1:${socket.address().port}`])
-        const stop = () => {
-          use(before)
-          socket.close()
-        }
-        resume(Effect.succeed({ stop }))
-      })
-    }),
-    ({ stop }) => Effect.sync(stop)
-  ).pipe(Effect.asVoid)
+/** A name server for as long as the scope: what it answers to a question, if anything. Its address and port. */
+export const serveDns = (answer: (question: Buffer) => Buffer | undefined): Effect.Effect<string, never, Scope.Scope> =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.callback<Socket>((resume) => {
+        const socket = createSocket("udp4")
+        socket.on("message", (question, { address, port }) => {
+          const bytes = answer(question)
+          if (bytes !== undefined) socket.send(bytes, port, address)
+        })
+        socket.bind(0, "127.0.0.1", () => resume(Effect.succeed(socket)))
+      }),
+      (socket) => Effect.sync(() => socket.close())
+    ),
+    (socket) => `127.0.0.1:${socket.address().port}`
+  )

@@ -1,7 +1,9 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Deferred, Effect, Fiber } from "effect"
+import { Resolver as NameServers } from "node:dns/promises"
+import { vi } from "vitest"
 import { Discovery } from "../../../src/cluster/Discovery.ts"
-import { Resolver } from "../../../src/dist/Resolver.ts"
+import { type NameService, Resolver, resolverOf } from "../../../src/dist/Resolver.ts"
 import { dnsAnswer, serveDns, type SrvRecord } from "../../support/FakeDns.ts"
 import { worldLayer } from "../../support/FakeNodes.ts"
 import { targetsOf } from "../../support/targetsOf.ts"
@@ -32,56 +34,123 @@ const record = (target: ReadonlyArray<string>, priority = 0, weight = 0): SrvRec
   target
 })
 
+/** A resolver whose only name server gives these answers. */
+const asking = (answer: Parameters<typeof serveDns>[0]) =>
+  Effect.map(serveDns(answer), (server) =>
+    resolverOf({ addressesOf: () => Promise.reject(new Error("not asked")), servers: [server] })
+  )
+
+const service = "_epmd._tcp.shop.test"
+
 describe("a name server", () => {
-  it.live("tells the services of a name, most preferred first", () =>
+  it.live("tells the services of a name, most preferred first, and leaves out that there is none", () =>
     Effect.gen(function* () {
-      yield* serveDns((question) =>
-        dnsAnswer(question, [record(["c", "svc"], 2), record(["a", "svc"], 1, 1), record(["b", "svc"], 1, 9)])
+      const { services } = yield* asking((question) =>
+        dnsAnswer(question, [
+          record(["c", "svc"], 2),
+          record([], 0),
+          record(["a", "svc"], 1, 1),
+          record(["b", "svc"], 1, 9)
+        ])
       )
-      const { services } = yield* Resolver
-      expect((yield* services("_epmd._tcp.shop.test", 5_000)).map(({ host }) => host)).toEqual([
-        "b.svc",
-        "a.svc",
-        "c.svc"
-      ])
+      expect((yield* services(service, 5_000)).map(({ host }) => host)).toEqual(["b.svc", "a.svc", "c.svc"])
     })
   )
 
   it.live("may have no such name, be out of order, or silent", () =>
     Effect.gen(function* () {
-      const { services } = yield* Resolver
-      const codeOf = (answer: Parameters<typeof serveDns>[0], millis: number) =>
-        Effect.scoped(
-          Effect.andThen(
-            serveDns(answer),
-            Effect.map(Effect.flip(services("_epmd._tcp.shop.test", millis)), ({ code }) => code)
-          )
-        )
-      expect(yield* codeOf((question) => dnsAnswer(question, [], 3), 5_000)).toBe("ENOTFOUND")
-      expect(yield* codeOf((question) => dnsAnswer(question, [], 0), 5_000)).toBe("ENODATA")
-      expect(yield* codeOf(() => undefined, 100)).toBe("TIMEOUT")
+      const errorOf = (answer: Parameters<typeof serveDns>[0], millis: number) =>
+        Effect.flatMap(asking(answer), ({ services }) => Effect.flip(services(service, millis)))
+      const none = yield* errorOf((question) => dnsAnswer(question, [], 3), 5_000)
+      expect(none.code).toBe("ENOTFOUND")
+      expect(none.message).toContain(`no SRV records of '${service}', which must be its full name`)
+      expect((yield* errorOf((question) => dnsAnswer(question, [], 0), 5_000)).code).toBe("ENODATA")
+      expect((yield* errorOf((question) => dnsAnswer(question, [], 2), 5_000)).code).toBe("ESERVFAIL")
+      expect((yield* errorOf(() => undefined, 100)).message).toContain("did not answer")
+    })
+  )
+
+  it.live("is asked again where a question or its answer was lost", () =>
+    Effect.gen(function* () {
+      let questions = 0
+      const { services } = yield* asking((question) =>
+        questions++ === 0 ? undefined : dnsAnswer(question, [record(["a", "svc"])])
+      )
+      expect(yield* services(service, 4_000)).toEqual([{ host: "a.svc", port: 4369 }])
+      expect(questions).toBeGreaterThan(1)
+    })
+  )
+
+  it.live("is not waited for any more once nobody waits for its answer: that would keep a program from ending", () =>
+    Effect.gen(function* () {
+      const cancel = yield* Effect.acquireRelease(
+        Effect.sync(() => vi.spyOn(NameServers.prototype, "cancel")),
+        (spy) => Effect.sync(() => spy.mockRestore())
+      )
+      const isAsked = yield* Deferred.make<void>()
+      const { services } = yield* asking(() => void Deferred.doneUnsafe(isAsked, Effect.void))
+      const waiting = yield* Effect.forkChild(services(service, 60_000))
+      yield* Deferred.await(isAsked)
+      expect(cancel).not.toHaveBeenCalled()
+      yield* Fiber.interrupt(waiting)
+      expect(cancel).toHaveBeenCalledTimes(1)
     })
   )
 
   it.live("that lies makes no node, and keeps none from being found", () =>
     Effect.gen(function* () {
       const odd = [["a b"], ["x@y"], ["q'"], ["\u00e2\u0080\u00ae"], ["l\nf"], ["ok", "svc"]]
-      yield* serveDns((question) =>
+      const resolver = yield* asking((question) =>
         dnsAnswer(
           question,
           odd.map((target) => record(target))
         )
       )
-      const { once } = yield* Discovery.make
-      const { failures, found } = yield* once()
+      const { failures, found } = yield* Effect.flatMap(Discovery.make, ({ once }) => once()).pipe(
+        Effect.provideService(Resolver, resolver)
+      )
       // Node's resolver writes out what is no character of a host's name.
       expect(found.map(({ node }) => node)).toEqual(["app@\\226\\128\\174", "app@l\\010f", "app@ok.svc"])
       expect(failures.map(({ message }) => message)).toEqual([expect.stringContaining("3 of the names")])
     }).pipe(
       Effect.provide([
         worldLayer({}),
-        targetsOf({ discovery: ["srv:app@_epmd._tcp.shop.test"], epmdPort: 1, resolve: () => Effect.die("not asked") })
+        targetsOf({ discovery: [`srv:app@${service}`], epmdPort: 1, resolve: () => Effect.die("not asked") })
       ])
     )
+  )
+})
+
+describe("the addresses of a host", () => {
+  it.live("are looked up once for all who wait, also for those who ask when others have given up", () =>
+    Effect.gen(function* () {
+      const asked: Array<string> = []
+      let answer = (_: Awaited<ReturnType<NameService["addressesOf"]>>) => {}
+      const { addresses } = resolverOf({
+        addressesOf: (host) => {
+          asked.push(host)
+          return new Promise((resolve) => (answer = resolve))
+        }
+      })
+      for (const _ of [1, 2, 3]) expect((yield* Effect.flip(addresses("pods", 10))).code).toBe("TIMEOUT")
+      const late = yield* Effect.forkChild(addresses("pods", 60_000), { startImmediately: true })
+      expect(asked).toEqual(["pods"])
+      answer([{ address: "10.0.0.1" }, { address: "fd00::1" }, { address: "10.0.0.1" }])
+      expect(yield* Fiber.join(late)).toEqual(["10.0.0.1", "fd00::1"])
+      const anew = yield* Effect.forkChild(addresses("pods", 60_000), { startImmediately: true })
+      expect(asked).toEqual(["pods", "pods"])
+      answer([])
+      expect((yield* Effect.flip(Fiber.join(anew))).code).toBe("ENODATA")
+    })
+  )
+
+  it.live("are asked for anew after a failure", () =>
+    Effect.gen(function* () {
+      const fail = () => Promise.reject(Object.assign(new Error("try again"), { code: "EAI_AGAIN" }))
+      const answers = [fail, () => Promise.resolve([{ address: "10.0.0.1" }])]
+      const { addresses } = resolverOf({ addressesOf: () => answers.shift()!() })
+      expect((yield* Effect.flip(addresses("pods", 5_000))).message).toContain("EAI_AGAIN")
+      expect(yield* addresses("pods", 5_000)).toEqual(["10.0.0.1"])
+    })
   )
 })
