@@ -1,6 +1,6 @@
 import { Effect } from "effect"
 import { parseNodeName } from "../dist/NodeName.ts"
-import { atom, Atom, isList, listItems, type Term } from "../etf/Term.ts"
+import { atom, Atom, ExternalFun, isList, list, listItems, type Term } from "../etf/Term.ts"
 import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { BreakerOpen, isTrouble, type NodeError } from "../node/NodeError.ts"
@@ -11,6 +11,7 @@ import {
   type Look,
   lookAtEach,
   maxParts,
+  maxSightings,
   partial,
   type Patience,
   type Sighting,
@@ -30,19 +31,40 @@ const atomsIn = (term: Term, ourName: string): ReadonlyArray<string> =>
     item instanceof Atom && item.text !== ourName ? [item.text] : []
   )
 
-/** What a connected node is connected to. */
-const neighbours = (node: ErlangNode, timeoutMillis: number): Effect.Effect<Look, CallError> => {
-  const sighting = (name: string, isHidden: boolean): Sighting => ({ node: name, part: node.name, isHidden })
-  const ask = (kind: "visible" | "hidden") =>
-    Effect.map(node.call("erlang", "nodes", [atom(kind)], { timeoutMillis }), (term) =>
-      atomsIn(term, node.localName).map((name) => sighting(name, kind === "hidden"))
+const publishes = new ExternalFun(atom("net_kernel"), atom("publish_on_node"), 1)
+
+/**
+ * What a connected node is connected to. A link is a hidden one where either end of it is: whoever is at the other end
+ * is a hidden node only if this one shows itself to it (`net_kernel:publish_on_node/1`), and else it is not known.
+ */
+const neighbours = (node: ErlangNode, timeoutMillis: number): Effect.Effect<Look, CallError> =>
+  Effect.gen(function* () {
+    const end = performance.now() + timeoutMillis
+    const namesOf = (module: string, func: string, args: ReadonlyArray<Term>) =>
+      Effect.map(
+        node.call(module, func, args, { timeoutMillis: Math.max(1, Math.ceil(end - performance.now())) }),
+        (term) => atomsIn(term, node.localName)
+      )
+    const [visible, behind] = yield* Effect.all(
+      [namesOf("erlang", "nodes", [atom("visible")]), namesOf("erlang", "nodes", [atom("hidden")])],
+      { concurrency: "unbounded" }
     )
-  return Effect.map(Effect.all([ask("visible"), ask("hidden")], { concurrency: "unbounded" }), (seen) => {
-    const all = seen.flat()
+    const asked = list(behind.slice(0, maxSightings).map((name) => atom(name)))
+    const hidden = new Set(
+      behind.length === 0
+        ? []
+        : yield* namesOf("lists", "filter", [publishes, asked]).pipe(
+            // No function that is documented tells it: where this one is gone, it is not known.
+            Effect.catchReason("CallError", "Raised", () => Effect.succeed<ReadonlyArray<string>>([]))
+          )
+    )
+    const all = [
+      ...visible.map((name): Sighting => ({ node: name, part: node.name, isHidden: false })),
+      ...behind.map((name): Sighting => ({ node: name, part: node.name, ...(hidden.has(name) && { isHidden: true }) }))
+    ]
     const sightings = all.filter((sighting) => !("problem" in parseNodeName(sighting.node)))
     return told(node.name, sightings, all.length - sightings.length)
   })
-}
 
 const unseen = (name: string, why: NodeError): Look =>
   failed(`${name} could not be asked which nodes it is connected to: ${why.message}`, name)

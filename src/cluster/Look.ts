@@ -13,7 +13,7 @@ export interface Sighting {
   readonly port?: number
   /** Where the EPMD listens that knows it. */
   readonly epmdPort?: number
-  /** Whether it is a hidden node. */
+  /** Whether it is a hidden node; absent where that is not known. */
   readonly isHidden?: boolean
   /** The file that has its cookie; the cookie itself is not read. */
   readonly cookieFile?: string

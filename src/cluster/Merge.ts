@@ -62,7 +62,9 @@ const discoveredOf = (node: string, seen: ReadonlyArray<SightingOf>): Discovered
     ...(host !== undefined && { host }),
     ...(port !== undefined && { port }),
     ...(epmdPort !== undefined && { epmdPort }),
-    ...(seen.some(({ isHidden }) => isHidden) && { isHidden: true }),
+    // Who sees a node as a visible one is right; who takes it for a hidden one knows one link to it.
+    ...(seen.some(({ isHidden }) => isHidden) &&
+      !seen.some(({ isHidden }) => isHidden === false) && { isHidden: true }),
     ...(cookieFile !== undefined && { cookieFile })
   }
 }

@@ -65,6 +65,13 @@ describe.each(BeamNode.otpReleases())("on OTP $otp", ({ otp }) => {
         expect(near.rowOf(hidden.name)).toMatchObject({ hidden: true, sources: discovery })
         expect(near.text).not.toContain(cookie)
 
+        // Who looks out from the hidden one sees visible nodes over hidden links.
+        const inward = yield* Effect.andThen(call("connect_node", { node: hidden.name }), discover()).pipe(
+          Effect.provide(liveCatalogue([hidden], { discovery: ["follow"] }))
+        )
+        expect(inward.rowOf(a.name)).toMatchObject({ sources: ["follow"] })
+        expect(inward.rowOf(a.name)).not.toHaveProperty("hidden")
+
         const far = yield* seenBy([a.name, b.name])
         expect(far.rowOf(c.name)).toMatchObject({
           state: "not_allowed",

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Discovery, type OnceOptions } from "../../../src/cluster/Discovery.ts"
 import { atom, list, type Term } from "../../../src/etf/Term.ts"
-import { fakeNode } from "../../support/FakeNodes.ts"
+import { fakeNode, type Reply } from "../../support/FakeNodes.ts"
 import { type DiscoveryWorld, discoveryLayer, nowhere } from "../../support/FakeDiscovery.ts"
 import { closedPort, serve, serveEpmd } from "../../support/FakePeer.ts"
 
@@ -336,10 +336,17 @@ describe("this machine", () => {
   )
 })
 
-const meshNode = (name: string, visible: ReadonlyArray<string>, hidden: ReadonlyArray<string> = []) =>
+/** `hidden`: nodes at the other end of hidden links. `shows`: to which of them it shows itself. */
+const meshNode = (
+  name: string,
+  visible: ReadonlyArray<string>,
+  hidden: ReadonlyArray<string> = [],
+  shows: Reply = ([, asked]) => Effect.succeed(asked!)
+) =>
   fakeNode({
     name,
     replies: {
+      "lists:filter/2": shows,
       "erlang:nodes/1": ([kind]: ReadonlyArray<Term>) =>
         Effect.succeed(
           list(((kind as { readonly text: string }).text === "hidden" ? hidden : visible).map((it) => atom(it)))
@@ -361,7 +368,27 @@ describe("following", () => {
         ],
         failures: []
       })
-      expect(a.called).toHaveLength(2)
+      // We are hidden, too, and no matter.
+      expect(a.called.map(({ args, target }) => [target, ...args.slice(-1)])).toEqual([
+        ["erlang:nodes/1", atom("visible")],
+        ["erlang:nodes/1", atom("hidden")],
+        ["lists:filter/2", list([atom("ops@h")])]
+      ])
+    })
+  )
+
+  it.effect("takes no node for a hidden one because its neighbour is, or because that does not tell", () =>
+    Effect.gen(function* () {
+      const ops = meshNode("ops@h", [], ["a@h", "b@h"], { term: list([]) })
+      const mute = meshNode("mute@h", [], ["c@h"], {
+        fails: { _tag: "Raised", class: "error", reason: atom("undef"), stack: [] }
+      })
+      const a = meshNode("a@h", ["b@h"], ["ops@h"])
+      // Says that b is hidden, since it told b nothing of itself, and is wrong.
+      const odd = meshNode("odd@h", [], ["b@h"])
+      const { found } = yield* look({ discovery: ["follow"], up: [ops, mute, a, odd] })
+      expect(found.filter(({ isHidden }) => isHidden).map(({ node }) => node)).toEqual(["ops@h"])
+      expect(found.map(({ node }) => node)).toEqual(["a@h", "b@h", "c@h", "ops@h"])
     })
   )
 
