@@ -43,6 +43,11 @@ export interface KnownNode {
   /** The one group that it belongs to: the nodes of a system, say. */
   readonly group?: string
   readonly tags?: ReadonlyArray<string>
+  /** Where it is, or its EPMD, if not where its name says. */
+  readonly address?: string
+  readonly tunnel?: ReadonlyArray<string>
+  readonly epmdHost?: string
+  readonly epmdPort?: number
   /** The most that may be done to it; never more than what is allowed altogether. */
   readonly access?: "inspect" | "observe" | "control" | "eval"
 }

@@ -14,6 +14,8 @@ export interface Answer<Data, Rows extends string = Extract<keyof Data, string>>
   readonly summary: string | ((shown: number) => string)
   /** `false` when something could not be seen; the notes then say what and why. Default `true`. */
   readonly complete?: boolean
+  /** The node's own name, where it was asked for by another. */
+  readonly node?: string
   readonly notes?: ReadonlyArray<string>
   /**
    * What is left out of values that were asked for, where terms take so many characters and so many rows are shown; then

@@ -100,11 +100,10 @@ const answerOf = Effect.fnUntraced(function* (
   const answer = restarted.length === 0 ? answered : { ...answered, notes: [...restarted, ...(answered.notes ?? [])] }
   const secretless = yield* withoutSecrets
   const clean = yield* cleaner
-  const hints = yield* Effect.forEach(answer.hints ?? [], (hint) =>
-    usefulCall(hint, node?.name ?? name, clean, entries)
-  )
+  const about = node?.name ?? answer.node ?? name
+  const hints = yield* Effect.forEach(answer.hints ?? [], (hint) => usefulCall(hint, about, clean, entries))
   const result = resultOf(answer, {
-    node: node?.name ?? name,
+    node: about,
     asOf: new Date(yield* Clock.currentTimeMillis).toISOString(),
     budget: yield* CharacterBudget,
     cursor: (position) => (isClean(position, secretless) ? encodeCursor(scope, position) : undefined),

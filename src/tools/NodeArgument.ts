@@ -12,6 +12,7 @@ import { excerpt, listed } from "../syntax/Excerpt.ts"
 import { stepMillis } from "./Deadline.ts"
 import { didYouMean } from "./DidYouMean.ts"
 import { RunningTool } from "./RunningTool.ts"
+import { sameNode } from "./SameNode.ts"
 import { Session } from "./Session.ts"
 import { ToolError } from "./ToolError.ts"
 
@@ -43,14 +44,14 @@ export const resolveNode = Effect.fnUntraced(function* (
   const kinds = [up, configured, tried.map(({ name }) => name)]
   const known = [...new Set(kinds.flat())]
   const { asked } = yield* Session
+  const { entryRefusal, nodeRefusal, settings } = yield* Policy
   // One that is connected for another's sake, to compare with or for another session, is not meant.
   const own = up.filter((name) => asked.has(name) || configured.includes(name))
   const full =
     given === undefined
-      ? yield* onlyNode(own.length > 0 ? own : up, configured)
+      ? yield* onlyNode(own.length > 0 ? own : up, distinct(entries, settings.hostNames))
       : yield* namedNode(bare(given), entries, kinds)
   const entry = entries.find(({ name }) => name === full)
-  const { entryRefusal, nodeRefusal, settings } = yield* Policy
   const tool = yield* RunningTool
   // A node of this machine has as many names as the machine: what an entry bounds is bounded by each of them.
   const bounds = entries.filter(({ name }) => name === full || isSameHere(name, full, settings.hostNames))
@@ -69,6 +70,13 @@ export const resolveNode = Effect.fnUntraced(function* (
 
 const noNode = (message: string, next: string) =>
   Effect.fail(new ToolError({ code: "no_node", message, retryable: false, next }))
+
+/** The nodes of entries: of those that are one node, the first. */
+const distinct = (entries: ReadonlyArray<KnownNode>, hostNames: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const isSame = sameNode(entries, hostNames)
+  const names = entries.map(({ name }) => name)
+  return names.filter((name, at) => names.findIndex((other) => isSame(other, name)) === at)
+}
 
 const onlyNode = (up: ReadonlyArray<string>, configured: ReadonlyArray<string>) => {
   const [first, ...others] = up.length > 0 ? up : configured

@@ -1,12 +1,14 @@
 import { Effect, Ref, Result, Schema } from "effect"
 import { type Disconnection, Nodes } from "../../node/Nodes.ts"
 import { nodeCalled, Targets } from "../../node/Targets.ts"
+import { Policy } from "../../policy/Policy.ts"
 import { visible } from "../../syntax/Escape.ts"
 import type { SyntaxName } from "../../syntax/Syntax.ts"
 import { syntaxes } from "../../syntax/Syntaxes.ts"
 import { joinNode, localNames } from "../NodeArgument.ts"
 import { amount } from "../Quantity.ts"
 import { meetNode } from "../Restarted.ts"
+import { sameNode } from "../SameNode.ts"
 import { Session } from "../Session.ts"
 import * as Tool from "../Tool.ts"
 import { iso, measured, NodeRow, nodeRow, rounded, roundTripPatience } from "./NodeRow.ts"
@@ -63,6 +65,7 @@ const connectNode = Tool.make({
     incarnations.accept(node.name)
     const runs = `OTP ${otpRelease}${elixirVersion === undefined ? "" : ` and Elixir ${visible(elixirVersion)}`}`
     return {
+      node: node.name,
       summary: `${isShared ? "Already connected" : "Connected"} to ${node.name}, which runs ${runs}; a round trip takes ${rounded(roundTrip)} ms.`,
       notes: [
         ...restarted,
@@ -100,12 +103,18 @@ const disconnectNode = Tool.make({
   target: "named",
   input: {},
   output: { disconnected: Schema.Boolean },
-  run: Effect.fnUntraced(function* (_input, name) {
+  run: Effect.fnUntraced(function* (_input, given) {
     const { asked, release } = yield* Session
+    const nodes = yield* Nodes
+    const isSame = sameNode(yield* (yield* Targets).nodes, (yield* Policy).settings.hostNames)
+    const links = (yield* nodes.list).filter(({ state }) => state._tag !== "Down").map((it) => it.name)
+    // As with a call: a node of this machine is found by each of the machine's names.
+    const name = links.includes(given) ? given : (links.find((link) => isSame(link, given)) ?? given)
     asked.delete(name)
     yield* release(name)
-    const disconnection = yield* (yield* Nodes).disconnect(name)
-    return { summary: disconnected[disconnection](name), data: { disconnected: disconnection === "closed" } }
+    const disconnection = yield* nodes.disconnect(name)
+    const data = { disconnected: disconnection === "closed" }
+    return { node: name, summary: disconnected[disconnection](name), data }
   })
 })
 
@@ -123,20 +132,27 @@ const listNodes = Tool.make({
     const configured = yield* nodes
     const mistake = yield* problem
     const tried = yield* Effect.forEach(yield* (yield* Nodes).list, nodeRow, { concurrency: 16 })
-    const known = new Set(tried.map(({ node }) => node))
-    const others = configured.map(({ name }) => name).filter((node) => !known.has(node))
-    const shortNames = new Set([...known, ...others].map((node) => node.slice(0, node.indexOf("@"))))
+    const isSame = sameNode(configured, (yield* Policy).settings.hostNames)
+    const entryOf = (node: string) => nodeCalled(configured, node) ?? configured.find(({ name }) => isSame(name, node))
+    const rows: Array<NodeRow> = []
+    const isShown = (node: string) => rows.some((row) => isSame(row.node, node))
+    const add = ({ node, ...row }: NodeRow) => {
+      const { access, alias, group, tags } = entryOf(node) ?? {}
+      rows.push({ node, alias, group, tags, access, ...row })
+    }
+    // Of one node that is connected by another name, it is no news that it cannot be by this one.
+    const isLinked = (node: string) => tried.some((row) => row.state !== "down" && isSame(row.node, node))
+    for (const row of tried.toSorted((a, b) => (a.node < b.node ? -1 : 1)))
+      if (row.state !== "down" || !isLinked(row.node)) add(row)
+    for (const { alias, name } of configured) {
+      // What the operator calls a node by is told, also where another name of it is connected.
+      const isCalled = alias !== undefined && !rows.some((row) => row.alias === alias)
+      if (isCalled || !isShown(name)) add({ node: name, state: "configured" })
+    }
+    const shortNames = new Set(rows.map(({ node }) => node.slice(0, node.indexOf("@"))))
     const local = yield* Effect.result(localNames)
     const discoverable = Result.isSuccess(local) ? local.success.filter((name) => !shortNames.has(name)) : []
-    const called = ({ node, ...row }: NodeRow): NodeRow => {
-      const { access, alias, group, tags } = nodeCalled(configured, node) ?? {}
-      return { node, alias, group, tags, access, ...row }
-    }
-    const rows: ReadonlyArray<NodeRow> = [
-      ...tried.toSorted((a, b) => (a.node < b.node ? -1 : 1)).map(called),
-      ...others.map((node) => called({ node, state: "configured" })),
-      ...discoverable.map((name) => ({ node: visible(name), state: "discoverable" }) as const)
-    ]
+    rows.push(...discoverable.map((name) => ({ node: visible(name), state: "discoverable" }) as const))
     const unheard = tried.filter(({ round_trip_ms, state }) => state === "up" && round_trip_ms === undefined)
     const resting = tried.filter(({ breaker }) => breaker !== undefined)
     const up = rows.filter(({ state }) => state === "up").length

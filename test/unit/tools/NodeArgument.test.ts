@@ -20,6 +20,13 @@ const refused = (world: World, given?: string) =>
   failIn(world, "get_memory_info", given === undefined ? {} : { node: given })
 
 describe("a node that is left out", () => {
+  it.effect("is the one that is configured by several names of this machine", () =>
+    Effect.gen(function* () {
+      const configured = ["a@box", "a@localhost", { name: "a@127.0.0.1", alias: "b" }]
+      expect(yield* reached({ configured, reachable: [node("a@box")] })).toBe("a@box")
+    })
+  )
+
   it.effect("is the only one connected, even when others are configured", () =>
     Effect.gen(function* () {
       expect(yield* reached({ up: [node("a@box")], configured: ["b@far", "c@far"] })).toBe("a@box")
@@ -378,6 +385,81 @@ describe("connect_node, disconnect_node and list_nodes", () => {
         expect(structured["nodes"]).toEqual([
           expect.objectContaining({ node: "a@box", state: "down", why: expect.stringContaining("TLS") })
         ])
+      })
+    )
+  )
+
+  it.live("take a node for one that has several names here", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const world: World = {
+          epmdPort: yield* serveEpmd({ app: 1 }),
+          reachable: [node("app@box")],
+          unreachable: { "app@localhost": { _tag: "WrongNode", actual: "app@box" } },
+          configured: [{ name: "app@localhost", alias: "shop", tags: ["eu"] }, "app@box", "app@127.0.0.1", "app@far"]
+        }
+        yield* Effect.gen(function* () {
+          const rows = Effect.map(call("list_nodes", {}), ({ structured }) => structured["nodes"])
+          const far = { node: "app@far", state: "configured" }
+          expect(yield* rows).toEqual([
+            { node: "app@localhost", alias: "shop", tags: ["eu"], state: "configured" },
+            far
+          ])
+          const { structured } = yield* call("connect_node", { node: "app@localhost" })
+          expect(structured).toMatchObject({ node: "app@box" })
+          // What it is called by is still told, although it is connected by a name that has an entry, too.
+          expect(yield* rows).toEqual([
+            expect.objectContaining({ node: "app@box", state: "up" }),
+            { node: "app@localhost", alias: "shop", tags: ["eu"], state: "configured" },
+            far
+          ])
+          const gone = yield* call("disconnect_node", { node: "shop" })
+          expect(gone.structured).toMatchObject({ node: "app@box", disconnected: true })
+        }).pipe(Effect.provide(catalogueLayer(world)))
+      })
+    )
+  )
+
+  it.live("show a connected node once, with the alias of its entry under another name of this machine", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const epmdPort = yield* closedPort
+        const configured = [{ name: "app@localhost", alias: "shop" }]
+        const { structured } = yield* callIn({ epmdPort, up: [node("app@box")], configured }, "list_nodes")
+        expect(structured["nodes"]).toEqual([expect.objectContaining({ node: "app@box", alias: "shop", state: "up" })])
+      })
+    )
+  )
+
+  it.live("take a node for another one that is elsewhere, or may be", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const epmdPort = yield* closedPort
+        for (const place of [{ address: "127.0.0.1:9100" }, { epmdPort: 1 }, { epmdHost: "x" }, { tunnel: ["x"] }]) {
+          const configured = [{ name: "app@localhost", ...place }, "app@box"]
+          expect(yield* refused({ epmdPort, configured })).toMatchObject({ code: "no_node" })
+          const { structured } = yield* callIn({ epmdPort, up: [node("app@box")], configured }, "list_nodes")
+          expect(structured["nodes"]).toEqual([
+            expect.objectContaining({ node: "app@box", state: "up" }),
+            { node: "app@localhost", state: "configured" }
+          ])
+        }
+      })
+    )
+  )
+
+  it.live("show no vain attempt at a node that is connected by another name of this machine", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const epmdPort = yield* closedPort
+        const why = new DistError({ node: "app@localhost", reason: { _tag: "PortRefused", at: "x:1", from: "epmd" } })
+        const world: World = {
+          epmdPort,
+          up: [node("app@box"), node("app@localhost")],
+          standing: { "app@localhost": { state: { _tag: "Down", since: 0, why } } }
+        }
+        const { structured } = yield* callIn(world, "list_nodes")
+        expect(structured["nodes"]).toEqual([expect.objectContaining({ node: "app@box", state: "up" })])
       })
     )
   )

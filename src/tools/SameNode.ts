@@ -1,0 +1,16 @@
+import { type KnownNode, nodeCalled } from "../node/Targets.ts"
+import { isSameHere } from "../policy/ThisMachine.ts"
+
+/** Where an entry has its node, if not where its name says. */
+const placeOf = ({ address, epmdHost, epmdPort, tunnel }: Partial<KnownNode> = {}): string =>
+  JSON.stringify([address, epmdHost, epmdPort, tunnel])
+
+/**
+ * A test for whether two full names stand for one node: they are the same, or a name of this machine is behind the `@` of
+ * both, and the entries have them at one place. An EPMD gives each name before the `@` to one node alone.
+ */
+export const sameNode = (entries: ReadonlyArray<KnownNode>, hostNames: ReadonlyArray<string>) => {
+  const place = (name: string) => placeOf(nodeCalled(entries, name))
+  return (one: string, other: string): boolean =>
+    one === other || (isSameHere(one, other, hostNames) && place(one) === place(other))
+}
