@@ -88,13 +88,13 @@ export const names = (
   Effect.flatMap(exchange(node, at, timeoutMillis, Uint8Array.of(NAMES_REQ)), (answer) => {
     // EPMD's own port comes first. What begins with another number is none, and its first words are of interest.
     if (answer.length < 4 || answer.readUInt32BE(0) > 65_535) return Effect.fail(garbage(node, at, answer))
-    const found: Array<Registration> = []
-    for (const line of answer.toString("utf8", 4).split("\n")) {
-      if (line === "") continue
-      const match = /^name (.+) at port (\d{1,5})$/u.exec(line)
-      if (match === null) return Effect.fail(garbage(node, at, answer.subarray(4)))
-      found.push({ name: match[1]!, port: Number(match[2]) })
+    const lines = answer.toString("utf8", 4)
+    // EPMD takes a name with a line's end in it, which must not hide the others.
+    const matches = [...lines.matchAll(/name ([^]+?) at port (\d{1,5})(?:\n|$)/guy)]
+    if (matches.reduce((length, [{ length: more }]) => length + more, 0) < lines.length) {
+      return Effect.fail(garbage(node, at, answer.subarray(4)))
     }
+    const found = matches.map(([, name, port]): Registration => ({ name: name!, port: Number(port) }))
     return Effect.succeed(found.toSorted((a, b) => (a.name < b.name ? -1 : 1)))
   })
 
