@@ -48,6 +48,9 @@ export type LookAt<Kind extends Source["kind"], R = never> = (
 /** Milliseconds that one part of a source has to answer: one EPMD, one name in DNS, one node. */
 const partMillis = 2_000
 
+/** Milliseconds that a source is given beyond its time, to end by itself with what it has; its parts have half of it. */
+export const graceMillis = 250
+
 /** Parts of a source that are asked at once. */
 const atOnce = 16
 
@@ -74,12 +77,21 @@ export const together = (looks: ReadonlyArray<Look>): Look => ({
   failures: looks.flatMap(({ failures }) => failures)
 })
 
-/** What a part told, cut where it is more than one may tell; `odd` of its names are none that a node can have. */
+/**
+ * What a part told, cut where it is more than one may tell: by name, since a name server gives its records in another
+ * order each time. `odd` of its names are none that a node can have.
+ */
 export const told = (part: string, sightings: ReadonlyArray<Sighting>, odd: number): Look =>
   together([
-    { sightings: sightings.slice(0, maxSightings), failures: [] },
+    {
+      sightings:
+        sightings.length > maxSightings
+          ? sightings.toSorted((a, b) => (a.node < b.node ? -1 : 1)).slice(0, maxSightings)
+          : sightings,
+      failures: []
+    },
     ...(sightings.length > maxSightings
-      ? [partial(`${part} tells of ${sightings.length} nodes; only the first ${maxSightings} are taken.`, part)]
+      ? [partial(`${part} tells of ${sightings.length} nodes; only the first ${maxSightings} by name are taken.`, part)]
       : []),
     ...(odd > 0 ? [partial(`${odd} of the names that ${part} tells of are none that a node can have.`, part)] : [])
   ])
@@ -96,9 +108,13 @@ export const lookAtEach = <Part, R>(
       parts.slice(0, maxParts),
       Effect.fnUntraced(function* (part) {
         const left = until - (yield* Clock.currentTimeMillis)
-        return left > 0
-          ? yield* lookAt(part, Math.min(left, partMillis))
-          : failed(`${nameOf(part)} was not asked: time was over before.`, nameOf(part))
+        if (left <= 0) return failed(`${nameOf(part)} was not asked: time was over before.`, nameOf(part))
+        const millis = Math.min(left, partMillis)
+        return yield* Effect.timeoutOrElse(lookAt(part, millis), {
+          // What takes the time from all others does not take what they told.
+          duration: millis + graceMillis / 2,
+          orElse: () => Effect.succeed(failed(`${nameOf(part)} had told nothing after ${millis} ms.`, nameOf(part)))
+        })
       }),
       { concurrency: atOnce }
     )

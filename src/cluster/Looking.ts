@@ -6,17 +6,14 @@ import { lookAtDns, lookAtServices } from "./Dns.ts"
 import { lookAtEpmd } from "./Epmd.ts"
 import { lookAlong } from "./Follow.ts"
 import { lookAtHosts } from "./HostsFile.ts"
-import { failed, type Look, lookAtEach, type LookFailure, type Patience } from "./Look.ts"
+import { failed, graceMillis, type Look, lookAtEach, type LookFailure, type Patience } from "./Look.ts"
 import { localHosts, Machine } from "./Machine.ts"
-import { type Discovered, maxDiscovered, merge, type SightingOf } from "./Merge.ts"
+import { type Discovered, type FullName, fullNames, maxDiscovered, merge, type SightingOf } from "./Merge.ts"
 import { lookAtReleases } from "./Releases.ts"
 import { defaultSources, discoverySource, type Source, type SourceProblem, sourceTexts } from "./Source.ts"
 
 /** Milliseconds for all sources where nobody says. */
 const defaultMillis = 5_000
-
-/** Milliseconds that a source is given beyond its time, to end by itself with what it has. */
-const graceMillis = 250
 
 /** Milliseconds between two looks where nobody says; each pause is up to a fifth shorter or longer. */
 const everyMillis = 5_000
@@ -95,12 +92,13 @@ const look = Effect.fnUntraced(function* (options: OnceOptions): Effect.fn.Retur
   return { sightings: looks.flatMap((each) => each.sightings), failures: looks.flatMap((each) => each.failures) }
 })
 
-/** The nodes that sightings are of. */
+/** The nodes that sightings are of, by name, and how a node of this machine without its host is called in full. */
 const nodesOf = Effect.fnUntraced(function* (sightings: ReadonlyArray<SightingOf>) {
   const configured = yield* (yield* Targets).nodes
   const listed = yield* (yield* Nodes).list
   const known = [...configured, ...listed.filter(({ state }) => state._tag === "Up")].map(({ name }) => name)
-  return merge(sightings, known, localHosts(yield* Machine))
+  const fullName = fullNames(sightings, known, localHosts(yield* Machine))
+  return { found: merge(sightings, fullName), fullName }
 })
 
 /** See `Discovery.once`. */
@@ -108,7 +106,7 @@ export const once = Effect.fnUntraced(function* (
   options: OnceOptions = {}
 ): Effect.fn.Return<Discoveries, never, Nodes | Targets> {
   const { failures, sightings } = yield* look(options)
-  const found = yield* nodesOf(sightings)
+  const { found } = yield* nodesOf(sightings)
   const told = failures.map(({ message, source }) => ({ source, message }))
   if (found.length <= maxDiscovered) return { found, failures: told }
   const cut = [...new Set(found.slice(maxDiscovered).flatMap(({ sources }) => sources))]
@@ -134,13 +132,15 @@ const remembering = (before: ReadonlyArray<SightingOf>, { failures, sightings }:
 /** What came and went between two looks. */
 const changesBetween = (
   before: ReadonlyMap<string, Discovered>,
-  now: ReadonlyMap<string, Discovered>
+  now: ReadonlyMap<string, Discovered>,
+  fullName: FullName
 ): ReadonlyArray<DiscoveryChange> => {
   const named = new Set<string>()
   const joined = [...now.values()].flatMap((node): ReadonlyArray<DiscoveryChange> => {
     if (before.has(node.node)) return []
     const [short] = node.node.split("@") as [string]
-    const formerly = node.node !== short && before.has(short) && !now.has(short)
+    // Not any node that is called so: another machine may have one, too.
+    const formerly = before.has(short) && !now.has(short) && fullName(short) === node.node
     if (formerly) named.add(short)
     return [{ _tag: "Joined", node, ...(formerly && { formerly: short }) }]
   })
@@ -165,7 +165,8 @@ export const changes = (
       if (known !== undefined) yield* Effect.sleep(pause * (1 - jitter + 2 * jitter * (yield* Random.next)))
       const { nodes: before, sightings: seen } = known ?? { nodes: new Map<string, Discovered>(), sightings: [] }
       const sightings = remembering(seen, yield* look(options))
-      const nodes = new Map((yield* nodesOf(sightings)).slice(0, maxDiscovered).map((node) => [node.node, node]))
-      return [changesBetween(before, nodes), Option.some<Known>({ sightings, nodes })] as const
+      const { found, fullName } = yield* nodesOf(sightings)
+      const nodes = new Map(found.slice(0, maxDiscovered).map((node) => [node.node, node]))
+      return [changesBetween(before, nodes, fullName), Option.some<Known>({ sightings, nodes })] as const
     })
   ).pipe(Stream.provideContext(services))

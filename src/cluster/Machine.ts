@@ -40,5 +40,8 @@ export const shortHost = ({ hostName }: MachineService): string => hostName.spli
 export const localHosts = (machine: MachineService): ((host: string) => boolean) => {
   const addresses = new Set(machine.addresses())
   const short = shortHost(machine)
-  return (host) => isLoopback(host) || host === short || host.startsWith(`${short}.`) || addresses.has(host)
+  // Of a machine that says its domain, another's with the same first part is another machine.
+  const isCalled = (host: string) =>
+    host === short || (machine.hostName === short ? host.startsWith(`${short}.`) : host === machine.hostName)
+  return (host) => isLoopback(host) || isCalled(host) || addresses.has(host)
 }

@@ -14,7 +14,7 @@ export interface Discovered {
   readonly node: string
   /** All the sources that told of it, as the operator writes them. */
   readonly sources: ReadonlyArray<string>
-  /** Where it was found, as the first source that knows has it; it may be reachable under another address too. */
+  /** Where it was found, as the source has it that knows best; it may be reachable under another address too. */
   readonly host?: string
   /** Where it listens. */
   readonly port?: number
@@ -32,11 +32,14 @@ export const maxDiscovered = 2_000
 const shortName = (node: string): string => node.split("@", 1)[0]!
 
 /** For a node of this machine without its host: the one node of this machine that is called so, if there is just one. */
-const fullNames = (
+export type FullName = (short: string) => string | undefined
+
+/** The full names in sightings; `known` are nodes that we know of by other ways. */
+export const fullNames = (
   sightings: ReadonlyArray<SightingOf>,
   known: ReadonlyArray<string>,
   isLocal: (host: string) => boolean
-): ((short: string) => string | undefined) => {
+): FullName => {
   const byShort = new Map<string, Set<string>>()
   for (const node of [...sightings.map((each) => each.node), ...known]) {
     const at = node.indexOf("@")
@@ -52,9 +55,12 @@ const fullNames = (
 
 /** What several sightings of a node say together. */
 const discoveredOf = (node: string, seen: ReadonlyArray<SightingOf>): Discovered => {
-  const place = seen.find(({ port }) => port !== undefined) ?? seen.find(({ host }) => host !== undefined)
-  const { host, port } = place ?? {}
-  const epmdPort = place?.epmdPort ?? seen.find((each) => each.epmdPort !== undefined)?.epmdPort
+  // All of it as one source has it: the port of an EPMD is one of its host.
+  const place =
+    seen.find((each) => each.port !== undefined) ??
+    seen.find((each) => each.epmdPort !== undefined) ??
+    seen.find((each) => each.host !== undefined)
+  const { epmdPort, host, port } = place ?? {}
   const cookieFile = seen.find((each) => each.cookieFile !== undefined)?.cookieFile
   return {
     node,
@@ -69,13 +75,8 @@ const discoveredOf = (node: string, seen: ReadonlyArray<SightingOf>): Discovered
   }
 }
 
-/** One entry a node, by name; `known` are nodes that we know of by other ways, to complete names by. */
-export const merge = (
-  sightings: ReadonlyArray<SightingOf>,
-  known: ReadonlyArray<string>,
-  isLocal: (host: string) => boolean
-): ReadonlyArray<Discovered> => {
-  const fullName = fullNames(sightings, known, isLocal)
+/** One entry a node, by name. */
+export const merge = (sightings: ReadonlyArray<SightingOf>, fullName: FullName): ReadonlyArray<Discovered> => {
   const byName = new Map<string, Array<SightingOf>>()
   for (const sighting of sightings) {
     const node = sighting.node.includes("@") ? sighting.node : (fullName(sighting.node) ?? sighting.node)

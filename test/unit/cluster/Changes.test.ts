@@ -82,6 +82,17 @@ describe("changes", () => {
     })
   )
 
+  it.effect("do not follow from another order of more addresses than are taken", () =>
+    Effect.gen(function* () {
+      const all = Array.from({ length: 600 }, (_, at) => `10.0.0.${at}`)
+      const zone = { addresses: addresses(all) }
+      const { news } = yield* watch({ discovery: ["dns:app@pods"], zone })
+      expect(yield* news).toHaveLength(500)
+      zone.addresses["pods"] = all.toReversed()
+      expect(yield* news).toEqual([])
+    })
+  )
+
   it.effect("do not follow where another source still tells of the node", () =>
     Effect.gen(function* () {
       const zone = { addresses: addresses(["10.0.0.1"]) }
@@ -163,6 +174,31 @@ describe("a node of this machine", () => {
         )
       ).pipe(Effect.provide(layer))
       expect(heard).toEqual(["+app", "+app@10.0.0.1 (app)"])
+    })
+  )
+
+  it.live("that leaves as another machine's of that name comes has not become that one", () =>
+    Effect.gen(function* () {
+      const registered: Record<string, number> = { app: 1 }
+      const port = yield* serveEpmd(registered)
+      const zone = { addresses: addresses([]) }
+      const heard: Array<string> = []
+      const layer = discoveryLayer({ discovery: [`epmd:localhost:${port}`, "dns:app@pods"], zone })
+      yield* Effect.flatMap(Discovery.make, ({ changes }) =>
+        Stream.unwrap(changes({ everyMillis: 10 })).pipe(
+          Stream.map(textOf),
+          Stream.tap((text) =>
+            Effect.sync(() => {
+              heard.push(text)
+              delete registered["app"]
+              zone.addresses["pods"] = ["10.9.9.9"]
+            })
+          ),
+          Stream.take(3),
+          Stream.runDrain
+        )
+      ).pipe(Effect.provide(layer))
+      expect(heard.toSorted()).toEqual(["+app", "+app@10.9.9.9", "-app"])
     })
   )
 })

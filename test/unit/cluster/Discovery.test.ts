@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Fiber } from "effect"
+import { TestClock } from "effect/testing"
 import { Buffer } from "node:buffer"
 import { mkdirSync, mkdtempSync, rmdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -59,9 +60,26 @@ describe("an EPMD", () => {
     })
   )
 
+  it.live("of this machine tells nothing of a machine whose name begins like this one's", () =>
+    Effect.gen(function* () {
+      const epmdPort = yield* serveEpmd({ app: 1, shop: 2 })
+      const world: DiscoveryWorld = {
+        discovery: ["epmd:localhost"],
+        epmdPort,
+        configured: ["app@box.elsewhere", "shop@box.example"]
+      }
+      expect(nodesOf(yield* look(world))).toEqual(["app", "shop@box.example"])
+      // One that does not say its domain may be in any.
+      expect(nodesOf(yield* look({ ...world, machine: { hostName: "box" } }))).toEqual([
+        "app@box.elsewhere",
+        "shop@box.example"
+      ])
+    })
+  )
+
   it.live("cannot tell of nodes what is no name, nor more than a bound of them", () =>
     Effect.gen(function* () {
-      const odd = yield* serveEpmd({ "a@b": 1, "x y": 2, "q'": 3, "\u202egp": 4, good: 5, big: 99_999 })
+      const odd = yield* serveEpmd({ "a@b": 1, "x y": 2, "x\ny": 2, "q'": 3, "\u202egp": 4, good: 5, big: 99_999 })
       const many = yield* serveEpmd(Object.fromEntries(Array.from({ length: 600 }, (_, at) => [`n${at}`, 1])))
       const { failures, found } = yield* look({
         discovery: [`epmd:localhost:${odd}`, `epmd:127.0.0.1:${many}`]
@@ -71,7 +89,7 @@ describe("an EPMD", () => {
       ])
       expect(found).toHaveLength(501)
       expect(failures).toEqual([
-        { source: `epmd:localhost:${odd}`, message: expect.stringContaining("5 of the names") },
+        { source: `epmd:localhost:${odd}`, message: expect.stringContaining("6 of the names") },
         { source: `epmd:127.0.0.1:${many}`, message: expect.stringContaining("tells of 600 nodes") }
       ])
     })
@@ -441,6 +459,19 @@ describe("following", () => {
     })
   )
 
+  it.effect("keeps what others tell where a node outlasts the time for it", () =>
+    Effect.gen(function* () {
+      const silent = fakeNode({ name: "b@h", replies: { "erlang:nodes/1": () => Effect.never } })
+      const looking = yield* Effect.forkChild(
+        look({ discovery: ["follow"], up: [meshNode("a@h", ["x@h"]), silent] }, { timeoutMillis: 1_000 })
+      )
+      yield* TestClock.adjust(2_000)
+      const told = yield* Fiber.join(looking)
+      expect(nodesOf(told)).toEqual(["x@h"])
+      expect(told.failures).toEqual([{ source: "follow", message: "b@h had told nothing after 1000 ms." }])
+    })
+  )
+
   it.effect("leaves a node in peace that does not answer", () =>
     Effect.gen(function* () {
       const a = meshNode("a@h", ["b@h"])
@@ -481,6 +512,22 @@ describe("all sources together", () => {
         ],
         failures: []
       })
+    })
+  )
+
+  it.live("say where a node is as one of them has it, not the host of one with the port of another", () =>
+    Effect.gen(function* () {
+      const processes = yield* folder
+      addProcess(processes, "self", [])
+      addProcess(processes, 10, [beam, "--", "-name", "app@10.0.0.1"], { ERL_EPMD_PORT: "14369" })
+      const { found } = yield* look({
+        discovery: ["dns:app@pods", "releases"],
+        zone: { addresses: { pods: ["10.0.0.1"] } },
+        machine: { processes }
+      })
+      expect(found).toEqual([
+        { node: "app@10.0.0.1", sources: ["dns:app@pods", "releases"], host: "localhost", epmdPort: 14_369 }
+      ])
     })
   )
 
