@@ -134,4 +134,10 @@ describe("LFE", () => {
   ])("prints the identifier %s", (expected, term) => {
     expect(text(term)).toBe(expected)
   })
+
+  it("says behind a mark that what it stands in front of is left out", () => {
+    const term = list([atom("quote"), list([atom("quote"), binary("x".repeat(99))])])
+    expect(lfe.print(term, { maxCharacters: 20 })).toEqual({ text: "''... 1 more", complete: false })
+    expect(lfe.print(term, { maxCharacters: 30 }).text).toBe("''#\"xxxxxxxx\"... 91 more bytes")
+  })
 })
