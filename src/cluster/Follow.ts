@@ -58,9 +58,10 @@ const neighbours = (node: ErlangNode, timeoutMillis: number): Effect.Effect<Look
             Effect.catchReason("CallError", "Raised", () => Effect.succeed<ReadonlyArray<string>>([]))
           )
     )
-    const all = [
-      ...visible.map((name): Sighting => ({ node: name, part: node.name, isHidden: false })),
-      ...behind.map((name): Sighting => ({ node: name, part: node.name, ...(hidden.has(name) && { isHidden: true }) }))
+    const part = node.name
+    const all: ReadonlyArray<Sighting> = [
+      ...visible.map((name) => ({ node: name, part, isHidden: false })),
+      ...behind.map((name) => (hidden.has(name) ? { node: name, part, isHidden: true } : { node: name, part }))
     ]
     const sightings = all.filter((sighting) => !("problem" in parseNodeName(sighting.node)))
     return told(node.name, sightings, all.length - sightings.length)

@@ -102,12 +102,17 @@ const keyOfWhole = (text: string, name: string): string | undefined => {
   return reference._tag === "Reference" && isOwn(reference) ? keyOf(reference.words.toReversed()) : undefined
 }
 
-/** The key of what stands between angle brackets: a 0 or the node's name, bare or as any language writes an atom, then numbers. */
+/**
+ * The key of an identifier of the node that is written as `<owner.numbers>`, by what stands between the brackets. The
+ * owner is `0` or the node's name, written plainly (`app@host.90.0`) or as a language writes that atom
+ * (`'app@host'.90.0`, `:"app@host".90.0`). `undefined`: it is something else, or another node's.
+ */
 const keyOfInner = (inner: string, name: string): string | undefined => {
+  const plain = ["0", name].find((owner) => inner.startsWith(`${owner}.`))
   const atom = readAtom(inner, 0, true)
-  const bare = ["0", name].find((owner) => inner.startsWith(`${owner}.`))
-  const behind = bare?.length ?? (atom?.name === name ? atom.end : undefined)
-  const [, numbers] = (behind !== undefined && /^\.(\d+(?:\.\d+)*)$/u.exec(inner.slice(behind))) || []
+  const ownerEnd = plain?.length ?? (atom?.name === name ? atom.end : undefined)
+  if (ownerEnd === undefined) return undefined
+  const numbers = /^\.(\d+(?:\.\d+)*)$/u.exec(inner.slice(ownerEnd))?.[1]
   return numbers && keyOf(numbers.split(".").map(BigInt))
 }
 

@@ -29,7 +29,7 @@ tests() ->
         {"one that has become busy since it told its children is not asked for its state", fun busy_later/1},
         {"what is no supervisor is not asked, and lives", fun no_supervisor/1},
         {"supervisors of other kinds are not asked, and their children are read from their links", fun other_kinds/1},
-        {"one of another kind is a root as any other", fun other_root/1},
+        {"the tree can begin at a supervisor of another kind", fun other_root/1},
         {"a process that has ended is no root", fun ended_root/1},
         {"a supervisor with a large heap is told as unread where its dictionary would have to be copied", fun unread/1},
         {"names that are no atoms make none", fun no_root/1},

@@ -387,7 +387,7 @@ describe("following", () => {
         failures: []
       })
       // We are hidden, too, and no matter.
-      expect(a.called.map(({ args, target }) => [target, ...args.slice(-1)])).toEqual([
+      expect(a.called.map(({ args, target }) => [target, args.at(-1)])).toEqual([
         ["erlang:nodes/1", atom("visible")],
         ["erlang:nodes/1", atom("hidden")],
         ["lists:filter/2", list([atom("ops@h")])]
