@@ -244,10 +244,13 @@ module_first(Values) -> [{module_of(Call), Pid} || {Call, Pid} <- Values].
 module_of({supervisor, Module, _}) -> Module;
 module_of({Module, _, _}) -> Module.
 
-cut_labels(Values) -> [{cut_label(Label), Pid} || {Label, Pid} <- Values].
-
-cut_label({Label}) -> {cut(Label, ?SMALL_LABEL)};
-cut_label([]) -> [].
+%% Few labels are large.
+cut_labels(Values) ->
+    {Labels, _} = lists:unzip(Values),
+    Sized = lists:zip(lists:map(fun erlang:external_size/1, Labels), Values),
+    Which = fun(Sizes) -> ets:match_spec_compile([{{'$1', '$2'}, [{Sizes, '$1', ?SMALL_LABEL}], ['$2']}]) end,
+    ets:match_spec_run(Sized, Which('=<')) ++
+        [{{cut(Label, ?SMALL_LABEL)}, Pid} || {{Label}, Pid} <- ets:match_spec_run(Sized, Which('>'))].
 
 owned_by(Leader) ->
     case application_controller:get_application(Leader) of
