@@ -22,7 +22,12 @@ export const awaited: Record<HandshakeStage, string> = {
  */
 export type DistReason =
   | { readonly _tag: "InvalidNodeName"; readonly name: string; readonly problem: string }
-  | { readonly _tag: "HostUnresolved"; readonly host: string }
+  /** An option of `connect` that cannot be. */
+  | { readonly _tag: "InvalidOption"; readonly option: string; readonly problem: string }
+  /** `isPassing`: the name service gave no answer, so that another time it may. */
+  | { readonly _tag: "HostUnresolved"; readonly host: string; readonly isPassing?: true }
+  /** This machine has no more of what a connection takes: file descriptors, ports, memory for sockets. */
+  | { readonly _tag: "NoResources"; readonly code: string }
   | { readonly _tag: "EpmdRefused"; readonly host: string; readonly port: number }
   | {
       readonly _tag: "EpmdSilent"
@@ -94,6 +99,8 @@ export type DistReason =
   | { readonly _tag: "LinkClosed"; readonly detail: string }
   | { readonly _tag: "TickTimeout"; readonly silentMillis: number }
   | { readonly _tag: "ProtocolViolation"; readonly detail: string }
+  /** Whoever handles messages here threw something. */
+  | { readonly _tag: "Fault"; readonly cause: unknown }
   | { readonly _tag: "Disconnected" }
 
 const certificateProblems: Record<CertificateProblem, string> = {
@@ -148,7 +155,13 @@ const text = (node: string, reason: DistReason): string => {
   switch (reason._tag) {
     case "InvalidNodeName":
       return `'${excerpt(reason.name)}' is no node name: ${reason.problem}. Write it as name@host, the way node() prints it on the node.`
+    case "InvalidOption":
+      return `${reason.option} cannot be used to reach ${node}: ${reason.problem}.`
+    case "NoResources":
+      return `this machine cannot open another connection (${reason.code}), so ${node} was not asked. Close what is open here, or raise the limit (ulimit -n).`
     case "HostUnresolved":
+      if (reason.isPassing === true)
+        return `the name service gave no answer for the host '${reason.host}', through which the way to ${node} leads. Try again; if it stays so, look at the name servers of this machine.`
       return reason.host === host
         ? `the host '${reason.host}' of ${node} does not resolve to an address. Check the part behind the @, or add it to DNS or the hosts file.`
         : `the host '${reason.host}' does not resolve to an address, and the way to ${node} leads through it. Check the address, or the host of EPMD, that was given.`
@@ -223,6 +236,8 @@ const text = (node: string, reason: DistReason): string => {
       return `${node} has been silent for ${Math.round(reason.silentMillis)} ms, longer than its tick time allows: the node is stuck, or the network to ${host} is gone.`
     case "ProtocolViolation":
       return `${node} sent something that the distribution protocol does not allow (${reason.detail}); the connection was closed.`
+    case "Fault":
+      return `the connection to ${node} was closed by a fault on our side; the log has its cause.`
     case "Disconnected":
       return `the connection to ${node} was closed on our side.`
   }

@@ -55,8 +55,11 @@ const digest: ReadonlyArray<FlagName> = [
   "HANDSHAKE_23"
 ]
 
-/** What a node must offer for us to work with it, and every release from OTP 23 on does: these two lists. */
-const required: ReadonlyArray<FlagName> = ["EXIT_PAYLOAD"]
+/**
+ * What a node must offer for us to work with it, and every release from OTP 23 on does: these two lists. Without
+ * FRAGMENTS a large reply would be one frame, which nothing overtakes.
+ */
+const required: ReadonlyArray<FlagName> = ["EXIT_PAYLOAD", "FRAGMENTS"]
 
 /** Required flags that `theirs` lacks. */
 export const missing = (theirs: bigint): ReadonlyArray<FlagName> =>

@@ -2,6 +2,7 @@ import { Deferred, Effect, Redacted, type Scope } from "effect"
 import { randomInt } from "node:crypto"
 import type { Duplex } from "node:stream"
 import { type Encodable, encodeInto } from "../etf/Encode.ts"
+import { EtfError } from "../etf/EtfError.ts"
 import { Writer } from "../etf/Writer.ts"
 import { DistError, type DistReason } from "./DistError.ts"
 import { portPlease } from "./Epmd.ts"
@@ -12,6 +13,7 @@ import { Handshake, type Handshaken, HandshakePackets, type HandshakeOptions } f
 import { type MessageHandler, Messages } from "./Messages.ts"
 import { type NodeName, parseNodeName } from "./NodeName.ts"
 import { orWantsPlain, orWantsTls } from "./Mismatch.ts"
+import { ProtocolError } from "./ProtocolError.ts"
 import { alertProblem, type TlsOptions } from "./Tls.ts"
 import { dialReason, type Endpoint, endpointText, type SocketPath, Transport } from "./Transport.ts"
 
@@ -45,7 +47,7 @@ export interface LinkOptions extends Reach {
    * (`net_kernel:allow/1`). Each new name costs the node an atom for ever.
    */
   readonly localName?: string
-  /** Default: what `Flags.offered` says. Fewer, to behave like an older peer. */
+  /** Default: what `Flags.offered` says. Without SPAWN, to behave like an older peer. */
   readonly flags?: bigint
 }
 
@@ -100,12 +102,10 @@ const namePool = [1, 2, 3, 4].map((number) => `beamscope${number}@${localHost}.l
  */
 export const connect = (options: LinkOptions): Effect.Effect<Link, DistError, Scope.Scope> =>
   Effect.gen(function* () {
-    const node = parseNodeName(options.node)
-    if ("problem" in node)
-      return yield* new DistError({
-        node: options.node,
-        reason: { _tag: "InvalidNodeName", name: options.node, ...node }
-      })
+    const node = yield* nodeName(options.node, options.node)
+    if (options.localName !== undefined) yield* nodeName(options.node, options.localName)
+    const invalid = invalidOption(options)
+    if (invalid !== undefined) return yield* new DistError({ node: node.full, reason: invalid })
     const end = performance.now() + (options.timeoutMillis ?? Infinity)
     const left = () => Math.max(1, Math.ceil(Math.min(phaseMillis, end - performance.now())))
     const endpoint = yield* locate(node, options, left())
@@ -120,6 +120,32 @@ export const connect = (options: LinkOptions): Effect.Effect<Link, DistError, Sc
       )
     )
   })
+
+/** The parts of a name that the node, or we ourselves, are to have. */
+const nodeName = (node: string, name: string): Effect.Effect<NodeName, DistError> => {
+  const parsed = parseNodeName(name)
+  return "problem" in parsed
+    ? Effect.fail(new DistError({ node, reason: { _tag: "InvalidNodeName", name, ...parsed } }))
+    : Effect.succeed(parsed)
+}
+
+/** An option that Node's own functions would throw at. */
+const invalidOption = ({ address, epmdHost, epmdPort, timeoutMillis }: LinkOptions): DistReason | undefined => {
+  const invalid = (option: string, problem: string): DistReason => ({ _tag: "InvalidOption", option, problem })
+  const ports = { "address.port": address !== undefined && "port" in address ? address.port : undefined, epmdPort }
+  for (const [option, port] of Object.entries(ports)) {
+    if (port !== undefined && !(Number.isInteger(port) && port > 0 && port < 65_536))
+      return invalid(option, `${port} is no port: those are 1 to 65535`)
+  }
+  const places = { address: address && ("path" in address ? address.path : address.host), epmdHost }
+  for (const [option, place] of Object.entries(places)) {
+    if (place === "" || place?.includes("\0") === true)
+      return invalid(option, "it is empty, or has a character of code 0 in it")
+  }
+  return timeoutMillis === undefined || timeoutMillis > 0
+    ? undefined
+    : invalid("timeoutMillis", `${timeoutMillis} is no number of milliseconds above 0`)
+}
 
 type Join = (name: HandshakeOptions["name"]) => Effect.Effect<Link, DistError, Scope.Scope>
 
@@ -371,7 +397,11 @@ class RunningLink implements Link {
         const problem = frames.push(chunk)
         if (problem !== undefined) this.#lose({ _tag: "ProtocolViolation", detail: problem })
       } catch (error) {
-        this.#lose({ _tag: "ProtocolViolation", detail: error instanceof Error ? error.message : String(error) })
+        this.#lose(
+          error instanceof EtfError || error instanceof ProtocolError
+            ? { _tag: "ProtocolViolation", detail: error.message }
+            : { _tag: "Fault", cause: error }
+        )
       }
     }
     stream.on("data", receive)
@@ -393,22 +423,12 @@ class RunningLink implements Link {
     const start = writer.length
     try {
       writer.uint32(0)
-      if (Flags.has(this.flags, "FRAGMENTS")) {
-        // A header with an empty atom cache. What we send is never fragmented: a node takes whole messages of any size.
-        writer.uint8(131)
-        writer.uint8(68)
-        writer.uint8(0)
-        encodeInto(writer, control)
-        if (payload !== undefined) encodeInto(writer, payload)
-      } else {
-        writer.uint8(112)
-        writer.uint8(131)
-        encodeInto(writer, control)
-        if (payload !== undefined) {
-          writer.uint8(131)
-          encodeInto(writer, payload)
-        }
-      }
+      // A header with an empty atom cache. What we send is never fragmented: a node takes whole messages of any size.
+      writer.uint8(131)
+      writer.uint8(68)
+      writer.uint8(0)
+      encodeInto(writer, control)
+      if (payload !== undefined) encodeInto(writer, payload)
       writer.patchUint32(start, writer.length - start - 4)
     } catch (error) {
       writer.truncate(start)

@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer"
 import { type Cursor, decodeNext } from "../etf/Decode.ts"
 import type { Term, Tuple } from "../etf/Term.ts"
 import type { FrameHandler } from "./Frames.ts"
+import { ProtocolError } from "./ProtocolError.ts"
 
 /** What becomes of messages. All of it is called synchronously from the socket's data event. */
 export interface MessageHandler {
@@ -26,7 +27,6 @@ const VERSION = 131
 const NORMAL = 68
 const FRAGMENT_FIRST = 69
 const FRAGMENT_NEXT = 70
-const PASS_THROUGH = 112
 
 /** What stands before the payload in all fragments but the first: 131, 70, the sequence's id, the fragment's number. */
 const nextHeadBytes = 18
@@ -89,19 +89,11 @@ export class Messages implements Omit<FrameHandler, "tick"> {
   }
 
   /**
-   * Takes a whole frame, in memory that is not reused. Throws an `EtfError` or a `RangeError` for what the protocol does
+   * Takes a whole frame, in memory that is not reused. Throws an `EtfError` or a `ProtocolError` for what the protocol does
    * not allow.
    */
   frame(frame: Uint8Array): void {
-    if (frame[0] === PASS_THROUGH) {
-      // Without FRAGMENTS: each term with its own version byte.
-      if (frame[1] !== VERSION) throw new RangeError(`a pass-through frame without a version byte`)
-      const control = this.#control(frame, 2)
-      const at = this.#cursor.offset
-      if (at < frame.length && frame[at] !== VERSION) throw new RangeError("a payload without a version byte")
-      return this.#whole(control, at < frame.length ? frame.subarray(at + 1) : undefined)
-    }
-    if (frame[0] !== VERSION) throw new RangeError(`a frame of the unknown type ${frame[0]}`)
+    if (frame[0] !== VERSION) throw new ProtocolError(`a frame of the unknown type ${frame[0]}`)
     switch (frame[1]) {
       case NORMAL: {
         noAtomCache(frame, 2)
@@ -115,7 +107,7 @@ export class Messages implements Omit<FrameHandler, "tick"> {
         this.begin(frame)
         return this.piece(frame.subarray(nextHeadBytes), true)
       default:
-        throw new RangeError(`a frame with the unknown header ${frame[1]}`)
+        throw new ProtocolError(`a frame with the unknown header ${frame[1]}`)
     }
   }
 
@@ -123,7 +115,7 @@ export class Messages implements Omit<FrameHandler, "tick"> {
     this.#cursor.offset = at
     const control: Term = decodeNext(frame, this.#cursor, controlLimits)
     if (!Array.isArray(control) || typeof control[0] !== "number")
-      throw new RangeError("a control message that is none")
+      throw new ProtocolError("a control message that is none")
     return control
   }
 
@@ -137,19 +129,20 @@ export class Messages implements Omit<FrameHandler, "tick"> {
 
   #first(frame: Uint8Array): void {
     const view = Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength)
-    if (frame.length < 20) throw new RangeError("a cut first fragment")
+    if (frame.length < 20) throw new ProtocolError("a cut first fragment")
     const id = view.readBigUInt64BE(2)
     const fragment = view.readBigUInt64BE(10)
-    if (fragment === 0n) throw new RangeError("a fragment of number 0")
+    if (fragment === 0n) throw new ProtocolError("a fragment of number 0")
     noAtomCache(frame, 18)
     const control = this.#control(frame, 19)
     const start = frame.subarray(this.#cursor.offset)
     if (fragment === 1n) return this.#whole(control, start.length > 0 ? start : undefined)
-    if (this.#sequences.has(id)) throw new RangeError("a second first fragment of one message")
-    if (this.#sequences.size >= maxSequences) throw new RangeError(`more than ${maxSequences} unfinished messages`)
+    if (this.#sequences.has(id)) throw new ProtocolError("a second first fragment of one message")
+    if (this.#sequences.size >= maxSequences) throw new ProtocolError(`more than ${maxSequences} unfinished messages`)
     const expectedBytes = start.length + fragmentBytes * (Number(fragment) - 1)
     const overheadBytes = controlBytesPerByte * this.#cursor.offset
-    if (this.#unfinishedBytes + overheadBytes > maxUnfinishedBytes) throw new RangeError("too many unfinished messages")
+    if (this.#unfinishedBytes + overheadBytes > maxUnfinishedBytes)
+      throw new ProtocolError("too many unfinished messages")
     const payload = new Uint8Array(0)
     const sequence: Sequence = { id, control, expectedBytes, overheadBytes, payload, bytes: 0, fragment }
     this.#unfinishedBytes += overheadBytes
@@ -158,18 +151,18 @@ export class Messages implements Omit<FrameHandler, "tick"> {
   }
 
   /**
-   * A fragment other than the first goes from where it was read into the payload, in pieces. Throws a `RangeError` for
+   * A fragment other than the first goes from where it was read into the payload, in pieces. Throws a `ProtocolError` for
    * one that is not due.
    */
   begin(head: Uint8Array): boolean {
     if (head[0] !== VERSION || head[1] !== FRAGMENT_NEXT) return false
-    if (head.length < nextHeadBytes) throw new RangeError("a cut fragment")
+    if (head.length < nextHeadBytes) throw new ProtocolError("a cut fragment")
     const view = Buffer.from(head.buffer, head.byteOffset, head.byteLength)
     const id = view.readBigUInt64BE(2)
     const fragment = view.readBigUInt64BE(10)
     const sequence = this.#sequences.get(id)
     if (sequence === undefined || fragment !== sequence.fragment - 1n || fragment === 0n)
-      throw new RangeError("a fragment out of its sequence")
+      throw new ProtocolError("a fragment out of its sequence")
     sequence.fragment = fragment
     this.#continued = sequence
     return true
@@ -220,5 +213,5 @@ export class Messages implements Omit<FrameHandler, "tick"> {
 }
 
 const noAtomCache = (frame: Uint8Array, at: number): void => {
-  if (frame[at] !== 0) throw new RangeError("a header with an atom cache, which was not negotiated")
+  if (frame[at] !== 0) throw new ProtocolError("a header with an atom cache, which was not negotiated")
 }

@@ -35,6 +35,8 @@ export type Endpoint = Address | SocketPath
 export const endpointText = (to: Endpoint): string =>
   "path" in to ? `unix:${to.path}` : `${to.host.includes(":") ? `[${to.host}]` : to.host}:${to.port}`
 
+const hostOf = (to: Endpoint): string => ("path" in to ? to.path : to.host)
+
 /** A failed dial: Node's own error code (`ECONNREFUSED`, `ENOTFOUND`, …), or `TIMEOUT`. */
 export interface DialError {
   readonly _tag: "DialError"
@@ -57,8 +59,16 @@ export const dialReason = (
   if (error.tls !== undefined) return error.tls
   switch (error.code) {
     case "ENOTFOUND":
+      return { _tag: "HostUnresolved", host: hostOf(to) }
     case "EAI_AGAIN":
-      return { _tag: "HostUnresolved", host: "path" in to ? to.path : to.host }
+    case "EAI_FAIL":
+      return { _tag: "HostUnresolved", host: hostOf(to), isPassing: true }
+    case "EMFILE":
+    case "ENFILE":
+    case "ENOBUFS":
+    case "ENOMEM":
+    case "EADDRNOTAVAIL":
+      return { _tag: "NoResources", code: error.code }
     case "ECONNREFUSED":
     // A socket that is not there yet, or no more.
     case "ENOENT":

@@ -77,6 +77,7 @@ const stepOf = (reason: DistReason, host: string | undefined, epmd: Address | un
     case "NameNotRegistered":
       return "epmd"
     case "PortRefused":
+    case "NoResources":
       return "tcp"
     case "Unreachable":
       return epmd !== undefined && reason.at === endpointText(epmd) ? "epmd" : "tcp"
@@ -90,6 +91,7 @@ const stepOf = (reason: DistReason, host: string | undefined, epmd: Address | un
     case "TlsVersion":
     case "TlsFailed":
       return "tls"
+    case "InvalidOption":
     case "TlsMaterial":
       return "configuration"
     case "CookieRejected":
@@ -109,6 +111,7 @@ const stepOf = (reason: DistReason, host: string | undefined, epmd: Address | un
     case "LinkClosed":
     case "TickTimeout":
     case "ProtocolViolation":
+    case "Fault":
     case "Disconnected":
       return "call"
   }

@@ -456,7 +456,10 @@ export class Registry {
 
 /** A link that we closed, a name that was a guess, or one more vain attempt of ours is nothing to warn of. */
 const report = ({ isRemembered, peer: { name }, state, wish }: Connection, why: NodeError): Effect.Effect<void> => {
-  if (state._tag === "Up" && !isDisconnected(why)) return Effect.logWarning(`${name}: connection lost: ${why.message}`)
+  if (state._tag === "Up" && !isDisconnected(why)) {
+    const cause = why._tag === "DistError" && why.reason._tag === "Fault" ? [why.reason.cause] : []
+    return Effect.logWarning(`${name}: connection lost: ${why.message}`, ...cause)
+  }
   const isExpected =
     isRemembered ||
     isDisconnected(why) ||

@@ -59,6 +59,7 @@ const fromDistError = (error: DistError): ToolError => {
     })
   switch (reason._tag) {
     case "InvalidNodeName":
+    case "InvalidOption":
       return told("invalid_input", false)
     case "NameNotRegistered": {
       const host = node.slice(node.indexOf("@") + 1)
@@ -68,12 +69,15 @@ const fromDistError = (error: DistError): ToolError => {
     case "WrongNode":
       return told("connect_failed", false, { didYouMean: [visible(reason.actual)] })
     case "HostUnresolved":
+      return told("connect_failed", reason.isPassing === true, { next: "list_nodes" })
     case "EpmdRefused":
-      return told("connect_failed", false, { next: "list_nodes" })
+      // Where the node brings its own EPMD along, every restart looks like this.
+      return told("connect_failed", true, { next: "list_nodes" })
     case "EpmdGarbage":
       return reason.isCut === true
         ? told("connect_failed", true)
         : told("connect_failed", false, { next: "list_nodes" })
+    case "NoResources":
     case "EpmdSilent":
     case "PortRefused":
     case "Unreachable":
@@ -103,6 +107,7 @@ const fromDistError = (error: DistError): ToolError => {
     case "LinkClosed":
     case "TickTimeout":
     case "ProtocolViolation":
+    case "Fault":
     case "Disconnected":
       return told("link_lost", true)
   }

@@ -9,7 +9,7 @@ import * as BeamNode from "../support/BeamNode.ts"
 
 const epmdPort = Number(process.env["ERL_EPMD_PORT"])
 
-/** Calls over a link that negotiated neither workers nor fragments, as with a peer that has neither. */
+/** Calls over a link that negotiated no workers, as with a peer that has none. */
 const start = (otp: string) =>
   Effect.gen(function* () {
     const node = yield* BeamNode.start({ otp })
@@ -17,7 +17,7 @@ const start = (otp: string) =>
       node: node.name,
       cookie: Redacted.make(node.cookie),
       epmdPort,
-      flags: Flags.offered & ~Flags.Flag.SPAWN & ~Flags.Flag.FRAGMENTS
+      flags: Flags.offered & ~Flags.Flag.SPAWN
     })
     const processes = new LocalProcesses(link)
     const calls = new Calls(link, processes)

@@ -4,7 +4,11 @@ import type { Socket } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { connect, type Reach } from "../../../src/dist/Link.ts"
+import { connect, type LinkOptions, type Reach } from "../../../src/dist/Link.ts"
+import { Transport } from "../../../src/dist/Transport.ts"
+import { isTrouble } from "../../../src/node/NodeError.ts"
+import { syntaxes } from "../../../src/syntax/Syntaxes.ts"
+import { toToolError } from "../../../src/tools/Failure.ts"
 import { closedPort, packet, serve, serveEpmd } from "../../support/FakePeer.ts"
 
 const cookie = Redacted.make("a cookie nobody may see")
@@ -33,10 +37,43 @@ describe("why a link cannot be made", () => {
     })
   )
 
+  it.live.each<Partial<LinkOptions> & { readonly option: string }>([
+    { option: "epmdPort", epmdPort: 70_000 },
+    { option: "address.port", address: { host: "127.0.0.1", port: 0 } },
+    { option: "address", address: { host: "a\0b" } },
+    { option: "epmdHost", epmdHost: "" },
+    { option: "timeoutMillis", timeoutMillis: Number.NaN }
+  ])("an option that cannot be: $option", ({ option, ...options }) =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(Effect.scoped(connect({ node: "app@127.0.0.1", cookie, ...options })))
+      expect(error.reason).toMatchObject({ _tag: "InvalidOption", option })
+    })
+  )
+
+  it.live.each(["nohost", "us@x\0y", "a b@c", `${"a".repeat(300)}@b`])("a name of ours that is none: %j", (localName) =>
+    Effect.gen(function* () {
+      // Nothing listens there: it is told before anything is sent.
+      const to = { node: "app@127.0.0.1", cookie, localName, epmdPort: yield* closedPort }
+      const error = yield* Effect.flip(Effect.scoped(connect(to)))
+      expect(error.reason).toMatchObject({ _tag: "InvalidNodeName", name: localName })
+    })
+  )
+
+  it.live.each(["EMFILE", "EAI_AGAIN"])("something that passes, and is not the node's: %s", (code) =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(Effect.scoped(connect({ node: "app@127.0.0.1", cookie }))).pipe(
+        Effect.provideService(Transport, { dial: () => Effect.fail({ _tag: "DialError", code }) })
+      )
+      expect(isTrouble(error)).toBe(false)
+      expect(toToolError(error, syntaxes.elixir).retryable).toBe(true)
+    })
+  )
+
   it.live("a host that does not resolve", () =>
     Effect.gen(function* () {
       const { reason } = yield* whyNot("app@no-such-host.invalid", 4369)
-      expect(reason).toEqual({ _tag: "HostUnresolved", host: "no-such-host.invalid" })
+      // A machine without a name server gets no answer, instead of that there is none.
+      expect(reason).toMatchObject({ _tag: "HostUnresolved", host: "no-such-host.invalid" })
     })
   )
 

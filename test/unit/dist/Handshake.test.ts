@@ -152,8 +152,8 @@ describe("Handshake", () => {
   })
 
   it("takes the digest of mandatory features for the features", () => {
-    const { EXIT_PAYLOAD, HANDSHAKE_23, MANDATORY_25_DIGEST } = Flags.Flag
-    const step = afterStatus().receive(challenge(MANDATORY_25_DIGEST | HANDSHAKE_23 | EXIT_PAYLOAD))
+    const { EXIT_PAYLOAD, FRAGMENTS, HANDSHAKE_23, MANDATORY_25_DIGEST } = Flags.Flag
+    const step = afterStatus().receive(challenge(MANDATORY_25_DIGEST | HANDSHAKE_23 | EXIT_PAYLOAD | FRAGMENTS))
     expect(step._tag).toBe("Send")
   })
 

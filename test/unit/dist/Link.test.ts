@@ -7,7 +7,8 @@ import { Duplex } from "node:stream"
 import type { DistError } from "../../../src/dist/DistError.ts"
 import { connect, type Link } from "../../../src/dist/Link.ts"
 import { Transport } from "../../../src/dist/Transport.ts"
-import { binary } from "../../../src/etf/Term.ts"
+import { encode } from "../../../src/etf/Encode.ts"
+import { atom, binary } from "../../../src/etf/Term.ts"
 import { serve, serveEpmd } from "../../support/FakePeer.ts"
 import { acceptHandshake } from "../../support/StandInNode.ts"
 
@@ -46,6 +47,24 @@ describe("a link", () => {
       link.setTickTime(4)
       yield* Effect.promise(() => expect.poll(() => received().length).toBeGreaterThanOrEqual(8))
       expect(received().every((byte) => byte === 0)).toBe(true)
+    })
+  )
+
+  it.live("is closed by a fault of whoever handles its messages, which is not blamed on the node", () =>
+    Effect.gen(function* () {
+      const { link, socket } = yield* linked
+      const fault = new TypeError("a fault of the handler")
+      const fail = () => {
+        throw fault
+      }
+      link.attach({ payloadLimit: () => 0, message: fail, oversized: fail }, () => {})
+      const message = Buffer.concat([Uint8Array.of(131, 68, 0), encode([2, atom(""), 1]).subarray(1)])
+      const length = Buffer.alloc(4)
+      length.writeUInt32BE(message.length)
+      socket.write(Buffer.concat([length, message]))
+      const lost = yield* link.lost
+      expect(lost.reason).toEqual({ _tag: "Fault", cause: fault })
+      expect(lost.message).not.toContain("fault of the handler")
     })
   )
 

@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer"
 import { describe, expect, it } from "vitest"
 import { Frames } from "../../../src/dist/Frames.ts"
 import { type DropReason, Messages } from "../../../src/dist/Messages.ts"
+import { ProtocolError } from "../../../src/dist/ProtocolError.ts"
 import { encode } from "../../../src/etf/Encode.ts"
 import { atom, type Term, type Tuple } from "../../../src/etf/Term.ts"
 
@@ -62,11 +63,11 @@ describe("Messages", () => {
     expect(seen).toEqual([message, { control, payload: undefined }])
   })
 
-  it("takes the pass-through form of peers without fragments", () => {
+  it("refuses the pass-through form, which only peers without fragments send", () => {
     const { messages, seen } = collect()
-    messages.frame(Buffer.concat([Uint8Array.of(112), encode(control), Uint8Array.of(131), payload]))
-    messages.frame(Buffer.concat([Uint8Array.of(112), encode(control)]))
-    expect(seen).toEqual([message, { control, payload: undefined }])
+    const frame = Buffer.concat([Uint8Array.of(112), encode(control), Uint8Array.of(131), payload])
+    expect(() => messages.frame(frame)).toThrow(ProtocolError)
+    expect(seen).toEqual([])
   })
 
   it("puts a message together wherever its payload is cut", () => {

@@ -125,29 +125,32 @@ describe("the addresses of a host", () => {
   it.live("are looked up once for all who wait, also for those who ask when others have given up", () =>
     Effect.gen(function* () {
       const asked: Array<string> = []
-      let answer = (_: Awaited<ReturnType<NameService["addressesOf"]>>) => {}
+      const answers: Array<PromiseWithResolvers<Awaited<ReturnType<NameService["addressesOf"]>>>> = []
       const { addresses } = resolverOf({
         addressesOf: (host) => {
           asked.push(host)
-          return new Promise((resolve) => (answer = resolve))
+          answers.push(Promise.withResolvers())
+          return answers.at(-1)!.promise
         }
       })
       for (const _ of [1, 2, 3]) expect((yield* Effect.flip(addresses("pods", 10))).code).toBe("TIMEOUT")
       const late = yield* Effect.forkChild(addresses("pods", 60_000), { startImmediately: true })
       expect(asked).toEqual(["pods"])
-      answer([{ address: "10.0.0.1" }, { address: "fd00::1" }, { address: "10.0.0.1" }])
+      answers[0]!.resolve([{ address: "10.0.0.1" }, { address: "fd00::1" }, { address: "10.0.0.1" }])
       expect(yield* Fiber.join(late)).toEqual(["10.0.0.1", "fd00::1"])
       const anew = yield* Effect.forkChild(addresses("pods", 60_000), { startImmediately: true })
       expect(asked).toEqual(["pods", "pods"])
-      answer([])
+      answers[1]!.resolve([])
       expect((yield* Effect.flip(Fiber.join(anew))).code).toBe("ENODATA")
     })
   )
 
   it.live("are asked for anew after a failure", () =>
     Effect.gen(function* () {
-      const fail = () => Promise.reject(Object.assign(new Error("try again"), { code: "EAI_AGAIN" }))
-      const answers = [fail, () => Promise.resolve([{ address: "10.0.0.1" }])]
+      const answers = [
+        () => Promise.reject(Object.assign(new Error("try again"), { code: "EAI_AGAIN" })),
+        () => Promise.resolve([{ address: "10.0.0.1" }])
+      ]
       const { addresses } = resolverOf({ addressesOf: () => answers.shift()!() })
       expect((yield* Effect.flip(addresses("pods", 5_000))).message).toContain("EAI_AGAIN")
       expect(yield* addresses("pods", 5_000)).toEqual(["10.0.0.1"])

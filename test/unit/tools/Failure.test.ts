@@ -34,7 +34,11 @@ describe("a failed connection", () => {
   it.each<[DistReason, ToolErrorCode, boolean]>([
     [{ _tag: "InvalidNodeName", name: "x", problem: "it has no @host part" }, "invalid_input", false],
     [{ _tag: "HostUnresolved", host: "h" }, "connect_failed", false],
-    [{ _tag: "EpmdRefused", ...at }, "connect_failed", false],
+    [{ _tag: "HostUnresolved", host: "h", isPassing: true }, "connect_failed", true],
+    [{ _tag: "NoResources", code: "EMFILE" }, "connect_failed", true],
+    [{ _tag: "InvalidOption", option: "epmdPort", problem: "x" }, "invalid_input", false],
+    [{ _tag: "Fault", cause: new Error("x") }, "link_lost", true],
+    [{ _tag: "EpmdRefused", ...at }, "connect_failed", true],
     [{ _tag: "EpmdSilent", ...at, millis: 1 }, "connect_failed", true],
     [{ _tag: "EpmdGarbage", ...at, seen: "x" }, "connect_failed", false],
     [{ _tag: "NameNotRegistered", name: "a", ...at, registered: [] }, "connect_failed", true],
