@@ -128,7 +128,9 @@ class Running {
   /** The end of what it wrote to standard error, in one line. */
   said(): string {
     const lines = this.#said.split(/[\r\n]+/u).map((line) => line.trim())
-    const text = visible(lines.filter((line) => line !== "").join(" | "))
+    // Each connection in vain may be told alike.
+    const told = lines.filter((line, at) => line !== "" && line !== lines[at - 1])
+    const text = visible(told.join(" | "))
     return text.length > maxSaid || this.#isCut ? `…${text.slice(1 - maxSaid)}` : text
   }
 

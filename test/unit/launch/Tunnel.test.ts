@@ -205,6 +205,8 @@ describe("a tunnel that does not open", () => {
       const long = yield* failure(`i=0; while [ $i -lt 2000 ]; do echo line $i >&2; i=$((i+1)); done; exit 1`)
       expect(long.message).toMatch(/It said: ….*line 1998 \| line 1999$/u)
       expect(long.message.length).toBeLessThan(900)
+      const again = yield* failure("for i in 1 2 3; do echo refused >&2; done; echo over >&2; exit 1")
+      expect(again.message).toMatch(/It said: refused \| over$/u)
       const blank = yield* failure(`printf 'begin%4000s end' '' >&2; exit 1`)
       expect(blank.message).toMatch(/It said: …end$/u)
       expect((yield* failure("exit 3")).message).toMatch(/\(exit status 3\) .*It said nothing\.$/u)
