@@ -162,6 +162,9 @@ const text = (node: string, reason: DistReason): string => {
     case "HostUnresolved":
       if (reason.isPassing === true)
         return `the name service gave no answer for the host '${reason.host}', through which the way to ${node} leads. Try again; if it stays so, look at the name servers of this machine.`
+      // What is asked for all nodes of a host has no name of a node.
+      if (!node.includes("@"))
+        return `the host '${reason.host}' does not resolve to an address, so ${node} cannot be found. Check its name, or add it to DNS or the hosts file.`
       return reason.host === host
         ? `the host '${reason.host}' of ${node} does not resolve to an address. Check the part behind the @, or add it to DNS or the hosts file.`
         : `the host '${reason.host}' does not resolve to an address, and the way to ${node} leads through it. Check the address, or the host of EPMD, that was given.`

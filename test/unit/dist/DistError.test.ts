@@ -55,6 +55,6 @@ describe("what a stranger sent", () => {
 describe("a host that does not resolve", () => {
   it("is told as the way to one node, or to many", () => {
     const { message } = new DistError({ node: "the nodes of gate", reason: { _tag: "HostUnresolved", host: "gate" } })
-    expect(message).toMatch(/^the host 'gate' does not resolve to an address, and the way to the nodes of gate leads /u)
+    expect(message).toMatch(/^the host 'gate' does not resolve to an address, so the nodes of gate cannot be found\. /u)
   })
 })
