@@ -40,6 +40,8 @@ export default defineConfig({
   platform: "node",
   output: {
     dir: "dist",
+    // What was built before, the library beside the bundle too, must not be packed along.
+    cleanDir: true,
     format: "esm",
     entryFileNames: "[name].mjs",
     chunkFileNames: "bundle/[name].mjs",

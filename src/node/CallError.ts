@@ -62,7 +62,7 @@ const text = (error: { readonly node: string; readonly target: string; readonly 
     case "HeapLimit":
       return `${target} on ${node} was killed: it needed more than ${reason.limitWords} words of heap, or somebody on the node ended it. Ask for less.`
     case "WorkerDied":
-      return `the worker that ran ${target} on ${node} was killed before it finished.`
+      return `the worker that ran ${target} on ${node} was ended before it gave an answer.`
     case "SpawnRefused":
       return `${node} would not start a worker for ${target}: ${reason.reason}.`
     case "LinkLost":

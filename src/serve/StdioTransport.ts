@@ -26,6 +26,10 @@ const isMessage = (value: unknown): value is Message & Readonly<Record<string, u
     ? value["id"] === undefined || isId(value["id"])
     : isId(value["id"]) && (value["result"] !== undefined || value["error"] !== undefined))
 
+/** Whether it is meant for an answer to something, whatever is wrong with it: JSON-RPC's errors may have no id. */
+const isResponse = (value: unknown): boolean =>
+  Predicate.isReadonlyObject(value) && typeof value["method"] !== "string" && ("result" in value || "error" in value)
+
 /**
  * MCP over a pair of streams: a JSON-RPC message a line (2025-11-25, "stdio"). In place of the SDK's own transport,
  * which is silent about input that it cannot read and takes time quadratic in the length of a line.
@@ -89,6 +93,8 @@ export const stdioTransport = (
       return refuse(-32_700, "Parse error: a line is not JSON")
     }
     if (!isMessage(value)) {
+      // A response is never answered, be it of no use: two that answered each other's would never end.
+      if (isResponse(value)) return transport.onerror?.(new Error("a response that belongs to no request"))
       return refuse(
         -32_600,
         "Invalid Request: not a JSON-RPC 2.0 message",

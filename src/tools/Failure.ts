@@ -1,4 +1,5 @@
 import type { DistError } from "../dist/DistError.ts"
+import type { Term } from "../etf/Term.ts"
 import { CallError } from "../node/CallError.ts"
 import type { StackFrame } from "../node/StackFrame.ts"
 import type { NodeError } from "../node/NodeError.ts"
@@ -129,11 +130,11 @@ const fromCallError = (error: CallError, syntax: Syntax, tool: string | undefine
       message: (message.startsWith(`${target} `) ? visible(message) : sentence(message)) + more,
       ...rest
     })
+  const printed = (term: Term) =>
+    syntax.print(term, { node: error.node, depth: 8, maxCharacters: maxReasonCharacters }).text
   switch (reason._tag) {
-    case "Raised": {
-      const { text } = syntax.print(reason.reason, { node: error.node, depth: 8, maxCharacters: maxReasonCharacters })
-      return told("remote_error", false, ` Reason: ${text}${raisedIn(reason.stack[0], syntax)}`)
-    }
+    case "Raised":
+      return told("remote_error", false, ` Reason: ${printed(reason.reason)}${raisedIn(reason.stack[0], syntax)}`)
     case "DeadlineExceeded":
       return told("timeout", true, ` ${whyLate}`, { next: "list_nodes" })
     case "ReplyTooLarge":
@@ -149,7 +150,7 @@ const fromCallError = (error: CallError, syntax: Syntax, tool: string | undefine
     case "Unsupported":
       return told("unsupported", false)
     case "WorkerDied":
-      return told("remote_error", true)
+      return told("remote_error", true, ` Exit reason: ${printed(reason.reason)}`)
     case "UndecodableReply":
       return told("remote_error", false)
   }

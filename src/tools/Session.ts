@@ -48,8 +48,10 @@ export class Session extends Context.Service<
             const acquired = yield* restore(Scope.provide(acquire, hold)).pipe(
               Effect.onError((cause) => Scope.close(hold, Exit.failCause(cause)))
             )
-            yield* release(name)
+            const before = held.get(name)
+            // In one step: whoever holds something else under this name meanwhile finds this to let go of.
             held.set(name, hold)
+            if (before !== undefined) yield* Scope.close(before, Exit.void)
             return acquired
           })
         ),

@@ -49,7 +49,8 @@ export const compare = (
   }
 }
 
-const isMet = ({ goal, ours, reference }: Row): boolean => {
+/** Whether the goal of a row, if it has one, is reached. */
+export const isMet = ({ goal, ours, reference }: Row): boolean => {
   if (goal === undefined) return true
   const [relation, bound] = goal
   const figure = reference === undefined ? ours : reference.ratio

@@ -70,6 +70,18 @@ describe("input", () => {
     expect(received).toEqual([request(2)])
   })
 
+  it.each([
+    '{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"x"}}',
+    '{"jsonrpc":"1.0","id":1,"result":{}}',
+    '{"id":{},"result":null}'
+  ])("%s is a response, and is met with silence", async (line) => {
+    const { input, output, received } = await opened()
+    input.write(`${line}\n${JSON.stringify(request(2))}\n`)
+    await turn()
+    expect(linesOf(output)).toEqual([])
+    expect(received).toEqual([request(2)])
+  })
+
   it("that is too long is skipped to its end, and takes no room", async () => {
     const { input, output, received } = await opened()
     const chunk = Buffer.alloc(1024 * 1024, "x")
@@ -113,6 +125,19 @@ describe("input", () => {
 })
 
 describe("output", () => {
+  it("that catches up after megabytes were held makes the input be read again", async () => {
+    let release: (() => void) | undefined
+    const slow = new Writable({ highWaterMark: 1, write: (_chunk, _encoding, done) => (release = done) })
+    const { input, received, transport } = await opened(slow)
+    const sent = transport.send({ jsonrpc: "2.0", id: 1, result: {} })
+    const line = `${JSON.stringify(request(2, "x".repeat(1024 * 1024)))}\n`
+    const written = Array.from({ length: 8 }, () => new Promise<void>((resolve) => input.write(line, () => resolve())))
+    await expect.poll(() => input.isPaused()).toBe(true)
+    release?.()
+    await Promise.all([sent, ...written])
+    await expect.poll(() => received.length).toBe(8)
+  })
+
   it("that is read slowly holds the input back, and loses nothing", async () => {
     const written: Array<string> = []
     let release: (() => void) | undefined

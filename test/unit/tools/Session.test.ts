@@ -57,6 +57,26 @@ describe("what a session holds", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("is one thing under one name, also where two are held at the same time", () =>
+    Effect.gen(function* () {
+      const log: Array<string> = []
+      const session = yield* Session.make({ mode: "elixir" })
+      // Each takes its time to be let go of.
+      const hold = (text: string) =>
+        session.hold(
+          "a",
+          Effect.acquireRelease(
+            Effect.sync(() => log.push(`+${text}`)),
+            () => Effect.andThen(Effect.yieldNow, () => Effect.sync(() => log.push(`-${text}`)))
+          )
+        )
+      yield* hold("before")
+      yield* Effect.all([hold("one"), hold("other")], { concurrency: 2 })
+      yield* session.release("a")
+      expect(log.toSorted()).toEqual(["+before", "+one", "+other", "-before", "-one", "-other"])
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("is not held when acquiring fails, and what came before stays", () =>
     Effect.gen(function* () {
       const log: Array<string> = []
