@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Stream } from "effect"
+import { Effect, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import process from "node:process"
 import type { NodeChange } from "../../src/node/NodeState.ts"
@@ -194,11 +194,14 @@ describe.each(BeamNode.otpReleases())("OTP $otp", ({ otp }) => {
       }).pipe(Effect.scoped)
     )
 
-    it.live("is asked at once by connect_node when it answers again", () =>
+    it.live("is asked at once by connect_node when it answers again, also where one was cancelled before", () =>
       Effect.gen(function* () {
         const node = yield* BeamNode.start({ otp })
         yield* Effect.gen(function* () {
           yield* wearOut(node)
+          const cancelled = yield* Effect.forkChild(call("connect_node", {}), { startImmediately: true })
+          yield* eventually(Effect.map(statusOf(node), (status) => status?.breaker.state._tag === "HalfOpen"))
+          yield* Fiber.interrupt(cancelled)
           node.thaw()
           yield* call("connect_node", {})
           yield* call("get_system_info", {})
