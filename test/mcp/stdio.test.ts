@@ -32,7 +32,7 @@ describe("a client of the SDK", () => {
       name: "beamscope",
       version: expect.stringMatching(/^\d+\.\d+\./u)
     })
-    expect(client.getServerCapabilities()).toEqual({ tools: {} })
+    expect(client.getServerCapabilities()).toEqual({ tools: {}, logging: {} })
     expect(client.getInstructions()?.length).toBeLessThanOrEqual(2_000)
     expect(client.getInstructions()).toContain("up to 10000 characters")
     expect((await connected(["--max-chars", "5000"])).getInstructions()).toContain("up to 5000 characters")
