@@ -31,10 +31,14 @@ const otpRoot = async ({ environment }: MachineService): Promise<string | undefi
   return undefined
 }
 
-/** Where the file may be, in the order of `net_adm:host_file/0`: working folder, home, OTP's root. */
-const places = async (machine: MachineService): Promise<ReadonlyArray<string>> => {
+/** Where the file may be, in the order of `net_adm:host_file/0`: working folder, if that counts, home, OTP's root. */
+const places = async (machine: MachineService, isDefault: boolean): Promise<ReadonlyArray<string>> => {
   const root = await otpRoot(machine)
-  const folders = [machine.workingFolder(), machine.homeFolder, ...(root === undefined ? [] : [root])]
+  const folders = [
+    ...(isDefault ? [] : [machine.workingFolder()]),
+    machine.homeFolder,
+    ...(root === undefined ? [] : [root])
+  ]
   return [...new Set(folders)].map((folder) => join(folder, fileName))
 }
 
@@ -88,18 +92,20 @@ export const hostsIn = ({ path, text }: Found): { readonly hosts: ReadonlyArray<
 
 /**
  * The nodes registered on the hosts of a hosts file, like `net_adm:world/0`. The file is found and read as
- * `net_adm:host_file/0` does it: in the working folder, else in the home folder, else where OTP is; Erlang terms, one
- * host each.
+ * `net_adm:host_file/0` does it: in the working folder, where the operator named this source, else in the home folder,
+ * else where OTP is; Erlang terms, one host each.
  */
 export const lookAtHosts = (
-  { file, isOptional = false }: Extract<Source, { readonly kind: "hosts" }>,
+  { file, isDefault = false }: Extract<Source, { readonly kind: "hosts" }>,
   patience: Patience,
   epmdPort: number
 ): Effect.Effect<Look> =>
   Effect.gen(function* () {
     const machine = yield* Machine
-    const read = yield* Effect.promise(async () => readFirst(file === undefined ? await places(machine) : [file]))
-    if ("message" in read) return read.absent && isOptional ? together([]) : failed(read.message)
+    const read = yield* Effect.promise(async () =>
+      readFirst(file === undefined ? await places(machine, isDefault) : [file])
+    )
+    if ("message" in read) return read.absent && isDefault ? together([]) : failed(read.message)
     const { hosts, problem } = hostsIn(read)
     const look = yield* lookAtEach(
       hosts.map((host) => ({ host, port: epmdPort })),

@@ -29,7 +29,8 @@ export interface Discovered {
 /** Nodes that are found at once, at most. */
 export const maxDiscovered = 2_000
 
-const shortName = (node: string): string => node.split("@", 1)[0]!
+/** What stands before the @. */
+export const shortName = (node: string): string => node.split("@", 1)[0]!
 
 /** For a node of this machine without its host: the one node of this machine that is called so, if there is just one. */
 export type FullName = (short: string) => string | undefined

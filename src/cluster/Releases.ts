@@ -1,12 +1,13 @@
 import { Clock, Effect } from "effect"
 import { access, readdir, readlink, stat } from "node:fs/promises"
 import type { Buffer } from "node:buffer"
-import { basename, join } from "node:path"
+import { basename, isAbsolute, join } from "node:path"
 import { defaultEpmdPort } from "../dist/EpmdPort.ts"
 import { parseNodeName } from "../dist/NodeName.ts"
 import { readStart } from "./BoundedFile.ts"
 import { failed, type Look, partial, type Patience, type Sighting, maxSightings, together } from "./Look.ts"
 import { Machine, type MachineService, shortHost } from "./Machine.ts"
+import { shortName } from "./Merge.ts"
 
 /** Processes that are looked at, and how many at once. */
 const maxProcesses = 20_000
@@ -24,6 +25,8 @@ type Variables = { readonly [Name in (typeof variables)[number]]?: string }
 interface StartedNode {
   /** Full, or without a host where only the node knows what it calls this machine. */
   readonly node: string
+  /** Whether its host is what the machine is called where it runs. */
+  readonly isCalledByMachine: boolean
   readonly isHidden: boolean
   /** Without EPMD: where it listens (`-erl_epmd_port`, which `ERL_DIST_PORT` sets). */
   readonly port: number | undefined
@@ -56,7 +59,12 @@ export const nodeIn = (args: ReadonlyArray<string>, machine: MachineService): St
   const node = name === undefined ? undefined : fullName(name, short !== undefined, machine)
   return node === undefined
     ? undefined
-    : { node, isHidden: flags.includes("-hidden"), port: portOf(behind("-erl_epmd_port")) }
+    : {
+        node,
+        isCalledByMachine: name?.includes("@") !== true,
+        isHidden: flags.includes("-hidden"),
+        port: portOf(behind("-erl_epmd_port"))
+      }
 }
 
 const pick = (entries: ReadonlyArray<string>): Variables =>
@@ -71,7 +79,8 @@ const textsIn = (bytes: Buffer): ReadonlyArray<string> => bytes.toString("utf8")
 
 /** The file in which a release made by Mix keeps its cookie, if it is there. It is not opened. */
 const cookieFileOf = async (root: string | undefined): Promise<string | undefined> => {
-  if (root === undefined || root === "") return undefined
+  // Another process's working folder is not ours.
+  if (root === undefined || !isAbsolute(root)) return undefined
   const path = join(root, "releases", "COOKIE")
   return access(path).then(
     () => path,
@@ -108,20 +117,29 @@ const sightingOf = (
   ...(at.cookieFile !== undefined && { cookieFile: at.cookieFile })
 })
 
+/** A node in a container, say: what the machine is called there, and the node with it, cannot be seen from here. */
+interface Nameless {
+  readonly short: string
+}
+
 /** The node that a process of our own user is. One that ends meanwhile, or that we may not look into, is none. */
-const nodeOfProcess = async (pid: string, machine: MachineService): Promise<Sighting | undefined> => {
+const nodeOfProcess = async (pid: string, machine: MachineService): Promise<Sighting | Nameless | undefined> => {
   const folder = join(machine.processes, pid)
   try {
     if ((await stat(folder)).uid !== machine.userId) return undefined
     const { bytes } = await readStart(join(folder, "cmdline"), maxArgumentBytes)
     const started = nodeIn(textsIn(bytes), machine)
     if (started === undefined) return undefined
+    const isHere = await shares(machine, pid, ["ns/net"])
+    if (started.isCalledByMachine && !(isHere && (await shares(machine, pid, ["ns/uts"])))) {
+      return { short: shortName(started.node) }
+    }
     const environ = await readStart(join(folder, "environ"), maxEnvironmentBytes)
     const given = pick(textsIn(environ.bytes))
     const seesOurs = await shares(machine, pid, ["root", "ns/mnt"])
     return sightingOf(started, given, `process ${pid}`, {
       cookieFile: seesOurs ? await cookieFileOf(given.RELEASE_ROOT) : undefined,
-      isHere: await shares(machine, pid, ["ns/net"])
+      isHere
     })
   } catch {
     return undefined
@@ -147,12 +165,21 @@ const runningNodes = (machine: MachineService, { until }: Patience): Effect.Effe
       }),
       { concurrency: atOnce }
     )
-    const found = nodes.filter((node) => node !== undefined)
+    const found = nodes.filter((node) => node !== undefined && "node" in node)
+    const nameless = nodes.filter((node) => node !== undefined && "short" in node)
     const isCut = pids.length > maxProcesses || found.length > maxSightings
     return together([
       { sightings: found.slice(0, maxSightings), failures: [] },
       isCut
         ? partial(`of ${pids.length} processes at most ${maxProcesses} are looked at, and ${maxSightings} nodes taken.`)
+        : together([]),
+      nameless.length > 0
+        ? partial(
+            `what stands behind the @ of ${nameless.length} nodes is not known here, since they run in a container with a name or a network of its own: ${nameless
+              .slice(0, 5)
+              .map(({ short }) => short)
+              .join(", ")}${nameless.length > 5 ? ", …" : ""}.`
+          )
         : together([]),
       late > 0 ? failed(`time was over before ${late} of ${pids.length} processes were looked at.`) : together([])
     ])

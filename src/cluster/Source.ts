@@ -24,8 +24,11 @@ export type Source = { readonly text: string } & (
       /** The EPMD of each host that a file lists. Without one: OTP's own `.hosts.erlang`. */
       readonly kind: "hosts"
       readonly file?: string
-      /** Whether it is nothing to tell that there is no such file. */
-      readonly isOptional?: boolean
+      /**
+       * Whether nobody asked for it. Then it is nothing to tell that there is no such file, and the working folder is
+       * left out: it may be a project that somebody else wrote, and where we connect is for the operator to say.
+       */
+      readonly isDefault?: boolean
     }
   /** What runs on this machine under our user, and the release that we were started in. */
   | { readonly kind: "releases" }
@@ -43,7 +46,7 @@ export const defaultSources: ReadonlyArray<Source> = [
   { kind: "epmd", text: "epmd:localhost", host: "localhost" },
   { kind: "releases", text: "releases" },
   { kind: "follow", text: "follow" },
-  { kind: "hosts", text: "hosts", isOptional: true }
+  { kind: "hosts", text: "hosts", isDefault: true }
 ]
 
 /** The texts of the sources, those of the default where the operator names none. */

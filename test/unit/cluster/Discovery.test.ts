@@ -4,7 +4,7 @@ import { TestClock } from "effect/testing"
 import { Buffer } from "node:buffer"
 import { mkdirSync, mkdtempSync, rmdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { join, relative } from "node:path"
 import { Discovery, type OnceOptions } from "../../../src/cluster/Discovery.ts"
 import { atom, list, type Term } from "../../../src/etf/Term.ts"
 import { fakeNode, type Reply } from "../../support/FakeNodes.ts"
@@ -206,11 +206,22 @@ describe("a hosts file", () => {
     })
   )
 
+  it.live("in the working folder, which may be anybody's project, counts where the operator names the source", () =>
+    Effect.gen(function* () {
+      const root = yield* folder
+      const epmdPort = yield* serveEpmd({ app: 9100 })
+      writeFileSync(join(root, ".hosts.erlang"), "'127.0.0.1'.\n")
+      const world: DiscoveryWorld = { epmdPort, machine: { workingFolder: () => root } }
+      expect(yield* look(world, { from: "hosts" })).toEqual({ found: [], failures: [] })
+      expect(nodesOf(yield* look({ ...world, discovery: ["hosts"] }))).toEqual(["app"])
+    })
+  )
+
   it.live("that is missing is nothing to tell by default; one that cannot be read or understood is", () =>
     Effect.gen(function* () {
       const root = yield* folder
       const epmdPort = yield* serveEpmd({})
-      const world = { epmdPort, machine: { workingFolder: () => root } }
+      const world = { epmdPort, machine: { homeFolder: root } }
       expect(yield* look(world, { from: "hosts" })).toEqual({ found: [], failures: [] })
       const file = join(root, ".hosts.erlang")
       const failures = (text: string) => {
@@ -245,13 +256,14 @@ const addProcess = (
   pid: number | "self",
   args: ReadonlyArray<string>,
   environment: Readonly<Record<string, string>> = {},
-  network = "net:[1]"
+  { network = "net:[1]", host = "uts:[1]" } = {}
 ) => {
   const place = join(processes, String(pid))
   mkdirSync(join(place, "ns"), { recursive: true })
   symlinkSync("/", join(place, "root"))
   symlinkSync("mnt:[1]", join(place, "ns/mnt"))
   symlinkSync(network, join(place, "ns/net"))
+  symlinkSync(host, join(place, "ns/uts"))
   writeFileSync(join(place, "cmdline"), terminated(args))
   writeFileSync(
     join(place, "environ"),
@@ -280,7 +292,7 @@ describe("this machine", () => {
       addProcess(processes, 10, [beam, "--", "-sname", "shop", "-setcookie", "swordfish", "-hidden"], shop)
       addProcess(processes, 11, [beam, "--", "-name", "app@10.0.0.1", "-extra", "-name", "no@no"], secrets)
       addProcess(processes, 12, [beam, "--", "-name", "lone@h", "-erl_epmd_port", "9100", "-start_epmd", "false"])
-      addProcess(processes, 13, [beam, "--", "-name", "pod@h"], { RELEASE_ROOT: release }, "net:[2]")
+      addProcess(processes, 13, [beam, "--", "-name", "pod@h"], { RELEASE_ROOT: release }, { network: "net:[2]" })
       addProcess(processes, 14, [beam, "--", "-name", "bare"])
       addProcess(processes, 20, [beam, "--", "-noshell", "-setcookie", "swordfish"], shop)
       addProcess(processes, 21, [beam, "--", "-sname", "undefined"])
@@ -308,6 +320,32 @@ describe("this machine", () => {
         failures: []
       })
       expect(JSON.stringify(told)).not.toContain("swordfish")
+    })
+  )
+
+  it.live("does not call a node of a container by what it is called itself", () =>
+    Effect.gen(function* () {
+      const processes = yield* folder
+      addProcess(processes, "self", [])
+      const elsewhere = { network: "net:[2]", host: "uts:[2]" }
+      addProcess(processes, 10, [beam, "--", "-sname", "shop"], {}, elsewhere)
+      addProcess(processes, 11, [beam, "--", "-name", "bare"], {}, { network: "net:[2]" })
+      addProcess(processes, 12, [beam, "--", "-sname", "host"], {}, { host: "uts:[2]" })
+      addProcess(processes, 13, [beam, "--", "-sname", "app@pod", "-erl_epmd_port", "9100"], {}, elsewhere)
+      const release = yield* folder
+      mkdirSync(join(release, "releases"))
+      writeFileSync(join(release, "releases/COOKIE"), "swordfish")
+      // From its own working folder, which need not be ours.
+      addProcess(processes, 14, [beam, "--", "-sname", "db"], { RELEASE_ROOT: relative(".", release) })
+      expect(yield* look({ discovery: ["releases"], machine: { processes } })).toEqual({
+        found: [
+          { node: "app@pod", sources: ["releases"] },
+          { node: "db@box", sources: ["releases"], host: "localhost", epmdPort: 4369 }
+        ],
+        failures: [
+          { source: "releases", message: expect.stringMatching(/behind the @ of 3 nodes .*: shop, bare, host\.$/u) }
+        ]
+      })
     })
   )
 
