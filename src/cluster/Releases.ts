@@ -175,7 +175,7 @@ const runningNodes = (machine: MachineService, { until }: Patience): Effect.Effe
         : together([]),
       nameless.length > 0
         ? partial(
-            `what stands behind the @ of ${nameless.length} nodes is not known here, since they run in a container with a name or a network of its own: ${nameless
+            `nodes that run in a container with a name or a network of its own are called there what cannot be seen from here: ${nameless
               .slice(0, 5)
               .map(({ short }) => short)
               .join(", ")}${nameless.length > 5 ? ", …" : ""}.`

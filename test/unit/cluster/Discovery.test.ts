@@ -342,9 +342,7 @@ describe("this machine", () => {
           { node: "app@pod", sources: ["releases"] },
           { node: "db@box", sources: ["releases"], host: "localhost", epmdPort: 4369 }
         ],
-        failures: [
-          { source: "releases", message: expect.stringMatching(/behind the @ of 3 nodes .*: shop, bare, host\.$/u) }
-        ]
+        failures: [{ source: "releases", message: expect.stringMatching(/in a container .*: shop, bare, host\.$/u) }]
       })
     })
   )
