@@ -116,7 +116,7 @@ describe("a failure with --json", () => {
       "of a tool",
       ["call", "get_system_info", "--node", "b@127.0.0.1"],
       1,
-      { code: "connect_failed", next: "list_nodes" }
+      { code: "connect_failed", retryable: true, next: "list_nodes" }
     ],
     ["of no tool", ["call", "top_process"], 2, { code: "unknown_tool", did_you_mean: ["top_processes"] }],
     ["of an input", ["call", "top_processes", '{"limit": "x"}', "--node", "b@x"], 2, { code: "invalid_input" }],
@@ -126,7 +126,7 @@ describe("a failure with --json", () => {
     const { code, err, out } = await read([...args, "--json"], { env: { BEAMSCOPE_COOKIE: "COOKIE" } })
     expect(code).toBe(exitCode)
     const told = (JSON.parse(out) as { error: { message: string } }).error
-    expect(told).toMatchObject({ ...error, retryable: false })
+    expect(told).toMatchObject({ retryable: false, ...error })
     expect(err).toContain(`beamscope: ${told.message}\n`)
   })
 })
