@@ -33,15 +33,17 @@ interface Source {
  */
 export const dispatch = Effect.fnUntraced(function* (name: string, input: unknown, { entries, find }: Source) {
   const syntax = yield* currentSyntax
-  return yield* Effect.flatMap(find, (entry) => perform(entry, input, syntax, entries)).pipe(
+  // Which node it was for, so that what is to be called next is asked of the same.
+  let node: string | undefined
+  const resolved = (name: string | undefined) => void (node = name)
+  return yield* Effect.flatMap(find, (entry) => perform(entry, input, syntax, entries, resolved)).pipe(
     Effect.catchDefect((defect) =>
       Effect.logError(`${name} has a bug`, defect).pipe(Effect.andThen(Effect.fail(internal(name))))
     ),
     Effect.catch((error) =>
       Effect.gen(function* () {
         const clean = yield* cleaner
-        const next =
-          error.next === undefined ? undefined : yield* usefulCall(error.next, undefined, clean, yield* entries)
+        const next = error.next === undefined ? undefined : yield* usefulCall(error.next, node, clean, yield* entries)
         const { code, didYouMean, message, retryable } = error
         const told = { code, message, retryable, ...(didYouMean && { didYouMean }), ...(next && { next }) }
         return yield* cleaned(new ToolError(told), clean, yield* CharacterBudget)
@@ -55,7 +57,8 @@ const perform = Effect.fnUntraced(function* (
   { listing, tool }: Entry,
   input: unknown,
   syntax: Syntax,
-  entries: Effect.Effect<Entries>
+  entries: Effect.Effect<Entries>,
+  resolved: (node: string | undefined) => void
 ) {
   const decoded = decodeInput(tool.input, listing.inputSchema, input ?? {})
   if (decoded._tag === "Failure") return yield* invalidInput(tool, decoded.failure)
@@ -64,6 +67,7 @@ const perform = Effect.fnUntraced(function* (
   return yield* Effect.gen(function* () {
     const resolving = resolveNode(given["node"] as string | undefined)
     const name = tool.target === "none" ? undefined : yield* inTime(tool, undefined, resolving)
+    resolved(name)
     return yield* inTime(tool, name, answerOf(tool, given, name, yield* entries))
   }).pipe(
     Effect.provideService(RunningTool, tool),

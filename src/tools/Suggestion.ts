@@ -8,7 +8,8 @@ import type { Entries } from "./ToolListing.ts"
 const call = /^([a-z_]+)(?: (\{[^]*\}))?$/u
 
 /**
- * A call that is suggested, as it can be made: with the node where several come into question. `undefined` for one that
+ * A call that is suggested, as it can be made: with the node where several are known, for which of them is up may be
+ * another matter by then. `undefined` for one that
  * the policy does not allow, that holds what must not be shown and so would find nothing, or that is no call at all.
  */
 export const usefulCall = Effect.fnUntraced(function* (
@@ -22,9 +23,11 @@ export const usefulCall = Effect.fnUntraced(function* (
   const { entryRefusal, toolRefusal } = yield* Policy
   if (tool === undefined || toolRefusal(tool) !== undefined || clean(text) !== text) return undefined
   const input = JSON.parse(json ?? "{}") as Readonly<Record<string, unknown>>
-  const entry = nodeCalled(yield* (yield* Targets).nodes, String(input["node"] ?? node))
+  const configured = yield* (yield* Targets).nodes
+  const entry = nodeCalled(configured, String(input["node"] ?? node))
   if (tool.target !== "none" && entry !== undefined && entryRefusal(tool, entry) !== undefined) return undefined
-  const up = (yield* (yield* Nodes).list).filter(({ state }) => state._tag === "Up")
-  if (tool.target === "none" || node === undefined || up.length < 2 || input["node"] !== undefined) return text
+  if (tool.target === "none" || node === undefined || input["node"] !== undefined) return text
+  const known = new Set([node, ...[...configured, ...(yield* (yield* Nodes).list)].map(({ name }) => name)])
+  if (known.size === 1) return text
   return `${tool.name} ${JSON.stringify({ node, ...input })}`
 })

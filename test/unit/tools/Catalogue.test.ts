@@ -7,6 +7,7 @@ import { Catalogue } from "../../../src/tools/Catalogue.ts"
 import { remainingMillis } from "../../../src/tools/Deadline.ts"
 import { CharacterBudget } from "../../../src/tools/CharacterBudget.ts"
 import * as Tool from "../../../src/tools/Tool.ts"
+import type { Answer } from "../../../src/tools/Answer.ts"
 import { ToolError } from "../../../src/tools/ToolError.ts"
 import { allTools } from "../../../src/tools/AllTools.ts"
 import { guardedTools } from "../../../src/tools/Toolsets.ts"
@@ -415,7 +416,14 @@ describe("a call", () => {
   )
 })
 
-const hinting = (hint: string) =>
+const hinting = (
+  hint: string,
+  run: Effect.Effect<Answer<{ readonly done: boolean }>, ToolError> = Effect.succeed({
+    summary: "Done.",
+    data: { done: true },
+    hints: [hint]
+  })
+) =>
   Tool.make({
     name: "hinting",
     title: "A tool that hints",
@@ -426,7 +434,7 @@ const hinting = (hint: string) =>
     target: "connected",
     input: {},
     output: { done: Schema.Boolean },
-    run: () => Effect.succeed({ summary: "Done.", data: { done: true }, hints: [hint] })
+    run: () => run
   })
 
 /** The hints of a tool that hints, as a client sees them. */
@@ -447,6 +455,25 @@ describe("a hint", () => {
         'get_process_info {"node":"two@box","pid":"x"}'
       ])
       expect(yield* hintIn({ up }, "list_nodes", { node: "two" })).toEqual(["list_nodes"])
+      // By the time it is followed, the other one may be the only one that is up.
+      expect(yield* hintIn({ up: [one], configured: ["two@box"] }, "list_processes")).toEqual([
+        'list_processes {"node":"one@box"}'
+      ])
+    })
+  )
+
+  it.effect("of an error leads to the node that the call was for", () =>
+    Effect.gen(function* () {
+      const next = 'get_process_info {"pid":"x"}'
+      const failing = hinting(
+        "",
+        Effect.fail(new ToolError({ code: "too_large", message: "Too much.", retryable: false, next }))
+      )
+      const up = [fakeNode({ name: "one@box" }), fakeNode({ name: "two@box" })]
+      const error = yield* Effect.flip(call("hinting", { node: "two" })).pipe(
+        Effect.provide(catalogueLayer({ up }, [failing, ...allTools]))
+      )
+      expect(error).toMatchObject({ code: "too_large", next: 'get_process_info {"node":"two@box","pid":"x"}' })
     })
   )
 
