@@ -1,4 +1,4 @@
-import { Clock, Effect } from "effect"
+import { Effect } from "effect"
 import { parseNodeName } from "../dist/NodeName.ts"
 import { atom, Atom, ExternalFun, isList, list, listItems, type Term } from "../etf/Term.ts"
 import type { CallError } from "../node/CallError.ts"
@@ -75,12 +75,8 @@ const askNode = (name: string, status: NodeStatus | undefined, timeoutMillis: nu
   Effect.gen(function* () {
     const nodes = yield* Nodes
     if (status?.state._tag !== "Up") {
-      const end = (yield* Clock.currentTimeMillis) + timeoutMillis
       return yield* Effect.scoped(
-        Effect.gen(function* () {
-          const node = yield* nodes.get(name, { timeoutMillis })
-          return yield* neighbours(node, Math.max(1, end - (yield* Clock.currentTimeMillis)))
-        })
+        Effect.flatMap(nodes.get(name, { timeoutMillis }), (node) => neighbours(node, timeoutMillis))
       )
     }
     const { breaker, state } = status
