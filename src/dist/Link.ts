@@ -129,9 +129,10 @@ const nodeName = (node: string, name: string): Effect.Effect<NodeName, DistError
     : Effect.succeed(parsed)
 }
 
+const invalid = (option: string, problem: string): DistReason => ({ _tag: "InvalidOption", option, problem })
+
 /** An option that Node's own functions would throw at. */
 const invalidOption = ({ address, epmdHost, epmdPort, timeoutMillis }: LinkOptions): DistReason | undefined => {
-  const invalid = (option: string, problem: string): DistReason => ({ _tag: "InvalidOption", option, problem })
   const ports = { "address.port": address !== undefined && "port" in address ? address.port : undefined, epmdPort }
   for (const [option, port] of Object.entries(ports)) {
     if (port !== undefined && !(Number.isInteger(port) && port > 0 && port < 65_536))

@@ -1,7 +1,7 @@
 import { Effect, Ref } from "effect"
 import type { Syntax } from "../syntax/Syntax.ts"
 import { syntaxes } from "../syntax/Syntaxes.ts"
-import { hiddenSecrets } from "./Reveal.ts"
+import { hiddenSecrets } from "./HiddenSecrets.ts"
 import { Session } from "./Session.ts"
 
 /** The syntax that the session's terms are printed in, without what is kept from sight of them. */

@@ -3,7 +3,7 @@ import type { Term } from "../etf/Term.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import type { Mfa } from "../syntax/Mfa.ts"
 import { currentSyntax } from "./CurrentSyntax.ts"
-import { hiddenSecrets } from "./Reveal.ts"
+import { hiddenSecrets } from "./HiddenSecrets.ts"
 import { redacted } from "./SecretShapes.ts"
 import type { Session } from "./Session.ts"
 
