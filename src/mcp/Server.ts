@@ -84,8 +84,8 @@ const tooManyCalls = failed(
   })
 )
 
-/** A connection to one client. */
-export interface Connection {
+/** A client that is being served. */
+export interface ServedClient {
   /** Ends when no call is running. */
   readonly idle: Effect.Effect<void>
 }
@@ -98,7 +98,7 @@ export interface Connection {
 export const connect = Effect.fnUntraced(function* (
   transport: Transport,
   options: { readonly mode: SyntaxName }
-): Effect.fn.Return<Connection, never, Catalogue | Nodes | Targets | Scope.Scope> {
+): Effect.fn.Return<ServedClient, never, Catalogue | Nodes | Targets | Scope.Scope> {
   const catalogue = yield* Catalogue
   const session = yield* Session.make(options)
   const calls = yield* FiberSet.make<CallToolResult>()

@@ -1,5 +1,5 @@
 /** What became of a request, as far as it says something of the node's health: an error that it raised is an answer. */
-export type Outcome = "success" | "failure"
+export type Verdict = "success" | "failure"
 
 /** Times are milliseconds since the Unix epoch. */
 export type BreakerState =
@@ -28,9 +28,9 @@ export type Admission =
   /** `since`: when it opened or, where a probe is under way, when that was let through. `until`: when the next may be. */
   | { readonly _tag: "Rejected"; readonly since: number; readonly until: number; readonly isProbing: boolean }
 
-/** Milliseconds that outcomes count for. */
+/** Milliseconds that verdicts count for. */
 const windowMillis = 60_000
-/** Failures in the window that open it, if they are also half of all outcomes there. */
+/** Failures in the window that open it, if they are also half of all verdicts there. */
 const minFailures = 3
 const maxFailureRate = 0.5
 /** Failures with no success between them that open it, however much went well before. */
@@ -41,7 +41,7 @@ const probeMillis = 30_000
 const firstPauseMillis = 2_000
 const longestPauseMillis = 60_000
 /** Outcomes that are remembered at most: the rate of more than these is no different. */
-const maxOutcomes = 512
+const maxVerdicts = 512
 
 const pass: Admission = { _tag: "Pass" }
 
@@ -51,7 +51,7 @@ const pass: Admission = { _tag: "Pass" }
  */
 export class Breaker {
   readonly #random: () => number
-  readonly #outcomes: Array<{ readonly at: number; readonly isFailure: boolean }> = []
+  readonly #verdicts: Array<{ readonly at: number; readonly isFailure: boolean }> = []
   #state: BreakerState = { _tag: "Closed" }
   #pauseMillis = firstPauseMillis
   /** When it last failed or closed. */
@@ -76,7 +76,7 @@ export class Breaker {
   }
 
   /**
-   * Asks whether a request may go. A probe ends with the next outcome that is recorded, or with {@link release}. Who
+   * Asks whether a request may go. A probe ends with the next verdict that is recorded, or with {@link release}. Who
    * knows better (`isWanted`) need not wait until the pause is over, only for the outcome of a probe.
    */
   admit(now: number, { isWanted = false }: { readonly isWanted?: boolean } = {}): Admission {
@@ -99,8 +99,8 @@ export class Breaker {
     this.#probe = undefined
   }
 
-  record(now: number, outcome: Outcome): void {
-    const isFailure = outcome === "failure"
+  record(now: number, verdict: Verdict): void {
+    const isFailure = verdict === "failure"
     if (isFailure) this.#counts.failures++
     else this.#counts.successes++
     const state = this.state(now)
@@ -113,13 +113,13 @@ export class Breaker {
     // What was under way when it opened says nothing that it did not know.
     if (state._tag === "Open") return
     this.#failedInARow = isFailure ? this.#failedInARow + 1 : 0
-    this.#outcomes.push({ at: now, isFailure })
-    while (this.#outcomes.length > maxOutcomes || this.#outcomes[0]!.at <= now - windowMillis) this.#outcomes.shift()
+    this.#verdicts.push({ at: now, isFailure })
+    while (this.#verdicts.length > maxVerdicts || this.#verdicts[0]!.at <= now - windowMillis) this.#verdicts.shift()
     if (!isFailure) return
     if (now - this.#quietSince >= windowMillis) this.#pauseMillis = firstPauseMillis
     this.#quietSince = now
-    const failures = this.#outcomes.filter((each) => each.isFailure).length
-    const isMostly = failures >= minFailures && failures / this.#outcomes.length >= maxFailureRate
+    const failures = this.#verdicts.filter((each) => each.isFailure).length
+    const isMostly = failures >= minFailures && failures / this.#verdicts.length >= maxFailureRate
     if (isMostly || Math.min(this.#failedInARow, failures) >= failuresInARow) this.#open(now)
   }
 
@@ -129,7 +129,7 @@ export class Breaker {
     this.#pauseMillis = firstPauseMillis
     this.#failedInARow = 0
     this.#probe = undefined
-    this.#outcomes.length = 0
+    this.#verdicts.length = 0
     this.#counts = { successes: 0, failures: 0, rejected: 0, opened: 0, closed: 0 }
   }
 
@@ -144,7 +144,7 @@ export class Breaker {
     const pause = this.#pauseMillis * (0.75 + 0.5 * this.#random())
     this.#pauseMillis = Math.min(2 * this.#pauseMillis, longestPauseMillis)
     this.#state = { _tag: "Open", since: now, until: Math.round(now + pause) }
-    this.#outcomes.length = 0
+    this.#verdicts.length = 0
     this.#failedInARow = 0
     this.#probe = undefined
   }

@@ -118,13 +118,13 @@ const stepOf = (reason: DistReason, host: string | undefined, epmd: Address | un
 }
 
 /** What a node said of itself in its part of the handshake, read from the bytes that came. */
-interface Introduction {
+interface Greeting {
   readonly status: string | undefined
   readonly name: string | undefined
   readonly flags: bigint | undefined
 }
 
-const introductionOf = ({ head, isSecured }: Dial): Introduction => {
+const greetingOf = ({ head, isSecured }: Dial): Greeting => {
   const packets = new HandshakePackets(isSecured ? 4 : 2)
   packets.push(head)
   let status: string | undefined
@@ -141,7 +141,7 @@ const introductionOf = ({ head, isSecured }: Dial): Introduction => {
 const seenOf = (dial: Dial): string | undefined => {
   // Only what is inside of TLS is counted, and that did not begin.
   if (dial.isSecured && dial.sentBytes === 0) return undefined
-  const { flags, name, status } = introductionOf(dial)
+  const { flags, name, status } = greetingOf(dial)
   const counts = `sent ${dial.sentBytes} bytes, received ${dial.receivedBytes}`
   if (status === undefined) return dial.receivedBytes === 0 ? counts : `${counts}: ${describeBytes(dial.head)}`
   const told = [
@@ -281,7 +281,7 @@ export const diagnose = Effect.fnUntraced(function* (
   else walk.skipped("tls", "not configured for this node.")
 
   if (endsBy("handshake")) return fail()
-  const { flags } = introductionOf(toNode)
+  const { flags } = greetingOf(toNode)
   walk.passed("handshake", `It is ${name}.`, undefined, seenOf(toNode))
   // The node's features are looked at before it is shown what we make of the cookie.
   if (failedAt === "flags") walk.notReached("cookie")

@@ -3,7 +3,7 @@ import type { DistError } from "../dist/DistError.ts"
 import { connect, type LinkOptions } from "../dist/Link.ts"
 import { atom, Atom, binary, isTuple } from "../etf/Term.ts"
 import { makeAgent, type RunAgent } from "./Agent.ts"
-import type { Outcome } from "./Breaker.ts"
+import type { Verdict } from "./Breaker.ts"
 import type { Call, CallOptions } from "./Call.ts"
 import { CallError } from "./CallError.ts"
 import { Calls } from "./Calls.ts"
@@ -43,13 +43,13 @@ const maxKnownAtoms = 4_096
 
 export interface JoinOptions extends Pick<LinkOptions, "timeoutMillis"> {
   /** Told of each call what its end says of the node's health, if it says anything; see {@link Calls}. */
-  readonly onOutcome?: (outcome: Outcome) => void
+  readonly onVerdict?: (verdict: Verdict) => void
 }
 
 /** Connects to a node and finds out what it can do. The link closes, and with it all that runs for us, with the scope. */
 export const joinNode = (
   target: NodeTarget,
-  { onOutcome, ...options }: JoinOptions = {}
+  { onVerdict, ...options }: JoinOptions = {}
 ): Effect.Effect<ErlangNode, DistError | CallError, Scope.Scope> =>
   Effect.gen(function* () {
     const start = performance.now()
@@ -61,7 +61,7 @@ export const joinNode = (
       ...options
     }).pipe(throughTunnel(tunnel))
     const processes = new LocalProcesses(link)
-    const calls = new Calls(link, processes, onOutcome)
+    const calls = new Calls(link, processes, onVerdict)
     link.attach(processes.handler, calls.linkLost)
     const left =
       options.timeoutMillis === undefined

@@ -1,7 +1,7 @@
 import { Cause, type Clock, Deferred, Effect, Equal, Exit, Fiber, FiberMap, Result, Scope } from "effect"
 import { DistError } from "../dist/DistError.ts"
 import { backOff } from "./BackOff.ts"
-import type { Outcome } from "./Breaker.ts"
+import type { Verdict } from "./Breaker.ts"
 import type { ErlangNode, JoinOptions } from "./ErlangNode.ts"
 import { everyMillis, type NodeHealth, restAfterMillis, sampleOf } from "./Health.ts"
 import {
@@ -270,7 +270,7 @@ export class Registry {
       }
       return yield* this.#in
         .join(target, {
-          onOutcome: (outcome) => this.#heard(connection, outcome),
+          onVerdict: (verdict) => this.#heard(connection, verdict),
           ...patienceOf(wish)
         })
         .pipe(
@@ -303,11 +303,11 @@ export class Registry {
   }
 
   /** What became of a call. Those that belong to connecting are judged together, when that is done. */
-  #heard(connection: Connection, outcome: Outcome): void {
+  #heard(connection: Connection, verdict: Verdict): void {
     if (connection.state._tag !== "Up" || !this.#isCurrent(connection)) return
     // Who holds a node uses it by its calls.
     if (!connection.isSampled) connection.usedAt = this.#now()
-    connection.peer.breaker.record(this.#now(), outcome)
+    connection.peer.breaker.record(this.#now(), verdict)
   }
 
   #up(connection: Connection, node: ErlangNode): Effect.Effect<void> {

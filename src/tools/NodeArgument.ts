@@ -130,7 +130,8 @@ const namedNode = Effect.fnUntraced(function* (
   const known = kinds.flat()
   const local = yield* Effect.orElseSucceed(localNames, (): ReadonlyArray<string> => [])
   const { hostNames } = (yield* Policy).settings
-  // EPMD does not tell what stands behind the @ of its nodes. A neighbour's host is the best guess; `joinNode` mends it.
+  // EPMD does not tell what stands behind the @ of its nodes. A neighbour's host is the best guess, which
+  // `joinByOwnName` mends.
   const neighbour = known.find((node) => isOnThisMachine(node, hostNames))
   const host = neighbour?.slice(neighbour.indexOf("@") + 1) ?? hostNames[0] ?? "localhost"
   if (local.includes(given)) return `${given}@${host}`
@@ -148,7 +149,7 @@ const namedNode = Effect.fnUntraced(function* (
  * have another host name (`localhost` for the machine's own, or the other way round) is connected under the name that
  * it gives itself.
  */
-export const joinNode = Effect.fnUntraced(function* <R>(
+export const joinByOwnName = Effect.fnUntraced(function* <R>(
   name: string,
   connect: (name: string, options: { readonly timeoutMillis: number }) => Effect.Effect<ErlangNode, NodeError, R>
 ): Effect.fn.Return<ErlangNode, NodeError | ToolError, R | Policy | Nodes | Targets | Session> {
@@ -165,4 +166,4 @@ export const joinNode = Effect.fnUntraced(function* <R>(
 export const connectedNode = (
   name: string
 ): Effect.Effect<ErlangNode, NodeError | ToolError, Nodes | Targets | Policy | Session | Scope.Scope> =>
-  Effect.flatMap(Nodes, (nodes) => joinNode(name, nodes.get))
+  Effect.flatMap(Nodes, (nodes) => joinByOwnName(name, nodes.get))

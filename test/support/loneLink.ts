@@ -1,7 +1,7 @@
 import * as Flags from "../../src/dist/Flags.ts"
 import type { Link } from "../../src/dist/Link.ts"
 import { atom, Pid, type Tuple } from "../../src/etf/Term.ts"
-import type { Outcome } from "../../src/node/Breaker.ts"
+import type { Verdict } from "../../src/node/Breaker.ts"
 import { Calls } from "../../src/node/Calls.ts"
 import { LocalProcesses } from "../../src/node/LocalProcesses.ts"
 
@@ -19,7 +19,7 @@ export const loneLink = () => {
     failure: () => undefined
   } as unknown as Link
   const processes = new LocalProcesses(link)
-  const verdicts: Array<Outcome> = []
+  const verdicts: Array<Verdict> = []
   const calls = new Calls(link, processes, (verdict) => void verdicts.push(verdict))
   return { sent, processes, calls, verdicts }
 }

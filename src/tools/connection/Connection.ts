@@ -5,7 +5,7 @@ import { Policy } from "../../policy/Policy.ts"
 import { visible } from "../../syntax/Escape.ts"
 import type { SyntaxName } from "../../syntax/Syntax.ts"
 import { syntaxes } from "../../syntax/Syntaxes.ts"
-import { joinNode, localNames } from "../NodeArgument.ts"
+import { joinByOwnName, localNames } from "../NodeArgument.ts"
 import { amount } from "../Quantity.ts"
 import { meetNode } from "../Restarted.ts"
 import { sameNode } from "../SameNode.ts"
@@ -47,7 +47,7 @@ const connectNode = Tool.make({
     const { asked, hold, incarnations } = yield* Session
     let isShared = false
     const onShared = () => void (isShared = true)
-    const node = yield* joinNode(name, (full, within) =>
+    const node = yield* joinByOwnName(name, (full, within) =>
       hold(
         full,
         Effect.andThen(

@@ -3,6 +3,7 @@ import { Deferred, Effect, Exit, Fiber, Layer, Redacted, Scope, Stream } from "e
 import { TestClock } from "effect/testing"
 import { DistError, type DistReason } from "../../../src/dist/DistError.ts"
 import { atom, list, type Term } from "../../../src/etf/Term.ts"
+import type { Verdict } from "../../../src/node/Breaker.ts"
 import { CallError, type CallReason } from "../../../src/node/CallError.ts"
 import type { ErlangNode } from "../../../src/node/ErlangNode.ts"
 import { Nodes } from "../../../src/node/Nodes.ts"
@@ -37,10 +38,10 @@ const makeWorld = () => {
     /** Links that are open. */
     open: 0,
     lose: (_reason: DistReason): Effect.Effect<unknown> => Effect.void,
-    hear: (_outcome: "success" | "failure"): void => {}
+    hear: (_verdict: Verdict): void => {}
   }
   const queue: Term = list([list([1, 2, 0]), 2])
-  const join: Parameters<typeof Nodes.layerOf>[0] = (target, { onOutcome }) =>
+  const join: Parameters<typeof Nodes.layerOf>[0] = (target, { onVerdict }) =>
     Effect.gen(function* () {
       world.attempts++
       world.cookies.push(Redacted.value(target.cookie))
@@ -52,13 +53,13 @@ const makeWorld = () => {
         () => Effect.sync(() => world.open--)
       )
       world.lose = (reason) => Deferred.succeed(end, new DistError({ node: name, reason }))
-      world.hear = (outcome) => onOutcome?.(outcome)
+      world.hear = (verdict) => onVerdict?.(verdict)
       const call: ErlangNode["call"] = () =>
         Effect.gen(function* () {
           world.samples++
           const { after, fails } = world.sample
           yield* Effect.sleep(after)
-          onOutcome?.(fails?._tag === "DeadlineExceeded" ? "failure" : "success")
+          onVerdict?.(fails?._tag === "DeadlineExceeded" ? "failure" : "success")
           if (fails !== undefined)
             return yield* new CallError({ node: name, target: "lists:zipwith3/4", reason: fails })
           return queue
