@@ -98,7 +98,7 @@ export class Registry {
    */
   hold(
     name: string,
-    { cookie, onShared, timeoutMillis = Infinity }: ConnectOptions = {},
+    { cookie, timeoutMillis = Infinity, ...rest }: ConnectOptions = {},
     by: Urge
   ): Effect.Effect<Connection, NodeError, Scope.Scope> {
     return Effect.gen({ self: this }, function* () {
@@ -107,26 +107,43 @@ export class Registry {
       // Who wants it by name and gives no cookie wants the configured one, whatever somebody else gave.
       const wish: Wish = { cookie: cookie ?? (by === "wish" ? undefined : this.#peers.get(name)?.cookie), by, end, way }
       for (;;) {
-        const { connection, isProbe } = yield* this.#take(name, wish)
-        const isOurs = connection.wish === wish
-        const up = Deferred.await(connection.node)
-        const outcome = yield* Effect.result(
-          isOurs || wish.end === Infinity
-            ? up
-            : Effect.timeoutOrElse(up, {
-                duration: Math.max(1, left(wish)),
-                orElse: () => Effect.fail(waitedInVain(name, timeoutMillis))
-              })
-        )
-        if (Result.isSuccess(outcome)) {
-          if (!isOurs) onShared?.()
-          // Who keeps a link need not ask anything soon, and the one request that is let through is his until then.
-          if (isProbe && by === "wish" && !isOurs) yield* outcome.success.roundTrip(patienceOf(wish))
-          return connection
-        }
-        if (isOurs || !wantsAnother(connection, wish, outcome.failure)) return yield* outcome.failure
+        const got = yield* Effect.result(handedOver(this.#attend(name, wish, { ...rest, timeoutMillis })))
+        if (Result.isSuccess(got)) return got.success
+        if (got.failure !== "again") return yield* got.failure
         if (left(wish) <= 0) return yield* waitedInVain(name, timeoutMillis)
       }
+    })
+  }
+
+  /**
+   * One attempt, which may be another's, and what came of it, held for the scope. Fails with `again` where it came to
+   * nothing, and one made as this one wishes need not.
+   */
+  #attend(
+    name: string,
+    wish: Wish,
+    { onShared, timeoutMillis = Infinity }: ConnectOptions
+  ): Effect.Effect<Connection, NodeError | "again", Scope.Scope> {
+    return Effect.gen({ self: this }, function* () {
+      const { connection, isProbe } = yield* this.#take(name, wish)
+      const isOurs = connection.wish === wish
+      const up = Deferred.await(connection.node)
+      const outcome = yield* Effect.result(
+        isOurs || wish.end === Infinity
+          ? up
+          : Effect.timeoutOrElse(up, {
+              duration: Math.max(1, left(wish)),
+              orElse: () => Effect.fail(waitedInVain(name, timeoutMillis))
+            })
+      )
+      if (Result.isFailure(outcome)) {
+        if (isOurs || !wantsAnother(connection, wish, outcome.failure)) return yield* outcome.failure
+        return yield* Effect.fail("again" as const)
+      }
+      if (!isOurs) onShared?.()
+      // Who keeps a link need not ask anything soon, and the one request that is let through is his until then.
+      if (isProbe && wish.by === "wish" && !isOurs) yield* outcome.success.roundTrip(patienceOf(wish))
+      return connection
     })
   }
 
@@ -453,6 +470,20 @@ export class Registry {
     for (const { name } of order.slice(0, Math.max(0, order.length - maxDown))) this.#peers.delete(name)
   }
 }
+
+/**
+ * What is acquired goes to the scope if it succeeds, and is given back at once if it does not: who asks again and again
+ * may have a scope that lasts for as long as his program.
+ */
+const handedOver = <A, E, R>(acquire: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | Scope.Scope> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function* () {
+      const own = yield* Scope.fork(yield* Effect.scope)
+      return yield* restore(Scope.provide(acquire, own)).pipe(
+        Effect.onError((cause) => Scope.close(own, Exit.failCause(cause)))
+      )
+    })
+  )
 
 /** A link that we closed, a name that was a guess, or one more vain attempt of ours is nothing to warn of. */
 const report = ({ isRemembered, peer: { name }, state, wish }: Connection, why: NodeError): Effect.Effect<void> => {

@@ -416,7 +416,34 @@ describe("the changes of nodes", () => {
   })
 })
 
+describe("an attempt that fails", () => {
+  it.effect("leaves nothing in the scope of who asked, however often", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      const scope = yield* Scope.make()
+      world.refuses = refused
+      yield* Effect.flip(Scope.provide(nodes.get(name), scope))
+      // Its state tells whether anything is to be undone when it closes.
+      expect(scope.state._tag).toBe("Empty")
+    }).pipe(Effect.provide(layer))
+  })
+})
+
 describe("an attempt that is given up", () => {
+  it.live("ends with the last who waits for it, also where the scope of one whose time was over lives on", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      world.gate = Effect.never
+      const patient = yield* Effect.forkChild(use, { startImmediately: true })
+      expect(yield* Effect.flip(nodes.get(name, { timeoutMillis: 1 }))).toMatchObject({ reason: { _tag: "Timeout" } })
+      expect(yield* stateOf).toMatchObject({ _tag: "Connecting" })
+      yield* Fiber.interrupt(patient)
+      expect(yield* stateOf).toMatchObject({ _tag: "Down", why: { reason: { _tag: "Disconnected" } } })
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
   it.effect("never tells of a link, though that came up in the same moment", () => {
     const { layer, world } = makeWorld()
     return Effect.gen(function* () {
@@ -672,6 +699,19 @@ describe("a node in trouble", () => {
       world.sample.after = 0
       yield* nodes.connect(name)
       expect((yield* statusOf)?.breaker.state).toEqual({ _tag: "Closed" })
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  it.effect("lets another through where the request that was got a clear answer, though its scope lives on", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      world.refuses = overdue
+      for (let call = 0; call < 3; call++) yield* Effect.flip(use)
+      yield* TestClock.adjust("2500 millis")
+      world.refuses = refused
+      for (let call = 0; call < 2; call++)
+        expect(yield* Effect.flip(nodes.get(name))).toMatchObject({ reason: refused })
     }).pipe(Effect.scoped, Effect.provide(layer))
   })
 
