@@ -1,5 +1,29 @@
 import { Context, Data, Effect } from "effect"
+import type { LookupAddress } from "node:dns"
 import { lookup, Resolver as NameServers } from "node:dns/promises"
+
+/** The addresses of a host; `hints` as `getaddrinfo` takes them. */
+export type Lookup = (host: string, hints?: number) => Promise<Array<LookupAddress>>
+
+/**
+ * A look-up that several who ask for a host share while it is under way. Nothing can call off a `getaddrinfo`, and Node
+ * runs two at a time, so without this whoever asks time and again for a host whose name server is silent makes all
+ * others wait, for whichever host.
+ */
+export const shared = (ask: (host: string, hints: number) => Promise<Array<LookupAddress>>): Lookup => {
+  const underWay = new Map<string, Promise<Array<LookupAddress>>>()
+  return (host, hints = 0) => {
+    const question = `${hints} ${host}`
+    const before = underWay.get(question)
+    if (before !== undefined) return before
+    const answer = ask(host, hints).finally(() => underWay.delete(question))
+    underWay.set(question, answer)
+    return answer
+  }
+}
+
+/** The system's own look-up, which knows the hosts file and search domains; the order is the system's. */
+export const lookUp: Lookup = shared((host, hints) => lookup(host, { all: true, hints, order: "verbatim" }))
 
 /** Why a name was not resolved: Node's own error code (`ENOTFOUND`, `ESERVFAIL`, …), or `TIMEOUT`. */
 export class ResolveError extends Data.TaggedError("ResolveError")<{
@@ -46,8 +70,7 @@ export interface ResolverService {
 
 /** What a resolver asks. */
 export interface NameService {
-  /** The system's own `getaddrinfo`, which knows the hosts file and search domains. */
-  readonly addressesOf: (host: string) => Promise<ReadonlyArray<{ readonly address: string }>>
+  readonly addressesOf: Lookup
   /** Name servers, as `ADDRESS:PORT`, in place of those that the system names at the time. */
   readonly servers?: ReadonlyArray<string>
 }
@@ -87,45 +110,31 @@ const servicesOf = async (
   return asking.resolveSrv(name)
 }
 
-/**
- * A resolver over a name service. Nothing can call off a `getaddrinfo`, and Node runs two at a time, also those for its
- * connections: so a host that is asked for again before the answer is there gets that answer, and how often one asks
- * does not make the queue longer.
- */
-export const resolverOf = ({ addressesOf, servers }: NameService): ResolverService => {
-  const underWay = new Map<string, ReturnType<NameService["addressesOf"]>>()
-  const lookUp = (host: string) => {
-    const before = underWay.get(host)
-    if (before !== undefined) return before
-    const answer = addressesOf(host).finally(() => underWay.delete(host))
-    underWay.set(host, answer)
-    return answer
-  }
-  return {
-    addresses: (name, timeoutMillis) =>
-      Effect.flatMap(
-        asked({ name, kind: "addresses" }, timeoutMillis, () => lookUp(name)),
-        (found) => {
-          const [first, ...others] = [...new Set(found.map(({ address }) => address))]
-          return first === undefined
-            ? Effect.fail(new ResolveError({ name, kind: "addresses", code: "ENODATA" }))
-            : Effect.succeed([first, ...others] as const)
-        }
-      ),
-    services: (name, timeoutMillis) =>
-      Effect.map(
-        asked({ name, kind: "services" }, timeoutMillis, (signal) => servicesOf(name, timeoutMillis, signal, servers)),
-        (found) =>
-          found
-            // The root as a target: the service is decidedly not available.
-            .filter((record) => record.name !== "")
-            .toSorted((a, b) => a.priority - b.priority || b.weight - a.weight)
-            .map(({ name: host, port }) => ({ host, port }))
-      )
-  }
-}
+/** A resolver over a name service. */
+export const resolverOf = ({ addressesOf, servers }: NameService): ResolverService => ({
+  addresses: (name, timeoutMillis) =>
+    Effect.flatMap(
+      asked({ name, kind: "addresses" }, timeoutMillis, () => addressesOf(name)),
+      (found) => {
+        const [first, ...others] = [...new Set(found.map(({ address }) => address))]
+        return first === undefined
+          ? Effect.fail(new ResolveError({ name, kind: "addresses", code: "ENODATA" }))
+          : Effect.succeed([first, ...others] as const)
+      }
+    ),
+  services: (name, timeoutMillis) =>
+    Effect.map(
+      asked({ name, kind: "services" }, timeoutMillis, (signal) => servicesOf(name, timeoutMillis, signal, servers)),
+      (found) =>
+        found
+          // The root as a target: the service is decidedly not available.
+          .filter((record) => record.name !== "")
+          .toSorted((a, b) => a.priority - b.priority || b.weight - a.weight)
+          .map(({ name: host, port }) => ({ host, port }))
+    )
+})
 
 /** The name service of this machine by default. */
 export const Resolver = Context.Reference<ResolverService>("beamscope/dist/Resolver", {
-  defaultValue: () => resolverOf({ addressesOf: (host) => lookup(host, { all: true, order: "verbatim" }) })
+  defaultValue: () => resolverOf({ addressesOf: lookUp })
 })

@@ -1,11 +1,12 @@
 import { Context, Effect, type Scope } from "effect"
 import { Buffer } from "node:buffer"
 import type { X509Certificate } from "node:crypto"
-import { connect, isIP, type NetConnectOpts, type Socket } from "node:net"
+import { connect, isIP, type LookupFunction, type NetConnectOpts, type Socket } from "node:net"
 import { platform } from "node:process"
 import type { Duplex } from "node:stream"
 import { connect as connectTls, createSecureContext, type SecureContext, TLSSocket } from "node:tls"
 import type { DistReason, Phase } from "./DistError.ts"
+import { lookUp } from "./Resolver.ts"
 import {
   certificateProblem,
   keyText,
@@ -132,6 +133,18 @@ const makeContext = (options: TlsOptions): SecureContext | DistReason => {
  */
 const attemptMillis = (timeoutMillis: number): number => Math.max(250, Math.ceil(timeoutMillis / 3))
 
+/** How a socket has the addresses of the host that it connects to. */
+const lookUpForSocket: LookupFunction = (host, { all, hints }, tell) => {
+  lookUp(host, hints).then(
+    (found) => {
+      const [first] = found
+      if (all === true) tell(null, found)
+      else tell(null, first?.address ?? "", first?.family)
+    },
+    (error: NodeJS.ErrnoException) => tell(error, [])
+  )
+}
+
 /** A socket that begins to connect, and gives what it reads to whoever listens by then. */
 const openSocket = (
   to: Endpoint,
@@ -141,6 +154,7 @@ const openSocket = (
   const options: NetConnectOpts = {
     ...to,
     autoSelectFamilyAttemptTimeout: attemptMillis(timeoutMillis),
+    lookup: lookUpForSocket,
     onread: {
       buffer: readBuffer(),
       callback: (count, buffer) => deliver(buffer.subarray(0, count))

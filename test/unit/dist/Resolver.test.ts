@@ -3,7 +3,7 @@ import { Deferred, Effect, Fiber } from "effect"
 import { Resolver as NameServers } from "node:dns/promises"
 import { vi } from "vitest"
 import { Discovery } from "../../../src/cluster/Discovery.ts"
-import { type NameService, Resolver, resolverOf } from "../../../src/dist/Resolver.ts"
+import { type Lookup, Resolver, resolverOf, shared } from "../../../src/dist/Resolver.ts"
 import { dnsAnswer, serveDns, type SrvRecord } from "../../support/FakeDns.ts"
 import { worldLayer } from "../../support/FakeNodes.ts"
 import { targetsOf } from "../../support/targetsOf.ts"
@@ -125,18 +125,22 @@ describe("the addresses of a host", () => {
   it.live("are looked up once for all who wait, also for those who ask when others have given up", () =>
     Effect.gen(function* () {
       const asked: Array<string> = []
-      const answers: Array<PromiseWithResolvers<Awaited<ReturnType<NameService["addressesOf"]>>>> = []
+      const answers: Array<PromiseWithResolvers<Awaited<ReturnType<Lookup>>>> = []
       const { addresses } = resolverOf({
-        addressesOf: (host) => {
+        addressesOf: shared((host) => {
           asked.push(host)
           answers.push(Promise.withResolvers())
           return answers.at(-1)!.promise
-        }
+        })
       })
       for (const _ of [1, 2, 3]) expect((yield* Effect.flip(addresses("pods", 10))).code).toBe("TIMEOUT")
       const late = yield* Effect.forkChild(addresses("pods", 60_000), { startImmediately: true })
       expect(asked).toEqual(["pods"])
-      answers[0]!.resolve([{ address: "10.0.0.1" }, { address: "fd00::1" }, { address: "10.0.0.1" }])
+      answers[0]!.resolve([
+        { address: "10.0.0.1", family: 4 },
+        { address: "fd00::1", family: 6 },
+        { address: "10.0.0.1", family: 4 }
+      ])
       expect(yield* Fiber.join(late)).toEqual(["10.0.0.1", "fd00::1"])
       const anew = yield* Effect.forkChild(addresses("pods", 60_000), { startImmediately: true })
       expect(asked).toEqual(["pods", "pods"])
@@ -149,9 +153,9 @@ describe("the addresses of a host", () => {
     Effect.gen(function* () {
       const answers = [
         () => Promise.reject(Object.assign(new Error("try again"), { code: "EAI_AGAIN" })),
-        () => Promise.resolve([{ address: "10.0.0.1" }])
+        () => Promise.resolve([{ address: "10.0.0.1", family: 4 }])
       ]
-      const { addresses } = resolverOf({ addressesOf: () => answers.shift()!() })
+      const { addresses } = resolverOf({ addressesOf: shared(() => answers.shift()!()) })
       expect((yield* Effect.flip(addresses("pods", 5_000))).message).toContain("EAI_AGAIN")
       expect(yield* addresses("pods", 5_000)).toEqual(["10.0.0.1"])
     })

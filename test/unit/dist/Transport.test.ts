@@ -1,8 +1,8 @@
 import { afterEach, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import dns from "node:dns"
-import { getDefaultAutoSelectFamilyAttemptTimeout, setDefaultAutoSelectFamilyAttemptTimeout } from "node:net"
-import { nextTick } from "node:process"
+import dns from "node:dns/promises"
+import { syncBuiltinESMExports } from "node:module"
+import { getDefaultAutoSelectFamilyAttemptTimeout, setDefaultAutoSelectFamilyAttemptTimeout, Socket } from "node:net"
 import { vi } from "vitest"
 import { Transport } from "../../../src/dist/Transport.ts"
 import { serve } from "../../support/FakePeer.ts"
@@ -11,11 +11,18 @@ const patience = getDefaultAutoSelectFamilyAttemptTimeout()
 
 afterEach(() => {
   vi.restoreAllMocks()
+  syncBuiltinESMExports()
   setDefaultAutoSelectFamilyAttemptTimeout(patience)
 })
 
 /** Keeps this process from seeing anything for so long, as if it were on its way. */
 const hold = (millis: number) => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, millis)
+
+/** Does something when whoever waits for a promise has gone on, and the network has not been looked at since. */
+const afterPromises = async (then: () => void) => {
+  for (let turns = 0; turns < 100; turns++) await Promise.resolve()
+  then()
+}
 
 it.live("an address of several that is far away is not given up after a moment", () =>
   Effect.gen(function* () {
@@ -24,16 +31,38 @@ it.live("an address of several that is far away is not given up after a moment",
       { address: "127.0.0.1", family: 4 },
       { address: "::1", family: 6 }
     ]
-    vi.spyOn(dns, "lookup").mockImplementation(((_host: string, _options: unknown, found: Function) => {
-      nextTick(() => {
-        found(null, addresses)
-        // Once the first connection is under way.
-        nextTick(() => nextTick(() => hold(100)))
-      })
-    }) as typeof dns.lookup)
+    vi.spyOn(dns, "lookup").mockImplementation((() => {
+      void afterPromises(() => hold(100))
+      return Promise.resolve(addresses)
+    }) as unknown as typeof dns.lookup)
+    syncBuiltinESMExports()
     setDefaultAutoSelectFamilyAttemptTimeout(10)
     const { dial } = yield* Transport
     const stream = yield* dial({ host: "far.example", port }, 30_000)
     expect(stream).toMatchObject({ remoteAddress: "127.0.0.1", remotePort: port })
+  })
+)
+
+it.live("a host whose name server is silent is looked up once, however often it is dialled", () =>
+  Effect.gen(function* () {
+    const asked = vi.spyOn(dns, "lookup").mockImplementation((() => new Promise(() => {})) as typeof dns.lookup)
+    syncBuiltinESMExports()
+    const { dial } = yield* Transport
+    for (const _ of [1, 2, 3]) {
+      const error = yield* Effect.flip(dial({ host: "silent.example", port: 4369 }, 10))
+      expect(error.code).toBe("TIMEOUT")
+    }
+    expect(asked).toHaveBeenCalledTimes(1)
+  })
+)
+
+it.live("what is written leaves at once, however small", () =>
+  Effect.gen(function* () {
+    const port = yield* serve(() => {})
+    const setNoDelay = vi.spyOn(Socket.prototype, "setNoDelay")
+    const { dial } = yield* Transport
+    const stream = yield* dial({ host: "127.0.0.1", port }, 30_000)
+    expect(setNoDelay.mock.contexts.at(-1)).toBe(stream)
+    expect(setNoDelay).toHaveBeenLastCalledWith(true)
   })
 )
