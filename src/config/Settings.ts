@@ -278,7 +278,7 @@ export const settings: { readonly [Name in SettingName]-?: Setting } = {
     flag: "agent",
     form: oneOf(agentModes),
     description:
-      "How helper code runs on a node: interpreted (auto, eval), loaded for a while, not at all; default auto"
+      "How helper code runs on a node: interpreted (eval), loaded until we leave, not at all; default auto, which interprets, and loads where much waits for a scheduler"
   },
   mode: {
     flag: "mode",

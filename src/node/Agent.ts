@@ -8,6 +8,7 @@ import type { AgentModule } from "./agent/AgentModule.ts"
 import { CallError } from "./CallError.ts"
 import type { Capabilities } from "./Capabilities.ts"
 import type { Call, CallOptions } from "./Call.ts"
+import { askLoad, type Load } from "./Load.ts"
 import type { AgentMode } from "./Targets.ts"
 
 type Subject = keyof typeof agent
@@ -28,6 +29,15 @@ export type RunAgent = (func: AgentFunction, argument: Term, options?: CallOptio
  */
 const minHeapWords = 8 * 1024 * 1024
 const heapWordsPerProcess = 17
+
+/**
+ * What runs once costs a node less when it is interpreted, but where many processes wait for each scheduler, one of low
+ * priority is passed over eight times for each of its turns: what takes 20 ms on a node at rest took 5 s with 20
+ * waiting for each (OTP 25), and 0.7 s loaded. To take a module off again, a node looks into every process that it has,
+ * at high priority: with 100,000 of them two of its system processes grow to 8 MB, for a fifth of a scan's time.
+ */
+const crowded = 4
+const fewProcesses = 10_000
 
 /** The expression and its bindings that `erl_eval:expr/5` is called with; see `run` in the generated file. */
 const runExpression = decode(Buffer.from(run, "base64"))
@@ -129,10 +139,8 @@ export const makeAgent = (options: {
       })
     }).pipe(loading.withPermits(1))
 
-  // Only when told to: what runs once costs a node less when it is interpreted. To take a module off again, the node
-  // looks into every process that it has, at high priority: with 100,000 of them two of its system processes grow to
-  // 8 MB, for a fifth of a scan's time.
-  const shouldLoad = mode === "load" && isLoadable
+  const shouldLoad = ({ processes = Infinity, runQueue = 0 }: Load): boolean =>
+    isLoadable && (mode === "load" || (mode === "auto" && runQueue >= crowded && processes <= fewProcesses))
 
   const perform = Effect.fnUntraced(function* (target: AgentFunction, argument: Term, callOptions?: CallOptions) {
     if (mode === "none") {
@@ -142,11 +150,10 @@ export const makeAgent = (options: {
     const [subject, func] = target.split(":") as [Subject, string]
     const module = yield* moduleOf(subject)
     const within = sharing(callOptions)
-    const count = yield* call("erlang", "system_info", [atom("process_count")], within())
-    const processes = typeof count === "number" ? count : 0
-    const maxHeapWords = Math.max(minHeapWords, heapWordsPerProcess * processes)
+    const standing = yield* askLoad(call, within())
+    const maxHeapWords = Math.max(minHeapWords, heapWordsPerProcess * (standing.processes ?? 0))
     const bounds = () => ({ maxHeapWords, ...callOptions, ...within() })
-    const wantsLoaded = loaded.has(module.module) || shouldLoad
+    const wantsLoaded = loaded.has(module.module) || shouldLoad(standing)
     if (!wantsLoaded || !(yield* load(module, within))) return yield* interpret(target, argument, bounds())
     return yield* call(module.module, func, [argument], bounds()).pipe(
       // Taken away behind our back (code:delete/1, code:purge/1): back to what always works.

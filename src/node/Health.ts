@@ -1,6 +1,6 @@
 import { Clock, Effect } from "effect"
-import { atom, ExternalFun, list, listItems, type Term } from "../etf/Term.ts"
 import type { Call } from "./Call.ts"
+import { askLoad } from "./Load.ts"
 
 /**
  * How a connected node fares: it answers as it should (`up`), slowly, with much work waiting or not every time
@@ -145,23 +145,13 @@ const problemsOf = (sample: Sample): ReadonlyArray<string> => {
 const isGood = (sample: Sample): boolean =>
   sample !== "missed" && sample.roundTripMillis < good.roundTripMillis && (sample.runQueue ?? 0) < good.runQueue
 
-const erlang = atom("erlang")
-
-/** `erlang:apply/3` over a list of functions and one of arguments: two questions in one call. */
-const question: ReadonlyArray<Term> = [
-  new ExternalFun(erlang, atom("apply"), 3),
-  list([erlang, erlang]),
-  list([atom("statistics"), atom("system_info")]),
-  list([list([atom("run_queue_lengths")]), list([atom("schedulers_online")])])
-]
-
 /** Looks at a node once. `undefined`: the link was lost meanwhile. */
 export const sampleOf = ({ call }: { readonly call: Call }): Effect.Effect<Sample | undefined> =>
   Effect.gen(function* () {
     const start = yield* Clock.monotonicTimeNanos
-    const answer = yield* Effect.result(call("lists", "zipwith3", question, { timeoutMillis: patienceMillis }))
+    const answer = yield* Effect.result(askLoad(call, { timeoutMillis: patienceMillis }))
     const roundTripMillis = Number((yield* Clock.monotonicTimeNanos) - start) / 1e6
-    if (answer._tag === "Success") return { roundTripMillis, runQueue: runQueueOf(answer.success) }
+    if (answer._tag === "Success") return { roundTripMillis, runQueue: answer.success.runQueue }
     switch (answer.failure.reason._tag) {
       case "LinkLost":
         return undefined
@@ -171,10 +161,3 @@ export const sampleOf = ({ call }: { readonly call: Call }): Effect.Effect<Sampl
         return { roundTripMillis, runQueue: undefined }
     }
   })
-
-/** Of `[Lengths, SchedulersOnline]`: all that wait, for each scheduler. */
-const runQueueOf = (answer: Term): number | undefined => {
-  const [lengths, online] = listItems(answer) ?? []
-  const waiting = (listItems(lengths) ?? []).reduce<number>((sum, it) => (typeof it === "number" ? sum + it : NaN), 0)
-  return typeof online === "number" && online > 0 && waiting >= 0 ? waiting / online : undefined
-}

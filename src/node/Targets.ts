@@ -22,7 +22,7 @@ export interface NodeTarget extends Reach {
 
 /**
  * How the agent runs: `eval` interprets it, `load` loads its module and removes it again, `auto` does what
- * spares the node, which is to interpret whatever runs once, `none` does without it.
+ * spares the node, which is to interpret whatever runs once unless very much is waiting for its turn there, `none` does without it.
  */
 export type AgentMode = "auto" | "eval" | "load" | "none"
 

@@ -1,4 +1,4 @@
-import { Deferred, Effect } from "effect"
+import { Deferred, Effect, Option } from "effect"
 import type { Readable, Writable } from "node:stream"
 import { connect } from "../mcp/Server.ts"
 import type { SyntaxName } from "../syntax/Syntax.ts"
@@ -22,7 +22,9 @@ export const serve = Effect.fnUntraced(function* (options: {
   )
   const { idle } = yield* connect(transport, options)
   if ((yield* Deferred.await(ended)) === "output") return
-  yield* Effect.timeoutOption(idle, graceMillis)
+  const finished = yield* Effect.timeoutOption(idle, graceMillis)
+  if (Option.isNone(finished))
+    yield* Effect.logWarning("stdin ended with calls under way; they are stopped, and nobody hears of what they found")
   // The answer to a call is written a turn after the call ends.
   yield* Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))
 })

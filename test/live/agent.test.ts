@@ -101,6 +101,24 @@ describe.each(BeamNode.otpReleases())("the agent on OTP $otp", ({ otp }) => {
     })
   )
 
+  it.live.runIf(loadsHere(otp))("is loaded by itself where much waits for a scheduler, and taken off again", () =>
+    Effect.gen(function* () {
+      const { ask, node } = yield* start
+      const isCrowded = "lists:sum(erlang:statistics(run_queue_lengths)) >= 5 * erlang:system_info(schedulers_online)"
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const us = yield* join(node, "auto")
+          const spin = "fun Spin() -> Spin() end"
+          yield* ask(`[spawn(${spin}) || _ <- lists:seq(1, 8 * erlang:system_info(schedulers_online))], ok`)
+          yield* eventually(Effect.map(ask(isCrowded), (text) => text === "true"))
+          expect(rowsOf(yield* us.runAgent("beamscope_processes:page", topByMemory))).toHaveLength(3)
+          expect(yield* ask(ourModules)).toMatch(/^\[beamscope_processes_[0-9a-f]{8}\]$/u)
+        })
+      )
+      yield* eventually(Effect.map(ask(ourModules), (text) => text === "[]"))
+    })
+  )
+
   it.live("is not loaded by itself, however many processes there are", () =>
     Effect.gen(function* () {
       const { ask, node } = yield* start

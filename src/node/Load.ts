@@ -1,0 +1,32 @@
+import { Effect } from "effect"
+import { atom, ExternalFun, list, listItems, type Term } from "../etf/Term.ts"
+import type { Call, CallOptions } from "./Call.ts"
+import type { CallError } from "./CallError.ts"
+
+/** How much there is on a node, and how much of it waits. `undefined`: the node's answer was no number. */
+export interface Load {
+  readonly processes: number | undefined
+  /** Processes and ports that wait to run, for each scheduler online. */
+  readonly runQueue: number | undefined
+}
+
+const erlang = atom("erlang")
+
+/** `erlang:apply/3` over a list of functions and one of arguments: three questions in one call. */
+const questions: ReadonlyArray<Term> = [
+  new ExternalFun(erlang, atom("apply"), 3),
+  list([erlang, erlang, erlang]),
+  list([atom("statistics"), atom("system_info"), atom("system_info")]),
+  list([list([atom("run_queue_lengths")]), list([atom("schedulers_online")]), list([atom("process_count")])])
+]
+
+/** Asks a node for its load: one call, constant in cost. */
+export const askLoad = (call: Call, options?: CallOptions): Effect.Effect<Load, CallError> =>
+  Effect.map(call("lists", "zipwith3", questions, options), (answer) => {
+    const [lengths, online, processes] = listItems(answer) ?? []
+    const waiting = (listItems(lengths) ?? []).reduce<number>((sum, it) => (typeof it === "number" ? sum + it : NaN), 0)
+    return {
+      processes: typeof processes === "number" ? processes : undefined,
+      runQueue: typeof online === "number" && online > 0 && waiting >= 0 ? waiting / online : undefined
+    }
+  })
