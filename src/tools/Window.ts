@@ -72,5 +72,7 @@ const reports = (window: number): Effect.Effect<never> =>
       yield* Effect.sleep(secondMillis)
       yield* report({ progress: passed, total: window, message: `${passed / 1000} of ${window / 1000} seconds` })
     }
+    yield* Effect.sleep(secondMillis)
+    yield* report({ progress: window, message: "the window is over; the node has yet to say what it found" })
     return yield* Effect.never
   })

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { Deadline } from "../../../src/tools/Deadline.ts"
-import { timeBeside } from "../../../src/tools/Window.ts"
+import { Progress, type ProgressReport } from "../../../src/tools/Progress.ts"
+import { throughWindow, timeBeside } from "../../../src/tools/Window.ts"
 
 /** In a call of two seconds, of which some have gone by when the window is to open. */
 const beside = (windowMillis: number, gone: number) =>
@@ -22,6 +23,21 @@ describe("a window", () => {
       const error = yield* Effect.flip(beside(1_001, 0))
       expect(error).toMatchObject({ code: "invalid_input", retryable: false })
       expect(error.message).toContain("Set timeout_ms to 2001 or more.")
+    })
+  )
+
+  it.effect("tells how far it has come, and of a node that is late with its answer that it is", () =>
+    Effect.gen(function* () {
+      const told: Array<string> = []
+      const report = ({ message }: ProgressReport) => Effect.sync(() => void told.push(message))
+      const call = throughWindow("look", 2_000, () => Effect.sleep(5_000)).pipe(
+        Effect.provideService(Progress, report),
+        Effect.provideService(Deadline, { at: 10_000, millis: 10_000 })
+      )
+      const fiber = yield* Effect.forkChild(call)
+      yield* TestClock.adjust(5_000)
+      yield* Fiber.join(fiber)
+      expect(told).toEqual(["1 of 2 seconds", "2 of 2 seconds", expect.stringContaining("has yet to say")])
     })
   )
 
