@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Redacted, type Scope } from "effect"
+import { Effect, Fiber, Redacted, type Scope } from "effect"
 import { Buffer } from "node:buffer"
 import { EventEmitter } from "node:events"
 import type { Socket } from "node:net"
@@ -8,7 +8,7 @@ import type { DistError } from "../../../src/dist/DistError.ts"
 import { connect, type Link } from "../../../src/dist/Link.ts"
 import { Transport } from "../../../src/dist/Transport.ts"
 import { encode } from "../../../src/etf/Encode.ts"
-import { atom, binary } from "../../../src/etf/Term.ts"
+import { atom, binary, type Tuple } from "../../../src/etf/Term.ts"
 import { serve, serveEpmd } from "../../support/FakePeer.ts"
 import { acceptHandshake } from "../../support/StandInNode.ts"
 
@@ -40,6 +40,26 @@ const linked: Effect.Effect<Linked, DistError, Scope.Scope> = Effect.gen(functio
   return { link, socket: socket!, received: () => Buffer.concat(chunks) }
 })
 
+/** A message without a payload, as it is on the wire. */
+const frameOf = (control: Tuple): Buffer => {
+  const message = Buffer.concat([Uint8Array.of(131, 68, 0), encode(control).subarray(1)])
+  const length = Buffer.alloc(4)
+  length.writeUInt32BE(message.length)
+  return Buffer.concat([length, message])
+}
+
+/** Ends with the next message that the link gets. */
+const nextMessage = (link: Link): Effect.Effect<Tuple> =>
+  Effect.callback((resume) =>
+    link.attach(
+      { payloadLimit: () => 0, message: (control) => resume(Effect.succeed(control)), oversized: () => {} },
+      () => {}
+    )
+  )
+
+/** Keeps this process from whatever it has to do. */
+const hold = (millis: number) => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, millis)
+
 describe("a link", () => {
   it.live("ticks by itself, also where the node sends none that would ask for an answer", () =>
     Effect.gen(function* () {
@@ -47,6 +67,43 @@ describe("a link", () => {
       link.setTickTime(4)
       yield* Effect.promise(() => expect.poll(() => received().length).toBeGreaterThanOrEqual(8))
       expect(received().every((byte) => byte === 0)).toBe(true)
+    })
+  )
+
+  it.live("rests when a node ticks: it has an answer to them all, not one to each", () =>
+    Effect.gen(function* () {
+      const { link, socket } = yield* linked
+      const ticks = 100
+      const answered = yield* Effect.forkChild(nextMessage(link), { startImmediately: true })
+      socket.write(Buffer.concat([Buffer.alloc(4 * ticks), frameOf([2, atom(""), 1])]))
+      yield* Fiber.join(answered)
+      expect(link.traffic().bytesOut).toBeLessThan(4 * ticks)
+    })
+  )
+
+  it.live("is not given up for the silence of a node that has spoken while this process was busy", () =>
+    Effect.gen(function* () {
+      const { link, socket } = yield* linked
+      const heard = yield* Effect.forkChild(nextMessage(link), { startImmediately: true })
+      link.setTickTime(0.2)
+      socket.write(frameOf([2, atom(""), 1]))
+      // Its ticks are due, and so is the end of the patience with the node.
+      hold(400)
+      const outcome = yield* Effect.raceFirst(
+        Fiber.join(heard),
+        Effect.map(link.lost, ({ reason }) => reason)
+      )
+      expect(outcome).toEqual([2, atom(""), 1])
+    })
+  )
+
+  it.live("closes, whether or not the node reads what is still to be sent", () =>
+    Effect.gen(function* () {
+      const { link, socket } = yield* linked
+      socket.pause()
+      link.send([6, 1, 2, 3], binary("x".repeat(16 * 1024 * 1024)))
+      yield* link.close
+      expect(link.failure()?.reason).toEqual({ _tag: "Disconnected" })
     })
   )
 
@@ -58,10 +115,7 @@ describe("a link", () => {
         throw fault
       }
       link.attach({ payloadLimit: () => 0, message: fail, oversized: fail }, () => {})
-      const message = Buffer.concat([Uint8Array.of(131, 68, 0), encode([2, atom(""), 1]).subarray(1)])
-      const length = Buffer.alloc(4)
-      length.writeUInt32BE(message.length)
-      socket.write(Buffer.concat([length, message]))
+      socket.write(frameOf([2, atom(""), 1]))
       const lost = yield* link.lost
       expect(lost.reason).toEqual({ _tag: "Fault", cause: fault })
       expect(lost.message).not.toContain("fault of the handler")

@@ -4,7 +4,7 @@ import { Frames } from "../../../src/dist/Frames.ts"
 import { type DropReason, Messages } from "../../../src/dist/Messages.ts"
 import { ProtocolError } from "../../../src/dist/ProtocolError.ts"
 import { encode } from "../../../src/etf/Encode.ts"
-import { atom, type Term, type Tuple } from "../../../src/etf/Term.ts"
+import { atom, binary, type Term, type Tuple } from "../../../src/etf/Term.ts"
 
 /** A term as it stands behind a distribution header: without its version byte. */
 const bare = (term: Term) => Buffer.from(encode(term)).subarray(1)
@@ -232,6 +232,18 @@ describe("Messages", () => {
           .map(() => atom("y"))
       ]
       expect(() => messages.frame(first(1_000_000n, 2n, large))).toThrow()
+    })
+
+    it("gives back what a message took, its control message too, when it is whole or was dropped", () => {
+      const { dropped, messages, seen } = collect(payload.length)
+      const large: Tuple = [2, atom(""), binary("x".repeat(8_000))]
+      const count = 5_000
+      for (let sequence = 1n; sequence <= count; sequence++) {
+        messages.frame(first(sequence, 2n, large))
+        messages.frame(Buffer.concat([header(70, sequence, 1n), payload, Buffer.alloc(Number(sequence % 2n))]))
+      }
+      expect(seen).toHaveLength(count / 2)
+      expect(dropped).toHaveLength(count / 2)
     })
 
     it("makes room in proportion to what has come, not to what is announced", () => {

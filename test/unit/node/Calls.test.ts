@@ -3,8 +3,9 @@ import { describe, expect, it } from "vitest"
 import { Op } from "../../../src/dist/Control.ts"
 import { DistError } from "../../../src/dist/DistError.ts"
 import type { DropReason } from "../../../src/dist/Messages.ts"
+import { decode } from "../../../src/etf/Decode.ts"
 import { encode } from "../../../src/etf/Encode.ts"
-import { atom, list, Pid, type Reference, type Term } from "../../../src/etf/Term.ts"
+import { atom, list, map, Pid, type Reference, type Term } from "../../../src/etf/Term.ts"
 import type { CallOptions } from "../../../src/node/Call.ts"
 import { loneLink, worker } from "../../support/loneLink.ts"
 
@@ -66,6 +67,27 @@ describe("a call", () => {
     const { call, oversized } = waiting()
     oversized(why)
     expect((await Effect.runPromise(Effect.flip(Fiber.join(call)))).reason._tag).toBe(tag)
+  })
+})
+
+describe("the worker of a call", () => {
+  it("dies with us, is no hindrance to the node, and has a bound to its heap that counts large binaries too", () => {
+    const { sent } = waiting({ maxHeapWords: 1_000 })
+    expect(decode(encode(sent[0]![5]!))).toEqual(
+      list([
+        atom("link"),
+        [atom("priority"), atom("low")],
+        [
+          atom("max_heap_size"),
+          map([
+            [atom("size"), 1_000],
+            [atom("kill"), atom("true")],
+            [atom("error_logger"), atom("false")],
+            [atom("include_shared_binaries"), atom("true")]
+          ])
+        ]
+      ])
+    )
   })
 })
 
