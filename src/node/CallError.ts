@@ -5,14 +5,16 @@ import type { StackFrame } from "./StackFrame.ts"
 
 /**
  * What becomes of the worker of a call whose deadline passed: it was told to die (`killed`), it will be as soon as the
- * node says that it has started it (`awaited`), or nothing can stop it (`unstoppable`, by way of `rex`).
+ * node says that it has started it (`awaited`), or nothing can stop it (`unstoppable`, by way of `rex`). There is none where
+ * the deadline had passed before the node was asked (`not_started`).
  */
-export type WorkerAtDeadline = "killed" | "awaited" | "unstoppable"
+export type WorkerAtDeadline = "killed" | "awaited" | "unstoppable" | "not_started"
 
 const atDeadline: Record<WorkerAtDeadline, string> = {
   killed: "its worker was killed",
   awaited: "the node has not said yet that it started a worker, which is killed once it does",
-  unstoppable: "it goes on there, since the node cannot be told to stop it"
+  unstoppable: "it goes on there, since the node cannot be told to stop it",
+  not_started: "that time was over before it was asked"
 }
 
 /** Why a call to a node gave no value. */

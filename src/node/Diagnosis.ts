@@ -1,4 +1,4 @@
-import { Cause, Effect, Exit, Option } from "effect"
+import { Cause, Effect, Exit, Option, Result } from "effect"
 import { describeBytes, DistError, type DistReason } from "../dist/DistError.ts"
 import { names } from "../dist/Epmd.ts"
 import { defaultEpmdPort } from "../dist/EpmdPort.ts"
@@ -10,9 +10,11 @@ import { type Address, type Endpoint, endpointText, Transport } from "../dist/Tr
 import { atom } from "../etf/Term.ts"
 import { excerpt, listed } from "../syntax/Excerpt.ts"
 import type { CallError } from "./CallError.ts"
+import { type ClockDifference, describeClock } from "./ClockDifference.ts"
 import { cookieFingerprint } from "./CookieFingerprint.ts"
 import { type ErlangNode, joinNode } from "./ErlangNode.ts"
 import type { NodeTarget, TargetError } from "./Targets.ts"
+import { type Span, within } from "./Within.ts"
 
 /** The steps from a node's name to an answer, in their order. */
 export const stepNames = [
@@ -60,9 +62,6 @@ export interface DiagnosisOptions {
   /** Our own name on the link that there is to the node already, if any. */
   readonly linkedAs?: string
 }
-
-/** Milliseconds by which the clocks may differ and be told as equal. */
-const sameClockMillis = 1_000
 
 /** The step that a link which cannot be made fails in. */
 const stepOf = (reason: DistReason, host: string | undefined, epmd: Address | undefined): StepName => {
@@ -184,9 +183,14 @@ export const diagnose = Effect.fnUntraced(function* (
   resolved: Exit.Exit<NodeTarget, TargetError>,
   options: DiagnosisOptions
 ): Effect.fn.Return<Diagnosis> {
-  const end = performance.now() + options.timeoutMillis
-  const left = () => Math.max(1, end - performance.now())
+  const span: Span = { millis: options.timeoutMillis, end: performance.now() + options.timeoutMillis }
+  const left = () => span.end - performance.now()
   const walk = new Walk()
+  const outOfTime = (step: StepName): Diagnosis =>
+    walk.failed(
+      step,
+      `The ${Math.round(span.millis)} ms for all steps were over before this one. Allow more (timeout_ms).`
+    )
 
   const node = parseNodeName(name)
   if ("problem" in node) {
@@ -210,6 +214,7 @@ export const diagnose = Effect.fnUntraced(function* (
     : { host: target.epmdHost ?? host ?? node.host, port: target.epmdPort ?? defaultEpmdPort }
 
   if (host === undefined) walk.skipped("host", "a Unix socket has none.")
+  else if (left() <= 0) return outOfTime("host")
   else {
     const start = performance.now()
     const found = yield* Effect.exit((yield* Resolver).addresses(host, left()))
@@ -228,9 +233,10 @@ export const diagnose = Effect.fnUntraced(function* (
     )
   }
 
+  if (left() <= 0) return outOfTime(epmd === undefined ? "tcp" : "epmd")
   const { dialer, dials } = recording(yield* Transport)
   const joined = yield* joinNode(target, { timeoutMillis: left() }).pipe(
-    Effect.flatMap((node) => Effect.map(answers(node, left), (answered) => ({ node, ...answered }))),
+    Effect.flatMap((node) => Effect.map(answers(node, span), (answered) => ({ node, ...answered }))),
     Effect.provideService(Transport, dialer),
     Effect.scoped,
     Effect.exit
@@ -264,7 +270,7 @@ export const diagnose = Effect.fnUntraced(function* (
   else if (endsBy("epmd")) return fail()
   else {
     const asked = performance.now()
-    const registered = yield* Effect.option(names(epmd, left(), name))
+    const registered = left() <= 0 ? Option.none() : yield* Effect.option(names(epmd, left(), name))
     const others = Option.match(registered, { onNone: () => "", onSome: (all) => othersAt(all.map((it) => it.name)) })
     const port = toNode !== undefined && "port" in toNode.to ? ` at port ${toNode.to.port}` : ""
     const found = `EPMD on ${endpointText(epmd)} knows '${node.name}'${port}${others}.`
@@ -312,21 +318,29 @@ const othersAt = (registered: ReadonlyArray<string>): string =>
 
 interface Answered {
   readonly roundTrip: number
-  /** Milliseconds that the node's clock is ahead of ours, and how far that may be off; `undefined` if it tells no time. */
-  readonly clock: { readonly aheadMillis: number; readonly marginMillis: number } | undefined
+  /** What the node's clock says against ours, or why that is not known. */
+  readonly clock: Result.Result<ClockDifference, string>
 }
 
 /** A round trip, and what the node's clock says in the middle of another. */
-const answers = (node: ErlangNode, left: () => number): Effect.Effect<Answered, CallError> =>
+const answers = (node: ErlangNode, span: Span): Effect.Effect<Answered, CallError> =>
   Effect.gen(function* () {
-    const roundTrip = yield* node.roundTrip({ timeoutMillis: left() })
+    const ask = within(node.call, node.name, span)
+    const start = performance.now()
+    yield* ask("erlang", "self", [])
+    const roundTrip = performance.now() - start
     const before = Date.now()
-    const theirs = yield* node.call("os", "system_time", [atom("millisecond")], { timeoutMillis: left() })
+    const theirs = yield* Effect.result(ask("os", "system_time", [atom("millisecond")]))
     const after = Date.now()
-    const clock =
-      typeof theirs === "number"
-        ? { aheadMillis: theirs - (before + after) / 2, marginMillis: (after - before) / 2 }
-        : undefined
+    // The node has answered: only that it is gone is more than a matter of its clock.
+    if (Result.isFailure(theirs) && theirs.failure.reason._tag === "LinkLost") return yield* theirs.failure
+    const clock = Result.flatMap(
+      Result.mapError(theirs, ({ message }) => `it was not told: ${message}`),
+      (told) =>
+        typeof told === "number"
+          ? Result.succeed({ aheadMillis: told - (before + after) / 2, marginMillis: (after - before) / 2 })
+          : Result.fail("the node tells no time.")
+    )
     return { roundTrip, clock }
   })
 
@@ -408,18 +422,15 @@ class Walk {
   }
 
   clock({ clock }: Answered): Diagnosis {
-    if (clock === undefined) {
-      this.skipped("clock", "the node tells no time.")
+    if (Result.isFailure(clock)) {
+      this.skipped("clock", clock.failure)
       return { steps: this.#steps, remarks: [] }
     }
-    const { aheadMillis, marginMillis } = clock
-    const apart = Math.abs(aheadMillis)
-    const isSame = apart <= sameClockMillis + marginMillis
-    const told = `${(apart / 1_000).toFixed(apart < 10_000 ? 1 : 0)} s ${aheadMillis > 0 ? "ahead of" : "behind"} ours`
-    this.passed("clock", isSame ? "Its clock is as ours, within a second." : `Its clock is ${told}.`)
+    const { differs, found } = describeClock(clock.success)
+    this.passed("clock", found)
     return {
       steps: this.#steps,
-      remarks: isSame ? [] : [`The clocks differ: what the node dates is ${told}.`]
+      remarks: differs === undefined ? [] : [`The clocks differ: what the node dates is ${differs}.`]
     }
   }
 }

@@ -10,7 +10,8 @@ import { Calls } from "./Calls.ts"
 import { type Capabilities, probe } from "./Capabilities.ts"
 import { LocalProcesses } from "./LocalProcesses.ts"
 import type { NodeTarget } from "./Targets.ts"
-import { throughTunnel } from "./Tunnelled.ts"
+import { callThrough, lostThrough, throughTunnel } from "./Tunnelled.ts"
+import { within } from "./Within.ts"
 
 /** How long a question may take. */
 export type Patience = Pick<CallOptions, "timeoutMillis">
@@ -63,11 +64,10 @@ export const joinNode = (
     const processes = new LocalProcesses(link)
     const calls = new Calls(link, processes, onVerdict)
     link.attach(processes.handler, calls.linkLost)
-    const left =
-      options.timeoutMillis === undefined
-        ? {}
-        : { timeoutMillis: Math.max(1, Math.ceil(start + options.timeoutMillis - performance.now())) }
-    const ask: Call = (module, func, args) => calls.call(module, func, args, left)
+    const call = callThrough(tunnel, (module, func, args, bounds) => calls.call(module, func, args, bounds))
+    const { timeoutMillis: millis } = options
+    // Without a limit each question has that of any call.
+    const ask = millis === undefined ? call : within(call, name, { millis, end: start + millis })
     const [capabilities, tickTime] = yield* Effect.all(
       [probe(ask, target.name), ask("net_kernel", "get_net_ticktime", [])],
       { concurrency: "unbounded" }
@@ -75,7 +75,6 @@ export const joinNode = (
     const seconds = isTuple(tickTime) ? tickTime[1] : tickTime
     if (typeof seconds === "number" && seconds > 0) link.setTickTime(seconds)
 
-    const call: Call = (module, func, args, options) => calls.call(module, func, args, options)
     const knownAtoms = new Map<string, Atom>()
     const existingAtom = (text: string, patience?: Patience): Effect.Effect<Atom, CallError> => {
       const known = knownAtoms.get(text)
@@ -116,7 +115,7 @@ export const joinNode = (
           return Effect.map(call("erlang", "self", [], patience), () => performance.now() - start)
         }),
       silentMillis: link.silentMillis,
-      lost: link.lost,
+      lost: Effect.flatMap(link.lost, lostThrough(tunnel)),
       disconnect: link.close
     }
   })

@@ -1,5 +1,7 @@
 import { Effect } from "effect"
 import { DistError, type DistReason } from "../dist/DistError.ts"
+import type { Call } from "./Call.ts"
+import { CallError } from "./CallError.ts"
 
 /** A command of the operator's that holds the way to a node open while that is connected. */
 export interface TunnelCommand {
@@ -31,5 +33,36 @@ export const throughTunnel =
             : Effect.fail(why)
         )
 
+/** How a link ends whose tunnel does. */
+const reasonsOfTheEnd: ReadonlySet<DistReason["_tag"]> = new Set(["LinkClosed", "TickTimeout", "ProtocolViolation"])
+
+/** Why a link through a tunnel is lost, with what the tunnel's command says of that. */
+export const lostThrough =
+  (tunnel: TunnelCommand | undefined) =>
+  (why: DistError): Effect.Effect<DistError> =>
+    tunnel === undefined || !reasonsOfTheEnd.has(why.reason._tag)
+      ? Effect.succeed(why)
+      : Effect.map(
+          tunnel.said,
+          (said) =>
+            new DistError({
+              ...why,
+              through: `The way there was the tunnel of its entry (${tunnel.program}). ${quoted(said)}`
+            })
+        )
+
+/** Calls over a link through a tunnel, that tell so where the link is lost. */
+export const callThrough = (tunnel: TunnelCommand | undefined, call: Call): Call =>
+  tunnel === undefined
+    ? call
+    : (...asked) =>
+        Effect.catchReason(call(...asked), "CallError", "LinkLost", ({ cause }, error) =>
+          Effect.flatMap(lostThrough(tunnel)(cause), (why) =>
+            Effect.fail(new CallError({ ...error, reason: { _tag: "LinkLost", cause: why } }))
+          )
+        )
+
 const told = ({ program }: TunnelCommand, said: string): string =>
-  `The way there is the tunnel of its entry (${program}): check what it leads to, or run its command by hand, with a free port for {port}. ${said === "" ? "It has said nothing." : `It said: ${said}`}`
+  `The way there is the tunnel of its entry (${program}): check what it leads to, or run its command by hand, with a free port for {port}. ${quoted(said)}`
+
+const quoted = (said: string): string => (said === "" ? "It has said nothing." : `It said: ${said}`)

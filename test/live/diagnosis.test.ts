@@ -110,6 +110,12 @@ describe("a node that cannot be connected", () => {
       const nowhereElse = yield* walk({ name: "app@127.0.0.1", address: { host: "127.0.0.1", port: tunnel } })
       expect(failure(nowhereElse)).toMatchObject({ step: "handshake", before: "pppsps" })
 
+      const late = yield* diagnose("app@127.0.0.1", Exit.succeed({ name: "app@127.0.0.1", cookie }), {
+        known: [],
+        timeoutMillis: 0
+      })
+      expect(failure(late)).toMatchObject({ step: "host", before: "pp", found: expect.stringContaining("were over") })
+
       const key = Redacted.make("no key")
       const badKey = yield* walk({
         name: "app@127.0.0.1",

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Redacted } from "effect"
-import { Nodes, TargetError } from "../../src/node/index.ts"
+import { joinNode, Nodes, TargetError } from "../../src/node/index.ts"
 import * as BeamNode from "../support/BeamNode.ts"
 import { eventually } from "../support/eventually.ts"
+import { faultProxy } from "../support/FaultProxy.ts"
 import { targetsOf } from "../support/targetsOf.ts"
 
 const epmdPort = Number(process.env["ERL_EPMD_PORT"])
@@ -274,5 +275,33 @@ describe("the registry of nodes", () => {
       expect(names.length).toBeLessThanOrEqual(50)
       expect(names.at(-1)).toBe("invented199@127.0.0.1")
     }).pipe(Effect.scoped, Effect.provide(registryOf()))
+  )
+})
+
+describe("joining a node", () => {
+  it.live("takes no longer than it may, however many questions that are", () =>
+    Effect.gen(function* () {
+      const node = yield* BeamNode.start()
+      const proxy = yield* faultProxy(epmdPort)
+      proxy.set({ latencyMillis: 200 })
+      // Two round trips for the handshake, and two for what it can do: 1,600 ms at least.
+      const target = { name: node.name, cookie: Redacted.make(node.cookie), epmdPort: proxy.epmdPort }
+      const error = yield* Effect.flip(joinNode(target, { timeoutMillis: 1_400 }))
+      expect(["DeadlineExceeded", "Timeout"]).toContain(error.reason._tag)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("through a tunnel ends with what that says, for calls too", () =>
+    Effect.gen(function* () {
+      const node = yield* BeamNode.start()
+      const proxy = yield* faultProxy(epmdPort)
+      const tunnel = { program: "ssh", said: Effect.succeed("Killed by signal 15.") }
+      const target = { name: node.name, cookie: Redacted.make(node.cookie), epmdPort: proxy.epmdPort, tunnel }
+      const joined = yield* joinNode(target)
+      proxy.end("cut")
+      const said = "tunnel of its entry (ssh). It said: Killed by signal 15."
+      expect((yield* joined.lost).message).toContain(said)
+      expect((yield* Effect.flip(joined.call("erlang", "self", []))).message).toContain(said)
+    }).pipe(Effect.scoped)
   )
 })

@@ -1,0 +1,48 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { DistError, type DistReason } from "../../../src/dist/DistError.ts"
+import { CallError } from "../../../src/node/CallError.ts"
+import { callThrough, lostThrough, type TunnelCommand } from "../../../src/node/Tunnelled.ts"
+import { fakeNode } from "../../support/FakeNodes.ts"
+
+const node = "app@localhost"
+const tunnel = (said: string): TunnelCommand => ({ program: "ssh", said: Effect.succeed(said) })
+const lost = (reason: DistReason) => new DistError({ node, reason })
+const closed = lost({ _tag: "LinkClosed", detail: "the node closed the connection" })
+const because = "The way there was the tunnel of its entry (ssh). It said: Killed by signal 15."
+
+describe("a link through a tunnel that is lost", () => {
+  it.effect("is lost with what the tunnel's command said last", () =>
+    Effect.gen(function* () {
+      const why = yield* lostThrough(tunnel("Killed by signal 15."))(closed)
+      expect(why.reason).toEqual(closed.reason)
+      expect(why.message).toBe(`${closed.message} ${because}`)
+      expect((yield* lostThrough(tunnel(""))(closed)).message).toContain("It has said nothing.")
+    })
+  )
+
+  it.effect("says nothing of the tunnel where we closed it, or there is none", () =>
+    Effect.gen(function* () {
+      const ours = lost({ _tag: "Disconnected" })
+      expect(yield* lostThrough(tunnel("anything"))(ours)).toBe(ours)
+      expect(yield* lostThrough(undefined)(closed)).toBe(closed)
+    })
+  )
+
+  it.effect("ends the calls over it with the same, and no other failure", () =>
+    Effect.gen(function* () {
+      const fake = fakeNode({
+        name: node,
+        replies: {
+          "erlang:self/0": { fails: { _tag: "LinkLost", cause: closed } },
+          "erlang:node/0": { fails: { _tag: "RepliesCrowded" } }
+        }
+      })
+      const call = callThrough(tunnel("Killed by signal 15."), fake.call)
+      const error = yield* Effect.flip(call("erlang", "self", []))
+      expect(error).toBeInstanceOf(CallError)
+      expect(error.message).toBe(`erlang:self/0 on ${node} got no answer: ${closed.message} ${because}`)
+      expect((yield* Effect.flip(call("erlang", "node", []))).reason).toEqual({ _tag: "RepliesCrowded" })
+    })
+  )
+})
