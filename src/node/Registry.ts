@@ -491,9 +491,10 @@ const report = ({ isRemembered, peer: { name }, state, wish }: Connection, why: 
     const cause = why._tag === "DistError" && why.reason._tag === "Fault" ? [why.reason.cause] : []
     return Effect.logWarning(`${name}: connection lost: ${why.message}`, ...cause)
   }
+  if (isDisconnected(why))
+    return Effect.logDebug(state._tag === "Up" ? `${name}: disconnected` : `${name}: connecting was given up`)
   const isExpected =
     isRemembered ||
-    isDisconnected(why) ||
     (why._tag === "DistError" && why.reason._tag === "WrongNode") ||
     (wish.by === "loss" && !isHopeless(why))
   const message = `${name}: not connected: ${why.message}`

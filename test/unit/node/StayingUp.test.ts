@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Layer, Redacted, Scope, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, Layer, Logger, Redacted, References, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { DistError, type DistReason } from "../../../src/dist/DistError.ts"
 import { atom, list, type Term } from "../../../src/etf/Term.ts"
@@ -388,6 +388,29 @@ describe("a link that is lost", () => {
       expect(world.attempts).toBe(attempts)
       expect(world.open).toBe(0)
     })
+  })
+})
+
+describe("the log", () => {
+  it.effect("tells a link that we closed from one that was never made", () => {
+    const { layer, world } = makeWorld()
+    const logged: Array<string> = []
+    const logger = Logger.layer([Logger.make(({ message }) => void logged.push(String(message)))])
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      yield* use
+      yield* settle
+      yield* nodes.disconnect(name)
+      yield* settle
+      world.gate = Effect.never
+      yield* Fiber.interrupt(yield* Effect.forkChild(use, { startImmediately: true }))
+      yield* settle
+      expect(logged).toEqual([
+        `${name}: connected as beamscope@localhost`,
+        `${name}: disconnected`,
+        `${name}: connecting was given up`
+      ])
+    }).pipe(Effect.provide(layer), Effect.provide(logger), Effect.provideService(References.MinimumLogLevel, "Debug"))
   })
 })
 
