@@ -5,12 +5,17 @@ import { failingAs, usageError } from "./CommandError.ts"
 import { readConfig } from "./ReadConfig.ts"
 import type { ServerFlags } from "./ServerFlags.ts"
 
-/** `beamscope tools`: what a client would be offered under the same settings. */
+/**
+ * `beamscope tools`: what can be called under the same settings, by a client too, and what of it a client is shown
+ * (`listed`).
+ */
 export const toolsCommand = Effect.fnUntraced(
   function* (options: { readonly json: boolean; readonly given: ServerFlags }) {
     const config = yield* readConfig(options.given)
     const catalogue = yield* Effect.provide(Catalogue, Beamscope.fromConfig(config))
-    const tools = yield* catalogue.listings(catalogue.tools)
+    const listed = new Set(catalogue.listed.map(({ name }) => name))
+    const listings = yield* catalogue.listings(catalogue.tools)
+    const tools = listings.map((tool) => ({ ...tool, listed: listed.has(tool.name) }))
     if (tools.length === 0) {
       const said = (["tools", "toolsets", "excludeTools", "inspectOnly", "readOnly"] as const).filter(
         (name) => config.policy[name] !== undefined
@@ -21,7 +26,8 @@ export const toolsCommand = Effect.fnUntraced(
     const width = Math.max(0, ...tools.map(({ name }) => name.length))
     const toolsets = Map.groupBy(tools, ({ toolset }) => toolset)
     for (const [toolset, members] of toolsets) {
-      yield* Console.log(`${toolset}:`)
+      const isListed = members.some((tool) => tool.listed)
+      yield* Console.log(isListed ? `${toolset}:` : `${toolset} (clients are shown it with --toolsets all):`)
       for (const { access, name, title } of members) {
         yield* Console.log(`  ${name.padEnd(width)}  ${access.padEnd("inspect".length)}  ${title}`)
       }
