@@ -19,6 +19,7 @@ export type NodeState =
   /** `nextAttempt`: when it is tried again, where something keeps it. */
   | { readonly _tag: "Down"; readonly since: number; readonly why: NodeError; readonly nextAttempt?: number }
 
+/** A node that is known by name, as it is now. */
 export interface NodeStatus {
   readonly name: string
   readonly state: NodeState

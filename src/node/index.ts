@@ -1,13 +1,13 @@
 /**
  * Connected nodes: calls in bounded workers, what a node can do, the agent, and the registry that shares links.
  */
-export type { AgentFunction } from "./Agent.ts"
+export type { AgentFunction, RunAgent } from "./Agent.ts"
 export type { Call, CallOptions } from "./Call.ts"
 export { CallError, type CallReason } from "./CallError.ts"
 export type { StackFrame } from "./StackFrame.ts"
 export type { Capabilities } from "./Capabilities.ts"
-export { type ErlangNode, joinNode, type JoinOptions } from "./ErlangNode.ts"
-export type { BreakerCounts, BreakerState } from "./Breaker.ts"
+export { type ErlangNode, joinNode, type JoinOptions, type Patience } from "./ErlangNode.ts"
+export type { BreakerCounts, BreakerState, Verdict } from "./Breaker.ts"
 export type { Condition, NodeHealth } from "./Health.ts"
 export { BreakerOpen, type NodeError } from "./NodeError.ts"
 export { type ConnectOptions, type Disconnection, Nodes } from "./Nodes.ts"
