@@ -6,6 +6,7 @@ import * as Logging from "../serve/Logging.ts"
 import { listed } from "../syntax/Excerpt.ts"
 import { Catalogue, type ToolListing, type ToolResult } from "../tools/Catalogue.ts"
 import type { ProgressReport } from "../tools/Progress.ts"
+import { distinctNodes } from "../tools/SameNode.ts"
 import { Session } from "../tools/Session.ts"
 import { type CommandError, toolFailure, usageError } from "./CommandError.ts"
 import { readConfig } from "./ReadConfig.ts"
@@ -22,7 +23,7 @@ const checkNode = (
   config: Config
 ): Effect.Effect<void, CommandError> => {
   const takesNode = Object.hasOwn(Object(tool?.inputSchema["properties"]), "node")
-  const [first, ...others] = config.nodes.map(({ name }) => name)
+  const [first, ...others] = distinctNodes(config.nodes, config.policy.hostNames)
   if (!takesNode || Object.hasOwn(input, "node") || (first !== undefined && others.length === 0)) return Effect.void
   if (first === undefined) {
     const example = JSON.stringify({ node: "name@host" })

@@ -6,6 +6,7 @@ import { defaultEpmdPort } from "../dist/EpmdPort.ts"
 import { parseNodeName } from "../dist/NodeName.ts"
 import { patternProblem } from "../policy/NodePattern.ts"
 import type { PolicySettings } from "../policy/Policy.ts"
+import { didYouMean } from "../tools/DidYouMean.ts"
 import { ConfigError } from "./ConfigError.ts"
 import { readSettings, type Stamp } from "./ConfigFile.ts"
 import type { CookieSource } from "./Cookies.ts"
@@ -15,9 +16,15 @@ import { keyOf, type NodeEntry, type SettingName, type Settings, settings, varia
 import { decodeTexts, type Environment, type SettingTexts, variable, variableTexts } from "./SettingTexts.ts"
 import type { TlsSettings } from "./TlsFiles.ts"
 
+/** A node that the operator said: with its entry, or by a word that is taken for its name. */
+export interface ConfiguredNode extends NodeEntry {
+  /** What entries are called that was perhaps meant by such a word. */
+  readonly near?: ReadonlyArray<string>
+}
+
 /** What the operator said, checked, with a default wherever nothing was said. */
 export interface Config {
-  readonly nodes: ReadonlyArray<NodeEntry>
+  readonly nodes: ReadonlyArray<ConfiguredNode>
   /** What was said in place of nodes and stands for none any more, in one line. */
   readonly gone?: string
   /** Where a cookie is looked for when the node's own entry has none, in order. */
@@ -99,14 +106,20 @@ interface Known {
 }
 
 /** Known nodes by an alias, by a name, or by their group; else a node of that name of which nothing is known. */
-const called = (word: string, { entries, noNames }: Known): ReadonlyArray<NodeEntry> => {
+const called = (word: string, { entries, noNames }: Known): ReadonlyArray<ConfiguredNode> => {
   const namesake = entries.find(({ name }) => fullName(name) === fullName(word))
   const aliased = entries.find(({ alias }) => alias === word)
   if (aliased === undefined && namesake !== undefined) return [namesake]
   const found = aliased === undefined ? entries.filter(({ group }) => group === word) : [aliased]
   if (found.length > 0) noNames.add(word)
-  return noNames.has(word) ? found : [{ name: word }]
+  if (noNames.has(word)) return found
+  const near = didYouMean(word, entries.flatMap(namesOf))
+  return [{ name: word, ...(near.length > 0 && { near }) }]
 }
+
+/** What an entry is called by. */
+const namesOf = ({ alias, group, name }: NodeEntry): ReadonlyArray<string> =>
+  [alias, group, name, fullName(name).split("@")[0]].filter((word) => word !== undefined)
 
 /** What an entry says twice, or by half. */
 const contradiction = ({ address, cookie, cookieFile, tls, tunnel }: NodeEntry): string | undefined => {
@@ -170,7 +183,7 @@ const nodeEntries = (
   nodes: ReadonlyArray<string | NodeEntry>,
   known: Known,
   said: string
-): Result.Result<ReadonlyArray<NodeEntry>, ConfigError> => {
+): Result.Result<ReadonlyArray<ConfiguredNode>, ConfigError> => {
   // Also of those that nobody names: by its alias each of the two could be meant.
   const again = entryTwice(known.entries)
   if (again !== undefined)
@@ -179,7 +192,7 @@ const nodeEntries = (
         message: `${known.place}: the configuration has more than one entry of ${again}; make one of them`
       })
     )
-  const entries = new Map<string, NodeEntry>()
+  const entries = new Map<string, ConfiguredNode>()
   for (const entry of nodes.flatMap((node) => (typeof node === "string" ? called(node, known) : [node]))) {
     const place = known.entries.includes(entry) ? known.place : said
     const parsed = parseNodeName(fullName(entry.name))

@@ -1,7 +1,7 @@
 import { Effect, Layer, Redacted, Result, type Scope } from "effect"
 import { type NodeTarget, TargetError, Targets, type Way } from "../node/Targets.ts"
 import { parseAddress } from "./Address.ts"
-import type { Config } from "./Config.ts"
+import type { Config, ConfiguredNode } from "./Config.ts"
 import { current } from "./CurrentNodes.ts"
 import { type CookieSource, findCookie } from "./Cookies.ts"
 import { type NodeEntry, portPlaceholder } from "./Settings.ts"
@@ -25,8 +25,15 @@ const tooMany = (node: string) =>
   })
 
 /** What of an entry is no matter of how its node is reached: what it is called, what may be done to it. */
-const wayOf = ({ access: _access, agent: _agent, alias: _alias, group: _group, tags: _tags, ...way }: NodeEntry): Way =>
-  way
+const wayOf = ({
+  access: _access,
+  agent: _agent,
+  alias: _alias,
+  group: _group,
+  near: _near,
+  tags: _tags,
+  ...way
+}: ConfiguredNode): Way => way
 
 /** Milliseconds that a tunnel has where nobody says: `kubectl` and `ssh` look things up and log in before they listen. */
 const tunnelMillis = 15_000

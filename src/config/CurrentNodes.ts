@@ -1,11 +1,10 @@
 import { Effect, Result, Semaphore } from "effect"
-import type { Config } from "./Config.ts"
+import type { Config, ConfiguredNode } from "./Config.ts"
 import { stampNow } from "./ConfigFile.ts"
-import type { NodeEntry } from "./Settings.ts"
 
 /** The nodes of a configuration, as its file has them when they are asked for. */
 export interface CurrentNodes {
-  readonly nodes: Effect.Effect<ReadonlyArray<NodeEntry>>
+  readonly nodes: Effect.Effect<ReadonlyArray<ConfiguredNode>>
   /** Why the file as it is now does not count, but as it was before; or what in place of nodes stands for none by now. */
   readonly problem: Effect.Effect<string | undefined>
 }

@@ -43,6 +43,8 @@ export interface KnownNode {
   /** The one group that it belongs to: the nodes of a system, say. */
   readonly group?: string
   readonly tags?: ReadonlyArray<string>
+  /** What may have been meant, where the operator named a node that has no entry: aliases, groups and names of entries. */
+  readonly near?: ReadonlyArray<string>
   /** Where it is, or its EPMD, if not where its name says. */
   readonly address?: string
   readonly tunnel?: ReadonlyArray<string>

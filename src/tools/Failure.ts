@@ -46,7 +46,8 @@ export const toToolError = (failure: Failure, syntax: Syntax, tool?: string): To
 const sentence = (message: string): string =>
   visible(message.replace(/^[a-z]+ /u, (word) => word[0]!.toUpperCase() + word.slice(1)))
 
-const fromDistError = (error: DistError): ToolError => {
+/** Why there is no link, as a caller is told. */
+export const fromDistError = (error: DistError): ToolError => {
   const { node, reason } = error
   const withNode = (tool: string) => `${tool} ${JSON.stringify({ node: visible(node) })}`
   const told = (code: ToolErrorCode, retryable: boolean, rest?: Pick<ToolError, "next" | "didYouMean">) =>

@@ -1,5 +1,5 @@
 import { Effect, type Scope } from "effect"
-import type { DistError } from "../dist/DistError.ts"
+import { DistError } from "../dist/DistError.ts"
 import { parseNodeName } from "../dist/NodeName.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import type { NodeError } from "../node/NodeError.ts"
@@ -11,8 +11,9 @@ import { visible } from "../syntax/Escape.ts"
 import { excerpt, listed } from "../syntax/Excerpt.ts"
 import { stepMillis } from "./Deadline.ts"
 import { didYouMean } from "./DidYouMean.ts"
+import { fromDistError } from "./Failure.ts"
 import { RunningTool } from "./RunningTool.ts"
-import { sameNode } from "./SameNode.ts"
+import { distinctNodes } from "./SameNode.ts"
 import { Session } from "./Session.ts"
 import { ToolError } from "./ToolError.ts"
 
@@ -27,6 +28,10 @@ export const localNames: Effect.Effect<ReadonlyArray<string>, DistError, Targets
   const registered = yield* names({ host: "127.0.0.1", port: epmdPort }, epmdPatience)
   return registered.map(({ name }) => name)
 })
+
+/** What the operator calls nodes beside their names. */
+const calledIn = (entries: ReadonlyArray<KnownNode>): ReadonlyArray<string> =>
+  entries.flatMap(({ alias, group }) => [alias, group]).filter((word) => word !== undefined)
 
 const shortName = (node: string): string => node.slice(0, node.indexOf("@"))
 
@@ -49,7 +54,7 @@ export const resolveNode = Effect.fnUntraced(function* (
   const own = up.filter((name) => asked.has(name) || configured.includes(name))
   const full =
     given === undefined
-      ? yield* onlyNode(own.length > 0 ? own : up, distinct(entries, settings.hostNames))
+      ? yield* onlyNode(own.length > 0 ? own : up, distinctNodes(entries, settings.hostNames))
       : yield* namedNode(bare(given), entries, kinds)
   const entry = entries.find(({ name }) => name === full)
   const tool = yield* RunningTool
@@ -70,13 +75,6 @@ export const resolveNode = Effect.fnUntraced(function* (
 
 const noNode = (message: string, next: string) =>
   Effect.fail(new ToolError({ code: "no_node", message, retryable: false, next }))
-
-/** The nodes of entries: of those that are one node, the first. */
-const distinct = (entries: ReadonlyArray<KnownNode>, hostNames: ReadonlyArray<string>): ReadonlyArray<string> => {
-  const isSame = sameNode(entries, hostNames)
-  const names = entries.map(({ name }) => name)
-  return names.filter((name, at) => names.findIndex((other) => isSame(other, name)) === at)
-}
 
 const onlyNode = (up: ReadonlyArray<string>, configured: ReadonlyArray<string>) => {
   const [first, ...others] = up.length > 0 ? up : configured
@@ -140,7 +138,7 @@ const namedNode = Effect.fnUntraced(function* (
     message: `No node '${excerpt(given)}' is connected, configured or registered with EPMD on this machine.`,
     retryable: true,
     next: "list_nodes",
-    didYouMean: didYouMean(given, [...known.map(shortName), ...local]).map(visible)
+    didYouMean: didYouMean(given, [...calledIn(entries), ...known.map(shortName), ...local]).map(visible)
   })
 })
 
@@ -158,8 +156,29 @@ export const joinByOwnName = Effect.fnUntraced(function* <R>(
   return yield* join(name).pipe(
     Effect.catchReason("DistError", "WrongNode", ({ actual }, error) =>
       isSameHere(actual, name, hostNames) ? Effect.flatMap(resolveNode(actual), join) : Effect.fail(error)
-    )
+    ),
+    Effect.catchIf(isNotThere, (error) => orMistyped(name, error))
   )
+})
+
+const isNotThere = (error: unknown): error is DistError =>
+  error instanceof DistError && ["NameNotRegistered", "EpmdRefused", "HostUnresolved"].includes(error.reason._tag)
+
+/** There is no such node: where the operator has entries that are called nearly so, one of them was perhaps meant. */
+const orMistyped = Effect.fnUntraced(function* (
+  name: string,
+  error: DistError
+): Effect.fn.Return<never, DistError | ToolError, Targets> {
+  const near = (yield* (yield* Targets).nodes).find((entry) => entry.name === name)?.near ?? []
+  if (near.length === 0) return yield* error
+  const { message } = fromDistError(error)
+  return yield* new ToolError({
+    code: "no_node",
+    message: `${message} It was taken for the name of a node, since no alias, group or node of the configuration is called so.`,
+    retryable: false,
+    next: "list_nodes",
+    didYouMean: near.map(visible)
+  })
 })
 
 /** The connected node of a full name, held for the scope. */

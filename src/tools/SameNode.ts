@@ -14,3 +14,13 @@ export const sameNode = (entries: ReadonlyArray<KnownNode>, hostNames: ReadonlyA
   return (one: string, other: string): boolean =>
     one === other || (isSameHere(one, other, hostNames) && place(one) === place(other))
 }
+
+/** The nodes of entries, by their full names: of those that are one node, the first. */
+export const distinctNodes = (
+  entries: ReadonlyArray<KnownNode>,
+  hostNames: ReadonlyArray<string>
+): ReadonlyArray<string> => {
+  const isSame = sameNode(entries, hostNames)
+  const names = entries.map(({ name }) => name)
+  return names.filter((name, at) => names.findIndex((other) => isSame(other, name)) === at)
+}

@@ -4,6 +4,7 @@ import { closeSync, existsSync, openSync } from "node:fs"
 import { text } from "node:stream/consumers"
 import { describe, expect, it, onTestFinished } from "vitest"
 import { unreadVariables } from "../../src/cli/ReadConfig.ts"
+import { shortHostName } from "../../src/config/HostNames.ts"
 import { launch } from "../support/ServerProcess.ts"
 
 /** How a command ends, and what it says on stdout and stderr, with `input` to read. */
@@ -184,6 +185,15 @@ describe("several nodes for a tool that asks one", () => {
     expect(code).toBe(2)
     expect(err).toMatch(new RegExp(`^beamscope: ${name}: get_system_info asks one node, [^\\n]+\\n$`, "u"))
     expect(err).toContain("these are 2: a@127.0.0.1, b@127.0.0.1.")
+  })
+
+  it("are one where they are names of one node of this machine", async () => {
+    const nodes = `a@localhost,a@${shortHostName()}`
+    const { code, err } = await run(["call", "get_system_info", "--node", nodes], {
+      env: { BEAMSCOPE_COOKIE: "COOKIE" }
+    })
+    expect(code).toBe(1)
+    expect(err).toContain("No EPMD answers")
   })
 
   it("or none at all are told with the flag that names one", async () => {

@@ -351,6 +351,20 @@ describe("a group of nodes", () => {
   })
 })
 
+describe("a word that no entry has", () => {
+  it("is a node's name, kept with what may have been meant", async () => {
+    const file = configFile({ nodes: [{ name: "shop@far", group: "staging", alias: "prod-1" }] })
+    const said = { nodes: ["stagin,prod-2,shp@far,other"] }
+    const host = shortHostName()
+    expect((await loaded(said, {}, file)).nodes).toEqual([
+      { name: `stagin@${host}`, near: ["staging"] },
+      { name: `prod-2@${host}`, near: ["prod-1"] },
+      { name: "shp@far", near: ["shop@far"] },
+      { name: `other@${host}` }
+    ])
+  })
+})
+
 describe("our own name", () => {
   it("comes from the flag, the environment, the file and a node's entry there", async () => {
     const file = configFile({ our_name: "c@here", nodes: [{ name: "a@x", our_name: "d@here" }] })

@@ -169,6 +169,36 @@ describe("a node by its short name", () => {
     )
   )
 
+  it.live("that is nearly an alias or a group is told with that", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const epmdPort = yield* closedPort
+        const configured = [{ name: "a@far", alias: "prod-1", group: "staging" }]
+        expect(yield* refused({ epmdPort, configured }, "prod-2")).toMatchObject({ didYouMean: ["prod-1"] })
+        expect(yield* refused({ epmdPort, configured }, "stagin")).toMatchObject({ didYouMean: ["staging"] })
+      })
+    )
+  )
+
+  it.effect("that the operator mistyped is told as that, where there is no such node", () =>
+    Effect.gen(function* () {
+      const reason = {
+        _tag: "NameNotRegistered",
+        name: "stagin",
+        host: "box",
+        port: 4369,
+        registered: ["app"]
+      } as const
+      const unreachable = { "stagin@box": reason }
+      const world: World = { configured: [{ name: "stagin@box", near: ["staging"] }], unreachable }
+      const error = yield* refused(world)
+      expect(error).toMatchObject({ code: "no_node", retryable: false, didYouMean: ["staging"] })
+      expect(error.message).toContain("no alias, group or node of the configuration is called so")
+      const entered: World = { configured: ["stagin@box"], unreachable }
+      expect(yield* refused(entered)).toMatchObject({ code: "connect_failed", retryable: true })
+    })
+  )
+
   it.live("that nobody has is told so, with or without an EPMD", () =>
     Effect.scoped(
       Effect.gen(function* () {
