@@ -42,8 +42,12 @@ export interface ErlangNode {
 /** Atoms that a node is known to have are remembered up to this number. */
 const maxKnownAtoms = 4_096
 
+/** How a node is joined: in how much time (`timeoutMillis`, for all that it takes), and who hears how its calls end. */
 export interface JoinOptions extends Pick<LinkOptions, "timeoutMillis"> {
-  /** Told of each call what its end says of the node's health, if it says anything; see {@link Calls}. */
+  /**
+   * Told of each call what its end says of the node's health, if it says anything. Of calls that were under way together
+   * and failed it hears once.
+   */
   readonly onVerdict?: (verdict: Verdict) => void
 }
 
