@@ -8,6 +8,7 @@ import type { Call, CallOptions } from "./Call.ts"
 import { CallError } from "./CallError.ts"
 import { Calls } from "./Calls.ts"
 import { type Capabilities, probe } from "./Capabilities.ts"
+import { isLikeAWord } from "./CookieStrength.ts"
 import { LocalProcesses } from "./LocalProcesses.ts"
 import type { NodeTarget } from "./Targets.ts"
 import { callThrough, lostThrough, throughTunnel } from "./Tunnelled.ts"
@@ -25,6 +26,8 @@ export interface ErlangNode {
   /** Our own name towards this node. */
   readonly localName: string
   readonly capabilities: Capabilities
+  /** Whether the cookie that it took is like a word; see {@link isLikeAWord}. */
+  readonly hasWordCookie: boolean
   readonly call: Call
   readonly runAgent: RunAgent
   /** The atom of this name if the node has one, so that no text from a user adds to its atom table. */
@@ -110,6 +113,7 @@ export const joinNode = (
       creation: link.peer.creation,
       localName: link.local.name,
       capabilities,
+      hasWordCookie: isLikeAWord(target.cookie),
       call,
       runAgent,
       existingAtom,

@@ -30,6 +30,7 @@ export interface Called {
 export interface FakeNodeSpec {
   readonly name?: string
   readonly capabilities?: Partial<Capabilities>
+  readonly hasWordCookie?: boolean
   /** By `module:function/arity`, and `module:function` for the agent's. */
   readonly replies?: Readonly<Record<string, Reply>>
   /** Atoms that exist on the node. */
@@ -63,6 +64,7 @@ export const fakeNode = (spec: FakeNodeSpec = {}): ErlangNode & { readonly calle
     creation: 42,
     localName: "beamscope@localhost",
     capabilities: { ...capabilities, ...spec.capabilities },
+    hasWordCookie: spec.hasWordCookie ?? false,
     call: (module, func, args, options) => answer(`${module}:${func}/${args.length}`, args, options),
     runAgent: (func, argument, options) => answer(func, [argument], options),
     existingAtom: (text) =>

@@ -71,6 +71,11 @@ const connectNode = Tool.make({
         ...restarted,
         ...(isShared && cookie !== undefined
           ? ["The cookie was not tried: the node was connected, or being connected, before."]
+          : []),
+        ...(node.hasWordCookie
+          ? [
+              "The node's cookie is short, or a mere word: it is blotted out wherever that word stands in a result, in names too, which then cannot be used in other calls. The node needs a long random one."
+            ]
           : [])
       ],
       data: {

@@ -279,6 +279,18 @@ describe("connect_node, disconnect_node and list_nodes", () => {
     })
   )
 
+  it.effect("tell of a cookie that is like a word what comes of it", () =>
+    Effect.gen(function* () {
+      const notesFor = (hasWordCookie: boolean) =>
+        Effect.map(
+          callIn({ up: [fakeNode({ name: "a@box", hasWordCookie })] }, "connect_node", { node: "a@box" }),
+          ({ structured }) => structured["notes"]
+        )
+      expect(yield* notesFor(true)).toEqual([expect.stringContaining("blotted out wherever that word stands")])
+      expect(yield* notesFor(false)).toBeUndefined()
+    })
+  )
+
   it.live("go through the states of a node", () =>
     Effect.scoped(
       Effect.gen(function* () {
