@@ -1,21 +1,19 @@
 /**
  * Writes the parts of README.md that the code knows better: the flags, the switches of single commands, the keys of a
  * node's entry and the tools, between the markers `<!-- flags -->` and `<!-- /flags -->`, and likewise for `switches`,
- * `node keys` and `tools`.
+ * `node keys` and `tools`. And the same words as comments into the types of the settings, for who uses the library.
  *
- *   node scripts/readme.ts           writes README.md
- *   node scripts/readme.ts --check   fails when README.md is not what the code says
+ *   node scripts/readme.ts           writes README.md and src/config/SettingTypes.ts
+ *   node scripts/readme.ts --check   fails when they are not what the code says
  */
 import { Effect } from "effect"
 import { readFileSync, writeFileSync } from "node:fs"
-import { argv, exit, stderr } from "node:process"
+import process, { argv, stderr } from "node:process"
 import { fileURLToPath } from "node:url"
 import { commandSwitches, configFlag } from "../src/cli/CommandFlags.ts"
 import { keyOf, type NodeEntry, nodeEntryTexts, settings, variableOf } from "../src/config/Settings.ts"
 import { Beamscope } from "../src/index.ts"
 import { Catalogue } from "../src/tools/Catalogue.ts"
-
-const readme = fileURLToPath(new URL("../README.md", import.meta.url))
 
 const cell = (text: string): string => text.replaceAll("|", "\\|").replaceAll("\n", " ")
 
@@ -108,17 +106,50 @@ const filled = (text: string, name: string, content: string): string => {
   return `${text.slice(0, start + open.length)}\n\n${content}\n\n${text.slice(end)}`
 }
 
+/** A doc comment of a field, in lines of at most 120 characters. A word that begins with `@` is none at their start. */
+const comment = (text: string): string => {
+  const line = `  /** ${text}. */`
+  return line.length <= 120 ? line : `  /**${`${text}.`.replace(/(.{1,115})(?: (?!@)|$)/gu, "\n   * $1")}\n   */`
+}
+
+/** The source of an interface with these texts as the comments of its fields. */
+const commented = (source: string, name: string, texts: Readonly<Record<string, string>>): string => {
+  const start = source.indexOf(`export interface ${name} {`)
+  const end = source.indexOf("\n}", start)
+  const body = Object.entries(texts).reduce(
+    (text, [key, told]) =>
+      text.replace(
+        new RegExp(String.raw`\n(?:  /\*\*(?:[^*]|\*(?!/))*\*/\n)?(  readonly ${key}\??:)`, "u"),
+        (_, field) => `\n${comment(told)}\n${field}`
+      ),
+    source.slice(start, end)
+  )
+  return source.slice(0, start) + body + source.slice(end)
+}
+
 const everything = Beamscope.layer({ allowControl: true, allowEval: true })
-const before = readFileSync(readme, "utf8")
 const sections = {
   flags: flags(),
   switches: switches(),
   "node keys": nodeKeys(),
   tools: await Effect.runPromise(Effect.scoped(Effect.provide(tools, everything)))
 }
-const after = Object.entries(sections).reduce((text, [name, content]) => filled(text, name, content), before)
-if (!argv.includes("--check")) writeFileSync(readme, after)
-else if (after !== before) {
-  stderr.write("README.md is not what the code says: run node scripts/readme.ts\n")
-  exit(1)
+const settingTexts = Object.fromEntries(Object.entries(settings).map(([name, { description }]) => [name, description]))
+
+/** What the code says of a file, given the file as it is. */
+const written: Readonly<Record<string, (before: string) => string>> = {
+  "README.md": (before) =>
+    Object.entries(sections).reduce((text, [name, content]) => filled(text, name, content), before),
+  "src/config/SettingTypes.ts": (before) =>
+    commented(commented(before, "NodeEntry", nodeEntryTexts), "Settings", settingTexts)
+}
+for (const [name, write] of Object.entries(written)) {
+  const path = fileURLToPath(new URL(`../${name}`, import.meta.url))
+  const before = readFileSync(path, "utf8")
+  const after = write(before)
+  if (!argv.includes("--check")) writeFileSync(path, after)
+  else if (after !== before) {
+    stderr.write(`${name} is not what the code says: run node scripts/readme.ts\n`)
+    process.exitCode = 1
+  }
 }

@@ -13,7 +13,7 @@ export {
 } from "./cluster/Discovery.ts"
 export type { Discovered } from "./cluster/Merge.ts"
 export { ConfigError } from "./config/ConfigError.ts"
-export type { NodeEntry, Settings } from "./config/Settings.ts"
+export type { NodeEntry, Settings, TlsEntry } from "./config/SettingTypes.ts"
 export { CallError } from "./node/CallError.ts"
 export { DistError } from "./dist/DistError.ts"
 export type { CallOptions } from "./node/Call.ts"

@@ -2,6 +2,7 @@ import { Result, Schema } from "effect"
 import { parseNodeName } from "../dist/NodeName.ts"
 import { accessClasses } from "../policy/Access.ts"
 import { parseAddress } from "./Address.ts"
+import type * as Types from "./SettingTypes.ts"
 
 const Port = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 65_535 }))
 const agentModes = ["auto", "eval", "load", "none"] as const
@@ -29,36 +30,29 @@ const HostName = Schema.String.check(
 /** Never what is in the file: a key would then stand in messages. */
 const FilePath = Schema.String.check(Schema.isPattern(/^[^\r\n]+$/u, { expected: "the path of a file" }))
 
-/** How one node is reached over TLS. */
+/** A schema for each key of a type, no more and no less. */
+type FieldsOf<Settings> = { readonly [Key in keyof Settings]-?: { readonly Type: Exclude<Settings[Key], undefined> } }
+
+/** {@link Types.TlsEntry}. */
 export const TlsEntry = Schema.Struct({
-  /** A file with the certificates of the authorities that may have signed the node's. Default: those of Node.js. */
   ca: Schema.optionalKey(FilePath),
-  /** A file with our own certificate, for nodes that ask for one. */
   cert: Schema.optionalKey(FilePath),
-  /** A file with its key, under the rules of a cookie file. Default: `cert` has it. */
   key: Schema.optionalKey(FilePath),
-  /** The host that the node's certificate must be for. Default: the one in the node's name. */
   serverName: Schema.optionalKey(HostName),
-  /** Takes any certificate, from anybody. */
   insecure: Schema.optionalKey(Schema.Boolean)
-})
+} satisfies FieldsOf<Types.TlsEntry>)
 export const TlsEntryFile = TlsEntry.pipe(Schema.encodeKeys({ serverName: "server_name" }))
 
 /** Stands in a tunnel's command for the port of this machine that it must listen on. */
 export const portPlaceholder = "{port}"
 
-/** A node as the configuration has it: its name, and what this node needs that others do not. */
+/** {@link Types.NodeEntry}. */
 export const NodeEntry = Schema.Struct({
-  /** `name@host`, or the name alone of a node of this machine. */
   name: Schema.String,
-  /** A shorter name to call it by. */
   alias: Schema.optionalKey(Label),
-  /** The group that it belongs to. `--node` takes a group for all of its nodes. */
   group: Schema.optionalKey(Label),
   tags: Schema.optionalKey(Schema.Array(Label)),
-  /** The most that may be done to this node; never more than the settings for all nodes allow. */
   access: Schema.optionalKey(Schema.Literals(accessClasses)),
-  /** Where it is, if not where its name and EPMD say: `host`, `host:port`, `[::1]:port`, `unix:/path`. */
   address: Schema.optionalKey(
     Schema.String.check(
       Schema.makeFilter((text) => Result.isSuccess(parseAddress(text)), {
@@ -66,10 +60,6 @@ export const NodeEntry = Schema.Struct({
       })
     )
   ),
-  /**
-   * A command and its arguments, run without a shell for as long as the node is connected. It forwards a port of this
-   * machine, for which `{port}` stands, to the node.
-   */
   tunnel: Schema.optionalKey(
     Schema.Array(Schema.String).check(
       Schema.makeFilter(
@@ -78,20 +68,17 @@ export const NodeEntry = Schema.Struct({
       )
     )
   ),
-  /** `true`: over TLS, as the settings for all nodes say; `false`: not over TLS, whatever they say. */
   tls: Schema.optionalKey(Schema.Union([Schema.Boolean, TlsEntryFile])),
-  /** A file with this node's cookie, under the rules of `~/.erlang.cookie`. */
   cookieFile: Schema.optionalKey(Schema.String),
   cookie: Schema.optionalKey(Schema.RedactedFromValue(Schema.String)),
   epmdHost: Schema.optionalKey(HostName),
   epmdPort: Schema.optionalKey(Port),
-  /** The full name to join this node under; see {@link Settings}. */
   ourName: Schema.optionalKey(OurName),
   agent: Schema.optionalKey(Schema.Literals(agentModes))
-})
-export type NodeEntry = typeof NodeEntry.Type
+} satisfies FieldsOf<Types.NodeEntry>)
+export type NodeEntry = Types.NodeEntry
 
-/** What each key of a node's entry is for, as the README has it. */
+/** What each key of a node's entry is for, as the README and the type have it. */
 export const nodeEntryTexts: { readonly [Key in keyof NodeEntry]-?: string } = {
   name: "`name@host`, or the name alone of a node of this machine. Required",
   alias: "A shorter name to call it by, without white space or commas",
@@ -121,25 +108,19 @@ export const NodeEntryFile = NodeEntry.pipe(
   })
 )
 
-/**
- * What an operator can set, all of it optional. The JSON configuration file has the same keys in snake_case; flags and
- * environment variables are listed in {@link settings}; `Config.ts` has the defaults.
- */
+/** {@link Types.Settings}; flags and environment variables are listed in {@link settings}, `Config.ts` has the defaults. */
 export const Settings = Schema.Struct({
   nodes: Schema.optionalKey(Schema.Array(Schema.Union([Schema.String, NodeEntryFile]))),
   cookieFile: Schema.optionalKey(Schema.String),
   epmdHost: Schema.optionalKey(HostName),
   epmdPort: Schema.optionalKey(Port),
-  /** Reaches all nodes over TLS whose own entries do not say otherwise. What follows counts for all that are. */
   tls: Schema.optionalKey(Schema.Boolean),
   tlsCa: Schema.optionalKey(FilePath),
   tlsCert: Schema.optionalKey(FilePath),
   tlsKey: Schema.optionalKey(FilePath),
   tlsServerName: Schema.optionalKey(HostName),
   tlsInsecure: Schema.optionalKey(Schema.Boolean),
-  /** Where nodes are looked for that are not configured. */
   discover: Schema.optionalKey(Schema.Array(Schema.String)),
-  /** In place of a name that the node gives us. Each new name costs a node an atom for ever. */
   ourName: Schema.optionalKey(OurName),
   agent: Schema.optionalKey(Schema.Literals(agentModes)),
   mode: Schema.optionalKey(Schema.Literals(modes)),
@@ -154,8 +135,8 @@ export const Settings = Schema.Struct({
   excludeTools: Schema.optionalKey(Schema.Array(Schema.String)),
   allowNodes: Schema.optionalKey(Schema.Array(Schema.String)),
   reveal: Schema.optionalKey(Schema.Boolean)
-})
-export type Settings = typeof Settings.Type
+} satisfies FieldsOf<Types.Settings>)
+export type Settings = Types.Settings
 export type SettingName = keyof Settings
 
 /** {@link Settings} as they stand in the configuration file. */
