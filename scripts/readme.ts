@@ -106,10 +106,12 @@ const filled = (text: string, name: string, content: string): string => {
   return `${text.slice(0, start + open.length)}\n\n${content}\n\n${text.slice(end)}`
 }
 
-/** A doc comment of a field, in lines of at most 120 characters. A word that begins with `@` is none at their start. */
+/** A doc comment of a field, in lines of at most 120 characters. */
 const comment = (text: string): string => {
-  const line = `  /** ${text}. */`
-  return line.length <= 120 ? line : `  /**${`${text}.`.replace(/(.{1,115})(?: (?!@)|$)/gu, "\n   * $1")}\n   */`
+  // A word that begins with it would be taken for a tag.
+  const told = `${text.replace(/(?<=\s)@\w*/gu, "`$&`")}.`
+  const line = `  /** ${told} */`
+  return line.length <= 120 ? line : `  /**${told.replace(/(.{1,115})(?: |$)/gu, "\n   * $1")}\n   */`
 }
 
 /** The source of an interface with these texts as the comments of its fields. */

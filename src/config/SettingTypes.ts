@@ -67,7 +67,7 @@ export interface NodeEntry {
 export interface Settings {
   /**
    * A node to know of, or an alias or a group of the configuration file; again for each, or separated by commas.
-   * Without @HOST, of this machine.
+   * Without `@HOST`, of this machine.
    */
   readonly nodes?: ReadonlyArray<string | NodeEntry>
   /** Read the cookie here; the file must be accessible by its owner only. */
@@ -84,7 +84,7 @@ export interface Settings {
   readonly tlsCert?: string
   /** PEM file of that certificate's key, accessible by its owner only; default the file of the certificate has it. */
   readonly tlsKey?: string
-  /** The host that a node's certificate must be for; default what stands behind the @ of its name. */
+  /** The host that a node's certificate must be for; default what stands behind the `@` of its name. */
   readonly tlsServerName?: string
   /** Take any certificate: whoever is in between can read and change everything. */
   readonly tlsInsecure?: boolean
