@@ -3,7 +3,7 @@
  */
 export type { AgentFunction, RunAgent } from "./Agent.ts"
 export type { Call, CallOptions } from "./Call.ts"
-export { CallError, type CallReason } from "./CallError.ts"
+export { CallError, type CallReason, type WorkerAtDeadline } from "./CallError.ts"
 export type { StackFrame } from "./StackFrame.ts"
 export type { Capabilities } from "./Capabilities.ts"
 export { type ErlangNode, joinNode, type JoinOptions, type Patience } from "./ErlangNode.ts"
@@ -13,3 +13,4 @@ export { BreakerOpen, type NodeError } from "./NodeError.ts"
 export { type ConnectOptions, type Disconnection, Nodes } from "./Nodes.ts"
 export type { FormerLink, HealthChange, NodeChange, NodeState, NodeStatus } from "./NodeState.ts"
 export { type AgentMode, type KnownNode, type NodeTarget, TargetError, Targets } from "./Targets.ts"
+export type { TunnelCommand } from "./Tunnelled.ts"
