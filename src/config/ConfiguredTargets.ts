@@ -104,7 +104,8 @@ export const layer = (config: Config): Layer.Layer<Targets> =>
             (seen) =>
               new TargetError({
                 node: name,
-                message: `there is no cookie to connect to ${name} with. Looked at, in this order: ${seen.join("; ")}.`
+                message: `there is no cookie to connect to ${name} with. Looked at, in this order: ${seen.join("; ")}.`,
+                lacksCookie: true
               })
           )
           if (options?.cookie !== undefined) yield* use(name, cookie)

@@ -22,13 +22,21 @@ export interface Dial {
 /** Bytes that are kept of what comes: a handshake is shorter. */
 const headBytes = 2_048
 
+/** What of what is written does not pass. */
+export interface RecordingOptions {
+  /** Whether these bytes are not to be sent, and the connection is closed in their place. */
+  readonly isKept?: (bytes: Uint8Array, dial: Dial) => boolean
+}
+
 /** A stream that leads to another, and notes what passes. */
 class RecordedStream extends Duplex {
   readonly #inner: Duplex
   readonly #dial: Dial
+  readonly #isKept: RecordingOptions["isKept"]
 
-  constructor(inner: Duplex, dial: Dial) {
+  constructor(inner: Duplex, dial: Dial, { isKept }: RecordingOptions) {
     super()
+    this.#isKept = isKept
     // Whoever reads may look at an error, as at a socket's, or leave it and learn of the end by "close".
     this.on("error", () => {})
     this.#inner = inner
@@ -50,6 +58,7 @@ class RecordedStream extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: unknown, done: (error?: Error | null) => void): void {
+    if (this.#isKept?.(chunk, this.#dial) === true) return void this.destroy()
     this.#dial.sentBytes += chunk.length
     this.#inner.write(chunk, done)
   }
@@ -70,7 +79,10 @@ const protocolOf = (stream: Duplex): string | undefined =>
     : undefined
 
 /** A dialer that does as another does, and what it dialled, in order. For looking at one attempt, not for every day. */
-export const recording = (dialer: Dialer): { readonly dialer: Dialer; readonly dials: ReadonlyArray<Dial> } => {
+export const recording = (
+  dialer: Dialer,
+  options: RecordingOptions = {}
+): { readonly dialer: Dialer; readonly dials: ReadonlyArray<Dial> } => {
   const dials: Array<Dial> = []
   return {
     dials,
@@ -94,7 +106,7 @@ export const recording = (dialer: Dialer): { readonly dialer: Dialer; readonly d
             Effect.ensuring(Effect.sync(() => (dial.millis = performance.now() - start))),
             Effect.map((stream) => {
               dial.protocol = protocolOf(stream)
-              return new RecordedStream(stream, dial)
+              return new RecordedStream(stream, dial, options)
             })
           )
         })

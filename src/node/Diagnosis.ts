@@ -61,6 +61,11 @@ export interface DiagnosisOptions {
   readonly known: ReadonlyArray<string>
   /** Our own name on the link that there is to the node already, if any. */
   readonly linkedAs?: string
+  /**
+   * That there is no cookie for the node: what stands for one in the target is never used. The way is walked up to where
+   * it takes a cookie.
+   */
+  readonly withoutCookie?: TargetError
 }
 
 /** The step that a link which cannot be made fails in. */
@@ -156,9 +161,11 @@ const isLong = (host: string): boolean => host.includes(".") || host.includes(":
 const kindOf = ({ host }: NodeName): string =>
   isLong(host) ? "a long name (-name)" : "a short name (-sname): its host has no dot in it"
 
-const configurationOf = (target: NodeTarget, fingerprint: string): string =>
+const configurationOf = (target: NodeTarget, fingerprint: string | undefined): string =>
   [
-    `The cookie comes from ${target.cookieSource ?? "the caller"}, fingerprint ${fingerprint}`,
+    fingerprint === undefined
+      ? "No cookie was found, of which more further on"
+      : `The cookie comes from ${target.cookieSource ?? "the caller"}, fingerprint ${fingerprint}`,
     ...(target.address === undefined ? [] : [placeText(target.address, target.tunnel)]),
     ...(target.epmdHost === undefined ? [] : [`its EPMD is on ${target.epmdHost}`]),
     target.tls === undefined
@@ -173,12 +180,28 @@ const placeText = (address: NonNullable<NodeTarget["address"]>, tunnel: NodeTarg
     : `its tunnel (${excerpt(tunnel.program)}) is open, and its end here is ${at}`
 }
 
+/** Our answer to a node's challenge, which is made of the cookie. */
+const isAnswer = (bytes: Uint8Array, { isSecured }: Dial): boolean => bytes[isSecured ? 4 : 2] === 0x72
+
 /**
  * Walks the way to a node step by step, up to a first answer, and tells which step fails, what was seen on the wire,
  * what that means and what to do. Never fails, never tells a cookie. Opens a link of its own beside any that there is,
  * and closes it: a wrong cookie is one more report in the node's log.
  */
-export const diagnose = Effect.fnUntraced(function* (
+export const diagnose = (
+  name: string,
+  resolved: Exit.Exit<NodeTarget, TargetError>,
+  options: DiagnosisOptions
+): Effect.Effect<Diagnosis> =>
+  Effect.map(walked(name, resolved, options), (diagnosis) => {
+    const { withoutCookie } = options
+    const isTold = diagnosis.steps.some(({ outcome, step }) => step === "cookie" && outcome === "failed")
+    return withoutCookie === undefined || isTold
+      ? diagnosis
+      : { ...diagnosis, remarks: [...diagnosis.remarks, `Besides, ${withoutCookie.message}`] }
+  })
+
+const walked = Effect.fnUntraced(function* (
   name: string,
   resolved: Exit.Exit<NodeTarget, TargetError>,
   options: DiagnosisOptions
@@ -204,7 +227,9 @@ export const diagnose = Effect.fnUntraced(function* (
     return walk.failed("configuration", why?.message ?? "it cannot be read.")
   }
   const target = resolved.value
-  walk.passed("configuration", `${configurationOf(target, yield* cookieFingerprint(target.cookie))}.`)
+  const { withoutCookie } = options
+  const fingerprint = withoutCookie === undefined ? yield* cookieFingerprint(target.cookie) : undefined
+  walk.passed("configuration", `${configurationOf(target, fingerprint)}.`)
 
   const { address } = target
   const host = address === undefined ? node.host : "path" in address ? undefined : address.host
@@ -234,7 +259,7 @@ export const diagnose = Effect.fnUntraced(function* (
   }
 
   if (left() <= 0) return outOfTime(epmd === undefined ? "tcp" : "epmd")
-  const { dialer, dials } = recording(yield* Transport)
+  const { dialer, dials } = recording(yield* Transport, withoutCookie === undefined ? {} : { isKept: isAnswer })
   const joined = yield* joinNode(target, { timeoutMillis: left() }).pipe(
     Effect.flatMap((node) => Effect.map(answers(node, span), (answered) => ({ node, ...answered }))),
     Effect.provideService(Transport, dialer),
@@ -257,6 +282,7 @@ export const diagnose = Effect.fnUntraced(function* (
       isSecured === (target.tls !== undefined) && (epmd === undefined || endpointText(to) !== endpointText(epmd))
   )
   const fail = (): Diagnosis => {
+    if (failedAt === "cookie" && withoutCookie !== undefined) return walk.failed("cookie", withoutCookie.message)
     const seenAt = failedAt === "epmd" ? dials.at(-1) : toNode
     const seen = failedAt === "cookie" || seenAt === undefined ? undefined : seenOf(seenAt)
     const remarks = remarksOn(cause, node, options)

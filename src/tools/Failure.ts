@@ -25,7 +25,8 @@ export const toToolError = (failure: Failure, syntax: Syntax, tool?: string): To
         code: "connect_failed",
         message: sentence(failure.message),
         retryable: failure.isPassing === true,
-        next: "list_nodes"
+        // It walks the way as far as it goes: what else is wrong is found at once.
+        next: `diagnose_connection ${JSON.stringify({ node: visible(failure.node) })}`
       })
     case "BreakerOpen":
       return new ToolError({

@@ -197,6 +197,28 @@ describe.each(BeamNode.otpReleases())("on OTP $otp", ({ otp }) => {
     })
   )
 
+  it.live("a cookie that there is not is missed where it is wanted, and nothing is shown in its place", () =>
+    Effect.gen(function* () {
+      const node = yield* BeamNode.start({ otp })
+      const withoutCookie = new TargetError({ node: node.name, message: "there is no cookie to connect with." })
+      const without = (epmd: number) =>
+        diagnose(node.name, Exit.succeed({ name: node.name, cookie, epmdPort: epmd }), {
+          known: [],
+          timeoutMillis: 20_000,
+          withoutCookie
+        })
+      const told = failure(yield* without(epmdPort))
+      expect(told).toMatchObject({ step: "cookie", before: "pppppsp", found: "There is no cookie to connect with." })
+      expect(told.remarks).toEqual([])
+      // A digest of any other cookie is an error report.
+      yield* Effect.promise(() => node.evaluate("ok"))
+      expect(node.log()).toBe("")
+
+      const lost = failure(yield* without(yield* closedPort))
+      expect(lost).toMatchObject({ step: "epmd", remarks: ["Besides, there is no cookie to connect with."] })
+    })
+  )
+
   it.live("a node of another name says so, and whether its name is short where ours is long", () =>
     Effect.gen(function* () {
       const node = yield* BeamNode.start({ otp })

@@ -175,6 +175,15 @@ describe("a variable that nobody reads", () => {
   })
 })
 
+describe("the doctor of a node", () => {
+  it("for which there is no cookie looks at the rest of the way, and tells of both", async () => {
+    const { code, out } = await read(["doctor", "a@127.0.0.1"])
+    expect(code).toBe(1)
+    expect(out).toMatch(/^ok +host .*\nFAILED +epmd /mu)
+    expect(out).toContain("Besides, there is no cookie to connect to a@127.0.0.1 with. Looked at, in this order: ")
+  })
+})
+
 describe("several nodes for a tool that asks one", () => {
   it.each<readonly [string, ReadonlyArray<string>, Readonly<Record<string, string>>]>([
     ["--node", ["--node", "a@127.0.0.1,b@127.0.0.1"], {}],

@@ -1,14 +1,19 @@
-import { Effect, Schema } from "effect"
+import { Cause, Effect, Exit, Option, Redacted, Schema } from "effect"
+import { randomUUID } from "node:crypto"
 import { diagnose, type Step, stepNames } from "../../node/Diagnosis.ts"
 import { Nodes } from "../../node/Nodes.ts"
 import { Targets } from "../../node/Targets.ts"
 import { Policy } from "../../policy/Policy.ts"
 import { isSameHere } from "../../policy/ThisMachine.ts"
 import { visible } from "../../syntax/Escape.ts"
+import { listed } from "../../syntax/Excerpt.ts"
 import { stepMillis } from "../Deadline.ts"
 import * as Tool from "../Tool.ts"
 
 const outcomes = ["passed", "failed", "skipped", "not_reached"] as const satisfies ReadonlyArray<Step["outcome"]>
+
+/** The steps that fail where a node has another name than it was asked for by; other names are no help with the rest. */
+const wrongNames: ReadonlySet<Step["step"]> = new Set(["name", "host", "epmd", "handshake"])
 
 /** `diagnose_connection`, which `beamscope doctor` runs too. */
 export const diagnoseConnection = Tool.make({
@@ -35,16 +40,31 @@ export const diagnoseConnection = Tool.make({
   },
   run: Effect.fnUntraced(function* (_input, name) {
     const targets = yield* Targets
-    const configured = yield* targets.nodes
+    const entries = yield* targets.nodes
     const up = (yield* (yield* Nodes).list).flatMap(({ state }) => (state._tag === "Up" ? [state.node] : []))
-    const known = [...new Set([...configured, ...up].map((node) => node.name))]
+    const known = [...new Set([...entries, ...up].map((node) => node.name))]
     const walk = (full: string) =>
       Effect.scoped(
         Effect.gen(function* () {
-          const resolved = yield* Effect.exit(targets.resolve(full, { timeoutMillis: yield* stepMillis }))
+          const resolve = (cookie?: Redacted.Redacted) =>
+            Effect.flatMap(stepMillis, (timeoutMillis) =>
+              Effect.exit(targets.resolve(full, { timeoutMillis, ...(cookie !== undefined && { cookie }) }))
+            )
+          const configured = yield* resolve()
+          const why = Exit.isFailure(configured)
+            ? Option.getOrUndefined(Cause.findErrorOption(configured.cause))
+            : undefined
+          const withoutCookie = why?.lacksCookie === true ? why : undefined
+          // The way up to where it takes a cookie is the same without one. This is never shown to anybody.
+          const resolved = withoutCookie === undefined ? configured : yield* resolve(Redacted.make(randomUUID()))
           const linkedAs = up.find((node) => node.name === full)?.localName
           const timeoutMillis = yield* stepMillis
-          return yield* diagnose(full, resolved, { known, timeoutMillis, ...(linkedAs !== undefined && { linkedAs }) })
+          return yield* diagnose(full, resolved, {
+            known,
+            timeoutMillis,
+            ...(linkedAs !== undefined && { linkedAs }),
+            ...(withoutCookie !== undefined && { withoutCookie })
+          })
         })
       )
     const first = yield* walk(name)
@@ -54,6 +74,7 @@ export const diagnoseConnection = Tool.make({
     const isFound = own !== undefined && isSameHere(own, name, hostNames)
     const { remarks, steps } = isFound ? yield* walk(own) : first
     const failed = steps.find(({ outcome }) => outcome === "failed")
+    const near = (failed && entries.find((entry) => entry.name === name)?.near) ?? []
     return {
       summary:
         failed === undefined
@@ -61,7 +82,12 @@ export const diagnoseConnection = Tool.make({
           : `${name} cannot be connected: it fails at ${failed.step}. ${visible(failed.found)}`,
       notes: [
         ...(isFound ? [`It was asked for as ${name}, and calls itself ${visible(own)}; calls find it by both.`] : []),
-        ...remarks.map(visible)
+        ...remarks.map(visible),
+        ...(near.length > 0
+          ? [
+              `No alias, group or node of the configuration is called so: perhaps ${listed(near.map(visible))} was meant.`
+            ]
+          : [])
       ],
       data: {
         steps: steps.map(({ found, millis, outcome, seen, step }) => ({
@@ -72,7 +98,12 @@ export const diagnoseConnection = Tool.make({
           millis
         }))
       },
-      hints: failed === undefined ? [`connect_node ${JSON.stringify({ node: name })}`] : ["list_nodes"]
+      hints:
+        failed === undefined
+          ? [`connect_node ${JSON.stringify({ node: name })}`]
+          : wrongNames.has(failed.step)
+            ? ["list_nodes"]
+            : []
     }
   })
 })

@@ -128,7 +128,8 @@ describe("a failed connection", () => {
   it("begins its sentence with a capital, and leaves names as they are", () => {
     expect(toToolError(new TargetError({ node: "a@h", message: "there is no cookie." }), elixir)).toMatchObject({
       code: "connect_failed",
-      message: "There is no cookie."
+      message: "There is no cookie.",
+      next: 'diagnose_connection {"node":"a@h"}'
     })
     expect(toToolError(new DistError({ node: "a@h", reason: { _tag: "WantsTls" } }), elixir).message).toMatch(
       /^a@h runs/u
