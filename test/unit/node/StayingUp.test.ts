@@ -410,7 +410,10 @@ describe("the log", () => {
         `${name}: disconnected`,
         `${name}: connecting was given up`
       ])
-    }).pipe(Effect.provide(layer), Effect.provide(logger), Effect.provideService(References.MinimumLogLevel, "Debug"))
+    }).pipe(
+      Effect.provide(Layer.provideMerge(layer, logger)),
+      Effect.provideService(References.MinimumLogLevel, "Debug")
+    )
   })
 })
 

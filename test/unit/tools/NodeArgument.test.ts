@@ -258,6 +258,10 @@ describe("a node by its full name", () => {
   )
 })
 
+/** What `connect_node` says of a node with such a cookie. */
+const connectedBy = (hasWordCookie: boolean) =>
+  callIn({ up: [fakeNode({ name: "a@box", hasWordCookie })] }, "connect_node", { node: "a@box" })
+
 describe("connect_node, disconnect_node and list_nodes", () => {
   it.effect("show what the operator calls a node", () =>
     Effect.gen(function* () {
@@ -281,13 +285,10 @@ describe("connect_node, disconnect_node and list_nodes", () => {
 
   it.effect("tell of a cookie that is like a word what comes of it", () =>
     Effect.gen(function* () {
-      const notesFor = (hasWordCookie: boolean) =>
-        Effect.map(
-          callIn({ up: [fakeNode({ name: "a@box", hasWordCookie })] }, "connect_node", { node: "a@box" }),
-          ({ structured }) => structured["notes"]
-        )
-      expect(yield* notesFor(true)).toEqual([expect.stringContaining("blotted out wherever that word stands")])
-      expect(yield* notesFor(false)).toBeUndefined()
+      expect((yield* connectedBy(true)).structured["notes"]).toEqual([
+        expect.stringContaining("blotted out wherever that word stands")
+      ])
+      expect((yield* connectedBy(false)).structured["notes"]).toBeUndefined()
     })
   )
 
