@@ -194,6 +194,9 @@ describe("a node by its short name", () => {
       const error = yield* refused(world)
       expect(error).toMatchObject({ code: "no_node", retryable: false, didYouMean: ["staging"] })
       expect(error.message).toContain("no alias, group or node of the configuration is called so")
+      const told = (yield* callIn(world, "diagnose_connection")).structured
+      expect(told).not.toHaveProperty("hints")
+      expect(told["notes"]).toEqual([expect.stringContaining("perhaps staging was meant")])
       const entered: World = { configured: ["stagin@box"], unreachable }
       expect(yield* refused(entered)).toMatchObject({ code: "connect_failed", retryable: true })
     })
