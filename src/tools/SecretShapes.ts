@@ -54,12 +54,15 @@ const quotedValue = String.raw`${quoted}(?!\k<quote>(?:>>)?\s{0,4}(?:=>|:(?!:)))
 /** What may stand behind a value without quotes. */
 const ends = String.raw`(?=\s{0,4}(?:[,;)}\]\\"'&]|$)|\s)`
 
+/** What begins a function or another expression, of which more follows: `fun lists:map/2`. */
+const expression = String.raw`(?!(?:fun|fn|case|if|begin|try|receive|catch|not)\s)`
+
 /** An atom or a long number, as terms have them; those atoms that say that there is no secret are none. */
-const bare = String.raw`(?::?(?!(?:true|false|nil|null|undefined)(?![\w@]))[A-Za-z_][\w@]*|\d{6,})${ends}`
+const bare = String.raw`(?::?(?!(?:true|false|nil|null|undefined)(?![\w@]))${expression}[A-Za-z_][\w@]*|\d{6,})${ends}`
 
 /** Whatever stands between blanks, commas and brackets; `lone`, where that is no call. */
 const word = String.raw`(?:\[redacted\]|[^\s"'&,;)}\]\\])+`
-const lone = String.raw`(?:\[redacted\]|[^\s"'&,;(){}[\]<>\\])+(?=[\s"'&,;)}\]\\]|$)`
+const lone = String.raw`${expression}(?:\[redacted\]|[^\s"'&,;(){}[\]<>\\])+(?=[\s"'&,;)}\]\\]|$)`
 
 /** How a secret is written behind its name. */
 interface Setting {
@@ -109,8 +112,9 @@ const settings: ReadonlyArray<Setting> = [
     joint: sticky(String.raw`\s{0,4},\s{0,4}`),
     value: sticky(quotedValue)
   },
-  // @key "…"
-  { joint: sticky(String.raw`[ \t]{1,4}`), value: sticky(quotedValue) }
+  // @key "…"; '--key' '…'; not "…" "…", which is a list of texts in LFE
+  { joint: sticky(String.raw`(?<!["'])[ \t]{1,4}`), value: sticky(quotedValue) },
+  { front: sticky("-"), joint: sticky(String.raw`[ \t]{1,4}`), value: sticky(quotedValue) }
 ]
 
 const at = (pattern: RegExp, text: string, index: number): RegExpExecArray | undefined => {

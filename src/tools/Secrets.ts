@@ -25,9 +25,9 @@ export interface Secrets {
   /** Whether `value` is a secret because of the key that it stands under. */
   readonly isSecret: (key: Term | undefined, value: Term | undefined) => boolean
   /**
-   * A term with `"[redacted]"` in place of each value whose key says that it is a secret: in maps and structs, in pairs,
-   * in the pairs of a list and behind its options, of which the first `room` are looked at; and without the secrets in a
-   * text. What lies deeper is left for the next look; but of a term that was made a binary nothing is left, where any
+   * A term with `"[redacted]"` in place of each value whose key says that it is a secret: in maps and structs, in pairs
+   * and behind names in tuples, in the pairs of a list and behind its names and options, of which the first `room` are
+   * looked at; and without the secrets in a text. What lies deeper is left for the next look; but of a term that was made a binary nothing is left, where any
    * of it is a secret.
    */
   readonly masked: (term: Term, room: number) => Term
@@ -74,6 +74,12 @@ const canHoldSecret = (value: Term | undefined): boolean => {
   return isText || typeof value === "number" || typeof value === "bigint"
 }
 
+/** Whether it is what a person would write in quotes. */
+const isText = (value: Term | undefined): boolean => {
+  if (value instanceof Binary || value instanceof BitString || value instanceof ByteList) return true
+  return value instanceof List && value.items.length > 0 && value.items.every(isCharacter)
+}
+
 /** Elements of a list and bytes of a binary that are looked at for each character that can be shown of it. */
 const looksPerCharacter = 2
 
@@ -116,15 +122,31 @@ const secretsOf = (isName: IsName, without: (text: string) => string): Secrets =
     return name !== undefined && (name === "setcookie" || (name.startsWith("-") && isName(name)))
   }
 
-  /** A pair of a key and its value; a tuple, such as a record, whose name says that secrets follow. */
-  const maskedTuple = (term: Tuple): Tuple => {
-    const [key, ...values] = term
-    if (!values.some(canHoldSecret) || !isSecretKey(key)) return term
-    return [key!, ...values.map((value) => (canHoldSecret(value) ? replaced : value))]
+  /** Whether an item says of a text behind it that this is a secret: as an atom or a word, not as a sentence. */
+  const isLabel = (item: Term | undefined): boolean => {
+    const name = textOfName(item)
+    return name !== undefined && (item instanceof Atom || /^[\w-]+$/u.test(name)) && isName(name)
   }
 
+  /**
+   * A pair of a key and its value; a tuple, such as a record, whose name says that secrets follow; any other with a
+   * secret right behind its name: `{config, host, password, "…"}`.
+   */
+  const maskedTuple = (term: Tuple): Tuple => {
+    const [key, ...values] = term
+    if (!values.some(canHoldSecret)) return term
+    const isSecretAt = isSecretKey(key)
+      ? (at: number) => at > 0 && canHoldSecret(term[at])
+      : (at: number) => at > 1 && isText(term[at]) && isLabel(term[at - 1])
+    return term.some((_, at) => isSecretAt(at)) ? term.map((value, at) => (isSecretAt(at) ? replaced : value)) : term
+  }
+
+  /** Whether what stands behind `before` in a list is a secret. Texts in a row are a list of texts, whatever they say. */
+  const isSecretBehind = (before: Term | undefined, value: Term | undefined): boolean =>
+    canHoldSecret(value) && (isOption(before) || (before instanceof Atom && isText(value) && isLabel(before)))
+
   const maskedItem = (item: Term, before: Term | undefined): Term => {
-    if (canHoldSecret(item) && isOption(before)) return replaced
+    if (isSecretBehind(before, item)) return replaced
     return isTuple(item) ? maskedTuple(item) : item
   }
 
@@ -166,7 +188,7 @@ const secretsOf = (isName: IsName, without: (text: string) => string): Secrets =
       const { items, tail } = term
       const looked = Math.min(items.length, room)
       const shown = (at: number): Term => (at < looked ? maskedItem(items[at]!, items[at - 1]) : items[at]!)
-      const shownTail = canHoldSecret(tail) && isOption(items.at(-1)) ? replaced : tail
+      const shownTail = isSecretBehind(items.at(-1), tail) ? replaced : tail
       let at = 0
       while (at < looked && shown(at) === items[at]) at += 1
       if (at < looked || shownTail !== tail)

@@ -90,6 +90,7 @@ const goes: Readonly<Record<string, ReadonlyArray<readonly [string, string]>>> =
   ],
   source: [
     ['@secret_key_base "hunter2"', '@secret_key_base "[redacted]"'],
+    ["psql '--password' 'hunter2'", "psql '--password' '[redacted]'"],
     ['password() -> "hunter2".', 'password() -> "[redacted]".'],
     ['application:set_env(app, password, "hunter2")', 'application:set_env(app, password, "[redacted]")']
   ]
@@ -117,7 +118,12 @@ const stays: ReadonlyArray<string> = [
   "{password, undefined}",
   "-spec token(binary()) -> ok.",
   "password => password()",
-  "{token, #Ref<0.1.2.3>}"
+  "{token, #Ref<0.1.2.3>}",
+  "{secret,fun lists:map/2}",
+  "#{token_callback => fun shop:token/1,a => 1}",
+  "{secret, fn x -> x end}",
+  "Secret = fun lists:map/2",
+  '("password" "email" "id")'
 ]
 
 describe.each(Object.entries(goes))("of %s", (_, examples) => {

@@ -2,9 +2,22 @@ import { describe, expect, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { deflateSync } from "node:zlib"
 import { encode } from "../../../src/etf/Encode.ts"
-import { atom, Binary, binary, BitString, charlist, List, list, map, nil, type Term } from "../../../src/etf/Term.ts"
+import {
+  atom,
+  Binary,
+  binary,
+  BitString,
+  charlist,
+  ExternalFun,
+  List,
+  list,
+  map,
+  nil,
+  type Term
+} from "../../../src/etf/Term.ts"
 import { syntaxes } from "../../../src/syntax/Syntaxes.ts"
 import { isSecretName } from "../../../src/tools/SecretNames.ts"
+import { withoutShapes } from "../../../src/tools/SecretShapes.ts"
 import { cookies, secrets } from "../../../src/tools/Secrets.ts"
 
 describe("a key", () => {
@@ -268,12 +281,49 @@ describe("a term", () => {
 
 const revealing = (term: Term) => syntaxes.erlang.print(term, { mask: cookies.masked }).text
 
+/** What leaves of a term in each syntax: printed, then looked at as text. */
+const leaving = (term: Term) =>
+  Object.values(syntaxes).map(({ name, print }) => [name, withoutShapes(print(term, { mask: masked }).text)] as const)
+
+describe("in every syntax", () => {
+  const secret = binary("hunter2hunter")
+
+  it.each<readonly [string, Term]>([
+    ["a list, behind a name", list<Term>([atom("user"), atom("password"), charlist("hunter2hunter")])],
+    ["a list, a binary behind a name", list<Term>([atom("password"), secret])],
+    ["a tuple, behind a name", [atom("config"), atom("host"), atom("password"), charlist("hunter2hunter")]],
+    ["a tuple, behind a text", [atom("person"), binary("password"), secret]],
+    ["the tail of a list", new List([atom("password")], secret)],
+    ["the tail of a longer list", new List<Term>([atom("user"), atom("api_key")], secret)]
+  ])("the secret goes of %s", (_, term) => {
+    for (const [syntax, text] of leaving(term)) {
+      expect(text, syntax).not.toContain("hunter2")
+      expect(text, syntax).toContain("[redacted]")
+    }
+  })
+
+  it.each<readonly [string, Term]>([
+    ["texts in a row", list(["password", "email", "hunter2hunter"].map(charlist))],
+    ["binaries in a row", list(["password", "email"].map(binary))],
+    ["names in a row", list([atom("password"), atom("email")])],
+    ["names in a tuple", [atom("fields"), atom("password"), atom("email")]],
+    ["what is about a secret", [atom("config"), atom("password_file"), charlist("/run/db")]],
+    ["a sentence in front of a text", [atom("error"), binary("wrong password"), binary("try again")]],
+    ["what holds no secret", [atom("limits"), atom("token"), list([atom("a"), atom("b")])]],
+    ["a function under the name of a secret", [atom("secret"), new ExternalFun(atom("lists"), atom("map"), 2)]]
+  ])("%s stay", (_, term) => {
+    for (const [syntax, text] of leaving(term)) expect(text, syntax).not.toContain("[redacted]")
+  })
+})
+
 describe("with --reveal, a cookie", () => {
   it.each<readonly [string, Term]>([
     ["in an environment", [atom("cookie"), atom("monster")]],
     ["in a map", map([[binary("erlang_cookie"), binary("monster")]])],
     ["in a pair of names", [[atom("node"), atom("cookie")], atom("monster")]],
     ["among arguments", list<Term>([atom("setcookie"), atom("monster")])],
+    ["in a list, behind its name", list<Term>([atom("cookie"), charlist("monster")])],
+    ["in a tuple, behind its name", [atom("join"), atom("shop@host"), atom("cookie"), binary("monster")]],
     ["among arguments of Elixir", list(["--cookie", "monster"].map(charlist))],
     ["in a command line", binary("erl -sname a -setcookie monster -noshell")],
     ["in a binary", made(map([[atom("cookie"), atom("monster")]]))]
