@@ -8,9 +8,39 @@ const wordLength = 8
 /** So many characters of a secret's beginning may be seen in front of a cut; one more is taken for the secret. */
 const unrecognisable = 3
 
-const escape = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/]/gu, "\\$&")
+/** What the surroundings of a secret must be, as expressions in front and behind. */
+interface Borders {
+  readonly before?: string
+  readonly after?: string
+}
 
-const word = String.raw`[\p{L}\p{N}_@.-]`
+/** What numbers, identifiers and cookies that are no names have inside. */
+const inside = String.raw`[\p{L}\p{N}_@.-]`
+
+/** What names have inside. */
+const ofName = String.raw`[\p{L}\p{N}_]`
+
+/** Where a sigil ends that has letters behind it. */
+const sigilEnd = String.raw`~r\/.{0,200}\/`
+
+/**
+ * Where a short secret is blotted out: as a word. One with a letter in it may be a name of the node's, too, of a module or
+ * an application, which is then gone wherever it stands, in `name.function/1`, `name@host` and `lib/name-1.0/name.beam`:
+ * one that were left would tell which word it is that is blotted out beside it. A letter alone may be no word but a part
+ * of the syntax: of a sigil (`~c"…"`, `~r/…/u`) or an escape (`\n`).
+ */
+const bordersOf = (secret: string): Borders => {
+  if (secret.length >= wordLength) return {}
+  if (!/\p{L}/u.test(secret)) return { before: `(?<!${inside})`, after: `(?!${inside})` }
+  const isLetter = secret.length === 1
+  return {
+    // The letter of an escape is not one of the name behind it.
+    before: isLetter ? `(?<!${ofName}|[~\\\\]|${sigilEnd})` : `(?:(?<!${ofName})|(?<=\\\\[abefnrstv]))`,
+    after: `(?!${ofName})`
+  }
+}
+
+const escape = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/]/gu, "\\$&")
 
 /**
  * What stands between the last that is shown of a term and the dots for what is left out, as `syntax/` and `io_lib`
@@ -20,16 +50,13 @@ const word = String.raw`[\p{L}\p{N}_@.-]`
 const cut = String.raw`(?=\\*["']?(?:\/u?t?f?8?)?(?: <> | \+\+ )?[,|]?\s*(?:\.{3}|…))`
 
 /** One of the ways in which a secret can turn up in text. */
-interface Spelling {
+interface Spelling extends Borders {
   /** Regular expressions, one after the other. */
   readonly units: ReadonlyArray<string>
   /** Between the units. */
   readonly separator?: string
   /** What a cut inside of a unit can leave of it and of the separator in front. */
   readonly torn?: string
-  /** What the surroundings must be, in front and behind. */
-  readonly before?: string
-  readonly after?: string
   /** Units that three characters take, rounded up. */
   readonly unitsUnrecognisable: number
 }
@@ -40,11 +67,10 @@ const constructorOf = (name: string): string =>
 /** As it is, as a constructor, escaped, as character codes, in hex, in base64. */
 const spellings = (secret: string): ReadonlyArray<Spelling> => {
   const bytes = Buffer.from(secret)
-  const isShort = secret.length < wordLength
   const verbatim: Spelling = {
     // Whatever is no letter or digit may be escaped by the syntax around it, and that once more.
     units: Array.from(secret, (char) => (/[\p{L}\p{N}]/u.test(char) ? char : String.raw`\\*${escape(char)}`)),
-    ...(isShort && { before: `(?<!${word})`, after: `(?!${word})` }),
+    ...bordersOf(secret),
     unitsUnrecognisable: unrecognisable
   }
   const codes: Spelling = {

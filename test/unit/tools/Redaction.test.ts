@@ -45,7 +45,40 @@ describe("a secret in use", () => {
   it("is blotted out as a word only when it is short", () => {
     const short = redactor([Redacted.make("app")])
     expect(short("cookie app, 'app', \"app\"")).toBe("cookie [redacted], '[redacted]', \"[redacted]\"")
-    expect(short("the application app@host app_server myapp")).toBe("the application app@host app_server myapp")
+    expect(short("the application app_server myapp apps")).toBe("the application app_server myapp apps")
+    expect(short("1.0.7 0.app7")).toBe("1.0.7 0.app7")
+  })
+
+  it("is blotted out of every name that it is when it is short, so that none beside it tells which word it was", () => {
+    const short = redactor([Redacted.make("myapp")])
+    const names: ReadonlyArray<readonly [string, string]> = [
+      ["Found 1 process: :myapp.", "Found 1 process: :[redacted]."],
+      ["name :myapp, :myapp.init/1", "name :[redacted], :[redacted].init/1"],
+      ["myapp:init/1, fun myapp:init/1", "[redacted]:init/1, fun [redacted]:init/1"],
+      [":gen_server.myapp/2", ":gen_server.[redacted]/2"],
+      ["/srv/myapp/lib/myapp-1.0/ebin/myapp.beam", "/srv/[redacted]/lib/[redacted]-1.0/ebin/[redacted].beam"],
+      ["myapp@host, n@myapp, Myapp.Server", "[redacted]@host, n@[redacted], [redacted].Server"],
+      [String.raw`"first\nmyapp\tmyapp"`, String.raw`"first\n[redacted]\t[redacted]"`],
+      ["and then myap...", "and then [redacted]..."]
+    ]
+    for (const [text, left] of names) expect(short(text)).toBe(left)
+    for (const { name, mfa, atom: print } of Object.values(syntaxes))
+      for (const text of [mfa("myapp", "init", 1), mfa("lists", "myapp", 1), print("myapp"), `${print("myapp")}.`])
+        expect(short(text), name).not.toContain("myapp")
+  })
+
+  it("leaves sigils, escapes and words alone when it is one letter", () => {
+    const text = String.raw`~c"abc", ~r/a c/u, "\n\t c\e", :ct.run/1, <0.1.0>`
+    for (const letter of ["n", "t", "e", "u", "r", "b"]) expect(redactor([Redacted.make(letter)])(text)).toBe(text)
+    expect(redactor([Redacted.make("c")])(text)).toBe(text.replaceAll(" c", " [redacted]"))
+    expect(redactor([Redacted.make("u")])("of u, /u/x.u and 'u'")).toBe(
+      "of [redacted], /[redacted]/x.[redacted] and '[redacted]'"
+    )
+  })
+
+  it("leaves numbers and identifiers whole when it is a number", () => {
+    const text = "<0.12.0> 12.5 2026-12-01 n@12"
+    expect(redactor([Redacted.make("12")])(`${text} cookie 12`)).toBe(`${text} cookie [redacted]`)
   })
 
   it("leaves all else alone", () => {
