@@ -94,6 +94,8 @@ export interface ApplicationInfo extends Application {
   readonly startModule: string | undefined
   /** What the start of the callback module returned: as a rule the topmost supervisor. */
   readonly supervisor: Pid | undefined
+  /** Its application master, where it runs. */
+  readonly master: Pid | undefined
   readonly directory: string | undefined
   /** Keys of the environment. */
   readonly environmentKeys: number
@@ -121,6 +123,31 @@ export const applicationInfo = (
     }
   )
 
+/** The state of one application, at no cost to speak of; where none of that name is loaded, the names of those that are. */
+export const applicationState = (
+  node: ErlangNode,
+  name: string,
+  { deadlineMillis }: Pick<ListQuery, "deadlineMillis">
+): Effect.Effect<
+  Pick<ApplicationInfo, "name" | "state" | "incomplete"> | { readonly names: ReadonlyArray<string> },
+  CallError
+> =>
+  askAgent(
+    node,
+    "beamscope_applications:state",
+    map([
+      [atom("name"), binary(name)],
+      [atom("deadline_ms"), Math.floor(deadlineMillis)]
+    ]),
+    (answer) => {
+      const names = answer.atomKey("names")
+      if (names !== undefined) return { names: atomNames(names) }
+      const [called, state] = [nameOf(answer.atomKey("name")), nameOf(answer.atomKey("state"))]
+      if (called === undefined || !isState(state)) return undefined
+      return { name: called, state, incomplete: atomNames(answer.atomKey("incomplete")) }
+    }
+  )
+
 /** The names of the atoms in a list. */
 export const atomNames = (term: Term | undefined): ReadonlyArray<string> =>
   (listItems(term) ?? []).flatMap((item) => (item instanceof Atom ? [item.text] : []))
@@ -132,7 +159,7 @@ const readInfo = (answer: MapTerm): ApplicationInfo | undefined => {
     count: readCount(answer.atomKey(count)) ?? 0,
     first: atomNames(answer.atomKey(key))
   })
-  const supervisor = answer.atomKey("supervisor")
+  const [supervisor, master] = [answer.atomKey("supervisor"), answer.atomKey("master")]
   return {
     ...application,
     applications: atomNames(answer.atomKey("applications")),
@@ -143,6 +170,7 @@ const readInfo = (answer: MapTerm): ApplicationInfo | undefined => {
     registered: names("registered", "registered_count"),
     startModule: nameOf(answer.atomKey("start_module")),
     supervisor: isTuple(supervisor) && supervisor[0] instanceof Pid ? supervisor[0] : undefined,
+    master: master instanceof Pid ? master : undefined,
     directory: textOf(answer.atomKey("directory")),
     environmentKeys: readCount(answer.atomKey("environment")) ?? 0,
     incomplete: atomNames(answer.atomKey("incomplete"))

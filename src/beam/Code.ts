@@ -19,11 +19,15 @@ export const moduleStates = [
 ] as const
 export type ModuleState = (typeof moduleStates)[number]
 
-/** How a loaded module is to the file that it was loaded from. `no_file`: it came from none. */
-export type OnDisk = "same" | "changed_on_disk" | "file_missing" | "no_file" | "unreadable"
+const onDisks = ["same", "changed_on_disk", "file_missing", "no_file", "unreadable", "unknown"] as const
 
-const isOnDisk = (text: string | undefined): text is OnDisk =>
-  text !== undefined && ["same", "changed_on_disk", "file_missing", "no_file", "unreadable"].includes(text)
+/**
+ * How a loaded module is to the file that it was loaded from. `no_file`: it came from none. `unknown`: the code server did
+ * not tell from which.
+ */
+export type OnDisk = (typeof onDisks)[number]
+
+const isOnDisk = (text: string | undefined): text is OnDisk => onDisks.some((state) => state === text)
 
 export const onDisk = (term: Term | undefined): OnDisk => {
   const text = nameOf(term)
@@ -78,13 +82,20 @@ const readModule = (row: MapTerm): Module | undefined => {
 export interface Absent {
   /** The file that it would be loaded from. */
   readonly wouldBeFrom: string | undefined
+  /** Whether that is not known, since the code server did not tell. */
+  readonly isUnknown: boolean
   /** Modules that are loaded, with names that begin alike. */
   readonly similar: ReadonlyArray<string>
 }
 
 export const readAbsent = (answer: MapTerm): Absent | undefined => {
   const path = answer.atomKey("absent")
-  return path === undefined ? undefined : { wouldBeFrom: textOf(path), similar: atomNames(answer.atomKey("similar")) }
+  if (path === undefined) return undefined
+  return {
+    wouldBeFrom: textOf(path),
+    isUnknown: atomNames(answer.atomKey("incomplete")).length > 0,
+    similar: atomNames(answer.atomKey("similar"))
+  }
 }
 
 export interface ModuleInfo extends Module {
@@ -108,6 +119,8 @@ export interface ModuleInfo extends Module {
   readonly compiler: string | undefined
   readonly options: Term | undefined
   readonly source: string | undefined
+  /** `code_server` where that did not tell, and `left` where it still has the request. */
+  readonly incomplete: ReadonlyArray<string>
 }
 
 /** In place of a digest that the node does not tell, as of a module that is purged at this moment. */
@@ -191,7 +204,8 @@ const readInfo = (answer: MapTerm): ModuleInfo | undefined => {
     attributes: pairs(answer.atomKey("attributes")),
     compiler: textOf(answer.atomKey("compiler")),
     options: given("options"),
-    source: textOf(answer.atomKey("source"))
+    source: textOf(answer.atomKey("source")),
+    incomplete: atomNames(answer.atomKey("incomplete"))
   }
 }
 

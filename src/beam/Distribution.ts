@@ -2,22 +2,26 @@ import type { Effect } from "effect"
 import { Atom, atom, isAtom, isTuple, map, type MapTerm, type Term } from "../etf/Term.ts"
 import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
+import { atomNames } from "./Applications.ts"
 import { askAgent, askList, type Listed, type ListQuery } from "./Listing.ts"
 import { readCount } from "./ProcessRow.ts"
 import { nameOf, textOf } from "./Reading.ts"
 
 /** A node among other nodes. Source: `net_kernel`, `erlang:system_info(dist_ctrl)`. */
 export interface Distribution {
-  /** This, the tick time and whether it is hidden are unknown where its net kernel did not answer. */
+  /** This and the tick time are unknown where its net kernel did not tell. */
   readonly longNames: boolean | undefined
   /** Seconds: a peer that is silent for longer is given up. */
   readonly tickTime: number | undefined
   /** Bytes that may wait for one peer before whoever sends has to wait (`+zdbbl`). */
   readonly busyLimit: number | undefined
   readonly creation: number | undefined
+  /** Unknown where its `init` did not tell. */
   readonly isHidden: boolean | undefined
   /** Our own name there. */
   readonly us: string
+  /** `net_kernel` and `init` where they did not tell, and `left` where one still has the request. */
+  readonly incomplete: ReadonlyArray<string>
 }
 
 export interface Peer {
@@ -88,7 +92,8 @@ const readDistribution = (answer: MapTerm): Distribution | undefined => {
     busyLimit: readCount(answer.atomKey("busy_limit")),
     creation: readCount(answer.atomKey("creation")),
     isHidden: readBoolean(answer.atomKey("hidden")),
-    us: us.text
+    us: us.text,
+    incomplete: atomNames(answer.atomKey("incomplete"))
   }
 }
 

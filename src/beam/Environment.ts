@@ -1,7 +1,8 @@
 import { Effect } from "effect"
-import { Atom, Binary, binary, isTuple, list, listItems, map, type Term } from "../etf/Term.ts"
+import { Atom, Binary, binary, isTuple, list, listItems, map, nil, type Term } from "../etf/Term.ts"
 import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
+import { atomNames } from "./Applications.ts"
 import { asWritten } from "./Emulator.ts"
 import { askAgent, askList, type Listed, type ListQuery } from "./Listing.ts"
 import { readCount } from "./ProcessRow.ts"
@@ -49,14 +50,16 @@ export interface Started {
   readonly host: string
   /** `undefined` where it is gone. */
   readonly directory: string | undefined
-  /** Places that modules are loaded from. */
-  readonly codePaths: number
+  /** Places that modules are loaded from; `undefined` where the code server did not tell. */
+  readonly codePaths: number | undefined
   /** Flags of the emulator as on a command line, such as `+P 200000`. */
   readonly emulatorFlags: ReadonlyArray<string>
-  /** Arguments of `init`, in their order; `setcookie` without values, which stay on the node. */
+  /** Arguments of `init`, in their order; `setcookie` without values, which stay on the node. None where it did not tell. */
   readonly arguments: ReadonlyArray<{ readonly flag: Atom; readonly values: ReadonlyArray<Binary> }>
   /** How many there are besides (`init:get_plain_arguments/0`). */
-  readonly plainArguments: number
+  readonly plainArguments: number | undefined
+  /** `code_server` and `init` where they did not tell, and `left` where one still has the request. */
+  readonly incomplete: ReadonlyArray<string>
 }
 
 export const started = (node: ErlangNode): Effect.Effect<Started, CallError> =>
@@ -65,12 +68,11 @@ export const started = (node: ErlangNode): Effect.Effect<Started, CallError> =>
     const codePaths = readCount(answer.atomKey("code_paths"))
     const plainArguments = readCount(answer.atomKey("plain_arguments"))
     const flags = texts(answer.atomKey("emulator_flags"))
-    const given = listItems(answer.atomKey("arguments"))?.map((pair) => {
+    const given = listItems(answer.atomKey("arguments") ?? nil)?.map((pair) => {
       const values = isTuple(pair) ? texts(pair[1]) : undefined
       return isTuple(pair) && pair[0] instanceof Atom && values !== undefined ? { flag: pair[0], values } : undefined
     })
     if (!(osPid instanceof Binary) || !(host instanceof Binary) || flags === undefined) return undefined
-    if (codePaths === undefined || plainArguments === undefined) return undefined
     if (!given?.every((it) => it !== undefined)) return undefined
     return {
       osPid: osPid.text(),
@@ -79,7 +81,8 @@ export const started = (node: ErlangNode): Effect.Effect<Started, CallError> =>
       codePaths,
       emulatorFlags: flags.map((flag) => asWritten(flag.text())),
       arguments: given,
-      plainArguments
+      plainArguments,
+      incomplete: atomNames(answer.atomKey("incomplete"))
     }
   })
 

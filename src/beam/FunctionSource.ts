@@ -53,6 +53,8 @@ export interface ModuleFiles {
   readonly arities: ReadonlyArray<number>
   /** Names of other functions, where there is none of that name. */
   readonly similar: ReadonlyArray<string>
+  /** `code_server` where that did not tell of the file, and `left` where it still has the request. */
+  readonly incomplete: ReadonlyArray<string>
 }
 
 export interface SourceFile {
@@ -98,7 +100,8 @@ const readFiles = (answer: MapTerm): ModuleFiles | undefined => {
     chunks: new Map(chunks),
     source: readSource(answer.atomKey("source")),
     arities: (listItems(answer.atomKey("arities")) ?? []).flatMap((arity) => readCount(arity) ?? []),
-    similar: [...new Set(atomNames(answer.atomKey("similar")))]
+    similar: [...new Set(atomNames(answer.atomKey("similar")))],
+    incomplete: atomNames(answer.atomKey("incomplete"))
   }
 }
 

@@ -157,14 +157,34 @@ describe.each(BeamNode.otpReleases())("the applications of a node on OTP $otp", 
       }).pipe(using(agent))
     )
 
-    it.live("are seen while their controller does not answer", () =>
+    it.live("are seen while their controller does not answer, which is not asked", () =>
       Effect.gen(function* () {
+        const queue = ask("process_info(whereis(application_controller), message_queue_len)")
         yield* ask("sys:suspend(application_controller)")
-        const { structured } = yield* call("list_applications", { timeout_ms: 2_000 }).pipe(
-          Effect.ensuring(ask("sys:resume(application_controller)"))
-        )
+        const before = yield* queue
+        const [{ structured }, after] = yield* Effect.all([
+          call("list_applications", { timeout_ms: 2_000 }),
+          queue
+        ]).pipe(Effect.ensuring(ask("sys:resume(application_controller)")))
         expect(structured).toMatchObject({ complete: false, matched: yield* loaded })
-        expect(structured["notes"]).toEqual([expect.stringContaining("application controller does not answer")])
+        expect(structured["notes"]).toEqual([
+          expect.stringContaining("application_controller is busy, stuck or suspended")
+        ])
+        expect(after).toBe(before)
+      }).pipe(using(agent))
+    )
+
+    it.live("list their processes without a word to their controller or the code server", () =>
+      Effect.gen(function* () {
+        const victims = ["application_controller", "code_server"].map((name) => `whereis(${name})`).join(", ")
+        const asked = { application: "kernel", sort_by: "pid", limit: 200 }
+        yield* call("list_application_processes", asked)
+        yield* ask(`[erlang:trace(Pid, true, ['receive']) || Pid <- [${victims}]]`)
+        const { structured } = yield* call("list_application_processes", asked)
+        const told = yield* ask(`[erlang:trace(Pid, false, ['receive']) || Pid <- [${victims}]],
+          (fun Told() -> receive {trace, _, 'receive', Message} -> [Message | Told()] after 0 -> [] end end)()`)
+        expect(structured).toMatchObject({ complete: true, matched: expect.any(Number) })
+        expect(told).toBe("[]")
       }).pipe(using(agent))
     )
   })

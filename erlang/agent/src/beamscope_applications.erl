@@ -1,18 +1,19 @@
 %% @doc The applications of this node, their processes and their environment. Runs compiled and interpreted; see
 %% `beamscope_processes' for what that asks of the source.
 %%
-%% What it spares the node. The application controller is asked once and need not answer; whatever else can be is read
-%% from its table. Processes are counted by list BIFs, a thousand at a time, and memory is asked only of those with a
+%% What it spares the node. The application controller is asked once, if it is idle, and need not answer; whatever else can
+%% be is read from its table. Processes are counted by list BIFs, a thousand at a time, and memory is asked only of those with a
 %% short message queue, since that walks the queue.
 -module(beamscope_applications).
 
--export([list/1, information/1, environment/1]).
+-export([list/1, state/1, information/1, environment/1]).
 
 -include("beamscope_listing.hrl").
 -include("beamscope_cut.hrl").
 -include("beamscope_rest.hrl").
 -include("beamscope_scan.hrl").
 -include("beamscope_within.hrl").
+-include("beamscope_idle.hrl").
 
 %% Messages up to which a process is asked for its memory.
 -define(LONG_QUEUE, 10000).
@@ -22,9 +23,9 @@
 -define(PATIENCE, 1000).
 
 %% @doc A page of the applications that are loaded. Sorted by `name', `processes' or `memory' (bytes). Filters: `name', a
-%% part in any case, and `state'. Incomplete: `controller', which did not answer, so that it is not known which of those
-%% without processes run, and how they were started; `deadline', with processes not counted; `long_queue', with memory
-%% not asked for.
+%% part in any case, and `state'. Incomplete: `controller', which was busy or did not answer, so that it is not known
+%% which of those without processes run, and how they were started; `deadline', with processes not counted; `long_queue',
+%% with memory not asked for; `left', where somebody who was asked did not answer in time and still has the request.
 list(#{sort := Sort, deadline_ms := Millis} = Spec) ->
     Until = now_ms() + Millis,
     Loaded = application:loaded_applications(),
@@ -36,8 +37,26 @@ list(#{sort := Sort, deadline_ms := Millis} = Spec) ->
     Keys = [{map_get(Sort, Row), Name} || {Name, Row} <- maps:to_list(Found)],
     listed(Keys, fun({_, Name}) -> map_get(Name, Found) end, Spec, {length(Rows), Mute ++ Late ++ Unread}).
 
+%% @doc The `state' of one loaded application by the text of its name, and `incomplete', packed; of only `names', those
+%% that are loaded, where there is none. No process is looked at, and the controller is not asked where its table tells.
+state(#{name := Text, deadline_ms := Millis}) ->
+    Loaded = application:loaded_applications(),
+    case [Name || {Name, _, _} <- Loaded, atom_to_binary(Name, utf8) =:= Text] of
+        [] ->
+            packed(#{names => [Name || {Name, _, _} <- Loaded]});
+        [Name] ->
+            Master = application_controller:get_master(Name),
+            {Told, Mute} =
+                case is_pid(Master) of
+                    true -> {[], []};
+                    false -> controller(min(?PATIENCE, Millis div 2))
+                end,
+            packed(#{name => Name, state => state(Name, Master, Told), incomplete => Mute})
+    end.
+
 %% @doc One loaded application by the text of its name: a packed map, of a row and its keys; of only `names', those that
-%% are loaded, where there is none. At most `limit' modules and registered names are told.
+%% are loaded, where there is none. At most `limit' modules and registered names are told. Incomplete as in a list, and
+%% `directory' and `supervisor' where those who know them were busy or did not answer.
 information(#{name := Text, limit := Limit, deadline_ms := Millis}) ->
     Until = now_ms() + Millis,
     Loaded = application:loaded_applications(),
@@ -50,7 +69,8 @@ information(#{name := Text, limit := Limit, deadline_ms := Millis}) ->
             Row = row(Found, Told, Counts),
             Modules = lists:sort(key(Name, modules, [])),
             Registered = lists:sort(key(Name, registered, [])),
-            {Supervisor, Silent} = supervisor(application_controller:get_master(Name)),
+            Master = application_controller:get_master(Name),
+            {Supervisor, Silent} = supervisor(Master),
             {Directory, Unplaced} = directory(Name),
             packed(Row#{
                 applications => key(Name, applications, []),
@@ -63,9 +83,12 @@ information(#{name := Text, limit := Limit, deadline_ms := Millis}) ->
                 registered => lists:sublist(Registered, Limit),
                 start_module => start_module(key(Name, mod, [])),
                 supervisor => Supervisor,
+                master => Master,
                 directory => Directory,
                 environment => length(keys(Name)),
-                incomplete => Mute ++ Late ++ Silent ++ Unplaced ++ [long_queue || map_get(unmeasured, Row) > 0]
+                incomplete => lists:usort(
+                    Mute ++ Late ++ Silent ++ Unplaced ++ [long_queue || map_get(unmeasured, Row) > 0]
+                )
             })
     end.
 
@@ -102,19 +125,15 @@ start_module(_) -> undefined.
 
 %% Of the code server, which waits for the file system, and for functions of modules that it loads.
 directory(Name) ->
-    case within(?PATIENCE, fun() -> code:lib_dir(Name) end) of
-        {answer, Directory} when is_list(Directory) -> {Directory, []};
-        timeout -> {undefined, [directory]};
-        _ -> {undefined, []}
+    case told_by([whereis(code_server)], ?PATIENCE, fun() -> code:lib_dir(Name) end, {undefined, directory}) of
+        {{error, _}, []} -> {undefined, []};
+        Told -> Told
     end.
 
 %% What the controller says of all, and whether it did: it is silent while it stops an application.
 controller(Millis) ->
-    try
-        {gen_server:call(application_controller, info, Millis), []}
-    catch
-        exit:_ -> {[], [controller]}
-    end.
+    Ask = fun() -> gen_server:call(application_controller, info, infinity) end,
+    told_by([whereis(application_controller)], Millis, Ask, {[], controller}).
 
 row({Name, Description, Version}, Told, Counts) ->
     Master = application_controller:get_master(Name),
@@ -143,15 +162,19 @@ passes(#{name := Name, state := State}, Spec) ->
         State =:= maps:get(state, Spec, State).
 
 %% `{{Pid, Module}, []}' of what an application's start returned, and `supervisor' where its master did not say so: one
-%% that stops waits for others.
+%% that stops waits for others. The master hands the question on to the process that has started the application.
 supervisor(undefined) ->
     {undefined, []};
 supervisor(Master) ->
-    case within(?PATIENCE, fun() -> application_master:get_child(Master) end) of
-        {answer, {Pid, Module}} when is_pid(Pid) -> {{Pid, Module}, []};
-        timeout -> {undefined, [supervisor]};
-        _ -> {undefined, []}
+    Ask = fun() -> application_master:get_child(Master) end,
+    case told_by([Master | starters(Master)], ?PATIENCE, Ask, {undefined, supervisor}) of
+        {{Pid, Module}, []} when is_pid(Pid) -> {{Pid, Module}, []};
+        {_, Missing} -> {undefined, Missing}
     end.
+
+starters(Master) ->
+    Links = [Pid || {_, Linked} <- [erlang:process_info(Master, links)], Pid <- Linked, is_pid(Pid), node(Pid) =:= node()],
+    [Pid || Pid <- Links, erlang:process_info(Pid, initial_call) =:= {initial_call, {application_master, start_it, 4}}].
 
 %% `#{Leader => {Leader, Processes, Bytes, Unmeasured}}' by group leader, and `[deadline]' where time ran out.
 counted_until(Until) ->

@@ -3,13 +3,20 @@
 %%
 %% What it spares the node. No module is loaded and no atom made: names from a user are looked up among those that
 %% exist, and what a file holds beyond that leaves as bytes, to be read elsewhere. Files are read past the file server,
-%% only regular ones, and only up to a size.
+%% only regular ones, and only up to a size. The code server, which alone knows where modules came from, is asked only while
+%% it is idle: without it that is not known, all else is.
 -module(beamscope_code).
 
 -export([modules/1, module/1, runners/1, functions/1, files/1, digests/1, versions/1]).
 
 -include("beamscope_listing.hrl").
 -include("beamscope_cut.hrl").
+-include("beamscope_rest.hrl").
+-include("beamscope_within.hrl").
+-include("beamscope_idle.hrl").
+
+%% Milliseconds for the code server.
+-define(PATIENCE, 1000).
 
 %% Bytes of a beam that is read.
 -define(LARGEST, 8000000).
@@ -27,12 +34,21 @@
 
 %% @doc A page of the modules that are loaded. Sorted by `name' or `application'. Filters: `name', a part in any case;
 %% `application'; `state', one of the marks of a row. Marks: `sticky', `preloaded', `cover_compiled', `old_code'; where
-%% they are asked for by `state' also `changed_on_disk' and `file_missing', which take a look at each file.
+%% they are asked for by `state' also `changed_on_disk' and `file_missing', which take a look at each file. Incomplete:
+%% `deadline', with files not read; `code_server', which was not idle or did not answer, so that paths and some marks are
+%% not known; `left', where it still has the request.
 modules(#{deadline_ms := Millis, sort := Sort} = Spec) ->
     Until = now_ms() + Millis,
-    All = code:all_loaded(),
+    {All, Unplaced} = placed(),
     Owners = owners(),
-    {Found, Missing} = in_state(owned(named(All, Spec), Owners, Spec), Until, Spec),
+    {Found, Late} = in_state(owned(named(All, Spec), Owners, Spec), Until, Spec),
+    Keys =
+        case Sort of
+            name -> [{Module, Module} || {Module, _} <- Found];
+            application -> [{maps:get(Module, Owners, undefined), Module} || {Module, _} <- Found]
+        end,
+    {Page, _} = page(Keys, Spec),
+    {Sticky, Unsaid} = sticky([Module || {_, Module} <- Page]),
     Paths = maps:from_list(Found),
     Read = fun({_, Module}) ->
         Path = map_get(Module, Paths),
@@ -40,17 +56,14 @@ modules(#{deadline_ms := Millis, sort := Sort} = Spec) ->
             name => Module,
             application => maps:get(Module, Owners, undefined),
             path => path(Path),
-            marks => marks(Module, Path) ++ [State || #{state := State} <- [Spec], is_on_disk(State)]
+            marks => [sticky || lists:member(Module, Sticky)] ++ marks(Module, Path) ++
+                [State || #{state := State} <- [Spec], is_on_disk(State)]
         }
     end,
-    Keys =
-        case Sort of
-            name -> [{Module, Module} || {Module, _} <- Found];
-            application -> [{maps:get(Module, Owners, undefined), Module} || {Module, _} <- Found]
-        end,
-    listed(Keys, Read, Spec, {length(All), Missing}).
+    listed(Keys, Read, Spec, {length(All), lists:usort(Unplaced ++ Late ++ Unsaid)}).
 
 %% @doc One module, found by the first of `names' that one has: a packed map; with the file that it was loaded from.
+%% Incomplete: as for `modules'; then how it is to its file is `unknown'.
 module(#{names := Names}) ->
     case loaded(Names) of
         undefined ->
@@ -58,13 +71,15 @@ module(#{names := Names}) ->
         Module ->
             Compiled = erlang:get_module_info(Module, compile),
             Attributes = erlang:get_module_info(Module, attributes),
-            Path = where(Module),
+            {Path, Unplaced} = where(Module),
+            {Sticky, Unsaid} = sticky([Module]),
             Exports = erlang:get_module_info(Module, exports),
             packed((disk(Module, Path))#{
                 name => Module,
                 application => maps:get(Module, owners(), undefined),
                 path => path(Path),
-                marks => marks(Module, Path),
+                marks => [sticky || Sticky =/= []] ++ marks(Module, Path),
+                incomplete => lists:usort(Unplaced ++ Unsaid),
                 md5 => erlang:get_module_info(Module, md5),
                 exports => length(Exports),
                 functions => length(erlang:get_module_info(Module, functions)),
@@ -161,7 +176,7 @@ files(#{names := Names, chunks := Wanted, source := WantsSource} = Spec) ->
         undefined ->
             absent(Names);
         Module ->
-            Path = where(Module),
+            {Path, Unplaced} = where(Module),
             Functions = erlang:get_module_info(Module, functions),
             Called = maps:get(function, Spec, none),
             Arities = [Arity || {Name, Arity} <- Functions, atom_to_binary(Name, utf8) =:= Called],
@@ -169,6 +184,7 @@ files(#{names := Names, chunks := Wanted, source := WantsSource} = Spec) ->
                 maps:merge(chunks(Module, Path, Wanted), #{
                     name => Module,
                     path => path(Path),
+                    incomplete => Unplaced,
                     arities => Arities,
                     similar => [Name || Arities =:= [], {Name, _} <- lists:sublist(Functions, ?NAMES)],
                     source => first_file([File || WantsSource, File <- sources(Module, Path)])
@@ -178,7 +194,7 @@ files(#{names := Names, chunks := Wanted, source := WantsSource} = Spec) ->
 
 %% @doc `[{Module, Digest}]' of the modules that are loaded. Filters as for `modules'.
 digests(Spec) ->
-    Found = owned(named(code:all_loaded(), Spec), owners(), Spec),
+    Found = owned(named(unplaced(), Spec), owners(), Spec),
     {Modules, _} = lists:unzip(lists:sublist(Found, ?DIGESTS)),
     packed(#{
         digests => lists:zip(Modules, lists:map(fun digest/1, Modules)),
@@ -231,7 +247,12 @@ owned(Rows, Owners, #{application := Name}) ->
 owned(Rows, _, _) ->
     Rows.
 
-%% Those in a state, and `[deadline]' where time ran out.
+%% Those in a state, and why some may be missing.
+in_state(Rows, _, #{state := sticky}) ->
+    {Modules, _} = lists:unzip(Rows),
+    {Sticky, Unsaid} = sticky(Modules),
+    Set = maps:from_list([{Module, true} || Module <- Sticky]),
+    {[Row || {Module, _} = Row <- Rows, is_map_key(Module, Set)], Unsaid};
 in_state(Rows, Until, #{state := State}) ->
     case is_on_disk(State) of
         true -> on_disk(Rows, Until, State, []);
@@ -265,6 +286,8 @@ compared(_, {error, none}) ->
 compared(_, {error, _}) ->
     unreadable.
 
+disk(_, unknown) ->
+    #{on_disk => unknown};
 disk(Module, Path) ->
     File = read(Path, ?LARGEST),
     Told = #{on_disk => compared(Module, File)},
@@ -280,6 +303,8 @@ held(Bytes) ->
         _ -> []
     end.
 
+chunks(_, unknown, _) ->
+    #{on_disk => unknown, chunks => []};
 chunks(Module, Path, Wanted) ->
     File = read(Path, ?LARGEST),
     Told = #{on_disk => compared(Module, File)},
@@ -359,12 +384,37 @@ bytes({ok, File}, Size, Modified) ->
 bytes(Error, _, _) ->
     Error.
 
-%% `preloaded', `cover_compiled', a path, or an empty one.
+%% `preloaded', `cover_compiled', a path, an empty one, or `unknown'; and why.
 where(Module) ->
-    case code:is_loaded(Module) of
-        {file, Path} -> Path;
-        false -> ""
+    case asked(fun() -> code:is_loaded(Module) end, unknown) of
+        {{file, Path}, []} -> {Path, []};
+        {false, []} -> {"", []};
+        {unknown, Missing} -> {without_server(Module), Missing}
     end.
+
+%% What only the code server knows, or something else and why.
+asked(Ask, Else) -> told_by([whereis(code_server)], ?PATIENCE, Ask, {Else, code_server}).
+
+%% `{Module, Path}' of all modules that are loaded, with paths as above, and why some are unknown.
+placed() ->
+    case asked(fun() -> code:all_loaded() end, none) of
+        {none, Missing} -> {unplaced(), Missing};
+        Told -> Told
+    end.
+
+%% The emulator also names those of which only old code is left.
+unplaced() ->
+    Loaded = lists:filter(fun erlang:module_loaded/1, erlang:loaded()) -- erlang:pre_loaded(),
+    [{Module, preloaded} || Module <- erlang:pre_loaded()] ++ lists:zip(Loaded, lists:duplicate(length(Loaded), unknown)).
+
+without_server(Module) ->
+    case lists:member(Module, erlang:pre_loaded()) of
+        true -> preloaded;
+        false -> unknown
+    end.
+
+sticky([]) -> {[], []};
+sticky(Modules) -> asked(fun() -> [Module || Module <- Modules, code:is_sticky(Module)] end, []).
 
 path(Path) when is_atom(Path) -> undefined;
 path([]) ->
@@ -376,8 +426,7 @@ path(Path) ->
     end.
 
 marks(Module, Path) ->
-    [sticky || code:is_sticky(Module)] ++
-        [Path || Path =:= preloaded orelse Path =:= cover_compiled] ++
+    [Path || Path =:= preloaded orelse Path =:= cover_compiled] ++
         [old_code || erlang:check_old_code(Module)].
 
 %% The first of the names that is an atom and a module that is loaded.
@@ -395,15 +444,19 @@ loaded([Name | Names]) ->
         false -> loaded(Names)
     end.
 
-%% Where a module that is not loaded would be loaded from, and the names of others.
+%% Where a module that is not loaded would be loaded from, as far as the code server tells the places and the loader of the
+%% emulator what is there, and the names of others.
 absent(Names) ->
     Files = [unicode:characters_to_list([Name, ".beam"]) || Name <- Names],
-    Paths = [code:where_is_file(File) || File <- Files, not lists:member($/, File)],
+    Seek = fun() -> [code:where_is_file(File) || File <- Files, not lists:member($/, File)] end,
+    Asked = [whereis(code_server), whereis(erl_prim_loader)],
+    {Paths, Missing} = told_by(Asked, ?PATIENCE, Seek, {[], code_server}),
     Sought = lists:map(fun without_elixir/1, Names),
     Last = lists:last(string:split(hd(Sought), ".", all)),
     Similar = [Module || Module <- erlang:loaded(), is_like(atom_to_binary(Module, utf8), hd(Sought), Last)],
     packed(#{
         absent => hd([path(Path) || Path <- Paths, is_list(Path)] ++ [none]),
+        incomplete => Missing,
         similar => lists:sublist(Similar, ?NAMES)
     }).
 

@@ -1,7 +1,7 @@
 %% @doc The node among other nodes. For the style of this source see beamscope_processes.
 %%
 %% Who is connected the emulator tells. More than that is asked of `net_kernel' and of the process of each link, which
-%% may wait for the network or for each other: they get a while to answer.
+%% may wait for the network or for each other: only those that are idle are asked, and they get a while to answer.
 -module(beamscope_distribution).
 
 -export([local/1, peers/1]).
@@ -10,25 +10,21 @@
 -define(PATIENCE, 1000).
 
 -include("beamscope_listing.hrl").
+-include("beamscope_rest.hrl").
 -include("beamscope_within.hrl").
+-include("beamscope_idle.hrl").
 
-%% @doc How the node itself takes part: a packed map. Without `longnames', `tick_time' and `hidden' where `net_kernel' or
-%% `init' did not answer.
+%% @doc How the node itself takes part: a packed map. Without `longnames' and `tick_time' where `net_kernel' was not idle or
+%% did not answer, without `hidden' where `init' did not; `incomplete' names them, and has `left' where one of them still
+%% has the request.
 -spec local(map()) -> binary().
 local(_) ->
-    Ask = fun() ->
-        #{
-            longnames => net_kernel:longnames(),
-            tick_time => net_kernel:get_net_ticktime(),
-            hidden => init:get_argument(hidden) =/= error
-        }
-    end,
-    Told =
-        case within(?PATIENCE, Ask) of
-            {answer, Answer} -> Answer;
-            _ -> #{}
-        end,
-    packed(Told#{
+    Net = fun() -> #{longnames => net_kernel:longnames(), tick_time => net_kernel:get_net_ticktime()} end,
+    Hidden = fun() -> #{hidden => init:get_argument(hidden) =/= error} end,
+    {Named, Mute} = told_by([whereis(net_kernel)], ?PATIENCE, Net, {#{}, net_kernel}),
+    {Seen, Silent} = told_by([whereis(init)], ?PATIENCE, Hidden, {#{}, init}),
+    packed((maps:merge(Named, Seen))#{
+        incomplete => lists:usort(Mute ++ Silent),
         busy_limit => erlang:system_info(dist_buf_busy_limit),
         creation => erlang:system_info(creation),
         us => node(group_leader())
@@ -38,21 +34,33 @@ local(_) ->
 %% `packets_out', `bytes_in', `bytes_out' and `queue' of a row, where what is not known counts as less than nothing.
 %% Filters: `name', a part in any case; `state' and `type' as in a row. Rows: `node', `state', `type', `address' and
 %% `protocol' as `net_kernel' has them, `packets_in' and `packets_out', and where the link is a port `bytes_in',
-%% `bytes_out' and `queue' (bytes). Incomplete: `net_kernel', without addresses, packets and those that it only connects to,
-%% since the process of some link did not answer.
+%% `bytes_out' and `queue' (bytes). Incomplete: `link', without addresses and packets, where the process of a
+%% link was not idle or did not answer; then `left', too.
 -spec peers(map()) -> binary().
 peers(#{sort := Sort} = Spec) ->
     Controllers = maps:from_list(erlang:system_info(dist_ctrl)),
     Seen = maps:from_list([{Node, seen(Node)} || Node <- nodes(connected)]),
-    {Told, Missing} =
-        case within(?PATIENCE, fun net_kernel:nodes_info/0) of
-            {answer, {ok, Nodes}} -> {maps:from_list(Nodes), []};
-            _ -> {#{}, [net_kernel]}
-        end,
-    Known = maps:merge(Seen, Told),
+    {Told, Missing} = links(),
+    Known = maps:merge(Seen, maps:from_list(Told)),
     Read = fun(Node) -> row(Node, map_get(Node, Known), maps:get(Node, Controllers, undefined)) end,
     Found = [Node || {Node, Info} <- maps:to_list(Known), wanted(Node, Spec), is_such(Info, maps:with([state, type], Spec))],
     listed(ranked(Sort, Found, Read), fun({_, Node}) -> Read(Node) end, Spec, {map_size(Known), Missing}).
+
+%% What is known of links, as `net_kernel' tells it, and why something may be missing. Of a link that is up its process is
+%% asked, the owner in the record `connection' of net_kernel.erl, which begins alike from OTP 23 to 29.
+links() ->
+    Links = [{Node, State, Owner} || {connection, Node, _, State, Owner} <- connections()],
+    Until = erlang:monotonic_time(millisecond) + ?PATIENCE,
+    Asked = [Node || {Node, State, Owner} <- Links, State =/= up orelse idle(Owner, Until) =:= idle],
+    Ask = fun() -> [{Node, Info} || Node <- Asked, {ok, Info} <- [net_kernel:node_info(Node)]] end,
+    case within(?PATIENCE, Ask) of
+        {answer, Told} -> {Told, [link || length(Asked) < length(Links)]};
+        timeout -> {[], [link, left]};
+        _ -> {[], [link]}
+    end.
+
+connections() ->
+    [list_to_tuple(lists:sublist(tuple_to_list(Link), 5)) || Link <- ets:tab2list(sys_dist), element(1, Link) =:= connection].
 
 ranked(name, Nodes, _) -> [{Node, Node} || Node <- Nodes];
 ranked(Sort, Nodes, Read) -> [{figure(maps:get(Sort, Read(Node), undefined)), Node} || Node <- Nodes].

@@ -23,15 +23,25 @@
     host := binary(),
     %% `undefined' where it is gone.
     directory := binary() | undefined,
-    code_paths := non_neg_integer(),
+    %% Not where the code server was not idle or did not answer.
+    code_paths => non_neg_integer(),
     %% Of the emulator, without its own name.
     emulator_flags := [binary()],
-    %% `{Flag, Values}' of `init', in the order of the command line; `setcookie' without values.
-    arguments := [{atom(), [binary()]}],
-    plain_arguments := non_neg_integer()
+    %% `{Flag, Values}' of `init', in the order of the command line; `setcookie' without values. Neither of these where
+    %% `init' was not idle or did not answer.
+    arguments => [{atom(), [binary()]}],
+    plain_arguments => non_neg_integer(),
+    %% Who did not answer in time, and `left' where one of them still has the request.
+    incomplete := [code_server | init | left]
 }.
 
 -include("beamscope_listing.hrl").
+-include("beamscope_rest.hrl").
+-include("beamscope_within.hrl").
+-include("beamscope_idle.hrl").
+
+%% Milliseconds for those who are asked.
+-define(PATIENCE, 500).
 
 %% @doc A page of the environment variables.
 -spec variables(spec()) -> binary().
@@ -75,7 +85,11 @@ started(#{}) ->
     %% Neither by way of the file server, which may be busy, nor by way of inet's.
     {ok, Host} = inet:gethostname(),
     Flags = lists:takewhile(fun(Flag) -> Flag =/= "--" end, tl(erlang:system_info(emu_args))),
-    packed(#{
+    {Paths, Unplaced} = told_by(
+        [whereis(code_server)], ?PATIENCE, fun() -> #{code_paths => length(code:get_path())} end, {#{}, code_server}
+    ),
+    {Arguments, Mute} = told_by([whereis(init)], ?PATIENCE, fun arguments/0, {#{}, init}),
+    packed((maps:merge(Paths, Arguments))#{
         os_pid => text(os:getpid()),
         host => text(Host),
         directory =>
@@ -83,11 +97,15 @@ started(#{}) ->
                 {ok, Directory} -> text(Directory);
                 {error, _} -> undefined
             end,
-        code_paths => length(code:get_path()),
         emulator_flags => [text(Flag) || Flag <- Flags],
+        incomplete => lists:usort(Unplaced ++ Mute)
+    }).
+
+arguments() ->
+    #{
         arguments => [
             {Flag, [text(Value) || Value <- Values, Flag =/= setcookie]}
          || {Flag, Values} <- init:get_arguments()
         ],
         plain_arguments => length(init:get_plain_arguments())
-    }).
+    }.

@@ -13,6 +13,7 @@
 -include("beamscope_rest.hrl").
 -include("beamscope_scan.hrl").
 -include("beamscope_within.hrl").
+-include("beamscope_idle.hrl").
 
 %% Handlers that are told of a manager or an event.
 -define(HANDLERS, 20).
@@ -132,7 +133,8 @@ source({gen_event, {Name, Pid}}, _, Until) ->
     About = #{kind => gen_event, name => Name, pid => Pid},
     case idle(Pid) of
         gone -> gone;
-        {IsIdle, Messages} -> maps:merge(About#{messages => Messages}, asked(IsIdle, Pid, Until))
+        idle -> maps:merge(About#{messages => 0}, asked(Pid, Until));
+        {_, Messages, _} -> About#{messages => Messages, state => busy}
     end;
 source({telemetry, Event}, Telemetry, _) ->
     Match = [{{'$1', '$2', '$3'}, [{'=:=', '$1', {const, Event}}], [{{'$2', '$3'}}]}],
@@ -158,25 +160,8 @@ log_handler(Id, Millis) ->
         _ -> {Id, undefined}
     end.
 
-%% Whether a manager waits for events and has none before it.
-idle(Pid) ->
-    case erlang:process_info(Pid, [status, message_queue_len, current_function]) of
-        undefined ->
-            gone;
-        [{_, Status}, {_, Messages}, {_, Current}] ->
-            Waits =
-                case Current of
-                    {gen_event, fetch_msg, _} -> true;
-                    {erlang, hibernate, _} -> true;
-                    _ -> false
-                end,
-            {Status =:= waiting andalso Messages =:= 0 andalso Waits, Messages}
-    end.
-
 %% What `gen_event:which_handlers/1' sends, which would wait for ever.
-asked(false, _, _) ->
-    #{state => busy};
-asked(true, Pid, Until) ->
+asked(Pid, Until) ->
     case min(?PATIENCE, Until - now_ms()) of
         Millis when Millis > 0 ->
             try gen:call(Pid, self(), which_handlers, Millis) of

@@ -8,6 +8,9 @@
 -export([tables/1]).
 
 -include("beamscope_listing.hrl").
+-include("beamscope_rest.hrl").
+-include("beamscope_within.hrl").
+-include("beamscope_idle.hrl").
 
 %% A page of the tables, and Mnesia as a whole. Sorted by `memory' (in bytes; of the file where a table is on disc alone),
 %% `size' (objects) or `name'. Filters: `name' (a part, in any case), `storage' (here; `unknown' for no copy). Where
@@ -75,7 +78,7 @@ extent(Table) ->
             maps:from_list(
                 lists:append([
                     [{size, dets:info(Table, size)}, {file, dets:info(Table, file_size)}]
-                 || {_, _, Keeper} <- keeper(Table), idle(erlang:process_info(Keeper, [message_queue_len, status]))
+                 || {_, _, Keeper} <- keeper(Table), idle(Keeper) =:= idle
                 ])
             );
         _ ->
@@ -87,9 +90,6 @@ keeper(Table) ->
         undefined -> [];
         _ -> ets:lookup(dets_registry, Table)
     end.
-
-idle([{message_queue_len, 0}, {status, waiting}]) -> true;
-idle(_) -> false.
 
 fact(Table, Item) ->
     try

@@ -15,11 +15,9 @@
 
 %% Messages above which a process is not asked for its memory: its queue would be walked.
 -define(LONG_QUEUE, 10000).
-%% Milliseconds for which a busy supervisor is looked at again, and between two looks.
+%% Milliseconds for which a busy supervisor is looked at again, and one that had answered.
 -define(PATIENCE, 60).
 -define(PAUSE, 20).
-%% Messages that a supervisor may have in its queue and still be asked, if it waits.
--define(QUEUED, 1000).
 %% Words of heap up to which a supervisor is asked for its children. 10,000 of them take 510,000 to 640,000, those too that
 %% have no process (OTP 23 to 29).
 -define(ASKED_HEAP, 1000000).
@@ -120,6 +118,8 @@
 -include("beamscope_rest.hrl").
 -include("beamscope_scan.hrl").
 -include("beamscope_supervises.hrl").
+-include("beamscope_within.hrl").
+-include("beamscope_idle.hrl").
 
 %% @doc The rows of a tree: see `listed'. Where there is a root, it has a row, but `total' and `matched' count what is
 %% below it: with a depth of 1, which lists none of that, the processes that it is linked to. `supervisors' are those
@@ -446,29 +446,6 @@ found(Pid, #{dictionary_heap := Words, children := Most}) ->
         {_, _} ->
             #{not_asked => other}
     end.
-
-%% Whether a supervisor waits for messages, perhaps after some time.
-idle(Pid, Until) ->
-    case erlang:process_info(Pid, [status, message_queue_len, current_function]) of
-        undefined ->
-            gone;
-        [{_, Status}, {_, Messages}, {_, Current}] ->
-            Waits = Status =:= waiting andalso Messages =< ?QUEUED andalso loops(Current),
-            case Waits orelse now_ms() >= Until of
-                true when Waits ->
-                    idle;
-                true ->
-                    {Status, Messages, Current};
-                false ->
-                    rest(?PAUSE),
-                    idle(Pid, Until)
-            end
-    end.
-
-%% `loop', and `loop_hibernate' in later releases.
-loops({gen_server, Function, _}) -> lists:prefix("loop", atom_to_list(Function));
-loops({erlang, hibernate, _}) -> true;
-loops(_) -> false.
 
 call(Pid, Request, #{call_ms := Timeout}) ->
     try

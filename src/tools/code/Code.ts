@@ -29,7 +29,7 @@ import {
   sortBy
 } from "../Listing.ts"
 import { moduleComparisonTools } from "./ModuleComparison.ts"
-import { moduleArgument, moduleNames, notLoaded } from "./ModuleArgument.ts"
+import { moduleArgument, moduleNames, notLoaded, serverNote } from "./ModuleArgument.ts"
 import { agree, amount } from "../Quantity.ts"
 import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
@@ -50,6 +50,11 @@ const showModule = ({ application, marks, name, path }: Module, terms: Terms) =>
 })
 
 const input = (tool: string, value: Readonly<Record<string, unknown>>): string => `${tool} ${JSON.stringify(value)}`
+
+const listNote = (why: string): string =>
+  why === "deadline"
+    ? `Time ran out before all files were read. Allow more with timeout_ms, or filter. ${whyLate}`
+    : serverNote(why)
 
 const listModules = Tool.make({
   ...shared,
@@ -86,10 +91,7 @@ const listModules = Tool.make({
       summary: (shown: number) =>
         `${shownOf(shown, matched, "module")}${state === undefined ? "" : ` with the mark ${state}`}; ${total} are loaded.`,
       complete: incomplete.length === 0,
-      notes:
-        incomplete.length === 0
-          ? []
-          : [`Time ran out before all files were read. Allow more with timeout_ms, or filter. ${whyLate}`],
+      notes: incomplete.map(listNote),
       data: { total, matched, modules: rows.map(({ row }) => showModule(row, terms)) },
       page: pageOf("modules", listed),
       hints: first === undefined ? [] : [input("get_module_info", { module: terms.atom(first.row.name) })]
@@ -102,7 +104,8 @@ const onDiskTexts: Readonly<Record<OnDisk, string>> = {
   changed_on_disk: "its file holds other code than runs",
   file_missing: "its file is gone",
   no_file: "it came from no file",
-  unreadable: "its file cannot be read"
+  unreadable: "its file cannot be read",
+  unknown: "from which file it was loaded is not known"
 }
 
 /** Exported functions that are named of a module. */
@@ -162,8 +165,8 @@ const getModuleInfo = Tool.make({
     const { version } = info
     return {
       summary: `${name}${info.application === undefined ? "" : ` of ${terms.atom(info.application)}`} exports ${amount(info.exports, "function")}; ${onDiskTexts[info.onDisk]}${runners === undefined ? "" : `; ${saysRunners(runners)}`}.`,
-      complete: runners === undefined || runners.seen === runners.total,
-      notes: runners === undefined ? [] : runnerNotes(runners),
+      complete: info.incomplete.length === 0 && (runners === undefined || runners.seen === runners.total),
+      notes: [...info.incomplete.map(serverNote), ...(runners === undefined ? [] : runnerNotes(runners))],
       data: (characters: number) => ({
         ...showModule(info, terms),
         on_disk: info.onDisk,
@@ -286,13 +289,17 @@ const listModuleFunctions = Tool.make({
     const docs = readDocs(chunks.get("Docs"))
     const specs = "specs" in info ? info.specs : []
     const called = rows[0]?.row.module ?? names[0]!
+    const untold = "module" in files ? files.incomplete : []
     const isChanged = "onDisk" in files && files.onDisk === "changed_on_disk" && specs.length + docs.size > 0
     return {
       summary: (shown: number) =>
         `${shownOf(shown, matched, all ? "function" : "exported function")} of ${terms.atom(called)}${matched === total ? "" : ` (${total} in all)`}.`,
-      complete: info.language !== "none",
+      complete: info.language !== "none" && untold.length === 0,
       notes: [
-        ...(info.language === "none" ? [`Specifications of this module are not known: ${info.why}.`] : []),
+        ...untold.map(serverNote),
+        ...(untold.length === 0 && info.language === "none"
+          ? [`Specifications of this module are not known: ${info.why}.`]
+          : []),
         ...(isChanged ? ["Specifications and documentation are of the file, which holds other code than runs."] : [])
       ],
       data: (characters: number) => ({

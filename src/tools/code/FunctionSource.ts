@@ -8,7 +8,7 @@ import { enclosingFunction, parseAnonymous, parseMfa } from "../../syntax/Mfa.ts
 import { type Excerpted, findInElixir, findInErlang } from "../../syntax/SourceText.ts"
 import { FunctionText } from "../ArgumentText.ts"
 import { didYouMean } from "../DidYouMean.ts"
-import { notLoaded } from "./ModuleArgument.ts"
+import { notLoaded, serverNote } from "./ModuleArgument.ts"
 import { agree, amount } from "../Quantity.ts"
 import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
@@ -93,7 +93,7 @@ const noFunction = (node: ErlangNode, { module, name }: Wanted, files: ModuleFil
   )
 
 const noSource = (
-  { module, path, source }: ModuleFiles,
+  { incomplete, module, path, source }: ModuleFiles,
   info: DebugInfo,
   called: string,
   lines: ReadonlyArray<number>,
@@ -106,11 +106,13 @@ const noSource = (
         ? "the node has no source file of it"
         : `it was not found in ${visible(source.path)}`
   const rest =
-    info.language === "none"
-      ? info.why
-      : info.language === "elixir"
-        ? `only Elixir's own code can print what Elixir keeps as debug information. It is defined in line ${lines[0] ?? "unknown"} of ${visible(info.file ?? "an unknown file")}`
-        : `the debug information in ${visible(path ?? "its file")} does not have it either`
+    incomplete.length > 0
+      ? "its code_server, which is busy, stuck or suspended, did not tell where its file with debug information is"
+      : info.language === "none"
+        ? info.why
+        : info.language === "elixir"
+          ? `only Elixir's own code can print what Elixir keeps as debug information. It is defined in line ${lines[0] ?? "unknown"} of ${visible(info.file ?? "an unknown file")}`
+          : `the debug information in ${visible(path ?? "its file")} does not have it either`
   return notFound(
     `No source of ${called} can be had: ${text}, and ${rest}.`,
     `list_module_functions ${JSON.stringify({ module: terms.atom(module) })}`
@@ -225,7 +227,7 @@ const getFunctionSource = Tool.make({
       files.source.modified > files.modified
     return {
       summary: `${called}${inside}, from ${from === "source_file" ? `its source file ${visible(file ?? "")}` : "debug information, without comments and macros"}.`,
-      complete: !isLong && isWhole,
+      complete: !isLong && isWhole && files.incomplete.length === 0,
       notes: [
         ...(rest.length === 0
           ? [`It has ${amount(lines.length, "line")}: behind skip_lines ${skipped} there is nothing.`]
@@ -239,7 +241,8 @@ const getFunctionSource = Tool.make({
           : []),
         ...(files.onDisk === "changed_on_disk"
           ? ["The module's file holds other code than runs, so this may not be what runs."]
-          : [])
+          : []),
+        ...files.incomplete.map(serverNote)
       ],
       data: (characters: number) => ({
         module: terms.atom(files.module),

@@ -24,6 +24,7 @@ import {
 } from "../Listing.ts"
 import { amount } from "../Quantity.ts"
 import * as Tool from "../Tool.ts"
+import { left, leftNote, unanswered } from "../Unanswered.ts"
 
 const Text = Schema.optionalKey(Schema.String)
 const Count = Schema.optionalKey(Schema.Int)
@@ -41,6 +42,20 @@ const congestion = ({ busyLimit }: Distribution, { matched, rows }: Listed<Peer>
     return `whether links are congested is known of ${seen.length} of ${amount(rows.length, "link")} here${seen.length === 0 ? "" : ", and none of those is"}`
   }
   return isFiltered || rows.length < matched ? "none of the links here is congested" : "no link is congested"
+}
+
+/** What the agent could not see, in words. */
+const note = (why: string): string => {
+  switch (why) {
+    case "net_kernel":
+      return unanswered("net_kernel", "whether names are long and the tick time are not known")
+    case "init":
+      return unanswered("init", "whether the node is hidden is not known")
+    case left:
+      return leftNote
+    default:
+      return "The process of some link is busy, stuck or suspended and did not answer: where a row has no address, its packets are not known either."
+  }
 }
 
 const getDistributionInfo = Tool.make({
@@ -96,16 +111,7 @@ const getDistributionInfo = Tool.make({
       concurrency: "unbounded"
     })
     const { incomplete, matched, rows, total } = listed
-    const notes = [
-      ...(own.longNames === undefined
-        ? ["Its net_kernel did not answer within a second: names, hidden and tick time are not known."]
-        : []),
-      ...(incomplete.includes("net_kernel")
-        ? [
-            "The process of some link did not answer within a second: addresses and packets are not known, nor to whom it is only connecting."
-          ]
-        : [])
-    ]
+    const notes = [...new Set([...own.incomplete, ...incomplete])].map(note)
     return {
       summary: (shown: number) =>
         `${node.name} is connected to ${shownOf(shown, matched, "node")}${isFiltering(filter) ? ` that ${matched === 1 ? "passes" : "pass"} the filter` : ", us among them"}; ${congestion(own, listed, isFiltering(filter))}.`,

@@ -3,9 +3,9 @@ import {
   type Application,
   applicationEnvironment,
   applicationInfo,
-  type ApplicationInfo,
   type ApplicationKey,
   applications,
+  applicationState,
   applicationStates
 } from "../../beam/Applications.ts"
 import type { CallError } from "../../node/CallError.ts"
@@ -35,6 +35,7 @@ import { amount, bytes } from "../Quantity.ts"
 import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
 import { ToolError } from "../ToolError.ts"
+import { left, leftNote, unanswered } from "../Unanswered.ts"
 
 const shared = { toolset: "otp", access: "inspect", cost: "moderate", target: "connected" } as const
 
@@ -64,18 +65,26 @@ const showApplication = (application: Application, terms: Terms) => ({
 })
 
 /** What the agent could not see, in words. */
-const note = (why: string): string => {
+const note = (why: string, master = "the application master"): string => {
   switch (why) {
     case "controller":
-      return "The application controller does not answer, as while it stops an application: how applications were started is not known, nor which of those without processes run."
+      return unanswered(
+        "application_controller",
+        "how applications were started is not known, nor which of those without processes run; it may be stopping one"
+      )
     case "deadline":
       return `Time ran out before all processes were counted. Allow more with timeout_ms. ${whyLate}`
     case "long_queue":
       return "Processes with more than 10000 messages count, but were not asked for their memory, since that walks the queue."
     case "directory":
-      return "The code server does not answer, so the directory is not known: see get_process_stacktrace of code_server."
+      return unanswered("code_server", "the directory is not known")
+    case left:
+      return leftNote
     default:
-      return "The application master does not answer, so the supervisor is not known: see get_process_stacktrace of it."
+      return unanswered(
+        master,
+        "the supervisor is not known, nor whether its application master or what that has started is stuck"
+      )
   }
 }
 
@@ -124,7 +133,7 @@ const listApplications = Tool.make({
       summary: (shown: number) =>
         `${shownOf(shown, matched, "application")} by ${sort}${ledBy(first && leading(first.row, sort, terms), after)}.`,
       complete: incomplete.length === 0,
-      notes: incomplete.map(note),
+      notes: incomplete.map((why) => note(why)),
       data: { total, matched, applications: rows.map(({ row }) => showApplication(row, terms)) },
       page: pageOf("applications", listed),
       hints: first === undefined ? [] : [input("get_application_info", { application: terms.atom(first.row.name) })]
@@ -134,16 +143,13 @@ const listApplications = Tool.make({
 
 const ApplicationName = FilterText
 
-/** The application of a name; the failure where none is loaded says which was perhaps meant. */
-const loadedApplication = Effect.fnUntraced(function* (
+/** What is asked of the application of a name; the failure where none is loaded says which was perhaps meant. */
+const ofLoaded = Effect.fnUntraced(function* <A extends object>(
   node: ErlangNode,
   given: string,
-  namedItems: number
-): Effect.fn.Return<ApplicationInfo, ToolError | CallError> {
-  const info = yield* applicationInfo(node, atomName(given), {
-    limit: namedItems,
-    deadlineMillis: (yield* remainingMillis) * shareOfTime
-  })
+  ask: (name: string, deadlineMillis: number) => Effect.Effect<A | { readonly names: ReadonlyArray<string> }, CallError>
+): Effect.fn.Return<A, ToolError | CallError> {
+  const info = yield* ask(atomName(given), (yield* remainingMillis) * shareOfTime)
   if (!("names" in info)) return info
   return yield* new ToolError({
     code: "not_found",
@@ -189,7 +195,9 @@ const getApplicationInfo = Tool.make({
   position: ListPosition,
   run: Effect.fnUntraced(function* ({ application, key, limit }, node, after) {
     const terms = yield* termsOf(node)
-    const info = yield* loadedApplication(node, application, namedItems)
+    const info = yield* ofLoaded(node, application, (name, deadlineMillis) =>
+      applicationInfo(node, name, { deadlineMillis, limit: namedItems })
+    )
     const bounds = yield* listBounds(limit, after)
     const listed = yield* applicationEnvironment(node, info.name, { ...bounds, key })
     const { matched, rows, total } = listed
@@ -202,7 +210,7 @@ const getApplicationInfo = Tool.make({
         `${called} ${visible(info.version)} is ${state}, with ${amount(info.processes, "process", "processes")} of ${bytes(info.memory)}; ${shownOf(shown, matched, "setting")} of its environment here.`,
       complete: info.incomplete.length === 0,
       notes: [
-        ...info.incomplete.map(note),
+        ...info.incomplete.map((why) => note(why, info.master && terms.print(info.master))),
         ...(state === "running" && info.startModule === undefined
           ? ["A library: it has no callback module, and so no processes of its own."]
           : [])
@@ -277,12 +285,19 @@ const listApplicationProcesses = Tool.make({
   run: Effect.fnUntraced(function* ({ application, filter: wanted = {}, limit, sort_by }, node, after) {
     const terms = yield* termsOf(node)
     const sort = processSort.keyOf(sort_by)
-    const { name, state } = yield* loadedApplication(node, application, 0)
+    const { incomplete, name, state } = yield* ofLoaded(node, application, (called, deadlineMillis) =>
+      applicationState(node, called, { deadlineMillis })
+    )
     const filter = { ...(yield* toFilter(wanted, node, terms)), application: name }
     const page = yield* answerPage(node, { sort, limit, filter }, after, ranking(sort, node, after))
     if (page.data.matched > 0 || isFiltering(wanted)) return page
     const why = state === "running" ? "a library, or one whose processes have ended" : `it is ${state}, not running`
-    return { ...page, summary: `${terms.atom(name)} has no processes: ${why}.` }
+    return {
+      ...page,
+      complete: page.complete && incomplete.length === 0,
+      notes: [...page.notes, ...incomplete.map((missing) => note(missing))],
+      summary: `${terms.atom(name)} has no processes: ${why}.`
+    }
   })
 })
 

@@ -8,6 +8,7 @@ import { cursor, FilterText, limitUpTo, listBounds, listOutput, ListPosition, pa
 import { redacted } from "../SecretShapes.ts"
 import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
+import { left, leftNote, unanswered } from "../Unanswered.ts"
 
 /** The value of a variable. A cookie is never shown, whatever else is. */
 const valueText = ({ name, value }: Variable, terms: Terms, characters = Infinity): string | undefined => {
@@ -25,6 +26,18 @@ const argumentText = ({ flag, values }: Started["arguments"][number], terms: Ter
   })
   const text = [`-${visible(flag.text)}`, ...shown].join(" ")
   return text.length <= characters ? text : `${text.slice(0, characters - 3)}...`
+}
+
+/** What the agent could not see, in words. */
+const note = (why: string): string => {
+  switch (why) {
+    case "code_server":
+      return unanswered("code_server", "the number of code paths is not known")
+    case left:
+      return leftNote
+    default:
+      return unanswered("init", "the arguments are not known")
+  }
 }
 
 const getEnvironment = Tool.make({
@@ -51,7 +64,7 @@ const getEnvironment = Tool.make({
     os_pid: Schema.String,
     host: Schema.String,
     directory: Schema.optionalKey(Schema.String),
-    code_paths: Schema.Int,
+    code_paths: Schema.optionalKey(Schema.Int),
     emulator_flags: Schema.optionalKey(Schema.String),
     arguments: Schema.optionalKey(Schema.Array(Schema.String)),
     plain_arguments: Schema.optionalKey(Schema.Int),
@@ -80,7 +93,11 @@ const getEnvironment = Tool.make({
     return {
       summary: (shown: number) =>
         `Process ${visible(start.osPid)} of the operating system on ${visible(start.host)}, with ${amount(total, "environment variable")}: ${names === undefined ? shownOf(shown, matched, "name") : shownOf(shown, matched, "name and value", "names and values")} here.`,
-      notes: missing.length === 0 ? [] : [`Not set (or not on this page): ${missing.map(visible).join(", ")}.`],
+      complete: start.incomplete.length === 0,
+      notes: [
+        ...(missing.length === 0 ? [] : [`Not set (or not on this page): ${missing.map(visible).join(", ")}.`]),
+        ...start.incomplete.map(note)
+      ],
       cut: (characters: number, shown: number) => {
         const prints = [
           ...start.arguments.map((it) => (most?: number) => argumentText(it, terms, most)),
