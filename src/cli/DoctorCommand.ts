@@ -1,6 +1,6 @@
 import { Console, Effect } from "effect"
-import { parseNodeName } from "../dist/NodeName.ts"
 import type { Step } from "../node/Diagnosis.ts"
+import { bare } from "../tools/NodeArgument.ts"
 import { CommandError, failingAs } from "./CommandError.ts"
 import { runTool } from "./RunTool.ts"
 import type { ServerFlags } from "./ServerFlags.ts"
@@ -22,10 +22,7 @@ const line = ({ found, millis, outcome, seen, step }: Step): string =>
 export const doctorCommand = Effect.fnUntraced(
   function* ({ given, json, node }: { readonly node: string; readonly json: boolean; readonly given: ServerFlags }) {
     // Named by the operator, so allowed; beside the nodes of the configuration, which may know it under another address.
-    const isName = !("problem" in parseNodeName(node))
-    const allowNodes = isName ? [...(given.flags.allowNodes ?? []), node] : given.flags.allowNodes
-    const flags = { ...given.flags, ...(allowNodes !== undefined && { allowNodes }) }
-    const { structured } = yield* runTool("diagnose_connection", { node }, { ...given, flags })
+    const { structured } = yield* runTool("diagnose_connection", { node }, given, bare(node))
     const {
       notes = [],
       steps,

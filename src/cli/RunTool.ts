@@ -55,14 +55,19 @@ const clearProgress = Effect.sync(() => {
   if (process.stderr.isTTY) process.stderr.write("\r\u001b[K")
 })
 
-/** Runs one tool in a session of its own, with its progress on stderr, until it is done or the process is told to end. */
+/**
+ * Runs one tool in a session of its own, with its progress on stderr, until it is done or the process is told to end.
+ * `namedNode` is one that may be connected to beside those of the configuration.
+ */
 export const runTool = (
   tool: string,
   input: Readonly<Record<string, unknown>>,
-  given: ServerFlags
+  given: ServerFlags,
+  namedNode?: string
 ): Effect.Effect<ToolResult, CommandError> =>
   Effect.gen(function* () {
-    const config = yield* readConfig(given)
+    const read = yield* readConfig(given)
+    const config = namedNode === undefined ? read : { ...read, policy: { ...read.policy, namedNode } }
     const call = Effect.gen(function* () {
       const { call, listings, tools } = yield* Catalogue
       const [listing] = yield* listings(tools.filter(({ name }) => name === tool))

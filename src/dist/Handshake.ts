@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer"
 import { createHash, timingSafeEqual } from "node:crypto"
+import { excerpt } from "../syntax/Excerpt.ts"
 import { awaited, describeBytes, type DistReason, type HandshakeStage } from "./DistError.ts"
 import { parseNodeName } from "./NodeName.ts"
 import * as Flags from "./Flags.ts"
@@ -176,8 +177,8 @@ export class Handshake {
   }
 }
 
-/** A name that a stranger claims, cut and stripped to what is safe to show. */
-const describeName = (name: string): string => name.slice(0, 255).replace(/[^\p{L}\p{N}@._+-]/gu, "?")
+/** A name that a stranger claims: as it is where a node can have it, since it is what to ask for, else its beginning. */
+const describeName = (name: string): string => ("problem" in parseNodeName(name) ? excerpt(name) : name)
 
 /** Longest packet that a handshake can hold: a challenge with a name of 255 four-byte characters, and some room. */
 const maxPacketBytes = 2048

@@ -21,6 +21,8 @@ export interface PolicySettings {
   readonly excludeTools?: ReadonlyArray<string>
   /** `--allow-nodes`: patterns of nodes that may be connected to beside the configured ones. Default: this machine's. */
   readonly allowNodes?: ReadonlyArray<string>
+  /** A node that the operator names in the very command that is run: allowed like those of `allowNodes`, and no pattern. */
+  readonly namedNode?: string
   /** This machine's own host names, short and long, as they stand in node names. */
   readonly hostNames: ReadonlyArray<string>
 }
@@ -67,6 +69,7 @@ const make = (settings: PolicySettings): Policy["Service"] => {
     settings,
     toolRefusal: (tool) => selectionRefusal(settings, tool) ?? accessRefusal(settings, tool),
     nodeRefusal: (node) => {
+      if (node === settings.namedNode) return undefined
       if (patterns === undefined) {
         return isOnThisMachine(node, hostNames)
           ? undefined

@@ -36,7 +36,7 @@ const calledIn = (entries: ReadonlyArray<KnownNode>): ReadonlyArray<string> =>
 const shortName = (node: string): string => node.slice(0, node.indexOf("@"))
 
 /** What `node()` prints as, in Erlang and in Elixir: with quotes, with a colon in front. */
-const bare = (text: string): string => /^:?(["']?)(.*)\1$/su.exec(text.trim())?.[2] ?? text
+export const bare = (text: string): string => /^:?(["']?)(.*)\1$/su.exec(text.trim())?.[2] ?? text
 
 /** The full name that a `node` argument stands for, which the policy allows to the tool that runs. */
 export const resolveNode = Effect.fnUntraced(function* (

@@ -184,6 +184,19 @@ describe("the doctor of a node", () => {
   })
 })
 
+describe("the doctor of a name", () => {
+  it.each([
+    ["app@[::1]", 2, "is no node name: a host is written without brackets here, an IPv6 address too: app@::1."],
+    ["app$1@127.0.0.1", 1, "'app$1' on the host '127.0.0.1'"],
+    ["app,x*@127.0.0.1", 1, "'app,x*' on the host '127.0.0.1'"]
+  ])("takes it as it is: %s", async (node, status, says) => {
+    const { code, err, out } = await read(["doctor", node])
+    expect(code).toBe(status)
+    expect(`${out}${err}`).toContain(says)
+    expect(`${out}${err}`).not.toContain("--allow-nodes")
+  })
+})
+
 describe("several nodes for a tool that asks one", () => {
   it.each<readonly [string, ReadonlyArray<string>, Readonly<Record<string, string>>]>([
     ["--node", ["--node", "a@127.0.0.1,b@127.0.0.1"], {}],

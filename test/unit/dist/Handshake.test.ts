@@ -118,6 +118,19 @@ describe("Handshake", () => {
     expect(step).toEqual({ _tag: "Failed", reason: { _tag: "WrongNode", actual: "other@127.0.0.1" } })
   })
 
+  it.each([
+    ["x@::1", "x@::1"],
+    ["x@fe80::1%eth0", "x@fe80::1%eth0"],
+    ["a$b@10.0.0.1", "a$b@10.0.0.1"],
+    ["a b\n@h", expect.stringMatching(/^a b\\.+@h$/u)],
+    [`${"x".repeat(300)}@h`, expect.stringMatching(/^x+…$/u)]
+  ])("tells the name of another node as it is where that is one: %j", (name, actual) => {
+    expect(afterStatus().receive(challenge(Flags.offered, name))).toEqual({
+      _tag: "Failed",
+      reason: { _tag: "WrongNode", actual }
+    })
+  })
+
   it("refuses a node whose digest shows that it does not know the cookie", () => {
     const handshake = afterStatus()
     handshake.receive(challenge())

@@ -4,7 +4,7 @@ import { nodePattern, patternProblem } from "../../../src/policy/NodePattern.ts"
 
 const letters = "abcXYZ019_-"
 const label = (characters: string) => fc.string({ unit: fc.constantFrom(...characters), minLength: 1, maxLength: 8 })
-const nodeName = fc.tuple(label(letters), label(`${letters}.:%`)).map((parts) => parts.join("@"))
+const nodeName = fc.tuple(label(letters), label(`${letters}.:%`)).map(([name, host]) => `${name}@h${host}x`)
 
 describe("a pattern for nodes", () => {
   it.each(["*", "*@*", "app-*", "app@10.0.3.*", "app@fe80::1%eth0", "*@*.example.org", "größe@x"])(

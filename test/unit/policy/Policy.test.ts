@@ -78,6 +78,22 @@ describe("nodes", () => {
     [["*@10.0.3.*"], "app@10.0.3.7", true],
     [["*@10.0.3.*"], "app@10.0x3.7", false],
     [["*@10.0.3.*"], "app@localhost", false],
+    [["*@10.0.3.*"], "app@10.0.3.attacker.example", false],
+    [["*@10.0.3.*"], "app@10.0.3.7.attacker.example", false],
+    [["*@10.0.3.*"], "app@10.0.3.7.8", false],
+    [["*@10*"], "app@10.attacker.example", false],
+    [["*@10*"], "app@10.0.3.7", true],
+    [["app@*.0.3.7"], "app@x.0.3.7", false],
+    [["*10.0.3.*"], "app@10.0.3.attacker.example", false],
+    [["*10.0.3.*"], "app@10.0.3.7", true],
+    [["*@fd00:*"], "app@fd00::7", true],
+    [["*@fd00:*"], "app@fd00:attacker.example", false],
+    [["*@fe80::*%eth0"], "app@fe80::1%eth0", true],
+    [["*@::ffff:10.0.3.*"], "app@::ffff:10.0.3.7", true],
+    [["app@10.0.3"], "app@10.0.3", true],
+    [["app*1"], "app@host1", true],
+    [["*@*01"], "app@web01", true],
+    [["*@*-7.example.org"], "app@db-7.example.org", true],
     [["app-*"], "app-1@anywhere", true],
     [["app-*"], "other@app-1", false],
     [["*"], "any@where", true],
@@ -89,6 +105,18 @@ describe("nodes", () => {
     [["[x]+@b"], "[x]+@b", true]
   ])("--allow-nodes %j and %s: %s", (allowNodes, node, expected) =>
     expect(policy({ allowNodes }).nodeRefusal(node) === undefined).toBe(expected)
+  )
+
+  it.each(["app@far", "app,x@far", "app$*@far"])(
+    "that the operator names himself are allowed as they are: %s",
+    (namedNode) => {
+      for (const allowNodes of [undefined, [], ["other@far"]]) {
+        const { nodeRefusal } = policy({ namedNode, ...(allowNodes && { allowNodes }) })
+        expect(nodeRefusal(namedNode)).toBeUndefined()
+        expect(nodeRefusal(`${namedNode}.x`)).toContain("neither configured nor ")
+        expect(nodeRefusal("app$1@far")).toContain("neither configured nor ")
+      }
+    }
   )
 
   it("says which flag would allow a refused node", () =>
