@@ -1,7 +1,9 @@
-import { Clock, Effect } from "effect"
+import { Effect } from "effect"
 import { atom, ExternalFun, isAtom, list, listItems, Pid, type Term } from "../etf/Term.ts"
 import { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
+import { steadyMillis } from "../node/Moment.ts"
+import { moduleOf } from "./Callback.ts"
 import { atomText, callbackItem, type Facts, readFacts } from "./ProcessFacts.ts"
 import {
   type GrowthQuery,
@@ -68,12 +70,12 @@ const filterItems = (filter: ProcessFilter, callbacks: ReadonlyArray<Term>): Rea
   ...(filter.status === undefined ? [] : [atom("status")])
 ]
 
-/** The modules that a process can be found by. The callback of a supervisor is `{supervisor, Module, _}`. */
+/** The modules that a process can be found by. */
 const modulesOf = (facts: Facts): ReadonlyArray<string> =>
   ["current_function", "initial_call", "$initial_call"].flatMap((item) => {
     const call = readMfa(facts.get(item))
     if (call === undefined) return []
-    return call.module === "supervisor" ? [call.module, call.name] : [call.module]
+    return [call.module, ...(item === "$initial_call" ? [moduleOf(call)] : [])]
   })
 
 const isCalled = (wanted: Mfa, facts: Facts): boolean =>
@@ -111,7 +113,7 @@ const measure = Effect.fnUntraced(function* (
       }
     })
   }
-  const until = (yield* Clock.currentTimeMillis) + deadlineMillis
+  const until = (yield* steadyMillis) + deadlineMillis
   const walking = [
     ...(sort === "memory" || sort === "total_heap_size" ? [atom(sort)] : []),
     ...(filter.minMemory === undefined || sort === "memory" ? [] : [atom("memory")])
@@ -128,7 +130,7 @@ const measure = Effect.fnUntraced(function* (
   yield* Effect.forEach(
     batches,
     Effect.fnUntraced(function* (batch) {
-      if ((yield* Clock.currentTimeMillis) >= until) return
+      if ((yield* steadyMillis) >= until) return
       seen += batch.length
       const left: Array<readonly [Pid, Facts]> = []
       for (const [at, facts] of (yield* ask(node, batch, cheap)).entries()) {
@@ -255,13 +257,13 @@ export const scanGrowth = Effect.fnUntraced(function* (
 ): Effect.fn.Return<ProcessGrowth, CallError> {
   const { deadlineMillis, limit, sort, windowMillis } = query
   const half = { ...query, deadlineMillis: deadlineMillis / 2 }
-  const start = yield* Clock.currentTimeMillis
+  const start = yield* steadyMillis
   const old = yield* allPids(node)
   const before = yield* measure(node, old, half)
-  yield* Effect.sleep(Math.max(0, windowMillis - ((yield* Clock.currentTimeMillis) - start)))
+  yield* Effect.sleep(Math.max(0, windowMillis - ((yield* steadyMillis) - start)))
   const now = yield* allPids(node)
   const after = yield* measure(node, now, half)
-  const seconds = Math.max(0.001, ((yield* Clock.currentTimeMillis) - start) / 1000)
+  const seconds = Math.max(0.001, ((yield* steadyMillis) - start) / 1000)
   const known = new Set(old.map(keyOf))
   const values = new Map(before.candidates.map(({ pid, value }) => [keyOf(pid), value]))
   const grown = after.candidates.flatMap(({ pid, value }) => {

@@ -60,6 +60,23 @@ describe.each(BeamNode.otpReleases())("many processes on OTP $otp", ({ otp }) =>
   const using = (agent: AgentMode, mode: SyntaxName = "erlang") =>
     Effect.provide(Layer.fresh(Layer.suspend(() => liveCatalogue([node], { agent, mode }))))
 
+  it.live.each<AgentMode>(["eval", "load", "none"])("are picked by the module of a bridge with the agent %s", (agent) =>
+    Effect.gen(function* () {
+      const bridge = (yield* ask(
+        `[[list_to_binary(pid_to_list(P))] || P <- processes(), {supervisor_bridge, user_sup, _} <- [proc_lib:initial_call(P)]]`
+      )).match(/<0\.\d+\.\d+>/u)?.[0]
+      const picked = yield* call("top_processes", { filter: { module: "user_sup" } })
+      if (agent === "none" && Number(otp) < 27) {
+        // One key of a dictionary cannot be read there, and no agent reads all of it.
+        expect(picked.structured).toMatchObject({ complete: false })
+      } else {
+        expect(rowsOf(picked).map(({ pid }) => pid)).toEqual([bridge])
+      }
+      if (agent === "none") return
+      expect(rowsOf(yield* call("find_process", { module: "user_sup" })).map(({ pid }) => pid)).toEqual([bridge])
+    }).pipe(using(agent))
+  )
+
   describe.each<AgentMode>(["eval", "load"])("with the agent %s", (agent) => {
     it.live("are picked by behaviour, initial call and name", () =>
       Effect.gen(function* () {

@@ -142,6 +142,7 @@
 -include("beamscope_scan.hrl").
 -include("beamscope_dictionary.hrl").
 -include("beamscope_supervises.hrl").
+-include("beamscope_callback.hrl").
 
 %% @doc The first messages of a process, and which kinds of messages there are: packed `messages()', or `gone'.
 -spec messages(messages_spec()) -> binary().
@@ -402,14 +403,12 @@ is_named(_, _) -> true.
 
 runs(Rows, #{module := Name}) ->
     Module = existing(Name),
-    [Row || #{initial_call := Initial, current_function := Current} = Row <- Rows, is_of(Module, Initial) orelse is_of(Module, Current)];
+    [Row || #{initial_call := Initial, current_function := Current} = Row <- Rows, lists:member(Module, modules(Initial) ++ modules(Current))];
 runs(Rows, _) ->
     Rows.
 
-%% The callback of a supervisor is `{supervisor, Module, _}'.
-is_of(Module, {Module, _, _}) -> true;
-is_of(Module, {supervisor, Module, _}) -> true;
-is_of(_, _) -> false.
+modules({Module, _, _} = Call) -> [Module, module_of(Call)];
+modules(_) -> [].
 
 keep_parents(Pids, Parents) ->
     Answers = lists:zip(lists:zipwith(fun erlang:process_info/2, Pids, repeated(parent, Pids)), Pids),

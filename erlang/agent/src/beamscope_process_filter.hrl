@@ -1,6 +1,8 @@
 %% Which of very many processes pass filters, and with what value. To be included behind beamscope_listing.hrl and
 %% beamscope_process_facts.hrl, in front of the first function.
 
+-include("beamscope_callback.hrl").
+
 %% Characters of a label that are printed to search them.
 -define(PRINTED, 256).
 
@@ -82,7 +84,10 @@ leader(Application) ->
 calls(Spec) ->
     [
         in([current_function, initial_call, callback], {'$7', '_', '_'}, [{'=:=', '$7', {const, existing(Module)}}]) ++
-            in([callback], {supervisor, '$7', '_'}, [{'=:=', '$7', {const, existing(Module)}}])
+            [
+                [{callback, {Keeper, '$7', '_'}, [{'=:=', '$7', {const, existing(Module)}}]}]
+             || Keeper <- keepers()
+            ]
      || #{module := Module} <- [Spec]
     ] ++
         [behaving(known(Names)) || #{behaviours := Names} <- [Spec]] ++
@@ -107,18 +112,18 @@ known_atom(Name) ->
         error:{unknown_atom, _} -> []
     end.
 
-%% The callback of a supervisor is `{supervisor, Module, _}', and that of what calls itself a supervisor, too: a
+%% The callback of a supervisor is as `keepers' has it, and that of what calls itself a supervisor, too: a
 %% supervisor is no gen_server to those who look for one, although its module is. What waits as a gen_server is one,
 %% whatever its callback: that of an Agent of Elixir is the function which it was started with.
 behaving(Behaviours) ->
-    Modules = [Module || Module <- erlang:loaded(), behaves(Module, Behaviours)] -- [supervisor, supervisor_bridge],
+    Modules = [Module || Module <- erlang:loaded(), behaves(Module, Behaviours)] -- keepers(),
     Set = maps:from_list([{Module, true} || Module <- Behaviours ++ Modules]),
     Guards = [{is_map_key, '$8', {const, Set}}],
-    Others = [{'=/=', '$8', supervisor}, {'=/=', '$8', supervisor_bridge}],
+    Others = [{'=/=', '$8', Keeper} || Keeper <- keepers()],
     in([callback], {'$8', '_', '_'}, Guards) ++
         case lists:member(gen_server, Behaviours) of
             true -> [[{current_function, {gen_server, '_', '_'}, []}, {callback, {'$8', '_', '_'}, Others}]];
-            false -> in([callback], {supervisor, '$8', '_'}, Guards)
+            false -> [[{callback, {Keeper, '$8', '_'}, Guards}] || Keeper <- keepers()]
         end.
 
 %% A BIF that loads nothing, and raises `badarg' where the module has been unloaded.
@@ -192,11 +197,10 @@ rank(initial_call, true) ->
         {{'$1', [{'_', '$2'}, '_']}, [], [{{'$2', '$1'}}]}
     ],
     {[initial_call, {dictionary, '$initial_call'}], ets:match_spec_compile(Calls)};
-%% The callback of a supervisor is `{supervisor, Module, _}'.
 rank(module, true) ->
     Said = fun(Call) -> {'$1', ['_', {'_', Call}]} end,
-    Modules = [
-        {Said({supervisor, '$2', '$3'}), [{is_atom, '$2'}, {is_integer, '$3'}], [{{'$2', '$1'}}]},
+    Kept = [{Said({Keeper, '$2', '$3'}), [{is_atom, '$2'}, {is_integer, '$3'}], [{{'$2', '$1'}}]} || Keeper <- keepers()],
+    Modules = Kept ++ [
         {Said({'$2', '$3', '$4'}), [{is_atom, '$2'}, {is_atom, '$3'}, {is_integer, '$4'}], [{{'$2', '$1'}}]},
         {{'$1', [{'_', {'$2', '_', '_'}}, '_']}, [], [{{'$2', '$1'}}]}
     ],
@@ -240,9 +244,6 @@ ranked(Pids, #{rank := Rank}) ->
 called_first(Values, Read) -> [{maps:get(Pid, Read, Call), Pid} || {Call, Pid} <- Values].
 
 module_first(Values) -> [{module_of(Call), Pid} || {Call, Pid} <- Values].
-
-module_of({supervisor, Module, _}) -> Module;
-module_of({Module, _, _}) -> Module.
 
 %% Few labels are large.
 cut_labels(Values) ->

@@ -118,6 +118,7 @@
 -include("beamscope_rest.hrl").
 -include("beamscope_scan.hrl").
 -include("beamscope_supervises.hrl").
+-include("beamscope_callback.hrl").
 -include("beamscope_within.hrl").
 -include("beamscope_idle.hrl").
 
@@ -282,9 +283,7 @@ type(Callback, _) ->
         _ -> supervisor
     end.
 
-modules({supervisor, Module, _}) -> [Module];
-modules({supervisor_bridge, Module, _}) -> [Module];
-modules({Module, _, _}) -> [Module];
+modules({_, _, _} = Callback) -> [module_of(Callback)];
 modules(_) -> [].
 
 %% Local processes that a process is linked to.

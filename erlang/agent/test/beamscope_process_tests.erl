@@ -300,7 +300,11 @@ tree_filters(Run) ->
     ?assertMatch([A, _], Found(#{module => <<"beamscope_process_tests">>})),
     ?assertEqual([], Found(#{module => <<"supervisor">>, name => <<"b">>})),
     ?assertError({unknown_atom, <<"no_such_module_at_all">>}, Found(#{module => <<"no_such_module_at_all">>})),
-    stop(Pid).
+    stop(Pid),
+    %% A supervisor_bridge is of the module of its callbacks, too.
+    Kernel = maps:merge(tree(whereis(kernel_sup), supervised), #{module => <<"standard_error">>, limit => 1000}),
+    #{rows := Bridges} = Run(children, Kernel),
+    ?assert(lists:member(whereis(standard_error_sup), [At || {_, #{pid := At}} <- Bridges])).
 
 with_root(#{root := Root, rows := Rows}) -> [Root | element(2, lists:unzip(Rows))].
 

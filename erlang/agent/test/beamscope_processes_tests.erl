@@ -134,7 +134,7 @@ by_words(Run) ->
         ?assertEqual(lists:sort(Waiting), Waiting)
     end).
 
-module_of({supervisor, Module, _}) -> Module;
+module_of({Keeper, Module, _}) when Keeper =:= supervisor; Keeper =:= supervisor_bridge -> Module;
 module_of({Module, _, _}) -> Module.
 
 greatest_first(Run) ->
@@ -210,7 +210,10 @@ modules(Run) ->
         %% A gen_server is known by its callback module on every release.
         ?assert(lists:member(whereis(kernel_safe_sup), In(supervisor))),
         %% A supervisor is known by the module of its callback, too.
-        ?assert(lists:member(whereis(kernel_sup), In(kernel)))
+        ?assert(lists:member(whereis(kernel_sup), In(kernel))),
+        %% So is a supervisor_bridge.
+        ?assert(lists:member(whereis(standard_error_sup), In(standard_error))),
+        ?assert(lists:member(whereis(standard_error_sup), In(supervisor_bridge)))
     end).
 
 behaviours(Run) ->
