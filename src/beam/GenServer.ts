@@ -58,8 +58,8 @@ export type StateAnswer =
       readonly callback: Mfa | undefined
       /** By `sys:suspend/1`. */
       readonly isSuspended: boolean
-      /** For each step of the path the key that it was taken by: see {@link StateKey}. */
-      readonly keys: ReadonlyArray<StateKey>
+      /** For each step of the path what stands in front of its part. */
+      readonly fronts: ReadonlyArray<StateFront>
       /** What is left out of it stands as `'...'`, and as `{'...', Count}` behind the first items. */
       readonly term: Term
       readonly isCut: boolean
@@ -67,7 +67,7 @@ export type StateAnswer =
       readonly bytes: number
     }
   | { readonly _tag: "Gone" }
-  /** Not asked: processes of this callback module keep cookies or keys in their state. */
+  /** Not asked: processes of this callback module may keep cookies or keys in their state. */
   | { readonly _tag: "Secret"; readonly callback: Mfa | undefined }
   /** It was asked and did not answer in time; the request stays in its mailbox until it looks there. */
   | { readonly _tag: "Timeout" }
@@ -84,7 +84,7 @@ export type StateAnswer =
   | {
       readonly _tag: "NoPart"
       readonly taken: number
-      readonly keys: ReadonlyArray<StateKey>
+      readonly fronts: ReadonlyArray<StateFront>
       readonly kind: "map" | "list" | "tuple" | "leaf"
       readonly size: number
       /** The smallest of its keys, which may themselves be cut. */
@@ -92,10 +92,10 @@ export type StateAnswer =
     }
 
 /**
- * What a part of a state stands under: a key, or the first of the pair of which it is the second. `undefined` where
- * there is no such thing, or none that is short enough to be a name.
+ * What stands in front of a part of a state, by which it may be told for a secret: `{Key}` of what stands under a key; in
+ * a tuple `{First}` or `{First, Before}`; in a list `[Before]`; `{}` or `[]` where it is the first.
  */
-export type StateKey = Term | undefined
+export type StateFront = Term
 
 /** What our worker gets: it takes the copy of a state, and collects garbage beside it. */
 const heapWords = (maxHeap: number, wordBytes: number): number => 3 * Math.ceil(maxHeap / wordBytes) + 8 * 1024 * 1024
@@ -137,7 +137,6 @@ const readAnswer = (answer: MapTerm, wordBytes: number): StateAnswer | undefined
     return value instanceof Atom ? value.text : ""
   }
   const items = (key: string) => listItems(answer.atomKey(key)) ?? []
-  const keys = () => items("keys").map((key) => listItems(key)?.[0])
   const doing = () => ({
     messages: count("messages"),
     status: text("status"),
@@ -152,7 +151,7 @@ const readAnswer = (answer: MapTerm, wordBytes: number): StateAnswer | undefined
         loop: text("loop"),
         callback: readMfa(answer.atomKey("callback")),
         isSuspended: isAtom(answer.atomKey("suspended"), "true"),
-        keys: keys(),
+        fronts: items("fronts"),
         term,
         isCut: isAtom(answer.atomKey("is_cut"), "true"),
         bytes: count("bytes")
@@ -177,7 +176,14 @@ const readAnswer = (answer: MapTerm, wordBytes: number): StateAnswer | undefined
     case "no_part": {
       const kind = text("kind")
       if (kind !== "map" && kind !== "list" && kind !== "tuple" && kind !== "leaf") return undefined
-      return { _tag: "NoPart", taken: count("taken"), keys: keys(), kind, size: count("size"), there: items("there") }
+      return {
+        _tag: "NoPart",
+        taken: count("taken"),
+        fronts: items("fronts"),
+        kind,
+        size: count("size"),
+        there: items("there")
+      }
     }
     default:
       return undefined

@@ -24,6 +24,8 @@ export interface Secrets {
   readonly isSecretKey: (key: Term | undefined) => boolean
   /** Whether `value` is a secret because of the key that it stands under. */
   readonly isSecret: (key: Term | undefined, value: Term | undefined) => boolean
+  /** Whether `value` is a secret because of the tuple or the list that stands in front of it, which goes on with it. */
+  readonly isSecretBehind: (front: Term | undefined, value: Term) => boolean
   /**
    * A term with `"[redacted]"` in place of each value whose key says that it is a secret: in maps and structs, in pairs
    * and behind names in tuples, in the pairs of a list and behind its names and options, of which the first `room` are
@@ -142,11 +144,16 @@ const secretsOf = (isName: IsName, without: (text: string) => string): Secrets =
   }
 
   /** Whether what stands behind `before` in a list is a secret. Texts in a row are a list of texts, whatever they say. */
-  const isSecretBehind = (before: Term | undefined, value: Term | undefined): boolean =>
+  const isSecretItem = (before: Term | undefined, value: Term | undefined): boolean =>
     canHoldSecret(value) && (isOption(before) || (before instanceof Atom && isText(value) && isLabel(before)))
 
+  const isSecretBehind: Secrets["isSecretBehind"] = (front, value) =>
+    isTuple(front)
+      ? maskedTuple([...front, value]).at(-1) === replaced
+      : front instanceof List && isSecretItem(front.items.at(-1), value)
+
   const maskedItem = (item: Term, before: Term | undefined): Term => {
-    if (isSecretBehind(before, item)) return replaced
+    if (isSecretItem(before, item)) return replaced
     return isTuple(item) ? maskedTuple(item) : item
   }
 
@@ -188,7 +195,7 @@ const secretsOf = (isName: IsName, without: (text: string) => string): Secrets =
       const { items, tail } = term
       const looked = Math.min(items.length, room)
       const shown = (at: number): Term => (at < looked ? maskedItem(items[at]!, items[at - 1]) : items[at]!)
-      const shownTail = isSecretBehind(items.at(-1), tail) ? replaced : tail
+      const shownTail = isSecretItem(items.at(-1), tail) ? replaced : tail
       let at = 0
       while (at < looked && shown(at) === items[at]) at += 1
       if (at < looked || shownTail !== tail)
@@ -201,7 +208,7 @@ const secretsOf = (isName: IsName, without: (text: string) => string): Secrets =
     return term
   }
 
-  return { isSecretKey, isSecret, masked: (term, room) => maskedWithin(term, room, wholeBudget()) }
+  return { isSecretKey, isSecret, isSecretBehind, masked: (term, room) => maskedWithin(term, room, wholeBudget()) }
 }
 
 /** Whatever is taken for a secret by its key or its shape. */

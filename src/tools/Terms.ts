@@ -5,6 +5,7 @@ import type { Mfa } from "../syntax/Mfa.ts"
 import { currentSyntax } from "./CurrentSyntax.ts"
 import { hiddenSecrets } from "./HiddenSecrets.ts"
 import { redacted } from "./SecretShapes.ts"
+import type { Secrets } from "./Secrets.ts"
 import type { Session } from "./Session.ts"
 
 /** How this session shows what comes from one node. */
@@ -14,6 +15,8 @@ export interface Terms {
   readonly value: (key: Term, value: Term, maxCharacters?: number) => string
   /** Whether a value under this key is kept from sight; without a value, whether all that lies under the key is. */
   readonly isHidden: (key: Term | undefined, value?: Term) => boolean
+  /** Whether a value is kept from sight because of what stands in front of it; see {@link Secrets.isSecretBehind}. */
+  readonly isHiddenBehind: (front: Term | undefined, value: Term) => boolean
   readonly atom: (name: string) => string
   readonly mfa: (mfa: Mfa) => string
 }
@@ -21,7 +24,7 @@ export interface Terms {
 export const termsOf = (node: ErlangNode): Effect.Effect<Terms, never, Session> =>
   Effect.gen(function* () {
     const { atom, mfa, print } = yield* currentSyntax
-    const { isSecret, isSecretKey } = yield* hiddenSecrets
+    const { isSecret, isSecretBehind, isSecretKey } = yield* hiddenSecrets
     const printed = (term: Term, maxCharacters = Infinity): string =>
       print(term, { node: node.name, creation: node.creation, maxCharacters }).text
     const isHidden: Terms["isHidden"] = (key, value) => (value === undefined ? isSecretKey(key) : isSecret(key, value))
@@ -29,6 +32,7 @@ export const termsOf = (node: ErlangNode): Effect.Effect<Terms, never, Session> 
       print: printed,
       value: (key, value, maxCharacters) => (isHidden(key, value) ? redacted : printed(value, maxCharacters)),
       isHidden,
+      isHiddenBehind: isSecretBehind,
       atom,
       mfa: ({ arity, module, name }) => mfa(module, name, arity)
     }

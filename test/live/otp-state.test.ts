@@ -22,6 +22,7 @@ const scene = `
     secrets => #{db => <<"tr0ub4dor">>}, <<"credentials">> => [{user, "tr0ub4dor"}]},
   {ok, _} = gen_server:start({local, pairs}, keeper, [{password, "tr0ub4dor"}, {{a, b}, 7}], []),
   {ok, _} = gen_server:start({local, kept}, keeper, State, []),
+  {ok, _} = gen_server:start({local, flat}, keeper, {config, localhost, password, "tr0ub4dor", [api_key, <<"tr0ub4dor">>]}, []),
   {ok, _} = gen_server:start({local, changing}, keeper, none, []),
   {ok, _} = gen_server:start({local, asleep}, keeper, dreaming, [{hibernate_after, 1}]),
   {ok, _} = gen_statem:start({local, door}, keeper, {statem, #{key => 7}}, []),
@@ -49,6 +50,37 @@ describe.each(BeamNode.otpReleases())("the state of processes on OTP $otp", ({ o
   const until = (text: string) => eventually(Effect.map(ask(text), (is) => is === "true"))
   const messages = (name: string) => ask(`process_info(whereis(${name}), messages)`)
   const using = (agent: AgentMode) => Effect.provide(Layer.fresh(Layer.suspend(() => liveCatalogue([node], { agent }))))
+
+  it.live("is not asked for of TLS and SSH, and of no name like theirs is it refused", () =>
+    Effect.gen(function* () {
+      const posing = (module: string) =>
+        ask(`sys:replace_state(flat, fun(State) -> put('$initial_call', {'${module}', init, 1}), State end), ok`)
+      /** The modules of an application that have processes. */
+      const modules = Effect.fnUntraced(function* (application: string) {
+        const names =
+          yield* ask(`application:load(${application}), {ok, Modules} = application:get_key(${application}, modules),
+          lists:flatten(lists:join(" ", [atom_to_list(M) || M <- Modules, {module, _} <- [code:ensure_loaded(M)],
+            lists:any(fun({N, A}) -> {N, A} =:= {init, 1} orelse N =:= start_link end, M:module_info(exports))]))`)
+        return names.replaceAll('"', "").split(" ")
+      })
+      const [ssh, ssl] = [yield* modules("ssh"), yield* modules("ssl")]
+      expect(Math.min(ssh.length, ssl.length)).toBeGreaterThan(15)
+      const allRefused = Effect.fnUntraced(function* (names: ReadonlyArray<string>) {
+        for (const module of names) {
+          yield* posing(module)
+          expect((yield* refusal({ pid: "flat" })).message).toContain(`may hold cookies or the keys of connections`)
+        }
+      })
+      yield* allRefused([...ssh, ...ssl])
+      // A node whose distribution runs over TLS need not have loaded it.
+      yield* ask("application:unload(ssl)")
+      yield* allRefused(ssl)
+      for (const module of ["ssl_cache_of_ours", "keeper"]) {
+        yield* posing(module)
+        expect((yield* state({ pid: "flat" })).structured).toMatchObject({ module })
+      }
+    }).pipe(using("eval"))
+  )
 
   describe.each(agents)("with the agent %s", (agent) => {
     it.live("is told by behaviour, without its secrets", () =>
@@ -90,9 +122,16 @@ describe.each(BeamNode.otpReleases())("the state of processes on OTP $otp", ({ o
           ["kept", "credentials.1.2"],
           ["pairs", "password.1"],
           ["pairs", "1.2"],
-          ["pairs", "1.2.1"]
+          ["pairs", "1.2.1"],
+          ["flat", "4"],
+          ["flat", "4.1"],
+          ["flat", "5.2"]
         ] as const)
           expect((yield* state({ pid: name, path })).structured["state"]).toBe("[redacted]")
+        const flat = '{config,localhost,password,<<"[redacted]">>,[api_key,<<"[redacted]">>]}'
+        expect((yield* state({ pid: "flat" })).structured["state"]).toBe(flat)
+        expect((yield* state({ pid: "flat", path: "2" })).structured["state"]).toBe("localhost")
+        expect((yield* refusal({ pid: "flat", path: "4.77" })).message).not.toContain("items")
         expect((yield* state({ pid: "kept", path: ":limit" })).structured["state"]).toBe("3")
         // Behind a path stands what is shown without one.
         expect((yield* state({ pid: "door", path: "key" })).structured["state"]).toBe("7")

@@ -50,9 +50,8 @@
         callback := undefined | mfa(),
         %% As far as can be seen: who hibernates does so suspended, too.
         suspended := boolean(),
-        %% For each step the key that it was taken by, where it is small: of a position behind the first of a pair, that
-        %% first. Whether the part is a secret is told by these.
-        keys := [[term()]],
+        %% What stands in front of each step's part. Whether that is a secret is told by these.
+        fronts := [front()],
         %% What was answered, or the part of it. `{'...', Count}' stands for what was left out.
         term := term(),
         is_cut := boolean(),
@@ -80,16 +79,22 @@
     | #{
         outcome := no_part,
         taken := non_neg_integer(),
-        keys := [[term()]],
+        fronts := [front()],
         kind := atom(),
         size := non_neg_integer(),
         %% The smallest first.
         there := [term()]
     }.
 
+-type front() :: {} | {term()} | {term(), term()} | [term()].
+%% What stands in front of a part: `{Key}' of a value; in a tuple `{First}' and, further behind, `{First, Before}'; in a list
+%% `[Before]'; nothing where it is the first. `...' stands for what is large.
+
 -include("beamscope_listing.hrl").
 -include("beamscope_cut.hrl").
 -include("beamscope_rest.hrl").
+-include("beamscope_within.hrl").
+-include("beamscope_idle.hrl").
 
 %% @doc The state of a process, or a part of it, or its status: a packed `answer()'.
 -spec read(spec()) -> binary().
@@ -135,19 +140,16 @@ ready(Pid, Until, #{max_heap_words := MaxHeap} = Spec) ->
 %% is too large.
 place(Pid, waiting, {erlang, hibernate, _}, Initial, MaxHeap) ->
     sign(Pid, Initial, MaxHeap, serves);
-place(Pid, Status, {Module, Function, _}, Initial, MaxHeap) ->
-    case Status =:= waiting andalso serves(Module) andalso loops(Module, Function) of
+place(Pid, Status, {Module, _, _} = Current, Initial, MaxHeap) ->
+    case Status =:= waiting andalso serves(Module) andalso (loops(Current) orelse not is_behaviour(Module)) of
         true -> serves;
         false -> returns(Pid, Initial, MaxHeap)
     end;
 place(Pid, _, _, Initial, MaxHeap) ->
     returns(Pid, Initial, MaxHeap).
 
-%% The behaviours of OTP wait for other things too: for the replies of a multi_call, in old releases of a call.
-loops(gen_event, Function) -> Function =:= fetch_msg;
-loops(Module, Function) when Module =:= gen_server; Module =:= gen_statem ->
-    lists:prefix("loop", atom_to_list(Function));
-loops(_, _) -> true.
+%% These wait for other things too: for the replies of a multi_call, in old releases of a call.
+is_behaviour(Module) -> lists:member(Module, [gen_server, gen_statem, gen_event]).
 
 %% Whether a loop that serves system messages is on the stack, or was where the process began.
 returns(Pid, Initial, MaxHeap) ->
@@ -213,18 +215,41 @@ callback(Pid, MaxHeap) ->
             end
     end.
 
-%% Processes of OTP that keep cookies, or the keys of connections, in their state are not asked.
+%% Processes of OTP that may keep cookies, or the keys of connections, in their state are not asked.
 asked_or_not({large, Words}) ->
     #{outcome => large, heap_words => Words};
 asked_or_not({First, Second, _} = Callback) when is_atom(First), is_atom(Second) ->
-    Name = atom_to_list(hd([Second || First =:= supervisor] ++ [First])),
-    Fronts = ["ssl_", "tls_", "dtls_", "ssh_"],
-    case Name =:= "auth" orelse lists:any(fun(Front) -> lists:prefix(Front, Name) end, Fronts) of
+    case keeps_secrets(hd([Second || First =:= supervisor] ++ [First])) of
         true -> #{outcome => secret, callback => Callback};
         false -> #{outcome => ready, callback => Callback}
     end;
 asked_or_not(Other) ->
     #{outcome => ready, callback => Other}.
+
+%% Whether a module is one of OTP's for cookies, TLS or SSH. Where the distribution runs over TLS, its processes are there
+%% also on a node that has not loaded `ssl', so that no application tells of the module.
+keeps_secrets(auth) ->
+    true;
+keeps_secrets(Module) ->
+    case application:get_application(Module) of
+        {ok, Application} -> Application =:= ssl orelse Application =:= ssh;
+        undefined -> lists:member(atom_to_list(Module), tls_modules())
+    end.
+
+%% The modules of `ssl' with processes, of OTP 23 to 29: as texts, which make no atoms where the modules are not.
+tls_modules() ->
+    [
+        "dtls_client_connection", "dtls_connection", "dtls_connection_sup", "dtls_listener_sup", "dtls_packet_demux",
+        "dtls_server_connection", "dtls_server_session_cache_sup", "dtls_server_sup", "dtls_sup", "ssl_admin_sup",
+        "ssl_client_session_cache_db", "ssl_connection_sup", "ssl_dist_admin_sup", "ssl_dist_connection_sup",
+        "ssl_dist_sup", "ssl_gen_statem", "ssl_listen_tracker_sup", "ssl_manager", "ssl_pem_cache",
+        "ssl_server_session_cache", "ssl_server_session_cache_db", "ssl_server_session_cache_sup",
+        "ssl_session_cache", "ssl_sup", "ssl_trace", "ssl_upgrade_server_session_cache_sup", "tls_client_connection",
+        "tls_client_connection_1_3", "tls_client_ticket_store", "tls_connection", "tls_connection_1_3",
+        "tls_connection_sup", "tls_dist_server_sup", "tls_dist_sup", "tls_dyn_connection_sup", "tls_sender",
+        "tls_server_connection", "tls_server_connection_1_3", "tls_server_session_ticket",
+        "tls_server_session_ticket_sup", "tls_server_sup", "tls_socket", "tls_sup"
+    ].
 
 tell(Pid, #{current := {Found, _, _}, callback := Callback}, #{path := Path, room := Room} = Spec) ->
     #{request := Request, timeout_ms := Timeout} = Spec,
@@ -234,21 +259,21 @@ tell(Pid, #{current := {Found, _, _}, callback := Callback}, #{path := Path, roo
             #{outcome => failed, reason => cut(Reason, Room)};
         {reply, Reply} ->
             case part(within(Loop, answered(Request, Reply), Path), Path, []) of
-                {part, Part, Keys} ->
+                {part, Part, Fronts} ->
                     Bytes = erlang:external_size(Part),
                     #{
                         outcome => told,
                         loop => Loop,
                         callback => Callback,
                         suspended => Found =:= sys,
-                        keys => Keys,
+                        fronts => Fronts,
                         term => cut(Part, Room),
                         is_cut => Bytes > Room,
                         bytes => Bytes
                     };
-                {nowhere, Last, Keys} ->
+                {nowhere, Last, Fronts} ->
                     {Kind, Size, There} = describe(Last),
-                    #{outcome => no_part, taken => length(Keys), keys => Keys, kind => Kind, size => Size, there => There}
+                    #{outcome => no_part, taken => length(Fronts), fronts => Fronts, kind => Kind, size => Size, there => There}
             end;
         Outcome ->
             #{outcome => Outcome}
@@ -318,27 +343,31 @@ ask(Pid, Request, Timeout) ->
         timeout
     end.
 
-%% The part of a term that a path leads to, or the last one on it; and the keys of the steps that could be taken.
-part(Term, [], Keys) ->
-    {part, Term, lists:reverse(Keys)};
-part(Term, [Step | Path], Keys) ->
+%% The part of a term that a path leads to, or the last one on it; and what stands in front of each step's part.
+part(Term, [], Fronts) ->
+    {part, Term, lists:reverse(Fronts)};
+part(Term, [Step | Path], Fronts) ->
     case step(Term, Step) of
-        [{Key, Inner} | _] -> part(Inner, Path, [[One || One <- Key, is_small(One)] | Keys]);
-        [] -> {nowhere, Term, lists:reverse(Keys)}
+        [{Front, Inner} | _] -> part(Inner, Path, [small(Front) | Fronts]);
+        [] -> {nowhere, Term, lists:reverse(Fronts)}
     end.
 
-is_small(Key) -> erlang:external_size(Key) =< ?NAMED_KEY.
+small(Front) when is_tuple(Front) -> list_to_tuple(small(tuple_to_list(Front)));
+small(Front) -> [hd([One || erlang:external_size(One) =< ?NAMED_KEY] ++ ['...']) || One <- Front].
 
 step(Map, Step) when is_map(Map) ->
-    [{[Key], map_get(Key, Map)} || Key <- spellings(Step), is_map_key(Key, Map)];
-step({First, Second}, 2) ->
-    [{[First], Second}];
+    [{{Key}, map_get(Key, Map)} || Key <- spellings(Step), is_map_key(Key, Map)];
 step(Tuple, At) when is_tuple(Tuple), is_integer(At), At >= 1, At =< tuple_size(Tuple) ->
-    [{[], element(At, Tuple)}];
+    First = [element(1, Tuple) || At > 1],
+    Before = [element(At - 1, Tuple) || At > 2],
+    [{list_to_tuple(First ++ Before), element(At, Tuple)}];
 step([_ | _] = List, Step) ->
     Proper = proper(List),
-    [{[], lists:nth(Step, Proper)} || is_integer(Step), Step >= 1, Step =< length(Proper)] ++
-        [{[Key], Value} || Key <- spellings(Step), {_, Value} <- [lists:keyfind(Key, 1, Proper)]];
+    [
+        {[lists:nth(Step - 1, Proper) || Step > 1], lists:nth(Step, Proper)}
+     || is_integer(Step), Step >= 1, Step =< length(Proper)
+    ] ++
+        [{{Key}, Value} || Key <- spellings(Step), {_, Value} <- [lists:keyfind(Key, 1, Proper)]];
 step(_, _) ->
     [].
 

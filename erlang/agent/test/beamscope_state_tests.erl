@@ -27,6 +27,8 @@ tests() ->
         {"a long queue, a large heap", fun large/1},
         {"a suspended process tells, one that is stopped is not asked", fun suspended/1},
         {"who keeps cookies or keys is not asked", fun secret/1},
+        {"no process of TLS or SSH is asked, by their modules", fun tls_and_ssh/1},
+        {"who has a name like theirs is asked", fun like_theirs/1},
         {"a process that has ended", fun gone/1},
         {"no answer in time", fun timeout/1}
     ].
@@ -39,7 +41,7 @@ gen_server(Run) ->
                 loop => gen_server,
                 callback => {?MODULE, init, 1},
                 suspended => false,
-                keys => [],
+                fronts => [],
                 term => #{a => 1},
                 is_cut => false,
                 bytes => erlang:external_size(#{a => 1})
@@ -156,12 +158,13 @@ parts(Run) ->
             ]
         ],
         [
-            ?assertMatch({Path, #{keys := Keys}}, {Path, Run(Pid, #{path => Path})})
-         || {Path, Keys} <- [
-                {[<<"users">>, 2, <<"name">>], [[<<"users">>], [], [name]]},
-                {[<<"options">>, 1, 2], [[options], [], [depth]]},
-                {[<<"options">>, 1, 1], [[options], [], []]},
-                {[<<"record">>, 2], [[record], []]}
+            ?assertMatch({Path, #{fronts := Fronts}}, {Path, Run(Pid, #{path => Path})})
+         || {Path, Fronts} <- [
+                {[<<"users">>, 2, <<"name">>], [{<<"users">>}, [#{name => <<"Ann">>}], {name}]},
+                {[<<"options">>, 1, 2], [{options}, [], {depth}]},
+                {[<<"options">>, 1, 1], [{options}, [], {}]},
+                {[<<"record">>, 2], [{record}, {tagged}]},
+                {[<<"record">>, 3], [{record}, {tagged, one}]}
             ]
         ]
     end).
@@ -170,16 +173,16 @@ no_part(Run) ->
     with({gen_server, #{users => [{ann, 1}, {bo, 2}], more => {a, b}}}, fun(Pid) ->
         At = fun(Path) -> Run(Pid, #{path => Path}) end,
         ?assertEqual(
-            #{outcome => no_part, taken => 0, keys => [], kind => map, size => 2, there => [more, users]}, At([<<"usrs">>, 1])
+            #{outcome => no_part, taken => 0, fronts => [], kind => map, size => 2, there => [more, users]}, At([<<"usrs">>, 1])
         ),
         ?assertEqual(
-            #{outcome => no_part, taken => 1, keys => [[users]], kind => list, size => 2, there => [bo, ann]}, At([<<"users">>, 3])
+            #{outcome => no_part, taken => 1, fronts => [{users}], kind => list, size => 2, there => [bo, ann]}, At([<<"users">>, 3])
         ),
         ?assertEqual(
-            #{outcome => no_part, taken => 1, keys => [[more]], kind => tuple, size => 2, there => []}, At([<<"more">>, 0])
+            #{outcome => no_part, taken => 1, fronts => [{more}], kind => tuple, size => 2, there => []}, At([<<"more">>, 0])
         ),
         ?assertEqual(
-            #{outcome => no_part, taken => 2, keys => [[more], []], kind => leaf, size => 0, there => []}, At([<<"more">>, 1, <<"deep">>])
+            #{outcome => no_part, taken => 2, fronts => [{more}, {}], kind => leaf, size => 0, there => []}, At([<<"more">>, 1, <<"deep">>])
         ),
         Atoms = erlang:system_info(atom_count),
         #{outcome := no_part} = At([<<"agent_test_no_such_", "atom_anywhere">>]),
@@ -271,7 +274,7 @@ large_asleep(Run) ->
 
 parts_of_behaviours(Run) ->
     with({gen_statem, #{big => {a, b, c}}}, fun(Pid) ->
-        ?assertMatch(#{term := c, keys := [[big], []]}, Run(Pid, #{path => [<<"big">>, 3]})),
+        ?assertMatch(#{term := c, fronts := [{big}, {a, b}]}, Run(Pid, #{path => [<<"big">>, 3]})),
         ?assertMatch(#{outcome := no_part, kind := map, there := [big]}, Run(Pid, #{path => [<<"open">>]}))
     end),
     {ok, Manager} = gen_event:start(),
@@ -343,6 +346,49 @@ secret(Run, Callback, Words) ->
             ?assertMatch(#{outcome := secret, callback := Callback}, Run(Pid, #{request => Request}))
          || Request <- [get_state, get_status]
         ]
+    end).
+
+%% The modules of these applications that have processes: of `ssl' also where it is not loaded, which its processes do
+%% without where the distribution runs over TLS.
+tls_and_ssh(Run) ->
+    [
+        begin
+            Here = loaded(Application, fun() ->
+                {ok, Modules} = application:get_key(Application, modules),
+                [secret(Run, Module, 1) || Module <- with_processes(Modules)]
+            end),
+            ?assert(length(Here) > 15)
+        end
+     || Application <- [ssl, ssh]
+    ],
+    Known = loaded(ssl, fun() -> element(2, application:get_key(ssl, modules)) end),
+    ?assertEqual(undefined, application:get_application(ssl_gen_statem)),
+    [secret(Run, Module, 1) || Module <- with_processes(Known)].
+
+with_processes(Modules) ->
+    Starts = [{init, 1}, {callback_mode, 0} | [{start_link, Arity} || Arity <- lists:seq(0, 9)]],
+    [
+        Module
+     || Module <- Modules,
+        {module, _} <- [code:ensure_loaded(Module)],
+        lists:any(fun({Name, Arity}) -> erlang:function_exported(Module, Name, Arity) end, Starts)
+    ].
+
+%% With an application loaded that is not loaded beside.
+loaded(Application, Body) ->
+    ok = application:load(Application),
+    try
+        Body()
+    after
+        ok = application:unload(Application)
+    end.
+
+like_theirs(Run) ->
+    with({gen_server, {calls_itself, {ssl_cache_of_ours, init, 1}, state}}, fun(Pid) ->
+        ?assertMatch(#{outcome := told, term := state}, Run(Pid, #{}))
+    end),
+    with({gen_server, {calls_itself, {supervisor, tls_things_sup, 1}, state}}, fun(Pid) ->
+        ?assertMatch(#{outcome := told}, Run(Pid, #{}))
     end).
 
 gone(Run) ->

@@ -4,7 +4,7 @@ import {
   processState,
   readStatus,
   type StateAnswer,
-  type StateKey,
+  type StateFront,
   type StateStep
 } from "../../beam/GenServer.ts"
 import { binary, isAtom, isTuple, listItems, type Pid, type Term } from "../../etf/Term.ts"
@@ -104,19 +104,24 @@ const stepText = (step: StateStep): string => (typeof step === "object" ? step.t
 const keyOf = (step: StateStep): Term =>
   typeof step === "object" ? step.term : typeof step === "number" ? step : binary(step)
 
+/** In the place of what is not known but for its kind: something with parts, a text. */
+const [anyParts, anyText] = [[1], binary("...")]
+
 /**
- * Whether a path leads to a secret or into one: by what was asked for, or by what the node says that each step stands
- * under. Whatever is inside of a secret is a part of it; of what stands right under such a key it depends on the `value`.
+ * Whether a path leads to a secret or into one, `last` being what it leads to: by what was asked for, or by what the node
+ * says that stands in front of each step. What is inside of a secret is a part of it, the characters of a text too.
  */
 const isSecretPath = (
   path: ReadonlyArray<StateStep>,
-  keys: ReadonlyArray<StateKey>,
+  fronts: ReadonlyArray<StateFront>,
   terms: Terms,
-  value?: Term
+  last: Term
 ): boolean =>
-  path.some((step, at) =>
-    [keyOf(step), keys[at]].some((key) => terms.isHidden(key, at === path.length - 1 ? value : undefined))
-  )
+  path.some((step, at) => {
+    const further = path.length - 1 - at
+    const values = further === 0 ? [last] : further === 1 && typeof last === "number" ? [anyParts, anyText] : [anyParts]
+    return values.some((value) => terms.isHidden(keyOf(step), value) || terms.isHiddenBehind(fronts[at], value))
+  })
 
 const refused = (code: ToolError["code"], message: string, next: string, retryable = false): ToolError =>
   new ToolError({ code, message, retryable, next })
@@ -176,7 +181,7 @@ const whyNot = (
     case "Secret":
       return refused(
         "unsupported",
-        `${text} was not asked: its ${what} holds cookies or the keys of connections${callbackOf(answer, terms) === undefined ? "" : `, since it is one of ${callbackOf(answer, terms)}`}.`,
+        `${text} was not asked: its ${what} may hold cookies or the keys of connections${callbackOf(answer, terms) === undefined ? "" : `, since it is one of ${callbackOf(answer, terms)}`}.`,
         `get_process_info ${argument}`
       )
     case "NoSys":
@@ -223,10 +228,10 @@ const whyNot = (
     case "Failed":
       return refused("remote_error", `${text} failed to tell its ${what}: ${terms.print(answer.reason, 500)}`, look)
     case "NoPart": {
-      const { keys, kind, size, taken, there } = answer
+      const { fronts, kind, size, taken, there } = answer
       const steps = path.slice(0, taken)
       const where = taken === 0 ? "The state" : `The state at ${excerpt(steps.map(stepText).join("."))}`
-      if (isSecretPath(steps, keys, terms)) {
+      if (isSecretPath(steps, fronts, terms, kind === "leaf" || kind === "list" ? anyText : anyParts)) {
         return refused(
           "not_found",
           `${where} is a secret, and has nothing at that path.`,
@@ -318,7 +323,7 @@ const getState = Tool.make({
     const kind = kindOf(answer)
     const shown: Parts = path.length > 0 ? { state: answer.term } : partsOf(answer)
     const isLong = terms.print(answer.term).length > shownCharacters
-    const isSecret = isSecretPath(path, answer.keys, terms, answer.term)
+    const isSecret = isSecretPath(path, answer.fronts, terms, answer.term)
     // Of a secret not even the length is told.
     const isCut = !isSecret && (answer.isCut || isLong)
     return {

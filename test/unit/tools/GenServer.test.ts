@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { atom, binary, list, map, Pid, type Term } from "../../../src/etf/Term.ts"
+import { atom, binary, charlist, list, map, Pid, type Term } from "../../../src/etf/Term.ts"
 import { parseTerm } from "../../../src/syntax/ParseTerm.ts"
 import type { SyntaxName } from "../../../src/syntax/Syntax.ts"
 import { parsePath } from "../../../src/tools/otp/GenServer.ts"
@@ -96,7 +96,7 @@ describe("get_gen_server_state", () => {
     })
   )
 
-  it.effect.each<[string, Term, ReadonlyArray<ReadonlyArray<Term>>]>([
+  it.effect.each<[string, Term, ReadonlyArray<Term>]>([
     ["db.password", binary("tr0ub4dor"), []],
     ["secrets.db", binary("tr0ub4dor"), []],
     ["credentials.user", atom("tr0ub4dor"), []],
@@ -104,11 +104,15 @@ describe("get_gen_server_state", () => {
     ['{:x, 1}."password".db', binary("tr0ub4dor"), []],
     ['[{:db, 1}].~c"password".3', binary("tr0ub4dor"), []],
     ["1.2", binary("tr0ub4dor"), [[], [atom("password")]]],
-    ["1.2.1", binary("tr0ub4dor"), [[], [binary("api_key")], []]]
-  ])("leaves out a secret that a path leads to: %s", ([path, value, keys]) =>
+    ["1.2.1", binary("tr0ub4dor"), [[], [binary("api_key")], []]],
+    ["3", binary("tr0ub4dor"), [[atom("credentials"), binary("user")]]],
+    ["4", charlist("tr0ub4dor"), [[atom("config"), atom("password")]]],
+    ["2", binary("tr0ub4dor"), [list([atom("password")])]],
+    ["2", charlist("tr0ub4dor"), [list([charlist("--password")])]]
+  ])("leaves out a secret that a path leads to: %s", ([path, value, fronts]) =>
     Effect.gen(function* () {
       const input = { pid: "<0.90.0>", path }
-      const node = told(value, { keys: list(keys.map((key) => list(key))) })
+      const node = told(value, { fronts: list(fronts) })
       const { structured, text } = yield* callIn({ up: [node] }, "get_gen_server_state", input)
       expect(text).not.toContain("tr0ub4dor")
       expect(structured).toMatchObject({ state: "[redacted]", summary: expect.stringMatching(/: a secret\.$/u) })
@@ -117,6 +121,30 @@ describe("get_gen_server_state", () => {
         Effect.provideService(Reveal, true)
       )
       expect(revealed.text).toContain("tr0ub4dor")
+    })
+  )
+
+  it.effect("leaves out the characters of a secret, one by one too, and how many they are", () =>
+    Effect.gen(function* () {
+      const fronts = list<Term>([[atom("config"), atom("password")], list([116])])
+      const input = { pid: "<0.90.0>", path: "4.2" }
+      const one = yield* callIn({ up: [told(114, { fronts })] }, "get_gen_server_state", input)
+      expect(one.structured["state"]).toBe("[redacted]")
+      const answer = { outcome: atom("no_part"), taken: 1, fronts, kind: atom("list"), size: 977 }
+      const error = yield* failIn({ up: [answering(answer)] }, "get_gen_server_state", input)
+      expect(error.message).not.toContain("977")
+    })
+  )
+
+  it.effect.each<[string, Term, Term]>([
+    ["2", atom("email"), list([atom("password")])],
+    ["2", binary("email"), list([binary("password")])],
+    ["3", 5, [atom("limits"), atom("token")]]
+  ])("shows what stands behind no more than a name: %s", ([path, value, front]) =>
+    Effect.gen(function* () {
+      const node = told(value, { fronts: list([front]) })
+      const { structured } = yield* callIn({ up: [node] }, "get_gen_server_state", { pid: "<0.90.0>", path })
+      expect(structured["state"]).not.toContain("[redacted]")
     })
   )
 
@@ -184,7 +212,7 @@ describe("get_gen_server_state", () => {
     [
       { outcome: atom("secret"), ...doing, callback: [atom("ssl_gen_statem"), atom("init"), 1] },
       "unsupported",
-      /was not asked: its state holds cookies or the keys of connections, since it is one of :ssl_gen_statem/u
+      /was not asked: its state may hold cookies or the keys of connections, since it is one of :ssl_gen_statem/u
     ],
     [{ outcome: atom("no_sys"), ...doing }, "unsupported", /3 messages waiting and is running in :lists\.map\/2/u],
     [{ outcome: atom("busy"), ...doing }, "too_busy", /3 messages .* never seen waiting in its loop in 500 ms/u],
