@@ -161,9 +161,12 @@ const shaper =
   }
 
 /**
- * Gleam, as `string.inspect` and `echo` print values on the Erlang target (`gleam_stdlib:inspect/1`, compared over terms
- * of every kind): an atom or a tuple with an atom in front is taken for the constructor that is compiled to it, whether
- * or not there is such a type: `Ok(1)`, `None`, `NotFound`; an atom that none is compiled to is `atom.create("…")`.
+ * Gleam, as `string.inspect` and `echo` print values on the Erlang target (`gleam_stdlib:inspect/1`): an atom or a tuple
+ * with an atom in front is taken for the constructor that is compiled to it, whether or not there is such a type:
+ * `Ok(1)`, `None`, `NotFound`; an atom that none is compiled to is `atom.create("…")`.
+ *
+ * The tests hold this to a table, `test/unit/syntax/Gleam.test.ts`, and run no Gleam. It was compared by hand, when it was
+ * written, with that function of Gleam's standard library over random terms of every kind; a later one may print otherwise.
  *
  * Different on purpose: a tuple of nothing but an atom is `#(Ok)`, not `Ok()`, which is no Gleam; digits behind a line
  * stay (`utf_8` is `Utf8`), where `inspect` takes 32 from them as if they were letters, as it counts on behind `z` for the

@@ -162,8 +162,12 @@ const shaper =
   }
 
 /**
- * LFE, as its shell prints values (`lfe_io:prettyprint1/1`, compared over terms of every kind), on one line: `#(ok 1)`,
- * `(1 2 . 3)`, `"charlist"`, `#"binary"`, `#M(key value)`, `|odd symbol|`, and `'a` for `(quote a)`.
+ * LFE, as its shell prints values (`lfe_io:prettyprint1/1`), on one line: `#(ok 1)`, `(1 2 . 3)`, `"charlist"`,
+ * `#"binary"`, `#M(key value)`, `|odd symbol|`, and `'a` for `(quote a)`.
+ *
+ * The tests hold this to a table, `test/unit/syntax/Lfe.test.ts`, and run no LFE. It was compared by hand, when it was
+ * written, with `lfe_io_pretty` and `lfe_io_write`, which LFE prints with, over random terms of every kind; later ones may
+ * print otherwise.
  *
  * Different on purpose: `fun m:f/1` is `#'m:f/1`, where LFE prints what could be a list, `(function m f 1)`; symbols
  * with a bar or a backslash inside are quoted, lest the bars of two be taken for the ends of one; hidden characters are

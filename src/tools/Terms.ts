@@ -15,8 +15,8 @@ export interface Terms {
   readonly value: (key: Term, value: Term, maxCharacters?: number) => string
   /** Whether a value under this key is kept from sight; without a value, whether all that lies under the key is. */
   readonly isHidden: (key: Term | undefined, value?: Term) => boolean
-  /** Whether a value is kept from sight because of what stands in front of it; see {@link Secrets.isSecretBehind}. */
-  readonly isHiddenBehind: (front: Term | undefined, value: Term) => boolean
+  /** Whether a value is kept from sight because of what stands in front of it. */
+  readonly isHiddenBehind: Secrets["isSecretBehind"]
   readonly atom: (name: string) => string
   readonly mfa: (mfa: Mfa) => string
 }

@@ -1,4 +1,5 @@
 import { Effect, Schema } from "effect"
+import { moduleOf } from "../../beam/Callback.ts"
 import {
   type Doing,
   processState,
@@ -259,16 +260,16 @@ const kindOf = (answer: Extract<StateAnswer, { _tag: "Told" }>): string | undefi
   return ["gen_server", "gen_statem", "gen_event"].includes(answer.loop) ? answer.loop : undefined
 }
 
-/** The module of the callbacks, where it is known. A supervisor's stands in the place of the function. */
+/** The module of the callbacks, where it is known. */
 const callbackOf = ({ callback }: { readonly callback: Mfa | undefined }, terms: Terms): string | undefined => {
   if (callback === undefined || callback.module === "gen_event") return undefined
-  return terms.atom(callback.module === "supervisor" ? callback.name : callback.module)
+  return terms.atom(moduleOf(callback))
 }
 
 /** What is said of the module that is told, where a loop of another behaviour may have put another one in its place. */
 const callbackNotes = ({ callback, loop }: Extract<StateAnswer, { _tag: "Told" }>): ReadonlyArray<string> =>
   callback === undefined ||
-  ["supervisor", "gen_event", loop].includes(callback.module) ||
+  ["supervisor", "supervisor_bridge", "gen_event", loop].includes(callback.module) ||
   ["gen_server", "gen_statem", "gen_event"].includes(loop)
     ? []
     : [laterCallback]

@@ -170,6 +170,14 @@ describe("get_gen_server_state", () => {
     })
   )
 
+  it.effect("names the module of a supervisor_bridge, not the behaviour", () =>
+    Effect.gen(function* () {
+      const node = told(7, { callback: [atom("supervisor_bridge"), atom("user_sup"), 1] })
+      const { structured } = yield* callIn({ up: [node] }, "get_gen_server_state", { pid: "<0.90.0>" })
+      expect(structured).toMatchObject({ kind: "gen_server", module: ":user_sup" })
+    })
+  )
+
   it.effect("says of a term that is too long to be shown that it is cut", () =>
     Effect.gen(function* () {
       const long = list(Array.from({ length: 3000 }, (_, at) => at + 1000))
