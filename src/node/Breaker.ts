@@ -1,7 +1,7 @@
 /** What became of a request, as far as it says something of the node's health: an error that it raised is an answer. */
 export type Verdict = "success" | "failure"
 
-/** Times are milliseconds since the Unix epoch. */
+/** Times are milliseconds by the clock of those who tell the breaker the time; in a {@link NodeStatus} since the Unix epoch. */
 export type BreakerState =
   | { readonly _tag: "Closed" }
   | { readonly _tag: "Open"; readonly since: number; readonly until: number }
@@ -47,7 +47,8 @@ const pass: Admission = { _tag: "Pass" }
 
 /**
  * A circuit breaker: leaves a node in peace that does not answer, and lets one request through from time to time to see
- * whether it does again. Plain bookkeeping that is told the time.
+ * whether it does again. Plain bookkeeping that is told the time, in milliseconds, by a clock that nobody sets: one that
+ * is set back would keep it open for as much longer.
  */
 export class Breaker {
   readonly #random: () => number
@@ -55,7 +56,7 @@ export class Breaker {
   #state: BreakerState = { _tag: "Closed" }
   #pauseMillis = firstPauseMillis
   /** When it last failed or closed. */
-  #quietSince = 0
+  #quietSince = -Infinity
   #failedInARow = 0
   #probe: { readonly number: number; readonly at: number; readonly from: BreakerState } | undefined
   #lastProbe = 0
@@ -143,7 +144,7 @@ export class Breaker {
     // Between three quarters and five quarters of the pause.
     const pause = this.#pauseMillis * (0.75 + 0.5 * this.#random())
     this.#pauseMillis = Math.min(2 * this.#pauseMillis, longestPauseMillis)
-    this.#state = { _tag: "Open", since: now, until: Math.round(now + pause) }
+    this.#state = { _tag: "Open", since: now, until: now + Math.round(pause) }
     this.#verdicts.length = 0
     this.#failedInARow = 0
     this.#probe = undefined

@@ -40,11 +40,21 @@ export const isRefusal = (why: NodeError): boolean =>
 const isSuspicion = (why: NodeError): boolean =>
   why._tag === "DistError" && why.reason._tag === "CookieRejected" && why.reason.isCertain !== true
 
+/** What only those mend who know of it, here or there. Each goes into the node's log each time. */
+const lastingTls: ReadonlySet<string> = new Set([
+  "TlsCertificate",
+  "TlsClientCertificateWanted",
+  "TlsClientCertificateRefused",
+  "TlsVersion",
+  "WantsTls",
+  "WantsPlain"
+])
+
 /** What does not pass by itself. Most of it goes into the node's log each time. */
 export const isHopeless = (why: NodeError): boolean =>
   (isRefusal(why) && !isSuspicion(why)) ||
   (why._tag === "TargetError" && why.isPassing !== true) ||
-  (why._tag === "DistError" && ["TlsClientCertificateWanted", "TlsClientCertificateRefused"].includes(why.reason._tag))
+  (why._tag === "DistError" && (lastingTls.has(why.reason._tag) || why.reason._tag === "MissingFlags"))
 
 /** Whether it was time that was lacking. */
 export const isOverdue = (why: NodeError): boolean =>

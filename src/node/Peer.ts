@@ -1,7 +1,8 @@
 import { Deferred, type Fiber, type Redacted, Scope } from "effect"
-import { Breaker } from "./Breaker.ts"
+import { Breaker, type BreakerState } from "./Breaker.ts"
 import type { ErlangNode } from "./ErlangNode.ts"
 import { HealthRecord, type NodeHealth, outdatedMillis } from "./Health.ts"
+import { type Moment, onTheWall } from "./Moment.ts"
 import type { NodeError } from "./NodeError.ts"
 import type { FormerLink, NodeState, NodeStatus } from "./NodeState.ts"
 import type { Introduction, Refusal } from "./Refusal.ts"
@@ -24,7 +25,9 @@ export interface Connection {
   isRemembered: boolean
   /** Those who use it or wait for it. */
   users: number
-  /** When somebody last asked for it, or had an answer of it. */
+  /** When it came up, by the steady clock. */
+  upAt: number | undefined
+  /** When somebody last asked for it, or had an answer of it, by the steady clock. */
   usedAt: number
   /** Whether its health is being looked at: what is heard meanwhile is no use of it. */
   isSampled: boolean
@@ -47,6 +50,8 @@ export interface Peer {
   refusal: Refusal | undefined
   /** What it has taken last. */
   taken: Introduction | undefined
+  /** Whether it had an entry in the configuration when it was last connected. */
+  wasConfigured: boolean
   /** Scopes that have it by `connect`: for them a link that is lost is made again. */
   keepers: number
   /** The cookie of the latest link that one of them got, if it was a given one. It is forgotten with the last of them. */
@@ -67,6 +72,7 @@ export const makePeer = (name: string): Peer => ({
   former: undefined,
   refusal: undefined,
   taken: undefined,
+  wasConfigured: false,
   keepers: 0,
   cookie: undefined,
   nextAttempt: undefined,
@@ -81,23 +87,36 @@ export const forgetTrouble = (peer: Peer): void => {
 }
 
 /** The peer's connection from now on, which is about to be made. */
-export const makeConnection = (peer: Peer, wish: Wish, now: number, scope: Scope.Scope): Connection => {
+export const makeConnection = (peer: Peer, wish: Wish, now: Moment, scope: Scope.Scope): Connection => {
   const connection: Connection = {
     peer,
     wish,
     scope: Scope.forkUnsafe(scope),
     node: Deferred.makeUnsafe(),
-    health: new HealthRecord(now),
-    state: { _tag: "Connecting", since: now },
+    health: new HealthRecord(now.wall),
+    state: { _tag: "Connecting", since: now.wall },
     isRemembered: false,
     users: 0,
-    usedAt: now,
+    upAt: undefined,
+    usedAt: now.steady,
     isSampled: false,
     idle: undefined
   }
   peer.connection = connection
   peer.down = undefined
   return connection
+}
+
+/** The state of a breaker with its times as people are told them. */
+const toldState = (state: BreakerState, now: Moment): BreakerState => {
+  switch (state._tag) {
+    case "Closed":
+      return state
+    case "Open":
+      return { ...state, since: onTheWall(now, state.since), until: onTheWall(now, state.until) }
+    case "HalfOpen":
+      return { ...state, since: onTheWall(now, state.since) }
+  }
 }
 
 /** How a node fares that is connected; `undefined` where it was not looked at for a while. */
@@ -108,16 +127,16 @@ export const healthOf = ({ connection }: Peer, now: number): NodeHealth | undefi
 }
 
 /** Where a node stands with us; `undefined` where there is nothing to tell. */
-export const statusOf = (peer: Peer, now: number): NodeStatus | undefined => {
+export const statusOf = (peer: Peer, now: Moment): NodeStatus | undefined => {
   const { breaker, connection, down, name, nextAttempt } = peer
-  const health = healthOf(peer, now)
+  const health = healthOf(peer, now.wall)
   const state: NodeState | undefined =
     connection?.state ?? (down && { _tag: "Down", ...down, ...(nextAttempt !== undefined && { nextAttempt }) })
   return (
     state && {
       name,
       state,
-      breaker: { state: breaker.state(now), counts: breaker.counts() },
+      breaker: { state: toldState(breaker.state(now.steady), now), counts: breaker.counts() },
       ...(health !== undefined && { health })
     }
   )

@@ -14,9 +14,10 @@ import {
   type NodeError
 } from "./NodeError.ts"
 import type { HealthChange, NodeChange, NodeStatus } from "./NodeState.ts"
+import { type Moment, momentOf, onTheWall } from "./Moment.ts"
 import { type Connection, forgetTrouble, healthOf, makeConnection, makePeer, type Peer, statusOf } from "./Peer.ts"
 import { asRemembered, type Introduction, isBelieved, isSame, refusalAfter, withCookieSource } from "./Refusal.ts"
-import type { NodeTarget, Targets } from "./Targets.ts"
+import { type NodeTarget, TargetError, type Targets } from "./Targets.ts"
 import { type ConnectOptions, cookieOf, left, patienceOf, type Urge, type Wish } from "./Wish.ts"
 
 /** How a node is joined. */
@@ -32,7 +33,7 @@ const idleTimeToLive = "5 minutes"
 const maxDown = 50
 
 /** Milliseconds that a link has stood for when the pauses after its loss begin anew: shorter ones may go on for ever. */
-const steadyMillis = 60_000
+const trustedMillis = 60_000
 
 /** Milliseconds that have to be left for another attempt, where one has used up the time of somebody else. */
 const worthAnother = 50
@@ -72,8 +73,8 @@ export class Registry {
     this.#in = surroundings
   }
 
-  #now(): number {
-    return this.#in.clock.currentTimeMillisUnsafe()
+  #now(): Moment {
+    return momentOf(this.#in.clock)
   }
 
   list(): ReadonlyArray<NodeStatus> {
@@ -84,7 +85,7 @@ export class Registry {
 
   health(name: string): NodeHealth | undefined {
     const peer = this.#peers.get(name)
-    return peer && healthOf(peer, this.#now())
+    return peer && healthOf(peer, this.#now().wall)
   }
 
   reset(name: string): void {
@@ -185,6 +186,7 @@ export class Registry {
   ): Effect.Effect<{ readonly connection: Connection; readonly isProbe: boolean }, BreakerOpen, Scope.Scope> {
     return Effect.acquireRelease(
       Effect.suspend(() => {
+        const now = this.#now()
         const peer = this.#peerOf(name)
         // A link that stands goes on as it was made, and what is known of that counts.
         if (peer.connection === undefined && !Equal.equals(peer.way, wish.way)) {
@@ -193,11 +195,19 @@ export class Registry {
         }
         // An attempt that is under way is nothing new to the node.
         const isJoined = peer.connection?.state._tag === "Connecting"
-        const admission = isJoined ? undefined : peer.breaker.admit(this.#now(), { isWanted: wish.by === "wish" })
-        if (admission?._tag === "Rejected") return Effect.fail(new BreakerOpen({ node: name, ...admission }))
+        const admission = isJoined ? undefined : peer.breaker.admit(now.steady, { isWanted: wish.by === "wish" })
+        if (admission?._tag === "Rejected")
+          return Effect.fail(
+            new BreakerOpen({
+              node: name,
+              since: onTheWall(now, admission.since),
+              until: onTheWall(now, admission.until),
+              isProbing: admission.isProbing
+            })
+          )
         const connection = peer.connection ?? this.#open(peer, wish)
         connection.users++
-        connection.usedAt = this.#now()
+        connection.usedAt = now.steady
         this.#endIdleness(connection)
         return Effect.succeed({ connection, admission })
       }),
@@ -272,6 +282,8 @@ export class Registry {
   #join(connection: Connection) {
     const { peer, wish } = connection
     return Effect.gen({ self: this }, function* () {
+      const isConfigured = (yield* this.#in.targets.nodes).some(({ name }) => name === peer.name)
+      if (wish.by === "loss" && peer.wasConfigured && !isConfigured) return yield* noLongerConfigured(peer.name)
       const target = yield* Effect.tapError(
         this.#in.targets.resolve(peer.name, {
           ...(wish.cookie !== undefined && { cookie: wish.cookie }),
@@ -294,7 +306,8 @@ export class Registry {
           Effect.tap(() => {
             peer.refusal = undefined
             peer.taken = shown
-            peer.breaker.record(this.#now(), "success")
+            peer.wasConfigured = isConfigured
+            peer.breaker.record(this.#now().steady, "success")
             return Effect.void
           }),
           Effect.mapError((why) => this.#refused(peer, shown, withCookieSource(why, target.cookieSource))),
@@ -305,38 +318,45 @@ export class Registry {
 
   /** Counts an attempt that was in vain, if that says that the node or the way to it is in trouble. */
   #judge(peer: Peer, why: NodeError): Effect.Effect<void> {
-    if (isTrouble(why)) peer.breaker.record(this.#now(), "failure")
+    if (isTrouble(why)) peer.breaker.record(this.#now().steady, "failure")
     return Effect.void
   }
 
   /** Remembers a refusal; gives why the node could not be joined, as it is told. */
   #refused(peer: Peer, shown: Introduction, why: NodeError): NodeError {
     if (!isRefusal(why)) return why
-    const refusal = refusalAfter(peer.refusal, { ...shown, why, at: this.#now(), wasTaken: isSame(peer.taken, shown) })
+    const refusal = refusalAfter(peer.refusal, {
+      ...shown,
+      why,
+      at: this.#now().wall,
+      wasTaken: isSame(peer.taken, shown)
+    })
     peer.refusal = refusal
     // A cookie that was right: rather the node or the way to it is in trouble.
-    if (refusal.wasTaken && !isBelieved(refusal)) peer.breaker.record(this.#now(), "failure")
+    if (refusal.wasTaken && !isBelieved(refusal)) peer.breaker.record(this.#now().steady, "failure")
     return refusal.why
   }
 
   /** What became of a call. Those that belong to connecting are judged together, when that is done. */
   #heard(connection: Connection, verdict: Verdict): void {
     if (connection.state._tag !== "Up" || !this.#isCurrent(connection)) return
+    const now = this.#now()
     // Who holds a node uses it by its calls.
-    if (!connection.isSampled) connection.usedAt = this.#now()
-    connection.peer.breaker.record(this.#now(), verdict)
+    if (!connection.isSampled) connection.usedAt = now.steady
+    connection.peer.breaker.record(now.steady, verdict)
   }
 
   #up(connection: Connection, node: ErlangNode): Effect.Effect<void> {
     // Closed in the very turn in which it came up.
     if (!this.#isCurrent(connection)) return Effect.void
     const { peer } = connection
-    const now = this.#now()
+    const { steady, wall } = this.#now()
     const former = peer.former === undefined ? {} : { former: peer.former }
-    connection.state = { _tag: "Up", since: now, node, ...former }
+    connection.state = { _tag: "Up", since: wall, node, ...former }
+    connection.upAt = steady
     peer.nextAttempt = undefined
     Deferred.doneUnsafe(connection.node, Effect.succeed(node))
-    this.#in.changed({ _tag: "Up", name: peer.name, at: now, creation: node.creation, ...former })
+    this.#in.changed({ _tag: "Up", name: peer.name, at: wall, creation: node.creation, ...former })
     return Effect.logDebug(`${peer.name}: connected as ${node.localName}`).pipe(
       Effect.andThen(
         // Those who waited for it go first, and may have closed it, so that it is to be made again.
@@ -356,14 +376,15 @@ export class Registry {
     return Effect.sleep(everyMillis).pipe(
       Effect.andThen(
         Effect.suspend(() => {
-          if (this.#now() - connection.usedAt > restAfterMillis) return Effect.void
-          if (peer.breaker.state(this.#now())._tag === "Open") return Effect.void
-          const admission = peer.breaker.admit(this.#now())
+          const { steady } = this.#now()
+          if (steady - connection.usedAt > restAfterMillis) return Effect.void
+          if (peer.breaker.state(steady)._tag === "Open") return Effect.void
+          const admission = peer.breaker.admit(steady)
           if (admission._tag === "Rejected") return Effect.void
           connection.isSampled = true
           return sampleOf(node).pipe(
             Effect.map((sample) => {
-              const at = this.#now()
+              const at = this.#now().wall
               const before = health.condition
               if (sample === undefined || !health.record(at, sample) || !this.#isCurrent(connection)) return
               this.#in.healthChanged({ name: peer.name, at, before, health: health.health(node.silentMillis()) })
@@ -397,7 +418,7 @@ export class Registry {
     if (!this.#isCurrent(connection)) return Effect.void
     const { peer, state } = connection
     const { name } = peer
-    const since = this.#now()
+    const { steady, wall: since } = this.#now()
     peer.connection = undefined
     this.#endIdleness(connection)
     // The name was a guess, and there is a node of another name: nothing to remember.
@@ -407,8 +428,8 @@ export class Registry {
     if (state._tag === "Up") {
       const { creation } = state.node
       peer.former = { creation, until: since, why }
-      if (since - state.since >= steadyMillis) peer.attempts = 0
-      if (isTrouble(why)) peer.breaker.record(since, "failure")
+      if (connection.upAt !== undefined && steady - connection.upAt >= trustedMillis) peer.attempts = 0
+      if (isTrouble(why)) peer.breaker.record(steady, "failure")
       if (peer.keepers > 0 && !isDisconnected(why)) this.#reconnect(peer)
       const { nextAttempt } = peer
       this.#in.changed({
@@ -453,19 +474,20 @@ export class Registry {
   /** Decides when a lost link is tried again: after a pause, and not while the node is left in peace. In milliseconds. */
   #schedule(peer: Peer): number {
     const now = this.#now()
-    const breaker = peer.breaker.state(now)
-    const soonest = breaker._tag === "Open" ? breaker.until : now
-    peer.nextAttempt = Math.max(soonest, now + Math.round(backOff(peer.attempts++, Math.random())))
-    return peer.nextAttempt - now
+    const breaker = peer.breaker.state(now.steady)
+    const rest = breaker._tag === "Open" ? Math.ceil(breaker.until - now.steady) : 0
+    const pause = Math.max(rest, Math.round(backOff(peer.attempts++, Math.random())))
+    peer.nextAttempt = now.wall + pause
+    return pause
   }
 
   #forgetOldest(): void {
     const forgettable = Array.from(this.#peers.values()).filter(
       ({ connection, keepers }) => connection === undefined && keepers === 0
     )
+    const { steady } = this.#now()
     // Those last of which something is known that spares them.
-    const isKnown = ({ breaker, refusal }: Peer) =>
-      refusal !== undefined || breaker.state(this.#now())._tag !== "Closed"
+    const isKnown = ({ breaker, refusal }: Peer) => refusal !== undefined || breaker.state(steady)._tag !== "Closed"
     const order = forgettable.toSorted((one, other) => Number(isKnown(one)) - Number(isKnown(other)))
     for (const { name } of order.slice(0, Math.max(0, order.length - maxDown))) this.#peers.delete(name)
   }
@@ -511,6 +533,16 @@ const waitedInVain = (name: string, millis: number) =>
       millis: Math.round(millis),
       waitingFor: "an attempt that had begun before was still under way"
     }
+  })
+
+/**
+ * For a link that was made by an entry which is gone: without it the node would be looked for where its name says, and
+ * shown a cookie that was never meant for it.
+ */
+const noLongerConfigured = (name: string) =>
+  new TargetError({
+    node: name,
+    message: `${name} is not connected again by itself: the entry that it was connected by is no longer in the configuration.`
   })
 
 const disconnected = (name: string) => new DistError({ node: name, reason: { _tag: "Disconnected" } })

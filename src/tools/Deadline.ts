@@ -1,8 +1,9 @@
-import { Clock, Context, Effect } from "effect"
+import { Context, Effect } from "effect"
 import type { CallOptions } from "../node/Call.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
+import { steadyMillis } from "../node/Moment.ts"
 
-/** How long the running tool may take, in milliseconds, and the moment when that is over (since the Unix epoch). */
+/** How long the running tool may take, in milliseconds, and when that is over, by the steady clock. */
 export const Deadline = Context.Reference<{ readonly at: number; readonly millis: number }>(
   "beamscope/tools/Deadline",
   { defaultValue: () => ({ at: Infinity, millis: Infinity }) }
@@ -10,7 +11,7 @@ export const Deadline = Context.Reference<{ readonly at: number; readonly millis
 
 /** Milliseconds that the running tool has left, at least 1. */
 export const remainingMillis: Effect.Effect<number> = Effect.gen(function* () {
-  return Math.max(1, (yield* Deadline).at - (yield* Clock.currentTimeMillis))
+  return Math.max(1, (yield* Deadline).at - (yield* steadyMillis))
 })
 
 /** Milliseconds that a step leaves of the tool's time, so that its own reason is told and not that time ran out. */

@@ -1,4 +1,5 @@
 import { Clock, Effect, Redacted, Schema } from "effect"
+import { steadyMillis } from "../node/Moment.ts"
 import { Nodes } from "../node/Nodes.ts"
 import { excerpt } from "../syntax/Excerpt.ts"
 import type { Syntax } from "../syntax/Syntax.ts"
@@ -71,7 +72,7 @@ const perform = Effect.fnUntraced(function* (
     return yield* inTime(tool, name, answerOf(tool, given, name, yield* entries))
   }).pipe(
     Effect.provideService(RunningTool, tool),
-    Effect.provideService(Deadline, { at: (yield* Clock.currentTimeMillis) + millis, millis }),
+    Effect.provideService(Deadline, { at: (yield* steadyMillis) + millis, millis }),
     // A secret that came with the call is one to nobody else unless it turns out to be right.
     Effect.mapError((failure) => cleaned(toToolError(failure, syntax, tool.name), redactor(secretsIn(given)), Infinity))
   )

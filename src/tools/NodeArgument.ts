@@ -42,8 +42,10 @@ export const bare = (text: string): string => /^:?(["']?)(.*)\1$/su.exec(text.tr
 export const resolveNode = Effect.fnUntraced(function* (
   given: string | undefined
 ): Effect.fn.Return<string, ToolError, Nodes | Targets | Policy | Session> {
-  const entries = yield* (yield* Targets).nodes
-  const configured = entries.map(({ name }) => name)
+  const targets = yield* Targets
+  const nodes = yield* targets.nodes
+  const entries = yield* targets.entries
+  const configured = nodes.map(({ name }) => name)
   const tried = yield* (yield* Nodes).list
   const up = tried.filter(({ state }) => state._tag === "Up").map(({ name }) => name)
   const kinds = [up, configured, tried.map(({ name }) => name)]
@@ -54,19 +56,22 @@ export const resolveNode = Effect.fnUntraced(function* (
   const own = up.filter((name) => asked.has(name) || configured.includes(name))
   const full =
     given === undefined
-      ? yield* onlyNode(own.length > 0 ? own : up, distinctNodes(entries, settings.hostNames))
+      ? yield* onlyNode(own.length > 0 ? own : up, distinctNodes(nodes, settings.hostNames))
       : yield* namedNode(bare(given), entries, kinds)
-  const entry = entries.find(({ name }) => name === full)
+  const entry = nodes.find(({ name }) => name === full)
   const tool = yield* RunningTool
+  const mayBeAsked = entry !== undefined || (tool.letsGo === true && tried.some(({ name }) => name === full))
   // A node of this machine has as many names as the machine: what an entry bounds is bounded by each of them.
   const bounds = entries.filter(({ name }) => name === full || isSameHere(name, full, settings.hostNames))
   const refusal =
-    (entry === undefined ? nodeRefusal(full) : undefined) ??
+    (mayBeAsked ? undefined : nodeRefusal(full)) ??
     bounds.map((each) => entryRefusal(tool, each)).find((each) => each !== undefined)
   if (refusal === undefined) return full
+  const isLeftOut = entry === undefined && entries.some(({ name }) => name === full)
+  const why = isLeftOut ? `${refusal} It has an entry in the configuration, and is not among the nodes that were named (--node).` : refusal
   return yield* new ToolError({
     code: "not_allowed",
-    message: visible(refusal),
+    message: visible(why),
     retryable: false,
     next: "list_nodes",
     ...(entry === undefined && { didYouMean: didYouMean(full, known) })

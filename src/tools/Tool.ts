@@ -44,6 +44,8 @@ export interface Tool {
   readonly cost: Cost
   /** Whether there is a `node` argument, and what becomes of it before `run`. */
   readonly target: TargetKind
+  /** Whether it only lets go of a node, so that it may also where the node may not be connected any more. */
+  readonly letsGo?: true
   /** Milliseconds that a call may take where `timeout_ms` does not say. */
   readonly timeoutMillis: number
   readonly input: Schema.Struct<Fields>

@@ -1,5 +1,6 @@
 import { Effect, Ref, Result, Schema } from "effect"
 import { type Disconnection, Nodes } from "../../node/Nodes.ts"
+import type { NodeStatus } from "../../node/NodeState.ts"
 import { nodeCalled, Targets } from "../../node/Targets.ts"
 import { Policy } from "../../policy/Policy.ts"
 import { visible } from "../../syntax/Escape.ts"
@@ -91,10 +92,22 @@ const connectNode = Tool.make({
   })
 })
 
-const disconnected: Readonly<Record<Disconnection, (name: string) => string>> = {
-  closed: (name) => `Disconnected from ${name}.`,
-  kept: (name) => `${name} stays connected: another session of this server keeps it.`,
-  absent: (name) => `${name} was not connected.`
+/** `wasUp`: there was a link; `wasTried`: there was none, and it was to be made again, or about to be. */
+const summaryOf = (
+  name: string,
+  disconnection: Disconnection,
+  { wasTried, wasUp }: { readonly wasTried: boolean; readonly wasUp: boolean }
+): string => {
+  switch (disconnection) {
+    case "closed":
+      return `Disconnected from ${name}.`
+    case "kept":
+      return wasUp
+        ? `${name} stays connected: another session of this server keeps it.`
+        : `${name} is not connected now, and another session of this server keeps it.`
+    case "absent":
+      return `${name} was not connected.${wasTried ? " It is no longer tried again." : ""}`
+  }
 }
 
 const disconnectNode = Tool.make({
@@ -106,20 +119,28 @@ const disconnectNode = Tool.make({
   description:
     "Closes the link to a node, unless another session keeps it: calls under way there fail, and whatever still runs there for us ends. The next call to it connects again.",
   target: "named",
+  letsGo: true,
   input: {},
   output: { disconnected: Schema.Boolean },
   run: Effect.fnUntraced(function* (_input, given) {
     const { asked, release } = yield* Session
     const nodes = yield* Nodes
-    const isSame = sameNode(yield* (yield* Targets).nodes, (yield* Policy).settings.hostNames)
-    const links = (yield* nodes.list).filter(({ state }) => state._tag !== "Down").map((it) => it.name)
+    const isSame = sameNode(yield* (yield* Targets).entries, (yield* Policy).settings.hostNames)
+    const isDown = ({ state }: NodeStatus) => state._tag === "Down"
     // As with a call: a node of this machine is found by each of the machine's names.
-    const name = links.includes(given) ? given : (links.find((link) => isSame(link, given)) ?? given)
+    const links = (yield* nodes.list).filter((it) => isSame(it.name, given))
+    // First one that there is; one that is lost may be about to be made again.
+    const order = (it: NodeStatus) => Number(isDown(it)) * 2 + Number(it.name !== given)
+    const [link] = links.toSorted((one, other) => order(one) - order(other))
+    const name = link?.name ?? given
+    const state = link?.state
+    const wasUp = state?._tag === "Up"
+    const wasTried = state?._tag === "Connecting" || (state?._tag === "Down" && state.nextAttempt !== undefined)
     asked.delete(name)
     yield* release(name)
     const disconnection = yield* nodes.disconnect(name)
     const data = { disconnected: disconnection === "closed" }
-    return { node: name, summary: disconnected[disconnection](name), data }
+    return { node: name, summary: summaryOf(name, disconnection, { wasTried, wasUp }), data }
   })
 })
 
@@ -133,12 +154,13 @@ const listNodes = Tool.make({
   input: {},
   output: { nodes: Schema.optionalKey(Schema.Array(NodeRow)) },
   run: Effect.fnUntraced(function* () {
-    const { nodes, problem } = yield* Targets
-    const configured = yield* nodes
-    const mistake = yield* problem
+    const targets = yield* Targets
+    const configured = yield* targets.nodes
+    const entries = yield* targets.entries
+    const mistake = yield* targets.problem
     const tried = yield* Effect.forEach(yield* (yield* Nodes).list, nodeRow, { concurrency: 16 })
-    const isSame = sameNode(configured, (yield* Policy).settings.hostNames)
-    const entryOf = (node: string) => nodeCalled(configured, node) ?? configured.find(({ name }) => isSame(name, node))
+    const isSame = sameNode(entries, (yield* Policy).settings.hostNames)
+    const entryOf = (node: string) => nodeCalled(entries, node) ?? entries.find(({ name }) => isSame(name, node))
     const rows: Array<NodeRow> = []
     const isShown = (node: string) => rows.some((row) => isSame(row.node, node))
     const add = ({ node, ...row }: NodeRow) => {

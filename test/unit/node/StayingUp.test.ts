@@ -264,7 +264,12 @@ describe("a link that is lost", () => {
   it.effect.each<DistReason>([
     { _tag: "NotAllowed" },
     { _tag: "PeerCookieWrong" },
-    { _tag: "TlsClientCertificateRefused", detail: "it has expired" }
+    { _tag: "TlsClientCertificateRefused", detail: "it has expired" },
+    { _tag: "TlsCertificate", problem: "unknown_authority", detail: "for app" },
+    { _tag: "TlsVersion" },
+    { _tag: "WantsTls" },
+    { _tag: "WantsPlain" },
+    { _tag: "MissingFlags", missing: ["SPAWN"] }
   ])("is not made again after $_tag", (reason) => {
     const { layer, world } = makeWorld()
     return Effect.gen(function* () {
@@ -789,6 +794,26 @@ describe("a node in trouble", () => {
       expect((yield* statusOf)?.breaker).toMatchObject({ state: { _tag: "Closed" }, counts: { failures: 0 } })
       world.gate = Effect.void
       yield* use
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("rests no longer where the clock of this machine is set back, nor shorter where it is set forward", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      yield* TestClock.adjust("1 day")
+      yield* trouble(world)
+      yield* TestClock.setTime(0)
+      // What is told goes by the clock as it is set now.
+      const open = yield* Effect.flip(use)
+      expect(open).toMatchObject({ _tag: "BreakerOpen", since: 0 })
+      const until = open._tag === "BreakerOpen" ? open.until : 0
+      expect(until).toBeGreaterThanOrEqual(1_500)
+      expect(until).toBeLessThanOrEqual(2_500)
+      expect((yield* statusOf)?.breaker.state).toEqual({ _tag: "Open", since: 0, until })
+      yield* TestClock.adjust(until)
+      yield* use
+      world.hear("failure")
+      expect((yield* statusOf)?.breaker.state).toMatchObject({ _tag: "Open", since: until })
     }).pipe(Effect.provide(layer))
   })
 

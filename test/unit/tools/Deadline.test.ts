@@ -1,9 +1,20 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { TestClock } from "effect/testing"
 import type { Patience } from "../../../src/node/ErlangNode.ts"
-import { Deadline, keepingDeadline } from "../../../src/tools/Deadline.ts"
+import { Deadline, keepingDeadline, remainingMillis } from "../../../src/tools/Deadline.ts"
 import { atom } from "../../../src/etf/Term.ts"
 import { fakeNode } from "../../support/FakeNodes.ts"
+
+describe("the time of a tool", () => {
+  it.effect("is not over when the clock of this machine is set, whichever way", () =>
+    Effect.gen(function* () {
+      yield* TestClock.adjust("1 second")
+      yield* TestClock.setTime(0)
+      expect(yield* remainingMillis).toBe(29_000)
+    }).pipe(Effect.provideService(Deadline, { at: 30_000, millis: 30_000 }))
+  )
+})
 
 describe("a node that keeps a tool's deadline", () => {
   it.effect("has as long for each of its questions as the tool has, and no longer", () =>
