@@ -57,8 +57,8 @@ export class Discovery extends Context.Service<
     readonly once: (options?: OnceOptions) => Effect.Effect<Discoveries>
     /**
      * Asks the sources time and again: the nodes that are there at first, then those that come and go. A node has left
-     * when no source tells of it any more that told of it before; a source that fails does not make its nodes leave.
-     * `yield* discovery.changes()` is the stream.
+     * when no source tells of it any more that told of it before; a source that fails does not make its nodes leave,
+     * nor, for an hour, does the end of our link to a node that told of them. `yield* discovery.changes()` is the stream.
      */
     readonly changes: (options?: ChangesOptions) => Effect.Effect<Stream.Stream<DiscoveryChange>>
   }

@@ -1,9 +1,10 @@
-import { Effect } from "effect"
+import { Clock, Effect } from "effect"
 import { parseNodeName } from "../dist/NodeName.ts"
 import { atom, Atom, ExternalFun, isList, list, listItems, type Term } from "../etf/Term.ts"
 import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
-import { BreakerOpen, isTrouble, type NodeError } from "../node/NodeError.ts"
+import { steadyMillis } from "../node/Moment.ts"
+import { isTrouble, type NodeError } from "../node/NodeError.ts"
 import { Nodes } from "../node/Nodes.ts"
 import type { NodeStatus } from "../node/NodeState.ts"
 import {
@@ -21,6 +22,9 @@ import {
 
 /** How far it goes from a node that is connected already: nodes that are connected to find others behind them. */
 const maxHops = 3
+
+/** Milliseconds for which what a node told is believed after its link has ended in peace: nobody asks it again by itself. */
+const believedMillis = 60 * 60_000
 
 /** Whether a node may be connected that is not yet, to ask it too. */
 export type MayConnect = (node: string) => boolean
@@ -70,22 +74,29 @@ const neighbours = (node: ErlangNode, timeoutMillis: number): Effect.Effect<Look
 const unseen = (name: string, why: NodeError): Look =>
   failed(`${name} could not be asked which nodes it is connected to: ${why.message}`, name)
 
+/** A node that nobody is connected to any more, so that it is not asked; which is as it should be. */
+const unasked = (name: string): Look => ({
+  sightings: [],
+  failures: [{ part: name, message: `${name} is not connected any more, and was not asked.`, isExpected: true }]
+})
+
 /** Asks a node; one that is not connected is connected first, and let go of when it has answered. */
 const askNode = (name: string, status: NodeStatus | undefined, timeoutMillis: number) =>
   Effect.gen(function* () {
     const nodes = yield* Nodes
-    if (status?.state._tag !== "Up") {
-      return yield* Effect.scoped(
-        Effect.flatMap(nodes.get(name, { timeoutMillis }), (node) => neighbours(node, timeoutMillis))
-      )
-    }
-    const { breaker, state } = status
-    if (breaker.state._tag === "Open") {
-      const { since, until } = breaker.state
-      return yield* new BreakerOpen({ node: name, since, until, isProbing: false })
-    }
     // Not held: who looks time and again would keep it from being closed when it is idle.
-    return yield* neighbours(state.node, timeoutMillis)
+    if (status?.state._tag === "Up" && status.breaker.state._tag === "Closed")
+      return yield* neighbours(status.state.node, timeoutMillis)
+    const end = (yield* steadyMillis) + timeoutMillis
+    const left = Effect.map(steadyMillis, (now) => Math.max(1, Math.ceil(end - now)))
+    return yield* Effect.scoped(
+      Effect.gen(function* () {
+        const node = yield* nodes.get(name, { timeoutMillis })
+        // To one that is left in peace a single request may go, and only if that is answered what is asked here.
+        if (status?.state._tag === "Up") yield* node.roundTrip({ timeoutMillis: yield* left })
+        return yield* neighbours(node, yield* left)
+      })
+    )
   }).pipe(Effect.catch((why: NodeError) => Effect.succeed(unseen(name, why))))
 
 /**
@@ -116,9 +127,12 @@ export const lookAlong = (mayConnect: MayConnect, patience: Patience): Effect.Ef
         )
       }
     }
+    const now = yield* Clock.currentTimeMillis
     for (const { name, state } of statuses.values()) {
-      // What it saw need not be gone with the link to it.
-      if (!asked.has(name) && state._tag === "Down" && isTrouble(state.why)) looks.push(unseen(name, state.why))
+      // What it saw need not be gone with the link to it, whatever has ended that.
+      if (asked.has(name) || state._tag !== "Down") continue
+      if (isTrouble(state.why)) looks.push(unseen(name, state.why))
+      else if (now - state.since < believedMillis) looks.push(unasked(name))
     }
     return together(looks)
   })

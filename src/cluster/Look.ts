@@ -1,4 +1,5 @@
-import { Clock, Effect } from "effect"
+import { Effect } from "effect"
+import { steadyMillis } from "../node/Moment.ts"
 import type { Source } from "./Source.ts"
 
 /** A node as one source sees it. */
@@ -26,6 +27,8 @@ export interface LookFailure {
   readonly message: string
   /** Whether there was an answer all the same, so that what it does not tell of any more is gone. */
   readonly isAnswer?: boolean
+  /** Whether it is as it should be: it leaves open what was told before, and is itself nothing to tell of. */
+  readonly isExpected?: boolean
 }
 
 /** What came of looking at one source. */
@@ -34,7 +37,7 @@ export interface Look {
   readonly failures: ReadonlyArray<LookFailure>
 }
 
-/** How long a look may take: until when, in milliseconds since the Unix epoch. */
+/** How long a look may take: until when, in milliseconds by the steady clock. */
 export interface Patience {
   readonly until: number
 }
@@ -107,7 +110,7 @@ export const lookAtEach = <Part, R>(
     const looks = yield* Effect.forEach(
       parts.slice(0, maxParts),
       Effect.fnUntraced(function* (part) {
-        const left = until - (yield* Clock.currentTimeMillis)
+        const left = until - (yield* steadyMillis)
         if (left <= 0) return failed(`${nameOf(part)} was not asked: time was over before.`, nameOf(part))
         const millis = Math.min(left, partMillis)
         return yield* Effect.timeoutOrElse(lookAt(part, millis), {

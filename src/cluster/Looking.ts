@@ -1,4 +1,5 @@
-import { type Context, Clock, Effect, Option, Random, Stream } from "effect"
+import { type Context, Effect, Option, Random, Stream } from "effect"
+import { steadyMillis } from "../node/Moment.ts"
 import { Nodes } from "../node/Nodes.ts"
 import { Targets } from "../node/Targets.ts"
 import type { ChangesOptions, Discoveries, DiscoveryChange, LookOptions, OnceOptions } from "./Discovery.ts"
@@ -66,7 +67,7 @@ const sourceOf = (text: string): Source | (SourceProblem & { readonly text: stri
 const look = Effect.fnUntraced(function* (options: OnceOptions): Effect.fn.Return<Looks, never, Nodes | Targets> {
   const { discovery, epmdPort } = yield* Targets
   const { from = "", timeoutMillis = defaultMillis } = options
-  const until = (yield* Clock.currentTimeMillis) + timeoutMillis
+  const until = (yield* steadyMillis) + timeoutMillis
   const sources = discovery.length === 0 ? defaultSources : sourceTexts(discovery).map(sourceOf)
   const looks = yield* Effect.forEach(
     sources.filter(({ text }) => text.startsWith(from)),
@@ -107,7 +108,7 @@ export const once = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Discoveries, never, Nodes | Targets> {
   const { failures, sightings } = yield* look(options)
   const { found } = yield* nodesOf(sightings)
-  const told = failures.map(({ message, source }) => ({ source, message }))
+  const told = failures.flatMap(({ isExpected, message, source }) => (isExpected === true ? [] : [{ source, message }]))
   if (found.length <= maxDiscovered) return { found, failures: told }
   const cut = [...new Set(found.slice(maxDiscovered).flatMap(({ sources }) => sources))]
   const message = `${found.length} nodes were found altogether, of which the first ${maxDiscovered} by name are taken.`

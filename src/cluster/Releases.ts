@@ -1,9 +1,10 @@
-import { Clock, Effect } from "effect"
+import { Effect } from "effect"
 import { access, readdir, readlink, stat } from "node:fs/promises"
 import type { Buffer } from "node:buffer"
 import { basename, isAbsolute, join } from "node:path"
 import { defaultEpmdPort } from "../dist/EpmdPort.ts"
 import { parseNodeName } from "../dist/NodeName.ts"
+import { steadyMillis } from "../node/Moment.ts"
 import { readStart } from "./BoundedFile.ts"
 import { failed, type Look, partial, type Patience, type Sighting, maxSightings, together } from "./Look.ts"
 import { Machine, type MachineService, shortHost } from "./Machine.ts"
@@ -159,7 +160,7 @@ const runningNodes = (machine: MachineService, { until }: Patience): Effect.Effe
     const nodes = yield* Effect.forEach(
       pids.slice(0, maxProcesses),
       Effect.fnUntraced(function* (pid) {
-        if ((yield* Clock.currentTimeMillis) < until) return yield* Effect.promise(() => nodeOfProcess(pid, machine))
+        if ((yield* steadyMillis) < until) return yield* Effect.promise(() => nodeOfProcess(pid, machine))
         late++
         return undefined
       }),

@@ -1,10 +1,12 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, type Scope, Stream } from "effect"
+import { Clock, Effect, type Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { type ChangesOptions, Discovery, type DiscoveryChange } from "../../../src/cluster/Discovery.ts"
+import { DistError } from "../../../src/dist/DistError.ts"
 import { atom, isAtom, list } from "../../../src/etf/Term.ts"
+import type { NodeStatus } from "../../../src/node/NodeState.ts"
 import { type DiscoveryWorld, discoveryLayer } from "../../support/FakeDiscovery.ts"
-import { fakeNode } from "../../support/FakeNodes.ts"
+import { fakeNode, type Reply } from "../../support/FakeNodes.ts"
 import { serveEpmd } from "../../support/FakePeer.ts"
 
 const textOf = (change: DiscoveryChange): string =>
@@ -124,6 +126,28 @@ describe("changes", () => {
       seen["b@h"] = []
       expect(yield* news).toEqual(["-y@h"])
       seen["a@h"] = []
+      expect(yield* news).toEqual(["-x@h"])
+    })
+  )
+
+  it.effect("do not follow from a link that was closed, for as long as what it led to may be believed", () =>
+    Effect.gen(function* () {
+      const reply: Reply = ([kind]) => Effect.succeed(list(isAtom(kind, "hidden") ? [] : [atom("x@h")]))
+      const standing: Record<string, Partial<NodeStatus>> = {}
+      const up = [fakeNode({ name: "a@h", replies: { "erlang:nodes/1": reply } })]
+      const world = { discovery: ["follow"], up, standing }
+      const { news } = yield* watch(world)
+      expect(yield* news).toEqual(["+x@h"])
+      const since = yield* Clock.currentTimeMillis
+      const why = new DistError({ node: "a@h", reason: { _tag: "Disconnected" } })
+      standing["a@h"] = { state: { _tag: "Down", since, why } }
+      expect(yield* news).toEqual([])
+      // As it should be, and no failure of a source.
+      const told = yield* Effect.flatMap(Discovery.make, ({ once }) => once()).pipe(
+        Effect.provide(discoveryLayer(world))
+      )
+      expect(told.failures).toEqual([])
+      yield* TestClock.adjust("1 hour")
       expect(yield* news).toEqual(["-x@h"])
     })
   )

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Deferred, Effect, Fiber, Layer, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import { Buffer } from "node:buffer"
 import { mkdirSync, mkdtempSync, rmdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
@@ -7,9 +7,13 @@ import { tmpdir } from "node:os"
 import { join, relative } from "node:path"
 import { Discovery, type OnceOptions } from "../../../src/cluster/Discovery.ts"
 import { atom, list, type Term } from "../../../src/etf/Term.ts"
+import type { Verdict } from "../../../src/node/Breaker.ts"
+import type { CallError } from "../../../src/node/CallError.ts"
+import { Nodes } from "../../../src/node/Nodes.ts"
 import { fakeNode, type Reply } from "../../support/FakeNodes.ts"
 import { type DiscoveryWorld, discoveryLayer, nowhere } from "../../support/FakeDiscovery.ts"
 import { closedPort, serve, serveEpmd } from "../../support/FakePeer.ts"
+import { targetsOf } from "../../support/targetsOf.ts"
 
 const look = (world: DiscoveryWorld, options?: OnceOptions) =>
   Effect.flatMap(Discovery.make, ({ once }) => once(options)).pipe(Effect.provide(discoveryLayer(world)))
@@ -511,13 +515,45 @@ describe("following", () => {
   it.effect("leaves a node in peace that does not answer", () =>
     Effect.gen(function* () {
       const a = meshNode("a@h", ["b@h"])
-      const breaker = {
-        state: { _tag: "Open", since: 0, until: 60_000 },
-        counts: { successes: 0, failures: 9, rejected: 0, opened: 1, closed: 0 }
-      } as const
-      const told = yield* look({ discovery: ["follow"], up: [a], standing: { "a@h": { breaker } } })
-      expect(told.failures[0]?.message).toContain("left in peace")
-      expect(a.called).toEqual([])
+      const gate = yield* Deferred.make<number, CallError>()
+      let probes = 0
+      let hear: (verdict: Verdict) => void = () => {}
+      const nodes = Nodes.layerOf((_target, { onVerdict = () => {} }) =>
+        Effect.sync(() => {
+          hear = onVerdict
+          return {
+            ...a,
+            roundTrip: () =>
+              Effect.suspend(() => {
+                probes++
+                return Deferred.await(gate)
+              })
+          }
+        })
+      )
+      const targets = targetsOf({
+        epmdPort: 1,
+        discovery: ["follow"],
+        resolve: (name) => Effect.succeed({ name, cookie: Redacted.make("a cookie") })
+      })
+      yield* Effect.gen(function* () {
+        yield* Effect.scoped(Effect.flatMap(Nodes, ({ get }) => get("a@h")))
+        const { once } = yield* Discovery.make
+        for (let at = 0; at < 5; at++) hear("failure")
+        expect((yield* once()).failures[0]?.message).toContain("left in peace")
+        expect(probes).toBe(0)
+        // One request goes through after the pause, and whoever comes meanwhile is told so.
+        yield* TestClock.adjust("2500 millis")
+        const looks = yield* Effect.forEach([1, 2, 3], () => Effect.forkChild(once(), { startImmediately: true }))
+        yield* TestClock.adjust(0)
+        expect(probes).toBe(1)
+        expect(a.called).toEqual([])
+        hear("success")
+        yield* Deferred.succeed(gate, 1)
+        const told = yield* Effect.forEach(looks, Fiber.join)
+        expect(told.map(nodesOf)).toEqual([["b@h"], [], []])
+        expect(told[1]?.failures[0]?.message).toContain("one request is under way")
+      }).pipe(Effect.provide(Layer.provideMerge(nodes, targets)))
     })
   )
 })
