@@ -89,8 +89,17 @@ export type DistReason =
   | { readonly _tag: "TlsVersion" }
   /** A certificate or key of ours that cannot be used. */
   | { readonly _tag: "TlsMaterial"; readonly part: "ca" | "cert" | "key"; readonly detail: string }
-  /** `alert`: the number of the alert with which the node ended it; nothing but TLS sends one. */
-  | { readonly _tag: "TlsFailed"; readonly detail: string; readonly alert?: number }
+  /**
+   * `alert`: the number of the alert with which the node ended it; nothing but TLS sends one. `isNotTls`: what listens
+   * there speaks something else; `seen` is what it says when it is asked without.
+   */
+  | {
+      readonly _tag: "TlsFailed"
+      readonly detail: string
+      readonly alert?: number
+      readonly isNotTls?: true
+      readonly seen?: string
+    }
   | { readonly _tag: "NotErlangNode"; readonly seen: string }
   | { readonly _tag: "NameNotGiven" }
   | { readonly _tag: "ClosedInHandshake"; readonly stage: HandshakeStage }
@@ -158,6 +167,8 @@ const text = (node: string, reason: DistReason): string => {
     case "InvalidOption":
       return `${reason.option} cannot be used to reach ${node}: ${reason.problem}.`
     case "NoResources":
+      if (reason.code === "EADDRNOTAVAIL")
+        return `this machine has no port left for another connection, or no address that ${node} can be reached from (EADDRNOTAVAIL), so it was not asked. Close what is open here, or look at the addresses of this machine.`
       return `this machine cannot open another connection (${reason.code}), so ${node} was not asked. Close what is open here, or raise the limit (ulimit -n).`
     case "HostUnresolved":
       if (reason.isPassing === true)
@@ -190,6 +201,8 @@ const text = (node: string, reason: DistReason): string => {
         ? `EPMD knows ${node}, but its port at ${reason.at} refuses connections. The node may be going down, or it listens on another interface.`
         : `nothing takes connections at ${reason.at}, the address that ${node} was said to have. Check the address, and that the node, or the tunnel to it, is up.`
     case "Unreachable":
+      if (reason.code === "EADDRNOTAVAIL")
+        return `this machine has no address that ${reason.at} can be reached from (EADDRNOTAVAIL), so ${node} was not asked. See whether IPv6 is on here, which it often is not in a container; of a link-local address, the interface belongs to it (%eth0).`
       return reason.at.startsWith("unix:")
         ? `${reason.at} cannot be used (${reason.code}). Check that it is a socket, and that this user may open it.`
         : `${reason.at} cannot be reached (${reason.code}). Check the route and the firewall between here and ${node}.`
@@ -222,6 +235,8 @@ const text = (node: string, reason: DistReason): string => {
     case "TlsMaterial":
       return `the ${tlsParts[reason.part]} that was given for ${node} cannot be used: ${reason.detail}. It must be a PEM file${reason.part === "key" ? " without a passphrase, and belong to the certificate" : ""}.`
     case "TlsFailed":
+      if (reason.isNotTls === true)
+        return `what listens at the address of ${node} is no Erlang node with TLS: ${reason.detail}${reason.seen === undefined ? "" : ` (asked without, it sent ${reason.seen})`}. Check the host and the port.`
       return `the TLS handshake with ${node} failed: ${reason.detail}. The node's log may say more.`
     case "NotErlangNode":
       return `what listens at the address of ${node} is no Erlang node (it sent ${reason.seen}). Check the host and the port.`

@@ -1,6 +1,6 @@
 import { Effect, type Scope } from "effect"
 import type { Duplex } from "node:stream"
-import type { DistError, DistReason } from "./DistError.ts"
+import { describeBytes, DistError, type DistReason } from "./DistError.ts"
 import { HandshakePackets } from "./Handshake.ts"
 import { type Endpoint, Transport } from "./Transport.ts"
 
@@ -11,7 +11,8 @@ import { type Endpoint, Transport } from "./Transport.ts"
 const patienceMillis = 2_000
 
 /**
- * Dials with TLS; where no answer comes, asks without, and fails with `wantsPlain` if that is answered.
+ * Dials with TLS; where no answer comes, or none that is TLS, asks without, and fails with `wantsPlain` if a node answers
+ * that, with what was said if something else does.
  *
  * A node without TLS takes our greeting for the length of a packet of 5,635 bytes, and waits for the rest without a
  * word until its own patience is over (`net_setuptime`, 7 s). A slow node with TLS answers the asking with an alert.
@@ -20,7 +21,13 @@ export const orWantsPlain = <R>(
   dialled: Effect.Effect<Duplex, DistError, R>,
   probe: PlainProbe,
   wantsPlain: DistError
-): Effect.Effect<Duplex, DistError, R> => Effect.raceFirst(dialled, refuted(probe, wantsPlain))
+): Effect.Effect<Duplex, DistError, R> =>
+  Effect.raceFirst(
+    Effect.catchReason(dialled, "DistError", "TlsFailed", (reason, error) =>
+      reason.isNotTls === true ? explained(reason, error, probe, wantsPlain) : Effect.fail(error)
+    ),
+    refuted(probe, wantsPlain)
+  )
 
 interface PlainProbe {
   readonly to: Endpoint
@@ -28,11 +35,30 @@ interface PlainProbe {
   readonly timeoutMillis: number
 }
 
+/** Asks once, without TLS; no answer in a moment is none. */
+const askPlain = ({ opening, timeoutMillis, to }: PlainProbe): Effect.Effect<PlainAnswer> =>
+  asked(plainAnswer(to, opening, timeoutMillis), Math.min(patienceMillis, timeoutMillis), { isStatus: false })
+
 /** After some patience, fails if a plain opening is answered; never succeeds. */
-const refuted = ({ opening, timeoutMillis, to }: PlainProbe, wantsPlain: DistError): Effect.Effect<never, DistError> =>
-  Effect.sleep(Math.min(patienceMillis, timeoutMillis / 3)).pipe(
-    Effect.andThen(asked(saysStatus(to, opening, timeoutMillis), timeoutMillis)),
-    Effect.flatMap((isPlain) => (isPlain ? Effect.fail(wantsPlain) : Effect.never))
+const refuted = (probe: PlainProbe, wantsPlain: DistError): Effect.Effect<never, DistError> =>
+  Effect.sleep(Math.min(patienceMillis, probe.timeoutMillis / 3)).pipe(
+    Effect.andThen(
+      asked(plainAnswer(probe.to, probe.opening, probe.timeoutMillis), probe.timeoutMillis, { isStatus: false })
+    ),
+    Effect.flatMap(({ isStatus }) => (isStatus ? Effect.fail(wantsPlain) : Effect.never))
+  )
+
+/** Fails with what it is that speaks no TLS. */
+const explained = (
+  reason: Extract<DistReason, { readonly _tag: "TlsFailed" }>,
+  { node }: DistError,
+  probe: PlainProbe,
+  wantsPlain: DistError
+): Effect.Effect<never, DistError> =>
+  Effect.flatMap(askPlain(probe), ({ isStatus, seen }) =>
+    Effect.fail(
+      isStatus ? wantsPlain : new DistError({ node, reason: { ...reason, ...(seen !== undefined && { seen }) } })
+    )
   )
 
 /**
@@ -45,29 +71,44 @@ export const orWantsTls = (
   wantsTls: DistError
 ): Effect.Effect<never, DistError> =>
   Effect.flatMap(
-    asked(speaksTls(probe.to, probe.timeoutMillis), Math.min(patienceMillis, probe.timeoutMillis)),
+    asked(speaksTls(probe.to, probe.timeoutMillis), Math.min(patienceMillis, probe.timeoutMillis), false),
     (yes) => Effect.fail(yes ? wantsTls : closed)
   )
 
-/** No answer within the time, and no connection, is no. */
-const asked = (question: Effect.Effect<boolean, unknown, Scope.Scope>, timeoutMillis: number): Effect.Effect<boolean> =>
+/** What it is `otherwise`: without an answer within the time, and without a connection. */
+const asked = <A>(
+  question: Effect.Effect<A, unknown, Scope.Scope>,
+  timeoutMillis: number,
+  otherwise: A
+): Effect.Effect<A> =>
   Effect.scoped(question).pipe(
-    Effect.timeoutOrElse({ duration: timeoutMillis, orElse: () => Effect.succeed(false) }),
-    Effect.orElseSucceed(() => false)
+    Effect.timeoutOrElse({ duration: timeoutMillis, orElse: () => Effect.succeed(otherwise) }),
+    Effect.orElseSucceed(() => otherwise)
   )
 
-/** Whether the opening of a handshake is answered with a status. */
-const saysStatus = (to: Endpoint, opening: Uint8Array, timeoutMillis: number) =>
+/** What the opening of a handshake is answered with. */
+interface PlainAnswer {
+  /** A status, as nodes give one. */
+  readonly isStatus: boolean
+  /** What else, for a person. */
+  readonly seen?: string
+}
+
+const plainAnswer = (to: Endpoint, opening: Uint8Array, timeoutMillis: number) =>
   Effect.gen(function* () {
     const stream = yield* (yield* Transport).dial(to, timeoutMillis)
     const packets = new HandshakePackets(2)
-    return yield* Effect.callback<boolean>((resume) => {
+    return yield* Effect.callback<PlainAnswer>((resume) => {
+      const answer = (given: PlainAnswer) => resume(Effect.succeed(given))
       stream.on("data", (chunk: Uint8Array) => {
         packets.push(chunk)
         const packet = packets.next()
-        if (packet !== undefined) resume(Effect.succeed(!("_tag" in packet) && packet[0] === 0x73))
+        if (packet === undefined) return
+        if (!("_tag" in packet))
+          answer(packet[0] === 0x73 ? { isStatus: true } : { isStatus: false, seen: describeBytes(packet) })
+        else answer({ isStatus: false, ...(packet._tag === "NotErlangNode" && { seen: packet.seen }) })
       })
-      stream.once("close", () => resume(Effect.succeed(false)))
+      stream.once("close", () => answer({ isStatus: false, seen: describeBytes(packets.rest()) }))
       stream.write(packets.framed(opening))
     })
   })

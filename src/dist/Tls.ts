@@ -233,7 +233,7 @@ export const tlsProblem = (error: NodeJS.ErrnoException, options: TlsOptions, sa
     case "ERR_SSL_UNSUPPORTED_PROTOCOL":
       return { _tag: "TlsVersion" }
     case "ERR_SSL_WRONG_VERSION_NUMBER":
-      return failed("what it sends is not TLS")
+      return { ...failed("what it sends is not TLS"), isNotTls: true }
     case "ECONNRESET":
     case "EPIPE":
       return failed("it closed the connection")

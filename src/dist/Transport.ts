@@ -1,7 +1,7 @@
 import { Context, Effect, type Scope } from "effect"
 import { Buffer } from "node:buffer"
 import type { X509Certificate } from "node:crypto"
-import { connect, isIP, type LookupFunction, type NetConnectOpts, type Socket } from "node:net"
+import { connect, isIP, isIPv6, type LookupFunction, type NetConnectOpts, type Socket } from "node:net"
 import { platform } from "node:process"
 import type { Duplex } from "node:stream"
 import { connect as connectTls, createSecureContext, type SecureContext, TLSSocket } from "node:tls"
@@ -42,6 +42,8 @@ const hostOf = (to: Endpoint): string => ("path" in to ? to.path : to.host)
 export interface DialError {
   readonly _tag: "DialError"
   readonly code: string
+  /** Which address of the host it was, where that is known. */
+  readonly address?: string
   /** Why there is no TLS, where the connection itself was made. */
   readonly tls?: DistReason
 }
@@ -68,8 +70,12 @@ export const dialReason = (
     case "ENFILE":
     case "ENOBUFS":
     case "ENOMEM":
-    case "EADDRNOTAVAIL":
       return { _tag: "NoResources", code: error.code }
+    case "EADDRNOTAVAIL":
+      // No port is left, or there is no address to come from: with IPv6 that is about always so.
+      return isIPv6(error.address ?? hostOf(to))
+        ? { _tag: "Unreachable", at: endpointText(to), code: error.code }
+        : { _tag: "NoResources", code: error.code }
     case "ECONNREFUSED":
     // A socket that is not there yet, or no more.
     case "ENOENT":
@@ -183,6 +189,29 @@ const openSocket = (
   return socket
 }
 
+/** As Node has it; of a host with several addresses it is one error, with those of all the addresses in it. */
+interface ConnectError extends NodeJS.ErrnoException {
+  readonly address?: string
+  readonly errors?: ReadonlyArray<ConnectError>
+}
+
+/** What says that an address could not even be tried. */
+const untried: ReadonlySet<string | undefined> = new Set(["EADDRNOTAVAIL", "EAFNOSUPPORT", "ENETUNREACH"])
+
+/**
+ * Of the errors of several addresses: that of one where somebody answers, else of one that could be tried. Others are
+ * often of a kind of address that is not on here.
+ */
+const mostTelling = (error: ConnectError): ConnectError => {
+  const { errors = [error] } = error
+  return (
+    errors.find(({ code }) => code === "ECONNREFUSED") ??
+    errors.find(({ code }) => !untried.has(code)) ??
+    errors[0] ??
+    error
+  )
+}
+
 const dialSocket = (
   to: Endpoint,
   timeoutMillis: number,
@@ -201,10 +230,10 @@ const dialSocket = (
       // Set while the connection is there and TLS is not.
       let securingNow: Securing | undefined
       const timer = setTimeout(() => fail("TIMEOUT", securingNow && tlsTimeout(timeoutMillis)), timeoutMillis)
-      const fail = (code: string, tls?: DistReason) => {
+      const fail = (code: string, tls?: DistReason, address?: string) => {
         clearTimeout(timer)
         socket.destroy()
-        resume(Effect.fail({ _tag: "DialError", code, ...(tls && { tls }) }))
+        resume(Effect.fail({ _tag: "DialError", code, ...(tls && { tls }), ...(address !== undefined && { address }) }))
       }
       const succeed = () => {
         clearTimeout(timer)
@@ -213,12 +242,14 @@ const dialSocket = (
         socket.on("error", () => {})
         resume(Effect.succeed(socket))
       }
-      socket.once("error", (error: NodeJS.ErrnoException) =>
+      socket.once("error", (error: ConnectError) => {
+        const { address, code, message } = mostTelling(error)
         fail(
-          error.code ?? error.message,
-          securingNow && tlsProblem(error, securingNow.options, certificateOf(socket) !== undefined)
+          code ?? message,
+          securingNow && tlsProblem(error, securingNow.options, certificateOf(socket) !== undefined),
+          address
         )
-      )
+      })
       socket.once("connect", () => {
         securingNow = securing
         if (securing === undefined) succeed()

@@ -69,6 +69,27 @@ describe("why a link cannot be made", () => {
     })
   )
 
+  it.live.each([
+    ["::1", undefined, { _tag: "Unreachable", code: "EADDRNOTAVAIL" }, "See whether IPv6 is on here"],
+    ["localhost", "::1", { _tag: "Unreachable", code: "EADDRNOTAVAIL" }, "See whether IPv6 is on here"],
+    [
+      "127.0.0.1",
+      undefined,
+      { _tag: "NoResources", code: "EADDRNOTAVAIL" },
+      "no port left for another connection, or no address"
+    ]
+  ] as const)("that there is no address to come from: to %s, where that is %s", ([host, address, reason, says]) =>
+    Effect.gen(function* () {
+      const failure = { _tag: "DialError", code: "EADDRNOTAVAIL", ...(address && { address }) } as const
+      const error = yield* Effect.flip(
+        Effect.scoped(connect({ node: "app@127.0.0.1", cookie, address: { host, port: 9 } }))
+      ).pipe(Effect.provideService(Transport, { dial: () => Effect.fail(failure) }))
+      expect(error.reason).toMatchObject(reason)
+      expect(error.message).toContain(says)
+      expect(error.message).not.toContain("ulimit")
+    })
+  )
+
   it.live("a host that does not resolve", () =>
     Effect.gen(function* () {
       const { reason } = yield* whyNot("app@no-such-host.invalid", 4369)

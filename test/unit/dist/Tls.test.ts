@@ -215,7 +215,37 @@ describe("a link over TLS", () => {
   it.live("is not made to what does not speak TLS", () =>
     Effect.gen(function* () {
       const port = yield* serve((socket) => socket.end("SSH-2.0-OpenSSH_9.2\r\n"))
-      expect((yield* whyNot(port, trusting)).reason).toEqual({ _tag: "TlsFailed", detail: "what it sends is not TLS" })
+      const { message, reason } = yield* whyNot(port, trusting)
+      const isNotTls = { _tag: "TlsFailed", detail: "what it sends is not TLS", isNotTls: true }
+      expect(reason).toEqual({ ...isNotTls, seen: 'the text "SSH-2.0-OpenSSH_9.2"' })
+      expect(message).toBe(
+        'what listens at the address of app@127.0.0.1 is no Erlang node with TLS: what it sends is not TLS (asked without, it sent the text "SSH-2.0-OpenSSH_9.2"). Check the host and the port.'
+      )
+    })
+  )
+
+  it.live.each<[string, string | Buffer, object]>([
+    [
+      "in its own words",
+      "HTTP/1.1 400 Bad Request\r\n",
+      { _tag: "TlsFailed", seen: 'the text "HTTP/1.1 400 Bad Request"' }
+    ],
+    ["as a node without TLS", packet("snot_allowed"), { _tag: "WantsPlain" }]
+  ])("says what answers %s where it is asked without TLS", ([, answer, expected]) =>
+    Effect.gen(function* () {
+      const port = yield* serve((socket) => socket.once("data", () => socket.end(answer)))
+      const { reason } = yield* whyNot(port, trusting)
+      expect(reason).toMatchObject(expected)
+    })
+  )
+
+  it.live("says nothing of what it heard where it heard nothing", () =>
+    Effect.gen(function* () {
+      let asked = 0
+      const port = yield* serve((socket) => asked++ === 0 && socket.write("HTTP/1.1 400 Bad Request\r\n"))
+      const { message, reason } = yield* whyNot(port, trusting, 500)
+      expect(reason).toEqual({ _tag: "TlsFailed", detail: "what it sends is not TLS", isNotTls: true })
+      expect(message).toContain("what it sends is not TLS. Check the host")
     })
   )
 

@@ -5,7 +5,7 @@ import { syncBuiltinESMExports } from "node:module"
 import { getDefaultAutoSelectFamilyAttemptTimeout, setDefaultAutoSelectFamilyAttemptTimeout, Socket } from "node:net"
 import { vi } from "vitest"
 import { Transport } from "../../../src/dist/Transport.ts"
-import { serve } from "../../support/FakePeer.ts"
+import { closedPort, serve } from "../../support/FakePeer.ts"
 
 const patience = getDefaultAutoSelectFamilyAttemptTimeout()
 
@@ -40,6 +40,25 @@ it.live("an address of several that is far away is not given up after a moment",
     const { dial } = yield* Transport
     const stream = yield* dial({ host: "far.example", port }, 30_000)
     expect(stream).toMatchObject({ remoteAddress: "127.0.0.1", remotePort: port })
+  })
+)
+
+it.live("a host of several addresses that are refused, or cannot be tried from here, is one that refuses", () =>
+  Effect.gen(function* () {
+    const port = yield* closedPort
+    vi.spyOn(dns, "lookup").mockImplementation((() =>
+      Promise.resolve([
+        // Of a network that is for documents alone: nobody has an address, or a way, to reach it from.
+        { address: "2001:db8::1", family: 6 },
+        { address: "127.0.0.1", family: 4 }
+      ])) as unknown as typeof dns.lookup)
+    syncBuiltinESMExports()
+    const { dial } = yield* Transport
+    expect(yield* Effect.flip(dial({ host: "two.example", port }, 3_000))).toEqual({
+      _tag: "DialError",
+      code: "ECONNREFUSED",
+      address: "127.0.0.1"
+    })
   })
 )
 
