@@ -25,6 +25,8 @@ export interface ConfiguredNode extends NodeEntry {
 /** What the operator said, checked, with a default wherever nothing was said. */
 export interface Config {
   readonly nodes: ReadonlyArray<ConfiguredNode>
+  /** Entries of the configuration file that were not said, since other nodes were (`--node`). They hold all the same. */
+  readonly leftOut: ReadonlyArray<ConfiguredNode>
   /** What was said in place of nodes and stands for none any more, in one line. */
   readonly gone?: string
   /** Where a cookie is looked for when the node's own entry has none, in order. */
@@ -178,12 +180,15 @@ const entryTwice = (entries: ReadonlyArray<NodeEntry>): string | undefined => {
   return names.find((name, at) => names.indexOf(name) !== at)
 }
 
-/** The entries of the nodes that were said, in `said`: a mistake in one is told where it stands. */
+/**
+ * The entries of the nodes that were said, in `said`, and those that are known beside them: a mistake in one is told
+ * where it stands.
+ */
 const nodeEntries = (
   nodes: ReadonlyArray<string | NodeEntry>,
   known: Known,
   said: string
-): Result.Result<ReadonlyArray<ConfiguredNode>, ConfigError> => {
+): Result.Result<Pick<Config, "nodes" | "leftOut">, ConfigError> => {
   // Also of those that nobody names: by its alias each of the two could be meant.
   const again = entryTwice(known.entries)
   if (again !== undefined)
@@ -192,8 +197,10 @@ const nodeEntries = (
         message: `${known.place}: the configuration has more than one entry of ${again}; make one of them`
       })
     )
+  const meant = nodes.flatMap((node) => (typeof node === "string" ? called(node, known) : [node]))
+  const leftOut = known.entries.filter((entry) => !meant.includes(entry))
   const entries = new Map<string, ConfiguredNode>()
-  for (const entry of nodes.flatMap((node) => (typeof node === "string" ? called(node, known) : [node]))) {
+  for (const entry of [...meant, ...leftOut]) {
     const place = known.entries.includes(entry) ? known.place : said
     const parsed = parseNodeName(fullName(entry.name))
     if ("problem" in parsed) {
@@ -217,7 +224,11 @@ const nodeEntries = (
       return Result.fail(new ConfigError({ message }))
     }
   }
-  return Result.succeed(all)
+  const isLeftOut = new Set(leftOut.map(({ name }) => fullName(name)))
+  return Result.succeed({
+    nodes: all.filter(({ name }) => !isLeftOut.has(name)),
+    leftOut: all.filter(({ name }) => isLeftOut.has(name))
+  })
 }
 
 /** A pattern that can match no node would silently allow none. */
@@ -307,12 +318,12 @@ const complete = (
     yield* checkPatterns(policy.allowNodes ?? [], nameOf)
     yield* checkSources(discover, nameOf)
     const entries = yield* nodeEntries(nodes, known, nameOf("nodes"))
-    yield* checkTlsUsed(all, entries, nameOf)
+    yield* checkTlsUsed(all, [...entries.nodes, ...entries.leftOut], nameOf)
     return { entries, tls: yield* tlsSettings(all, nameOf) }
   })
   const gone = goneOf(nodes, known, nameOf("nodes"))
   return Result.map(checked, ({ entries, tls }) => ({
-    nodes: entries,
+    ...entries,
     ...(gone !== undefined && { gone }),
     cookies: [...cookies, cookieVariable(environment, "RELEASE_COOKIE"), ...otpCookieFiles(environment)],
     ...(epmdHost !== undefined && { epmdHost }),

@@ -75,7 +75,7 @@ export const layer = (config: Config): Layer.Layer<Targets> =>
   Layer.effect(
     Targets,
     Effect.gen(function* () {
-      const { nodes, problem } = yield* current(config)
+      const { entries, nodes, problem } = yield* current(config)
       const configured = new Map<string, Redacted.Redacted>()
       const given = new Set<Redacted.Redacted>()
       const use = (node: string, cookie: Redacted.Redacted) =>
@@ -85,9 +85,10 @@ export const layer = (config: Config): Layer.Layer<Targets> =>
           ),
           () => Effect.sync(() => given.delete(cookie))
         )
-      const entryOf = (name: string) => Effect.map(nodes, (all) => all.find((each) => each.name === name))
+      const entryOf = (name: string) => Effect.map(entries, (all) => all.find((each) => each.name === name))
       return Targets.of({
         nodes,
+        entries,
         way: (name) => Effect.map(entryOf(name), (entry) => wayOf(entry ?? { name })),
         problem,
         discovery: config.discover,

@@ -82,6 +82,11 @@ export class Targets extends Context.Service<
     readonly way: (name: string) => Effect.Effect<Way>
     /** The nodes that are configured now, in the order of the configuration. */
     readonly nodes: Effect.Effect<ReadonlyArray<KnownNode>>
+    /**
+     * All that the operator has said of nodes: those, and behind them entries of the configuration that do not count
+     * among them, since the operator named others. Whoever comes to such a node all the same is bound by its entry.
+     */
+    readonly entries: Effect.Effect<ReadonlyArray<KnownNode>>
     /** What is wrong with the configuration as it is now: why it does not count, but what it said before, say. */
     readonly problem: Effect.Effect<string | undefined>
     /** Where nodes are looked for beside those, each as the operator wrote it. */

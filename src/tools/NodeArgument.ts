@@ -68,7 +68,9 @@ export const resolveNode = Effect.fnUntraced(function* (
     bounds.map((each) => entryRefusal(tool, each)).find((each) => each !== undefined)
   if (refusal === undefined) return full
   const isLeftOut = entry === undefined && entries.some(({ name }) => name === full)
-  const why = isLeftOut ? `${refusal} It has an entry in the configuration, and is not among the nodes that were named (--node).` : refusal
+  const why = isLeftOut
+    ? `${refusal} It has an entry in the configuration, and is not among the nodes that were named (--node).`
+    : refusal
   return yield* new ToolError({
     code: "not_allowed",
     message: visible(why),

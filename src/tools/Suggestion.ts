@@ -23,11 +23,11 @@ export const usefulCall = Effect.fnUntraced(function* (
   const { entryRefusal, toolRefusal } = yield* Policy
   if (tool === undefined || toolRefusal(tool) !== undefined || clean(text) !== text) return undefined
   const input = JSON.parse(json ?? "{}") as Readonly<Record<string, unknown>>
-  const configured = yield* (yield* Targets).nodes
-  const entry = nodeCalled(configured, String(input["node"] ?? node))
+  const targets = yield* Targets
+  const entry = nodeCalled(yield* targets.entries, String(input["node"] ?? node))
   if (tool.target !== "none" && entry !== undefined && entryRefusal(tool, entry) !== undefined) return undefined
   if (tool.target === "none" || node === undefined || input["node"] !== undefined) return text
-  const known = new Set([node, ...[...configured, ...(yield* (yield* Nodes).list)].map(({ name }) => name)])
+  const known = new Set([node, ...[...(yield* targets.nodes), ...(yield* (yield* Nodes).list)].map(({ name }) => name)])
   if (known.size === 1) return text
   return `${tool.name} ${JSON.stringify({ node, ...input })}`
 })

@@ -78,6 +78,7 @@ export const fakeNode = (spec: FakeNodeSpec = {}): ErlangNode & { readonly calle
             })
           ),
     roundTrip: () => Effect.succeed(1.25),
+    askTickTime: () => Effect.void,
     silentMillis: () => 0,
     lost: Effect.never,
     disconnect: Effect.void
@@ -95,6 +96,8 @@ export interface World {
   /** What connecting to a name fails with. */
   readonly unreachable?: Readonly<Record<string, DistReason>>
   readonly configured?: ReadonlyArray<string | KnownNode>
+  /** Nodes that have an entry in the configuration, and are not among the configured ones. */
+  readonly leftOut?: ReadonlyArray<KnownNode>
   /** What is wrong with the configuration as it is now. */
   readonly problem?: string
   readonly cookies?: ReadonlyArray<string>
@@ -157,14 +160,23 @@ const fakeNodes = ({
     })
   })
 
-const fakeTargets = ({ configured = [], cookies = [], epmdPort = 1, problem }: World): Layer.Layer<Targets> =>
-  targetsOf({
-    nodes: Effect.succeed(configured.map((node) => (typeof node === "string" ? { name: node } : node))),
+const fakeTargets = ({
+  configured = [],
+  cookies = [],
+  epmdPort = 1,
+  leftOut = [],
+  problem
+}: World): Layer.Layer<Targets> => {
+  const nodes = configured.map((node) => (typeof node === "string" ? { name: node } : node))
+  return targetsOf({
+    nodes: Effect.succeed(nodes),
+    entries: Effect.succeed([...nodes, ...leftOut]),
     problem: Effect.succeed(problem),
     epmdPort,
     cookies: Effect.succeed(cookies.map((cookie) => Redacted.make(cookie))),
     resolve: (name) => Effect.fail(new TargetError({ node: name, message: "there is no cookie." }))
   })
+}
 
 /** The services below the catalogue, as a test wants them. */
 export const groundLayer = (world: World): Layer.Layer<Nodes | Targets | Policy> =>

@@ -40,7 +40,7 @@ export const diagnoseConnection = Tool.make({
   },
   run: Effect.fnUntraced(function* (_input, name) {
     const targets = yield* Targets
-    const entries = yield* targets.nodes
+    const entries = yield* targets.entries
     const up = (yield* (yield* Nodes).list).flatMap(({ state }) => (state._tag === "Up" ? [state.node] : []))
     const known = [...new Set([...entries, ...up].map((node) => node.name))]
     const walk = (full: string) =>

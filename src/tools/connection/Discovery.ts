@@ -95,6 +95,7 @@ export const discoverNodes = Tool.make({
       mayConnect: (node) => settings.allowNodes !== undefined && nodeRefusal(node) === undefined
     })
     const configured = yield* targets.nodes
+    const entries = yield* targets.entries
     const listed = yield* (yield* Nodes).list
     const up = new Set(listed.filter(({ state }) => state._tag === "Up").map(({ name }) => name))
     const hosts = ["localhost", "127.0.0.1", ...settings.hostNames]
@@ -143,7 +144,7 @@ export const discoverNodes = Tool.make({
         matched: matching.length,
         nodes: rows.map((row) => ({
           node: visible(row.node),
-          alias: nodeCalled(configured, row.node)?.alias,
+          alias: nodeCalled(entries, row.node)?.alias,
           state: row.state,
           sources: row.sources.map(visible),
           hidden: row.isHidden,

@@ -116,6 +116,23 @@ describe("nodes", () => {
     expect((await loaded({ nodes: ["shop"] }, {}, file)).nodes).toEqual([shop])
   })
 
+  it("that a flag leaves out have the file's entries all the same, checked like the others", async () => {
+    const entries = [{ name: "shop@db1", group: "g1" }, { name: "cart", alias: "c", access: "inspect" }, "plain@db1"]
+    const file = configFile({ nodes: entries })
+    const cart = { name: `cart@${shortHostName()}`, alias: "c", access: "inspect" }
+    expect(await loaded({}, {}, file)).toMatchObject({ nodes: [{ name: "shop@db1" }, cart, {}], leftOut: [] })
+    for (const given of [{ nodes: ["g1"] }, { nodes: ["shop@db1"] }])
+      expect(await loaded(given, {}, file)).toMatchObject({ nodes: [{ name: "shop@db1" }], leftOut: [cart] })
+    const shop = [{ name: "shop@db1", group: "g1" }]
+    expect(await loaded({}, { BEAMSCOPE_NODE: "c" }, file)).toMatchObject({ nodes: [cart], leftOut: shop })
+    const both = configFile({ nodes: [{ name: "a@x", cookie: "c", cookie_file: "f" }] })
+    expect(await refusal({ nodes: ["b@x"] }, {}, both)).toContain(": nodes: a@x: it has a cookie and a file with one")
+    const taken = configFile({ nodes: [{ name: "a@x", alias: "b" }] })
+    expect(await refusal({ nodes: ["b@x"] }, {}, taken)).toContain(": nodes: more than one node is called 'b': a@x")
+    const overTls = configFile({ nodes: [{ name: "a@x", tls: true }], tls_ca: "ca.pem" })
+    expect((await loaded({ nodes: ["shop@db1"] }, {}, overTls)).nodes).toEqual([{ name: "shop@db1" }])
+  })
+
   it("without a host are this machine's, wherever they are named", async () => {
     const here = `shop@${shortHostName()}`
     expect((await loaded({ nodes: ["shop,cart@y"] })).nodes).toEqual([{ name: here }, { name: "cart@y" }])

@@ -209,6 +209,30 @@ describe("the configuration file, when it has changed", () => {
     )
   })
 
+  it.effect("binds nodes that the command line leaves out, by what their entries say now", () => {
+    const entry = { name: "b@x", access: "inspect", cookie: "own", epmd_port: 1 }
+    put({ nodes: [{ name: "a@x", group: "g" }, entry] })
+    return withTargets(
+      (targets) =>
+        Effect.gen(function* () {
+          expect(yield* namesOf(targets)).toEqual(["a@x"])
+          expect(yield* targets.entries).toMatchObject([{ name: "a@x" }, { name: "b@x", access: "inspect" }])
+          expect(yield* cookieOf(targets, "b@x")).toBe("own")
+          expect(yield* targets.way("b@x")).toMatchObject({ epmdPort: 1 })
+          put({
+            nodes: [
+              { name: "a@x", group: "g" },
+              { ...entry, access: "observe", cookie: "other" }
+            ]
+          })
+          expect(yield* targets.entries).toMatchObject([{ name: "a@x" }, { name: "b@x", access: "observe" }])
+          expect(yield* cookieOf(targets, "b@x")).toBe("other")
+          expect(yield* namesOf(targets)).toEqual(["a@x"])
+        }),
+      { nodes: ["g"] }
+    )
+  })
+
   it.effect("still has the node that the command line calls by its name, with or without an entry", () => {
     put({ nodes: [{ name: "a@x", epmd_port: 1 }] })
     return withTargets(

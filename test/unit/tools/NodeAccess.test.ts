@@ -73,6 +73,39 @@ describe("the access that a node's entry allows", () => {
     })
   )
 
+  it.effect("holds for a node that the operator did not name this time, whatever it is called", () =>
+    Effect.gen(function* () {
+      const up = [fakeNode({ name: "a@box" }), fakeNode({ name: "b@127.0.0.1" })]
+      const leftOut = [{ name: "b@127.0.0.1", access: "inspect", alias: "prod" }] as const
+      for (const configured of [["a@box"], ["b@box"]]) {
+        const here: World = { up, configured, leftOut, policy }
+        for (const node of ["prod", "b@127.0.0.1", "b@box", "b"]) {
+          const error = yield* refused(here, "observe", { node })
+          expect(error.message).toContain("the entry of b@127.0.0.1 in the configuration allows no more than 'inspect'")
+        }
+        expect((yield* touch(here, "inspect", { node: "prod" })).structured).toMatchObject({ node: "b@127.0.0.1" })
+        const { structured } = yield* call("list_nodes", {}).pipe(Effect.provide(catalogueLayer(here)))
+        expect(structured["nodes"]).toContainEqual(
+          expect.objectContaining({ node: "b@127.0.0.1", state: "up", alias: "prod", access: "inspect" })
+        )
+      }
+      // It is not what is meant where no node is said.
+      const { structured } = yield* touch({ up, configured: ["a@box"], leftOut, policy }, "observe")
+      expect(structured).toMatchObject({ node: "a@box" })
+    })
+  )
+
+  it.effect("is no leave to connect to a node that the operator did not name this time", () =>
+    Effect.gen(function* () {
+      const leftOut = [{ name: "b@far", alias: "prod" }]
+      const error = yield* refused({ configured: ["a@box"], leftOut, policy }, "inspect", { node: "prod" })
+      expect(error).toMatchObject({ code: "not_allowed" })
+      expect(error.message).toMatch(
+        /^b@far is neither configured nor on this machine\..* It has an entry in the configuration, and is not among the nodes that were named \(--node\)\.$/u
+      )
+    })
+  )
+
   it.effect("is told with the entry, and before the node is connected", () =>
     Effect.gen(function* () {
       const error = yield* refused({ ...world, up: [] }, "observe", { node: "prod" })
