@@ -1,11 +1,13 @@
 import { Effect } from "effect"
-import { Atom, atom, isAtom, isTuple, list, listItems, MapTerm, nil, Pid, type Term } from "../etf/Term.ts"
+import { encode } from "../etf/Encode.ts"
+import { Atom, atom, Binary, isAtom, isTuple, list, listItems, map, MapTerm, nil, Pid, type Term } from "../etf/Term.ts"
 import type { CallError } from "../node/CallError.ts"
 import type { StackFrame } from "../node/StackFrame.ts"
 import type { CallOptions } from "../node/Call.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { readStack } from "../node/StackFrame.ts"
 import type { Mfa } from "../syntax/Mfa.ts"
+import { askAgent } from "./Listing.ts"
 import { atomText, callbackItem, type Facts, readFacts } from "./ProcessFacts.ts"
 import { longQueue } from "./ProcessQuery.ts"
 import { readCount, readMfa } from "./ProcessRow.ts"
@@ -26,6 +28,9 @@ export type Unread =
       readonly why: "LargeReply"
       readonly bytes: number
     }
+
+/** Of a dictionary. */
+export type Entries = ReadonlyArray<readonly [key: Term, value: Term]>
 
 /** One process. Sizes are bytes. A group that was not asked for, or could not be read, is absent. */
 export interface ProcessInfo {
@@ -78,7 +83,13 @@ export interface ProcessInfo {
   }
   /** Large binaries that it refers to, each counted once. */
   readonly binaries?: { readonly count: number; readonly total: number; readonly largest: number }
-  readonly dictionary?: { readonly entries: ReadonlyArray<readonly [key: Term, value: Term]> }
+  readonly dictionary?: {
+    readonly count: number
+    /** The first of them; those that are large are cut. */
+    readonly keys: ReadonlyArray<Term>
+    /** Where the node does not tell keys alone, or the value of one key. */
+    readonly entries: Entries | undefined
+  }
   readonly unread: ReadonlyArray<Unread>
 }
 
@@ -166,7 +177,7 @@ export const processInfo = Effect.fnUntraced(function* (
 
   // The node's own way to see a callback takes the whole dictionary, and says `proc_lib` of what has none.
   const isOtp = readMfa(facts.get("initial_call"))?.module === "proc_lib"
-  const nothing = { facts: new Map() as Facts, unread: [] }
+  const nothing: DictionaryPart = { facts: new Map(), unread: [] }
   const [application, family, label, signals, binaries, dictionary, callback] = yield* Effect.all(
     [
       groups.has("meta") ? node.call("application", "get_application", [pid]) : Effect.succeed(nil),
@@ -176,9 +187,7 @@ export const processInfo = Effect.fnUntraced(function* (
         : Effect.succeed(nothing),
       groups.has("signals") ? askBounded(node, pid, "signals", signalItems) : Effect.succeed(nothing),
       groups.has("binaries") ? askBounded(node, pid, "binaries", [atom("binary")]) : Effect.succeed(nothing),
-      groups.has("dictionary") && mayCopyDictionary
-        ? askBounded(node, pid, "dictionary", [atom("dictionary")])
-        : Effect.succeed(nothing),
+      groups.has("dictionary") && mayCopyDictionary ? readDictionary(node, pid) : Effect.succeed(nothing),
       groups.has("location") && isOtp && !dictionaryKey && mayCopyDictionary
         ? Effect.map(node.call("proc_lib", "translate_initial_call", [pid]), readMfa)
         : Effect.succeed(readMfa(facts.get("$initial_call")))
@@ -191,6 +200,7 @@ export const processInfo = Effect.fnUntraced(function* (
   const linked = signals.facts!
   const sizes = readBinaries(binaries.facts!.get("binary"))
   const entries = readEntries(dictionary.facts!.get("dictionary"))
+  const keys = dictionary.keys ?? (entries && { count: entries.length, first: entries.map(([it]) => it) })
   const related = (key: string) =>
     listItems(family.facts!.get(key) ?? entries?.find(([it]) => isAtom(it, key))?.[1])?.filter(isProcess) ?? []
   return {
@@ -237,7 +247,7 @@ export const processInfo = Effect.fnUntraced(function* (
       }
     }),
     ...(sizes !== undefined && { binaries: sizes }),
-    ...(entries !== undefined && { dictionary: { entries } }),
+    ...(keys !== undefined && { dictionary: { count: keys.count, keys: keys.first, entries } }),
     unread: [
       ...(!isShort && groups.has("memory") ? [{ what: "memory", why: "LongQueue", messages } as const] : []),
       ...(!isShort && groups.has("dictionary") ? [{ what: "dictionary", why: "LongQueue", messages } as const] : []),
@@ -249,8 +259,90 @@ export const processInfo = Effect.fnUntraced(function* (
   }
 })
 
+/** The facts hold all of the dictionary, if not the keys alone were told. */
+interface DictionaryPart {
+  readonly facts: Facts | undefined
+  readonly unread: ReadonlyArray<Unread>
+  readonly keys?: { readonly count: number; readonly first: ReadonlyArray<Term> }
+}
+
+/** Keys of a dictionary that are told without its values. */
+const maxKeys = 1_000
+
+/** The keys alone, where the value of one can be had afterwards and the agent may run; else all of the dictionary. */
+const readDictionary = (node: ErlangNode, pid: Pid): Effect.Effect<DictionaryPart, CallError> => {
+  const whole = askBounded(node, pid, "dictionary", [atom("dictionary")])
+  if (!node.capabilities.dictionaryKey) return whole
+  return askAgent(
+    node,
+    "beamscope_process:keys",
+    map([
+      [atom("pid"), pid],
+      [atom("limit"), maxKeys]
+    ]),
+    (answer) => {
+      const [count, first] = [readCount(answer.atomKey("count")), listItems(answer.atomKey("keys"))]
+      if (isAtom(answer.atomKey("gone"), "true")) return { facts: undefined, unread: [] }
+      return count === undefined || first === undefined
+        ? undefined
+        : { facts: new Map() as Facts, unread: [], keys: { count, first } }
+    },
+    { maxReplyBytes }
+  ).pipe(
+    Effect.catchReasons("CallError", {
+      Unsupported: () => whole,
+      ReplyTooLarge: ({ limitBytes }) => Effect.succeed(tooLarge("dictionary", limitBytes)),
+      HeapLimit: ({ limitWords }) => Effect.succeed(tooLarge("dictionary", limitWords * node.capabilities.wordBytes))
+    })
+  )
+}
+
+/**
+ * What a process keeps under these keys of its dictionary, without the rest of that: from OTP 26.2 on, and whatever its
+ * heap and its queue. `undefined` when there is no such process (any more). A key that holds an atom which the node does
+ * not have is under nothing there, and is not sent as one; an entry that is `undefined` is as none.
+ */
+export const dictionaryValues = Effect.fnUntraced(function* (
+  node: ErlangNode,
+  pid: Pid,
+  keys: ReadonlyArray<Term>
+): Effect.fn.Return<{ readonly entries: Entries; readonly unread: ReadonlyArray<Unread> } | undefined, CallError> {
+  const known = yield* knownThere(node, keys)
+  if (known.length === 0) return { entries: [], unread: [] }
+  const items = known.map((key): Term => [atom("dictionary"), key])
+  const read = yield* node.call("erlang", "process_info", [pid, list(items)], { maxReplyBytes }).pipe(
+    Effect.flatMap(
+      readReply(node, "erlang:process_info/2", (reply) =>
+        isAtom(reply, "undefined") ? { gone: true } : { gone: false, values: readEntries(reply) ?? [] }
+      )
+    ),
+    Effect.map((answer) => ({ ...answer, unread: [] as ReadonlyArray<Unread> })),
+    Effect.catchReasons("CallError", {
+      ReplyTooLarge: ({ limitBytes }) => Effect.succeed({ gone: false, ...tooLarge("dictionary", limitBytes) }),
+      HeapLimit: ({ limitWords }) =>
+        Effect.succeed({ gone: false, ...tooLarge("dictionary", limitWords * node.capabilities.wordBytes) })
+    })
+  )
+  if (read.gone) return undefined
+  const values = "values" in read ? (read.values ?? []) : []
+  return {
+    entries: values.flatMap(([, value], at) => (isAtom(value, "undefined") ? [] : [[known[at]!, value] as const])),
+    unread: read.unread
+  }
+})
+
+/** Those of some terms that hold no atom which the node does not have: they travel packed, so that none is made there. */
+const knownThere = (node: ErlangNode, terms: ReadonlyArray<Term>): Effect.Effect<ReadonlyArray<Term>, CallError> => {
+  const unpack = (term: Term) =>
+    node.call("erlang", "binary_to_term", [new Binary(encode(term)), list([atom("safe")])]).pipe(
+      Effect.as(true),
+      Effect.catchReason("CallError", "Raised", () => Effect.succeed(false))
+    )
+  return Effect.flatMap(unpack(list(terms)), (all) => (all ? Effect.succeed(terms) : Effect.filter(terms, unpack)))
+}
+
 /** `[{Key, Value}]`. */
-const readEntries = (term: Term | undefined): ReadonlyArray<readonly [Term, Term]> | undefined =>
+const readEntries = (term: Term | undefined): Entries | undefined =>
   listItems(term)?.flatMap((entry) => (isTuple(entry) ? [[entry[0]!, entry[1]!] as const] : []))
 
 const isProcess = (term: Term): boolean => term instanceof Pid || term instanceof Atom

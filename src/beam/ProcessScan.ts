@@ -75,7 +75,7 @@ const modulesOf = (facts: Facts): ReadonlyArray<string> =>
   ["current_function", "initial_call", "$initial_call"].flatMap((item) => {
     const call = readMfa(facts.get(item))
     if (call === undefined) return []
-    return [call.module, ...(item === "$initial_call" ? [moduleOf(call)] : [])]
+    return item === "$initial_call" ? [call.module, moduleOf(call)] : [call.module]
   })
 
 const isCalled = (wanted: Mfa, facts: Facts): boolean =>

@@ -9,7 +9,7 @@ import { call } from "../support/Tools.ts"
 /** Mailboxes of all kinds, processes that wait for each other, a crowd at one place, a family, one that is suspended. */
 const scene = `
   Idle = fun() -> receive stop -> ok end end,
-  Flooded = spawn(Idle), register(flooded, Flooded), [Flooded ! Number || Number <- lists:seq(1, 1000000)],
+  Flooded = spawn(fun() -> put(request_id, <<"abc">>), Idle() end), register(flooded, Flooded), [Flooded ! Number || Number <- lists:seq(1, 1000000)],
   Full = spawn(Idle), register(full, Full), [Full ! {item, Number} || Number <- lists:seq(1, 5000)],
   Inbox = spawn(Idle), register(inbox, Inbox),
   [Inbox ! {'$gen_call', {self(), make_ref()}, {get, Number}} || Number <- lists:seq(1, 20)],
@@ -27,6 +27,10 @@ const scene = `
   register(asleep, spawn(erlang, hibernate, [timer, sleep, [infinity]])),
   register(still, spawn(fun() -> Idle() end)), whereis(still) ! kept, erlang:suspend_process(whereis(still)),
   register(dirty, spawn(fun Loop() -> erts_debug:dirty_io(wait, 300), Loop() end)),
+  register(hoarder, spawn(fun() ->
+    [put(Key, Value) || {Key, Value} <- [{request_id, <<"abc">>}, {{cache, 1}, kept}, {blob, lists:seq(1, 1000000)}]], Idle()
+  end)),
+  register(reader, spawn(fun() -> [put(Key, binary:copy(<<"x">>, 5000000)) || Key <- [page, "page"]], Idle() end)),
   register(task, proc_lib:spawn_link(fun() -> put('$callers', [whereis(crowd)]), Idle() end)),
   ok`
 
@@ -343,6 +347,53 @@ describe.each(BeamNode.otpReleases())("one process on OTP $otp", ({ otp }) => {
       }
     }).pipe(using("none"))
   )
+
+  describe.each<AgentMode>(["eval", "load", "none"])("with the agent %s", (agent) => {
+    const readsKeys = Effect.map(ask("catch is_tuple(process_info(self(), {dictionary, key}))"), (it) => it === "true")
+    const about = (pid: string, keys: ReadonlyArray<string>) =>
+      Effect.map(
+        call("get_process_info", { pid, groups: ["dictionary"], dictionary_keys: keys }),
+        ({ structured }) => structured
+      )
+
+    it.live("tells single entries of a dictionary, however large its heap and its queue, where the release can", () =>
+      Effect.gen(function* () {
+        const hoarder = yield* about("hoarder", ["request_id", "{cache, 1}"])
+        const flooded = yield* about("flooded", ["request_id"])
+        if (!(yield* readsKeys)) {
+          expect([hoarder, flooded]).toMatchObject([{ complete: false }, { complete: false }])
+          expect(hoarder).not.toHaveProperty("dictionary")
+          return
+        }
+        const values = [
+          { key: "request_id", value: '<<"abc">>' },
+          { key: "{cache,1}", value: "kept" }
+        ]
+        const notes = [expect.stringMatching(/^Only the named keys of its dictionary were read/u)]
+        expect(hoarder).toMatchObject({ complete: true, notes, dictionary: { values } })
+        expect(flooded).toMatchObject({ complete: true, notes, dictionary: { values: values.slice(0, 1) } })
+        const atoms = yield* ask("erlang:system_info(atom_count)")
+        const odd = ["beamscope_no_such_key", "{cache, beamscope_no_such_part}", "request_id"]
+        const partly = yield* about("hoarder", odd)
+        expect(yield* ask("erlang:system_info(atom_count)")).toBe(atoms)
+        expect(partly).toMatchObject({ complete: false, dictionary: { values: values.slice(0, 1) } })
+        expect(partly["notes"]).toContain(`Not in its dictionary: ${odd.slice(0, 2).join(", ")}.`)
+      }).pipe(using(agent))
+    )
+
+    it.live("tells the keys of a dictionary without the values, where it can read these one by one", () =>
+      Effect.gen(function* () {
+        const told = yield* about("reader", [])
+        if (agent !== "none" && (yield* readsKeys)) {
+          expect(told).toMatchObject({ complete: true, dictionary: { key_count: 2 } })
+          const { keys } = told["dictionary"] as { readonly keys: ReadonlyArray<string> }
+          expect(keys.toSorted()).toEqual(['"page"', "page"])
+        } else {
+          expect(told).toMatchObject({ complete: false, notes: [expect.stringMatching(/^Not read: dictionary/u)] })
+        }
+      }).pipe(using(agent))
+    )
+  })
 
   it.live("knows for whom a task works, and of whom it comes", () =>
     Effect.gen(function* () {

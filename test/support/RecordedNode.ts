@@ -46,6 +46,7 @@ export const recordedNode = (release: RecordedRelease, replies: Readonly<Record<
     atoms: ["recorded_worker", "gone"],
     replies: {
       // As with `--agent none`.
+      "beamscope_process:keys": { fails: { _tag: "Unsupported", detail: "there is no agent here" } },
       "beamscope_memory:snapshot": { fails: { _tag: "Unsupported", detail: "there is no agent here" } },
       "erlang:memory/0": { term: answers["memory"]! },
       "lists:map/2": ([, items]) => {

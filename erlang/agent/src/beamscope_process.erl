@@ -8,7 +8,7 @@
 %% is read from `process_info'.
 -module(beamscope_process).
 
--export([messages/1, stacks/1, children/1, links/1]).
+-export([messages/1, keys/1, stacks/1, children/1, links/1]).
 
 -export_type([messages_spec/0, messages/0, shape/0, stacks_spec/0, children_spec/0, children/0, links_spec/0]).
 
@@ -20,6 +20,8 @@
 -define(WIDTH, 12).
 %% Characters of the name of a port.
 -define(PORT_NAME, 300).
+%% Bytes in external format of a key of a dictionary that is told whole.
+-define(DICTIONARY_KEY, 300).
 %% Frames of a stack that a match specification takes the places off. The node keeps 8, unless told otherwise.
 -define(FRAMES, 8).
 %% Processes that are named of each stack.
@@ -221,6 +223,19 @@ fitted(Term, Room) ->
         Size -> {cut(Term, Room), Size, true}
     end.
 
+%% @doc The keys of a dictionary without the values, the first `limit' of them, those that are large cut, and how many there
+%% are: packed `#{count, keys}', or `gone'. For that the whole dictionary is copied here: whoever asks knows that the heap
+%% which it lies on is not large.
+-spec keys(#{pid := pid(), limit := pos_integer()}) -> binary().
+keys(#{pid := Pid, limit := Limit}) ->
+    case erlang:process_info(Pid, dictionary) of
+        undefined ->
+            packed(#{gone => true});
+        {_, Entries} ->
+            {Keys, _} = lists:unzip(Entries),
+            packed(#{count => length(Keys), keys => [cut(Key, ?DICTIONARY_KEY) || Key <- lists:sublist(Keys, Limit)]})
+    end.
+
 %% @doc All processes by where they stand: the words of `listed', packed, and `processes', how many were looked at. A row
 %% is a stack without files and lines, how many processes have it, and some of them. Incomplete: `deadline';
 %% `stacks', where there are more than are told from one another, and one row without filters is `other'.
@@ -403,12 +418,15 @@ is_named(_, _) -> true.
 
 runs(Rows, #{module := Name}) ->
     Module = existing(Name),
-    [Row || #{initial_call := Initial, current_function := Current} = Row <- Rows, lists:member(Module, modules(Initial) ++ modules(Current))];
+    [Row || #{initial_call := Initial, current_function := Current} = Row <- Rows, lists:member(Module, modules(Initial)) orelse is_in(Module, Current)];
 runs(Rows, _) ->
     Rows.
 
 modules({Module, _, _} = Call) -> [Module, module_of(Call)];
 modules(_) -> [].
+
+is_in(Module, {Current, _, _}) -> Module =:= Current;
+is_in(_, _) -> false.
 
 keep_parents(Pids, Parents) ->
     Answers = lists:zip(lists:zipwith(fun erlang:process_info/2, Pids, repeated(parent, Pids)), Pids),

@@ -1,17 +1,28 @@
 import { Effect, Schema } from "effect"
-import { type InfoGroup, infoGroups, processInfo, type ProcessInfo, type Unread } from "../../beam/ProcessInfo.ts"
+import {
+  dictionaryValues,
+  type InfoGroup,
+  infoGroups,
+  processInfo,
+  type ProcessInfo,
+  type Unread
+} from "../../beam/ProcessInfo.ts"
 import { longQueue } from "../../beam/ProcessQuery.ts"
 import { type StackTrace, stackTrace, waiting, type Waiting } from "../../beam/StackTrace.ts"
-import { Atom, Pid, type Term } from "../../etf/Term.ts"
+import { Atom, atom, Pid, type Term } from "../../etf/Term.ts"
+import type { ErlangNode } from "../../node/ErlangNode.ts"
 import type { StackFrame } from "../../node/StackFrame.ts"
 import { visible } from "../../syntax/Escape.ts"
 import { excerpt } from "../../syntax/Excerpt.ts"
+import { parseTerm } from "../../syntax/ParseTerm.ts"
 import { TermText } from "../ArgumentText.ts"
+import { currentSyntax } from "../CurrentSyntax.ts"
 import { countCut, cutNote } from "../CutValues.ts"
 import { cutMessages, Message, moreMessages, readQueue, showMessages, whyRefused } from "./MessageQueue.ts"
 import { called, nameText, pid } from "./OneProcess.ts"
 import { ended, resolveProcess } from "../ProcessArgument.ts"
 import { agree, amount, bytes } from "../Quantity.ts"
+import { termOwner } from "../TermOwner.ts"
 import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
 
@@ -34,6 +45,16 @@ const unreadNote = (unread: Unread): string => {
       return `The dictionary was not read: it may be as large as the heap that it lies on, ${bytes(unread.bytes)}.`
     case "LargeReply":
       return `Not read: ${unread.what} of more than ${bytes(unread.bytes)}.`
+  }
+}
+
+/** Why only those keys of a dictionary are told that were named. */
+const unlistedNote = (unread: Unread): string => {
+  switch (unread.why) {
+    case "LongQueue":
+      return `Only the named keys of its dictionary were read, not which others there are: it has ${unread.messages} messages, and to measure its heap would walk them.`
+    default:
+      return `Only the named keys of its dictionary were read, not which others there are: the dictionary may be as large as ${bytes(unread.bytes)}.`
   }
 }
 
@@ -103,7 +124,7 @@ const getProcessInfo = Tool.make({
     ),
     dictionary: Schema.optionalKey(
       Schema.Struct({
-        key_count: Schema.Int,
+        key_count: Schema.optionalKey(Schema.Int),
         keys: Texts,
         values: Schema.optionalKey(Schema.Array(Schema.Struct({ key: Schema.String, value: Schema.String })))
       })
@@ -118,20 +139,26 @@ const getProcessInfo = Tool.make({
     const info = yield* processInfo(node, process, asked)
     if (info === undefined) return yield* ended(node, process, terms)
     const queue = groups.includes("messages") ? yield* readQueue(node, process, limit) : undefined
-    const values = (info.dictionary?.entries ?? []).filter(([key]) => keys.some((wanted) => isKey(key, wanted, terms)))
+    const sought = yield* seek(node, process, keys, info, terms)
+    if (sought === undefined) return yield* ended(node, process, terms)
+    const { values } = sought
+    const unread = [...info.unread.filter((it) => it.what !== "dictionary" || !sought.isEnough), ...sought.unread]
     const pidText = terms.print(process)
     const { memory } = info
     return {
       summary: `${called(info.registeredName, pidText, terms)} is ${visible(info.status)}, has ${amount(info.messageQueueLength, "message")} waiting${memory === undefined ? "" : ` and ${bytes(memory.total)} of memory`}.`,
-      complete: info.unread.length === 0 && queue?.read._tag !== "Refused",
+      complete: unread.length === 0 && queue?.read._tag !== "Refused",
       notes: [
-        ...info.unread.map(unreadNote),
+        ...unread.map(unreadNote),
+        ...info.unread.filter((it) => it.what === "dictionary" && sought.isEnough).map(unlistedNote),
         ...(queue?.read._tag === "Refused"
           ? [`Its messages are not read. ${whyRefused(queue.read)}: get_message_queue.`]
           : []),
         ...(queue?.read._tag === "Read" ? moreMessages(queue.count, limit) : []),
         ...cutNotes(info, limit),
-        ...(info.dictionary === undefined ? [] : missingKeys(keys, info.dictionary.entries, terms))
+        ...(sought.missing.length === 0
+          ? []
+          : [`Not in its dictionary: ${sought.missing.map((it) => excerpt(it)).join(", ")}.`])
       ],
       cut: (characters: number) => {
         const prints = values.map(
@@ -163,18 +190,54 @@ const getProcessInfo = Tool.make({
 const isKey = (key: Term, wanted: string, terms: Terms): boolean =>
   (key instanceof Atom && key.text === wanted) || terms.print(key) === wanted
 
-const missingKeys = (
+/**
+ * The entries of a dictionary with the keys that are wanted, and for which there is none. Where the value of one key can
+ * be read, a text is taken for the term that it is written as, for the bare name of an atom, and for those keys that are
+ * shown so. `isEnough`: nothing more need be known of the rest of the dictionary.
+ */
+const seek = Effect.fnUntraced(function* (
+  node: ErlangNode,
+  process: Pid,
   wanted: ReadonlyArray<string>,
-  entries: ReadonlyArray<readonly [Term, Term]>,
+  { dictionary }: ProcessInfo,
   terms: Terms
-): ReadonlyArray<string> => {
-  const missing = wanted.filter((name) => !entries.some(([key]) => isKey(key, name, terms)))
-  return missing.length === 0 ? [] : [`Not in its dictionary: ${missing.map((it) => excerpt(it)).join(", ")}.`]
-}
+) {
+  const listed = dictionary?.entries
+  if (wanted.length === 0) return { values: [], missing: [], unread: [], isEnough: false }
+  if (listed !== undefined || !node.capabilities.dictionaryKey) {
+    const found = (name: string) => (listed ?? []).filter(([key]) => isKey(key, name, terms))
+    const values = (listed ?? []).filter(([key]) => wanted.some((name) => isKey(key, name, terms)))
+    const missing = listed === undefined ? [] : wanted.filter((name) => found(name).length === 0)
+    return { values, missing, unread: [], isEnough: false }
+  }
+  const { name: syntax } = yield* currentSyntax
+  const meant = wanted.map((text) => {
+    const parsed = parseTerm(text, syntax, termOwner(node))
+    const shown = (dictionary?.keys ?? []).filter((key) => isKey(key, text, terms))
+    return { text, keys: [...(parsed._tag === "Term" ? [parsed.term] : []), ...bareAtom(text), ...shown] }
+  })
+  const distinct = new Map(meant.flatMap(({ keys }) => keys.map((key) => [terms.print(key), key])))
+  const read = yield* dictionaryValues(node, process, [...distinct.values()])
+  if (read === undefined) return undefined
+  const found = new Set(read.entries.map(([key]) => terms.print(key)))
+  const missing = meant.filter(({ keys }) => !keys.some((key) => found.has(terms.print(key)))).map(({ text }) => text)
+  const isRead = read.unread.length === 0
+  return {
+    values: read.entries,
+    missing: isRead ? missing : [],
+    unread: read.unread,
+    isEnough: isRead && missing.length === 0
+  }
+})
+
+/** No atom has a longer name. */
+const maxAtomCharacters = 255
+
+const bareAtom = (text: string): ReadonlyArray<Term> => ([...text].length > maxAtomCharacters ? [] : [atom(text)])
 
 /** Which lists are cut at the limit. */
 const cutNotes = ({ dictionary, meta, signals }: ProcessInfo, limit: number): ReadonlyArray<string> => {
-  const lists = { ...meta, ...signals, keys: dictionary?.entries }
+  const lists = { ...meta, ...signals, keys: dictionary?.keys }
   const cut = Object.entries({
     links: lists.links,
     monitors: lists.monitors,
@@ -241,11 +304,14 @@ const showGroups = (
       suspending: some(signals.suspending)
     },
     binaries: binaries && { count: binaries.count, total_bytes: binaries.total, largest_bytes: binaries.largest },
-    dictionary: dictionary && {
-      key_count: dictionary.entries.length,
-      keys: some(dictionary.entries.map(([key]) => key)),
-      values: values.map(([key, value]) => ({ key: print(key), value: terms.value(key, value, characters) }))
-    }
+    dictionary:
+      dictionary === undefined && values.length === 0
+        ? undefined
+        : {
+            key_count: dictionary?.count,
+            keys: some(dictionary?.keys ?? []),
+            values: values.map(([key, value]) => ({ key: print(key), value: terms.value(key, value, characters) }))
+          }
   }
 }
 

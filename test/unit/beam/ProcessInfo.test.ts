@@ -43,7 +43,7 @@ describe("processInfo", () => {
       expect(info?.signals?.monitors).toHaveLength(1)
       expect(info?.signals?.monitoredBy).toHaveLength(1)
       expect(info?.location?.initialCall?.module).toBe("erl_eval")
-      expect(info?.dictionary?.entries.map(([key]) => (isTuple(key) ? key.map(text) : text(key)))).toEqual(
+      expect(info?.dictionary?.entries?.map(([key]) => (isTuple(key) ? key.map(text) : text(key)))).toEqual(
         expect.arrayContaining(["secret_key", ["cache", 1], "$ancestors", "$initial_call"])
       )
       expect(info?.meta?.parent instanceof Pid).toBe(release >= 25)
