@@ -63,17 +63,16 @@ export const resolveNode = Effect.fnUntraced(function* (
   const mayBeAsked = entry !== undefined || (tool.letsGo === true && tried.some(({ name }) => name === full))
   // A node of this machine has as many names as the machine: what an entry bounds is bounded by each of them.
   const bounds = entries.filter(({ name }) => name === full || isSameHere(name, full, settings.hostNames))
+  const unknown = mayBeAsked ? undefined : nodeRefusal(full)
+  const isLeftOut = entries.some(({ name }) => name === full)
   const refusal =
-    (mayBeAsked ? undefined : nodeRefusal(full)) ??
-    bounds.map((each) => entryRefusal(tool, each)).find((each) => each !== undefined)
+    unknown !== undefined && isLeftOut
+      ? `${unknown} It has an entry in the configuration, and is not among the nodes that were named (--node).`
+      : (unknown ?? bounds.map((each) => entryRefusal(tool, each)).find((each) => each !== undefined))
   if (refusal === undefined) return full
-  const isLeftOut = entry === undefined && entries.some(({ name }) => name === full)
-  const why = isLeftOut
-    ? `${refusal} It has an entry in the configuration, and is not among the nodes that were named (--node).`
-    : refusal
   return yield* new ToolError({
     code: "not_allowed",
-    message: visible(why),
+    message: visible(refusal),
     retryable: false,
     next: "list_nodes",
     ...(entry === undefined && { didYouMean: didYouMean(full, known) })
@@ -140,6 +139,8 @@ const namedNode = Effect.fnUntraced(function* (
   const neighbour = known.find((node) => isOnThisMachine(node, hostNames))
   const host = neighbour?.slice(neighbour.indexOf("@") + 1) ?? hostNames[0] ?? "localhost"
   if (local.includes(given)) return `${given}@${host}`
+  const leftOut = entries.filter(({ name }) => shortName(name) === given)
+  if (leftOut.length === 1) return leftOut[0]!.name
   return yield* new ToolError({
     code: "no_node",
     message: `No node '${excerpt(given)}' is connected, configured or registered with EPMD on this machine.`,
