@@ -27,7 +27,15 @@ import {
   type Shaper,
   type Syntax
 } from "./Syntax.ts"
-import { charlistCodes, charlistStart, codePoints, latin1Start, utf8Length, utf8Start } from "./TextStart.ts"
+import {
+  charlistCodes,
+  charlistStart,
+  codePoints,
+  isLatin1Text,
+  latin1Start,
+  utf8Length,
+  utf8Start
+} from "./TextStart.ts"
 
 const named: Readonly<Record<string, string>> = {
   "\b": "b",
@@ -65,13 +73,13 @@ const bareAtom = /^[a-zß-öø-ÿ][\w@À-ÖØ-öø-ÿ]*$/u
 
 const atom = (name: string): string => (bareAtom.test(name) && !reserved.has(name) ? name : `'${escape(name, inAtom)}'`)
 
-/** `io_lib:printable_list/1` with the printable range `unicode`. */
+/** What of a binary is shown as text: what `io_lib:printable_list/1` takes for it with the printable range `unicode`. */
 // oxlint-disable-next-line no-control-regex
 const printable = /^[\b\t\n\v\f\r\x1b -~\u{a0}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]*$/u
 
 const charlist = (list: List | ByteList, size: number, room: number): Literal | undefined => {
   const text = charlistStart(list, room)
-  if (text === undefined || !printable.test(text)) return undefined
+  if (text === undefined || !isLatin1Text(text)) return undefined
   return {
     open: '"',
     close: '"',
@@ -173,9 +181,9 @@ const shaper =
   }
 
 /**
- * Erlang, as `io_lib:format("~0tp", [Term])` prints it with the printable range `unicode`. Different on purpose: local
- * identifiers of other nodes carry the node's name, hidden characters are escaped, reserved words are quoted inside
- * `fun M:F/A` too, and maps keep the order that they came in.
+ * Erlang, as `io_lib:format("~0tp", [Term])` prints it. Different on purpose: binaries are text in any script, as they
+ * are with the printable range `unicode`; local identifiers of other nodes carry the node's name; hidden characters are
+ * escaped; reserved words are quoted inside `fun M:F/A` too; and maps keep the order that they came in.
  */
 export const erlang: Syntax = {
   name: "erlang",

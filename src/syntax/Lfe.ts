@@ -27,7 +27,7 @@ import {
   type Shaper,
   type Syntax
 } from "./Syntax.ts"
-import { charlistStart, codePoints, utf8Length, utf8Start } from "./TextStart.ts"
+import { charlistStart, codePoints, isLatin1Text, utf8Length, utf8Start } from "./TextStart.ts"
 
 const named: Readonly<Record<string, string>> = {
   "\b": "b",
@@ -66,18 +66,20 @@ const symbol = (name: string): string => {
 /** Bare only where it is taken for the same atom outside of a term, whatever the language it is read in. */
 const atom = (name: string): string => (/^[a-z_][\w@]*$/u.test(name) ? name : inside(name))
 
-/** As `io_lib:printable_unicode_list/1` tells. */
-// oxlint-disable-next-line no-control-regex
-const printable = /^[\b\t\n\v\f\r\x1b -~\u{a0}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]*$/u
+/** Whether a binary is text, as `io_lib:printable_unicode_list/1` tells. */
+const isPrintable = (text: string): boolean =>
+  // oxlint-disable-next-line no-control-regex
+  /^[\b\t\n\v\f\r\x1b -~\u{a0}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]*$/u.test(text)
 
 const literal = (
   open: string,
   text: string | undefined,
   codes: ArrayLike<unknown>,
   unit: string,
-  measure: (text: string) => number
+  measure: (text: string) => number,
+  isText: (text: string) => boolean
 ): Literal | undefined =>
-  text === undefined || !printable.test(text)
+  text === undefined || !isText(text)
     ? undefined
     : {
         open,
@@ -112,7 +114,10 @@ const list = (items: List, room: number): Shape => {
   const mark = elements.length === 2 && first instanceof Atom ? marks.get(first.text) : undefined
   if (mark !== undefined) return { open: mark, close: "", separator: "", size: 1, element: () => [second!] }
   const text = elements.length > 0 ? charlistStart(items, room) : undefined
-  return literal('"', text, elements, "", codePoints) ?? collection("(", elements.length, (index) => [elements[index]!])
+  return (
+    literal('"', text, elements, "", codePoints, isLatin1Text) ??
+    collection("(", elements.length, (index) => [elements[index]!])
+  )
 }
 
 /** A module's name as the runtime prints it inside `#Fun<>`, which is bare; between bars where that could be misread. */
@@ -129,7 +134,7 @@ const shaper =
     if (term instanceof Binary) {
       const bytes = term.view()
       return (
-        literal('#"', utf8Start(bytes, room), bytes, " bytes", utf8Length) ??
+        literal('#"', utf8Start(bytes, room), bytes, " bytes", utf8Length, isPrintable) ??
         collection("#B(", bytes.length, (index) => [bytes[index]!])
       )
     }
@@ -137,7 +142,10 @@ const shaper =
     if (term instanceof ByteList) {
       const bytes = term.view()
       const text = bytes.length > 0 ? charlistStart(term, room) : undefined
-      return literal('"', text, bytes, "", codePoints) ?? collection("(", bytes.length, (index) => [bytes[index]!])
+      return (
+        literal('"', text, bytes, "", codePoints, isLatin1Text) ??
+        collection("(", bytes.length, (index) => [bytes[index]!])
+      )
     }
     if (term instanceof MapTerm) {
       const { entries } = term
@@ -169,9 +177,10 @@ const shaper =
  * written, with `lfe_io_pretty` and `lfe_io_write`, which LFE prints with, over random terms of every kind; later ones may
  * print otherwise.
  *
- * Different on purpose: `fun m:f/1` is `#'m:f/1`, where LFE prints what could be a list, `(function m f 1)`; symbols
- * with a bar or a backslash inside are quoted, lest the bars of two be taken for the ends of one; hidden characters are
- * escaped; identifiers of other nodes carry the node's name; maps keep the order that they came in.
+ * Different on purpose: lists of numbers beyond Latin-1 are no text, as in Erlang; `fun m:f/1` is `#'m:f/1`, where LFE
+ * prints what could be a list, `(function m f 1)`; symbols with a bar or a backslash inside are quoted, lest the bars of
+ * two be taken for the ends of one; hidden characters are escaped; identifiers of other nodes carry the node's name; maps
+ * keep the order that they came in.
  */
 export const lfe: Syntax = {
   name: "lfe",

@@ -17,7 +17,7 @@ export const parseMfa = (text: string): Mfa | undefined => {
   const [called, arity] = [match?.[1] ?? "", Number(match?.[2])]
   const module = readAtom(called, 0)
   if (module === undefined || !/[.:]/u.test(called.charAt(module.end)) || !(arity <= 255)) return undefined
-  const name = readName(called.slice(module.end + 1))
+  const name = readName(called.slice(module.end + 1), called.charAt(module.end) === ":" ? /^['"|]/u : /^['"]/u)
   return name === undefined ? undefined : { module: module.name, name, arity }
 }
 
@@ -36,9 +36,12 @@ export const parseAnonymous = (text: string): Mfa | undefined => {
   return match === null ? undefined : parseMfa(match[1]!)
 }
 
-/** A name behind its module: quoted, or bare up to the end, operators and the names of inner funs included. */
-const readName = (text: string): string | undefined => {
+/**
+ * A name behind its module: between `quotes`, or bare up to the end, operators and the names of inner funs included. Bars
+ * are quotes behind a colon, as LFE writes it; behind a dot they are Elixir's `Kernel.||/2`.
+ */
+const readName = (text: string, quotes: RegExp): string | undefined => {
   const atom = readAtom(text, 0, true)
-  if (/^['"|]/u.test(text)) return atom?.end === text.length ? atom.name : undefined
+  if (quotes.test(text)) return atom?.end === text.length ? atom.name : undefined
   return /^[^\s'"`]{1,255}$/u.test(text) ? text : undefined
 }

@@ -42,6 +42,14 @@ export const charlistStart = (list: List | ByteList, room: number): string | und
   return text
 }
 
+/**
+ * Whether a node that was started without `+pc unicode` prints such a list as text (`io_lib:printable_latin1_list/1`): its
+ * `io:printable_range/0` is `latin1`, so that numbers beyond it, as of ports, are not taken for letters of other scripts.
+ */
+export const isLatin1Text = (text: string): boolean =>
+  // oxlint-disable-next-line no-control-regex
+  /^[\b\t\n\v\f\r\x1b -~\u{a0}-\u{ff}]*$/u.test(text)
+
 /** The code points of a list that is a text. */
 export const charlistCodes = (list: List | ByteList): ArrayLike<unknown> =>
   list instanceof ByteList ? list.view() : list.items

@@ -300,6 +300,13 @@ const isFloat = (it: Term): boolean => it instanceof Float || (typeof it === "nu
 /** Old releases print it as `0.0`: seen on OTP 23. */
 const isMinusZero = (it: Term): boolean => it instanceof Float && Object.is(it.value, -0)
 
+/** With the printable range that is the default, nodes print most of them as bytes: text to us, as it is with `unicode`. */
+const isBeyondAscii = (it: Term): boolean => it instanceof Binary && it.view().some((byte) => byte > 0x7f)
+
+/** Letters to a node with the range `unicode`: numbers to us, as they are by default. */
+const isBeyondLatin1 = (it: Term): boolean =>
+  (listItems(it) ?? []).some((item) => typeof item === "number" && item > 0xff)
+
 const isCharlist = (it: Term): boolean => elixir.print(it).text.startsWith("~c")
 
 const samples = 3000
@@ -363,17 +370,24 @@ const hiddenTerms: ReadonlyArray<Term> = [
 ]
 
 describe.each(otpReleases())("Erlang/OTP $otp", ({ erl, otp }) => {
+  const startErlang = (...flags: ReadonlyArray<string>) =>
+    start(erl, ["-noinput", "-boot", "no_dot_erlang", ...flags, "-eval", erlangShell])
   let shell: Shell
+  let unicodeShell: Shell
   beforeAll(() => {
-    shell = start(erl, ["-noinput", "-boot", "no_dot_erlang", "+pc", "unicode", "-eval", erlangShell])
+    shell = startErlang()
+    unicodeShell = startErlang("+pc", "unicode")
   })
-  afterAll(() => shell.stop())
+  afterAll(() => Promise.all([shell.stop(), unicodeShell.stop()]))
 
-  it("prints what we print, character by character", async () => {
+  it.each([
+    ["", () => shell, isBeyondAscii],
+    [", with +pc unicode", () => unicodeShell, isBeyondLatin1]
+  ] as const)("prints what we print, character by character%s", async (_, asked, isDifferent) => {
     // Before OTP 25 floats have other digits, and exponents elsewhere.
     const other = Number(otp) < 25 ? isFloat : () => false
-    const comparable = term.filter((it) => !some(it, isLaterReserved) && !some(it, other))
-    const printed = rows(await shell.ask([atom("print"), list(fc.sample(comparable, samples))]))
+    const comparable = term.filter((it) => ![isLaterReserved, isDifferent, other].some((test) => some(it, test)))
+    const printed = rows(await asked().ask([atom("print"), list(fc.sample(comparable, samples))]))
     expect(printed.length).toBeGreaterThan(samples)
     expect(differences(printed, erlang)).toEqual([])
   })

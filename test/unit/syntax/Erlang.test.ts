@@ -102,7 +102,10 @@ describe("Erlang", () => {
   it.each<[string, Term]>([
     ['"hello"', charlist("hello")],
     ['"hello"', new ByteList(Buffer.from("hello"))],
-    ['"é€😀"', charlist("é€😀")],
+    ['"éÿ"', charlist("éÿ")],
+    ["[233,8364,128512]", charlist("é€😀")],
+    ["[256]", list([256])],
+    ["[5672,15672,25672]", list([5672, 15672, 25672])],
     ['"é"', new ByteList(Uint8Array.of(233))],
     ['"a\\"b\'c\\\\"', charlist("a\"b'c\\")],
     ['"\\n\\r\\t\\v\\b\\f\\e"', charlist("\n\r\t\v\b\f\x1b")],
@@ -114,7 +117,7 @@ describe("Erlang", () => {
     ["[1114112]", list([0x110000])],
     ["[97,-1]", list([97, -1])],
     ["[97,98.5]", list([97, 98.5])],
-    ['"a\\x{202E}b\\x{AD}"', charlist("a\u202eb\u00ad")]
+    ['"ab\\x{AD}"', charlist("ab\u00ad")]
   ])("prints the charlist %s", (expected, term) => {
     expect(text(term)).toBe(expected)
   })

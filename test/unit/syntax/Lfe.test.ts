@@ -116,7 +116,9 @@ describe("LFE", () => {
     ["(127)", charlist("\x7f")],
     ["#B(127)", binary("\x7f")],
     ['"é"', new ByteList(Uint8Array.of(233))],
-    ["(97 0)", charlist("a\0")]
+    ["(97 0)", charlist("a\0")],
+    ["(256)", list([256])],
+    ["(404 500 503)", list([404, 500, 503])]
   ])("prints the text %s", (expected, term) => {
     expect(text(term)).toBe(expected)
   })

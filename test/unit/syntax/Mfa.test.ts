@@ -25,6 +25,9 @@ describe("parseMfa", () => {
     [":erlang.//2", mfa("erlang", "/", 2)],
     [":erlang.=:=/2", mfa("erlang", "=:=", 2)],
     [':"a.b:c".d/0', mfa("a.b:c", "d", 0)],
+    ["Kernel.||/2", mfa("Elixir.Kernel", "||", 2)],
+    [":m.|/2", mfa("m", "|", 2)],
+    ["#'m:|a b|/2", mfa("m", "a b", 2)],
     [" lists:map/2 ", mfa("lists", "map", 2)]
   ])("reads %s", (text, expected) => {
     expect(parseMfa(text)).toEqual(expected)
