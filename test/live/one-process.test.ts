@@ -56,6 +56,13 @@ const inOrder = {
     ascends(rows, (one, other) => Number(one["children"]) < Number(other["children"]))
 }
 
+/** A dictionary as get_process_info tells it. */
+const dictionaryOf = (pid: string, keys: ReadonlyArray<string>) =>
+  Effect.map(
+    call("get_process_info", { pid, groups: ["dictionary"], dictionary_keys: keys }),
+    ({ structured }) => structured
+  )
+
 describe.each(BeamNode.otpReleases())("one process on OTP $otp", ({ otp }) => {
   const release = Number(otp)
   let node: BeamNode.BeamNode
@@ -350,16 +357,11 @@ describe.each(BeamNode.otpReleases())("one process on OTP $otp", ({ otp }) => {
 
   describe.each<AgentMode>(["eval", "load", "none"])("with the agent %s", (agent) => {
     const readsKeys = Effect.map(ask("catch is_tuple(process_info(self(), {dictionary, key}))"), (it) => it === "true")
-    const about = (pid: string, keys: ReadonlyArray<string>) =>
-      Effect.map(
-        call("get_process_info", { pid, groups: ["dictionary"], dictionary_keys: keys }),
-        ({ structured }) => structured
-      )
 
     it.live("tells single entries of a dictionary, however large its heap and its queue, where the release can", () =>
       Effect.gen(function* () {
-        const hoarder = yield* about("hoarder", ["request_id", "{cache, 1}"])
-        const flooded = yield* about("flooded", ["request_id"])
+        const hoarder = yield* dictionaryOf("hoarder", ["request_id", "{cache, 1}"])
+        const flooded = yield* dictionaryOf("flooded", ["request_id"])
         if (!(yield* readsKeys)) {
           expect([hoarder, flooded]).toMatchObject([{ complete: false }, { complete: false }])
           expect(hoarder).not.toHaveProperty("dictionary")
@@ -374,7 +376,7 @@ describe.each(BeamNode.otpReleases())("one process on OTP $otp", ({ otp }) => {
         expect(flooded).toMatchObject({ complete: true, notes, dictionary: { values: values.slice(0, 1) } })
         const atoms = yield* ask("erlang:system_info(atom_count)")
         const odd = ["beamscope_no_such_key", "{cache, beamscope_no_such_part}", "request_id"]
-        const partly = yield* about("hoarder", odd)
+        const partly = yield* dictionaryOf("hoarder", odd)
         expect(yield* ask("erlang:system_info(atom_count)")).toBe(atoms)
         expect(partly).toMatchObject({ complete: false, dictionary: { values: values.slice(0, 1) } })
         expect(partly["notes"]).toContain(`Not in its dictionary: ${odd.slice(0, 2).join(", ")}.`)
@@ -383,7 +385,7 @@ describe.each(BeamNode.otpReleases())("one process on OTP $otp", ({ otp }) => {
 
     it.live("tells the keys of a dictionary without the values, where it can read these one by one", () =>
       Effect.gen(function* () {
-        const told = yield* about("reader", [])
+        const told = yield* dictionaryOf("reader", [])
         if (agent !== "none" && (yield* readsKeys)) {
           expect(told).toMatchObject({ complete: true, dictionary: { key_count: 2 } })
           const { keys } = told["dictionary"] as { readonly keys: ReadonlyArray<string> }

@@ -12,6 +12,7 @@
 tests() ->
     [
         {"messages come in their order, with their kinds", fun messages/1},
+        {"the keys of a dictionary", fun keys/1},
         {"a large message is cut", fun large_messages/1},
         {"what cannot be cut to fit is left out", fun cut_kinds/1},
         {"a long queue is left alone", fun long_queue/1},
@@ -52,6 +53,24 @@ messages(Run) ->
             Shapes
         )
     end).
+
+keys(Run) ->
+    Large = lists:duplicate(1000, key),
+    running(
+        [
+            fun() ->
+                [put(Key, {secret, Key}) || Key <- [one, {two, 2}, Large]],
+                idle()
+            end
+        ],
+        fun([Pid]) ->
+            #{count := 3, keys := Keys} = Answer = Run(keys, #{pid => Pid, limit => 10}),
+            ?assertEqual(2, map_size(Answer)),
+            ?assertMatch([_], Keys -- [one, {two, 2}]),
+            ?assert(lists:all(fun(Key) -> erlang:external_size(Key) =< 300 end, Keys)),
+            ?assertMatch(#{count := 3, keys := [_]}, Run(keys, #{pid => Pid, limit => 1}))
+        end
+    ).
 
 large_messages(Run) ->
     running([fun idle/0], fun([Pid]) ->
@@ -120,6 +139,7 @@ late_shapes(Run) ->
 gone(Run) ->
     Pid = running([fun idle/0], fun([Pid]) -> Pid end),
     ?assertEqual(#{gone => true}, Run(messages, spec(Pid, #{}))),
+    ?assertEqual(#{gone => true}, Run(keys, #{pid => Pid, limit => 1})),
     ?assertEqual(#{gone => true}, Run(children, tree(Pid, spawned))),
     ?assertMatch(#{total := 0, rows := []}, Run(links, around(Pid, 2))).
 
