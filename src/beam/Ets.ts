@@ -359,7 +359,9 @@ export const sampleTable = (
   node: ErlangNode,
   { what, ...query }: RowsQuery & { readonly what: "objects" | "keys" }
 ): Effect.Effect<TableRows | Refused | NoTable, CallError> =>
-  askAgent(node, "beamscope_ets:sample", rowsQuestion(query, { what: atom(what) }), readRows)
+  askAgent(node, "beamscope_ets:sample", rowsQuestion(query, { what: atom(what) }), readRows, {
+    countsBinaries: false
+  })
 
 /** The objects of a key, or those that match a pattern (with `_` and `$1` as in `ets:match_object/2`). */
 export const selectFromTable = (
@@ -374,5 +376,6 @@ export const selectFromTable = (
       query,
       "key" in wanted ? { key: new Binary(encode(wanted.key)) } : { match: new Binary(encode(wanted.match)) }
     ),
-    (answer) => (isAtom(answer.atomKey("unknown"), "true") ? { _tag: "UnknownTerms" } : readRows(answer))
+    (answer) => (isAtom(answer.atomKey("unknown"), "true") ? { _tag: "UnknownTerms" } : readRows(answer)),
+    { countsBinaries: false }
   )

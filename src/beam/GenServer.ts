@@ -118,7 +118,10 @@ export const processState = (node: ErlangNode, query: StateQuery): Effect.Effect
   ])
   const read = (answer: Term) => (answer instanceof MapTerm ? readAnswer(answer, wordBytes) : undefined)
   return Effect.flatMap(
-    node.runAgent("beamscope_state:read", question, { maxHeapWords: heapWords(maxHeap, wordBytes) }),
+    node.runAgent("beamscope_state:read", question, {
+      maxHeapWords: heapWords(maxHeap, wordBytes),
+      countsBinaries: false
+    }),
     readPacked(node, "beamscope_state:read/1", read)
   )
 }

@@ -107,7 +107,7 @@ export const messageQueue = (
     [atom("message_bytes"), Math.min(messageBytes, Math.ceil(allBytes / Math.max(1, limit)))],
     [atom("deadline_ms"), Math.floor(deadlineMillis)]
   ])
-  const options = { maxHeapWords: bounds.heapWords }
+  const options = { maxHeapWords: bounds.heapWords, countsBinaries: false }
   return askAgent(node, "beamscope_process:messages", question, (answer) => readQueue(answer, bounds), options).pipe(
     Effect.map(({ queue }) => queue)
   )

@@ -99,7 +99,8 @@ export const persistentValue = (
         [atom("max_bytes"), maxBytes],
         [atom("measure"), atom(String(measure))]
       ]),
-      (answer) => answer
+      (answer) => answer,
+      { countsBinaries: false }
     ),
     (answer) => {
       const [bytes, totalBytes] = [readCount(answer.atomKey("bytes")), readCount(answer.atomKey("unmeasured"))]

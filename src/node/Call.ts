@@ -10,6 +10,11 @@ export interface CallOptions {
   readonly maxReplyBytes?: number
   /** Words of heap that the worker may use before the node kills it. Default 8 Mi words (64 MiB). */
   readonly maxHeapWords?: number
+  /**
+   * Whether large binaries count as part of that heap (from OTP 27 on; before, they never do). Default true. False for what
+   * reads terms of others: their binaries are shared with the worker, not copied, and may be of any size.
+   */
+  readonly countsBinaries?: boolean
 }
 
 /**

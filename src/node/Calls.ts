@@ -40,9 +40,9 @@ const kill = atom("kill")
 
 /**
  * Options of a worker (`erlang:spawn_opt/4`). The link makes it die with us. Low priority and the heap cap spare the
- * node; from OTP 27 on the cap counts large binaries too, which older releases let pass.
+ * node; from OTP 27 on the cap may count large binaries too, which older releases let pass.
  */
-const workerOptions = (maxHeapWords: number): Encoded =>
+const workerOptions = (maxHeapWords: number, countsBinaries: boolean): Encoded =>
   Encoded.of(
     list([
       atom("link"),
@@ -53,7 +53,7 @@ const workerOptions = (maxHeapWords: number): Encoded =>
           [atom("size"), maxHeapWords],
           [atom("kill"), atom("true")],
           [atom("error_logger"), atom("false")],
-          [atom("include_shared_binaries"), atom("true")]
+          [atom("include_shared_binaries"), atom(String(countsBinaries))]
         ])
       ]
     ])
@@ -69,7 +69,7 @@ export class Calls {
   readonly #processes: LocalProcesses
   readonly #groupLeader: Encoded
   readonly #deadlines = new Deadlines()
-  readonly #workerOptions = new Map<number, Encoded>()
+  readonly #workerOptions = new Map<string, Encoded>()
   readonly #spawns: boolean
   readonly #onVerdict: (verdict: Verdict) => void
   /** Failures that `onVerdict` was told of. */
@@ -183,7 +183,14 @@ export class Calls {
     )
     try {
       this.#link.send(
-        [Op.SPAWN_REQUEST, reference, self, this.#groupLeader, executeCall, this.#optionsFor(limitWords)],
+        [
+          Op.SPAWN_REQUEST,
+          reference,
+          self,
+          this.#groupLeader,
+          executeCall,
+          this.#optionsFor(limitWords, options.countsBinaries)
+        ],
         list([reference, atom(module), atom(func), list(args)])
       )
     } catch (error) {
@@ -237,12 +244,13 @@ export class Calls {
     return Effect.sync(() => fail({ _tag: "WorkerDied", reason: kill }))
   }
 
-  #optionsFor(maxHeapWords: number): Encoded {
-    let options = this.#workerOptions.get(maxHeapWords)
+  #optionsFor(maxHeapWords: number, countsBinaries = true): Encoded {
+    const key = `${maxHeapWords} ${countsBinaries}`
+    let options = this.#workerOptions.get(key)
     if (options === undefined) {
-      options = workerOptions(maxHeapWords)
+      options = workerOptions(maxHeapWords, countsBinaries)
       // A handful of sizes is in use; a caller that makes up thousands gets no cache.
-      if (this.#workerOptions.size < 64) this.#workerOptions.set(maxHeapWords, options)
+      if (this.#workerOptions.size < 64) this.#workerOptions.set(key, options)
     }
     return options
   }

@@ -211,6 +211,25 @@ describe.each(BeamNode.otpReleases())("the state of processes on OTP $otp", ({ o
     )
   })
 
+  it.live(
+    "is told where it holds large binaries, which are shared and not copied, as messages and objects of tables are",
+    () =>
+      Effect.gen(function* () {
+        // The worker gets 256 MiB of heap; 20 references to 16 MiB count as 320 where binaries count.
+        const held = `Large = binary:copy(<<"b">>, 16777216), [begin self() ! {it, Large}, receive {it, It} -> It end end || _ <- lists:seq(1, 20)]`
+        yield* ask(`changing ! {become, fun() -> ${held} end}, ok`)
+        yield* until("length(sys:get_state(changing)) =:= 20")
+        expect((yield* state({ pid: "changing" })).structured).toMatchObject({ external_bytes: expect.any(Number) })
+        expect((yield* state({ pid: "changing", path: "1" })).text).toContain('state: <<"bbb')
+        yield* ask(`ets:new(holding, [named_table, public]), ets:insert(holding, {key, sys:get_state(changing)}), ok`)
+        yield* ask("plain ! {held, sys:get_state(changing)}, ok")
+        expect((yield* call("select_ets_table", { table: "holding", key: "key" })).text).toContain("bbb")
+        expect((yield* call("get_message_queue", { pid: "plain" })).structured).toMatchObject({
+          message_queue_length: 1
+        })
+      }).pipe(using("eval"), Effect.ensuring(ask("changing ! {become, fun() -> none end}, ets:delete(holding), ok")))
+  )
+
   it.live("is refused where it is large, and cut where it is asked for all the same", () =>
     Effect.gen(function* () {
       const large = "[erlang:make_tuple(16000000, 0), erlang:make_tuple(16000000, one)]"

@@ -71,8 +71,11 @@ describe("a call", () => {
 })
 
 describe("the worker of a call", () => {
-  it("dies with us, is no hindrance to the node, and has a bound to its heap that counts large binaries too", () => {
-    const { sent } = waiting({ maxHeapWords: 1_000 })
+  it.each([
+    ["counts large binaries too", {}, "true"],
+    ["leaves out binaries that others have", { countsBinaries: false }, "false"]
+  ])("dies with us, is no hindrance to the node, and has a bound to its heap that %s", (_, options, counts) => {
+    const { sent } = waiting({ maxHeapWords: 1_000, ...options })
     expect(decode(encode(sent[0]![5]!))).toEqual(
       list([
         atom("link"),
@@ -83,7 +86,7 @@ describe("the worker of a call", () => {
             [atom("size"), 1_000],
             [atom("kill"), atom("true")],
             [atom("error_logger"), atom("false")],
-            [atom("include_shared_binaries"), atom("true")]
+            [atom("include_shared_binaries"), atom(counts)]
           ])
         ]
       ])
