@@ -1,7 +1,7 @@
 import { Effect, type Scope } from "effect"
 import type { DistError } from "../dist/DistError.ts"
 import { connect, type LinkOptions } from "../dist/Link.ts"
-import { atom, Atom, binary, isTuple } from "../etf/Term.ts"
+import { atom, Atom, binary } from "../etf/Term.ts"
 import { makeAgent, type RunAgent } from "./Agent.ts"
 import type { Verdict } from "./Breaker.ts"
 import type { Call, CallOptions } from "./Call.ts"
@@ -11,6 +11,7 @@ import { type Capabilities, probe } from "./Capabilities.ts"
 import { isLikeAWord } from "./CookieStrength.ts"
 import { LocalProcesses } from "./LocalProcesses.ts"
 import type { NodeTarget } from "./Targets.ts"
+import { TickTime } from "./TickTime.ts"
 import { callThrough, lostThrough, throughTunnel } from "./Tunnelled.ts"
 import { within } from "./Within.ts"
 
@@ -34,6 +35,8 @@ export interface ErlangNode {
   readonly existingAtom: (text: string, options?: Patience) => Effect.Effect<Atom, CallError>
   /** Milliseconds from a request to its reply, measured now. */
   readonly roundTrip: (options?: Patience) => Effect.Effect<number, CallError>
+  /** Asks how long the node lets its peers be silent, which may have been changed, and keeps to that. */
+  readonly askTickTime: Effect.Effect<void>
   /** Milliseconds since anything came from the node, its ticks included. */
   readonly silentMillis: () => number
   /** Ends when the link does, with why. */
@@ -79,8 +82,9 @@ export const joinNode = (
       [probe(ask, target.name), ask("net_kernel", "get_net_ticktime", [])],
       { concurrency: "unbounded" }
     )
-    const seconds = isTuple(tickTime) ? tickTime[1] : tickTime
-    if (typeof seconds === "number" && seconds > 0) link.setTickTime(seconds)
+    const ticking = new TickTime(link, call)
+    ticking.learn(tickTime)
+    yield* Effect.forkScoped(Effect.raceFirst(ticking.askWhenSilent, link.lost))
 
     const knownAtoms = new Map<string, Atom>()
     const existingAtom = (text: string, patience?: Patience): Effect.Effect<Atom, CallError> => {
@@ -122,6 +126,7 @@ export const joinNode = (
           const start = performance.now()
           return Effect.map(call("erlang", "self", [], patience), () => performance.now() - start)
         }),
+      askTickTime: ticking.ask,
       silentMillis: link.silentMillis,
       lost: Effect.flatMap(link.lost, lostThrough(tunnel)),
       disconnect: link.close

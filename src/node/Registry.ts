@@ -383,11 +383,13 @@ export class Registry {
           if (admission._tag === "Rejected") return Effect.void
           connection.isSampled = true
           return sampleOf(node).pipe(
-            Effect.map((sample) => {
+            Effect.tap((sample) => {
               const at = this.#now().wall
               const before = health.condition
-              if (sample === undefined || !health.record(at, sample) || !this.#isCurrent(connection)) return
-              this.#in.healthChanged({ name: peer.name, at, before, health: health.health(node.silentMillis()) })
+              if (sample !== undefined && health.record(at, sample) && this.#isCurrent(connection))
+                this.#in.healthChanged({ name: peer.name, at, before, health: health.health(node.silentMillis()) })
+              // We have to tick as often as it wants by now.
+              return sample === undefined || sample === "missed" ? Effect.void : node.askTickTime
             }),
             // One that came to no outcome: the link was closed by us, say.
             Effect.ensuring(

@@ -123,6 +123,21 @@ describe.each(BeamNode.otpReleases())("a link to OTP $otp", ({ otp }) => {
     })
   )
 
+  it.live("stays up where the tick time is raised meanwhile", () =>
+    Effect.gen(function* () {
+      const node = yield* BeamNode.start({ otp, args: ["-kernel", "net_ticktime", "2"] })
+      const us = yield* join(node)
+      yield* ask(node, "net_kernel:set_net_ticktime(60, 0)")
+      // More than the silence that ended a link with the first: time itself is the condition.
+      const lost = yield* Effect.race(us.lost, Effect.as(Effect.sleep("5 seconds"), undefined))
+      expect(lost).toBeUndefined()
+      yield* ask(node, "net_kernel:set_net_ticktime(2, 0)")
+      yield* us.askTickTime
+      expect(yield* Effect.race(us.lost, Effect.as(Effect.sleep("4 seconds"), undefined))).toBeUndefined()
+      expect(node.log()).toBe("")
+    })
+  )
+
   it.live("is lost when the node is silent for longer than its tick time, and every waiting call with it", () =>
     Effect.gen(function* () {
       const node = yield* BeamNode.start({ otp, args: ["-kernel", "net_ticktime", "2"] })

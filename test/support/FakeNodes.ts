@@ -78,7 +78,7 @@ export const fakeNode = (spec: FakeNodeSpec = {}): ErlangNode & { readonly calle
             })
           ),
     roundTrip: () => Effect.succeed(1.25),
-    askTickTime: () => Effect.void,
+    askTickTime: Effect.void,
     silentMillis: () => 0,
     lost: Effect.never,
     disconnect: Effect.void

@@ -7,7 +7,7 @@ import { atom } from "../../../src/etf/Term.ts"
 import { fakeNode } from "../../support/FakeNodes.ts"
 
 describe("the time of a tool", () => {
-  it.effect("is not over when the clock of this machine is set, whichever way", () =>
+  it.effect("grows no longer when the clock of this machine is set back", () =>
     Effect.gen(function* () {
       yield* TestClock.adjust("1 second")
       yield* TestClock.setTime(0)
