@@ -12,7 +12,7 @@ import { meetNode } from "../Restarted.ts"
 import { sameNode } from "../SameNode.ts"
 import { Session } from "../Session.ts"
 import * as Tool from "../Tool.ts"
-import { iso, measured, NodeRow, nodeRow, rounded, roundTripPatience } from "./NodeRow.ts"
+import { isRegisteredHere, iso, measured, nameOf, NodeRow, nodeRow, rounded, roundTripPatience } from "./NodeRow.ts"
 
 const shared = { toolset: "connection", access: "inspect", cost: "cheap" } as const
 
@@ -159,7 +159,8 @@ const listNodes = Tool.make({
     const entries = yield* targets.entries
     const mistake = yield* targets.problem
     const tried = yield* Effect.forEach(yield* (yield* Nodes).list, nodeRow, { concurrency: 16 })
-    const isSame = sameNode(entries, (yield* Policy).settings.hostNames)
+    const { hostNames } = (yield* Policy).settings
+    const isSame = sameNode(entries, hostNames)
     const entryOf = (node: string) => nodeCalled(entries, node) ?? entries.find(({ name }) => isSame(name, node))
     const rows: Array<NodeRow> = []
     const isShown = (node: string) => rows.some((row) => isSame(row.node, node))
@@ -176,9 +177,11 @@ const listNodes = Tool.make({
       const isCalled = alias !== undefined && !rows.some((row) => row.alias === alias)
       if (isCalled || !isShown(name)) add({ node: name, state: "configured" })
     }
-    const shortNames = new Set(rows.map(({ node }) => node.slice(0, node.indexOf("@"))))
+    const isHere = isRegisteredHere(entries, { epmdPort: targets.epmdPort, hostNames })
+    const known = new Set(rows.map(({ node }) => nameOf(node)))
+    const knownHere = new Set(rows.filter(({ node }) => isHere(node)).map(({ node }) => nameOf(node)))
     const local = yield* Effect.result(localNames)
-    const discoverable = Result.isSuccess(local) ? local.success.filter((name) => !shortNames.has(name)) : []
+    const discoverable = Result.isSuccess(local) ? local.success.filter((name) => !knownHere.has(name)) : []
     rows.push(...discoverable.map((name) => ({ node: visible(name), state: "discoverable" }) as const))
     const unheard = tried.filter(({ round_trip_ms, state }) => state === "up" && round_trip_ms === undefined)
     const resting = tried.filter(({ breaker }) => breaker !== undefined)
@@ -198,6 +201,12 @@ const listNodes = Tool.make({
           ({ node }) =>
             `${node} did not answer lately and is left in peace, by list_nodes too: one request at a time goes through to see whether it does again; connect_node goes at once.`
         ),
+        ...discoverable
+          .filter((name) => known.has(name))
+          .map(
+            (name) =>
+              `${visible(name)} of this machine is another node than the one of that name that stands elsewhere: write ${visible(name)}@localhost for it.`
+          ),
         ...(discoverable.length > 0 ? ["EPMD tells only the part before the @ of a discoverable node."] : [])
       ],
       data: { nodes: rows },

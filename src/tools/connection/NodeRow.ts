@@ -3,7 +3,9 @@ import type { ErlangNode } from "../../node/ErlangNode.ts"
 import { everyMillis, type NodeHealth } from "../../node/Health.ts"
 import { Nodes } from "../../node/Nodes.ts"
 import type { NodeStatus } from "../../node/NodeState.ts"
+import { type KnownNode, nodeCalled } from "../../node/Targets.ts"
 import { accessClasses } from "../../policy/Access.ts"
+import { isOnThisMachine } from "../../policy/ThisMachine.ts"
 import { visible } from "../../syntax/Escape.ts"
 import type { Undefinable } from "../Answer.ts"
 import { keepingDeadline } from "../Deadline.ts"
@@ -24,6 +26,9 @@ export const rounded = (value: number): number => Math.round(value * 10) / 10
 /** The round trip of a node, measured when it is our turn there. */
 export const measured = (node: ErlangNode, name: string) =>
   Effect.scoped(Effect.andThen(takePlace(node, { cost: "cheap", name }), keepingDeadline(node).roundTrip()))
+
+/** What stands before the @. */
+export const nameOf = (node: string): string => node.slice(0, node.indexOf("@"))
 
 /** A node in a list; what says nothing of it is left out. */
 export const NodeRow = Schema.Struct({
@@ -119,5 +124,17 @@ const troubleOf = ({ breaker: { counts, state: breaker }, state }: NodeStatus) =
       breaker_closed: counts.closed
     }),
     next_attempt: next === undefined ? undefined : iso(next)
+  }
+}
+
+/** A test for nodes that are registered with the EPMD of this machine if they run, as far as their entries say. */
+export const isRegisteredHere = (
+  entries: ReadonlyArray<KnownNode>,
+  here: { readonly hostNames: ReadonlyArray<string>; readonly epmdPort: number }
+): ((node: string) => boolean) => {
+  return (node) => {
+    const { address, epmdHost, epmdPort = here.epmdPort, tunnel } = nodeCalled(entries, node) ?? {}
+    if (address !== undefined || tunnel !== undefined || epmdPort !== here.epmdPort) return false
+    return isOnThisMachine(epmdHost === undefined ? node : `@${epmdHost}`, here.hostNames)
   }
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Redacted, Result, type Scope } from "effect"
 import { Buffer } from "node:buffer"
 import { type Duplex, duplexPair } from "node:stream"
+import { isDeepStrictEqual } from "node:util"
 import * as fc from "fast-check"
 import { Op } from "../../../src/dist/Control.ts"
 import { DistError } from "../../../src/dist/DistError.ts"
@@ -32,21 +33,25 @@ const concurrency = 64
 /** No end of a case is waited for longer. */
 const patience = "20 seconds"
 
-type OnConnection = (stream: Duplex, random: Random) => void
+/** Bytes of the length before each packet of a handshake: two, over TLS four. */
+type LengthBytes = 2 | 4
+
+type OnConnection = (stream: Duplex, random: Random, lengthBytes: LengthBytes) => void
 
 /** Dials nobody but this; remembers the streams, none of which may stay open. */
 const dialerTo = (onConnection: OnConnection, random: Random): Dialer & { readonly streams: Array<Duplex> } => {
   const streams: Array<Duplex> = []
   return {
     streams,
-    dial: () =>
+    dial: (_to, _timeoutMillis, securing) =>
       Effect.acquireRelease(
         Effect.sync(() => {
-          const [ours, theirs] = duplexPair()
+          // As a socket does: the end of one way is that of the other.
+          const [ours, theirs] = duplexPair({ allowHalfOpen: false })
           streams.push(ours)
           ours.on("error", () => {})
           theirs.on("error", () => {})
-          onConnection(theirs, random)
+          onConnection(theirs, random, securing === undefined ? 2 : 4)
           return ours
         }),
         (stream) => Effect.sync(() => stream.destroy())
@@ -88,6 +93,21 @@ const fuzz = <E>(run: (random: Random) => Effect.Effect<void, E, Scope.Scope>): 
   )
 }
 
+/** How often what came of cases. */
+class Outcomes {
+  readonly #counts = new Map<string, number>()
+
+  count(result: Result.Result<unknown, unknown>, success: string): void {
+    const what = Result.isSuccess(result) ? success : (result.failure as DistError).reason._tag
+    this.#counts.set(what, (this.#counts.get(what) ?? 0) + 1)
+  }
+
+  /** That each of these has been seen: else the cases are not what they are meant to be. */
+  expectAll(outcomes: ReadonlyArray<string>): void {
+    for (const what of outcomes) expect(this.#counts.get(what) ?? 0, what).toBeGreaterThan(0)
+  }
+}
+
 /** Nothing that was dialled is open any more. */
 const expectClosed = (streams: ReadonlyArray<Duplex>): void => {
   expect(streams.filter((stream) => !stream.destroyed)).toEqual([])
@@ -104,13 +124,21 @@ const options = {
   timeoutMillis
 }
 
+/** A packet of a handshake with its length. */
+const sized = (body: Uint8Array, lengthBytes: LengthBytes): Buffer => {
+  const bytes = Buffer.alloc(lengthBytes + body.length)
+  bytes.writeUIntBE(body.length, 0, lengthBytes)
+  bytes.set(body, lengthBytes)
+  return bytes
+}
+
 /** What is done to a handshake's packets, length and all. */
-const spoilt = (random: Random, packets: ReadonlyArray<Buffer>): Buffer => {
-  const spoiltPackets = packets.flatMap((whole) => {
-    const body = whole.subarray(2)
-    switch (random.below(9)) {
+const spoilt = (random: Random, bodies: ReadonlyArray<Buffer>, lengthBytes: LengthBytes): Buffer => {
+  const spoiltPackets = bodies.flatMap((body) => {
+    const whole = sized(body, lengthBytes)
+    switch (random.below(14)) {
       case 0:
-        return [packet(mutated(random, body))]
+        return [sized(mutated(random, body), lengthBytes)]
       case 1:
         return [mutated(random, whole)]
       case 2:
@@ -118,10 +146,10 @@ const spoilt = (random: Random, packets: ReadonlyArray<Buffer>): Buffer => {
       case 3:
         return [whole, whole]
       case 4:
-        return [packet(random.bytes(random.below(40))), whole]
+        return [sized(random.bytes(random.below(40)), lengthBytes), whole]
       case 5: {
         const lie = Buffer.from(whole)
-        lie.writeUInt16BE(random.pick(extremes) & 0xffff, 0)
+        lie.writeUIntBE(random.pick(extremes) % 2 ** (8 * lengthBytes), 0, lengthBytes)
         return [lie]
       }
       default:
@@ -132,23 +160,31 @@ const spoilt = (random: Random, packets: ReadonlyArray<Buffer>): Buffer => {
   return Buffer.concat(spoiltPackets)
 }
 
-/** Cuts what the stand-in writes at once into its packets. */
-const packetsOf = (bytes: Buffer): ReadonlyArray<Buffer> => {
-  const packets: Array<Buffer> = []
-  for (let at = 0; at < bytes.length;) {
-    const end = at + 2 + bytes.readUInt16BE(at)
-    packets.push(bytes.subarray(at, end))
+/** Takes the packets out of a stream of them, as far as they are whole. */
+const packetsIn = (bytes: Buffer, lengthBytes: LengthBytes): { bodies: Array<Buffer>; rest: Buffer } => {
+  const bodies: Array<Buffer> = []
+  for (let at = 0; ;) {
+    const end = at + lengthBytes + (bytes.length < at + lengthBytes ? Infinity : bytes.readUIntBE(at, lengthBytes))
+    if (end > bytes.length) return { bodies, rest: bytes.subarray(at) }
+    bodies.push(bytes.subarray(at + lengthBytes, end))
     at = end
   }
-  return packets
 }
 
-const spoilsHandshake: OnConnection = (stream, random) => {
+/** The stand-in has lengths of two bytes; those of the stream are what they are here. */
+const spoilsHandshake: OnConnection = (stream, random, lengthBytes) => {
   acceptHandshake(
     {
-      on: (event, listener) => stream.on(event, listener),
+      on: (event, listener) => {
+        let unread = Buffer.alloc(0)
+        return stream.on(event, (chunk: Buffer) => {
+          const { bodies, rest } = packetsIn(Buffer.concat([unread, chunk]), lengthBytes)
+          unread = Buffer.from(rest)
+          for (const body of bodies) listener(packet(body))
+        })
+      },
       write: (bytes) => {
-        writeInPieces(stream, random, spoilt(random, packetsOf(bytes)))
+        writeInPieces(stream, random, spoilt(random, packetsIn(bytes, 2).bodies, lengthBytes))
         if (random.chance(0.3)) stream.end()
       }
     },
@@ -163,6 +199,15 @@ const epmdAnswers = [
   Uint8Array.of(119, 1),
   Buffer.concat([new Uint8Array(4), Buffer.from("name peer at port 4660\nname other at port 99\n")])
 ]
+
+/** What the answers say. */
+const rightAnswer = (isOfNames: boolean): unknown =>
+  isOfNames
+    ? [
+        { name: "other", port: 99 },
+        { name: "peer", port: 4660 }
+      ]
+    : 0x1234
 
 const spoilsEpmd: OnConnection = (stream, random) => {
   stream.once("data", () => {
@@ -414,38 +459,72 @@ const spoilsLink =
   }
 
 describe("a peer that spoils what it says", () => {
-  it.live(
-    "in its handshake: the link is made, or not for a reason, and nothing stays open",
-    () =>
-      fuzz((random) =>
+  it.live.each([
+    ["", options],
+    [" over TLS", { ...options, tls: { insecure: true } }]
+  ] as const)(
+    "in its handshake%s: the link is made, or not for a reason, and nothing stays open",
+    ([, given]) => {
+      const outcomes = new Outcomes()
+      return fuzz((random) =>
         Effect.gen(function* () {
           const dialer = dialerTo(spoilsHandshake, random)
-          const made = yield* connect(options).pipe(
+          const made = yield* connect(given).pipe(
+            Effect.map((link) => link.peer),
             Effect.scoped,
             Effect.provideService(Transport, dialer),
             Effect.result
           )
           expectDistError(made)
+          outcomes.count(made, "made")
+          // Whatever is spoilt: no link to a node that calls itself otherwise.
+          if (Result.isSuccess(made)) expect(made.success.name).toBe(peer)
           expectClosed(dialer.streams)
         })
-      ),
+      ).pipe(
+        Effect.andThen(
+          Effect.sync(() =>
+            outcomes.expectAll([
+              "made",
+              "NotErlangNode",
+              "WrongNode",
+              "PeerCookieWrong",
+              "ClosedInHandshake",
+              "Timeout"
+            ])
+          )
+        )
+      )
+    },
     timeout
   )
 
   it.live(
     "as EPMD: there is an answer or a reason, and nothing stays open",
-    () =>
-      fuzz((random) =>
+    () => {
+      const outcomes = new Outcomes()
+      return fuzz((random) =>
         Effect.gen(function* () {
           const dialer = dialerTo(spoilsEpmd, random)
           const at = { host: "127.0.0.1", port: 4369 }
-          const asked: Effect.Effect<unknown, DistError> = random.chance(0.5)
+          const isOfNames = random.chance(0.5)
+          const asked: Effect.Effect<unknown, DistError> = isOfNames
             ? names(at, timeoutMillis)
             : portPlease({ full: peer, name: "peer", host: "127.0.0.1" }, at, timeoutMillis)
-          expectDistError(yield* Effect.result(Effect.provideService(asked, Transport, dialer)))
+          const answer = yield* Effect.result(Effect.provideService(asked, Transport, dialer))
+          expectDistError(answer)
+          outcomes.count(
+            answer,
+            isDeepStrictEqual(Result.getOrUndefined(answer), rightAnswer(isOfNames)) ? "right" : "other"
+          )
           expectClosed(dialer.streams)
         })
-      ),
+      ).pipe(
+        Effect.andThen(
+          Effect.sync(() => outcomes.expectAll(["right", "other", "NameNotRegistered", "EpmdGarbage", "EpmdSilent"]))
+        )
+      )
+    },
     timeout
   )
 

@@ -326,6 +326,36 @@ describe("connect_node, disconnect_node and list_nodes", () => {
     )
   )
 
+  it.live("show a node of this machine beside one of the same name elsewhere", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const epmdPort = yield* serveEpmd({ app: 1, db: 2, gate: 3, here: 4, shop: 5 })
+        const { structured } = yield* callIn(
+          {
+            epmdPort,
+            up: [fakeNode({ name: "app@10.0.0.9" })],
+            configured: [
+              { name: "db@localhost", address: "10.0.0.8:9100" },
+              { name: "gate@localhost", epmdPort: 14_369 },
+              { name: "here@127.0.0.1", epmdPort },
+              { name: "shop@far", epmdHost: "localhost" }
+            ]
+          },
+          "list_nodes"
+        )
+        const rows = structured["nodes"] as ReadonlyArray<{ readonly node: string; readonly state: string }>
+        expect(rows.filter(({ state }) => state === "discoverable").map(({ node }) => node)).toEqual([
+          "app",
+          "db",
+          "gate"
+        ])
+        expect(structured["notes"]).toContain(
+          "app of this machine is another node than the one of that name that stands elsewhere: write app@localhost for it."
+        )
+      })
+    )
+  )
+
   it.live("show how nodes fare, where there is something to say", () =>
     Effect.scoped(
       Effect.gen(function* () {
