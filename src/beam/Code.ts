@@ -176,11 +176,15 @@ const readRunners = (answer: MapTerm): Runners | undefined => {
   return { count: running, pids, total, seen }
 }
 
-/** A `vsn` that someone wrote; `undefined` for none, and for the MD5 digest as one number in a list, as compilers leave it. */
-const writtenVersion = (vsn: Term | undefined): Term | undefined => {
+/** The MD5 digest of the code as one number in a list, as compilers leave it for a `vsn`. */
+const compiledDigest = (vsn: Term | undefined): bigint | undefined => {
   const [first, ...others] = listItems(vsn) ?? []
-  return first === undefined || (typeof first === "bigint" && others.length === 0) ? undefined : vsn
+  return typeof first === "bigint" && others.length === 0 ? first : undefined
 }
+
+/** A `vsn` that someone wrote; `undefined` for none, and for the digest that compilers leave. */
+const writtenVersion = (vsn: Term | undefined): Term | undefined =>
+  (listItems(vsn) ?? []).length === 0 || compiledDigest(vsn) !== undefined ? undefined : vsn
 
 const readInfo = (answer: MapTerm): ModuleInfo | undefined => {
   const module = readModule(answer)
@@ -285,6 +289,8 @@ export interface ModuleVersion {
   readonly applicationVersion: string | undefined
   /** The attribute `vsn`, where someone wrote one. */
   readonly version: Term | undefined
+  /** The digest that the compiler leaves as `vsn` where nobody wrote one: of the code alone, whatever else the file holds. */
+  readonly codeDigest: bigint | undefined
 }
 
 /** The versions of those of these modules that are loaded. */
@@ -298,10 +304,13 @@ export const moduleVersions = (
       versions.flatMap((told) => {
         if (!isTuple(told) || !(told[0] instanceof Atom)) return []
         const [{ text }, application, applicationVersion, vsn] = told as readonly [Atom, Term, Term, Term]
-        const version = writtenVersion(vsn)
-        return [
-          [text, { application: nameOf(application), applicationVersion: textOf(applicationVersion), version }] as const
-        ]
+        const version: ModuleVersion = {
+          application: nameOf(application),
+          applicationVersion: textOf(applicationVersion),
+          version: writtenVersion(vsn),
+          codeDigest: compiledDigest(vsn)
+        }
+        return [[text, version] as const]
       })
     )
   })

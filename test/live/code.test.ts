@@ -330,6 +330,29 @@ describe.each(BeamNode.otpReleases())("the code of a node on OTP $otp", ({ otp }
       }).pipe(using(agent))
     )
 
+    it.live("has the same code in a stripped release", () =>
+      Effect.gen(function* () {
+        const load = (chunks: string) => `begin
+          {ok, twin, Beam} = compile:forms([{attribute, 1, module, twin}, {attribute, 1, export, []}], []),
+          {ok, _, Chunks} = beam_lib:all_chunks(Beam),
+          {ok, Built} = beam_lib:build_module(${chunks}),
+          {module, twin} = code:load_binary(twin, "twin.beam", Built), code:purge(twin), ok
+        end`
+        const meta = 'Chunks ++ [{"Meta", term_to_binary([{enabled_features, []}])}]'
+        yield* Effect.promise(() => Promise.all([node.evaluate(load(meta)), other.evaluate(load("Chunks"))]))
+        const compared = yield* about("compare_modules", {
+          other_node: other.name,
+          show: "same_code",
+          filter: { name: "twin" }
+        })
+        // Before OTP 25 there was no such chunk, and none was digested.
+        const counts = Number(otp) < 25 ? { same: 1, matched: 0 } : { same: 0, matched: 1, same_code: 1 }
+        expect(compared.structured).toMatchObject({ complete: true, changed: 0, ...counts })
+        const remove = "{code:delete(twin), code:purge(twin)}"
+        yield* Effect.promise(() => Promise.all([node.evaluate(remove), other.evaluate(remove)]))
+      }).pipe(using(agent))
+    )
+
     it.live("is compared between nodes", () =>
       Effect.gen(function* () {
         const compared = yield* about("compare_modules", { other_node: other.name })

@@ -15,12 +15,12 @@ import { keepingDeadline } from "../Deadline.ts"
 import { cursor, FilterText, limitUpTo, listOutput, shownOf } from "../Listing.ts"
 import { connectedNode, resolveNode } from "../NodeArgument.ts"
 import { takeSecondPlace } from "../NodeBudget.ts"
-import { amount } from "../Quantity.ts"
+import { agree, amount } from "../Quantity.ts"
 import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
 import { ToolError } from "../ToolError.ts"
 
-const differences = ["changed", "only_here", "only_there", "unknown"] as const
+const differences = ["changed", "same_code", "only_here", "only_there", "unknown"] as const
 type Difference = (typeof differences)[number] | "same"
 
 /**
@@ -89,11 +89,17 @@ const bothDigests = Effect.fnUntraced(function* (
 })
 
 /**
+ * Modules whose versions are read to tell whether their code differs, or only what else is digested: each costs the node the
+ * atoms of its attributes, once.
+ */
+const maxLookedInto = 1_000
+
+/**
  * What else than code makes a digest differ: `beam_lib` and the loader digest the chunk `Meta`, too, which OTP 25 brought,
  * and `strip_beams` of Elixir's releases drops.
  */
-const stripped =
-  "Changed is where the MD5 differs: it is that of the code and of the chunk Meta, which a release that is stripped (as Elixir's are) may lack. Between a stripped and an unstripped release modules of the same code differ, too."
+const digested =
+  "The MD5 is that of the code and of the chunk Meta, which a release that is stripped (as Elixir's are) may lack."
 
 const differenceOf = (mine: string | undefined, theirs: string | undefined): Difference => {
   if (theirs === undefined) return "only_here"
@@ -101,6 +107,27 @@ const differenceOf = (mine: string | undefined, theirs: string | undefined): Dif
   if (mine === unknownDigest || theirs === unknownDigest) return "unknown"
   return mine === theirs ? "same" : "changed"
 }
+
+const bothVersions = (here: ErlangNode, there: ErlangNode, names: ReadonlyArray<string>) =>
+  names.length === 0
+    ? Effect.succeed([new Map<string, ModuleVersion>(), new Map<string, ModuleVersion>()] as const)
+    : Effect.all([moduleVersions(here, names), moduleVersions(there, names)], { concurrency: "unbounded" })
+
+/** Which of the modules whose MD5 differs have the same code, as the digest says that the compiler left as their `vsn`. */
+const lookInto = Effect.fnUntraced(function* (here: ErlangNode, there: ErlangNode, changed: ReadonlyArray<string>) {
+  const lookedInto = changed.slice(0, maxLookedInto)
+  const [mine, theirs] = yield* bothVersions(here, there, lookedInto)
+  const digestsIn = (module: string) => [mine.get(module)?.codeDigest, theirs.get(module)?.codeDigest] as const
+  const isSameCode = (module: string): boolean => {
+    const [own, foreign] = digestsIn(module)
+    return own !== undefined && own === foreign
+  }
+  return {
+    sameCode: new Set(lookedInto.filter(isSameCode)),
+    notLookedInto: changed.length - lookedInto.length,
+    withoutDigest: lookedInto.filter((module) => digestsIn(module).includes(undefined)).length
+  }
+})
 
 const compareModules = Tool.make({
   toolset: "code",
@@ -110,7 +137,7 @@ const compareModules = Tool.make({
   name,
   title: "Compare the modules of two nodes",
   description:
-    "Modules that are loaded on both nodes with different code (MD5), and their versions. For those of one node only: show. For what differs from files: list_modules by state changed_on_disk.",
+    "Modules that are loaded on both nodes with different code (MD5, and the compiler's digest in vsn: same_code where only the MD5 differs), and their versions. For those of one node only: show. For what differs from files: list_modules by state changed_on_disk.",
   timeoutMillis: 15_000,
   input: {
     other_node: NameText,
@@ -128,6 +155,7 @@ const compareModules = Tool.make({
     ...listOutput,
     same: Schema.Int,
     changed: Schema.Int,
+    same_code: Schema.optionalKey(Schema.Int),
     only_here: Schema.Int,
     only_there: Schema.Int,
     unknown: Schema.optionalKey(Schema.Int),
@@ -158,23 +186,43 @@ const compareModules = Tool.make({
     }
     const [here, there] = yield* bothDigests(node, other, wanted)
     const all = [...new Set([...here.digests.keys(), ...there.digests.keys()])].toSorted()
-    const found = Map.groupBy(all, (module) => differenceOf(here.digests.get(module), there.digests.get(module)))
+    const byDigest = Map.groupBy(all, (module) => differenceOf(here.digests.get(module), there.digests.get(module)))
+    const differing = byDigest.get("changed") ?? []
+    const { notLookedInto, sameCode, withoutDigest } = yield* lookInto(node, other, differing)
+    const found = new Map(byDigest)
+      .set(
+        "changed",
+        differing.filter((module) => !sameCode.has(module))
+      )
+      .set("same_code", [...sameCode])
     const count = (kind: Difference) => found.get(kind)?.length ?? 0
     const unknown = count("unknown")
     const matching = found.get(show) ?? []
     const rest = after === undefined ? matching : matching.filter((module) => module > after.module)
     const page = rest.slice(0, limit)
-    const [mine, theirs] = yield* Effect.all([moduleVersions(node, page), moduleVersions(other, page)], {
-      concurrency: "unbounded"
-    })
+    const [mine, theirs] = yield* bothVersions(node, other, page)
     const isCut = here.isCut || there.isCut
     return {
       summary: (shown: number) =>
-        `${amount(count("changed"), "module")} with other code on ${other.name} than on ${node.name}, ${count("same")} the same; ${shownOf(shown, matching.length, "row")} of ${show} here.`,
-      complete: !isCut && unknown === 0,
+        `${amount(count("changed"), "module")} with other code on ${other.name} than on ${node.name}, ${count("same")} the same${sameCode.size === 0 ? "" : `, ${sameCode.size} the same but for their MD5`}; ${shownOf(shown, matching.length, "row")} of ${show} here.`,
+      complete: !isCut && unknown === 0 && notLookedInto === 0,
       notes: [
         ...(isCut ? ["There are more modules than are compared at once: filter by application or name."] : []),
-        ...(count("changed") > 0 ? [stripped] : []),
+        ...(sameCode.size > 0
+          ? [
+              `Of ${amount(sameCode.size, "module")} the MD5 differs and the code does not (same_code): its digest, which the compiler left as vsn, is the same. ${digested}`
+            ]
+          : []),
+        ...(withoutDigest > 0
+          ? [
+              `${amount(withoutDigest, "module")} of changed ${agree(withoutDigest, "has", "have")} no digest of the code alone to compare, since vsn is written by hand or missing: the code may be the same. ${sameCode.size > 0 ? "" : digested}`.trim()
+            ]
+          : []),
+        ...(notLookedInto > 0
+          ? [
+              `Of the modules whose MD5 differs ${maxLookedInto.toLocaleString("en-US")} were looked into; ${amount(notLookedInto, "more is", "more are")} told as changed, though their code may be the same: filter by application or name.`
+            ]
+          : []),
         ...(unknown > 0
           ? [
               `Of ${amount(unknown, "module")} a node did not tell the digest, as while it is replaced: see show unknown.`
@@ -187,6 +235,7 @@ const compareModules = Tool.make({
         matched: matching.length,
         same: count("same"),
         changed: count("changed"),
+        same_code: sameCode.size === 0 ? undefined : sameCode.size,
         only_here: count("only_here"),
         only_there: count("only_there"),
         unknown: unknown === 0 ? undefined : unknown,

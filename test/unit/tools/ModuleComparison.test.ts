@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { atom, Binary, list, map, type MapTerm, type Term } from "../../../src/etf/Term.ts"
+import { atom, Binary, charlist, list, map, type MapTerm, type Term } from "../../../src/etf/Term.ts"
 import { fakeNode, type Reply } from "../../support/FakeNodes.ts"
 import { packed } from "../../support/packed.ts"
 import { callIn } from "../../support/Tools.ts"
@@ -24,16 +24,35 @@ const digests = (modules: Modules): Term =>
     ])
   )
 
-const noVersions: Reply = { term: packed(map([[atom("versions"), list([])]])) }
+/** The `vsn` of modules. */
+type Versions = Readonly<Record<string, Term>>
+
+const versionsOf = (versions: Versions): Reply => ({
+  term: packed(
+    map([
+      [
+        atom("versions"),
+        list(
+          Object.entries(versions).map(([module, vsn]): Term => [
+            atom(module),
+            atom("undefined"),
+            atom("undefined"),
+            vsn
+          ])
+        )
+      ]
+    ])
+  )
+})
 
 /** A node with modules, of which some belong to the application that is asked for. */
-const nodeWith = (name: string, all: Modules, ofApplication: Modules = all) =>
+const nodeWith = (name: string, all: Modules, ofApplication: Modules = all, versions: Versions = {}) =>
   fakeNode({
     name,
     replies: {
       "beamscope_code:digests": ([spec]) =>
         Effect.succeed(digests((spec as MapTerm).atomKey("application") === undefined ? all : ofApplication)),
-      "beamscope_code:versions": noVersions
+      "beamscope_code:versions": versionsOf(versions)
     }
   })
 
@@ -62,12 +81,48 @@ describe("compare_modules", () => {
     })
   )
 
-  it.effect("says that a stripped release differs by more than code, where modules differ", () =>
+  it.effect("tells what differs by its MD5 alone from other code, by the digest that compilers leave", () =>
     Effect.gen(function* () {
-      const here = nodeWith("a@box", { one: 1, two: 1 })
-      const changed = yield* compare(here, nodeWith("b@box", { one: 2, two: 1 }))
-      expect(changed).toMatchObject({ complete: true, notes: [expect.stringMatching(/of the chunk Meta/u)] })
-      expect((yield* compare(here, nodeWith("b@box", { one: 1, two: 1 })))["notes"]).toBeUndefined()
+      const modules = { stripped: 1, other: 1, written: 1, one_sided: 1, equal: 1 }
+      const changed = { stripped: 2, other: 2, written: 2, one_sided: 2, equal: 1 }
+      const [digest, another] = [list([2n ** 100n]), list([2n ** 101n])]
+      const versions = { stripped: digest, other: digest, written: list([charlist("1.0")]), one_sided: digest }
+      const here = nodeWith("a@box", modules, modules, versions)
+      const there = nodeWith("b@box", changed, changed, {
+        ...versions,
+        other: another,
+        one_sided: list([charlist("1.0")])
+      })
+      const compared = yield* compare(here, there)
+      expect(compared).toMatchObject({
+        complete: true,
+        same: 1,
+        changed: 3,
+        same_code: 1,
+        matched: 3,
+        summary: expect.stringContaining("1 the same, 1 the same but for their MD5;"),
+        modules: [{ module: "one_sided" }, { module: "other" }, { module: "written" }],
+        notes: [
+          expect.stringMatching(/^Of 1 module the MD5 differs and the code does not .* of the chunk Meta/u),
+          expect.stringMatching(/^2 modules of changed have no digest of the code alone/u)
+        ]
+      })
+      expect(yield* compare(here, there, { show: "same_code" })).toMatchObject({
+        matched: 1,
+        modules: [{ module: "stripped" }]
+      })
+      const same = yield* compare(here, nodeWith("c@box", modules, modules, versions))
+      expect(same).not.toHaveProperty("notes")
+      expect(same).not.toHaveProperty("same_code")
+    })
+  )
+
+  it.effect("looks into a thousand modules, and says so of the others", () =>
+    Effect.gen(function* () {
+      const all = (byte: number) => Object.fromEntries(Array.from({ length: 1_001 }, (_, at) => [`m${at}`, byte]))
+      const compared = yield* compare(nodeWith("a@box", all(1)), nodeWith("b@box", all(2)))
+      expect(compared).toMatchObject({ complete: false, changed: 1_001 })
+      expect(compared["notes"]).toContainEqual(expect.stringMatching(/1,000 were looked into; 1 more is/u))
     })
   )
 
