@@ -32,6 +32,8 @@ export type LaunchReason =
       readonly millis: number
       readonly said: string
     }
+  /** The port that was meant for the tunnel is another program's; `user`: the id of whose, where that has shown it. */
+  | { readonly _tag: "TunnelTaken"; readonly port: number; readonly user?: number }
 
 const indented = (text: string): string =>
   text
@@ -77,6 +79,8 @@ const text = (reason: LaunchReason): string => {
           : `the tunnel's command ${reason.program} ended (${reason.status}) before it took connections. ${byHand} Nobody can answer it here: it has no terminal and no input.`,
         reason.said
       )
+    case "TunnelTaken":
+      return `port ${reason.port} of this machine, free a moment ago and meant for the tunnel, is another program's${reason.user === undefined ? "" : ` (of the user ${reason.user})`}. Nothing was said to it. Try again: each attempt takes another port.`
     case "TunnelSilent":
       return withWords(
         `the tunnel's command ${reason.program} took no connections on port ${reason.port} within ${reason.millis} ms. Check that {port} is where it is to listen. ${byHand}`,

@@ -5,6 +5,7 @@ import type { Address } from "../dist/Transport.ts"
 import { visible } from "../syntax/Escape.ts"
 import { freePort } from "./Enclave.ts"
 import { LaunchError, type LaunchReason } from "./LaunchError.ts"
+import { listeners } from "./Listeners.ts"
 
 /** A command of the operator's that forwards a port of this machine: `ssh -L`, `kubectl port-forward`. */
 export interface TunnelOptions {
@@ -192,9 +193,19 @@ const warnOfSurvivors = (to: string, at: Address): Effect.Effect<void> =>
     closed._tag === "Some"
       ? Effect.void
       : Effect.logWarning(
-          `${to}: port ${at.port} of this machine still takes connections although the tunnel's command was ended: it, or what it started, has put itself in the background. End that by hand, and keep the command in the foreground (ssh: without -f, with -S none).`
+          `${to}: port ${at.port} of this machine still takes connections although the tunnel's command was ended: it, or what it started, has put itself in the background, or another program has taken the port before it. End what went to the background by hand, and keep the command in the foreground (ssh: without -f, with -S none).`
         )
   )
+
+/**
+ * Refuses the port where it is another user's program that takes connections there: anybody can take a port, and the
+ * command's arguments, which everybody here can read, tell which. Root's may be the command (`sudo`), and need no trick.
+ */
+const refuseStrangers = ({ port }: Address) =>
+  Effect.flatMap(listeners(port), (users) => {
+    const user = users.find((each) => each !== 0 && each !== process.getuid?.())
+    return user === undefined ? Effect.void : failed({ _tag: "TunnelTaken", port, user })
+  })
 
 const failed = (reason: LaunchReason) => Effect.fail(new LaunchError({ reason }))
 
@@ -202,7 +213,7 @@ const failed = (reason: LaunchReason) => Effect.fail(new LaunchError({ reason })
  * Starts a tunnel, and waits until its port of this machine takes connections. Closing the scope ends the command and
  * what it has started; so does the end of our process, whatever kind it is. What has left the command's process group
  * outlives both, and is warned of where it still serves the port when the scope has closed. Fails with what the command
- * said where it cannot be started, ends, or takes no connections in time.
+ * said where it cannot be started, ends, or takes no connections in time, and where the port is another program's.
  */
 export const open = Effect.fn("Tunnel.open")(function* ({
   commandOf,
@@ -211,6 +222,7 @@ export const open = Effect.fn("Tunnel.open")(function* ({
 }: TunnelOptions): Effect.fn.Return<OpenTunnel, LaunchError, Scope.Scope> {
   const at = { host: "127.0.0.1", port: yield* Effect.promise(freePort) }
   const command = commandOf(at.port)
+  if (yield* takesConnections(at)) return yield* failed({ _tag: "TunnelTaken", port: at.port })
   const running = yield* Effect.acquireRelease(
     // Of what keeps a command from starting, Node throws a part and tells the rest by an event.
     Effect.try({
@@ -226,6 +238,7 @@ export const open = Effect.fn("Tunnel.open")(function* ({
       orElse: () => failed(running.silent(at.port, Math.round(timeoutMillis)))
     })
   )
+  yield* refuseStrangers(at)
   running.isOpen = true
   yield* running.end.pipe(
     Effect.flatMap((reason) => Effect.logWarning(`${to}: ${new LaunchError({ reason }).message}`)),

@@ -160,6 +160,39 @@ describe("a tunnel", () => {
     }).pipe(Effect.scoped, Effect.provide(Logger.layer([logger])))
   })
 
+  it.live("does not begin where another program has taken its port", () =>
+    Effect.gen(function* () {
+      let taken = createServer()
+      yield* Effect.addFinalizer(() => Effect.sync(() => taken.close()))
+      const error = yield* Effect.flip(
+        Effect.scoped(
+          open((port) => {
+            taken = createServer((socket) => socket.destroy()).listen(port, "127.0.0.1")
+            return ["/bin/sh", "-c", noting("sleep 600")]
+          })
+        )
+      )
+      expect(error.reason).toEqual({ _tag: "TunnelTaken", port: expect.any(Number) })
+      expect(existsSync(join(folder, "pids"))).toBe(false)
+    }).pipe(Effect.scoped)
+  )
+
+  // Only root can be somebody else here.
+  it.live.skipIf(process.platform !== "linux" || process.getuid?.() !== 0)(
+    "does not lead to another user's program",
+    () =>
+      Effect.gen(function* () {
+        const stranger = `
+        process.setuid(65534)
+        require("node:net").createServer().listen(Number(process.argv[1]), "127.0.0.1")`
+        const error = yield* Effect.flip(
+          Effect.scoped(open((port) => [process.execPath, "-e", stranger, String(port)]))
+        )
+        expect(error).toMatchObject({ reason: { _tag: "TunnelTaken", user: 65534 } })
+        expect(error.message).toContain("another program's (of the user 65534)")
+      })
+  )
+
   it.live("takes along what its command leaves behind, and says when it ends too early", () => {
     const logged: Array<string> = []
     const logger = Logger.make(({ message }) => void logged.push(String(message)))
