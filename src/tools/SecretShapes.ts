@@ -124,12 +124,31 @@ const at = (pattern: RegExp, text: string, index: number): RegExpExecArray | und
 
 const closing = sticky(String.raw`(?:\\{0,8}["'])?(?:>>)?`)
 
-/** Where the values begin and end that are written in this way behind a name. */
+/** Whether, place by place from the beginning of a text on, a string in double quotes is open there. */
+const quoting = (text: string): ((index: number) => boolean) => {
+  let at = 0
+  let isOpen = false
+  return (index) => {
+    for (; at < index; at++) {
+      const char = text[at]
+      if (char === "\\") at += 1
+      else if (char === '"') isOpen = !isOpen
+      else if (char === "\n") isOpen = false
+    }
+    return isOpen
+  }
+}
+
+/** What follows the quote that ends a string: `"Enter password: ", 1` has no secret behind the name. */
+const behindString = sticky(String.raw`>>|[\s,;)\]}]|$`)
+
+/** Where the values begin and end that are written in this way behind a name, which a string may be open around. */
 const valuesOf = (
   setting: Setting,
   text: string,
   start: number,
-  end: number
+  end: number,
+  isInString: boolean
 ): ReadonlyArray<readonly [number, number]> => {
   const found: Array<readonly [number, number]> = []
   if (setting.front !== undefined && at(setting.front, text, start) === undefined) return found
@@ -138,16 +157,24 @@ const valuesOf = (
     const joint = at(setting.joint, text, next)
     const value = joint && at(setting.value, text, next + joint[0].length)
     if (value === undefined) return found
+    const { kept, quote } = value.groups ?? {}
+    const first = value.index + (kept?.length ?? 0)
+    if (isInString && quote === '"' && at(behindString, text, first) !== undefined) return found
     const to = value.index + value[0].length
-    found.push([value.index + (value.groups?.["kept"]?.length ?? 0), to])
+    found.push([first, to])
     next = to + (at(closing, text, to)?.[0].length ?? 0)
   } while (setting.isRun === true)
   return found
 }
 
-const firstValues = (text: string, start: number, end: number): ReadonlyArray<readonly [number, number]> => {
+const firstValues = (
+  text: string,
+  start: number,
+  end: number,
+  isInString: boolean
+): ReadonlyArray<readonly [number, number]> => {
   for (const setting of settings) {
-    const values = valuesOf(setting, text, start, end)
+    const values = valuesOf(setting, text, start, end, isInString)
     if (values.length > 0) return values
   }
   return []
@@ -157,11 +184,12 @@ const firstValues = (text: string, start: number, end: number): ReadonlyArray<re
 const withoutSettings = (text: string, isName: (name: string, isOption: boolean) => boolean): string => {
   let shown = ""
   let from = 0
+  const isInString = quoting(text)
   name.lastIndex = 0
   for (let match = name.exec(text); match !== null; match = name.exec(text)) {
     const end = name.lastIndex
     if (!isName(match.groups!["name"]!, match[0].startsWith("-"))) continue
-    const values = firstValues(text, match.index, end)
+    const values = firstValues(text, match.index, end, isInString(match.index))
     for (const [first, last] of values) {
       shown += text.slice(from, first) + redacted
       from = last

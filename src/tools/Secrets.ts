@@ -66,6 +66,10 @@ const textOfName = (key: Term | undefined): string | undefined => {
 /** Atoms that say that there is no secret; `...` stands for one that was cut off. */
 const noSecrets: ReadonlySet<string> = new Set(["true", "false", "nil", "null", "undefined", "..."])
 
+/** The end of a text, or all of a short list of characters. */
+const endOf = (item: Term | undefined): string | undefined =>
+  item instanceof Binary ? textOfBytes(item.view().subarray(-maxName)) : textOfName(item)
+
 /** Whatever a person may have chosen, or has something inside. Pids, references and functions give nothing away. */
 const canHoldSecret = (value: Term | undefined): boolean => {
   if (value instanceof Atom) return !noSecrets.has(value.text)
@@ -143,17 +147,38 @@ const secretsOf = (isName: IsName, without: (text: string) => string): Secrets =
     return term.some((_, at) => isSecretAt(at)) ? term.map((value, at) => (isSecretAt(at) ? replaced : value)) : term
   }
 
-  /** Whether what stands behind `before` in a list is a secret. Texts in a row are a list of texts, whatever they say. */
-  const isSecretItem = (before: Term | undefined, value: Term | undefined): boolean =>
-    canHoldSecret(value) && (isOption(before) || (before instanceof Atom && isText(value) && isLabel(before)))
+  /** Whether a text ends in the middle of a setting or a header, as a piece of output does: `password=`, `token: `. */
+  const isOpening = (item: Term | undefined): boolean => {
+    if (!isText(item)) return false
+    const name = /(?<name>[A-Za-z_][\w-]*)\s{0,4}[:=]\s{0,4}$/u.exec(endOf(item) ?? "")?.groups?.["name"]
+    return name !== undefined && isName(name)
+  }
+
+  /** Whether a text of a list goes on with what one of the texts in front of it begins. */
+  const isGoingOn = (items: ReadonlyArray<Term>, at: number): boolean => {
+    for (let before = at - 1; before >= Math.max(0, at - maxParts) && isText(items[before]); before--)
+      if (isOpening(items[before])) return true
+    return false
+  }
+
+  /**
+   * Whether `value` is a secret as the item at `at` of a list. Texts in a row are a list of texts, whatever they say,
+   * unless one of them ends where a secret begins.
+   */
+  const isSecretItem = (items: ReadonlyArray<Term>, at: number, value: Term | undefined): boolean => {
+    if (!canHoldSecret(value)) return false
+    const before = items[at - 1]
+    return isOption(before) || (isText(value) && ((before instanceof Atom && isLabel(before)) || isGoingOn(items, at)))
+  }
 
   const isSecretBehind: Secrets["isSecretBehind"] = (front, value) =>
     isTuple(front)
       ? maskedTuple([...front, value]).at(-1) === replaced
-      : front instanceof List && isSecretItem(front.items.at(-1), value)
+      : front instanceof List && isSecretItem(front.items, front.items.length, value)
 
-  const maskedItem = (item: Term, before: Term | undefined): Term => {
-    if (isSecretItem(before, item)) return replaced
+  const maskedItem = (items: ReadonlyArray<Term>, at: number): Term => {
+    const item = items[at]!
+    if (isSecretItem(items, at, item)) return replaced
     return isTuple(item) ? maskedTuple(item) : item
   }
 
@@ -194,8 +219,8 @@ const secretsOf = (isName: IsName, without: (text: string) => string): Secrets =
     if (term instanceof List) {
       const { items, tail } = term
       const looked = Math.min(items.length, room)
-      const shown = (at: number): Term => (at < looked ? maskedItem(items[at]!, items[at - 1]) : items[at]!)
-      const shownTail = isSecretItem(items.at(-1), tail) ? replaced : tail
+      const shown = (at: number): Term => (at < looked ? maskedItem(items, at) : items[at]!)
+      const shownTail = isSecretItem(items, items.length, tail) ? replaced : tail
       let at = 0
       while (at < looked && shown(at) === items[at]) at += 1
       if (at < looked || shownTail !== tail)

@@ -316,6 +316,45 @@ describe("in every syntax", () => {
   })
 })
 
+describe("the end of a string", () => {
+  it.each<readonly [string, Term]>([
+    [
+      "a map",
+      map([
+        [atom("prompt"), binary("Enter password: ")],
+        [atom("retries"), 3]
+      ])
+    ],
+    ["a tuple", [atom("log"), binary("set authorization: "), list([1, 2, 3]), [atom("a")], binary("tail"), atom("e")]],
+    ["a list", list<Term>([binary("token: "), 1, 2, 3])]
+  ])("is no beginning of a secret, whatever stands in front of it: %s", (_name, term) => {
+    for (const { print } of Object.values(syntaxes)) {
+      const whole = print(term, { depth: 9, maxCharacters: 900 }).text
+      const shown = print(term, { depth: 9, maxCharacters: 900, mask: secrets.masked }).text
+      expect(withoutShapes(shown)).toBe(whole)
+    }
+  })
+
+  it.each<readonly [string, Term]>([
+    ["a setting", list([binary("password="), binary("sekrit-b1")])],
+    ["a setting in charlists", list([charlist("password="), charlist("sekrit-b1")])],
+    ["a header", list(["Authorization: ", "Bearer ", "sekrit-b1", "\r\n"].map(binary))],
+    ["a header in a longer text", list([binary("GET / HTTP/1.1\r\nX-Api-Key: "), binary("sekrit-b1")])],
+    ["a tail", new List([binary("token: ")], binary("sekrit-b1"))]
+  ])("is one in a list whose next text goes on: %s", (_name, term) => {
+    for (const { print } of Object.values(syntaxes)) {
+      const shown = print(term, { depth: 9, maxCharacters: 900, mask: secrets.masked }).text
+      expect(shown).toContain("[redacted]")
+      expect(shown).not.toContain("sekrit")
+    }
+  })
+
+  it("is none in a list of texts of which none ends there", () => {
+    const term = list([binary("password"), binary("what is password?"), binary("e-mail")])
+    expect(secrets.masked(term, 100)).toBe(term)
+  })
+})
+
 describe("with --reveal, a cookie", () => {
   it.each<readonly [string, Term]>([
     ["in an environment", [atom("cookie"), atom("monster")]],
