@@ -16,6 +16,10 @@ export interface Sighting {
   readonly epmdPort?: number
   /** Whether it is a hidden node; absent where that is not known. */
   readonly isHidden?: boolean
+  /** That it takes no connections: it makes them alone. */
+  readonly isListening?: false
+  /** That it speaks distribution over TLS. */
+  readonly isTls?: true
   /** The file that has its cookie; the cookie itself is not read. */
   readonly cookieFile?: string
 }

@@ -22,6 +22,10 @@ export interface Discovered {
   readonly epmdPort?: number
   /** Whether it is a hidden node: others do not see it among theirs. */
   readonly isHidden?: boolean
+  /** That it takes no connections: it makes them alone. */
+  readonly isListening?: false
+  /** That it speaks distribution over TLS. */
+  readonly isTls?: true
   /** The file that has its cookie: the path alone, the file was not read. */
   readonly cookieFile?: string
 }
@@ -72,6 +76,8 @@ const discoveredOf = (node: string, seen: ReadonlyArray<SightingOf>): Discovered
     // Who sees a node as a visible one is right; who takes it for a hidden one knows one link to it.
     ...(seen.some(({ isHidden }) => isHidden) &&
       !seen.some(({ isHidden }) => isHidden === false) && { isHidden: true }),
+    ...(seen.some(({ isListening }) => isListening === false) && { isListening: false }),
+    ...(seen.some(({ isTls }) => isTls) && { isTls: true }),
     ...(cookieFile !== undefined && { cookieFile })
   }
 }

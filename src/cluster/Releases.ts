@@ -29,6 +29,10 @@ interface StartedNode {
   /** Whether its host is what the machine is called where it runs. */
   readonly isCalledByMachine: boolean
   readonly isHidden: boolean
+  /** Whether others can connect to it; it connects to them either way (`-dist_listen false`). */
+  readonly isListening: boolean
+  /** Whether it speaks distribution over TLS (`-proto_dist`). */
+  readonly isTls: boolean
   /** Without EPMD: where it listens (`-erl_epmd_port`, which `ERL_DIST_PORT` sets). */
   readonly port: number | undefined
 }
@@ -64,6 +68,8 @@ export const nodeIn = (args: ReadonlyArray<string>, machine: MachineService): St
         node,
         isCalledByMachine: name?.includes("@") !== true,
         isHidden: flags.includes("-hidden"),
+        isListening: behind("-dist_listen") !== "false",
+        isTls: /^inet6?_tls$/u.test(behind("-proto_dist") ?? ""),
         port: portOf(behind("-erl_epmd_port"))
       }
 }
@@ -104,7 +110,7 @@ const shares = async ({ processes }: MachineService, pid: string, links: Readonl
 }
 
 const sightingOf = (
-  { isHidden, node, port }: StartedNode,
+  { isHidden, isListening, isTls, node, port }: StartedNode,
   given: Variables,
   part: string,
   at: { readonly cookieFile: string | undefined; readonly isHere: boolean }
@@ -112,9 +118,11 @@ const sightingOf = (
   node,
   part,
   ...(at.isHere && { host: "localhost" }),
-  ...(at.isHere && port !== undefined && { port }),
-  ...(at.isHere && port === undefined && { epmdPort: portOf(given.ERL_EPMD_PORT) ?? defaultEpmdPort }),
+  ...(at.isHere && isListening && port !== undefined && { port }),
+  ...(at.isHere && isListening && port === undefined && { epmdPort: portOf(given.ERL_EPMD_PORT) ?? defaultEpmdPort }),
   ...(isHidden && { isHidden }),
+  ...(!isListening && { isListening }),
+  ...(isTls && { isTls }),
   ...(at.cookieFile !== undefined && { cookieFile: at.cookieFile })
 })
 

@@ -66,6 +66,8 @@ export const discoverNodes = Tool.make({
           state: Schema.Literals(states),
           sources: Schema.Array(Schema.String),
           hidden: Schema.optionalKey(Schema.Boolean),
+          listening: Schema.optionalKey(Schema.Boolean),
+          tls: Schema.optionalKey(Schema.Boolean),
           host: Schema.optionalKey(Schema.String),
           port: Schema.optionalKey(Schema.Int),
           epmd_port: Schema.optionalKey(Schema.Int),
@@ -116,7 +118,7 @@ export const discoverNodes = Tool.make({
       epmdPort === undefined ? port !== undefined : epmdPort !== targets.epmdPort
     const next = matching.find(
       (row) =>
-        (row.state === "configured" || row.state === "allowed") && (row.state === "configured" || !isElsewhere(row))
+        row.isListening !== false && (row.state === "configured" || (row.state === "allowed" && !isElsewhere(row)))
     )
     const told = failures.map(({ message, source: text }) => visible(`${text}: ${message}`))
     return {
@@ -135,6 +137,9 @@ export const discoverNodes = Tool.make({
               "A node whose epmd_port is told, or its port alone, is not registered with the EPMD that nodes are looked up at: it can be connected once the operator gives it an entry with epmd_port, or with its address."
             ]
           : []),
+        ...(rows.some(({ isListening }) => isListening === false)
+          ? ["A node that is not listening (-dist_listen false) connects to others; it cannot be connected."]
+          : []),
         ...(rows.some(({ node }) => !node.includes("@"))
           ? ["EPMD tells only the part before the @ of a node of this machine; connect_node takes that."]
           : [])
@@ -148,6 +153,8 @@ export const discoverNodes = Tool.make({
           state: row.state,
           sources: row.sources.map(visible),
           hidden: row.isHidden,
+          listening: row.isListening,
+          tls: row.isTls,
           host: row.host && visible(row.host),
           port: row.port,
           epmd_port: row.epmdPort === targets.epmdPort ? undefined : row.epmdPort,

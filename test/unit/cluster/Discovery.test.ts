@@ -2,8 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import { Buffer } from "node:buffer"
-import { mkdirSync, mkdtempSync, rmdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { mkdirSync, rmdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { join, relative } from "node:path"
 import { Discovery, type OnceOptions } from "../../../src/cluster/Discovery.ts"
 import { atom, list, type Term } from "../../../src/etf/Term.ts"
@@ -12,17 +11,12 @@ import type { CallError } from "../../../src/node/CallError.ts"
 import { Nodes } from "../../../src/node/Nodes.ts"
 import { fakeNode, type Reply } from "../../support/FakeNodes.ts"
 import { type DiscoveryWorld, discoveryLayer, nowhere } from "../../support/FakeDiscovery.ts"
+import { addProcess, beam, folder } from "../../support/FakeProcesses.ts"
 import { closedPort, serve, serveEpmd } from "../../support/FakePeer.ts"
 import { targetsOf } from "../../support/targetsOf.ts"
 
 const look = (world: DiscoveryWorld, options?: OnceOptions) =>
   Effect.flatMap(Discovery.make, ({ once }) => once(options)).pipe(Effect.provide(discoveryLayer(world)))
-
-/** A folder that goes with its scope. */
-const folder = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(join(tmpdir(), "beamscope-test-"))),
-  (path) => Effect.sync(() => rmSync(path, { recursive: true }))
-)
 
 const nodesOf = ({ found }: { readonly found: ReadonlyArray<{ readonly node: string }> }) =>
   found.map(({ node }) => node)
@@ -252,31 +246,6 @@ describe("a hosts file", () => {
   )
 })
 
-const terminated = (texts: ReadonlyArray<string>): string => texts.map((text) => `${text}\0`).join("")
-
-/** A folder like /proc, with a process of our own user. */
-const addProcess = (
-  processes: string,
-  pid: number | "self",
-  args: ReadonlyArray<string>,
-  environment: Readonly<Record<string, string>> = {},
-  { network = "net:[1]", host = "uts:[1]" } = {}
-) => {
-  const place = join(processes, String(pid))
-  mkdirSync(join(place, "ns"), { recursive: true })
-  symlinkSync("/", join(place, "root"))
-  symlinkSync("mnt:[1]", join(place, "ns/mnt"))
-  symlinkSync(network, join(place, "ns/net"))
-  symlinkSync(host, join(place, "ns/uts"))
-  writeFileSync(join(place, "cmdline"), terminated(args))
-  writeFileSync(
-    join(place, "environ"),
-    terminated(Object.entries(environment).map(([key, value]) => `${key}=${value}`))
-  )
-}
-
-const beam = "/usr/lib/erlang/erts-15.0/bin/beam.smp"
-
 /** A machine that shows no processes, with this environment. */
 const startedIn = (environment: Readonly<Record<string, string>>): DiscoveryWorld => ({
   discovery: ["releases"],
@@ -298,6 +267,8 @@ describe("this machine", () => {
       addProcess(processes, 12, [beam, "--", "-name", "lone@h", "-erl_epmd_port", "9100", "-start_epmd", "false"])
       addProcess(processes, 13, [beam, "--", "-name", "pod@h"], { RELEASE_ROOT: release }, { network: "net:[2]" })
       addProcess(processes, 14, [beam, "--", "-name", "bare"])
+      addProcess(processes, 15, [beam, "--", "-name", "mute@h", "-dist_listen", "false", "-proto_dist", "inet6_tls"])
+      addProcess(processes, 16, [beam, "--", "-name", "open@h", "-dist_listen", "true", "-proto_dist", "inet_tls"])
       addProcess(processes, 20, [beam, "--", "-noshell", "-setcookie", "swordfish"], shop)
       addProcess(processes, 21, [beam, "--", "-sname", "undefined"])
       addProcess(processes, 22, [beam, "--", "-name", "a@b@c"])
@@ -311,6 +282,8 @@ describe("this machine", () => {
           { node: "app@10.0.0.1", sources, host: "localhost", epmdPort: 4369 },
           { node: "bare", sources, host: "localhost", epmdPort: 4369 },
           { node: "lone@h", sources, host: "localhost", port: 9100 },
+          { node: "mute@h", sources, host: "localhost", isListening: false, isTls: true },
+          { node: "open@h", sources, host: "localhost", epmdPort: 4369, isTls: true },
           { node: "pod@h", sources, cookieFile: join(release, "releases/COOKIE") },
           {
             node: "shop@box",

@@ -7,6 +7,7 @@ import { allTools } from "../../../src/tools/AllTools.ts"
 import type { ToolError } from "../../../src/tools/ToolError.ts"
 import { type DiscoveryWorld, discoveryLayer } from "../../support/FakeDiscovery.ts"
 import { fakeNode } from "../../support/FakeNodes.ts"
+import { addProcess, beam, folder } from "../../support/FakeProcesses.ts"
 import { serveEpmd } from "../../support/FakePeer.ts"
 import { call } from "../../support/Tools.ts"
 
@@ -77,6 +78,29 @@ describe("discover_nodes", () => {
         ["app@127.0.0.1", "not_allowed"]
       ])
       expect(allowed["hints"]).toEqual(['connect_node {"node":"app@10.0.0.2"}'])
+    })
+  )
+
+  it.live("tells what a node's own arguments say of the way to it, and leads to none that takes no connections", () =>
+    Effect.gen(function* () {
+      const processes = yield* folder
+      addProcess(processes, "self", [])
+      addProcess(processes, 10, [beam, "--", "-name", "mute@127.0.0.1", "-dist_listen", "false"])
+      const world: DiscoveryWorld = { discovery: ["releases"], epmdPort: 4369, machine: { processes } }
+      const sources = ["releases"]
+      const mute = { node: "mute@127.0.0.1", state: "allowed", sources, listening: false, host: "localhost" }
+      const told = yield* discover(world)
+      expect(rows(told)).toEqual([mute])
+      expect(told["hints"]).toBeUndefined()
+      expect(told["notes"]).toEqual([expect.stringContaining("it cannot be connected")])
+      expect((yield* discover({ ...world, configured: ["mute@127.0.0.1"] }))["hints"]).toBeUndefined()
+      addProcess(processes, 11, [beam, "--", "-name", "safe@127.0.0.1", "-proto_dist", "inet_tls"])
+      const both = yield* discover(world)
+      expect(rows(both)).toEqual([
+        mute,
+        { node: "safe@127.0.0.1", state: "allowed", sources, tls: true, host: "localhost" }
+      ])
+      expect(both["hints"]).toEqual(['connect_node {"node":"safe@127.0.0.1"}'])
     })
   )
 
