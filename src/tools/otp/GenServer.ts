@@ -31,7 +31,12 @@ const shared = { toolset: "otp", access: "inspect", cost: "heavy", target: "conn
 
 const mebibyte = 1024 * 1024
 const maxHeapMegabytes = { minimum: 1, maximum: 4096 }
-const normalHeapMegabytes = 64
+/**
+ * A copy is larger than the heap that it is made from where parts of the state are shared, for each reference gets its
+ * own: a state of 4 MB, ten thousand connections that had one large configuration in common, took 10 GB and the node
+ * with it. Nothing outside of the process can know. Plain sharing on a heap of 1 MB makes at most some 3 GB.
+ */
+const normalHeapMegabytes = 1
 
 const maxHeap = Schema.Int.check(Schema.isBetween(maxHeapMegabytes))
   .annotate({
@@ -215,7 +220,7 @@ const whyNot = (
           : `Set max_heap_mb to ${needed} or more to have it copied all the same.`
       return refused(
         "too_large",
-        `${text} was not asked: its heap is ${bytes(answer.heap)}, and it would copy its ${what}, which may be as large. ${more}`,
+        `${text} was not asked: its heap is ${bytes(answer.heap)}, and it would copy its ${what}, which may be as large, and larger where parts of it are shared: each reference gets a copy. ${more}`,
         `get_process_info ${argument}`
       )
     }
