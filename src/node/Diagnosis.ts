@@ -13,6 +13,7 @@ import type { CallError } from "./CallError.ts"
 import { type ClockDifference, describeClock } from "./ClockDifference.ts"
 import { cookieFingerprint } from "./CookieFingerprint.ts"
 import { type ErlangNode, joinNode } from "./ErlangNode.ts"
+import { isRefusal, type NodeError } from "./NodeError.ts"
 import type { NodeTarget, TargetError } from "./Targets.ts"
 import { type Span, within } from "./Within.ts"
 
@@ -51,6 +52,8 @@ export interface Diagnosis {
   readonly remarks: ReadonlyArray<string>
   /** The name that the node gives itself, where it was asked for by another. */
   readonly calledItself?: string
+  /** How the node has refused us, where that is where the walk ended: for who keeps it from happening again. */
+  readonly refusal?: DistError
 }
 
 /** What the diagnosis is told beside the node itself. */
@@ -66,6 +69,11 @@ export interface DiagnosisOptions {
    * it takes a cookie.
    */
   readonly withoutCookie?: TargetError
+  /**
+   * What came of the cookie before, and would again. If it was refused, or shown to somebody who does not know it
+   * himself, it is not shown again: the way is walked up to where it would be.
+   */
+  readonly remembered?: NodeError
 }
 
 /** The step that a link which cannot be made fails in. */
@@ -180,6 +188,10 @@ const placeText = (address: NonNullable<NodeTarget["address"]>, tunnel: NodeTarg
     : `its tunnel (${excerpt(tunnel.program)}) is open, and its end here is ${at}`
 }
 
+/** Whether it is the cookie that a node has refused, or does not know. */
+const isOfCookie = (why: NodeError | undefined): why is DistError =>
+  why?._tag === "DistError" && (why.reason._tag === "CookieRejected" || why.reason._tag === "PeerCookieWrong")
+
 /** Our answer to a node's challenge, which is made of the cookie. */
 const isAnswer = (bytes: Uint8Array, { isSecured }: Dial): boolean => bytes[isSecured ? 4 : 2] === 0x72
 
@@ -227,7 +239,13 @@ const walked = Effect.fnUntraced(function* (
     return walk.failed("configuration", why?.message ?? "it cannot be read.")
   }
   const target = resolved.value
-  const { withoutCookie } = options
+  const { remembered, withoutCookie } = options
+  /** Why the cookie is not shown, as far as that is a matter of the cookie. */
+  const whyKept =
+    withoutCookie?.message ??
+    (isOfCookie(remembered)
+      ? `${remembered.message} That is what came of an attempt before; the cookie was not shown again for this walk. connect_node shows it again.`
+      : undefined)
   const fingerprint = withoutCookie === undefined ? yield* cookieFingerprint(target.cookie) : undefined
   walk.passed("configuration", `${configurationOf(target, fingerprint)}.`)
 
@@ -259,7 +277,7 @@ const walked = Effect.fnUntraced(function* (
   }
 
   if (left() <= 0) return outOfTime(epmd === undefined ? "tcp" : "epmd")
-  const { dialer, dials } = recording(yield* Transport, withoutCookie === undefined ? {} : { isKept: isAnswer })
+  const { dialer, dials } = recording(yield* Transport, whyKept === undefined ? {} : { isKept: isAnswer })
   const joined = yield* joinNode(target, { timeoutMillis: left() }).pipe(
     Effect.flatMap((node) => Effect.map(answers(node, span), (answered) => ({ node, ...answered }))),
     Effect.provideService(Transport, dialer),
@@ -282,13 +300,17 @@ const walked = Effect.fnUntraced(function* (
       isSecured === (target.tls !== undefined) && (epmd === undefined || endpointText(to) !== endpointText(epmd))
   )
   const fail = (): Diagnosis => {
-    if (failedAt === "cookie" && withoutCookie !== undefined) return walk.failed("cookie", withoutCookie.message)
+    if (failedAt === "cookie" && whyKept !== undefined) return walk.failed("cookie", whyKept)
     const seenAt = failedAt === "epmd" ? dials.at(-1) : toNode
     const seen = failedAt === "cookie" || seenAt === undefined ? undefined : seenOf(seenAt)
     const remarks = remarksOn(cause, node, options)
     const told = walk.failed(failedAt ?? "call", cause?.message ?? `${name} cannot be asked.`, seen, remarks)
     const reason = cause?._tag === "DistError" ? cause.reason : undefined
-    return reason?._tag === "WrongNode" ? { ...told, calledItself: reason.actual } : told
+    return {
+      ...told,
+      ...(reason?._tag === "WrongNode" && { calledItself: reason.actual }),
+      ...(cause?._tag === "DistError" && isRefusal(cause) && { refusal: cause })
+    }
   }
 
   if (endsBy("host")) return fail()

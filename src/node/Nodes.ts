@@ -5,7 +5,7 @@ import type { NodeHealth } from "./Health.ts"
 import type { NodeError } from "./NodeError.ts"
 import type { HealthChange, NodeChange, NodeStatus } from "./NodeState.ts"
 import { type Disconnection, type Join, Registry } from "./Registry.ts"
-import { Targets } from "./Targets.ts"
+import { type NodeTarget, Targets } from "./Targets.ts"
 import type { ConnectOptions } from "./Wish.ts"
 
 export type { ConnectOptions, Disconnection }
@@ -41,6 +41,13 @@ export class Nodes extends Context.Service<
     readonly list: Effect.Effect<ReadonlyArray<NodeStatus>>
     /** How a connected node fares; `undefined` also where it was not looked at for a while. */
     readonly health: (name: string) => Effect.Effect<NodeHealth | undefined>
+    /**
+     * How the node has refused to be joined so, where that is remembered and believed, and would come of it again: for
+     * who joins it by a link of his own.
+     */
+    readonly refusal: (target: NodeTarget) => Effect.Effect<NodeError | undefined>
+    /** Remembers that the node has refused to be joined so, on a link of somebody's own. */
+    readonly refused: (target: NodeTarget, why: NodeError) => Effect.Effect<void>
     /** Forgets what became of earlier requests, so that the node is asked again, and counts from zero. */
     readonly reset: (name: string) => Effect.Effect<void>
     /**
@@ -80,6 +87,8 @@ export class Nodes extends Context.Service<
           disconnect: (name) => Effect.suspend(() => registry.disconnect(name)),
           list: Effect.sync(() => registry.list()),
           health: (name) => Effect.sync(() => registry.health(name)),
+          refusal: (target) => registry.refusal(target),
+          refused: (target, why) => registry.refused(target, why),
           reset: (name) => Effect.sync(() => registry.reset(name)),
           changes: changes.stream,
           healthChanges: healthChanges.stream

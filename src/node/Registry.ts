@@ -17,7 +17,7 @@ import type { HealthChange, NodeChange, NodeStatus } from "./NodeState.ts"
 import { type Moment, momentOf, onTheWall } from "./Moment.ts"
 import { type Connection, forgetTrouble, healthOf, makeConnection, makePeer, type Peer, statusOf } from "./Peer.ts"
 import { asRemembered, type Introduction, isBelieved, isSame, refusalAfter, withCookieSource } from "./Refusal.ts"
-import { type NodeTarget, TargetError, type Targets } from "./Targets.ts"
+import { type NodeTarget, TargetError, type Targets, type Way } from "./Targets.ts"
 import { type ConnectOptions, cookieOf, left, patienceOf, type Urge, type Wish } from "./Wish.ts"
 
 /** How a node is joined. */
@@ -91,6 +91,33 @@ export class Registry {
   reset(name: string): void {
     const peer = this.#peers.get(name)
     if (peer !== undefined) forgetTrouble(peer)
+  }
+
+  /** See {@link Nodes}. */
+  refusal(target: NodeTarget): Effect.Effect<NodeError | undefined> {
+    return Effect.map(this.#in.targets.way(target.name), (way) => {
+      const { refusal, way: known } = this.#peers.get(target.name) ?? {}
+      const isKnown = refusal !== undefined && isSame(refusal, introductionOf(target)) && isBelieved(refusal)
+      // Of another way nothing counts that was learned on the last.
+      return isKnown && (known === undefined || Equal.equals(known, way)) ? asRemembered(refusal) : undefined
+    })
+  }
+
+  /** See {@link Nodes}. */
+  refused(target: NodeTarget, why: NodeError): Effect.Effect<void> {
+    return Effect.map(this.#in.targets.way(target.name), (way) => {
+      const peer = this.#peerOf(target.name)
+      this.#goBy(peer, way)
+      this.#refused(peer, introductionOf(target), withCookieSource(why, target.cookieSource))
+      this.#forgetOldest()
+    })
+  }
+
+  /** Forgets what was learned on another way. A link that stands goes on as it was made, and what is known of that counts. */
+  #goBy(peer: Peer, way: Way): void {
+    if (peer.connection !== undefined || Equal.equals(peer.way, way)) return
+    if (peer.way !== undefined) forgetTrouble(peer)
+    peer.way = way
   }
 
   /**
@@ -188,11 +215,7 @@ export class Registry {
       Effect.suspend(() => {
         const now = this.#now()
         const peer = this.#peerOf(name)
-        // A link that stands goes on as it was made, and what is known of that counts.
-        if (peer.connection === undefined && !Equal.equals(peer.way, wish.way)) {
-          if (peer.way !== undefined) forgetTrouble(peer)
-          peer.way = wish.way
-        }
+        this.#goBy(peer, wish.way)
         // An attempt that is under way is nothing new to the node.
         const isJoined = peer.connection?.state._tag === "Connecting"
         const admission = isJoined ? undefined : peer.breaker.admit(now.steady, { isWanted: wish.by === "wish" })
@@ -291,7 +314,7 @@ export class Registry {
         }),
         (why) => this.#judge(peer, why)
       )
-      const shown: Introduction = { cookie: target.cookie, ourName: target.ourName }
+      const shown = introductionOf(target)
       const { refusal } = peer
       if (wish.by !== "wish" && refusal !== undefined && isSame(refusal, shown) && isBelieved(refusal)) {
         connection.isRemembered = true
@@ -494,6 +517,9 @@ export class Registry {
     for (const { name } of order.slice(0, Math.max(0, order.length - maxDown))) this.#peers.delete(name)
   }
 }
+
+/** What a node is shown. */
+const introductionOf = ({ cookie, ourName }: NodeTarget): Introduction => ({ cookie, ourName })
 
 /**
  * What is acquired goes to the scope if it succeeds, and is given back at once if it does not: who asks again and again

@@ -2,7 +2,7 @@ import type { DistError } from "../dist/DistError.ts"
 import type { Term } from "../etf/Term.ts"
 import { CallError } from "../node/CallError.ts"
 import type { StackFrame } from "../node/StackFrame.ts"
-import type { NodeError } from "../node/NodeError.ts"
+import { isRefusal, type NodeError } from "../node/NodeError.ts"
 import { visible } from "../syntax/Escape.ts"
 import type { Syntax } from "../syntax/Syntax.ts"
 import { didYouMean } from "./DidYouMean.ts"
@@ -56,8 +56,9 @@ export const fromDistError = (error: DistError): ToolError => {
       code,
       retryable,
       message: sentence(error.message),
-      // Which of the steps to a node works, and which does not, is more than an error says.
-      ...(code === "connect_failed" && { next: withNode("diagnose_connection") }),
+      // Which of the steps to a node works, and which does not, is more than an error says; but what has refused us is
+      // to be left alone, and may be no node: nobody is sent there once more.
+      ...(code === "connect_failed" && !isRefusal(error) && { next: withNode("diagnose_connection") }),
       ...rest
     })
   switch (reason._tag) {

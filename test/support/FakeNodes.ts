@@ -154,6 +154,8 @@ const fakeNodes = ({
         Array.from(states, ([name, state]): NodeStatus => ({ ...untroubled, name, state, ...standing[name] }))
       ),
       health: () => Effect.undefined,
+      refusal: () => Effect.undefined,
+      refused: () => Effect.void,
       reset: () => Effect.void,
       changes: Effect.succeed(changes),
       healthChanges: Effect.succeed(Stream.empty)

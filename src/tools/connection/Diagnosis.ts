@@ -41,7 +41,8 @@ export const diagnoseConnection = Tool.make({
   run: Effect.fnUntraced(function* (_input, name) {
     const targets = yield* Targets
     const entries = yield* targets.entries
-    const up = (yield* (yield* Nodes).list).flatMap(({ state }) => (state._tag === "Up" ? [state.node] : []))
+    const nodes = yield* Nodes
+    const up = (yield* nodes.list).flatMap(({ state }) => (state._tag === "Up" ? [state.node] : []))
     const known = [...new Set([...entries, ...up].map((node) => node.name))]
     const walk = (full: string) =>
       Effect.scoped(
@@ -57,14 +58,21 @@ export const diagnoseConnection = Tool.make({
           const withoutCookie = why?.lacksCookie === true ? why : undefined
           // The way up to where it takes a cookie is the same without one. This is never shown to anybody.
           const resolved = withoutCookie === undefined ? configured : yield* resolve(Redacted.make(randomUUID()))
+          const target = withoutCookie === undefined && Exit.isSuccess(resolved) ? resolved.value : undefined
+          const remembered = target && (yield* nodes.refusal(target))
           const linkedAs = up.find((node) => node.name === full)?.localName
           const timeoutMillis = yield* stepMillis
-          return yield* diagnose(full, resolved, {
+          const diagnosis = yield* diagnose(full, resolved, {
             known,
             timeoutMillis,
             ...(linkedAs !== undefined && { linkedAs }),
+            ...(remembered !== undefined && { remembered }),
             ...(withoutCookie !== undefined && { withoutCookie })
           })
+          // Where the cookie was not shown, what ended the walk is no news.
+          if (target !== undefined && remembered === undefined && diagnosis.refusal !== undefined)
+            yield* nodes.refused(target, diagnosis.refusal)
+          return diagnosis
         })
       )
     const first = yield* walk(name)

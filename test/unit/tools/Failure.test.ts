@@ -74,6 +74,11 @@ describe("a failed connection", () => {
     expect(error.message).toMatch(/\.$/u)
   })
 
+  it.each<DistReason>([{ _tag: "PeerCookieWrong" }, { _tag: "NotAllowed" }, { _tag: "NameRefused", name: "us@h" }])(
+    "%j does not send anybody there once more",
+    (reason) => expect(toToolError(new DistError({ node: "a@h", reason }), elixir).next).toBeUndefined()
+  )
+
   it("offers the names that EPMD has, and the name that the node gives itself", () => {
     const registered = ["app1", "other", "app\u202e"]
     const missing = new DistError({
