@@ -118,6 +118,7 @@ const certificateProblems: Record<CertificateProblem, string> = {
   unknown_authority: "is signed by an authority that is not trusted here",
   self_signed: "is signed by itself, and not trusted here",
   name_mismatch: "is for another name",
+  common_name_only: "has the host as its common name alone, which newer nodes do not take",
   authority_not_valid_now: "cannot be checked: an authority given with --tls-ca has expired, or is not valid yet",
   invalid: "is not valid"
 }
@@ -127,10 +128,13 @@ const checkClocks = "Renew it on the node, or compare the clocks of both machine
 const certificateAdvice: Record<CertificateProblem, string> = {
   expired: checkClocks,
   not_yet_valid: checkClocks,
-  unknown_authority: "Give the certificate of the authority that signed it (--tls-ca).",
+  unknown_authority:
+    "Give the certificate of the authority that is named last (--tls-ca); one on the way to it is not enough.",
   self_signed: "If it is the right one, give it as its own authority (--tls-ca).",
   name_mismatch:
-    "Nodes compare the part behind the @ of their name with the DNS names of the certificate, also where that part is an IP address. Say which name the certificate has (--tls-server-name), or have one made that fits.",
+    "What stands behind the @ of the node's name has to be one of its DNS names, or, if it is an IP address, one of its addresses; a pattern is none. Say which of them it has (--tls-server-name), or have one made that fits.",
+  common_name_only:
+    "Have one made that has it as a DNS name, too (subjectAltName), or say that this one will do (--tls-server-name).",
   authority_not_valid_now: "Give the one that holds now (--tls-ca), or compare the clocks of both machines.",
   invalid: "Have a new one made for the node."
 }

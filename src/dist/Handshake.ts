@@ -183,6 +183,15 @@ const describeName = (name: string): string => ("problem" in parseNodeName(name)
 /** Longest packet that a handshake can hold: a challenge with a name of 255 four-byte characters, and some room. */
 const maxPacketBytes = 2048
 
+const alertBytes = 7
+
+/**
+ * Whether bytes are an alert of TLS in the clear, or the beginning of one: content type 21, a version, the length 2, a
+ * level and what it is about. RFC 8446 §5.1 and §6.
+ */
+const mayBeAlert = ([type, major, minor = 0, high = 0, low = 2, level = 1]: Uint8Array): boolean =>
+  type === 0x15 && (major ?? 3) === 3 && minor <= 4 && high === 0 && low === 2 && (level === 1 || level === 2)
+
 /** Splits the bytes of a handshake into packets. */
 export class HandshakePackets {
   readonly #lengthBytes: 2 | 4
@@ -208,8 +217,9 @@ export class HandshakePackets {
 
   /** The next whole packet if there is one, or why what came cannot be a handshake. */
   next(): Uint8Array | DistReason | undefined {
-    // A TLS server answers a plain opening with an alert, content type 21; as a length it would be far too long.
-    if (this.#first && this.#lengthBytes === 2 && this.#buffer[0] === 0x15) return { _tag: "WantsTls" }
+    // A TLS server answers a plain opening with an alert; as a length its beginning would be far too long.
+    if (this.#first && this.#lengthBytes === 2 && mayBeAlert(this.#buffer))
+      return this.#buffer.length < alertBytes ? undefined : { _tag: "WantsTls" }
     if (this.#buffer.length < this.#lengthBytes) return undefined
     const length = this.#lengthBytes === 2 ? this.#buffer.readUInt16BE(0) : this.#buffer.readUInt32BE(0)
     if (length > maxPacketBytes) {

@@ -1,5 +1,6 @@
 import { Redacted } from "effect"
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto"
+import { isIP } from "node:net"
 import { beginningOf } from "../syntax/Excerpt.ts"
 import type { DistReason } from "./DistError.ts"
 
@@ -19,8 +20,8 @@ export interface TlsOptions {
   readonly key?: Redacted.Redacted
   /**
    * The host name that the node's certificate must be for. Default: what stands behind the @ of the node's name. One of
-   * its DNS names, or, where it has no alternative names and this is given, its common name; a certificate for
-   * `*.example.com` is for exactly that, since nodes do not see a pattern in it.
+   * its DNS names; of an IP address also one of its addresses; or, where it has no alternative names and this is given,
+   * its common name. A certificate for `*.example.com` is for exactly that, since nodes do not see a pattern in it.
    */
   readonly serverName?: string
   /** Takes any certificate, for any name: whoever is in between can read and change everything. Default `false`. */
@@ -40,6 +41,8 @@ export type CertificateProblem =
   | "unknown_authority"
   | "self_signed"
   | "name_mismatch"
+  /** It has no alternative names, and its common name, which would fit, does not count by itself. */
+  | "common_name_only"
   /** The chain is in order; an authority given for it is too old or too new. */
   | "authority_not_valid_now"
   /** Anything else: it may not be used for this, a signature is wrong, the key is too weak, … */
@@ -100,9 +103,7 @@ export const certificateProblem = (
 ): DistReason | undefined => {
   switch (code) {
     case null:
-      return isFor(securing, certificate)
-        ? undefined
-        : wrong("name_mismatch", `it is for ${namesOf(certificate)}, not for ${short(securing.serverName)}`)
+      return isFor(securing, certificate) ? undefined : nameProblem(securing, certificate)
     case "CERT_HAS_EXPIRED":
       return untimely(
         "expired",
@@ -125,7 +126,10 @@ export const certificateProblem = (
     case "UNABLE_TO_GET_ISSUER_CERT":
     case "UNABLE_TO_GET_ISSUER_CERT_LOCALLY":
     case "UNABLE_TO_VERIFY_LEAF_SIGNATURE":
-      return wrong("unknown_authority", `it is that of ${subject(certificate)}, signed by ${issuer(certificate)}`)
+      return wrong(
+        "unknown_authority",
+        `it is that of ${subject(certificate)}, signed by ${signers(certificate, securing.options)}`
+      )
     default:
       return wrong("invalid", code)
   }
@@ -166,6 +170,17 @@ const certificatesIn = (pem: string): ReadonlyArray<X509Certificate> =>
     (one) => attempt(() => new X509Certificate(one)) ?? []
   )
 
+/** Who signed a certificate, and to whom the way on from there leads, by the certificates that the node sent and we have. */
+const signers = (leaf: X509Certificate, { ca = "" }: TlsOptions): string => {
+  const known = [...chainOf(leaf), ...certificatesIn(ca)]
+  const way = [leaf]
+  const nextOf = (last: X509Certificate) =>
+    known.find((each) => last.checkIssued(each) && !way.some(({ subject }) => subject === each.subject))
+  for (let next = nextOf(leaf); next !== undefined; next = nextOf(next)) way.push(next)
+  const [first, last] = [leaf, way.at(-1)!].map(issuer)
+  return first === last ? first! : `${first}, on the way to ${last}`
+}
+
 const whose = (which: X509Certificate, leaf: X509Certificate): string =>
   which === leaf ? "it" : `that of ${subject(which)}, which signed it,`
 
@@ -180,21 +195,29 @@ const namesOf = (certificate: X509Certificate): string =>
   certificate.subjectAltName === undefined ? subject(certificate) : short(certificate.subjectAltName)
 
 /**
- * Whether a certificate is for a host, as nodes see it (`public_key:pkix_verify_hostname/2` with a `dns_id`): the host
- * equals one of its DNS names, letter for letter but for the case, also where the host is written as an IP address.
- * Older releases of OTP fall back on the common name where there are no alternative names, newer ones (27.3) do not;
- * here it counts only where the operator has said it.
+ * Whether a certificate is for a host, as a node of one release of OTP or another sees it (`public_key:pkix_verify_hostname/2`
+ * with a `dns_id` or an `ip`): the host equals one of its DNS names, letter for letter but for the case. A host that is
+ * written as an IP address is one of its DNS names up to OTP 26, and one of its addresses from OTP 27 on, which has no
+ * eye for the other: what any of them takes is taken here, since the authority has vouched for it in both. Older releases
+ * fall back on the common name where there are no alternative names, newer ones (27.3) do not; here it counts only where
+ * the operator has said it.
  */
 export const isFor = ({ options, serverName }: Securing, certificate: X509Certificate): boolean => {
   const { subjectAltName } = certificate
-  const names =
-    subjectAltName !== undefined
-      ? dnsNames(subjectAltName)
-      : options.serverName !== undefined
-        ? commonNames(certificate)
-        : []
-  return names.some((name) => lowerCase(name) === lowerCase(serverName))
+  if (subjectAltName === undefined)
+    return options.serverName !== undefined && isAmong(serverName, commonNames(certificate))
+  if (isIP(serverName) !== 0 && certificate.checkIP(serverName) !== undefined) return true
+  return isAmong(serverName, dnsNames(subjectAltName))
 }
+
+/** Why a certificate is not for a host. */
+const nameProblem = ({ serverName }: Securing, certificate: X509Certificate): DistReason =>
+  certificate.subjectAltName === undefined && isAmong(serverName, commonNames(certificate))
+    ? wrong("common_name_only", `it is that of ${subject(certificate)}`)
+    : wrong("name_mismatch", `it is for ${namesOf(certificate)}, not for ${short(serverName)}`)
+
+const isAmong = (host: string, names: ReadonlyArray<string>): boolean =>
+  names.some((name) => lowerCase(name) === lowerCase(host))
 
 // Only ASCII letters have a case for nodes.
 const lowerCase = (text: string): string => text.replaceAll(/[A-Z]/gu, (letter) => letter.toLowerCase())

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Redacted } from "effect"
+import { Effect, Exit, Redacted } from "effect"
 import { X509Certificate } from "node:crypto"
+import { isIP } from "node:net"
 import type { Duplex } from "node:stream"
 import { TLSSocket } from "node:tls"
 import { connect, type TlsOptions } from "../../src/dist/index.ts"
@@ -111,6 +112,30 @@ describe.each(BeamNode.otpReleases())("a link over TLS to OTP $otp", ({ otp }) =
     })
   )
 
+  it.live.each<[string, Claims, boolean, boolean]>([
+    ["has that as a name, as nodes want it up to OTP 26", { dnsNames: ["127.0.0.1"] }, true, true],
+    ["has that as an address, as they do from OTP 27 on", { ipAddresses: ["127.0.0.1"] }, true, false],
+    ["has another address", { ipAddresses: ["127.0.0.2"] }, false, false]
+  ])("is made to an address where the certificate %s", ([, claims, isMade, isOld]) =>
+    Effect.gen(function* () {
+      const node = yield* TlsNode.start({ otp, certificate: authority.issue({ commonName: "127.0.0.1", ...claims }) })
+      const link = yield* Effect.exit(versionTo(node, trusting))
+      expect(Exit.isSuccess(link)).toBe(isMade)
+      const [short] = node.name.split("@")
+      const pem = Buffer.from(authority.cert).toString("base64")
+      // As inet_tls_dist asks another node.
+      const theirs = yield* Effect.promise(() =>
+        node.evaluate(`
+          {ok, _} = application:ensure_all_started(ssl),
+          [{_, Der, _}] = public_key:pem_decode(base64:decode("${pem}")),
+          {port, Port, _} = erl_epmd:port_please("${short}", "127.0.0.1"),
+          Options = [{verify, verify_peer}, {cacerts, [Der]}, {server_name_indication, "127.0.0.1"}],
+          element(1, ssl:connect("127.0.0.1", Port, Options))`)
+      )
+      expect(theirs).toBe(isMade && isOld === Number(otp) < 27 ? "ok" : "error")
+    })
+  )
+
   it.live("is not made to a node that speaks only versions which are broken", () =>
     Effect.gen(function* () {
       const node = yield* TlsNode.start({ otp, certificate, versions: ["tlsv1.1"] })
@@ -150,8 +175,10 @@ describe.each(BeamNode.otpReleases())("a link over TLS to OTP $otp", ({ otp }) =
         const { cert } = authority.issue(claims)
         const der = new X509Certificate(cert).raw.toString("base64")
         for (const host of hosts) {
+          // Up to OTP 26 an address is a name, from 27 on it is none: what one of them takes is taken.
+          const ids = [`{dns_id, "${host}"}`, ...(isIP(host) === 0 ? [] : [`{ip, "${host}"}`])]
           const theirs = yield* Effect.promise(() =>
-            node.evaluate(`public_key:pkix_verify_hostname(base64:decode("${der}"), [{dns_id, "${host}"}])`)
+            node.evaluate(`public_key:pkix_verify_hostname(base64:decode("${der}"), [${ids.join(", ")}])`)
           )
           const own = String(isFor({ options: {}, serverName: host }, new X509Certificate(cert)))
           if (own !== theirs) disagreements.push({ claims, host, own, theirs })
@@ -190,5 +217,7 @@ const claimed: ReadonlyArray<Claims> = [
   ].flatMap((name) => [{ dnsNames: [name] }, { commonName: name, dnsNames: ["other.example"] }]),
   { commonName: "127.0.0.1", ipAddresses: ["127.0.0.1"] },
   { commonName: "a.example", ipAddresses: ["127.0.0.1"] },
+  { commonName: "a.example", ipAddresses: ["127.0.0.2", "::1"] },
+  { dnsNames: ["127.0.0.1"], ipAddresses: ["127.0.0.2"] },
   { dnsNames: ["a.example", "127.0.0.1"] }
 ]

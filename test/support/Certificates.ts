@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer"
 import { generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto"
-import { isIPv4 } from "node:net"
+import { isIP } from "node:net"
 
 /** A certificate and its private key, as PEM texts. */
 export interface Certificate {
@@ -13,7 +13,6 @@ export interface Claims {
   /** The common name of its subject. Default: none. */
   readonly commonName?: string
   readonly dnsNames?: ReadonlyArray<string>
-  /** IPv4 addresses only. */
   readonly ipAddresses?: ReadonlyArray<string>
   /** Default: an hour ago. */
   readonly notBefore?: Date
@@ -24,6 +23,8 @@ export interface Claims {
 /** Who signs certificates. */
 export interface Authority extends Certificate {
   readonly issue: (claims: Claims) => Certificate
+  /** Another authority, whose own certificate is signed by this one. */
+  readonly appoint: (commonName: string) => Authority
 }
 
 // Just enough of DER (X.690) and of X.509 (RFC 5280) for certificates with EC keys.
@@ -49,6 +50,16 @@ const name = (commonName: string | undefined): Buffer =>
 const extension = (id: string, critical: boolean, value: Uint8Array): Buffer =>
   sequence(oid(id), ...(critical ? [yes] : []), octets(value))
 
+const addressBytes = (address: string): Uint8Array => {
+  if (isIP(address) === 4) return Uint8Array.from(address.split(".").map(Number))
+  const [before = [], after = []] = address.split("::").map((words) => words.split(":").filter((word) => word !== ""))
+  const left = 8 - before.length - after.length
+  const bytes = Buffer.alloc(16)
+  const words = [...before, ...Array.from({ length: left }, () => "0"), ...after]
+  for (const [at, word] of words.entries()) bytes.writeUInt16BE(Number.parseInt(word, 16), 2 * at)
+  return bytes
+}
+
 const certify = (
   claims: Claims,
   subjectKey: KeyObject,
@@ -59,10 +70,7 @@ const certify = (
   const { dnsNames = [], ipAddresses = [] } = claims
   const names = [
     ...dnsNames.map((name) => der(0x82, Buffer.from(name, "latin1"))),
-    ...ipAddresses.map((address) => {
-      if (!isIPv4(address)) throw new Error(`${address} is not an IPv4 address`)
-      return der(0x87, Uint8Array.from(address.split(".").map(Number)))
-    })
+    ...ipAddresses.map((address) => der(0x87, addressBytes(address)))
   ]
   const extensions = [
     extension("551d13", true, isAuthority ? sequence(yes) : sequence()),
@@ -94,13 +102,21 @@ const keyText = (key: KeyObject): string => key.export({ type: "pkcs8", format: 
 /** An authority that nobody knows yet. */
 export const makeAuthority = (commonName: string): Authority => {
   const { privateKey, publicKey } = newKey()
+  return authorityOf(commonName, privateKey, certify({ commonName }, publicKey, { commonName, key: privateKey }, true))
+}
+
+const authorityOf = (commonName: string, privateKey: KeyObject, cert: string): Authority => {
   const issuer = { commonName, key: privateKey }
   return {
-    cert: certify({ commonName }, publicKey, issuer, true),
+    cert,
     key: keyText(privateKey),
     issue: (claims) => {
       const own = newKey()
       return { cert: certify(claims, own.publicKey, issuer, false), key: keyText(own.privateKey) }
+    },
+    appoint: (commonName) => {
+      const own = newKey()
+      return authorityOf(commonName, own.privateKey, certify({ commonName }, own.publicKey, issuer, true))
     }
   }
 }

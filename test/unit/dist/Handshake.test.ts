@@ -217,6 +217,23 @@ describe("HandshakePackets", () => {
     const alert = new HandshakePackets(2)
     alert.push(Uint8Array.of(0x15, 0x03, 0x03, 0, 2, 2, 10))
     expect(alert.next()).toEqual({ _tag: "WantsTls" })
+    const inPieces = new HandshakePackets(2)
+    for (const byte of [0x15, 3, 3, 0, 2, 2]) {
+      inPieces.push(Uint8Array.of(byte))
+      expect(inPieces.next()).toBeUndefined()
+    }
+    inPieces.push(Uint8Array.of(80))
+    expect(inPieces.next()).toEqual({ _tag: "WantsTls" })
+    for (const bytes of [
+      [0x15, 0xab],
+      [0x15, 3, 0x7a],
+      [0x15, 3, 3, 0, 3],
+      [0x15, 3, 3, 0, 2, 9, 10]
+    ]) {
+      const other = new HandshakePackets(2)
+      other.push(Uint8Array.from(bytes))
+      expect(other.next()).toMatchObject({ _tag: "NotErlangNode" })
+    }
     const stranger = new HandshakePackets(2)
     stranger.push(Buffer.from("SSH-2.0-OpenSSH_9.2\r\n"))
     expect(stranger.next()).toEqual({ _tag: "NotErlangNode", seen: 'the text "SSH-2.0-OpenSSH_9.2"' })

@@ -134,10 +134,16 @@ describe("a link over TLS", () => {
       "it is for DNS:a.example, DNS:b.example, not for 127.0.0.1"
     ],
     [
-      "for an address that is not written as a name",
-      authority.issue({ commonName: "127.0.0.1", ipAddresses: ["127.0.0.1"] }),
+      "for another address",
+      authority.issue({ commonName: "127.0.0.1", ipAddresses: ["127.0.0.2"] }),
       "name_mismatch",
-      "it is for IP Address:127.0.0.1, not for 127.0.0.1"
+      "it is for IP Address:127.0.0.2, not for 127.0.0.1"
+    ],
+    [
+      "that has its host as a common name alone",
+      authority.issue({ commonName: "127.0.0.1" }),
+      "common_name_only",
+      "it is that of CN=127.0.0.1"
     ]
   ] as ReadonlyArray<readonly [string, Certificate, string, string]>)(
     "is not made to a node with a certificate %s, unless told to",
@@ -154,6 +160,33 @@ describe("a link over TLS", () => {
     Effect.gen(function* () {
       expect((yield* whyNotAt(good, {})).reason).toMatchObject({ problem: "unknown_authority" })
       expect((yield* whyNotAt(own, { ca: own.cert })).reason).toEqual({ _tag: "NotAllowed" })
+    })
+  )
+
+  it.live("is made to an address that the certificate has as one", () =>
+    Effect.gen(function* () {
+      const addressed = authority.issue({ commonName: "node", ipAddresses: ["127.0.0.1"] })
+      expect((yield* whyNotAt(addressed, trusting)).reason).toEqual({ _tag: "NotAllowed" })
+    })
+  )
+
+  it.live("names the authority that lacks, where one on the way to it was given or sent", () =>
+    Effect.gen(function* () {
+      const between = authority.appoint("between")
+      const below = between.appoint("below")
+      const leaf = below.issue(fitting)
+      const detail = "it is that of CN=node, signed by CN=below, on the way to CN=test authority"
+      const sent = { ...leaf, cert: leaf.cert + below.cert + between.cert }
+      for (const [shown, ca] of [
+        [leaf, below.cert + between.cert],
+        [sent, stranger.cert],
+        [{ ...sent, cert: sent.cert + authority.cert }, stranger.cert]
+      ] as const) {
+        const { message, reason } = yield* whyNotAt(shown, { ca })
+        expect(reason).toEqual({ _tag: "TlsCertificate", problem: "unknown_authority", detail })
+        expect(message).toContain("of the authority that is named last (--tls-ca)")
+      }
+      expect((yield* whyNotAt(sent, trusting)).reason).toEqual({ _tag: "NotAllowed" })
     })
   )
 
@@ -371,6 +404,27 @@ describe("the name on a certificate", () => {
       expect(fits(name, named)).toBe(false)
       expect(fitsAsGiven(name, named)).toBe(false)
     }
+  })
+
+  it("is one of its addresses where the host is written as one, however that is", () => {
+    const addressed = certificate({ commonName: "10.0.0.1", ipAddresses: ["127.0.0.1", "::1", "2001:db8::7"] })
+    for (const host of ["127.0.0.1", "::1", "0:0:0:0:0:0:0:1", "2001:DB8:0::7"]) {
+      expect(fits(host, addressed)).toBe(true)
+      expect(fitsAsGiven(host, addressed)).toBe(true)
+    }
+    for (const host of [
+      "10.0.0.1",
+      "127.0.0.2",
+      "127.1",
+      "::2",
+      "::ffff:127.0.0.1",
+      "localhost",
+      "",
+      "IP Address:127.0.0.1"
+    ])
+      expect(fits(host, addressed)).toBe(false)
+    // Written as a name it is one, up to OTP 26.
+    expect(fits("127.0.0.1", certificate({ dnsNames: ["127.0.0.1"], ipAddresses: ["127.0.0.2"] }))).toBe(true)
   })
 
   it("is its common name where it has no other, and only where that was given", () => {
