@@ -35,6 +35,14 @@ export interface Connection {
   idle: Fiber.Fiber<void> | undefined
 }
 
+/** Where a node stands in the configuration. */
+export interface Standing {
+  /** Whether it is one of its nodes. */
+  readonly isConfigured: boolean
+  /** Whether it has an entry there, counted among its nodes or not. */
+  readonly hasEntry: boolean
+}
+
 /** A node by its name: what outlives the links to it. */
 export interface Peer {
   readonly name: string
@@ -50,8 +58,8 @@ export interface Peer {
   refusal: Refusal | undefined
   /** What it has taken last. */
   taken: Introduction | undefined
-  /** Whether it had an entry in the configuration when it was last connected. */
-  wasConfigured: boolean
+  /** How it stood in the configuration when it was last connected. */
+  standing: Standing | undefined
   /** Scopes that have it by `connect`: for them a link that is lost is made again. */
   keepers: number
   /** The cookie of the latest link that one of them got, if it was a given one. It is forgotten with the last of them. */
@@ -72,7 +80,7 @@ export const makePeer = (name: string): Peer => ({
   former: undefined,
   refusal: undefined,
   taken: undefined,
-  wasConfigured: false,
+  standing: undefined,
   keepers: 0,
   cookie: undefined,
   nextAttempt: undefined,

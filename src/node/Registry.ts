@@ -15,9 +15,18 @@ import {
 } from "./NodeError.ts"
 import type { HealthChange, NodeChange, NodeStatus } from "./NodeState.ts"
 import { type Moment, momentOf, onTheWall } from "./Moment.ts"
-import { type Connection, forgetTrouble, healthOf, makeConnection, makePeer, type Peer, statusOf } from "./Peer.ts"
+import {
+  type Connection,
+  forgetTrouble,
+  healthOf,
+  makeConnection,
+  makePeer,
+  type Peer,
+  type Standing,
+  statusOf
+} from "./Peer.ts"
 import { asRemembered, type Introduction, isBelieved, isSame, refusalAfter, withCookieSource } from "./Refusal.ts"
-import { type NodeTarget, TargetError, type Targets, type Way } from "./Targets.ts"
+import { type KnownNode, type NodeTarget, TargetError, type Targets, type Way } from "./Targets.ts"
 import { type ConnectOptions, cookieOf, left, patienceOf, type Urge, type Wish } from "./Wish.ts"
 
 /** How a node is joined. */
@@ -305,8 +314,12 @@ export class Registry {
   #join(connection: Connection) {
     const { peer, wish } = connection
     return Effect.gen({ self: this }, function* () {
-      const isConfigured = (yield* this.#in.targets.nodes).some(({ name }) => name === peer.name)
-      if (wish.by === "loss" && peer.wasConfigured && !isConfigured) return yield* noLongerConfigured(peer.name)
+      const isThere = Effect.map((known: ReadonlyArray<KnownNode>) => known.some(({ name }) => name === peer.name))
+      const standing: Standing = {
+        isConfigured: yield* isThere(this.#in.targets.nodes),
+        hasEntry: yield* isThere(this.#in.targets.entries)
+      }
+      if (wish.by === "loss" && hasLost(peer.standing, standing)) return yield* noLongerConfigured(peer.name)
       const target = yield* Effect.tapError(
         this.#in.targets.resolve(peer.name, {
           ...(wish.cookie !== undefined && { cookie: wish.cookie }),
@@ -329,7 +342,7 @@ export class Registry {
           Effect.tap(() => {
             peer.refusal = undefined
             peer.taken = shown
-            peer.wasConfigured = isConfigured
+            peer.standing = standing
             peer.breaker.record(this.#now().steady, "success")
             return Effect.void
           }),
@@ -562,6 +575,10 @@ const waitedInVain = (name: string, millis: number) =>
       waitingFor: "an attempt that had begun before was still under way"
     }
   })
+
+/** Whether it is the configuration that let it be connected before, and does not any more. */
+const hasLost = (before: Standing | undefined, now: Standing): boolean =>
+  before !== undefined && ((before.isConfigured && !now.isConfigured) || (before.hasEntry && !now.hasEntry))
 
 /**
  * For a link that was made by an entry which is gone: without it the node would be looked for where its name says, and

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { load } from "../../../src/config/Config.ts"
 import * as ConfiguredTargets from "../../../src/config/ConfiguredTargets.ts"
+import type { SettingTexts } from "../../../src/config/SettingTexts.ts"
 import { DistError, type DistReason } from "../../../src/dist/DistError.ts"
 import { Nodes } from "../../../src/node/Nodes.ts"
 import type { NodeTarget, Targets } from "../../../src/node/Targets.ts"
@@ -85,7 +86,7 @@ describe("disconnect_node", () => {
   })
 })
 
-describe("a node whose entry is taken out of the configuration", () => {
+describe("a node whose entry the configuration has no more", () => {
   const node = "app@prod.example.com"
   let folder = ""
   beforeEach(() => {
@@ -95,21 +96,24 @@ describe("a node whose entry is taken out of the configuration", () => {
   })
   afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
-  const entry = { name: node, cookie: "its own", address: "10.1.2.3:4370" }
+  const entry = { name: node, group: "shop", cookie: "its own", address: "10.1.2.3:4370" }
   const file = () => join(folder, "beamscope.json")
   const write = (nodes: ReadonlyArray<unknown>) => writeFileSync(file(), JSON.stringify({ nodes }), { mode: 0o600 })
-  const start = Effect.gen(function* () {
+  const start = Effect.fnUntraced(function* (flags: SettingTexts = {}) {
     write([entry])
-    const config = yield* load({ flags: {}, environment: { HOME: folder }, file: file() })
+    const config = yield* load({ flags, environment: { HOME: folder }, file: file() })
     return makeWorld(ConfiguredTargets.layer(config), config.policy)
   })
 
-  it.effect("is not looked for where its name says, nor shown another cookie, when its link is lost", () =>
+  it.effect.each([
+    ["is gone", {}, []],
+    ["is not meant by --node any more", { nodes: ["shop"] }, [{ ...entry, group: "other" }]]
+  ] as const)("is left alone when its link is lost, where it %s", ([_what, flags, nodes]) =>
     Effect.gen(function* () {
-      const { layer, world } = yield* start
+      const { layer, world } = yield* start(flags)
       yield* Effect.gen(function* () {
         yield* call("connect_node", { node })
-        write([])
+        write(nodes)
         world.isDown = true
         yield* world.lose
         // Whoever reads the file needs turns of the event loop, which no clock of a test gives.
@@ -137,7 +141,7 @@ describe("a node whose entry is taken out of the configuration", () => {
 
   it.effect("can still be let go of, and not asked anything", () =>
     Effect.gen(function* () {
-      const { layer } = yield* start
+      const { layer } = yield* start()
       yield* Effect.gen(function* () {
         yield* call("connect_node", { node })
         write([])
