@@ -21,7 +21,8 @@ export interface Descendant extends Identity {
   /** 0 for the process that the tree begins with. */
   readonly depth: number
   readonly parent: Pid | undefined
-  readonly isSupervisor: boolean
+  /** `undefined` where its dictionary was not read: before OTP 26.2 that would copy a large heap. */
+  readonly isSupervisor: boolean | undefined
   /** How many children it has, shown or not. */
   readonly children: number
 }
@@ -29,7 +30,7 @@ export interface Descendant extends Identity {
 /**
  * `spawned`: whom a process spawned, as OTP 25 on tells; before, whom it spawned with `proc_lib` and is linked to.
  * `supervised`: the children of supervisors, of OTP's and others', by link and ancestry: no supervisor is asked. Those of
- * the process that the tree begins with are told whatever it is.
+ * the process that the tree begins with are told whatever it is, and those of who may be a supervisor.
  */
 export type TreeKind = "spawned" | "supervised"
 
@@ -106,10 +107,13 @@ const readDescendant = (row: Term | undefined): Descendant | undefined => {
     pid,
     depth,
     parent: parent instanceof Pid ? parent : undefined,
-    isSupervisor: isAtom(row.atomKey("supervisor"), "true"),
+    isSupervisor: readTruth(row.atomKey("supervisor")),
     children
   }
 }
+
+const readTruth = (term: Term | undefined): boolean | undefined =>
+  isAtom(term, "true") ? true : isAtom(term, "false") ? false : undefined
 
 const readIdentity = (row: MapTerm): Identity => {
   const name = row.atomKey("name")

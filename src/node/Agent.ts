@@ -25,10 +25,11 @@ export type RunAgent = (func: AgentFunction, argument: Term, options?: CallOptio
 
 /**
  * Heap that a function of the agent gets, in words. On a node with very many processes the list of their pids alone
- * takes much of it: with a million, 8 Mi words were not enough and 16 Mi were (OTP 25).
+ * takes much of it: with a million, 8 Mi words were not enough and 16 Mi were (OTP 25). Where all of them are linked to one,
+ * or are its children, they are put in order, too: 22 to 35 words for each (OTP 25 and 27).
  */
 const minHeapWords = 8 * 1024 * 1024
-const heapWordsPerProcess = 17
+const heapWordsPerProcess = 40
 
 /**
  * What runs once costs a node less when it is interpreted, but where many processes wait for each scheduler, one of low

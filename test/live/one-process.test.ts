@@ -233,6 +233,24 @@ describe.each(BeamNode.otpReleases())("one process on OTP $otp", ({ otp }) => {
       }).pipe(using(agent))
     )
 
+    it.live("does not call who may be a supervisor none", () =>
+      Effect.gen(function* () {
+        // Garbage makes a large heap, too.
+        yield* ask("sys:replace_state(logger_sup, fun(S) -> 200000 = length(lists:seq(1, 200000)), S end), ok")
+        const { structured } = yield* call("get_process_children", { pid: "logger_sup", tree: "supervised", depth: 1 })
+        const children = yield* pidsOf("[P || {_, P, _, _} <- supervisor:which_children(logger_sup), is_pid(P)]")
+        const rows = structured["processes"] as ReadonlyArray<Row>
+        expect(rows.map(({ pid }) => pid).toSorted()).toEqual(children.toSorted())
+        expect(structured["supervisor"]).toBe(release >= 27 ? true : undefined)
+        expect(structured["complete"]).toBe(release >= 27)
+        if (release < 27)
+          expect(structured).toMatchObject({
+            summary: expect.stringContaining("may be a supervisor, which could not be read; it has"),
+            hints: [expect.stringContaining("get_supervision_tree")]
+          })
+      }).pipe(using(agent), Effect.ensuring(ask("erlang:garbage_collect(whereis(logger_sup))")))
+    )
+
     it.live("knows who spawned whom", () =>
       Effect.gen(function* () {
         const { structured } = yield* call("get_process_children", { pid: "crowd", limit: 10 })

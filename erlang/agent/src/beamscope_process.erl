@@ -111,7 +111,9 @@
 }.
 
 -type children() :: #{
-    %% The process itself, with the depth 0. `children': how many it has.
+    %% The process itself, with the depth 0. `children': how many it has; `supervisor': `true', `false', or `unknown' where
+    %% its dictionary was not read. Who may be one has in a tree of supervisors the children that it spawned and is linked
+    %% to, as supervisors have.
     root := map(),
     %% Those below it: the words of `listed'. `total' are all that are known, `matched' those of the first ?TREE of them
     %% that pass; `left_out' were not looked at.
@@ -392,7 +394,7 @@ below(#{tree := Tree} = Spec) ->
             Parents = ets:new(children, [private, duplicate_bag]),
             Keep = fun(Pids, _) -> keep_parents(Pids, Parents) end,
             {_, Late} = scan(fun others/1, processes(), Spec, Keep, none),
-            {Late, fun(Parent, _) -> {lists:sort(element(2, lists:unzip(ets:lookup(Parents, Parent)))), []} end};
+            {Late, fun(Parent, _) -> {lists:sort(ets:select(Parents, [{{Parent, '$1'}, [], ['$1']}])), []} end};
         {spawned, false} ->
             {[parent], fun(Parent, _) -> linked_children(Parent, HasParents) end};
         {supervised, _} ->
@@ -473,9 +475,14 @@ relative({Pid, Parent, Path}, Below) ->
         gone ->
             gone;
         {Callback, Known} ->
-            IsSupervisor = supervises(Callback) =/= none,
+            IsSupervisor =
+                case {Callback, supervises(Callback)} of
+                    {unread, _} -> unknown;
+                    {_, none} -> false;
+                    {_, _} -> true
+                end,
             %% Where the tree begins, that is not asked: who is no supervisor by its module may be one by what it does.
-            {Children, Missed} = Below(Pid, IsSupervisor orelse Path =:= []),
+            {Children, Missed} = Below(Pid, IsSupervisor =/= false orelse Path =:= []),
             Place = #{pid => Pid, parent => Parent, depth => length(Path), path => Path},
             Told = maps:merge(Known, Place#{supervisor => IsSupervisor, children => length(Children)}),
             {Told, [dictionary || Callback =:= unread] ++ Missed, Children}
@@ -502,14 +509,10 @@ linked_children(Parent, HasParents) ->
         undefined ->
             {[], []};
         [{_, Links}, {_, Name}] ->
-            Linked = [Pid || Pid <- Links, is_pid(Pid), node(Pid) =:= node()],
+            Linked = local_pids(Links, []),
             case HasParents of
                 true ->
-                    Answers = lists:zip(
-                        lists:zipwith(fun erlang:process_info/2, Linked, repeated(parent, Linked)), Linked
-                    ),
-                    Children = [{{{parent, Parent}, '$1'}, [], ['$1']}],
-                    {lists:sort(ets:match_spec_run(Answers, ets:match_spec_compile(Children))), []};
+                    {lists:sort(spawned_by(Parent, Linked, [])), []};
                 false ->
                     Candidates = lists:sublist(Linked, ?CANDIDATES),
                     Ancestors = [{Pid, dictionary_entry('$ancestors', Pid)} || Pid <- Candidates],
@@ -518,6 +521,27 @@ linked_children(Parent, HasParents) ->
                             [links || length(Linked) > ?CANDIDATES],
                     {[Pid || {Pid, [First | _]} <- Ancestors, First =:= Parent orelse First =:= Name], Missed}
             end
+    end.
+
+%% Processes of this node among links, of which there may be very many.
+local_pids(Links, Found) ->
+    case thousand(Links) of
+        none ->
+            lists:append(Found);
+        {Some, Rest} ->
+            Pids = lists:filter(fun erlang:is_pid/1, Some),
+            Here = ets:match_spec_compile([{{node(), '$1'}, [], ['$1']}]),
+            local_pids(Rest, [ets:match_spec_run(lists:zip(lists:map(fun erlang:node/1, Pids), Pids), Here) | Found])
+    end.
+
+spawned_by(Parent, Pids, Found) ->
+    case thousand(Pids) of
+        none ->
+            lists:append(Found);
+        {Some, Rest} ->
+            Answers = lists:zip(lists:zipwith(fun erlang:process_info/2, Some, repeated(parent, Some)), Some),
+            Children = ets:match_spec_compile([{{{parent, Parent}, '$1'}, [], ['$1']}]),
+            spawned_by(Parent, Rest, [ets:match_spec_run(Answers, Children) | Found])
     end.
 
 %% Whether this release knows an item of process_info/2.
@@ -540,65 +564,77 @@ links(#{pid := Pid, depth := Depth, sort := Sort} = Spec) ->
             1 -> {[], []};
             2 -> further(Pid, First)
         end,
-    %% No two rows alike: whoever is monitored twice is told once.
-    All = lists:usort(First ++ Second),
-    {Order, Back} = link_order(Sort),
-    Read = fun(Key) ->
-        [{{Level, From, Relation}, To}] = ets:match_spec_run([Key], Back),
-        maps:merge(#{depth => Level, from => From, relation => Relation, to => To}, identity(To))
-    end,
-    listed(ets:match_spec_run(wanted(All, Spec), Order), Read, Spec, {length(All), Why}).
+    Wanted = wanted(First ++ Second, Spec),
+    {Page, Next} = page(lists:append([foremost(Relation, Spec) || Relation <- Wanted]), Spec),
+    packed(#{
+        total => others(First ++ Second, 0),
+        matched => others(Wanted, 0),
+        rows => [{Key, link_row(Sort, Key)} || Key <- Page],
+        next => Next,
+        incomplete => Why
+    }).
 
-%% What makes a key to sort by of a relation, and back: `{{Level, From, Relation}, To}'.
-link_order(Sort) ->
-    {Row, Key} =
-        case Sort of
-            depth -> {{{'$1', '$2', '$3'}, '$4'}, {{'$1', '$2', '$3'}, '$4'}};
-            relation -> {{{'$1', '$2', '$3'}, '$4'}, {{'$3', '$1', '$2'}, '$4'}};
-            to -> {{'$1', '$2'}, {'$2', '$1'}}
-        end,
-    {rearranged(Row, Key), rearranged(Key, Row)}.
+%% How many others all relations together have.
+others([], Count) -> Count;
+others([{_, Others} | Relations], Count) -> others(Relations, Count + length(Others)).
 
-rearranged(From, {First, Second}) ->
-    ets:match_spec_compile([{From, [], [{{built(First), built(Second)}}]}]).
+%% Keys of a relation, more than a page has of those that it may begin with: a process may have a million.
+foremost({Place, Others}, #{sort := Sort, limit := Limit} = Spec) ->
+    case some(Limit + 1000, Others) of
+        none ->
+            [];
+        {Some, Rest} ->
+            Last = link_key(Sort, Place, lists:last(Some)),
+            case behind([{Last, erlang:phash2(Last)}], Spec) of
+                [] -> foremost({Place, Rest}, Spec);
+                _ -> [link_key(Sort, Place, Other) || Other <- Some ++ lists:sublist(Rest, Limit)]
+            end
+    end.
 
-%% A tuple of variables as the body of a match specification makes one.
-built(Tuple) when is_tuple(Tuple) -> {Tuple};
-built(Variable) -> Variable.
+link_key(depth, Place, To) -> {Place, To};
+link_key(relation, {Level, From, Relation}, To) -> {{Relation, Level, From}, To};
+link_key(to, Place, To) -> {To, Place}.
+
+link_row(depth, {Place, To}) -> link_row(to, {To, Place});
+link_row(relation, {{Relation, Level, From}, To}) -> link_row(to, {To, {Level, From, Relation}});
+link_row(to, {To, {Level, From, Relation}}) ->
+    maps:merge(#{depth => Level, from => From, relation => Relation, to => To}, identity(To)).
 
 %% What neighbours are linked to, as far as they are looked at. The way back to where we come from is known.
 further(Pid, First) ->
-    Around = lists:usort([To || {_, To} <- lists:sublist(First, ?CANDIDATES), is_pid(To), node(To) =:= node()]),
+    Near = lists:append([lists:sublist(Others, ?CANDIDATES) || {_, Others} <- First]),
+    Around = lists:usort([To || To <- lists:sublist(Near, ?CANDIDATES), is_pid(To), node(To) =:= node()]),
     {Found, Why} = further(lists:sublist(Around -- [Pid], ?NEIGHBOURS), Pid, []),
-    {Found, [neighbours || Why orelse length(First) > ?CANDIDATES orelse length(Around) > ?NEIGHBOURS]}.
+    {Found, [neighbours || Why orelse others(First, 0) > ?CANDIDATES orelse length(Around) > ?NEIGHBOURS]}.
 
 further([], _, Found) ->
     {Found, false};
-further(_, _, Found) when length(Found) > ?LINKS ->
-    {Found, true};
 further([From | Rest], Pid, Found) ->
-    Back = [{{2, From, Relation}, Pid} || Relation <- [link, monitors, monitored_by]],
-    further(Rest, Pid, (lists:usort(relations(2, From)) -- Back) ++ Found).
+    case others(Found, 0) > ?LINKS of
+        true -> {Found, true};
+        false -> further(Rest, Pid, [{Place, Others -- [Pid]} || {Place, Others} <- relations(2, From)] ++ Found)
+    end.
 
 %% Those of the relation that is asked for.
-wanted(Relations, #{relation := Relation}) ->
-    ets:match_spec_run(Relations, ets:match_spec_compile([{{{'_', '_', Relation}, '_'}, [], ['$_']}]));
-wanted(Relations, _) ->
-    Relations.
+wanted(Relations, #{relation := Wanted}) -> [Known || {{_, _, Relation}, _} = Known <- Relations, Relation =:= Wanted];
+wanted(Relations, _) -> Relations.
 
-%% `{{Level, From, Relation}, To}'. A process may have very many: nothing here runs once for each.
+%% `{{Level, From, Relation}, Others}', the others in order, each once. There may be very many: nothing here runs once for
+%% each, and nothing is made of each.
 relations(Level, Pid) ->
-    case erlang:process_info(Pid, [links, monitors, monitored_by]) of
-        undefined ->
-            [];
-        [{_, Links}, {_, Monitors}, {_, Monitoring}] ->
-            All = [
-                {link, Links},
-                {monitors, element(2, lists:unzip(Monitors))},
-                {monitored_by, Monitoring -- [self()]}
-            ],
-            lists:append([lists:zip(repeated({Level, Pid, Relation}, Some), Some) || {Relation, Some} <- All])
-    end.
+    [
+        {{Level, Pid, Relation}, related(erlang:process_info(Pid, Item))}
+     || {Relation, Item} <- [{link, links}, {monitors, monitors}, {monitored_by, monitored_by}]
+    ].
+
+related(undefined) ->
+    [];
+related({links, Links}) ->
+    lists:usort(Links);
+related({monitors, Monitors}) ->
+    lists:usort(ets:match_spec_run(Monitors, ets:match_spec_compile([{{'_', '$1'}, [], ['$1']}])));
+related({monitored_by, Monitoring}) ->
+    lists:usort(Monitoring) -- [self()].
 
 %% What is known of the other end.
 identity(Pid) when is_pid(Pid), node(Pid) =:= node() ->

@@ -34,7 +34,9 @@ tests() ->
         {"a tree of many is cut", fun cut_tree/1},
         {"of a tree of very many so many are looked at", fun large_tree/1},
         {"links and monitors", fun links/1},
-        {"links two steps out, page by page", fun far_links/1}
+        {"links two steps out, page by page", fun far_links/1},
+        {"who may be a supervisor, its dictionary unread", fun unread_supervisor/1},
+        {"links and children of a process that has very many", fun crowded/1}
     ].
 
 messages(Run) ->
@@ -422,6 +424,48 @@ far_links(Run) ->
     ?assertEqual([1, 2], lists:usort([Depth || {_, #{depth := Depth}} <- All])),
     Far = fun(Rows) -> [{Key, maps:with([to], Row)} || {Key, Row} <- Rows] end,
     ?assertEqual(Far(All), Far(pages(Run, links, (around(Pid, 2))#{limit := 3}))).
+
+%% On a heap so large that before OTP 26.2 its dictionary is not read.
+unread_supervisor(Run) ->
+    Specs = [#{id => a, start => {?MODULE, start_idle, []}}],
+    {ok, Pid} = gen_server:start(supervisor, {self, ?MODULE, Specs}, [{spawn_opt, [{min_heap_size, 200000}]}]),
+    [{a, Child, _, _}] = supervisor:which_children(Pid),
+    #{root := Root, rows := [{_, #{pid := Child}}], incomplete := Why} = Run(children, tree(Pid, supervised)),
+    case reads_keys() of
+        true -> ?assertMatch({#{supervisor := true}, []}, {Root, Why});
+        false -> ?assertMatch({#{supervisor := unknown, children := 1}, [dictionary]}, {Root, Why})
+    end,
+    kill(Pid).
+
+%% With the heap that a function of the agent gets on a node of so many processes, for each of them.
+crowded(Run) ->
+    Size = 100000,
+    Parent = fun() -> [spawn_link(erlang, hibernate, [timer, sleep, [infinity]]) || _ <- lists:seq(1, Size)], idle() end,
+    running([Parent], fun([Pid]) ->
+        {links, [Child | _] = Children} = process_info(Pid, links),
+        Bounded = fun(Function, Spec) -> bounded(40 * Size, fun() -> Run(Function, Spec) end) end,
+        #{total := Size, matched := Size, rows := First, next := Next} = Bounded(links, (around(Pid, 1))#{limit := 2}),
+        #{rows := Second} = Bounded(links, (around(Pid, 1))#{limit := 2, 'after' => term_to_binary(Next)}),
+        ?assertEqual(lists:sublist(lists:sort(Children), 4), [To || {_, #{to := To}} <- First ++ Second]),
+        Last = {{1, Pid, link}, lists:nth(Size - 1, lists:sort(Children))},
+        #{rows := [{_, #{to := End}}], next := undefined} =
+            Bounded(links, (around(Pid, 1))#{'after' => term_to_binary(Last)}),
+        ?assertEqual(lists:max(Children), End),
+        ?assertMatch(#{total := Size}, Bounded(links, around(Child, 2))),
+        case erlang:system_info(otp_release) >= "25" of
+            true -> [#{total := Size} = Bounded(children, (tree(Pid, Tree))#{deadline_ms := 60000}) || Tree <- [spawned, supervised]];
+            false -> #{rows := []} = Bounded(children, tree(Pid, supervised))
+        end
+    end).
+
+%% What a function returns in a process whose heap has so many words at most.
+bounded(Words, Ask) ->
+    Limit = #{size => Words, kill => true, error_logger => false},
+    {Pid, Monitor} = spawn_opt(fun() -> exit({answer, Ask()}) end, [monitor, {max_heap_size, Limit}]),
+    receive
+        {'DOWN', Monitor, process, Pid, {answer, Answer}} -> Answer;
+        {'DOWN', Monitor, process, Pid, Reason} -> error(Reason)
+    end.
 
 %% The rows of all pages.
 pages(Run, Function, Spec) ->

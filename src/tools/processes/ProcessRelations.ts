@@ -50,7 +50,7 @@ const treeNote = (why: TreeIncomplete): string => {
     case "parent":
       return "This release does not tell who spawned whom: only children that proc_lib started and that are linked to their parent are seen."
     case "dictionary":
-      return "Where a heap is large this release does not let a single entry of its dictionary be read: of such processes it is not known whose children they are, or which callback they have."
+      return "Where a heap is large this release does not let a single entry of its dictionary be read: of such processes it is not known whose children they are, which callback they have, or whether they are supervisors; those that they spawned and are linked to are told as if they were."
     case "links":
       return "Of some process only the first 1,000 links were looked at."
   }
@@ -104,7 +104,7 @@ const getProcessChildren = Tool.make({
     pid: Schema.String,
     name: Text,
     initial_call: Text,
-    supervisor: Schema.Boolean,
+    supervisor: Schema.optionalKey(Schema.Boolean),
     child_count: Schema.Int,
     ...listOutput,
     processes: Schema.optionalKey(Schema.Array(Child))
@@ -127,7 +127,8 @@ const getProcessChildren = Tool.make({
     const { incomplete, leftOut, matched, root, rows, total } = tree
     const pidText = terms.print(process)
     const self = called(root.registeredName, pidText, terms)
-    const isNone = kind === "supervised" && !root.isSupervisor
+    const isNone = kind === "supervised" && root.isSupervisor === false
+    const isUnknown = kind === "supervised" && root.isSupervisor === undefined
     const deeper = rows.find(({ row }) => row.depth === depth && row.children > 0)
     const within = `within ${amount(depth, "level")} below it`
     const listed = (shown: number) =>
@@ -138,7 +139,7 @@ const getProcessChildren = Tool.make({
       summary: (shown: number) =>
         isNone
           ? `${self} is not known to be a supervisor${root.children === 0 ? "" : `; it spawned ${amount(root.children, "process", "processes")} that it is linked to; ${listed(shown)}`}.`
-          : `${self} has ${amount(root.children, "child", "children")}; ${listed(shown)}.`,
+          : `${self} ${isUnknown ? "may be a supervisor, which could not be read; it " : ""}has ${amount(root.children, "child", "children")}; ${listed(shown)}.`,
       complete: incomplete.length === 0 && !isNone && leftOut === 0,
       notes: [
         ...(isNone
@@ -166,9 +167,11 @@ const getProcessChildren = Tool.make({
       page: pageOf("processes", tree),
       hints: isNone
         ? [`get_process_children ${JSON.stringify({ pid: pidText, tree: "spawned" })}`]
-        : deeper === undefined
-          ? []
-          : [`get_process_children ${JSON.stringify({ pid: terms.print(deeper.row.pid), tree: kind })}`]
+        : isUnknown
+          ? [`get_supervision_tree ${JSON.stringify({ root: pidText })}`]
+          : deeper === undefined
+            ? []
+            : [`get_process_children ${JSON.stringify({ pid: terms.print(deeper.row.pid), tree: kind })}`]
     }
   })
 })
