@@ -126,11 +126,10 @@ const disconnectNode = Tool.make({
     const { asked, release } = yield* Session
     const nodes = yield* Nodes
     const isSame = sameNode(yield* (yield* Targets).entries, (yield* Policy).settings.hostNames)
-    const isDown = ({ state }: NodeStatus) => state._tag === "Down"
     // As with a call: a node of this machine is found by each of the machine's names.
     const links = (yield* nodes.list).filter((it) => isSame(it.name, given))
     // First one that there is; one that is lost may be about to be made again.
-    const order = (it: NodeStatus) => Number(isDown(it)) * 2 + Number(it.name !== given)
+    const order = ({ name, state }: NodeStatus) => Number(state._tag === "Down") * 2 + Number(name !== given)
     const [link] = links.toSorted((one, other) => order(one) - order(other))
     const name = link?.name ?? given
     const state = link?.state

@@ -55,6 +55,8 @@ const watch = (
 
 const addresses = (pods: ReadonlyArray<string> | string): Record<string, ReadonlyArray<string> | string> => ({ pods })
 
+const connectedToX: Reply = ([kind]) => Effect.succeed(list(isAtom(kind, "hidden") ? [] : [atom("x@h")]))
+
 describe("changes", () => {
   it.effect("are the nodes that are there, then those that come and go", () =>
     Effect.gen(function* () {
@@ -132,9 +134,8 @@ describe("changes", () => {
 
   it.effect("do not follow from a link that was closed, for as long as what it led to may be believed", () =>
     Effect.gen(function* () {
-      const reply: Reply = ([kind]) => Effect.succeed(list(isAtom(kind, "hidden") ? [] : [atom("x@h")]))
       const standing: Record<string, Partial<NodeStatus>> = {}
-      const up = [fakeNode({ name: "a@h", replies: { "erlang:nodes/1": reply } })]
+      const up = [fakeNode({ name: "a@h", replies: { "erlang:nodes/1": connectedToX } })]
       const world = { discovery: ["follow"], up, standing }
       const { news } = yield* watch(world)
       expect(yield* news).toEqual(["+x@h"])

@@ -490,10 +490,10 @@ describe("following", () => {
       const a = meshNode("a@h", ["b@h"])
       const gate = yield* Deferred.make<number, CallError>()
       let probes = 0
-      let hear: (verdict: Verdict) => void = () => {}
-      const nodes = Nodes.layerOf((_target, { onVerdict = () => {} }) =>
+      const world: { hear?: ((verdict: Verdict) => void) | undefined } = {}
+      const nodes = Nodes.layerOf((_target, { onVerdict }) =>
         Effect.sync(() => {
-          hear = onVerdict
+          world.hear = onVerdict
           return {
             ...a,
             roundTrip: () =>
@@ -512,7 +512,7 @@ describe("following", () => {
       yield* Effect.gen(function* () {
         yield* Effect.scoped(Effect.flatMap(Nodes, ({ get }) => get("a@h")))
         const { once } = yield* Discovery.make
-        for (let at = 0; at < 5; at++) hear("failure")
+        for (let at = 0; at < 5; at++) world.hear?.("failure")
         expect((yield* once()).failures[0]?.message).toContain("left in peace")
         expect(probes).toBe(0)
         // One request goes through after the pause, and whoever comes meanwhile is told so.
@@ -521,7 +521,7 @@ describe("following", () => {
         yield* TestClock.adjust(0)
         expect(probes).toBe(1)
         expect(a.called).toEqual([])
-        hear("success")
+        world.hear?.("success")
         yield* Deferred.succeed(gate, 1)
         const told = yield* Effect.forEach(looks, Fiber.join)
         expect(told.map(nodesOf)).toEqual([["b@h"], [], []])

@@ -17,6 +17,8 @@ import { fakeNode } from "../../support/FakeNodes.ts"
 import { targetsOf } from "../../support/targetsOf.ts"
 import { call } from "../../support/Tools.ts"
 
+const failing = (target: NodeTarget, reason: DistReason) => new DistError({ node: target.name, reason })
+
 /** The catalogue over the real registry of nodes, and what became of the attempts to join any. */
 const makeWorld = (targets: Layer.Layer<Targets>, policy: PolicySettings) => {
   const world = {
@@ -26,7 +28,6 @@ const makeWorld = (targets: Layer.Layer<Targets>, policy: PolicySettings) => {
     ownNames: {} as Readonly<Record<string, string>>,
     lose: Effect.void as Effect.Effect<unknown>
   }
-  const failing = (target: NodeTarget, reason: DistReason) => new DistError({ node: target.name, reason })
   const joining: Parameters<typeof Nodes.layerOf>[0] = (target) =>
     Effect.gen(function* () {
       world.attempts.push(target)
