@@ -94,8 +94,8 @@ export interface ApplicationInfo extends Application {
   readonly startModule: string | undefined
   /** What the start of the callback module returned: as a rule the topmost supervisor. */
   readonly supervisor: Pid | undefined
-  /** Its application master, where it runs. */
-  readonly master: Pid | undefined
+  /** Who should have told the supervisor and did not: its application master, or who has started it for that. */
+  readonly stuck: Pid | undefined
   readonly directory: string | undefined
   /** Keys of the environment. */
   readonly environmentKeys: number
@@ -159,7 +159,7 @@ const readInfo = (answer: MapTerm): ApplicationInfo | undefined => {
     count: readCount(answer.atomKey(count)) ?? 0,
     first: atomNames(answer.atomKey(key))
   })
-  const [supervisor, master] = [answer.atomKey("supervisor"), answer.atomKey("master")]
+  const [supervisor, stuck] = [answer.atomKey("supervisor"), answer.atomKey("stuck")]
   return {
     ...application,
     applications: atomNames(answer.atomKey("applications")),
@@ -170,7 +170,7 @@ const readInfo = (answer: MapTerm): ApplicationInfo | undefined => {
     registered: names("registered", "registered_count"),
     startModule: nameOf(answer.atomKey("start_module")),
     supervisor: isTuple(supervisor) && supervisor[0] instanceof Pid ? supervisor[0] : undefined,
-    master: master instanceof Pid ? master : undefined,
+    stuck: stuck instanceof Pid ? stuck : undefined,
     directory: textOf(answer.atomKey("directory")),
     environmentKeys: readCount(answer.atomKey("environment")) ?? 0,
     incomplete: atomNames(answer.atomKey("incomplete"))

@@ -97,6 +97,10 @@ describe.each(BeamNode.otpReleases())("a node on OTP $otp", ({ otp }) => {
   const ask = (text: string) => Effect.promise(() => node.evaluate(text))
   const using = (agent: AgentMode) => Effect.provide(Layer.fresh(Layer.suspend(() => liveCatalogue([node], { agent }))))
   const victim = "persistent_term:get(victim)"
+  const name = Effect.map(
+    ask(`case process_info(${victim}, registered_name) of {_, Name} -> Name; [] -> pid_to_list(${victim}) end`),
+    (text) => text.replaceAll('"', "")
+  )
   // Ticks come from the node itself, now and then.
   const queue = ask(`[Message || Message <- element(2, process_info(${victim}, messages)),
     Message =/= tick, not (is_tuple(Message) andalso lists:member(element(2, Message), [tick, aux_tick]))]`)
@@ -121,6 +125,8 @@ describe.each(BeamNode.otpReleases())("a node on OTP $otp", ({ otp }) => {
               const { structured } = yield* call(tool, input)
               expect(structured, tool).toMatchObject({ complete: false, ...rest })
               expect(structured["notes"], tool).toEqual(expect.arrayContaining([expect.stringMatching(note)]))
+              // Which link it is its row tells.
+              if (tool !== "get_distribution_info") expect(JSON.stringify(structured["notes"])).toContain(yield* name)
             }
             expect(yield* queue).toBe(before)
           })

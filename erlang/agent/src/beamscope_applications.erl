@@ -56,7 +56,7 @@ state(#{name := Text, deadline_ms := Millis}) ->
 
 %% @doc One loaded application by the text of its name: a packed map, of a row and its keys; of only `names', those that
 %% are loaded, where there is none. At most `limit' modules and registered names are told. Incomplete as in a list, and
-%% `directory' and `supervisor' where those who know them were busy or did not answer.
+%% `directory' and `supervisor' where those who know them were busy or did not answer; `stuck' is who, of the latter.
 information(#{name := Text, limit := Limit, deadline_ms := Millis}) ->
     Until = now_ms() + Millis,
     Loaded = application:loaded_applications(),
@@ -70,7 +70,7 @@ information(#{name := Text, limit := Limit, deadline_ms := Millis}) ->
             Modules = lists:sort(key(Name, modules, [])),
             Registered = lists:sort(key(Name, registered, [])),
             Master = application_controller:get_master(Name),
-            {Supervisor, Silent} = supervisor(Master),
+            {Supervisor, Stuck, Silent} = supervisor(Master),
             {Directory, Unplaced} = directory(Name),
             packed(Row#{
                 applications => key(Name, applications, []),
@@ -83,7 +83,7 @@ information(#{name := Text, limit := Limit, deadline_ms := Millis}) ->
                 registered => lists:sublist(Registered, Limit),
                 start_module => start_module(key(Name, mod, [])),
                 supervisor => Supervisor,
-                master => Master,
+                stuck => Stuck,
                 directory => Directory,
                 environment => length(keys(Name)),
                 incomplete => lists:usort(
@@ -161,15 +161,17 @@ passes(#{name := Name, state := State}, Spec) ->
     contains(atom_to_binary(Name, utf8), maps:get(name, Spec, "")) andalso
         State =:= maps:get(state, Spec, State).
 
-%% `{{Pid, Module}, []}' of what an application's start returned, and `supervisor' where its master did not say so: one
-%% that stops waits for others. The master hands the question on to the process that has started the application.
+%% `{{Pid, Module}, undefined, []}' of what an application's start returned; where its master did not say so, who did not
+%% answer, and `supervisor': one that stops waits for others. The master hands the question on to the process that has
+%% started the application.
 supervisor(undefined) ->
-    {undefined, []};
+    {undefined, undefined, []};
 supervisor(Master) ->
     Ask = fun() -> application_master:get_child(Master) end,
-    case told_by([Master | starters(Master)], ?PATIENCE, Ask, {undefined, supervisor}) of
-        {{Pid, Module}, []} when is_pid(Pid) -> {{Pid, Module}, []};
-        {_, Missing} -> {undefined, Missing}
+    Asked = [Master | starters(Master)],
+    case told_by(Asked, ?PATIENCE, Ask, {undefined, supervisor}) of
+        {{Pid, Module}, []} when is_pid(Pid) -> {{Pid, Module}, undefined, []};
+        {_, Missing} -> {undefined, hd([Pid || Pid <- Asked, idle(Pid) =/= idle] ++ [Master]), Missing}
     end.
 
 starters(Master) ->

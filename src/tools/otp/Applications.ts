@@ -65,7 +65,7 @@ const showApplication = (application: Application, terms: Terms) => ({
 })
 
 /** What the agent could not see, in words. */
-const note = (why: string, master = "the application master"): string => {
+const note = (why: string, stuck = "its application master"): string => {
   switch (why) {
     case "controller":
       return unanswered(
@@ -81,10 +81,7 @@ const note = (why: string, master = "the application master"): string => {
     case left:
       return leftNote
     default:
-      return unanswered(
-        master,
-        "the supervisor is not known, nor whether its application master or what that has started is stuck"
-      )
+      return unanswered(stuck, "the supervisor is not known")
   }
 }
 
@@ -210,7 +207,7 @@ const getApplicationInfo = Tool.make({
         `${called} ${visible(info.version)} is ${state}, with ${amount(info.processes, "process", "processes")} of ${bytes(info.memory)}; ${shownOf(shown, matched, "setting")} of its environment here.`,
       complete: info.incomplete.length === 0,
       notes: [
-        ...info.incomplete.map((why) => note(why, info.master && terms.print(info.master))),
+        ...info.incomplete.map((why) => note(why, info.stuck && terms.print(info.stuck))),
         ...(state === "running" && info.startModule === undefined
           ? ["A library: it has no callback module, and so no processes of its own."]
           : [])
