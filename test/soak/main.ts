@@ -6,7 +6,8 @@
  *
  * Each caller sends a term that nobody else sends and looks whether it is the one that comes back: alone, in a large
  * reply, in one that it gives up waiting for. Meanwhile the way to the nodes fails in one manner after the other, and
- * nodes are killed, stopped for a while and started again. Ends with status 1 where a promise is not kept.
+ * nodes are killed, stopped for a while and started again. Ends with status 1 where a promise is not kept: each call ends
+ * within its deadline, with its own answer or for a reason that such a network is one for; and each node answers, too.
  */
 import { Cause, Effect, Exit, Fiber, Layer, Redacted, References } from "effect"
 import { Buffer } from "node:buffer"
@@ -31,6 +32,28 @@ const seconds = Number(values.seconds)
 /** Callers at a time. */
 const callers = 256
 
+/** Milliseconds beyond its deadline that a call may take to tell of it: this process and the nodes share the machine. */
+const slackMillis = 3_000
+
+/** Why a call may fail here. All else is a fault: of what is said on the way, no byte is another than it was. */
+const mayBe: ReadonlySet<string> = new Set([
+  "BreakerOpen",
+  "ClosedInHandshake",
+  // Who is cut off while it is shown the cookie does as one that refuses it.
+  "CookieRejected",
+  "DeadlineExceeded",
+  "EpmdGarbage",
+  "EpmdSilent",
+  "LinkLost, Disconnected",
+  "LinkLost, LinkClosed",
+  "LinkLost, TickTimeout",
+  "NameNotRegistered",
+  "PortRefused",
+  "ReplyTooLarge",
+  "Timeout",
+  "Unreachable"
+])
+
 /** Memory that may be held in the end beyond what was held after the first tenth, all of it idle. */
 const maxGrowthBytes = 32 * 1024 * 1024
 
@@ -52,54 +75,69 @@ const counts = new Map<string, number>()
 const count = (what: string): void => void counts.set(what, (counts.get(what) ?? 0) + 1)
 let begun = 0
 let ended = 0
+/** What was answered by which node. */
+const answered = new Set<string>()
+/** How long after its deadline the latest call ended; less than nothing: before. */
+let latestMillis = -Infinity
 /** What must not be. */
 const broken: Array<string> = []
 
 const pause = (millis: number) => Effect.sleep(millis)
 
-/** The kinds of calls, each with whether an answer is the caller's own. */
+/** The kinds of calls, each with whether an answer is the caller's own, and whether there is to be one. */
 const calls: ReadonlyArray<{
   readonly name: string
   readonly weight: number
+  readonly isAnswered: boolean
+  /** Milliseconds from and to that it is given; what the caller gives up, it gives up then. */
+  readonly given: readonly [number, number]
   readonly run: (
     node: ErlangNode,
-    token: Binary
+    token: Binary,
+    timeoutMillis: number
   ) => Effect.Effect<boolean, { readonly reason: { readonly _tag: string } }>
 }> = [
   {
     name: "echo",
     weight: 30,
-    run: (node, token) =>
-      Effect.map(node.call("erlang", "hd", [list([token])], { timeoutMillis: between(500, 5_000) }), (answer) =>
-        isToken(answer, token, 1)
-      )
+    isAnswered: true,
+    given: [500, 5_000],
+    run: (node, token, timeoutMillis) =>
+      Effect.map(node.call("erlang", "hd", [list([token])], { timeoutMillis }), (answer) => isToken(answer, token, 1))
   },
   {
     name: "large reply",
     weight: 2,
-    run: (node, token) => {
+    isAnswered: true,
+    given: [500, 8_000],
+    run: (node, token, timeoutMillis) => {
       const copies = between(1_000, 60_000)
-      return Effect.map(
-        node.call("binary", "copy", [token, copies], { timeoutMillis: between(500, 8_000) }),
-        (answer) => isToken(answer, token, copies)
+      return Effect.map(node.call("binary", "copy", [token, copies], { timeoutMillis }), (answer) =>
+        isToken(answer, token, copies)
       )
     }
   },
   {
     name: "large reply that is not let in",
     weight: 1,
-    run: (node, token) =>
-      Effect.map(node.call("binary", "copy", [token, 50_000], { maxReplyBytes: 65_536 }), () => false)
+    isAnswered: false,
+    given: [500, 5_000],
+    run: (node, token, timeoutMillis) =>
+      Effect.map(node.call("binary", "copy", [token, 50_000], { timeoutMillis, maxReplyBytes: 65_536 }), () => false)
   },
   {
     name: "sleep beyond the deadline",
     weight: 1,
-    run: (node) => Effect.map(node.call("timer", "sleep", [60_000], { timeoutMillis: between(50, 1_000) }), () => false)
+    isAnswered: false,
+    given: [50, 1_000],
+    run: (node, _, timeoutMillis) => Effect.map(node.call("timer", "sleep", [60_000], { timeoutMillis }), () => false)
   },
   {
     name: "call that is given up",
     weight: 4,
-    run: (node, token) =>
+    isAnswered: false,
+    given: [0, 60],
+    run: (node, token, pauseMillis) =>
       Effect.gen(function* () {
         const [module, name, args] = pick<[string, string, ReadonlyArray<Term>]>([
           ["timer", "sleep", [60_000]],
@@ -108,7 +146,7 @@ const calls: ReadonlyArray<{
         const fiber = yield* Effect.forkChild(node.call(module, name, args, { timeoutMillis: 5_000 }), {
           startImmediately: true
         })
-        yield* pause(between(0, 60))
+        yield* pause(pauseMillis)
         yield* Fiber.interrupt(fiber)
         return true
       })
@@ -133,23 +171,37 @@ const caller = (number: number, names: ReadonlyArray<string>, end: number): Effe
       const call = pick(lots)
       const token = binary(`caller ${number}, turn ${turn}.`.padEnd(32, "."))
       begun++
+      const name = pick(names)
+      const timeoutMillis = between(...call.given)
+      const connectMillis = between(300, 4_000)
+      const start = performance.now()
       const exit = yield* Effect.exit(
         Effect.scoped(
-          Effect.flatMap(nodes.get(pick(names), { timeoutMillis: between(300, 4_000) }), (node) =>
-            call.run(node, token)
+          Effect.flatMap(nodes.get(name, { timeoutMillis: connectMillis }), (node) =>
+            call.run(node, token, timeoutMillis)
           )
         )
       )
       ended++
+      const lateMillis = performance.now() - start - connectMillis - timeoutMillis
+      latestMillis = Math.max(latestMillis, lateMillis)
+      if (lateMillis > slackMillis)
+        broken.push(
+          `${call.name} of caller ${number}, turn ${turn} ended ${Math.round(lateMillis)} ms after its deadline`
+        )
       if (Exit.isSuccess(exit)) {
-        if (exit.value) count(`answered: ${call.name}`)
-        else broken.push(`${call.name} of caller ${number}, turn ${turn} got an answer that is not its own`)
+        if (exit.value) {
+          count(`answered: ${call.name}`)
+          answered.add(`${call.name} of ${name}`)
+        } else broken.push(`${call.name} of caller ${number}, turn ${turn} got an answer that is not its own`)
         yield* pause(between(0, 30))
       } else {
         const why = Cause.squash(exit.cause)
         const tag = Cause.hasDies(exit.cause) ? undefined : tagOf(why)
         if (tag === undefined) broken.push(`${call.name} ended in no typed error: ${Cause.pretty(exit.cause)}`)
         else count(`failed: ${tag}`)
+        if (tag !== undefined && !mayBe.has(tag))
+          broken.push(`${call.name} failed for what nothing here is a reason for: ${Cause.pretty(exit.cause)}`)
         // Somebody who is told when to come again does not come at once.
         yield* pause(tag === "BreakerOpen" ? between(300, 1_500) : between(20, 200))
       }
@@ -324,6 +376,10 @@ try {
   const left = await Promise.all(patients.map(({ node }) => leftOn(node)))
   for (const [index, what] of left.entries())
     if (what !== nothing) broken.push(`left on ${patients[index]!.node.name}: ${what}`)
+  for (const { isAnswered, name: what } of calls)
+    for (const { node } of patients)
+      if (isAnswered && !answered.has(`${what} of ${node.name}`))
+        broken.push(`nothing was ever answered: ${what} of ${node.name}`)
   if (begun !== ended) broken.push(`${begun - ended} calls are lost`)
   if (sockets > 0) broken.push(`${sockets} sockets are still open`)
   if (growth > maxGrowthBytes) broken.push(`${megabytes(growth)} more are held than after the first tenth`)
@@ -336,6 +392,7 @@ try {
     ["calls ended", String(ended)],
     ["lost", String(begun - ended)],
     ["crossed", String(broken.filter((what) => what.includes("not its own")).length)],
+    ["latest after its deadline", `${Math.round(latestMillis)} ms`],
     ["held after the first tenth", megabytes(before)],
     ["held in the end", megabytes(before + growth)],
     ["resident after the first tenth", megabytes(rssBefore)],
