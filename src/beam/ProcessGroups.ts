@@ -4,6 +4,7 @@ import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { askAgent, type Listed, type ListQuery, questionOf, readListed } from "./Listing.ts"
 import { readCount } from "./ProcessRow.ts"
+import { maxHeapWords } from "./Registries.ts"
 
 /** By what groups can be ranked: names ascend, figures descend. */
 export type GroupKey = "members" | "local" | "remote" | "name"
@@ -67,7 +68,8 @@ export const processGroups = (
       if (answer.atomKey("rows") === undefined) return { _tag: "NoScope", scopes } as const
       const listed = readListed(answer, readGroup)
       return listed && ({ _tag: "ProcessGroups", scopes, ...listed } as const)
-    }
+    },
+    { maxHeapWords }
   )
 
 const readScope = (scope: Term): ReadonlyArray<GroupScope> => {

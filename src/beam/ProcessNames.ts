@@ -1,5 +1,5 @@
 import type { Effect } from "effect"
-import { Atom, atom, binary, isTuple, listItems, map, type MapTerm, Pid, type Term } from "../etf/Term.ts"
+import { atom, binary, isAtom, isTuple, listItems, map, type MapTerm, Pid, type Term } from "../etf/Term.ts"
 import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { askAgent } from "./Listing.ts"
@@ -16,9 +16,11 @@ export interface ProcessName {
 
 export interface ProcessNames {
   readonly names: ReadonlyArray<ProcessName>
-  /** Time ran out, or there are more names than are looked at or told. */
-  readonly incomplete: ReadonlyArray<"deadline" | "many">
+  /** Time ran out, there are more names than are looked at or told, or only the beginning of a large one was. */
+  readonly incomplete: ReadonlyArray<(typeof whyMissing)[number]>
 }
+
+const whyMissing = ["deadline", "many", "long"] as const
 
 /** Names that are told at most. */
 const maxNames = 1_000
@@ -52,9 +54,6 @@ const readNames = (answer: MapTerm): ProcessNames | undefined => {
   if (found === undefined || incomplete === undefined) return undefined
   return {
     names: found.flatMap(readName),
-    incomplete: incomplete.flatMap((why) => {
-      const text = why instanceof Atom ? why.text : ""
-      return text === "deadline" || text === "many" ? [text] : []
-    })
+    incomplete: whyMissing.filter((reason) => incomplete.some((why) => isAtom(why, reason)))
   }
 }

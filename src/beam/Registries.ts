@@ -86,7 +86,7 @@ export interface EntriesQuery extends Bounds {
 const texts = (names: ReadonlyArray<string>): Term => list(names.map(binary))
 
 /** Words of heap. The agent reads a hundred thousand entries at most, which take 16 Mi to count while they are sorted. */
-const maxHeapWords = 24 * 1024 * 1024
+export const maxHeapWords = 24 * 1024 * 1024
 
 /** The keys of a registry with their processes, read from its tables. */
 export const registryEntries = (

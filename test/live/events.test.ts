@@ -201,6 +201,66 @@ describe.each(BeamNode.otpReleases())("the events of a node on OTP $otp", ({ otp
   )
 })
 
+/** Names as of structs and binaries: together they are larger than the heap of any question. */
+const largeNames = `
+  {ok, _} = pg:start(rooms),
+  Idle = fun() -> spawn(fun() -> receive stop -> ok end end) end,
+  Pid = Idle(),
+  true = register(foo_server, Pid),
+  Large = [binary:copy(<<"x">>, 3000000) | [{N, lists:duplicate(2500, <<"y">>)} || N <- lists:seq(1, 300)]],
+  yes = global:register_name({room, foo}, Pid),
+  [yes = global:register_name(Name, Idle()) || Name <- Large],
+  [ok = pg:join(rooms, Name, Pid) || Name <- [{room, foo} | Large]],
+  ok`
+
+describe.each(BeamNode.otpReleases())("names of any size on OTP $otp", ({ otp }) => {
+  let node: BeamNode.BeamNode
+  beforeAll(async () => {
+    node = await BeamNode.startNode({ otp, eval: largeNames })
+  })
+  afterAll(() => node.stop())
+
+  const onNode = using(() => node, { mode: "erlang" })
+  const long = expect.stringContaining("beginning")
+
+  it.live("keep no name from being found, and are not said to be searched whole", () =>
+    Effect.gen(function* () {
+      const found = yield* call("find_process", { name: "foo" })
+      expect(found.structured).toMatchObject({ matched: 1, complete: false, notes: [long] })
+      expect(rowsOf(found, "processes")[0]?.["known_as"]).toMatch(/foo_server/u)
+      expect(rowsOf(found, "processes")[0]?.["known_as"]).toMatch(/\{global,\{room,foo\}\}/u)
+      const large = yield* call("find_process", { name: "{7,[<<" })
+      // Of the name that is global, and of the group.
+      expect(large.structured).toMatchObject({ matched: 2 })
+    }).pipe(onNode)
+  )
+
+  it.live("are listed, filtered and paged", () =>
+    Effect.gen(function* () {
+      for (const [tool, input, rows, key] of [
+        ["list_registries", { registry: "global" }, "keys", "name"],
+        ["list_process_groups", {}, "groups", "group"]
+      ] as const) {
+        const names = new Set<unknown>()
+        let cursor: unknown
+        do {
+          const page = yield* call(tool, { ...input, limit: 200, ...(cursor !== undefined && { cursor }) })
+          expect(page.structured).toMatchObject({ total: 302, matched: 302, complete: true })
+          for (const row of rowsOf(page, rows)) names.add(row[rows === "keys" ? "key" : "group"])
+          cursor = page.structured["next_cursor"]
+        } while (cursor !== undefined)
+        expect(names.size).toBe(302)
+        const some = yield* call(tool, { ...input, filter: { [key]: "{7,[<<" } })
+        expect(some.structured).toMatchObject({ matched: 1, complete: false, notes: [long] })
+        const none = yield* call(tool, { ...input, filter: { [key]: "nothing" } })
+        expect(none.structured["summary"]).toMatch(
+          /^None of 302 (keys of global|groups in 1 scope) passes the filter\.$/u
+        )
+      }
+    }).pipe(onNode)
+  )
+})
+
 /** Where Elixir's modules are, if it is here. */
 const elixirPath = (): string | undefined => {
   try {

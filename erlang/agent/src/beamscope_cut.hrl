@@ -1,7 +1,7 @@
 %% How a large term becomes a small one of the same form before it travels. To be included behind the types and in
 %% front of the first function.
 
--compile({nowarn_unused_function, [{cut, 2}, {taken, 3}, {front, 3}, {counted, 2}, {marked, 2}]}).
+-compile({nowarn_unused_function, [{cut, 2}, {taken, 3}, {front, 2}, {front, 3}, {counted, 2}, {marked, 2}]}).
 -compile({nowarn_unused_function, [{beginning, 2}, {text_or, 3}, {settled, 1}]}).
 
 %% Bytes below which nothing is shown of a term that does not fit.
@@ -18,7 +18,14 @@ taken(0, _, Pairs) -> lists:reverse(Pairs);
 taken(_, none, Pairs) -> lists:reverse(Pairs);
 taken(Count, {Key, Value, Next}, Pairs) -> taken(Count - 1, maps:next(Next), [{Key, Value} | Pairs]).
 
-%% The first items of a list that may be improper.
+%% The first items of a list that may be improper; of others, which are most, without a step of our own for each.
+front(List, Count) ->
+    try
+        lists:sublist(List, Count)
+    catch
+        error:function_clause -> front(List, Count, [])
+    end.
+
 front([Item | Rest], Count, Items) when Count > 0 -> front(Rest, Count - 1, [Item | Items]);
 front(_, _, Items) -> lists:reverse(Items).
 
@@ -47,7 +54,7 @@ cut(Term, Room) ->
         is_binary(Term) ->
             beginning(binary:part(Term, 0, min(byte_size(Term), Room)), byte_size(Term));
         is_list(Term) ->
-            text_or(Fair(front(Term, Most, [])), front(Term, Room, []), counted(Term, Most));
+            text_or(Fair(front(Term, Most)), front(Term, Room), counted(Term, Most));
         true ->
             '...'
     end.

@@ -3,7 +3,7 @@
 %% `beamscope_processes' for what that asks of the source.
 %%
 %% Everything is read from ETS tables: no process is asked, and no module is called or loaded that is not there. Tables
-%% are read some hundred objects at a time, keys and pids only, up to a limit.
+%% are read some hundred objects at a time, fewer where they are large, keys and pids only, up to a limit.
 -module(beamscope_names).
 
 -export([find/1]).
@@ -13,8 +13,10 @@
 -include("beamscope_dictionary.hrl").
 -include("beamscope_registry_tables.hrl").
 
-%% Objects between two looks at the clock.
+%% Objects between two looks at the clock, at most.
 -define(CHUNK, 500).
+%% Bytes in external format up to which keys are printed together.
+-define(TOGETHER, 50000).
 %% Objects that are read for one answer.
 -define(MOST, 200000).
 %% Bytes in external format above which a name is cut.
@@ -22,8 +24,8 @@
 
 %% @doc `found': `{Pid, Name}' for each name with `name' in it, in any case, of a process of this node, `limit' of them
 %% at most. A `Name' is `{term, Term}', cut where it is large; the term is an atom, `{global, Name}', `{via, Module, Name}' or
-%% `{pg, Scope, Group}'. `incomplete': `deadline', or `many' where there are more names than
-%% are looked at or told.
+%% `{pg, Scope, Group}'. `incomplete': `deadline'; `many' where there are more names than are looked at or
+%% told; `long' where the part was not found in the beginning of a large name, all that is looked at.
 -spec find(#{name := binary(), limit := pos_integer(), deadline_ms := non_neg_integer()}) -> binary().
 find(#{name := Part, limit := Limit, deadline_ms := Millis}) ->
     Until = erlang:monotonic_time(millisecond) + Millis,
@@ -31,7 +33,7 @@ find(#{name := Part, limit := Limit, deadline_ms := Millis}) ->
     Sources = global() ++ pg(Tables) ++ elixir(Tables) ++ gproc() ++ syn(),
     {_, Found, Missing} = search(Sources, {Part, Limit, Until}, {0, registered(Part), []}),
     packed(#{
-        found => [{Pid, {term, cut(Name, ?ROOM)}} || {Pid, Name} <- lists:sublist(Found, Limit)],
+        found => [{Pid, {term, Name}} || {Pid, Name} <- lists:sublist(Found, Limit)],
         incomplete => lists:usort(Missing ++ [many || length(Found) > Limit])
     }).
 
@@ -80,7 +82,7 @@ search([{Table, How, Match} | Rest], Bounds, {Seen, Found, Missing}) ->
     Done =
         try
             true = ets:safe_fixtable(Table, true),
-            Read = read(ets:select(Table, Match, ?CHUNK), How, Bounds, {Seen, Found, Missing}),
+            Read = read(ets:select(Table, Match, portion(Table, ?CHUNK)), How, Bounds, {Seen, Found, Missing}),
             true = ets:safe_fixtable(Table, false),
             Read
         catch
@@ -96,18 +98,35 @@ read({Some, Next}, How, {Part, Limit, Until} = Bounds, {Seen, Found, Missing}) -
         true ->
             {Seen, Found, [hd([deadline || Late] ++ [many]) | Missing]};
         false ->
-            {Keys, _} = lists:unzip(Some),
-            Now = [Name || contains(text(Keys), Part), Name <- lists:append(holding(Some, How, Part))],
-            read(ets:select(Next), How, Bounds, {Seen + length(Some), Now ++ Found, Missing})
+            {Now, Long} = holding(Some, How, Part),
+            read(ets:select(Next), How, Bounds, {Seen + length(Some), Now ++ Found, Long ++ Missing})
     end.
 
-%% As a tuple, since numbers in a list might be taken for characters.
-text(Keys) -> io_lib:format("~0tp", [list_to_tuple(Keys)]).
+%% Whose key holds the part; and `[long]' where that is not known of all. Most portions hold none.
+holding(Some, How, Part) ->
+    {Keys, _} = lists:unzip(Some),
+    case erlang:external_size(Keys) > ?TOGETHER of
+        true -> {each(Some, How, Part), unsearched(Keys, Part)};
+        %% As a tuple, since numbers in a list might be taken for characters.
+        false -> {lists:append([each(Some, How, Part) || contains(text(list_to_tuple(Keys)), Part)]), []}
+    end.
 
-holding(Some, How, Part) -> [named(Pids, How, Key) || {Key, Pids} <- Some, contains(text([Key]), Part)].
+text(Term) -> io_lib:format("~0tp", [Term]).
+
+each(Some, How, Part) -> lists:append([named(Pids, How, Key) || {Key, Pids} <- Some, contains(key_text(Key), Part)]).
+
+unsearched(Keys, Part) ->
+    lists:sublist([long || Key <- Keys, erlang:external_size(Key) > ?LARGE, not contains(beginning(Key), Part)], 1).
+
+key_text(Key) ->
+    case erlang:external_size(Key) > ?LARGE of
+        true -> beginning(Key);
+        false -> text(Key)
+    end.
 
 named(Pids, How, Key) when is_list(Pids) ->
-    [{Pid, called(How, Key)} || Pid <- Pids, is_pid(Pid), node(Pid) =:= node()];
+    Name = cut(called(How, Key), ?ROOM),
+    [{Pid, Name} || Pid <- Pids, is_pid(Pid), node(Pid) =:= node()];
 named(Pid, How, Key) ->
     named([Pid], How, Key).
 

@@ -3,8 +3,9 @@
 %% asks of the source.
 %%
 %% Everything is read from ETS tables, and no process is asked: none of them has to answer, and no module is called that
-%% is not there. Tables are read a thousand objects at a time, keys and pids only, up to a limit; what happens once per
-%% object is a BIF handed to a list BIF, or a match specification.
+%% is not there. Tables are read a thousand objects at a time, fewer where they are large, keys and pids only, up to a
+%% limit; what happens once per object is a BIF handed to a list BIF, or a match specification. A large key is held packed,
+%% off the heap, behind its hash, and unpacked for itself: a table may have more of them than a heap.
 -module(beamscope_registries).
 
 -export([groups/1, registries/1, entries/1]).
@@ -16,23 +17,23 @@
 -include("beamscope_scan.hrl").
 -include("beamscope_registry_tables.hrl").
 
-%% Objects between two looks at the clock.
+%% Objects between two looks at the clock, at most.
 -define(CHUNK, 1000).
 %% Names that go back where a registry was not found, to find out which was meant.
 -define(NAMES, 1000).
-%% Objects that are read for one answer, and words of heap that they may take.
+%% Objects that are read for one answer; words of heap that they may take; bytes of large keys.
 -define(MOST, 100000).
 -define(MOST_WORDS, 6000000).
+-define(MOST_BYTES, 67108864).
 %% Pids that are told of a group or a key.
 -define(PIDS, 5).
-%% Bytes in external format up to which an id can be part of a cursor.
--define(SMALL, 1000).
 %% Bytes in external format of a key, or a value, that leaves as it is.
 -define(ROOM, 500).
 
 %% A page of the process groups of all scopes, or of `scope' (names, the first that there is). Sorted by `members',
 %% `local', `remote' or `name'. Filter: `name', a part of the group as text. Besides `scopes', all that there are, with
-%% their groups; with an unknown scope that alone.
+%% their groups; with an unknown scope that alone. `incomplete', as for `entries': `deadline', `many' where there are more
+%% than are read, and `long' where the part was not found in the beginning of a large name, all that a filter looks at.
 groups(#{sort := Sort, deadline_ms := Millis} = Spec) ->
     Until = now_ms() + Millis,
     Scopes = pg_scopes(own_tables()),
@@ -41,10 +42,9 @@ groups(#{sort := Sort, deadline_ms := Millis} = Spec) ->
         none ->
             packed(#{scopes => Told});
         Wanted ->
-            {All, Unread} = read_all([{Scope, group_match(Sort, Scope)} || Scope <- Wanted], Until, {0, []}),
-            {Found, Unsearched} = sought(All, Spec, Until),
-            {Keys, Long} = short(Found),
-            Read = fun({_, Id}) -> group(maps:get(Id, Long, Id)) end,
+            {All, Long, Unread} = read_all([{Scope, group_match(Sort, Scope)} || Scope <- Wanted], Until, {0, [], #{}}),
+            {Keys, Unsearched} = sought(All, Spec, Until, Long),
+            Read = fun({_, {Scope, _} = Id}) -> group({Scope, key(Id, Long)}) end,
             told(Keys, Read, Spec, #{
                 scopes => Told, total => length(All), incomplete => lists:usort(Unread ++ Unsearched)
             })
@@ -180,19 +180,18 @@ entries(#{sort := Sort, deadline_ms := Millis} = Spec) ->
         {absent, Names} ->
             packed(#{absent => lists:sublist(Names, ?NAMES)});
         Sources ->
-            {Pairs, Unread} = read_all(lists:append(lists:map(fun matches/1, Sources)), Until, {0, []}),
+            {Pairs, Long, Unread} = read_all(lists:append(lists:map(fun matches/1, Sources)), Until, {0, [], #{}}),
             {Ids, Counts, Places, Pids} = grouped(Pairs),
             Values =
                 case Sort of
                     entries -> Counts;
                     name -> lists:duplicate(length(Ids), 0)
                 end,
-            {Found, Unsearched} = sought(lists:zip(Values, Ids), Spec, Until),
-            {Keys, Long} = short(Found),
+            {Keys, Unsearched} = sought(lists:zip(Values, Ids), Spec, Until, Long),
             Tables = maps:from_list(
                 [{Name, All} || #{kind := elixir, keys := unique, name := Name, tables := All} <- Sources]
             ),
-            Read = fun({_, Id}) -> entry(maps:get(Id, Long, Id), Places, Pids, Tables) end,
+            Read = fun({_, Id}) -> entry(Id, key(Id, Long), {Places, Pids}, Tables) end,
             told(Keys, Read, Spec, #{
                 sources => [maps:without([tables], Source) || Source <- Sources],
                 total => length(Ids),
@@ -216,29 +215,27 @@ first(Texts, All) ->
         [] -> {absent, [Name || #{name := Name} <- All]}
     end.
 
-%% How the pairs `{{Registry, Key}, Pid}' are read from the tables of a registry.
+%% How the pairs `{Pid, {Registry, Key}}' are read from the tables of a registry.
 matches(#{kind := Kind, name := Name, tables := Tables}) ->
     [
-        {Table, [{Head, Guards, [{{{{{const, Name}, Key}}, Pid}}]}]}
+        {Table, [{Head, Guards, [{{Pid, {{{const, Name}, Key}}}}]}]}
      || Table <- Tables, {Head, Guards, Key, Pid} <- [registered_in(Kind, Table)]
     ].
 
-%% Pairs by their first element, without a step for each: those elements, how many pairs each has, where each one's
-%% pairs end and how many they are, and the second elements as a tuple in that order. Sorted by a hash first, since 1
-%% and 1.0 are different keys that compare equal. By functions of lists, which share terms; match specifications copy.
+%% Pairs `{Pid, Id}' by their ids, without a step for each: those, how many pairs each has, where each one's pairs end
+%% and how many they are, and the pids as a tuple in that order. Sorted by a hash first, since 1 and 1.0 are different
+%% keys that compare equal. By functions of lists, which share terms; match specifications copy.
 grouped(Pairs) ->
-    {Firsts, Seconds} = lists:unzip(Pairs),
-    Hashes = lists:map(fun erlang:phash2/1, Firsts),
-    {SortedHashes, SortedFirsts, SortedSeconds} = lists:unzip3(lists:sort(lists:zip3(Hashes, Firsts, Seconds))),
-    Numbered = lists:zip(lists:zip(SortedHashes, SortedFirsts), lists:seq(1, length(SortedFirsts))),
+    {Members, All} = lists:unzip(Pairs),
+    Hashes = lists:map(fun erlang:phash2/1, All),
+    {SortedHashes, SortedIds, SortedMembers} = lists:unzip3(lists:sort(lists:zip3(Hashes, All, Members))),
+    Numbered = lists:zip(lists:zip(SortedHashes, SortedIds), lists:seq(1, length(SortedIds))),
     {Keys, Ends} = lists:unzip(lists:keysort(2, maps:to_list(maps:from_list(Numbered)))),
     {_, Ids} = lists:unzip(Keys),
     Counts = lists:zipwith(fun erlang:'-'/2, Ends, lists:sublist([0 | Ends], length(Ends))),
-    {Ids, Counts, maps:from_list(lists:zip(Ids, lists:zip(Ends, Counts))), list_to_tuple(SortedSeconds)}.
+    {Ids, Counts, maps:from_list(lists:zip(Ids, lists:zip(Ends, Counts))), list_to_tuple(SortedMembers)}.
 
-run(Terms, Match) -> ets:match_spec_run(Terms, ets:match_spec_compile(Match)).
-
-entry({Name, Key} = Id, Places, Pids, Tables) ->
+entry({Name, _} = Id, Key, {Places, Pids}, Tables) ->
     {End, Count} = map_get(Id, Places),
     Told = #{
         registry => Name,
@@ -261,20 +258,21 @@ value(Key, Table) ->
         error:badarg -> []
     end.
 
-%% What match specifications take from tables, and why that may not be all: `deadline', or `many' where there are too
-%% many objects. A table that goes away ends there.
-read_all([], _, {_, Rows}) ->
-    {Rows, []};
+%% What match specifications take from tables, `{Value, {Owner, Key}}', in which `{hash, Hash}' stands for a large key;
+%% a map of such ids to their keys in external format; and why that may not be all: `deadline', or `many' where there is
+%% too much. A table that goes away ends there.
+read_all([], _, {_, Rows, Long}) ->
+    {Rows, Long, []};
 read_all([{Table, Match} | Rest], Until, Seen) ->
     case read(Table, Match, Until, Seen) of
         {Now, []} -> read_all(Rest, Until, Now);
-        {{_, Rows}, Missing} -> {Rows, Missing}
+        {{_, Rows, Long}, Missing} -> {Rows, Long, Missing}
     end.
 
 read(Table, Match, Until, Seen) ->
     try
         true = ets:safe_fixtable(Table, true),
-        Read = read_on(ets:select(Table, Match, ?CHUNK), Until, Seen),
+        Read = read_on(ets:select(Table, Match, portion(Table, ?CHUNK)), Until, Seen),
         true = ets:safe_fixtable(Table, false),
         Read
     catch
@@ -283,43 +281,76 @@ read(Table, Match, Until, Seen) ->
 
 read_on('$end_of_table', _, Seen) ->
     {Seen, []};
-read_on({_, _}, _, {Count, _} = Seen) when Count >= ?MOST ->
+read_on({_, _}, _, {Count, _, _} = Seen) when Count >= ?MOST ->
     {Seen, [many]};
-read_on({Some, Next}, Until, {Count, Rows}) ->
-    Seen = {Count + length(Some), Some ++ Rows},
-    case {erlang:process_info(self(), total_heap_size), now_ms() > Until} of
-        {{_, Words}, _} when Words > ?MOST_WORDS -> {Seen, [many]};
+read_on({Some, Next}, Until, {Count, Rows, Long}) ->
+    {Short, Packed} = short(Some),
+    Seen = {Count + length(Some), Short ++ Rows, maps:merge(Long, Packed)},
+    case {takes_much(Seen), now_ms() > Until} of
+        {true, _} -> {Seen, [many]};
         {_, true} -> {Seen, [deadline]};
         {_, false} -> read_on(ets:select(Next), Until, Seen)
     end.
 
-%% Keys of rows, `{Value, {Owner, Key}}', whose `Key' holds a text, as far as time allows.
-sought(Keys, #{name := Part}, Until) ->
-    scan(fun thousand/1, Keys, #{until => Until}, fun(Some, Found) -> holding(Some, Part) ++ Found end, []);
-sought(Keys, _, _) ->
-    {Keys, []}.
+takes_much({_, _, Long}) ->
+    {_, Words} = erlang:process_info(self(), total_heap_size),
+    Words > ?MOST_WORDS orelse lists:sum(lists:map(fun erlang:byte_size/1, maps:values(Long))) > ?MOST_BYTES.
 
-holding(Keys, Part) -> [Key || {_, {_, Name}} = Key <- Keys, contains(text(Name), Part)].
-
-text(Name) when is_atom(Name) ->
-    atom_to_list(Name);
-text(Name) ->
-    case is_binary(Name) andalso unicode:characters_to_list(Name) of
-        Text when is_list(Text) -> Text;
-        _ -> io_lib:format("~0tP", [Name, 50])
+%% The same rows, in which keys that are too large for a cursor are hashes; and what those stand for.
+short(Rows) ->
+    {_, Ids} = lists:unzip(Rows),
+    Sizes = lists:map(fun erlang:external_size/1, Ids),
+    case lists:max([0 | Sizes]) > ?LARGE of
+        false ->
+            {Rows, #{}};
+        true ->
+            Sized = lists:zip(Sizes, Rows),
+            {Hashed, Packed} = lists:unzip(hashed(Sized)),
+            {_, Hashes} = lists:unzip(Hashed),
+            {Hashed ++ small(Sized), maps:from_list(lists:zip(Hashes, Packed))}
     end.
 
-%% The same keys of rows, in which ids that are too large for a cursor are hashes; and what those stand for.
-short(Keys) ->
-    Sized = lists:zip(lists:map(fun erlang:external_size/1, Keys), Keys),
-    case run(Sized, [{{'$1', '$2'}, [{'>', '$1', ?SMALL}], ['$2']}]) of
-        [] ->
-            {Keys, #{}};
-        Large ->
-            Hashed = [{{Owner, {hash, erlang:md5(term_to_binary(Key))}}, Key} || {_, {Owner, Key}} <- Large],
-            Small = run(Sized, [{{'$1', '$2'}, [{'=<', '$1', ?SMALL}], ['$2']}]),
-            Short = lists:zipwith(fun({Value, _}, {Hash, _}) -> {Value, Hash} end, Large, Hashed),
-            {Short ++ Small, maps:from_list([{Hash, {element(1, Hash), Key}} || {Hash, Key} <- Hashed])}
+small(Sized) -> [Row || {Size, Row} <- Sized, Size =< ?LARGE].
+
+%% Each with its key packed, too.
+hashed(Sized) ->
+    Large = [{Row, term_to_binary(Key)} || {Size, {_, {_, Key}} = Row} <- Sized, Size > ?LARGE],
+    [{{Value, {Owner, {hash, erlang:md5(Packed)}}}, Packed} || {{Value, {Owner, _}}, Packed} <- Large].
+
+key({_, Key} = Id, Long) ->
+    case Long of
+        #{Id := Packed} -> binary_to_term(Packed);
+        _ -> Key
+    end.
+
+%% Rows whose key holds a text, as far as time allows; and why those may not be all.
+sought(Rows, #{name := Part}, Until, Long) ->
+    Step = fun(Some, Found) -> holding(Some, Part, Long) ++ Found end,
+    {Found, Unsearched} = scan(fun thousand/1, Rows, #{until => Until}, Step, []),
+    {_, Ids} = lists:unzip(Found),
+    {Found, Unsearched ++ [long || maps:without(Ids, Long) =/= #{}]};
+sought(Rows, _, _, _) ->
+    {Rows, []}.
+
+holding(Rows, Part, Long) -> [Row || {_, Id} = Row <- Rows, contains(text(Id, Long), Part)].
+
+text({_, Name}, _) when is_atom(Name) -> atom_to_list(Name);
+text({_, Name} = Id, Long) ->
+    case Long of
+        #{Id := Packed} -> large_text(binary_to_term(Packed));
+        _ when is_binary(Name) -> characters(Name, Name);
+        _ -> io_lib:format("~0tp", [Name])
+    end.
+
+large_text(Name) when is_binary(Name) -> characters(binary:part(Name, 0, min(byte_size(Name), ?LARGE)), Name);
+large_text(Name) -> beginning(Name).
+
+%% A text may be cut in the middle of a character.
+characters(Bytes, Name) ->
+    case unicode:characters_to_list(Bytes) of
+        Text when is_list(Text) -> Text;
+        {incomplete, Text, _} when byte_size(Name) > byte_size(Bytes) -> Text;
+        _ -> beginning(Name)
     end.
 
 told(Keys, Read, Spec, More) ->

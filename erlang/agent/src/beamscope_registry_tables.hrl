@@ -4,6 +4,18 @@
 %% The scopes of pg and the registries of Elixir own a table of their own name. Most such tables are somebody else's, with
 %% objects of any size, and many under one key: so no object leaves a table before it is known whose it is.
 
+%% Words that the objects of one portion take in their table, on average.
+-define(PORTION_WORDS, 100000).
+
+%% How many objects of a table are read at a time: so many at most, fewer where they are large.
+portion(Table, Most) ->
+    case {ets:info(Table, size), ets:info(Table, memory)} of
+        {Objects, Words} when is_integer(Words), Words > ?PORTION_WORDS ->
+            max(1, min(Most, ?PORTION_WORDS * Objects div Words));
+        _ ->
+            Most
+    end.
+
 %% The names of processes that own a table of that name.
 own_tables() ->
     Names = registered(),
@@ -130,3 +142,20 @@ registered_in(_, _) ->
 %% What gproc has of a key `{Type, Scope, Name}' in its table, among other objects. The owner is the type where only one
 %% can have the key, as for names, `n'; else it is the process.
 gproc_object(Key, Owner, Pid) -> {{Key, Owner}, Pid, '_'}.
+
+%% Bytes in external format above which a name is large; of a large one a filter looks at the beginning alone, and how
+%% deep it does, and how many items of a list at the top.
+-define(LARGE, 1000).
+-define(DEEP, 100).
+
+%% The beginning of a name as text. Not by `chars_limit', which takes milliseconds for a term of some thousand items.
+beginning(Name) when is_list(Name) ->
+    Some =
+        try
+            lists:sublist(Name, ?LARGE)
+        catch
+            error:function_clause -> Name
+        end,
+    io_lib:format("~0tP", [Some, ?DEEP]);
+beginning(Name) ->
+    io_lib:format("~0tP", [Name, ?DEEP]).

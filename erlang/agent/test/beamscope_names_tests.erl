@@ -17,6 +17,7 @@ tests() ->
         {"keys of registries of Elixir", fun keys_of_elixir/1},
         {"names of gproc and syn count only where those are", fun others/1},
         {"a large name is cut", fun large/1},
+        {"large names hide no other", fun among_large/1},
         {"bounds", fun bounds/1}
     ].
 
@@ -131,6 +132,20 @@ large(Run) ->
         ?assertEqual(self(), Self),
         ?assert(length(Text) < 600),
         ?assertNotEqual(nomatch, string:find(Text, "..."))
+    after
+        gen_server:stop(Scope)
+    end.
+
+among_large(Run) ->
+    {ok, Scope} = pg:start(names_test_scope),
+    try
+        [ok = pg:join(names_test_scope, Key, self()) || Key <- [{names_test, small} | large_keys()]],
+        Within = fun(Part) -> within_words(?ROOM, fun() -> Run(Part, #{}) end) end,
+        Small = {pg, names_test_scope, {names_test, small}},
+        ?assertEqual({answer, {[{self(), {term, Small}}], [long]}}, Within(<<"{names_test,">>)),
+        {answer, {[{_, {term, {pg, names_test_scope, {7, _}}}} = Large], [long]}} = Within(<<"{7,[">>),
+        ?assert(erlang:external_size(Large) < 1000),
+        ?assertMatch({answer, {[{_, {term, {pg, _, <<"xxx", _/binary>>}}}], [long]}}, Within(<<"XXX">>))
     after
         gen_server:stop(Scope)
     end.

@@ -12,6 +12,8 @@ tests() ->
     [
         {"groups by members and name, page by page", fun groups/1},
         {"groups with large names", fun large_groups/1},
+        {"groups among more large names than there is room for", fun among_large_groups/1},
+        {"keys among more large ones than there is room for", fun among_large_keys/1},
         {"scopes, and one that there is not", fun scopes/1},
         {"nothing is copied out of tables of others", fun foreign/1},
         {"registries by entries", fun registries/1},
@@ -80,6 +82,35 @@ large_groups(Run) ->
         ?assert(erlang:external_size(Next) < 1400),
         ?assert(lists:all(fun(#{group := Group}) -> erlang:external_size(Group) < 1000 end, Told))
     end).
+
+among_large_groups(Run) ->
+    with_scope(beamscope_registries_scope, fun() ->
+        Groups = [{some, room} | large_keys()],
+        [ok = pg:join(beamscope_registries_scope, Group, self()) || Group <- Groups],
+        Spec = spec(#{sort => members, scope => [<<"beamscope_registries_scope">>]}),
+        {answer, {Told, Found}} = within_words(?ROOM, fun() ->
+            {rows(Run, groups, Spec#{limit => 250}), Run(groups, Spec#{name => <<"ROOM">>})}
+        end),
+        ?assertEqual(length(Groups), length(lists:usort([Group || #{group := Group} <- Told]))),
+        ?assertMatch(#{matched := 1, rows := [{_, #{group := {some, room}}}], incomplete := [long]}, Found),
+        {answer, Large} = within_words(?ROOM, fun() -> Run(groups, Spec#{name => <<"{7,[">>}) end),
+        ?assertMatch(#{rows := [{_, #{group := {7, _}, members := 1}}], incomplete := [long]}, Large)
+    end).
+
+among_large_keys(Run) ->
+    with_registry('Elixir.Large', unique, 1, set, fun([Table]) ->
+        Keys = [<<"room">> | large_keys()],
+        ets:insert(Table, [{Key, {self(), {value, erlang:phash2(Key)}}} || Key <- Keys]),
+        Spec = spec(#{sort => name, order => ascending, from => {elixir, [<<"Elixir.Large">>]}}),
+        {answer, {Told, Found}} = within_words(?ROOM, fun() ->
+            {rows(Run, entries, Spec#{limit => 250}), Run(entries, Spec#{name => <<"XXX">>})}
+        end),
+        ?assertEqual(
+            lists:sort([{value, erlang:phash2(Key)} || Key <- Keys]), lists:sort([Value || #{value := Value} <- Told])
+        ),
+        ?assertMatch(#{matched := 1, rows := [{_, #{key := <<"xxx", _/binary>>, count := 1}}], incomplete := [long]}, Found)
+    end),
+    without_elixir().
 
 scopes(Run) ->
     with_scope(beamscope_registries_scope, fun() ->

@@ -1,5 +1,7 @@
 %% Tables as registries have them, and as others do, for tests. To be included behind eunit.hrl.
 
+-include("beamscope_within_words.hrl").
+
 %% More than a question may take, in a table that its owner is called like, while what the owner is cannot be read.
 with_foreign_table(Test) ->
     Self = self(),
@@ -15,17 +17,17 @@ with_foreign_table(Test) ->
     receive
         {ready, Owner} -> [Owner ! message || _ <- lists:seq(1, 20000)]
     end,
-    {Asker, Asked} = spawn_opt(
-        fun() -> exit({answer, Test()}) end, [monitor, {max_heap_size, #{size => 1000000, kill => true, error_logger => false}}]
-    ),
-    Answer =
-        receive
-            {'DOWN', Asked, process, Asker, Reason} -> Reason
-        end,
+    Answer = within_words(1000000, Test),
     Owner ! stop,
     receive
         {'DOWN', Monitor, _, _, _} -> Answer
     end.
+
+%% Keys of ten thousand words each, that take as many words as a question about them is given here, and one of a million
+%% characters.
+-define(ROOM, 4000000).
+large_keys() ->
+    [binary:copy(<<"x">>, 1000000) | [{Number, lists:duplicate(2000, <<"y">>)} || Number <- lists:seq(1, 400)]].
 
 %% Tables as Registry has them, in a process of the name.
 with_registry(Name, Keys, Partitions, Type, Test) ->

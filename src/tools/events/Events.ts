@@ -24,7 +24,15 @@ import {
   sortBy
 } from "../Listing.ts"
 import { amount } from "../Quantity.ts"
-import { atomNames, inspectFirst, meantAtoms, registryTools, shownOfKnown, whyMissing } from "./Registries.ts"
+import {
+  atomNames,
+  inspectFirst,
+  meantAtoms,
+  namesShown,
+  registryTools,
+  shownOfKnown,
+  whyMissing
+} from "./Registries.ts"
 import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
 import { ToolError } from "../ToolError.ts"
@@ -112,7 +120,7 @@ const listProcessGroups = Tool.make({
       summary: (shown: number) =>
         scopes.length === 0
           ? `No scope of pg runs on ${node.name}.`
-          : `${shownOfKnown(shown, read, "group")} ${all} by ${sort}${leading}.`,
+          : namesShown(shown, read, filter, { singular: "group", where: all, rest: ` by ${sort}${leading}` }),
       complete: incomplete.length === 0,
       notes: [
         ...whyMissing(incomplete, "groups"),

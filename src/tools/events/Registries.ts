@@ -14,11 +14,13 @@ import { didYouMean } from "../DidYouMean.ts"
 import {
   cursor,
   FilterText,
+  isFiltering,
   ledBy,
   limitUpTo,
   listBounds,
   listOutput,
   ListPosition,
+  noneOf,
   pageOf,
   shownOf,
   sortBy
@@ -64,7 +66,12 @@ export const whyMissing = (incomplete: ReadonlyArray<string>, what: string): Rea
     : []),
   ...(incomplete.includes("many")
     ? [
-        `There are more than the 100,000 ${what} that are read at most for one answer: some are missing, and counts are too low.`
+        `There are more ${what} than are read for one answer, which is 100,000 at most, and fewer where their names are large: some are missing, and counts are too low.`
+      ]
+    : []),
+  ...(incomplete.includes("long")
+    ? [
+        `Of names above 1,000 bytes a filter looks at the beginning alone: it may hold for more ${what} than it was found in.`
       ]
     : [])
 ]
@@ -73,11 +80,31 @@ export const whyMissing = (incomplete: ReadonlyArray<string>, what: string): Rea
 export const shownOfKnown = (
   shown: number,
   { incomplete, matched }: Pick<RegistryEntries, "incomplete" | "matched">,
-  singular: string
+  singular: string,
+  plural?: string
 ): string => {
   const isCut = incomplete.includes("many") || incomplete.includes("deadline")
-  if (!isCut || matched === 0) return shownOf(shown, matched, singular)
-  return shown === matched ? `At least ${amount(shown, singular)}` : `${shown} of at least ${amount(matched, singular)}`
+  if (!isCut || matched === 0) return shownOf(shown, matched, singular, plural)
+  const all = amount(matched, singular, plural)
+  return shown === matched ? `At least ${all}` : `${shown} of at least ${all}`
+}
+
+/** The summary of a list of names; `rest` is what is said behind how many are shown, `where` what they are names of. */
+export const namesShown = (
+  shown: number,
+  read: Pick<RegistryEntries, "incomplete" | "matched" | "total"> & { readonly rows: ReadonlyArray<unknown> },
+  filter: object,
+  { rest = "", singular, where }: { readonly singular: string; readonly where: string; readonly rest?: string }
+): string => {
+  const words = [`${singular} ${where}`, `${singular}s ${where}`] as const
+  // Of the reasons why names may be missing, only the clock keeps all of a list from being searched.
+  if (read.rows.length === 0)
+    return noneOf(
+      { ...read, incomplete: read.incomplete.filter((why) => why === "deadline") },
+      isFiltering(filter),
+      ...words
+    )
+  return `${shownOfKnown(shown, read, ...words)}${rest}.`
 }
 
 /** The next call, about the first process of a row. */
@@ -159,7 +186,7 @@ const listRegistries = Tool.make({
       }
       const read = yield* registryEntries(node, { ...bounds, sort, name: filter.name, from: sought(registry) })
       if (read._tag === "NoRegistry") return yield* noRegistry(node, registry, read.names, terms)
-      return answerKeys(read, terms)
+      return answerKeys(read, filter, terms)
     }
     const page = yield* registries(node, { ...bounds, sort, name: filter.name })
     const { matched, rows, total } = page
@@ -170,7 +197,10 @@ const listRegistries = Tool.make({
       after
     )
     return {
-      summary: (shown: number) => `${shownOf(shown, matched, "registry", "registries")} by ${sort}${leading}.`,
+      summary: (shown: number) =>
+        rows.length === 0
+          ? noneOf(page, isFiltering(filter), "registry", "registries")
+          : `${shownOf(shown, matched, "registry", "registries")} by ${sort}${leading}.`,
       data: { total, matched, registries: rows.map(({ row }) => showRegistry(row, terms)) },
       page: pageOf("registries", page),
       hints: first === undefined ? [] : [`list_registries ${JSON.stringify({ registry: argumentOf(first, terms) })}`]
@@ -178,12 +208,12 @@ const listRegistries = Tool.make({
   })
 })
 
-const answerKeys = (read: RegistryEntries, terms: Terms) => {
+const answerKeys = (read: RegistryEntries, filter: object, terms: Terms) => {
   const { incomplete, matched, rows, sources, total } = read
   const notes = whyMissing(incomplete, "registrations")
   const called = sources.map((source) => argumentOf(source, terms)).join(", ")
   return {
-    summary: (shown: number) => `${shownOfKnown(shown, read, "key")} of ${called}.`,
+    summary: (shown: number) => namesShown(shown, read, filter, { singular: "key", where: `of ${called}` }),
     complete: incomplete.length === 0,
     notes,
     data: (characters: number) => ({
@@ -260,7 +290,11 @@ const listPubsubTopics = Tool.make({
       summary: (shown: number) =>
         sources.length === 0
           ? `No Phoenix.PubSub (of version 2) runs on ${node.name}.`
-          : `${shownOfKnown(shown, read, "topic")} of ${sources.map(({ name }) => terms.atom(name)).join(", ")} by ${sort}${leading}.`,
+          : namesShown(shown, read, filter, {
+              singular: "topic",
+              where: `of ${sources.map(({ name }) => terms.atom(name)).join(", ")}`,
+              rest: ` by ${sort}${leading}`
+            }),
       complete: incomplete.length === 0,
       notes: whyMissing(incomplete, "subscriptions"),
       data: {

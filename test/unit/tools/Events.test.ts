@@ -81,6 +81,43 @@ describe("list_registries", () => {
     })
   )
 
+  it.effect("says what it did not find, and that it did not look at all of large names", () =>
+    Effect.gen(function* () {
+      const answer = page([], { total: 7, sources: list([registry]), incomplete: list([atom("long")]) })
+      const { world } = answering("beamscope_registries:entries", answer)
+      const { structured } = yield* callIn(world, "list_registries", { registry: "App.Names", filter: { name: "x" } })
+      expect(structured).toMatchObject({
+        summary: "None of 7 keys of App.Names passes the filter.",
+        complete: false,
+        notes: [expect.stringContaining("the beginning alone")]
+      })
+    })
+  )
+
+  it.effect.each([
+    ["list_registries", "beamscope_registries:registries", { filter: { name: "x" } }, "None of 7 registries passes"],
+    [
+      "list_process_groups",
+      "beamscope_registries:groups",
+      { filter: { group: "x" } },
+      "None of 7 groups in 1 scope passes"
+    ],
+    ["list_process_groups", "beamscope_registries:groups", {}, "None of 7 groups in 1 scope is left here."],
+    [
+      "list_pubsub_topics",
+      "beamscope_registries:entries",
+      { filter: { topic: "x" } },
+      "None of 7 topics of App.Names passes"
+    ]
+  ] as const)("%s says that nothing passes: %s %j", ([tool, func, input, said]) =>
+    Effect.gen(function* () {
+      const scopes = list([dict({ scope: atom("rooms"), pid, groups: 7 })])
+      const matched = "filter" in input ? 0 : 7
+      const { world } = answering(func, page([], { total: 7, matched, sources: list([registry]), scopes }))
+      expect((yield* callIn(world, tool, input)).structured["summary"]).toContain(said)
+    })
+  )
+
   it.effect("shows neither secrets nor what a terminal would obey", () =>
     Effect.gen(function* () {
       const { world } = answering(
