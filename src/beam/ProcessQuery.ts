@@ -43,7 +43,10 @@ export type ProcessName = (typeof processNames)[number]
 export const isProcessName = (sort: string): sort is ProcessName =>
   (processNames as ReadonlyArray<string>).includes(sort)
 
-/** A page of processes by `{value, pid}`: descending, but for names, which ascend; those without a name come last. */
+/**
+ * A page of processes by `{value, pid}`: descending, but for names, which ascend; those without a name come last, and
+ * behind them those of which it was not read.
+ */
 export interface PageQuery extends ScanLimits {
   readonly sort: ProcessKey | "pid" | ProcessName
   /** The `next` of the page before; where names are sorted by, that or one of its `places`. */
@@ -81,9 +84,9 @@ export type Incomplete =
   | "deadline"
   /** Memory or label decides, and was not read where the message queue is long: see `unmeasured`. */
   | "long_queue"
-  /** Filtered or sorted by label, and labels on large heaps are not read. */
+  /** Filtered by label, and labels on large heaps are not read. */
   | "large_heap"
-  /** Filtered by what the callback decides, and not all could be read: see `undecided`. */
+  /** The callback filters, orders or groups, and not all could be read: see `undecided`. */
   | "initial_call"
   /** Filtered or sorted by label, but this release does not show labels. */
   | "label"
@@ -102,8 +105,8 @@ export interface Scanned {
     readonly longest: ReadonlyArray<{ readonly pid: Pid; readonly messages: number }>
   }
   /**
-   * Processes of which a callback that could not be read decides whether they pass, and some of them; `undefined` where
-   * no callback can be read.
+   * Processes of which a callback that could not be read decides whether they pass, where they stand, or with which
+   * others; and some of them. `undefined` where no callback can be read.
    */
   readonly undecided:
     | {
@@ -143,8 +146,8 @@ export interface ProcessGrowth extends Scanned {
 /** Sums over the processes that have the same value. */
 export interface ProcessGroup {
   /**
-   * `none`: without such a value. `unread`: of processes whose label was not read. `other`: whatever lies beyond ten
-   * thousand groups.
+   * `none`: without such a value. `unread`: of processes whose label, or callback, was not read. `other`: whatever lies
+   * beyond ten thousand groups. A large label is cut: two groups may have the same.
    */
   readonly key: { readonly term: Term } | "none" | "unread" | "other"
   readonly count: number

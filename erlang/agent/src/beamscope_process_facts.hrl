@@ -17,8 +17,10 @@
 -define(FEW, 10).
 %% Milliseconds for which the dictionaries on large heaps of a chunk of processes are read.
 -define(LARGE_MILLIS, 200).
-%% Words of heap up to which a label is read.
+%% Words of heap up to which a label is read, and of the heaps together whose labels are read at once: a label may be all
+%% of the heap that it lies on.
 -define(LABEL_HEAP, 1000000).
+-define(LABEL_HEAPS, 250000).
 %% Bytes of external format above which a label is cut.
 -define(SMALL_LABEL, 256).
 
@@ -90,6 +92,3 @@ read_callback(Pid) ->
 
 callback(Entries) when is_list(Entries) -> [proplists:get_value('$initial_call', Entries)];
 callback(_) -> [].
-
-label(undefined) -> undefined;
-label(Label) -> {term, cut(Label, ?SMALL_LABEL)}.

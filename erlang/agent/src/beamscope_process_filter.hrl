@@ -12,7 +12,9 @@
 -type name() :: registered_name | initial_call | module | application | status | label.
 %% What values are ordered by that are no figures. `module': of the callback, or of the function that a process was
 %% spawned with. What has no name, or belongs to no application, has the value `[]', which is greater than any atom. A
-%% label has the value `{Label}', cut where it is large, and what has none `[]', which is greater than any tuple.
+%% label has the value `{Label}', cut where it is large, and what has none `[]', which is greater than any tuple. What a
+%% process is, or its label, may not be read where the queue is long or the heap large: its value is `[unread]' then, the
+%% greatest of all.
 
 -type existing() :: atom() | binary().
 %% A name as an atom, or as a binary, which is never made into a new atom: where there is none, the call raises
@@ -51,7 +53,7 @@
 plan(#{sort := Sort, long_queue := LongQueue} = Spec) ->
     ReadsKeys = reads_keys(),
     Ranks = lists:member(Sort, [memory, total_heap_size]),
-    Labels = ReadsKeys andalso (is_map_key(label, Spec) orelse Sort =:= label),
+    Labels = ReadsKeys andalso is_map_key(label, Spec),
     Walks = Ranks orelse Labels orelse is_map_key(min_memory, Spec),
     Conditions = conditions(Spec),
     Calls = calls(Spec),
@@ -210,9 +212,9 @@ rank(module, false) ->
     rank(initial_call, false);
 rank(application, _) ->
     rank(group_leader, true);
+%% For `ranked', those that there are.
 rank(label, _) ->
-    Labels = [{{'$1', {'_', undefined}}, [], [{{[], '$1'}}]}, {{'$1', {'_', '$2'}}, [], [{{{{'$2'}}, '$1'}}]}],
-    {{dictionary, '$process_label'}, ets:match_spec_compile(Labels)};
+    rank(pid, true);
 rank(Key, _) when
     Key =:= memory;
     Key =:= reductions;
@@ -224,34 +226,87 @@ rank(Key, _) when
 ->
     {Key, ets:match_spec_compile([{{'$1', {Key, '$2'}}, [], [{{'$2', '$1'}}]}])}.
 
-%% `{Value, Pid}' of those processes that have not ended.
+%% `{Value, Pid}' of those processes that have not ended, and `{callback, Pid}' of those among them whose callback was not
+%% read, although they are ordered by it.
 ranked(Pids, #{sort := application, rank := Rank}) ->
     {Leaders, Led} = lists:unzip(ask(Pids, Rank)),
     Known = maps:from_list([{Leader, owned_by(Leader)} || Leader <- lists:usort(Leaders)]),
-    lists:zip(lists:zipwith(fun erlang:map_get/2, Leaders, lists:duplicate(length(Leaders), Known)), Led);
+    {lists:zip(lists:zipwith(fun erlang:map_get/2, Leaders, lists:duplicate(length(Leaders), Known)), Led), []};
 ranked(Pids, #{sort := initial_call, rank := Rank, reads_keys := false, long_queue := LongQueue}) ->
     Values = ask(Pids, Rank),
     Started = [Pid || {{proc_lib, init_p, _}, Pid} <- Values],
-    Short = [Pid || Pid <- ask(Started, at_most(message_queue_len, LongQueue)), is_pid(Pid)],
-    called_first(Values, maps:from_list([{Pid, Call} || {Pid, {_, _, _} = Call} <- callbacks(Short)]));
+    Read = maps:from_list(callbacks(short(Started, LongQueue))),
+    {called_first(Values, Read), unread_callbacks(Started, Read)};
 ranked(Pids, #{sort := module, reads_keys := false} = Plan) ->
-    module_first(ranked(Pids, Plan#{sort := initial_call}));
-ranked(Pids, #{sort := label, rank := Rank}) ->
-    cut_labels(ask(Pids, Rank));
+    {Values, Unread} = ranked(Pids, Plan#{sort := initial_call}),
+    {module_first(Values), Unread};
+ranked(Pids, #{sort := label, rank := Rank, long_queue := LongQueue}) ->
+    {_, Alive} = lists:unzip(ask(Pids, Rank)),
+    {Sized, _, _} = readable(short(Alive, LongQueue)),
+    Read = maps:from_list(read_labels(Sized, fun ordered_labels/1)),
+    Count = length(Alive),
+    Labels = lists:zipwith3(fun maps:get/3, Alive, lists:duplicate(Count, Read), lists:duplicate(Count, [unread])),
+    {lists:zip(Labels, Alive), []};
 ranked(Pids, #{rank := Rank}) ->
-    ask(Pids, Rank).
+    {ask(Pids, Rank), []}.
 
-called_first(Values, Read) -> [{maps:get(Pid, Read, Call), Pid} || {Call, Pid} <- Values].
+short(Pids, LongQueue) -> [Pid || Pid <- ask(Pids, at_most(message_queue_len, LongQueue)), is_pid(Pid)].
 
-module_first(Values) -> [{module_of(Call), Pid} || {Call, Pid} <- Values].
+unread_callbacks(Pids, Read) -> [{callback, Pid} || Pid <- Pids, not is_map_key(Pid, Read)].
 
-%% Few labels are large.
-cut_labels(Values) ->
-    {Labels, _} = lists:unzip(Values),
-    Sized = lists:zip(lists:map(fun erlang:external_size/1, Labels), Values),
-    Which = fun(Sizes) -> ets:match_spec_compile([{{'$1', '$2'}, [{Sizes, '$1', ?SMALL_LABEL}], ['$2']}]) end,
-    ets:match_spec_run(Sized, Which('=<')) ++
-        [{{cut(Label, ?SMALL_LABEL)}, Pid} || {{Label}, Pid} <- ets:match_spec_run(Sized, Which('>'))].
+called_first(Values, Read) -> [{ranked_call(Call, Pid, Read), Pid} || {Call, Pid} <- Values].
+
+ranked_call({proc_lib, init_p, _} = Call, Pid, Read) ->
+    case Read of
+        #{Pid := {_, _, _} = Callback} -> Callback;
+        #{Pid := _} -> Call;
+        _ -> [unread]
+    end;
+ranked_call(Call, _, _) ->
+    Call.
+
+module_first(Values) -> [{first_module(Call), Pid} || {Call, Pid} <- Values].
+
+first_module([unread]) -> [unread];
+first_module(Call) -> module_of(Call).
+
+%% What `Make' makes of the labels of processes, `{Pid, none}' or `{Pid, {term, Label}}': as many at once as there is room
+%% for. The processes come with the words of their heaps.
+read_labels(Sized, Make) ->
+    {Pids, Words} = lists:unzip(Sized),
+    Answers = [
+        {{'$1', {'_', undefined}}, [], [{{'$1', none}}]}, {{'$1', {'_', '$2'}}, [], [{{'$1', {{term, '$2'}}}}]}
+    ],
+    case length(Pids) > 1 andalso lists:sum(Words) > ?LABEL_HEAPS of
+        true ->
+            {First, Rest} = lists:split(length(Pids) div 2, Sized),
+            read_labels(First, Make) ++ read_labels(Rest, Make);
+        false ->
+            Make(ask(Pids, {{dictionary, '$process_label'}, ets:match_spec_compile(Answers)}))
+    end.
+
+%% The same with `{term, Cut, Hash}' in place of large labels, which are few: two that differ behind the cut are two.
+cut_labels(Read) ->
+    {_, Labels} = lists:unzip(Read),
+    Sizes = lists:map(fun erlang:external_size/1, Labels),
+    case lists:max([0 | Sizes]) > ?SMALL_LABEL of
+        true -> lists:zipwith(fun cut_label/2, Sizes, Read);
+        false -> Read
+    end.
+
+cut_label(Size, {Pid, {term, Label}}) when Size > ?SMALL_LABEL ->
+    {Pid, {term, cut(Label, ?SMALL_LABEL), erlang:phash2(Label, 1 bsl 32)}};
+cut_label(_, Known) ->
+    Known.
+
+%% By what labels are ordered.
+ordered_labels(Read) ->
+    Values = [
+        {{'$1', none}, [], [{{'$1', []}}]},
+        {{'$1', {term, '$2'}}, [], [{{'$1', {{'$2'}}}}]},
+        {{'$1', {term, '$2', '_'}}, [], [{{'$1', {{'$2'}}}}]}
+    ],
+    ets:match_spec_run(cut_labels(Read), ets:match_spec_compile(Values)).
 
 owned_by(Leader) ->
     case application_controller:get_application(Leader) of
@@ -273,8 +328,8 @@ measure(Pids, #{filters := Filters} = Plan) ->
     {Passed, Gone, Long} = lists:foldl(Sift, {Pids, 0, []}, Filters),
     {Called, EndedFirst, Undecided} = called(Passed, Plan),
     {Labelled, Ended, Large} = labelled(Called, Plan),
-    Values = ranked(Labelled, Plan),
-    {Values, Gone + EndedFirst + Ended + length(Labelled) - length(Values), Undecided ++ Large ++ Long}.
+    {Values, Unread} = ranked(Labelled, Plan),
+    {Values, Gone + EndedFirst + Ended + length(Labelled) - length(Values), Unread ++ Undecided ++ Large ++ Long}.
 
 %% Those that name what is looked for, where that may stand in their dictionary alone; how many have ended; and the others
 %% whose dictionary was not read.
@@ -298,18 +353,12 @@ named_calls(Alive, Copies, Read) ->
 unread_calls(Alive, Read) ->
     [Pid || {Pid, _, [_, {initial_call, {proc_lib, init_p, _}}]} <- Alive, not is_map_key(Pid, Read)].
 
-%% Those with the part that is looked for in their label, or those whose label is read to sort by it; how many have ended,
-%% and `large' for each with a large heap.
+%% Those with the part that is looked for in their label; how many have ended; and `large' for each with a large heap.
 labelled(Pids, #{label := Part, reads_keys := true}) ->
-    {Small, Gone, Large} = readable(Pids),
-    Answers = [{{'$1', {'_', '$2'}}, [{'=/=', '$2', undefined}], [{{'$1', '$2'}}]}, {{'_', undefined}, [], [gone]}],
-    {Labels, Ended} = lists:partition(
-        fun erlang:is_tuple/1,
-        ask(Small, {{dictionary, '$process_label'}, ets:match_spec_compile(Answers)})
-    ),
-    {labelled_as(Part, Labels), Gone + length(Ended), Large};
-labelled(Pids, #{sort := label, reads_keys := true}) ->
-    readable(Pids);
+    {Sized, Gone, Large} = readable(Pids),
+    {read_labels(Sized, fun(Labels) -> labelled_as(Part, Labels) end), Gone, Large};
+labelled(Pids, #{reads_keys := true}) ->
+    {Pids, 0, []};
 labelled(Pids, Plan) ->
     case wants_labels(Plan) of
         true -> {[], 0, []};
@@ -318,11 +367,19 @@ labelled(Pids, Plan) ->
 
 wants_labels(#{sort := Sort} = Plan) -> Sort =:= label orelse is_map_key(label, Plan).
 
-%% Those whose label may be read, how many have ended, and `large' for each of the others.
+%% `{Pid, Words}' of those whose label may be read, with the words of their heaps; how many have ended; and `large' for
+%% each of the others.
 readable(Pids) ->
-    {Small, Others} = lists:partition(fun erlang:is_pid/1, ask(Pids, at_most(total_heap_size, ?LABEL_HEAP))),
+    Answers = [
+        {{'$1', {total_heap_size, '$2'}}, [{'=<', '$2', ?LABEL_HEAP}], [{{'$1', '$2'}}]},
+        {{'_', undefined}, [], [gone]},
+        {'_', [], [large]}
+    ],
+    {Sized, Others} = lists:partition(
+        fun erlang:is_tuple/1, ask(Pids, {total_heap_size, ets:match_spec_compile(Answers)})
+    ),
     {Large, Gone} = lists:partition(fun(Other) -> Other =:= large end, Others),
-    {Small, length(Gone), Large}.
+    {Sized, length(Gone), Large}.
 
 labelled_as(Part, Labels) ->
-    [Pid || {Pid, Label} <- Labels, contains(io_lib:format("~0tp", [Label], [{chars_limit, ?PRINTED}]), Part)].
+    [Pid || {Pid, {term, Label}} <- Labels, contains(io_lib:format("~0tp", [Label], [{chars_limit, ?PRINTED}]), Part)].

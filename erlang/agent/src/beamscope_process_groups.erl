@@ -23,8 +23,9 @@
 
 -type groups() :: #{
     %% `{Key, Count, Messages, Reductions, Bytes, Unmeasured}': sums over the processes of a group, the bytes without the
-    %% `Unmeasured' processes with long queues. `Key' is `{term, Term}', `{text, Binary}' for a large label, cut, `none'
-    %% where a process has no such value, `unread' for a label that was not read, `other' for all groups beyond 10,000.
+    %% `Unmeasured' processes with long queues. `Key' is `{term, Term}', `{term, Cut, Hash}' for a large label, cut, with a
+    %% hash of the whole, `none' where a process has no such value, `unread' for a label, or a callback, that was not
+    %% read, `other' for all groups beyond 10,000.
     groups := [{term(), pos_integer(), non_neg_integer(), non_neg_integer(), non_neg_integer(), non_neg_integer()}],
     %% Behind which group the next page begins, `{Value, Key}', or `undefined'.
     next := {non_neg_integer(), term()} | undefined,
@@ -54,12 +55,13 @@ top(#{by := By, order := Order, limit := Limit, deadline_ms := Deadline} = Spec)
         {Values, Ended, Longer} = measure(Pids, Plan),
         {_, Passed} = lists:unzip(Values),
         Members = ask(Passed, Asked),
-        add_members(Members, keys(By, Members, Plan), Sums, Plan),
+        Keys = keys(By, Members, Plan),
+        add_members(Members, Keys, Sums, Plan),
         {
             Seen + length(Pids),
             Matched + length(Members),
             Gone + Ended + length(Passed) - length(Members),
-            unread(Longer, Long)
+            unread(undecided(By, Members, Keys) ++ Longer, Long)
         }
     end,
     {{Seen, Matched, Gone, Unread}, Why} =
@@ -118,13 +120,8 @@ grouping(By, #{reads_keys := ReadsKeys}) ->
 
 %% The keys of the groups that processes belong to, in their order.
 keys(label, Members, #{long_queue := LongQueue, reads_keys := true}) ->
-    Short = [Pid || {Pid, Messages, _, _} <- Members, Messages =< LongQueue],
-    Small = [Pid || Pid <- ask(Short, at_most(total_heap_size, ?LABEL_HEAP)), is_pid(Pid)],
-    Answers = [
-        {{'$1', {'_', undefined}}, [], [{{'$1', none}}]}, {{'$1', {'_', '$2'}}, [], [{{'$1', {{label, '$2'}}}}]}
-    ],
-    Read = ask(Small, {{dictionary, '$process_label'}, ets:match_spec_compile(Answers)}),
-    Labels = maps:from_list(group_labels(Read)),
+    {Sized, _, _} = readable([Pid || {Pid, Messages, _, _} <- Members, Messages =< LongQueue]),
+    Labels = maps:from_list(read_labels(Sized, fun cut_labels/1)),
     [maps:get(Pid, Labels, unread) || {Pid, _, _, _} <- Members];
 keys(label, Members, _) ->
     lists:duplicate(length(Members), none);
@@ -135,18 +132,21 @@ keys(initial_call, Members, #{long_queue := LongQueue, reads_keys := false}) ->
 keys(_, Members, _) ->
     ets:match_spec_run(Members, ets:match_spec_compile([{{'_', '_', '_', '$1'}, [], ['$1']}])).
 
-group_labels(Read) ->
-    [{Pid, case Label of {label, Value} -> label(Value); _ -> Label end} || {Pid, Label} <- Read].
-
 callback_key({Pid, _, _, callback}, Read) ->
     case Read of
         #{Pid := {Module, Function, Arity} = Call} when is_atom(Module), is_atom(Function), is_integer(Arity) ->
             {term, Call};
+        #{Pid := _} ->
+            {term, {proc_lib, init_p, 5}};
         _ ->
-            {term, {proc_lib, init_p, 5}}
+            unread
     end;
 callback_key({_, _, _, Key}, _) ->
     Key.
+
+%% `{callback, Pid}' for each whose callback was not read.
+undecided(initial_call, Members, Keys) -> [{callback, Pid} || {{Pid, _, _, _}, unread} <- lists:zip(Members, Keys)];
+undecided(_, _, _) -> [].
 
 %% Adds processes to the sums of their groups, with list BIFs throughout.
 add_members(Members, Keys, Sums, #{long_queue := LongQueue}) ->
@@ -157,7 +157,9 @@ add_members(Members, Keys, Sums, #{long_queue := LongQueue}) ->
     Pids = ets:match_spec_run(Members, ets:match_spec_compile([{{'$1', '_', '_', '_'}, [], ['$1']}])),
     Read = lists:duplicate(Count, maps:from_list(Asked)),
     Bytes = lists:zipwith3(fun maps:get/3, Pids, Read, lists:duplicate(Count, none)),
-    Known = maps:from_list([{Key, known_group(Key, Sums)} || Key <- lists:usort(Keys)]),
+    %% Not by `usort', for which 1 and 1.0 are the same.
+    Different = maps:keys(maps:from_list(lists:zip(Keys, Keys))),
+    Known = maps:from_list([{Key, known_group(Key, Sums)} || Key <- Different]),
     Groups = lists:zipwith(fun erlang:map_get/2, Keys, lists:duplicate(Count, Known)),
     Member = {'_', '$2', '$3', '_'},
     Additions = [

@@ -77,6 +77,9 @@ tell(Item, Pid, Told, Plan) ->
         _ -> error({unknown_item, Item})
     end.
 
+label(undefined) -> undefined;
+label(Label) -> {term, cut(Label, ?SMALL_LABEL)}.
+
 walk_queue(Item, Pid, #{message_queue_len := Messages}, #{long_queue := LongQueue}) ->
     case Messages =< LongQueue of
         true -> fact(Pid, Item);

@@ -35,10 +35,11 @@
 -type undecided() :: {non_neg_integer(), [{pid(), atom()}]}.
 %% Processes that pass the other filters, but whose callback could not be read (before OTP 26.2, where the queue is long
 %% or the heap or the dictionary huge): how many, and some of them with their names, `undefined' where they have none.
+%% Where a callback is filtered by they are in no row; where it orders they come last; groups have them as `unread'.
 
 -type missing() :: deadline | long_queue | large_heap | initial_call | label.
 %% Why something may be missing: time ran out, `unmeasured()' is not empty, processes with a large heap were left out
-%% where labels filter or sort, `undecided()' is not empty, or labels that filter or sort cannot be seen on this release.
+%% where labels filter, `undecided()' is not empty, or labels that filter or sort cannot be seen on this release.
 
 %% Pids, or an iterator over them, which takes less memory, and a step of our own for each process: too dear for
 %% code that is interpreted.
@@ -114,8 +115,8 @@ unread_of({Count, Longest, _, {Calls, First}}) ->
     #{unmeasured => {Count, Longest}, undecided => {Calls, lists:map(fun with_name/1, First)}}.
 
 with_name(Pid) ->
-    case fact(Pid, registered_name) of
-        Name when is_atom(Name) -> {Pid, Name};
+    case erlang:process_info(Pid, registered_name) of
+        {_, Name} -> {Pid, Name};
         _ -> {Pid, undefined}
     end.
 

@@ -117,4 +117,8 @@ place(Packed) ->
 
 rows(Top, Sort, Plan) ->
     Bounded = Plan#{most_heap => most_heap(Top)},
-    [{Place, list_to_tuple([Pid | Row])} || {Value, Pid} = Place <- Top, Row <- row(Pid, #{Sort => Value}, Bounded)].
+    [{Place, list_to_tuple([Pid | Row])} || {Value, Pid} = Place <- Top, Row <- row(Pid, ranked_by(Sort, Value), Bounded)].
+
+%% What was not read to rank a process may be read to tell of it.
+ranked_by(_, [unread]) -> #{};
+ranked_by(Sort, Value) -> #{Sort => Value}.

@@ -11,6 +11,9 @@ tests() ->
         {"groups by initial call", fun by_initial_call/1},
         {"groups by application", fun by_application/1},
         {"groups by label", fun by_label/1},
+        {"labels that differ where they are cut", fun different_labels/1},
+        {"more labels than there is room for", fun many_labels/1},
+        {"callbacks that were not read", fun unread_callbacks/1},
         {"groups of many chunks, in order, bounded", fun many/1},
         {"groups page by page", fun pages/1},
         {"memory of long queues is in no group", fun unmeasured/1},
@@ -54,26 +57,74 @@ by_application(Run) ->
         ?assertMatch([{{term, kernel}, 2, _, _, _, 0}, {none, 2, _, _, _, 0}], Groups)
     end).
 
+labelled(Label) ->
+    fun() ->
+        spawn(fun() ->
+            put('$process_label', Label),
+            idle()
+        end)
+    end.
+
 by_label(Run) ->
-    Labelled = fun(Label) ->
-        fun() ->
-            spawn(fun() ->
-                put('$process_label', Label),
-                idle()
-            end)
-        end
-    end,
     Large = lists:duplicate(1000, $x),
-    with([Labelled(job), Labelled(job), Labelled(Large), queue(0), fat()], fun(Pids) ->
+    with([labelled(job), labelled(job), labelled(Large), queue(0), fat()], fun(Pids) ->
         Spec = spec(#{by => label, order => count, pids => Pids}),
         #{groups := Groups, incomplete := Why} = Run(top, Spec),
         Seen = lists:sort([{Key, Count} || {Key, Count, _, _, _, _} <- Groups]),
         case reads_keys() of
             true ->
-                ?assertMatch([{none, 1}, {unread, 1}, {{term, job}, 2}, {{term, "xxx" ++ _}, 1}], Seen),
+                ?assertMatch([{none, 1}, {unread, 1}, {{term, job}, 2}, {{term, "xxx" ++ _, _}, 1}], Seen),
                 ?assertEqual([], Why);
             false ->
                 ?assertEqual({[{none, 5}], [label]}, {Seen, Why})
+        end
+    end).
+
+%% Of the beginning that is shown, and 1 and 1.0 too, which compare equal.
+different_labels(Run) ->
+    Same = lists:duplicate(400, $x),
+    Labels = [1, 1.0, Same ++ "1", Same ++ "2", Same ++ "2"],
+    with([labelled(Label) || Label <- Labels], fun(Pids) ->
+        Spec = spec(#{by => label, order => count, pids => Pids, limit => 1}),
+        case reads_keys() of
+            true -> ?assertMatch([{2, _}, {1, _}, {1, _}, {1, _}], every(Run, Spec));
+            false -> ?assertEqual([{5, none}], every(Run, Spec))
+        end
+    end).
+
+%% The groups of all pages.
+every(Run, Spec) ->
+    #{groups := Groups, next := Next} = Run(top, Spec),
+    Counts = [{Count, Key} || {Key, Count, _, _, _, _} <- Groups],
+    case Next of
+        undefined -> Counts;
+        _ -> Counts ++ every(Run, Spec#{'after' => term_to_binary(Next)})
+    end.
+
+many_labels(Run) ->
+    with([labelled({Number, lists:seq(1, 40000)}) || Number <- lists:seq(1, 150)], fun(Pids) ->
+        Spec = spec(#{by => label, order => count, pids => Pids}),
+        Count = case reads_keys() of true -> 150; false -> 1 end,
+        ?assertMatch({answer, #{group_count := Count}}, within_words(8388608, fun() -> Run(top, Spec) end))
+    end).
+
+%% Those with a long queue, or among many a large heap, are what one looks for.
+unread_callbacks(Run) ->
+    Started = fun(Messages) ->
+        fun() ->
+            Pid = proc_lib:spawn(?MODULE, idle, []),
+            [Pid ! message || _ <- lists:seq(1, Messages)],
+            Pid
+        end
+    end,
+    with([Started(7), Started(0), Started(0)], fun([Long | _] = Pids) ->
+        Told = Run(top, spec(#{by => initial_call, order => count, pids => Pids, long_queue => 5})),
+        #{groups := Groups, undecided := Undecided, incomplete := Why} = Told,
+        Seen = [{Key, Count} || {Key, Count, _, _, _, _} <- Groups],
+        Idle = {term, {?MODULE, idle, 0}},
+        case reads_keys() of
+            true -> ?assertEqual({[{Idle, 3}], {0, []}, []}, {Seen, Undecided, Why});
+            false -> ?assertEqual({[{Idle, 2}, {unread, 1}], {1, [{Long, undefined}]}, [initial_call]}, {Seen, Undecided, Why})
         end
     end).
 

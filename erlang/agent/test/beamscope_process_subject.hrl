@@ -5,6 +5,7 @@
 -compile({nowarn_unused_function, [{spec, 1}, {reads_keys, 0}, {running, 2}, {queue, 1}, {named, 3}, {fat, 0}]}).
 
 -include("beamscope_both_ways.hrl").
+-include("beamscope_within_words.hrl").
 -include("beamscope_during.hrl").
 
 both_ways_test_() -> both_ways(tests(), fun answer/3).

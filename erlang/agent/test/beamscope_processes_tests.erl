@@ -26,6 +26,7 @@ tests() ->
         {"labels", fun labels/1},
         {"labels as an order, page by page", fun by_labels/1},
         {"a label on a large heap is left alone", fun large_labels/1},
+        {"more labels than there is room for", fun many_labels/1},
         {"a process that minds our code is ours", fun own/1},
         {"names that are no atoms make none", fun unknown_atoms/1},
         {"long queues are not walked", fun long_queues/1},
@@ -266,6 +267,19 @@ undecided(Run) ->
     ?assertEqual(
         {[], Hidden([{One, agent_test_large_server}, {Two, agent_test_large_sleeper}])}, In(supervisor)
     ),
+    %% Where they are ordered by it, they come last.
+    [
+        begin
+            #{rows := Rows, undecided := {Count, Named}, incomplete := Why} =
+                Run(page, spec(#{sort => Sort, order => ascending, limit => 1000})),
+            ?assertEqual({[initial_call || not reads_keys()], length(Named)}, {Why, Count}),
+            ?assertEqual(Hidden([{One, agent_test_large_server}, {Two, agent_test_large_sleeper}]), lists:sort(Named)),
+            Last = [Pid || {Pid} <- lists:nthtail(length(Rows) - 2, Rows)],
+            ?assertEqual([One, Two], lists:sort([Pid || {Pid} <- Rows, lists:member(Pid, Pids)])),
+            ?assertEqual(reads_keys(), lists:sort(Last) =/= [One, Two])
+        end
+     || Sort <- [module, initial_call]
+    ],
     lists:foreach(fun kill/1, Pids).
 
 initial_calls(Run) ->
@@ -369,13 +383,45 @@ by_labels(Run) ->
             true ->
                 Ours = [Atom, Nine, Ten, Large, Text, Bare],
                 ?assertEqual(lists:sublist(Ours, 3), [Pid || {Pid, _} <- All, lists:member(Pid, [Atom, Nine, Ten])]),
-                ?assertEqual(lists:sort(Ours), lists:sort([Pid || {Pid, _} <- All, lists:member(Pid, [Long | Ours])])),
+                ?assertEqual(lists:sort(Ours), lists:sort([Pid || {Pid, _} <- All, lists:member(Pid, Ours)])),
                 ?assertMatch({Bare, undefined}, lists:last([Row || {Pid, _} = Row <- All, lists:member(Pid, Ours)])),
-                ?assertMatch(#{unmeasured := {1, [{7, Long}]}, incomplete := [long_queue]}, Answer),
+                %% What was not read comes last, on a page as all.
+                ?assertEqual({Long, unread_label()}, lists:last(All)),
+                ?assertMatch(#{unmeasured := {0, []}, incomplete := []}, Answer),
                 ?assert(lists:all(fun(Place) -> byte_size(term_to_binary(Place)) < 600 end, map_get(places, Answer))),
                 ?assertEqual(All, every(Run, Spec#{limit => 2}));
             false ->
                 ?assertEqual({[], [label]}, {All, Why})
+        end
+    end).
+
+%% A label that is not read, where there may be one.
+unread_label() ->
+    case erlang:function_exported(proc_lib, set_label, 1) of
+        true -> unread;
+        false -> undefined
+    end.
+
+%% Labels that do not fit into one heap, while each may be read.
+many_labels(Run) ->
+    Labelled = fun(Number) ->
+        fun() ->
+            put('$process_label', {Number, lists:seq(1, 40000)}),
+            idle()
+        end
+    end,
+    running([Labelled(Number) || Number <- lists:seq(1, 150)], fun(Pids) ->
+        Spec = spec(#{items => [label], limit => 1000, pids => Pids}),
+        {answer, {Sorted, Found}} = within_words(8388608, fun() ->
+            {Run(page, Spec#{sort => label, order => ascending}), Run(page, Spec#{label => <<"{77,[1,2">>})}
+        end),
+        case reads_keys() of
+            true ->
+                ?assertMatch(#{matched := 150, incomplete := []}, Sorted),
+                ?assertEqual(Pids, [Pid || {Pid, _} <- map_get(rows, Sorted)]),
+                ?assertEqual([lists:nth(77, Pids)], [Pid || {Pid, _} <- map_get(rows, Found)]);
+            false ->
+                ?assertMatch({#{incomplete := [label]}, #{incomplete := [label]}}, {Sorted, Found})
         end
     end).
 
@@ -396,7 +442,7 @@ large_labels(Run) ->
         end)
     end,
     with([Fat, queue(7)], fun([Pid, Long]) ->
-        Unread = case erlang:function_exported(proc_lib, set_label, 1) of true -> unread; false -> undefined end,
+        Unread = unread_label(),
         Spec = spec(#{limit => 1000, items => [label], long_queue => 6}),
         #{rows := Rows, incomplete := []} = Run(page, Spec),
         ?assertEqual([{Long, Unread}, {Pid, Unread}], [Row || {P, _} = Row <- Rows, lists:member(P, [Pid, Long])]),

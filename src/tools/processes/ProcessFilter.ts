@@ -100,7 +100,7 @@ export const none = (
 export const laterCallback =
   "A process is known by the callback module that it began with: one that it has taken on since, as by gen_server2's become, enter_loop or change_callback_module, is not seen."
 
-/** What keeps a search for a module from saying that no process has it. */
+/** What keeps a search for a module from saying that no other process has it. */
 export const laterCallbacks = ({ behaviours, module }: ProcessFilter): ReadonlyArray<string> =>
   (module ?? behaviours) === undefined ? [] : [laterCallback]
 

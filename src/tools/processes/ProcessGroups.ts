@@ -5,7 +5,7 @@ import { type ProcessKey, readMfa } from "../../beam/ProcessRow.ts"
 
 import type { ErlangNode } from "../../node/ErlangNode.ts"
 import { ledBy, listBounds, type ListPosition, toPosition } from "../Listing.ts"
-import { none, noLabels } from "./ProcessFilter.ts"
+import { laterCallbacks, none, noLabels } from "./ProcessFilter.ts"
 import { say, scanNotes, showLabel, withLimits } from "./ProcessRows.ts"
 import { amount } from "../Quantity.ts"
 import { type Terms, termsOf } from "../Terms.ts"
@@ -56,7 +56,7 @@ const nothingOf = {
 
 const showKey = ({ key }: ProcessGroup, by: Grouping, terms: Terms): string => {
   if (key === "none") return nothingOf[by]
-  if (key === "unread") return "(label not read: long queue or large heap)"
+  if (key === "unread") return `(${by === "label" ? "label" : "callback"} not read: long queue or large heap)`
   if (key === "other") return "(all groups beyond 10,000)"
   const mfa = by === "initial_call" || by === "current_function" ? readMfa(key.term) : undefined
   if (mfa !== undefined) return terms.mfa(mfa)
@@ -100,6 +100,7 @@ export const answerGroups = Effect.fnUntraced(function* (
   const notMeasured = groups.reduce((sum, { unmeasured }) => sum + unmeasured, 0)
   const notes = [
     ...scanNotes(answer, [], terms, node),
+    ...laterCallbacks(filter),
     ...(notMeasured === 0
       ? []
       : [

@@ -128,7 +128,7 @@ const undecidedNote = (undecided: Scanned["undecided"], terms: Terms): string =>
   const { count, first } = undecided
   const names = first.slice(0, 5).map(({ name, pid }) => (name === undefined ? terms.print(pid) : terms.atom(name)))
   const more = count > names.length ? ` and ${count - names.length} more` : ""
-  return `Whether ${amount(count, "process passes", "processes pass")} the filter could not be decided: ${names.join(", ")}${more}. ${why}, and not where the queue is long, or the heap or the dictionary huge.`
+  return `The callback of ${amount(count, "process", "processes")} could not be read: ${names.join(", ")}${more}. A filter that asks for it leaves ${agree(count, "it", "them")} out, an order has ${agree(count, "it", "them")} last, groups have ${agree(count, "it", "them")} apart. ${why}, and not where the queue is long, or the heap or the dictionary huge.`
 }
 
 /** Whether all that is known is what every process begins with that OTP's modules start. */

@@ -92,7 +92,7 @@ export const answerPage = Effect.fnUntraced(function* (
   const page = yield* processPage(node, { ...query, ...behind, ...place, deadlineMillis })
   if (page.incomplete.includes("label")) return yield* noLabels(node)
   const { matched, next, rows } = page
-  const notes = [...scanNotes(page, rows, terms, node), ...(matched === 0 ? laterCallbacks(query.filter) : [])]
+  const notes = [...scanNotes(page, rows, terms, node), ...laterCallbacks(query.filter)]
   const [first] = rows
   const nothing = matched === 0 ? none(query.filter, page, terms, known?.name) : `None of ${matched} is left here.`
   return {
@@ -211,6 +211,13 @@ const listProcesses = Tool.make({
   })
 })
 
+/** What keeps a search for a name from being whole, in words. */
+const whyUnnamed = {
+  deadline: `Time ran out while names were looked at. Allow more with timeout_ms. ${whyLate}`,
+  many: "There are more names than are looked at, or more that match than the thousand that are followed. Say more of the name.",
+  long: "Of names above 1,000 bytes only the beginning was looked at."
+} as const
+
 /** Processes that are known by names with a part in them, that part in hand. */
 const knownAs = Effect.fnUntraced(function* (node: ErlangNode, name: string, terms: Terms) {
   const found = yield* findNames(node, name, (yield* remainingMillis) * shareOfTime)
@@ -228,11 +235,7 @@ const knownAs = Effect.fnUntraced(function* (node: ErlangNode, name: string, ter
       const more = all.length > maxNamesShown ? ` and ${all.length - maxNamesShown} more` : ""
       return all.slice(0, maxNamesShown).join(", ") + more
     },
-    notes: found.incomplete.map((why) =>
-      why === "deadline"
-        ? `Time ran out while names were looked at. Allow more with timeout_ms. ${whyLate}`
-        : "There are more names than are looked at, or more that match than the thousand that are followed. Say more of the name."
-    )
+    notes: found.incomplete.map((why) => whyUnnamed[why])
   }
 })
 
@@ -375,12 +378,8 @@ const answerGrowth = Effect.fnUntraced(function* (node: ErlangNode, query: Growt
   const { sort, windowMillis } = query
   const grown = yield* processGrowth(node, query)
   const { born, gone, incomplete, matched, rows } = grown
-  const notes = scanNotes(
-    grown,
-    rows.map(({ row }) => row),
-    terms,
-    node
-  )
+  const told = rows.map(({ row }) => row)
+  const notes = [...scanNotes(grown, told, terms, node), ...laterCallbacks(query.filter)]
   const [first] = rows
   const { wordBytes } = node.capabilities
   const unit = sort === "total_heap_size" ? wordBytes : 1

@@ -282,7 +282,7 @@ describe("list_processes", () => {
     })
   )
 
-  it.effect("names those of which it could not decide whether they pass", () =>
+  it.effect("names those whose callback it could not read", () =>
     Effect.gen(function* () {
       const reply = pageReply([worker], {
         undecided: [
@@ -298,12 +298,15 @@ describe("list_processes", () => {
       const { structured } = yield* callIn({ up: [node] }, "list_processes", { filter: { behaviour: "gen_server" } })
       expect(structured["complete"]).toBe(false)
       expect(structured["notes"]).toEqual([
-        expect.stringMatching(/^Whether 7 processes pass .* decided: :chaos_big, #PID<0\.6\.0> and 5 more\. /u)
+        expect.stringMatching(
+          /^The callback of 7 processes could not be read: :chaos_big, #PID<0\.6\.0> and 5 more\. /u
+        ),
+        expect.stringContaining("gen_server2's become")
       ])
     })
   )
 
-  it.effect("does not say that no process has a module which one may have taken on later", () =>
+  it.effect("does not say that no other process has a module, which one may have taken on later", () =>
     Effect.gen(function* () {
       const none = yield* foundAmong([], { module: "rabbit_amqqueue_process" })
       expect(none.structured).toMatchObject({
@@ -311,7 +314,11 @@ describe("list_processes", () => {
         complete: false,
         notes: [expect.stringContaining("gen_server2's become")]
       })
-      expect((yield* foundAmong([worker], { module: "gen_server" })).structured).toMatchObject({ complete: true })
+      expect((yield* foundAmong([worker], { module: "gen_server" })).structured).toMatchObject({
+        matched: 1,
+        complete: false,
+        notes: [expect.stringContaining("gen_server2's become")]
+      })
       expect((yield* foundAmong([], { label: "room" })).structured).toMatchObject({ complete: true })
     })
   )
@@ -586,7 +593,10 @@ describe("groups of processes", () => {
         ],
         hints: ['list_processes {"filter":{"initial_call":"My.Worker.init/1"}}']
       })
-      expect(structured["notes"]).toEqual([expect.stringContaining("The memory of 2 processes")])
+      expect(structured["notes"]).toEqual([
+        expect.stringContaining("gen_server2's become"),
+        expect.stringContaining("The memory of 2 processes")
+      ])
       const spec = agentSpec(node)
       expect(spec.atomKey("order")).toEqual(atom("count"))
       expect(listItems(spec.atomKey("behaviours"))).toEqual([binary("gen_server"), binary("Elixir.GenServer")])
@@ -625,7 +635,7 @@ describe("groups of processes", () => {
     Effect.gen(function* () {
       const reply = groupsReply([
         group([atom("term"), [atom("room"), 7]], 3, 0, 1, 1, 0),
-        group([atom("term"), binary("long...")], 2, 0, 1, 1, 0),
+        group([atom("term"), binary("long..."), 4_711], 2, 0, 1, 1, 0),
         group(atom("none"), 1, 0, 1, 1, 0),
         group(atom("unread"), 1, 0, 1, 1, 0)
       ])
@@ -637,6 +647,22 @@ describe("groups of processes", () => {
         "(no label)",
         "(label not read: long queue or large heap)"
       ])
+      expect(structured["hints"]).toBeUndefined()
+    })
+  )
+
+  it.effect("tell apart those whose callback was not read", () =>
+    Effect.gen(function* () {
+      const reply = groupsReply([group(atom("unread"), 2, 0, 1, 1, 0)], {
+        undecided: [2, list([[pid(5), atom("big_cache")]])],
+        incomplete: list([atom("initial_call")])
+      })
+      const { structured } = yield* callGroups(reply, { group_by: "initial_call" })
+      expect(structured).toMatchObject({
+        complete: false,
+        notes: [expect.stringMatching(/^The callback of 2 processes could not be read: :big_cache and 1 more\. /u)],
+        groups: [expect.objectContaining({ group: "(callback not read: long queue or large heap)" })]
+      })
       expect(structured["hints"]).toBeUndefined()
     })
   )
