@@ -143,23 +143,31 @@ const codePointText = (term: Term): string | undefined =>
     ? String.fromCodePoint(term)
     : undefined
 
-/** What stands between `<<` and `>>`, the cursor behind the first; each segment is read by `segment`. */
+/** How a language writes the parts of a binary: what stands between them, and what ends them. */
+export interface BitNotation {
+  readonly blank: RegExp
+  readonly separator: RegExp
+  readonly close: RegExp
+  /** Whether a separator may stand before the end. */
+  readonly trailingComma?: boolean
+}
+
+/** The binary whose parts stand here, the cursor behind what opens it; each segment is read by `segment`. */
 export const readBits = (
   cursor: Cursor,
-  blank: RegExp,
-  trailingComma: boolean,
+  { blank, close, separator, trailingComma = false }: BitNotation,
   segment: (cursor: Cursor) => Segment
 ): Term => {
   const bits = new Bits()
   cursor.take(blank)
-  if (cursor.take(/>>/uy)) return bits.term()
+  if (cursor.take(close)) return bits.term()
   for (;;) {
     const at = cursor.at
     append(bits, segment(cursor), cursor, at)
     cursor.take(blank)
-    const comma = cursor.take(/,/uy)
+    const separated = cursor.take(separator)
     cursor.take(blank)
-    if ((comma === undefined || trailingComma) && cursor.take(/>>/uy)) return bits.term()
-    if (comma === undefined) return cursor.unexpected(", or >>")
+    if ((separated === undefined || trailingComma) && cursor.take(close)) return bits.term()
+    if (separated === undefined) return cursor.unexpected(", or >>")
   }
 }

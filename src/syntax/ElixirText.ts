@@ -263,7 +263,8 @@ const reservedNames: ReadonlySet<string> = new Set(["nil", "true", "false"])
 export const elixirText = (owner: Owner & { readonly elixirVersion?: string }, wildcards: boolean): Language => {
   const setFields = setFieldsOf(owner.elixirVersion)
   const readLeaf = (cursor: Cursor): Term | undefined => {
-    if (cursor.take(/<</uy)) return readBits(cursor, blank, true, segment)
+    if (cursor.take(/<</uy))
+      return readBits(cursor, { blank, close: />>/uy, separator: /,/uy, trailingComma: true }, segment)
     if (cursor.look(/#Function</uy)) cursor.fail("a function with its environment cannot be made from text")
     if (cursor.look(/#DateTime</uy)) cursor.fail("a time in a zone: write it in UTC, as ~U[…Z]")
     if (cursor.take(/MapSet\.new\(\s*\)/uy)) {
@@ -292,6 +293,9 @@ export const elixirText = (owner: Owner & { readonly elixirVersion?: string }, w
   }
   return {
     blank,
+    separator: { pattern: /,/uy, text: "," },
+    arrow: /=>/uy,
+    tail: /\|(?!\|)/uy,
     trailingComma: true,
     end: /(?!)/uy,
     start: (cursor): Start => {

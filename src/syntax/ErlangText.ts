@@ -125,7 +125,7 @@ const readFun = (cursor: Cursor): Term => {
 /** Erlang's literals. Pids, ports and references are read as those of `owner`; a bare `_` is an atom with `wildcards`. */
 export const erlangText = (owner: Owner, wildcards: boolean): Language => {
   const readLeaf = (cursor: Cursor): Term | undefined => {
-    if (cursor.take(/<</uy)) return readBits(cursor, blank, false, segment)
+    if (cursor.take(/<</uy)) return readBits(cursor, { blank, close: />>/uy, separator: /,/uy }, segment)
     const sigil = cursor.take(/~([bs]?)(?=")|~([BS])"([^"]*)"/uy)
     if (sigil !== undefined) {
       const [, cooked, raw, body] = sigil
@@ -153,6 +153,9 @@ export const erlangText = (owner: Owner, wildcards: boolean): Language => {
   }
   return {
     blank,
+    separator: { pattern: /,/uy, text: "," },
+    arrow: /=>/uy,
+    tail: /\|(?!\|)/uy,
     trailingComma: false,
     end: /\.\s*/uy,
     start: (cursor): Start => {

@@ -9,7 +9,8 @@ export interface Owner {
   readonly creation: number
 }
 
-const extent = /(?:#(PID|Port|Ref|Reference))?<(?:(?:'(?:[^'\\]|\\[^])*'|:?"(?:[^"\\]|\\[^])*")[\d.]*|[^'"<>\s,]*)>/uy
+const extent =
+  /(?:#(PID|Pid|Port|Ref|Reference))?<(?:(?:'(?:[^'\\]|\\[^])*'|:?"(?:[^"\\]|\\[^])*")[\d.]*|[^'"<>\s,]*)>/uy
 
 /** What no release counts to on any node (`list_to_pid/1` and its kin, OTP 23 to 29): a link ends at once over it. */
 const tooLarge = (term: Pid | Port | Reference): boolean =>

@@ -1,9 +1,11 @@
 import { Atom, ExternalFun, Fun, List, MapTerm, Pid, Port, Reference, type Term } from "../etf/Term.ts"
 import { elixirText } from "./ElixirText.ts"
 import { erlangText } from "./ErlangText.ts"
+import { gleamText } from "./GleamText.ts"
+import { lfeText } from "./LfeText.ts"
 import { Cursor, Mistake } from "./Mistake.ts"
 import type { SyntaxName } from "./Syntax.ts"
-import { readTerm } from "./TermReading.ts"
+import { type Language, readTerm } from "./TermReading.ts"
 
 /** Characters (UTF-16 code units) of a text that is read as a term: what is longer was not typed. */
 const maxCharacters = 1_000_000
@@ -23,9 +25,24 @@ export interface ParseOptions {
   readonly wildcards?: boolean
 }
 
+/** The languages that a session's terms are read in, in the order in which they are tried. */
+const languagesOf = (syntax: SyntaxName, options: ParseOptions): readonly [Language, ...ReadonlyArray<Language>] => {
+  const wildcards = options.wildcards ?? false
+  switch (syntax) {
+    case "erlang":
+      return [erlangText(options, wildcards)]
+    case "elixir":
+      return [elixirText(options, wildcards)]
+    case "gleam":
+      return [gleamText(options), elixirText(options, wildcards)]
+    case "lfe":
+      return [lfeText(options), erlangText(options, wildcards)]
+  }
+}
+
 /**
- * The term that a person wrote, as literals of Erlang or Elixir: nothing is evaluated. A session in LFE is read as
- * Erlang, one in Gleam as Elixir.
+ * The term that a person wrote, as literals of a language: nothing is evaluated. A session in LFE or Gleam reads what is
+ * printed in it, and for what these cannot say, such as patterns, Erlang and Elixir.
  *
  * An Elixir struct has just the fields that are written, since its module is not at hand; the sigils of dates and times,
  * ranges, and sets make all of theirs. Regular expressions and funs with an environment are refused: only a node can make
@@ -36,14 +53,22 @@ export interface ParseOptions {
  * release cannot count to ends the link (id from 2^15 and serial from 2^13 before OTP 26).
  */
 export const parseTerm = (text: string, syntax: SyntaxName, options: ParseOptions): ParsedTerm => {
+  const [first, ...others] = languagesOf(syntax, options).map((language) => () => parseAs(text, language))
+  return others.reduce((parsed, parse) => {
+    if (parsed._tag === "Term") return parsed
+    const next = parse()
+    // That mistake is told which stands farther on: there more was understood.
+    return next._tag === "Mistake" && next.offset < parsed.offset ? parsed : next
+  }, first!())
+}
+
+const parseAs = (text: string, language: Language): ParsedTerm => {
   const cursor = new Cursor(text)
-  const wildcards = options.wildcards ?? false
   try {
     if (text.length > maxCharacters) cursor.fail(`a text of more than ${maxCharacters} characters`)
     const lone = text.search(/\p{Surrogate}/u)
     if (lone >= 0) cursor.fail("half a character (a lone surrogate)", lone)
-    const language = syntax === "elixir" || syntax === "gleam" ? elixirText : erlangText
-    return { _tag: "Term", term: readTerm(cursor, language(options, wildcards)) }
+    return { _tag: "Term", term: readTerm(cursor, language) }
   } catch (error) {
     if (!(error instanceof Mistake)) throw error
     return { _tag: "Mistake", message: error.message(text), offset: error.offset }

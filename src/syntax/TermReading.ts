@@ -1,14 +1,17 @@
 import { Identities } from "../etf/Identity.ts"
-import { Atom, isList, List, list, listItems, MapTerm, nil, type Term } from "../etf/Term.ts"
+import { Atom, isList, isTuple, List, list, listItems, MapTerm, nil, type Term } from "../etf/Term.ts"
 import { type Cursor } from "./Mistake.ts"
 
 /** A collection that begins. */
 export interface Opening {
   readonly _tag: "Opening"
-  readonly kind: "list" | "tuple" | "map" | "set"
+  /** `pairs`: a map that is written as a list of its keys and values, each pair a tuple. */
+  readonly kind: "list" | "tuple" | "map" | "set" | "pairs"
   /** What ends it, sticky; and how that is called. */
   readonly close: RegExp
   readonly closeText: string
+  /** Of a tuple: its first element, which stands in front. */
+  readonly tag?: Term
   /** Of a struct: its module. */
   readonly struct?: string
   /** Of a set: the keys and values that its struct has beside its elements. */
@@ -25,7 +28,13 @@ export type Start =
 export interface Language {
   /** Space and comments, sticky; matches nothing too. */
   readonly blank: RegExp
-  /** Whether a comma may stand before what closes a collection. */
+  /** What stands between two elements, sticky; and how that is called. */
+  readonly separator: { readonly pattern: RegExp; readonly text: string }
+  /** What stands between a key and its value, sticky. */
+  readonly arrow: RegExp
+  /** What stands before the tail of an improper list, sticky. */
+  readonly tail: RegExp
+  /** Whether a separator may stand before what closes a collection. */
   readonly trailingComma: boolean
   /** What may stand behind a whole term, sticky. */
   readonly end: RegExp
@@ -51,8 +60,6 @@ interface Frame extends Opening {
 
 /** Reads one term that is the whole text. Uses no stack of calls: any depth can be read. Throws a {@link Mistake}. */
 export const readTerm = (cursor: Cursor, language: Language): Term => new Reading(cursor, language).run()
-
-const never = /(?!)/uy
 
 class Reading {
   private readonly frames: Array<Frame> = []
@@ -94,9 +101,11 @@ class Reading {
       const items: Array<Term> =
         start.struct !== undefined
           ? [new Atom("__struct__"), new Atom(start.struct)]
-          : start.kind === "list" && frame?.state === "tail"
-            ? frame.items
-            : []
+          : start.tag !== undefined
+            ? [start.tag]
+            : start.kind === "list" && frame?.state === "tail"
+              ? frame.items
+              : []
       const collected = { items, pairs: [], key: undefined, tail: undefined, closable: true, keywords: false }
       if (frame?.keywords === true && frame.key === undefined) cursor.fail("expected a key: keywords come last", at)
       frames.push({ ...start, ...collected, at, state: "element" })
@@ -124,7 +133,7 @@ class Reading {
       return cursor.take(frame.close) ? this.finish(frame) : cursor.unexpected(frame.closeText)
     }
     if (frame.kind === "map" && frame.state === "element") {
-      if (!cursor.take(/=>/uy)) cursor.unexpected("=>")
+      if (!cursor.take(language.arrow)) cursor.unexpected("=>")
       frame.key = term
       frame.state = "value"
       frame.closable = false
@@ -132,15 +141,17 @@ class Reading {
     }
     this.put(frame, term)
     if (cursor.take(frame.close)) return this.finish(frame)
-    if (cursor.take(/,/uy)) {
-      frame.closable = language.trailingComma
-      frame.state = "element"
+    const mayEnd = frame.kind === "list" && !frame.keywords
+    if (mayEnd && cursor.take(language.tail)) {
+      frame.state = "tail"
+      frame.closable = false
       return undefined
     }
-    const bar = frame.kind === "list" && !frame.keywords
-    if (!cursor.take(bar ? /\|(?!\|)/uy : never)) cursor.unexpected(`, ${bar ? "| " : ""}or ${frame.closeText}`)
-    frame.state = "tail"
-    frame.closable = false
+    if (!cursor.take(language.separator.pattern)) {
+      cursor.unexpected(`${language.separator.text} ${mayEnd ? "| " : ""}or ${frame.closeText}`)
+    }
+    frame.closable = language.trailingComma
+    frame.state = "element"
     return undefined
   }
 
@@ -168,9 +179,15 @@ class Reading {
           this.map(items.flatMap((item) => [item, nil])),
           ...setFields
         ])
+      case "pairs":
+        return this.map(items.flatMap((item) => this.pair(item)))
       case "list":
         return tail === undefined ? list(items) : withTail(items, tail)
     }
+  }
+
+  private pair(item: Term): ReadonlyArray<Term> {
+    return isTuple(item) && item.length === 2 ? item : this.cursor.fail("expected tuples of a key and its value")
   }
 
   /** A key that comes twice has its last value: a node refuses a map that carries it twice. */

@@ -5,6 +5,7 @@ import {
   atom,
   Binary,
   binary,
+  BitString,
   charlist,
   integer,
   List,
@@ -186,6 +187,68 @@ describe("a term that was typed", () => {
       }),
       { numRuns: 1000 }
     )
+  })
+
+  it("is what LFE and Gleam print, where that says which term it is", () => {
+    const isSaidByLfe = (it: Term): boolean =>
+      // Marks in front of a term, and one that begins as a value of Erlang does.
+      !/(?:^|[ (])['`,](?!')|(?:^|[ (])(?:<<|<[^\s<>()]+\.\d+>|[-+]?\d[\d_]*#)/u.test(
+        syntaxes.lfe.print(it).text.replaceAll(/"(?:[^"\\]|\\.)*"/gsu, "")
+      )
+    const isSaidByGleam = (it: Term): boolean => !/\/\/fn|[A-Z]\w*\d/u.test(syntaxes.gleam.print(it).text)
+    for (const [syntax, isSaid] of [
+      ["lfe", isSaidByLfe],
+      ["gleam", isSaidByGleam]
+    ] as const) {
+      fc.assert(
+        fc.property(anyTerm(fc.constant(atom("n@h")), true).filter(isSaid), fc.boolean(), (term, named) => {
+          expectTerm(read(syntaxes[syntax].print(term, named ? { node: "n@h" } : {}).text, syntax), term)
+        }),
+        { numRuns: 1000 }
+      )
+    }
+  })
+
+  it.each<[SyntaxName, string, Term]>([
+    ["lfe", "#(a |b c| #Pid<0.1.2>)", [atom("a"), atom("b c"), new Pid(atom("n@h"), 1, 2, 3)]],
+    ["lfe", "(1 2 . 3)", new List([1, 2], 3)],
+    ["lfe", '#M(#"k" (404 500))', map([[binary("k"), list([404, 500])]])],
+    ["lfe", "#B(1 (5 (size 3)))", new BitString(Uint8Array.of(1, 0b1010_0000), 0, 2, 3)],
+    ["lfe", "#($1 _)", [atom("$1"), atom("_")]],
+    ["lfe", "<<1,2>>", new Binary(Uint8Array.of(1, 2))],
+    ["lfe", "<0.1.2>", new Pid(atom("n@h"), 1, 2, 3)],
+    ["lfe", "16#ff", 255],
+    ["gleam", 'atom.create("$primary_config$")', atom("$primary_config$")],
+    ["gleam", 'charlist.from_string("os_mon")', charlist("os_mon")],
+    ["gleam", "NotFound(1, Nil)", [atom("not_found"), 1, atom("nil")]],
+    ["gleam", "//erl([1, 2 | Ok])", new List([1, 2], atom("ok"))],
+    [
+      "gleam",
+      'dict.from_list([#("a", 1), #(#(Ok), [])])',
+      map([
+        [binary("a"), 1],
+        [[atom("ok")], nil]
+      ])
+    ],
+    [
+      "gleam",
+      "#(//erl(<0.1.2>), <<1, 5:size(3)>>)",
+      [new Pid(atom("n@h"), 1, 2, 3), new BitString(Uint8Array.of(1, 0b1010_0000), 0, 2, 3)]
+    ],
+    ["gleam", "MyApp.Worker", atom("Elixir.MyApp.Worker")],
+    ["gleam", ":a", atom("a")]
+  ])("is read in %s: %s", (syntax, text, term) => {
+    expectTerm(read(text, syntax), term)
+  })
+
+  it.each<[SyntaxName, string, string]>([
+    ["lfe", "#M(a)", "expected a term"],
+    ["lfe", "#(a b", "the text ends"],
+    ["gleam", "dict.from_list([1])", "tuples of a key and its value"],
+    ["gleam", '#("a" <> ... 4 more bytes)', "expected"],
+    ["gleam", 'charlist.from_string("\\q")', "an escape that there is not"]
+  ])("tells the mistake in %s: %s", (syntax, text, problem) => {
+    expect(refusal(text, syntax).message).toContain(problem)
   })
 
   it.each(["erlang", "elixir"] as const)("may be a hundred thousand levels deep in %s", (syntax) => {
