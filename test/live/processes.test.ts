@@ -186,16 +186,16 @@ describe.each(BeamNode.otpReleases())("many processes on OTP $otp", ({ otp }) =>
               put('$initial_call', {hefty, init, 1}), Parent ! ready, receive stop -> ok end
             end, [{min_heap_size, ${words}}]),
             register(${name}, Pid), receive ready -> ok end end`)
-        yield* start("hefty_1", 200_000)
-        yield* start("hefty_2", 2_000_000)
-        yield* start("hefty_3", 5_000_000)
+        yield* start("hefty_1", 10_000)
+        yield* start("hefty_2", 30_000)
+        yield* start("hefty_3", 200_000)
         yield* Effect.gen(function* () {
           const rows = yield* pick({ name: "hefty_" })
           const calls = rowsOf(rows)
             .toSorted((one, two) => one.name!.localeCompare(two.name!))
             .map((row) => (row as { initial_call?: string }).initial_call)
           const sought = yield* call("find_process", { name: "hefty_", module: "hefty" })
-          expect(namesOf(yield* pick({ module: "hefty", min_memory_bytes: 1_000_000 }))).toContain("hefty_1")
+          expect(namesOf(yield* pick({ module: "hefty", min_memory_bytes: 80_000 }))).toContain("hefty_1")
           expect(calls.slice(0, 2)).toEqual(["hefty:init/1", "hefty:init/1"])
           if (otp < "26") {
             expect(calls[2]).toMatch(/^proc_lib:init_p/u)

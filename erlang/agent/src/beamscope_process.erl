@@ -27,7 +27,7 @@
 %% Processes that are named of each stack.
 -define(SAMPLES, 3).
 %% Words of heap up to which a whole dictionary is read: of few processes, so larger than among many.
--define(DICTIONARY_WORDS, 100000).
+-define(DICTIONARY_WORDS, 50000).
 %% Processes of a tree that are looked at.
 -define(TREE, 5000).
 %% Linked processes that are asked for their dictionaries, where the release cannot tell parents otherwise.

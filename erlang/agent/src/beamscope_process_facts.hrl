@@ -5,16 +5,15 @@
 %% milliseconds for a million messages), so they are read only right after its queue was seen to be short. A whole
 %% dictionary is read only where the release cannot read one key of it (before 26.2). That copies the dictionary and
 %% nothing else of the heap, but the dictionary may be all of the heap: so it is read here only when that is small, else
-%% by a process of its own, which its heap limit ends in place of the answer, and not at all when it is huge.
+%% by a process of its own, which its heap limit ends in place of the answer, and not at all when it is large. The copy may
+%% be larger than the heap: what is shared there gets one for each reference, and it is made in full before anybody's limit
+%% counts. A dictionary on 4 MB took 10 GB, and the node with it.
 
 %% Words of heap up to which a whole dictionary is read here.
 -define(SMALL_HEAP, 10000).
-%% Words of heap up to which it is read by a reader, among many processes and among few, and how many those are. A
-%% small one takes 5 microseconds even on a heap of 15 million words, one of a million words takes 5 milliseconds, one of
-%% four million 40.
--define(LARGE_HEAP, 1000000).
--define(HUGE_HEAP, 4000000).
--define(FEW, 10).
+%% Words of heap up to which it is read by a reader. Plain sharing, where half of the heap is referred to from all of the
+%% other half, makes some 400 MB of it.
+-define(LARGE_HEAP, 50000).
 %% Milliseconds for which the dictionaries on large heaps of a chunk of processes are read.
 -define(LARGE_MILLIS, 200).
 %% Words of heap up to which a label is read, and of the heaps together whose labels are read at once: a label may be all
@@ -58,13 +57,9 @@ reads_keys() ->
 %% heap is not too large.
 callbacks(Pids) ->
     Small = [Pid || Pid <- ask(Pids, at_most(total_heap_size, ?SMALL_HEAP)), is_pid(Pid)],
-    Large = [Pid || Pid <- ask(Pids -- Small, at_most(total_heap_size, most_heap(Pids))), is_pid(Pid)],
+    Large = [Pid || Pid <- ask(Pids -- Small, at_most(total_heap_size, ?LARGE_HEAP)), is_pid(Pid)],
     [{Pid, Call} || Pid <- Small, Call <- callback(fact(Pid, dictionary))] ++
         large_callbacks(Large, erlang:monotonic_time(millisecond) + ?LARGE_MILLIS).
-
-%% Words of heap up to which dictionaries are read.
-most_heap(Pids) when length(Pids) =< ?FEW -> ?HUGE_HEAP;
-most_heap(_) -> ?LARGE_HEAP.
 
 large_callbacks([], _) ->
     [];

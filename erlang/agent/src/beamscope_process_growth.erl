@@ -93,8 +93,7 @@ pop([]) -> none;
 pop([First | Rest]) -> {First, Rest}.
 
 rows(Top, Sort, Plan) ->
-    Bounded = Plan#{most_heap => most_heap(Top)},
     [
         list_to_tuple([Pid, Value, Growth, Growth * 1.0e6 / Micros, IsBorn | Row])
-     || {Growth, Pid, Value, Micros, IsBorn} <- Top, Row <- row(Pid, #{Sort => Value}, Bounded)
+     || {Growth, Pid, Value, Micros, IsBorn} <- Top, Row <- row(Pid, #{Sort => Value}, Plan)
     ].

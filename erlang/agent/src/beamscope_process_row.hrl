@@ -89,10 +89,10 @@ walk_queue(Item, Pid, #{message_queue_len := Messages}, #{long_queue := LongQueu
 %% What a process says to be, `undefined' where it does not, or where that was not read.
 callback(Pid, _, #{reads_keys := true}) ->
     fact(Pid, {dictionary, '$initial_call'});
-callback(Pid, #{initial_call := {proc_lib, init_p, _}} = Told, #{most_heap := Most} = Plan) ->
+callback(Pid, #{initial_call := {proc_lib, init_p, _}} = Told, Plan) ->
     %% An atom is greater than any number.
     Words = walk_queue(total_heap_size, Pid, Told, Plan),
-    hd([Call || Words =< Most, Words > ?SMALL_HEAP, Call <- read_callback(Pid)] ++ [entry('$initial_call', Pid, Told, Plan)]);
+    hd([Call || Words =< ?LARGE_HEAP, Words > ?SMALL_HEAP, Call <- read_callback(Pid)] ++ [entry('$initial_call', Pid, Told, Plan)]);
 callback(Pid, Told, Plan) ->
     entry('$initial_call', Pid, Told, Plan).
 

@@ -116,8 +116,7 @@ place(Packed) ->
     end.
 
 rows(Top, Sort, Plan) ->
-    Bounded = Plan#{most_heap => most_heap(Top)},
-    [{Place, list_to_tuple([Pid | Row])} || {Value, Pid} = Place <- Top, Row <- row(Pid, ranked_by(Sort, Value), Bounded)].
+    [{Place, list_to_tuple([Pid | Row])} || {Value, Pid} = Place <- Top, Row <- row(Pid, ranked_by(Sort, Value), Plan)].
 
 %% What was not read to rank a process may be read to tell of it.
 ranked_by(_, [unread]) -> #{};

@@ -504,20 +504,21 @@ callbacks(Run) ->
         ?assertMatch({_, {supervisor, kernel, 1}, _}, lists:keyfind(whereis(kernel_sup), 1, Rows))
     end).
 
-%% A page of many rows, and one for few processes, where the heap may be larger still.
+%% Up to some size: a copy may be larger than the heap that it is made from.
 large_heaps(Run) ->
     Large = fun(Words) -> fun() -> proc_lib:spawn_opt(?MODULE, idle, [], [{min_heap_size, Words}]) end end,
-    with([Large(200000), Large(2000000)], fun([One, Two]) ->
+    with([Large(20000), Large(200000)], fun([One, Two]) ->
         Idle = {?MODULE, idle, 0},
+        Known = case reads_keys() of true -> [{One, Idle}, {Two, Idle}]; false -> [{One, Idle}] end,
         #{rows := Rows} = Run(page, spec(#{items => [initial_call], limit => 1000})),
-        ?assertEqual({One, Idle}, lists:keyfind(One, 1, Rows)),
+        ?assertEqual(Known, lists:sort([Row || {Pid, Call} = Row <- Rows, lists:member(Pid, [One, Two]), Call =:= Idle])),
         Few = spec(#{items => [initial_call], pids => [One, Two]}),
         [
             begin
                 #{rows := Found} = Run(page, maps:merge(Few, Filter)),
-                ?assertEqual([{One, Idle}, {Two, Idle}], lists:sort(Found))
+                ?assertEqual(Known, lists:sort(Found))
             end
-         || Filter <- [#{}, #{initial_call => Idle}, #{initial_call => Idle, sort => memory}]
+         || Filter <- [#{initial_call => Idle}, #{initial_call => Idle, sort => memory}]
         ]
     end).
 
