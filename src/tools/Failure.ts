@@ -90,8 +90,9 @@ export const fromDistError = (error: DistError): ToolError => {
     case "Refused":
     case "ClosedInHandshake":
     case "NameNotGiven":
-    case "TlsFailed":
       return told("connect_failed", true)
+    case "TlsFailed":
+      return told("connect_failed", reason.isNotTls !== true)
     case "CookieRejected":
       return told("connect_failed", reason.isCertain !== true, { next: withNode("connect_node") })
     case "PeerCookieWrong":

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Redacted, type Scope } from "effect"
+import { Effect, Layer, Redacted, type Scope } from "effect"
 import { once } from "node:events"
 import { mkdtemp, rm } from "node:fs/promises"
 import { connect as connectTo, createServer, type ListenOptions, type Socket } from "node:net"
@@ -8,11 +8,16 @@ import { join } from "node:path"
 import { type Address, connect, names, type Reach } from "../../src/dist/index.ts"
 import { charlistText } from "../../src/etf/Term.ts"
 import { freePort } from "../../src/launch/Enclave.ts"
-import { joinNode } from "../../src/node/index.ts"
+import { joinNode, Nodes } from "../../src/node/index.ts"
+import { Policy } from "../../src/policy/Policy.ts"
+import { Catalogue } from "../../src/tools/Catalogue.ts"
+import { Session } from "../../src/tools/Session.ts"
 import * as BeamNode from "../support/BeamNode.ts"
 import { makeAuthority } from "../support/Certificates.ts"
 import { closedPort } from "../support/FakePeer.ts"
+import { targetsOf } from "../support/targetsOf.ts"
 import * as TlsNode from "../support/TlsNode.ts"
+import { call } from "../support/Tools.ts"
 
 const epmdPort = Number(process.env["ERL_EPMD_PORT"])
 const loopback = "127.0.0.1"
@@ -136,6 +141,22 @@ describe.each(BeamNode.otpReleases())("a node of OTP $otp is reached", ({ otp })
       const node = yield* BeamNode.start({ otp, ipv6: true, args: ["-proto_dist", "inet6_tcp"] })
       yield* reach(node, { epmdPort })
       yield* reach(node, { address: { host: "::1", port: yield* portOf(node) } })
+    })
+  )
+
+  it.live.runIf(hasIpv6)("over IPv6, by another name of this machine than its own", () =>
+    Effect.gen(function* () {
+      const { cookie, name } = yield* BeamNode.start({ otp, ipv6: true, args: ["-proto_dist", "inet6_tcp"] })
+      const asked = name.replace("::1", "localhost")
+      const reach = { cookie: Redacted.make(cookie), epmdHost: "127.0.0.1", epmdPort, address: { host: "::1" } }
+      const tools = Catalogue.layer.pipe(
+        Layer.provideMerge(Nodes.layer),
+        Layer.provideMerge(targetsOf({ epmdPort, resolve: (full) => Effect.succeed({ ...reach, name: full }) })),
+        Layer.provideMerge(Policy.layer({ hostNames: [] })),
+        Layer.provideMerge(Layer.effect(Session, Session.make({ mode: "erlang" })))
+      )
+      const { structured } = yield* call("connect_node", { node: asked }).pipe(Effect.provide(tools))
+      expect(structured["node"]).toBe(name)
     })
   )
 

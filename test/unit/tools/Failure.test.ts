@@ -59,6 +59,7 @@ describe("a failed connection", () => {
     [{ _tag: "TlsVersion" }, "connect_failed", false],
     [{ _tag: "TlsMaterial", part: "key", detail: "x" }, "connect_failed", false],
     [{ _tag: "TlsFailed", detail: "x" }, "connect_failed", true],
+    [{ _tag: "TlsFailed", detail: "x", isNotTls: true }, "connect_failed", false],
     [{ _tag: "NotErlangNode", seen: "x" }, "connect_failed", false],
     [{ _tag: "ClosedInHandshake", stage: "status" }, "connect_failed", true],
     [{ _tag: "NameNotGiven" }, "connect_failed", true],
