@@ -56,7 +56,14 @@ export type DistReason =
   /** `at`: the port that EPMD named, or the address that was given for the node, as `endpointText` writes it. */
   | { readonly _tag: "PortRefused"; readonly at: string; readonly from: "epmd" | "address" }
   | { readonly _tag: "Unreachable"; readonly at: string; readonly code: string }
-  | { readonly _tag: "Timeout"; readonly phase: Phase; readonly millis: number; readonly waitingFor: string }
+  /** `stage`: of a handshake, what was awaited. */
+  | {
+      readonly _tag: "Timeout"
+      readonly phase: Phase
+      readonly millis: number
+      readonly waitingFor: string
+      readonly stage?: HandshakeStage
+    }
   /**
    * It closed the connection when it was shown the cookie, and said nothing: a connection that is cut at that very
    * moment looks the same. `source`: where the cookie was taken from, never what it is.
@@ -71,7 +78,8 @@ export type DistReason =
     }
   | { readonly _tag: "PeerCookieWrong" }
   | { readonly _tag: "NotAllowed" }
-  | { readonly _tag: "NameInUse"; readonly name: string }
+  /** `endedAt`: when a link of our own under this name ended, if one did lately; milliseconds since the Unix epoch. */
+  | { readonly _tag: "NameInUse"; readonly name: string; readonly endedAt?: number }
   /** With a name that we were told to use: the node takes it for no name, or for its own. */
   | { readonly _tag: "NameRefused"; readonly name: string }
   | { readonly _tag: "Refused"; readonly status: string }
@@ -103,7 +111,8 @@ export type DistReason =
   | { readonly _tag: "NotErlangNode"; readonly seen: string }
   | { readonly _tag: "NameNotGiven" }
   | { readonly _tag: "ClosedInHandshake"; readonly stage: HandshakeStage }
-  | { readonly _tag: "WrongNode"; readonly actual: string }
+  /** `at`: where it is, as `endpointText` writes it, where it was EPMD that told its port. */
+  | { readonly _tag: "WrongNode"; readonly actual: string; readonly at?: string }
   | { readonly _tag: "MissingFlags"; readonly missing: ReadonlyArray<string> }
   | { readonly _tag: "LinkClosed"; readonly detail: string }
   | { readonly _tag: "TickTimeout"; readonly silentMillis: number }
@@ -152,6 +161,17 @@ const whySlow: Readonly<Record<Phase, string>> = {
   tls: unresponsive,
   handshake: unresponsive
 }
+
+/** The same of a handshake in which something was heard before. */
+const whyStalled: Readonly<Record<Exclude<HandshakeStage, "status">, string>> = {
+  challenge:
+    "It has begun a handshake as nodes do: it is overloaded or was frozen just then, or the network to it is slow or was cut.",
+  acknowledgement:
+    "It is that node, by the name that it gives itself. Either our answer to its challenge did not arrive, or what it said to that: the network is slow, carries one way only by now, or drops larger packets (MTU), or the node is overloaded or was frozen just then."
+}
+
+/** What comes of a name of ours that a node has a connection from. */
+const untilFree = "The node drops a link that was cut once its tick time is over (within 75 s, by default)"
 
 /** What comes of a cookie that was refused. */
 const afterwards = ({ at, isCertain }: Extract<DistReason, { readonly _tag: "CookieRejected" }>): string => {
@@ -211,7 +231,7 @@ const text = (node: string, reason: DistReason): string => {
         ? `${reason.at} cannot be used (${reason.code}). Check that it is a socket, and that this user may open it.`
         : `${reason.at} cannot be reached (${reason.code}). Check the route and the firewall between here and ${node}.`
     case "Timeout":
-      return `connecting to ${node} took longer than ${reason.millis} ms while ${reason.waitingFor}. ${whySlow[reason.phase]}`
+      return `connecting to ${node} took longer than ${reason.millis} ms while ${reason.waitingFor}. ${reason.stage === undefined || reason.stage === "status" ? whySlow[reason.phase] : whyStalled[reason.stage]}`
     case "CookieRejected":
       return `${node} closed the connection when it saw our answer to its challenge: the cookie is not the node's${reason.source === undefined ? "" : ` (used: ${reason.source})`}. Compare it with erlang:get_cookie() on the node. ${afterwards(reason)}`
     case "PeerCookieWrong":
@@ -219,7 +239,12 @@ const text = (node: string, reason: DistReason): string => {
     case "NotAllowed":
       return `${node} does not allow us in: net_kernel:allow/1 was called there with a list that leaves us out, or it demands a protocol feature that we lack. Set --our-name (our_name of the node's entry) to a name that is on that list.`
     case "NameInUse":
-      return `${node} already has a connection from a node with our name '${reason.name}', and we do not throw another one out. Wait for it to end, or pick another name.`
+      return (
+        `${node} already has a connection from a node with our name '${reason.name}', and we do not throw another one out. ` +
+        (reason.endedAt === undefined
+          ? `${untilFree}, if it is one of our own; if it is another's, choose another name (--our-name).`
+          : `It is probably our own, which ended here at ${new Date(reason.endedAt).toISOString()} and may go on there for a while. ${untilFree}, and then takes us again.`)
+      )
     case "NameRefused":
       return `${node} refuses the name '${excerpt(reason.name)}' that we were told to join it under (--our-name, our_name): a node takes only names of ASCII characters, and not its own. Choose another; each try is an error report in its log.`
     case "Refused":
@@ -249,7 +274,7 @@ const text = (node: string, reason: DistReason): string => {
     case "ClosedInHandshake":
       return `${node} closed the connection while we were waiting for ${awaited[reason.stage]}. Its log may say why.`
     case "WrongNode":
-      return `the node at that address calls itself '${listed([reason.actual])}', not '${node}'. Connect to it under its own name.`
+      return `the node at that address calls itself '${listed([reason.actual])}', not '${node}'. Connect to it under its own name${reason.at === undefined ? ", with the same address or tunnel" : `; where that does not lead there, by an entry of that name in the configuration with "address": "${reason.at}"`}.`
     case "MissingFlags":
       return `${node} lacks protocol features that we need: ${listed(reason.missing)}. Erlang/OTP 23 is the oldest release that works.`
     case "LinkClosed":

@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer"
 import { createHash, timingSafeEqual } from "node:crypto"
 import { excerpt } from "../syntax/Excerpt.ts"
-import { awaited, describeBytes, type DistReason, type HandshakeStage } from "./DistError.ts"
+import { describeBytes, type DistReason, type HandshakeStage } from "./DistError.ts"
 import { parseNodeName } from "./NodeName.ts"
 import * as Flags from "./Flags.ts"
 
@@ -75,8 +75,8 @@ export class Handshake {
   }
 
   /** What we are waiting for, for a message about silence or a closed connection. */
-  get waitingFor(): string {
-    return awaited[this.#stage]
+  get stage(): HandshakeStage {
+    return this.#stage
   }
 
   /** Takes one packet from the node. */

@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream"
 import { type Encodable, encodeInto } from "../etf/Encode.ts"
 import { EtfError } from "../etf/EtfError.ts"
 import { Writer } from "../etf/Writer.ts"
-import { DistError, type DistReason } from "./DistError.ts"
+import { awaited, DistError, type DistReason } from "./DistError.ts"
 import { portPlease } from "./Epmd.ts"
 import { defaultEpmdPort } from "./EpmdPort.ts"
 import * as Flags from "./Flags.ts"
@@ -241,7 +241,7 @@ const open = (
       left(),
       options.tls
     ).pipe(
-      Effect.mapError(failed),
+      Effect.mapError((reason) => failed(isPlaced(options) ? reason : withPlace(reason, endpoint))),
       // The scope lives on when another name is tried; a refused socket must not.
       Effect.onError(() => Effect.sync(() => stream.destroy()))
     )
@@ -251,6 +251,10 @@ const open = (
     )
   })
 }
+
+/** Where a node of another name is, for who wants that one: what its own name leads to may be nothing. */
+const withPlace = (reason: DistReason, endpoint: Endpoint): DistReason =>
+  reason._tag === "WrongNode" ? { ...reason, at: endpointText(endpoint) } : reason
 
 /** Runs the handshake over a stream. The stream is paused when it succeeds, so that nothing is lost in between. */
 const shakeHands = (
@@ -268,7 +272,8 @@ const shakeHands = (
             _tag: "Timeout",
             phase: "handshake",
             millis: timeoutMillis,
-            waitingFor: `waiting for ${handshake.waitingFor}`
+            waitingFor: `waiting for ${awaited[handshake.stage]}`,
+            stage: handshake.stage
           })
         ),
       timeoutMillis

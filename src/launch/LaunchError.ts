@@ -50,6 +50,11 @@ const withWords = (sentence: string, said: string): string =>
 
 const byHand = "Run it by hand, with a free port for {port}, to see what it lacks."
 
+/** How a command ends that has done what it was for, or has put itself in the background. */
+const inPeace = "exit status 0"
+const inBackground =
+  ", as one does that puts itself in the background. It must stay in the foreground for as long as the tunnel is needed, by hand, too (ssh: without -f, with -S none, since ControlPersist does the same)."
+
 const text = (reason: LaunchReason): string => {
   switch (reason._tag) {
     case "ErlangMissing": {
@@ -76,7 +81,7 @@ const text = (reason: LaunchReason): string => {
       return withWords(
         reason.wasOpen
           ? `the tunnel's command ${reason.program} ended (${reason.status}), and with it the link through it.`
-          : `the tunnel's command ${reason.program} ended (${reason.status}) before it took connections. ${byHand} Nobody can answer it here: it has no terminal and no input.`,
+          : `the tunnel's command ${reason.program} ended (${reason.status}) before it took connections${reason.status === inPeace ? inBackground : `. ${byHand} Nobody can answer it here: it has no terminal and no input.`}`,
         reason.said
       )
     case "TunnelTaken":

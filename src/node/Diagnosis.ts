@@ -304,7 +304,11 @@ const walked = Effect.fnUntraced(function* (
     const seenAt = failedAt === "epmd" ? dials.at(-1) : toNode
     const seen = failedAt === "cookie" || seenAt === undefined ? undefined : seenOf(seenAt)
     const remarks = remarksOn(cause, node, options)
-    const told = walk.failed(failedAt ?? "call", cause?.message ?? `${name} cannot be asked.`, seen, remarks)
+    const found =
+      cause?._tag === "CallError" && cause.reason._tag === "DeadlineExceeded"
+        ? unanswered(name, cause.reason.millis)
+        : (cause?.message ?? `${name} cannot be asked.`)
+    const told = walk.failed(failedAt ?? "call", found, seen, remarks)
     const reason = cause?._tag === "DistError" ? cause.reason : undefined
     return {
       ...told,
@@ -363,6 +367,10 @@ const rounded = (millis: number): number => Math.round(millis * 10) / 10
 
 const othersAt = (registered: ReadonlyArray<string>): string =>
   registered.length > 1 ? `, ${registered.length} names in all` : ""
+
+/** What it means that a node whose handshake passed answers no question that costs it nothing. */
+const unanswered = (name: string, millis: number): string =>
+  `${name} let us in, and gave no answer to a first question within ${Math.round(millis)} ms. It was frozen or is overloaded since the handshake, or the network to it stalls, is slow, or drops larger packets (MTU): look at its load, or allow more time (timeout_ms).`
 
 interface Answered {
   readonly roundTrip: number

@@ -47,6 +47,25 @@ export const asRemembered = ({ at, why }: Refusal): NodeError => withDetail(why,
 export const withCookieSource = (why: NodeError, source: string | undefined): NodeError =>
   source === undefined ? why : withDetail(why, { source })
 
+/** Milliseconds for which a link that has ended here may go on at the node: some eight times the default tick time. */
+const lingeringMillis = 600_000
+
+/**
+ * What is known of a name of ours that the node has a connection from: one of our own under it has ended,
+ * which the node need not have noticed. `former`: the name that it had, and when it ended; `now` is on the same clock.
+ */
+export const withFormerLink = (
+  why: NodeError,
+  former: { readonly ourName: string | undefined; readonly until: number } | undefined,
+  now: number
+): NodeError => {
+  if (why._tag !== "DistError" || why.reason._tag !== "NameInUse" || former === undefined) return why
+  const { ourName, until } = former
+  return ourName === why.reason.name && now - until < lingeringMillis
+    ? new DistError({ node: why.node, reason: { ...why.reason, endedAt: until } })
+    : why
+}
+
 type CookieRejected = Extract<DistReason, { readonly _tag: "CookieRejected" }>
 
 const rejectedCookie = (why: NodeError): CookieRejected | undefined =>

@@ -25,7 +25,15 @@ import {
   type Standing,
   statusOf
 } from "./Peer.ts"
-import { asRemembered, type Introduction, isBelieved, isSame, refusalAfter, withCookieSource } from "./Refusal.ts"
+import {
+  asRemembered,
+  type Introduction,
+  isBelieved,
+  isSame,
+  refusalAfter,
+  withCookieSource,
+  withFormerLink
+} from "./Refusal.ts"
 import { type KnownNode, type NodeTarget, TargetError, type Targets, type Way } from "./Targets.ts"
 import { type ConnectOptions, cookieOf, left, patienceOf, type Urge, type Wish } from "./Wish.ts"
 
@@ -346,7 +354,11 @@ export class Registry {
             peer.breaker.record(this.#now().steady, "success")
             return Effect.void
           }),
-          Effect.mapError((why) => this.#refused(peer, shown, withCookieSource(why, target.cookieSource))),
+          Effect.mapError((why) => {
+            const former = peer.former && { ourName: peer.taken?.ourName, until: peer.former.until }
+            const known = withFormerLink(why, former, this.#now().wall)
+            return this.#refused(peer, shown, withCookieSource(known, target.cookieSource))
+          }),
           Effect.tapError((why) => this.#judge(peer, why))
         )
     })

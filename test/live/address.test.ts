@@ -176,7 +176,7 @@ describe.each(BeamNode.otpReleases())("a node of OTP $otp is reached", ({ otp })
       const short = yield* BeamNode.start({ otp, shortNames: true })
       yield* reach(short, { epmdPort })
       const long = { ...short, name: short.name.replace("localhost", loopback) }
-      expect(yield* whyNot(long, { epmdPort })).toEqual({ _tag: "WrongNode", actual: short.name })
+      expect(yield* whyNot(long, { epmdPort })).toMatchObject({ _tag: "WrongNode", actual: short.name })
     })
   )
 

@@ -8,6 +8,7 @@ import { makeAuthority } from "../support/Certificates.ts"
 import { closedPort, serve, serveEpmd } from "../support/FakePeer.ts"
 import { liveCatalogue } from "../support/LiveTools.ts"
 import { call } from "../support/Tools.ts"
+import { acceptHandshake } from "../support/StandInNode.ts"
 import * as TlsNode from "../support/TlsNode.ts"
 
 const epmdPort = Number(process.env["ERL_EPMD_PORT"])
@@ -239,6 +240,28 @@ describe.each(BeamNode.otpReleases())("on OTP $otp", ({ otp }) => {
       expect(structured["summary"]).toContain("can be connected")
       expect(structured["notes"]).toEqual([expect.stringContaining(`calls itself ${node.name}`)])
     }).pipe(Effect.scoped)
+  )
+
+  it.live(
+    "a node that lets us in and answers nothing is told as that, and not as a call of ours that asks for much",
+    () =>
+      Effect.gen(function* () {
+        const name = "app@127.0.0.1"
+        const port = yield* serve((socket) =>
+          acceptHandshake(socket, { name, cookie: Redacted.value(cookie) }, { isUp: () => {}, onData: () => {} })
+        )
+        const target = { name, cookie, epmdPort: yield* epmdOf({ app: port }) }
+        const told = failure(yield* diagnose(name, Exit.succeed(target), { known: [], timeoutMillis: 2_500 }))
+        expect(told).toMatchObject({
+          step: "call",
+          before: "pppppsppp",
+          seen: expect.stringContaining(`its name '${name}'`)
+        })
+        expect(told.found).toMatch(
+          /^app@127\.0\.0\.1 let us in, and gave no answer to a first question within \d+ ms\. /u
+        )
+        expect(told.found).not.toContain("ask for less")
+      })
   )
 
   it.live("a node that lets only others in says so", () =>

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
+import { Buffer } from "node:buffer"
 import type { Socket } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -10,6 +11,7 @@ import { isTrouble } from "../../../src/node/NodeError.ts"
 import { syntaxes } from "../../../src/syntax/Syntaxes.ts"
 import { toToolError } from "../../../src/tools/Failure.ts"
 import { closedPort, packet, serve, serveEpmd } from "../../support/FakePeer.ts"
+import { acceptHandshake } from "../../support/StandInNode.ts"
 
 const cookie = Redacted.make("a cookie nobody may see")
 
@@ -164,6 +166,53 @@ describe("why a link cannot be made", () => {
     Effect.gen(function* () {
       const { reason } = yield* whyNotWith(() => {}, 50)
       expect(reason).toMatchObject({ _tag: "Timeout", phase: "handshake", waitingFor: "waiting for its status" })
+    })
+  )
+
+  it.live.each<[string, string, (bytes: Buffer) => Buffer | undefined, string]>([
+    [
+      "its status",
+      "challenge",
+      (bytes) => bytes.subarray(0, 2 + bytes.readUInt16BE(0)),
+      "begun a handshake as nodes do"
+    ],
+    [
+      "its challenge",
+      "acknowledgement",
+      (bytes) => (bytes[2] === 0x61 ? undefined : bytes),
+      "It is that node, by the name"
+    ]
+  ])("a node that says no more after %s", ([, stage, cut, words]) =>
+    Effect.gen(function* () {
+      const { message, reason } = yield* whyNotWith(
+        (socket) =>
+          acceptHandshake(
+            {
+              on: (event, listener) => socket.on(event, listener),
+              write: (bytes) => socket.write(cut(bytes) ?? Buffer.alloc(0))
+            },
+            { name: "app@127.0.0.1", cookie: Redacted.value(cookie) },
+            { isUp: () => {}, onData: () => {} }
+          ),
+        200
+      )
+      expect(reason).toMatchObject({ _tag: "Timeout", phase: "handshake", stage })
+      expect(message).toContain(words)
+      expect(message).not.toContain("says nothing")
+    })
+  )
+
+  it.live("a node of another name, with where it is, if nobody knew that before", () =>
+    Effect.gen(function* () {
+      const port = yield* serve((socket) =>
+        acceptHandshake(socket, { name: "app@10.1.2.3", cookie: "c" }, { isUp: () => {}, onData: () => {} })
+      )
+      const at = `127.0.0.1:${port}`
+      const { message, reason } = yield* whyNot("app@127.0.0.1", yield* serveEpmd({ app: port }))
+      expect(reason).toEqual({ _tag: "WrongNode", actual: "app@10.1.2.3", at })
+      expect(message).toContain(`by an entry of that name in the configuration with "address": "${at}"`)
+      const placed = yield* whyNotAt({ address: { host: "127.0.0.1", port } })
+      expect(placed.reason).toEqual({ _tag: "WrongNode", actual: "app@10.1.2.3" })
     })
   )
 

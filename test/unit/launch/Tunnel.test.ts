@@ -229,6 +229,15 @@ describe("a tunnel that does not open", () => {
     })
   )
 
+  it.live("says of a command that ends in peace before that it is to stay in the foreground", () =>
+    Effect.gen(function* () {
+      expect((yield* failure("echo Forked >&2")).message).toMatch(
+        /ended \(exit status 0\) before it took connections, as one does that puts itself in the background\. .*ssh: without -f.* It said: Forked$/u
+      )
+      expect((yield* failure("exit 1")).message).not.toContain("background")
+    })
+  )
+
   it.live("says what its command said last, in one line, cut and cleaned", () =>
     Effect.gen(function* () {
       const short = yield* failure(String.raw`printf 'Permission \033[31mdenied\n\n  (publickey).\r\n' >&2; exit 255`)
