@@ -40,6 +40,9 @@ const heapWordsPerProcess = 40
 const crowded = 4
 const fewProcesses = 10_000
 
+/** Milliseconds that the code server of a node has to load a module. What it has not done by then is interpreted. */
+const loadingMillis = 3_000
+
 /** The expression and its bindings that `erl_eval:expr/5` is called with; see `run` in the generated file. */
 const runExpression = decode(Buffer.from(run, "base64"))
 const none = atom("none")
@@ -129,8 +132,8 @@ export const makeAgent = (options: {
               "code",
               "load_binary",
               [atom(name), charlist("beamscope"), new Binary(Buffer.from(beam, "base64"))],
-              within()
-            ),
+              { timeoutMillis: Math.min(within().timeoutMillis ?? Infinity, loadingMillis) }
+            ).pipe(Effect.catchReason("CallError", "DeadlineExceeded", () => Effect.succeed(atom("late")))),
             "module"
           )
         const digest = isThere ? yield* call(name, "module_info", [atom("md5")], within()) : undefined

@@ -7,7 +7,8 @@
 %% one or two arguments behind it.
 both_ways(Tests, Run) ->
     [
-        {lists:concat([Way, ": ", Title]), fun() -> Test(asking(Run, Way)) end}
+        %% Seconds: EUnit's own five are too few on a machine that others use.
+        {timeout, 60, {lists:concat([Way, ": ", Title]), fun() -> Test(asking(Run, Way)) end}}
      || Way <- [loaded, interpreted], {Title, Test} <- Tests
     ].
 

@@ -65,6 +65,28 @@ describe("a function of the agent", () => {
     })
   )
 
+  it.effect("is interpreted where the code server does not answer, which is not asked again", () =>
+    Effect.gen(function* () {
+      const subject = yield* Effect.promise(agent.beamscope_logs)
+      const node = loadingNode(subject)
+      const stuck: Call = (module, func, args, options) => {
+        if (module !== "code") return node.call(module, func, args, options)
+        node.asked.push("code")
+        const reason = {
+          _tag: "DeadlineExceeded",
+          millis: options?.timeoutMillis ?? Infinity,
+          worker: "killed"
+        } as const
+        return Effect.fail(new CallError({ node: "app@box", target: "code:load_binary/3", reason }))
+      }
+      const run = makeAgent({ call: stuck, capabilities, node: "app@box", mode: "load", owner })
+      const way = run("beamscope_logs:configuration", map([]), { timeoutMillis: 60_000 })
+      expect(yield* way).toEqual(atom("interpreted"))
+      expect(yield* way).toEqual(atom("interpreted"))
+      expect(node.asked.filter((target) => target === "code")).toHaveLength(1)
+    })
+  )
+
   it.effect.each(["eval", "load"] as const)("has the time that it was given in each of its calls, with %s", (mode) =>
     Effect.gen(function* () {
       const bounds = yield* boundsOf(mode, { timeoutMillis: 60_000 })
