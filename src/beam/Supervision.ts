@@ -14,12 +14,17 @@ export interface TreeQuery extends Pick<ListQuery, "after" | "deadlineMillis" | 
   readonly depth: number
   /** With `restarts`, or with `minRestarts`, every supervisor is asked for them, and not only those on the page. */
   readonly sort: "tree" | "memory" | "message_queue" | "restarts"
-  /** Children of one supervisor up to which each is listed; of more, the first so many. */
+  /**
+   * Children of one supervisor up to which each is listed; of more, the first so many. Where the tree begins at one
+   * supervisor, all of its children are listed.
+   */
   readonly children: number
   /** Milliseconds that one supervisor has for an answer. */
   readonly callMillis: number
   /** Part of an id, a registered name or a module, in any case. */
   readonly text: string | undefined
+  /** The process of this child and no other. */
+  readonly child: Pid | undefined
   readonly type: ChildType | undefined
   readonly status: ChildStatus | undefined
   /** Restarts that a supervisor has had in its last period, at least. */
@@ -32,6 +37,8 @@ export interface Tree extends Listed<Child> {
   readonly supervisors: number
   /** Where all were asked: how many of them told their restarts, and how many of those had some. */
   readonly restarts: { readonly told: number; readonly restarted: number } | undefined
+  /** Where time ran out before all children of the root were looked at: how many were, of how many. */
+  readonly looked: { readonly seen: number; readonly children: number } | undefined
 }
 
 export type ChildType = "worker" | "supervisor"
@@ -99,7 +106,7 @@ const maxStateHeap = 24 * 1024 * 1024
  * `erlang/agent/src/beamscope_supervision.erl`.
  */
 export const supervisionTree = (node: ErlangNode, query: TreeQuery): Effect.Effect<Tree, CallError> => {
-  const { callMillis, children, depth, minRestarts, root, sort, status, text, type, ...bounds } = query
+  const { callMillis, child, children, depth, minRestarts, root, sort, status, text, type, ...bounds } = query
   const { wordBytes } = node.capabilities
   return askAgent(
     node,
@@ -116,6 +123,7 @@ export const supervisionTree = (node: ErlangNode, query: TreeQuery): Effect.Effe
         state_heap: Math.floor(maxStateHeap / wordBytes),
         dictionary_heap: Math.floor(maxStateHeap / wordBytes),
         text,
+        child,
         type: type && atom(type),
         status: status && atom(status),
         min_restarts: minRestarts
@@ -125,10 +133,21 @@ export const supervisionTree = (node: ErlangNode, query: TreeQuery): Effect.Effe
       const listed = readListed(answer, (row) => readChild(row, wordBytes))
       const supervisors = readCount(answer.atomKey("supervisors"))
       return listed && supervisors !== undefined
-        ? { ...listed, supervisors, restarts: readRestarts(answer.atomKey("restarts")) }
+        ? {
+            ...listed,
+            supervisors,
+            restarts: readRestarts(answer.atomKey("restarts")),
+            looked: readLooked(answer.atomKey("looked"))
+          }
         : undefined
     }
   )
+}
+
+const readLooked = (pair: Term | undefined): Tree["looked"] => {
+  if (!isTuple(pair)) return undefined
+  const [seen, children] = [readCount(pair[0]), readCount(pair[1])]
+  return seen === undefined || children === undefined ? undefined : { seen, children }
 }
 
 const readRestarts = (pair: Term | undefined): Tree["restarts"] => {

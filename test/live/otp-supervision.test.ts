@@ -227,29 +227,51 @@ describe.each(BeamNode.otpReleases())("the supervision tree on OTP $otp", ({ otp
       }).pipe(using(agent))
     )
 
-    it.live("shows the first of a crowd, and counts and sums them all", () =>
+    it.live("lists, searches and sorts all children of a root, and of others the first of a crowd", () =>
       Effect.gen(function* () {
-        const size = agent === "load" ? 100_000 : 5_000
+        const size = agent === "load" ? 100_000 : 12_000
         yield* ask(`[supervisor:start_child(crowd_sup, []) || _ <- lists:seq(1, ${size})], ok`)
-        const result = yield* tree({ root: "crowd_sup", limit: 10, timeout_ms: 60_000 })
-        expect(result.structured).toMatchObject({ complete: false, total: 200, matched: 200 })
-        expect(result.structured["summary"]).toMatch(
-          new RegExp(
-            `^9 of 200 children under .*of the ${size.toLocaleString("en-US")} children of crowd_sup 200 are listed`,
-            "u"
-          )
-        )
-        expect(rowsOf(result)[0]).toMatchObject({
-          children: size,
-          listed_children: 200,
-          strategy: "simple_one_for_one"
-        })
+        const timeout_ms = 60_000
+        const result = yield* tree({ root: "crowd_sup", limit: 200, timeout_ms })
+        expect(result.structured).toMatchObject({ complete: false, total: size, matched: size })
+        expect(rowsOf(result)[0]).toMatchObject({ children: size, strategy: "simple_one_for_one" })
+        const children = `lists:sort([P || P <- element(2, process_info(whereis(crowd_sup), links)), P =/= whereis(top_sup)])`
         expect(rowsOf(result)[0]?.["children_memory_bytes"]).toBe(
-          yield* number(
-            "lists:sum([element(2, process_info(P, memory)) || P <- element(2, process_info(whereis(crowd_sup), links)), P =/= whereis(top_sup)])"
-          )
+          yield* number(`lists:sum([element(2, process_info(P, memory)) || P <- ${children}])`)
         )
-        expect(result.text).toContain("only the first 200 are listed")
+        expect(result.text).toContain("supervisors behind the first 200 are not opened")
+
+        const listed: Array<string | undefined> = []
+        let cursor: unknown
+        while (listed.length < 400) {
+          const page = yield* tree({
+            root: "crowd_sup",
+            limit: 200,
+            timeout_ms,
+            ...(cursor !== undefined && { cursor })
+          })
+          listed.push(...rowsOf(page).map(({ pid }) => pid))
+          cursor = page.structured["next_cursor"]
+        }
+        const first = yield* ask(`[pid_to_list(P) || P <- lists:sublist(${children}, 399)]`)
+        expect(listed.slice(1, 400)).toEqual(first.match(/<[\d.]+>/gu))
+
+        const large = (yield* ask(
+          `P = lists:nth(${size} - 50, ${children}), P ! lists:seq(1, 1000000), pid_to_list(P)`
+        )).replaceAll('"', "")
+        const largest = yield* tree({ root: "crowd_sup", sort_by: "memory", limit: 3, timeout_ms })
+        expect(rowsOf(largest).find(({ depth }) => depth === 2)).toMatchObject({ pid: large })
+        const found = yield* tree({ root: "crowd_sup", filter: { text: large }, timeout_ms })
+        expect(found.structured).toMatchObject({ matched: 1, tree: [{ pid: large, path: "crowd_sup" }] })
+        const none = yield* tree({ root: "crowd_sup", filter: { text: "nothing_like_it" }, timeout_ms })
+        expect(none.structured).toMatchObject({ matched: 0, total: size })
+
+        const above = yield* tree({ root: "top_sup", limit: 10, timeout_ms })
+        expect(above.structured["summary"]).toContain(
+          `of the ${size.toLocaleString("en-US")} children of crowd_sup 200 are listed`
+        )
+        expect(row(above, "crowd")).toMatchObject({ children: size, listed_children: 200 })
+        expect(above.text).toContain("only the first 200 are listed")
         yield* ask(`exit(list_to_pid("${rowsOf(result)[0]?.pid}"), kill)`)
         yield* until(`not lists:member(whereis(crowd_sup), [undefined, list_to_pid("${rowsOf(result)[0]?.pid}")])`)
         // It answers when it has restarted them all.

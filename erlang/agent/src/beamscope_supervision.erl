@@ -4,9 +4,10 @@
 %% Only a process that says of itself that it is a supervisor of OTP's is asked for children: any other gen_server would
 %% not survive the question. Of what serves as a supervisor and is none, they are read from its links. None is waited for
 %% that is busy. One with many children, which it has processes for or takes much heap for, is not asked for them either,
-%% since it would build a list of them all: who they are is read from its links. None is asked to count them: a supervisor with a
-%% child on another node does not survive that (is_process_alive/1 in supervisor.erl, OTP 25). The supervisors at the
-%% top are found without a word to the application controller, which may be starting something.
+%% since it would build a list of them all: who they are is read from its links. Where the tree begins at one
+%% supervisor, all of its children are sought and ranked, however many; those behind the first have rows on their pages only.
+%% None is asked to count them: a supervisor with a child on another node does not survive that (is_process_alive/1 in
+%% supervisor.erl, OTP 25). The supervisors at the top are found without a word to the application controller, which may be starting something.
 -module(beamscope_supervision).
 
 -export([tree/1]).
@@ -21,6 +22,8 @@
 %% Words of heap up to which a supervisor is asked for its children. 10,000 of them take 510,000 to 640,000, those too that
 %% have no process (OTP 23 to 29).
 -define(ASKED_HEAP, 1000000).
+%% Children of the supervisor that a tree begins with up to which it is asked for them.
+-define(ASKED_CHILDREN, 10000).
 %% Bytes of an id that is sent as it is.
 -define(ID, 256).
 %% Supervisors that are asked for their restarts where all are, those of a portion, and milliseconds of rest behind one.
@@ -37,7 +40,8 @@
     root => pid() | atom() | binary(),
     %% Levels of rows.
     depth := pos_integer(),
-    %% Children of one supervisor up to which each is listed; of more, the first so many.
+    %% Children of one supervisor up to which each is listed; of more, the first so many. Of the one that the tree begins
+    %% with all are, if it alone is the root; but supervisors behind the first so many are not opened.
     children := pos_integer(),
     %% Milliseconds that a supervisor has for an answer.
     call_ms := pos_integer(),
@@ -50,6 +54,7 @@
     sort := tree | memory | message_queue | restarts,
     %% Filters, all of which must hold. Part of an id, a registered name or a module, in any case.
     text => binary(),
+    child => pid(),
     type => worker | supervisor,
     status => running | restarting | undefined | remote,
     min_restarts => pos_integer(),
@@ -126,25 +131,127 @@
 %% below it: with a depth of 1, which lists none of that, the processes that it is linked to. `supervisors' are those
 %% that run; `restarts', where all were asked, is `{Told, Restarted}': how many of them told their restarts, and how many
 %% of those had some. Raises `no_root' where nothing has the name, `ended' where the process has, `not_a_supervisor' with what it
-%% is, where it is none, and the application that it belongs to.
+%% is, where it is none, and the application that it belongs to. Where time ran out before all children of the root were looked
+%% at, `looked' is how many were, `{Seen, Children}'.
 -spec tree(spec()) -> binary().
 tree(#{deadline_ms := Deadline} = Spec) ->
     Until = now_ms() + Deadline,
-    Timed = Spec#{until => Until},
-    {Walked, Missing} = walk(roots(Timed), [], [], Timed),
+    Roots = roots(Spec#{until => Until}),
+    Timed = Spec#{until => Until, wide => is_map_key(root, Spec) andalso length(Roots) =:= 1},
+    {Walked, Missing} = walk(Roots, [], [], Timed),
     Running = lists:sort([Path || {Path, #{type := supervisor, status := running}} <- maps:to_list(Walked)]),
     {Rows, Restarts} = with_restarts(Running, Walked, Timed),
     Keys = keys(maps:to_list(Rows), Timed),
-    {Page, Next} = page(Keys, Spec),
+    {Crowd, Found, Unread, Unseen} = crowd(Rows, Timed),
+    {Page, Next} = page(Found ++ Keys, Spec),
     Closed = closed(maps:values(Rows), Timed),
-    packed(Restarts#{
-        total => children(maps:keys(Rows), Spec) + Closed,
-        matched => children([Path || {_, Path} <- Keys], Spec) + hd([0 || is_filtered(Spec)] ++ [Closed]),
-        rows => [{Key, told(map_get(element(2, Key), Rows), Timed)} || Key <- Page],
+    Told = maps:merge(Restarts, Unseen),
+    packed(Told#{
+        total => children(maps:keys(Rows), Spec) + Closed + length(Crowd),
+        matched => children([Path || {_, Path} <- Keys], Spec) + hd([0 || is_filtered(Spec)] ++ [Closed]) + maps:get(matched, Unseen),
+        rows => [{Key, told(row(element(2, Key), Rows), Timed)} || Key <- Page],
         next => Next,
-        incomplete => Missing,
+        incomplete => lists:usort(Unread ++ Missing),
         supervisors => length(Running)
     }).
+
+%% A row that the walk has made, or that of a child of the root behind the first, which its pid stands for.
+row(Path, Rows) when is_map_key(Path, Rows) ->
+    map_get(Path, Rows);
+row([1, Pid], #{[1] := #{id := Id, above := Above}}) ->
+    {Callback, _} = origin(Pid, ?SMALL_HEAP),
+    [Row] = numbered([{undefined, Pid, type(Callback, worker), modules(Callback)}], [1], Above ++ [Id], 0),
+    hd(from_links([Row], [Pid || Callback =:= unread])).
+
+%% The children of the root that have no rows, the keys of the first on the page of those that pass, `unread' where a filter
+%% did not see what some are, how many pass, and of how many that is known. A key has the pid in place of a number, which is smaller than any.
+crowd(#{[1] := #{supervisor := #{crowd := Crowd}}}, #{limit := Limit, sort := Sort} = Spec) ->
+    Step = fun(Pids, {Seen, Matched, Best, Missing}) ->
+        {Passing, Unread} = passing(Pids, Spec),
+        %% In the order of the tree none that follows comes before those that there are.
+        IsFull = Sort =:= tree andalso length(Best) > Limit,
+        {First, _} =
+            case IsFull of
+                true -> {Best, none};
+                false -> page(crowd_keys(Passing, Spec) ++ Best, Spec#{limit := Limit + 1})
+            end,
+        {Seen + length(Pids), Matched + length(Passing), First, lists:usort(Unread ++ Missing)}
+    end,
+    case scan(fun thousand/1, Crowd, Spec, Step, {0, 0, [], []}) of
+        {{_, Matched, Best, Missing}, []} ->
+            {Crowd, Best, Missing, #{matched => Matched}};
+        {{Seen, Matched, Best, Missing}, _} ->
+            {Crowd, Best, Missing, #{matched => Matched, looked => {Seen, length(Crowd)}}}
+    end;
+crowd(_, _) ->
+    {[], [], [], #{matched => 0}}.
+
+%% With list BIFs, since there may be very many.
+crowd_keys(Pids, #{sort := Sort}) ->
+    Keys = ets:match_spec_compile([{{'$1', '$2'}, [], [{{'$1', [1, '$2']}}]}]),
+    case Sort of
+        tree -> [{[1, Pid], [1, Pid]} || Pid <- Pids];
+        restarts -> ets:match_spec_run(lists:zip(lists:duplicate(length(Pids), -1), Pids), Keys);
+        message_queue -> ets:match_spec_run(valued(Pids, message_queue_len), Keys);
+        memory ->
+            Short = short(Pids),
+            Long = Pids -- Short,
+            ets:match_spec_run(valued(Short, memory) ++ lists:zip(lists:duplicate(length(Long), 0), Long), Keys)
+    end.
+
+%% `{Value, Pid}' of what processes say, 0 of one that has ended.
+valued(Pids, Item) ->
+    Answers = [{{'$1', {'_', '$2'}}, [], [{{'$2', '$1'}}]}, {{'$1', '_'}, [], [{{0, '$1'}}]}],
+    ets:match_spec_run(lists:zip(Pids, ask(Pids, Item)), ets:match_spec_compile(Answers)).
+
+%% Those whose queue is not too long to be walked.
+short(Pids) ->
+    Answers = [{{'$1', {'_', '$2'}}, [{'=<', '$2', ?LONG_QUEUE}], ['$1']}],
+    ets:match_spec_run(lists:zip(Pids, ask(Pids, message_queue_len)), ets:match_spec_compile(Answers)).
+
+%% Those of the crowd that pass the filters, and `unread' where of some it is not known what they are. What each callback that is found among them says is worked out once.
+passing(Pids, #{child := Pid} = Spec) ->
+    passing([Child || Child <- Pids, Child =:= Pid], maps:remove(child, Spec));
+passing(_, #{status := Status}) when Status =/= running ->
+    {[], []};
+passing(_, #{min_restarts := _}) ->
+    {[], []};
+passing(Pids, Spec) when not is_map_key(text, Spec), not is_map_key(type, Spec) ->
+    {Pids, []};
+passing(Pids, Spec) ->
+    Told = callbacks(Pids),
+    Row = fun(Callback) ->
+        #{id => undefined, status => running, type => type(Callback, worker), modules => modules(Callback)}
+    end,
+    Distinct = lists:usort(element(2, lists:unzip(Told))),
+    Right = maps:from_list([{Callback, true} || Callback <- Distinct, matches(Row(Callback), Spec)]),
+    Guard = [{is_map_key, '$2', {const, Right}}],
+    Found = ets:match_spec_run(Told, ets:match_spec_compile([{{'$1', '$2'}, Guard, ['$1']}])),
+    Names = [{{'$1', {registered_name, '$2'}}, [], [{{'$1', '$2'}}]}],
+    Named = ets:match_spec_run(lists:zip(Pids, ask(Pids, registered_name)), ets:match_spec_compile(Names)),
+    Callbacks = maps:from_list(hd([Told || Named =/= []] ++ [[]])),
+    ByName = [Pid || {Pid, Name} <- Named, matches((Row(maps:get(Pid, Callbacks, undefined)))#{known => Name}, Spec)],
+    {lists:usort(Found ++ ByName), [unread || lists:member(unread, Distinct)]}.
+
+%% `{Pid, Callback}' of processes, the callback as of `origin'.
+callbacks(Pids) ->
+    try ask(Pids, {dictionary, '$initial_call'}) of
+        Answers ->
+            Calls = [{{'$1', {'_', '$2'}}, [], [{{'$1', '$2'}}]}, {{'$1', '_'}, [], [{{'$1', gone}}]}],
+            ets:match_spec_run(lists:zip(Pids, Answers), ets:match_spec_compile(Calls))
+    catch
+        error:badarg ->
+            Short = short(Pids),
+            Heaps = lists:zip(Short, ask(Short, total_heap_size)),
+            Few = [{{'$1', {'_', '$2'}}, [{'=<', '$2', ?SMALL_HEAP}], ['$1']}],
+            Small = ets:match_spec_run(Heaps, ets:match_spec_compile(Few)),
+            Read = [{{'$1', {'_', '$2'}}, [], [{{'$1', '$2'}}]}],
+            Entries = ets:match_spec_run(lists:zip(Small, ask(Small, dictionary)), ets:match_spec_compile(Read)),
+            {Alive, Dictionaries} = lists:unzip(Entries),
+            Many = fun(Term) -> lists:duplicate(length(Alive), Term) end,
+            Calls = lists:zipwith3(fun proplists:get_value/3, Many('$initial_call'), Dictionaries, Many(undefined)),
+            lists:zip(Alive, Calls) ++ [{Pid, unread} || Pid <- Pids -- Alive]
+    end.
 
 %% How many of these rows are no root.
 children(Paths, #{root := _}) -> length([Path || [_, _ | _] = Path <- Paths]);
@@ -156,7 +263,7 @@ closed(Roots, #{root := _, depth := 1} = Spec) ->
 closed(_, _) ->
     0.
 
-is_filtered(Spec) -> map_size(maps:with([text, type, status, min_restarts], Spec)) > 0.
+is_filtered(Spec) -> map_size(maps:with([text, child, type, status, min_restarts], Spec)) > 0.
 
 %% Where restarts sort or filter, the rows with what all supervisors tell of theirs, as far as that is known by the time
 %% that is left, and `restarts'. Each is asked once, a few at a time; of the very many there may be, so many.
@@ -195,12 +302,13 @@ known_restarts(_) -> -1.
 matches(#{type := Type, status := Status} = Row, Spec) ->
     maps:get(type, Spec, Type) =:= Type andalso maps:get(status, Spec, Status) =:= Status andalso
         known_restarts(Row) >= maps:get(min_restarts, Spec, -1) andalso
+        (not is_map_key(child, Spec) orelse maps:get(pid, Row, none) =:= map_get(child, Spec)) andalso
         names(Row, maps:get(text, Spec, none)).
 
 names(_, none) ->
     true;
 names(#{id := Id, modules := Modules} = Row, Text) ->
-    Name = maps:get(name, facts(Row), []),
+    Name = maps:get(known, Row, maps:get(name, facts(Row), [])),
     Words = [unicode:characters_to_binary(io_lib:format("~0tp", [Id]))] ++ [atom_to_binary(Atom, utf8) || Atom <- lists:flatten([Name, Modules]), is_atom(Atom)],
     lists:any(fun(Word) -> contains(Word, Text) end, Words).
 
@@ -364,21 +472,22 @@ walk([Row | Others], Rows, Missing, Spec) ->
     walk(Others, [Row | Rows], Missing, Spec).
 
 %% What a supervisor tells of its children, their rows, and why some may be missing.
-visit(#{pid := Pid, path := Path, id := Id, above := Above}, #{children := Most} = Spec) ->
-    case found(Pid, Spec) of
+visit(#{pid := Pid, path := Path, id := Id, above := Above}, #{children := Most, wide := Wide} = Spec) ->
+    IsWide = Wide andalso Path =:= [1],
+    case found(Pid, hd([Spec#{children := ?ASKED_CHILDREN} || IsWide] ++ [Spec])) of
         #{not_asked := _} = Facts when not is_map_key(callback, Facts) ->
             {Facts, [], [not_asked]};
         #{is_large := false} = Facts ->
             case call(Pid, which_children, Spec) of
                 {ok, Children} when is_list(Children) ->
                     Alive = [Child || {_, Child, _, _} <- Children, is_pid(Child)],
-                    First = lists:sublist(ordered(Children), Most),
+                    First = lists:sublist(ordered(Children), hd([?ASKED_CHILDREN || IsWide] ++ [Most])),
                     Rows = numbered(First, Path, Above ++ [Id], 1),
                     Pids = [Child || Child <- Alive, node(Child) =:= node()],
                     {
                         Facts#{children => length(Children), active => length(Alive), pids => Pids, listed => length(First)},
                         Rows,
-                        [many || length(Children) > Most]
+                        [many || length(Children) > length(First)]
                     };
                 _ ->
                     {Facts#{unanswered => true}, [], [unanswered]}
@@ -387,10 +496,12 @@ visit(#{pid := Pid, path := Path, id := Id, above := Above}, #{children := Most}
             Origins = [{Child, origin(Child, ?SMALL_HEAP)} || Child <- lists:sublist(Links, Most)],
             First = [{undefined, Child, type(It, worker), modules(It)} || {Child, {It, _}} <- Origins],
             Unread = [Child || {Child, {unread, _}} <- Origins],
+            Crowd = hd([lists:nthtail(length(First), Links) || IsWide] ++ [[]]),
+            Counts = #{children => length(Links), active => length(Links), listed => length(First) + length(Crowd)},
             {
-                Facts#{children => length(Links), active => length(Links), pids => Links, listed => length(First)},
+                maps:merge(Facts, Counts#{pids => Links, crowd => Crowd}),
                 from_links(numbered(First, Path, Above ++ [Id], 1), Unread),
-                [many || maps:get(is_large, Facts, length(Links) > Most)] ++ [unread || Unread =/= []] ++
+                [hd([links || IsWide] ++ [many]) || maps:get(is_large, Facts, Crowd =/= [] orelse length(Links) > length(First) + length(Crowd))] ++ [unread || Unread =/= []] ++
                     [not_asked || maps:get(not_asked, Facts, bridge) =/= bridge]
             };
         Facts ->
@@ -469,7 +580,7 @@ told(#{type := supervisor, status := running, pid := Pid} = Row, Spec) ->
                     _ -> limits(Pid, Facts, Spec)
                 end,
             Linked = maps:from_list([{active, length(Links)} || #{links := Links} <- [Facts]]),
-            Asked = maps:without([pids, links, asked], maps:merge(Linked, Facts)),
+            Asked = maps:without([pids, links, asked, crowd], maps:merge(Linked, Facts)),
             Supervisor = maps:merge(maps:merge(Asked, Sums), Limits),
             maps:without([path], maps:merge(Row#{supervisor => Supervisor}, facts(Row)));
         false ->

@@ -21,6 +21,8 @@ tests() ->
         {"restarts of the last period", fun restarts/1},
         {"all supervisors by their restarts, each asked once", fun by_restarts/1},
         {"many children are counted, summed, and listed in part", fun many/1},
+        {"of the supervisor at the root all are listed, searched and sorted", fun crowd/1},
+        {"until time is up", fun late_crowd/1},
         {"very many children without a process", fun without_processes/1},
         {"a child on another node", fun remote/1},
         {"levels below the last are not opened", fun depth/1},
@@ -177,30 +179,94 @@ restart(Pid, Times) ->
     restart(Pid, Times - 1).
 
 many(Run) ->
-    with(simple, fun(Pid) ->
+    with(over, fun(Over) ->
+        [{simple, Pid, _, _}] = supervisor:which_children(Over),
         Children = [element(2, supervisor:start_child(Pid, [small])) || _ <- lists:seq(1, 2500)],
-        #{total := 10, incomplete := [many], rows := [{_, Top} | Rows]} = Run(#{root => Pid, children => 10}),
+        #{total := 11, incomplete := [many], rows := [_, {_, Top} | Rows]} = Run(#{root => Over, children => 10}),
         #{supervisor := #{children := 2500, active := 2500, listed := 10, children_memory := Memory}} = Top,
         ?assertEqual(lists:sublist(lists:sort(Children), 10), [Child || {_, #{pid := Child}} <- Rows]),
         ?assertEqual(lists:sum([element(2, process_info(Child, memory)) || Child <- Children]), Memory),
-        #{incomplete := [], total := 2500} = Run(#{root => Pid, children => 2500}),
+        #{incomplete := [], total := 2501} = Run(#{root => Over, children => 2500}),
+        %% Where the tree begins at it, all are listed.
+        #{incomplete := [], total := 2500, rows := Listed} = Run(#{root => Pid, children => 10, limit => 1000000}),
+        ?assertEqual([Pid | lists:sort(Children)], [Child || {_, #{pid := Child}} <- Listed]),
         #{rows := [{_, #{supervisor := Large}} | _]} = Run(#{root => Pid, children => 10, state_heap => 10}),
         ?assertMatch(#{large := _}, Large),
         ?assertNot(is_map_key(strategy, Large))
     end).
 
+%% More than it is asked for: they are read from its links.
+crowd(Run) ->
+    with(simple, fun(Pid) ->
+        Children = lists:sort([element(2, supervisor:start_child(Pid, [small])) || _ <- lists:seq(1, 10005)]),
+        {Large, Named, Told} = {lists:nth(9000, Children), lists:nth(9500, Children), lists:nth(9900, Children)},
+        Large ! lists:seq(1, 100000),
+        [Told ! hello || _ <- [1, 2]],
+        register(beamscope_test_crowded, Named),
+        Root = #{root => Pid, children => 10},
+        #{total := 10005, matched := 10005, incomplete := [links], rows := [{_, Top}, {_, #{pid := First}} | _]} = All = Run(Root),
+        ?assertEqual(hd(Children), First),
+        ?assertMatch(#{children := 10005, listed := 10005}, map_get(supervisor, Top)),
+        ?assertNot(is_map_key(looked, All)),
+        Page = fun(Limit, After) ->
+            #{rows := Rows, next := Next} = Run(Root#{limit => Limit, 'after' => term_to_binary(After)}),
+            {[Child || {_, #{pid := Child}} <- Rows], Next}
+        end,
+        {Second, Next} = Page(20, {[1, 5], [1, 5]}),
+        ?assertEqual(lists:sublist(Children, 6, 20), Second),
+        {Third, _} = Page(20, Next),
+        ?assertEqual(lists:sublist(Children, 26, 20), Third),
+        ?assertEqual({lists:nthtail(9900, Children), undefined}, Page(200, {[1, Told], [1, Told]})),
+        Sorted = fun(Sort) ->
+            #{rows := Rows} = Run(Root#{sort => Sort, order => descending, limit => 2}),
+            [Child || {_, #{pid := Child, depth := 2}} <- Rows]
+        end,
+        ?assertEqual([Large], lists:sublist(Sorted(memory), 1)),
+        ?assertEqual([Told], lists:sublist(Sorted(message_queue), 1)),
+        Found = fun(Filter) ->
+            #{total := 10005, matched := Matched, rows := Rows} = Run(maps:merge(Root#{limit => 3}, Filter)),
+            {Matched, [Child || {_, #{pid := Child}} <- Rows]}
+        end,
+        ?assertEqual({1, [Large]}, Found(#{child => Large})),
+        ?assertEqual({1, [Named]}, Found(#{text => <<"test_CROWDED">>})),
+        ?assertEqual({0, []}, Found(#{child => Large, status => remote})),
+        ?assertEqual({0, []}, Found(#{child => self()})),
+        ?assertMatch({10005, [_, _, _]}, Found(#{type => worker})),
+        ?assertMatch({0, []}, Found(#{type => supervisor, text => <<"nothing">>})),
+        #{incomplete := Missing} = Run(Root#{text => <<"nothing">>}),
+        ?assertEqual([links] ++ [unread || not reads_keys()], Missing),
+        #{rows := [{_, Row}]} = Run(Root#{child => Large}),
+        ?assertMatch(#{depth := 2, id_is := unknown, status := running, type := worker, memory := _, above := [_]}, Row)
+    end).
+
+late_crowd(Run) ->
+    with(simple, fun(Pid) ->
+        [supervisor:start_child(Pid, [small]) || _ <- lists:seq(1, 10005)],
+        Spec = #{root => Pid, children => 10, sort => memory, order => descending},
+        #{looked := {Seen, 9995}, total := 10005, matched := Matched} = late(Run, Spec, 1),
+        ?assert(Seen < 9995),
+        ?assertEqual(Seen + 10, Matched)
+    end).
+
+%% The answer in the first of so many milliseconds that let the root be opened, and no more.
+late(Run, Spec, Millis) ->
+    case Run(Spec#{deadline_ms => Millis}) of
+        #{looked := _} = Answer -> Answer;
+        #{incomplete := [deadline]} -> late(Run, Spec, Millis + 1)
+    end.
+
 %% Neither do they make rows without end, nor is one asked that would tell of very many.
 without_processes(Run) ->
     with({ignored, 300}, fun(Pid) ->
-        #{total := 10, incomplete := [many], rows := [{_, #{supervisor := Facts}} | Rows]} =
-            Run(#{root => Pid, children => 10}),
-        ?assertMatch(#{children := 300, active := 0, listed := 10}, Facts),
-        ?assertEqual(lists:seq(1, 10), [Id || {_, #{id := Id, status := undefined}} <- Rows])
+        #{total := 300, incomplete := [], rows := [{_, #{supervisor := Facts}} | Rows]} =
+            Run(#{root => Pid, children => 10, limit => 1000}),
+        ?assertMatch(#{children := 300, active := 0, listed := 300}, Facts),
+        ?assertEqual(lists:seq(1, 300), [Id || {_, #{id := Id, status := undefined}} <- Rows])
     end),
     with({ignored, 40000}, fun(Pid) ->
         {ok, Child} = supervisor:start_child(Pid, #{id => alive, start => {?MODULE, start_child, []}}),
         1 = erlang:trace(Pid, true, ['receive']),
-        #{total := 1, incomplete := [many], rows := [{_, #{supervisor := Facts}}, {_, #{pid := Child}}]} =
+        #{total := 1, incomplete := [links], rows := [{_, #{supervisor := Facts}}, {_, #{pid := Child}}]} =
             Run(#{root => Pid, children => 10, dictionary_heap => 100000000}),
         ?assertMatch(#{children := 1, active := 1, listed := 1}, Facts),
         ?assertEqual(1, erlang:trace(Pid, false, ['receive'])),
@@ -407,6 +473,8 @@ init(nested) ->
     {ok, {#{}, Supervisors ++ [#{id => foreign, type => supervisor, start => Foreign}]}};
 init(inner) ->
     {ok, {#{intensity => 5, period => 3600}, [#{id => innermost, start => {?MODULE, start_child, []}, modules => dynamic}]}};
+init(over) ->
+    {ok, {#{}, [#{id => simple, type => supervisor, start => {supervisor, start_link, [?MODULE, simple]}}]}};
 init(simple) ->
     {ok, {#{strategy => simple_one_for_one}, [#{id => any, start => {?MODULE, start_child, []}}]}};
 init(slow) ->

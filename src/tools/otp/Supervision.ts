@@ -22,8 +22,9 @@ import {
   shownOf,
   sortBy
 } from "../Listing.ts"
-import { ended, resolveProcess } from "../ProcessArgument.ts"
+import { ended, localPid, resolveProcess } from "../ProcessArgument.ts"
 import { agree, amount, bytes } from "../Quantity.ts"
+import { anyNamePart } from "../TermPart.ts"
 import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
 import { ToolError } from "../ToolError.ts"
@@ -31,7 +32,7 @@ import { ToolError } from "../ToolError.ts"
 const depths = { minimum: 1, maximum: 20 }
 const normalDepth = 8
 
-/** Children of one supervisor that are listed. */
+/** Children of one supervisor that are listed, but for the one that a tree begins with, which has all listed. */
 const listedChildren = 200
 
 /** Milliseconds that one supervisor has for an answer, at most. */
@@ -83,7 +84,7 @@ const getSupervisionTree = Tool.make({
     sort_by: sortBy(["tree", "memory", "message_queue", "restarts"], "tree"),
     filter: Schema.optionalKey(
       Schema.Struct({
-        text: Schema.optionalKey(FilterText.annotate({ description: "Part of an id, name or module" })),
+        text: Schema.optionalKey(FilterText.annotate({ description: "Pid, or part of an id, name or module" })),
         type: Schema.optionalKey(Schema.Literals(["worker", "supervisor"])),
         status: Schema.optionalKey(Schema.Literals(childStatuses)),
         min_restarts: Schema.optionalKey(
@@ -99,6 +100,7 @@ const getSupervisionTree = Tool.make({
   run: Effect.fnUntraced(function* ({ depth, filter = {}, limit, root, sort_by }, node, after) {
     const terms = yield* termsOf(node)
     const from = root === undefined ? undefined : yield* rootOf(node, root, terms)
+    const child = filter.text === undefined ? undefined : yield* childOf(node, filter.text)
     const left = yield* remainingMillis
     const listed = yield* supervisionTree(node, {
       ...(yield* listBounds(limit, after)),
@@ -107,7 +109,8 @@ const getSupervisionTree = Tool.make({
       sort: sort_by,
       children: listedChildren,
       callMillis: Math.min(patience, left / 5),
-      text: filter.text,
+      text: filter.text === undefined || child !== undefined ? undefined : yield* anyNamePart(node, filter.text),
+      child,
       type: filter.type,
       status: filter.status,
       minRestarts: filter.min_restarts
@@ -120,6 +123,11 @@ const getSupervisionTree = Tool.make({
     const rows = listed.rows.map(({ row }) => row)
     const notes = [
       ...missing(listed, depth),
+      ...(listed.looked === undefined
+        ? []
+        : [
+            `Of ${amount(listed.looked.children, "further child", "further children")} of the root ${amount(listed.looked.seen, "was", "were")} looked at when time ran out. Allow more with timeout_ms.`
+          ]),
       ...unknownRestarts(listed),
       ...rows.flatMap((row) => rowNotes(row, terms))
     ]
@@ -227,6 +235,14 @@ const rootOf = (node: ErlangNode, text: string, terms: Terms): Effect.Effect<Pid
   return parsed._tag === "Name" ? Effect.succeed(parsed.name) : resolveProcess(node, text, terms)
 }
 
+/** The process that a filter names by its pid. */
+const childOf = (node: ErlangNode, text: string): Effect.Effect<Pid | undefined, ToolError | CallError> => {
+  const parsed = parsePid(text)
+  return parsed._tag === "Pid" && (parsed.node === undefined || parsed.node === node.name)
+    ? localPid(node, parsed.id, parsed.serial)
+    : Effect.succeed(undefined)
+}
+
 const noRoot = (node: ErlangNode, text: string): ToolError =>
   invalid(
     "not_found",
@@ -275,7 +291,11 @@ const missing = ({ incomplete }: Listed<Child>, depth: number): ReadonlyArray<st
         return [`Supervisors at level ${depth} are not opened: raise depth, or begin at one with root.`]
       case "many":
         return [
-          `Of supervisors with more than ${listedChildren} children only the first ${listedChildren} are listed and searched. One with more processes, or with a heap of more than a million words, is not asked: all that it is linked to are counted and summed, children without a process are not.`
+          `Of supervisors with more than ${listedChildren} children only the first ${listedChildren} are listed and searched: begin at one with root to have all. One with more processes, or with a heap of more than a million words, is not asked: all that it is linked to are counted and summed, children without a process are not.`
+        ]
+      case "links":
+        return [
+          `The root has more than 10,000 children, or a heap of more than a million words, and was not asked for them: those that it is linked to are listed, searched and sorted, without ids. Children without a process are not, and supervisors behind the first ${listedChildren} are not opened.`
         ]
       case "busy":
         return ["Supervisors that are busy were not asked for their children."]
