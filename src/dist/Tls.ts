@@ -1,6 +1,5 @@
 import { Redacted } from "effect"
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto"
-import { isIP } from "node:net"
 import { beginningOf } from "../syntax/Excerpt.ts"
 import type { DistReason } from "./DistError.ts"
 
@@ -206,9 +205,12 @@ export const isFor = ({ options, serverName }: Securing, certificate: X509Certif
   const { subjectAltName } = certificate
   if (subjectAltName === undefined)
     return options.serverName !== undefined && isAmong(serverName, commonNames(certificate))
-  if (isIP(serverName) !== 0 && certificate.checkIP(serverName) !== undefined) return true
-  return isAmong(serverName, dnsNames(subjectAltName))
+  return hasAddress(serverName, certificate) || isAmong(serverName, dnsNames(subjectAltName))
 }
+
+/** Whether a host is one of the addresses of a certificate. OpenSSL throws at what is none, and stops at a character 0. */
+const hasAddress = (host: string, certificate: X509Certificate): boolean =>
+  /^[\da-f.:]+$/iu.test(host) && attempt(() => certificate.checkIP(host)) !== undefined
 
 /** Why a certificate is not for a host. */
 const nameProblem = ({ serverName }: Securing, certificate: X509Certificate): DistReason =>

@@ -420,7 +420,8 @@ describe("the name on a certificate", () => {
       "::ffff:127.0.0.1",
       "localhost",
       "",
-      "IP Address:127.0.0.1"
+      "IP Address:127.0.0.1",
+      "127.0.0.1\0x"
     ])
       expect(fits(host, addressed)).toBe(false)
     // Written as a name it is one, up to OTP 26.
