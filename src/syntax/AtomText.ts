@@ -1,4 +1,4 @@
-import { unescapeElixir, unescapeErlang, unescapeLfe } from "./Unescape.ts"
+import { unescapeElixir, unescapeErlang, unescapeGleam, unescapeLfe } from "./Unescape.ts"
 
 /** An atom read from text. */
 export interface AtomText {
@@ -9,6 +9,7 @@ export interface AtomText {
 
 const quoted = /(:?)(?:'((?:[^'\\]|\\[^])*)'|"((?:[^"\\]|\\[^])*)")/uy
 const barred = /\|((?:[^|\\]|\\[^])*)\|/uy
+const created = /atom\.create\("((?:[^"\\]|\\[^])*)"\)/uy
 const alias = /[A-Z]\w*(?:\.[A-Z]\w*)*/uy
 const plain = /(:?)([\p{L}_][\p{L}\p{N}_@]*[?!]?)/uy
 const operator = /:(%\{\}|<<>>|\{\}|\.\.\/\/|[-+*/\\=<>!&|^~.@%:]+)/uy
@@ -19,8 +20,8 @@ const matchAt = (pattern: RegExp, text: string, from: number): RegExpExecArray |
 }
 
 /**
- * Reads the atom that stands at `from`, as Erlang, Elixir and LFE write atoms: `name`, `'quoted name'`, `:name`,
- * `:"quoted name"`, `|quoted name|`, `My.Module` (which is `Elixir.My.Module`). A double-quoted text without a colon is read only where
+ * Reads the atom that stands at `from`, as Erlang, Elixir, LFE and Gleam write atoms: `name`, `'quoted name'`, `:name`,
+ * `:"quoted name"`, `|quoted name|`, `atom.create("quoted name")`, `My.Module` (which is `Elixir.My.Module`). A double-quoted text without a colon is read only where
  * `bareQuotes` says so: elsewhere it is a string.
  */
 export const readAtom = (text: string, from: number, bareQuotes: boolean = false): AtomText | undefined => {
@@ -33,6 +34,8 @@ export const readAtom = (text: string, from: number, bareQuotes: boolean = false
   }
   const inBars = matchAt(barred, text, from)
   if (inBars !== null) return found(unescapeLfe(inBars[1]!), from + inBars[0].length)
+  const inCall = matchAt(created, text, from)
+  if (inCall !== null) return found(unescapeGleam(inCall[1]!), from + inCall[0].length)
   const asAlias = matchAt(alias, text, from)
   if (asAlias !== null) {
     const name = /^Elixir(?:\.|$)/u.test(asAlias[0]) ? asAlias[0] : `Elixir.${asAlias[0]}`

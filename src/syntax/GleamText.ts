@@ -4,6 +4,7 @@ import { type Owner, readIdentifier } from "./IdentifierReading.ts"
 import type { Cursor } from "./Mistake.ts"
 import { readFloat, readInteger } from "./NumberText.ts"
 import type { Language, Opening, Start } from "./TermReading.ts"
+import { unescapeGleam } from "./Unescape.ts"
 
 const blank = /\s*/uy
 
@@ -22,21 +23,16 @@ const openings: Readonly<Record<string, Opening>> = {
   "dict.from_list([": opening("pairs", /\]\s*\)/uy, "])")
 }
 
-const named: Readonly<Record<string, string>> = { '"': '"', "\\": "\\", f: "\f", n: "\n", r: "\r", t: "\t" }
-
 const readText = (cursor: Cursor): string => {
   const at = cursor.at
   const body = cursor.take(/"((?:[^"\\]|\\[^])*)"/uy)?.[1]
   if (body === undefined) return cursor.fail('the closing " of this text is missing')
-  return body.replaceAll(/\\(?:u\{([\da-f]{1,6})\}|([^]))/giu, (whole, digits?: string, other?: string) => {
-    const code = digits === undefined ? undefined : parseInt(digits, 16)
-    if (code !== undefined && code <= 0x10ffff && !(code >= 0xd800 && code < 0xe000)) return String.fromCodePoint(code)
-    return named[other ?? ""] ?? cursor.fail(`an escape that there is not: ${whole}`, at)
-  })
+  const text = unescapeGleam(body)
+  return typeof text === "string" ? text : cursor.fail("an escape that there is not", at + 1 + text)
 }
 
 /** The atom that a constructor is compiled to: `not_found` of `NotFound`. */
-export const constructorAtom = (name: string): string => name.replaceAll(/(?!^)[A-Z]/gu, "_$&").toLowerCase()
+const constructorAtom = (name: string): string => name.replaceAll(/(?!^)[A-Z]/gu, "_$&").toLowerCase()
 
 const readNumber = (cursor: Cursor): Term | undefined => {
   const at = cursor.at

@@ -62,6 +62,15 @@ export const unescapeElixir = (text: string): string | number =>
     return elixirEscapes[other!] ?? (/[xu]/u.test(other!) ? undefined : other)
   })
 
+const gleamEscape = /\\(?:u\{([\da-f]{1,6})\}|([^]))/giu
+const gleamEscapes: Readonly<Record<string, string>> = { '"': '"', "\\": "\\", f: "\f", n: "\n", r: "\r", t: "\t" }
+
+/** As Gleam reads strings. */
+export const unescapeGleam = (text: string): string | number =>
+  unescape(text, gleamEscape, ([digits, other]) =>
+    digits === undefined ? gleamEscapes[other!] : character(parseInt(digits, 16))
+  )
+
 const lfeEscape = /\\(?:x([\da-f]+);|([^]))/giu
 
 /** As LFE reads strings and symbols between bars. */

@@ -6,5 +6,5 @@ export const atomName = (text: string): string => {
   return read?.end === text.trim().length ? read.name : text
 }
 
-/** A part of a name: an alias of Elixir without what stands in front of it. */
+/** A part of the name of an atom, such as a node compares bare: an alias of Elixir without what stands in front of it. */
 export const namePart = (text: string): string => atomName(text).replace(/^Elixir\./u, "")

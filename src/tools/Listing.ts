@@ -77,7 +77,7 @@ export const noneOf = (
   plural?: string
 ): string => {
   if (matched > 0) return `None of ${amount(matched, singular, plural)} is left here.`
-  if (incomplete.length > 0) return `None of ${amount(total, singular, plural)} was found in time.`
+  if (incomplete.includes("deadline")) return `None of ${amount(total, singular, plural)} was found in time.`
   return isFiltered ? `None of ${amount(total, singular, plural)} passes the filter.` : `There is no ${singular}.`
 }
 

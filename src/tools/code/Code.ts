@@ -14,7 +14,8 @@ import { moduleFiles, readDebugInfo, readDocs } from "../../beam/FunctionSource.
 import { type NamedForm, printSpec } from "../../syntax/ErlangForm.ts"
 import { visible } from "../../syntax/Escape.ts"
 import { beginningOf } from "../../syntax/Excerpt.ts"
-import { atomName } from "../AtomName.ts"
+import { parseMfa } from "../../syntax/Mfa.ts"
+import { atomName, namePart } from "../AtomName.ts"
 import { remainingMillis, shareOfTime, whyLate } from "../Deadline.ts"
 import { functionSourceTools } from "./FunctionSource.ts"
 import {
@@ -83,7 +84,11 @@ const listModules = Tool.make({
     const listed = yield* modules(node, {
       ...(yield* listBounds(limit, after)),
       sort,
-      filter: { name, application: application === undefined ? undefined : atomName(application), state }
+      filter: {
+        name: name && namePart(name),
+        application: application === undefined ? undefined : atomName(application),
+        state
+      }
     })
     const { incomplete, matched, rows, total } = listed
     const [first] = rows
@@ -241,6 +246,18 @@ const showFunction = (
   }
 }
 
+/** A function as lists show it is meant with its arity: `:lists.map/2`, `map/2`. */
+const functionFilter = ({ arity, name }: { readonly name?: string; readonly arity?: number }) => {
+  if (name === undefined) return arity === undefined ? {} : { arity }
+  const [, local, count] = /^(.+)\/(\d{1,3})$/su.exec(name.trim()) ?? []
+  const whole = parseMfa(name) ?? {
+    name: namePart(local ?? name),
+    arity: count === undefined ? undefined : Number(count)
+  }
+  const wanted = arity ?? whole.arity
+  return { name: whole.name, ...(wanted !== undefined && { arity: wanted }) }
+}
+
 const listModuleFunctions = Tool.make({
   ...shared,
   cost: "moderate",
@@ -277,7 +294,7 @@ const listModuleFunctions = Tool.make({
     const bounds = yield* listBounds(limit, after)
     const [listed, files] = yield* Effect.all(
       [
-        moduleFunctions(node, { ...bounds, names, all, sort, filter }),
+        moduleFunctions(node, { ...bounds, names, all, sort, filter: functionFilter(filter) }),
         moduleFiles(node, names, { chunks: ["Dbgi", "Docs"], source: false })
       ],
       { concurrency: "unbounded" }

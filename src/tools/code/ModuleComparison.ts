@@ -10,7 +10,7 @@ import {
 import type { ErlangNode } from "../../node/ErlangNode.ts"
 import { visible } from "../../syntax/Escape.ts"
 import { NameText } from "../ArgumentText.ts"
-import { atomName } from "../AtomName.ts"
+import { atomName, namePart } from "../AtomName.ts"
 import { keepingDeadline } from "../Deadline.ts"
 import { cursor, FilterText, limitUpTo, listOutput, shownOf } from "../Listing.ts"
 import { connectedNode, resolveNode } from "../NodeArgument.ts"
@@ -181,7 +181,7 @@ const compareModules = Tool.make({
     if (after !== undefined && after.other_creation !== other.creation) return yield* otherRestarted(other)
     const placeOf = (module: string) => ({ module, other_creation: other.creation })
     const wanted = {
-      name: filter.name,
+      name: filter.name && namePart(filter.name),
       application: filter.application === undefined ? undefined : atomName(filter.application)
     }
     const [here, there] = yield* bothDigests(node, other, wanted)

@@ -67,7 +67,7 @@ export const table = NameText.annotate({ description: "Name or #Ref<0.1.2.3>" })
 /** How the node is asked for the table that a text names. */
 export const tableName = (node: ErlangNode, text: string): Effect.Effect<TableName, ToolError> => {
   const verbatim = text.trim()
-  if (verbatim.startsWith("#Ref")) {
+  if (/^(?:\/\/erl\()?#Ref/u.test(verbatim)) {
     const parsed = parseReference(verbatim)
     switch (parsed._tag) {
       case "Invalid":

@@ -9,6 +9,7 @@ import {
 import type { ErlangNode } from "../../node/ErlangNode.ts"
 import { readAtom } from "../../syntax/AtomText.ts"
 import { excerpt } from "../../syntax/Excerpt.ts"
+import { namePart } from "../AtomName.ts"
 import { whyLate } from "../Deadline.ts"
 import { didYouMean } from "../DidYouMean.ts"
 import {
@@ -26,6 +27,7 @@ import {
   sortBy
 } from "../Listing.ts"
 import { amount, bytes } from "../Quantity.ts"
+import { keyPart } from "../TermPart.ts"
 import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
 import { ToolError } from "../ToolError.ts"
@@ -184,11 +186,16 @@ const listRegistries = Tool.make({
           retryable: false
         })
       }
-      const read = yield* registryEntries(node, { ...bounds, sort, name: filter.name, from: sought(registry) })
+      const read = yield* registryEntries(node, {
+        ...bounds,
+        sort,
+        name: filter.name && (yield* keyPart(node, filter.name)),
+        from: sought(registry)
+      })
       if (read._tag === "NoRegistry") return yield* noRegistry(node, registry, read.names, terms)
       return answerKeys(read, filter, terms)
     }
-    const page = yield* registries(node, { ...bounds, sort, name: filter.name })
+    const page = yield* registries(node, { ...bounds, sort, name: filter.name && namePart(filter.name) })
     const { matched, rows, total } = page
     const first = rows[0]?.row
     const leading = ledBy(
@@ -271,7 +278,7 @@ const listPubsubTopics = Tool.make({
     const read = yield* registryEntries(node, {
       ...(yield* listBounds(limit, after)),
       sort: sort === "subscribers" ? "entries" : sort,
-      name: filter.topic,
+      name: filter.topic && (yield* keyPart(node, filter.topic)),
       from: { kind: "pubsub", names: pubsub === undefined ? undefined : atomNames(pubsub) }
     })
     if (read._tag === "NoRegistry") {

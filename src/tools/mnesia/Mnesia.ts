@@ -2,6 +2,7 @@ import { Effect, Schema } from "effect"
 import { mnesia, type Mnesia, type MnesiaTable, storages } from "../../beam/Mnesia.ts"
 import { visible } from "../../syntax/Escape.ts"
 import { listed } from "../../syntax/Excerpt.ts"
+import { namePart } from "../AtomName.ts"
 import { whyLate } from "../Deadline.ts"
 import {
   cursor,
@@ -150,7 +151,12 @@ const listMnesiaTables = Tool.make({
   position: ListPosition,
   run: Effect.fnUntraced(function* ({ filter = {}, limit, sort_by: sort }, node, after) {
     const terms = yield* termsOf(node)
-    const about = yield* mnesia(node, { sort, ...filter, ...(yield* listBounds(limit, after)) })
+    const about = yield* mnesia(node, {
+      sort,
+      ...filter,
+      ...(filter.name !== undefined && { name: namePart(filter.name) }),
+      ...(yield* listBounds(limit, after))
+    })
     if (about._tag === "NotRunning") {
       return {
         summary: `Mnesia ${states[about.state]} on ${node.name}.`,

@@ -12,7 +12,7 @@ import type { CallError } from "../../node/CallError.ts"
 import type { ErlangNode } from "../../node/ErlangNode.ts"
 import { visible } from "../../syntax/Escape.ts"
 import { excerpt } from "../../syntax/Excerpt.ts"
-import { atomName } from "../AtomName.ts"
+import { atomName, namePart } from "../AtomName.ts"
 import { remainingMillis, shareOfTime, whyLate } from "../Deadline.ts"
 import { countCut, cutNote } from "../CutValues.ts"
 import { didYouMean } from "../DidYouMean.ts"
@@ -32,6 +32,7 @@ import {
 import { Filter, toFilter } from "../processes/ProcessFilter.ts"
 import { answerPage, pageOutput, position, processSort, ranking } from "../processes/Processes.ts"
 import { amount, bytes } from "../Quantity.ts"
+import { anyNamePart } from "../TermPart.ts"
 import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
 import { ToolError } from "../ToolError.ts"
@@ -123,7 +124,12 @@ const listApplications = Tool.make({
   run: Effect.fnUntraced(function* ({ filter = {}, limit, sort_by: sort }, node, after) {
     const terms = yield* termsOf(node)
     const bounds = yield* listBounds(limit, after)
-    const listed = yield* applications(node, { ...bounds, sort, name: filter.name, state: filter.state })
+    const listed = yield* applications(node, {
+      ...bounds,
+      sort,
+      name: filter.name && namePart(filter.name),
+      state: filter.state
+    })
     const { incomplete, matched, rows, total } = listed
     const [first] = rows
     return {
@@ -196,7 +202,10 @@ const getApplicationInfo = Tool.make({
       applicationInfo(node, name, { deadlineMillis, limit: namedItems })
     )
     const bounds = yield* listBounds(limit, after)
-    const listed = yield* applicationEnvironment(node, info.name, { ...bounds, key })
+    const listed = yield* applicationEnvironment(node, info.name, {
+      ...bounds,
+      key: key && (yield* anyNamePart(node, key))
+    })
     const { matched, rows, total } = listed
     const { state } = info
     const called = terms.atom(info.name)

@@ -8,7 +8,7 @@ import { atomName, namePart } from "../AtomName.ts"
 import { FilterText } from "../Listing.ts"
 import { amount } from "../Quantity.ts"
 import type { Session } from "../Session.ts"
-import { termPart } from "./TermPart.ts"
+import { termPart } from "../TermPart.ts"
 import type { Terms } from "../Terms.ts"
 import { ToolError } from "../ToolError.ts"
 

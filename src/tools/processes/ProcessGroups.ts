@@ -3,6 +3,7 @@ import { processGroups } from "../../beam/Processes.ts"
 import type { Grouping, GroupsQuery, ProcessFilter, ProcessGroup } from "../../beam/ProcessQuery.ts"
 import { type ProcessKey, readMfa } from "../../beam/ProcessRow.ts"
 
+import { Atom } from "../../etf/Term.ts"
 import type { ErlangNode } from "../../node/ErlangNode.ts"
 import { ledBy, listBounds, type ListPosition, toPosition } from "../Listing.ts"
 import { laterCallbacks, none, noLabels } from "./ProcessFilter.ts"
@@ -58,6 +59,7 @@ const showKey = ({ key }: ProcessGroup, by: Grouping, terms: Terms): string => {
   if (key === "none") return nothingOf[by]
   if (key === "unread") return `(${by === "label" ? "label" : "callback"} not read: long queue or large heap)`
   if (key === "other") return "(all groups beyond 10,000)"
+  if (by === "application" && key.term instanceof Atom) return terms.atom(key.term.text)
   const mfa = by === "initial_call" || by === "current_function" ? readMfa(key.term) : undefined
   if (mfa !== undefined) return terms.mfa(mfa)
   return showLabel(key, terms) ?? ""

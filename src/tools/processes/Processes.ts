@@ -35,7 +35,7 @@ import { Filter, laterCallbacks, noLabels, none, toFilter } from "./ProcessFilte
 import { answerGroups, groupsOutput } from "./ProcessGroups.ts"
 import { nameOf, Row, rowFields, say, scanNotes, showRow, spoken, withLimits } from "./ProcessRows.ts"
 import type { Session } from "../Session.ts"
-import { nameWithin, termPart } from "./TermPart.ts"
+import { anyNamePart, nameWithin } from "../TermPart.ts"
 import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
 import { ToolError } from "../ToolError.ts"
@@ -286,7 +286,7 @@ const findProcess = Tool.make({
       node,
       terms
     )
-    const part = name === undefined ? undefined : namePart(yield* termPart(node, name, nameWithin))
+    const part = name === undefined ? undefined : yield* anyNamePart(node, name, nameWithin)
     const known =
       part === undefined
         ? undefined

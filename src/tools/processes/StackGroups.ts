@@ -1,6 +1,6 @@
 import { Effect, Schema } from "effect"
 import { maxStacks, stackGroups, stackSorts } from "../../beam/StackGroups.ts"
-import { parseAnonymous } from "../../syntax/Mfa.ts"
+import { parseAnonymous, parseMfa } from "../../syntax/Mfa.ts"
 import { whyLate } from "../Deadline.ts"
 import {
   cursor,
@@ -22,6 +22,8 @@ import * as Tool from "../Tool.ts"
 const asCompared = (text: string | undefined): string | undefined => {
   const around = text === undefined ? undefined : parseAnonymous(text)
   if (around !== undefined) return `${around.module}.-${around.name}/${around.arity}-`
+  const whole = text === undefined ? undefined : parseMfa(text)
+  if (whole !== undefined) return `${whole.module}.${whole.name}/${whole.arity}`
   return text?.replace(/["']/gu, "").replace(/^:/u, "").replace(/:/gu, ".")
 }
 

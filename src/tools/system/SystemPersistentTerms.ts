@@ -22,6 +22,7 @@ import {
 import { amount, bytes } from "../Quantity.ts"
 import { currentSyntax } from "../CurrentSyntax.ts"
 import { termOwner } from "../TermOwner.ts"
+import { anyNamePart } from "../TermPart.ts"
 import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
 import { ToolError } from "../ToolError.ts"
@@ -119,7 +120,7 @@ const getPersistentTerms = Tool.make({
   input: {
     key: Schema.optionalKey(TermText.annotate({ description: "As the list shows it; without filter, limit, sort_by" })),
     sort_by: sortBy(["size", "key"], normalSort),
-    filter: Schema.optionalKey(FilterText.annotate({ description: "Part of the key, as Erlang writes it" })),
+    filter: Schema.optionalKey(FilterText.annotate({ description: "Part of the key" })),
     measure_all: Schema.optionalKey(Schema.Boolean),
     limit: limitUpTo(200, normalLimit),
     cursor
@@ -158,7 +159,7 @@ const getPersistentTerms = Tool.make({
         persistentTerms(node, {
           ...bounds,
           sort: sort_by,
-          ...(filter !== undefined && { contains: filter }),
+          ...(filter !== undefined && { contains: yield* anyNamePart(node, filter) }),
           ...(measure_all !== undefined && { measure: measure_all })
         })
       ],

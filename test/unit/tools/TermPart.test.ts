@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { SyntaxName } from "../../../src/syntax/Syntax.ts"
 import { Session } from "../../../src/tools/Session.ts"
-import { nameWithin, termPart } from "../../../src/tools/processes/TermPart.ts"
+import { nameWithin, termPart } from "../../../src/tools/TermPart.ts"
 import { fakeNode } from "../../support/FakeNodes.ts"
 
 describe("termPart", () => {
