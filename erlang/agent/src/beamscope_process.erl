@@ -394,13 +394,13 @@ below(#{tree := Tree} = Spec) ->
             Parents = ets:new(children, [private, duplicate_bag]),
             Keep = fun(Pids, _) -> keep_parents(Pids, Parents) end,
             {_, Late} = scan(fun others/1, processes(), Spec, Keep, none),
-            {Late, fun(Parent, _) -> {lists:sort(ets:select(Parents, [{{Parent, '$1'}, [], ['$1']}])), []} end};
+            {Late, fun(Parent, _) -> {first(ets:select(Parents, [{{Parent, '$1'}, [], ['$1']}])), []} end};
         {spawned, false} ->
             {[parent], fun(Parent, _) -> linked_children(Parent, HasParents) end};
         {supervised, _} ->
             {[], fun
                 (Parent, true) -> linked_children(Parent, HasParents);
-                (_, _) -> {[], []}
+                (_, _) -> {first([]), []}
             end}
     end.
 
@@ -440,9 +440,19 @@ keep_parents(Pids, Parents) ->
 %% The children that there is room for on a level, and how many more there are; none below the last level.
 branch(_, _, Path, Depth, _) when length(Path) >= Depth ->
     {[], 0};
-branch(Children, Parent, Path, _, Room) ->
+branch({Count, Children}, Parent, Path, _, Room) ->
     Shown = lists:sublist(Children, Room),
-    {[{Child, Parent, Path ++ [age(Child)]} || Child <- Shown], length(Children) - length(Shown)}.
+    {[{Child, Parent, Path ++ [age(Child)]} || Child <- Shown], Count - length(Shown)}.
+
+%% How many there are, and in order the first of them that there can be room for. There may be very many: they are not put
+%% in order all together.
+first(Pids) -> {length(Pids), first(Pids, [])}.
+
+first(Pids, Best) ->
+    case thousand(Pids) of
+        none -> Best;
+        {Some, Rest} -> first(Rest, lists:sublist(lists:merge(Best, lists:sort(Some)), ?TREE))
+    end.
 
 %% A number that grows with the processes that a node has spawned: the way to a process by such numbers is its place in
 %% the tree, whoever comes and goes beside it.
@@ -482,9 +492,9 @@ relative({Pid, Parent, Path}, Below) ->
                     {_, _} -> true
                 end,
             %% Where the tree begins, that is not asked: who is no supervisor by its module may be one by what it does.
-            {Children, Missed} = Below(Pid, IsSupervisor =/= false orelse Path =:= []),
+            {{Count, _} = Children, Missed} = Below(Pid, IsSupervisor =/= false orelse Path =:= []),
             Place = #{pid => Pid, parent => Parent, depth => length(Path), path => Path},
-            Told = maps:merge(Known, Place#{supervisor => IsSupervisor, children => length(Children)}),
+            Told = maps:merge(Known, Place#{supervisor => IsSupervisor, children => Count}),
             {Told, [dictionary || Callback =:= unread] ++ Missed, Children}
     end.
 
@@ -507,39 +517,35 @@ known(Pid) ->
 linked_children(Parent, HasParents) ->
     case erlang:process_info(Parent, [links, registered_name]) of
         undefined ->
-            {[], []};
+            {first([]), []};
         [{_, Links}, {_, Name}] ->
-            Linked = local_pids(Links, []),
             case HasParents of
                 true ->
-                    {lists:sort(spawned_by(Parent, Linked, [])), []};
+                    {first(spawned_by(Parent, Links, [])), []};
                 false ->
-                    Candidates = lists:sublist(Linked, ?CANDIDATES),
+                    Linked = lists:filter(fun erlang:is_pid/1, Links),
+                    Candidates = local(lists:sublist(Linked, ?CANDIDATES)),
                     Ancestors = [{Pid, dictionary_entry('$ancestors', Pid)} || Pid <- Candidates],
                     Missed =
                         [dictionary || lists:keymember(unread, 2, Ancestors)] ++
                             [links || length(Linked) > ?CANDIDATES],
-                    {[Pid || {Pid, [First | _]} <- Ancestors, First =:= Parent orelse First =:= Name], Missed}
+                    {first([Pid || {Pid, [First | _]} <- Ancestors, First =:= Parent orelse First =:= Name]), Missed}
             end
     end.
 
-%% Processes of this node among links, of which there may be very many.
-local_pids(Links, Found) ->
+%% Those of this node.
+local(Pids) ->
+    Here = ets:match_spec_compile([{{node(), '$1'}, [], ['$1']}]),
+    ets:match_spec_run(lists:zip(lists:map(fun erlang:node/1, Pids), Pids), Here).
+
+%% Those among links that a process has spawned. There may be very many: some at a time.
+spawned_by(Parent, Links, Found) ->
     case thousand(Links) of
         none ->
             lists:append(Found);
         {Some, Rest} ->
-            Pids = lists:filter(fun erlang:is_pid/1, Some),
-            Here = ets:match_spec_compile([{{node(), '$1'}, [], ['$1']}]),
-            local_pids(Rest, [ets:match_spec_run(lists:zip(lists:map(fun erlang:node/1, Pids), Pids), Here) | Found])
-    end.
-
-spawned_by(Parent, Pids, Found) ->
-    case thousand(Pids) of
-        none ->
-            lists:append(Found);
-        {Some, Rest} ->
-            Answers = lists:zip(lists:zipwith(fun erlang:process_info/2, Some, repeated(parent, Some)), Some),
+            Pids = local(lists:filter(fun erlang:is_pid/1, Some)),
+            Answers = lists:zip(lists:zipwith(fun erlang:process_info/2, Pids, repeated(parent, Pids)), Pids),
             Children = ets:match_spec_compile([{{{parent, Parent}, '$1'}, [], ['$1']}]),
             spawned_by(Parent, Rest, [ets:match_spec_run(Answers, Children) | Found])
     end.
