@@ -1,4 +1,5 @@
 import { atom, binary, charlist, type Term } from "../etf/Term.ts"
+import { readAtom } from "./AtomText.ts"
 import { readBits } from "./BitText.ts"
 import { type Owner, readIdentifier } from "./IdentifierReading.ts"
 import type { Cursor } from "./Mistake.ts"
@@ -61,6 +62,15 @@ const readMade = (cursor: Cursor): Term | undefined => {
   return made === "atom.create" ? atom(text) : charlist(text)
 }
 
+/** An atom as it is shown outside of terms, where it is as Erlang writes it: `my_server`, `'odd name'`. */
+const readName = (cursor: Cursor): Term | undefined => {
+  if (!cursor.look(/'|[a-z_][\w@]*(?![\w@.(:])/uy)) return undefined
+  const found = readAtom(cursor.text, cursor.at)
+  if (found === undefined) return cursor.fail("the closing ' of this atom is missing")
+  cursor.at = found.end
+  return atom(found.name)
+}
+
 /**
  * Gleam's literals as `string.inspect` prints them, with the constructors that atoms and tuples are shown as. Pids, ports
  * and references, which stand in a comment, are read as those of `owner`.
@@ -73,7 +83,7 @@ export const gleamText = (owner: Owner): Language => {
       const identifier = readIdentifier(cursor, owner) ?? cursor.unexpected("a pid, a port or a reference")
       return cursor.take(/\)/uy) ? identifier : cursor.unexpected(")")
     }
-    return readNumber(cursor) ?? readMade(cursor)
+    return readNumber(cursor) ?? readMade(cursor) ?? readName(cursor)
   }
   return {
     blank,

@@ -61,6 +61,14 @@ const scene = (vsn: string) => `
   {module, bare} = code:load_binary(bare, "bare.beam", Bare),
   ok`
 
+/** Loads a module `twin` of these chunks. */
+const loadTwin = (chunks: string) => `begin
+  {ok, twin, Beam} = compile:forms([{attribute, 1, module, twin}, {attribute, 1, export, []}], []),
+  {ok, _, Chunks} = beam_lib:all_chunks(Beam),
+  {ok, Built} = beam_lib:build_module(${chunks}),
+  {module, twin} = code:load_binary(twin, "twin.beam", Built), code:purge(twin), ok
+end`
+
 describe.each(BeamNode.otpReleases())("the code of a node on OTP $otp", ({ otp }) => {
   let node: BeamNode.BeamNode
   let other: BeamNode.BeamNode
@@ -332,14 +340,8 @@ describe.each(BeamNode.otpReleases())("the code of a node on OTP $otp", ({ otp }
 
     it.live("has the same code in a stripped release", () =>
       Effect.gen(function* () {
-        const load = (chunks: string) => `begin
-          {ok, twin, Beam} = compile:forms([{attribute, 1, module, twin}, {attribute, 1, export, []}], []),
-          {ok, _, Chunks} = beam_lib:all_chunks(Beam),
-          {ok, Built} = beam_lib:build_module(${chunks}),
-          {module, twin} = code:load_binary(twin, "twin.beam", Built), code:purge(twin), ok
-        end`
         const meta = 'Chunks ++ [{"Meta", term_to_binary([{enabled_features, []}])}]'
-        yield* Effect.promise(() => Promise.all([node.evaluate(load(meta)), other.evaluate(load("Chunks"))]))
+        yield* Effect.promise(() => Promise.all([node.evaluate(loadTwin(meta)), other.evaluate(loadTwin("Chunks"))]))
         const compared = yield* about("compare_modules", {
           other_node: other.name,
           show: "same_code",

@@ -107,6 +107,15 @@ const inElixir: ReadonlyArray<readonly [string, string]> = [
   ['{:_, :"$1"}', '{:_, :"$1"}']
 ]
 
+/** Not so with marks in front of terms, and symbols that begin as a value of Erlang does. */
+const isSaidByLfe = (it: Term): boolean =>
+  !/(?:^|[ (])['`,](?!')|(?:^|[ (])(?:<<|<[^\s<>()]+\.\d+>|[-+]?\d[\d_]*#)/u.test(
+    syntaxes.lfe.print(it).text.replaceAll(/"(?:[^"\\]|\\.)*"/gsu, "")
+  )
+
+/** Functions have no name there, and constructors no line in front of a digit. */
+const isSaidByGleam = (it: Term): boolean => !/\/\/fn|[A-Z]\w*\d/u.test(syntaxes.gleam.print(it).text)
+
 describe("a term that was typed", () => {
   it.each(inErlang)("is read from Erlang's %s", (text, expected) => {
     expect(syntaxes.erlang.print(read(text, "erlang")).text).toBe(expected)
@@ -190,12 +199,6 @@ describe("a term that was typed", () => {
   })
 
   it("is what LFE and Gleam print, where that says which term it is", () => {
-    const isSaidByLfe = (it: Term): boolean =>
-      // Marks in front of a term, and one that begins as a value of Erlang does.
-      !/(?:^|[ (])['`,](?!')|(?:^|[ (])(?:<<|<[^\s<>()]+\.\d+>|[-+]?\d[\d_]*#)/u.test(
-        syntaxes.lfe.print(it).text.replaceAll(/"(?:[^"\\]|\\.)*"/gsu, "")
-      )
-    const isSaidByGleam = (it: Term): boolean => !/\/\/fn|[A-Z]\w*\d/u.test(syntaxes.gleam.print(it).text)
     for (const [syntax, isSaid] of [
       ["lfe", isSaidByLfe],
       ["gleam", isSaidByGleam]
@@ -236,7 +239,9 @@ describe("a term that was typed", () => {
       [new Pid(atom("n@h"), 1, 2, 3), new BitString(Uint8Array.of(1, 0b1010_0000), 0, 2, 3)]
     ],
     ["gleam", "MyApp.Worker", atom("Elixir.MyApp.Worker")],
-    ["gleam", ":a", atom("a")]
+    ["gleam", ":a", atom("a")],
+    ["gleam", "my_server", atom("my_server")],
+    ["gleam", "'odd name'", atom("odd name")]
   ])("is read in %s: %s", (syntax, text, term) => {
     expectTerm(read(text, syntax), term)
   })

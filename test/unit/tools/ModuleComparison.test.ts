@@ -56,6 +56,9 @@ const nodeWith = (name: string, all: Modules, ofApplication: Modules = all, vers
     }
   })
 
+/** One module more than are looked into. */
+const many = (byte: number): Modules => Object.fromEntries(Array.from({ length: 1_001 }, (_, at) => [`m${at}`, byte]))
+
 const compare = (here: ReturnType<typeof fakeNode>, there: ReturnType<typeof fakeNode>, input = {}) =>
   callIn({ up: [here, there], mode: "erlang", policy: { allowNodes: ["*"] } }, "compare_modules", {
     node: here.name,
@@ -119,8 +122,7 @@ describe("compare_modules", () => {
 
   it.effect("looks into a thousand modules, and says so of the others", () =>
     Effect.gen(function* () {
-      const all = (byte: number) => Object.fromEntries(Array.from({ length: 1_001 }, (_, at) => [`m${at}`, byte]))
-      const compared = yield* compare(nodeWith("a@box", all(1)), nodeWith("b@box", all(2)))
+      const compared = yield* compare(nodeWith("a@box", many(1)), nodeWith("b@box", many(2)))
       expect(compared).toMatchObject({ complete: false, changed: 1_001 })
       expect(compared["notes"]).toContainEqual(expect.stringMatching(/1,000 were looked into; 1 more is/u))
     })

@@ -1,0 +1,209 @@
+import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import type { SyntaxName } from "../../src/syntax/Syntax.ts"
+import type { ToolResult } from "../../src/tools/Catalogue.ts"
+import { allTools } from "../../src/tools/AllTools.ts"
+import * as BeamNode from "../support/BeamNode.ts"
+import { liveCatalogue } from "../support/LiveTools.ts"
+import { call } from "../support/Tools.ts"
+
+/** Names of every kind, of everything that has one. */
+const scene = `
+  Idle = fun() -> receive stop -> ok end end,
+  Started = fun(Name) -> Pid = spawn(Idle), register(Name, Pid), Pid end,
+  lists:foreach(Started, [odd_name, 'odd name', 'Elixir.Odd.Name', 'Odd', '1st|"name"']),
+  lists:foreach(
+    fun(Name) -> ets:new(Name, [named_table, public]) end,
+    [odd_table, 'odd table', 'Elixir.Odd.Table']
+  ),
+  ets:new(nameless, []),
+  Load = fun(Name) ->
+    Function = fun(Called) -> {function, 1, Called, 0, [{clause, 1, [], [], [{atom, 1, ok}]}]} end,
+    {ok, Name, Code} = compile:forms(
+      [{attribute, 1, module, Name}, {attribute, 1, export, [{F, 0} || F <- [odd_run, 'odd run', 'Odd', '+']]}] ++
+        [Function(F) || F <- [odd_run, 'odd run', 'Odd', '+']], []),
+    {module, Name} = code:load_binary(Name, "odd", Code)
+  end,
+  lists:foreach(Load, [odd_module, 'odd module', 'Elixir.Odd.Module']),
+  lists:foreach(
+    fun(Name) -> ok = application:load({application, Name, [{env, [{odd_key, 1}, {'odd key', 2}, {'Elixir.Odd.Key', 3}]}]}) end,
+    [odd_app, 'odd app']
+  ),
+  {ok, _} = pg:start(pg),
+  [ok = pg:join(Group, self()) || Group <-
+    [odd_group, 'odd group', 'Elixir.Odd.Group', {odd, <<"group">>, "text"}, <<"odd:1">>, <<"é\\""/utf8>>, [5672, 404], #{odd => 1.5}]],
+  [persistent_term:put(Key, 1) || Key <- [odd_term, 'odd term', {'Elixir.Odd.Term', <<"k">>}, <<"odd term">>]],
+  [{ok, _} = gen_event:start({local, Name}) || Name <- [odd_events, 'odd events', 'Elixir.Odd.Events']],
+  ok = application:start(mnesia),
+  [{atomic, ok} = mnesia:create_table(Name, []) || Name <- [odd_records, 'odd records', 'Elixir.Odd.Records']],
+  [global:register_name(Name, spawn(Idle)) || Name <- [odd_global, 'odd global', {odd, 1, <<"global">>}, <<"global \\"1\\"">>]],
+  Init = fun(odd_sup) -> {ok, {#{}, [
+    #{id => Id, start => {proc_lib, start_link, [erlang, apply, [fun() -> proc_lib:init_ack({ok, self()}), Idle() end, []]]}}
+    || Id <- [odd_child, 'odd child', 'Elixir.Odd.Child', {odd, <<"child">>}, "odd text", <<"odd binary">>]]}} end,
+  {ok, odd_sup_module, Sup} = compile:forms([
+    {attribute, 1, module, odd_sup_module}, {attribute, 1, export, [{init, 1}]},
+    {function, 1, init, 1, [{clause, 1, [{var, 1, 'F'}], [], [{call, 1, {var, 1, 'F'}, [{atom, 1, odd_sup}]}]}]}], []),
+  {module, odd_sup_module} = code:load_binary(odd_sup_module, "odd", Sup),
+  {ok, Pid} = supervisor:start_link({local, odd_sup}, odd_sup_module, Init), unlink(Pid),
+  ok`
+
+interface Pasted {
+  /** The argument that takes a name: `filter.name`. */
+  readonly into: string
+  readonly input?: Readonly<Record<string, unknown>>
+  /** The rows of a result, and the column with the name. */
+  readonly rows: string
+  readonly column: string
+  /** Of how many rows at least each name is pasted. */
+  readonly least: number
+}
+
+/** What takes names as a tool shows them. */
+const pasted: ReadonlyArray<readonly [string, Pasted]> = [
+  ["list_processes", { into: "filter.name", rows: "processes", column: "name", least: 6 }],
+  [
+    "list_application_processes",
+    { into: "filter.name", input: { application: "kernel" }, rows: "processes", column: "name", least: 10 }
+  ],
+  ["find_process", { into: "name", input: { name: "odd" }, rows: "processes", column: "name", least: 4 }],
+  ["find_process", { into: "name", input: { name: "global" }, rows: "processes", column: "known_as", least: 4 }],
+  [
+    "get_process_children",
+    {
+      into: "filter.name",
+      input: { pid: "kernel_sup", tree: "supervised" },
+      rows: "processes",
+      column: "name",
+      least: 5
+    }
+  ],
+  ["list_applications", { into: "filter.name", rows: "applications", column: "application", least: 4 }],
+  [
+    "get_application_info",
+    { into: "key", input: { application: "odd_app" }, rows: "environment", column: "key", least: 3 }
+  ],
+  ["get_supervision_tree", { into: "filter.text", input: { root: "odd_sup" }, rows: "tree", column: "id", least: 6 }],
+  [
+    "list_modules",
+    { into: "filter.name", input: { filter: { name: "odd" } }, rows: "modules", column: "module", least: 3 }
+  ],
+  ["list_modules", { into: "filter.application", rows: "modules", column: "application", least: 1 }],
+  [
+    "list_module_functions",
+    { into: "filter.name", input: { module: "odd_module" }, rows: "functions", column: "function", least: 4 }
+  ],
+  [
+    "compare_modules",
+    { into: "filter.name", input: { show: "only_here" }, rows: "modules", column: "module", least: 4 }
+  ],
+  [
+    "list_ets_tables",
+    { into: "filter.name", input: { filter: { name: "odd" } }, rows: "tables", column: "table", least: 3 }
+  ],
+  ["get_ets_table_info", { into: "table", rows: "tables", column: "table", least: 10 }],
+  [
+    "get_ets_table_info",
+    { into: "table", input: { filter: { name: "nameless" } }, rows: "tables", column: "table", least: 1 }
+  ],
+  ["list_mnesia_tables", { into: "filter.name", rows: "tables", column: "name", least: 3 }],
+  ["get_persistent_terms", { into: "filter", rows: "terms", column: "key", least: 4 }],
+  ["list_process_groups", { into: "filter.group", rows: "groups", column: "group", least: 8 }],
+  ["list_registries", { into: "filter.name", input: { registry: "global" }, rows: "keys", column: "key", least: 4 }],
+  [
+    "list_event_handlers",
+    { into: "filter.name", input: { filter: { kind: "gen_event" } }, rows: "sources", column: "name", least: 3 }
+  ],
+  ["group_stacktraces", { into: "filter", rows: "stacks", column: "stack", least: 3 }]
+]
+
+/** Tools whose filters take no name that is a term, or that there is nothing for on a plain node. */
+const others = new Set([
+  "list_pubsub_topics",
+  "list_ports",
+  "list_sockets",
+  "get_distribution_info",
+  "discover_nodes",
+  "get_environment",
+  "top_processes",
+  "get_process_links",
+  "list_timers"
+])
+
+const modes: ReadonlyArray<SyntaxName> = ["elixir", "erlang", "gleam", "lfe"]
+
+const rowsOf = ({ structured }: ToolResult, rows: string) =>
+  (structured[rows] ?? []) as ReadonlyArray<Readonly<Record<string, string>>>
+
+/** What one pastes of a column: of a stack, the function on top. */
+const partOf = (text: string): string => text.split(" < ")[0]!
+
+const withArgument = (input: Readonly<Record<string, unknown>>, into: string, value: string) => {
+  const [first, second] = into.split(".") as [string, string?]
+  return second === undefined
+    ? { ...input, [first]: value }
+    : { ...input, [first]: { ...(input[first] as object), [second]: value } }
+}
+
+describe("a name that a result shows", () => {
+  let node: BeamNode.BeamNode
+  let other: BeamNode.BeamNode
+  beforeAll(async () => {
+    ;[node, other] = await Promise.all([
+      BeamNode.startNode({ cookie: "one", eval: scene }),
+      BeamNode.startNode({ cookie: "one" })
+    ])
+  })
+  afterAll(() => Promise.all([node.stop(), other.stop()]))
+
+  const inputOf = (name: string, input: object = {}) => ({
+    node: node.name,
+    ...(name === "compare_modules" && { other_node: other.name }),
+    ...input
+  })
+
+  describe.each(modes)("in %s", (mode) => {
+    it.live.each(pasted)("is taken back by %s", ([tool, { column, input, into, least, rows }]) =>
+      Effect.gen(function* () {
+        // The list that has what one table's name is pasted from.
+        const lister = tool === "get_ets_table_info" ? "list_ets_tables" : tool
+        const shown = rowsOf(yield* call(lister, inputOf(lister, input)), rows)
+        const names = [...new Set(shown.flatMap((row) => row[column] ?? []))].map((it) => partOf(it))
+        expect(names.length).toBeGreaterThanOrEqual(least)
+        for (const name of names.slice(0, 12)) {
+          const found = yield* call(tool, withArgument(inputOf(tool, lister === tool ? input : {}), into, name))
+          if (lister !== tool) expect(found.structured["table"]).toBe(name)
+          else
+            expect(
+              rowsOf(found, rows).map((row) => row[column] && partOf(row[column])),
+              name
+            ).toContain(name)
+        }
+      }).pipe(Effect.provide(Layer.fresh(Layer.suspend(() => liveCatalogue([node, other], { mode })))))
+    )
+
+    it.live("leads on by the hints of groups", () =>
+      Effect.gen(function* () {
+        const grouped = yield* call("list_processes", { ...inputOf(""), group_by: "application" })
+        const [hint] = grouped.structured["hints"] as ReadonlyArray<string>
+        const next = yield* call("list_processes", inputOf("", JSON.parse(hint!.slice("list_processes ".length))))
+        const [first] = grouped.structured["groups"] as ReadonlyArray<{ readonly count: number }>
+        expect(next.structured["matched"]).toBe(first!.count)
+      }).pipe(Effect.provide(Layer.fresh(Layer.suspend(() => liveCatalogue([node], { mode })))))
+    )
+  })
+
+  it("has a row here for every tool with a filter of names", () => {
+    const tested = new Set(pasted.map(([tool]) => tool))
+    const filtering = allTools
+      .filter(({ input }) => /FilterText|filter/u.test(Object.keys(input.fields).join(" ")))
+      .map(({ name }) => name)
+    expect(filtering.filter((name) => !tested.has(name) && !others.has(name))).toEqual([])
+  })
+
+  it.live("is said not to be there, where nothing ran out of time", () =>
+    Effect.gen(function* () {
+      const { structured } = yield* call("list_event_handlers", { node: node.name, filter: { name: "nonsense" } })
+      expect(structured["summary"]).toMatch(/^None of \d+ sources of events passes the filter\.$/u)
+    }).pipe(Effect.provide(Layer.fresh(Layer.suspend(() => liveCatalogue([node])))))
+  )
+})
