@@ -32,7 +32,12 @@
 -define(ASK_PAUSE, 2).
 %% Words of heap up to which the dictionary of a process that nobody calls a supervisor is read, where one key of it
 %% cannot be (before OTP 26.2).
--define(SMALL_HEAP, 100000).
+-define(SMALL_HEAP, 50000).
+%% Words that a child takes on the heap of its supervisor, at most: a heap that its links explain is that of one, and
+%% has next to nothing in its dictionary.
+-define(CHILD, 300).
+%% Linked processes that may have started one of which nothing tells who did.
+-define(OLDER, 5).
 
 -type spec() :: #{
     %% Where the tree begins: a process, or the name of a process or an application. By default at the supervisors of
@@ -47,8 +52,8 @@
     call_ms := pos_integer(),
     %% Words of heap of a supervisor up to which its state is asked for, which tells its strategy and its restarts.
     state_heap := non_neg_integer(),
-    %% Words of heap of what should be a supervisor up to which its dictionary is read, where one key of it cannot be
-    %% (before OTP 26.2).
+    %% Words of heap of what its parent calls a supervisor up to which its dictionary is read, where one key of it cannot
+    %% be (before OTP 26.2). A supervisor keeps next to nothing there.
     dictionary_heap := non_neg_integer(),
     %% With `restarts', or with `min_restarts', every supervisor is asked for them, and not only those on the page.
     sort := tree | memory | message_queue | restarts,
@@ -328,9 +333,11 @@ roots(Spec) ->
     numbered(lists:append([tops(Name, [Entry], Spec) || {{_, Name}, _} = Entry <- Masters]), [], [], 1).
 
 %% A process, or where that is no supervisor, the tops of the application that has its name.
-root(Pid, Tops, #{dictionary_heap := Words} = Spec) ->
-    {Callback, Ancestors} = origin(Pid, Words),
-    case supervises(Callback) =/= none orelse (Tops =:= [] andalso is_called_supervisor(Pid, Ancestors, Spec)) of
+root(Pid, Tops, #{dictionary_heap := Most} = Spec) ->
+    {Callback, Ancestors} = origin(Pid, min(Most, max(?SMALL_HEAP, ?CHILD * length(linked(Pid))))),
+    Parents = case Callback of unread -> older(Pid); _ -> parent(Ancestors) end,
+    IsTop = Callback =:= unread andalso lists:any(fun is_starter/1, Parents),
+    case supervises(Callback) =/= none orelse IsTop orelse (Tops =:= [] andalso is_called_supervisor(Pid, Parents, Spec)) of
         true ->
             Modules = modules(Callback),
             Names = [Name || {_, Name} <- [erlang:process_info(Pid, registered_name)]],
@@ -345,18 +352,21 @@ root(Pid, Tops, #{dictionary_heap := Words} = Spec) ->
     end.
 
 %% Whether the supervisor that has started a process calls it one, though nothing else says so.
-is_called_supervisor(Pid, Ancestors, Spec) ->
+is_called_supervisor(Pid, Parents, Spec) ->
     Types = [
         Type
-     || Parent <- parent(Ancestors),
+     || Parent <- Parents,
         is_pid(Parent) andalso node(Parent) =:= node(),
-        #{is_large := false} <- [found(Parent, Spec)],
+        #{is_large := false} <- [found(Parent, Spec#{dictionary_heap := ?SMALL_HEAP})],
         {ok, Children} <- [call(Parent, which_children, Spec)],
         is_list(Children),
         {_, Child, Type, _} <- Children,
         Child =:= Pid
     ],
     lists:member(supervisor, Types).
+
+%% Who may have started a process: of those linked to it, the oldest.
+older(Pid) -> lists:sublist(lists:sort([Linked || Linked <- linked(Pid), Linked < Pid]), ?OLDER).
 
 %% The application that a process belongs to: the one whose master leads its group.
 application(Pid) ->
@@ -367,10 +377,7 @@ application(Pid) ->
 %% The processes that an application has at its top. Its master is linked to a process that has started them and is
 %% linked to them.
 tops(Name, [{_, Master}], #{dictionary_heap := Words}) when is_pid(Master) ->
-    Starters = [
-        Pid
-     || Pid <- linked(Master), erlang:process_info(Pid, initial_call) =:= {initial_call, {application_master, start_it, 4}}
-    ],
+    Starters = lists:filter(fun is_starter/1, linked(Master)),
     [
         {Name, Pid, type(Callback, supervisor), modules(Callback)}
      || Starter <- Starters,
@@ -381,6 +388,9 @@ tops(Name, [{_, Master}], #{dictionary_heap := Words}) when is_pid(Master) ->
     ];
 tops(_, _, _) ->
     [].
+
+%% Whether it is the process of an application master that starts what is at the top.
+is_starter(Pid) -> erlang:process_info(Pid, initial_call) =:= {initial_call, {application_master, start_it, 4}}.
 
 %% By the callback that a process tells, or else as it has to be taken.
 type(unread, Presumed) ->
