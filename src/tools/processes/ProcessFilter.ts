@@ -70,7 +70,7 @@ export const toFilter = Effect.fnUntraced(function* (
 /** What is said where no process passes a filter; `known` is part of a name that was looked for anywhere. */
 export const none = (
   filter: ProcessFilter,
-  { gone, seen, unmeasured }: Scanned,
+  { gone, seen, undecided, unmeasured }: Scanned,
   terms: Terms,
   known?: string
 ): string => {
@@ -85,11 +85,14 @@ export const none = (
     ...(application === undefined ? [] : [`the application ${terms.atom(application)}`])
   ]
   const others = Object.keys(filter).length > wanted.length
-  const measured = amount(seen - unmeasured.count, "process", "processes")
-  const looked =
-    (name ?? known) !== undefined
-      ? "No process"
-      : `None of ${measured}${unmeasured.count > 0 ? " that could be measured" : ""}`
+  // An order leaves none out.
+  const unread = (module ?? behaviours ?? initialCall) === undefined ? 0 : (undecided?.count ?? 0)
+  const measured = amount(seen - unmeasured.count - unread, "process", "processes")
+  const which = [
+    ...(unmeasured.count > 0 ? ["that could be measured"] : []),
+    ...(unread > 0 ? ["whose callback could be read"] : [])
+  ].join(" and ")
+  const looked = (name ?? known) !== undefined ? "No process" : `None of ${measured}${which === "" ? "" : ` ${which}`}`
   if (seen === 0 && (name ?? known) === undefined) return "No process was looked at."
   const ended = gone === 0 ? "" : `; ${amount(gone, "process", "processes")} ended meanwhile`
   if (wanted.length === 0) return `${looked} passes the filter${ended}.`

@@ -306,6 +306,21 @@ describe("list_processes", () => {
     })
   )
 
+  it.effect("does not count them among those that have not what is looked for", () =>
+    Effect.gen(function* () {
+      const reply = pageReply([], {
+        undecided: [2, list([[pid(5), atom("chaos_big")]])],
+        incomplete: list([atom("initial_call")])
+      })
+      const node = nodeWith({ "beamscope_processes:page": reply })
+      const { structured } = yield* callIn({ up: [node] }, "find_process", { module: "vic" })
+      expect(structured).toMatchObject({
+        complete: false,
+        summary: expect.stringMatching(/^None of 48 processes whose callback could be read has the module :vic/u)
+      })
+    })
+  )
+
   it.effect("does not say that no other process has a module, which one may have taken on later", () =>
     Effect.gen(function* () {
       const none = yield* foundAmong([], { module: "rabbit_amqqueue_process" })
