@@ -130,6 +130,19 @@ describe("get_supervision_tree", () => {
     })
   )
 
+  it.effect("says how many children of the root were looked at when time ran out", () =>
+    Effect.gen(function* () {
+      const facts = { children: 100_000, active: 100_000, listed: 100_000 }
+      const { structured } = yield* tree(facts, ["links"], {}, { total: 100_000, looked: [40_000, 99_800] })
+      expect(structured["complete"]).toBe(false)
+      expect(structured["notes"]).toEqual([
+        expect.stringContaining("was not asked for them"),
+        expect.stringMatching(/^Of 99,800 further children of the root 40,000 were looked at when time ran out/u)
+      ])
+      expect((yield* tree({ children: 2, active: 2, listed: 2 })).structured["complete"]).toBe(true)
+    })
+  )
+
   it.effect("says of how many supervisors restarts were not asked for, and of how many they are not known", () =>
     Effect.gen(function* () {
       const facts = { children: 2, active: 2, restarts: 0, intensity: 3, period: 5 }
