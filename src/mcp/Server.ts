@@ -160,6 +160,8 @@ export const connect = Effect.fnUntraced(function* (
       }
     }
   )
+  const services = yield* Effect.context<never>()
+  const runPromise = Effect.runPromiseWith(services)
   let listing: ListToolsResult | undefined
   // The SDK's own sends everything to a client that has set no level.
   server.removeRequestHandler("logging/setLevel")
@@ -168,12 +170,12 @@ export const connect = Effect.fnUntraced(function* (
   // it returns needs no second look.
   server.fallbackRequestHandler = async ({ method, params }, { _meta, sendNotification, signal }) => {
     if (method === "tools/list") {
-      return (listing ??= listingOf(await Effect.runPromise(catalogue.listings(catalogue.listed))))
+      return (listing ??= listingOf(await runPromise(catalogue.listings(catalogue.listed))))
     }
     if (method === "logging/setLevel") {
       level = levelIn(params)
       // Without a node that was asked there is nothing to tell, and nothing to read for it.
-      if (session.asked.size > 0) await Effect.runPromise(telling)
+      if (session.asked.size > 0) await runPromise(telling)
       return {}
     }
     if (method !== "tools/call")
@@ -201,7 +203,6 @@ export const connect = Effect.fnUntraced(function* (
     )
   }
 
-  const services = yield* Effect.context<never>()
   // oxlint-disable-next-line unicorn/prefer-add-event-listener -- the SDK's server is no EventTarget
   server.onerror = (error) => Effect.runForkWith(services)(Effect.logDebug("MCP protocol error", error.message))
   yield* Effect.acquireRelease(

@@ -27,10 +27,11 @@ export const throughTunnel =
   <A, R>(link: Effect.Effect<A, DistError, R>): Effect.Effect<A, DistError, R> =>
     tunnel === undefined
       ? link
-      : Effect.catch(link, (why) =>
-          reasonsOfTheWay.has(why.reason._tag)
-            ? Effect.flatMap(tunnel.said, (said) => Effect.fail(new DistError({ ...why, through: told(tunnel, said) })))
-            : Effect.fail(why)
+      : Effect.catchIf(
+          link,
+          ({ reason }) => reasonsOfTheWay.has(reason._tag),
+          (why) =>
+            Effect.flatMap(tunnel.said, (said) => Effect.fail(new DistError({ ...why, through: told(tunnel, said) })))
         )
 
 /** How a link ends whose tunnel does. */

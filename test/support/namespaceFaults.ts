@@ -68,6 +68,10 @@ const linked = (fault: string, befall: (cable: Cable) => void) =>
     })
   )
 
+/** What a machine on which a fault cannot be made lacks for it, as the tool says. */
+const lacking = (error: unknown): Error =>
+  new Error(String((error as { readonly stderr?: unknown }).stderr ?? error).trim())
+
 /** With this fault, what calls come to that the link is to live through. */
 const answering = <A>(
   fault: string,
@@ -77,13 +81,10 @@ const answering = <A>(
   Effect.scoped(
     Effect.gen(function* () {
       const us = yield* join(calm)
-      try {
-        befall(cable)
-      } catch (error) {
+      const fallen = yield* Effect.result(Effect.try({ try: () => befall(cable), catch: lacking }))
+      if (fallen._tag === "Failure") {
         cable.heal()
-        return tell(`answering: ${fault}`, {
-          missing: String((error as { readonly stderr?: unknown }).stderr ?? error).trim()
-        })
+        return tell(`answering: ${fault}`, { missing: fallen.failure.message })
       }
       const during = yield* ask(us)
       cable.heal()

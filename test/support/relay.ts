@@ -5,7 +5,8 @@ import { connect, createServer } from "node:net"
 const [port, to] = process.argv.slice(2).map(Number) as [number, number]
 createServer((near) => {
   const far = connect(to, "127.0.0.1")
-  near.pipe(far).pipe(near)
+  near.pipe(far)
+  far.pipe(near)
   near.on("error", () => far.destroy())
   far.on("error", () => near.destroy())
 }).listen(port, "127.0.0.1")

@@ -240,7 +240,7 @@ const childOf = (node: ErlangNode, text: string): Effect.Effect<Pid | undefined,
   const parsed = parsePid(text)
   return parsed._tag === "Pid" && (parsed.node === undefined || parsed.node === node.name)
     ? localPid(node, parsed.id, parsed.serial)
-    : Effect.succeed(undefined)
+    : Effect.undefined
 }
 
 const noRoot = (node: ErlangNode, text: string): ToolError =>

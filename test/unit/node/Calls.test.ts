@@ -103,14 +103,14 @@ describe("what the end of a call says of the node's health", () => {
     const dropped = waiting()
     dropped.oversized("limit")
     for (const { call, verdicts } of [returned, raised, dropped]) {
-      await Effect.runPromise(Effect.exit(Fiber.join(call)))
+      await Effect.runPromiseExit(Fiber.join(call))
       expect(verdicts).toEqual(["success"])
     }
   })
 
   it("is bad for none in time", async () => {
     const { call, verdicts } = waiting({ timeoutMillis: 20 })
-    await Effect.runPromise(Effect.exit(Fiber.join(call)))
+    await Effect.runPromiseExit(Fiber.join(call))
     expect(verdicts).toEqual(["failure"])
   })
 
@@ -132,7 +132,7 @@ describe("what the end of a call says of the node's health", () => {
     const ask = Effect.exit(calls.call("erlang", "abs", [-1], { timeoutMillis: 20 }))
     const longer = Effect.runFork(calls.call("erlang", "abs", [-1], { timeoutMillis: 40 }))
     await Effect.runPromise(Effect.all([ask, ask, ask], { concurrency: "unbounded" }))
-    await Effect.runPromise(Effect.exit(Fiber.join(longer)))
+    await Effect.runPromiseExit(Fiber.join(longer))
     expect(verdicts).toEqual(["failure"])
     await Effect.runPromise(ask)
     expect(verdicts).toEqual(["failure", "failure"])
