@@ -68,9 +68,16 @@ const linked = (fault: string, befall: (cable: Cable) => void) =>
     })
   )
 
-/** What a machine on which a fault cannot be made lacks for it, as the tool says. */
-const lacking = (error: unknown): Error =>
-  new Error(String((error as { readonly stderr?: unknown }).stderr ?? error).trim())
+/** Makes a fault. Where this machine cannot: what it lacks, as its tool says. */
+const attempt = (befall: (cable: Cable) => void): string | undefined => {
+  try {
+    befall(cable)
+    return undefined
+  } catch (error) {
+    cable.heal()
+    return String((error as { readonly stderr?: unknown }).stderr ?? error).trim()
+  }
+}
 
 /** With this fault, what calls come to that the link is to live through. */
 const answering = <A>(
@@ -81,11 +88,8 @@ const answering = <A>(
   Effect.scoped(
     Effect.gen(function* () {
       const us = yield* join(calm)
-      const fallen = yield* Effect.result(Effect.try({ try: () => befall(cable), catch: lacking }))
-      if (fallen._tag === "Failure") {
-        cable.heal()
-        return tell(`answering: ${fault}`, { missing: fallen.failure.message })
-      }
+      const missing = attempt(befall)
+      if (missing !== undefined) return tell(`answering: ${fault}`, { missing })
       const during = yield* ask(us)
       cable.heal()
       tell(`answering: ${fault}`, { during, afterwards: yield* echo(us, 1) })
