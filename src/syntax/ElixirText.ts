@@ -213,7 +213,7 @@ const readCapture = (cursor: Cursor): Term | undefined => {
   const at = cursor.at
   if (!cursor.take(/&\s*/uy)) return undefined
   const wrong = (): never => cursor.fail("only &Module.name/arity can be read of functions", at)
-  const module = readName(cursor)
+  const module = cursor.take(/(?:nil|true|false)(?=\s*\.)/uy)?.[0] ?? readName(cursor)
   if (module === undefined || !cursor.take(/\s*\.\s*/uy)) return wrong()
   let name: string | undefined
   if (cursor.look(/"/uy)) {

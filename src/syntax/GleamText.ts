@@ -26,7 +26,7 @@ const openings: Readonly<Record<string, Opening>> = {
 
 const readText = (cursor: Cursor): string => {
   const at = cursor.at
-  const body = cursor.take(/"((?:[^"\\]|\\[^])*)"/uy)?.[1]
+  const body = cursor.take(/"([^"\\]*(?:\\[^][^"\\]*)*)"/uy)?.[1]
   if (body === undefined) return cursor.fail('the closing " of this text is missing')
   const text = unescapeGleam(body)
   return typeof text === "string" ? text : cursor.fail("an escape that there is not", at + 1 + text)

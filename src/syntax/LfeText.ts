@@ -40,7 +40,7 @@ const readNumber = (cursor: Cursor): Term | undefined => {
 /** A text between double quotes, the cursor in front of it. */
 const readText = (cursor: Cursor): string => {
   const at = cursor.at
-  const body = cursor.take(/"((?:[^"\\]|\\[^])*)"/uy)?.[1]
+  const body = cursor.take(/"([^"\\]*(?:\\[^][^"\\]*)*)"/uy)?.[1]
   if (body === undefined) return cursor.fail('the closing " of this string is missing')
   const text = unescapeLfe(body)
   return typeof text === "string" ? text : cursor.fail("an escape that there is not", at + 1 + text)

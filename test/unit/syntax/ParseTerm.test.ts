@@ -7,6 +7,7 @@ import {
   binary,
   BitString,
   charlist,
+  ExternalFun,
   integer,
   List,
   list,
@@ -207,7 +208,7 @@ describe("a term that was typed", () => {
         fc.property(anyTerm(fc.constant(atom("n@h")), true).filter(isSaid), fc.boolean(), (term, named) => {
           expectTerm(read(syntaxes[syntax].print(term, named ? { node: "n@h" } : {}).text, syntax), term)
         }),
-        { numRuns: 1000 }
+        { numRuns: 250 }
       )
     }
   })
@@ -240,6 +241,7 @@ describe("a term that was typed", () => {
     ],
     ["gleam", "MyApp.Worker", atom("Elixir.MyApp.Worker")],
     ["gleam", ":a", atom("a")],
+    ["elixir", "&nil.run/2", new ExternalFun(atom("nil"), atom("run"), 2)],
     ["gleam", "my_server", atom("my_server")],
     ["gleam", "'odd name'", atom("odd name")]
   ])("is read in %s: %s", (syntax, text, term) => {
@@ -255,6 +257,19 @@ describe("a term that was typed", () => {
   ])("tells the mistake in %s: %s", (syntax, text, problem) => {
     expect(refusal(text, syntax).message).toContain(problem)
   })
+
+  it.each([
+    ["lfe", "(", ")", "#(a "],
+    ["gleam", "[", "]", "#(Ok, "]
+  ] as const)(
+    "may be a hundred thousand levels deep in %s, and a string of a million characters",
+    (syntax, open, close, tuple) => {
+      const depth = 100_000
+      expect(syntaxes.erlang.print(read(open.repeat(depth) + close.repeat(depth), syntax)).text.length).toBe(2 * depth)
+      expect(refusal(tuple.repeat(depth), syntax).message).toContain("the text ends")
+      expect(read(`"${"x".repeat(999_998)}"`, syntax)).toBeDefined()
+    }
+  )
 
   it.each(["erlang", "elixir"] as const)("may be a hundred thousand levels deep in %s", (syntax) => {
     const depth = 100_000
