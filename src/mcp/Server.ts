@@ -93,7 +93,7 @@ export interface ServedClient {
 /**
  * Serves the catalogue to the client at the other end of `transport`, in a session of its own, until the scope closes:
  * calls that still run then are interrupted, and their cleaning up on the node is waited for. A client that sets a level
- * (`logging/setLevel`) is told when links to nodes that it has asked are lost and made again.
+ * (`logging/setLevel`) is told when links to nodes that it has asked are lost and made again, and when such a node answers no more.
  */
 export const connect = Effect.fnUntraced(function* (
   transport: Transport,
@@ -106,7 +106,7 @@ export const connect = Effect.fnUntraced(function* (
   const places = yield* Semaphore.make(maxCalls)
   let level: LoggingLevel | undefined
   const telling = yield* Effect.cached(
-    Effect.promise(() => import("./LinkMessages.ts")).pipe(
+    Effect.promise(() => import("./NodeMessages.ts")).pipe(
       Effect.flatMap((messages) =>
         messages.telling((of, data) =>
           isWanted(of, level)

@@ -7,7 +7,7 @@ import type { CallOptions } from "../../src/node/Call.ts"
 import type { ErlangNode } from "../../src/node/ErlangNode.ts"
 import type { NodeError } from "../../src/node/NodeError.ts"
 import { Nodes } from "../../src/node/Nodes.ts"
-import type { NodeChange, NodeState, NodeStatus } from "../../src/node/NodeState.ts"
+import type { HealthChange, NodeChange, NodeState, NodeStatus } from "../../src/node/NodeState.ts"
 import { type KnownNode, TargetError, type Targets } from "../../src/node/Targets.ts"
 import { Policy, type PolicySettings } from "../../src/policy/Policy.ts"
 import type { SyntaxName } from "../../src/syntax/Syntax.ts"
@@ -103,6 +103,8 @@ export interface World {
   readonly cookies?: ReadonlyArray<string>
   /** Links that come up and go down. */
   readonly changes?: Stream.Stream<NodeChange>
+  /** Nodes that fare better or worse. */
+  readonly healthChanges?: Stream.Stream<HealthChange>
   readonly epmdPort?: number
   readonly policy?: Partial<PolicySettings>
   readonly mode?: SyntaxName
@@ -115,6 +117,7 @@ export const untroubled: Pick<NodeStatus, "breaker"> = {
 
 const fakeNodes = ({
   changes = Stream.empty,
+  healthChanges = Stream.empty,
   reachable = [],
   standing = {},
   unreachable = {},
@@ -158,7 +161,7 @@ const fakeNodes = ({
       refused: () => Effect.void,
       reset: () => Effect.void,
       changes: Effect.succeed(changes),
-      healthChanges: Effect.succeed(Stream.empty)
+      healthChanges: Effect.succeed(healthChanges)
     })
   })
 

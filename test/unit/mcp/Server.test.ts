@@ -10,7 +10,7 @@ import { Deferred, Effect, Exit, Layer, Logger, PubSub, Scope, Stream } from "ef
 import { afterEach, describe, expect, it } from "vitest"
 import { connect } from "../../../src/mcp/Server.ts"
 import { DistError } from "../../../src/dist/DistError.ts"
-import type { NodeChange } from "../../../src/node/NodeState.ts"
+import type { HealthChange, NodeChange } from "../../../src/node/NodeState.ts"
 import { Session } from "../../../src/tools/Session.ts"
 import type { PolicySettings } from "../../../src/policy/Policy.ts"
 import { Catalogue } from "../../../src/tools/Catalogue.ts"
@@ -265,7 +265,7 @@ describe("instructions", () => {
   })
 })
 
-describe("what becomes of links", () => {
+describe("what becomes of nodes", () => {
   const name = "app@localhost"
   const why = new DistError({ node: name, reason: { _tag: "LinkClosed", detail: "the node went down" } })
   const closed = new DistError({ node: name, reason: { _tag: "Disconnected" } })
@@ -278,8 +278,14 @@ describe("what becomes of links", () => {
   /** Clients of a server that knows two nodes, with the messages that each was sent, and how links change. */
   const watched = async (levels: ReadonlyArray<string | undefined>) => {
     const hub = await Effect.runPromise(PubSub.unbounded<NodeChange>())
+    const healthHub = await Effect.runPromise(PubSub.unbounded<HealthChange>())
     const up = [fakeNode({ name }), fakeNode({ name: "other@localhost" })]
-    const ground = groundLayer({ up, cookies: ["PRECIOUS"], changes: Stream.fromPubSub(hub) })
+    const ground = groundLayer({
+      up,
+      cookies: ["PRECIOUS"],
+      changes: Stream.fromPubSub(hub),
+      healthChanges: Stream.fromPubSub(healthHub)
+    })
     const scope = await Effect.runPromise(Scope.make())
     cleanUps.push(() => Effect.runPromise(Scope.close(scope, Exit.void)))
     const clients = await Promise.all(
@@ -300,8 +306,32 @@ describe("what becomes of links", () => {
     )
     for (const [at, level] of levels.entries())
       if (level !== undefined) await clients[at]!.client.setLoggingLevel(level as "debug")
-    return { clients, tell: (change: NodeChange) => void PubSub.publishUnsafe(hub, change) }
+    return {
+      clients,
+      tell: (change: NodeChange) => void PubSub.publishUnsafe(hub, change),
+      tellHealth: (change: HealthChange) => void PubSub.publishUnsafe(healthHub, change)
+    }
   }
+
+  it("is told, too, where the link stands and the node answers no more, or again", async () => {
+    const { clients, tellHealth } = await watched(["debug"])
+    const [{ client, messages }] = clients as [(typeof clients)[0]]
+    await call(client, "connect_node", { node: name })
+    const health = { since: 0, missed: 3, silentMillis: 9, why: ["no answer within 5000 ms"] } as const
+    tellHealth({ name: "other@localhost", at: 0, before: "up", health: { ...health, condition: "down" } })
+    tellHealth({ name, at: 0, before: "up", health: { ...health, condition: "degraded" } })
+    tellHealth({ name, at: 0, before: "degraded", health: { ...health, condition: "down" } })
+    tellHealth({ name, at: 0, before: "down", health: { ...health, why: [], condition: "up" } })
+    await expect.poll(() => messages).toHaveLength(3)
+    expect(messages).toMatchObject([
+      { level: "notice", data: { state: "degraded", why: "no answer within 5000 ms" } },
+      {
+        level: "warning",
+        data: { state: "silent", summary: `${name} is connected, and does not answer: no answer within 5000 ms.` }
+      },
+      { level: "notice", data: { state: "well" } }
+    ])
+  })
 
   it("is told to the client that has set a level, as far as that goes, and to no other", async () => {
     const { clients, tell } = await watched(["notice", "warning", undefined])

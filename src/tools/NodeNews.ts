@@ -1,20 +1,21 @@
 import { Effect } from "effect"
 import { isDisconnected } from "../node/NodeError.ts"
-import { isRestarted, type NodeChange } from "../node/NodeState.ts"
+import { type HealthChange, isRestarted, type NodeChange } from "../node/NodeState.ts"
 import type { Targets } from "../node/Targets.ts"
 import { cleaner } from "./Cleaning.ts"
 import { currentSyntax } from "./CurrentSyntax.ts"
 import { toToolError } from "./Failure.ts"
 import { Session } from "./Session.ts"
 
-/** What became of a link without the session's doing. Times are ISO 8601. */
-export interface LinkNews {
+/** What became of a node, or of the link to it, without the session's doing. Times are ISO 8601. */
+export interface NodeNews {
   /** What a person would say: with what happens next. */
   readonly summary: string
   readonly node: string
   readonly as_of: string
-  readonly state: "down" | "up" | "restarted"
-  /** Why it went down. */
+  /** Of the link: lost, made again, made to another incarnation. Of how a connected node fares: see `Condition`. */
+  readonly state: "down" | "up" | "restarted" | "silent" | "degraded" | "well"
+  /** Why it went down, or what is wrong. */
   readonly why?: string
   /** When it is tried again, where something keeps it. */
   readonly next_attempt?: string
@@ -29,9 +30,9 @@ const seconds = (millis: number): string => `${Math.max(0, Math.round(millis / 1
  * disconnected since. A link that was closed on our side, since nobody used it, say, is no news, nor is the one made
  * again by the next call; that the node was restarted meanwhile is.
  */
-export const newsOf = Effect.fnUntraced(function* (
+export const newsOfLink = Effect.fnUntraced(function* (
   change: NodeChange
-): Effect.fn.Return<LinkNews | undefined, never, Session | Targets> {
+): Effect.fn.Return<NodeNews | undefined, never, Session | Targets> {
   const { at, name } = change
   if (!(yield* Session).asked.has(name)) return undefined
   const clean = yield* cleaner
@@ -56,4 +57,24 @@ export const newsOf = Effect.fnUntraced(function* (
   }
   if (isDisconnected(former.why)) return undefined
   return { summary: `${again}; it was not restarted, so that pids from before still hold.`, ...head, state: "up" }
+})
+
+/** The same of a connected node that answers no more, slowly, or again as it should. */
+export const newsOfHealth = Effect.fnUntraced(function* ({
+  at,
+  health,
+  name
+}: HealthChange): Effect.fn.Return<NodeNews | undefined, never, Session | Targets> {
+  if (!(yield* Session).asked.has(name)) return undefined
+  const clean = yield* cleaner
+  const head = { node: clean(name), as_of: iso(at) }
+  const why = health.why.map(clean).join(", ")
+  switch (health.condition) {
+    case "down":
+      return { summary: `${head.node} is connected, and does not answer: ${why}.`, ...head, state: "silent", why }
+    case "degraded":
+      return { summary: `${head.node} answers late, or not every time: ${why}.`, ...head, state: "degraded", why }
+    case "up":
+      return { summary: `${head.node} answers again as it should.`, ...head, state: "well" }
+  }
 })
