@@ -16,7 +16,8 @@ export const lookAtEpmd = (at: { readonly host: string; readonly port: number },
       const sightings = registered.flatMap(({ name, port }): ReadonlyArray<Sighting> => {
         const parsed = parseNodeName(`${name}@${at.host}`)
         if ("problem" in parsed || port > 65_535) return []
-        return [{ node: isLoopback(at.host) ? name : parsed.full, part, host: at.host, port, epmdPort: at.port }]
+        const named = isLoopback(at.host) ? { node: name } : { node: parsed.full, isGuess: true as const }
+        return [{ ...named, part, host: at.host, port, epmdPort: at.port }]
       })
       return told(part, sightings, registered.length - sightings.length)
     }),

@@ -98,8 +98,9 @@ const nodesOf = Effect.fnUntraced(function* (sightings: ReadonlyArray<SightingOf
   const configured = yield* (yield* Targets).nodes
   const listed = yield* (yield* Nodes).list
   const known = [...configured, ...listed.filter(({ state }) => state._tag === "Up")].map(({ name }) => name)
-  const fullName = fullNames(sightings, known, localHosts(yield* Machine))
-  return { found: merge(sightings, fullName), fullName }
+  const isLocal = localHosts(yield* Machine)
+  const fullName = fullNames(sightings, known, isLocal)
+  return { found: merge(sightings, fullName, isLocal), fullName }
 })
 
 /** See `Discovery.once`. */

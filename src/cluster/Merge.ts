@@ -39,21 +39,40 @@ export const shortName = (node: string): string => node.split("@", 1)[0]!
 /** For a node of this machine without its host: the one node of this machine that is called so, if there is just one. */
 export type FullName = (short: string) => string | undefined
 
-/** The full names in sightings; `known` are nodes that we know of by other ways. */
+/** What stands behind the @, if anything. */
+const hostOf = (node: string): string | undefined => {
+  const at = node.indexOf("@")
+  return at < 0 ? undefined : node.slice(at + 1)
+}
+
+const localByShort = (
+  nodes: ReadonlyArray<string>,
+  isLocal: (host: string) => boolean
+): ReadonlyMap<string, ReadonlySet<string>> => {
+  const byShort = new Map<string, Set<string>>()
+  for (const node of nodes) {
+    const host = hostOf(node)
+    if (host === undefined || !isLocal(host)) continue
+    const short = shortName(node)
+    byShort.set(short, (byShort.get(short) ?? new Set()).add(node))
+  }
+  return byShort
+}
+
+/**
+ * The full names in sightings; `known` are nodes that we know of by other ways. A guess counts where nobody knows better.
+ */
 export const fullNames = (
   sightings: ReadonlyArray<SightingOf>,
   known: ReadonlyArray<string>,
   isLocal: (host: string) => boolean
 ): FullName => {
-  const byShort = new Map<string, Set<string>>()
-  for (const node of [...sightings.map((each) => each.node), ...known]) {
-    const at = node.indexOf("@")
-    if (at < 0 || !isLocal(node.slice(at + 1))) continue
-    const short = shortName(node)
-    byShort.set(short, (byShort.get(short) ?? new Set()).add(node))
-  }
+  const told = sightings.filter(({ isGuess }) => isGuess !== true).map(({ node }) => node)
+  const guessed = sightings.filter(({ isGuess }) => isGuess).map(({ node }) => node)
+  const sure = localByShort([...told, ...known], isLocal)
+  const unsure = localByShort(guessed, isLocal)
   return (short) => {
-    const [name, ...others] = byShort.get(short) ?? []
+    const [name, ...others] = sure.get(short) ?? unsure.get(short) ?? []
     return others.length === 0 ? name : undefined
   }
 }
@@ -83,10 +102,17 @@ const discoveredOf = (node: string, seen: ReadonlyArray<SightingOf>): Discovered
 }
 
 /** One entry a node, by name. */
-export const merge = (sightings: ReadonlyArray<SightingOf>, fullName: FullName): ReadonlyArray<Discovered> => {
+export const merge = (
+  sightings: ReadonlyArray<SightingOf>,
+  fullName: FullName,
+  isLocal: (host: string) => boolean
+): ReadonlyArray<Discovered> => {
   const byName = new Map<string, Array<SightingOf>>()
   for (const sighting of sightings) {
-    const node = sighting.node.includes("@") ? sighting.node : (fullName(sighting.node) ?? sighting.node)
+    const host = hostOf(sighting.node)
+    // An EPMD has a name once, by whichever of its host's names it was asked.
+    const isOpen = host === undefined || (sighting.isGuess === true && isLocal(host))
+    const node = isOpen ? (fullName(shortName(sighting.node)) ?? sighting.node) : sighting.node
     const seen = byName.get(node)
     if (seen === undefined) byName.set(node, [sighting])
     else seen.push(sighting)

@@ -1,0 +1,39 @@
+import { describe, expect, it } from "vitest"
+import { fullNames, merge, type SightingOf } from "../../../src/cluster/Merge.ts"
+
+const isLocal = (host: string) => ["box", "127.0.0.1", "10.0.0.1"].includes(host)
+
+/** What an EPMD on this machine tells, asked by one of the names of its host. */
+const registered = (node: string, port: number): SightingOf => ({
+  node,
+  ...(node.includes("@") && { isGuess: true }),
+  source: node.includes("@") ? "hosts" : "epmd:localhost",
+  part: "epmd",
+  port,
+  epmdPort: 4369
+})
+
+const namesOf = (sightings: ReadonlyArray<SightingOf>, known: ReadonlyArray<string> = []) =>
+  merge(sightings, fullNames(sightings, known, isLocal), isLocal).map(({ node, sources }) => [node, sources])
+
+describe("a node of this machine that EPMD tells of under several names of its host", () => {
+  const sightings = [registered("app", 1), registered("app@box", 1), registered("app@10.0.0.1", 1)]
+
+  it("is the one that somebody knows in full", () => {
+    const release: SightingOf = { node: "app@127.0.0.1", source: "releases", part: "7" }
+    expect(namesOf([...sightings, release])).toEqual([["app@127.0.0.1", ["epmd:localhost", "hosts", "releases"]]])
+    expect(namesOf(sightings, ["app@box"])).toEqual([["app@box", ["epmd:localhost", "hosts"]]])
+  })
+
+  it("is called by the one guess that there is, where nobody does", () => {
+    expect(namesOf(sightings.slice(0, 2))).toEqual([["app@box", ["epmd:localhost", "hosts"]]])
+  })
+
+  it("is no node of another machine, which may have the same name", () => {
+    const far = registered("app@far", 1)
+    expect(namesOf([...sightings.slice(0, 1), far], ["app@box"])).toEqual([
+      ["app@box", ["epmd:localhost"]],
+      ["app@far", ["hosts"]]
+    ])
+  })
+})
