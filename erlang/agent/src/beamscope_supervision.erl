@@ -37,7 +37,7 @@
 %% has next to nothing in its dictionary.
 -define(CHILD, 300).
 %% Linked processes that may have started one of which nothing tells who did.
--define(OLDER, 5).
+-define(STARTERS, 5).
 
 -type spec() :: #{
     %% Where the tree begins: a process, or the name of a process or an application. By default at the supervisors of
@@ -335,7 +335,7 @@ roots(Spec) ->
 %% A process, or where that is no supervisor, the tops of the application that has its name.
 root(Pid, Tops, #{dictionary_heap := Most} = Spec) ->
     {Callback, Ancestors} = origin(Pid, min(Most, max(?SMALL_HEAP, ?CHILD * length(linked(Pid))))),
-    Parents = case Callback of unread -> older(Pid); _ -> parent(Ancestors) end,
+    Parents = case Callback of unread -> starters(Pid); _ -> parent(Ancestors) end,
     IsTop = Callback =:= unread andalso lists:any(fun is_starter/1, Parents),
     case supervises(Callback) =/= none orelse IsTop orelse (Tops =:= [] andalso is_called_supervisor(Pid, Parents, Spec)) of
         true ->
@@ -365,8 +365,14 @@ is_called_supervisor(Pid, Parents, Spec) ->
     ],
     lists:member(supervisor, Types).
 
-%% Who may have started a process: of those linked to it, the oldest.
-older(Pid) -> lists:sublist(lists:sort([Linked || Linked <- linked(Pid), Linked < Pid]), ?OLDER).
+%% Who has started a process, or before OTP 25, where nobody tells, may have: some of those linked to it.
+starters(Pid) ->
+    try erlang:process_info(Pid, parent) of
+        {_, Parent} when is_pid(Parent) -> [Parent];
+        _ -> []
+    catch
+        error:badarg -> lists:sublist(linked(Pid), ?STARTERS)
+    end.
 
 %% The application that a process belongs to: the one whose master leads its group.
 application(Pid) ->

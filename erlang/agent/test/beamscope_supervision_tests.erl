@@ -116,7 +116,7 @@ filters(Run) ->
     end).
 
 sorted(Run) ->
-    with(simple, fun(Pid) ->
+    beneath(simple, fun(Pid) ->
         Children = [element(2, supervisor:start_child(Pid, [lists:seq(1, Size)])) || Size <- [1, 100000, 1000]],
         [A, B, C] = Children,
         [[Child ! hello || _ <- lists:seq(1, Count)] || {Child, Count} <- [{A, 1}, {B, 2}, {C, 3}]],
@@ -263,7 +263,7 @@ without_processes(Run) ->
         ?assertMatch(#{children := 300, active := 0, listed := 300}, Facts),
         ?assertEqual(lists:seq(1, 300), [Id || {_, #{id := Id, status := undefined}} <- Rows])
     end),
-    with({ignored, 40000}, fun(Pid) ->
+    beneath({ignored, 40000}, fun(Pid) ->
         {ok, Child} = supervisor:start_child(Pid, #{id => alive, start => {?MODULE, start_child, []}}),
         1 = erlang:trace(Pid, true, ['receive']),
         #{total := 1, incomplete := [links], rows := [{_, #{supervisor := Facts}}, {_, #{pid := Child}}]} =
@@ -445,17 +445,27 @@ run(Way, Extra) ->
     answer(Way, tree, Spec).
 
 
-%% A supervisor below another one, ended whatever becomes of Body.
+%% A supervisor, ended whatever becomes of Body.
 with(Kind, Body) ->
-    {ok, Above} = supervisor:start_link(?MODULE, above),
-    Start = {supervisor, start_link, [?MODULE, Kind]},
-    {ok, Pid} = supervisor:start_child(Above, #{id => below, type => supervisor, restart => temporary, start => Start}),
+    {ok, Pid} = supervisor:start_link(?MODULE, Kind),
     try
         Body(Pid)
     after
-        unlink(Above),
-        kill(Above)
+        unlink(Pid),
+        kill(Pid)
     end.
+
+%% The same of one below another: on a heap that its children do not explain it is known by that alone (before OTP 26.2).
+beneath(Kind, Body) ->
+    with(above, fun(Above) ->
+        Start = {supervisor, start_link, [?MODULE, Kind]},
+        {ok, Pid} = supervisor:start_child(Above, #{id => below, type => supervisor, start => Start}),
+        try
+            Body(Pid)
+        after
+            supervisor:terminate_child(Above, below)
+        end
+    end).
 
 init(above) ->
     {ok, {#{}, []}};
