@@ -3,7 +3,7 @@ import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import { execPath } from "node:process"
+import { env, execPath } from "node:process"
 import { fileURLToPath } from "node:url"
 import { type InputOptions, rolldown } from "rolldown"
 import config from "../../rolldown.config.ts"
@@ -46,11 +46,15 @@ interface Answer {
   readonly processor: number
 }
 
+/** The environment of a host, which has no settings of the tests. */
+const environment = Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("BEAMSCOPE_")))
+
 /** What a server answers to its first request. */
 const firstAnswer = async (server: string, method: string, params: object): Promise<Answer> => {
   const started = performance.now()
   const child = spawn(execPath, [server], {
-    stdio: ["pipe", "pipe", "inherit"]
+    stdio: ["pipe", "pipe", "inherit"],
+    env: environment
   })
   child.stdin.write(`${JSON.stringify({ jsonrpc: "2.0", id: 1, method, params })}\n`)
   let text = ""
