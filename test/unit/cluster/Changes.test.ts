@@ -177,27 +177,39 @@ describe("changes", () => {
   )
 })
 
+/** The first changes that a world which knows a node by EPMD and by DNS tells of; `befall` happens after each. */
+const firstChanges = (
+  count: number,
+  registered: Record<string, number>,
+  befall: (zone: { readonly addresses: ReturnType<typeof addresses> }) => void
+) =>
+  Effect.gen(function* () {
+    const port = yield* serveEpmd(registered)
+    const zone = { addresses: addresses([]) }
+    const heard: Array<string> = []
+    const changes = Effect.flatMap(Discovery.make, (discovery) => discovery.changes({ everyMillis: 10 }))
+    yield* Stream.unwrap(changes).pipe(
+      Stream.map(textOf),
+      Stream.tap((text) =>
+        Effect.sync(() => {
+          heard.push(text)
+          befall(zone)
+        })
+      ),
+      Stream.take(count),
+      Stream.runDrain,
+      Effect.provide(discoveryLayer({ discovery: [`epmd:localhost:${port}`, "dns:app@pods"], zone }))
+    )
+    return heard
+  })
+
 describe("a node of this machine", () => {
   it.live("that gets its full name has not left", () =>
     Effect.gen(function* () {
-      const port = yield* serveEpmd({ app: 1 })
-      const zone = { addresses: addresses([]) }
-      const heard: Array<string> = []
-      const layer = discoveryLayer({ discovery: [`epmd:localhost:${port}`, "dns:app@pods"], zone })
-      yield* Effect.flatMap(Discovery.make, ({ changes }) =>
-        Stream.unwrap(changes({ everyMillis: 10 })).pipe(
-          Stream.map(textOf),
-          Stream.tap((text) =>
-            Effect.sync(() => {
-              heard.push(text)
-              // The host's own address.
-              zone.addresses["pods"] = ["10.0.0.1"]
-            })
-          ),
-          Stream.take(2),
-          Stream.runDrain
-        )
-      ).pipe(Effect.provide(layer))
+      const heard = yield* firstChanges(2, { app: 1 }, ({ addresses }) => {
+        // The host's own address.
+        addresses["pods"] = ["10.0.0.1"]
+      })
       expect(heard).toEqual(["+app", "+app@10.0.0.1 (app)"])
     })
   )
@@ -205,24 +217,10 @@ describe("a node of this machine", () => {
   it.live("that leaves as another machine's of that name comes has not become that one", () =>
     Effect.gen(function* () {
       const registered: Record<string, number> = { app: 1 }
-      const port = yield* serveEpmd(registered)
-      const zone = { addresses: addresses([]) }
-      const heard: Array<string> = []
-      const layer = discoveryLayer({ discovery: [`epmd:localhost:${port}`, "dns:app@pods"], zone })
-      yield* Effect.flatMap(Discovery.make, ({ changes }) =>
-        Stream.unwrap(changes({ everyMillis: 10 })).pipe(
-          Stream.map(textOf),
-          Stream.tap((text) =>
-            Effect.sync(() => {
-              heard.push(text)
-              delete registered["app"]
-              zone.addresses["pods"] = ["10.9.9.9"]
-            })
-          ),
-          Stream.take(3),
-          Stream.runDrain
-        )
-      ).pipe(Effect.provide(layer))
+      const heard = yield* firstChanges(3, registered, ({ addresses }) => {
+        delete registered["app"]
+        addresses["pods"] = ["10.9.9.9"]
+      })
       expect(heard.toSorted()).toEqual(["+app", "+app@10.9.9.9", "-app"])
     })
   )
