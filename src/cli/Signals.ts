@@ -1,6 +1,7 @@
 import { Effect } from "effect"
 import { constants } from "node:os"
 import { CommandError } from "./CommandError.ts"
+import { endProcess } from "./EndProcess.ts"
 
 type Signal = "SIGINT" | "SIGTERM"
 
@@ -19,7 +20,7 @@ export const told: Effect.Effect<Signal> = Effect.promise(() => (signalled ??= l
 
 /** From now on the process has so long to clean up; past it, it ends as it is. */
 export const exitWithin = (millis: number, exitCode: number): Effect.Effect<void> =>
-  Effect.sync(() => void setTimeout(() => process.exit(exitCode), millis).unref())
+  Effect.sync(() => void setTimeout(() => endProcess(exitCode), millis).unref())
 
 /** Runs a command until it ends or the process is told to end; then what it started is undone, in `millis` at most. */
 export const untilTold = <A, E, R>(

@@ -1,5 +1,6 @@
 import { Cause, Effect, Exit, Option } from "effect"
 import type { CommandError } from "./CommandError.ts"
+import { endProcess } from "./EndProcess.ts"
 import { serverCommand } from "./ServerCommand.ts"
 import { serverFlags } from "./ServerFlags.ts"
 
@@ -16,7 +17,7 @@ const outcome = (exitCode: number, error: Error | null | undefined): number => {
 /** Ends the process once stdout has taken everything; not by falling off the end, where an open handle would hold it. */
 const exit = (exitCode: number) => {
   process.exitCode = exitCode
-  const finish = () => process.exit(outcome(exitCode, process.stdout.errored))
+  const finish = () => endProcess(outcome(exitCode, process.stdout.errored))
   if (process.stdout.writable) process.stdout.write("", finish)
   else finish()
 }

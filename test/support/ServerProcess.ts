@@ -35,10 +35,18 @@ export interface Message {
   readonly error?: { readonly code: number; readonly message: string }
 }
 
-/** Beamscope as a process, looked at from the outside: what a host has, without an SDK in between. */
-export const startServer = (args: ReadonlyArray<string> = [], env: Readonly<Record<string, string>> = {}) => {
+/**
+ * Beamscope as a process, looked at from the outside: what a host has, without an SDK in between. `begin` is what its
+ * command line begins with, a program that becomes it.
+ */
+export const startServer = (
+  args: ReadonlyArray<string> = [],
+  env: Readonly<Record<string, string>> = {},
+  begin: ReadonlyArray<string> = []
+) => {
   const { args: argv, command, env: environment } = launch(args, env)
-  const child = spawn(command, argv, { env: environment, stdio: ["pipe", "pipe", "pipe"] })
+  const [program, ...rest] = [...begin, command, ...argv] as [string, ...ReadonlyArray<string>]
+  const child = spawn(program, rest, { env: environment, stdio: ["pipe", "pipe", "pipe"] })
   const { stderr, stdin, stdout } = child
   onTestFinished(() => void child.kill("SIGKILL"))
   stdin.on("error", () => {})

@@ -1,0 +1,93 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { startServer } from "../support/ServerProcess.ts"
+import { silentResolver, type SilentResolver } from "../support/SilentResolver.ts"
+
+// Whoever looks up a name is in the system's resolver for minutes here, longer than any test: what ends has not waited.
+
+const place = silentResolver()
+
+const host = "silent.example"
+const env = { BEAMSCOPE_COOKIE: "COOKIE" }
+
+describe.skipIf("problem" in place)(
+  `with name servers that are silent${"problem" in place ? ` (not to be had: ${place.problem})` : ""}`,
+  () => {
+    let resolver: SilentResolver
+    beforeEach(async () => {
+      if ("start" in place) resolver = await place.start()
+    })
+    afterEach(() => resolver.stop())
+
+    const start = (args: ReadonlyArray<string>) => startServer(args, env, resolver.begin)
+    const isAsked = () => expect.poll(resolver.asked).toBeGreaterThan(0)
+
+    it.each(
+      (["end of input", "SIGTERM", "SIGINT"] as const).flatMap((how) =>
+        [
+          { name: "connect_node", arguments: { node: `a@${host}` } },
+          { name: "discover_nodes", arguments: {} }
+        ].map((params) => [how, params.name, params] as const)
+      )
+    )("the server ends by %s during %s", async (how, _name, params) => {
+      const server = start(["--allow-nodes", `*@${host}`, "--discover", `epmd:${host}`])
+      await server.initialize()
+      server.send("tools/call", params)
+      await isAsked()
+      if (how === "end of input") server.child.stdin.end()
+      else server.child.kill(how)
+      expect(await server.ended).toEqual({ code: 0, signal: null })
+      expect(server.messages().map(({ id }) => id)).toEqual([1])
+      expect(server.output().err).not.toMatch(/warning/iu)
+    })
+
+    it("the server ends when its reader goes away", async () => {
+      const server = start(["--allow-nodes", `*@${host}`])
+      await server.initialize()
+      server.send("tools/call", { name: "connect_node", arguments: { node: `a@${host}` } })
+      await isAsked()
+      server.child.stdout.destroy()
+      server.send("tools/list")
+      expect(await server.ended).toEqual({ code: 0, signal: null })
+    })
+
+    it("the server's last answers are all written, to a host that reads them late", async () => {
+      const server = start(["--discover", `epmd:${host}`])
+      await server.initialize()
+      server.send("tools/call", { name: "discover_nodes", arguments: {} })
+      await isAsked()
+      server.child.stdout.pause()
+      // More than a pipe holds; asked in one go, so that nothing is asked after it is full.
+      const ids = Array.from({ length: 30 }, (_, index) => index + 10)
+      server.write(ids.map((id) => `${JSON.stringify({ jsonrpc: "2.0", id, method: "tools/list" })}\n`).join(""))
+      server.child.stdin.end()
+      await expect.poll(() => server.output().err).toContain("stdin ended")
+      server.child.stdout.resume()
+      expect(await server.ended).toEqual({ code: 0, signal: null })
+      expect(server.messages().map(({ id }) => id)).toEqual([1, ...ids])
+      expect(server.output().out).toMatch(/\n$/u)
+    })
+
+    const ends = async (args: ReadonlyArray<string>, exitCode: number, says: RegExp) => {
+      const command = start([...args, "--allow-nodes", `*@${host}`])
+      expect(await command.ended).toEqual({ code: exitCode, signal: null })
+      const { err, out } = command.output()
+      expect(`${out}${err}`).toMatch(says)
+      expect(resolver.asked()).toBeGreaterThan(0)
+    }
+
+    it("a call that failed ends with its exit code", () =>
+      ends(["call", "connect_node", `{"node": "a@${host}", "timeout_ms": 500}`], 1, /code: connect_failed/u))
+
+    // It has twenty seconds, of which resolving takes all.
+    it("the doctor ends with its exit code", { timeout: 60_000 }, () =>
+      ends(["doctor", `a@${host}`], 1, /FAILED .*did not answer .* in time/u)
+    )
+
+    it("a command that is told to end does", async () => {
+      const command = start(["call", "connect_node", `{"node": "a@${host}"}`, "--allow-nodes", `*@${host}`])
+      await isAsked()
+      command.child.kill("SIGTERM")
+      expect(await command.ended).toEqual({ code: 143, signal: null })
+    })
+  }
+)
