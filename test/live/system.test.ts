@@ -67,6 +67,19 @@ describe.each(BeamNode.otpReleases())("the system of a node on OTP $otp", ({ otp
       }).pipe(using(agent))
     )
 
+    it.live("counts schedulers as the node does", () =>
+      Effect.gen(function* () {
+        const { structured } = yield* call("get_system_info", {})
+        const counts = yield* ask(
+          "[erlang:system_info(I) || I <- [schedulers, schedulers_online, dirty_cpu_schedulers, dirty_cpu_schedulers_online, dirty_io_schedulers]]"
+        )
+        const { dirty_cpu, dirty_cpu_online, dirty_io, normal, normal_online } = structured["schedulers"] as Readonly<
+          Record<string, number>
+        >
+        expect([normal, normal_online, dirty_cpu, dirty_cpu_online, dirty_io]).toEqual(JSON.parse(counts))
+      }).pipe(using(agent))
+    )
+
     it.live("tells which allocator holds a large binary", () =>
       Effect.gen(function* () {
         const rows = rowsOf(yield* call("get_allocator_info", {}), "allocators")
@@ -175,6 +188,21 @@ describe.each(BeamNode.otpReleases())("the system of a node on OTP $otp", ({ otp
           total: yield* number("length(os:getenv())")
         })
         expect(rowsOf(all, "variables")).toContainEqual({ name: "SHOP_PORT", bytes: 4 })
+        const bySize: Array<unknown> = []
+        let cursor: unknown
+        do {
+          const page = yield* call("get_environment", {
+            sort_by: "bytes",
+            limit: 7,
+            ...(cursor !== undefined && { cursor })
+          })
+          bySize.push(...rowsOf(page, "variables"))
+          cursor = page.structured["next_cursor"]
+        } while (cursor !== undefined)
+        const sizes = bySize.map((row) => (row as { readonly bytes: number }).bytes)
+        expect(sizes).toEqual(sizes.toSorted((a, b) => b - a))
+        expect(new Set(bySize)).toEqual(new Set(rowsOf(all, "variables")))
+        expect(bySize).toHaveLength(rowsOf(all, "variables").length)
         const names = ["SHOP_PASSWORD", "RELEASE_COOKIE", "SHOP_PORT"]
         const named = yield* call("get_environment", { names })
         expect(rowsOf(named, "variables").toReversed()).toEqual([

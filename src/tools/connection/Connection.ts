@@ -1,18 +1,29 @@
 import { Effect, Ref, Result, Schema } from "effect"
 import { type Disconnection, Nodes } from "../../node/Nodes.ts"
 import type { NodeStatus } from "../../node/NodeState.ts"
-import { nodeCalled, Targets } from "../../node/Targets.ts"
+import { type KnownNode, nodeCalled, Targets } from "../../node/Targets.ts"
 import { Policy } from "../../policy/Policy.ts"
 import { visible } from "../../syntax/Escape.ts"
 import type { SyntaxName } from "../../syntax/Syntax.ts"
 import { syntaxes } from "../../syntax/Syntaxes.ts"
+import { cursor, FilterText, isFiltering, limitUpTo, listOutput, noneOf, shownOf, sortBy } from "../Listing.ts"
 import { joinByOwnName, localNames } from "../NodeArgument.ts"
 import { amount } from "../Quantity.ts"
 import { meetNode } from "../Restarted.ts"
 import { sameNode } from "../SameNode.ts"
 import { Session } from "../Session.ts"
 import * as Tool from "../Tool.ts"
-import { isRegisteredHere, iso, measured, nameOf, NodeRow, nodeRow, rounded, roundTripPatience } from "./NodeRow.ts"
+import {
+  isRegisteredHere,
+  iso,
+  measured,
+  nameOf,
+  NodeRow,
+  nodeRow,
+  nodeStates,
+  rounded,
+  roundTripPatience
+} from "./NodeRow.ts"
 
 const shared = { toolset: "connection", access: "inspect", cost: "cheap" } as const
 
@@ -21,14 +32,14 @@ const connectNode = Tool.make({
   name: "connect_node",
   title: "Connect a node",
   description:
-    "Connects to an Erlang node and keeps the link for this session: if lost, it is made again. Tools connect by themselves: this checks a connection, gives a cookie, tries a node at once that is left in peace (breaker_open; one such try at a time), or accepts one that has restarted.",
+    "Connects to a node and keeps the link for this session: if lost, it is made again. Tools connect by themselves: this checks a connection, gives a cookie, accepts a restarted node, or tries one at once that is left in peace (breaker_open).",
   target: "named",
   timeoutMillis: 10_000,
   input: {
     cookie: Schema.optionalKey(
       Schema.RedactedFromValue(
         Schema.String.annotate({
-          description: "Last resort: the operator's configuration is the better place for a cookie",
+          description: "Last resort: better configured by the operator",
           format: "password"
         })
       )
@@ -117,7 +128,7 @@ const disconnectNode = Tool.make({
   name: "disconnect_node",
   title: "Disconnect a node",
   description:
-    "Closes the link to a node, unless another session keeps it: calls under way there fail, and whatever still runs there for us ends. The next call to it connects again.",
+    "Closes the link to a node, unless another session keeps it: calls under way fail, and what still runs there for us ends. The next call connects again.",
   target: "named",
   letsGo: true,
   input: {},
@@ -143,50 +154,104 @@ const disconnectNode = Tool.make({
   })
 })
 
+/** Behind which node a page begins; `rank` is that of its state, or one for all where names alone decide. */
+const Position = Schema.Struct({ rank: Schema.Int, name: Schema.String, alias: Schema.String })
+type Place = typeof Position.Type
+
+const inOrder = (a: Place, b: Place): number =>
+  a.rank - b.rank || compared(a.name, b.name) || compared(a.alias, b.alias)
+
+const compared = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+
+/** A node that may be listed: one that was tried has a status. */
+interface Listable {
+  readonly name: string
+  readonly state: NodeRow["state"]
+  readonly entry: KnownNode | undefined
+  readonly status?: NodeStatus
+}
+
+const stateOf = { Up: "up", Connecting: "connecting", Down: "down" } as const
+
 const listNodes = Tool.make({
   ...shared,
   name: "list_nodes",
   title: "List nodes",
   description:
-    "The nodes that can be asked, by state: up (with round trip and health), connecting, down (why, next attempt), configured (connected when first asked), and discoverable (registered with this machine's EPMD). A breaker that is open refuses calls until next_attempt.",
+    "Nodes that can be asked: up (round trip, health), down (why), configured (connected when asked), discoverable (in this machine's EPMD). An open breaker refuses calls until next_attempt.",
   target: "none",
-  input: {},
-  output: { nodes: Schema.optionalKey(Schema.Array(NodeRow)) },
-  run: Effect.fnUntraced(function* () {
+  input: {
+    sort_by: sortBy(["state", "name"], "state"),
+    filter: Schema.optionalKey(
+      Schema.Struct({
+        name: Schema.optionalKey(FilterText),
+        state: Schema.optionalKey(Schema.Literals(nodeStates))
+      })
+    ),
+    limit: limitUpTo(200, 50),
+    cursor
+  },
+  output: { ...listOutput, nodes: Schema.optionalKey(Schema.Array(NodeRow)) },
+  position: Position,
+  run: Effect.fnUntraced(function* ({ filter = {}, limit, sort_by: sort }, _node, after) {
     const targets = yield* Targets
     const configured = yield* targets.nodes
     const entries = yield* targets.entries
     const mistake = yield* targets.problem
-    const tried = yield* Effect.forEach(yield* (yield* Nodes).list, nodeRow, { concurrency: 16 })
+    const tried = yield* (yield* Nodes).list
     const { hostNames } = (yield* Policy).settings
     const isSame = sameNode(entries, hostNames)
     const entryOf = (node: string) => nodeCalled(entries, node) ?? entries.find(({ name }) => isSame(name, node))
-    const rows: Array<NodeRow> = []
-    const isShown = (node: string) => rows.some((row) => isSame(row.node, node))
-    const add = ({ node, ...row }: NodeRow) => {
-      const { access, alias, group, tags } = entryOf(node) ?? {}
-      rows.push({ node, alias, group, tags, access, ...row })
-    }
+    const all: Array<Listable> = []
+    const isListed = (node: string) => all.some(({ name }) => isSame(name, node))
     // Of one node that is connected by another name, it is no news that it cannot be by this one.
-    const isLinked = (node: string) => tried.some((row) => row.state !== "down" && isSame(row.node, node))
-    for (const row of tried.toSorted((a, b) => (a.node < b.node ? -1 : 1)))
-      if (row.state !== "down" || !isLinked(row.node)) add(row)
+    const isLinked = (node: string) => tried.some(({ name, state }) => state._tag !== "Down" && isSame(name, node))
+    for (const status of tried.toSorted((a, b) => compared(a.name, b.name))) {
+      const { name, state } = status
+      if (state._tag !== "Down" || !isLinked(name))
+        all.push({ name, state: stateOf[state._tag], entry: entryOf(name), status })
+    }
     for (const { alias, name } of configured) {
       // What the operator calls a node by is told, also where another name of it is connected.
-      const isCalled = alias !== undefined && !rows.some((row) => row.alias === alias)
-      if (isCalled || !isShown(name)) add({ node: name, state: "configured" })
+      const isCalled = alias !== undefined && !all.some(({ entry }) => entry?.alias === alias)
+      if (isCalled || !isListed(name)) all.push({ name, state: "configured", entry: entryOf(name) })
     }
     const isHere = isRegisteredHere(entries, { epmdPort: targets.epmdPort, hostNames })
-    const known = new Set(rows.map(({ node }) => nameOf(node)))
-    const knownHere = new Set(rows.filter(({ node }) => isHere(node)).map(({ node }) => nameOf(node)))
+    const known = new Set(all.map(({ name }) => nameOf(name)))
+    const knownHere = new Set(all.filter(({ name }) => isHere(name)).map(({ name }) => nameOf(name)))
     const local = yield* Effect.result(localNames)
-    const discoverable = Result.isSuccess(local) ? local.success.filter((name) => !knownHere.has(name)) : []
-    rows.push(...discoverable.map((name) => ({ node: visible(name), state: "discoverable" }) as const))
-    const unheard = tried.filter(({ round_trip_ms, state }) => state === "up" && round_trip_ms === undefined)
-    const resting = tried.filter(({ breaker }) => breaker !== undefined)
-    const up = rows.filter(({ state }) => state === "up").length
+    for (const name of Result.isSuccess(local) ? local.success : [])
+      if (!knownHere.has(name)) all.push({ name, state: "discoverable", entry: undefined })
+
+    const placeOf = ({ entry, name, state }: Listable): Place => ({
+      rank: sort === "state" ? nodeStates.indexOf(state) : 0,
+      name,
+      alias: entry?.alias ?? ""
+    })
+    const isCalled = (part: string, { entry, name }: Listable) =>
+      [visible(name), entry?.alias ?? ""].some((text) => text.toLowerCase().includes(part.toLowerCase()))
+    const matching = all
+      .filter((it) => filter.state === undefined || it.state === filter.state)
+      .filter((it) => filter.name === undefined || isCalled(filter.name, it))
+      .toSorted((a, b) => inOrder(placeOf(a), placeOf(b)))
+    const behind = after === undefined ? matching : matching.filter((it) => inOrder(placeOf(it), after) > 0)
+    const page = behind.slice(0, limit)
+    const rows = yield* Effect.forEach(page, listedRow, { concurrency: 16 })
+
+    const unheard = rows.filter(({ round_trip_ms, state }) => state === "up" && round_trip_ms === undefined)
+    const resting = rows.filter(({ breaker }) => breaker !== undefined)
+    const discoverable = page.filter(({ state }) => state === "discoverable")
+    // A look at those of this page may have changed how they stand.
+    const up = [...all.filter((it) => !page.includes(it)), ...rows].filter(({ state }) => state === "up").length
+    const counted = { total: all.length, matched: matching.length }
+    const summary = `${amount(up, "node")} connected, ${all.length - up} more known`
     return {
-      summary: `${amount(up, "node")} connected, ${rows.length - up} more known.`,
+      summary: (shown: number) => {
+        if (shown === all.length) return `${summary}.`
+        return shown === 0
+          ? `${summary}. ${noneOf({ ...counted, incomplete: [] }, isFiltering(filter), "node")}`
+          : `${summary}; ${shownOf(shown, matching.length, "node")} listed.`
+      },
       complete: unheard.length === 0 && Result.isSuccess(local),
       notes: [
         ...(mistake === undefined ? [] : [visible(mistake)]),
@@ -201,19 +266,33 @@ const listNodes = Tool.make({
             `${node} did not answer lately and is left in peace, by list_nodes too: one request at a time goes through to see whether it does again; connect_node goes at once.`
         ),
         ...discoverable
-          .filter((name) => known.has(name))
+          .filter(({ name }) => known.has(name))
           .map(
-            (name) =>
+            ({ name }) =>
               `${visible(name)} of this machine is another node than the one of that name that stands elsewhere: write ${visible(name)}@localhost for it.`
           ),
         ...(discoverable.length > 0 ? ["EPMD tells only the part before the @ of a discoverable node."] : [])
       ],
-      data: { nodes: rows },
-      page: { rows: "nodes" } as const,
-      hints: up === 0 && rows.length > 0 ? ["connect_node"] : []
+      data: { ...counted, nodes: rows },
+      page: {
+        rows: "nodes",
+        next: page.length < behind.length ? placeOf(page.at(-1)!) : undefined,
+        after: (row: number) => placeOf(page[row]!)
+      } as const,
+      hints: up === 0 && all.length > 0 ? ["connect_node"] : []
     }
   })
 })
+
+/** A node of a page, its round trip measured if it is up. */
+const listedRow = ({ entry, name, state, status }: Listable) =>
+  Effect.map(
+    status === undefined ? Effect.succeed({ node: visible(name), state }) : nodeRow(status),
+    ({ node, ...row }): NodeRow => {
+      const { access, alias, group, tags } = entry ?? {}
+      return { node, alias, group, tags, access, ...row }
+    }
+  )
 
 const modes = Object.keys(syntaxes) as ReadonlyArray<SyntaxName>
 
@@ -221,10 +300,10 @@ const setMode = Tool.make({
   ...shared,
   name: "set_mode",
   title: "Set the syntax of terms",
-  description: `Sets the syntax in which this session's results show terms: ${modes.join(", ")}.`,
+  description: "Sets the syntax in which this session's results show terms.",
   target: "none",
   input: { mode: Schema.Literals(modes) },
-  output: { mode: Schema.Literals(modes), previous_mode: Schema.Literals(modes) },
+  output: { mode: Schema.String, previous_mode: Schema.String },
   run: Effect.fnUntraced(function* ({ mode }) {
     const previous = yield* Ref.getAndSet((yield* Session).mode, mode)
     return {

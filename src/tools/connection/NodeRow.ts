@@ -30,6 +30,9 @@ export const measured = (node: ErlangNode, name: string) =>
 /** What stands before the @. */
 export const nameOf = (node: string): string => node.slice(0, node.indexOf("@"))
 
+/** How a node of a list stands, in the order of lists. */
+export const nodeStates = ["up", "connecting", "down", "configured", "discoverable"] as const
+
 /** A node in a list; what says nothing of it is left out. */
 export const NodeRow = Schema.Struct({
   node: Schema.String,
@@ -37,7 +40,7 @@ export const NodeRow = Schema.Struct({
   group: Schema.optionalKey(Schema.String),
   tags: Schema.optionalKey(Schema.Array(Schema.String)),
   access: Schema.optionalKey(Schema.Literals(accessClasses)),
-  state: Schema.Literals(["up", "connecting", "down", "configured", "discoverable"]),
+  state: Schema.Literals(nodeStates),
   since: Schema.optionalKey(Schema.String),
   health: Schema.optionalKey(Schema.Literals(["degraded", "down"])),
   round_trip_ms: Schema.optionalKey(Schema.Finite),

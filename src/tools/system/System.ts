@@ -50,13 +50,15 @@ const getSystemInfo = Tool.make({
     started_at: Schema.String,
     uptime_seconds: Schema.Int,
     run_queue: Schema.Int,
-    schedulers_online: Schema.Int,
-    schedulers: Schema.Int,
-    dirty_cpu_schedulers_online: Schema.Int,
-    dirty_cpu_schedulers: Schema.Int,
-    dirty_io_schedulers: Schema.Int,
-    logical_processors_available: Schema.optionalKey(Schema.Int),
-    scheduler_bind_type: Schema.optionalKey(Schema.String),
+    schedulers: Schema.Struct({
+      normal: Schema.Int,
+      normal_online: Schema.Int,
+      dirty_cpu: Schema.Int,
+      dirty_cpu_online: Schema.Int,
+      dirty_io: Schema.Int,
+      logical_processors_available: Schema.optionalKey(Schema.Int),
+      bind_type: Schema.optionalKey(Schema.String)
+    }),
     limits: Schema.Array(
       Schema.Struct({
         resource: Schema.String,
@@ -107,13 +109,15 @@ const getSystemInfo = Tool.make({
         started_at: new Date(info.systemTimeMillis - info.uptimeMillis).toISOString(),
         uptime_seconds: Math.floor(info.uptimeMillis / 1000),
         run_queue: info.runQueue,
-        schedulers_online: info.schedulers.online,
-        schedulers: info.schedulers.total,
-        dirty_cpu_schedulers_online: info.dirtyCpuSchedulers.online,
-        dirty_cpu_schedulers: info.dirtyCpuSchedulers.total,
-        dirty_io_schedulers: info.dirtyIoSchedulers,
-        logical_processors_available: info.logicalProcessorsAvailable,
-        scheduler_bind_type: built.schedulerBindType && visible(built.schedulerBindType),
+        schedulers: {
+          normal: info.schedulers.total,
+          normal_online: info.schedulers.online,
+          dirty_cpu: info.dirtyCpuSchedulers.total,
+          dirty_cpu_online: info.dirtyCpuSchedulers.online,
+          dirty_io: info.dirtyIoSchedulers,
+          logical_processors_available: info.logicalProcessorsAvailable,
+          bind_type: built.schedulerBindType && visible(built.schedulerBindType)
+        },
         limits
       },
       hints: ["get_memory_info", 'top_processes {"sort_by": "reductions", "window_ms": 1000}']

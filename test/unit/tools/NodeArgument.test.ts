@@ -420,13 +420,6 @@ describe("connect_node, disconnect_node and list_nodes", () => {
             breaker_closed: 0,
             next_attempt: "1970-01-01T00:00:03.000Z"
           },
-          {
-            node: "d@box",
-            state: "down",
-            since,
-            why: "The connection to d@box was lost: it went down.",
-            next_attempt: "1970-01-01T00:00:05.000Z"
-          },
           { node: "e@box", ...up, round_trip_ms: 1.3, breaker_opened: 1, breaker_closed: 1 },
           {
             node: "f@box",
@@ -438,6 +431,13 @@ describe("connect_node, disconnect_node and list_nodes", () => {
             refused_requests: 2,
             breaker_opened: 1,
             breaker_closed: 0
+          },
+          {
+            node: "d@box",
+            state: "down",
+            since,
+            why: "The connection to d@box was lost: it went down.",
+            next_attempt: "1970-01-01T00:00:05.000Z"
           }
         ])
         // Left in peace.
@@ -446,6 +446,75 @@ describe("connect_node, disconnect_node and list_nodes", () => {
         expect(structured["notes"]).toContainEqual(
           expect.stringMatching(/^c@box did not answer lately and is left in peace/u)
         )
+      })
+    )
+  )
+
+  it.live("list nodes page by page, and only those that are wanted", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const measured: Array<string> = []
+        const up = ["c@box", "a@box"].map((name) => ({
+          ...node(name),
+          roundTrip: () => Effect.sync(() => measured.push(name))
+        }))
+        const why = new DistError({ node: "b@box", reason: { _tag: "LinkClosed", detail: "it went down" } })
+        const world: World = {
+          epmdPort: yield* serveEpmd({ app: 1, beta: 2 }),
+          up: [...up, node("b@box")],
+          standing: { "b@box": { state: { _tag: "Down", since: 0, why } } },
+          configured: ["z@far", { name: "y@far", alias: "Shop" }]
+        }
+        const list = (input: object) => Effect.map(callIn(world, "list_nodes", input), ({ structured }) => structured)
+        const names = (structured: Readonly<Record<string, unknown>>) =>
+          ((structured["nodes"] ?? []) as ReadonlyArray<{ readonly node: string }>).map((row) => row.node)
+        const pages = (input: object) =>
+          Effect.gen(function* () {
+            const seen: Array<string> = []
+            let cursor: string | undefined
+            do {
+              const page: Readonly<Record<string, unknown>> = yield* list({
+                ...input,
+                ...(cursor !== undefined && { cursor })
+              })
+              expect(page).toMatchObject({ total: 7, matched: 7 })
+              seen.push(...names(page))
+              cursor = page["next_cursor"] as string | undefined
+            } while (cursor !== undefined)
+            return seen
+          })
+        const byState = ["a@box", "c@box", "b@box", "y@far", "z@far", "app", "beta"]
+        for (const limit of [1, 2, 3, 6, 7]) {
+          expect(yield* pages({ limit })).toEqual(byState)
+          expect(yield* pages({ limit, sort_by: "name" })).toEqual(byState.toSorted())
+        }
+
+        measured.length = 0
+        const first = yield* list({ limit: 1 })
+        expect(first["summary"]).toBe("2 nodes connected, 5 more known; 1 of 7 nodes listed.")
+        expect(measured).toEqual(["a@box"])
+
+        const configured = yield* list({ filter: { state: "configured" } })
+        expect(names(configured)).toEqual(["y@far", "z@far"])
+        expect(configured).toMatchObject({
+          summary: "2 nodes connected, 5 more known; 2 nodes listed.",
+          total: 7,
+          matched: 2
+        })
+        expect(names(yield* list({ filter: { name: "BOX" } }))).toEqual(["a@box", "c@box", "b@box"])
+        expect(names(yield* list({ filter: { name: "sho" } }))).toEqual(["y@far"])
+        const none = yield* list({ filter: { name: "nowhere" } })
+        expect(none).toMatchObject({
+          summary: "2 nodes connected, 5 more known. None of 7 nodes passes the filter.",
+          total: 7,
+          matched: 0
+        })
+        // One that is gone before its page is asked for takes no other along.
+        const { next_cursor: cursor } = yield* list({ limit: 2, filter: { name: "box" } })
+        const later = yield* callIn({ ...world, up, standing: {} }, "list_nodes", { cursor, filter: { name: "box" } })
+        expect(later.structured).toMatchObject({ total: 6, matched: 2 })
+        expect(later.structured["summary"]).toContain("None of 2 nodes is left here.")
+        expect(later.structured).not.toHaveProperty("nodes")
       })
     )
   )
@@ -477,18 +546,12 @@ describe("connect_node, disconnect_node and list_nodes", () => {
         yield* Effect.gen(function* () {
           const rows = Effect.map(call("list_nodes", {}), ({ structured }) => structured["nodes"])
           const far = { node: "app@far", state: "configured" }
-          expect(yield* rows).toEqual([
-            { node: "app@localhost", alias: "shop", tags: ["eu"], state: "configured" },
-            far
-          ])
+          const shop = { node: "app@localhost", alias: "shop", tags: ["eu"], state: "configured" }
+          expect(yield* rows).toEqual([far, shop])
           const { structured } = yield* call("connect_node", { node: "app@localhost" })
           expect(structured).toMatchObject({ node: "app@box" })
           // What it is called by is still told, although it is connected by a name that has an entry, too.
-          expect(yield* rows).toEqual([
-            expect.objectContaining({ node: "app@box", state: "up" }),
-            { node: "app@localhost", alias: "shop", tags: ["eu"], state: "configured" },
-            far
-          ])
+          expect(yield* rows).toEqual([expect.objectContaining({ node: "app@box", state: "up" }), far, shop])
           const gone = yield* call("disconnect_node", { node: "shop" })
           expect(gone.structured).toMatchObject({ node: "app@box", disconnected: true })
         }).pipe(Effect.provide(catalogueLayer(world)))

@@ -159,6 +159,7 @@ describe("get_system_info", () => {
         emulator_flags: "+P 200000 +MBas aobf",
         code_loading: "embedded",
         distribution_buffer_bytes: 1_048_576,
+        schedulers: expect.objectContaining({ bind_type: "unbound" }),
         warnings: ["Multi-scheduling is blocked: somebody has stopped all normal schedulers but one."]
       })
       expect(text).not.toContain("crumbs")
@@ -446,6 +447,24 @@ describe("get_environment", () => {
       expect(structured["variables"]).toContainEqual({ name: "HOME", bytes: 9, value: '"/home/app"' })
       expect(structured["variables"]).toContainEqual({ name: "RELEASE_COOKIE", bytes: 10, value: "[redacted]" })
       expect(structured["notes"]).toEqual(["Not set (or not on this page): NOWHERE."])
+    })
+  )
+
+  it.effect("has the node put the longest values first where that is asked for", () =>
+    Effect.gen(function* () {
+      const node = answering({
+        "beamscope_environment:variables": listing([variable("LONG", "x".repeat(9)), variable("A", "y")]),
+        "beamscope_environment:started": started([])
+      })
+      const orderOf = () => {
+        const [question] = node.called.findLast(({ target }) => target === "beamscope_environment:variables")!.args
+        return question instanceof MapTerm ? [question.atomKey("sort"), question.atomKey("order")] : []
+      }
+      const { structured } = yield* callIn(world(node), "get_environment", { sort_by: "bytes" })
+      expect(orderOf()).toEqual([atom("bytes"), atom("descending")])
+      expect(structured["summary"]).toMatch(/2 names here, by bytes of the value; first LONG with 9 bytes\.$/u)
+      expect((yield* callIn(world(node), "get_environment")).structured["summary"]).toMatch(/2 names here\.$/u)
+      expect(orderOf()).toEqual([atom("name"), atom("ascending")])
     })
   )
 
