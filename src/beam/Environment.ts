@@ -16,25 +16,29 @@ export interface Variable {
   readonly value: Binary | undefined
 }
 
+/** By what variables can be ranked: names ascend, bytes of the value descend. */
+export type VariableKey = "name" | "bytes"
+
 export interface VariableQuery extends Pick<ListQuery, "limit" | "after" | "deadlineMillis"> {
+  readonly sort: VariableKey
   /** Only these, with their values. */
   readonly names?: ReadonlyArray<string>
   /** Part of the name, in any case. */
   readonly contains?: string
 }
 
-/** The environment variables of a node, by name. */
+/** A page of the environment variables of a node. */
 export const variables = (
   node: ErlangNode,
-  { contains, names, ...query }: VariableQuery
+  { contains, names, sort, ...query }: VariableQuery
 ): Effect.Effect<Listed<Variable>, CallError> =>
   askList(
     node,
     "beamscope_environment:variables",
     {
       ...query,
-      sort: "name",
-      order: "ascending",
+      sort,
+      order: sort === "name" ? "ascending" : "descending",
       filters: { contains, names: names && list(names.map(binary)) }
     },
     (row) => {

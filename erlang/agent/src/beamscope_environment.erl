@@ -6,8 +6,9 @@
 -export_type([spec/0, started/0]).
 
 -type spec() :: #{
-    sort := name,
-    order := ascending,
+    %% `bytes': of the value.
+    sort := name | bytes,
+    order := ascending | descending,
     limit := pos_integer(),
     deadline_ms := non_neg_integer(),
     %% Part of the name, in any case.
@@ -58,7 +59,7 @@ variables(Spec) ->
             #{contains := Part} -> [Name || Name <- Named, contains(Name, Part)];
             _ -> Named
         end,
-    Read = fun({Name, _}) ->
+    Read = fun({_, Name}) ->
         Value = map_get(Name, Variables),
         Row = #{name => Name, bytes => byte_size(Value)},
         case Reveals of
@@ -66,7 +67,12 @@ variables(Spec) ->
             false -> Row
         end
     end,
-    listed([{Name, 0} || Name <- Matching], Read, Spec, {map_size(Variables), []}).
+    Keys =
+        case Spec of
+            #{sort := name} -> [{Name, Name} || Name <- Matching];
+            #{sort := bytes} -> [{byte_size(map_get(Name, Variables)), Name} || Name <- Matching]
+        end,
+    listed(Keys, Read, Spec, {map_size(Variables), []}).
 
 %% A name may begin with the sign (on Windows).
 split([First | Text]) ->

@@ -10,6 +10,7 @@ tests() ->
         {"names without values", fun names/1},
         {"values of those that are named", fun values/1},
         {"a part of the name, in any case", fun part/1},
+        {"by the size of the value", fun sizes/1},
         {"pages join without gap or overlap", fun pages/1},
         {"how it was started, without the cookie", fun started/1}
     ].
@@ -46,6 +47,16 @@ pages(Run) ->
     [os:putenv("BEAMSCOPE_PAGE_" ++ integer_to_list(N), "x") || N <- lists:seq(1, 5)],
     Spec = spec(#{contains => <<"beamscope_page">>, limit => 2}),
     ?assertEqual(5, length(lists:usort(follow(Run, Spec)))).
+
+sizes(Run) ->
+    [os:putenv("BEAMSCOPE_SIZE_" ++ [Name], lists:duplicate(Size, $x)) || {Name, Size} <- [{$a, 2}, {$b, 9}, {$c, 2}, {$d, 0}]],
+    Spec = spec(#{sort => bytes, order => descending, contains => <<"beamscope_size">>}),
+    Expected = [<<"BEAMSCOPE_SIZE_b">>, <<"BEAMSCOPE_SIZE_", "d">>],
+    #{rows := Rows} = Run(variables, Spec),
+    ?assertEqual([9, 2, 2, 0], [Bytes || {_, #{bytes := Bytes}} <- Rows]),
+    Paged = follow(Run, Spec#{limit => 1}),
+    ?assertEqual([Name || {_, #{name := Name}} <- Rows], Paged),
+    ?assertEqual(Expected, [hd(Paged), lists:last(Paged)]).
 
 follow(Run, Spec) ->
     #{rows := Rows, next := Next} = Run(variables, Spec),

@@ -3,8 +3,19 @@ import { type Started, started, type Variable, variables } from "../../beam/Envi
 import { type Term } from "../../etf/Term.ts"
 import { visible } from "../../syntax/Escape.ts"
 import { countCut, cutNote } from "../CutValues.ts"
-import { amount } from "../Quantity.ts"
-import { cursor, FilterText, limitUpTo, listBounds, listOutput, ListPosition, pageOf, shownOf } from "../Listing.ts"
+import { amount, bytes } from "../Quantity.ts"
+import {
+  cursor,
+  FilterText,
+  ledBy,
+  limitUpTo,
+  listBounds,
+  listOutput,
+  ListPosition,
+  pageOf,
+  shownOf,
+  sortBy
+} from "../Listing.ts"
 import { redacted } from "../SecretShapes.ts"
 import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
@@ -48,14 +59,11 @@ const getEnvironment = Tool.make({
   name: "get_environment",
   title: "Environment and arguments of a node",
   description:
-    "What a node was started with: arguments, emulator flags, directory, and the names of its environment variables; values only of those in `names`.",
+    "What a node was started with: arguments, emulator flags, directory, and its environment variables, whose values are told only of those in `names`.",
   input: {
-    names: Schema.optionalKey(
-      Schema.Array(FilterText)
-        .check(Schema.isMaxLength(50))
-        .annotate({ description: "Variables to list with their values" })
-    ),
-    filter: Schema.optionalKey(FilterText.annotate({ description: "Part of the name, in any case" })),
+    names: Schema.optionalKey(Schema.Array(FilterText).check(Schema.isMaxLength(50))),
+    sort_by: sortBy(["name", "bytes"], "name"),
+    filter: Schema.optionalKey(FilterText),
     limit: limitUpTo(500, 100),
     cursor
   },
@@ -73,13 +81,14 @@ const getEnvironment = Tool.make({
     )
   },
   position: ListPosition,
-  run: Effect.fnUntraced(function* ({ filter, limit, names }, node, after) {
+  run: Effect.fnUntraced(function* ({ filter, limit, names, sort_by: sort }, node, after) {
     const terms = yield* termsOf(node)
     const bounds = yield* listBounds(limit, after)
     const [listed, start] = yield* Effect.all(
       [
         variables(node, {
           ...bounds,
+          sort,
           ...(names !== undefined && { names }),
           ...(filter !== undefined && { contains: filter })
         }),
@@ -88,11 +97,14 @@ const getEnvironment = Tool.make({
       { concurrency: "unbounded" }
     )
     const { matched, rows, total } = listed
+    const first = rows[0]?.row
+    const leading =
+      sort === "name" ? "" : ledBy(first && `${visible(first.name.text())} with ${bytes(first.bytes)}`, after)
     const found = new Set(rows.map(({ row }) => row.name.text()))
     const missing = after === undefined && filter === undefined ? (names ?? []).filter((name) => !found.has(name)) : []
     return {
       summary: (shown: number) =>
-        `Process ${visible(start.osPid)} of the operating system on ${visible(start.host)}, with ${amount(total, "environment variable")}: ${names === undefined ? shownOf(shown, matched, "name") : shownOf(shown, matched, "name and value", "names and values")} here.`,
+        `Process ${visible(start.osPid)} of the operating system on ${visible(start.host)}, with ${amount(total, "environment variable")}: ${names === undefined ? shownOf(shown, matched, "name") : shownOf(shown, matched, "name and value", "names and values")} here${sort === "name" ? "" : ", by bytes of the value"}${leading}.`,
       complete: start.incomplete.length === 0,
       notes: [
         ...(missing.length === 0 ? [] : [`Not set (or not on this page): ${missing.map(visible).join(", ")}.`]),
