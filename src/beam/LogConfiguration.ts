@@ -1,30 +1,38 @@
 import type { Effect } from "effect"
-import { atom, Atom, isTuple, listItems, map, MapTerm, Pid, type Term } from "../etf/Term.ts"
+import { atom, Atom, isTuple, listItems, MapTerm, Pid, type Term } from "../etf/Term.ts"
 import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
-import { askAgent } from "./Listing.ts"
+import { askAgent, type Listed, type ListQuery, questionOf, readListed } from "./Listing.ts"
 import { readCount } from "./ProcessRow.ts"
 
 /** How a node logs. Source: `logger` of kernel. */
-export interface LogConfiguration {
+export interface LogConfiguration extends Listed<LogHandler | ModuleLevels> {
   readonly primary: {
     readonly level: string
     readonly filterDefault: string
     readonly filters: ReadonlyArray<Term>
     readonly metadata: Term | undefined
   }
-  /** Modules that have a level of their own, by that level and their application. */
-  readonly levels: ReadonlyArray<{
-    readonly level: string
-    readonly application: string | undefined
-    /** The first of them. */
-    readonly modules: ReadonlyArray<string>
-    readonly count: number
-  }>
-  readonly handlers: ReadonlyArray<LogHandler>
+  /** Of all handlers, whether they are on the page or not: how many there are, */
+  readonly handlerCount: number
+  /** which do not keep up: who logs waits for them (`sync`), or what is logged is lost (`drop`); */
+  readonly late: ReadonlyArray<{ readonly id: string; readonly mode: string; readonly pid: Pid }>
+  /** and which did not tell their configuration. */
+  readonly mute: ReadonlyArray<string>
+}
+
+/** Modules that have a level of their own: those of one level and application, or a single one. */
+export interface ModuleLevels {
+  readonly kind: "modules"
+  readonly level: string
+  readonly application: string | undefined
+  /** The first of them. */
+  readonly modules: ReadonlyArray<string>
+  readonly count: number
 }
 
 export interface LogHandler {
+  readonly kind: "handler"
   readonly id: string
   /** Why it does not tell the rest, if it does not. */
   readonly error: Term | undefined
@@ -48,9 +56,39 @@ export interface HandlerLoad {
   readonly messageQueueLength: number | undefined
 }
 
-/** The configuration, with at most `limit` modules named of each level and application. */
-export const logConfiguration = (node: ErlangNode, limit: number): Effect.Effect<LogConfiguration, CallError> =>
-  askAgent(node, "beamscope_logs:configuration", map([[atom("limit"), limit]]), readConfiguration)
+/** By kind; by name, of handlers and applications; or the most verbose first. */
+export const logSorts = ["kind", "name", "level"] as const
+
+/** What decides over what is logged. */
+export const logKinds = ["handler", "modules"] as const
+
+/** The configuration, with a page of handlers and of modules that have a level of their own. */
+export const logConfiguration = (
+  node: ErlangNode,
+  {
+    kind,
+    level,
+    name,
+    ...query
+  }: Pick<ListQuery, "after" | "deadlineMillis" | "limit"> & {
+    readonly sort: (typeof logSorts)[number]
+    readonly kind: (typeof logKinds)[number] | undefined
+    /** Part of the level. */
+    readonly level: string | undefined
+    /** Part of the name of a handler, module or application, in any case; then modules are told one by one. */
+    readonly name: string | undefined
+  }
+): Effect.Effect<LogConfiguration, CallError> =>
+  askAgent(
+    node,
+    "beamscope_logs:configuration",
+    questionOf({
+      ...query,
+      order: query.sort === "level" ? "descending" : "ascending",
+      filters: { level, name, kind: kind && atom(kind) }
+    }),
+    readConfiguration
+  )
 
 const nameOf = (term: Term | undefined): string | undefined =>
   term instanceof Atom && term.text !== "undefined" ? term.text : undefined
@@ -59,30 +97,38 @@ const filtersOf = (term: Term | undefined): ReadonlyArray<Term> =>
   (listItems(term) ?? []).flatMap((filter) => (isTuple(filter) ? [filter[0]!] : []))
 
 const readConfiguration = (answer: MapTerm): LogConfiguration | undefined => {
+  const listed = readListed(answer, readRow)
   const primary = answer.atomKey("primary")
-  const levels = listItems(answer.atomKey("levels"))
-  const handlers = listItems(answer.atomKey("handlers"))
-  if (!(primary instanceof MapTerm) || levels === undefined || handlers === undefined) return undefined
+  const handlerCount = readCount(answer.atomKey("handlers"))
+  if (listed === undefined || !(primary instanceof MapTerm) || handlerCount === undefined) return undefined
   return {
+    ...listed,
     primary: {
       level: nameOf(primary.atomKey("level")) ?? "",
       filterDefault: nameOf(primary.atomKey("filter_default")) ?? "",
       filters: filtersOf(primary.atomKey("filters")),
       metadata: primary.atomKey("metadata")
     },
-    levels: levels.flatMap((group) => {
-      if (!isTuple(group)) return []
-      const [level, application, modules, count] = group
-      return [
-        {
-          level: nameOf(level) ?? "",
-          application: nameOf(application),
-          modules: (listItems(modules) ?? []).flatMap((module) => (module instanceof Atom ? [module.text] : [])),
-          count: readCount(count) ?? 0
-        }
-      ]
+    handlerCount,
+    late: (listItems(answer.atomKey("late")) ?? []).flatMap((handler) => {
+      const [id, mode, pid] = isTuple(handler) ? handler : []
+      return id instanceof Atom && mode instanceof Atom && pid instanceof Pid
+        ? [{ id: id.text, mode: mode.text, pid }]
+        : []
     }),
-    handlers: handlers.flatMap((handler) => (handler instanceof MapTerm ? [readHandler(handler)] : []))
+    mute: (listItems(answer.atomKey("mute")) ?? []).flatMap((id) => (id instanceof Atom ? [id.text] : []))
+  }
+}
+
+const readRow = (row: MapTerm): LogHandler | ModuleLevels | undefined => {
+  const modules = listItems(row.atomKey("modules"))
+  if (modules === undefined) return readHandler(row)
+  return {
+    kind: "modules",
+    level: nameOf(row.atomKey("level")) ?? "",
+    application: nameOf(row.atomKey("application")),
+    modules: modules.flatMap((module) => (module instanceof Atom ? [module.text] : [])),
+    count: readCount(row.atomKey("count")) ?? 0
   }
 }
 
@@ -90,6 +136,7 @@ const readHandler = (handler: MapTerm): LogHandler => {
   const pid = handler.atomKey("process")
   const queue = handler.atomKey("message_queue_len")
   return {
+    kind: "handler",
     id: nameOf(handler.atomKey("id")) ?? "",
     error: handler.atomKey("error"),
     module: nameOf(handler.atomKey("module")),

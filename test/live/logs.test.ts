@@ -1,9 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import type { AgentMode } from "../../src/node/index.ts"
+import type { ToolResult } from "../../src/tools/Catalogue.ts"
 import * as BeamNode from "../support/BeamNode.ts"
 import { liveCatalogue } from "../support/LiveTools.ts"
 import { call } from "../support/Tools.ts"
+
+type Row = Readonly<Record<string, unknown>>
+
+const rowsOf = ({ structured }: Pick<ToolResult, "structured">) => (structured["entries"] ?? []) as ReadonlyArray<Row>
 
 describe.each(BeamNode.otpReleases())("the configuration of the log on OTP $otp", ({ otp }) => {
   let node: BeamNode.BeamNode
@@ -31,23 +36,24 @@ describe.each(BeamNode.otpReleases())("the configuration of the log on OTP $otp"
         expect(structured).toMatchObject({
           summary: "Events of level info and above go to 2 handlers; none is overloaded.",
           complete: true,
-          primary_level: "info",
-          primary_filters: ["quiet"],
-          primary_filter_default: "log"
+          primary: { level: "info", filters: ["quiet"], filter_default: "log" },
+          total: 4,
+          matched: 4
         })
         expect(text).not.toContain("hunter2")
-        const levels = structured["module_levels"] as ReadonlyArray<Readonly<Record<string, unknown>>>
-        expect(levels).toContainEqual({ level: "debug", module_count: 1, modules: ["my_module"] })
+        const entries = rowsOf({ structured })
+        expect(entries).toContainEqual({ kind: "modules", level: "debug", module_count: 1, modules: ["my_module"] })
         const stdlib = Number(
           yield* Effect.promise(() => node.evaluate("length(element(2, application:get_key(stdlib, modules)))"))
         )
-        expect(levels).toContainEqual(
-          expect.objectContaining({ level: "error", application: "stdlib", module_count: stdlib })
+        expect(entries).toContainEqual(
+          expect.objectContaining({ kind: "modules", level: "error", name: "stdlib", module_count: stdlib })
         )
-        expect(structured["handlers"]).toEqual(
+        expect(entries).toEqual(
           expect.arrayContaining([
             expect.objectContaining({
-              id: "ours",
+              kind: "handler",
+              name: "ours",
               module: "logger_std_h",
               level: "warning",
               mode: "async",
@@ -62,10 +68,48 @@ describe.each(BeamNode.otpReleases())("the configuration of the log on OTP $otp"
       }).pipe(using(agent))
     )
 
+    it.live("is told page by page, with every module once", () =>
+      Effect.gen(function* () {
+        const pages = (input: object) =>
+          Effect.gen(function* () {
+            const seen: Array<Row> = []
+            let cursor: string | undefined
+            do {
+              const page: ToolResult = yield* call("get_log_configuration", {
+                ...input,
+                ...(cursor !== undefined && { cursor })
+              })
+              seen.push(...rowsOf(page))
+              cursor = page.structured["next_cursor"] as string | undefined
+            } while (cursor !== undefined)
+            return seen
+          })
+        const whole = rowsOf(yield* call("get_log_configuration", {}))
+        expect(whole.map((row) => row["name"])).toEqual(["default", "ours", "stdlib", undefined])
+        for (const sort_by of ["kind", "name", "level"]) {
+          const paged = yield* pages({ limit: 1, sort_by })
+          expect(paged).toHaveLength(whole.length)
+          expect(paged).toEqual(expect.arrayContaining(whole.map((row) => expect.objectContaining(row))))
+        }
+        const modules = JSON.parse(
+          yield* evaluate("[atom_to_list(M) || M <- element(2, application:get_key(stdlib, modules))]")
+        ) as ReadonlyArray<string>
+        const alone = yield* pages({ filter: { name: "stdlib" }, limit: 30 })
+        expect(alone.flatMap((row) => row["modules"]).toSorted()).toEqual(modules.toSorted())
+
+        const debug = yield* call("get_log_configuration", { filter: { level: "debug" }, sort_by: "level" })
+        expect(debug.structured).toMatchObject({ total: 4, matched: 1 })
+        expect(debug.structured["summary"]).toMatch(/none is overloaded\. 1 entry listed\.$/u)
+        const none = yield* call("get_log_configuration", { filter: { kind: "handler", name: "nowhere" } })
+        expect(none.structured["summary"]).toMatch(/None of \d+ entries passes the filter\.$/u)
+      }).pipe(using(agent))
+    )
+
     it.live("says which handler throws events away", () =>
       Effect.gen(function* () {
         yield* evaluate("persistent_term:put({logger_olp, logger_std_h_ours}, drop)")
-        const { structured } = yield* call("get_log_configuration", {})
+        // Also where it is on another page.
+        const { structured } = yield* call("get_log_configuration", { limit: 1, sort_by: "level" })
         yield* evaluate("persistent_term:put({logger_olp, logger_std_h_ours}, async)")
         expect(structured["summary"]).toContain("ours is in drop mode")
         expect(structured["notes"]).toEqual([expect.stringContaining("are being thrown away")])
@@ -100,7 +144,7 @@ describe.each(BeamNode.otpReleases())("the configuration of the log on OTP $otp"
       expect(structured).toMatchObject({
         complete: false,
         notes: ["Handler mute does not tell its configuration: see its error."],
-        handlers: expect.arrayContaining([{ id: "mute", error: "timeout" }])
+        entries: expect.arrayContaining([{ kind: "handler", name: "mute", error: "timeout" }])
       })
       expect(events).toMatchObject({
         complete: false,

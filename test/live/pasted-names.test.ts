@@ -44,6 +44,9 @@ const scene = `
     {attribute, 1, module, odd_sup_module}, {attribute, 1, export, [{init, 1}]},
     {function, 1, init, 1, [{clause, 1, [{var, 1, 'F'}], [], [{call, 1, {var, 1, 'F'}, [{atom, 1, odd_sup}]}]}]}], []),
   {module, odd_sup_module} = code:load_binary(odd_sup_module, "odd", Sup),
+  ok = logger:add_handler('odd handler', logger_std_h, #{level => none}),
+  ok = logger:add_handler('Elixir.Odd.Handler', logger_std_h, #{level => none}),
+  ok = logger:set_module_level([odd_module, 'Elixir.Odd.Module', lists], info),
   {ok, Pid} = supervisor:start_link({local, odd_sup}, odd_sup_module, Init), unlink(Pid),
   ok`
 
@@ -113,11 +116,13 @@ const pasted: ReadonlyArray<readonly [string, Pasted]> = [
     "list_event_handlers",
     { into: "filter.name", input: { filter: { kind: "gen_event" } }, rows: "sources", column: "name", least: 3 }
   ],
+  ["get_log_configuration", { into: "filter.name", rows: "entries", column: "name", least: 4 }],
   ["group_stacktraces", { into: "filter", rows: "stacks", column: "stack", least: 3 }]
 ]
 
 /** Tools whose filters take no name that is a term, or that there is nothing for on a plain node. */
 const others = new Set([
+  "list_nodes",
   "list_pubsub_topics",
   "list_ports",
   "list_sockets",
@@ -183,7 +188,7 @@ describe("a name that a result shows", () => {
 
     it.live("leads on by the hints of groups", () =>
       Effect.gen(function* () {
-        const grouped = yield* call("list_processes", { ...inputOf(""), group_by: "application" })
+        const grouped = yield* call("list_processes", { ...inputOf(""), group_by: "application", sort_by: "count" })
         const [hint] = grouped.structured["hints"] as ReadonlyArray<string>
         const next = yield* call("list_processes", inputOf("", JSON.parse(hint!.slice("list_processes ".length))))
         const [first] = grouped.structured["groups"] as ReadonlyArray<{ readonly count: number }>

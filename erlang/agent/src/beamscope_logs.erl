@@ -9,32 +9,104 @@
 %% Milliseconds that the module of a handler has to tell its configuration.
 -define(PATIENCE, 1000).
 
-%% @doc A packed map: `primary', the primary configuration; `levels', the modules whose level differs from it as
-%% `{Level, Application, Modules, Count}', of which at most `limit' modules each are named; and `handlers', each a map of
-%% its configuration, to which `process', `message_queue_len' and `mode' are added where it has a process of
-%% `logger_olp' of its own. A handler that cannot tell its configuration has an `error' instead, such as
-%% `timeout'.
--spec configuration(#{limit := pos_integer()}) -> binary().
-configuration(#{limit := Limit}) ->
+%% Modules that are named of each level and application.
+-define(NAMED, 10).
+
+%% @doc A page of what decides over what is logged: the handlers, and the modules whose level differs from that of all,
+%% by level and application, or each by itself where a `name' is looked for. Sorted by `kind', `name' (of the handler or
+%% application), or `level', the most verbose first. Filters: `kind', `handler' or `modules'; and of
+%% text a part: `level', and `name', of a handler, module or application.
+%%
+%% A packed map: the words of `listed', and of all handlers, whether on the page or not, `handlers', how many there are;
+%% `late', `{Id, Mode, Pid}' of those that do not keep up; and `mute', the ids of those that did not tell their
+%% configuration. `primary' is the primary configuration. The row of a handler is a map of its configuration, to which
+%% `process', `message_queue_len' and `mode' are added where it has a process of `logger_olp' of its own; or `error' in
+%% place of what it did not tell, such as `timeout'. The row of modules has their `count', and the names of the first
+%% few.
+-spec configuration(#{
+    sort := kind | name | level,
+    order := ascending | descending,
+    limit := pos_integer(),
+    deadline_ms := non_neg_integer(),
+    'after' => binary(),
+    kind => handler | modules,
+    level => binary(),
+    name => binary()
+}) -> binary().
+configuration(#{sort := Sort, deadline_ms := Millis} = Spec) ->
+    Until = erlang:monotonic_time(millisecond) + Millis,
+    Handlers = maps:from_list([{{handler, Id}, handler(Id, Until)} || Id <- logger:get_handler_ids()]),
+    Modules = maps:from_list(modules(logger:get_module_level(), Spec)),
+    All = maps:merge(Handlers, Modules),
+    Matching = [Id || {Id, Row} <- maps:to_list(All), matches(Id, Row, Spec)],
+    {Page, Next} = page([{rank(Sort, Id, map_get(Id, All)), Id} || Id <- Matching], Spec),
     packed(#{
         primary => logger:get_primary_config(),
-        levels => levels(logger:get_module_level(), Limit),
-        handlers => [handler(Id) || Id <- logger:get_handler_ids()]
+        handlers => map_size(Handlers),
+        late => [
+            {Id, Mode, Pid}
+         || #{id := Id, mode := Mode, process := Pid} <- maps:values(Handlers), lists:member(Mode, [sync, drop])
+        ],
+        mute => [Id || #{id := Id, error := _} <- maps:values(Handlers)],
+        total => map_size(All),
+        matched => length(Matching),
+        rows => [{Key, map_get(Id, All)} || {_, Id} = Key <- Page],
+        next => Next,
+        incomplete => []
     }).
 
-levels([], _) ->
+rank(kind, _, _) -> 0;
+rank(name, {handler, Id}, _) -> Id;
+rank(name, {modules, Application, _, undefined}, _) -> Application;
+rank(name, {modules, _, _, Module}, _) -> Module;
+rank(level, _, #{level := Level}) -> verbosity(Level);
+rank(level, _, _) -> -2.
+
+%% How many of the levels are let through.
+verbosity(all) -> 8;
+verbosity(none) -> -1;
+verbosity(Level) -> length(lists:takewhile(fun(Less) -> Less =/= Level end, levels())).
+
+levels() -> [emergency, alert, critical, error, warning, notice, info, debug].
+
+matches(Id, Row, Spec) -> is_kind(element(1, Id), Spec) andalso has_level(Row, Spec) andalso is_called(Id, Spec).
+
+is_kind(Kind, #{kind := Wanted}) -> Kind =:= Wanted;
+is_kind(_, _) -> true.
+
+has_level(#{level := Level}, #{level := Part}) -> contains(atom_to_list(Level), Part);
+has_level(_, Spec) -> not is_map_key(level, Spec).
+
+is_called(Id, #{name := Part}) ->
+    lists:any(fun(Name) -> contains(atom_to_list(Name), Part) end, [Name || Name <- names(Id), Name =/= undefined]);
+is_called(_, _) ->
+    true.
+
+names({handler, Id}) -> [Id];
+names({modules, Application, _, Module}) -> [Application, Module].
+
+%% `{{modules, Application, Level, Module}, Row}' of each group of modules, or of each module.
+modules([], _) ->
     [];
-levels(Modules, Limit) ->
+modules(Modules, Spec) ->
     Loaded = [Application || {Application, _, _} <- application:loaded_applications()],
     Owners = maps:from_list(lists:append(lists:map(fun owned/1, Loaded))),
-    Keys = lists:map(fun({Module, Level}) -> {Level, maps:get(Module, Owners, undefined)} end, Modules),
+    Keys = lists:map(
+        fun({Module, Level}) -> {modules, maps:get(Module, Owners, undefined), Level, alone(Module, Spec)} end, Modules
+    ),
     Grouped = lists:foldl(fun add/2, #{}, lists:zip(Keys, Modules)),
-    lists:map(
-        fun({{Level, Application}, All}) ->
-            {Level, Application, lists:sublist(lists:sort(All), Limit), length(All)}
-        end,
-        lists:sort(maps:to_list(Grouped))
-    ).
+    lists:map(fun group/1, maps:to_list(Grouped)).
+
+alone(Module, #{name := _}) -> Module;
+alone(_, _) -> undefined.
+
+group({{modules, Application, Level, _} = Id, All}) ->
+    {Id, #{
+        level => Level,
+        application => Application,
+        count => length(All),
+        modules => lists:sublist(lists:sort(All), ?NAMED)
+    }}.
 
 owned(Application) ->
     case application:get_key(Application, modules) of
@@ -46,8 +118,9 @@ add({Key, {Module, _}}, Groups) ->
     Groups#{Key => [Module | maps:get(Key, Groups, [])]}.
 
 %% The module of a handler says what of its configuration is told: anybody's code.
-handler(Id) ->
-    case within(?PATIENCE, fun() -> logger:get_handler_config(Id) end) of
+handler(Id, Until) ->
+    Left = max(0, Until - erlang:monotonic_time(millisecond)),
+    case within(min(?PATIENCE, Left), fun() -> logger:get_handler_config(Id) end) of
         {answer, {ok, #{} = Config}} -> maps:merge(load(Id, Config), Config);
         {answer, {error, Reason}} -> #{id => Id, error => Reason};
         {answer, _} -> #{id => Id, error => no_configuration};

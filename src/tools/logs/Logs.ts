@@ -1,21 +1,41 @@
 import { Effect, Schema } from "effect"
-import { logConfiguration, type LogHandler } from "../../beam/LogConfiguration.ts"
+import {
+  logConfiguration,
+  type LogHandler,
+  logKinds,
+  logSorts,
+  type ModuleLevels
+} from "../../beam/LogConfiguration.ts"
 import type { Term } from "../../etf/Term.ts"
+import { namePart } from "../AtomName.ts"
+import {
+  cursor,
+  FilterText,
+  isFiltering,
+  limitUpTo,
+  listBounds,
+  listOutput,
+  ListPosition,
+  noneOf,
+  pageOf,
+  shownOf,
+  sortBy
+} from "../Listing.ts"
 import { amount } from "../Quantity.ts"
 import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
 
-/** Modules that are named of each level and application. */
-const namedModules = 10
-
 const Text = Schema.optionalKey(Schema.String)
 const Texts = Schema.optionalKey(Schema.Array(Schema.String))
 
-const Handler = Schema.Struct({
-  id: Schema.String,
+const Entry = Schema.Struct({
+  kind: Schema.Literals(logKinds),
+  name: Text,
+  level: Text,
+  module_count: Schema.optionalKey(Schema.Int),
+  modules: Texts,
   error: Text,
   module: Text,
-  level: Text,
   filters: Texts,
   filter_default: Text,
   formatter: Text,
@@ -25,17 +45,15 @@ const Handler = Schema.Struct({
   message_queue_length: Schema.optionalKey(Schema.Int)
 })
 
-/** A handler that does not keep up: who logs waits for it, or what is logged is lost. */
-const isOverloaded = ({ load }: LogHandler): boolean => load?.mode === "sync" || load?.mode === "drop"
-
 const showHandler = (handler: LogHandler, terms: Terms, characters: number) => {
   const { load } = handler
   const shown = (term: Term | undefined) => (term === undefined ? undefined : terms.print(term, characters))
   return {
-    id: terms.atom(handler.id),
+    kind: handler.kind,
+    name: terms.atom(handler.id),
+    level: handler.level,
     error: shown(handler.error),
     module: handler.module && terms.atom(handler.module),
-    level: handler.level,
     filters: handler.filters.map((id) => terms.print(id, 100)),
     filter_default: handler.filterDefault,
     formatter: shown(handler.formatter),
@@ -46,6 +64,14 @@ const showHandler = (handler: LogHandler, terms: Terms, characters: number) => {
   }
 }
 
+const showModules = ({ application, count, kind, level, modules }: ModuleLevels, terms: Terms) => ({
+  kind,
+  name: application && terms.atom(application),
+  level,
+  module_count: count,
+  modules: modules.map(terms.atom)
+})
+
 const getLogConfiguration = Tool.make({
   toolset: "logs",
   access: "inspect",
@@ -54,49 +80,66 @@ const getLogConfiguration = Tool.make({
   name: "get_log_configuration",
   title: "How a node logs",
   description:
-    "Levels (primary, of modules and applications), filters, and handlers with their formatters, files, and whether they keep up or drop events.",
-  input: {},
-  output: {
-    primary_level: Schema.String,
-    primary_filters: Texts,
-    primary_filter_default: Schema.String,
-    primary_metadata: Text,
-    module_levels: Schema.optionalKey(
-      Schema.Array(Schema.Struct({ level: Schema.String, application: Text, module_count: Schema.Int, modules: Texts }))
+    "Levels, filters, and handlers: files, formatters, whether they keep up. Modules with a level of their own by application; with filter.name one by one.",
+  input: {
+    sort_by: sortBy(logSorts, "kind"),
+    filter: Schema.optionalKey(
+      Schema.Struct({
+        kind: Schema.optionalKey(Schema.Literals(logKinds)),
+        name: Schema.optionalKey(FilterText),
+        level: Schema.optionalKey(FilterText)
+      })
     ),
-    handlers: Schema.optionalKey(Schema.Array(Handler))
+    limit: limitUpTo(200, 50),
+    cursor
   },
-  run: Effect.fnUntraced(function* (_input, node) {
+  output: {
+    primary: Schema.Struct({ level: Schema.String, filters: Texts, filter_default: Schema.String, metadata: Text }),
+    ...listOutput,
+    entries: Schema.optionalKey(Schema.Array(Entry))
+  },
+  position: ListPosition,
+  run: Effect.fnUntraced(function* ({ filter = {}, limit, sort_by: sort }, node, after) {
     const terms = yield* termsOf(node)
-    const { handlers, levels, primary } = yield* logConfiguration(node, namedModules)
-    const late = handlers.filter(isOverloaded)
-    const unread = handlers.filter(({ error }) => error !== undefined)
-    const told = late.map(({ id, load }) => `${terms.atom(id)} is in ${load!.mode} mode`)
+    const read = yield* logConfiguration(node, {
+      ...(yield* listBounds(limit, after)),
+      sort,
+      kind: filter.kind,
+      level: filter.level,
+      name: filter.name && namePart(filter.name)
+    })
+    const { handlerCount, late, matched, mute, primary, rows, total } = read
+    const told = late.map(({ id, mode }) => `${terms.atom(id)} is in ${mode} mode`)
+    const summary = `Events of level ${primary.level} and above go to ${amount(handlerCount, "handler")}; ${told.length === 0 ? "none is overloaded" : told.join(", ")}.`
     return {
-      summary: `Events of level ${primary.level} and above go to ${amount(handlers.length, "handler")}; ${told.length === 0 ? "none is overloaded" : told.join(", ")}.`,
-      complete: unread.length === 0,
+      summary: (shown: number) => {
+        if (shown === total) return summary
+        return `${summary} ${shown === 0 ? noneOf(read, isFiltering(filter), "entry", "entries") : `${shownOf(shown, matched, "entry", "entries")} listed.`}`
+      },
+      complete: mute.length === 0,
       notes: [
-        ...unread.map(({ id }) => `Handler ${terms.atom(id)} does not tell its configuration: see its error.`),
-        ...late.map(({ id, load }) =>
-          load!.mode === "drop"
+        ...mute.map((id) => `Handler ${terms.atom(id)} does not tell its configuration: see its error.`),
+        ...late.map(({ id, mode }) =>
+          mode === "drop"
             ? `Handler ${terms.atom(id)} cannot keep up: events are being thrown away.`
             : `Handler ${terms.atom(id)} is late: whoever logs waits until it has written.`
         )
       ],
       data: (characters: number) => ({
-        primary_level: primary.level,
-        primary_filters: primary.filters.map((id) => terms.print(id, 100)),
-        primary_filter_default: primary.filterDefault,
-        primary_metadata: primary.metadata === undefined ? undefined : terms.print(primary.metadata, characters),
-        module_levels: levels.map(({ application, count, level, modules }) => ({
-          level,
-          application: application && terms.atom(application),
-          module_count: count,
-          modules: modules.map(terms.atom)
-        })),
-        handlers: handlers.map((handler) => showHandler(handler, terms, characters))
+        primary: {
+          level: primary.level,
+          filters: primary.filters.map((id) => terms.print(id, 100)),
+          filter_default: primary.filterDefault,
+          metadata: primary.metadata === undefined ? undefined : terms.print(primary.metadata, characters)
+        },
+        total,
+        matched,
+        entries: rows.map(({ row }) =>
+          row.kind === "handler" ? showHandler(row, terms, characters) : showModules(row, terms)
+        )
       }),
-      hints: late.flatMap(({ load }) => [`get_process_info ${JSON.stringify({ pid: terms.print(load!.pid) })}`])
+      page: pageOf("entries", read),
+      hints: late.map(({ pid }) => `get_process_info ${JSON.stringify({ pid: terms.print(pid) })}`)
     }
   })
 })
