@@ -109,6 +109,26 @@ describe.each(BeamNode.otpReleases())("calls to OTP $otp", ({ otp }) => {
     })
   )
 
+  it.live.each(["at their deadline", "when the caller is interrupted"])(
+    "take along what the worker is linked to, %s",
+    (when) =>
+      Effect.gen(function* () {
+        const { ask, us } = yield* start(otp)
+        // The worker waits for a word of its child, which never says it.
+        const started = us.call("proc_lib", "start_link", [atom("timer"), atom("sleep"), list([60_000])], {
+          timeoutMillis: when === "at their deadline" ? 2_000 : 60_000
+        })
+        const children =
+          "[P || P <- processes(), erlang:process_info(P, current_function) =:= {current_function, {timer, sleep, 1}}]"
+        const linkedTo = `[element(2, erlang:process_info(P, links)) || P <- ${children}]`
+        const fiber = yield* Effect.forkChild(Effect.flip(started))
+        yield* eventually(Effect.map(ask(linkedTo), (text) => /^\[\[<[\d.]+>\]\]$/u.test(text)))
+        if (when === "at their deadline") expect((yield* Fiber.join(fiber)).reason).toMatchObject({ worker: "killed" })
+        else yield* Fiber.interrupt(fiber)
+        yield* eventually(Effect.map(ask(children), (text) => text === "[]"))
+      })
+  )
+
   it.live("are killed by the node when they outgrow their heap", () =>
     Effect.gen(function* () {
       const { us } = yield* start(otp)
