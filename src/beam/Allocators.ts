@@ -1,8 +1,8 @@
 import type { Effect } from "effect"
-import { Atom, listItems, map, MapTerm, type Term } from "../etf/Term.ts"
+import { Atom, MapTerm, type Term } from "../etf/Term.ts"
 import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
-import { askAgent } from "./Listing.ts"
+import { askAgent, type Listed, type ListQuery, questionOf, readListed } from "./Listing.ts"
 import type { Carriers } from "./Memory.ts"
 import { readCount } from "./ProcessRow.ts"
 
@@ -25,15 +25,36 @@ export interface Allocator {
   readonly single: CarrierCounts
 }
 
-/** `erlang:system_info({allocator, Name})` of each, summed on the node: some milliseconds, and nothing is stopped. */
-export const allocators = (node: ErlangNode): Effect.Effect<ReadonlyArray<Allocator>, CallError> =>
-  askAgent(node, "beamscope_memory:allocators", map([]), (answer) => {
-    const read = listItems(answer.atomKey("allocators"))?.map(readAllocator)
-    return read?.every((it) => it !== undefined) ? read : undefined
-  })
+/** The most unused, the largest, the most used bytes first; or by name. */
+export const allocatorSorts = ["unused", "carriers", "used", "name"] as const
 
-const readAllocator = (term: Term): Allocator | undefined => {
-  if (!(term instanceof MapTerm)) return undefined
+/** Those of a page, and what all of them hold. */
+export interface Allocators extends Listed<Allocator>, Carriers {}
+
+/** `erlang:system_info({allocator, Name})` of each, summed on the node: some milliseconds, and nothing is stopped. */
+export const allocators = (
+  node: ErlangNode,
+  {
+    name,
+    ...query
+  }: Pick<ListQuery, "after" | "deadlineMillis" | "limit"> & {
+    readonly sort: (typeof allocatorSorts)[number]
+    /** Part of the name, in any case. */
+    readonly name: string | undefined
+  }
+): Effect.Effect<Allocators, CallError> =>
+  askAgent(
+    node,
+    "beamscope_memory:allocators",
+    questionOf({ ...query, order: query.sort === "name" ? "ascending" : "descending", filters: { name } }),
+    (answer) => {
+      const listed = readListed(answer, readAllocator)
+      const held = readCarriers(answer)
+      return listed && held && { ...listed, carriersBytes: held.carriersBytes, blocksBytes: held.blocksBytes }
+    }
+  )
+
+const readAllocator = (term: MapTerm): Allocator | undefined => {
   const name = term.atomKey("name")
   const instances = readCount(term.atomKey("instances"))
   const [multi, pool, single] = ["multi", "pool", "single"].map((kind) => readCarriers(term.atomKey(kind)))

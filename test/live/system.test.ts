@@ -24,6 +24,9 @@ const scene = `
 type Row = Readonly<Record<string, unknown>>
 const rowsOf = ({ structured }: ToolResult, name: string) => (structured[name] ?? []) as ReadonlyArray<Row>
 
+/** Of an allocator. */
+const unusedOf = (row: Row): number => (row["carriers_bytes"] as number) - (row["used_bytes"] as number)
+
 const windows = ["get_scheduler_usage", "get_runtime_stats", "get_microstate_accounting"]
 
 describe.each(BeamNode.otpReleases())("the system of a node on OTP $otp", ({ otp }) => {
@@ -83,12 +86,40 @@ describe.each(BeamNode.otpReleases())("the system of a node on OTP $otp", ({ otp
     it.live("tells which allocator holds a large binary", () =>
       Effect.gen(function* () {
         const rows = rowsOf(yield* call("get_allocator_info", {}), "allocators")
+        expect(rows.map(unusedOf)).toEqual(rows.map(unusedOf).toSorted((a, b) => b - a))
         const names = yield* ask("[atom_to_list(A) || A <- erlang:system_info(alloc_util_allocators)]")
         expect(rows.map((row) => row["allocator"]).toSorted()).toEqual((JSON.parse(names) as Array<string>).toSorted())
         const binaries = rows.find((row) => row["allocator"] === "binary_alloc")
         expect(binaries?.["single_block_carriers"]).toBeGreaterThanOrEqual(1)
         expect(binaries?.["single_block_bytes"]).toBeGreaterThanOrEqual(40 * 1024 * 1024)
         expect(binaries?.["instances"]).toBe(yield* number("length(erlang:system_info({allocator, binary_alloc}))"))
+      }).pipe(using(agent))
+    )
+
+    it.live("tells of allocators page by page, each once", () =>
+      Effect.gen(function* () {
+        const names = JSON.parse(
+          yield* ask("lists:sort([atom_to_list(A) || A <- erlang:system_info(alloc_util_allocators)])")
+        ) as Array<string>
+        for (const limit of [1, 4, names.length]) {
+          const seen: Array<unknown> = []
+          let cursor: string | undefined
+          do {
+            const page: ToolResult = yield* call("get_allocator_info", {
+              sort_by: "name",
+              limit,
+              ...(cursor !== undefined && { cursor })
+            })
+            expect(page.structured).toMatchObject({ total: names.length, matched: names.length })
+            seen.push(...rowsOf(page, "allocators").map((row) => row["allocator"]))
+            cursor = page.structured["next_cursor"] as string | undefined
+          } while (cursor !== undefined)
+          expect(seen).toEqual(names)
+        }
+        const ets = yield* call("get_allocator_info", { filter: { name: "ets" } })
+        expect(ets.structured).toMatchObject({ matched: 1, allocators: [{ allocator: "ets_alloc" }] })
+        const none = yield* call("get_allocator_info", { filter: { name: "nonsense" } })
+        expect(none.structured["summary"]).toMatch(/None of \d+ allocators passes the filter\.$/u)
       }).pipe(using(agent))
     )
 
@@ -103,7 +134,7 @@ describe.each(BeamNode.otpReleases())("the system of a node on OTP $otp", ({ otp
         expect(length + (usage.structured["idle"] as number)).toBe(schedulers)
         // What the machine takes away from a scheduler counts as its work.
         expect(rowsOf(usage, "schedulers")).toContainEqual(expect.objectContaining({ kind: "normal" }))
-        expect(usage.structured["normal_percent"]).toBeGreaterThan(10)
+        expect(usage.structured["percent"]).toMatchObject({ normal: expect.toSatisfy((it: number) => it > 10) })
         yield* eventually(Effect.map(holds(measuresSchedulers), (on) => !on))
 
         const states = yield* call("get_microstate_accounting", { window_ms: 300 })
@@ -138,10 +169,12 @@ describe.each(BeamNode.otpReleases())("the system of a node on OTP $otp", ({ otp
         expect(structured["window_ms"]).toBeGreaterThanOrEqual(300)
         expect(structured["reductions"]).toBeGreaterThan(1_000)
         expect(structured["context_switches"]).toBeGreaterThan(0)
-        expect(structured["cpu_user_ms"]).toBeGreaterThan(0)
-        expect(rowsOf({ structured, text: "" }, "run_queues")).toHaveLength(
-          yield* number("erlang:system_info(schedulers)")
-        )
+        const { cpu, run_queues } = structured as {
+          readonly cpu: { readonly user_ms: number }
+          readonly run_queues: { readonly normal: ReadonlyArray<number> }
+        }
+        expect(cpu.user_ms).toBeGreaterThan(0)
+        expect(run_queues.normal).toHaveLength(yield* number("erlang:system_info(schedulers)"))
         expect(yield* number("element(2, erlang:statistics(wall_clock))")).toBeGreaterThanOrEqual(300)
       }).pipe(using(agent))
     )

@@ -62,16 +62,48 @@ snapshot(#{}) ->
         status => Status
     }).
 
-%% @doc Each allocator that there is, summed over its instances. A packed list of `allocator()'. Every scheduler tells
-%% of its own when it next comes to it: nothing is stopped.
--spec allocators(#{}) -> binary().
-allocators(#{}) ->
+%% @doc A page of the allocators that there are, each an `allocator()' summed over its instances; and of all of them,
+%% `carriers_bytes' and `blocks_bytes'. Sorted by `unused' bytes in its carriers, `carriers' (their bytes), `used' bytes,
+%% or `name'. Filter: `name', a part of it. Every scheduler tells of its own when it next comes to it: nothing is stopped.
+-spec allocators(#{
+    sort := unused | carriers | used | name,
+    order := ascending | descending,
+    limit := pos_integer(),
+    'after' => binary(),
+    name => binary()
+}) -> binary().
+allocators(#{sort := Sort} = Spec) ->
+    Names = erlang:system_info(alloc_util_allocators),
+    All = maps:from_list([{Name, Allocator} || Name <- Names, Allocator <- allocator(allocator, Name)]),
+    Sums = maps:map(fun(_, Allocator) -> held(Allocator) end, All),
+    {Carriers, Blocks} = lists:unzip(maps:values(Sums)),
+    Matching = [Name || Name <- maps:keys(All), is_called(Name, Spec)],
+    {Page, Next} = page([{rank(Sort, Name, map_get(Name, Sums)), Name} || Name <- Matching], Spec),
     packed(#{
-        allocators => [
-            Allocator
-         || Name <- erlang:system_info(alloc_util_allocators), Allocator <- allocator(allocator, Name)
-        ]
+        carriers_bytes => lists:sum(Carriers),
+        blocks_bytes => lists:sum(Blocks),
+        total => map_size(All),
+        matched => length(Matching),
+        rows => [{Key, map_get(Name, All)} || {_, Name} = Key <- Page],
+        next => Next,
+        incomplete => []
     }).
+
+%% Bytes of all its carriers, and of the blocks in them.
+held(#{multi := Multi, pool := Pool, single := Single}) ->
+    Parts = [Multi, Pool, Single],
+    {
+        lists:sum([Bytes || #{carriers_bytes := Bytes} <- Parts]),
+        lists:sum([Bytes || #{blocks_bytes := Bytes} <- Parts])
+    }.
+
+rank(unused, _, {Carriers, Blocks}) -> Carriers - Blocks;
+rank(carriers, _, {Carriers, _}) -> Carriers;
+rank(used, _, {_, Blocks}) -> Blocks;
+rank(name, Name, _) -> Name.
+
+is_called(Name, #{name := Part}) -> contains(atom_to_list(Name), Part);
+is_called(_, _) -> true.
 
 %% None where the allocator is switched off.
 allocator(Item, Name) ->

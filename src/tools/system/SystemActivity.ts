@@ -33,10 +33,12 @@ const getSchedulerUsage = Tool.make({
     "Percent of a window that each scheduler was at work, the busiest first, while the call waits. Next: top_processes with window_ms.",
   output: {
     window_ms: Schema.Int,
-    weighted_percent: Schema.Finite,
-    normal_percent: Schema.Finite,
-    dirty_cpu_percent: Schema.optionalKey(Schema.Finite),
-    dirty_io_percent: Schema.optionalKey(Schema.Finite),
+    percent: Schema.Struct({
+      weighted: Schema.Finite,
+      normal: Schema.Finite,
+      dirty_cpu: Schema.optionalKey(Schema.Finite),
+      dirty_io: Schema.optionalKey(Schema.Finite)
+    }),
     idle: Schema.Int,
     offline: Schema.optionalKey(Schema.Int),
     schedulers: Schema.optionalKey(
@@ -61,10 +63,12 @@ const getSchedulerUsage = Tool.make({
       summary: `The schedulers were busy for ${mean(normal) ?? 0} % of ${window_ms} ms; with dirty work ${weighted} % of what the ${processors === undefined ? "schedulers" : amount(processors, "processor")} can give.`,
       data: {
         window_ms,
-        weighted_percent: weighted,
-        normal_percent: mean(normal) ?? 0,
-        dirty_cpu_percent: mean(of("dirty_cpu")),
-        dirty_io_percent: mean(of("dirty_io")),
+        percent: {
+          weighted,
+          normal: mean(normal) ?? 0,
+          dirty_cpu: mean(of("dirty_cpu")),
+          dirty_io: mean(of("dirty_io"))
+        },
         idle: online.filter((it) => inPercent(it.busy) === 0).length,
         offline: offline === 0 ? undefined : offline,
         schedulers: busy
@@ -92,13 +96,13 @@ const getRuntimeStats = Tool.make({
     input_bytes: Schema.Int,
     output_bytes: Schema.Int,
     context_switches: Schema.Int,
-    cpu_user_ms: Schema.optionalKey(Schema.Int),
-    cpu_system_ms: Schema.optionalKey(Schema.Int),
-    cpu_percent: Schema.optionalKey(Schema.Finite),
-    run_queue: Schema.Int,
-    run_queues: Schema.Array(Schema.Int),
-    run_queue_dirty_cpu: Schema.Int,
-    run_queue_dirty_io: Schema.Int
+    cpu: Schema.optionalKey(Schema.Struct({ user_ms: Schema.Int, system_ms: Schema.Int, percent: Schema.Finite })),
+    run_queues: Schema.Struct({
+      total: Schema.Int,
+      normal: Schema.Array(Schema.Int),
+      dirty_cpu: Schema.Int,
+      dirty_io: Schema.Int
+    })
   },
   run: Effect.fnUntraced(function* ({ window_ms }, node) {
     const stats = yield* throughWindow("get_runtime_stats", window_ms, (beside) =>
@@ -106,9 +110,13 @@ const getRuntimeStats = Tool.make({
     )
     const { cpu, isLate, reductionsPerSecond, runQueues } = stats
     const waiting = runQueues.reduce((sum, length) => sum + length, 0)
-    const cpuPercent = cpu && percent(cpu.user + cpu.system, stats.windowMillis)
+    const used = cpu && {
+      user_ms: Math.round(cpu.user),
+      system_ms: Math.round(cpu.system),
+      percent: percent(cpu.user + cpu.system, stats.windowMillis)
+    }
     return {
-      summary: `In ${Math.round(stats.windowMillis)} ms: ${isLate ? "at least " : ""}${amount(reductionsPerSecond, "reduction")} a second, ${amount(stats.collections, "garbage collection")}, ${bytes(stats.inputBytes)} in and ${bytes(stats.outputBytes)} out${cpuPercent === undefined ? "" : `, ${cpuPercent} % of one processor`}; ${amount(waiting, "process", "processes")} waiting to run.`,
+      summary: `In ${Math.round(stats.windowMillis)} ms: ${isLate ? "at least " : ""}${amount(reductionsPerSecond, "reduction")} a second, ${amount(stats.collections, "garbage collection")}, ${bytes(stats.inputBytes)} in and ${bytes(stats.outputBytes)} out${used === undefined ? "" : `, ${used.percent} % of one processor`}; ${amount(waiting, "process", "processes")} waiting to run.`,
       complete: !isLate && cpu !== undefined,
       notes: [
         ...(isLate
@@ -125,13 +133,13 @@ const getRuntimeStats = Tool.make({
         input_bytes: stats.inputBytes,
         output_bytes: stats.outputBytes,
         context_switches: stats.contextSwitches,
-        cpu_user_ms: cpu && Math.round(cpu.user),
-        cpu_system_ms: cpu && Math.round(cpu.system),
-        cpu_percent: cpuPercent,
-        run_queue: waiting,
-        run_queues: runQueues.slice(0, -2),
-        run_queue_dirty_cpu: runQueues.at(-2) ?? 0,
-        run_queue_dirty_io: runQueues.at(-1) ?? 0
+        cpu: used,
+        run_queues: {
+          total: waiting,
+          normal: runQueues.slice(0, -2),
+          dirty_cpu: runQueues.at(-2) ?? 0,
+          dirty_io: runQueues.at(-1) ?? 0
+        }
       },
       hints: [`top_processes {"sort_by": "reductions", "window_ms": ${window_ms}}`, "get_scheduler_usage"]
     }

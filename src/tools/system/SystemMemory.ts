@@ -1,11 +1,26 @@
 import { Effect, Schema } from "effect"
-import { type Allocator, allocators } from "../../beam/Allocators.ts"
+import { type Allocator, allocators, allocatorSorts } from "../../beam/Allocators.ts"
 import { type Memory, type MemorySnapshot, memorySnapshot } from "../../beam/Memory.ts"
 import { visible } from "../../syntax/Escape.ts"
+import { namePart } from "../AtomName.ts"
+import {
+  cursor,
+  FilterText,
+  isFiltering,
+  ledBy,
+  limitUpTo,
+  listBounds,
+  listOutput,
+  ListPosition,
+  noneOf,
+  pageOf,
+  shownOf,
+  sortBy
+} from "../Listing.ts"
 import { amount, bytes, percent } from "../Quantity.ts"
 import * as Tool from "../Tool.ts"
 
-const shared = { toolset: "system", access: "inspect", target: "connected", input: {} } as const
+const shared = { toolset: "system", access: "inspect", target: "connected" } as const
 
 const table = "process_table"
 
@@ -23,7 +38,8 @@ const getMemoryInfo = Tool.make({
   name: "get_memory_info",
   title: "Memory of a node",
   description:
-    "Memory that the node has allocated, by what for; what its allocators hold of the operating system; and what is resident (Linux): one snapshot.",
+    "What the node has allocated memory for, what its allocators hold of the operating system, and what is resident (Linux): one snapshot.",
+  input: {},
   output: {
     total_bytes: Count,
     areas: Schema.optionalKey(
@@ -151,23 +167,45 @@ const getAllocatorInfo = Tool.make({
   name: "get_allocator_info",
   title: "Allocators of a node",
   description:
-    "What each of the emulator's allocators holds of the operating system (carriers) and how much of that is used: shows fragmentation. The most unused first. Not more than once in 10 seconds.",
+    "What each allocator of the emulator holds of the operating system (carriers), and how much of that is used: shows fragmentation.",
+  input: {
+    sort_by: sortBy(allocatorSorts, "unused"),
+    filter: Schema.optionalKey(Schema.Struct({ name: Schema.optionalKey(FilterText) })),
+    limit: limitUpTo(50, 20),
+    cursor
+  },
   output: {
     carriers_bytes: Schema.Int,
     used_bytes: Schema.Int,
     used_percent: Schema.optionalKey(Schema.Finite),
-    allocators: Schema.Array(Allocated)
+    ...listOutput,
+    allocators: Schema.optionalKey(Schema.Array(Allocated))
   },
-  run: Effect.fnUntraced(function* (_input, node) {
-    const all = (yield* allocators(node)).map(sums).toSorted((a, b) => b.carriers - b.used - (a.carriers - a.used))
-    const held = all.reduce((sum, { carriers }) => sum + carriers, 0)
-    const used = all.reduce((sum, it) => sum + it.used, 0)
-    const [first] = all
-    const fragmented = all.filter(
+  position: ListPosition,
+  run: Effect.fnUntraced(function* ({ filter = {}, limit, sort_by: sort }, node, after) {
+    const read = yield* allocators(node, {
+      ...(yield* listBounds(limit, after)),
+      sort,
+      name: filter.name && namePart(filter.name)
+    })
+    const { blocksBytes: used, carriersBytes: held, matched, total } = read
+    const rows = read.rows.map(({ row }) => sums(row))
+    const [first] = rows
+    const leading = ledBy(
+      first &&
+        `${visible(first.it.name)} with ${bytes(first.carriers - first.used)} unused of ${bytes(first.carriers)}`,
+      after
+    )
+    const fragmented = rows.filter(
       (it) => it.carriers - it.used > muchUnused && percent(it.used, it.carriers) < 100 - mayBeUnused
     )
     return {
-      summary: `${bytes(held)} in carriers, ${share(used, held) ?? 0} % of it used${first === undefined ? "" : `; most unused in ${visible(first.it.name)}, ${bytes(first.carriers - first.used)} of ${bytes(first.carriers)}`}.`,
+      summary: (shown: number) =>
+        `${bytes(held)} in carriers, ${share(used, held) ?? 0} % of it used. ${
+          first === undefined
+            ? noneOf(read, isFiltering(filter), "allocator")
+            : `${shownOf(shown, matched, "allocator")} by ${sort}${leading}.`
+        }`,
       notes: fragmented.map(
         ({ carriers, it, used: inUse }) =>
           `${visible(it.name)} is fragmented or has had much more to hold: only ${percent(inUse, carriers)} % of ${bytes(carriers)} are used. Carriers go back to the operating system when they are empty.`
@@ -176,7 +214,9 @@ const getAllocatorInfo = Tool.make({
         carriers_bytes: held,
         used_bytes: used,
         used_percent: share(used, held),
-        allocators: all.map(({ carriers, count, it, used: inUse }) => ({
+        total,
+        matched,
+        allocators: rows.map(({ carriers, count, it, used: inUse }) => ({
           allocator: visible(it.name),
           carriers_bytes: carriers,
           used_bytes: inUse,
@@ -188,6 +228,7 @@ const getAllocatorInfo = Tool.make({
           instances: it.instances
         }))
       },
+      page: pageOf("allocators", read),
       hints: ["get_memory_info"]
     }
   })

@@ -208,7 +208,8 @@ describe("get_memory_info", () => {
 const carriers = (count: number, held: number, used: number) =>
   fields({ carriers: count, carriers_bytes: held, blocks_bytes: used })
 
-const allocator = (name: string, held: number, used: number) =>
+const allocator = (name: string, held: number, used: number): Term => [
+  [held - used, atom(name)],
   fields({
     name: atom(name),
     instances: 3,
@@ -216,22 +217,27 @@ const allocator = (name: string, held: number, used: number) =>
     pool: carriers(0, 0, 0),
     single: carriers(1, mebi, mebi)
   })
+]
 
 describe("get_allocator_info", () => {
   it.effect("puts what is fragmented first, and says so", () =>
     Effect.gen(function* () {
       const node = answering({
         "beamscope_memory:allocators": fields({
-          allocators: list([
-            allocator("ets_alloc", 10 * mebi, 9 * mebi),
-            allocator("binary_alloc", 400 * mebi, 40 * mebi)
-          ])
+          carriers_bytes: 412 * mebi,
+          blocks_bytes: 51 * mebi,
+          total: 12,
+          matched: 2,
+          rows: list([allocator("binary_alloc", 400 * mebi, 40 * mebi), allocator("ets_alloc", 10 * mebi, 9 * mebi)]),
+          next: atom("undefined"),
+          incomplete: list([])
         })
       })
       const { structured } = yield* callIn(world(node), "get_allocator_info")
       expect(structured["summary"]).toBe(
-        "412.0 MiB in carriers, 12.4 % of it used; most unused in binary_alloc, 360.0 MiB of 401.0 MiB."
+        "412.0 MiB in carriers, 12.4 % of it used. 2 allocators by unused; first binary_alloc with 360.0 MiB unused of 401.0 MiB."
       )
+      expect(structured).toMatchObject({ total: 12, matched: 2 })
       expect(structured["notes"]).toEqual([expect.stringMatching(/^binary_alloc is fragmented/u)])
       expect(structured["allocators"]).toEqual([
         expect.objectContaining({
@@ -271,10 +277,7 @@ describe("get_scheduler_usage", () => {
       )
       expect(structured).toMatchObject({
         window_ms: 1_000,
-        normal_percent: 60,
-        dirty_cpu_percent: 50,
-        dirty_io_percent: 1,
-        weighted_percent: 55,
+        percent: { weighted: 55, normal: 60, dirty_cpu: 50, dirty_io: 1 },
         idle: 1,
         offline: 1,
         schedulers: [
@@ -338,13 +341,8 @@ describe("get_runtime_stats", () => {
         reductions_per_second: 2_500,
         gc_count: 250,
         gc_reclaimed_bytes: 2_000,
-        cpu_user_ms: 500,
-        cpu_system_ms: 500,
-        cpu_percent: 50,
-        run_queue: 10,
-        run_queues: [1, 2],
-        run_queue_dirty_cpu: 3,
-        run_queue_dirty_io: 4
+        cpu: { user_ms: 500, system_ms: 500, percent: 50 },
+        run_queues: { total: 10, normal: [1, 2], dirty_cpu: 3, dirty_io: 4 }
       })
     })
   )
