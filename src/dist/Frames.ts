@@ -10,13 +10,22 @@ export interface FrameHandler {
   readonly tick: () => void
   /** A whole frame, in memory that is not reused. */
   readonly frame: (frame: Uint8Array) => void
-  /** How much of a frame `begin` sees at least; it is not asked about frames that have no more. */
+  /** How much of a frame `begin` sees at least; it is not asked about frames that have no more, or that came whole. */
   readonly headBytes: number
   /** Whether what follows the first `headBytes` is wanted in pieces, as they come; else the frame is collected. */
   readonly begin: (head: Uint8Array) => boolean
   /** A piece of such a frame, to be used up before this returns; the last one ends the frame. */
   readonly piece: (bytes: Uint8Array, isLast: boolean) => void
 }
+
+/**
+ * Frames up to this size that came whole are copied together with those that follow them: requests and replies come by
+ * the hundred, and memory for each of them costs more than to read it.
+ */
+const smallBytes = 1024
+
+/** Bytes of such a run at most. What is kept of one frame keeps all of its run. */
+const runBytes = 4 * 1024
 
 const noBody = new Uint8Array(0)
 
@@ -64,9 +73,28 @@ export class Frames {
       }
       if (length === 0) this.#handler.tick()
       else if (length > maxFrameBytes) return tooLong(length)
+      else if (length <= smallBytes && length <= end - at) at = this.#run(chunk, at, length)
       else this.#open(length)
     }
     return undefined
+  }
+
+  /** A run of small frames, of which the first has its body at `at`. Answers where in the chunk it left off. */
+  #run(chunk: Uint8Array, at: number, length: number): number {
+    const most = Math.min(chunk.length, at + runBytes)
+    let end = at + length
+    while (most - end >= 4) {
+      const next = uint32(chunk, end)
+      if (next === 0 || next > smallBytes || next > most - end - 4) break
+      end += 4 + next
+    }
+    const run = Buffer.allocUnsafe(end - at)
+    run.set(chunk.subarray(at, end))
+    for (let from = 0, size = length; ; size = uint32(run, from), from += 4) {
+      this.#handler.frame(run.subarray(from, from + size))
+      from += size
+      if (from === run.length) return end
+    }
   }
 
   #open(length: number): void {

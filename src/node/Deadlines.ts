@@ -6,20 +6,28 @@ const granularityMillis = 16
 /** What a timer can wait for; it then looks again. */
 const longestTimerMillis = 2 ** 31 - 1
 
+/** What has a deadline. */
+export interface Expiring {
+  /** Called once, when the deadline has passed. */
+  expire(): void
+}
+
 /**
  * Many deadlines on one timer: thousands of calls in flight must not mean thousands of timers. The timer is set for the
  * first deadline, and left when that is dropped: most are, and then it finds the next one to wait for.
  */
 export class Deadlines {
-  readonly #waiting = new NumberedTable<{ readonly at: number; readonly expire: () => void }>()
+  readonly #waiting = new NumberedTable<{ readonly at: number; readonly who: Expiring }>()
   #timer: NodeJS.Timeout | undefined
   #timerAt = Infinity
 
-  /** Runs `expire` once, some `millis` from now, at most 16 ms late. Gives the number to drop it by. */
-  add(millis: number, expire: () => void): number {
-    const at = performance.now() + millis
+  /**
+   * Tells `who` once that its deadline has passed, at most 16 ms late. `at` is in milliseconds, as `performance.now` has
+   * them. Gives the number to drop it by.
+   */
+  add(at: number, who: Expiring): number {
     if (at < this.#timerAt) this.#arm(at)
-    return this.#waiting.add({ at, expire })
+    return this.#waiting.add({ at, who })
   }
 
   /** Takes a deadline back. Harmless when it has passed. */
@@ -46,10 +54,10 @@ export class Deadlines {
     this.#timerAt = Infinity
     const now = performance.now()
     let next = Infinity
-    this.#waiting.forEach(({ at, expire }, number) => {
+    this.#waiting.forEach(({ at, who }, number) => {
       if (at <= now) {
         this.#waiting.delete(number)
-        expire()
+        who.expire()
       } else if (at < next) next = at
     })
     if (next < this.#timerAt) this.#arm(Math.max(next, now + granularityMillis))

@@ -82,6 +82,7 @@ export const joinNode = (
       [probe(ask, target.name), ask("net_kernel", "get_net_ticktime", [])],
       { concurrency: "unbounded" }
     )
+    calls.learn(capabilities.otpRelease)
     const ticking = new TickTime(link, call)
     ticking.learn(tickTime)
     yield* Effect.forkScoped(Effect.raceFirst(ticking.askWhenSilent, link.lost))

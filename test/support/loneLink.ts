@@ -1,6 +1,6 @@
 import * as Flags from "../../src/dist/Flags.ts"
 import type { Link } from "../../src/dist/Link.ts"
-import { atom, Pid, type Tuple } from "../../src/etf/Term.ts"
+import { atom, Pid, type Term, type Tuple } from "../../src/etf/Term.ts"
 import type { Verdict } from "../../src/node/Breaker.ts"
 import { Calls } from "../../src/node/Calls.ts"
 import { LocalProcesses } from "../../src/node/LocalProcesses.ts"
@@ -8,18 +8,22 @@ import { LocalProcesses } from "../../src/node/LocalProcesses.ts"
 /** The process of a node that runs a call made over {@link loneLink}. */
 export const worker = new Pid(atom("node@host"), 88, 0, 1)
 
-/** Calls over a link that leads nowhere, what is sent on it, and what their ends say of the node's health. */
+/** Calls over a link that leads nowhere, the control messages that are sent on it with their payloads, and what their ends say of the node's health. */
 export const loneLink = () => {
   const sent: Array<Tuple> = []
+  const payloads: Array<Term | undefined> = []
   const link = {
     peer: { name: "node@host", creation: 1 },
     local: { name: "us@host", creation: 7 },
     flags: Flags.offered,
-    send: (control: Tuple) => void sent.push(control),
+    send: (control: Tuple, payload?: Term) => {
+      sent.push(control)
+      payloads.push(payload)
+    },
     failure: () => undefined
   } as unknown as Link
   const processes = new LocalProcesses(link)
   const verdicts: Array<Verdict> = []
   const calls = new Calls(link, processes, (verdict) => void verdicts.push(verdict))
-  return { sent, processes, calls, verdicts }
+  return { sent, payloads, processes, calls, verdicts }
 }

@@ -9,6 +9,8 @@ const frame = (body: Uint8Array) => {
 }
 const tick = Buffer.alloc(4)
 const bodies = [Buffer.from("a"), Buffer.from("some body"), Buffer.from("x".repeat(300)), Buffer.from("z")]
+/** More than is copied at once, and among them one that is no small frame. */
+const many = Array.from({ length: 12 }, (_, index) => Buffer.from(`${index}`.repeat(index === 7 ? 1_500 : 400)))
 const stream = Buffer.concat([
   tick,
   frame(bodies[0]!),
@@ -16,7 +18,8 @@ const stream = Buffer.concat([
   tick,
   tick,
   frame(bodies[2]!),
-  frame(bodies[3]!)
+  frame(bodies[3]!),
+  ...many.map(frame)
 ])
 
 /** Frames that begin with "some" are wanted in pieces. */
@@ -38,7 +41,7 @@ const collect = () => {
   })
   return { frames, seen }
 }
-const expected = ["tick", "a", "some body", "tick", "tick", "x".repeat(300), "z"]
+const expected = ["tick", "a", "some body", "tick", "tick", "x".repeat(300), "z", ...many.map(String)]
 
 describe("Frames", () => {
   it("gives the same frames wherever the stream is cut in two", () => {
@@ -56,11 +59,11 @@ describe("Frames", () => {
     expect(seen).toEqual(expected)
   })
 
-  it("hands on what is wanted in pieces as it comes, and keeps none of it", () => {
+  it("hands on what is wanted in pieces as it comes, and keeps none of it; a small one that came whole stays whole", () => {
     const pieces: Array<string> = []
     const frames = new Frames({
       tick: () => {},
-      frame: () => {},
+      frame: (whole) => pieces.push(`${Buffer.from(whole).toString()}!`),
       headBytes: 2,
       begin: () => true,
       piece: (bytes, isLast) => pieces.push(`${Buffer.from(bytes).toString()}${isLast ? "." : ""}`)
@@ -73,7 +76,7 @@ describe("Frames", () => {
       [9, bytes.length]
     ])
       frames.push(bytes.subarray(from, to))
-    expect(pieces).toEqual(["c", "de", "f.", "k."])
+    expect(pieces).toEqual(["c", "de", "f.", "gh!", "ijk!"])
   })
 
   it("gives frames that stay as they are when the memory of what was pushed is reused", () => {

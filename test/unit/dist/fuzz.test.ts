@@ -257,6 +257,8 @@ const fragmented = (random: Random, control: Term, payload: Buffer, sequence: bi
 
 interface Request {
   readonly reference: Reference
+  /** By which its answer is known. */
+  readonly tag: Term
   readonly from: Pid
   readonly groupLeader: Pid
   readonly worker: Pid
@@ -272,14 +274,24 @@ const operations = [...Object.values(Op), 0, 3, 5, 7, 8, 13, 18, 21, 99, -1, 2 *
 
 /** A control message that no node would send now: of any operation, with anything in it. */
 const forged = (random: Random, requests: ReadonlyArray<Request>): Buffer => {
-  const { from, reference, worker } = random.pick(requests)
+  const { from, reference, tag, worker } = random.pick(requests)
   const stranger = new Pid(
     from.node,
     random.pick(extremes),
     random.pick([0, 1, 0xffffffff]),
     random.pick([0, 4, from.creation])
   )
-  const parts: ReadonlyArray<Term> = [from, reference, worker, stranger, random.pick(terms), atom("net_kernel"), 0, 1]
+  const parts: ReadonlyArray<Term> = [
+    from,
+    reference,
+    tag,
+    worker,
+    stranger,
+    random.pick(terms),
+    atom("net_kernel"),
+    0,
+    1
+  ]
   const control: Array<Term> = [random.pick(operations)]
   for (let arity = random.below(8); arity > 0; arity--) control.push(random.pick(parts))
   return message(control, random.chance(0.5) ? bare(random.pick(terms)) : undefined)
@@ -291,11 +303,11 @@ const strangers: ReadonlyArray<(random: Random, requests: ReadonlyArray<Request>
   forged,
   forged,
   function answerToNobody(random, requests) {
-    const { from, reference, worker } = random.pick(requests)
+    const { from, reference, tag, worker } = random.pick(requests)
     const nobody = new Pid(from.node, random.below(32_768), 1 + random.below(8_000), from.creation)
     return random.chance(0.5)
       ? message([Op.SPAWN_REPLY, reference, nobody, 1, worker])
-      : message([Op.PAYLOAD_EXIT, worker, nobody], bare([reference, atom("return"), 1]))
+      : message([Op.PAYLOAD_EXIT, worker, nobody], bare([tag, atom("return"), 1]))
   },
   function answerOfAnother(random, requests) {
     // The answer of one call, and the address of another.
@@ -303,7 +315,7 @@ const strangers: ReadonlyArray<(random: Random, requests: ReadonlyArray<Request>
     if (one === other) return Buffer.alloc(0)
     return message(
       [Op.PAYLOAD_EXIT, random.pick([one, other]).worker, other.from],
-      bare([one.reference, atom("return"), one.token])
+      bare([one.tag, atom("return"), one.token])
     )
   },
   function refusal(random, requests) {
@@ -372,10 +384,10 @@ const replyOf = (token: Uint8Array, bytes: number): Buffer => Buffer.alloc(bytes
  * another than it was, though frames may be lost, come twice, out of order, or between others.
  */
 const answers = (random: Random, requests: ReadonlyArray<Request>, isHonest: boolean): Buffer => {
-  const perRequest = requests.map(({ from, reference, replyBytes, token, worker }, index) => {
+  const perRequest = requests.map(({ from, reference, replyBytes, tag, token, worker }, index) => {
     const reply = replyOf(token.view(), replyBytes)
     const control: Tuple = [Op.PAYLOAD_EXIT, worker, from]
-    const payload = bare([reference, atom("return"), new Binary(reply)])
+    const payload = bare([tag, atom("return"), new Binary(reply)])
     const frames = random.chance(0.5)
       ? [message(control, payload)]
       : fragmented(random, control, payload, BigInt(index))
@@ -444,11 +456,12 @@ const spoilsLink =
             const cursor = { offset: 3 }
             const control = decodeNext(frame, cursor)
             if (!isTuple(control) || control[0] !== Op.SPAWN_REQUEST) continue
-            const args = listItems((listItems(decodeNext(frame, cursor)) ?? [])[3]) ?? []
+            const [tag, , , list] = listItems(decodeNext(frame, cursor)) as [Term, Term, Term, Term]
+            const args = listItems(list) ?? []
             const [token, replyBytes] = args as [Binary, number]
             const worker = new Pid(atom(peer), 100 + requests.length, 0, 4)
             const [, reference, from, groupLeader] = control as unknown as [number, Reference, Pid, Pid]
-            requests.push({ reference, from, groupLeader, worker, token, replyBytes })
+            requests.push({ reference, tag, from, groupLeader, worker, token, replyBytes })
             if (requests.length < callsPerCase) continue
             writeInPieces(stream, random, answers(random, requests, isHonest))
             requests = []

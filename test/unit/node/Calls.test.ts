@@ -5,38 +5,39 @@ import { DistError } from "../../../src/dist/DistError.ts"
 import type { DropReason } from "../../../src/dist/Messages.ts"
 import { decode } from "../../../src/etf/Decode.ts"
 import { encode } from "../../../src/etf/Encode.ts"
-import { atom, list, map, Pid, type Reference, type Term } from "../../../src/etf/Term.ts"
+import { atom, list, listItems, map, Pid, type Reference, type Term, type Tuple } from "../../../src/etf/Term.ts"
 import type { CallOptions } from "../../../src/node/Call.ts"
 import { loneLink, worker } from "../../support/loneLink.ts"
 
 /** A call that waits on a link that leads nowhere, and what it sent. */
 const waiting = (options: CallOptions = {}) => {
-  const { calls, processes, sent, verdicts } = loneLink()
+  const { calls, payloads, processes, sent, verdicts } = loneLink()
   const call = Effect.runFork(calls.call("erlang", "abs", [-1], options))
   const [, reference, self] = sent[0] as unknown as [number, Reference, Pid]
+  const tag = listItems(payloads[0])![0]!
   const exit = (reason: Term) => processes.handler.message([Op.PAYLOAD_EXIT, worker, self], encode(reason).subarray(1))
   const started = () => processes.handler.message([Op.SPAWN_REPLY, reference, self, 1, worker], undefined)
   const oversized = (why: DropReason) => processes.handler.oversized([Op.PAYLOAD_EXIT, worker, self], bytes, why)
   const limitBytes = () => processes.handler.payloadLimit([Op.PAYLOAD_EXIT, worker, self])
   const lose = () => calls.linkLost(new DistError({ node: "node@host", reason: { _tag: "LinkClosed", detail: "x" } }))
-  return { call, exit, limitBytes, lose, oversized, reference, self, sent, started, verdicts, worker }
+  return { call, calls, exit, limitBytes, lose, oversized, self, sent, started, tag, verdicts, worker }
 }
 
 const bytes = new Uint8Array(1)
 
 describe("a call", () => {
   it("takes the worker's answer though the node never said that it started one", async () => {
-    const { call, exit, reference } = waiting()
-    exit([reference, atom("return"), 1])
+    const { call, exit, tag } = waiting()
+    exit([tag, atom("return"), 1])
     expect(await Effect.runPromise(Fiber.join(call))).toBe(1)
   })
 
   it("takes no other exit signal for it", async () => {
-    const { call, exit, reference } = waiting()
+    const { call, exit, tag } = waiting()
     exit(atom("killed"))
     exit([atom("none"), atom("return"), 2])
     expect(call.pollUnsafe()).toBeUndefined()
-    exit([reference, atom("return"), 1])
+    exit([tag, atom("return"), 1])
     expect(await Effect.runPromise(Fiber.join(call))).toBe(1)
   })
 
@@ -92,14 +93,28 @@ describe("the worker of a call", () => {
       ])
     )
   })
+
+  it("says nothing of binaries to a release that would not heed it", () => {
+    const { calls, sent } = waiting()
+    calls.learn(26)
+    Effect.runFork(calls.call("erlang", "abs", [-1]))
+    const capOf = (control: Tuple): Term => (listItems(decode(encode(control[5]!)))![2] as Tuple)[1]!
+    const bound = [
+      [atom("size"), 8 * 1024 * 1024],
+      [atom("kill"), atom("true")],
+      [atom("error_logger"), atom("false")]
+    ] as const
+    expect(capOf(sent[0]!)).toEqual(map([...bound, [atom("include_shared_binaries"), atom("true")]]))
+    expect(capOf(sent[1]!)).toEqual(map(bound))
+  })
 })
 
 describe("what the end of a call says of the node's health", () => {
   it("is good for whatever answer came", async () => {
     const returned = waiting()
-    returned.exit([returned.reference, atom("return"), 1])
+    returned.exit([returned.tag, atom("return"), 1])
     const raised = waiting()
-    raised.exit([raised.reference, atom("error"), atom("badarg"), list([])])
+    raised.exit([raised.tag, atom("error"), atom("badarg"), list([])])
     const dropped = waiting()
     dropped.oversized("limit")
     for (const { call, verdicts } of [returned, raised, dropped]) {

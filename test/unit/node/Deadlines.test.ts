@@ -1,6 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import { Deadlines } from "../../../src/node/Deadlines.ts"
 
+const addTo = (deadlines: Deadlines, millis: number, expire: () => void) =>
+  deadlines.add(performance.now() + millis, { expire })
+
 describe("Deadlines", () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] }))
   afterEach(() => void vi.useRealTimers())
@@ -9,7 +12,7 @@ describe("Deadlines", () => {
     const deadlines = new Deadlines()
     const expired: Array<readonly [number, number]> = []
     for (const millis of [500, 20, 100, 0, 100_000])
-      deadlines.add(millis, () => expired.push([millis, performance.now()]))
+      addTo(deadlines, millis, () => expired.push([millis, performance.now()]))
     const start = performance.now()
     vi.advanceTimersByTime(200_000)
     expect(expired.map(([millis]) => millis)).toEqual([0, 20, 100, 500, 100_000])
@@ -22,8 +25,8 @@ describe("Deadlines", () => {
   it("do not expire once they are dropped, and leave no timer behind", () => {
     const deadlines = new Deadlines()
     const expired: Array<string> = []
-    const dropped = deadlines.add(100, () => expired.push("dropped"))
-    deadlines.add(100, () => expired.push("kept"))
+    const dropped = addTo(deadlines, 100, () => expired.push("dropped"))
+    addTo(deadlines, 100, () => expired.push("kept"))
     deadlines.drop(dropped)
     vi.advanceTimersByTime(1_000)
     expect(expired).toEqual(["kept"])
@@ -32,16 +35,16 @@ describe("Deadlines", () => {
 
   it("share one timer", () => {
     const deadlines = new Deadlines()
-    for (let millis = 0; millis < 10_000; millis += 10) deadlines.add(millis, () => {})
+    for (let millis = 0; millis < 10_000; millis += 10) addTo(deadlines, millis, () => {})
     expect(vi.getTimerCount()).toBe(1)
   })
 
   it("may be added while others expire", () => {
     const deadlines = new Deadlines()
     const expired: Array<string> = []
-    deadlines.add(50, () => {
+    addTo(deadlines, 50, () => {
       expired.push("first")
-      deadlines.add(50, () => expired.push("second"))
+      addTo(deadlines, 50, () => expired.push("second"))
     })
     vi.advanceTimersByTime(200)
     expect(expired).toEqual(["first", "second"])

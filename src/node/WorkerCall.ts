@@ -1,0 +1,141 @@
+import type { Effect } from "effect"
+import { Op } from "../dist/Control.ts"
+import { Encoded } from "../etf/Encode.ts"
+import { Atom, atom, isAtom, isTuple, list, map, type Pid, Reference, type Term } from "../etf/Term.ts"
+import type { CallError, WorkerAtDeadline } from "./CallError.ts"
+import { failure, type Outcome, raised, readReply, value } from "./Outcome.ts"
+import { type CallRequest, type CallSetting, PendingCall } from "./PendingCall.ts"
+
+/** Words of heap, unless a call says otherwise: 64 MiB. */
+const defaultHeapWords = 8 * 1024 * 1024
+
+const executeCall = Encoded.of([atom("erpc"), atom("execute_call"), 4])
+
+/** The bounds of workers that are in use are a handful; a caller that makes up thousands gets no cache. */
+const maxKeptBounds = 64
+
+/** Options of workers (`erlang:spawn_opt/4`) by their bounds, encoded once. */
+export class WorkerOptions {
+  readonly #kept = new Map<number, Encoded>()
+  /** Whether the node counts large binaries as part of a heap if it is told to, as it can from OTP 27 on. */
+  #canCountBinaries = true
+
+  /** To be told the node's release once it is known: an older one need not read what it would not heed. */
+  learn(otpRelease: number): void {
+    this.#canCountBinaries = otpRelease >= 27
+    this.#kept.clear()
+  }
+
+  /** For a worker of so many words of heap, whether or not large binaries count as part of it. */
+  of(heapWords: number, countsBinaries: boolean): Encoded {
+    const key = countsBinaries ? heapWords : -heapWords
+    let options = this.#kept.get(key)
+    if (options === undefined) {
+      options = this.#encode(heapWords, countsBinaries)
+      if (this.#kept.size < maxKeptBounds) this.#kept.set(key, options)
+    }
+    return options
+  }
+
+  /** The link makes a worker die with us. Low priority and the heap cap spare the node. */
+  #encode(heapWords: number, countsBinaries: boolean): Encoded {
+    const cap: Array<readonly [Term, Term]> = [
+      [atom("size"), heapWords],
+      [atom("kill"), atom("true")],
+      [atom("error_logger"), atom("false")]
+    ]
+    if (this.#canCountBinaries) cap.push([atom("include_shared_binaries"), atom(String(countsBinaries))])
+    return Encoded.of(list([atom("link"), [atom("priority"), atom("low")], [atom("max_heap_size"), map(cap)]]))
+  }
+}
+
+/** What calls by workers share beside. */
+export interface WorkerSetting extends CallSetting {
+  readonly options: WorkerOptions
+}
+
+/**
+ * A call by a worker of its own on the node: SPAWN_REQUEST of `erpc:execute_call/4`, linked to us; the worker's exit
+ * reason is the reply. Source: `kernel/src/erpc.erl`, erts "Distribution Protocol" (SPAWN_REQUEST).
+ */
+export class WorkerCall extends PendingCall {
+  /** By which its answer is known. */
+  readonly #tag: number
+  readonly #options: WorkerOptions
+  #worker: Pid | undefined
+
+  /** `tag` is a number that no other call over the link has. */
+  constructor(
+    setting: WorkerSetting,
+    request: CallRequest,
+    tag: number,
+    resume: (end: Effect.Effect<Term, CallError>) => void
+  ) {
+    super(setting, request, resume)
+    this.#tag = tag
+    this.#options = setting.options
+  }
+
+  spawnReply(result: Pid | Atom): void {
+    if (result instanceof Atom) this.fail({ _tag: "SpawnRefused", reason: result.text })
+    else this.#worker = result
+  }
+
+  exit(from: Pid, reason: Uint8Array): void {
+    const worker = this.#worker
+    // Whoever else sends an exit signal to a process of ours is none of our business.
+    if (worker !== undefined && (from.id !== worker.id || from.serial !== worker.serial)) return
+    const outcome = readReply(reason, this.valueBytes, (term) => this.#read(term))
+    // OTP 23 may lose the answer to a spawn request on a busy link. Then our tag is what tells the worker.
+    if (worker === undefined && !isAnswer(outcome)) return
+    this.settle(outcome)
+  }
+
+  protected send(): void {
+    const { groupLeader, link, processes } = this.setting
+    const { args, func, module, options } = this.request
+    link.send(
+      [
+        Op.SPAWN_REQUEST,
+        referenceOf(this.#tag, processes.node, link.local.creation),
+        this.self,
+        groupLeader,
+        executeCall,
+        this.#options.of(options.maxHeapWords ?? defaultHeapWords, options.countsBinaries ?? true)
+      ],
+      list([this.#tag, atom(module), atom(func), list(args)])
+    )
+  }
+
+  /** A worker of which the node has not told yet is killed when it does: see `LocalProcesses`. */
+  protected stop(): WorkerAtDeadline {
+    if (this.#worker === undefined) return "awaited"
+    this.setting.processes.kill(this.self, this.#worker)
+    return "killed"
+  }
+
+  /** The exit reason of a worker: what `erpc:execute_call/4` exits with, or how it was ended before it could. */
+  #read(reason: Term): Outcome {
+    if (isTuple(reason) && reason[0] === this.#tag && reason[1] instanceof Atom && reason[2] !== undefined) {
+      const kind = reason[1].text
+      if (kind === "return") return value(reason[2])
+      if (kind === "error" || kind === "exit" || kind === "throw") return raised(kind, reason[2], reason[3])
+    }
+    // We kill no worker whose exit we still wait for: it was the heap cap, or somebody else.
+    return failure(
+      isAtom(reason, "killed")
+        ? { _tag: "HeapLimit", limitWords: this.request.options.maxHeapWords ?? defaultHeapWords }
+        : { _tag: "WorkerDied", reason }
+    )
+  }
+}
+
+/** Whether it came with our tag: what else ends a worker has none. */
+const isAnswer = (outcome: Outcome): boolean => outcome._tag === "Value" || outcome.reason._tag === "Raised"
+
+/**
+ * The reference of a request. The first word has 18 bits that count; the rest goes on in the second (`erl_ext_dist`,
+ * NEWER_REFERENCE_EXT).
+ */
+const referenceOf = (tag: number, node: Atom, creation: number): Reference =>
+  new Reference(node, creation, [tag % 0x40000, Math.floor(tag / 0x40000), 0])
