@@ -25,6 +25,9 @@ const waiting = (options: CallOptions = {}) => {
 
 const bytes = new Uint8Array(1)
 
+/** The cap of the heap in a spawn request. */
+const capOf = (control: Tuple): Term => (listItems(decode(encode(control[5]!)))![2] as Tuple)[1]!
+
 describe("a call", () => {
   it("takes the worker's answer though the node never said that it started one", async () => {
     const { call, exit, tag } = waiting()
@@ -98,7 +101,6 @@ describe("the worker of a call", () => {
     const { calls, sent } = waiting()
     calls.learn(26)
     Effect.runFork(calls.call("erlang", "abs", [-1]))
-    const capOf = (control: Tuple): Term => (listItems(decode(encode(control[5]!)))![2] as Tuple)[1]!
     const bound = [
       [atom("size"), 8 * 1024 * 1024],
       [atom("kill"), atom("true")],
