@@ -1,54 +1,93 @@
 import type { Effect } from "effect"
-import { Atom, atom, isAtom, isTuple, listItems, map, type MapTerm, Pid, type Term } from "../etf/Term.ts"
+import { Atom, atom, isAtom, listItems, map, MapTerm, Pid, type Term } from "../etf/Term.ts"
 import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
-import { askAgent } from "./Listing.ts"
+import { askAgent, type Listed, type ListQuery, questionOf, readListed } from "./Listing.ts"
 import { readCount } from "./ProcessRow.ts"
 
-/** What Beamscopes have on a node. */
-export interface Footprint {
-  /** Connected nodes that are Beamscopes, as far as their names tell. */
-  readonly links: ReadonlyArray<{ readonly node: string; readonly isOurs: boolean }>
-  /** Processes that bear a name of ours: they mind a module or a flag, and outlive the call that started them. */
-  readonly named: ReadonlyArray<{ readonly name: string; readonly pid: Pid }>
-  /** The first of those that work for a Beamscope at this moment. */
-  readonly workers: ReadonlyArray<{ readonly pid: Pid; readonly link: string }>
-  readonly workerCount: number
-  readonly modules: ReadonlyArray<LoadedModule>
-  /** Flags of the whole node that tools look at or switch. */
-  readonly flags: ReadonlyArray<NodeFlag>
-  /** Whether time ran out before all processes had been looked at. */
-  readonly isIncomplete: boolean
+/** What a Beamscope may have on a node, in the order of lists. */
+export const footprintKinds = ["link", "process", "worker", "module", "flag"] as const
+
+/** What Beamscopes have on a node: a page of it, and how much there is of all. */
+export interface Footprint extends Listed<FootprintRow> {
+  readonly counts: {
+    readonly link: number
+    readonly process: number
+    readonly worker: number
+    readonly module: number
+    /** Links of other Beamscopes. */
+    readonly others: number
+    /** Modules that nobody minds. */
+    readonly orphans: number
+  }
 }
 
-export interface LoadedModule {
-  readonly module: string
-  /** The process that removes it when its last user goes; without one, nobody will. */
-  readonly minder: Pid | undefined
-  readonly hasOldCode: boolean
-}
+export type FootprintRow =
+  /** A connected node that is a Beamscope, as far as its name tells. */
+  | { readonly kind: "link"; readonly name: string; readonly isOurs: boolean }
+  /** A process that bears a name of ours: it minds a module or a flag, and outlives the call that started it. */
+  | { readonly kind: "process"; readonly name: string; readonly pid: Pid; readonly mindsModule: boolean }
+  /** One that works for the Beamscope of that name at this moment. */
+  | { readonly kind: "worker"; readonly name: string; readonly pid: Pid }
+  /** A loaded module, and the process that removes it when its last user goes; without one, nobody will. */
+  | { readonly kind: "module"; readonly name: string; readonly minder: Pid | undefined }
+  /**
+   * A flag of the whole node that tools look at or switch, and our process that switches it off again when nobody of ours
+   * needs it.
+   */
+  | { readonly kind: "flag"; readonly name: string; readonly isOn: boolean; readonly minder: Pid | undefined }
 
-export interface NodeFlag {
-  readonly flag: string
-  readonly isOn: boolean
-  /** Our process that switches it off again when nobody of ours needs it. */
-  readonly keeper: Pid | undefined
-}
-
-/** Everything of ours, and at most `limit` workers. */
+/** Everything of ours, page by page. */
 export const footprint = (
   node: ErlangNode,
-  { deadlineMillis, limit }: { readonly limit: number; readonly deadlineMillis: number }
+  {
+    kind,
+    name,
+    ...query
+  }: Pick<ListQuery, "after" | "deadlineMillis" | "limit"> & {
+    readonly sort: "kind" | "name"
+    readonly kind: (typeof footprintKinds)[number] | undefined
+    /** Part of the name, in any case. */
+    readonly name: string | undefined
+  }
 ): Effect.Effect<Footprint, CallError> =>
   askAgent(
     node,
     "beamscope_footprint:everything",
-    map([
-      [atom("limit"), limit],
-      [atom("deadline_ms"), Math.floor(deadlineMillis)]
-    ]),
-    readFootprint
+    questionOf({ ...query, order: "ascending", filters: { name, kind: kind && atom(kind) } }),
+    (answer) => {
+      const listed = readListed(answer, readRow)
+      const counts = answer.atomKey("counts")
+      if (listed === undefined || !(counts instanceof MapTerm)) return undefined
+      const of = (key: string) => readCount(counts.atomKey(key)) ?? 0
+      const [link, process, worker] = [of("link"), of("process"), of("worker")]
+      const [module, others, orphans] = [of("module"), of("others"), of("orphans")]
+      return { ...listed, counts: { link, process, worker, module, others, orphans } }
+    }
   )
+
+const readRow = (row: MapTerm): FootprintRow | undefined => {
+  const [kind, name, pid, minding] = ["kind", "name", "pid", "minder"].map((key) => row.atomKey(key))
+  if (!(kind instanceof Atom) || !(name instanceof Atom)) return undefined
+  const named = { name: name.text }
+  const minder = minding instanceof Pid ? minding : undefined
+  switch (kind.text) {
+    case "link":
+      return { kind: "link", ...named, isOurs: isAtom(row.atomKey("own"), "true") }
+    case "process":
+      return pid instanceof Pid
+        ? { kind: "process", ...named, pid, mindsModule: isAtom(row.atomKey("minds"), "true") }
+        : undefined
+    case "worker":
+      return pid instanceof Pid ? { kind: "worker", ...named, pid } : undefined
+    case "module":
+      return { kind: "module", ...named, minder }
+    case "flag":
+      return { kind: "flag", ...named, isOn: isAtom(row.atomKey("on"), "true"), minder }
+    default:
+      return undefined
+  }
+}
 
 /** Takes off what no living process minds. */
 export const removeFootprint = (
@@ -62,45 +101,3 @@ export const removeFootprint = (
 
 const names = (terms: ReadonlyArray<Term>): ReadonlyArray<string> =>
   terms.flatMap((term) => (term instanceof Atom ? [term.text] : []))
-
-const tuples = (term: Term | undefined): ReadonlyArray<ReadonlyArray<Term>> | undefined =>
-  listItems(term)?.flatMap((item) => (isTuple(item) ? [item] : []))
-
-const readFootprint = (answer: MapTerm): Footprint | undefined => {
-  const [links, named, workers, modules, flags] = ["links", "named", "workers", "modules", "flags"].map((key) =>
-    tuples(answer.atomKey(key))
-  )
-  const workerCount = readCount(answer.atomKey("worker_count"))
-  if (links === undefined || named === undefined || workers === undefined || modules === undefined) return undefined
-  if (flags === undefined || workerCount === undefined) return undefined
-  return {
-    links: links.flatMap(([node, isOurs]) =>
-      node instanceof Atom ? [{ node: node.text, isOurs: isAtom(isOurs, "true") }] : []
-    ),
-    // One that ended in between has a name and no pid.
-    named: named.flatMap(([name, pid]) =>
-      name instanceof Atom && pid instanceof Pid ? [{ name: name.text, pid }] : []
-    ),
-    workers: workers.flatMap(([pid, link]) =>
-      pid instanceof Pid && link instanceof Atom ? [{ pid, link: link.text }] : []
-    ),
-    workerCount,
-    modules: modules.flatMap(([module, minder, hasOldCode]) =>
-      module instanceof Atom
-        ? [
-            {
-              module: module.text,
-              minder: minder instanceof Pid ? minder : undefined,
-              hasOldCode: isAtom(hasOldCode, "true")
-            }
-          ]
-        : []
-    ),
-    flags: flags.flatMap(([flag, isOn, keeper]) =>
-      flag instanceof Atom
-        ? [{ flag: flag.text, isOn: isAtom(isOn, "true"), keeper: keeper instanceof Pid ? keeper : undefined }]
-        : []
-    ),
-    isIncomplete: isAtom(answer.atomKey("incomplete"), "true")
-  }
-}

@@ -117,12 +117,14 @@ const pasted: ReadonlyArray<readonly [string, Pasted]> = [
     { into: "filter.name", input: { filter: { kind: "gen_event" } }, rows: "sources", column: "name", least: 3 }
   ],
   ["get_log_configuration", { into: "filter.name", rows: "entries", column: "name", least: 4 }],
+  ["list_footprint", { into: "filter.name", rows: "footprint", column: "name", least: 3 }],
   ["group_stacktraces", { into: "filter", rows: "stacks", column: "stack", least: 3 }]
 ]
 
 /** Tools whose filters take no name that is a term, or that there is nothing for on a plain node. */
 const others = new Set([
   "list_nodes",
+  "get_allocator_info",
   "list_pubsub_topics",
   "list_ports",
   "list_sockets",

@@ -116,6 +116,11 @@ describe.each(BeamNode.otpReleases())("the system of a node on OTP $otp", ({ otp
           } while (cursor !== undefined)
           expect(seen).toEqual(names)
         }
+        // Of figures that change, one page may repeat what another had, which is said.
+        const { structured } = yield* call("get_allocator_info", { limit: 2 })
+        expect(structured).not.toHaveProperty("notes")
+        const later = yield* call("get_allocator_info", { limit: 2, cursor: structured["next_cursor"] })
+        expect(later.structured["notes"]).toContainEqual(expect.stringContaining("By name each comes once."))
         const ets = yield* call("get_allocator_info", { filter: { name: "ets" } })
         expect(ets.structured).toMatchObject({ matched: 1, allocators: [{ allocator: "ets_alloc" }] })
         const none = yield* call("get_allocator_info", { filter: { name: "nonsense" } })

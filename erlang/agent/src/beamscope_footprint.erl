@@ -8,29 +8,79 @@
 -include("beamscope_rest.hrl").
 -include("beamscope_scan.hrl").
 
-%% @doc A packed map: `links', `{Node, IsOurs}' of the connected nodes that are Beamscopes by their names; `named',
-%% `{Name, Pid}' of processes that bear a name of ours; `workers', `{Pid, Node}' of those that work for a Beamscope, the
-%% first `limit', with `worker_count'; `modules', `{Module, Minder, HasOld}' of ours that are loaded; `flags',
-%% `{Flag, IsOn, Keeper}' of those that tools switch, for the whole node, with the process of ours that switches it off
-%% again or `undefined'; and `incomplete', whether the time ran out before all processes had been looked at.
--spec everything(#{limit := pos_integer(), deadline_ms := non_neg_integer()}) -> binary().
-everything(#{limit := Limit, deadline_ms := Deadline}) ->
+%% @doc A page of what is ours: the words of `listed', and `counts', how many there are of each kind, and of `others',
+%% links of other Beamscopes, and `orphans', modules that nobody minds. Sorted by `kind' or `name'. Filters: `kind';
+%% `name', a part of it. A row has its `kind' and `name', and by kind:
+%%
+%% `link', a connected node that is a Beamscope by its name: `own', whether it is the one that asks. `process', that bears
+%% a name of ours: `pid', and `minds', whether a loaded module is called the same. `worker', that works for the
+%% Beamscope of that name: `pid'. `module' of ours that is loaded: `minder', the process that removes it when its last
+%% user goes. `flag' that tools switch for the whole node: `on', and `minder', the process of ours that switches it off
+%% again.
+-spec everything(#{
+    sort := kind | name,
+    order := ascending | descending,
+    limit := pos_integer(),
+    deadline_ms := non_neg_integer(),
+    'after' => binary(),
+    kind => link | process | worker | module | flag,
+    name => binary()
+}) -> binary().
+everything(#{sort := Sort, deadline_ms := Deadline} = Spec) ->
     Us = node(group_leader()),
     Links = [{Node, Node =:= Us} || Node <- nodes(connected), Node =:= Us orelse is_beamscope(Node)],
     {Led, Missing} = scan(fun thousand/1, processes(), #{until => now_ms() + Deadline}, fun led/2, []),
     Workers = [{Pid, Node} || {Pid, Node} <- Led, Pid =/= self(), lists:keymember(Node, 1, Links)],
-    packed(#{
-        links => Links,
-        named => [{Name, whereis(Name)} || Name <- registered(), is_ours(Name)],
-        workers => lists:sublist(Workers, Limit),
-        worker_count => length(Workers),
-        modules => [{Module, whereis(Module), erlang:check_old_code(Module)} || Module <- modules()],
-        flags => [
-            {scheduler_wall_time, erlang:statistics(scheduler_wall_time) =/= undefined, undefined},
-            {microstate_accounting, accounts(), whereis(beamscope_microstate_keeper)}
+    Modules = modules(),
+    Rows = lists:append([
+        [{{1, Node, 0}, #{kind => link, own => IsUs}} || {Node, IsUs} <- Links],
+        [
+            {{2, Name, 0}, #{kind => process, pid => whereis(Name), minds => lists:member(Name, Modules)}}
+         || Name <- registered(), is_ours(Name)
         ],
-        incomplete => Missing =/= []
+        [{{3, Node, Pid}, #{kind => worker, pid => Pid}} || {Pid, Node} <- Workers],
+        [{{4, Module, 0}, #{kind => module, minder => whereis(Module)}} || Module <- Modules],
+        [
+            {{5, scheduler_wall_time, 0}, #{
+                kind => flag, on => erlang:statistics(scheduler_wall_time) =/= undefined, minder => undefined
+            }},
+            {{5, microstate_accounting, 0}, #{
+                kind => flag, on => accounts(), minder => whereis(beamscope_microstate_keeper)
+            }}
+        ]
+    ]),
+    %% A process that ended in between is there no more.
+    All = maps:filter(fun(_, Row) -> maps:get(pid, Row, here) =/= undefined end, maps:from_list(Rows)),
+    Matching = [Id || {Id, Row} <- maps:to_list(All), matches(Id, Row, Spec)],
+    {Page, Next} = page([{rank(Sort, Id), Id} || Id <- Matching], Spec),
+    packed(#{
+        counts => counts(maps:values(All)),
+        total => map_size(All),
+        matched => length(Matching),
+        rows => [{Key, (map_get(Id, All))#{name => element(2, Id)}} || {_, Id} = Key <- Page],
+        next => Next,
+        incomplete => Missing
     }).
+
+%% Ids begin with the place of their kind among the kinds.
+rank(kind, _) -> 0;
+rank(name, {_, Name, _}) -> Name.
+
+matches({_, Name, _}, #{kind := Kind}, Spec) ->
+    maps:get(kind, Spec, Kind) =:= Kind andalso is_called(Name, Spec).
+
+is_called(Name, #{name := Part}) -> contains(atom_to_list(Name), Part);
+is_called(_, _) -> true.
+
+counts(Rows) ->
+    #{
+        link => length([link || #{kind := link} <- Rows]),
+        process => length([process || #{kind := process} <- Rows]),
+        worker => length([worker || #{kind := worker} <- Rows]),
+        module => length([module || #{kind := module} <- Rows]),
+        others => length([link || #{kind := link, own := false} <- Rows]),
+        orphans => length([module || #{kind := module, minder := undefined} <- Rows])
+    }.
 
 %% Whether microstates are accounted for. Nothing tells the flag; but where it is on the counters go on, if only by what it
 %% takes to read them. They come in any order.

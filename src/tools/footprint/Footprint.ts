@@ -1,17 +1,55 @@
 import { Effect, Schema } from "effect"
-import { footprint, removeFootprint } from "../../beam/Footprint.ts"
+import { footprint, footprintKinds, type FootprintRow, removeFootprint } from "../../beam/Footprint.ts"
 import { visible } from "../../syntax/Escape.ts"
-import { remainingMillis, shareOfTime } from "../Deadline.ts"
+import { namePart } from "../AtomName.ts"
+import {
+  cursor,
+  FilterText,
+  isFiltering,
+  limitUpTo,
+  listBounds,
+  listOutput,
+  ListPosition,
+  noneOf,
+  pageOf,
+  shownOf,
+  sortBy
+} from "../Listing.ts"
 import { amount } from "../Quantity.ts"
-import { termsOf } from "../Terms.ts"
+import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
 
-const shared = { toolset: "footprint", target: "connected", input: {} } as const
+const shared = { toolset: "footprint", target: "connected" } as const
 
-/** Workers that are named. */
-const maxWorkers = 50
+const Texts = Schema.optionalKey(Schema.Array(Schema.String))
+const Text = Schema.optionalKey(Schema.String)
+const Flag = Schema.optionalKey(Schema.Boolean)
 
-const Modules = Schema.optionalKey(Schema.Array(Schema.String))
+const showRow = (row: FootprintRow, terms: Terms) => {
+  const { kind } = row
+  switch (row.kind) {
+    case "link":
+      return { kind, name: visible(row.name), own: row.isOurs }
+    case "process":
+      return { kind, name: terms.atom(row.name), pid: terms.print(row.pid), minds: mindedBy(row) }
+    case "worker":
+      return { kind, name: visible(row.name), pid: terms.print(row.pid) }
+    case "module":
+      return {
+        kind,
+        name: terms.atom(row.name),
+        minded_by: row.minder && terms.print(row.minder),
+        orphan: row.minder === undefined ? true : undefined
+      }
+    case "flag":
+      return { kind, name: terms.atom(row.name), on: row.isOn, minded_by: row.minder && terms.print(row.minder) }
+  }
+}
+
+const mindedBy = ({ mindsModule, name }: { readonly mindsModule: boolean; readonly name: string }): string => {
+  if (mindsModule) return "a loaded module"
+  return name.includes("microstate") ? "microstate accounting" : "something"
+}
 
 const listFootprint = Tool.make({
   ...shared,
@@ -20,70 +58,62 @@ const listFootprint = Tool.make({
   name: "list_footprint",
   title: "What Beamscope has on a node",
   description:
-    "Everything of Beamscope on the node, of this link and of others: links, processes that mind something, workers of calls under way, loaded modules, switched flags. Next: remove_footprint.",
-  output: {
-    links: Schema.optionalKey(Schema.Array(Schema.Struct({ link: Schema.String, own: Schema.Boolean }))),
-    processes: Schema.optionalKey(
-      Schema.Array(Schema.Struct({ pid: Schema.String, name: Schema.String, minds: Schema.String }))
+    "Everything of Beamscope on the node, of this link and of others: links, processes that mind something, workers of calls under way (by link), loaded modules, switched flags. Next: remove_footprint.",
+  input: {
+    sort_by: sortBy(["kind", "name"], "kind"),
+    filter: Schema.optionalKey(
+      Schema.Struct({
+        kind: Schema.optionalKey(Schema.Literals(footprintKinds)),
+        name: Schema.optionalKey(FilterText)
+      })
     ),
-    worker_count: Schema.Int,
-    workers: Schema.optionalKey(Schema.Array(Schema.Struct({ pid: Schema.String, link: Schema.String }))),
-    modules: Schema.optionalKey(
+    limit: limitUpTo(200, 50),
+    cursor
+  },
+  output: {
+    ...listOutput,
+    footprint: Schema.optionalKey(
       Schema.Array(
         Schema.Struct({
-          module: Schema.String,
-          minded_by: Schema.optionalKey(Schema.String),
-          orphan: Schema.optionalKey(Schema.Boolean)
+          kind: Schema.Literals(footprintKinds),
+          name: Schema.String,
+          own: Flag,
+          pid: Text,
+          minds: Text,
+          orphan: Flag,
+          on: Flag,
+          minded_by: Text
         })
       )
-    ),
-    flags: Schema.Array(
-      Schema.Struct({ flag: Schema.String, on: Schema.Boolean, held_by: Schema.optionalKey(Schema.String) })
     )
   },
-  run: Effect.fnUntraced(function* (_input, node) {
+  position: ListPosition,
+  run: Effect.fnUntraced(function* ({ filter = {}, limit, sort_by: sort }, node, after) {
     const terms = yield* termsOf(node)
-    const deadlineMillis = (yield* remainingMillis) * shareOfTime
-    const found = yield* footprint(node, { limit: maxWorkers, deadlineMillis })
-    const { flags, isIncomplete, links, modules, named, workerCount, workers } = found
-    const loaded = new Set(modules.map(({ module }) => module))
-    const orphans = modules.filter(({ minder }) => minder === undefined)
-    const others = links.filter(({ isOurs }) => !isOurs).length
+    const read = yield* footprint(node, {
+      ...(yield* listBounds(limit, after)),
+      sort,
+      kind: filter.kind,
+      name: filter.name && namePart(filter.name)
+    })
+    const { counts, incomplete, matched, rows, total } = read
+    const { link, module, orphans, others, process, worker } = counts
+    const summary = `On ${node.name}: ${amount(link, "link")} of Beamscope (${others} of others), ${amount(process, "process that minds", "processes that mind")} something, ${amount(worker, "worker")}, ${amount(module, "module")}${orphans === 0 ? "" : `, ${orphans} of them with nobody to remove them`}.`
     return {
-      summary: `On ${node.name}: ${amount(links.length, "link")} of Beamscope (${others} of others), ${amount(named.length, "process that minds", "processes that mind")} something, ${amount(workerCount, "worker")}, ${amount(modules.length, "module")}${orphans.length === 0 ? "" : `, ${orphans.length} of them with nobody to remove them`}.`,
-      complete: !isIncomplete,
+      summary: (shown: number) => {
+        if (shown === total) return summary
+        return `${summary} ${shown === 0 ? noneOf(read, isFiltering(filter), "entry", "entries") : `${shownOf(shown, matched, "entry", "entries")} listed.`}`
+      },
+      complete: incomplete.length === 0,
       notes: [
-        ...(isIncomplete ? ["Time ran out before all processes had been looked at for workers."] : []),
-        ...(workerCount > workers.length ? [`Only the first ${workers.length} workers are listed.`] : []),
-        "Microstate accounting that is on with nobody holding it was switched on by others. Scheduler wall time goes off with the processes that asked for it, which cannot be told.",
+        ...(incomplete.length === 0 ? [] : ["Time ran out before all processes had been looked at for workers."]),
+        "Microstate accounting that is on with nobody minding it was switched on by others. Scheduler wall time goes off with the processes that asked for it, which cannot be told.",
         "Other Beamscopes are known by the names that they have by themselves; one with a name of its operator's choice is not.",
         "Atoms are not removed from a node, by anybody: the names of our modules, and of links, stay."
       ],
-      data: {
-        links: links.map(({ isOurs, node: link }) => ({ link: visible(link), own: isOurs })),
-        processes: named.map(({ name, pid }) => ({
-          pid: terms.print(pid),
-          name: terms.atom(name),
-          minds: loaded.has(name)
-            ? "a loaded module"
-            : name.includes("microstate")
-              ? "microstate accounting"
-              : "something"
-        })),
-        worker_count: workerCount,
-        workers: workers.map(({ link, pid }) => ({ pid: terms.print(pid), link: visible(link) })),
-        modules: modules.map(({ minder, module }) => ({
-          module: terms.atom(module),
-          minded_by: minder && terms.print(minder),
-          orphan: minder === undefined ? true : undefined
-        })),
-        flags: flags.map(({ flag, isOn, keeper }) => ({
-          flag: terms.atom(flag),
-          on: isOn,
-          held_by: keeper && terms.print(keeper)
-        }))
-      },
-      hints: orphans.length === 0 ? ["disconnect_node"] : ["remove_footprint"]
+      data: { total, matched, footprint: rows.map(({ row }) => showRow(row, terms)) },
+      page: pageOf("footprint", read),
+      hints: orphans === 0 ? ["disconnect_node"] : ["remove_footprint"]
     }
   })
 })
@@ -96,7 +126,8 @@ const removeFootprintTool = Tool.make({
   title: "Remove what nobody minds",
   description:
     "Removes modules of Beamscope whose users are all gone and that nothing else will remove. What live links have ends with them: disconnect_node for this one. Nothing else of the node is touched.",
-  output: { removed: Modules, still_running: Modules },
+  input: {},
+  output: { removed: Texts, still_running: Texts },
   run: Effect.fnUntraced(function* (_input, node) {
     const terms = yield* termsOf(node)
     const { removed, running } = yield* removeFootprint(node)
