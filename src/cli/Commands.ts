@@ -150,7 +150,10 @@ const commandTree = (handlers: Handlers, completing: boolean) => {
   ).pipe(Command.withDescription("List the tools that the settings allow"))
 
   const nodes = Command.make("nodes", { json }, (options) =>
-    Effect.flatMap(given, (given) => handlers.call({ ...options, tool: "list_nodes", input: Option.none(), given }))
+    Effect.flatMap(given, (given) =>
+      // As many as a page may have.
+      handlers.call({ ...options, tool: "list_nodes", input: Option.some('{"limit": 200}'), given })
+    )
   ).pipe(Command.withDescription("List the nodes that are configured or run on this machine"))
 
   const doctor = Command.make(

@@ -67,7 +67,10 @@ describe("the command line", () => {
   })
 
   it("has nodes for the tool that lists them", async () => {
-    expect((await asked("nodes")).asked).toMatchObject(["call", { tool: "list_nodes", json: false }])
+    expect((await asked("nodes")).asked).toMatchObject([
+      "call",
+      { tool: "list_nodes", input: Option.some('{"limit": 200}'), json: false }
+    ])
   })
 
   it("has a demo that asks before it installs anything, and takes its node away again", async () => {
