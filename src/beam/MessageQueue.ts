@@ -22,6 +22,8 @@ export interface QueuedMessage {
   /** In external format, before it was cut. */
   readonly bytes: number
   readonly isCut: boolean
+  /** By what it can be known again: see {@link ReadMessages.mark}. */
+  readonly mark: number
 }
 
 /** The message queue of a process. */
@@ -36,8 +38,12 @@ export interface MessageQueue {
 
 export interface ReadMessages {
   readonly _tag: "Read"
-  /** Those that wait longest, in their order. */
+  /** Those that wait longest of those behind `skipped`, in their order. */
   readonly messages: ReadonlyArray<QueuedMessage>
+  /** Messages in front of these that were passed by. */
+  readonly skipped: number
+  /** By what the last one that was passed by can be known again; `undefined` where the queue is not that long. */
+  readonly mark: number | undefined
   /** Messages whose shape was looked at: the first ten thousand, or fewer where time ran out. */
   readonly seen: number
   /** The most frequent first; `first` is the place in the queue of the first message of the shape, from 1 on. */
@@ -83,6 +89,8 @@ export const messageQueue = (
   pid: Pid,
   query: {
     readonly limit: number
+    /** Messages to pass by. */
+    readonly skip: number
     readonly shapes: number
     readonly bounds: QueueBounds
     readonly deadlineMillis: number
@@ -97,10 +105,11 @@ export const messageQueue = (
       })
     )
   }
-  const { bounds, deadlineMillis, limit, shapes } = query
+  const { bounds, deadlineMillis, limit, shapes, skip } = query
   const question = map([
     [atom("pid"), pid],
     [atom("limit"), limit],
+    [atom("skip"), skip],
     [atom("shapes"), shapes],
     [atom("max_messages"), bounds.messages],
     [atom("max_bytes"), bounds.bytes],
@@ -108,15 +117,23 @@ export const messageQueue = (
     [atom("deadline_ms"), Math.floor(deadlineMillis)]
   ])
   const options = { maxHeapWords: bounds.heapWords, countsBinaries: false }
-  return askAgent(node, "beamscope_process:messages", question, (answer) => readQueue(answer, bounds), options).pipe(
-    Effect.map(({ queue }) => queue)
-  )
+  return askAgent(
+    node,
+    "beamscope_process:messages",
+    question,
+    (answer) => readQueue(answer, bounds, skip),
+    options
+  ).pipe(Effect.map(({ queue }) => queue))
 }
 
-const readQueue = (answer: MapTerm, bounds: QueueBounds): { readonly queue: MessageQueue | undefined } | undefined => {
+const readQueue = (
+  answer: MapTerm,
+  bounds: QueueBounds,
+  skipped: number
+): { readonly queue: MessageQueue | undefined } | undefined => {
   if (answer.atomKey("gone") !== undefined) return { queue: undefined }
   const count = readCount(answer.atomKey("count"))
-  const read = readRead(answer, bounds)
+  const read = readRead(answer, bounds, skipped)
   if (count === undefined || read === undefined) return undefined
   const name = answer.atomKey("name")
   return {
@@ -129,22 +146,41 @@ const readQueue = (answer: MapTerm, bounds: QueueBounds): { readonly queue: Mess
   }
 }
 
-const readRead = (answer: MapTerm, bounds: QueueBounds): MessageQueue["read"] | undefined => {
+const readRead = (answer: MapTerm, bounds: QueueBounds, skipped: number): MessageQueue["read"] | undefined => {
   const refused = atomText(answer.atomKey("refused"))
   if (refused === "messages" || refused === "bytes") {
     const value = readCount(answer.atomKey(refused === "messages" ? "count" : "bytes"))
     return value === undefined ? undefined : { _tag: "Refused", for: refused, value, limit: bounds[refused] }
   }
   const rows = listItems(answer.atomKey("rows"))
+  const marks = listItems(answer.atomKey("marks"))
   const shapes = listItems(answer.atomKey("shapes"))
   const seen = readCount(answer.atomKey("seen"))
   const shapeCount = readCount(answer.atomKey("shape_count"))
-  if (rows === undefined || shapes === undefined || seen === undefined || shapeCount === undefined) return undefined
+  if (
+    rows === undefined ||
+    marks === undefined ||
+    shapes === undefined ||
+    seen === undefined ||
+    shapeCount === undefined
+  )
+    return undefined
   return {
     _tag: "Read",
-    messages: rows.flatMap((row) =>
-      isTuple(row) ? [{ term: row[0]!, bytes: readCount(row[1]) ?? 0, isCut: isAtom(row[2], "true") }] : []
+    messages: rows.flatMap((row, at) =>
+      isTuple(row)
+        ? [
+            {
+              term: row[0]!,
+              bytes: readCount(row[1]) ?? 0,
+              isCut: isAtom(row[2], "true"),
+              mark: readCount(marks[at]) ?? 0
+            }
+          ]
+        : []
     ),
+    skipped,
+    mark: readCount(answer.atomKey("mark")),
     seen,
     shapes: shapes.flatMap((row) =>
       isTuple(row) ? [{ count: readCount(row[0]) ?? 0, first: readCount(row[1]) ?? 0, shape: readShape(row[2]) }] : []

@@ -104,6 +104,43 @@ describe.each(BeamNode.otpReleases())("one process on OTP $otp", ({ otp }) => {
       }).pipe(using(agent))
     )
 
+    it.live("shows a queue page by page, and says when the process has taken messages out between", () =>
+      Effect.gen(function* () {
+        yield* ask(`begin
+          Pid = spawn(fun Take() -> receive {take, From, Message} -> receive Message -> From ! taken end, Take() end end),
+          register(paged, Pid), [Pid ! {item, Number} || Number <- lists:seq(1, 57)], ok end`)
+        const places: Array<readonly [unknown, unknown]> = []
+        const cursors: Array<unknown> = []
+        do {
+          const cursor = cursors.at(-1)
+          const { structured } = yield* call("get_message_queue", {
+            pid: "paged",
+            limit: 10,
+            ...(cursor !== undefined && { cursor })
+          })
+          expect(structured["complete"]).toBe(true)
+          for (const { at, message } of structured["messages"] as ReadonlyArray<Row>) places.push([at, message])
+          cursors.push(structured["next_cursor"])
+        } while (cursors.at(-1) !== undefined)
+        expect(places).toEqual(Array.from({ length: 57 }, (_, at) => [at + 1, `{item,${at + 1}}`]))
+
+        const later = (cursor: unknown) => call("get_message_queue", { pid: "paged", limit: 10, cursor })
+        // What comes in goes behind all others.
+        yield* ask("paged ! {item, 58}, ok")
+        const { structured: unmoved } = yield* later(cursors[0])
+        expect(unmoved["complete"]).toBe(true)
+        expect((unmoved["messages"] as ReadonlyArray<Row>)[0]).toMatchObject({ at: 11, message: "{item,11}" })
+        yield* ask("paged ! {take, self(), {item, 3}}, receive taken -> ok end")
+        expect((yield* later(cursors[0])).structured).toMatchObject({
+          complete: false,
+          notes: [expect.stringMatching(/^The process has taken messages out/u)]
+        })
+        yield* ask("begin exit(whereis(paged), kill), ok end")
+        yield* eventually(Effect.map(ask("whereis(paged)"), (pid) => pid === "undefined"))
+        expect((yield* Effect.flip(later(cursors[0]))).code).toBe("no_such_process")
+      }).pipe(using(agent))
+    )
+
     it.live("refuses what is too much, at no cost, unless somebody insists", () =>
       Effect.gen(function* () {
         // What is loaded the first time is not what the queue costs.
@@ -128,6 +165,17 @@ describe.each(BeamNode.otpReleases())("one process on OTP $otp", ({ otp }) => {
           shapes: [{ count: 5_000, percent: 100, first_at: 1, shape: "{item, integer}" }],
           messages: [{ message: "{item,1}" }, { message: "{item,2}" }]
         })
+        const behind = yield* call("get_message_queue", {
+          pid: "full",
+          override: true,
+          limit: 3,
+          cursor: insisted.structured["next_cursor"]
+        })
+        expect(behind.structured["messages"]).toMatchObject([
+          { at: 3, message: "{item,3}" },
+          { at: 4, message: "{item,4}" },
+          { at: 5, message: "{item,5}" }
+        ])
       }).pipe(using(agent))
     )
 

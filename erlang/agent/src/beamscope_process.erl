@@ -16,6 +16,8 @@
 -define(MESSAGES, 200).
 %% Messages whose shape is looked at.
 -define(SHAPED, 10000).
+%% Bytes in external format of a message that it is known again by.
+-define(MARK, 300).
 %% Elements of a tuple whose shape is told.
 -define(WIDTH, 12).
 %% Characters of the name of a port.
@@ -38,8 +40,9 @@
 
 -type messages_spec() :: #{
     pid := pid(),
-    %% Messages to return, those that wait longest.
+    %% Messages to return, those that wait longest; behind so many, 0 by default.
     limit := non_neg_integer(),
+    skip => non_neg_integer(),
     %% A process with more messages, or more bytes of memory that they may lie in, is left alone: there is no way to read
     %% a part of a queue, the process itself makes a copy of all of it.
     max_messages := non_neg_integer(),
@@ -63,6 +66,9 @@
     bytes => non_neg_integer(),
     %% `{Message, Bytes, IsCut}': bytes in external format, as which it is returned, maybe with `...' in place of parts.
     rows => [{term(), non_neg_integer(), boolean()}],
+    %% By what each of these can be known again, and by what the last one that was skipped; not where none is there.
+    marks => [non_neg_integer()],
+    mark => non_neg_integer(),
     %% Messages whose shape was looked at: the first ten thousand, or fewer where time ran out.
     seen => non_neg_integer(),
     %% `{Count, FirstAt, Shape}', the most frequent first; and how many there are.
@@ -172,23 +178,33 @@ message_bytes(Pid) ->
         [{_, Memory}, _, _] -> Memory
     end.
 
-read_messages(Told, #{pid := Pid, limit := Limit, message_bytes := Room, shapes := Shapes, deadline_ms := Deadline}) ->
+read_messages(Told, #{pid := Pid, shapes := Shapes, deadline_ms := Deadline} = Spec) ->
     Until = now_ms() + Deadline,
     case erlang:process_info(Pid, messages) of
         undefined ->
             #{gone => true};
         {_, Messages} ->
-            Rows = [fitted(Message, Room) || Message <- lists:sublist(Messages, Limit)],
             {Seen, Counts} = count_shapes(lists:sublist(Messages, ?SHAPED), Until),
             Ranked = lists:sort([{-Times, First, Shape} || {Shape, {Times, First}} <- maps:to_list(Counts)]),
-            Told#{
+            (maps:merge(Told, shown(Messages, Spec)))#{
                 count => length(Messages),
-                rows => Rows,
                 seen => Seen,
                 shapes => [{-Times, First, Shape} || {Times, First, Shape} <- lists:sublist(Ranked, Shapes)],
                 shape_count => length(Ranked)
             }
     end.
+
+%% The messages of a page.
+shown(Messages, #{limit := Limit, message_bytes := Room} = Spec) ->
+    Skip = maps:get(skip, Spec, 0),
+    Shown = lists:sublist(Messages, Skip + 1, Limit),
+    Skipped = [Message || Skip > 0, Message <- lists:sublist(Messages, Skip, 1)],
+    maps:from_list(
+        [{rows, [fitted(Message, Room) || Message <- Shown]}, {marks, lists:map(fun mark/1, Shown)}] ++
+            [{mark, mark(Message)} || Message <- Skipped]
+    ).
+
+mark(Message) -> erlang:phash2({erlang:external_size(Message), cut(Message, ?MARK)}).
 
 %% How many messages were looked at, and `#{Shape => {Times, Position}}', with that of the first message.
 count_shapes(Messages, Until) ->

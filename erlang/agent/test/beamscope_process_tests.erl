@@ -13,6 +13,7 @@ tests() ->
     [
         {"messages come in their order, with their kinds", fun messages/1},
         {"the keys of a dictionary", fun keys/1},
+        {"messages behind the first, and whether they moved up", fun later_messages/1},
         {"a large message is cut", fun large_messages/1},
         {"what cannot be cut to fit is left out", fun cut_kinds/1},
         {"a long queue is left alone", fun long_queue/1},
@@ -73,6 +74,43 @@ keys(Run) ->
             ?assertMatch(#{count := 3, keys := [_]}, Run(keys, #{pid => Pid, limit => 1}))
         end
     ).
+
+later_messages(Run) ->
+    running([fun() -> idle(), picky() end], fun([Pid]) ->
+        Pid ! never,
+        Wide = {wide, binary:copy(<<"x">>, 5000)},
+        [Pid ! Message || Message <- [{item, Number} || Number <- lists:seq(1, 6)] ++ [Wide]],
+        until(fun() -> process_info(Pid, message_queue_len) =:= {message_queue_len, 7} end),
+        Page = fun(Skip, Limit) -> Run(messages, spec(Pid, #{skip => Skip, limit => Limit})) end,
+        #{rows := First, marks := Marks, count := 7} = Told = Page(0, 3),
+        ?assertNot(is_map_key(mark, Told)),
+        ?assertEqual([{item, 1}, {item, 2}, {item, 3}], [Message || {Message, _, false} <- First]),
+        ?assertEqual(3, length(lists:usort(Marks))),
+        #{rows := Second, mark := Mark, count := 7, seen := 7} = Page(3, 3),
+        ?assertEqual([{item, 4}, {item, 5}, {item, 6}], [Message || {Message, _, false} <- Second]),
+        ?assertEqual(lists:last(Marks), Mark),
+        %% The same message is known by the same, however much of it is told.
+        #{marks := [Known]} = Page(6, 1),
+        #{mark := Known, rows := [], marks := []} = Page(7, 100),
+        ?assertNot(is_map_key(mark, Page(8, 3))),
+        %% What is taken out moves the others up: another one is the last that is skipped.
+        Pid ! {take, self(), {item, 2}},
+        receive
+            taken -> ok
+        end,
+        ?assertMatch(#{count := 6, rows := [{{item, 5}, _, _} | _]}, Page(3, 3)),
+        ?assertNotEqual(Mark, map_get(mark, Page(3, 3)))
+    end).
+
+%% Takes out the messages that it is told to, wherever they stand.
+picky() ->
+    receive
+        {take, From, Message} ->
+            receive
+                Message -> From ! taken
+            end,
+            picky()
+    end.
 
 large_messages(Run) ->
     running([fun idle/0], fun([Pid]) ->

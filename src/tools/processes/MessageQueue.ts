@@ -14,7 +14,7 @@ import type { ErlangNode } from "../../node/ErlangNode.ts"
 import { visible } from "../../syntax/Escape.ts"
 import { cutNote } from "../CutValues.ts"
 import { remainingMillis, shareOfTime } from "../Deadline.ts"
-import { limitUpTo } from "../Listing.ts"
+import { cursor, limitUpTo } from "../Listing.ts"
 import { called, nameText, pid } from "./OneProcess.ts"
 import { ended, resolveProcess } from "../ProcessArgument.ts"
 import { amount, bytes, percent } from "../Quantity.ts"
@@ -32,10 +32,10 @@ export const Message = Schema.Struct({
   message: Schema.String
 })
 
-/** The first messages of a queue, as a result shows them. */
-export const showMessages = ({ messages }: ReadMessages, terms: Terms, characters: number) =>
+/** Messages of a queue, as a result shows them; `at` is their place in it, from 1 on. */
+export const showMessages = ({ messages, skipped }: ReadMessages, terms: Terms, characters: number) =>
   messages.map(({ bytes: size, isCut, term }, index) => ({
-    at: index + 1,
+    at: skipped + index + 1,
     bytes: size,
     cut: isCut ? true : undefined,
     message: terms.print(term, characters)
@@ -54,15 +54,15 @@ export const cutMessages = (read: ReadMessages, terms: Terms, characters: number
 export const moreMessages = (count: number, limit: number): ReadonlyArray<string> =>
   count > limit ? [`The first ${amount(limit, "message is", "messages are")} shown (limit).`] : []
 
-/** The beginning of a process's queue, within what may be read of one. */
+/** A part of a process's queue, within what may be read of one. */
 export const readQueue = (
   node: ErlangNode,
   process: Pid,
   limit: number,
-  bounds = usualQueue
+  { bounds = usualQueue, skip = 0 } = {}
 ): Effect.Effect<MessageQueue | undefined, CallError> =>
   Effect.flatMap(remainingMillis, (left) =>
-    messageQueue(node, process, { limit, shapes: maxShapes, bounds, deadlineMillis: left * shareOfTime })
+    messageQueue(node, process, { limit, skip, shapes: maxShapes, bounds, deadlineMillis: left * shareOfTime })
   )
 
 /** A pattern rather than a term: types stand where values differ. */
@@ -99,10 +99,20 @@ const tooLarge = (refused: RefusedMessages, name: string, override: boolean): To
   })
 }
 
+/**
+ * How many messages the pages before have shown, and what shows whether the queue is still the one that they are of: how
+ * many there were, and what the last one shown is known by.
+ */
+const position = Schema.Struct({ at: Schema.Int, mark: Schema.Int, count: Schema.Int })
+
+/** Whether messages were taken out since the page before. Those that come go behind all others. */
+const hasMoved = ({ count, mark }: typeof position.Type, read: ReadMessages, now: number): boolean =>
+  now < count || read.mark !== mark
+
 const getMessageQueue = Tool.make({
   name: "get_message_queue",
   title: "Messages of a process",
-  description: `The messages that wait longest, and how many there are of each shape. The process copies its whole queue for that: refused above ${usualQueue.messages} messages or ${bytes(usualQueue.bytes)}.`,
+  description: `Messages, oldest first, and how many there are of each shape. The process copies its whole queue for that: refused above ${usualQueue.messages} or ${bytes(usualQueue.bytes)}.`,
   toolset: "processes",
   access: "inspect",
   cost: "heavy",
@@ -110,8 +120,9 @@ const getMessageQueue = Tool.make({
   input: {
     pid,
     limit: limitUpTo(100, 10),
+    cursor,
     override: Schema.optionalKey(
-      Schema.Boolean.annotate({ description: `Up to ${largeQueue.messages} messages or ${bytes(largeQueue.bytes)}` })
+      Schema.Boolean.annotate({ description: `Up to ${largeQueue.messages} or ${bytes(largeQueue.bytes)}` })
     )
   },
   output: {
@@ -127,29 +138,44 @@ const getMessageQueue = Tool.make({
     ),
     messages: Schema.optionalKey(Schema.Array(Message))
   },
-  run: Effect.fnUntraced(function* ({ limit, override = false, pid: text }, node) {
+  position,
+  run: Effect.fnUntraced(function* ({ limit, override = false, pid: text }, node, after) {
     const terms = yield* termsOf(node)
     const process = yield* resolveProcess(node, text, terms)
     if (override)
       yield* Effect.logWarning(`get_message_queue overrides its limits for ${terms.print(process)} on ${node.name}`)
-    const queue = yield* readQueue(node, process, limit, override ? largeQueue : usualQueue)
+    const queue = yield* readQueue(node, process, limit, {
+      bounds: override ? largeQueue : usualQueue,
+      skip: after?.at ?? 0
+    })
     if (queue === undefined) return yield* ended(node, process, terms)
     const { count, read, registeredName, status } = queue
     const pidText = terms.print(process)
     if (read._tag === "Refused") return yield* tooLarge(read, pidText, override)
-    const { seen, shapeCount, shapes } = read
+    const { messages, seen, shapeCount, shapes, skipped } = read
+    const isMoved = after !== undefined && hasMoved(after, read, count)
+    const placeBehind = (row: number) => ({ at: skipped + row + 1, mark: messages[row]!.mark, count })
+    const isMore = skipped + messages.length < count
     const [first] = shapes
     const looked = seen < count ? `; the first ${amount(seen, "is", "are")}` : ","
     const kinds =
       first &&
       `${looked} of ${amount(shapeCount, "shape")}, ${shapeCount === 1 ? "" : `${first.count.toLocaleString("en-US")} of them `}${shapeText(first.shape, terms)}`
     return {
-      summary: `${called(registeredName, pidText, terms)} has ${amount(count, "message")} waiting${kinds ?? ""}.`,
-      complete: seen === count,
+      summary: (shown: number) =>
+        `${called(registeredName, pidText, terms)} has ${amount(count, "message")} waiting${kinds ?? ""}${after === undefined ? "" : shown === 0 ? `; none is left behind the first ${skipped}` : `; here those from ${skipped + 1} on`}.`,
+      complete: seen === count && !isMoved,
       notes: [
+        ...(isMoved
+          ? [
+              "The process has taken messages out since the page before, and the others moved up: as many may be passed over here. Leave the cursor out to start over."
+            ]
+          : []),
         ...(seen < count ? [`The shapes are those of the first ${amount(seen, "message")}.`] : []),
         ...(shapeCount > shapes.length ? [`Of ${shapeCount} shapes the ${shapes.length} most frequent are told.`] : []),
-        ...moreMessages(count, limit)
+        ...(isMore && !isMoved
+          ? ["The others are told page by page; what the process takes out meanwhile moves them up."]
+          : [])
       ],
       cut: (characters: number) => cutMessages(read, terms, characters),
       data: (characters: number) => ({
@@ -166,7 +192,11 @@ const getMessageQueue = Tool.make({
         })),
         messages: showMessages(read, terms, characters)
       }),
-      page: { rows: "messages" } as const,
+      page: {
+        rows: "messages" as const,
+        next: isMore && messages.length > 0 ? placeBehind(messages.length - 1) : undefined,
+        after: placeBehind
+      },
       hints: [`get_process_stacktrace ${JSON.stringify({ pid: pidText })}`]
     }
   })

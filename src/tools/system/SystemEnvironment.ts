@@ -57,9 +57,9 @@ const getEnvironment = Tool.make({
   cost: "cheap",
   target: "connected",
   name: "get_environment",
-  title: "Environment and arguments of a node",
+  title: "Environment of a node",
   description:
-    "What a node was started with: arguments, emulator flags, directory, and its environment variables, whose values are told only of those in `names`.",
+    "What a node was started with: arguments, emulator flags, directory, environment variables; values only of those in `names`.",
   input: {
     names: Schema.optionalKey(Schema.Array(FilterText).check(Schema.isMaxLength(50))),
     sort_by: sortBy(["name", "bytes"], "name"),

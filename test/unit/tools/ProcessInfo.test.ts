@@ -166,6 +166,7 @@ describe("get_process_info", () => {
                   [atom("ping"), 8, atom("false")]
                 ])
               ],
+              [atom("marks"), list([1, 2])],
               [atom("seen"), 30],
               [atom("shapes"), nil],
               [atom("shape_count"), 2]

@@ -48,6 +48,7 @@ describe("get_message_queue", () => {
           [[atom("password"), new Binary(Buffer.from("hush"))], 20, atom("false")],
           [atom("..."), 90_000, atom("true")]
         ]),
+        marks: list([11, 12]),
         shapes: list([
           [2, 1, list([atom("get"), [atom("empty_list")], list([atom("x"), [atom("tuple"), 30]])])],
           [1, 3, [atom("struct"), atom("Elixir.User")]]
@@ -72,6 +73,7 @@ describe("get_message_queue", () => {
       })
       expect(structured["notes"]).toEqual([
         "The shapes are those of the first 3 messages.",
+        "The others are told page by page; what the process takes out meanwhile moves them up.",
         "1 message is too large to be shown whole: ... stands for what is left out."
       ])
     })
@@ -83,13 +85,89 @@ describe("get_message_queue", () => {
   ] as const)("says of how many of %d messages it tells the shape", ([count, seen, summary]) =>
     Effect.gen(function* () {
       const shapes = list([[seen, 1, list([atom("msg"), [atom("integer")]])]])
-      const answer = packed({ ...queue, count, seen, shape_count: 1, rows: list([]), shapes })
+      const answer = packed({ ...queue, count, seen, shape_count: 1, rows: list([]), marks: list([]), shapes })
       const { structured } = yield* callIn(
         world({ replies: { "beamscope_process:messages": answer } }),
         "get_message_queue",
         { pid: "<0.7.0>", override: true }
       )
       expect(structured["summary"]).toContain(summary)
+    })
+  )
+
+  it.effect("goes on where the page before ended, and says so where the queue has moved since", () =>
+    Effect.gen(function* () {
+      const waiting = { from: 1, to: 5 }
+      const asked = world({
+        replies: {
+          "beamscope_process:messages": ([question]) => {
+            const word = (name: string) => (question instanceof MapTerm ? (question.atomKey(name) as number) : 0)
+            const all = Array.from({ length: waiting.to - waiting.from + 1 }, (_, at) => waiting.from + at)
+            const shown = all.slice(word("skip"), word("skip") + word("limit"))
+            const last = all[word("skip") - 1]
+            return Effect.succeed(
+              packed({
+                ...queue,
+                count: all.length,
+                seen: all.length,
+                shape_count: 1,
+                rows: list(shown.map((message): Term => [message, 2, atom("false")])),
+                marks: list(shown.map((message) => 1_000 + message)),
+                ...(last !== undefined && { mark: 1_000 + last }),
+                shapes: list([[all.length, 1, [atom("integer")]]])
+              }).term
+            )
+          }
+        }
+      })
+      const page = (cursor?: unknown, limit = 2) =>
+        callIn(asked, "get_message_queue", {
+          pid: "<0.7.0>",
+          limit,
+          ...(cursor !== undefined && { cursor })
+        }).pipe(Effect.map(({ structured }) => structured))
+      const shownIn = ({ messages }: Readonly<Record<string, unknown>>) =>
+        ((messages ?? []) as ReadonlyArray<{ readonly at: number; readonly message: string }>).map(
+          ({ at, message }) => [at, message] as const
+        )
+      const first = yield* page()
+      expect(shownIn(first)).toEqual([
+        [1, "1"],
+        [2, "2"]
+      ])
+      // New ones go behind all others.
+      waiting.to = 6
+      const second = yield* page(first["next_cursor"], 3)
+      expect(shownIn(second)).toEqual([
+        [3, "3"],
+        [4, "4"],
+        [5, "5"]
+      ])
+      expect(second).toMatchObject({ complete: true, summary: expect.stringMatching(/; here those from 3 on\.$/u) })
+      const third = yield* page(second["next_cursor"])
+      expect(shownIn(third)).toEqual([[6, "6"]])
+      expect(third).not.toHaveProperty("next_cursor")
+      // Two are taken out, and as many come.
+      Object.assign(waiting, { from: 3, to: 8 })
+      const moved = yield* page(first["next_cursor"])
+      expect(shownIn(moved)).toEqual([
+        [3, "5"],
+        [4, "6"]
+      ])
+      expect(moved).toMatchObject({
+        complete: false,
+        notes: [expect.stringMatching(/^The process has taken messages out/u)]
+      })
+      Object.assign(waiting, { from: 8, to: 8 })
+      expect(yield* page(second["next_cursor"])).toMatchObject({
+        complete: false,
+        message_queue_length: 1,
+        summary: expect.stringMatching(/; none is left behind the first 5\.$/u)
+      })
+      const other = { pid: "<0.8.0>", cursor: first["next_cursor"] }
+      expect(yield* failIn(asked, "get_message_queue", other)).toMatchObject({
+        code: "invalid_input"
+      })
     })
   )
 
