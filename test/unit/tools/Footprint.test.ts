@@ -50,8 +50,9 @@ describe("list_footprint", () => {
       const input = { filter: { kind: "module", name: "beam" }, sort_by: "name", limit: 7 }
       const { structured } = yield* callIn({ up: [node], mode: "erlang" }, "list_footprint", input)
       expect(structured).toMatchObject({
-        summary:
-          "On app@localhost: 2 links of Beamscope (1 of others), 2 processes that mind something, 1 worker, 2 modules, 1 of them with nobody to remove them. 7 entries listed.",
+        summary: expect.stringMatching(
+          /^On app@localhost: 2 links of Beamscope \(1 of others\), 2 processes that mind something, 1 worker, .*2 modules, 1 of them with nobody to remove them\. 7 entries listed\.$/u
+        ),
         complete: true,
         total: 9,
         matched: 7,
