@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
+import { atom, list as termList } from "../../src/etf/Term.ts"
 import { Nodes } from "../../src/node/Nodes.ts"
 import type { AgentMode } from "../../src/node/index.ts"
 import type { ToolResult } from "../../src/tools/Catalogue.ts"
@@ -14,6 +15,9 @@ const load = (name: string) =>
 
 type Row = Readonly<Record<string, unknown>>
 
+const rowsOf = (structured: Row) => (structured["footprint"] ?? []) as ReadonlyArray<Row>
+const ofKind = (kind: string, structured: Row) => rowsOf(structured).filter((row) => row["kind"] === kind)
+
 describe.each(BeamNode.otpReleases())("our footprint on OTP $otp", ({ otp }) => {
   let node: BeamNode.BeamNode
   beforeEach(async () => {
@@ -23,8 +27,6 @@ describe.each(BeamNode.otpReleases())("our footprint on OTP $otp", ({ otp }) => 
   const ask = (text: string) => Effect.promise(() => node.evaluate(text))
   const using = (agent: AgentMode) => Effect.provide(Layer.fresh(Layer.suspend(() => liveCatalogue([node], { agent }))))
   const list = Effect.map(call("list_footprint", {}), ({ structured }) => structured)
-  const rowsOf = (structured: Row) => (structured["footprint"] ?? []) as ReadonlyArray<Row>
-  const ofKind = (kind: string, structured: Row) => rowsOf(structured).filter((row) => row["kind"] === kind)
 
   it.live("interpreted is the link alone", () =>
     Effect.gen(function* () {
@@ -153,5 +155,91 @@ describe.each(BeamNode.otpReleases())("our footprint on OTP $otp", ({ otp }) => 
       ).toBe("[false,true]")
       expect((yield* call("remove_footprint", {})).structured["summary"]).toMatch(/^Nothing on/u)
     }).pipe(using("eval"))
+  )
+
+  /** Has a call start a process that nobody is linked to, under this name. */
+  const leave = Effect.fnUntraced(function* (name: string) {
+    const { get } = yield* Nodes
+    const us = yield* get(node.name)
+    const pid = yield* us.call("erlang", "spawn", [atom("timer"), atom("sleep"), termList([atom("infinity")])])
+    yield* us.call("erlang", "register", [atom(name), pid])
+    return us.localName
+  }, Effect.scoped)
+  const standing = (...names: ReadonlyArray<string>) =>
+    Effect.map(ask(`[N || N <- [${names.join(", ")}], whereis(N) =/= undefined]`), (text) =>
+      text.slice(1, -1).split(",")
+    )
+  const pidOf = (name: string) => ask(`whereis(${name})`)
+
+  it.live("is also what a call left behind, which is ended unless others are linked to it", () =>
+    Effect.gen(function* () {
+      const us = yield* leave("left")
+      yield* leave("linked")
+      yield* ask("spawn(fun() -> link(whereis(linked)), register(friend, self()), receive stop -> ok end end), ok")
+      yield* eventually(Effect.map(pidOf("friend"), (pid) => pid !== "undefined"))
+      const [left, linked] = [yield* pidOf("left"), yield* pidOf("linked")]
+      const footprint = yield* list
+      expect(footprint["summary"]).toContain(", 0 workers, 2 processes that calls left behind, ")
+      expect(ofKind("leftover", footprint)).toEqual([
+        { kind: "leftover", name: us, pid: left, orphan: true },
+        { kind: "leftover", name: us, pid: linked, orphan: true }
+      ])
+      const removed = yield* call("remove_footprint", {})
+      expect(removed.structured).toMatchObject({
+        complete: false,
+        ended_count: 1,
+        ended: [left],
+        still_linked_count: 1,
+        still_linked: [linked]
+      })
+      yield* eventually(Effect.map(pidOf("left"), (pid) => pid === "undefined"))
+      expect(yield* standing("left", "linked", "friend")).toEqual(["linked", "friend"])
+
+      yield* ask("friend ! stop")
+      yield* eventually(Effect.map(pidOf("friend"), (pid) => pid === "undefined"))
+      expect((yield* call("remove_footprint", {})).structured).toMatchObject({ complete: true, ended: [linked] })
+      yield* eventually(Effect.map(list, (now) => ofKind("leftover", now).length === 0))
+    }).pipe(using("eval"))
+  )
+
+  it.live("is not what a call under way has started and minds", () =>
+    Effect.gen(function* () {
+      const { get } = yield* Nodes
+      const us = yield* get(node.name)
+      // The worker waits for a word of its child, which it is linked to, and which never says it.
+      const fiber = yield* Effect.forkChild(
+        us.call("proc_lib", "start_link", [atom("timer"), atom("sleep"), termList([60_000])], { timeoutMillis: 60_000 })
+      )
+      yield* eventually(Effect.map(list, (footprint) => ofKind("worker", footprint).length === 2))
+      expect(ofKind("leftover", yield* list)).toEqual([])
+      expect((yield* call("remove_footprint", {})).structured).toMatchObject({ complete: true, ended_count: 0 })
+      expect(ofKind("worker", yield* list)).toHaveLength(2)
+      yield* Fiber.interrupt(fiber)
+      yield* eventually(Effect.map(list, (footprint) => ofKind("worker", footprint).length === 0))
+    }).pipe(Effect.scoped, using("eval"))
+  )
+
+  it.live("of another Beamscope is let be as long as that one is there", () =>
+    Effect.gen(function* () {
+      const others = yield* Effect.gen(function* () {
+        const name = yield* leave("left")
+        yield* Effect.gen(function* () {
+          const footprint = yield* list
+          expect(ofKind("link", footprint)).toContainEqual({ kind: "link", name, own: false })
+          expect(ofKind("leftover", footprint)).toEqual([{ kind: "leftover", name, pid: yield* pidOf("left") }])
+          expect((yield* call("remove_footprint", {})).structured).toMatchObject({ complete: true, ended_count: 0 })
+        }).pipe(using("eval"))
+        return name
+      }).pipe(using("eval"))
+      yield* Effect.gen(function* () {
+        yield* eventually(Effect.map(list, (footprint) => ofKind("link", footprint).length === 1))
+        const pid = yield* pidOf("left")
+        expect(ofKind("leftover", yield* list)).toEqual([{ kind: "leftover", name: others, pid, orphan: true }])
+        const removed = yield* call("remove_footprint", {})
+        expect(removed.structured).toMatchObject({ complete: true, ended_count: 1, ended: [pid] })
+        expect(removed.text).toContain("ended 1 process.")
+        yield* eventually(Effect.map(pidOf("left"), (now) => now === "undefined"))
+      }).pipe(using("eval"))
+    })
   )
 })
