@@ -3,7 +3,7 @@
  * node's entry and the tools, between the markers `<!-- flags -->` and `<!-- /flags -->`, and likewise for `switches`,
  * `node keys` and `tools`. And the same words as comments into the types of the settings, for who uses the library.
  *
- *   node scripts/readme.ts           writes README.md and src/config/SettingTypes.ts
+ *   node scripts/readme.ts           writes README.md, src/config/SettingTypes.ts and src/policy/AccessSettings.ts
  *   node scripts/readme.ts --check   fails when they are not what the code says
  */
 import { Effect } from "effect"
@@ -116,7 +116,8 @@ const comment = (text: string): string => {
 
 /** The source of an interface with these texts as the comments of its fields. */
 const commented = (source: string, name: string, texts: Readonly<Record<string, string>>): string => {
-  const start = source.indexOf(`export interface ${name} {`)
+  const start = source.search(new RegExp(String.raw`^export interface ${name}\b`, "mu"))
+  if (start < 0) throw new Error(`there is no interface ${name}`)
   const end = source.indexOf("\n}", start)
   const body = Object.entries(texts).reduce(
     (text, [key, told]) =>
@@ -143,7 +144,8 @@ const written: Readonly<Record<string, (before: string) => string>> = {
   "README.md": (before) =>
     Object.entries(sections).reduce((text, [name, content]) => filled(text, name, content), before),
   "src/config/SettingTypes.ts": (before) =>
-    commented(commented(before, "NodeEntry", nodeEntryTexts), "Settings", settingTexts)
+    commented(commented(before, "NodeEntry", nodeEntryTexts), "Settings", settingTexts),
+  "src/policy/AccessSettings.ts": (before) => commented(before, "AccessSettings", settingTexts)
 }
 for (const [name, write] of Object.entries(written)) {
   const path = fileURLToPath(new URL(`../${name}`, import.meta.url))

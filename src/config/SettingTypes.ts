@@ -1,6 +1,7 @@
 import type { Redacted } from "effect"
 import type { AgentMode } from "../node/Targets.ts"
 import type { AccessClass } from "../policy/Access.ts"
+import type { AccessSettings } from "../policy/AccessSettings.ts"
 import type { SyntaxName } from "../syntax/Syntax.ts"
 
 /** How one node is reached over TLS. */
@@ -64,7 +65,7 @@ export interface NodeEntry {
  * What an operator can set, all of it optional. The JSON configuration file has the same keys in snake_case; flags and
  * environment variables say the same, in whose words each key is told here.
  */
-export interface Settings {
+export interface Settings extends AccessSettings {
   /**
    * A node to know of, or an alias or a group of the configuration file; again for each, or separated by commas.
    * Without `@HOST`, of this machine.
@@ -109,22 +110,6 @@ export interface Settings {
   readonly logLevel?: "trace" | "debug" | "info" | "warn" | "error" | "none"
   /** How long a result may be; default 10000. Hosts cut or hide what is too long for them. */
   readonly maxChars?: number
-  /** Only tools that inspect and observe, whatever else is allowed. */
-  readonly readOnly?: boolean
-  /** Only tools that read and leave nothing behind, whatever else is allowed. */
-  readonly inspectOnly?: boolean
-  /** Also tools that change a node. */
-  readonly allowControl?: boolean
-  /** Also tools that run given code on a node. */
-  readonly allowEval?: boolean
-  /** Only these tools. */
-  readonly tools?: ReadonlyArray<string>
-  /** Only the tools of these toolsets, or all; by default clients are shown those of daily use, and can call all. */
-  readonly toolsets?: ReadonlyArray<string>
-  /** Never these tools. */
-  readonly excludeTools?: ReadonlyArray<string>
-  /** Nodes that may be connected to beside those of --node, as 'name@host' with * in it; default this machine's. */
-  readonly allowNodes?: ReadonlyArray<string>
   /** Show what is taken for a secret by its key or its shape: passwords, tokens, keys. Cookies stay hidden. */
   readonly reveal?: boolean
 }

@@ -1,34 +1,16 @@
 import { Context, Layer } from "effect"
 import { type AccessClass, accessClasses } from "./Access.ts"
+import { type AccessSettings, allToolsets } from "./AccessSettings.ts"
 import { nodePattern } from "./NodePattern.ts"
 import { isOnThisMachine } from "./ThisMachine.ts"
 
 /** What the operator said about access, as plain values. What is left out keeps its default. */
-export interface PolicySettings {
-  /** `--read-only`: inspect and observe, whatever else is said. */
-  readonly readOnly?: boolean
-  /** `--inspect-only`: inspect alone, whatever else is said. */
-  readonly inspectOnly?: boolean
-  /** `--allow-control` */
-  readonly allowControl?: boolean
-  /** `--allow-eval` */
-  readonly allowEval?: boolean
-  /** `--tools`: these tools. With `toolsets` as well, both: the tools named and those of the toolsets named. */
-  readonly tools?: ReadonlyArray<string>
-  /** `--toolsets`: the tools of these toolsets, or of {@link allToolsets}. Default, when `tools` is not given either: all. */
-  readonly toolsets?: ReadonlyArray<string>
-  /** `--exclude-tools`: never these. */
-  readonly excludeTools?: ReadonlyArray<string>
-  /** `--allow-nodes`: patterns of nodes that may be connected to beside the configured ones. Default: this machine's. */
-  readonly allowNodes?: ReadonlyArray<string>
+export interface PolicySettings extends AccessSettings {
   /** A node that the operator names in the very command that is run: allowed like those of `allowNodes`, and no pattern. */
   readonly namedNode?: string
   /** This machine's own host names, short and long, as they stand in node names. */
   readonly hostNames: ReadonlyArray<string>
 }
-
-/** In place of the name of a toolset: every toolset. */
-export const allToolsets = "all"
 
 /** What the policy looks at in a tool. */
 export interface GuardedTool {

@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process"
 import { describe, expect, it } from "vitest"
+import { isWindows } from "../../support/isWindows.ts"
 
 const module = new URL("../../../src/cli/EndProcess.ts", import.meta.url)
 
@@ -25,12 +26,9 @@ describe("the end of the process", () => {
     expect(end(code, "")).toEqual({ status: code, stderr: "", stdout: "by Node" })
   })
 
-  it.skipIf(process.platform === "win32").each([0, 1, 143])(
-    "with exit code %d does not wait for Node where one is",
-    (code) => {
-      expect(end(code, lookingUp)).toEqual({ status: code, stderr: "", stdout: "" })
-    }
-  )
+  it.skipIf(isWindows).each([0, 1, 143])("with exit code %d does not wait for Node where one is", (code) => {
+    expect(end(code, lookingUp)).toEqual({ status: code, stderr: "", stdout: "" })
+  })
 
   it("is Node's again where a process cannot become another", () => {
     const { status, stdout } = end(3, `${lookingUp}; process.execve = () => { throw new Error("not here") }`)

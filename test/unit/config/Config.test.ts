@@ -15,6 +15,7 @@ import {
   variableOf
 } from "../../../src/config/Settings.ts"
 import { decodeTexts, type Environment, type SettingTexts, variableTexts } from "../../../src/config/SettingTexts.ts"
+import { isWindows } from "../../support/isWindows.ts"
 
 let folder = ""
 beforeEach(() => {
@@ -304,25 +305,22 @@ describe("how nodes are reached", () => {
     expect(await refusal({}, {}, half)).toContain(": nodes: a@x: its tls has a key, but not the certificate ")
   })
 
-  it.skipIf(process.platform === "win32")(
-    "asks for a file that nobody else can replace, where it has a command",
-    async () => {
-      const file = configFile({ nodes: [{ name: "a@x", tunnel: ["way", "{port}"] }] })
-      chmodSync(folder, 0o777)
-      expect(await refusal({}, {}, file)).toContain(
-        "has a command in it (tunnel), so it must be in a folder that is writable by owner only (chmod go-w)"
-      )
-      chmodSync(folder, 0o1777)
-      expect((await loaded({}, {}, file)).nodes).toHaveLength(1)
-      const safe = join(folder, "safe")
-      mkdirSync(safe)
-      const link = join(safe, "beamscope.json")
-      symlinkSync(file, link)
-      expect((await loaded({}, {}, link)).nodes).toHaveLength(1)
-      chmodSync(folder, 0o777)
-      expect(await refusal({}, {}, link)).toContain("must be in a folder that is writable by owner only")
-    }
-  )
+  it.skipIf(isWindows)("asks for a file that nobody else can replace, where it has a command", async () => {
+    const file = configFile({ nodes: [{ name: "a@x", tunnel: ["way", "{port}"] }] })
+    chmodSync(folder, 0o777)
+    expect(await refusal({}, {}, file)).toContain(
+      "has a command in it (tunnel), so it must be in a folder that is writable by owner only (chmod go-w)"
+    )
+    chmodSync(folder, 0o1777)
+    expect((await loaded({}, {}, file)).nodes).toHaveLength(1)
+    const safe = join(folder, "safe")
+    mkdirSync(safe)
+    const link = join(safe, "beamscope.json")
+    symlinkSync(file, link)
+    expect((await loaded({}, {}, link)).nodes).toHaveLength(1)
+    chmodSync(folder, 0o777)
+    expect(await refusal({}, {}, link)).toContain("must be in a folder that is writable by owner only")
+  })
 
   it("asks for a file that others cannot write to, where it has a command", async () => {
     const content = { nodes: [{ name: "a@x", tunnel: ["way", "{port}"] }] }

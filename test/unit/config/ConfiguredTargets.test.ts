@@ -10,6 +10,7 @@ import type { NodeEntry, Settings } from "../../../src/config/Settings.ts"
 import type { Environment } from "../../../src/config/SettingTexts.ts"
 import { nodeCalled, Targets } from "../../../src/node/Targets.ts"
 import { makeAuthority } from "../../support/Certificates.ts"
+import { isWindows } from "../../support/isWindows.ts"
 
 let home = ""
 beforeEach(() => {
@@ -274,15 +275,12 @@ describe("the certificates for a node", () => {
     expect(await refused({ ca: certificateFile("huge", "x".repeat(1_048_577)) })).toContain("is 1048577 bytes long")
   })
 
-  it.skipIf(process.platform === "win32")(
-    "ask for files that only their owner can access where a key is in them",
-    async () => {
-      const key = certificateFile("me.key", me.key, 0o640)
-      expect(await refused({ cert: certificateFile("me.pem", me.cert, 0o644), key })).toContain(
-        `tls.key of its entry in the configuration: ${key} must be accessible by owner only, because there is a private key in it; its mode is 640, make it 600.`
-      )
-      const both = certificateFile("both.pem", me.cert + me.key, 0o644)
-      expect(await refused({ cert: both })).toContain(`${both} must be accessible by owner only`)
-    }
-  )
+  it.skipIf(isWindows)("ask for files that only their owner can access where a key is in them", async () => {
+    const key = certificateFile("me.key", me.key, 0o640)
+    expect(await refused({ cert: certificateFile("me.pem", me.cert, 0o644), key })).toContain(
+      `tls.key of its entry in the configuration: ${key} must be accessible by owner only, because there is a private key in it; its mode is 640, make it 600.`
+    )
+    const both = certificateFile("both.pem", me.cert + me.key, 0o644)
+    expect(await refused({ cert: both })).toContain(`${both} must be accessible by owner only`)
+  })
 })

@@ -10,6 +10,7 @@ import { load } from "../../../src/config/Config.ts"
 import * as ConfiguredTargets from "../../../src/config/ConfiguredTargets.ts"
 import type { SettingTexts } from "../../../src/config/SettingTexts.ts"
 import { Targets } from "../../../src/node/Targets.ts"
+import { isWindows } from "../../support/isWindows.ts"
 
 let folder = ""
 let file = ""
@@ -134,7 +135,7 @@ describe("the configuration file, when it has changed", () => {
     )
   })
 
-  it.effect.skipIf(process.platform === "win32")("is read once where it is a pipe", () => {
+  it.effect.skipIf(isWindows)("is read once where it is a pipe", () => {
     execFileSync("mkfifo", ["-m", "600", file])
     const writer = spawn("/bin/sh", ["-c", 'printf %s "$1" > "$2"', "writer", JSON.stringify({ nodes: ["a@x"] }), file])
     const ended = once(writer, "exit")

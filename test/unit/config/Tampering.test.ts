@@ -1,11 +1,12 @@
 import { afterEach, describe, expect, it, vi } from "vitest"
 import { tampering } from "../../../src/config/Tampering.ts"
+import { isWindows } from "../../support/isWindows.ts"
 
 const ours = 1000n
 const root = 0n
 const other = 65_534n
 
-describe.skipIf(process.platform === "win32")("what others can put their own in the place of", () => {
+describe.skipIf(isWindows)("what others can put their own in the place of", () => {
   afterEach(() => vi.restoreAllMocks())
 
   it.each<[string, bigint, bigint, bigint, bigint, string | undefined]>([

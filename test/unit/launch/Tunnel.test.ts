@@ -13,6 +13,7 @@ import type { LaunchError } from "../../../src/launch/LaunchError.ts"
 import * as Tunnel from "../../../src/launch/Tunnel.ts"
 import { eventually } from "../../support/eventually.ts"
 import { runs } from "../../support/processes.ts"
+import { isWindows } from "../../support/isWindows.ts"
 
 let folder = ""
 beforeEach(() => {
@@ -136,7 +137,7 @@ describe("a tunnel", () => {
     })
   )
 
-  it.live.skipIf(process.platform === "win32")("warns of what has put itself in the background and goes on", () => {
+  it.live.skipIf(isWindows)("warns of what has put itself in the background and goes on", () => {
     const logged: Array<string> = []
     const logger = Logger.make(({ message }) => void logged.push(String(message)))
     const file = join(folder, "pid")
