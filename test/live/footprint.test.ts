@@ -157,11 +157,14 @@ describe.each(BeamNode.otpReleases())("our footprint on OTP $otp", ({ otp }) => 
     }).pipe(using("eval"))
   )
 
-  /** Has a call start a process that nobody is linked to, under this name. */
-  const leave = Effect.fnUntraced(function* (name: string) {
+  /** Has a call start a process that nobody is linked to, under this name; with a child, one that is linked to it. */
+  const leave = Effect.fnUntraced(function* (name: string, children: 0 | 1 = 0) {
     const { get } = yield* Nodes
     const us = yield* get(node.name)
-    const pid = yield* us.call("erlang", "spawn", [atom("timer"), atom("sleep"), termList([atom("infinity")])])
+    const sleep = [atom("timer"), atom("sleep"), termList([atom("infinity")])]
+    // Whoever starts a child by `proc_lib` waits for its word, which this one never says.
+    const runs = children === 0 ? sleep : [atom("proc_lib"), atom("start_link"), termList(sleep)]
+    const pid = yield* us.call("erlang", "spawn", runs)
     yield* us.call("erlang", "register", [atom(name), pid])
     return us.localName
   }, Effect.scoped)
@@ -171,35 +174,42 @@ describe.each(BeamNode.otpReleases())("our footprint on OTP $otp", ({ otp }) => 
     )
   const pidOf = (name: string) => ask(`whereis(${name})`)
 
-  it.live("is also what a call left behind, which is ended unless others are linked to it", () =>
-    Effect.gen(function* () {
-      const us = yield* leave("left")
-      yield* leave("linked")
-      yield* ask("spawn(fun() -> link(whereis(linked)), register(friend, self()), receive stop -> ok end end), ok")
-      yield* eventually(Effect.map(pidOf("friend"), (pid) => pid !== "undefined"))
-      const [left, linked] = [yield* pidOf("left"), yield* pidOf("linked")]
-      const footprint = yield* list
-      expect(footprint["summary"]).toContain(", 0 workers, 2 processes that calls left behind, ")
-      expect(ofKind("leftover", footprint)).toEqual([
-        { kind: "leftover", name: us, pid: left, orphan: true },
-        { kind: "leftover", name: us, pid: linked, orphan: true }
-      ])
-      const removed = yield* call("remove_footprint", {})
-      expect(removed.structured).toMatchObject({
-        complete: false,
-        ended_count: 1,
-        ended: [left],
-        still_linked_count: 1,
-        still_linked: [linked]
-      })
-      yield* eventually(Effect.map(pidOf("left"), (pid) => pid === "undefined"))
-      expect(yield* standing("left", "linked", "friend")).toEqual(["linked", "friend"])
+  it.live.each(["eval", "load"] as const)(
+    "is also what a call left behind, and is ended unless others are linked to it (%s)",
+    (agent) =>
+      Effect.gen(function* () {
+        const us = yield* leave("left")
+        yield* leave("linked", 1)
+        yield* ask("spawn(fun() -> link(whereis(linked)), register(friend, self()), receive stop -> ok end end), ok")
+        yield* eventually(Effect.map(pidOf("friend"), (pid) => pid !== "undefined"))
+        yield* eventually(Effect.map(ask("length(element(2, process_info(whereis(linked), links)))"), (n) => n === "2"))
+        const left = yield* pidOf("left")
+        const linked = yield* pidOf("linked")
+        const child = yield* ask("hd(element(2, process_info(whereis(linked), links)) -- [whereis(friend)])")
+        const footprint = yield* list
+        expect(footprint["summary"]).toContain(", 0 workers, 3 processes that calls left behind, ")
+        expect(ofKind("leftover", footprint)).toEqual(
+          [left, linked, child].map((pid) => ({ kind: "leftover", name: us, pid, orphan: true }))
+        )
+        const removed = yield* call("remove_footprint", {})
+        expect(removed.structured).toMatchObject({
+          complete: false,
+          ended_count: 1,
+          ended: [left],
+          still_linked_count: 2,
+          still_linked: [linked, child]
+        })
+        yield* eventually(Effect.map(pidOf("left"), (pid) => pid === "undefined"))
+        expect(yield* standing("left", "linked", "friend")).toEqual(["linked", "friend"])
 
-      yield* ask("friend ! stop")
-      yield* eventually(Effect.map(pidOf("friend"), (pid) => pid === "undefined"))
-      expect((yield* call("remove_footprint", {})).structured).toMatchObject({ complete: true, ended: [linked] })
-      yield* eventually(Effect.map(list, (now) => ofKind("leftover", now).length === 0))
-    }).pipe(using("eval"))
+        yield* ask("friend ! stop")
+        yield* eventually(Effect.map(pidOf("friend"), (pid) => pid === "undefined"))
+        expect((yield* call("remove_footprint", {})).structured).toMatchObject({
+          complete: true,
+          ended: [linked, child]
+        })
+        yield* eventually(Effect.map(list, (now) => ofKind("leftover", now).length === 0))
+      }).pipe(using(agent))
   )
 
   it.live("is not what a call under way has started and minds", () =>
