@@ -181,23 +181,57 @@ const readInfo = (answer: MapTerm): ApplicationInfo | undefined => {
 export interface Setting {
   readonly key: Term
   readonly value: Term
+  /** Of the value in external format. */
+  readonly bytes: number
   /** Whether the node has cut the value, since it is large. */
   readonly isCut: boolean
 }
 
-/** A page of the environment of an application that is loaded, by key. */
+/** By what settings can be ranked: names of keys ascend, bytes of values descend. */
+export type SettingKey = "name" | "bytes"
+
+/** A page of the environment of an application that is loaded. */
 export const applicationEnvironment = (
   node: ErlangNode,
   name: string,
-  { key, ...bounds }: Bounds & { readonly key: string | undefined }
+  {
+    part,
+    sort,
+    ...bounds
+  }: Bounds & {
+    readonly sort: SettingKey
+    /** Of the key as Erlang prints it, in any case. */
+    readonly part: string | undefined
+  }
 ): Effect.Effect<Listed<Setting>, CallError> =>
   askList(
     node,
     "beamscope_applications:environment",
-    { ...bounds, sort: "key", order: "ascending", filters: { name, key } },
+    { ...bounds, sort, order: sort === "name" ? "ascending" : "descending", filters: { name, part } },
     (row) => {
-      const [key, value] = [row.atomKey("key"), row.atomKey("value")]
-      if (key === undefined || value === undefined) return undefined
-      return { key, value, isCut: isAtom(row.atomKey("is_cut"), "true") }
+      const [key, value, bytes] = [row.atomKey("key"), row.atomKey("value"), readCount(row.atomKey("bytes"))]
+      if (key === undefined || value === undefined || bytes === undefined) return undefined
+      return { key, value, bytes, isCut: isAtom(row.atomKey("is_cut"), "true") }
     }
+  )
+
+/** A page of the modules of an application that is loaded, or of its registered names, as its resource file names them. */
+export const applicationNames = (
+  node: ErlangNode,
+  name: string,
+  {
+    list,
+    part,
+    ...bounds
+  }: Bounds & {
+    readonly list: "modules" | "registered"
+    /** Of the name, in any case. */
+    readonly part: string | undefined
+  }
+): Effect.Effect<Listed<string>, CallError> =>
+  askList(
+    node,
+    "beamscope_applications:names",
+    { ...bounds, sort: "name", order: "ascending", filters: { name, part, list: atom(list) } },
+    (row) => nameOf(row.atomKey("name"))
   )

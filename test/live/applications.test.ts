@@ -10,6 +10,18 @@ import { call } from "../support/Tools.ts"
 type Row = Readonly<Record<string, unknown>>
 const rowsOf = ({ structured }: ToolResult, name: string) => (structured[name] ?? []) as ReadonlyArray<Row>
 
+/** The rows of all pages about an application. */
+const allRows = Effect.fnUntraced(function* (input: Row, name: string) {
+  const rows: Array<unknown> = []
+  let cursor: unknown
+  do {
+    const page = yield* call("get_application_info", { ...input, ...(cursor !== undefined && { cursor }) })
+    rows.push(...rowsOf(page, name))
+    cursor = page.structured["next_cursor"]
+  } while (cursor !== undefined)
+  return rows
+})
+
 /** An application that is loaded only, with a secret, and one that runs under a supervisor: sasl. */
 const scene = `
   ok = application:load({application, shop, [{vsn, "1.2.3"}, {description, "a shop"}, {modules, [shop, shop_cart]},
@@ -90,10 +102,49 @@ describe.each(BeamNode.otpReleases())("the applications of a node on OTP $otp", 
         const shop = yield* call("get_application_info", { application: ":shop" })
         expect(shop.text).not.toContain("hunter2")
         expect(rowsOf(shop, "environment").map((row) => row["key"])).toEqual(["api_key", "pool", "url"])
-        expect(rowsOf(shop, "environment")[1]).toEqual({ key: "pool", value: "[{size,5}]" })
+        expect(rowsOf(shop, "environment")[1]).toEqual({
+          key: "pool",
+          bytes: Number(yield* ask("erlang:external_size([{size,5}])")),
+          value: "[{size,5}]"
+        })
         expect(shop.structured["modules"]).toEqual(["shop", "shop_cart"])
-        const one = yield* call("get_application_info", { application: "shop", key: "POO" })
+        const one = yield* call("get_application_info", { application: "shop", filter: "POO" })
         expect(one.structured).toMatchObject({ total: 3, matched: 1, complete: true })
+        const bySize = yield* allRows({ application: "kernel", sort_by: "bytes", limit: 2 }, "environment")
+        const sizes = bySize.map((row) => (row as Row)["bytes"] as number)
+        expect(sizes).toEqual(sizes.toSorted((a, b) => b - a))
+        expect(sizes).toHaveLength(Number(yield* ask("length(application:get_all_env(kernel))")))
+        expect(new Set(bySize.map((row) => (row as Row)["key"])).size).toBe(sizes.length)
+      }).pipe(using(agent))
+    )
+
+    it.live("tell all of their modules and registered names, page by page", () =>
+      Effect.gen(function* () {
+        for (const show of ["modules", "registered"] as const) {
+          const names = yield* allRows({ application: "kernel", show, limit: 30 }, show)
+          expect(`[${names.join(",")}]`).toBe(
+            yield* ask(`begin {ok, Names} = application:get_key(kernel, ${show}), lists:usort(Names) end`)
+          )
+        }
+        const some = yield* call("get_application_info", {
+          application: "kernel",
+          show: "modules",
+          filter: "GEN_",
+          limit: 1
+        })
+        expect(some.structured).toMatchObject({
+          modules: ["gen_sctp"],
+          matched: Number(
+            yield* ask(
+              'begin {ok, Names} = application:get_key(kernel, modules), length([N || N <- Names, string:find(atom_to_list(N), "gen_") =/= nomatch]) end'
+            )
+          )
+        })
+        expect(some.structured["next_cursor"]).toBeDefined()
+        expect(some.structured).not.toHaveProperty("environment")
+        expect(
+          yield* Effect.flip(call("get_application_info", { application: "kernel", show: "modules", sort_by: "bytes" }))
+        ).toMatchObject({ code: "invalid_input" })
       }).pipe(using(agent))
     )
 
@@ -113,7 +164,7 @@ describe.each(BeamNode.otpReleases())("the applications of a node on OTP $otp", 
       Effect.gen(function* () {
         const key = "beamscope_crowd"
         yield* ask(`application:set_env(shop, ${key}, maps:from_list([{N, N} || N <- lists:seq(1, 3000)]))`)
-        const { structured } = yield* call("get_application_info", { application: "shop", key }).pipe(
+        const { structured } = yield* call("get_application_info", { application: "shop", filter: key }).pipe(
           Effect.ensuring(ask(`application:unset_env(shop, ${key})`))
         )
         expect(structured).toMatchObject({

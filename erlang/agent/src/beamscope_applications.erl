@@ -6,7 +6,7 @@
 %% short message queue, since that walks the queue.
 -module(beamscope_applications).
 
--export([list/1, state/1, information/1, environment/1]).
+-export([list/1, state/1, information/1, environment/1, names/1]).
 
 -include("beamscope_listing.hrl").
 -include("beamscope_cut.hrl").
@@ -19,6 +19,8 @@
 -define(LONG_QUEUE, 10000).
 %% Bytes in external format of a value of the environment that is told whole.
 -define(VALUE, 4000).
+%% Values of the environment whose size is read between two looks at the clock.
+-define(SETTINGS, 20).
 %% Milliseconds that the processes of OTP's own that answer from memory get to do so.
 -define(PATIENCE, 1000).
 
@@ -92,24 +94,49 @@ information(#{name := Text, limit := Limit, deadline_ms := Millis}) ->
             })
     end.
 
-%% @doc A page of the environment of a loaded application, by key. A value that is large is cut. Filter: `key', a part
-%% in any case.
-environment(#{name := Text} = Spec) ->
+%% @doc A page of the environment of a loaded application, sorted by `name', that of the key, or by `bytes', those of the
+%% value in external format. A value that is large is cut. Filter: `part' of the key, in any case. Incomplete:
+%% `deadline', with values whose size was not read, and which are left out.
+environment(#{name := Text, sort := Sort, deadline_ms := Millis} = Spec) ->
+    Until = now_ms() + Millis,
     Name = existing(Text),
     All = keys(Name),
     Found =
         case Spec of
-            #{key := Part} -> [Key || Key <- All, contains(io_lib:format("~0tp", [Key]), Part)];
+            #{part := Part} -> [Key || Key <- All, contains(io_lib:format("~0tp", [Key]), Part)];
             _ -> All
         end,
-    Read = fun({Key, _}) ->
+    {Keys, Late} =
+        case Sort of
+            name ->
+                {[{Key, Key} || Key <- Found], []};
+            bytes ->
+                Measure = fun(Some, Measured) -> [{size(Name, Key), Key} || Key <- Some] ++ Measured end,
+                scan(fun(Left) -> some(?SETTINGS, Left) end, Found, #{until => Until}, Measure, [])
+        end,
+    Read = fun({_, Key}) ->
         case application:get_env(Name, Key) of
             {ok, Value} ->
-                #{key => Key, value => cut(Value, ?VALUE), is_cut => erlang:external_size(Value) > ?VALUE};
-            undefined -> gone
+                Size = erlang:external_size(Value),
+                #{key => Key, value => cut(Value, ?VALUE), bytes => Size, is_cut => Size > ?VALUE};
+            undefined ->
+                gone
         end
     end,
-    listed([{Key, 0} || Key <- Found], Read, Spec, {length(All), []}).
+    listed(Keys, Read, Spec, {length(All), Late}).
+
+size(Application, Key) -> erlang:external_size(application:get_env(Application, Key, undefined)).
+
+%% @doc A page of the modules or of the registered names of a loaded application, by name: its key `list'. Filter: `part',
+%% in any case. A row has the `name' alone.
+names(#{name := Text, list := List} = Spec) ->
+    All = lists:usort(key(existing(Text), List, [])),
+    Found =
+        case Spec of
+            #{part := Part} -> [Name || Name <- All, contains(atom_to_binary(Name, utf8), Part)];
+            _ -> All
+        end,
+    listed([{Name, 0} || Name <- Found], fun({Name, _}) -> #{name => Name} end, Spec, {length(All), []}).
 
 %% From the controller's table, so without the values, which may be large.
 keys(Name) -> ets:select(ac_tab, [{{{env, Name, '$1'}, '_'}, [], ['$1']}]).

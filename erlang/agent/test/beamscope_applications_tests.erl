@@ -12,6 +12,7 @@ tests() ->
         {"one application", fun informs/1},
         {"names where there is none", fun absent/1},
         {"its environment", fun environment/1},
+        {"its modules and registered names", fun names/1},
         {"a controller that does not answer", fun mute/1},
         {"a code server that does not answer", fun lost/1},
         {"processes are counted until the deadline", fun late/1}
@@ -65,12 +66,37 @@ absent(Run) ->
 environment(Run) ->
     Values = [{long, binary:copy(<<"x">>, 100000)}, {'A', 1}, {password, "hunter2"}],
     ok = application:load({application, beamscope_test_app, [{env, Values}]}),
-    Spec = spec(#{name => <<"beamscope_test_app">>, sort => key}),
+    Spec = spec(#{name => <<"beamscope_test_app">>, sort => name}),
     [#{key := 'A', value := 1, is_cut := false}, #{key := long, value := Long, is_cut := true}, #{key := password}] =
         rows(Run(environment, Spec)),
     ?assert(byte_size(Long) < 5000),
-    ?assertMatch(#{total := 3, matched := 1, rows := [{_, #{key := long}}]}, Run(environment, Spec#{key => <<"LON">>})),
+    ?assertMatch(#{total := 3, matched := 1, rows := [{_, #{key := long}}]}, Run(environment, Spec#{part => <<"LON">>})),
+    BySize = Spec#{sort => bytes, order => descending},
+    ?assertEqual(
+        [{Key, erlang:external_size(Value)} || {Key, Value} <- [lists:nth(1, Values), lists:nth(3, Values), lists:nth(2, Values)]],
+        [{Key, Bytes} || #{key := Key, bytes := Bytes} <- paged(Run, environment, BySize#{limit => 1})]
+    ),
+    ?assertMatch(#{total := 3, matched := 0, incomplete := [deadline]}, Run(environment, BySize#{deadline_ms => -1})),
     ok = application:unload(beamscope_test_app).
+
+names(Run) ->
+    Modules = [beamscope_test_b, 'Elixir.Beamscope.Test', beamscope_test_a],
+    ok = application:load({application, beamscope_test_app, [{modules, Modules}, {registered, [beamscope_test_name]}]}),
+    Spec = spec(#{name => <<"beamscope_test_app">>, list => modules, sort => name}),
+    Named = fun(Extra) -> [Name || #{name := Name} <- paged(Run, names, maps:merge(Spec, Extra))] end,
+    ?assertEqual(lists:sort(Modules), Named(#{})),
+    ?assertEqual(lists:sort(Modules), Named(#{limit => 1})),
+    ?assertEqual(['Elixir.Beamscope.Test'], Named(#{part => <<"scope.TEST">>})),
+    ?assertMatch(#{total := 3, matched := 2}, Run(names, Spec#{part => <<"_test_">>, limit => 1})),
+    ?assertEqual([beamscope_test_name], Named(#{list => registered})),
+    ok = application:unload(beamscope_test_app).
+
+paged(Run, Function, Spec) ->
+    #{next := Next} = Answer = Run(Function, Spec),
+    case Next of
+        undefined -> rows(Answer);
+        _ -> rows(Answer) ++ paged(Run, Function, Spec#{'after' => term_to_binary(Next)})
+    end.
 
 mute(Run) ->
     ok = sys:suspend(application_controller),

@@ -4,6 +4,7 @@ import {
   applicationEnvironment,
   applicationInfo,
   type ApplicationKey,
+  applicationNames,
   applications,
   applicationState,
   applicationStates
@@ -75,6 +76,8 @@ const note = (why: string, stuck = "its application master"): string => {
       )
     case "deadline":
       return `Time ran out before all processes were counted. Allow more with timeout_ms. ${whyLate}`
+    case "sizes":
+      return `Time ran out before the size of all values was read: the others are left out. Allow more with timeout_ms. ${whyLate}`
     case "long_queue":
       return "Processes with more than 10000 messages count, but were not asked for their memory, since that walks the queue."
     case "directory":
@@ -163,24 +166,40 @@ const ofLoaded = Effect.fnUntraced(function* <A extends object>(
   })
 })
 
-/** Modules and registered names that are told of an application. */
+/** Modules and registered names that are told of an application where others are shown page by page. */
 const namedItems = 20
+
+/** What a page of an application's lists shows, as a summary says it. */
+const showing = (shown: number, matched: number, show: "environment" | "modules" | "registered"): string => {
+  switch (show) {
+    case "environment":
+      return `${shownOf(shown, matched, "setting")} of its environment`
+    case "modules":
+      return shownOf(shown, matched, "module")
+    case "registered":
+      return shownOf(shown, matched, "registered name")
+  }
+}
 
 const getApplicationInfo = Tool.make({
   ...shared,
   name: "get_application_info",
-  title: "About an application",
-  description:
-    "One application: state, supervisor, what it needs and who needs it, modules, and its environment page by page.",
+  title: "An application",
+  description: "One application: state, supervisor, needs; page by page its environment, or what else to show.",
   timeoutMillis,
   input: {
     application: ApplicationName,
-    key: Schema.optionalKey(FilterText.annotate({ description: "Part of a key of the environment" })),
+    show: Schema.Literals(["environment", "modules", "registered"])
+      .annotate({ description: "Default environment", default: "environment" })
+      .pipe(Schema.withDecodingDefaultKey(Effect.succeed("environment" as const))),
+    sort_by: sortBy(["name", "bytes"], "name"),
+    filter: Schema.optionalKey(FilterText),
     limit: limitUpTo(200, 50),
     cursor
   },
   output: {
     ...rowFields,
+    state: Schema.String,
     start_module: Text,
     supervisor: Text,
     directory: Text,
@@ -193,30 +212,53 @@ const getApplicationInfo = Tool.make({
     module_count: Schema.Int,
     modules: Texts,
     ...listOutput,
-    environment: Schema.optionalKey(Schema.Array(Schema.Struct({ key: Schema.String, value: Schema.String })))
+    environment: Schema.optionalKey(
+      Schema.Array(Schema.Struct({ key: Schema.String, bytes: Schema.Int, value: Schema.String }))
+    )
   },
   position: ListPosition,
-  run: Effect.fnUntraced(function* ({ application, key, limit }, node, after) {
+  run: Effect.fnUntraced(function* ({ application, filter, limit, show, sort_by: sort }, node, after) {
     const terms = yield* termsOf(node)
+    if (show !== "environment" && sort === "bytes")
+      return yield* new ToolError({
+        code: "invalid_input",
+        message: `get_application_info: \`sort_by\`: bytes are those of values of the environment; ${show} are sorted by name.`,
+        retryable: false
+      })
     const info = yield* ofLoaded(node, application, (name, deadlineMillis) =>
       applicationInfo(node, name, { deadlineMillis, limit: namedItems })
     )
     const bounds = yield* listBounds(limit, after)
-    const listed = yield* applicationEnvironment(node, info.name, {
-      ...bounds,
-      key: key && (yield* anyNamePart(node, key))
-    })
-    const { matched, rows, total } = listed
+    const settings =
+      show === "environment"
+        ? yield* applicationEnvironment(node, info.name, {
+            ...bounds,
+            sort,
+            part: filter && (yield* anyNamePart(node, filter))
+          })
+        : undefined
+    const listed =
+      settings ??
+      (yield* applicationNames(node, info.name, {
+        ...bounds,
+        list: show === "modules" ? "modules" : "registered",
+        part: filter && namePart(filter)
+      }))
+    const rows = settings?.rows ?? []
+    const named = listed.rows.flatMap(({ row }) => (typeof row === "string" ? [row] : []))
+    const { matched, total } = listed
+    const incomplete = [...info.incomplete, ...listed.incomplete.map((why) => (why === "deadline" ? "sizes" : why))]
+    const [largest] = sort === "bytes" ? rows : []
     const { state } = info
     const called = terms.atom(info.name)
     const supervisor = info.supervisor && terms.print(info.supervisor)
     const names = (all: ReadonlyArray<string>) => all.map(terms.atom)
     return {
       summary: (shown: number) =>
-        `${called} ${visible(info.version)} is ${state}, with ${amount(info.processes, "process", "processes")} of ${bytes(info.memory)}; ${shownOf(shown, matched, "setting")} of its environment here.`,
-      complete: info.incomplete.length === 0,
+        `${called} ${visible(info.version)} is ${state}, with ${amount(info.processes, "process", "processes")} of ${bytes(info.memory)}; ${showing(shown, matched, show)} here${ledBy(largest && `${terms.print(largest.row.key)} with ${bytes(largest.row.bytes)}`, after)}.`,
+      complete: incomplete.length === 0,
       notes: [
-        ...info.incomplete.map((why) => note(why, info.stuck && terms.print(info.stuck))),
+        ...incomplete.map((why) => note(why, info.stuck && terms.print(info.stuck))),
         ...(state === "running" && info.startModule === undefined
           ? ["A library: it has no callback module, and so no processes of its own."]
           : [])
@@ -244,17 +286,18 @@ const getApplicationInfo = Tool.make({
         included: names(info.included),
         needed_by: names(info.neededBy),
         registered_count: info.registered.count,
-        registered: names(info.registered.first),
+        registered: names(show === "registered" ? named : info.registered.first),
         module_count: info.modules.count,
-        modules: names(info.modules.first),
+        modules: names(show === "modules" ? named : info.modules.first),
         total,
         matched,
         environment: rows.map(({ row }) => ({
           key: terms.print(row.key, characters),
+          bytes: row.bytes,
           value: terms.value(row.key, row.value, characters)
         }))
       }),
-      page: pageOf("environment", listed),
+      page: pageOf(show, listed),
       hints: [
         ...(supervisor === undefined ? [] : [input("get_supervision_tree", { root: supervisor })]),
         ...(info.processes > 0 ? [input("list_application_processes", { application: called })] : []),

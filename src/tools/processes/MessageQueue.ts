@@ -111,8 +111,8 @@ const hasMoved = ({ count, mark }: typeof position.Type, read: ReadMessages, now
 
 const getMessageQueue = Tool.make({
   name: "get_message_queue",
-  title: "Messages of a process",
-  description: `Messages, oldest first, and how many there are of each shape. The process copies its whole queue for that: refused above ${usualQueue.messages} or ${bytes(usualQueue.bytes)}.`,
+  title: "Message queue",
+  description: `Messages, oldest first, and counts by shape. The process copies its whole queue: refused above ${usualQueue.messages} or ${bytes(usualQueue.bytes)}, with override ${largeQueue.messages} or ${bytes(largeQueue.bytes)}.`,
   toolset: "processes",
   access: "inspect",
   cost: "heavy",
@@ -121,9 +121,7 @@ const getMessageQueue = Tool.make({
     pid,
     limit: limitUpTo(100, 10),
     cursor,
-    override: Schema.optionalKey(
-      Schema.Boolean.annotate({ description: `Up to ${largeQueue.messages} or ${bytes(largeQueue.bytes)}` })
-    )
+    override: Schema.optionalKey(Schema.Boolean)
   },
   output: {
     pid: Schema.String,

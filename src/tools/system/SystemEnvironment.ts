@@ -59,7 +59,7 @@ const getEnvironment = Tool.make({
   name: "get_environment",
   title: "Environment of a node",
   description:
-    "What a node was started with: arguments, emulator flags, directory, environment variables; values only of those in `names`.",
+    "How a node was started: arguments, flags, directory, environment variables; values only of those in `names`.",
   input: {
     names: Schema.optionalKey(Schema.Array(FilterText).check(Schema.isMaxLength(50))),
     sort_by: sortBy(["name", "bytes"], "name"),
