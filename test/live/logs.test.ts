@@ -4,7 +4,7 @@ import type { AgentMode } from "../../src/node/index.ts"
 import type { ToolResult } from "../../src/tools/Catalogue.ts"
 import * as BeamNode from "../support/BeamNode.ts"
 import { liveCatalogue } from "../support/LiveTools.ts"
-import { call } from "../support/Tools.ts"
+import { call, pagesOf } from "../support/Tools.ts"
 
 type Row = Readonly<Record<string, unknown>>
 
@@ -70,20 +70,8 @@ describe.each(BeamNode.otpReleases())("the configuration of the log on OTP $otp"
 
     it.live("is told page by page, with every module once", () =>
       Effect.gen(function* () {
-        const pages = (input: object) =>
-          Effect.gen(function* () {
-            const seen: Array<Row> = []
-            let cursor: string | undefined
-            do {
-              const page: ToolResult = yield* call("get_log_configuration", {
-                ...input,
-                ...(cursor !== undefined && { cursor })
-              })
-              seen.push(...rowsOf(page))
-              cursor = page.structured["next_cursor"] as string | undefined
-            } while (cursor !== undefined)
-            return seen
-          })
+        const pages = (input: Row) =>
+          Effect.map(pagesOf("get_log_configuration", input), (results) => results.flatMap(rowsOf))
         const whole = rowsOf(yield* call("get_log_configuration", {}))
         expect(whole.map((row) => row["name"])).toEqual(["default", "ours", "stdlib", undefined])
         for (const sort_by of ["kind", "name", "level"]) {

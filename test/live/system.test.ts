@@ -5,7 +5,7 @@ import type { ToolResult } from "../../src/tools/Catalogue.ts"
 import * as BeamNode from "../support/BeamNode.ts"
 import { eventually } from "../support/eventually.ts"
 import { liveCatalogue } from "../support/LiveTools.ts"
-import { call } from "../support/Tools.ts"
+import { call, pagesOf } from "../support/Tools.ts"
 
 const cookie = "Cr4yfish-in-the-Sea"
 
@@ -102,19 +102,10 @@ describe.each(BeamNode.otpReleases())("the system of a node on OTP $otp", ({ otp
           yield* ask("lists:sort([atom_to_list(A) || A <- erlang:system_info(alloc_util_allocators)])")
         ) as Array<string>
         for (const limit of [1, 4, names.length]) {
-          const seen: Array<unknown> = []
-          let cursor: string | undefined
-          do {
-            const page: ToolResult = yield* call("get_allocator_info", {
-              sort_by: "name",
-              limit,
-              ...(cursor !== undefined && { cursor })
-            })
-            expect(page.structured).toMatchObject({ total: names.length, matched: names.length })
-            seen.push(...rowsOf(page, "allocators").map((row) => row["allocator"]))
-            cursor = page.structured["next_cursor"] as string | undefined
-          } while (cursor !== undefined)
-          expect(seen).toEqual(names)
+          const pages = yield* pagesOf("get_allocator_info", { sort_by: "name", limit })
+          for (const { structured } of pages)
+            expect(structured).toMatchObject({ total: names.length, matched: names.length })
+          expect(pages.flatMap((page) => rowsOf(page, "allocators").map((row) => row["allocator"]))).toEqual(names)
         }
         // Of figures that change, one page may repeat what another had, which is said.
         const { structured } = yield* call("get_allocator_info", { limit: 2 })

@@ -7,7 +7,7 @@ import { redactor } from "../../src/tools/Redaction.ts"
 import * as BeamNode from "../support/BeamNode.ts"
 import { eventually } from "../support/eventually.ts"
 import { liveCatalogue } from "../support/LiveTools.ts"
-import { call } from "../support/Tools.ts"
+import { call, pagesOf } from "../support/Tools.ts"
 
 /** What there is to see: a crowd, a server that works, a mailbox that is full, a secret in every place. */
 const scene = (cookie: string) => `
@@ -29,15 +29,9 @@ const rowsOf = ({ structured }: ToolResult) => (structured["processes"] ?? []) a
 
 /** Every page of a list of processes. */
 const allPages = Effect.fnUntraced(function* (name: string, input: Readonly<Record<string, unknown>>) {
-  const rows: Array<Row> = []
-  let cursor: unknown
-  do {
-    const page = yield* call(name, cursor === undefined ? input : { ...input, cursor })
-    expect(JSON.stringify(page.structured).length).toBeLessThanOrEqual(10_000)
-    rows.push(...rowsOf(page))
-    cursor = page.structured["next_cursor"]
-  } while (cursor !== undefined)
-  return rows
+  const pages = yield* pagesOf(name, input)
+  for (const { structured } of pages) expect(JSON.stringify(structured).length).toBeLessThanOrEqual(10_000)
+  return pages.flatMap(rowsOf)
 })
 
 const agents: ReadonlyArray<AgentMode> = ["eval", "load", "none"]

@@ -17,6 +17,18 @@ export const call = (name: string, input: unknown): Effect.Effect<ToolResult, To
     (result) => Effect.sync(() => expectContract(name, result))
   )
 
+/** All pages of a list, one call after the other. */
+export const pagesOf = Effect.fnUntraced(function* (name: string, input: Readonly<Record<string, unknown>> = {}) {
+  const pages: Array<ToolResult> = []
+  let cursor: unknown
+  do {
+    const page: ToolResult = yield* call(name, { ...input, ...(cursor !== undefined && { cursor }) })
+    pages.push(page)
+    cursor = page.structured["next_cursor"]
+  } while (cursor !== undefined)
+  return pages
+})
+
 const expectContract = (name: string, { structured, text }: ToolResult): void => {
   const keys = Object.keys(structured)
   const head = frame.slice(0, 5).filter((key) => key in structured)

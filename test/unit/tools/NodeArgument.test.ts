@@ -4,7 +4,7 @@ import { DistError } from "../../../src/dist/DistError.ts"
 import type { NodeHealth } from "../../../src/node/Health.ts"
 import { fakeNode, type World } from "../../support/FakeNodes.ts"
 import { closedPort, serveEpmd } from "../../support/FakePeer.ts"
-import { call, callIn, catalogueLayer, failIn } from "../../support/Tools.ts"
+import { call, callIn, catalogueLayer, failIn, pagesOf } from "../../support/Tools.ts"
 
 const none = { fails: { _tag: "Unsupported", detail: "no memory here" } } as const
 const memory = { "beamscope_memory:snapshot": none, "erlang:memory/0": none }
@@ -265,6 +265,9 @@ describe("a node by its full name", () => {
 const connectedBy = (hasWordCookie: boolean) =>
   callIn({ up: [fakeNode({ name: "a@box", hasWordCookie })] }, "connect_node", { node: "a@box" })
 
+const names = (structured: Readonly<Record<string, unknown>>) =>
+  ((structured["nodes"] ?? []) as ReadonlyArray<{ readonly node: string }>).map((row) => row.node)
+
 describe("connect_node, disconnect_node and list_nodes", () => {
   it.effect("show what the operator calls a node", () =>
     Effect.gen(function* () {
@@ -454,10 +457,8 @@ describe("connect_node, disconnect_node and list_nodes", () => {
     Effect.scoped(
       Effect.gen(function* () {
         const measured: Array<string> = []
-        const up = ["c@box", "a@box"].map((name) => ({
-          ...node(name),
-          roundTrip: () => Effect.sync(() => measured.push(name))
-        }))
+        const noting = (name: string) => ({ ...node(name), roundTrip: () => Effect.sync(() => measured.push(name)) })
+        const up = [noting("c@box"), noting("a@box")]
         const why = new DistError({ node: "b@box", reason: { _tag: "LinkClosed", detail: "it went down" } })
         const world: World = {
           epmdPort: yield* serveEpmd({ app: 1, beta: 2 }),
@@ -466,23 +467,11 @@ describe("connect_node, disconnect_node and list_nodes", () => {
           configured: ["z@far", { name: "y@far", alias: "Shop" }]
         }
         const list = (input: object) => Effect.map(callIn(world, "list_nodes", input), ({ structured }) => structured)
-        const names = (structured: Readonly<Record<string, unknown>>) =>
-          ((structured["nodes"] ?? []) as ReadonlyArray<{ readonly node: string }>).map((row) => row.node)
-        const pages = (input: object) =>
-          Effect.gen(function* () {
-            const seen: Array<string> = []
-            let cursor: string | undefined
-            do {
-              const page: Readonly<Record<string, unknown>> = yield* list({
-                ...input,
-                ...(cursor !== undefined && { cursor })
-              })
-              expect(page).toMatchObject({ total: 7, matched: 7 })
-              seen.push(...names(page))
-              cursor = page["next_cursor"] as string | undefined
-            } while (cursor !== undefined)
-            return seen
-          })
+        const pages = Effect.fnUntraced(function* (input: Readonly<Record<string, unknown>>) {
+          const results = yield* pagesOf("list_nodes", input).pipe(Effect.provide(catalogueLayer(world)))
+          for (const { structured } of results) expect(structured).toMatchObject({ total: 7, matched: 7 })
+          return results.flatMap(({ structured }) => names(structured))
+        })
         const byState = ["a@box", "c@box", "b@box", "y@far", "z@far", "app", "beta"]
         for (const limit of [1, 2, 3, 6, 7]) {
           expect(yield* pages({ limit })).toEqual(byState)
