@@ -13,7 +13,7 @@ import { scene } from "../support/vault.ts"
 /** What a tool must leave as it was: all that can be seen of the node without looking into its processes. */
 const state = `
   {lists:sort(registered()), lists:sort(erlang:loaded()), length(ets:all()), erlang:system_monitor(),
-   erlang:trace_info(new, flags),
+   erlang:trace_info(new, flags), [P || P <- processes(), {_, L} <- [process_info(P, group_leader)], node(L) =/= node()],
    erlang:statistics(scheduler_wall_time), logger:get_handler_ids(), maps:get(filters, logger:get_primary_config()),
    lists:sort([P || {P, _} <- persistent_term:get(), not is_tuple(P)]),
    lists:sort([{N, element(2, process_info(whereis(N), message_queue_len))} || N <- registered(), is_pid(whereis(N))])}`
