@@ -63,7 +63,8 @@ hold(#{module := Module, owner := Owner}) ->
             catch
                 error:badarg -> false
             end,
-        IsFirst andalso Mind([])
+        %% Whoever asked may be killed before it says for whom.
+        IsFirst andalso Mind([erlang:monitor(process, Owner)])
     end,
     Ask = fun Ask() ->
         Janitor =
