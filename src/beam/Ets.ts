@@ -268,6 +268,8 @@ export interface TableRow {
    * them only all at once.
    */
   readonly unread: number | undefined
+  /** In external format; told where rows are put in order by it. */
+  readonly bytes: number | undefined
   /** What to say `after` to go on behind this row; absent where its key is too large for that. */
   readonly place: Uint8Array | undefined
 }
@@ -280,9 +282,25 @@ export interface TableRows {
   readonly rows: ReadonlyArray<TableRow>
   /** Whether there are more; `deadline`: perhaps, for time ran out. */
   readonly isMore: boolean | "deadline"
-  /** How many there are on all pages, where that is known. */
+  /** How many there are on all pages, where that is known; in a window, how many it holds. */
   readonly matched: number | undefined
+  /**
+   * Present where rows are put in order, or looked for by a part of the key: then they are those of a window of the table,
+   * and `isMore` also where only the next window has more.
+   */
+  readonly window: TableWindow | undefined
 }
+
+/** A part of a table that is looked at in one go. */
+export interface TableWindow {
+  /** Keys that were looked at. */
+  readonly looked: number
+  /** What to say `after` to go on: in this window, or in the next one. */
+  readonly next: Uint8Array | undefined
+}
+
+/** `table`: the order that it has, if any. `size`: the largest first. */
+export type RowOrder = "table" | "size"
 
 /** Why the objects of a table are not read. */
 export interface Refused {
@@ -322,21 +340,40 @@ const readRows = (answer: MapTerm): TableRows | Refused | NoTable | undefined =>
   const more = text(answer.atomKey("is_more"))
   const rows = listItems(answer.atomKey("rows"))?.map((row): TableRow | undefined => {
     if (!isTuple(row)) return undefined
-    const [place, term, size] = row
+    const [place, term, size, bytes] = row
     // Or `{objects, Count}`.
     const unread = isTuple(size) ? readCount(size[1]) : undefined
     const cutFrom = unread === undefined ? readCount(size) : 0
     if (place === undefined || term === undefined || cutFrom === undefined) return undefined
-    return { term, cutFrom, unread, place: isAtom(place, "undefined") ? undefined : encode(place) }
+    return {
+      term,
+      cutFrom,
+      unread,
+      bytes: readCount(bytes),
+      place: isAtom(place, "undefined") ? undefined : encode(place)
+    }
   })
   if (rows === undefined || !rows.every((row) => row !== undefined)) return undefined
   const isMore = more === "deadline" ? more : more === "true"
   const fields = (listItems(answer.atomKey("fields")) ?? []).flatMap((field) => text(field) ?? [])
-  return { _tag: "TableRows", table, fields, rows, isMore, matched: readCount(answer.atomKey("matched")) }
+  const [looked, next] = [readCount(answer.atomKey("looked")), answer.atomKey("next")]
+  return {
+    _tag: "TableRows",
+    table,
+    fields,
+    rows,
+    isMore,
+    matched: readCount(answer.atomKey("matched")),
+    window:
+      looked === undefined
+        ? undefined
+        : { looked, next: next === undefined || isAtom(next, "undefined") ? undefined : encode(next) }
+  }
 }
 
 export interface RowsQuery extends Bounds {
   readonly table: TableName
+  readonly sort: RowOrder
   /** Bytes: where the average object is larger, none is read; where those of one key of a bag are, those are not. */
   readonly maxObjectBytes: number
 }
@@ -344,6 +381,7 @@ export interface RowsQuery extends Bounds {
 const rowsQuestion = (query: RowsQuery, words: Parameters<typeof question>[0]): Term =>
   question({
     table: sought(query.table),
+    sort: atom(query.sort),
     limit: query.limit,
     deadline_ms: Math.floor(query.deadlineMillis),
     max_object: query.maxObjectBytes,
@@ -357,9 +395,17 @@ const rowsQuestion = (query: RowsQuery, words: Parameters<typeof question>[0]): 
  */
 export const sampleTable = (
   node: ErlangNode,
-  { what, ...query }: RowsQuery & { readonly what: "objects" | "keys" }
+  {
+    contains,
+    what,
+    ...query
+  }: RowsQuery & {
+    readonly what: "objects" | "keys"
+    /** Part of the key as Erlang prints it, in any case. */
+    readonly contains: string | undefined
+  }
 ): Effect.Effect<TableRows | Refused | NoTable, CallError> =>
-  askAgent(node, "beamscope_ets:sample", rowsQuestion(query, { what: atom(what) }), readRows, {
+  askAgent(node, "beamscope_ets:sample", rowsQuestion(query, { what: atom(what), contains }), readRows, {
     countsBinaries: false
   })
 

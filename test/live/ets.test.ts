@@ -42,17 +42,19 @@ describe.each(BeamNode.otpReleases())("the tools for ETS on OTP $otp", ({ otp })
   const number = (text: string) => Effect.map(ask(text), Number)
   const using = (mode: SyntaxName) => Effect.provide(Layer.fresh(Layer.suspend(() => liveCatalogue([node], { mode }))))
 
-  /** Every value over the pages of a tool. */
-  const allValues = Effect.fnUntraced(function* (name: string, input: Row) {
-    const values: Array<string> = []
+  /** Every row over the pages of a tool. */
+  const allRows = Effect.fnUntraced(function* (name: string, input: Row) {
+    const rows: Array<Row> = []
     let cursor: unknown
     do {
       const page = yield* call(name, cursor === undefined ? input : { ...input, cursor })
-      values.push(...valuesOf(page))
+      rows.push(...((page.structured["rows"] ?? []) as ReadonlyArray<Row>))
       cursor = page.structured["next_cursor"]
     } while (cursor !== undefined)
-    return values
+    return rows
   })
+  const allValues = (name: string, input: Row) =>
+    Effect.map(allRows(name, input), (rows) => rows.map(({ value }) => String(value)))
 
   it.live("list tables as the node itself does, page by page", () =>
     Effect.gen(function* () {
@@ -208,6 +210,62 @@ describe.each(BeamNode.otpReleases())("the tools for ETS on OTP $otp", ({ otp })
       })
       expect(new Set([...valuesOf(two), ...valuesOf(next)]).size).toBe(4)
       expect(yield* ask("ets:info(t_million, fixed)")).toBe("false")
+    }).pipe(using("erlang"))
+  )
+
+  it.live("show the largest objects first, of a part of a large table at a time", () =>
+    Effect.gen(function* () {
+      const sizes = (of: string) =>
+        ask(`list_to_tuple(lists:reverse(lists:sort([erlang:external_size(O) || O <- ets:tab2list(${of})])))`)
+      for (const [tool, input, table] of [
+        ["sample_ets_table", {}, "t_ordered"],
+        ["sample_ets_table", {}, "t_bag"],
+        ["select_ets_table", { match: "_" }, "t_ordered"],
+        ["select_ets_table", { match: "{_, _}" }, "t_bag"]
+      ] as const) {
+        const all = yield* allRows(tool, { ...input, table, sort_by: "size", limit: 60 })
+        expect(`{${all.map(({ bytes }) => bytes).join(",")}}`).toBe(yield* sizes(table))
+        const inOrder = yield* allValues(tool, { ...input, table, limit: 60 })
+        expect(all.map(({ value }) => String(value)).toSorted()).toEqual(inOrder.toSorted())
+      }
+      const wide = yield* call("sample_ets_table", { table: "t_wide", sort_by: "size" })
+      expect((wide.structured["rows"] as ReadonlyArray<Row>).map(({ bytes }) => bytes)).toEqual([
+        yield* number("erlang:external_size(hd(ets:lookup(t_wide, wide)))"),
+        yield* number("erlang:external_size({small, 1})")
+      ])
+
+      const part = { table: "t_million", sort_by: "size", limit: 100, timeout_ms: 60_000 }
+      const first = yield* call("sample_ets_table", part)
+      expect(first.structured).toMatchObject({ total: 1_000_000, matched: 10_000, looked_at: 10_000, complete: true })
+      expect(first.structured["notes"]).toContainEqual(
+        expect.stringMatching(/^One look takes in 10,000 keys: matched, and/u)
+      )
+      const second = yield* call("sample_ets_table", { ...part, cursor: first.structured["next_cursor"] })
+      expect(new Set([...valuesOf(first), ...valuesOf(second)]).size).toBe(
+        valuesOf(first).length + valuesOf(second).length
+      )
+      const sevens = yield* call("select_ets_table", { ...part, match: "{_, _, 7}", limit: 5 })
+      expect(sevens.structured).toMatchObject({ matched: 1_000, looked_at: 1_000_000, total: 1_000_000 })
+      expect(yield* ask("ets:info(t_million, fixed)")).toBe("false")
+    }).pipe(using("erlang"))
+  )
+
+  it.live("show what has a text in its key", () =>
+    Effect.gen(function* () {
+      const tens = yield* allRows("sample_ets_table", { table: "t_ordered", filter: "99", limit: 2 })
+      expect(tens.map(({ value }) => value)).toEqual(
+        [99, 199, 299, 399, 499].map((key) => `{${key},9,{nested,${key}}}`)
+      )
+      // What stands in values is none of its business: a secret there cannot be found out by a text.
+      const none = yield* call("sample_ets_table", { table: "t_secrets", filter: "hunter2" })
+      expect(none.structured).toMatchObject({ matched: 0, looked_at: 3, complete: true })
+      const keys = yield* call("sample_ets_table", { table: "t_secrets", filter: "PASSWORD", keys_only: true })
+      expect(valuesOf(keys)).toEqual(["db_password"])
+      const few = yield* call("sample_ets_table", { table: "t_million", filter: "777", limit: 3, timeout_ms: 60_000 })
+      expect(valuesOf(few)).toHaveLength(3)
+      for (const value of valuesOf(few)) expect(value).toMatch(/^\{row,\d*777\d*,\d+\}$/u)
+      const bag = yield* call("sample_ets_table", { table: "t_bag", filter: "b", limit: 4 })
+      expect(bag.structured).toMatchObject({ total: 120, matched: 60, looked_at: 2 })
     }).pipe(using("erlang"))
   )
 

@@ -17,6 +17,9 @@ const scene = `
     [odd_table, 'odd table', 'Elixir.Odd.Table']
   ),
   ets:new(nameless, []),
+  ets:new(odd_keys, [named_table]),
+  ets:insert(odd_keys, [{Key} || Key <- [odd_key, 'odd key', 'Elixir.Odd.Key', {odd, <<"key">>, "text"}, {'Elixir.Odd.Term', <<"k">>},
+    <<"odd:1">>, <<"é\\""/utf8>>, [5672, 404], #{odd => 1.5}]]),
   Load = fun(Name) ->
     Function = fun(Called) -> {function, 1, Called, 0, [{clause, 1, [], [], [{atom, 1, ok}]}]} end,
     {ok, Name, Code} = compile:forms(
@@ -83,7 +86,7 @@ const pasted: ReadonlyArray<readonly [string, Pasted]> = [
   ["list_applications", { into: "filter.name", rows: "applications", column: "application", least: 4 }],
   [
     "get_application_info",
-    { into: "key", input: { application: "odd_app" }, rows: "environment", column: "key", least: 3 }
+    { into: "filter", input: { application: "odd_app" }, rows: "environment", column: "key", least: 3 }
   ],
   ["get_supervision_tree", { into: "filter.text", input: { root: "odd_sup" }, rows: "tree", column: "id", least: 6 }],
   [
@@ -107,6 +110,10 @@ const pasted: ReadonlyArray<readonly [string, Pasted]> = [
   [
     "get_ets_table_info",
     { into: "table", input: { filter: { name: "nameless" } }, rows: "tables", column: "table", least: 1 }
+  ],
+  [
+    "sample_ets_table",
+    { into: "filter", input: { table: "odd_keys", keys_only: true }, rows: "rows", column: "value", least: 9 }
   ],
   ["list_mnesia_tables", { into: "filter.name", rows: "tables", column: "name", least: 3 }],
   ["get_persistent_terms", { into: "filter", rows: "terms", column: "key", least: 4 }],

@@ -27,6 +27,16 @@
 -define(CHUNK_BYTES, 1000000).
 %% Objects up to which those that match a pattern are counted before any of them is copied, in one go.
 -define(SCANNED, 5000000).
+%% Objects up to which those that match a pattern are counted, though only a page of them is read.
+-define(MATCHES, 200000).
+%% What a window of a table may hold: keys that are looked at, so many at once; bytes of objects that are copied for it, where
+%% each that is found counts for so many besides.
+-define(WINDOW, 10000).
+-define(BATCH, 250).
+-define(WINDOW_BYTES, 16000000).
+-define(FOUND_BYTES, 1600).
+%% And a key of a bag whose objects are counted before, so many.
+-define(COUNTING_BYTES, 16000).
 %% Elements behind its key that an object of a bag may have to be counted by the key, without a look at the whole table.
 -define(ARITIES, 40).
 %% Bytes in external format up to which an object leaves as it is.
@@ -243,20 +253,23 @@ fixed(Since, Fixers) ->
 
 %% The first objects of a table (`objects'), or keys (`keys'), behind those of the page before. Where the average object
 %% is larger than `max_object' bytes, the objects are not read; and not those of a key that has so many that together
-%% they are: of them a row `{Place, Key, {objects, Count}}' tells.
+%% they are: of them a row `{Place, Key, {objects, Count}}' tells. `sort': `table', the order that it has, or `size', the
+%% largest first. `contains': part of the key as Erlang prints it, in any case. Either looks at a window of the table at a
+%% time: see `windowed'.
 sample(#{what := What} = Spec) ->
-    readable(Spec, fun(Table, Facts) ->
+    readable(Spec, fun(Table, #{type := Type} = Facts) ->
         true = ets:safe_fixtable(Table, true),
-        {Rows, IsMore} =
-            case {What, Facts} of
-                {objects, #{type := Type}} when Type =:= bag; Type =:= duplicate_bag ->
-                    in_bag(Table, '_', Spec, Facts);
-                _ ->
-                    by_key(Table, Spec)
+        Told =
+            case {is_map_key(contains, Spec) orelse by_size(Spec), What =:= objects andalso is_bag(Type)} of
+                {true, _} -> by_window(Table, '_', Spec, Facts);
+                {false, true} -> rows(in_bag(Table, '_', Spec, Facts));
+                {false, false} -> rows(by_key(Table, Spec))
             end,
         true = ets:safe_fixtable(Table, false),
-        #{rows => Rows, is_more => IsMore}
+        Told
     end).
+
+by_size(Spec) -> maps:get(sort, Spec, table) =:= size.
 
 %% The names of the fields behind the first of a record, where Mnesia keeps the table: they tell what is a secret.
 fields(Table) ->
@@ -317,18 +330,20 @@ read(Table, Facts, Read) ->
 
 %% By the keys, one after the other: all types but those that have several objects for one.
 by_key(Table, #{'after' := Packed} = Spec) ->
-    Next =
-        try
-            ets:next(Table, element(2, binary_to_term(Packed, [safe])))
-        catch
-            error:badarg ->
-                %% No such key in the table, or no such table.
-                is_integer(ets:info(Table, size)) andalso error(moved),
-                error(badarg)
-        end,
-    walk(Next, Table, bounds(Spec), []);
+    {key, Key} = binary_to_term(Packed, [safe]),
+    walk(key_behind(Key, Table), Table, bounds(Spec), []);
 by_key(Table, Spec) ->
     walk(ets:first(Table), Table, bounds(Spec), []).
+
+key_behind(Key, Table) ->
+    try
+        ets:next(Table, Key)
+    catch
+        error:badarg ->
+            %% No such key in the table, or no such table.
+            is_integer(ets:info(Table, size)) andalso error(moved),
+            error(badarg)
+    end.
 
 bounds(#{limit := Limit, deadline_ms := Millis, what := What}) -> {Limit, now_ms() + Millis, What}.
 
@@ -352,6 +367,189 @@ made(Place, Term) ->
         true -> {At, Term, 0};
         false -> {At, cut(Term, ?SMALL), Size}
     end.
+
+%% A page of what was seen in a window of a table: part of it, from a place on, to where it ends by its extent, by what was
+%% copied, or by the clock. What was found is put in order, and all but the page forgotten: each page looks at the window
+%% anew, so a place, `{window, {Begin, Extent, Passed}}', tells where it begins, how much it held, and how many rows the
+%% pages before had. `next' is a place in this window, or the beginning of the next one; `undefined' where there is
+%% none, or none that is short enough to be told. `looked': keys that were looked at; `matched': rows in the window. The
+%% fourth element of a row is its size in bytes.
+windowed({Looked, Found, Way}, {Begin, Extent, Passed} = Window, Read, #{limit := Limit} = Spec) ->
+    {IsThere, Held, Beyond} =
+        case Way of
+            {ended, Count, Behind} -> {true, Count, Behind};
+            %% Unless it holds all that it held before, nothing in it has its place.
+            {late, Count, Behind} -> {Extent =:= all andalso Count > 0, Count, Behind}
+        end,
+    case IsThere of
+        true ->
+            Ids = in_order(Found, Spec),
+            Page = lists:sublist(Ids, Passed + 1, Limit),
+            Places = [{window, {Begin, Held, Passed + Number}} || Number <- lists:seq(1, length(Page))],
+            IsMore = length(Ids) > Passed + length(Page),
+            Next = [lists:last(Places) || IsMore] ++ [{window, {Beyond, all, 0}} || is_short(Beyond)],
+            #{
+                rows => lists:append(lists:zipwith(Read, Places, Page)),
+                is_more => IsMore orelse Beyond =/= none,
+                next => hd(Next ++ [undefined]),
+                looked => Looked,
+                matched => length(Ids)
+            };
+        false ->
+            Again = hd([{window, Window} || Extent =/= all] ++ [undefined]),
+            #{rows => [], is_more => deadline, next => Again, looked => Looked, matched => 0}
+    end.
+
+window(#{'after' := Packed}, _) ->
+    case binary_to_term(Packed, [safe]) of
+        {window, {_, _, Passed} = Window} when is_integer(Passed), Passed >= 0 -> Window;
+        _ -> error(bad_position)
+    end;
+window(_, Begin) ->
+    {Begin, all, 0}.
+
+is_short(Place) -> Place =/= none andalso erlang:external_size(Place) =< ?SMALL_KEY.
+
+%% What was found, `{-Size, Id}' in the order of the table, without the sizes.
+in_order(Found, Spec) ->
+    {Ranks, Ids} = lists:unzip(Found),
+    case by_size(Spec) of
+        true ->
+            %% Those of one size keep their order.
+            {_, _, Sorted} = lists:unzip3(lists:sort(lists:zip3(Ranks, lists:seq(1, length(Ranks)), Ids))),
+            Sorted;
+        false ->
+            Ids
+    end.
+
+ranks(Terms) -> lists:map(fun erlang:'-'/1, sizes(Terms)).
+
+sizes(Terms) -> lists:map(fun erlang:external_size/1, Terms).
+
+%% A window from key to key, for tables of all types.
+by_window(Table, Pattern, #{deadline_ms := Millis, what := What} = Spec, #{size := Size, memory := Bytes} = Facts) ->
+    {Begin, Extent, _} = Window = window(Spec, first),
+    First =
+        case Begin of
+            first -> ets:first(Table);
+            {key, Key} -> key_behind(Key, Table)
+        end,
+    IsBag = What =:= objects andalso is_bag(map_get(type, Facts)),
+    Plan = (maps:merge(Spec, counting(Facts, Spec)))#{
+        match => ets:match_spec_compile([{Pattern, [], ['$_']}]),
+        is_bag => IsBag,
+        is_sized => by_size(Spec),
+        average => Bytes div max(1, Size),
+        %% The objects of one key of a bag can be many.
+        batch => hd([1 || IsBag] ++ [min(?BATCH, chunk(Facts))]),
+        %% Of a number and an atom this is the number.
+        extent => min(?WINDOW, Extent),
+        until => now_ms() + Millis
+    },
+    Read = fun(Place, Id) -> read_id(Id, Place, Table, map_get(match, Plan)) end,
+    windowed(look(First, Table, Plan, Begin, {0, ?WINDOW_BYTES, []}), Window, Read, Spec).
+
+look('$end_of_table', _, _, _, {Looked, _, Found}) ->
+    {Looked, lists:append(lists:reverse(Found)), {ended, Looked, none}};
+look(Key, Table, #{extent := Extent, until := Until, batch := Batch} = Plan, Last, {Looked, Room, Found}) ->
+    case {Looked >= Extent orelse Room =< 0, now_ms() > Until} of
+        {true, _} ->
+            {Looked, lists:append(lists:reverse(Found)), {ended, Looked, Last}};
+        {false, true} ->
+            {Looked, lists:append(lists:reverse(Found)), {late, Looked, Last}};
+        {false, false} ->
+            {Keys, Next} = keys_from(Key, Table, min(Batch, Extent - Looked), []),
+            {Used, Now} = found_under(passing(Keys, Plan), Table, Plan),
+            Behind = {key, lists:last(Keys)},
+            look(Next, Table, Plan, Behind, {Looked + length(Keys), Room - Used, [Now | Found]})
+    end.
+
+%% So many keys, and the one behind them.
+keys_from('$end_of_table', _, _, Keys) -> {lists:reverse(Keys), '$end_of_table'};
+keys_from(Key, _, 0, Keys) -> {lists:reverse(Keys), Key};
+keys_from(Key, Table, Count, Keys) -> keys_from(ets:next(Table, Key), Table, Count - 1, [Key | Keys]).
+
+%% The keys that hold a text, as `contains' tells it, without a step of our own for each.
+passing(Keys, #{contains := Part}) ->
+    Texts = lists:zipwith(fun io_lib:format/2, duplicates("~0tp", Keys), [[Key] || Key <- small(Keys)]),
+    Lower = lists:map(fun string:lowercase/1, Texts),
+    Found = lists:zipwith(fun string:find/2, Lower, duplicates(string:lowercase(Part), Keys)),
+    [Key || {Key, At} <- lists:zip(Keys, Found), At =/= nomatch];
+passing(Keys, _) ->
+    Keys.
+
+small(Keys) ->
+    case lists:max(sizes(Keys)) =< ?SMALL of
+        true -> Keys;
+        false -> [cut(Key, ?SMALL) || Key <- Keys]
+    end.
+
+duplicates(Term, List) -> lists:duplicate(length(List), Term).
+
+%% `{Used, [{-Size, {Key, At}}]}': what it counts for, and what there is under keys: a key itself (`key'), an object, by its
+%% number among those of the key, or so many that they are not read. Where no size is asked for, no object is copied.
+found_under(Keys, _, #{what := keys}) ->
+    counted_as(ranks(Keys), lists:zip(Keys, duplicates(key, Keys)));
+found_under([Key], Table, #{is_bag := true, match := Match, average := Average, is_small := IsSmall} = Plan) ->
+    case under(Key, Table, Plan) of
+        {many, Count} ->
+            {?COUNTING_BYTES, [{-Count * Average, {Key, {objects, Count}}}]};
+        few ->
+            Objects = ets:match_spec_run(ets:lookup(Table, Key), Match),
+            Numbers = lists:seq(1, length(Objects)),
+            {Used, Found} = counted_as(ranks(Objects), lists:zip(duplicates(Key, Objects), Numbers)),
+            {max(Used, hd([0 || IsSmall] ++ [?COUNTING_BYTES])), Found}
+    end;
+found_under(Keys, Table, #{is_sized := true, is_bag := false} = Plan) ->
+    Objects = lists:append(lists:zipwith(fun ets:lookup/2, duplicates(Table, Keys), Keys)),
+    counted_as(ranks(Objects), ids(Objects, Plan));
+found_under(Keys, _, _) ->
+    counted_as(duplicates(0, Keys), lists:zip(Keys, duplicates(1, Keys))).
+
+counted_as(Ranks, Ids) -> {?FOUND_BYTES * length(Ids) - lists:sum(Ranks), lists:zip(Ranks, Ids)}.
+
+%% The row of what was found, in a list; an empty one where it is there no more.
+read_id({Key, key}, Place, _, _) ->
+    [sized(Place, Key)];
+read_id({Key, {objects, _} = Many}, Place, _, _) ->
+    [{Place, element(2, made(none, Key)), Many}];
+read_id({Key, At}, Place, Table, Match) ->
+    [sized(Place, Object) || Object <- lists:sublist(ets:match_spec_run(ets:lookup(Table, Key), Match), At, 1)].
+
+sized(Place, Term) -> erlang:append_element(made(Place, Term), erlang:external_size(Term)).
+
+%% A window of those objects of a set that a match specification takes: it looks at all until it has found enough.
+by_chunks(Table, Pattern, Clauses, #{deadline_ms := Millis} = Spec, #{keypos := Position} = Facts) ->
+    {{skip, Skip}, Extent, _} = Window = window(Spec, {skip, 0}),
+    Plan = #{skip => Skip, extent => min(?WINDOW, Extent), until => now_ms() + Millis, keypos => Position},
+    Match = ets:match_spec_compile([{Pattern, [], ['$_']}]),
+    Read = fun(Place, Id) -> read_id(Id, Place, Table, Match) end,
+    Seen = gather(ets:select(Table, Clauses, chunk(Facts)), Plan, {0, 0, ?WINDOW_BYTES, []}),
+    windowed(Seen, Window, Read, Spec).
+
+%% `Count' are the objects that were found, with those in front of the window.
+gather('$end_of_table', #{skip := Skip}, {Looked, Count, _, Found}) ->
+    {Looked, lists:append(lists:reverse(Found)), {ended, max(0, Count - Skip), none}};
+gather({Chunk, Continuation}, #{skip := Skip, extent := Extent, until := Until} = Plan, {Looked, Count, Room, Found}) ->
+    Objects = lists:filter(fun erlang:is_tuple/1, Chunk),
+    Held = max(0, Count - Skip),
+    Behind = lists:nthtail(min(length(Objects), max(0, Skip - Count)), Objects),
+    Now = lists:sublist(Behind, hd([Extent - Held || Room > 0] ++ [0])),
+    {Used, Ranked} = counted_as(ranks(Now), ids(Now, Plan)),
+    More = [Ranked | Found],
+    Sum = Held + length(Now),
+    case {length(Behind) > length(Now), now_ms() > Until} of
+        {true, _} ->
+            {Looked + length(Chunk), lists:append(lists:reverse(More)), {ended, Sum, {skip, Skip + Sum}}};
+        {false, true} ->
+            {Looked + length(Chunk), lists:append(lists:reverse(More)), {late, Sum, {skip, Skip + Sum}}};
+        {false, false} ->
+            gather(ets:select(Continuation), Plan, {Looked + length(Chunk), Count + length(Objects), Room - Used, More})
+    end.
+
+ids(Objects, #{keypos := Position}) ->
+    Keys = lists:zipwith(fun erlang:element/2, duplicates(Position, Objects), Objects),
+    lists:zip(Keys, duplicates(1, Keys)).
 
 %% The objects that a match specification takes, behind as many as the page before had passed.
 by_position(Table, Clauses, #{limit := Limit} = Spec, Facts) ->
@@ -457,7 +655,7 @@ collect({Chunk, Continuation}, {Wanted, Until}, {Count, Taken}, Passed) ->
             collect(ets:select(Continuation), {Wanted, Until}, {Total, [Behind | Taken]}, Passed)
     end.
 
-%% The objects with a `key', or those that match a pattern. Both come in external format, and raise `unknown' where they
+%% The objects with a `key', or those that match a pattern; `sort' as for `sample'. Both come in external format, and raise `unknown' where they
 %% hold atoms, or identifiers, that this node does not have.
 select(Spec) ->
     case wanted(Spec) of
@@ -475,37 +673,51 @@ understood(Kind, Packed) ->
         error:badarg -> unknown
     end.
 
-selected({key, Key}, Table, #{limit := Limit} = Spec, #{type := Type} = Facts) ->
+selected({key, Key}, Table, Spec, #{type := Type} = Facts) ->
     case is_bag(Type) andalso ets:member(Table, Key) andalso under(Key, Table, counting(Facts, Spec)) of
         {many, Count} -> #{refused => many, objects => Count};
-        _ -> paged(ets:lookup(Table, Key), passed(Spec), Limit)
+        _ -> paged(ets:lookup(Table, Key), Spec)
     end;
-selected({match, Pattern}, Table, #{limit := Limit} = Spec, #{type := Type, keypos := Position} = Facts) ->
+selected({match, Pattern}, Table, Spec, #{type := Type, keypos := Position, size := Size} = Facts) ->
     %% As with a variable in the place of a key of a map.
     is_pattern(Pattern) orelse error(pattern),
     true = ets:safe_fixtable(Table, true),
     %% With a key that is whole the node goes to it; else it walks the table.
     Walks = not (is_tuple(Pattern) andalso tuple_size(Pattern) >= Position andalso whole(element(Position, Pattern))),
+    %% Makes the node walk, or it would take a map in the place of the key for the key itself.
+    Never = [{'_', [false], ['$_']} || Walks],
+    InBag = fun() ->
+        case by_size(Spec) of
+            true -> by_window(Table, Pattern, Spec#{what => objects}, Facts);
+            false -> rows(in_bag(Table, Pattern, Spec, Facts))
+        end
+    end,
     Told =
         case is_bag(Type) of
-            true when Walks, map_get(size, Facts) > ?SCANNED ->
-                rows(in_bag(Table, Pattern, Spec, Facts));
+            true when Walks, Size > ?SCANNED ->
+                InBag();
             true ->
                 #{most := Most, is_small := IsSmall} = counting(Facts, Spec),
-                %% Makes the node walk, or it would take a map in the place of the key for the key itself.
-                Never = [{'_', [false], ['$_']} || Walks],
                 Count = ets:select_count(Table, [{Pattern, [], [true]} | Never]),
                 if
                     IsSmall; Count =< Most ->
-                        paged(ets:select(Table, [{Pattern, [], ['$_']} | Never]), passed(Spec), Limit);
+                        paged(ets:select(Table, [{Pattern, [], ['$_']} | Never]), Spec);
                     Walks ->
-                        rows(in_bag(Table, Pattern, Spec, Facts));
+                        InBag();
                     true ->
                         #{refused => many, objects => Count}
                 end;
             false ->
                 %% Each object that it walked past is told, or it would not come back before it has found enough.
-                rows(by_position(Table, [{Pattern, [], ['$_']} | [{'_', [], [[]]} || Walks]], Spec, Facts))
+                Clauses = [{Pattern, [], ['$_']} | [{'_', [], [[]]} || Walks]],
+                case by_size(Spec) of
+                    true ->
+                        by_chunks(Table, Pattern, Clauses, Spec, Facts);
+                    false ->
+                        Found = rows(by_position(Table, Clauses, Spec, Facts)),
+                        Counts = [ets:select_count(Table, [{Pattern, [], [true]} | Never]) || Size =< ?MATCHES],
+                        maps:merge(Found, maps:from_list([{matched, Count} || Count <- Counts]))
+                end
         end,
     true = ets:safe_fixtable(Table, false),
     Told.
@@ -515,9 +727,25 @@ is_bag(Type) -> Type =:= bag orelse Type =:= duplicate_bag.
 rows({Rows, IsMore}) -> #{rows => Rows, is_more => IsMore}.
 
 %% A page of objects that are all here.
-paged(Objects, Passed, Limit) ->
-    Behind = lists:nthtail(min(Passed, length(Objects)), Objects),
-    #{rows => shown(Behind, Passed, Limit), is_more => length(Behind) > Limit, matched => length(Objects)}.
+paged(Objects, #{limit := Limit} = Spec) ->
+    Passed = passed(Spec),
+    IsSized = by_size(Spec),
+    Ordered =
+        case IsSized of
+            true -> in_order(lists:zip(ranks(Objects), Objects), Spec);
+            false -> Objects
+        end,
+    Behind = lists:nthtail(min(Passed, length(Ordered)), Ordered),
+    Rows = shown(Behind, Passed, Limit),
+    #{
+        rows =>
+            case IsSized of
+                true -> lists:zipwith(fun erlang:append_element/2, Rows, sizes(lists:sublist(Behind, Limit)));
+                false -> Rows
+            end,
+        is_more => length(Behind) > Limit,
+        matched => length(Objects)
+    }.
 
 is_pattern(Pattern) ->
     try

@@ -13,6 +13,11 @@ tests() ->
         {"one table, by name and by reference", fun information/1},
         {"names that there are not", fun absent/1},
         {"objects and keys of all types, page by page", fun samples/1},
+        {"the largest objects and keys first, page by page", fun largest/1},
+        {"objects by a part of their key", fun keys_with/1},
+        {"the largest of those that are looked for", fun largest_found/1},
+        {"a large table by size, window by window", fun windows/1},
+        {"a window that was not seen in time has no rows", fun late_window/1},
         {"a page begins behind a key that is gone", fun moved/1},
         {"a private table is not read", fun private/1},
         {"the tables of who keeps secrets are not read", fun secrets/1},
@@ -178,9 +183,201 @@ terms(Run, Function, Spec) ->
         true -> Terms ++ terms(Run, Function, Spec#{'after' => term_to_binary(element(1, lists:last(Rows)))})
     end.
 
+%% The rows of all pages, and what each page told beside them.
+windows(Run, Function, Spec) ->
+    #{rows := Rows, next := Next} = Told = Run(Function, Spec),
+    ?assert(length(Rows) =< map_get(limit, Spec)),
+    ?assertEqual(Next =/= undefined, map_get(is_more, Told)),
+    case Next of
+        undefined ->
+            {Rows, [Told]};
+        _ ->
+            {Others, More} = windows(Run, Function, Spec#{'after' => term_to_binary(Next)}),
+            {Rows ++ Others, [Told | More]}
+    end.
+
+%% Objects of different sizes, several of which have the same.
+sized(Keys) -> [{value, Key, lists:duplicate((Key * 7) rem 5, $x)} || Key <- Keys].
+
+descends(Sizes) -> ?assertEqual(lists:reverse(lists:sort(Sizes)), Sizes).
+
+largest(Run) ->
+    [
+        begin
+            Table = ets:new(beamscope_ets_test, [Type, {keypos, 2}]),
+            ets:insert(Table, sized(lists:seq(1, 23)) ++ [{value, Key, other} || Key <- lists:seq(1, 23)]),
+            Spec = spec(Table, #{limit => 4, what => objects, sort => size}),
+            {Rows, Told} = windows(Run, sample, Spec),
+            ?assertEqual(lists:sort(ets:tab2list(Table)), lists:sort([Object || {_, Object, 0, _} <- Rows])),
+            descends([Size || {_, _, 0, Size} <- Rows]),
+            [?assertEqual(erlang:external_size(Object), Size) || {_, Object, 0, Size} <- Rows],
+            ?assertEqual([{23, length(Rows)}], lists:usort([{Looked, Matched} || #{looked := Looked, matched := Matched} <- Told])),
+            ets:insert(Table, {value, "a key that is a longer one", 1}),
+            {[{_, First, 0, _} | _] = Keys, _} = windows(Run, sample, Spec#{what => keys}),
+            ?assertEqual("a key that is a longer one", First),
+            ?assertEqual(24, length(lists:usort([Key || {_, Key, 0, _} <- Keys]))),
+            ?assertEqual(24, length(Keys)),
+            ?assertEqual(false, ets:info(Table, fixed)),
+            ets:delete(Table)
+        end
+     || Type <- [set, ordered_set, bag, duplicate_bag]
+    ],
+    Wide = ets:new(beamscope_ets_test, []),
+    Object = {wide, binary:copy(<<"text ">>, 10000)},
+    ets:insert(Wide, [{small, 1}, Object]),
+    #{rows := [{_, Cut, Size, Size}, {_, {small, 1}, 0, _}]} =
+        Run(sample, spec(Wide, #{what => objects, sort => size})),
+    ?assertEqual({erlang:external_size(Object), true}, {Size, erlang:external_size(Cut) < 8000}),
+    ?assertError(bad_position, Run(sample, spec(Wide, #{what => objects, sort => size, 'after' => term_to_binary({window, {first, all, -1}})}))),
+    ets:delete(Wide).
+
+keys_with(Run) ->
+    [
+        begin
+            Table = ets:new(beamscope_ets_test, [Type]),
+            Keys = [{user, Number} || Number <- lists:seq(1, 30)] ++ [<<"User:7">>, 'Elixir.User', other, "user", 17],
+            ets:insert(Table, [{Key, Value} || Key <- Keys, Value <- [a, b]]),
+            With = fun(Part, Extra) ->
+                Spec = maps:merge(#{limit => 3, what => objects, sort => table, contains => Part}, Extra),
+                windows(Run, sample, spec(Table, Spec))
+            end,
+            {Rows, Told} = With(<<"USER">>, #{}),
+            Expected = [Object || {Key, _} = Object <- ets:tab2list(Table), Key =/= other, Key =/= 17],
+            ?assertEqual(lists:sort(Expected), lists:sort([Object || {_, Object, 0, _} <- Rows])),
+            ?assertEqual([{length(Keys), length(Rows)}], lists:usort([{Looked, Matched} || #{looked := Looked, matched := Matched} <- Told])),
+            %% In the order of the table.
+            Walked = walked(ets:first(Table), Table),
+            ?assertEqual([Object || Key <- Walked, Object <- ets:lookup(Table, Key), lists:member(Object, Expected)], [Object || {_, Object, _, _} <- Rows]),
+            {Sized, _} = With(<<"user">>, #{sort => size}),
+            descends([Size || {_, _, 0, Size} <- Sized]),
+            ?assertEqual(lists:sort([Object || {_, Object, _, _} <- Rows]), lists:sort([Object || {_, Object, _, _} <- Sized])),
+            ?assertMatch({[{_, <<"User:7">>, 0, _}], _}, With(<<"user:7">>, #{what => keys})),
+            ?assertMatch({[], [#{matched := 0, is_more := false}]}, With(<<"nobody">>, #{})),
+            ets:delete(Table)
+        end
+     || Type <- [set, ordered_set, bag, duplicate_bag]
+    ],
+    %% What is not looked for is not copied.
+    Heavy = ets:new(beamscope_ets_test, []),
+    ets:insert(Heavy, [{small, 1} | [{{heavy, Key}, lists:seq(1, 20000)} || Key <- lists:seq(1, 20)]]),
+    Specs = [#{sort => table}, #{sort => size}],
+    [
+        ?assertMatch(
+            #{rows := [{_, {small, 1}, 0, _}], looked := 21},
+            bounded(fun() -> Run(sample, spec(Heavy, Sort#{what => objects, contains => <<"small">>})) end)
+        )
+     || Sort <- Specs
+    ],
+    ets:delete(Heavy).
+
+walked('$end_of_table', _) -> [];
+walked(Key, Table) -> [Key | walked(ets:next(Table, Key), Table)].
+
+largest_found(Run) ->
+    [
+        begin
+            Table = ets:new(beamscope_ets_test, [Type, {keypos, 2}]),
+            ets:insert(Table, [{other, -1, x} | sized(lists:seq(1, 40))]),
+            Spec = fun(Pattern) -> spec(Table, #{limit => 7, sort => size, match => term_to_binary(Pattern)}) end,
+            Ask = fun(After) -> Run(select, maps:merge(Spec({value, '_', '_'}), After)) end,
+            Rows = pages_of(Ask, #{}),
+            ?assertEqual(sized(lists:seq(1, 40)), lists:keysort(2, [Object || {_, Object, 0, _} <- Rows])),
+            descends([Size || {_, _, 0, Size} <- Rows]),
+            ?assertMatch(#{matched := 40}, Ask(#{})),
+            ?assertMatch(#{rows := [{_, {value, 5, _}, 0, _}], is_more := false}, Run(select, Spec({'_', 5, '_'}))),
+            ?assertMatch(#{rows := [], is_more := false, matched := 0}, Run(select, Spec({none, '_', '_'}))),
+            ets:insert(Table, [{value, 50, "long one"}]),
+            ?assertMatch(#{rows := [{_, {value, 50, _}, 0, _} | _]}, Ask(#{})),
+            ByKey = spec(Table, #{sort => size, key => term_to_binary(50)}),
+            ?assertMatch(#{rows := [{_, {value, 50, _}, 0, _}], matched := 1}, Run(select, ByKey)),
+            ?assertEqual(false, ets:info(Table, fixed)),
+            ets:delete(Table)
+        end
+     || Type <- [set, ordered_set, bag, duplicate_bag]
+    ],
+    Hot = ets:new(beamscope_ets_test, [duplicate_bag]),
+    ets:insert(Hot, [{hot, Number, "some text"} || Number <- lists:seq(1, 100000)]),
+    ets:insert(Hot, [{cold, Number, lists:duplicate(Number, $x)} || Number <- lists:seq(1, 5)]),
+    Ask = fun(Function, Extra) -> bounded(fun() -> Run(Function, spec(Hot, Extra#{sort => size})) end) end,
+    [
+        begin
+            #{rows := [{_, hot, {objects, 100000}} | Cold], is_more := false} = Ask(Function, Extra),
+            ?assertEqual([5, 4, 3, 2, 1], [Number || {_, {cold, Number, _}, 0, _} <- Cold])
+        end
+     || {Function, Extra} <- [{sample, #{what => objects}}, {select, #{match => term_to_binary({'_', '_', '_'})}}]
+    ],
+    ets:delete(Hot).
+
+windows(Run) ->
+    [
+        begin
+            Table = ets:new(beamscope_ets_test, [Type]),
+            ets:insert(Table, [{Key, lists:duplicate(Key rem 50, $x)} || Key <- lists:seq(1, 24000)]),
+            {Rows, Told} = windows(Run, Function, spec(Table, Extra#{sort => size, limit => 5000})),
+            ?assertEqual(lists:seq(1, 24000), lists:sort([Key || {_, {Key, _}, 0, _} <- Rows])),
+            ?assertEqual(24000, length(Rows)),
+            %% Two pages, two pages and one.
+            ?assertEqual(lists:duplicate(4, 10000) ++ [4000], [Matched || #{matched := Matched} <- Told]),
+            {First, Others} = lists:split(10000, Rows),
+            {Second, Third} = lists:split(10000, Others),
+            [descends([Size || {_, _, 0, Size} <- Some]) || Some <- [First, Second, Third]],
+            ets:delete(Table)
+        end
+     || {Function, Type, Extra} <- [
+            {sample, set, #{what => objects}},
+            {select, ordered_set, #{match => term_to_binary({'_', '_'})}}
+        ]
+    ],
+    %% The objects of a bag that is not small are counted first, key by key: a window has fewer of them.
+    Bag = ets:new(beamscope_ets_test, [duplicate_bag]),
+    ets:insert(Bag, [{Key, lists:duplicate(Key rem 50, $x)} || Key <- lists:seq(1, 2500)]),
+    {OfBag, ToldOfBag} = windows(Run, sample, spec(Bag, #{what => objects, sort => size, limit => 1000, max_object => 10000})),
+    ?assertEqual([1000, 1000, 500], [Matched || #{matched := Matched} <- ToldOfBag]),
+    ?assertEqual(lists:seq(1, 2500), lists:sort([Key || {_, {Key, _}, 0, _} <- OfBag])),
+    ets:delete(Bag),
+    %% Objects that are large end a window before it has so many.
+    Large = ets:new(beamscope_ets_test, [ordered_set]),
+    ets:insert(Large, [{Key, binary:copy(<<255>>, 10000 + Key)} || Key <- lists:seq(1, 3000)]),
+    [
+        begin
+            {Rows, [#{matched := Held} | _] = Told} = windows(Run, Function, spec(Large, Extra#{sort => size, limit => 1000})),
+            ?assert(Held < 3000),
+            ?assert(length(Told) >= 3),
+            ?assertEqual(lists:seq(1, 3000), lists:sort([Key || {_, {Key, _}, _, _} <- Rows])),
+            ?assertEqual(3000, length(Rows))
+        end
+     || {Function, Extra} <- [{sample, #{what => objects}}, {select, #{match => term_to_binary({'_', '_'})}}]
+    ],
+    ets:delete(Large).
+
+late_window(Run) ->
+    Table = ets:new(beamscope_ets_test, []),
+    ets:insert(Table, [{Key, x} || Key <- lists:seq(1, 5000)]),
+    [
+        begin
+            Spec = spec(Table, Extra#{sort => size}),
+            #{next := Next} = Run(Function, Spec),
+            Late = Spec#{deadline_ms => -1},
+            %% There is nothing to go on with, or the same page once more.
+            Begin = Run(Function, Late),
+            case Begin of
+                #{rows := [], is_more := deadline, next := undefined} -> ok;
+                #{rows := [_ | _], next := {window, {_, Held, 10}}} -> ?assert(Held < 5000)
+            end,
+            ?assertMatch(
+                #{rows := [], is_more := deadline, next := Next}, Run(Function, Late#{'after' => term_to_binary(Next)})
+            )
+        end
+     || {Function, Extra} <- [{sample, #{what => objects}}, {select, #{match => term_to_binary({'_', '_'})}}]
+    ],
+    ets:delete(Table).
+
 moved(Run) ->
     [Set, Ordered] = Tables = [ets:new(beamscope_ets_test, [Type]) || Type <- [set, ordered_set]],
     [ets:insert(Table, [{1}, {3}]) || Table <- Tables],
+    Window = #{what => objects, sort => size, 'after' => term_to_binary({window, {{key, 2}, all, 0}})},
+    ?assertMatch(#{refused := moved, size := 2}, Run(sample, spec(Set, Window))),
+    ?assertMatch(#{rows := [{_, {3}, 0, _}]}, Run(sample, spec(Ordered, Window))),
     After = #{what => objects, 'after' => term_to_binary({key, 2})},
     ?assertMatch(#{refused := moved, size := 2}, Run(sample, spec(Set, After))),
     ?assertMatch(#{rows := [{_, {3}, 0}]}, Run(sample, spec(Ordered, After))),

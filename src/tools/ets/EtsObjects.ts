@@ -1,14 +1,16 @@
 import { Effect, Schema } from "effect"
-import { type Refused, type RowsQuery, sampleTable, type Table, type TableRows } from "../../beam/Ets.ts"
+import { type Refused, type RowOrder, type RowsQuery, sampleTable, type TableRows } from "../../beam/Ets.ts"
 import { atom, binary, isTuple, type Term } from "../../etf/Term.ts"
 import type { ErlangNode } from "../../node/ErlangNode.ts"
 import { visible } from "../../syntax/Escape.ts"
 import { excerpt } from "../../syntax/Excerpt.ts"
+import { NameText } from "../ArgumentText.ts"
 import { whyLate } from "../Deadline.ts"
-import { called, idOf, inspect, noTable, shared, sized, table, tableName } from "./EtsTable.ts"
-import { cursor, limitUpTo, listBounds, ListPosition, toPosition } from "../Listing.ts"
+import { called, idOf, inspect, noTable, shared, sized, tableName } from "./EtsTable.ts"
+import { cursor, FilterText, limitUpTo, listBounds, ListPosition, shownOf, sortBy, toPosition } from "../Listing.ts"
 import { amount, bytes, withArticle } from "../Quantity.ts"
 import { redacted } from "../SecretShapes.ts"
+import { anyNamePart } from "../TermPart.ts"
 import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
 import { ToolError, type ToolErrorCode } from "../ToolError.ts"
@@ -70,6 +72,7 @@ export const refusal = (node: ErlangNode, { objects, table: about, why }: Refuse
 
 const rowFields = {
   value: Schema.String,
+  bytes: Schema.optionalKey(Schema.Int),
   cut_from_bytes: Schema.optionalKey(Schema.Int),
   unread_objects: Schema.optionalKey(Schema.Int)
 }
@@ -80,6 +83,8 @@ export const rowsOutput = {
   type: Schema.String,
   key_position: Schema.Int,
   total: Schema.Int,
+  matched: Schema.optionalKey(Schema.Int),
+  looked_at: Schema.optionalKey(Schema.Int),
   rows: Schema.optionalKey(Schema.Array(Schema.Struct(rowFields)))
 }
 
@@ -87,10 +92,10 @@ export const rowsOutput = {
 export const rowsBounds = Effect.fnUntraced(function* (
   node: ErlangNode,
   text: string,
-  limit: number,
+  { limit, sort }: Pick<RowsQuery, "limit" | "sort">,
   after: ListPosition | undefined
 ): Effect.fn.Return<RowsQuery, ToolError> {
-  return { table: yield* tableName(node, text), maxObjectBytes, ...(yield* listBounds(limit, after)) }
+  return { table: yield* tableName(node, text), sort, maxObjectBytes, ...(yield* listBounds(limit, after)) }
 })
 
 /** That a worker outgrew its heap means one thing here. */
@@ -105,11 +110,13 @@ export const tooLarge = (text: string) => () =>
   )
 
 /** Rows as they are shown, and what is to be said of them. */
-export const showRows = (selected: TableRows, areKeys: boolean, terms: Terms) => {
-  const { isMore, rows, table: from } = selected
+export const showRows = (selected: TableRows, areKeys: boolean, sort: RowOrder, terms: Terms) => {
+  const { isMore, rows, table: from, window } = selected
   const crowded = rows.filter(({ unread }) => unread !== undefined).length
   const last = rows.at(-1)
-  const isPaged = rows.every(({ place }) => place !== undefined)
+  const next = window === undefined ? last?.place : window.next
+  const isPaged =
+    rows.every(({ place }) => place !== undefined) && (window === undefined || isMore !== true || next !== undefined)
   const isUnordered = from.type !== "ordered_set"
   const valueOf = ({ term, unread }: TableRows["rows"][number], characters = Infinity): string =>
     areKeys || unread !== undefined ? terms.print(term, characters) : showObject(term, selected, terms, characters)
@@ -121,6 +128,7 @@ export const showRows = (selected: TableRows, areKeys: boolean, terms: Terms) =>
             `Where it says unread_objects, value is a key with so many objects that they are not read: a ${visible(from.type)} gives those of one key only all at once (limit: about ${bytes(maxObjectBytes)}).`
           ]
         : []),
+      ...windowNotes(selected, sort),
       ...(isMore === true && isUnordered && isPaged
         ? [`A ${visible(from.type)} has no order: what changes between pages may be missed, or seen twice.`]
         : []),
@@ -138,16 +146,29 @@ export const showRows = (selected: TableRows, areKeys: boolean, terms: Terms) =>
     rows: (characters: number) =>
       rows.map((row) => ({
         value: valueOf(row, characters),
+        bytes: row.bytes,
         cut_from_bytes: row.cutFrom > 0 ? row.cutFrom : undefined,
         unread_objects: row.unread
       })),
     page: {
       rows: "rows",
-      next: isMore !== false && isPaged && last?.place !== undefined ? toPosition(last.place) : undefined,
+      next: isMore !== false && isPaged && next !== undefined ? toPosition(next) : undefined,
       ...(isPaged && { after: (row: number) => toPosition(rows[row]!.place!) })
     } as const
   }
 }
+
+/** What is to be said of rows that are those of a window, where it does not hold the whole table. */
+const windowNotes = ({ isMore, table: from, window }: TableRows, sort: RowOrder): ReadonlyArray<string> =>
+  window === undefined || isMore === "deadline" || window.looked >= from.objects
+    ? []
+    : [
+        `One look takes in ${amount(window.looked, "key")}: matched${sort === "size" ? ", and the order by size, are" : " is"} of these. The pages go on through the rest of the table.`
+      ]
+
+/** How many keys were looked at for rows of a window, as a summary says it. */
+export const lookedAt = ({ table: from, window }: TableRows): string =>
+  window === undefined || window.looked >= from.objects ? "" : `, among ${amount(window.looked, "key")} looked at`
 
 /** An object, without what its key, or the name of a field, says is a secret. */
 const showObject = (term: Term, { fields, table: from }: TableRows, terms: Terms, characters: number): string => {
@@ -163,46 +184,54 @@ const showObject = (term: Term, { fields, table: from }: TableRows, terms: Terms
   return terms.print(shown, characters)
 }
 
+/** `sort_by` of objects. */
+export const rowOrder = sortBy(["table", "size"], "table")
+
 export const sampleEtsTable = Tool.make({
   ...shared,
   name: "sample_ets_table",
-  title: "Objects of an ETS table",
-  description:
-    "The first objects of an ETS table that is not private, or with keys_only its keys, page by page; the node copies whole objects. To look for some, use select_ets_table.",
+  title: "ETS objects",
+  description: "Objects of a table, or with keys_only its keys; `filter`: part of a key. By value: select_ets_table.",
   cost: "moderate",
   input: {
-    table,
+    table: NameText,
     keys_only: Schema.optionalKey(Schema.Boolean),
+    sort_by: rowOrder,
+    filter: Schema.optionalKey(FilterText),
     limit: limitUpTo(100, 10),
     cursor
   },
   output: rowsOutput,
   position: ListPosition,
-  run: Effect.fnUntraced(function* ({ keys_only = false, limit, table: text }, node, after) {
+  run: Effect.fnUntraced(function* ({ filter, keys_only = false, limit, sort_by: sort, table: text }, node, after) {
     const terms = yield* termsOf(node)
-    const query = yield* rowsBounds(node, text, limit, after)
-    const sampled = yield* sampleTable(node, { ...query, what: keys_only ? "keys" : "objects" }).pipe(
+    const query = yield* rowsBounds(node, text, { limit, sort }, after)
+    const contains = filter && (yield* anyNamePart(node, filter))
+    const sampled = yield* sampleTable(node, { ...query, contains, what: keys_only ? "keys" : "objects" }).pipe(
       Effect.catchReason("CallError", "HeapLimit", tooLarge(text))
     )
     if (sampled._tag === "NoTable") return yield* noTable(node, text, sampled, terms)
     if (sampled._tag === "Refused") return yield* refusal(node, sampled, terms)
-    const { table: from } = sampled
-    const { rows, ...shownRows } = showRows(sampled, keys_only, terms)
+    const { matched, table: from } = sampled
+    const { rows, ...shownRows } = showRows(sampled, keys_only, sort, terms)
     const what = keys_only ? "key" : "object"
+    const found = filter === undefined ? "" : keys_only ? " with this" : " with this in the key"
     return {
       ...shownRows,
       summary: (shown: number) =>
-        `${amount(shown, what)} of ${called(from, terms)}, ${withArticle(visible(from.type))} with ${sized(from)}.`,
-      data: (characters: number) => ({ ...aboutRows(from, terms), rows: rows(characters) }),
+        `${matched === undefined ? amount(shown, what) : shownOf(shown, matched, what)}${found} of ${called(from, terms)}, ${withArticle(visible(from.type))} with ${sized(from)}${lookedAt(sampled)}${sort === "size" ? "; the largest first" : ""}.`,
+      data: (characters: number) => ({ ...aboutRows(sampled, terms), rows: rows(characters) }),
       hints: [inspect(from, terms)]
     }
   })
 })
 
-/** The table that rows are of. */
-export const aboutRows = (from: Table, terms: Terms) => ({
+/** The table that rows are of, and how many there are. */
+export const aboutRows = ({ matched, table: from, window }: TableRows, terms: Terms) => ({
   table: idOf(from, terms),
   type: visible(from.type),
   key_position: from.keyPosition,
-  total: from.objects
+  total: from.objects,
+  matched,
+  looked_at: window?.looked
 })

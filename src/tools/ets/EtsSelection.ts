@@ -5,9 +5,9 @@ import type { CallError } from "../../node/CallError.ts"
 import type { ErlangNode } from "../../node/ErlangNode.ts"
 import { listed } from "../../syntax/Excerpt.ts"
 import { atomsOf, parseTerm } from "../../syntax/ParseTerm.ts"
-import { TermText } from "../ArgumentText.ts"
-import { aboutRows, refusal, rowsBounds, rowsOutput, showRows, tooLarge } from "./EtsObjects.ts"
-import { called, idOf, invalid, noTable, shared, table } from "./EtsTable.ts"
+import { NameText, TermText } from "../ArgumentText.ts"
+import { aboutRows, lookedAt, refusal, rowOrder, rowsBounds, rowsOutput, showRows, tooLarge } from "./EtsObjects.ts"
+import { called, idOf, invalid, noTable, shared } from "./EtsTable.ts"
 import { cursor, limitUpTo, ListPosition, shownOf } from "../Listing.ts"
 import { amount } from "../Quantity.ts"
 import { currentSyntax } from "../CurrentSyntax.ts"
@@ -19,24 +19,25 @@ import { ToolError } from "../ToolError.ts"
 export const selectEtsTable = Tool.make({
   ...shared,
   name: "select_ets_table",
-  title: "Look for objects in an ETS table",
+  title: "Search an ETS table",
   description:
-    "Objects of an ETS table by `key`, or those like the pattern `match`: {_, :ok, _} in an Elixir or Gleam session, {_, ok, _} in an Erlang or LFE one. Without the whole key, a match walks the table.",
+    "Objects by `key`, or like the pattern `match`: {_, :ok, _}, in an Erlang or LFE session {_, ok, _}. Without the whole key it walks the table.",
   cost: "heavy",
   timeoutMillis: 10_000,
   input: {
-    table,
+    table: NameText,
     key: Schema.optionalKey(TermText),
     match: Schema.optionalKey(TermText),
+    sort_by: rowOrder,
     limit: limitUpTo(100, 10),
     cursor
   },
-  output: { ...rowsOutput, matched: Schema.optionalKey(Schema.Int) },
+  output: rowsOutput,
   position: ListPosition,
-  run: Effect.fnUntraced(function* ({ key, limit, match, table: text }, node, after) {
+  run: Effect.fnUntraced(function* ({ key, limit, match, sort_by: sort, table: text }, node, after) {
     const terms = yield* termsOf(node)
     const wanted = yield* wantedTerm(node, key, match)
-    const query = yield* rowsBounds(node, text, limit, after)
+    const query = yield* rowsBounds(node, text, { limit, sort }, after)
     const selected = yield* selectFromTable(node, { ...query, wanted }).pipe(
       Effect.catchReason("CallError", "HeapLimit", tooLarge(text))
     )
@@ -49,15 +50,15 @@ export const selectEtsTable = Tool.make({
         return yield* yield* unknownTerms(node, "key" in wanted ? wanted.key : wanted.match, terms)
     }
     const { isMore, matched, table: from } = selected
-    const { rows, ...shownRows } = showRows(selected, false, terms)
+    const { rows, ...shownRows } = showRows(selected, false, sort, terms)
     const found = "key" in wanted ? "with this key" : "like this"
     return {
       ...shownRows,
       summary: (shown: number) =>
         shown === 0
           ? `No object ${found} ${isMore === "deadline" ? "was found in time" : after === undefined ? "is" : "is left"} in ${called(from, terms)}, which has ${amount(from.objects, "object")}.`
-          : `${matched === undefined ? amount(shown, "object") : shownOf(shown, matched, "object")} ${found} in ${called(from, terms)}${isMore === true && matched === undefined ? ", and there are more" : ""}.`,
-      data: (characters: number) => ({ ...aboutRows(from, terms), matched, rows: rows(characters) }),
+          : `${matched === undefined ? amount(shown, "object") : shownOf(shown, matched, "object")} ${found} in ${called(from, terms)}${lookedAt(selected)}${isMore === true && matched === undefined ? ", and there are more" : ""}${sort === "size" ? "; the largest first" : ""}.`,
+      data: (characters: number) => ({ ...aboutRows(selected, terms), rows: rows(characters) }),
       hints: selected.rows.length === 0 ? [`sample_ets_table ${JSON.stringify({ table: idOf(from, terms) })}`] : []
     }
   })

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { decode } from "../../../src/etf/Decode.ts"
-import { atom, Binary, isTuple, list, map, MapTerm, Pid, Reference, type Term } from "../../../src/etf/Term.ts"
+import { atom, Binary, binary, isTuple, list, map, MapTerm, Pid, Reference, type Term } from "../../../src/etf/Term.ts"
 import type { SyntaxName } from "../../../src/syntax/Syntax.ts"
 import { allTools } from "../../../src/tools/AllTools.ts"
 import { fakeNode, type Reply } from "../../support/FakeNodes.ts"
@@ -96,6 +96,72 @@ describe("objects", () => {
         { value: '{password,<<"[redacted]">>,<<"[redacted]">>}' },
         { value: "{plain,1,2}" }
       ])
+    })
+  )
+
+  it.effect("of a window go on in it, then in the next one, and say what was looked at", () =>
+    Effect.gen(function* () {
+      const place = (passed: number): Term => [atom("window"), [atom("first"), 2, passed]]
+      const windowed = (more: Readonly<Record<string, Term>>): Reply => ({
+        term: packed(
+          words({
+            ...facts,
+            size: 5_000,
+            rows: list([
+              [place(1), [1, binary("long")], 0, 15],
+              [place(2), [2, 2], 0, 10]
+            ]),
+            is_more: atom("true"),
+            matched: 2,
+            looked: 2_000,
+            ...more
+          })
+        )
+      })
+      const next: Term = [atom("window"), [[atom("key"), 2], atom("all"), 0]]
+      const { node, world } = worldOf({ "beamscope_ets:sample": windowed({ next }) })
+      const input = { table: "cache", sort_by: "size", filter: ":Odd.Key" }
+      const page = yield* callIn(world, "sample_ets_table", input)
+      expect(page.structured).toMatchObject({
+        summary: expect.stringMatching(
+          /^2 objects with this in the key of cache .* 5,000 objects in .*, among 2,000 keys looked at; the largest first\.$/u
+        ),
+        complete: true,
+        total: 5_000,
+        matched: 2,
+        looked_at: 2_000,
+        rows: [{ bytes: 15 }, { bytes: 10 }],
+        next_cursor: expect.any(String)
+      })
+      expect(page.structured["notes"]).toContain(
+        "One look takes in 2,000 keys: matched, and the order by size, are of these. The pages go on through the rest of the table."
+      )
+      yield* callIn(world, "sample_ets_table", { ...input, cursor: page.structured["next_cursor"] })
+      const [first, second] = node.called
+        .filter(({ target }) => target === "beamscope_ets:sample")
+        .map(({ args: [question] }) => question as MapTerm)
+      expect([first!.atomKey("sort"), first!.atomKey("after")]).toEqual([atom("size"), undefined])
+      const after = second!.atomKey("after")
+      expect(after instanceof Binary && decode(after.view())).toEqual(next)
+
+      // A key that is too large to go on behind.
+      const stuck = worldOf({ "beamscope_ets:sample": windowed({ next: atom("undefined") }) })
+      const last = yield* callIn(stuck.world, "sample_ets_table", { table: "cache", sort_by: "size" })
+      expect(last.structured).toMatchObject({
+        complete: false,
+        notes: expect.arrayContaining([expect.stringMatching(/^There is no next page/u)])
+      })
+      expect(last.structured).not.toHaveProperty("next_cursor")
+      const late = worldOf({
+        "beamscope_ets:sample": windowed({ rows: list([]), is_more: atom("deadline"), next, matched: 0, looked: 7 })
+      })
+      expect(
+        (yield* callIn(late.world, "sample_ets_table", { table: "cache", sort_by: "size" })).structured
+      ).toMatchObject({
+        complete: false,
+        next_cursor: expect.any(String),
+        notes: [expect.stringMatching(/^Time ran out/u)]
+      })
     })
   )
 
