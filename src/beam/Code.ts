@@ -257,6 +257,8 @@ const readModuleFunction = (row: MapTerm): ModuleFunction | undefined => {
 /** The modules that are loaded, with the MD5 digests of their code in hexadecimal digits. */
 export interface Digests {
   readonly digests: ReadonlyMap<string, string>
+  /** The applications of those that belong to one that is loaded. */
+  readonly applications: ReadonlyMap<string, string>
   /** Whether there are more than can be told. */
   readonly isCut: boolean
 }
@@ -272,14 +274,19 @@ export const moduleDigests = (
       ...(name === undefined ? [] : [[atom("name"), binary(name)] as const]),
       ...(application === undefined ? [] : [[atom("application"), binary(application)] as const])
     ]),
-    (answer) => ({
-      digests: new Map(
-        pairs(answer.atomKey("digests")).flatMap(([module, digest]) =>
-          module instanceof Atom ? [[module.text, hex(digest)] as const] : []
-        )
-      ),
-      isCut: atomNames(answer.atomKey("incomplete")).length > 0
-    })
+    (answer) => {
+      const told = (listItems(answer.atomKey("digests")) ?? []).flatMap((row) => {
+        const [module, digest, application] = isTuple(row) ? row : []
+        return module instanceof Atom ? [{ module: module.text, digest, application: nameOf(application) }] : []
+      })
+      return {
+        digests: new Map(told.map(({ digest, module }) => [module, hex(digest)])),
+        applications: new Map(
+          told.flatMap(({ application, module }) => (application === undefined ? [] : [[module, application] as const]))
+        ),
+        isCut: atomNames(answer.atomKey("incomplete")).length > 0
+      }
+    }
   )
 
 /** Which version of a module there is. */

@@ -369,6 +369,17 @@ describe.each(BeamNode.otpReleases())("the code of a node on OTP $otp", ({ otp }
           filter: { name: "bare" }
         })
         expect(rowsOf(only, "modules")).toMatchObject([{ module: "bare" }])
+        const all = yield* about("compare_modules", {
+          other_node: other.name,
+          show: "all",
+          sort_by: "application",
+          limit: 200
+        })
+        expect(rowsOf(all, "modules")).toContainEqual(
+          expect.objectContaining({ module: "shop", difference: "changed" })
+        )
+        const owners = rowsOf(all, "modules").map((row) => row["application"])
+        expect(owners).toEqual(owners.toSorted())
         expect(yield* Effect.flip(about("compare_modules", { other_node: node.name }))).toMatchObject({
           code: "invalid_input"
         })

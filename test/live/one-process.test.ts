@@ -35,6 +35,9 @@ const scene = `
   ok`
 
 type Row = Readonly<Record<string, unknown>>
+/** What waits behind a page of the queue of a process that is called `paged`. */
+const behind = (cursor: unknown) => call("get_message_queue", { pid: "paged", limit: 10, cursor })
+
 const tools = ["get_message_queue", "get_process_children", "get_process_links", "get_process_stacktrace"] as const
 
 const ascends = <A>(values: ReadonlyArray<A>, isBehind: (one: A, other: A) => boolean): boolean =>
@@ -124,20 +127,19 @@ describe.each(BeamNode.otpReleases())("one process on OTP $otp", ({ otp }) => {
         } while (cursors.at(-1) !== undefined)
         expect(places).toEqual(Array.from({ length: 57 }, (_, at) => [at + 1, `{item,${at + 1}}`]))
 
-        const later = (cursor: unknown) => call("get_message_queue", { pid: "paged", limit: 10, cursor })
         // What comes in goes behind all others.
         yield* ask("paged ! {item, 58}, ok")
-        const { structured: unmoved } = yield* later(cursors[0])
+        const { structured: unmoved } = yield* behind(cursors[0])
         expect(unmoved["complete"]).toBe(true)
         expect((unmoved["messages"] as ReadonlyArray<Row>)[0]).toMatchObject({ at: 11, message: "{item,11}" })
         yield* ask("paged ! {take, self(), {item, 3}}, receive taken -> ok end")
-        expect((yield* later(cursors[0])).structured).toMatchObject({
+        expect((yield* behind(cursors[0])).structured).toMatchObject({
           complete: false,
           notes: [expect.stringMatching(/^The process has taken messages out/u)]
         })
         yield* ask("begin exit(whereis(paged), kill), ok end")
         yield* eventually(Effect.map(ask("whereis(paged)"), (pid) => pid === "undefined"))
-        expect((yield* Effect.flip(later(cursors[0]))).code).toBe("no_such_process")
+        expect((yield* Effect.flip(behind(cursors[0]))).code).toBe("no_such_process")
       }).pipe(using(agent))
     )
 
@@ -165,13 +167,13 @@ describe.each(BeamNode.otpReleases())("one process on OTP $otp", ({ otp }) => {
           shapes: [{ count: 5_000, percent: 100, first_at: 1, shape: "{item, integer}" }],
           messages: [{ message: "{item,1}" }, { message: "{item,2}" }]
         })
-        const behind = yield* call("get_message_queue", {
+        const others = yield* call("get_message_queue", {
           pid: "full",
           override: true,
           limit: 3,
           cursor: insisted.structured["next_cursor"]
         })
-        expect(behind.structured["messages"]).toMatchObject([
+        expect(others.structured["messages"]).toMatchObject([
           { at: 3, message: "{item,3}" },
           { at: 4, message: "{item,4}" },
           { at: 5, message: "{item,5}" }

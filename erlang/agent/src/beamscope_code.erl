@@ -192,12 +192,18 @@ files(#{names := Names, chunks := Wanted, source := WantsSource} = Spec) ->
             )
     end.
 
-%% @doc `[{Module, Digest}]' of the modules that are loaded. Filters as for `modules'.
+%% @doc `[{Module, Digest, Application}]' of the modules that are loaded; the application is `undefined' where it is not
+%% known. Filters as for `modules'.
 digests(Spec) ->
-    Found = owned(named(unplaced(), Spec), owners(), Spec),
+    Owners = owners(),
+    Found = owned(named(unplaced(), Spec), Owners, Spec),
     {Modules, _} = lists:unzip(lists:sublist(Found, ?DIGESTS)),
+    Count = length(Modules),
+    Applications = lists:zipwith3(
+        fun maps:get/3, Modules, lists:duplicate(Count, Owners), lists:duplicate(Count, undefined)
+    ),
     packed(#{
-        digests => lists:zip(Modules, lists:map(fun digest/1, Modules)),
+        digests => lists:zip3(Modules, lists:map(fun digest/1, Modules), Applications),
         incomplete => [limit || length(Found) > ?DIGESTS]
     }).
 

@@ -33,10 +33,10 @@
 %% each that is found counts for so many besides.
 -define(WINDOW, 10000).
 -define(BATCH, 250).
--define(WINDOW_BYTES, 16000000).
+-define(WINDOW_BYTES, 32000000).
 -define(FOUND_BYTES, 1600).
 %% And a key of a bag whose objects are counted before, so many.
--define(COUNTING_BYTES, 16000).
+-define(COUNTING_BYTES, 32000).
 %% Elements behind its key that an object of a bag may have to be counted by the key, without a look at the whole table.
 -define(ARITIES, 40).
 %% Bytes in external format up to which an object leaves as it is.

@@ -182,7 +182,10 @@ documentation(Run) ->
 
 digests(Run) ->
     #{digests := Digests, incomplete := []} = Run(digests, #{application => <<"stdlib">>}),
-    ?assertEqual({lists, lists:module_info(md5)}, lists:keyfind(lists, 1, Digests)),
+    ?assertEqual({lists, lists:module_info(md5), stdlib}, lists:keyfind(lists, 1, Digests)),
+    #{digests := All} = Run(digests, #{}),
+    ?assertEqual({?MODULE, ?MODULE:module_info(md5), undefined}, lists:keyfind(?MODULE, 1, All)),
+    ?assertMatch({_, _, kernel}, lists:keyfind(application, 1, All)),
     ?assertEqual(false, lists:keymember(application, 1, Digests)),
     {ok, Version} = application:get_key(stdlib, vsn),
     ?assertMatch(

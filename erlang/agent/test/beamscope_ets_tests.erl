@@ -337,7 +337,7 @@ windows(Run) ->
     ets:delete(Bag),
     %% Objects that are large end a window before it has so many.
     Large = ets:new(beamscope_ets_test, [ordered_set]),
-    ets:insert(Large, [{Key, binary:copy(<<255>>, 10000 + Key)} || Key <- lists:seq(1, 3000)]),
+    ets:insert(Large, [{Key, binary:copy(<<255>>, 15000 + Key)} || Key <- lists:seq(1, 3000)]),
     [
         begin
             {Rows, [#{matched := Held} | _] = Told} = windows(Run, Function, spec(Large, Extra#{sort => size, limit => 1000})),

@@ -12,7 +12,7 @@ import { visible } from "../../syntax/Escape.ts"
 import { NameText } from "../ArgumentText.ts"
 import { atomName, namePart } from "../AtomName.ts"
 import { keepingDeadline } from "../Deadline.ts"
-import { cursor, FilterText, limitUpTo, listOutput, shownOf } from "../Listing.ts"
+import { cursor, FilterText, limitUpTo, listOutput, shownOf, sortBy } from "../Listing.ts"
 import { connectedNode, resolveNode } from "../NodeArgument.ts"
 import { takeSecondPlace } from "../NodeBudget.ts"
 import { agree, amount } from "../Quantity.ts"
@@ -23,14 +23,32 @@ import { ToolError } from "../ToolError.ts"
 const differences = ["changed", "same_code", "only_here", "only_there", "unknown"] as const
 type Difference = (typeof differences)[number] | "same"
 
+/** Characters of a name, of which an atom has 255, and JavaScript may count each as two. */
+const maxName = 510
+
 /**
- * The name of the module that the page before ended with, of 255 characters, which JavaScript may count as two each; and
- * the creation of the other node then. To that of the first the cursor itself is bound.
+ * What the page before ended with: the name of a module, and what comes before that in the order; and the creation of the
+ * other node then. To that of the first the cursor itself is bound.
  */
 const position = Schema.Struct({
-  module: Schema.String.check(Schema.isMaxLength(510)),
+  module: Schema.String.check(Schema.isMaxLength(maxName)),
+  rank: Schema.String.check(Schema.isMaxLength(maxName + 1)),
   other_creation: Schema.Int
 })
+
+/** A module, behind those of a lower rank. */
+interface Ranked {
+  readonly module: string
+  readonly rank: string
+}
+
+const inOrder = (a: Ranked, b: Ranked): number => compareTexts(a.rank, b.rank) || compareTexts(a.module, b.module)
+
+const compareTexts = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+
+/** By application, without one last. */
+const applicationRank = (application: string | undefined): string =>
+  application === undefined ? "1" : `0${application}`
 
 const name = "compare_modules"
 const cost = "moderate"
@@ -60,7 +78,7 @@ const otherRestarted = (other: ErlangNode) =>
 const versionText = (version: ModuleVersion | undefined, terms: Terms): string | undefined =>
   version?.version === undefined ? undefined : terms.print(version.version, 100)
 
-const noDigests: Digests = { digests: new Map(), isCut: false }
+const noDigests: Digests = { digests: new Map(), applications: new Map(), isCut: false }
 
 /** A name that is no atom on a node is the name of no application of it. */
 const digestsOf = (node: ErlangNode, filter: ModuleFilter) =>
@@ -81,8 +99,8 @@ const bothDigests = Effect.fnUntraced(function* (
   const names = new Set(found.flatMap(({ digests }) => [...digests.keys()]))
   if (application === undefined || found.every(({ digests }) => digests.size === names.size)) return found
   const [all, others] = yield* read({ name: part })
-  const named = ({ digests, isCut }: Digests): Digests => ({
-    isCut,
+  const named = ({ digests, ...others }: Digests): Digests => ({
+    ...others,
     digests: new Map([...digests].filter(([module]) => names.has(module)))
   })
   return [named(all), named(others)] as const
@@ -137,13 +155,14 @@ const compareModules = Tool.make({
   name,
   title: "Compare the modules of two nodes",
   description:
-    "Modules that are loaded on both nodes with different code (MD5, and the compiler's digest in vsn: same_code where only the MD5 differs), and their versions. For those of one node only: show. For what differs from files: list_modules by state changed_on_disk.",
+    "Modules that are loaded on both nodes with different code (MD5, and the compiler's digest in vsn: same_code where only the MD5 differs), and their versions; for those of one node only, or all that differs: show. For what differs from files: list_modules by state changed_on_disk.",
   timeoutMillis: 15_000,
   input: {
     other_node: NameText,
-    show: Schema.Literals(differences)
+    show: Schema.Literals([...differences, "all"])
       .annotate({ description: "Default changed", default: "changed" })
       .pipe(Schema.withDecodingDefaultKey(Effect.succeed("changed" as const))),
+    sort_by: sortBy(["name", "application", "difference"], "name"),
     filter: Schema.optionalKey(
       Schema.Struct({ name: Schema.optionalKey(FilterText), application: Schema.optionalKey(FilterText) })
     ),
@@ -163,6 +182,7 @@ const compareModules = Tool.make({
       Schema.Array(
         Schema.Struct({
           module: Schema.String,
+          difference: Schema.optionalKey(Schema.Literals(differences)),
           application: Schema.optionalKey(Schema.String),
           md5: Schema.optionalKey(Schema.String),
           other_md5: Schema.optionalKey(Schema.String),
@@ -175,11 +195,11 @@ const compareModules = Tool.make({
     )
   },
   position,
-  run: Effect.fnUntraced(function* ({ filter = {}, limit, other_node, show }, node, after) {
+  run: Effect.fnUntraced(function* ({ filter = {}, limit, other_node, show, sort_by: sort }, node, after) {
     const terms = yield* termsOf(node)
     const other = yield* otherNode(other_node, node)
     if (after !== undefined && after.other_creation !== other.creation) return yield* otherRestarted(other)
-    const placeOf = (module: string) => ({ module, other_creation: other.creation })
+    const placeOf = ({ module, rank }: Ranked) => ({ module, rank, other_creation: other.creation })
     const wanted = {
       name: filter.name && namePart(filter.name),
       application: filter.application === undefined ? undefined : atomName(filter.application)
@@ -197,14 +217,31 @@ const compareModules = Tool.make({
       .set("same_code", [...sameCode])
     const count = (kind: Difference) => found.get(kind)?.length ?? 0
     const unknown = count("unknown")
-    const matching = found.get(show) ?? []
-    const rest = after === undefined ? matching : matching.filter((module) => module > after.module)
+    const rankIn = (module: string, difference: number): string => {
+      switch (sort) {
+        case "name":
+          return ""
+        case "application":
+          return applicationRank(here.applications.get(module) ?? there.applications.get(module))
+        case "difference":
+          return String(difference)
+      }
+    }
+    const matching = differences
+      .flatMap((difference, at) =>
+        show === "all" || show === difference
+          ? (found.get(difference) ?? []).map((module) => ({ module, rank: rankIn(module, at), difference }))
+          : []
+      )
+      .toSorted(inOrder)
+    const rest = after === undefined ? matching : matching.filter((row) => inOrder(row, after) > 0)
     const page = rest.slice(0, limit)
-    const [mine, theirs] = yield* bothVersions(node, other, page)
+    const names = page.map(({ module }) => module)
+    const [mine, theirs] = yield* bothVersions(node, other, names)
     const isCut = here.isCut || there.isCut
     return {
       summary: (shown: number) =>
-        `${amount(count("changed"), "module")} with other code on ${other.name} than on ${node.name}, ${count("same")} the same${sameCode.size === 0 ? "" : `, ${sameCode.size} the same but for their MD5`}; ${shownOf(shown, matching.length, "row")} of ${show} here.`,
+        `${amount(count("changed"), "module")} with other code on ${other.name} than on ${node.name}, ${count("same")} the same${sameCode.size === 0 ? "" : `, ${sameCode.size} the same but for their MD5`}; ${shownOf(shown, matching.length, "row")} of ${show === "all" ? "all that differs" : show} here${sort === "name" ? "" : `, by ${sort}`}.`,
       complete: !isCut && unknown === 0 && notLookedInto === 0,
       notes: [
         ...(isCut ? ["There are more modules than are compared at once: filter by application or name."] : []),
@@ -239,11 +276,12 @@ const compareModules = Tool.make({
         only_here: count("only_here"),
         only_there: count("only_there"),
         unknown: unknown === 0 ? undefined : unknown,
-        modules: page.map((module) => {
+        modules: page.map(({ difference, module }) => {
           const [own, foreign] = [mine.get(module), theirs.get(module)]
           const application = own?.application ?? foreign?.application
           return {
             module: terms.atom(module),
+            difference: show === "all" ? difference : undefined,
             application: application && terms.atom(application),
             md5: here.digests.get(module),
             other_md5: there.digests.get(module),
@@ -259,7 +297,7 @@ const compareModules = Tool.make({
         next: rest.length > page.length ? placeOf(page.at(-1)!) : undefined,
         after: (row: number) => placeOf(page[row]!)
       },
-      hints: page.slice(0, 1).map((module) => `get_module_info ${JSON.stringify({ module: terms.atom(module) })}`)
+      hints: names.slice(0, 1).map((module) => `get_module_info ${JSON.stringify({ module: terms.atom(module) })}`)
     }
   }, Effect.scoped)
 })

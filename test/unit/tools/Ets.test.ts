@@ -82,6 +82,27 @@ describe("a table", () => {
   )
 })
 
+/** A place in the window that a table begins with. */
+const windowPlace = (passed: number): Term => [atom("window"), [atom("first"), 2, passed]]
+
+/** What a window of a large table has: two rows, and what else is told. */
+const windowed = (more: Readonly<Record<string, Term>>): Reply => ({
+  term: packed(
+    words({
+      ...facts,
+      size: 5_000,
+      rows: list([
+        [windowPlace(1), [1, binary("long")], 0, 15],
+        [windowPlace(2), [2, 2], 0, 10]
+      ]),
+      is_more: atom("true"),
+      matched: 2,
+      looked: 2_000,
+      ...more
+    })
+  )
+})
+
 describe("objects", () => {
   it.effect("whose key says that they are secret are left out, whatever their size", () =>
     Effect.gen(function* () {
@@ -101,23 +122,6 @@ describe("objects", () => {
 
   it.effect("of a window go on in it, then in the next one, and say what was looked at", () =>
     Effect.gen(function* () {
-      const place = (passed: number): Term => [atom("window"), [atom("first"), 2, passed]]
-      const windowed = (more: Readonly<Record<string, Term>>): Reply => ({
-        term: packed(
-          words({
-            ...facts,
-            size: 5_000,
-            rows: list([
-              [place(1), [1, binary("long")], 0, 15],
-              [place(2), [2, 2], 0, 10]
-            ]),
-            is_more: atom("true"),
-            matched: 2,
-            looked: 2_000,
-            ...more
-          })
-        )
-      })
       const next: Term = [atom("window"), [[atom("key"), 2], atom("all"), 0]]
       const { node, world } = worldOf({ "beamscope_ets:sample": windowed({ next }) })
       const input = { table: "cache", sort_by: "size", filter: ":Odd.Key" }

@@ -5,7 +5,7 @@ import { fakeNode, type Reply } from "../../support/FakeNodes.ts"
 import { packed } from "../../support/packed.ts"
 import { callIn } from "../../support/Tools.ts"
 
-/** Modules with a digest that is one byte over and over; `undefined` is what stands for one that is not known. */
+/** Modules, of the application in front of `__`, with a digest that is one byte over and over; `undefined` is what stands for one that is not known. */
 type Modules = Readonly<Record<string, number | undefined>>
 
 const digests = (modules: Modules): Term =>
@@ -16,7 +16,8 @@ const digests = (modules: Modules): Term =>
         list(
           Object.entries(modules).map(([module, byte]): Term => [
             atom(module),
-            byte === undefined ? atom("undefined") : new Binary(new Uint8Array(16).fill(byte))
+            byte === undefined ? atom("undefined") : new Binary(new Uint8Array(16).fill(byte)),
+            atom(/^([a-z]+)__/u.exec(module)?.[1] ?? "undefined")
           ])
         )
       ],
@@ -138,6 +139,55 @@ describe("compare_modules", () => {
       const error = yield* Effect.flip(compare(here, { ...there, creation: there.creation + 1 }, input))
       expect(error).toMatchObject({ code: "invalid_input", retryable: false })
       expect(error.message).toContain("b@box, or before it was restarted")
+    })
+  )
+
+  it.effect("shows all that differs, by name, application or kind, page by page", () =>
+    Effect.gen(function* () {
+      const here = nodeWith("a@box", { shop__b: 1, shop__a: 1, cart__a: 1, loose: 1, same: 1, cart__b: undefined })
+      const there = nodeWith("b@box", { shop__b: 2, cart__a: 2, loose: 2, same: 1, cart__b: 1, shop__c: 1 })
+      const pagesOf = Effect.fnUntraced(function* (input: object) {
+        const rows: Array<Readonly<Record<string, unknown>>> = []
+        let cursor: unknown
+        do {
+          const page = yield* compare(here, there, { ...input, limit: 1, ...(cursor !== undefined && { cursor }) })
+          rows.push(...((page["modules"] ?? []) as typeof rows))
+          cursor = page["next_cursor"]
+        } while (cursor !== undefined)
+        return rows
+      })
+      const named = (input: object) => Effect.map(pagesOf(input), (rows) => rows.map(({ module }) => module))
+      const all = { show: "all" }
+      expect(yield* named(all)).toEqual(["cart__a", "cart__b", "loose", "shop__a", "shop__b", "shop__c"])
+      expect(yield* named({ ...all, sort_by: "application" })).toEqual([
+        "cart__a",
+        "cart__b",
+        "shop__a",
+        "shop__b",
+        "shop__c",
+        "loose"
+      ])
+      expect(
+        (yield* pagesOf({ ...all, sort_by: "difference" })).map(({ difference, module }) => [module, difference])
+      ).toEqual([
+        ["cart__a", "changed"],
+        ["loose", "changed"],
+        ["shop__b", "changed"],
+        ["shop__a", "only_here"],
+        ["shop__c", "only_there"],
+        ["cart__b", "unknown"]
+      ])
+      expect(yield* named({ sort_by: "application" })).toEqual(["cart__a", "shop__b", "loose"])
+      const first = yield* compare(here, there, { ...all, sort_by: "difference", limit: 2 })
+      expect(first).toMatchObject({
+        total: 7,
+        matched: 6,
+        same: 1,
+        summary: expect.stringMatching(/; 2 of 6 rows of all that differs here, by difference\.$/u)
+      })
+      expect((yield* compare(here, there))["modules"]).not.toContainEqual(
+        expect.objectContaining({ difference: expect.anything() })
+      )
     })
   )
 

@@ -36,6 +36,12 @@ const refusal = (answer: Record<string, Term>, override: boolean) =>
     override
   })
 
+/** The messages of a result, each with its place in the queue. */
+const shownIn = ({ messages }: Readonly<Record<string, unknown>>) =>
+  ((messages ?? []) as ReadonlyArray<{ readonly at: number; readonly message: string }>).map(
+    ({ at, message }) => [at, message] as const
+  )
+
 describe("get_message_queue", () => {
   it.effect("tells shapes as patterns, and what a message was cut of", () =>
     Effect.gen(function* () {
@@ -126,10 +132,6 @@ describe("get_message_queue", () => {
           limit,
           ...(cursor !== undefined && { cursor })
         }).pipe(Effect.map(({ structured }) => structured))
-      const shownIn = ({ messages }: Readonly<Record<string, unknown>>) =>
-        ((messages ?? []) as ReadonlyArray<{ readonly at: number; readonly message: string }>).map(
-          ({ at, message }) => [at, message] as const
-        )
       const first = yield* page()
       expect(shownIn(first)).toEqual([
         [1, "1"],
