@@ -8,7 +8,7 @@ import type { ServerFlags } from "./ServerFlags.ts"
 import { exitWithin, told } from "./Signals.ts"
 
 /** Hosts kill a server that is still there two seconds after they closed its input. */
-const cleanUpMillis = 1_200
+const cleanUpMillis = 1_000
 
 /** `beamscope`: the MCP server on stdin and stdout, until the host is gone or the process is told to end. */
 export const serverCommand = Effect.fnUntraced(

@@ -24,7 +24,7 @@ export interface FrameHandler {
  */
 const smallBytes = 1024
 
-/** Bytes of such a run at most. What is kept of one frame keeps all of its run. */
+/** Bytes of such a run at most. What is kept of a frame keeps, like any small Buffer, what Node's pool cut it from. */
 const runBytes = 4 * 1024
 
 const noBody = new Uint8Array(0)

@@ -2,28 +2,27 @@ import { Context, Data, Effect } from "effect"
 import type { LookupAddress } from "node:dns"
 import { lookup, Resolver as NameServers } from "node:dns/promises"
 
-/** The addresses of a host; `hints` as `getaddrinfo` takes them. */
-export type Lookup = (host: string, hints?: number) => Promise<Array<LookupAddress>>
+/** The addresses of a host. */
+export type Lookup = (host: string) => Promise<Array<LookupAddress>>
 
 /**
- * A look-up that several who ask for a host share while it is under way. Nothing can call off a `getaddrinfo`, and Node
- * runs two at a time, so without this whoever asks time and again for a host whose name server is silent makes all
- * others wait, for whichever host.
+ * A look-up that all who ask for a host share while it is under way, whatever they want it for. Nothing can call off a
+ * `getaddrinfo`, and Node runs a few at a time, two unless it is told otherwise: without this whoever asks time and
+ * again for a host whose name server is silent makes all others wait, for whichever host.
  */
-export const shared = (ask: (host: string, hints: number) => Promise<Array<LookupAddress>>): Lookup => {
+export const shared = (ask: Lookup): Lookup => {
   const underWay = new Map<string, Promise<Array<LookupAddress>>>()
-  return (host, hints = 0) => {
-    const question = `${hints} ${host}`
-    const before = underWay.get(question)
+  return (host) => {
+    const before = underWay.get(host)
     if (before !== undefined) return before
-    const answer = ask(host, hints).finally(() => underWay.delete(question))
-    underWay.set(question, answer)
+    const answer = ask(host).finally(() => underWay.delete(host))
+    underWay.set(host, answer)
     return answer
   }
 }
 
 /** The system's own look-up, which knows the hosts file and search domains; the order is the system's. */
-export const lookUp: Lookup = shared((host, hints) => lookup(host, { all: true, hints, order: "verbatim" }))
+export const lookUp: Lookup = shared((host) => lookup(host, { all: true, order: "verbatim" }))
 
 /** Why a name was not resolved: Node's own error code (`ENOTFOUND`, `ESERVFAIL`, …), or `TIMEOUT`. */
 export class ResolveError extends Data.TaggedError("ResolveError")<{

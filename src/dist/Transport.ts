@@ -38,7 +38,10 @@ export const endpointText = (to: Endpoint): string =>
 
 const hostOf = (to: Endpoint): string => ("path" in to ? to.path : to.host)
 
-/** A failed dial: Node's own error code (`ECONNREFUSED`, `ENOTFOUND`, …), or `TIMEOUT`. */
+/**
+ * A failed dial: Node's own error code (`ECONNREFUSED`, `ENOTFOUND`, …), or `TIMEOUT`; `ETIMEOUT`, as a name server has
+ * it, where the time went by before the host had an address.
+ */
 export interface DialError {
   readonly _tag: "DialError"
   readonly code: string
@@ -65,6 +68,7 @@ export const dialReason = (
       return { _tag: "HostUnresolved", host: hostOf(to) }
     case "EAI_AGAIN":
     case "EAI_FAIL":
+    case "ETIMEOUT":
       return { _tag: "HostUnresolved", host: hostOf(to), isPassing: true }
     case "EMFILE":
     case "ENFILE":
@@ -140,8 +144,8 @@ const makeContext = (options: TlsOptions): SecureContext | DistReason => {
 const attemptMillis = (timeoutMillis: number): number => Math.max(250, Math.ceil(timeoutMillis / 3))
 
 /** How a socket has the addresses of the host that it connects to. */
-const lookUpForSocket: LookupFunction = (host, { all, hints }, tell) => {
-  lookUp(host, hints).then(
+const lookUpForSocket: LookupFunction = (host, { all }, tell) => {
+  lookUp(host).then(
     (found) => {
       const [first] = found
       if (all === true) tell(null, found)
@@ -229,7 +233,11 @@ const dialSocket = (
       )
       // Set while the connection is there and TLS is not.
       let securingNow: Securing | undefined
-      const timer = setTimeout(() => fail("TIMEOUT", securingNow && tlsTimeout(timeoutMillis)), timeoutMillis)
+      let isResolved = "path" in to || isIP(to.host) !== 0
+      const timer = setTimeout(
+        () => fail(isResolved ? "TIMEOUT" : "ETIMEOUT", securingNow && tlsTimeout(timeoutMillis)),
+        timeoutMillis
+      )
       const fail = (code: string, tls?: DistReason, address?: string) => {
         clearTimeout(timer)
         socket.destroy()
@@ -250,6 +258,7 @@ const dialSocket = (
           address
         )
       })
+      socket.once("lookup", () => (isResolved = true))
       socket.once("connect", () => {
         securingNow = securing
         if (securing === undefined) succeed()

@@ -20,7 +20,8 @@ export interface CallOptions {
 /**
  * Calls `module:func(args…)` on a node in a worker of its own: low priority, its heap capped, killed when the deadline
  * passes, when the caller is interrupted or when the link goes. Module and function must be names from our own source;
- * a name that a user gave goes through `existingAtom` first. Fails with the reason that fits.
+ * a name that a user gave goes through `existingAtom` first. Fails with the reason that fits; arguments that are no terms are
+ * a defect, as the types say.
  */
 export type Call = (
   module: string,

@@ -1,4 +1,5 @@
 import { Effect } from "effect"
+import { randomInt } from "node:crypto"
 import type { DistError } from "../dist/DistError.ts"
 import * as Flags from "../dist/Flags.ts"
 import type { Link } from "../dist/Link.ts"
@@ -14,13 +15,14 @@ import type { LocalProcesses } from "./LocalProcesses.ts"
 import { callError } from "./PendingCall.ts"
 import { RexCall } from "./RexCall.ts"
 import { Verdicts } from "./Verdicts.ts"
-import { WorkerCall, WorkerOptions, type WorkerSetting } from "./WorkerCall.ts"
+import { tags, WorkerCall, WorkerOptions, type WorkerSetting } from "./WorkerCall.ts"
 
 /** Calls to functions on the node, any number in flight, each of them a process of ours. */
 export class Calls {
   readonly #setting: WorkerSetting
   readonly #spawns: boolean
-  #lastTag = 0
+  /** Begins anywhere, so that nobody on the node can know what comes. */
+  #tag = randomInt(tags)
 
   /** `onVerdict` is told of each call what its end says of the node's health, if it says anything: see {@link Verdicts}. */
   constructor(link: Link, processes: LocalProcesses, onVerdict: (verdict: Verdict) => void = () => {}) {
@@ -57,7 +59,7 @@ export class Calls {
       const lost = link.failure()
       if (lost !== undefined) return resume(Effect.fail(callError(link, request, { _tag: "LinkLost", cause: lost })))
       const pending = this.#spawns
-        ? new WorkerCall(this.#setting, request, ++this.#lastTag, resume)
+        ? new WorkerCall(this.#setting, request, this.#nextTag(), resume)
         : new RexCall(this.#setting, request, resume)
       try {
         pending.start()
@@ -67,5 +69,10 @@ export class Calls {
       }
       return Effect.sync(() => pending.giveUp())
     })
+  }
+
+  #nextTag(): number {
+    this.#tag = (this.#tag + 1) % tags
+    return this.#tag
   }
 }

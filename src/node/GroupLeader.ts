@@ -25,7 +25,7 @@ export const startGroupLeader = (processes: LocalProcesses): Pid => {
       const request = decodeNext(payload, { offset: 0 })
       if (isTuple(request, "io_request") && request[3] !== undefined) reply(request[1], request[2], answer(request[3]))
     },
-    oversized: (head) => {
+    oversizedMessage: (head) => {
       const [tag, from, replyAs, request] = tupleElements(head, 0)
       if (request === undefined || !isAtomAt(head, tag!, "io_request")) return
       const isOutput = isTupleAt(head, request) && firstIsAtom(head, request, "put_chars")

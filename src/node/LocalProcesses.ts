@@ -20,8 +20,10 @@ export interface LocalProcess {
   readonly exit?: (from: Pid, reason: Uint8Array) => void
   /** A message; the bytes are a bare term. */
   readonly message?: (payload: Uint8Array) => void
-  /** A message or an exit reason was dropped; `head` is how it began. */
-  readonly oversized?: (head: Uint8Array, why: DropReason) => void
+  /** A linked process has ended, and its exit reason was dropped. */
+  readonly oversizedExit?: (from: Pid, why: DropReason) => void
+  /** A message was dropped; `head` is how it began. */
+  readonly oversizedMessage?: (head: Uint8Array, why: DropReason) => void
   /** Nothing will come any more. */
   readonly linkLost?: (cause: DistError) => void
 }
@@ -77,8 +79,11 @@ export class LocalProcesses {
     },
     oversized: (control, head, why) => {
       try {
-        if (isSpawnRequest(control)) this.#refuseSpawn(control)
-        this.#receiver(control)?.oversized?.(head, why)
+        if (isSpawnRequest(control)) return this.#refuseSpawn(control)
+        const [operation, from] = control
+        const receiver = this.#receiver(control)
+        if (operation !== Op.PAYLOAD_EXIT && operation !== Op.PAYLOAD_EXIT_TT) receiver?.oversizedMessage?.(head, why)
+        else if (from instanceof Pid) receiver?.oversizedExit?.(from, why)
       } catch (error) {
         ignoreUnreadable(error)
       }

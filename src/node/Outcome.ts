@@ -14,14 +14,9 @@ export const value = (value: Term): Outcome => ({ _tag: "Value", value })
 
 export const failure = (reason: CallReason): Outcome => ({ _tag: "Failure", reason })
 
-/** The function raised; its stack is shown without the call by which `erpc` runs everything. */
+/** The function raised. */
 export const raised = (kind: "error" | "exit" | "throw", reason: Term, stack?: Term): Outcome =>
-  failure({
-    _tag: "Raised",
-    class: kind,
-    reason,
-    stack: (readStack(stack) ?? []).filter((frame) => !(frame.module === "erpc" && frame.function === "execute_call"))
-  })
+  failure({ _tag: "Raised", class: kind, reason, stack: readStack(stack) ?? [] })
 
 /**
  * What the end of a call says of the node's health: whatever answer came, it came from a node that answers. That the

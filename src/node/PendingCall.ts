@@ -91,11 +91,8 @@ export abstract class PendingCall implements LocalProcess, Expiring {
   }
 
   expire(): void {
+    if (this.#isOver) return
     this.fail({ _tag: "DeadlineExceeded", millis: this.#timeoutMillis, worker: this.stop() })
-  }
-
-  oversized(_head: Uint8Array, why: DropReason): void {
-    this.fail(why === "limit" ? { _tag: "ReplyTooLarge", limitBytes: this.valueBytes } : { _tag: "RepliesCrowded" })
   }
 
   linkLost(cause: DistError): void {
@@ -106,6 +103,11 @@ export abstract class PendingCall implements LocalProcess, Expiring {
 
   /** Ends what runs on the node, as far as that can be done. */
   protected abstract stop(): WorkerAtDeadline
+
+  /** The reply was dropped. */
+  protected failDropped(why: DropReason): void {
+    this.fail(why === "limit" ? { _tag: "ReplyTooLarge", limitBytes: this.valueBytes } : { _tag: "RepliesCrowded" })
+  }
 
   protected fail(reason: CallReason): void {
     this.settle(failure(reason))

@@ -1,4 +1,5 @@
 import { Op } from "../dist/Control.ts"
+import type { DropReason } from "../dist/Messages.ts"
 import { atom, isTuple, list, listItems, Reference, type Term } from "../etf/Term.ts"
 import type { WorkerAtDeadline } from "./CallError.ts"
 import { failure, type Outcome, raised, readReply, value } from "./Outcome.ts"
@@ -11,6 +12,10 @@ import { PendingCall } from "./PendingCall.ts"
 export class RexCall extends PendingCall {
   message(payload: Uint8Array): void {
     this.settle(readReply(payload, this.valueBytes, readRexReply))
+  }
+
+  oversizedMessage(_head: Uint8Array, why: DropReason): void {
+    this.failDropped(why)
   }
 
   protected send(): void {

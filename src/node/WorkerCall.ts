@@ -1,5 +1,6 @@
 import type { Effect } from "effect"
 import { Op } from "../dist/Control.ts"
+import type { DropReason } from "../dist/Messages.ts"
 import { Encoded } from "../etf/Encode.ts"
 import { Atom, atom, isAtom, isTuple, list, map, type Pid, Reference, type Term } from "../etf/Term.ts"
 import type { CallError, WorkerAtDeadline } from "./CallError.ts"
@@ -49,6 +50,9 @@ export class WorkerOptions {
   }
 }
 
+/** Tags are below this: integers of 31 bits are short on the wire. */
+export const tags = 2 ** 31
+
 /** What calls by workers share beside. */
 export interface WorkerSetting extends CallSetting {
   readonly options: WorkerOptions
@@ -59,12 +63,12 @@ export interface WorkerSetting extends CallSetting {
  * reason is the reply. Source: `kernel/src/erpc.erl`, erts "Distribution Protocol" (SPAWN_REQUEST).
  */
 export class WorkerCall extends PendingCall {
-  /** By which its answer is known. */
+  /** By which its answer is known: nothing else that runs on the node has it. */
   readonly #tag: number
   readonly #options: WorkerOptions
   #worker: Pid | undefined
 
-  /** `tag` is a number that no other call over the link has. */
+  /** `tag` is a number that no other call under way over the link has, from 0 up to {@link tags}. */
   constructor(
     setting: WorkerSetting,
     request: CallRequest,
@@ -82,13 +86,15 @@ export class WorkerCall extends PendingCall {
   }
 
   exit(from: Pid, reason: Uint8Array): void {
-    const worker = this.#worker
-    // Whoever else sends an exit signal to a process of ours is none of our business.
-    if (worker !== undefined && (from.id !== worker.id || from.serial !== worker.serial)) return
+    if (!this.#canBeWorker(from)) return
     const outcome = readReply(reason, this.valueBytes, (term) => this.#read(term))
     // OTP 23 may lose the answer to a spawn request on a busy link. Then our tag is what tells the worker.
-    if (worker === undefined && !isAnswer(outcome)) return
+    if (this.#worker === undefined && !isAnswer(outcome)) return
     this.settle(outcome)
+  }
+
+  oversizedExit(from: Pid, why: DropReason): void {
+    if (this.#canBeWorker(from)) this.failDropped(why)
   }
 
   protected send(): void {
@@ -114,6 +120,12 @@ export class WorkerCall extends PendingCall {
     return "killed"
   }
 
+  /** Whoever else sends an exit signal to a process of ours is none of our business. */
+  #canBeWorker(from: Pid): boolean {
+    const worker = this.#worker
+    return worker === undefined || (from.id === worker.id && from.serial === worker.serial)
+  }
+
   /** The exit reason of a worker: what `erpc:execute_call/4` exits with, or how it was ended before it could. */
   #read(reason: Term): Outcome {
     if (isTuple(reason) && reason[0] === this.#tag && reason[1] instanceof Atom && reason[2] !== undefined) {
@@ -130,7 +142,7 @@ export class WorkerCall extends PendingCall {
   }
 }
 
-/** Whether it came with our tag: what else ends a worker has none. */
+/** Whether it came with our tag: what else ends a worker has another, or none. */
 const isAnswer = (outcome: Outcome): boolean => outcome._tag === "Value" || outcome.reason._tag === "Raised"
 
 /**

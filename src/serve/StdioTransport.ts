@@ -135,8 +135,8 @@ export const stdioTransport = (
 
   const inputEnded = () => {
     if (held.length === 0) return onEnd("input")
-    // A reader that is only slow gets its answers; one that has stopped reading does not keep us.
-    const timer = setTimeout(() => onEnd("input"), patienceMillis)
+    // A reader that is only slow gets its answers; one that has stopped reading is as good as gone.
+    const timer = setTimeout(() => onEnd("output"), patienceMillis)
     void drained?.then(() => {
       clearTimeout(timer)
       inputEnded()

@@ -183,7 +183,7 @@ describe("output", () => {
 })
 
 describe("the end", () => {
-  it("of the input is told though nobody reads the output, and is not put off by a host that goes on writing", async () => {
+  it("of the input, where nobody reads the output, is told as the end of that, and is not put off by a host that goes on writing", async () => {
     const stuck = new Writable({ highWaterMark: 1, write: () => {} })
     const { ends, input, received, transport } = await opened(stuck)
     void transport.send({ jsonrpc: "2.0", id: 1, result: {} })
@@ -196,7 +196,7 @@ describe("the end", () => {
     const other = await opened(stuck)
     void other.transport.send({ jsonrpc: "2.0", id: 1, result: {} })
     other.input.end(line)
-    await expect.poll(() => other.ends).toContain("input")
+    await expect.poll(() => other.ends).toContain("output")
     expect(ends).toEqual([])
   })
 
