@@ -10,7 +10,7 @@ export interface FrameHandler {
   readonly tick: () => void
   /** A whole frame, in memory that is not reused. */
   readonly frame: (frame: Uint8Array) => void
-  /** How much of a frame `begin` sees at least; it is not asked about frames that have no more, or that came whole. */
+  /** How much of a frame `begin` sees at least; it is not asked about frames that have no more, or that are small and came whole. */
   readonly headBytes: number
   /** Whether what follows the first `headBytes` is wanted in pieces, as they come; else the frame is collected. */
   readonly begin: (head: Uint8Array) => boolean

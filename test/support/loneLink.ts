@@ -1,5 +1,6 @@
 import * as Flags from "../../src/dist/Flags.ts"
 import type { Link } from "../../src/dist/Link.ts"
+import { encode } from "../../src/etf/Encode.ts"
 import { atom, Pid, type Term, type Tuple } from "../../src/etf/Term.ts"
 import type { Verdict } from "../../src/node/Breaker.ts"
 import { Calls } from "../../src/node/Calls.ts"
@@ -8,15 +9,20 @@ import { LocalProcesses } from "../../src/node/LocalProcesses.ts"
 /** The process of a node that runs a call made over {@link loneLink}. */
 export const worker = new Pid(atom("node@host"), 88, 0, 1)
 
-/** Calls over a link that leads nowhere, the control messages that are sent on it with their payloads, and what their ends say of the node's health. */
-export const loneLink = () => {
+/**
+ * Calls over a link that leads nowhere, to a peer with these flags, the control messages that are sent on it with their
+ * payloads, and what their ends say of the node's health.
+ */
+export const loneLink = (flags: bigint = Flags.offered) => {
   const sent: Array<Tuple> = []
   const payloads: Array<Term | undefined> = []
   const link = {
     peer: { name: "node@host", creation: 1 },
     local: { name: "us@host", creation: 7 },
-    flags: Flags.offered,
+    flags,
     send: (control: Tuple, payload?: Term) => {
+      // As a link does, it throws at what is no term.
+      encode([control, payload ?? atom("")])
       sent.push(control)
       payloads.push(payload)
     },

@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer"
-import { describe, expect, it } from "vitest"
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { Frames, maxFrameBytes } from "../../../src/dist/Frames.ts"
 
 const frame = (body: Uint8Array) => {
@@ -94,6 +94,41 @@ describe("Frames", () => {
       frames.push(memory.subarray(0, bytes.copy(memory, 0, at, at + memory.length)))
     memory.fill(0)
     expect(kept.map((frame) => Buffer.from(frame).toString())).toEqual(["abc", "spread over several"])
+  })
+
+  describe("that are small", () => {
+    const poolSize = Buffer.poolSize
+    beforeEach(() => void (Buffer.poolSize = 0))
+    afterEach(() => void (Buffer.poolSize = poolSize))
+
+    /** What comes of frames of these sizes that came at once: bytes of memory behind each, and who was asked about. */
+    const memoryOf = (sizes: ReadonlyArray<number>) => {
+      const kept: Array<Uint8Array> = []
+      const asked: Array<number> = []
+      const frames = new Frames({
+        tick: () => {},
+        frame: (frame) => kept.push(frame),
+        headBytes: 16,
+        begin: (head) => (asked.push(head.length), false),
+        piece: () => {}
+      })
+      frames.push(Buffer.concat(sizes.map((size) => frame(Buffer.alloc(size, 1)))))
+      expect(kept.map(({ length }) => length)).toEqual(sizes)
+      return { asked, memory: kept.map(({ buffer }) => buffer) }
+    }
+
+    it("share memory, of 4 KiB at most", () => {
+      const { asked, memory } = memoryOf(Array.from({ length: 600 }, () => 100))
+      expect(Math.max(...memory.map(({ byteLength }) => byteLength))).toBeLessThanOrEqual(4_096)
+      expect(new Set(memory).size).toBeLessThanOrEqual(16)
+      expect(asked).toEqual([])
+    })
+
+    it("share none with a larger one, before them or between them, which is asked about", () => {
+      const { asked, memory } = memoryOf([1_500, 1_024, 10, 1_025, 10])
+      expect(memory.map(({ byteLength }) => byteLength)).toEqual([1_500, 1_038, 1_038, 1_025, 10])
+      expect(asked).toEqual([16, 16])
+    })
   })
 
   it("refuses a frame over the limit by its length alone, in one piece or in two", () => {

@@ -1,27 +1,63 @@
 import { Effect, Fiber } from "effect"
-import { describe, expect, it } from "vitest"
+import crypto from "node:crypto"
+import { syncBuiltinESMExports } from "node:module"
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest"
 import { Op } from "../../../src/dist/Control.ts"
 import { DistError } from "../../../src/dist/DistError.ts"
+import * as Flags from "../../../src/dist/Flags.ts"
 import type { DropReason } from "../../../src/dist/Messages.ts"
 import { decode } from "../../../src/etf/Decode.ts"
 import { encode } from "../../../src/etf/Encode.ts"
-import { atom, list, listItems, map, Pid, type Reference, type Term, type Tuple } from "../../../src/etf/Term.ts"
+import {
+  atom,
+  binary,
+  charlist,
+  list,
+  listItems,
+  map,
+  Pid,
+  Reference,
+  type Term,
+  type Tuple
+} from "../../../src/etf/Term.ts"
 import type { CallOptions } from "../../../src/node/Call.ts"
+import { type WorkerCall, WorkerOptions } from "../../../src/node/WorkerCall.ts"
 import { loneLink, worker } from "../../support/loneLink.ts"
 
 /** A call that waits on a link that leads nowhere, and what it sent. */
 const waiting = (options: CallOptions = {}) => {
   const { calls, payloads, processes, sent, verdicts } = loneLink()
+  const added = vi.spyOn(processes, "add")
   const call = Effect.runFork(calls.call("erlang", "abs", [-1], options))
+  const pending = added.mock.calls[0]![0] as WorkerCall
   const [, reference, self] = sent[0] as unknown as [number, Reference, Pid]
   const tag = listItems(payloads[0])![0]!
-  const exit = (reason: Term) => processes.handler.message([Op.PAYLOAD_EXIT, worker, self], encode(reason).subarray(1))
+  const exit = (reason: Term, from = worker) =>
+    processes.handler.message([Op.PAYLOAD_EXIT, from, self], encode(reason).subarray(1))
   const started = () => processes.handler.message([Op.SPAWN_REPLY, reference, self, 1, worker], undefined)
-  const oversized = (why: DropReason) => processes.handler.oversized([Op.PAYLOAD_EXIT, worker, self], bytes, why)
+  const oversized = (why: DropReason, from = worker) =>
+    processes.handler.oversized([Op.PAYLOAD_EXIT, from, self], bytes, why)
   const limitBytes = () => processes.handler.payloadLimit([Op.PAYLOAD_EXIT, worker, self])
-  const lose = () => calls.linkLost(new DistError({ node: "node@host", reason: { _tag: "LinkClosed", detail: "x" } }))
-  return { call, calls, exit, limitBytes, lose, oversized, self, sent, started, tag, verdicts, worker }
+  const lose = () => calls.linkLost(linkClosed)
+  return {
+    call,
+    calls,
+    exit,
+    limitBytes,
+    lose,
+    oversized,
+    pending,
+    processes,
+    self,
+    sent,
+    started,
+    tag,
+    verdicts,
+    worker
+  }
 }
+
+const linkClosed = new DistError({ node: "node@host", reason: { _tag: "LinkClosed", detail: "x" } })
 
 const bytes = new Uint8Array(1)
 
@@ -42,6 +78,46 @@ describe("a call", () => {
     expect(call.pollUnsafe()).toBeUndefined()
     exit([tag, atom("return"), 1])
     expect(await Effect.runPromise(Fiber.join(call))).toBe(1)
+  })
+
+  it("that has a worker takes nobody else's end for that one's, and no message", async () => {
+    const { call, exit, oversized, processes, self, started, tag } = waiting()
+    started()
+    for (const stranger of [new Pid(worker.node, worker.id + 1, 0, 1), new Pid(worker.node, worker.id, 1, 1)]) {
+      exit([tag, atom("return"), 2], stranger)
+      exit(atom("killed"), stranger)
+      oversized("limit", stranger)
+    }
+    for (const control of [
+      [Op.SEND, atom(""), self],
+      [Op.SEND_SENDER, worker, self]
+    ]) {
+      processes.handler.message(control, encode([tag, atom("return"), 3]).subarray(1))
+      processes.handler.oversized(control, bytes, "limit")
+    }
+    expect(call.pollUnsafe()).toBeUndefined()
+    exit([tag, atom("return"), 1])
+    expect(await Effect.runPromise(Fiber.join(call))).toBe(1)
+  })
+
+  it("takes nothing for its answer that has not its tag, though its worker ends with it", async () => {
+    const { call, exit, started, tag } = waiting()
+    started()
+    const forged: Term = [(tag as number) + 1, atom("return"), 2]
+    exit(forged)
+    expect((await Effect.runPromise(Effect.flip(Fiber.join(call)))).reason).toEqual({
+      _tag: "WorkerDied",
+      reason: forged
+    })
+  })
+
+  it("has room for a value of all the bytes that are allowed, and for what stands around it", async () => {
+    const value = binary("x".repeat(1_000))
+    const { call, exit, limitBytes, tag } = waiting({ maxReplyBytes: encode(value).length })
+    const answer: Term = [tag, atom("return"), value]
+    expect(limitBytes()).toBeGreaterThan(encode(answer).length)
+    exit(answer)
+    expect(encode(await Effect.runPromise(Fiber.join(call)))).toEqual(encode(value))
   })
 
   it("that is over keeps nothing here, and its worker is killed whenever the node tells of it", async () => {
@@ -71,6 +147,85 @@ describe("a call", () => {
     const { call, oversized } = waiting()
     oversized(why)
     expect((await Effect.runPromise(Effect.flip(Fiber.join(call)))).reason._tag).toBe(tag)
+  })
+})
+
+describe("the numbers of calls", () => {
+  afterEach(() => {
+    vi.restoreAllMocks()
+    syncBuiltinESMExports()
+  })
+
+  /** What two calls, one after the other, have where the first number of all is this. */
+  const after = (first: number) => {
+    const random = vi.spyOn(crypto, "randomInt").mockImplementation(() => first)
+    syncBuiltinESMExports()
+    const { calls, payloads, sent } = loneLink()
+    expect(random).toHaveBeenLastCalledWith(2 ** 31)
+    for (const _ of [1, 2]) Effect.runFork(calls.call("erlang", "abs", [-1]))
+    return {
+      tags: payloads.map((payload) => listItems(payload)![0]),
+      references: sent.map(([, reference]) => (reference as Reference).words)
+    }
+  }
+
+  it("begin anywhere, are each call's own, and begin anew after the last of them", () => {
+    expect(after(41).tags).toEqual([42, 43])
+    expect(after(2 ** 31 - 2).tags).toEqual([2 ** 31 - 1, 0])
+  })
+
+  it("are in the references of the requests, of whose first word 18 bits count", () => {
+    expect(after(2 ** 18 - 2).references).toEqual([
+      [2 ** 18 - 1, 0, 0],
+      [0, 1, 0]
+    ])
+  })
+})
+
+describe("a call that is over", () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] }))
+  afterEach(() => void vi.useRealTimers())
+
+  it("has no deadline any more", () => {
+    const { calls } = loneLink()
+    const short = Effect.runFork(calls.call("erlang", "abs", [-1], { timeoutMillis: 1_000 }))
+    const long = Effect.runFork(calls.call("erlang", "abs", [-1], { timeoutMillis: 60_000 }))
+    for (const call of [short, long]) Effect.runFork(Fiber.interrupt(call))
+    // The timer is looked at once more, and finds that there is nothing to wait for.
+    vi.advanceTimersByTime(2_000)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it("sends nothing, and says nothing of the node, whatever ends it once more", () => {
+    const { exit, pending, sent, started, tag, verdicts } = waiting({ timeoutMillis: 1_000 })
+    started()
+    exit([tag, atom("return"), 1])
+    expect(verdicts).toEqual(["success"])
+    vi.advanceTimersByTime(2_000)
+    pending.expire()
+    pending.giveUp()
+    pending.linkLost(linkClosed)
+    pending.exit(worker, encode([tag, atom("return"), 1]).subarray(1))
+    expect(verdicts).toEqual(["success"])
+    expect(sent).toHaveLength(1)
+  })
+
+  it("before it began, since its arguments cannot be sent, leaves nothing behind", async () => {
+    const { calls, processes, verdicts } = loneLink()
+    const added = vi.spyOn(processes, "add")
+    const end = await Effect.runPromiseExit(calls.call("erlang", "abs", [Symbol("no term") as unknown as Term]))
+    expect(String(end)).toContain("arguments of erlang:abs that cannot be sent")
+    const self = added.mock.results[0]!.value as Pid
+    expect(processes.handler.payloadLimit([Op.PAYLOAD_EXIT, worker, self])).toBeLessThan(1024 * 1024)
+    vi.advanceTimersByTime(60_000)
+    expect(verdicts).toEqual([])
+  })
+
+  it("with its link leaves no timer behind", () => {
+    const { lose } = waiting()
+    expect(vi.getTimerCount()).toBe(1)
+    lose()
+    expect(vi.getTimerCount()).toBe(0)
   })
 })
 
@@ -108,6 +263,96 @@ describe("the worker of a call", () => {
     ] as const
     expect(capOf(sent[0]!)).toEqual(map([...bound, [atom("include_shared_binaries"), atom("true")]]))
     expect(capOf(sent[1]!)).toEqual(map(bound))
+  })
+})
+
+describe("the options of workers", () => {
+  it("are those of the call, whatever calls were before", () => {
+    const { calls, sent } = loneLink()
+    for (const countsBinaries of [true, false, true])
+      Effect.runFork(calls.call("erlang", "abs", [-1], { maxHeapWords: 1_000, countsBinaries }))
+    const [first, second, third] = sent.map(capOf)
+    expect(second).not.toEqual(first)
+    expect(third).toEqual(first)
+  })
+
+  it("are kept for bounds that are in use, and not for any number of them", () => {
+    const options = new WorkerOptions()
+    const isKept = (heapWords: number) => options.of(heapWords, true) === options.of(heapWords, true)
+    const bounds = Array.from({ length: 1_000 }, (_, index) => index + 1)
+    expect(bounds.filter(isKept)).toEqual(bounds.slice(0, 64))
+  })
+})
+
+describe("a call that the server rex runs", () => {
+  const asked = () => {
+    const { calls, processes, sent, verdicts } = loneLink(Flags.offered & ~Flags.Flag.SPAWN)
+    const call = Effect.runFork(calls.call("erlang", "abs", [-1], { timeoutMillis: 1_000, maxReplyBytes: 1_000 }))
+    const [operation, self] = sent[0] as unknown as [number, Pid]
+    expect(operation).toBe(Op.REG_SEND)
+    const to: Tuple = [Op.SEND, atom(""), self]
+    return {
+      call,
+      sent,
+      verdicts,
+      message: (message: Term) => processes.handler.message(to, encode(message).subarray(1)),
+      oversized: () => processes.handler.oversized(to, bytes, "limit"),
+      exit: (reason: Term) => {
+        processes.handler.message([Op.PAYLOAD_EXIT, worker, self], encode(reason).subarray(1))
+        processes.handler.oversized([Op.PAYLOAD_EXIT, worker, self], bytes, "limit")
+      }
+    }
+  }
+  const tag = new Reference(atom("us@host"), 7, [0, 0, 0])
+  const reasonOf = async ({ call }: ReturnType<typeof asked>) =>
+    (await Effect.runPromise(Effect.flip(Fiber.join(call)))).reason
+
+  it("has the value of its answer, and takes no exit signal for one", async () => {
+    const { call, exit, message } = asked()
+    exit(atom("killed"))
+    expect(call.pollUnsafe()).toBeUndefined()
+    message([tag, 1])
+    expect(await Effect.runPromise(Fiber.join(call))).toBe(1)
+  })
+
+  it.each<[string, Term, object]>([
+    ["that is none", atom("ok"), { _tag: "UndecodableReply" }],
+    ["that lacks its value", [tag], { _tag: "UndecodableReply" }],
+    [
+      "that there was no running it",
+      [tag, [atom("badrpc"), atom("nodedown")]],
+      { _tag: "WorkerDied", reason: atom("nodedown") }
+    ],
+    [
+      "that it raised an error",
+      [tag, [atom("badrpc"), [atom("EXIT"), [atom("badarg"), list([])]]]],
+      { _tag: "Raised", class: "error", reason: atom("badarg") }
+    ],
+    [
+      "that it exited",
+      [tag, [atom("badrpc"), [atom("EXIT"), [atom("shutdown"), charlist("x")]]]],
+      { _tag: "Raised", class: "exit", reason: [atom("shutdown"), charlist("x")] }
+    ]
+  ])("fails with what an answer says %s", async (_, answer, reason) => {
+    const it = asked()
+    it.message(answer)
+    expect(await reasonOf(it)).toMatchObject(reason)
+  })
+
+  it("fails with an answer that was dropped", async () => {
+    const it = asked()
+    it.oversized()
+    expect(await reasonOf(it)).toEqual({ _tag: "ReplyTooLarge", limitBytes: 1_000 })
+  })
+
+  it("fails at its deadline, and goes on at the node", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] })
+    onTestFinished(() => void vi.useRealTimers())
+    const it = asked()
+    vi.advanceTimersByTime(2_000)
+    expect(await reasonOf(it)).toEqual({ _tag: "DeadlineExceeded", millis: 1_000, worker: "unstoppable" })
+    expect(it.sent).toHaveLength(1)
+    expect(it.verdicts).toEqual(["failure"])
   })
 })
 

@@ -6,7 +6,10 @@ const addTo = (deadlines: Deadlines, millis: number, expire: () => void) =>
 
 describe("Deadlines", () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] }))
-  afterEach(() => void vi.useRealTimers())
+  afterEach(() => {
+    vi.restoreAllMocks()
+    vi.useRealTimers()
+  })
 
   it("expire in their order, never early, at most 16 ms late", () => {
     const deadlines = new Deadlines()
@@ -37,6 +40,41 @@ describe("Deadlines", () => {
     const deadlines = new Deadlines()
     for (let millis = 0; millis < 10_000; millis += 10) addTo(deadlines, millis, () => {})
     expect(vi.getTimerCount()).toBe(1)
+  })
+
+  it("are looked at together where they come close on each other", () => {
+    const deadlines = new Deadlines()
+    const set = vi.spyOn(globalThis, "setTimeout")
+    let expired = 0
+    for (let millis = 1; millis <= 1_600; millis++) addTo(deadlines, millis, () => expired++)
+    vi.advanceTimersByTime(2_000)
+    expect(expired).toBe(1_600)
+    expect(set.mock.calls.length).toBeLessThanOrEqual(101)
+  })
+
+  it("may be further away than a timer can be set for", () => {
+    const deadlines = new Deadlines()
+    const expired: Array<number> = []
+    const set = vi.spyOn(globalThis, "setTimeout")
+    addTo(deadlines, 2 ** 32, () => expired.push(performance.now()))
+    const end = performance.now() + 2 ** 32
+    vi.advanceTimersByTime(1_000)
+    // Node takes a time that is too long for one of a millisecond.
+    expect(set).toHaveBeenCalledTimes(1)
+    vi.advanceTimersByTime(2 ** 32)
+    expect(expired).toHaveLength(1)
+    expect(expired[0]).toBeGreaterThanOrEqual(end)
+  })
+
+  it("that are all dropped leave no timer behind, and those that come after expire", () => {
+    const deadlines = new Deadlines()
+    const expired: Array<string> = []
+    addTo(deadlines, 100, () => expired.push("before"))
+    deadlines.clear()
+    expect(vi.getTimerCount()).toBe(0)
+    addTo(deadlines, 200, () => expired.push("after"))
+    vi.advanceTimersByTime(1_000)
+    expect(expired).toEqual(["after"])
   })
 
   it("may be added while others expire", () => {

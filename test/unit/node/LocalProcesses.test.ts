@@ -41,6 +41,27 @@ describe("LocalProcesses", () => {
     expect(seen).toEqual(["message", "message", "exit", "spawnReply"])
   })
 
+  it("hand on what was dropped: of a message how it began, of an exit whose it was", () => {
+    const { processes } = start()
+    const seen: Array<ReadonlyArray<unknown>> = []
+    const pid = processes.add({
+      limitBytes: 100,
+      oversizedMessage: (head, why) => seen.push(["message", head, why]),
+      oversizedExit: (from, why) => seen.push(["exit", from, why])
+    })
+    const { oversized } = processes.handler
+    const head = Uint8Array.of(104, 2)
+    oversized([Op.SEND, atom(""), pid], head, "limit")
+    oversized([Op.PAYLOAD_EXIT, theirs, pid], head, "crowded")
+    oversized([Op.PAYLOAD_EXIT_TT, theirs, pid], head, "limit")
+    oversized([Op.PAYLOAD_EXIT, atom("nobody"), pid], head, "limit")
+    expect(seen).toEqual([
+      ["message", head, "limit"],
+      ["exit", theirs, "crowded"],
+      ["exit", theirs, "limit"]
+    ])
+  })
+
   it("do not take a pid of an earlier incarnation for one of theirs", () => {
     const { processes, sent } = start()
     const pid = processes.add({ limitBytes: 100, message: () => expect.unreachable() })
