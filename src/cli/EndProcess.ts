@@ -22,7 +22,9 @@ export const endProcess = (exitCode: number): never => {
   const { execPath } = process
   if (process.getActiveResourcesInfo().includes("GetAddrInfoReqWrap") && isExecutable(execPath)) {
     try {
-      process.execve?.(execPath, [execPath, "--eval", `process.exit(${exitCode})`], {})
+      // In the same environment, by which its libraries may be found, but with nothing that is to be loaded first.
+      const env = { ...process.env, NODE_OPTIONS: "" }
+      process.execve?.(execPath, [execPath, "--eval", `process.exit(${exitCode})`], env)
     } catch {
       // Not to be had here.
     }

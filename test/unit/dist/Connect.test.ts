@@ -1,10 +1,13 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import { Buffer } from "node:buffer"
+import dns from "node:dns/promises"
+import { syncBuiltinESMExports } from "node:module"
 import type { Socket } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { vi } from "vitest"
 import { connect, type LinkOptions, type Reach } from "../../../src/dist/Link.ts"
 import { Transport } from "../../../src/dist/Transport.ts"
 import { isTrouble } from "../../../src/node/NodeError.ts"
@@ -98,6 +101,31 @@ describe("why a link cannot be made", () => {
       // A machine without a name server gets no answer, instead of that there is none.
       expect(reason).toMatchObject({ _tag: "HostUnresolved", host: "no-such-host.invalid" })
     })
+  )
+
+  it.live.each([
+    ["in EPMD's phase", "epmd", {}],
+    ["where its port is given", "port", { address: { host: "port.silent.example", port: 9 } }],
+    ["before TLS", "tls", { address: { host: "tls.silent.example", port: 9 }, tls: { insecure: true } }]
+  ] as const)("a name service that is silent about the host, %s", ([_, part, reach]) =>
+    Effect.gen(function* () {
+      vi.spyOn(dns, "lookup").mockImplementation((() => new Promise(() => {})) as typeof dns.lookup)
+      syncBuiltinESMExports()
+      const host = `${part}.silent.example`
+      const error = yield* Effect.flip(
+        Effect.scoped(connect({ node: `app@${host}`, cookie, timeoutMillis: 20, ...reach }))
+      )
+      expect(error.reason).toEqual({ _tag: "HostUnresolved", host, isPassing: true })
+      expect(error.message).toContain(`the name service gave no answer for the host '${host}'`)
+      expect(isTrouble(error)).toBe(false)
+    }).pipe(
+      Effect.ensuring(
+        Effect.sync(() => {
+          vi.restoreAllMocks()
+          syncBuiltinESMExports()
+        })
+      )
+    )
   )
 
   it.live("no EPMD", () =>

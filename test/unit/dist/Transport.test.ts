@@ -4,6 +4,7 @@ import dns from "node:dns/promises"
 import { syncBuiltinESMExports } from "node:module"
 import { getDefaultAutoSelectFamilyAttemptTimeout, setDefaultAutoSelectFamilyAttemptTimeout, Socket } from "node:net"
 import { vi } from "vitest"
+import { Resolver } from "../../../src/dist/Resolver.ts"
 import { Transport } from "../../../src/dist/Transport.ts"
 import { closedPort, serve } from "../../support/FakePeer.ts"
 
@@ -62,17 +63,52 @@ it.live("a host of several addresses that are refused, or cannot be tried from h
   })
 )
 
-it.live("a host whose name server is silent is looked up once, however often it is dialled", () =>
+it.live(
+  "a host whose name server is silent is looked up once, however often it is dialled, and whoever else asks",
+  () =>
+    Effect.gen(function* () {
+      const asked = vi.spyOn(dns, "lookup").mockImplementation((() => new Promise(() => {})) as typeof dns.lookup)
+      syncBuiltinESMExports()
+      const { dial } = yield* Transport
+      for (const _ of [1, 2, 3]) {
+        const error = yield* Effect.flip(dial({ host: "silent.example", port: 4369 }, 10))
+        expect(error.code).toBe("ETIMEOUT")
+        const { addresses } = yield* Resolver
+        expect((yield* Effect.flip(addresses("silent.example", 10))).code).toBe("TIMEOUT")
+      }
+      expect(asked).toHaveBeenCalledTimes(1)
+      yield* Effect.flip(dial({ host: "other.example", port: 4369 }, 10))
+      expect(asked).toHaveBeenCalledTimes(2)
+    })
+)
+
+it.live("a connection that takes too long is told from a name service that does", () =>
   Effect.gen(function* () {
-    const asked = vi.spyOn(dns, "lookup").mockImplementation((() => new Promise(() => {})) as typeof dns.lookup)
+    const port = yield* serve(() => {})
+    vi.spyOn(dns, "lookup").mockImplementation(
+      (() =>
+        new Promise((resolve) => {
+          // Timers are next to be looked at then, and the network is after them.
+          setImmediate(() => {
+            resolve([{ address: "127.0.0.1", family: 4 }])
+            void afterPromises(() => hold(100))
+          })
+        })) as unknown as typeof dns.lookup
+    )
     syncBuiltinESMExports()
     const { dial } = yield* Transport
-    for (const _ of [1, 2, 3]) {
-      const error = yield* Effect.flip(dial({ host: "silent.example", port: 4369 }, 10))
-      expect(error.code).toBe("ETIMEOUT")
-    }
-    expect(asked).toHaveBeenCalledTimes(1)
+    expect((yield* Effect.flip(dial({ host: "slow.example", port }, 50))).code).toBe("TIMEOUT")
   })
+)
+
+it.live.each([{ host: "127.0.0.1", port: 1 }, { host: "::1", port: 1 }, { path: "/nowhere" }])(
+  "what needs no name service never waits for one: %j",
+  (to) =>
+    Effect.gen(function* () {
+      vi.spyOn(Socket.prototype, "connect").mockReturnThis()
+      const { dial } = yield* Transport
+      expect((yield* Effect.flip(dial(to, 10))).code).toBe("TIMEOUT")
+    })
 )
 
 it.live("what is written leaves at once, however small", () =>
