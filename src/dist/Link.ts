@@ -457,8 +457,9 @@ class RunningLink implements Link {
     clearInterval(this.#tickTimer)
     if (this.#failure !== undefined) return
     const everyMillis = Math.min(Math.max(250, seconds * 250), maxTimerMillis)
-    // A node gives up on a silent peer between 0.75 and 1.25 of its tick time; the same patience is due to it.
-    this.#silenceLimitMillis = seconds * 1250
+    // A node gives up on a silent peer between 0.75 and 1.25 of its tick time; the same is due to it. We look once in a
+    // quarter of that time, so that a silence which is just short of the limit is seen to be over it at 1.25.
+    this.#silenceLimitMillis = seconds * 1000
     this.#tickTimer = setInterval(() => {
       if (performance.now() - this.#lastOut >= everyMillis) this.#write(tick)
       // What arrived while this process was busy is read before the timers of the next turn: look again then.

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
+import { vi } from "vitest"
 import { Effect, Fiber, Redacted, type Scope } from "effect"
 import { Buffer } from "node:buffer"
 import { EventEmitter } from "node:events"
@@ -94,6 +95,32 @@ describe("a link", () => {
         Effect.map(link.lost, ({ reason }) => reason)
       )
       expect(outcome).toEqual([2, atom(""), 1])
+    })
+  )
+
+  // As OTP does it: between three quarters and five quarters of the tick time, whenever the silence begins.
+  it.live.each([60, 8])("is given up for a silence within the bounds of OTP, with a tick time of %i s", (seconds) =>
+    Effect.gen(function* () {
+      const quarter = seconds * 250
+      const { setImmediate: turn } = globalThis
+      for (const begin of [1, quarter / 2, quarter - 1]) {
+        const { link, socket } = yield* linked
+        yield* Effect.addFinalizer(() => Effect.sync(() => vi.useRealTimers()))
+        vi.useFakeTimers({
+          toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "setImmediate", "performance"]
+        })
+        link.setTickTime(seconds)
+        vi.advanceTimersByTime(begin)
+        const before = link.traffic().bytesIn
+        socket.write(Buffer.alloc(4))
+        while (link.traffic().bytesIn === before) yield* Effect.promise(() => new Promise((resolve) => turn(resolve)))
+        vi.advanceTimersByTime(3 * quarter)
+        expect(link.failure()).toBeUndefined()
+        // What it takes to look again, lest this process was busy.
+        vi.advanceTimersByTime(2 * quarter + 20)
+        expect(link.failure()?.reason, `begun ${begin} ms after a look`).toMatchObject({ _tag: "TickTimeout" })
+        vi.useRealTimers()
+      }
     })
   )
 
