@@ -125,26 +125,33 @@ const certificateProblems: Record<CertificateProblem, string> = {
   expired: "has expired",
   not_yet_valid: "is not valid yet",
   unknown_authority: "is signed by an authority that is not trusted here",
+  incomplete_chain: "comes without all of the way to its authority",
   self_signed: "is signed by itself, and not trusted here",
   name_mismatch: "is for another name",
   common_name_only: "has the host as its common name alone, which newer nodes do not take",
   authority_not_valid_now: "cannot be checked: an authority given with --tls-ca has expired, or is not valid yet",
+  not_for_servers: "was not made for a node that others connect to: serverAuth is no use of it",
   invalid: "is not valid"
 }
 
 const checkClocks = "Renew it on the node, or compare the clocks of both machines."
 
+const mendChain =
+  "mend it there, its certfile has to hold the chain, its own certificate first (or its cacertfile those of the authorities). Until then, the file of --tls-ca has to hold both: the certificate that is left out, and that of the authority at the end of the way, which is signed by itself."
+
 const certificateAdvice: Record<CertificateProblem, string> = {
   expired: checkClocks,
   not_yet_valid: checkClocks,
-  unknown_authority:
-    "Give the certificate of the authority that is named last (--tls-ca); one on the way to it is not enough.",
+  unknown_authority: `Give the certificate of the authority that is named last (--tls-ca); one on the way to it is not enough. If another has signed that one in turn, the node leaves it out: ${mendChain}`,
+  incomplete_chain: `The node leaves that out: ${mendChain}`,
   self_signed: "If it is the right one, give it as its own authority (--tls-ca).",
   name_mismatch:
     "What stands behind the @ of the node's name has to be one of its DNS names, or, if it is an IP address, one of its addresses; a pattern is none. Say which of them it has (--tls-server-name), or have one made that fits.",
   common_name_only:
     "Have one made that has it as a DNS name, too (subjectAltName), or say that this one will do (--tls-server-name).",
   authority_not_valid_now: "Give the one that holds now (--tls-ca), or compare the clocks of both machines.",
+  not_for_servers:
+    "Have one made whose extendedKeyUsage has serverAuth, and clientAuth, too, for links that the node makes itself; or that has no extendedKeyUsage.",
   invalid: "Have a new one made for the node."
 }
 

@@ -38,13 +38,17 @@ export type CertificateProblem =
   | "expired"
   | "not_yet_valid"
   | "unknown_authority"
+  /** It was signed by one on the way to the root, whose own certificate we have, and the node does not send. */
+  | "incomplete_chain"
   | "self_signed"
   | "name_mismatch"
   /** It has no alternative names, and its common name, which would fit, does not count by itself. */
   | "common_name_only"
   /** The chain is in order; an authority given for it is too old or too new. */
   | "authority_not_valid_now"
-  /** Anything else: it may not be used for this, a signature is wrong, the key is too weak, … */
+  /** It, or an authority's on the way to the root, has uses that it was made for, and a server's is none of them. */
+  | "not_for_servers"
+  /** Anything else: a signature is wrong, the key is too weak, … */
   | "invalid"
 
 /** Why a certificate or key of ours is of no use. */
@@ -125,10 +129,9 @@ export const certificateProblem = (
     case "UNABLE_TO_GET_ISSUER_CERT":
     case "UNABLE_TO_GET_ISSUER_CERT_LOCALLY":
     case "UNABLE_TO_VERIFY_LEAF_SIGNATURE":
-      return wrong(
-        "unknown_authority",
-        `it is that of ${subject(certificate)}, signed by ${signers(certificate, securing.options)}`
-      )
+      return unknownAuthority(certificate, securing.options)
+    case "INVALID_PURPOSE":
+      return unfitPurpose(code, certificate)
     default:
       return wrong("invalid", code)
   }
@@ -169,15 +172,43 @@ const certificatesIn = (pem: string): ReadonlyArray<X509Certificate> =>
     (one) => attempt(() => new X509Certificate(one)) ?? []
   )
 
-/** Who signed a certificate, and to whom the way on from there leads, by the certificates that the node sent and we have. */
-const signers = (leaf: X509Certificate, { ca = "" }: TlsOptions): string => {
-  const known = [...chainOf(leaf), ...certificatesIn(ca)]
+/**
+ * Who signed a certificate, and to whom the way on from there leads, by the certificates that the node sent and we have.
+ * Of those in between a node has to send all: who only knows the root cannot tell whom to believe.
+ */
+const unknownAuthority = (leaf: X509Certificate, { ca = "" }: TlsOptions): DistReason => {
+  const sent = chainOf(leaf)
+  const known = [...sent, ...certificatesIn(ca)]
   const way = [leaf]
   const nextOf = (last: X509Certificate) =>
     known.find((each) => last.checkIssued(each) && !way.some(({ subject }) => subject === each.subject))
   for (let next = nextOf(leaf); next !== undefined; next = nextOf(next)) way.push(next)
   const [first, last] = [leaf, way.at(-1)!].map(issuer)
-  return first === last ? first! : `${first}, on the way to ${last}`
+  const told = `it is that of ${subject(leaf)}, signed by ${first === last ? first! : `${first}, on the way to ${last}`}`
+  const unsent = way.filter((each) => !sent.includes(each) && each.subject !== each.issuer).map(subject)
+  return unsent.length === 0
+    ? wrong("unknown_authority", told)
+    : wrong("incomplete_chain", `without that of ${unsent.join(" and that of ")}; ${told}`)
+}
+
+/** The use of a certificate by whom others connect to, as `extendedKeyUsage` has it: `serverAuth`. RFC 5280 §4.2.1.12. */
+const serverUse = "1.3.6.1.5.5.7.3.1"
+const usesByName: Readonly<Record<string, string>> = {
+  "1.3.6.1.5.5.7.3.2": "clientAuth",
+  "1.3.6.1.5.5.7.3.3": "codeSigning",
+  "1.3.6.1.5.5.7.3.4": "emailProtection",
+  "2.5.29.37.0": "anyExtendedKeyUsage"
+}
+
+/** Which certificate it is that was not made for servers; OpenSSL has one code for all that a certificate is not for. */
+const unfitPurpose = (code: string, leaf: X509Certificate): DistReason => {
+  // What Node.js calls its `keyUsage` is the extended one, and absent where there is none.
+  const usesOf = ({ keyUsage }: X509Certificate): ReadonlyArray<string> | undefined => keyUsage
+  const which = chainOf(leaf).find((each) => usesOf(each)?.includes(serverUse) === false)
+  if (which === undefined) return wrong("invalid", `${code}: by its extensions it was made for something else`)
+  const uses = usesOf(which)!.map((use) => usesByName[use] ?? use)
+  const of = which === leaf ? "of" : "of the authority's, which signed it, that of"
+  return wrong("not_for_servers", `the extendedKeyUsage ${of} ${subject(which)} is ${short(uses.join(", "))}`)
 }
 
 const whose = (which: X509Certificate, leaf: X509Certificate): string =>

@@ -14,6 +14,8 @@ export interface Claims {
   readonly commonName?: string
   readonly dnsNames?: ReadonlyArray<string>
   readonly ipAddresses?: ReadonlyArray<string>
+  /** What it is for (`extendedKeyUsage`). Default: it does not say. */
+  readonly uses?: ReadonlyArray<keyof typeof uses>
   /** Default: an hour ago. */
   readonly notBefore?: Date
   /** Default: in an hour. */
@@ -26,6 +28,9 @@ export interface Authority extends Certificate {
   /** Another authority, whose own certificate is signed by this one. */
   readonly appoint: (commonName: string) => Authority
 }
+
+/** RFC 5280 §4.2.1.12. */
+const uses = { serverAuth: "2b06010505070301", clientAuth: "2b06010505070302" }
 
 // Just enough of DER (X.690) and of X.509 (RFC 5280) for certificates with EC keys.
 const der = (tag: number, ...parts: ReadonlyArray<Uint8Array>): Buffer => {
@@ -76,6 +81,9 @@ const certify = (
     extension("551d13", true, isAuthority ? sequence(yes) : sequence()),
     // keyCertSign and cRLSign; or digitalSignature.
     extension("551d0f", true, der(0x03, isAuthority ? Uint8Array.of(1, 0x06) : Uint8Array.of(7, 0x80))),
+    ...(claims.uses === undefined
+      ? []
+      : [extension("551d25", false, sequence(...claims.uses.map((use) => oid(uses[use]))))]),
     ...(names.length > 0 ? [extension("551d11", claims.commonName === undefined, sequence(...names))] : [])
   ]
   const content = sequence(

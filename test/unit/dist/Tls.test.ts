@@ -178,7 +178,6 @@ describe("a link over TLS", () => {
       const detail = "it is that of CN=node, signed by CN=below, on the way to CN=test authority"
       const sent = { ...leaf, cert: leaf.cert + below.cert + between.cert }
       for (const [shown, ca] of [
-        [leaf, below.cert + between.cert],
         [sent, stranger.cert],
         [{ ...sent, cert: sent.cert + authority.cert }, stranger.cert]
       ] as const) {
@@ -187,6 +186,44 @@ describe("a link over TLS", () => {
         expect(message).toContain("of the authority that is named last (--tls-ca)")
       }
       expect((yield* whyNotAt(sent, trusting)).reason).toEqual({ _tag: "NotAllowed" })
+    })
+  )
+
+  it.live("says that a node leaves out a certificate on the way, and that both are needed until it sends that", () =>
+    Effect.gen(function* () {
+      const between = authority.appoint("between")
+      const leaf = between.issue(fitting)
+      const told = "it is that of CN=node, signed by CN=between"
+      const both = "has to hold both: the certificate that is left out, and that of the authority at the end of the way"
+      const byRoot = yield* whyNotAt(leaf, trusting)
+      expect(byRoot.reason).toEqual({ _tag: "TlsCertificate", problem: "unknown_authority", detail: told })
+      const byBetween = yield* whyNotAt(leaf, { ca: between.cert })
+      expect(byBetween.reason).toEqual({
+        _tag: "TlsCertificate",
+        problem: "incomplete_chain",
+        detail: `without that of CN=between; ${told}, on the way to CN=test authority`
+      })
+      for (const { message } of [byRoot, byBetween]) {
+        expect(message).toContain("its certfile has to hold the chain")
+        expect(message).toContain(both)
+      }
+      expect((yield* whyNotAt(leaf, { ca: between.cert + authority.cert })).reason).toEqual({ _tag: "NotAllowed" })
+      const chain = { ...leaf, cert: leaf.cert + between.cert }
+      expect((yield* whyNotAt(chain, trusting)).reason).toEqual({ _tag: "NotAllowed" })
+    })
+  )
+
+  it.live("says of a certificate for clients alone what it is for, and what it lacks", () =>
+    Effect.gen(function* () {
+      const { message, reason } = yield* whyNotAt(authority.issue({ ...fitting, uses: ["clientAuth"] }), trusting)
+      expect(reason).toEqual({
+        _tag: "TlsCertificate",
+        problem: "not_for_servers",
+        detail: "the extendedKeyUsage of CN=node is clientAuth"
+      })
+      expect(message).toContain("Have one made whose extendedKeyUsage has serverAuth")
+      const fit = authority.issue({ ...fitting, uses: ["serverAuth", "clientAuth"] })
+      expect((yield* whyNotAt(fit, trusting)).reason).toEqual({ _tag: "NotAllowed" })
     })
   )
 
