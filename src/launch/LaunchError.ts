@@ -80,7 +80,7 @@ const text = (reason: LaunchReason): string => {
     case "TunnelEnded":
       return withWords(
         reason.wasOpen
-          ? `the tunnel's command ${reason.program} ended (${reason.status}), and with it the link through it.`
+          ? `the tunnel's command ${reason.program} ended (${reason.status}), and with it the link through it${reason.status === inPeace ? inBackground : "."}`
           : `the tunnel's command ${reason.program} ended (${reason.status}) before it took connections${reason.status === inPeace ? inBackground : `. ${byHand} Nobody can answer it here: it has no terminal and no input.`}`,
         reason.said
       )

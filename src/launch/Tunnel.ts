@@ -22,6 +22,8 @@ export interface OpenTunnel extends Address {
   readonly program: string
   /** The end of what the command has written to standard error, in one line; waits a moment for a first word. */
   readonly said: Effect.Effect<string>
+  /** That the command has ended, how, and what it said, once it has; waits a moment for an end that is on its way. */
+  readonly ended: Effect.Effect<string | undefined>
 }
 
 /** Milliseconds between two looks at the port. */
@@ -32,6 +34,9 @@ const graceMillis = 1_000
 
 /** Milliseconds that a command has for a word of why what came through it was closed. */
 const lastWordsMillis = 100
+
+/** Milliseconds that its end may come behind that of a connection through it; up to `pollMillis` of it are for its words. */
+const endMillis = 250
 
 /** Characters kept of what the command writes to standard error: its last ones, where it says why it ends. */
 const maxSaid = 600
@@ -147,6 +152,15 @@ class Running {
     else tell()
   })
 
+  /** The same in words, where it comes to an end now. */
+  readonly ended: Effect.Effect<string | undefined> = Effect.map(
+    Effect.timeoutOption(
+      Effect.suspend(() => this.end),
+      endMillis
+    ),
+    (end) => (end._tag === "Some" ? new LaunchError({ reason: end.value }).message : undefined)
+  )
+
   /** Ends it, and whatever it has started. */
   readonly stop: Effect.Effect<void> = Effect.gen({ self: this }, function* () {
     const inTime = Effect.timeoutOption(this.end, graceMillis)
@@ -244,5 +258,5 @@ export const open = Effect.fn("Tunnel.open")(function* ({
     Effect.flatMap((reason) => Effect.logWarning(`${to}: ${new LaunchError({ reason }).message}`)),
     Effect.forkScoped
   )
-  return { ...at, program: running.program, said: running.words }
+  return { ...at, program: running.program, said: running.words, ended: running.ended }
 })

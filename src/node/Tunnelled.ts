@@ -9,7 +9,21 @@ export interface TunnelCommand {
   readonly program: string
   /** The end of what it has written to standard error by now, in one line. */
   readonly said: Effect.Effect<string>
+  /** That it has ended, how, and what it said, in sentences, once it has; waits a moment for an end that is on its way. */
+  readonly ended: Effect.Effect<string | undefined>
 }
+
+/** What is to be said of a tunnel: that it has ended, else what it is and what it has said. */
+const toldOf = Effect.fnUntraced(function* (
+  { ended, program, said }: TunnelCommand,
+  whileItRuns: string
+): Effect.fn.Return<{ readonly hasEnded: boolean; readonly through: string }> {
+  const end = yield* ended
+  if (end !== undefined)
+    return { hasEnded: true, through: `The way there was the tunnel of its entry (${program}): ${end}` }
+  const words = yield* said
+  return { hasEnded: false, through: `${whileItRuns} ${words === "" ? "It has said nothing." : `It said: ${words}`}` }
+})
 
 /** What comes of a way that is open here and leads nowhere: our end takes connections, and somebody closes them. */
 const reasonsOfTheWay: ReadonlySet<DistReason["_tag"]> = new Set([
@@ -31,24 +45,34 @@ export const throughTunnel =
           link,
           ({ reason }) => reasonsOfTheWay.has(reason._tag),
           (why) =>
-            Effect.flatMap(tunnel.said, (said) => Effect.fail(new DistError({ ...why, through: told(tunnel, said) })))
+            Effect.flatMap(
+              toldOf(
+                tunnel,
+                `The way there is the tunnel of its entry (${tunnel.program}): check what it leads to, or run its command by hand, with a free port for {port}.`
+              ),
+              ({ through }) => Effect.fail(new DistError({ ...why, through }))
+            )
         )
 
 /** How a link ends whose tunnel does. */
 const reasonsOfTheEnd: ReadonlySet<DistReason["_tag"]> = new Set(["LinkClosed", "TickTimeout", "ProtocolViolation"])
 
-/** Why a link through a tunnel is lost, with what the tunnel's command says of that. */
+/**
+ * Why a link through a tunnel is lost, with what the tunnel's command says of that. Where that has ended, it is what ended
+ * the link: all that is seen of it here is that the connection was closed.
+ */
 export const lostThrough =
   (tunnel: TunnelCommand | undefined) =>
   (why: DistError): Effect.Effect<DistError> =>
     tunnel === undefined || !reasonsOfTheEnd.has(why.reason._tag)
       ? Effect.succeed(why)
       : Effect.map(
-          tunnel.said,
-          (said) =>
+          toldOf(tunnel, `The way there was the tunnel of its entry (${tunnel.program}).`),
+          ({ hasEnded, through }) =>
             new DistError({
               ...why,
-              through: `The way there was the tunnel of its entry (${tunnel.program}). ${quoted(said)}`
+              ...(hasEnded && { reason: { _tag: "LinkClosed", detail: "the tunnel to it ended" } }),
+              through
             })
         )
 
@@ -62,8 +86,3 @@ export const callThrough = (tunnel: TunnelCommand | undefined, call: Call): Call
             Effect.fail(new CallError({ ...error, reason: { _tag: "LinkLost", cause: why } }))
           )
         )
-
-const told = ({ program }: TunnelCommand, said: string): string =>
-  `The way there is the tunnel of its entry (${program}): check what it leads to, or run its command by hand, with a free port for {port}. ${quoted(said)}`
-
-const quoted = (said: string): string => (said === "" ? "It has said nothing." : `It said: ${said}`)

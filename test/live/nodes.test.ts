@@ -295,7 +295,7 @@ describe("joining a node", () => {
     Effect.gen(function* () {
       const node = yield* BeamNode.start()
       const proxy = yield* faultProxy(epmdPort)
-      const tunnel = { program: "ssh", said: Effect.succeed("Killed by signal 15.") }
+      const tunnel = { program: "ssh", said: Effect.succeed("Killed by signal 15."), ended: Effect.undefined }
       const target = { name: node.name, cookie: Redacted.make(node.cookie), epmdPort: proxy.epmdPort, tunnel }
       const joined = yield* joinNode(target)
       proxy.end("cut")

@@ -105,6 +105,30 @@ describe("a tunnel", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("says that its command has ended, also where that comes a moment behind the end of a connection", () =>
+    Effect.gen(function* () {
+      const far = `
+        const server = require("node:net").createServer((socket) => {
+          if (socket.destroy()) setTimeout(() => process.exit(0), 20)
+        })
+        server.listen(process.argv[1], "127.0.0.1")`
+      const { ended, port } = yield* open((port) => [process.execPath, "-e", far, String(port)])
+      const closed = connect(port, "127.0.0.1").resume()
+      yield* Effect.promise(() => once(closed, "close"))
+      const told = yield* ended
+      expect(told).toContain(`ended (exit status 0), and with it the link through it, as one does that puts itself`)
+      expect(told).toContain("must stay in the foreground")
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("says nothing of an end while its command runs", () =>
+    Effect.gen(function* () {
+      const to = yield* echo
+      const { ended } = yield* open((port) => [process.execPath, relay, String(port), String(to)])
+      expect(yield* ended).toBeUndefined()
+    }).pipe(Effect.scoped)
+  )
+
   it.live("ends also where its command does not want to", () =>
     Effect.gen(function* () {
       const error = yield* failure(noting("trap '' TERM; while :; do sleep 1; done"), 500)

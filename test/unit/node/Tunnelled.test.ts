@@ -2,11 +2,15 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { DistError, type DistReason } from "../../../src/dist/DistError.ts"
 import { CallError } from "../../../src/node/CallError.ts"
-import { callThrough, lostThrough, type TunnelCommand } from "../../../src/node/Tunnelled.ts"
+import { callThrough, lostThrough, throughTunnel, type TunnelCommand } from "../../../src/node/Tunnelled.ts"
 import { fakeNode } from "../../support/FakeNodes.ts"
 
 const node = "app@localhost"
-const tunnel = (said: string): TunnelCommand => ({ program: "ssh", said: Effect.succeed(said) })
+const tunnel = (said: string, ended?: string): TunnelCommand => ({
+  program: "ssh",
+  said: Effect.succeed(said),
+  ended: Effect.succeed(ended)
+})
 const lost = (reason: DistReason) => new DistError({ node, reason })
 const closed = lost({ _tag: "LinkClosed", detail: "the node closed the connection" })
 const because = "The way there was the tunnel of its entry (ssh). It said: Killed by signal 15."
@@ -18,6 +22,20 @@ describe("a link through a tunnel that is lost", () => {
       expect(why.reason).toEqual(closed.reason)
       expect(why.message).toBe(`${closed.message} ${because}`)
       expect((yield* lostThrough(tunnel(""))(closed)).message).toContain("It has said nothing.")
+    })
+  )
+
+  it.effect("is lost with the tunnel where that has ended, not closed by the node", () =>
+    Effect.gen(function* () {
+      const ended = "the tunnel's command ssh ended (SIGKILL), and with it the link through it. It said nothing."
+      const why = yield* lostThrough(tunnel("", ended))(closed)
+      expect(why.message).toBe(
+        `the connection to ${node} was lost: the tunnel to it ended. The way there was the tunnel of its entry (ssh): ${ended}`
+      )
+      // A link that could not be made failed for a reason of its own.
+      const refused = lost({ _tag: "PortRefused", at: "127.0.0.1:1", from: "address" })
+      const unmade = yield* Effect.flip(throughTunnel(tunnel("", ended))(Effect.fail(refused)))
+      expect(unmade.message).toBe(`${refused.message} The way there was the tunnel of its entry (ssh): ${ended}`)
     })
   )
 
