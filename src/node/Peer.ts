@@ -23,6 +23,8 @@ export interface Connection {
   state: NodeState
   /** Whether the node was not tried, because it has refused us before. */
   isRemembered: boolean
+  /** Whether anybody but ourselves, who make a lost link again, has asked for it. */
+  isAskedFor: boolean
   /** Those who use it or wait for it. */
   users: number
   /** When it came up, by the steady clock. */
@@ -104,6 +106,7 @@ export const makeConnection = (peer: Peer, wish: Wish, now: Moment, scope: Scope
     health: new HealthRecord(now.wall),
     state: { _tag: "Connecting", since: now.wall },
     isRemembered: false,
+    isAskedFor: false,
     users: 0,
     upAt: undefined,
     usedAt: now.steady,

@@ -66,6 +66,9 @@ const wantsAnother = ({ isRemembered, wish: made }: Connection, wish: Wish, why:
   return isOverdue(why) && made.end < wish.end && left(wish) >= worthAnother
 }
 
+/** What was tried, and whether somebody had asked for it. */
+type Attempted = Pick<Connection, "isAskedFor" | "peer">
+
 /** What the registry stands in. */
 export interface Surroundings {
   readonly targets: Targets["Service"]
@@ -125,7 +128,7 @@ export class Registry {
     return Effect.map(this.#in.targets.way(target.name), (way) => {
       const peer = this.#peerOf(target.name)
       this.#goBy(peer, way)
-      this.#refused(peer, introductionOf(target), withCookieSource(why, target.cookieSource))
+      this.#refused({ isAskedFor: true, peer }, introductionOf(target), withCookieSource(why, target.cookieSource))
       this.#forgetOldest()
     })
   }
@@ -246,6 +249,7 @@ export class Registry {
             })
           )
         const connection = peer.connection ?? this.#open(peer, wish)
+        if (wish.by !== "loss") connection.isAskedFor = true
         connection.users++
         connection.usedAt = now.steady
         this.#endIdleness(connection)
@@ -333,7 +337,7 @@ export class Registry {
           ...(wish.cookie !== undefined && { cookie: wish.cookie }),
           ...patienceOf(wish)
         }),
-        (why) => this.#judge(peer, why)
+        (why) => this.#judge(connection, why)
       )
       const shown = introductionOf(target)
       const { refusal } = peer
@@ -351,28 +355,39 @@ export class Registry {
             peer.refusal = undefined
             peer.taken = shown
             peer.standing = standing
-            peer.breaker.record(this.#now().steady, "success")
+            this.#count(connection, "success")
             return Effect.void
           }),
           Effect.mapError((why) => {
             const former = peer.former && { ourName: peer.taken?.ourName, until: peer.former.until }
             const known = withFormerLink(why, former, this.#now().wall)
-            return this.#refused(peer, shown, withCookieSource(known, target.cookieSource))
+            return this.#refused(connection, shown, withCookieSource(known, target.cookieSource))
           }),
-          Effect.tapError((why) => this.#judge(peer, why))
+          Effect.tapError((why) => this.#judge(connection, why))
         )
     })
   }
 
   /** Counts an attempt that was in vain, if that says that the node or the way to it is in trouble. */
-  #judge(peer: Peer, why: NodeError): Effect.Effect<void> {
-    if (isTrouble(why)) peer.breaker.record(this.#now().steady, "failure")
+  #judge(connection: Connection, why: NodeError): Effect.Effect<void> {
+    if (isTrouble(why)) this.#count(connection, "failure")
     return Effect.void
   }
 
+  /**
+   * Counts an attempt, or a link that was lost, if somebody had asked for it. What we do by ourselves has pauses of its
+   * own, and must make nobody wait who comes then; that it went well is all that it may tell of a node in trouble.
+   */
+  #count({ isAskedFor, peer }: Attempted, verdict: Verdict): void {
+    const { steady } = this.#now()
+    if (isAskedFor || (verdict === "success" && peer.breaker.state(steady)._tag !== "Closed"))
+      peer.breaker.record(steady, verdict)
+  }
+
   /** Remembers a refusal; gives why the node could not be joined, as it is told. */
-  #refused(peer: Peer, shown: Introduction, why: NodeError): NodeError {
+  #refused(attempted: Attempted, shown: Introduction, why: NodeError): NodeError {
     if (!isRefusal(why)) return why
+    const { peer } = attempted
     const refusal = refusalAfter(peer.refusal, {
       ...shown,
       why,
@@ -381,7 +396,7 @@ export class Registry {
     })
     peer.refusal = refusal
     // A cookie that was right: rather the node or the way to it is in trouble.
-    if (refusal.wasTaken && !isBelieved(refusal)) peer.breaker.record(this.#now().steady, "failure")
+    if (refusal.wasTaken && !isBelieved(refusal)) this.#count(attempted, "failure")
     return refusal.why
   }
 
@@ -479,7 +494,7 @@ export class Registry {
       const { creation } = state.node
       peer.former = { creation, until: since, why }
       if (connection.upAt !== undefined && steady - connection.upAt >= trustedMillis) peer.attempts = 0
-      if (isTrouble(why)) peer.breaker.record(steady, "failure")
+      if (isTrouble(why)) this.#count(connection, "failure")
       if (peer.keepers > 0 && !isDisconnected(why)) this.#reconnect(peer)
       const { nextAttempt } = peer
       this.#in.changed({

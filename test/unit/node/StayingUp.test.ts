@@ -16,6 +16,8 @@ const name = "app@host"
 
 const refused: DistReason = { _tag: "NameNotRegistered", name: "app", host: "host", port: 4369, registered: [] }
 const lost: DistReason = { _tag: "LinkClosed", detail: "the node went down" }
+/** As of a port forward whose other end is not there. */
+const closedInHandshake: DistReason = { _tag: "ClosedInHandshake", stage: "status" }
 const overdue: DistReason = { _tag: "Timeout", phase: "handshake", millis: 7_000, waitingFor: "waiting for its status" }
 
 /** A node as a test wants it, and what became of the attempts to join it. */
@@ -300,7 +302,9 @@ describe("a link that is lost", () => {
       yield* TestClock.adjust("10 minutes")
       expect(world.attempts).toBeGreaterThan(8)
       // The way to it is in trouble, and rests as a node does.
-      expect((yield* statusOf)?.breaker.counts.opened).toBeGreaterThan(0)
+      expect((yield* statusOf)?.breaker.state).toEqual({ _tag: "Closed" })
+      for (let call = 0; call < 3; call++) expect(yield* Effect.flip(use)).toBe(world.wayless)
+      expect(yield* Effect.flip(use)).toMatchObject({ _tag: "BreakerOpen" })
       world.wayless = undefined
       while ((yield* stateOf)?._tag !== "Up") yield* TestClock.adjust("1 second")
     }).pipe(Effect.scoped, Effect.provide(layer))
@@ -361,6 +365,104 @@ describe("a link that is lost", () => {
       yield* TestClock.adjust("1 second")
       expect((yield* statusOf)?.breaker).toMatchObject({ state: { _tag: "Open" }, counts: { rejected: 0 } })
       expect(world.attempts).toBe(2)
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  it.effect("makes no call wait because of the attempts in the background, and none is refused", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      yield* (yield* Nodes).connect(name)
+      world.refuses = closedInHandshake
+      yield* world.lose(lost)
+      yield* TestClock.adjust("10 minutes")
+      expect(world.attempts).toBeGreaterThan(20)
+      // The link that was lost; nobody asked for what came then.
+      expect((yield* statusOf)?.breaker).toEqual({
+        state: { _tag: "Closed" },
+        counts: { successes: 1, failures: 1, rejected: 0, opened: 0, closed: 0 }
+      })
+      world.refuses = undefined
+      yield* use
+      expect(yield* stateOf).toMatchObject({ _tag: "Up" })
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  it.effect("makes no call wait because of links that were made in the background and lost unused", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      yield* (yield* Nodes).connect(name)
+      for (let times = 0; times < 6; times++) {
+        yield* world.lose(lost)
+        yield* settle
+        while ((yield* stateOf)?._tag !== "Up") yield* TestClock.adjust("1 second")
+      }
+      expect((yield* statusOf)?.breaker).toMatchObject({ state: { _tag: "Closed" }, counts: { failures: 1 } })
+      // One that somebody has used counts.
+      for (let times = 0; times < 6 && (yield* statusOf)?.breaker.state._tag === "Closed"; times++) {
+        yield* use
+        yield* world.lose(lost)
+        yield* settle
+      }
+      expect(yield* Effect.flip(use)).toMatchObject({ _tag: "BreakerOpen" })
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  it.effect(
+    "is left in peace where calls at it are in vain, and for no longer by the attempts in the background",
+    () => {
+      const { layer, world } = makeWorld()
+      return Effect.gen(function* () {
+        yield* (yield* Nodes).connect(name)
+        world.refuses = closedInHandshake
+        yield* world.lose(lost)
+        yield* settle
+        // With the one that lost the link.
+        for (let call = 0; call < 2; call++)
+          expect(yield* Effect.flip(use)).toMatchObject({ reason: closedInHandshake })
+        const { attempts } = world
+        for (let call = 0; call < 100; call++) expect(yield* Effect.flip(use)).toMatchObject({ _tag: "BreakerOpen" })
+        expect(world.attempts).toBe(attempts)
+        yield* TestClock.adjust("1 minute")
+        expect(world.attempts).toBeGreaterThan(attempts)
+        expect((yield* statusOf)?.breaker).toMatchObject({ state: { _tag: "HalfOpen" }, counts: { opened: 1 } })
+        // Of a herd that comes now, one is let through, or none tries more than the attempt that is under way.
+        const before = world.attempts
+        const gate = yield* Deferred.make<void>()
+        world.gate = Deferred.await(gate)
+        const herd = yield* Effect.forkChild(
+          Effect.forEach(Array(100).keys(), () => Effect.flip(use), { concurrency: 100 })
+        )
+        yield* settle
+        yield* Deferred.succeed(gate, undefined)
+        yield* Fiber.join(herd)
+        expect(world.attempts).toBe(before + 1)
+        expect((yield* statusOf)?.breaker).toMatchObject({ state: { _tag: "Open" }, counts: { opened: 2 } })
+        world.gate = Effect.void
+        world.refuses = undefined
+        // Nothing but its own pause, of 4 s or a quarter more, keeps it from going well.
+        yield* TestClock.adjust("5 seconds")
+        yield* use
+      }).pipe(Effect.scoped, Effect.provide(layer))
+    }
+  )
+
+  it.effect("counts an attempt in the background that somebody waited for", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      yield* (yield* Nodes).connect(name)
+      yield* TestClock.adjust("2 minutes")
+      world.refuses = closedInHandshake
+      yield* world.lose(lost)
+      yield* settle
+      for (const failures of [2, 3]) {
+        const gate = yield* Deferred.make<void>()
+        world.gate = Deferred.await(gate)
+        while ((yield* stateOf)?._tag !== "Connecting") yield* TestClock.adjust("100 millis")
+        const waiting = yield* Effect.forkChild(Effect.flip(use), { startImmediately: true })
+        yield* Deferred.succeed(gate, undefined)
+        expect(yield* Fiber.join(waiting)).toMatchObject({ reason: closedInHandshake })
+        expect((yield* statusOf)?.breaker.counts).toMatchObject({ failures })
+      }
     }).pipe(Effect.scoped, Effect.provide(layer))
   })
 
@@ -835,10 +937,11 @@ describe("a node in trouble", () => {
       const breaker = status?.breaker.state
       expect(breaker?._tag).toBe("Open")
       expect(status?.state).toMatchObject({ _tag: "Down", nextAttempt: breaker?._tag === "Open" && breaker.until })
+      // Of the background's own attempts only the pauses grow.
       yield* TestClock.adjust("10 minutes")
-      // Each attempt is the one probe, and what fails doubles the pause, up to a minute.
-      expect(world.attempts).toBeGreaterThan(8)
-      expect(world.attempts).toBeLessThan(20)
+      expect(world.attempts).toBeGreaterThanOrEqual(20)
+      expect(world.attempts).toBeLessThanOrEqual(50)
+      expect((yield* statusOf)?.breaker).toMatchObject({ state: { _tag: "HalfOpen" }, counts: { opened: 1 } })
       world.refuses = undefined
       while ((yield* stateOf)?._tag !== "Up") yield* TestClock.adjust("1 second")
       expect((yield* statusOf)?.breaker.state).toEqual({ _tag: "Closed" })
