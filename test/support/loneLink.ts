@@ -1,3 +1,4 @@
+import type { DistError } from "../../src/dist/DistError.ts"
 import * as Flags from "../../src/dist/Flags.ts"
 import type { Link } from "../../src/dist/Link.ts"
 import { encode } from "../../src/etf/Encode.ts"
@@ -15,6 +16,7 @@ export const worker = new Pid(atom("node@host"), 88, 0, 1)
  */
 export const loneLink = (flags: bigint = Flags.offered) => {
   const sent: Array<Tuple> = []
+  let lost: DistError | undefined
   const payloads: Array<Term | undefined> = []
   const link = {
     peer: { name: "node@host", creation: 1 },
@@ -26,10 +28,14 @@ export const loneLink = (flags: bigint = Flags.offered) => {
       sent.push(control)
       payloads.push(payload)
     },
-    failure: () => undefined
+    failure: () => lost
   } as unknown as Link
   const processes = new LocalProcesses(link)
   const verdicts: Array<Verdict> = []
   const calls = new Calls(link, processes, (verdict) => void verdicts.push(verdict))
-  return { sent, payloads, processes, calls, verdicts }
+  const lose = (cause: DistError) => {
+    lost = cause
+    calls.linkLost(cause)
+  }
+  return { sent, payloads, processes, calls, verdicts, lose }
 }

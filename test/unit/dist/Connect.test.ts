@@ -103,11 +103,11 @@ describe("why a link cannot be made", () => {
     })
   )
 
-  it.live.each([
-    ["in EPMD's phase", "epmd", {}],
-    ["where its port is given", "port", { address: { host: "port.silent.example", port: 9 } }],
-    ["before TLS", "tls", { address: { host: "tls.silent.example", port: 9 }, tls: { insecure: true } }]
-  ] as const)("a name service that is silent about the host, %s", ([_, part, reach]) =>
+  it.live.each<readonly [part: string, reach: Reach]>([
+    ["epmd", {}],
+    ["node", { address: { host: "node.silent.example", port: 9 } }],
+    ["tls", { address: { host: "tls.silent.example", port: 9 }, tls: { insecure: true } }]
+  ])("a name service that is silent about the host of the %s", ([part, reach]) =>
     Effect.gen(function* () {
       vi.spyOn(dns, "lookup").mockImplementation((() => new Promise(() => {})) as typeof dns.lookup)
       syncBuiltinESMExports()

@@ -43,6 +43,22 @@ const collect = () => {
 }
 const expected = ["tick", "a", "some body", "tick", "tick", "x".repeat(300), "z", ...many.map(String)]
 
+/** What comes of frames of these sizes that came at once: bytes of memory behind each, and who was asked about. */
+const memoryOf = (sizes: ReadonlyArray<number>) => {
+  const kept: Array<Uint8Array> = []
+  const asked: Array<number> = []
+  const frames = new Frames({
+    tick: () => {},
+    frame: (frame) => kept.push(frame),
+    headBytes: 16,
+    begin: (head) => (asked.push(head.length), false),
+    piece: () => {}
+  })
+  frames.push(Buffer.concat(sizes.map((size) => frame(Buffer.alloc(size, 1)))))
+  expect(kept.map(({ length }) => length)).toEqual(sizes)
+  return { asked, memory: kept.map(({ buffer }) => buffer) }
+}
+
 describe("Frames", () => {
   it("gives the same frames wherever the stream is cut in two", () => {
     for (let cut = 0; cut <= stream.length; cut++) {
@@ -101,22 +117,6 @@ describe("Frames", () => {
     beforeEach(() => void (Buffer.poolSize = 0))
     afterEach(() => void (Buffer.poolSize = poolSize))
 
-    /** What comes of frames of these sizes that came at once: bytes of memory behind each, and who was asked about. */
-    const memoryOf = (sizes: ReadonlyArray<number>) => {
-      const kept: Array<Uint8Array> = []
-      const asked: Array<number> = []
-      const frames = new Frames({
-        tick: () => {},
-        frame: (frame) => kept.push(frame),
-        headBytes: 16,
-        begin: (head) => (asked.push(head.length), false),
-        piece: () => {}
-      })
-      frames.push(Buffer.concat(sizes.map((size) => frame(Buffer.alloc(size, 1)))))
-      expect(kept.map(({ length }) => length)).toEqual(sizes)
-      return { asked, memory: kept.map(({ buffer }) => buffer) }
-    }
-
     it("share memory, of 4 KiB at most", () => {
       const { asked, memory } = memoryOf(Array.from({ length: 600 }, () => 100))
       expect(Math.max(...memory.map(({ byteLength }) => byteLength))).toBeLessThanOrEqual(4_096)
@@ -135,6 +135,7 @@ describe("Frames", () => {
     const huge = Buffer.alloc(4)
     huge.writeUInt32BE(maxFrameBytes + 1)
     expect(collect().frames.push(huge)).toContain(`${maxFrameBytes + 1} bytes`)
+    expect(collect().frames.push(frame(Buffer.alloc(maxFrameBytes)))).toBeUndefined()
     const { frames } = collect()
     expect(frames.push(huge.subarray(0, 2))).toBeUndefined()
     expect(frames.push(huge.subarray(2))).toContain(`${maxFrameBytes + 1} bytes`)

@@ -26,7 +26,7 @@ import { loneLink, worker } from "../../support/loneLink.ts"
 
 /** A call that waits on a link that leads nowhere, and what it sent. */
 const waiting = (options: CallOptions = {}) => {
-  const { calls, payloads, processes, sent, verdicts } = loneLink()
+  const { calls, lose, payloads, processes, sent, verdicts } = loneLink()
   const added = vi.spyOn(processes, "add")
   const call = Effect.runFork(calls.call("erlang", "abs", [-1], options))
   const pending = added.mock.calls[0]![0] as WorkerCall
@@ -34,28 +34,34 @@ const waiting = (options: CallOptions = {}) => {
   const tag = listItems(payloads[0])![0]!
   const exit = (reason: Term, from = worker) =>
     processes.handler.message([Op.PAYLOAD_EXIT, from, self], encode(reason).subarray(1))
-  const started = () => processes.handler.message([Op.SPAWN_REPLY, reference, self, 1, worker], undefined)
+  const spawnReply = (result: Term) =>
+    processes.handler.message([Op.SPAWN_REPLY, reference, self, 1, result], undefined)
+  const started = () => spawnReply(worker)
   const oversized = (why: DropReason, from = worker) =>
     processes.handler.oversized([Op.PAYLOAD_EXIT, from, self], bytes, why)
   const limitBytes = () => processes.handler.payloadLimit([Op.PAYLOAD_EXIT, worker, self])
-  const lose = () => calls.linkLost(linkClosed)
   return {
     call,
     calls,
     exit,
     limitBytes,
-    lose,
+    lose: () => lose(linkClosed),
     oversized,
     pending,
     processes,
     self,
     sent,
+    spawnReply,
     started,
     tag,
     verdicts,
     worker
   }
 }
+
+/** Why a call failed. */
+const reasonOf = ({ call }: Pick<ReturnType<typeof waiting>, "call">) =>
+  Effect.runPromise(Effect.map(Effect.flip(Fiber.join(call)), ({ reason }) => reason))
 
 const linkClosed = new DistError({ node: "node@host", reason: { _tag: "LinkClosed", detail: "x" } })
 
@@ -101,14 +107,11 @@ describe("a call", () => {
   })
 
   it("takes nothing for its answer that has not its tag, though its worker ends with it", async () => {
-    const { call, exit, started, tag } = waiting()
-    started()
-    const forged: Term = [(tag as number) + 1, atom("return"), 2]
-    exit(forged)
-    expect((await Effect.runPromise(Effect.flip(Fiber.join(call)))).reason).toEqual({
-      _tag: "WorkerDied",
-      reason: forged
-    })
+    const forged = waiting()
+    forged.started()
+    const reason: Term = [(forged.tag as number) + 1, atom("return"), 2]
+    forged.exit(reason)
+    expect(await reasonOf(forged)).toEqual({ _tag: "WorkerDied", reason })
   })
 
   it("has room for a value of all the bytes that are allowed, and for what stands around it", async () => {
@@ -118,6 +121,74 @@ describe("a call", () => {
     expect(limitBytes()).toBeGreaterThan(encode(answer).length)
     exit(answer)
     expect(encode(await Effect.runPromise(Fiber.join(call)))).toEqual(encode(value))
+  })
+
+  it.each(["error", "exit", "throw"] as const)("fails with what its function raised: %s", async (kind) => {
+    const raised = waiting()
+    const stack = list([[atom("lists"), atom("map"), 2, list([])]])
+    raised.exit([raised.tag, atom(kind), atom("why"), stack])
+    expect(await reasonOf(raised)).toEqual({
+      _tag: "Raised",
+      class: kind,
+      reason: atom("why"),
+      stack: [expect.objectContaining({ module: "lists", function: "map", arity: 2 })]
+    })
+  })
+
+  it("fails with the bound of the heap where its worker was killed, which we have not done", async () => {
+    for (const [options, limitWords] of [
+      [{ maxHeapWords: 1_000 }, 1_000],
+      [{}, 8 * 1024 * 1024]
+    ] as const) {
+      const killed = waiting(options)
+      killed.started()
+      killed.exit(atom("killed"))
+      expect(await reasonOf(killed)).toEqual({ _tag: "HeapLimit", limitWords })
+    }
+  })
+
+  it("fails where the node starts no worker, and where there is no link any more", async () => {
+    const refused = waiting()
+    refused.spawnReply(atom("system_limit"))
+    expect(await reasonOf(refused)).toEqual({ _tag: "SpawnRefused", reason: "system_limit" })
+    const { calls, lose, sent } = waiting()
+    lose()
+    const late = Effect.runFork(calls.call("erlang", "abs", [-1]))
+    expect(await reasonOf({ call: late })).toEqual({ _tag: "LinkLost", cause: linkClosed })
+    expect(sent).toHaveLength(1)
+  })
+
+  it("takes so many terms in an answer, and more where more bytes are allowed", async () => {
+    const many = list(Array.from({ length: 550_000 }, () => list([])))
+    const tooMany = waiting()
+    tooMany.started()
+    tooMany.exit([tooMany.tag, atom("return"), many])
+    expect(await reasonOf(tooMany)).toEqual({
+      _tag: "ReplyTooLarge",
+      limitBytes: 16 * 1024 * 1024,
+      limitTerms: 524_288
+    })
+    const { call, exit, tag } = waiting({ maxReplyBytes: 32 * 1024 * 1024 })
+    exit([tag, atom("return"), many])
+    expect(listItems(await Effect.runPromise(Fiber.join(call)))).toHaveLength(550_000)
+  })
+
+  it("tells an answer that goes too deep from one that is too large", async () => {
+    const it = waiting()
+    it.started()
+    // A tuple of one that holds a tuple of one, and so on.
+    it.pending.exit(
+      worker,
+      new Uint8Array(600_000).map((_, at) => (at % 2 === 0 ? 104 : 1))
+    )
+    expect(await reasonOf(it)).toMatchObject({ _tag: "UndecodableReply" })
+  })
+
+  it("that is given up kills its worker", async () => {
+    const { call, self, sent, started } = waiting()
+    started()
+    await Effect.runPromise(Fiber.interrupt(call))
+    expect(sent.slice(1)).toEqual([[Op.PAYLOAD_EXIT2, self, worker]])
   })
 
   it("that is over keeps nothing here, and its worker is killed whenever the node tells of it", async () => {
@@ -150,32 +221,32 @@ describe("a call", () => {
   })
 })
 
+/** What two calls, one after the other, have where the first number of all is this. */
+const numberedAfter = (first: number) => {
+  const random = vi.spyOn(crypto, "randomInt").mockImplementation(() => first)
+  syncBuiltinESMExports()
+  const { calls, payloads, sent } = loneLink()
+  expect(random).toHaveBeenLastCalledWith(2 ** 31)
+  for (const _ of [1, 2]) Effect.runFork(calls.call("erlang", "abs", [-1]))
+  return {
+    tags: payloads.map((payload) => listItems(payload)![0]),
+    references: sent.map(([, reference]) => (reference as Reference).words)
+  }
+}
+
 describe("the numbers of calls", () => {
   afterEach(() => {
     vi.restoreAllMocks()
     syncBuiltinESMExports()
   })
 
-  /** What two calls, one after the other, have where the first number of all is this. */
-  const after = (first: number) => {
-    const random = vi.spyOn(crypto, "randomInt").mockImplementation(() => first)
-    syncBuiltinESMExports()
-    const { calls, payloads, sent } = loneLink()
-    expect(random).toHaveBeenLastCalledWith(2 ** 31)
-    for (const _ of [1, 2]) Effect.runFork(calls.call("erlang", "abs", [-1]))
-    return {
-      tags: payloads.map((payload) => listItems(payload)![0]),
-      references: sent.map(([, reference]) => (reference as Reference).words)
-    }
-  }
-
   it("begin anywhere, are each call's own, and begin anew after the last of them", () => {
-    expect(after(41).tags).toEqual([42, 43])
-    expect(after(2 ** 31 - 2).tags).toEqual([2 ** 31 - 1, 0])
+    expect(numberedAfter(41).tags).toEqual([42, 43])
+    expect(numberedAfter(2 ** 31 - 2).tags).toEqual([2 ** 31 - 1, 0])
   })
 
   it("are in the references of the requests, of whose first word 18 bits count", () => {
-    expect(after(2 ** 18 - 2).references).toEqual([
+    expect(numberedAfter(2 ** 18 - 2).references).toEqual([
       [2 ** 18 - 1, 0, 0],
       [0, 1, 0]
     ])
@@ -185,6 +256,14 @@ describe("the numbers of calls", () => {
 describe("a call that is over", () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] }))
   afterEach(() => void vi.useRealTimers())
+
+  it("because its time is has had five seconds, unless it was given another time", async () => {
+    const { call } = waiting()
+    vi.advanceTimersByTime(4_999)
+    expect(call.pollUnsafe()).toBeUndefined()
+    vi.advanceTimersByTime(20)
+    expect(await reasonOf({ call })).toEqual({ _tag: "DeadlineExceeded", millis: 5_000, worker: "awaited" })
+  })
 
   it("has no deadline any more", () => {
     const { calls } = loneLink()
@@ -254,8 +333,10 @@ describe("the worker of a call", () => {
 
   it("says nothing of binaries to a release that would not heed it", () => {
     const { calls, sent } = waiting()
-    calls.learn(26)
-    Effect.runFork(calls.call("erlang", "abs", [-1]))
+    for (const release of [26, 27]) {
+      calls.learn(release)
+      Effect.runFork(calls.call("erlang", "abs", [-1]))
+    }
     const bound = [
       [atom("size"), 8 * 1024 * 1024],
       [atom("kill"), atom("true")],
@@ -263,6 +344,7 @@ describe("the worker of a call", () => {
     ] as const
     expect(capOf(sent[0]!)).toEqual(map([...bound, [atom("include_shared_binaries"), atom("true")]]))
     expect(capOf(sent[1]!)).toEqual(map(bound))
+    expect(capOf(sent[2]!)).toEqual(capOf(sent[0]!))
   })
 })
 
@@ -284,31 +366,31 @@ describe("the options of workers", () => {
   })
 })
 
-describe("a call that the server rex runs", () => {
-  const asked = () => {
-    const { calls, processes, sent, verdicts } = loneLink(Flags.offered & ~Flags.Flag.SPAWN)
-    const call = Effect.runFork(calls.call("erlang", "abs", [-1], { timeoutMillis: 1_000, maxReplyBytes: 1_000 }))
-    const [operation, self] = sent[0] as unknown as [number, Pid]
-    expect(operation).toBe(Op.REG_SEND)
-    const to: Tuple = [Op.SEND, atom(""), self]
-    return {
-      call,
-      sent,
-      verdicts,
-      message: (message: Term) => processes.handler.message(to, encode(message).subarray(1)),
-      oversized: () => processes.handler.oversized(to, bytes, "limit"),
-      exit: (reason: Term) => {
-        processes.handler.message([Op.PAYLOAD_EXIT, worker, self], encode(reason).subarray(1))
-        processes.handler.oversized([Op.PAYLOAD_EXIT, worker, self], bytes, "limit")
-      }
+/** A call to a peer that starts no workers for others. */
+const askedOfRex = () => {
+  const { calls, processes, sent, verdicts } = loneLink(Flags.offered & ~Flags.Flag.SPAWN)
+  const call = Effect.runFork(calls.call("erlang", "abs", [-1], { timeoutMillis: 1_000, maxReplyBytes: 1_000 }))
+  const [operation, self] = sent[0] as unknown as [number, Pid]
+  expect(operation).toBe(Op.REG_SEND)
+  const to: Tuple = [Op.SEND, atom(""), self]
+  return {
+    call,
+    sent,
+    verdicts,
+    message: (message: Term) => processes.handler.message(to, encode(message).subarray(1)),
+    oversized: () => processes.handler.oversized(to, bytes, "limit"),
+    exit: (reason: Term) => {
+      processes.handler.message([Op.PAYLOAD_EXIT, worker, self], encode(reason).subarray(1))
+      processes.handler.oversized([Op.PAYLOAD_EXIT, worker, self], bytes, "limit")
     }
   }
+}
+
+describe("a call that the server rex runs", () => {
   const tag = new Reference(atom("us@host"), 7, [0, 0, 0])
-  const reasonOf = async ({ call }: ReturnType<typeof asked>) =>
-    (await Effect.runPromise(Effect.flip(Fiber.join(call)))).reason
 
   it("has the value of its answer, and takes no exit signal for one", async () => {
-    const { call, exit, message } = asked()
+    const { call, exit, message } = askedOfRex()
     exit(atom("killed"))
     expect(call.pollUnsafe()).toBeUndefined()
     message([tag, 1])
@@ -329,18 +411,23 @@ describe("a call that the server rex runs", () => {
       { _tag: "Raised", class: "error", reason: atom("badarg") }
     ],
     [
+      "that it exited with what looks like a stack, and more",
+      [tag, [atom("badrpc"), [atom("EXIT"), [atom("why"), list([[atom("m")]]), 1]]]],
+      { _tag: "Raised", class: "exit", reason: [atom("why"), list([[atom("m")]]), 1] }
+    ],
+    [
       "that it exited",
       [tag, [atom("badrpc"), [atom("EXIT"), [atom("shutdown"), charlist("x")]]]],
       { _tag: "Raised", class: "exit", reason: [atom("shutdown"), charlist("x")] }
     ]
   ])("fails with what an answer says %s", async (_, answer, reason) => {
-    const it = asked()
+    const it = askedOfRex()
     it.message(answer)
     expect(await reasonOf(it)).toMatchObject(reason)
   })
 
   it("fails with an answer that was dropped", async () => {
-    const it = asked()
+    const it = askedOfRex()
     it.oversized()
     expect(await reasonOf(it)).toEqual({ _tag: "ReplyTooLarge", limitBytes: 1_000 })
   })
@@ -348,7 +435,7 @@ describe("a call that the server rex runs", () => {
   it("fails at its deadline, and goes on at the node", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] })
     onTestFinished(() => void vi.useRealTimers())
-    const it = asked()
+    const it = askedOfRex()
     vi.advanceTimersByTime(2_000)
     expect(await reasonOf(it)).toEqual({ _tag: "DeadlineExceeded", millis: 1_000, worker: "unstoppable" })
     expect(it.sent).toHaveLength(1)

@@ -38,7 +38,8 @@ describe("Deadlines", () => {
 
   it("share one timer", () => {
     const deadlines = new Deadlines()
-    for (let millis = 0; millis < 10_000; millis += 10) addTo(deadlines, millis, () => {})
+    for (let millis = 10_000; millis < 20_000; millis += 10) addTo(deadlines, millis, () => {})
+    for (let millis = 10_000; millis > 0; millis -= 10) addTo(deadlines, millis, () => {})
     expect(vi.getTimerCount()).toBe(1)
   })
 
@@ -50,6 +51,17 @@ describe("Deadlines", () => {
     vi.advanceTimersByTime(2_000)
     expect(expired).toBe(1_600)
     expect(set.mock.calls.length).toBeLessThanOrEqual(101)
+  })
+
+  it("may be over when they are added", () => {
+    const deadlines = new Deadlines()
+    const set = vi.spyOn(globalThis, "setTimeout")
+    let expired = 0
+    addTo(deadlines, -50, () => expired++)
+    vi.advanceTimersByTime(16)
+    expect(expired).toBe(1)
+    // Node warns of a time below 0.
+    expect(set.mock.calls[0]![1]).toBeGreaterThanOrEqual(0)
   })
 
   it("may be further away than a timer can be set for", () => {

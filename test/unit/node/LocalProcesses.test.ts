@@ -39,6 +39,10 @@ describe("LocalProcesses", () => {
     message([Op.PAYLOAD_EXIT, theirs, pid], bare(1))
     message([Op.SPAWN_REPLY, reference, pid, 1, theirs], undefined)
     expect(seen).toEqual(["message", "message", "exit", "spawnReply"])
+    // With the token of somebody's trace.
+    message([Op.PAYLOAD_EXIT_TT, theirs, pid, list([])], bare(1))
+    message([Op.SPAWN_REPLY_TT, reference, pid, 1, theirs, list([])], undefined)
+    expect(seen.slice(4)).toEqual(["exit", "spawnReply"])
   })
 
   it("hand on what was dropped: of a message how it began, of an exit whose it was", () => {
@@ -68,7 +72,13 @@ describe("LocalProcesses", () => {
     const stale = new Pid(pid.node, pid.id, pid.serial, pid.creation + 1)
     processes.handler.message([Op.SEND, atom(""), stale], bare(1))
     processes.handler.message([Op.LINK, theirs, stale], undefined)
-    expect(sent).toEqual([[[Op.PAYLOAD_EXIT, stale, theirs], atom("noproc")]])
+    expect(sent.splice(0)).toEqual([[[Op.PAYLOAD_EXIT, stale, theirs], atom("noproc")]])
+    processes.handler.message([Op.SPAWN_REPLY, reference, stale, 1, theirs], undefined)
+    processes.handler.message([Op.LINK, theirs, pid], undefined)
+    processes.handler.message([Op.UNLINK, theirs, stale], undefined)
+    expect(sent).toEqual([])
+    processes.remove(pid)
+    expect(sent).toEqual([[[Op.PAYLOAD_EXIT, pid, theirs], atom("normal")]])
   })
 
   it("have pids that the oldest nodes take, each its own", () => {
@@ -122,12 +132,34 @@ describe("LocalProcesses", () => {
     ])
   })
 
-  it("take so many links on one process and no more", () => {
+  it("take so many links and monitors on one process and no more", () => {
     const { processes, sent } = start()
     const pid = processes.add({ limitBytes: 1 })
-    for (let id = 0; id < 10_001; id++)
+    const number = (id: number) => new Reference(theirs.node, 17, [id, 2, 3])
+    for (let id = 0; id < 10_001; id++) {
       processes.handler.message([Op.LINK, new Pid(theirs.node, id, 0, 17), pid], undefined)
-    expect(sent).toEqual([[[Op.PAYLOAD_EXIT, pid, new Pid(theirs.node, 10_000, 0, 17)], atom("noproc")]])
+      processes.handler.message([Op.MONITOR_P, theirs, pid, number(id)], undefined)
+    }
+    expect(sent).toEqual([
+      [[Op.PAYLOAD_EXIT, pid, new Pid(theirs.node, 10_000, 0, 17)], atom("noproc")],
+      [[Op.PAYLOAD_MONITOR_P_EXIT, pid, theirs, number(10_000)], atom("noproc")]
+    ])
+  })
+
+  it("have a net_kernel, as every node: it may be monitored, and says what it cannot", () => {
+    const { processes, sent } = start()
+    processes.handler.message([Op.MONITOR_P, theirs, atom("net_kernel"), reference], undefined)
+    expect(sent).toEqual([])
+    processes.handler.message(
+      [Op.REG_SEND, theirs, atom(""), atom("net_kernel")],
+      bare([atom("$gen_call"), [theirs, reference], atom("get_net_ticktime")])
+    )
+    expect(sent).toEqual([
+      [
+        [Op.SEND, atom(""), theirs],
+        [reference, [atom("error"), atom("notsup")]]
+      ]
+    ])
   })
 
   it("kill what was started for a process that is gone", () => {
