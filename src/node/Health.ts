@@ -16,7 +16,7 @@ export type Sample =
       /** Processes and ports that wait to run, for each scheduler online. `undefined`: the node's answer was no number. */
       readonly runQueue: number | undefined
     }
-  /** No answer within {@link patienceMillis}. */
+  /** No answer within {@link patienceMillis}, to us or to those who asked meanwhile. */
   | "missed"
 
 /** Times are milliseconds since the Unix epoch, durations milliseconds. */

@@ -31,6 +31,8 @@ export interface Connection {
   upAt: number | undefined
   /** When somebody last asked for it, or had an answer of it, by the steady clock. */
   usedAt: number
+  /** When a call on it was last in vain, by the steady clock. */
+  failedAt: number | undefined
   /** Whether its health is being looked at: what is heard meanwhile is no use of it. */
   isSampled: boolean
   /** Lets go of it when it has been idle for long enough. */
@@ -110,6 +112,7 @@ export const makeConnection = (peer: Peer, wish: Wish, now: Moment, scope: Scope
     users: 0,
     upAt: undefined,
     usedAt: now.steady,
+    failedAt: undefined,
     isSampled: false,
     idle: undefined
   }

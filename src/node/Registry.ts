@@ -3,7 +3,7 @@ import { DistError } from "../dist/DistError.ts"
 import { backOff } from "./BackOff.ts"
 import type { Verdict } from "./Breaker.ts"
 import type { ErlangNode, JoinOptions } from "./ErlangNode.ts"
-import { everyMillis, type NodeHealth, restAfterMillis, sampleOf } from "./Health.ts"
+import { everyMillis, type NodeHealth, patienceMillis, restAfterMillis, type Sample, sampleOf } from "./Health.ts"
 import {
   BreakerOpen,
   isDisconnected,
@@ -406,6 +406,7 @@ export class Registry {
     const now = this.#now()
     // Who holds a node uses it by its calls.
     if (!connection.isSampled) connection.usedAt = now.steady
+    if (verdict === "failure") connection.failedAt = now.steady
     connection.peer.breaker.record(now.steady, verdict)
   }
 
@@ -435,22 +436,23 @@ export class Registry {
 
   /** Looks at a node from time to time, for as long as it is connected, while it is in use and not left in peace. */
   #sampling(connection: Connection, node: ErlangNode): Effect.Effect<never> {
-    const { health, peer } = connection
+    const { peer } = connection
     return Effect.sleep(everyMillis).pipe(
       Effect.andThen(
         Effect.suspend(() => {
           const { steady } = this.#now()
           if (steady - connection.usedAt > restAfterMillis) return Effect.void
-          if (peer.breaker.state(steady)._tag === "Open") return Effect.void
-          const admission = peer.breaker.admit(steady)
-          if (admission._tag === "Rejected") return Effect.void
+          const isResting = peer.breaker.state(steady)._tag === "Open"
+          const admission = isResting ? undefined : peer.breaker.admit(steady)
+          if (admission === undefined || admission._tag === "Rejected") {
+            // Others have asked in our place.
+            if (isUnanswered(connection, node.silentMillis(), steady)) this.#looked(connection, node, "missed")
+            return Effect.void
+          }
           connection.isSampled = true
           return sampleOf(node).pipe(
             Effect.tap((sample) => {
-              const at = this.#now().wall
-              const before = health.condition
-              if (sample !== undefined && health.record(at, sample) && this.#isCurrent(connection))
-                this.#in.healthChanged({ name: peer.name, at, before, health: health.health(node.silentMillis()) })
+              if (sample !== undefined) this.#looked(connection, node, sample)
               // We have to tick as often as it wants by now.
               return sample === undefined || sample === "missed" ? Effect.void : node.askTickTime
             }),
@@ -466,6 +468,15 @@ export class Registry {
       ),
       Effect.forever
     )
+  }
+
+  /** Takes in what a look at a node has found. */
+  #looked(connection: Connection, node: ErlangNode, sample: Sample): void {
+    const { health, peer } = connection
+    const at = this.#now().wall
+    const before = health.condition
+    if (health.record(at, sample) && this.#isCurrent(connection))
+      this.#in.healthChanged({ name: peer.name, at, before, health: health.health(node.silentMillis()) })
   }
 
   /** Lets go of a connection on our side. */
@@ -557,6 +568,13 @@ export class Registry {
     for (const { name } of order.slice(0, Math.max(0, order.length - maxDown))) this.#peers.delete(name)
   }
 }
+
+/**
+ * Whether a request was in vain, and nothing at all has come from the node since, nor for as long as a look at it waits:
+ * as good as a look that got no answer, also where none may go because the node is left in peace.
+ */
+const isUnanswered = ({ failedAt }: Connection, silentMillis: number, now: number): boolean =>
+  failedAt !== undefined && silentMillis >= Math.max(patienceMillis, now - failedAt)
 
 /** What a node is shown. */
 const introductionOf = ({ cookie, ourName }: NodeTarget): Introduction => ({ cookie, ourName })

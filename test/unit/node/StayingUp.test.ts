@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Layer, Logger, Redacted, References, Scope, Stream } from "effect"
+import { Clock, Deferred, Effect, Exit, Fiber, Layer, Logger, Redacted, References, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { DistError, type DistReason } from "../../../src/dist/DistError.ts"
 import { atom, list, type Term } from "../../../src/etf/Term.ts"
@@ -37,6 +37,8 @@ const makeWorld = () => {
     attempts: 0,
     cookies: [] as Array<string>,
     samples: 0,
+    /** Since anything came from it. */
+    silentMillis: () => 7,
     /** Links that are open. */
     open: 0,
     lose: (_reason: DistReason): Effect.Effect<unknown> => Effect.void,
@@ -75,7 +77,7 @@ const makeWorld = () => {
         disconnect: Effect.asVoid(
           Deferred.succeed(end, new DistError({ node: name, reason: { _tag: "Disconnected" } }))
         ),
-        silentMillis: () => 7
+        silentMillis: () => world.silentMillis()
       }
       return node
     })
@@ -1021,6 +1023,52 @@ describe("the health of a connected node", () => {
         { before: "down", health: { condition: "degraded" } },
         { before: "degraded", health: { condition: "up" } }
       ])
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  /** Calls again and again, each in vain after 4 s; looks every second for so long, and gives how the node fares then. */
+  const useInVain = Effect.fnUntraced(function* (world: ReturnType<typeof makeWorld>["world"], seconds: number) {
+    world.sample = { after: 5_000, fails: { _tag: "DeadlineExceeded", millis: 5_000, worker: "awaited" } }
+    const nodes = yield* Nodes
+    const calling = Effect.flatMap(nodes.get(name), () =>
+      Effect.andThen(
+        Effect.sleep("4 seconds"),
+        Effect.sync(() => world.hear("failure"))
+      )
+    ).pipe(Effect.scoped, Effect.ignore, Effect.andThen(Effect.sleep("1 second")), Effect.forever)
+    const calls = yield* Effect.forkChild(calling, { startImmediately: true })
+    for (let second = 0; second < seconds; second++) yield* TestClock.adjust("1 second")
+    yield* Fiber.interrupt(calls)
+    return yield* nodes.health(name)
+  })
+
+  it.effect.each([0, 5, 10, 14])(
+    "is down within a minute also where calls keep us from looking, %i s after a look",
+    (phase) => {
+      const { layer, world } = makeWorld()
+      return Effect.gen(function* () {
+        yield* (yield* Nodes).connect(name)
+        yield* TestClock.adjust(15_000 + phase * 1_000)
+        const frozenAt = yield* Clock.currentTimeMillis
+        const clock = yield* Clock.Clock
+        world.silentMillis = () => clock.currentTimeMillisUnsafe() - frozenAt
+        expect(yield* useInVain(world, 60)).toMatchObject({ condition: "down", why: ["no answer within 5000 ms"] })
+        expect((yield* statusOf)?.breaker.counts.opened).toBeGreaterThan(0)
+        // One that is thawed has something to say at once.
+        world.silentMillis = () => 7
+        world.sample = { after: 0, fails: undefined }
+        yield* TestClock.adjust("2 minutes")
+        expect(yield* (yield* Nodes).health(name)).toMatchObject({ condition: "up" })
+      }).pipe(Effect.scoped, Effect.provide(layer))
+    }
+  )
+
+  it.effect("is not down because of calls that had not the time to be answered", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      yield* (yield* Nodes).connect(name)
+      // An answer that is late is one, too.
+      expect(yield* useInVain(world, 60)).not.toMatchObject({ condition: "down" })
     }).pipe(Effect.scoped, Effect.provide(layer))
   })
 
