@@ -190,6 +190,27 @@ const afterwards = ({ at, isCertain }: Extract<DistReason, { readonly _tag: "Coo
   return `${since}; once it is right, connect_node tries.`
 }
 
+/** Why a node is not found that is thought to run. */
+const whereItMayBe =
+  "Check that it runs, and that the part before the @ is right; one that takes no connections (-dist_listen false), or does without EPMD, is never registered, and one whose EPMD was restarted no more."
+
+const notRegistered = ({
+  host,
+  name,
+  port,
+  registered
+}: Extract<DistReason, { readonly _tag: "NameNotRegistered" }>): string => {
+  // Two questions, one after the other.
+  if (registered?.includes(name) === true)
+    return `EPMD on ${host}:${port} contradicts itself: it was asked for the port of '${name}' and had none, and lists '${name}' among its names. Try again, since a node may have registered just then; if it stays so, what answers there is no EPMD alone, but something in between that changes what it says (a proxy, a relay): give the node's own address and port (address of its entry).`
+  const sentence = `no node named '${name}' is registered with EPMD on ${host}:${port}.`
+  if (registered === undefined)
+    return `${sentence} It did not tell which names are: try again, or ask it there with epmd -names. ${whereItMayBe}`
+  if (registered.length === 0)
+    return `${sentence} No name is registered there at all: the node is down, or registered with an EPMD on another port or host (--epmd-port, epmd_port and epmd_host of its entry).`
+  return `${sentence} Registered there: ${listed(registered)}. ${whereItMayBe}`
+}
+
 const text = (node: string, reason: DistReason): string => {
   const host = node.slice(node.indexOf("@") + 1)
   switch (reason._tag) {
@@ -219,14 +240,7 @@ const text = (node: string, reason: DistReason): string => {
         return `what listens on ${reason.host}:${reason.port} closed the connection without a whole answer of EPMD's (it sent ${reason.seen}). A tunnel to something that is down does so: check where that port leads, and that EPMD runs there, and try again.`
       return `what listens on ${reason.host}:${reason.port} does not speak the EPMD protocol (it sent ${reason.seen}). Check EPMD's port (--epmd-port, ERL_EPMD_PORT).`
     case "NameNotRegistered":
-      return (
-        `no node named '${reason.name}' is registered with EPMD on ${reason.host}:${reason.port}. ` +
-        (reason.registered === undefined
-          ? "It did not tell which names are: try again, or ask it there with epmd -names."
-          : reason.registered.length === 0
-            ? "No name is registered there at all: the node is down, or registered with an EPMD on another port or host."
-            : `Registered there: ${listed(reason.registered)}.`)
-      )
+      return notRegistered(reason)
     case "PortRefused":
       return reason.from === "epmd"
         ? `EPMD knows ${node}, but its port at ${reason.at} refuses connections. The node may be going down, or it listens on another interface.`

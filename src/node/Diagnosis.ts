@@ -301,14 +301,15 @@ const walked = Effect.fnUntraced(function* (
   )
   const fail = (): Diagnosis => {
     if (failedAt === "cookie" && whyKept !== undefined) return walk.failed("cookie", whyKept)
-    const seenAt = failedAt === "epmd" ? dials.at(-1) : toNode
-    const seen = failedAt === "cookie" || seenAt === undefined ? undefined : seenOf(seenAt)
+    // EPMD is asked for the port, and then, where it has none, for all names.
+    const seenAt = failedAt === "epmd" ? dials : toNode === undefined ? [] : [toNode]
+    const seen = failedAt === "cookie" ? "" : seenAt.flatMap((dial) => seenOf(dial) ?? []).join("; then ")
     const remarks = remarksOn(cause, node, options)
     const found =
       cause?._tag === "CallError" && cause.reason._tag === "DeadlineExceeded"
         ? unanswered(name, cause.reason.millis)
         : (cause?.message ?? `${name} cannot be asked.`)
-    const told = walk.failed(failedAt ?? "call", found, seen, remarks)
+    const told = walk.failed(failedAt ?? "call", found, seen === "" ? undefined : seen, remarks)
     const reason = cause?._tag === "DistError" ? cause.reason : undefined
     return {
       ...told,

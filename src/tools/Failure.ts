@@ -67,8 +67,12 @@ export const fromDistError = (error: DistError): ToolError => {
       return told("invalid_input", false)
     case "NameNotRegistered": {
       const host = node.slice(node.indexOf("@") + 1)
-      const near = didYouMean(reason.name, reason.registered ?? []).map((name) => visible(`${name}@${host}`))
-      return told("connect_failed", true, { next: "list_nodes", didYouMean: near })
+      const { name: asked, registered = [] } = reason
+      // EPMD may contradict itself, of which a walk shows more.
+      const isListed = registered.includes(asked)
+      const others = registered.filter((name) => name !== asked)
+      const near = didYouMean(reason.name, others).map((name) => visible(`${name}@${host}`))
+      return told("connect_failed", true, { ...(!isListed && { next: "list_nodes" }), didYouMean: near })
     }
     case "WrongNode":
       return told("connect_failed", false, { didYouMean: [visible(reason.actual)] })

@@ -80,6 +80,13 @@ describe("a node that cannot be connected", () => {
         remarks: [expect.stringContaining("app@10.0.0.7")]
       })
 
+      const denied = failure(yield* walk({ name: "app@127.0.0.1", epmdPort: yield* serveEpmd({ app: 1 }, ["app"]) }))
+      expect(denied).toMatchObject({
+        step: "epmd",
+        found: expect.stringContaining("contradicts itself"),
+        seen: expect.stringMatching(/^sent 6 bytes, received 2: the bytes 7701; then sent 3 bytes, received \d+: .*$/u)
+      })
+
       const refused = yield* walk({ name: "app@127.0.0.1", epmdPort: yield* epmdOf({ app: yield* closedPort }) })
       expect(failure(refused)).toMatchObject({ step: "tcp", before: "pppp" })
 

@@ -26,8 +26,11 @@ export const serve = (onConnection: (socket: Socket) => void): Effect.Effect<num
     ({ stop }) => stop
   ).pipe(Effect.map(({ port }) => port))
 
-/** An EPMD that knows these names. */
-export const serveEpmd = (registered: Readonly<Record<string, number>>): Effect.Effect<number, never, Scope.Scope> =>
+/** An EPMD that knows these names; of those that it denies it tells no port, and lists them all the same. */
+export const serveEpmd = (
+  registered: Readonly<Record<string, number>>,
+  denied: ReadonlyArray<string> = []
+): Effect.Effect<number, never, Scope.Scope> =>
   serve((socket) => {
     socket.once("data", (request) => {
       if (request[2] === 110) {
@@ -35,7 +38,7 @@ export const serveEpmd = (registered: Readonly<Record<string, number>>): Effect.
         return socket.end(Buffer.concat([Buffer.alloc(4), Buffer.from(lines.join(""))]))
       }
       const name = request.toString("utf8", 3)
-      const port = registered[name]
+      const port = denied.includes(name) ? undefined : registered[name]
       if (port === undefined) return socket.end(Uint8Array.of(119, 1))
       const answer = Buffer.alloc(12 + name.length)
       answer.set([119, 0])

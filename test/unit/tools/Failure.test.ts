@@ -91,6 +91,24 @@ describe("a failed connection", () => {
     expect(toToolError(wrong, elixir).didYouMean).toEqual(["a@h2"])
   })
 
+  it("does not offer the very name that EPMD denies and lists, but a walk that shows both", () => {
+    const reason = { _tag: "NameNotRegistered", name: "app", ...at, registered: ["app", "app1"] } as const
+    const told = toToolError(new DistError({ node: "app@h", reason }), elixir)
+    expect(told).toMatchObject({ didYouMean: ["app1@h"], next: 'diagnose_connection {"node":"app@h"}' })
+    expect(told.message).toContain("EPMD on h:4369 contradicts itself")
+  })
+
+  it("says what to do where a node is not registered", () => {
+    const message = (registered: ReadonlyArray<string> | undefined) =>
+      toToolError(
+        new DistError({ node: "app@h", reason: { _tag: "NameNotRegistered", name: "app", ...at, registered } }),
+        elixir
+      ).message
+    expect(message(["app1"])).toContain("-dist_listen false")
+    expect(message([])).toContain("--epmd-port")
+    expect(message(undefined)).toContain("ask it there with epmd -names")
+  })
+
   it("says which cookie was refused, and what to do once it is right", () => {
     const reason = { _tag: "CookieRejected", source: "--cookie-file: /etc/cookie" } as const
     const { message, next } = toToolError(new DistError({ node: "a@h", reason }), elixir)
