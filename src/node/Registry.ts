@@ -14,7 +14,7 @@ import {
   type NodeError
 } from "./NodeError.ts"
 import type { HealthChange, NodeChange, NodeStatus } from "./NodeState.ts"
-import { type Moment, momentOf, onTheWall } from "./Moment.ts"
+import { makeNow, type Moment, onTheWall } from "./Moment.ts"
 import {
   type Connection,
   forgetTrouble,
@@ -89,12 +89,11 @@ export class Registry {
   /** Those without a connection in the order in which they lost it, oldest first. */
   readonly #peers = new Map<string, Peer>()
 
+  readonly #now: () => Moment
+
   constructor(surroundings: Surroundings) {
     this.#in = surroundings
-  }
-
-  #now(): Moment {
-    return momentOf(this.#in.clock)
+    this.#now = makeNow(surroundings.clock)
   }
 
   list(): ReadonlyArray<NodeStatus> {
