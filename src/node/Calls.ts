@@ -21,7 +21,7 @@ import { tags, WorkerCall, WorkerOptions, type WorkerSetting } from "./WorkerCal
 export class Calls {
   readonly #setting: WorkerSetting
   readonly #spawns: boolean
-  /** Begins anywhere, so that nobody on the node can know what comes. */
+  /** Begins anywhere, so that nothing on the node has the number of a call by accident. */
   #tag = randomInt(tags)
 
   /** `onVerdict` is told of each call what its end says of the node's health, if it says anything: see {@link Verdicts}. */

@@ -63,7 +63,7 @@ export interface WorkerSetting extends CallSetting {
  * reason is the reply. Source: `kernel/src/erpc.erl`, erts "Distribution Protocol" (SPAWN_REQUEST).
  */
 export class WorkerCall extends PendingCall {
-  /** By which its answer is known: nothing else that runs on the node has it. */
+  /** By which its answer is known: only its worker is told it. */
   readonly #tag: number
   readonly #options: WorkerOptions
   #worker: Pid | undefined

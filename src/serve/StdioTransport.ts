@@ -35,8 +35,8 @@ const isResponse = (value: unknown): boolean =>
  * which is silent about input that it cannot read and takes time quadratic in the length of a line.
  *
  * While the reader of `output` is behind, what comes in is held until it has caught up: read, so that the end of the
- * input is noticed, but not acted upon. `onEnd` is told when `input` has ended, or `output` is broken: nobody is left
- * at the other end, and both may be said.
+ * input is noticed, but not acted upon. `onEnd` is told when `input` has ended, or `output` is broken or, after the end
+ * of the input, not read any more: nobody is left at the other end, and both may be said.
  */
 export const stdioTransport = (
   input: Readable,

@@ -143,8 +143,10 @@ describe("the end", () => {
     // More than a pipe holds.
     for (let id = 2; id < 62; id++) child.stdin.write(request(id, "tools/list"))
     await once(child.stdout, "readable")
+    const told = Date.now()
     child.stdin.end()
     expect(await once(child, "exit")).toEqual([0, null])
+    expect(Date.now() - told).toBeLessThan(2_000)
   })
 
   it("of an input that was written in one go comes after its answers", async () => {

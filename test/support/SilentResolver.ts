@@ -19,9 +19,13 @@ const settings = "nameserver 127.0.0.1\noptions timeout:30 attempts:5\n"
 
 const prepare = 'ip link set lo up && mount --bind "$0" /etc/resolv.conf'
 
-/** Tells on stdout of each question, after it told that it listens. Ends with its stdin. */
+/** Tells on stdout the name in each question, after it told that it listens. Ends with its stdin. */
 const nameServer = `
-const socket = require("node:dgram").createSocket("udp4", () => console.log("asked"))
+const socket = require("node:dgram").createSocket("udp4", (question) => {
+  const labels = []
+  for (let at = 12; question[at] > 0; at += 1 + question[at]) labels.push(question.toString("latin1", at + 1, at + 1 + question[at]))
+  console.log(labels.join("."))
+})
 socket.bind(53, "127.0.0.1", () => console.log("listening"))
 process.stdin.on("end", () => process.exit()).resume()`
 
@@ -51,8 +55,8 @@ export const silentResolver = (): { readonly start: () => Promise<SilentResolver
 export interface SilentResolver {
   /** What a command line begins with so that its names are looked up there; the program has the pid of the command. */
   readonly begin: readonly [string, ...ReadonlyArray<string>]
-  /** Questions so far. */
-  readonly asked: () => number
+  /** The names that were asked for so far. */
+  readonly asked: () => ReadonlySet<string>
   readonly stop: () => Promise<void>
 }
 
@@ -68,8 +72,8 @@ const start = async (way: ReadonlyArray<string>): Promise<SilentResolver> => {
     once(lines, "line"),
     ended.then(([status]) => Promise.reject(new Error(`the name server ended with status ${status}`)))
   ])
-  let asked = 0
-  lines.on("line", () => void asked++)
+  const asked = new Set<string>()
+  lines.on("line", (name) => void asked.add(name))
   const user = way.includes("--user") ? ["--user", "--preserve-credentials"] : []
   return {
     begin: ["nsenter", "--target", String(holder.pid), ...user, "--net", "--mount"],
