@@ -178,7 +178,7 @@ const listNodes = Tool.make({
   name: "list_nodes",
   title: "List nodes",
   description:
-    "Nodes that can be asked: up (round trip, health), down (why), configured (connected when asked), discoverable (in this machine's EPMD). An open breaker refuses calls until next_attempt.",
+    "Nodes to ask: up (round trip, health), down (why), configured (connected when asked), discoverable (in this machine's EPMD). An open breaker refuses calls until next_attempt.",
   target: "none",
   input: {
     sort_by: sortBy(["state", "name"], "state"),

@@ -1,6 +1,7 @@
 import { Effect, Option, Schema } from "effect"
+import type { BreakerCounts } from "../../node/Breaker.ts"
 import type { ErlangNode } from "../../node/ErlangNode.ts"
-import { everyMillis, type NodeHealth } from "../../node/Health.ts"
+import type { NodeHealth } from "../../node/Health.ts"
 import { Nodes } from "../../node/Nodes.ts"
 import type { NodeStatus } from "../../node/NodeState.ts"
 import { type KnownNode, nodeCalled } from "../../node/Targets.ts"
@@ -42,7 +43,8 @@ export const NodeRow = Schema.Struct({
   access: Schema.optionalKey(Schema.Literals(accessClasses)),
   state: Schema.Literals(nodeStates),
   since: Schema.optionalKey(Schema.String),
-  health: Schema.optionalKey(Schema.Literals(["degraded", "down"])),
+  /** Absent where the node was not looked at, or not lately. */
+  health: Schema.optionalKey(Schema.Literals(["up", "degraded", "down"])),
   round_trip_ms: Schema.optionalKey(Schema.Finite),
   round_trip_p50_ms: Schema.optionalKey(Schema.Finite),
   round_trip_p95_ms: Schema.optionalKey(Schema.Finite),
@@ -80,7 +82,7 @@ export const nodeRow = Effect.fnUntraced(function* (
       return {
         ...known,
         state: "up",
-        health: health === undefined || health.condition === "up" ? undefined : health.condition,
+        health: health?.sampledAt === undefined ? undefined : health.condition,
         round_trip_ms: millis && rounded(millis),
         ...(health && figuresOf(health)),
         otp_release: state.node.capabilities.otpRelease,
@@ -104,29 +106,32 @@ const roundTripOf = ({ breaker, name, state }: NodeStatus) => {
   )
 }
 
-const figuresOf = ({ roundTrip, runQueue = 0, silentMillis, why }: NodeHealth) => ({
+const figuresOf = ({ roundTrip, runQueue, silentMillis, why }: NodeHealth) => ({
   round_trip_p50_ms: roundTrip && rounded(roundTrip.p50),
   round_trip_p95_ms: roundTrip && rounded(roundTrip.p95),
-  // Less than one that waits is no queue, and a node that is in use is heard of with each look at it.
-  run_queue_per_scheduler: runQueue >= 1 ? rounded(runQueue) : undefined,
-  silent_ms: silentMillis > everyMillis ? Math.round(silentMillis) : undefined,
+  run_queue_per_scheduler: runQueue === undefined ? undefined : rounded(runQueue),
+  silent_ms: Math.round(silentMillis),
   why: why.length === 0 ? undefined : why.join(", ")
 })
 
 const troubleOf = ({ breaker: { counts, state: breaker }, state }: NodeStatus) => {
   const next = breaker._tag === "Open" ? breaker.until : state._tag === "Down" ? state.nextAttempt : undefined
   return {
-    ...(breaker._tag !== "Closed" && {
-      breaker: breaker._tag === "Open" ? ("open" as const) : ("half_open" as const),
-      failed_requests: counts.failures,
-      answered_requests: counts.successes,
-      refused_requests: counts.rejected
-    }),
-    ...((breaker._tag !== "Closed" || counts.opened > 0) && {
-      breaker_opened: counts.opened,
-      breaker_closed: counts.closed
-    }),
+    ...(breaker._tag !== "Closed" && { breaker: breaker._tag === "Open" ? ("open" as const) : ("half_open" as const) }),
+    ...countsOf(counts),
     next_attempt: next === undefined ? undefined : iso(next)
+  }
+}
+
+/** What became of requests: where none was in vain, there is one count that is not zero, if any. */
+const countsOf = ({ closed, failures, opened, rejected, successes }: BreakerCounts) => {
+  if (failures + rejected + opened === 0) return successes === 0 ? {} : { answered_requests: successes }
+  return {
+    failed_requests: failures,
+    answered_requests: successes,
+    refused_requests: rejected,
+    breaker_opened: opened,
+    breaker_closed: closed
   }
 }
 

@@ -359,7 +359,7 @@ describe("connect_node, disconnect_node and list_nodes", () => {
     )
   )
 
-  it.live("show how nodes fare, where there is something to say", () =>
+  it.live("show how nodes fare, and what became of requests", () =>
     Effect.scoped(
       Effect.gen(function* () {
         const epmdPort = yield* closedPort
@@ -371,14 +371,15 @@ describe("connect_node, disconnect_node and list_nodes", () => {
           missed: 0,
           silentMillis: 900,
           roundTrip: { p50: 1.24, p95: 7.86, samples: 20 },
-          runQueue: 0.5
+          runQueue: 0.04,
+          sampledAt: 1
         }
         const why = new DistError({ node: "d@box", reason: { _tag: "LinkClosed", detail: "it went down" } })
         let asked = 0
         const silent = { ...node("c@box"), roundTrip: () => Effect.sync(() => ++asked) }
         const world: World = {
           epmdPort,
-          up: [node("a@box"), node("b@box"), silent, node("d@box"), node("e@box"), node("f@box")],
+          up: [node("a@box"), node("b@box"), silent, node("d@box"), node("e@box"), node("f@box"), node("g@box")],
           standing: {
             "a@box": { health },
             "b@box": {
@@ -394,7 +395,10 @@ describe("connect_node, disconnect_node and list_nodes", () => {
             "c@box": { breaker: { state: { _tag: "Open", since: 1_000, until: 3_000 }, counts } },
             "d@box": { state: { _tag: "Down", since: 0, why, nextAttempt: 5_000 } },
             "e@box": { breaker: { state: { _tag: "Closed" }, counts: { ...counts, closed: 1 } } },
-            "f@box": { breaker: { state: { _tag: "HalfOpen", since: 3_000 }, counts } }
+            "f@box": { breaker: { state: { _tag: "HalfOpen", since: 3_000 }, counts } },
+            "g@box": {
+              breaker: { state: { _tag: "Closed" }, counts: { ...counts, failures: 0, rejected: 0, opened: 0 } }
+            }
           }
         }
         const { structured } = yield* callIn(world, "list_nodes")
@@ -402,7 +406,8 @@ describe("connect_node, disconnect_node and list_nodes", () => {
         const up = { state: "up", since, otp_release: 27 }
         const measured = { round_trip_ms: 1.3, round_trip_p50_ms: 1.2, round_trip_p95_ms: 7.9 }
         expect(structured["nodes"]).toEqual([
-          { node: "a@box", ...up, ...measured },
+          // One that is well, which is not the same as one that was not looked at.
+          { node: "a@box", ...up, health: "up", ...measured, run_queue_per_scheduler: 0, silent_ms: 900 },
           {
             node: "b@box",
             ...up,
@@ -423,7 +428,17 @@ describe("connect_node, disconnect_node and list_nodes", () => {
             breaker_closed: 0,
             next_attempt: "1970-01-01T00:00:03.000Z"
           },
-          { node: "e@box", ...up, round_trip_ms: 1.3, breaker_opened: 1, breaker_closed: 1 },
+          // What was in vain is not forgotten when the breaker is closed.
+          {
+            node: "e@box",
+            ...up,
+            round_trip_ms: 1.3,
+            failed_requests: 4,
+            answered_requests: 9,
+            refused_requests: 2,
+            breaker_opened: 1,
+            breaker_closed: 1
+          },
           {
             node: "f@box",
             ...up,
@@ -435,6 +450,7 @@ describe("connect_node, disconnect_node and list_nodes", () => {
             breaker_opened: 1,
             breaker_closed: 0
           },
+          { node: "g@box", ...up, round_trip_ms: 1.3, answered_requests: 9 },
           {
             node: "d@box",
             state: "down",
