@@ -1,6 +1,7 @@
 import { Effect } from "effect"
 import { Buffer } from "node:buffer"
 import { Duplex } from "node:stream"
+import { alertOf, type TlsSeen } from "./Tls.ts"
 import { type Dialer, type Endpoint } from "./Transport.ts"
 
 /** One connection that was tried, and what went over it. Times are milliseconds. */
@@ -11,8 +12,8 @@ export interface Dial {
   millis: number | undefined
   /** Node's own error code, where it could not be made. */
   failed: string | undefined
-  /** The version of TLS that was agreed on. */
-  protocol: string | undefined
+  /** What was seen of TLS; `undefined` without it, and before there was any. */
+  tls: TlsSeen | undefined
   sentBytes: number
   receivedBytes: number
   /** The first bytes that came, inside of TLS. */
@@ -49,7 +50,12 @@ class RecordedStream extends Duplex {
       if (!this.push(bytes)) inner.pause()
     })
     inner.on("end", () => this.push(null))
-    inner.on("error", (error) => this.destroy(error))
+    inner.on("error", (error) => {
+      // With TLS 1.3 the node's word on our certificate comes when TLS stands, by our lights.
+      const alert = dial.isSecured ? alertOf(error) : undefined
+      if (alert !== undefined) dial.tls = { ...dial.tls, alert }
+      this.destroy(error)
+    })
     inner.on("close", () => this.destroy())
   }
 
@@ -73,11 +79,6 @@ class RecordedStream extends Duplex {
   }
 }
 
-const protocolOf = (stream: Duplex): string | undefined =>
-  "getProtocol" in stream && typeof stream.getProtocol === "function"
-    ? String(stream.getProtocol() ?? "") || undefined
-    : undefined
-
 /** A dialer that does as another does, and what it dialled, in order. For looking at one attempt, not for every day. */
 export const recording = (
   dialer: Dialer,
@@ -95,19 +96,17 @@ export const recording = (
             isSecured: securing !== undefined,
             millis: undefined,
             failed: undefined,
-            protocol: undefined,
+            tls: undefined,
             sentBytes: 0,
             receivedBytes: 0,
             head: new Uint8Array(0)
           }
           dials.push(dial)
-          return dialer.dial(to, timeoutMillis, securing).pipe(
+          const watched = securing && { ...securing, onSeen: (seen: TlsSeen) => void (dial.tls = seen) }
+          return dialer.dial(to, timeoutMillis, watched).pipe(
             Effect.tapError(({ code }) => Effect.sync(() => (dial.failed = code))),
             Effect.ensuring(Effect.sync(() => (dial.millis = performance.now() - start))),
-            Effect.map((stream) => {
-              dial.protocol = protocolOf(stream)
-              return new RecordedStream(stream, dial, options)
-            })
+            Effect.map((stream) => new RecordedStream(stream, dial, options))
           )
         })
     }

@@ -27,10 +27,24 @@ export interface TlsOptions {
   readonly insecure?: boolean
 }
 
+/** What was seen of TLS on one connection, as far as it went. */
+export interface TlsSeen {
+  /** The version and the cipher that were agreed on. */
+  readonly agreed?: { readonly protocol: string; readonly cipher: string }
+  /** The certificate that the node showed. */
+  readonly certificate?: X509Certificate
+  /** Bytes on the wire until TLS stood or was given up, where that is known. */
+  readonly wire?: { readonly sentBytes: number; readonly receivedBytes: number }
+  /** The number of the alert by which the node ended it. */
+  readonly alert?: number
+}
+
 /** How one stream is secured: `serverName` is whom the certificate of the other side must be for. */
 export interface Securing {
   readonly options: TlsOptions
   readonly serverName: string
+  /** Told what was seen, once TLS stands, or the attempt is over. */
+  readonly onSeen?: (seen: TlsSeen) => void
 }
 
 /** What is wrong with the certificate that a node shows us. */
@@ -321,8 +335,62 @@ export const alertProblem = (
 
 const failed = (detail: string) => ({ _tag: "TlsFailed", detail }) as const
 
+/** The alerts of TLS 1.2 and 1.3, by their numbers. RFC 5246 §7.2, RFC 8446 §6. */
+const alertNames: Readonly<Record<number, string>> = {
+  0: "close_notify",
+  10: "unexpected_message",
+  20: "bad_record_mac",
+  22: "record_overflow",
+  40: "handshake_failure",
+  42: "bad_certificate",
+  43: "unsupported_certificate",
+  44: "certificate_revoked",
+  45: "certificate_expired",
+  46: "certificate_unknown",
+  47: "illegal_parameter",
+  48: "unknown_ca",
+  49: "access_denied",
+  50: "decode_error",
+  51: "decrypt_error",
+  70: "protocol_version",
+  71: "insufficient_security",
+  80: "internal_error",
+  86: "inappropriate_fallback",
+  90: "user_canceled",
+  109: "missing_extension",
+  110: "unsupported_extension",
+  112: "unrecognized_name",
+  113: "bad_certificate_status_response",
+  115: "unknown_psk_identity",
+  116: "certificate_required",
+  120: "no_application_protocol"
+}
+
+const alertText = (alert: number): string => {
+  const name = alertNames[alert]
+  return name === undefined ? `alert ${alert}` : `alert ${alert} (${name})`
+}
+
+/**
+ * What was seen of TLS, for a person; `undefined` where nothing was. Of the certificate also its SHA-256 fingerprint, as
+ * `openssl x509 -fingerprint -sha256` prints it, by which two people can compare.
+ */
+export const describeTls = ({ agreed, alert, certificate, wire }: TlsSeen): string | undefined => {
+  const told = [
+    ...(wire === undefined ? [] : [`sent ${wire.sentBytes} bytes, received ${wire.receivedBytes}`]),
+    ...(alert === undefined ? [] : [`the node's ${alertText(alert)}`]),
+    ...(agreed === undefined ? [] : [`${agreed.protocol} with ${agreed.cipher}`]),
+    ...(certificate === undefined
+      ? []
+      : [
+          `the certificate of ${subject(certificate)}, issued by ${issuer(certificate)}, valid from ${when(certificate.validFromDate)} to ${when(certificate.validToDate)}, SHA-256 fingerprint ${certificate.fingerprint256}`
+        ])
+  ]
+  return told.length === 0 ? undefined : told.join("; ")
+}
+
 /** OpenSSL tells an alert by its number, in a text that begins with an address. */
-const alertOf = ({ message }: Error): number | undefined => {
+export const alertOf = ({ message }: Error): number | undefined => {
   const number = /SSL alert number (?<number>\d+)/u.exec(message)?.groups?.["number"]
   return number === undefined ? undefined : Number(number)
 }

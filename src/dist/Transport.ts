@@ -8,6 +8,7 @@ import { connect as connectTls, createSecureContext, type SecureContext, TLSSock
 import type { DistReason, Phase } from "./DistError.ts"
 import { lookUp } from "./Resolver.ts"
 import {
+  alertOf,
   certificateProblem,
   keyText,
   materialProblem,
@@ -15,6 +16,7 @@ import {
   type Securing,
   type TlsOptions,
   tlsProblem,
+  type TlsSeen,
   unusable
 } from "./Tls.ts"
 
@@ -233,6 +235,14 @@ const dialSocket = (
       )
       // Set while the connection is there and TLS is not.
       let securingNow: Securing | undefined
+      // Taken once: Node.js takes it out of the chain with that, and would give the next one.
+      let certificate: X509Certificate | undefined
+      const shown = () => (certificate ??= certificateOf(socket))
+      let seen: TlsSeen = {}
+      const look = (error?: Error) => {
+        if (securingNow?.onSeen !== undefined) seen = { ...seen, ...seenOf(socket, shown(), error) }
+      }
+      const tell = () => securingNow?.onSeen?.(seen)
       let isResolved = "path" in to || isIP(to.host) !== 0
       const timer = setTimeout(
         () => fail(isResolved ? "TIMEOUT" : "ETIMEOUT", securingNow && tlsTimeout(timeoutMillis)),
@@ -240,6 +250,8 @@ const dialSocket = (
       )
       const fail = (code: string, tls?: DistReason, address?: string) => {
         clearTimeout(timer)
+        look()
+        tell()
         socket.destroy()
         resume(Effect.fail({ _tag: "DialError", code, ...(tls && { tls }), ...(address !== undefined && { address }) }))
       }
@@ -252,11 +264,8 @@ const dialSocket = (
       }
       socket.once("error", (error: ConnectError) => {
         const { address, code, message } = mostTelling(error)
-        fail(
-          code ?? message,
-          securingNow && tlsProblem(error, securingNow.options, certificateOf(socket) !== undefined),
-          address
-        )
+        look(error)
+        fail(code ?? message, securingNow && tlsProblem(error, securingNow.options, shown() !== undefined), address)
       })
       socket.once("lookup", () => (isResolved = true))
       socket.once("connect", () => {
@@ -264,12 +273,16 @@ const dialSocket = (
         if (securing === undefined) succeed()
       })
       socket.once("secureConnect", () => {
-        const problem = securing && distrust(socket, securing)
-        if (problem === undefined) succeed()
-        else fail("TLS", problem)
+        const problem = securing && distrust(socket, shown(), securing)
+        look()
+        if (problem !== undefined) return fail("TLS", problem)
+        tell()
+        succeed()
       })
       return Effect.sync(() => {
         clearTimeout(timer)
+        look()
+        tell()
         socket.on("error", () => {})
         socket.destroy()
       })
@@ -277,6 +290,39 @@ const dialSocket = (
     (socket) => Effect.sync(() => socket.destroy()),
     { interruptible: true }
   )
+
+/** What can be seen of TLS on a socket now, by what ended it, if that is so. */
+const seenOf = (socket: Socket, certificate: X509Certificate | undefined, error?: Error): TlsSeen => {
+  if (!(socket instanceof TLSSocket)) return {}
+  // Before there is a cipher, the version is only the highest that we offer; its declared type leaves that out.
+  const cipher = (socket.getCipher() as { readonly name: string } | undefined)?.name
+  const protocol = socket.getProtocol()
+  const wire = wireBytes(socket)
+  const alert = error && alertOf(error)
+  return {
+    ...(certificate !== undefined && { certificate }),
+    ...(cipher !== undefined && protocol !== null && { agreed: { protocol, cipher } }),
+    ...(wire !== undefined && { wire }),
+    ...(alert !== undefined && { alert })
+  }
+}
+
+/**
+ * Bytes below TLS: the socket's own figures are of what is inside of it. They are of the handle that TLS is wrapped
+ * around, which Node.js does not promise; where it is not as expected, they are not known.
+ */
+const wireBytes = (socket: TLSSocket): TlsSeen["wire"] => {
+  const { _handle: handle } = socket as { readonly _handle?: { readonly _parent?: WireHandle } | null }
+  const { bytesRead, bytesWritten } = handle?._parent ?? {}
+  return typeof bytesRead === "number" && typeof bytesWritten === "number"
+    ? { sentBytes: bytesWritten, receivedBytes: bytesRead }
+    : undefined
+}
+
+interface WireHandle {
+  readonly bytesRead?: unknown
+  readonly bytesWritten?: unknown
+}
 
 const tlsTimeout = (millis: number): DistReason => ({
   _tag: "Timeout",
@@ -289,9 +335,12 @@ const certificateOf = (socket: Socket): X509Certificate | undefined =>
   socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined
 
 /** Why the other side is not to be trusted to be whom we mean, if so. */
-const distrust = (socket: Socket, securing: Securing): DistReason | undefined => {
+const distrust = (
+  socket: Socket,
+  certificate: X509Certificate | undefined,
+  securing: Securing
+): DistReason | undefined => {
   if (securing.options.insecure === true) return undefined
-  const certificate = certificateOf(socket)
   if (!(socket instanceof TLSSocket) || certificate === undefined)
     return { _tag: "TlsCertificate", problem: "invalid", detail: "it shows none" }
   // A code of OpenSSL's; its type in Node's own declarations is wrong.

@@ -6,6 +6,7 @@ import { HandshakePackets } from "../dist/Handshake.ts"
 import { type NodeName, parseNodeName } from "../dist/NodeName.ts"
 import { type Dial, recording } from "../dist/Recording.ts"
 import { Resolver } from "../dist/Resolver.ts"
+import { describeTls } from "../dist/Tls.ts"
 import { type Address, type Endpoint, endpointText, Transport } from "../dist/Transport.ts"
 import { atom } from "../etf/Term.ts"
 import { excerpt, listed } from "../syntax/Excerpt.ts"
@@ -147,6 +148,12 @@ const greetingOf = ({ head, isSecured }: Dial): Greeting => {
       return { status, flags: bytes.readBigUInt64BE(1), name: bytes.toString("utf8", 19, 19 + bytes.readUInt16BE(17)) }
   }
   return { status, name: undefined, flags: undefined }
+}
+
+/** What was seen of TLS. */
+const seenOfTls = ({ tls }: Dial): string | undefined => {
+  const seen = tls && describeTls(tls)
+  return seen === undefined ? undefined : `with TLS: ${seen}`
 }
 
 /** What came, as long as it cannot be an answer to our challenge: that is made of the cookie. */
@@ -299,17 +306,26 @@ const walked = Effect.fnUntraced(function* (
     ({ isSecured, to }) =>
       isSecured === (target.tls !== undefined) && (epmd === undefined || endpointText(to) !== endpointText(epmd))
   )
+  /** What was seen on the wire where the walk ended. */
+  const seenIn = (step: StepName): ReadonlyArray<string | undefined> => {
+    // Nothing of what comes once the cookie was shown.
+    if (step === "cookie") return []
+    // EPMD is asked for the port, and then, where it has none, for all names.
+    if (step === "epmd") return dials.map(seenOf)
+    if (step !== "tls") return [toNode && seenOf(toNode)]
+    // Where TLS is not answered, the node is asked without, and the other way round.
+    const asked = dials.filter(({ to }) => toNode !== undefined && endpointText(to) === endpointText(toNode.to))
+    return asked.map((dial) => (dial.isSecured ? seenOfTls(dial) : seenOf(dial)))
+  }
   const fail = (): Diagnosis => {
     if (failedAt === "cookie" && whyKept !== undefined) return walk.failed("cookie", whyKept)
-    // EPMD is asked for the port, and then, where it has none, for all names.
-    const seenAt = failedAt === "epmd" ? dials : toNode === undefined ? [] : [toNode]
-    const seen = failedAt === "cookie" ? "" : seenAt.flatMap((dial) => seenOf(dial) ?? []).join("; then ")
+    const seen = failedAt === undefined ? [] : seenIn(failedAt).flatMap((it) => it ?? [])
     const remarks = remarksOn(cause, node, options)
     const found =
       cause?._tag === "CallError" && cause.reason._tag === "DeadlineExceeded"
         ? unanswered(name, cause.reason.millis)
         : (cause?.message ?? `${name} cannot be asked.`)
-    const told = walk.failed(failedAt ?? "call", found, seen === "" ? undefined : seen, remarks)
+    const told = walk.failed(failedAt ?? "call", found, seen.length === 0 ? undefined : seen.join("; then "), remarks)
     const reason = cause?._tag === "DistError" ? cause.reason : undefined
     return {
       ...told,
@@ -336,7 +352,7 @@ const walked = Effect.fnUntraced(function* (
   walk.passed("tcp", taken, toNode.isSecured ? undefined : toNode.millis)
 
   if (endsBy("tls")) return fail()
-  if (toNode.isSecured) walk.passed("tls", securedText(toNode, target), toNode.millis)
+  if (toNode.isSecured) walk.passed("tls", securedText(toNode, target), toNode.millis, seenOfTls(toNode))
   else walk.skipped("tls", "not configured for this node.")
 
   if (endsBy("handshake")) return fail()
@@ -359,10 +375,12 @@ const walked = Effect.fnUntraced(function* (
 
 const hex = (flags: bigint): string => `0x${flags.toString(16).toUpperCase()}`
 
-const securedText = ({ protocol = "TLS" }: Dial, { tls }: NodeTarget): string =>
-  tls?.insecure === true
+const securedText = ({ tls: seen }: Dial, { tls }: NodeTarget): string => {
+  const protocol = seen?.agreed?.protocol ?? "TLS"
+  return tls?.insecure === true
     ? `${protocol}; whose the certificate is was not looked at (insecure).`
     : `${protocol}; the certificate is accepted.`
+}
 
 const rounded = (millis: number): number => Math.round(millis * 10) / 10
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Redacted } from "effect"
+import { X509Certificate } from "node:crypto"
 import { cookieFingerprint } from "../../src/node/CookieFingerprint.ts"
 import { type Diagnosis, diagnose, stepNames } from "../../src/node/Diagnosis.ts"
 import { joinNode, type NodeTarget, TargetError } from "../../src/node/index.ts"
@@ -160,19 +161,45 @@ describe.each(BeamNode.otpReleases())("on OTP $otp", ({ otp }) => {
       const at = { name: node.name, cookie: Redacted.make(node.cookie) }
       const { steps } = yield* walk({ ...at, tls })
       expect(steps.map(({ outcome, step }) => [step, outcome])).toEqual(stepNames.map((step) => [step, "passed"]))
-      expect(steps.find(({ step }) => step === "tls")?.found).toMatch(/^TLSv1\.[23]; the certificate is accepted/u)
+      const passed = steps.find(({ step }) => step === "tls")
+      expect(passed?.found).toMatch(/^TLSv1\.[23]; the certificate is accepted/u)
+      const { fingerprint256 } = new X509Certificate(certificate.cert)
+      const shown = `the certificate of CN=node, issued by CN=test authority, valid from `
+      const agreed = String.raw`TLSv1\.[23] with \w[\w-]+; ${shown}\S+ to \S+, SHA-256 fingerprint ${fingerprint256}`
+      const sent = String.raw`with TLS: sent \d{3,} bytes, received \d{3,}; `
+      const whole = new RegExp(`^${sent}${agreed}$`, "u")
+      expect(passed?.seen).toMatch(whole)
 
       const blind = yield* walk({ ...at, tls: { insecure: true } })
       expect(blind.steps.find(({ step }) => step === "tls")?.found).toContain("not looked at")
-      expect(failure(yield* walk(at))).toMatchObject({ step: "tls", before: "ppppp" })
-      expect(failure(yield* walk({ ...at, tls: {} }))).toMatchObject({ step: "tls", before: "ppppp" })
+      const plain = failure(yield* walk(at))
+      expect(plain).toMatchObject({ step: "tls", before: "ppppp" })
+      // What was answered without TLS, and, where that was nothing, the certificate that was shown with it.
+      expect(plain.seen).toMatch(/^sent \d+ bytes, received \d+/u)
+      const distrusted = failure(yield* walk({ ...at, tls: {} }))
+      expect(distrusted).toMatchObject({ step: "tls", before: "ppppp" })
+      expect(distrusted.seen).toMatch(whole)
 
       const wary = yield* TlsNode.start({ otp, certificate, clientAuthority: authority.cert })
       const unknown = yield* walk({ name: wary.name, cookie: Redacted.make(wary.cookie), tls })
       expect(failure(unknown)).toMatchObject({
         step: "tls",
         before: "ppppp",
-        found: expect.stringContaining("certificate")
+        found: expect.stringContaining("certificate"),
+        // TLS 1.2 has no alert of its own for it.
+        seen: expect.stringMatching(
+          new RegExp(`^${sent}the node's alert (?:116 \\(certificate_required\\)|40 \\(handshake_failure\\)); `, "u")
+        )
+      })
+      expect(failure(unknown).seen).toContain(fingerprint256)
+
+      const unsecured = yield* BeamNode.start({ otp })
+      const wrong = yield* walk({ name: unsecured.name, cookie: Redacted.make(unsecured.cookie), tls })
+      expect(failure(wrong)).toMatchObject({
+        step: "tls",
+        seen: expect.stringMatching(
+          /^with TLS: sent \d+ bytes, received 0; then sent \d+ bytes, received \d+: status '/u
+        )
       })
     })
   )
