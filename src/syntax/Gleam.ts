@@ -38,8 +38,11 @@ const inQuotes = escaper(String.raw`["\\]`, (match) => {
   return name === undefined ? `\\u{${hex(match).padStart(4, "0")}}` : `\\${name}`
 })
 
-/** The name of a constructor, as it is compiled to an atom: `NotFound` to `not_found`. */
-const constructor = /^[a-z][a-z\d]*(?:_[a-z\d]+)*$/u
+/**
+ * The name of a constructor, as it is compiled to an atom: `NotFound` to `not_found`. A line comes from a capital letter,
+ * so no constructor leads to `utf_8`: `Utf8` is `utf8`.
+ */
+const constructor = /^[a-z][a-z\d]*(?:_[a-z][a-z\d]*)*$/u
 
 /** `NotFound` for `not_found`; `undefined` for an atom that no constructor is compiled to. */
 const constructorName = (name: string): string | undefined =>
@@ -168,9 +171,9 @@ const shaper =
  * The tests hold this to a table, `test/unit/syntax/Gleam.test.ts`, and run no Gleam. It was compared by hand, when it was
  * written, with that function of Gleam's standard library over random terms of every kind; a later one may print otherwise.
  *
- * Different on purpose: a tuple of nothing but an atom is `#(Ok)`, not `Ok()`, which is no Gleam; digits behind a line
- * stay (`utf_8` is `Utf8`), where `inspect` takes 32 from them as if they were letters, as it counts on behind `z` for the
- * names of arguments; quotes and backslashes are escaped in atoms and charlists too; hidden characters are escaped; maps
+ * Different on purpose: a tuple of nothing but an atom is `#(Ok)`, not `Ok()`, which is no Gleam; an atom with a digit
+ * behind a line is no constructor (`atom.create("utf_8")`), where `inspect` takes 32 from the digit as if it were a letter,
+ * as it counts on behind `z` for the names of arguments; quotes and backslashes are escaped in atoms and charlists too; hidden characters are escaped; maps
  * keep the order that they came in; pids, ports and references of other nodes carry the node's name. Names outside of
  * terms are as the runtime has them (`my_server`, `gleam@list.map/2`), so that they can be given back.
  */

@@ -1,3 +1,4 @@
+import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import {
   atom,
@@ -19,6 +20,7 @@ import {
   type Term
 } from "../../../src/etf/Term.ts"
 import { gleam } from "../../../src/syntax/Gleam.ts"
+import { parseTerm } from "../../../src/syntax/ParseTerm.ts"
 import { here, ownFun, ownPid, printing, there } from "../../support/printing.ts"
 
 const text = printing(gleam)
@@ -44,7 +46,10 @@ describe("Gleam", () => {
     ["NotFound", "not_found"],
     ["Utf8", "utf8"],
     ["A1B2", "a1_b2"],
-    ["Utf8", "utf_8"],
+    ['atom.create("utf_8")', "utf_8"],
+    ['atom.create("rmq_1_file_2")', "rmq_1_file_2"],
+    ["Rmq1File2", "rmq1_file2"],
+    ['atom.create("x_1")', "x_1"],
     ['atom.create("")', ""],
     ['atom.create("_x")', "_x"],
     ['atom.create("x_")', "x_"],
@@ -65,6 +70,7 @@ describe("Gleam", () => {
     ["Error(Nil)", [atom("error"), atom("nil")]],
     ['Some(User("x", 1))', [atom("some"), [atom("user"), binary("x"), 1]]],
     ["#(Ok)", [atom("ok")]],
+    ['#(atom.create("sha_256"), 1)', [atom("sha_256"), 1]],
     ["#(Nil, 1)", [atom("nil"), 1]],
     ["#(True, 1)", [atom("true"), 1]],
     ['#(atom.create("Elixir.A"), 1)', [atom("Elixir.A"), 1]],
@@ -125,5 +131,21 @@ describe("Gleam", () => {
     expect(gleam.mfa("gleam@list", "map", 2)).toBe("gleam@list.map/2")
     expect(gleam.mfa("m", "-run/1-fun-0-", 1)).toBe("m.'-run/1-fun-0-'/1")
     expect(gleam.atom("my_server")).toBe("my_server")
+  })
+
+  it("prints no two atoms alike: each reads back as the one that it was, alone and in front of a tuple", () => {
+    const name = fc.oneof(
+      fc
+        .array(fc.constantFrom("a", "b", "z", "_", "0", "1", "B"), { minLength: 1, maxLength: 8 })
+        .map((it) => it.join("")),
+      fc.string({ unit: "binary", maxLength: 20 })
+    )
+    fc.assert(
+      fc.property(name, (letters) => {
+        for (const term of [atom(letters), [atom(letters), 1]])
+          expect(parseTerm(text(term), "gleam", { node: here.text, creation: 7 })).toEqual({ _tag: "Term", term })
+      }),
+      { numRuns: 500 }
+    )
   })
 })
