@@ -13,7 +13,7 @@ import { stepMillis } from "./Deadline.ts"
 import { didYouMean } from "./DidYouMean.ts"
 import { fromDistError } from "./Failure.ts"
 import { RunningTool } from "./RunningTool.ts"
-import { distinctNodes } from "./SameNode.ts"
+import { distinctNodes, sameNode } from "./SameNode.ts"
 import { Session } from "./Session.ts"
 import { ToolError } from "./ToolError.ts"
 
@@ -151,19 +151,31 @@ const namedNode = Effect.fnUntraced(function* (
 })
 
 /**
- * Connects by way of `connect`, in the time that the tool has left for it. A node of this machine that turns out to
- * have another host name (`localhost` for the machine's own, or the other way round) is connected under the name that
- * it gives itself.
+ * The name that a node gave itself, to go on by where it was asked for under another: if both are names of a node of this
+ * machine (`localhost` for the machine's own, or the other way round), and nothing in the configuration leads the one
+ * elsewhere than the other. A node behind a forwarded port may well have the name of one that runs here.
+ */
+export const byOwnName = Effect.fnUntraced(function* (
+  own: string,
+  name: string
+): Effect.fn.Return<string | undefined, ToolError, Nodes | Targets | Policy | Session> {
+  const { hostNames } = (yield* Policy).settings
+  const entries = yield* (yield* Targets).entries
+  return sameNode(entries, hostNames)(own, name) ? yield* resolveNode(own) : undefined
+})
+
+/**
+ * Connects by way of `connect`, in the time that the tool has left for it; a node of this machine also under the name
+ * that it gives itself.
  */
 export const joinByOwnName = Effect.fnUntraced(function* <R>(
   name: string,
   connect: (name: string, options: { readonly timeoutMillis: number }) => Effect.Effect<ErlangNode, NodeError, R>
 ): Effect.fn.Return<ErlangNode, NodeError | ToolError, R | Policy | Nodes | Targets | Session> {
-  const { hostNames } = (yield* Policy).settings
   const join = (full: string) => Effect.flatMap(stepMillis, (timeoutMillis) => connect(full, { timeoutMillis }))
   return yield* join(name).pipe(
     Effect.catchReason("DistError", "WrongNode", ({ actual }, error) =>
-      isSameHere(actual, name, hostNames) ? Effect.flatMap(resolveNode(actual), join) : Effect.fail(error)
+      Effect.flatMap(byOwnName(actual, name), (own) => (own === undefined ? Effect.fail(error) : join(own)))
     ),
     Effect.catchIf(isNotThere, (error) => orMistyped(name, error))
   )

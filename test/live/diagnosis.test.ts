@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Redacted } from "effect"
 import { X509Certificate } from "node:crypto"
+import { names } from "../../src/dist/Epmd.ts"
 import { cookieFingerprint } from "../../src/node/CookieFingerprint.ts"
 import { type Diagnosis, diagnose, stepNames } from "../../src/node/Diagnosis.ts"
 import { joinNode, type NodeTarget, TargetError } from "../../src/node/index.ts"
@@ -273,6 +274,33 @@ describe.each(BeamNode.otpReleases())("on OTP $otp", ({ otp }) => {
       )
       expect(structured["summary"]).toContain("can be connected")
       expect(structured["notes"]).toEqual([expect.stringContaining(`calls itself ${node.name}`)])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("what answers on a way that was given is not looked for elsewhere by the name that it gives itself", () =>
+    Effect.gen(function* () {
+      const node = yield* BeamNode.start({ otp })
+      const name = `${node.name.split("@")[0]}@localhost`
+      const registered = yield* names({ host: "127.0.0.1", port: epmdPort }, 5_000)
+      const { port } = registered.find((one) => name.startsWith(`${one.name}@`))!
+      const { structured } = yield* call("diagnose_connection", { node: name }).pipe(
+        Effect.provide(liveCatalogue([node, { name, cookie: node.cookie, port }]))
+      )
+      expect(structured["summary"]).toContain(
+        `cannot be connected: it fails at handshake. The node at that address calls itself '${node.name}'`
+      )
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("a node that a call may not go on to by its own name is not walked to either", () =>
+    Effect.gen(function* () {
+      const node = yield* BeamNode.start({ otp })
+      const name = `${node.name.split("@")[0]}@localhost`
+      const { structured } = yield* call("diagnose_connection", { node: name }).pipe(
+        Effect.provide(liveCatalogue([{ name, cookie: node.cookie }], { policy: { allowNodes: [name] } }))
+      )
+      expect(structured["summary"]).toContain("cannot be connected")
+      expect(structured["notes"]).toContainEqual(expect.stringContaining("--allow-nodes"))
     }).pipe(Effect.scoped)
   )
 

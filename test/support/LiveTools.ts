@@ -10,7 +10,12 @@ export const epmdPort = Number(process.env["ERL_EPMD_PORT"])
 
 /** The whole catalogue over real links, for the nodes whose cookie is known. Provide it fresh to each test. */
 export const liveCatalogue = (
-  nodes: ReadonlyArray<{ readonly name: string; readonly cookie: string }>,
+  nodes: ReadonlyArray<{
+    readonly name: string
+    readonly cookie: string
+    /** Where its entry says that it listens. */
+    readonly port?: number
+  }>,
   options: {
     /** Default `auto`. */
     readonly agent?: AgentMode
@@ -33,14 +38,17 @@ export const liveCatalogue = (
     Layer.provideMerge(Nodes.layer),
     Layer.provideMerge(
       targetsOf({
-        nodes: Effect.succeed(nodes.map(({ name }) => ({ name }))),
+        nodes: Effect.succeed(
+          nodes.map(({ name, port }) => ({ name, ...(port !== undefined && { address: `127.0.0.1:${port}` }) }))
+        ),
         epmdPort,
         discovery,
         cookies: Effect.succeed(cookies),
         resolve: (name, given) => {
-          const own = nodes.find((node) => node.name === name)?.cookie
-          const cookie = given?.cookie ?? (own === undefined ? cookies[0]! : Redacted.make(own))
-          return Effect.succeed({ name, cookie, epmdPort, agent })
+          const own = nodes.find((node) => node.name === name)
+          const cookie = given?.cookie ?? (own === undefined ? cookies[0]! : Redacted.make(own.cookie))
+          const address = own?.port === undefined ? undefined : { host: "127.0.0.1", port: own.port }
+          return Effect.succeed({ name, cookie, epmdPort, agent, ...(address && { address }) })
         }
       })
     ),

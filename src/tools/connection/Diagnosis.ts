@@ -1,13 +1,12 @@
-import { Cause, Effect, Exit, Option, Redacted, Schema } from "effect"
+import { Cause, Effect, Exit, Option, Redacted, Result, Schema } from "effect"
 import { randomUUID } from "node:crypto"
 import { diagnose, type Step, stepNames } from "../../node/Diagnosis.ts"
 import { Nodes } from "../../node/Nodes.ts"
 import { Targets } from "../../node/Targets.ts"
-import { Policy } from "../../policy/Policy.ts"
-import { isSameHere } from "../../policy/ThisMachine.ts"
 import { visible } from "../../syntax/Escape.ts"
 import { listed } from "../../syntax/Excerpt.ts"
 import { stepMillis } from "../Deadline.ts"
+import { byOwnName } from "../NodeArgument.ts"
 import * as Tool from "../Tool.ts"
 
 const outcomes = ["passed", "failed", "skipped", "not_reached"] as const satisfies ReadonlyArray<Step["outcome"]>
@@ -76,11 +75,11 @@ export const diagnoseConnection = Tool.make({
         })
       )
     const first = yield* walk(name)
-    const own = first.calledItself
-    // As with a call: a node of this machine is found by each of the machine's names.
-    const { hostNames } = (yield* Policy).settings
-    const isFound = own !== undefined && isSameHere(own, name, hostNames)
-    const { remarks, steps } = isFound ? yield* walk(own) : first
+    // As with a call, which goes on by the name that the node gives itself: as far as it may.
+    const { calledItself } = first
+    const goingOn = calledItself === undefined ? undefined : yield* Effect.result(byOwnName(calledItself, name))
+    const own = goingOn && Result.isSuccess(goingOn) ? goingOn.success : undefined
+    const { remarks, steps } = own === undefined ? first : yield* walk(own)
     const failed = steps.find(({ outcome }) => outcome === "failed")
     const near = (failed && entries.find((entry) => entry.name === name)?.near) ?? []
     return {
@@ -89,7 +88,10 @@ export const diagnoseConnection = Tool.make({
           ? `${name} can be connected: every step of the way passes.`
           : `${name} cannot be connected: it fails at ${failed.step}. ${visible(failed.found)}`,
       notes: [
-        ...(isFound ? [`It was asked for as ${name}, and calls itself ${visible(own)}; calls find it by both.`] : []),
+        ...(own === undefined
+          ? []
+          : [`It was asked for as ${name}, and calls itself ${visible(own)}; calls find it by both.`]),
+        ...(goingOn && Result.isFailure(goingOn) ? [goingOn.failure.message] : []),
         ...remarks.map(visible),
         ...(near.length > 0
           ? [

@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { DistError } from "../../../src/dist/DistError.ts"
 import type { NodeHealth } from "../../../src/node/Health.ts"
+import type { KnownNode } from "../../../src/node/Targets.ts"
 import { fakeNode, type World } from "../../support/FakeNodes.ts"
 import { closedPort, serveEpmd } from "../../support/FakePeer.ts"
 import { call, callIn, catalogueLayer, failIn, pagesOf } from "../../support/Tools.ts"
@@ -167,6 +168,24 @@ describe("a node by its short name", () => {
         })
       })
     )
+  )
+
+  it.effect.each<KnownNode>([
+    { name: "app@localhost", alias: "pod", address: "127.0.0.1:4711" },
+    { name: "app@localhost", alias: "pod", tunnel: ["ssh", "pod"] },
+    { name: "app@localhost", alias: "pod", epmdPort: 4_370 }
+  ])("that an entry leads elsewhere is not taken for the one of its name that runs here: %o", (entry) =>
+    Effect.gen(function* () {
+      const world: World = {
+        configured: [entry],
+        unreachable: { "app@localhost": { _tag: "WrongNode", actual: "app@127.0.0.1" } },
+        reachable: [node("app@127.0.0.1")]
+      }
+      expect(yield* refused(world, "pod")).toMatchObject({
+        code: "connect_failed",
+        message: expect.stringContaining("app@127.0.0.1")
+      })
+    })
   )
 
   it.live("that is nearly an alias or a group is told with that", () =>
