@@ -56,6 +56,12 @@ export const isSecretName = (name: string): boolean => {
   return secretName.test(text) && !aboutSecret.test(text)
 }
 
+/**
+ * Whether a text under this name, or texts side by side, are a name and a password: `auth: {"user", "…"}`. What else stands
+ * there says how somebody proves to be who he is, or whether: `auth => true`, `[{auth, scram}]`.
+ */
+export const isProofName = (name: string): boolean => /(?:^|_)o?auth\d*$/u.test(normalized(name))
+
 /** Whether it holds the cookie of a node wherever it stands: nobody is ever shown one. */
 export const isCookieName = (name: string): boolean =>
   /^_?(?:erl|erlang|release|set|node)_?cookie$/u.test(normalized(name))

@@ -14,7 +14,7 @@ import {
   type Tuple,
   utf8Text
 } from "../etf/Term.ts"
-import { isCookieKey, isSecretName } from "./SecretNames.ts"
+import { isCookieKey, isProofName, isSecretName } from "./SecretNames.ts"
 import { redacted, withoutCookies, withoutShapes } from "./SecretShapes.ts"
 import { type Budget, termIn, wholeBudget } from "./TermInBinary.ts"
 
@@ -46,14 +46,11 @@ const maxParts = 8
 /** Whether a name tells of a secret. */
 type IsName = (name: string) => boolean
 
-/** A name in a key; of a key of several parts, such as `{my_app, api_key}`, the part that says that it is a secret. */
-const nameOf = (key: Term | undefined, isName: IsName): string | undefined => {
-  if (Array.isArray(key))
-    return key
-      .slice(0, maxParts)
-      .map((part) => nameOf(part, isName))
-      .find((name) => name !== undefined && isName(name))
-  return textOfName(key)
+/** Whether a key is such a name; of a key of several parts, such as `{my_app, api_key}`, whether a part is one. */
+const isNamed = (key: Term | undefined, isName: IsName): boolean => {
+  if (Array.isArray(key)) return key.slice(0, maxParts).some((part) => isNamed(part, isName))
+  const name = textOfName(key)
+  return name !== undefined && isName(name)
 }
 
 const textOfName = (key: Term | undefined): string | undefined => {
@@ -86,6 +83,23 @@ const isText = (value: Term | undefined): boolean => {
   return value instanceof List && value.items.length > 0 && value.items.every(isCharacter)
 }
 
+/** Tuples and lists inside of each other in which a name and a password are looked for: `{basic, {"user", "…"}}`. */
+const proofDepth = 3
+
+/**
+ * Whether it is a text, which may have been cut, or has texts side by side: in a tuple, or in a list, but for pairs of a
+ * key and a value there.
+ */
+const isProof = (value: Term | undefined, depth = proofDepth): boolean => {
+  if (isText(value)) return true
+  if (depth === 0) return false
+  if (isTuple(value)) return value.slice(0, maxParts).some((part) => isProof(part, depth - 1))
+  if (!(value instanceof List)) return false
+  if (isCharacter(value.items[0]!)) return true
+  const isPair = (item: Term) => isTuple(item) && item.length === 2 && item[0] instanceof Atom
+  return value.items.slice(0, maxParts).some((item) => !isPair(item) && isProof(item, depth - 1))
+}
+
 /** Elements of a list and bytes of a binary that are looked at for each character that can be shown of it. */
 const looksPerCharacter = 2
 
@@ -114,24 +128,28 @@ const partsOf = (term: Term): ReadonlyArray<Term> => {
   return isTuple(term) ? term : []
 }
 
-/** The secrets that stand under such names, and what `without` takes out of a text. */
-const secretsOf = (isName: IsName, without: (text: string) => string): Secrets => {
-  const isSecretKey: Secrets["isSecretKey"] = (key) => {
-    const name = nameOf(key, isName)
-    return name !== undefined && isName(name)
-  }
-  const isSecret: Secrets["isSecret"] = (key, value) => canHoldSecret(value) && isSecretKey(key)
+/**
+ * The secrets that stand under such names, a name and a password under those that `isProofOf` knows, and what `without`
+ * takes out of a text.
+ */
+const secretsOf = (isName: IsName, isProofOf: IsName, without: (text: string) => string): Secrets => {
+  const isSecretKey: Secrets["isSecretKey"] = (key) => isNamed(key, isName)
+  const isSecret: Secrets["isSecret"] = (key, value) =>
+    canHoldSecret(value) && (isSecretKey(key) || (isNamed(key, isProofOf) && isProof(value)))
+
+  /** Whether a text behind such a name is a secret. */
+  const isTelling: IsName = (name) => isName(name) || isProofOf(name)
 
   /** Whether what follows in a list is a secret: `[setcookie, …]`, `["--password", "…"]`. */
   const isOption = (item: Term | undefined): boolean => {
     const name = textOfName(item)
-    return name !== undefined && (name === "setcookie" || (name.startsWith("-") && isName(name)))
+    return name !== undefined && (name === "setcookie" || (name.startsWith("-") && isTelling(name)))
   }
 
   /** Whether an item says of a text behind it that this is a secret: as an atom or a word, not as a sentence. */
   const isLabel = (item: Term | undefined): boolean => {
     const name = textOfName(item)
-    return name !== undefined && (item instanceof Atom || /^[\w-]+$/u.test(name)) && isName(name)
+    return name !== undefined && (item instanceof Atom || /^[\w-]+$/u.test(name)) && isTelling(name)
   }
 
   /**
@@ -141,9 +159,13 @@ const secretsOf = (isName: IsName, without: (text: string) => string): Secrets =
   const maskedTuple = (term: Tuple): Tuple => {
     const [key, ...values] = term
     if (!values.some(canHoldSecret)) return term
-    const isSecretAt = isSecretKey(key)
-      ? (at: number) => at > 0 && canHoldSecret(term[at])
-      : (at: number) => at > 1 && isText(term[at]) && isLabel(term[at - 1])
+    const isSecretTuple = isSecretKey(key)
+    const isProofTuple = isNamed(key, isProofOf)
+    const isSecretAt = (at: number): boolean => {
+      if (at === 0) return false
+      if (isSecretTuple) return canHoldSecret(term[at])
+      return (isProofTuple && isProof(term[at])) || (at > 1 && isText(term[at]) && isLabel(term[at - 1]))
+    }
     return term.some((_, at) => isSecretAt(at)) ? term.map((value, at) => (isSecretAt(at) ? replaced : value)) : term
   }
 
@@ -237,7 +259,7 @@ const secretsOf = (isName: IsName, without: (text: string) => string): Secrets =
 }
 
 /** Whatever is taken for a secret by its key or its shape. */
-export const secrets: Secrets = secretsOf(isSecretName, withoutShapes)
+export const secrets: Secrets = secretsOf(isSecretName, isProofName, withoutShapes)
 
 /** The cookies of nodes, as far as what stands in front tells of them: nobody is ever shown one. */
-export const cookies: Secrets = secretsOf(isCookieKey, withoutCookies)
+export const cookies: Secrets = secretsOf(isCookieKey, () => false, withoutCookies)

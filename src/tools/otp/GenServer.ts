@@ -8,7 +8,7 @@ import {
   type StateFront,
   type StateStep
 } from "../../beam/GenServer.ts"
-import { binary, isAtom, isTuple, listItems, type Pid, type Term } from "../../etf/Term.ts"
+import { Binary, binary, isAtom, isList, isTuple, listItems, type Pid, type Term } from "../../etf/Term.ts"
 import type { ErlangNode } from "../../node/ErlangNode.ts"
 import type { Mfa } from "../../syntax/Mfa.ts"
 import { visible } from "../../syntax/Escape.ts"
@@ -110,8 +110,8 @@ const stepText = (step: StateStep): string => (typeof step === "object" ? step.t
 const keyOf = (step: StateStep): Term =>
   typeof step === "object" ? step.term : typeof step === "number" ? step : binary(step)
 
-/** In the place of what is not known but for its kind: something with parts, a text. */
-const [anyParts, anyText] = [[1], binary("...")]
+/** In the place of what is not known but for its kind: something with parts, a text, something with texts in it. */
+const [anyParts, anyText, anyTexts] = [[1], binary("..."), [binary("...")]]
 
 /**
  * Whether a path leads to a secret or into one, `last` being what it leads to: by what was asked for, or by what the node
@@ -122,12 +122,16 @@ const isSecretPath = (
   fronts: ReadonlyArray<StateFront>,
   terms: Terms,
   last: Term
-): boolean =>
-  path.some((step, at) => {
+): boolean => {
+  const isCharacter = typeof last === "number" && typeof path.at(-1) === "number"
+  const isOfText = isCharacter || last instanceof Binary || isList(last)
+  return path.some((step, at) => {
     const further = path.length - 1 - at
-    const values = further === 0 ? [last] : further === 1 && typeof last === "number" ? [anyParts, anyText] : [anyParts]
+    const around = isOfText ? anyTexts : anyParts
+    const values = further === 0 ? [last] : further === 1 && typeof last === "number" ? [around, anyText] : [around]
     return values.some((value) => terms.isHidden(keyOf(step), value) || terms.isHiddenBehind(fronts[at], value))
   })
+}
 
 const refused = (code: ToolError["code"], message: string, next: string, retryable = false): ToolError =>
   new ToolError({ code, message, retryable, next })

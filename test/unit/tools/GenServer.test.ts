@@ -108,7 +108,11 @@ describe("get_gen_server_state", () => {
     ["3", binary("tr0ub4dor"), [[atom("credentials"), binary("user")]]],
     ["4", charlist("tr0ub4dor"), [[atom("config"), atom("password")]]],
     ["2", binary("tr0ub4dor"), [list([atom("password")])]],
-    ["2", charlist("tr0ub4dor"), [list([charlist("--password")])]]
+    ["2", charlist("tr0ub4dor"), [list([charlist("--password")])]],
+    ["auth", [binary("u"), binary("tr0ub4dor")], []],
+    ["auth.2", binary("tr0ub4dor"), []],
+    ["auth.2.2", charlist("tr0ub4dor"), [[atom("auth")], [atom("basic")], [binary("u")]]],
+    ["3", binary("tr0ub4dor"), [[atom("auth"), binary("u")]]]
   ])("leaves out a secret that a path leads to: %s", ([path, value, fronts]) =>
     Effect.gen(function* () {
       const input = { pid: "<0.90.0>", path }
@@ -139,7 +143,9 @@ describe("get_gen_server_state", () => {
   it.effect.each<[string, Term, Term]>([
     ["2", atom("email"), list([atom("password")])],
     ["2", binary("email"), list([binary("password")])],
-    ["3", 5, [atom("limits"), atom("token")]]
+    ["3", 5, [atom("limits"), atom("token")]],
+    ["auth.method", atom("scram"), [atom("auth")]],
+    ["auth.timeout", 5, [atom("auth")]]
   ])("shows what stands behind no more than a name: %s", ([path, value, front]) =>
     Effect.gen(function* () {
       const node = told(value, { fronts: list([front]) })

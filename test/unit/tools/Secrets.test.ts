@@ -113,6 +113,8 @@ const packed = (term: Term) => {
 
 const elixir = (term: Term) => syntaxes.elixir.print(term, { mask: masked }).text
 
+const charlistCodes = (text: string): ReadonlyArray<number> => Array.from(text, (char) => char.codePointAt(0)!)
+
 describe("a term", () => {
   const secret = binary("hunter2")
 
@@ -160,6 +162,45 @@ describe("a term", () => {
       expect(text).toContain("[redacted]")
     }
   })
+
+  it.each<readonly [string, Term]>([
+    ["a pair of texts", map([[atom("auth"), [binary("u"), secret]]])],
+    ["a text", map([[binary("auth"), binary("u:hunter2")]])],
+    ["a pair of texts in a pair", [atom("auth"), [charlist("u"), charlist("hunter2")]]],
+    ["texts behind the way", list<Term>([[atom("http_auth"), [atom("basic"), binary("u"), secret]]])],
+    ["texts inside, behind the way", map([[atom("proxyAuth"), [atom("basic"), [binary("u"), secret]]]])],
+    ["a list of texts", map([[atom("auth"), list([binary("u"), secret])]])],
+    ["a list of pairs of texts", map([[atom("auth"), list<Term>([[binary("u"), secret]])]])],
+    ["texts in a row", [atom("auth"), binary("u"), secret]],
+    ["a text behind the name", [atom("connect"), atom("host"), atom("auth"), binary("u:hunter2")]],
+    ["a text that was cut", [atom("auth"), [charlist("u"), list([...charlistCodes("hunter2"), atom("...")])]]],
+    [
+      "pairs of keys",
+      map([
+        [
+          atom("auth"),
+          list<Term>([
+            [atom("user"), binary("u")],
+            [atom("password"), secret]
+          ])
+        ]
+      ])
+    ]
+  ])("shows no password in %s under auth", (_, term) => {
+    for (const text of [erlang(term), elixir(term)]) {
+      expect(text).not.toContain("hunter2")
+      expect(text).toContain("[redacted]")
+    }
+  })
+
+  it.each<readonly [string, Term]>([
+    ["#{auth => true}", map([[atom("auth"), atom("true")]])],
+    ["{auth,scram}", [atom("auth"), atom("scram")]],
+    ["#{auth => [plain,external]}", map([[atom("auth"), list([atom("plain"), atom("external")])]])],
+    ["{auth,none,5}", [atom("auth"), atom("none"), 5]],
+    ['#{auth => [{realm,"r"}]}', map([[atom("auth"), list<Term>([[atom("realm"), charlist("r")]])]])],
+    ['#{author => {"a","b"}}', map([[atom("author"), [charlist("a"), charlist("b")]]])]
+  ])("shows how somebody proves to be who he is: %s", (text, term) => expect(erlang(term)).toBe(text))
 
   it.each<readonly [string, Term]>([
     ["a map", map([[atom("password"), secret]])],
