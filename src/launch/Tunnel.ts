@@ -41,12 +41,15 @@ const endMillis = 250
 /** Characters kept of what the command writes to standard error: its last ones, where it says why it ends. */
 const maxSaid = 600
 
+/** Our own settings, the cookie of a release, and arguments for `erl` and `elixir`, which may hold a cookie. */
+const keptBack = /^BEAMSCOPE_|^RELEASE_COOKIE$|^ERL_(?:A|Z)?FLAGS$|^ERL_OTP\d+_FLAGS$|^ELIXIR_ERL_OPTIONS$/u
+
 /**
  * The command's environment: ours, since `ssh` and `kubectl` need much of it (HOME, agents, proxies, KUBECONFIG), but
  * without the cookies in it.
  */
 const environment = (): NodeJS.ProcessEnv =>
-  Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^BEAMSCOPE_|^RELEASE_COOKIE$/u.test(name)))
+  Object.fromEntries(Object.entries(process.env).filter(([name]) => !keptBack.test(name)))
 
 const isWindows = process.platform === "win32"
 

@@ -296,6 +296,8 @@ describe("a tunnel that does not open", () => {
     Effect.gen(function* () {
       vi.stubEnv("BEAMSCOPE_COOKIE", "PRECIOUS")
       vi.stubEnv("RELEASE_COOKIE", "PRECIOUS")
+      for (const name of ["ERL_AFLAGS", "ERL_FLAGS", "ERL_ZFLAGS", "ERL_OTP25_FLAGS", "ELIXIR_ERL_OPTIONS"])
+        vi.stubEnv(name, "-setcookie PRECIOUS")
       vi.stubEnv("SSH_AUTH_SOCK", "/run/agent")
       const error = yield* failure("env | grep -E 'PRECIOUS|SSH_AUTH_SOCK' >&2; exit 1")
       expect(error.message).toMatch(/It said: SSH_AUTH_SOCK=\/run\/agent$/u)
