@@ -105,7 +105,7 @@ export const layer = (config: Config): Layer.Layer<Targets> =>
             (seen) =>
               new TargetError({
                 node: name,
-                message: `there is no cookie to connect to ${name} with. Looked at, in this order: ${seen.join("; ")}.`,
+                message: `there is no cookie to connect to ${name} with. Looked at, in this order: ${seen.join("; ")}. Write what erlang:get_cookie() tells on the node into a file that only you can access, and name that: --cookie-file, BEAMSCOPE_COOKIE_FILE, or cookie_file of the node's entry.`,
                 lacksCookie: true
               })
           )

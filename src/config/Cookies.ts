@@ -66,8 +66,9 @@ export const findCookie = Effect.fnUntraced(function* (
     const place = source._tag === "File" && source.path !== source.said ? `${source.said}: ${source.path}` : source.said
     if (Result.isSuccess(found)) return { cookie: found.success, source: place }
     const { absent, why } = found.failure
-    seen.push(`${place} ${why}`)
-    if (!(absent && source._tag === "File" && source.optional)) break
+    const isOver = !(absent && source._tag === "File" && source.optional)
+    seen.push(`${place} ${why}${isOver ? ", which has to be mended first: what comes behind it is not looked at" : ""}`)
+    if (isOver) break
   }
   return yield* Effect.fail(seen)
 })

@@ -15,6 +15,7 @@ import { type ClockDifference, describeClock } from "./ClockDifference.ts"
 import { cookieFingerprint } from "./CookieFingerprint.ts"
 import { type ErlangNode, joinNode } from "./ErlangNode.ts"
 import { isRefusal, type NodeError } from "./NodeError.ts"
+import { withCookieSource } from "./Refusal.ts"
 import type { NodeTarget, TargetError } from "./Targets.ts"
 import { type Span, within } from "./Within.ts"
 
@@ -53,6 +54,8 @@ export interface Diagnosis {
   readonly remarks: ReadonlyArray<string>
   /** The name that the node gives itself, where it was asked for by another. */
   readonly calledItself?: string
+  /** Why there is no link, where that is where the walk ended. */
+  readonly why?: NodeError
   /** How the node has refused us, where that is where the walk ended: for who keeps it from happening again. */
   readonly refusal?: DistError
 }
@@ -329,6 +332,7 @@ const walked = Effect.fnUntraced(function* (
     const reason = cause?._tag === "DistError" ? cause.reason : undefined
     return {
       ...told,
+      ...(cause !== undefined && { why: withCookieSource(cause, target.cookieSource) }),
       ...(reason?._tag === "WrongNode" && { calledItself: reason.actual }),
       ...(cause?._tag === "DistError" && isRefusal(cause) && { refusal: cause })
     }

@@ -8,6 +8,7 @@ import { listed } from "../../syntax/Excerpt.ts"
 import { stepMillis } from "../Deadline.ts"
 import { byOwnName } from "../NodeArgument.ts"
 import * as Tool from "../Tool.ts"
+import { adviceOf } from "./LocalProcess.ts"
 
 const outcomes = ["passed", "failed", "skipped", "not_reached"] as const satisfies ReadonlyArray<Step["outcome"]>
 
@@ -71,7 +72,9 @@ export const diagnoseConnection = Tool.make({
           // Where the cookie was not shown, what ended the walk is no news.
           if (target !== undefined && remembered === undefined && diagnosis.refusal !== undefined)
             yield* nodes.refused(target, diagnosis.refusal)
-          return diagnosis
+          // Each of what is wrong may be explained by the node's own process.
+          const whys = [withoutCookie, remembered ?? diagnosis.why].filter((each) => each !== undefined)
+          return { ...diagnosis, advice: yield* adviceOf(full, whys) }
         })
       )
     const first = yield* walk(name)
@@ -79,7 +82,7 @@ export const diagnoseConnection = Tool.make({
     const { calledItself } = first
     const goingOn = calledItself === undefined ? undefined : yield* Effect.result(byOwnName(calledItself, name))
     const own = goingOn && Result.isSuccess(goingOn) ? goingOn.success : undefined
-    const { remarks, steps } = own === undefined ? first : yield* walk(own)
+    const { advice, remarks, steps } = own === undefined ? first : yield* walk(own)
     const failed = steps.find(({ outcome }) => outcome === "failed")
     const near = (failed && entries.find((entry) => entry.name === name)?.near) ?? []
     return {
@@ -92,7 +95,7 @@ export const diagnoseConnection = Tool.make({
           ? []
           : [`It was asked for as ${name}, and calls itself ${visible(own)}; calls find it by both.`]),
         ...(goingOn && Result.isFailure(goingOn) ? [goingOn.failure.message] : []),
-        ...remarks.map(visible),
+        ...[...remarks, ...advice].map(visible),
         ...(near.length > 0
           ? [
               `No alias, group or node of the configuration is called so: perhaps ${listed(near.map(visible))} was meant.`

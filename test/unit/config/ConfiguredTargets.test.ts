@@ -155,6 +155,7 @@ describe("targets", () => {
     expect(places.map((place) => message.indexOf(place))).toEqual(
       places.map((place) => message.indexOf(place)).toSorted((a, b) => a - b)
     )
+    expect(message).toMatch(/\. Write what erlang:get_cookie\(\) tells on the node into a file .*--cookie-file/u)
   })
 })
 

@@ -109,7 +109,9 @@ describe("the search", () => {
 
   it("ends at a source that was given and does not serve", async () => {
     const missing = join(folder, "mistyped")
-    expect(await find(file(missing), value("another"))).toEqual([`--cookie-file: ${missing} does not exist`])
+    expect(await find(file(missing), value("another"))).toEqual([
+      `--cookie-file: ${missing} does not exist, which has to be mended first: what comes behind it is not looked at`
+    ])
     expect(await find(value("bad\u0000"), value("another"))).toEqual([
       expect.stringMatching(/^BEAMSCOPE_COOKIE has bad/u)
     ])

@@ -1,0 +1,156 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Layer, Redacted } from "effect"
+import type { Buffer } from "node:buffer"
+import { mkdirSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { Machine } from "../../../src/cluster/Machine.ts"
+import { type NodeTarget, type KnownNode, Nodes, TargetError } from "../../../src/node/index.ts"
+import { Catalogue } from "../../../src/tools/Catalogue.ts"
+import { bareMachine } from "../../support/FakeDiscovery.ts"
+import { worldLayer } from "../../support/FakeNodes.ts"
+import { serve, serveEpmd } from "../../support/FakePeer.ts"
+import { addProcess, beam, folder } from "../../support/FakeProcesses.ts"
+import { acceptHandshake } from "../../support/StandInNode.ts"
+import { targetsOf } from "../../support/targetsOf.ts"
+import { call } from "../../support/Tools.ts"
+
+const app = "app@127.0.0.1"
+
+interface Surroundings {
+  readonly epmdPort: number
+  /** The folder that is like /proc. */
+  readonly processes: string
+  readonly environment?: Readonly<Record<string, string>>
+  readonly discovery?: ReadonlyArray<string>
+  readonly entry?: Partial<KnownNode>
+  /** Default: there is none. */
+  readonly cookie?: Pick<NodeTarget, "cookie" | "cookieSource">
+}
+
+const over = ({ cookie, discovery = [], entry, environment = {}, epmdPort, processes }: Surroundings) =>
+  Catalogue.layer.pipe(
+    Layer.provideMerge(Nodes.layer),
+    Layer.provideMerge(
+      targetsOf({
+        discovery,
+        epmdPort,
+        nodes: Effect.succeed([{ ...entry, name: app }]),
+        resolve: (name, given) => {
+          const known = given?.cookie === undefined ? cookie : { cookie: given.cookie }
+          return known === undefined
+            ? Effect.fail(
+                new TargetError({
+                  node: name,
+                  message: `there is no cookie to connect to ${name} with.`,
+                  lacksCookie: true
+                })
+              )
+            : Effect.succeed({ name, epmdPort, ...known })
+        }
+      })
+    ),
+    Layer.provideMerge(Layer.succeed(Machine, { ...bareMachine, processes, environment })),
+    Layer.provideMerge(worldLayer({}).pipe(Layer.fresh))
+  )
+
+/** What connect_node and diagnose_connection say of a node that cannot be connected. */
+const told = Effect.fnUntraced(function* (surroundings: Surroundings) {
+  return yield* Effect.gen(function* () {
+    const { message } = yield* Effect.flip(call("connect_node", { node: app }))
+    const { structured } = yield* call("diagnose_connection", { node: app })
+    return { connect: message, diagnosis: ((structured["notes"] ?? []) as ReadonlyArray<string>).join(" ") }
+  }).pipe(Effect.provide(over(surroundings)))
+})
+
+const expectBoth = ({ connect, diagnosis }: { readonly connect: string; readonly diagnosis: string }, text: string) => {
+  expect(connect).toContain(text)
+  expect(diagnosis).toContain(text)
+}
+
+const released = Effect.gen(function* () {
+  const root = yield* folder
+  mkdirSync(join(root, "releases"))
+  const file = join(root, "releases/COOKIE")
+  writeFileSync(file, "swordfish", { mode: 0o600 })
+  return { root, file }
+})
+
+const machineOf = Effect.fnUntraced(function* (
+  args: ReadonlyArray<string>,
+  environment: Readonly<Record<string, string>> = {}
+) {
+  const processes = yield* folder
+  addProcess(processes, "self", [])
+  addProcess(processes, 10, [beam, "--", "-name", app, ...args], environment)
+  return processes
+})
+
+/** A node that closes the connection when it sees what we make of the cookie. */
+const wary = serve((socket) => {
+  let isAsked = false
+  const write = (bytes: Uint8Array) => {
+    if (isAsked) return socket.end()
+    isAsked = true
+    return socket.write(bytes)
+  }
+  const on = (event: "data", listener: (chunk: Buffer) => void) => socket.on(event, listener)
+  acceptHandshake({ on, write }, { name: app, cookie: "another" }, { isUp: () => {}, onData: () => {} })
+})
+
+describe("a node that cannot be connected, and runs on this machine", () => {
+  it.live("is told to take no connections where its process does not", () =>
+    Effect.gen(function* () {
+      const epmdPort = yield* serveEpmd({ other: 1 })
+      const cookie = { cookie: Redacted.make("c") }
+      const processes = yield* machineOf(["-dist_listen", "false"])
+      const text = "Its process runs on this machine, started with -dist_listen false"
+      expectBoth(yield* told({ epmdPort, processes, cookie }), text)
+      // Where the operator lets nobody look, nobody does; and of a node that is elsewhere it would be another's.
+      for (const rest of [{ discovery: ["follow"] }, { entry: { epmdHost: "far.example" } }]) {
+        const { connect, diagnosis } = yield* told({ epmdPort, processes, cookie, ...rest })
+        expect(connect).toContain("is registered with EPMD")
+        expect(connect + diagnosis).not.toContain(text)
+      }
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("is told where it is, by its process", () =>
+    Effect.gen(function* () {
+      const epmdPort = yield* serveEpmd({ other: 1 })
+      const cookie = { cookie: Redacted.make("c") }
+      const lone = yield* machineOf(["-erl_epmd_port", "9100", "-start_epmd", "false"])
+      expectBoth(yield* told({ epmdPort, processes: lone, cookie }), `"address": "localhost:9100"`)
+      const apart = yield* machineOf([], { ERL_EPMD_PORT: "14369" })
+      expectBoth(yield* told({ epmdPort, processes: apart, cookie }), "--epmd-port 14369")
+      const same = yield* machineOf([], { ERL_EPMD_PORT: String(epmdPort) })
+      expect((yield* told({ epmdPort, processes: same, cookie })).connect).not.toContain("Its process")
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("is told in which file its release has the cookie that is lacking, or refused, and not the cookie", () =>
+    Effect.gen(function* () {
+      const { file, root } = yield* released
+      const epmdPort = yield* serveEpmd({ app: yield* wary })
+      const processes = yield* machineOf([], { RELEASE_ROOT: root })
+      const named = `The release's own cookie is in ${file}, which is used only where it is named: --cookie-file ${file}`
+      const none = yield* told({ epmdPort, processes })
+      expectBoth(none, named)
+      const refused = yield* told({
+        epmdPort,
+        processes,
+        cookie: { cookie: Redacted.make("wrong"), cookieSource: "BEAMSCOPE_COOKIE" }
+      })
+      expectBoth(refused, named)
+      expect(JSON.stringify([none, refused])).not.toContain("swordfish")
+
+      const bare = yield* folder
+      const environment = { RELEASE_NODE: app, RELEASE_ROOT: root, RELEASE_DISTRIBUTION: "name" }
+      expectBoth(yield* told({ epmdPort, processes: bare, environment }), named)
+
+      const used = { cookie: Redacted.make("wrong"), cookieSource: `--cookie-file: ${file}` }
+      const already = yield* told({ epmdPort, processes, cookie: used })
+      expect(already.connect).toContain("the cookie is not the node's")
+      expect(already.connect + already.diagnosis).not.toContain("The release's own cookie")
+    }).pipe(Effect.scoped)
+  )
+})
