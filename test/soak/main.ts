@@ -9,7 +9,7 @@
  * nodes are killed, stopped for a while and started again. Ends with status 1 where a promise is not kept: each call ends
  * within its deadline, with its own answer or for a reason that such a network is one for; and each node answers, too.
  */
-import { Cause, Effect, Exit, Fiber, Layer, Redacted, References } from "effect"
+import { Cause, Effect, Exit, Fiber, Layer, Redacted, References, Scope } from "effect"
 import { Buffer } from "node:buffer"
 import { argv, exit, kill, memoryUsage, stderr, stdout, versions } from "node:process"
 import { parseArgs } from "node:util"
@@ -19,8 +19,10 @@ import { Binary, binary, list, type Term } from "../../src/etf/Term.ts"
 import { type ErlangNode, Nodes } from "../../src/node/index.ts"
 import { machine } from "../bench/Row.ts"
 import * as BeamNode from "../support/BeamNode.ts"
+import { makeAuthority } from "../support/Certificates.ts"
 import { type FaultProxy, type Faults, startFaultProxy } from "../support/FaultProxy.ts"
 import setup from "../support/globalSetup.ts"
+import * as TlsNode from "../support/TlsNode.ts"
 import { targetsOf } from "../support/targetsOf.ts"
 
 const { values } = parseArgs({
@@ -31,6 +33,9 @@ const seconds = Number(values.seconds)
 
 /** Callers at a time. */
 const callers = 256
+
+/** Those beside them who want nothing but that a node stays connected, so that lost links are made again for nobody's call. */
+const keepers = 8
 
 /** Milliseconds beyond its deadline that a call may take to tell of it: this process and the nodes share the machine. */
 const slackMillis = 3_000
@@ -51,6 +56,8 @@ const mayBe: ReadonlySet<string> = new Set([
   "PortRefused",
   "ReplyTooLarge",
   "Timeout",
+  // Cut off in the middle of TLS.
+  "TlsFailed",
   "Unreachable"
 ])
 
@@ -208,6 +215,28 @@ const caller = (number: number, names: ReadonlyArray<string>, end: number): Effe
     }
   })
 
+/** Keeps a node connected for a while, then another one. */
+const keeper = (names: ReadonlyArray<string>, end: number): Effect.Effect<void, never, Nodes> =>
+  Effect.gen(function* () {
+    const nodes = yield* Nodes
+    while (performance.now() < end) {
+      const timeoutMillis = between(300, 4_000)
+      const exit = yield* nodes
+        .connect(pick(names), { timeoutMillis })
+        .pipe(
+          Effect.andThen(pause(Math.min(between(1_000, 30_000), Math.max(0, end - performance.now())))),
+          Effect.scoped,
+          Effect.exit
+        )
+      if (Exit.isSuccess(exit)) count("kept for a while")
+      else {
+        const tag = Cause.hasDies(exit.cause) ? undefined : tagOf(Cause.squash(exit.cause))
+        if (tag === undefined || !mayBe.has(tag)) broken.push(`a keeper failed for ${Cause.pretty(exit.cause)}`)
+        yield* pause(between(20, 2_000))
+      }
+    }
+  })
+
 /** Which error it was, and of a lost link why it was lost; `undefined` for what is none of ours. */
 const tagOf = (why: unknown): string | undefined => {
   if (typeof why !== "object" || why === null || !("_tag" in why)) return undefined
@@ -253,8 +282,19 @@ class Patient {
   }
 }
 
+/** The one whose distribution runs over TLS. */
+const tlsName = "soak_tls@127.0.0.1"
+const authority = makeAuthority("soak")
+const folders = Effect.runSync(Scope.make())
+const tlsArgs = await Effect.runPromise(
+  TlsNode.argsOf({ certificate: authority.issue({ dnsNames: ["127.0.0.1"], ipAddresses: ["127.0.0.1"] }) }).pipe(
+    Scope.provide(folders)
+  )
+)
+
 const cookie = "a cookie for the soak"
-const startPatient = (name: string) => BeamNode.startNode({ name, cookie, args: ["-kernel", "net_ticktime", "4"] })
+const startPatient = (name: string) =>
+  BeamNode.startNode({ name, cookie, args: ["-kernel", "net_ticktime", "4", ...(name === tlsName ? tlsArgs : [])] })
 
 /** One fault after the other until the time is over, each for a moment, with a moment of peace behind it. */
 const misfortune = (
@@ -288,8 +328,8 @@ const misfortune = (
       }
       yield* pause(between(100, 2_500))
       proxy.heal()
-      // As somebody would who knows that it is well again; else the callers mostly wait.
-      if (random() < 0.9) for (const { node } of patients) yield* nodes.reset(node.name)
+      // As somebody would who knows that it is well again; else the callers mostly wait, until a probe gets through.
+      if (random() < 0.7) for (const { node } of patients) yield* nodes.reset(node.name)
       yield* pause(between(100, 2_000))
     }
     proxy.heal()
@@ -333,13 +373,23 @@ const round = async (proxy: FaultProxy, patients: ReadonlyArray<Patient>, millis
   const layer = Nodes.layer.pipe(
     Layer.provide(
       targetsOf({
-        resolve: (name) => Effect.succeed({ name, cookie: Redacted.make(cookie), epmdPort: proxy.epmdPort }),
+        resolve: (name) =>
+          Effect.succeed({
+            name,
+            cookie: Redacted.make(cookie),
+            epmdPort: proxy.epmdPort,
+            ...(name === tlsName && { tls: { ca: authority.cert } })
+          }),
         epmdPort: proxy.epmdPort
       })
     )
   )
   const all = Effect.all(
-    [misfortune(proxy, patients, end), ...Array.from({ length: callers }, (_, number) => caller(number, names, end))],
+    [
+      misfortune(proxy, patients, end),
+      ...Array.from({ length: keepers }, () => keeper(names, end)),
+      ...Array.from({ length: callers }, (_, number) => caller(number, names, end))
+    ],
     { concurrency: "unbounded", discard: true }
   )
   // The longest deadline of a caller, and some more: who has heard nothing by then never will.
@@ -357,9 +407,9 @@ const round = async (proxy: FaultProxy, patients: ReadonlyArray<Patient>, millis
 
 const stop = await setup()
 const { proxy, stop: stopProxy } = await startFaultProxy(Number(process.env["ERL_EPMD_PORT"]))
-const patients = (
-  await Promise.all(["soak_a", "soak_b", "soak_c"].map((name) => startPatient(`${name}@127.0.0.1`)))
-).map((node) => new Patient(node))
+const patients = (await Promise.all(["soak_a@127.0.0.1", "soak_b@127.0.0.1", tlsName].map(startPatient))).map(
+  (node) => new Patient(node)
+)
 const start = performance.now()
 const progress = setInterval(() => {
   const passed = Math.round((performance.now() - start) / 1000)
@@ -408,6 +458,7 @@ try {
 } finally {
   clearInterval(progress)
   await Promise.all(patients.map(({ node }) => node.stop()))
+  await Effect.runPromise(Scope.close(folders, Exit.void))
   await stopProxy()
   await stop()
 }

@@ -14,8 +14,10 @@ export interface TlsNodeOptions extends BeamNode.BeamNodeOptions {
   readonly versions?: ReadonlyArray<string>
 }
 
-/** A node whose distribution runs over TLS alone, ended with the scope. */
-export const start = (options: TlsNodeOptions): Effect.Effect<BeamNode.BeamNode, never, Scope.Scope> =>
+/** Arguments of `erl` for a node whose distribution runs over TLS alone; the files that they name go with the scope. */
+export const argsOf = (
+  options: Omit<TlsNodeOptions, keyof BeamNode.BeamNodeOptions> & Pick<TlsNodeOptions, "ipv6">
+): Effect.Effect<ReadonlyArray<string>, never, Scope.Scope> =>
   Effect.gen(function* () {
     const folder = yield* Effect.acquireRelease(
       Effect.promise(() => mkdtemp(join(tmpdir(), "beamscope-tls-"))),
@@ -40,11 +42,9 @@ export const start = (options: TlsNodeOptions): Effect.Effect<BeamNode.BeamNode,
       ...(versions === undefined ? [] : [`{versions,[${versions.map((version) => `'${version}'`).join(",")}]}`])
     ]
     const optfile = yield* file("dist.conf", `[{server,[${server.join(",")}]},{client,[{verify,verify_none}]}].\n`)
-    return yield* BeamNode.start({
-      ...options,
-      args: [
-        ["-proto_dist", options.ipv6 === true ? "inet6_tls" : "inet_tls", "-ssl_dist_optfile", optfile],
-        options.args ?? []
-      ].flat()
-    })
+    return ["-proto_dist", options.ipv6 === true ? "inet6_tls" : "inet_tls", "-ssl_dist_optfile", optfile]
   })
+
+/** A node whose distribution runs over TLS alone, ended with the scope. */
+export const start = (options: TlsNodeOptions): Effect.Effect<BeamNode.BeamNode, never, Scope.Scope> =>
+  Effect.flatMap(argsOf(options), (args) => BeamNode.start({ ...options, args: [...args, ...(options.args ?? [])] }))
