@@ -136,6 +136,7 @@ describe("Frames", () => {
     huge.writeUInt32BE(maxFrameBytes + 1)
     expect(collect().frames.push(huge)).toContain(`${maxFrameBytes + 1} bytes`)
     expect(collect().frames.push(frame(Buffer.alloc(maxFrameBytes)))).toBeUndefined()
+    expect(collect().frames.push(Uint8Array.of(255, 255, 255, 255))).toContain(`${2 ** 32 - 1} bytes`)
     const { frames } = collect()
     expect(frames.push(huge.subarray(0, 2))).toBeUndefined()
     expect(frames.push(huge.subarray(2))).toContain(`${maxFrameBytes + 1} bytes`)

@@ -71,6 +71,19 @@ const bytes = new Uint8Array(1)
 const capOf = (control: Tuple): Term => (listItems(decode(encode(control[5]!)))![2] as Tuple)[1]!
 
 describe("a call", () => {
+  it("has a process of its own run the function on the node, and its error says which", async () => {
+    const { calls, lose, payloads, sent } = loneLink()
+    const call = Effect.runFork(calls.call("lists", "map", [1, list([])]))
+    expect(sent[0]![0]).toBe(Op.SPAWN_REQUEST)
+    expect(decode(encode(sent[0]![4]!))).toEqual([atom("erpc"), atom("execute_call"), 4])
+    expect(listItems(payloads[0])!.slice(1)).toEqual([atom("lists"), atom("map"), list([1, list([])])])
+    lose(linkClosed)
+    expect(await Effect.runPromise(Effect.flip(Fiber.join(call)))).toMatchObject({
+      node: "node@host",
+      target: "lists:map/2"
+    })
+  })
+
   it("takes the worker's answer though the node never said that it started one", async () => {
     const { call, exit, tag } = waiting()
     exit([tag, atom("return"), 1])
@@ -367,9 +380,9 @@ describe("the options of workers", () => {
 })
 
 /** A call to a peer that starts no workers for others. */
-const askedOfRex = () => {
+const askedOfRex = (maxReplyBytes = 1_000) => {
   const { calls, processes, sent, verdicts } = loneLink(Flags.offered & ~Flags.Flag.SPAWN)
-  const call = Effect.runFork(calls.call("erlang", "abs", [-1], { timeoutMillis: 1_000, maxReplyBytes: 1_000 }))
+  const call = Effect.runFork(calls.call("erlang", "abs", [-1], { timeoutMillis: 1_000, maxReplyBytes }))
   const [operation, self] = sent[0] as unknown as [number, Pid]
   expect(operation).toBe(Op.REG_SEND)
   const to: Tuple = [Op.SEND, atom(""), self]
@@ -388,6 +401,26 @@ const askedOfRex = () => {
 
 describe("a call that the server rex runs", () => {
   const tag = new Reference(atom("us@host"), 7, [0, 0, 0])
+
+  it("is asked of the server, which answers to the call itself", () => {
+    const { calls, payloads, sent } = loneLink(Flags.offered & ~Flags.Flag.SPAWN)
+    Effect.runFork(calls.call("erlang", "abs", [-1]))
+    const [operation, self, , name] = sent[0]!
+    expect([operation, name]).toEqual([Op.REG_SEND, atom("rex")])
+    const [kind, from, request] = decode(encode(payloads[0]!)) as Tuple
+    expect([kind, (from as Tuple)[0]]).toEqual([atom("$gen_call"), self])
+    const [, module, func, args, groupLeader] = request as Tuple
+    expect([module, func, args]).toEqual([atom("erlang"), atom("abs"), list([-1])])
+    expect(groupLeader).toBeInstanceOf(Pid)
+    expect(groupLeader).not.toEqual(self)
+  })
+
+  it("has room for a value of all the bytes that are allowed", async () => {
+    const value = binary("x".repeat(100_000))
+    const { call, message } = askedOfRex(encode(value).length)
+    message([tag, value])
+    expect(encode(await Effect.runPromise(Fiber.join(call)))).toEqual(encode(value))
+  })
 
   it("has the value of its answer, and takes no exit signal for one", async () => {
     const { call, exit, message } = askedOfRex()
@@ -485,6 +518,18 @@ describe("what the end of a call says of the node's health", () => {
     expect(verdicts).toEqual(["failure"])
     await Effect.runPromise(ask)
     expect(verdicts).toEqual(["failure", "failure"])
+  })
+
+  it("is bad once where one is too late and another, under way with it, is given up", () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] })
+    onTestFinished(() => void vi.useRealTimers())
+    const { calls, verdicts } = loneLink()
+    const [, longer] = [1_000, 1_100].map((timeoutMillis) =>
+      Effect.runFork(calls.call("erlang", "abs", [-1], { timeoutMillis }))
+    )
+    vi.advanceTimersByTime(1_050)
+    Effect.runFork(Fiber.interrupt(longer!))
+    expect(verdicts).toEqual(["failure"])
   })
 
   it("is nothing where the link was lost, which is counted once for all of them", async () => {

@@ -53,6 +53,16 @@ describe("Deadlines", () => {
     expect(set.mock.calls.length).toBeLessThanOrEqual(101)
   })
 
+  it.each([100, 10.5])("are looked at once, when they have passed: %d ms", (millis) => {
+    const deadlines = new Deadlines()
+    const set = vi.spyOn(globalThis, "setTimeout")
+    let expired = 0
+    addTo(deadlines, millis, () => expired++)
+    vi.advanceTimersByTime(200)
+    expect(expired).toBe(1)
+    expect(set).toHaveBeenCalledTimes(1)
+  })
+
   it("may be over when they are added", () => {
     const deadlines = new Deadlines()
     const set = vi.spyOn(globalThis, "setTimeout")

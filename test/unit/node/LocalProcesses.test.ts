@@ -22,6 +22,10 @@ const start = () => {
   return { processes: new LocalProcesses(link), sent }
 }
 
+const fault = () => {
+  throw new Error("a fault")
+}
+
 describe("LocalProcesses", () => {
   it("hand messages, exits and spawn replies to the process with that pid", () => {
     const { processes } = start()
@@ -64,6 +68,13 @@ describe("LocalProcesses", () => {
       ["exit", theirs, "crowded"],
       ["exit", theirs, "limit"]
     ])
+  })
+
+  it("do not hide a fault of ours behind terms that cannot be read", () => {
+    const { processes } = start()
+    const pid = processes.add({ limitBytes: 1, message: fault, oversizedMessage: fault })
+    expect(() => processes.handler.message([Op.SEND, atom(""), pid], bare(1))).toThrow("a fault")
+    expect(() => processes.handler.oversized([Op.SEND, atom(""), pid], bare(1), "limit")).toThrow("a fault")
   })
 
   it("do not take a pid of an earlier incarnation for one of theirs", () => {
@@ -114,6 +125,7 @@ describe("LocalProcesses", () => {
     processes.handler.message([Op.DEMONITOR_P, theirs, unwatched, reference], undefined)
     processes.remove(unwatched)
     processes.remove(watched)
+    processes.remove(watched)
     expect(sent).toEqual([[[Op.PAYLOAD_MONITOR_P_EXIT, watched, theirs, reference], atom("normal")]])
   })
 
@@ -125,7 +137,7 @@ describe("LocalProcesses", () => {
     processes.handler.message([Op.UNLINK_ID, 42, theirs, unlinked!], undefined)
     processes.handler.message([Op.UNLINK, theirs, unlinkedAsOf23!], undefined)
     processes.handler.message([Op.PAYLOAD_EXIT, theirs, survivor!], bare(atom("shutdown")))
-    for (const pid of [unlinked, unlinkedAsOf23, survivor, linked]) processes.remove(pid!)
+    for (const pid of [unlinked, unlinkedAsOf23, survivor, linked, linked]) processes.remove(pid!)
     expect(sent).toEqual([
       [[Op.UNLINK_ID_ACK, 42, unlinked, theirs]],
       [[Op.PAYLOAD_EXIT, linked, theirs], atom("normal")]
