@@ -214,10 +214,11 @@ const usesByName: Readonly<Record<string, string>> = {
   "2.5.29.37.0": "anyExtendedKeyUsage"
 }
 
+/** What Node.js calls its `keyUsage` is the extended one, and absent where there is none. */
+const usesOf = ({ keyUsage }: X509Certificate): ReadonlyArray<string> | undefined => keyUsage
+
 /** Which certificate it is that was not made for servers; OpenSSL has one code for all that a certificate is not for. */
 const unfitPurpose = (code: string, leaf: X509Certificate): DistReason => {
-  // What Node.js calls its `keyUsage` is the extended one, and absent where there is none.
-  const usesOf = ({ keyUsage }: X509Certificate): ReadonlyArray<string> | undefined => keyUsage
   const which = chainOf(leaf).find((each) => usesOf(each)?.includes(serverUse) === false)
   if (which === undefined) return wrong("invalid", `${code}: by its extensions it was made for something else`)
   const uses = usesOf(which)!.map((use) => usesByName[use] ?? use)

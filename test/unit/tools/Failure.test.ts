@@ -99,14 +99,14 @@ describe("a failed connection", () => {
   })
 
   it("says what to do where a node is not registered", () => {
-    const message = (registered: ReadonlyArray<string> | undefined) =>
-      toToolError(
-        new DistError({ node: "app@h", reason: { _tag: "NameNotRegistered", name: "app", ...at, registered } }),
-        elixir
-      ).message
-    expect(message(["app1"])).toContain("-dist_listen false")
-    expect(message([])).toContain("--epmd-port")
-    expect(message(undefined)).toContain("ask it there with epmd -names")
+    for (const [registered, advice] of [
+      [["app1"], "-dist_listen false"],
+      [[], "--epmd-port"],
+      [undefined, "ask it there with epmd -names"]
+    ] as const) {
+      const reason = { _tag: "NameNotRegistered", name: "app", ...at, registered } as const
+      expect(toToolError(new DistError({ node: "app@h", reason }), elixir).message).toContain(advice)
+    }
   })
 
   it("says which cookie was refused, and what to do once it is right", () => {
