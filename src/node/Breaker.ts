@@ -13,7 +13,7 @@ export interface BreakerCounts {
   readonly successes: number
   /** Requests that were under way together and failed count once. */
   readonly failures: number
-  /** Requests that were not let through. */
+  /** Requests that were not let through, of those who asked. */
   readonly rejected: number
   readonly opened: number
   /** How often it closed again after a probe went well. */
@@ -78,16 +78,21 @@ export class Breaker {
 
   /**
    * Asks whether a request may go. A probe ends with the next verdict that is recorded, or with {@link release}. Who
-   * knows better (`isWanted`) need not wait until the pause is over, only for the outcome of a probe.
+   * knows better (`isWanted`) need not wait until the pause is over, only for the outcome of a probe. What we would do by
+   * ourselves (`isOurs`) is no request that was refused.
    */
-  admit(now: number, { isWanted = false }: { readonly isWanted?: boolean } = {}): Admission {
+  admit(
+    now: number,
+    { isOurs = false, isWanted = false }: { readonly isOurs?: boolean; readonly isWanted?: boolean } = {}
+  ): Admission {
     const state = this.state(now)
     if (state._tag === "Closed") return pass
-    if (state._tag === "Open" && !isWanted)
-      return this.#reject({ since: state.since, until: state.until, isProbing: false })
     const under = this.#probe
-    if (under !== undefined && now < under.at + probeMillis)
-      return this.#reject({ since: under.at, until: under.at + probeMillis, isProbing: true })
+    const isResting = state._tag === "Open" && !isWanted
+    const isProbing = under !== undefined && now < under.at + probeMillis
+    if (!isOurs && (isResting || isProbing)) this.#counts.rejected++
+    if (isResting) return { _tag: "Rejected", since: state.since, until: state.until, isProbing: false }
+    if (isProbing) return { _tag: "Rejected", since: under.at, until: under.at + probeMillis, isProbing }
     this.#probe = { number: ++this.#lastProbe, at: now, from: state }
     if (state._tag === "Open") this.#state = { _tag: "HalfOpen", since: now }
     return { _tag: "Probe", number: this.#probe.number }
@@ -132,11 +137,6 @@ export class Breaker {
     this.#probe = undefined
     this.#verdicts.length = 0
     this.#counts = { successes: 0, failures: 0, rejected: 0, opened: 0, closed: 0 }
-  }
-
-  #reject(why: Omit<Admission & { readonly _tag: "Rejected" }, "_tag">): Admission {
-    this.#counts.rejected++
-    return { _tag: "Rejected", ...why }
   }
 
   #open(now: number): void {

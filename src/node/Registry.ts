@@ -237,7 +237,9 @@ export class Registry {
         this.#goBy(peer, wish.way)
         // An attempt that is under way is nothing new to the node.
         const isJoined = peer.connection?.state._tag === "Connecting"
-        const admission = isJoined ? undefined : peer.breaker.admit(now.steady, { isWanted: wish.by === "wish" })
+        const admission = isJoined
+          ? undefined
+          : peer.breaker.admit(now.steady, { isOurs: wish.by === "loss", isWanted: wish.by === "wish" })
         if (admission?._tag === "Rejected")
           return Effect.fail(
             new BreakerOpen({
@@ -441,9 +443,8 @@ export class Registry {
         Effect.suspend(() => {
           const { steady } = this.#now()
           if (steady - connection.usedAt > restAfterMillis) return Effect.void
-          const isResting = peer.breaker.state(steady)._tag === "Open"
-          const admission = isResting ? undefined : peer.breaker.admit(steady)
-          if (admission === undefined || admission._tag === "Rejected") {
+          const admission = peer.breaker.admit(steady, { isOurs: true })
+          if (admission._tag === "Rejected") {
             // Others have asked in our place.
             if (isUnanswered(connection, node.silentMillis(), steady)) this.#looked(connection, node, "missed")
             return Effect.void

@@ -56,6 +56,14 @@ describe("an open breaker", () => {
     expect(it.counts()).toEqual({ successes: 0, failures: 3, rejected: 1, opened: 1, closed: 0 })
   })
 
+  it("does not count what we would have done by ourselves as refused", () => {
+    const it = opened()
+    expect(it.admit(3, { isOurs: true })).toMatchObject({ _tag: "Rejected", isProbing: false })
+    it.admit(2_002)
+    expect(it.admit(2_003, { isOurs: true })).toMatchObject({ _tag: "Rejected", isProbing: true })
+    expect(it.counts().rejected).toBe(0)
+  })
+
   it("is not kept open by what was under way when it opened, nor closed by it", () => {
     const it = opened()
     it.record(100, "failure")
