@@ -1,12 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Metric, Option, Redacted, Result } from "effect"
+import { Effect, Exit, Fiber, Layer, Metric, Option, Redacted, Result, Scope } from "effect"
 import { kill } from "node:process"
 import { DistError } from "../../src/dist/DistError.ts"
 import { Binary, binary, isAtom, list, type Term } from "../../src/etf/Term.ts"
 import { CallError, type ErlangNode, joinNode, Nodes } from "../../src/node/index.ts"
 import * as BeamNode from "../support/BeamNode.ts"
+import { makeAuthority } from "../support/Certificates.ts"
 import { eventually } from "../support/eventually.ts"
 import { type FaultProxy, type Faults, faultProxy } from "../support/FaultProxy.ts"
+import * as TlsNode from "../support/TlsNode.ts"
 import { targetsOf } from "../support/targetsOf.ts"
 
 const epmdPort = Number(process.env["ERL_EPMD_PORT"])
@@ -17,10 +19,16 @@ const timeoutMillis = 1_000
 /** That of what is, however busy the machine. */
 const patience = { timeoutMillis: 20_000 }
 
+/** Certifies the nodes whose distribution runs over TLS. */
+const authority = makeAuthority("faults")
+const certificate = authority.issue({ dnsNames: ["127.0.0.1"], ipAddresses: ["127.0.0.1"] })
+const overTls = new Set<string>()
+
 const target = (node: BeamNode.BeamNode, proxy: FaultProxy) => ({
   name: node.name,
   cookie: Redacted.make(node.cookie),
-  epmdPort: proxy.epmdPort
+  epmdPort: proxy.epmdPort,
+  ...(overTls.has(node.name) && { tls: { ca: authority.cert } })
 })
 
 const join = (node: BeamNode.BeamNode, proxy: FaultProxy, options = patience) => joinNode(target(node, proxy), options)
@@ -269,6 +277,91 @@ describe.each(BeamNode.otpReleases())("the network to a node on OTP $otp", ({ ot
       })
     )
   )
+
+  describe("over TLS", () => {
+    let secure: BeamNode.BeamNode
+    const folders = Effect.runSync(Scope.make())
+    beforeAll(async () => {
+      const args = await Effect.runPromise(Scope.provide(TlsNode.argsOf({ certificate }), folders))
+      secure = await BeamNode.startNode({ otp, args: [...args, "-kernel", "net_ticktime", "2"] })
+      overTls.add(secure.name)
+    })
+    afterAll(async () => {
+      await secure.stop()
+      await Effect.runPromise(Scope.close(folders, Exit.void))
+    })
+
+    it.live.each<[string, Faults, object]>([
+      ["does not answer", { stalled: ["down"] }, { _tag: "Timeout", phase: "tls" }],
+      ["is not there any more", { lost: ["up", "down"] }, { _tag: "Timeout", phase: "tls" }],
+      ["does not hear us", { lost: ["up"] }, { _tag: "Timeout", phase: "tls" }],
+      ["refuses connections", { connections: "refused" }, { _tag: "PortRefused", from: "epmd" }],
+      ["closes connections", { connections: "closed" }, { _tag: "TlsFailed" }]
+    ])("is told from one that is well where the node %s", ([, faults, reason]) =>
+      alone([secure], (proxy) =>
+        Effect.gen(function* () {
+          yield* Effect.scoped(join(secure, proxy))
+          proxy.set(faults)
+          expect(yield* Effect.flip(join(secure, proxy, { timeoutMillis }))).toMatchObject({
+            _tag: "DistError",
+            reason
+          })
+          proxy.heal()
+          expect(yield* echo(yield* join(secure, proxy), 1)).toBe(1)
+        })
+      )
+    )
+
+    it.live("may end or stop after any byte, and be wrong in any", () =>
+      leavingNothing(
+        [secure],
+        Effect.gen(function* () {
+          const faults = ["cut", "reset", "corrupt", { stalled: ["down"] }] as const
+          const cases = faults.flatMap((fault) =>
+            [1, 6, 60, 130, 700, 1_200, 1_600, 1_750, 1_900, 2_400].map((bytes) => ({ fault, bytes }))
+          )
+          const ends = yield* Effect.forEach(
+            cases,
+            ({ bytes, fault }) =>
+              behindProxy((proxy) => {
+                proxy.after("down", bytes, fault === "corrupt" ? fault : () => befall(proxy, fault))
+                const limit = typeof fault === "object" ? timeoutMillis : fault === "corrupt" ? 3_000 : 20_000
+                return Effect.result(join(secure, proxy, { timeoutMillis: limit }))
+              }),
+            { concurrency: 8 }
+          )
+          for (const end of ends)
+            if (Result.isFailure(end)) expect([DistError, CallError]).toContain(end.failure.constructor)
+          const seen = ends.map((end) => (Result.isSuccess(end) ? "joined" : end.failure.reason._tag))
+          expect(seen).toEqual(expect.arrayContaining(["TlsFailed", "Timeout"]))
+        })
+      )
+    )
+
+    it.live("may fail a link with a call that waits", () =>
+      leavingNothing(
+        [secure],
+        Effect.forEach(
+          losses,
+          ([name, fault, reason]) =>
+            behindProxy((proxy) =>
+              Effect.gen(function* () {
+                const us = yield* join(secure, proxy)
+                const waiting = yield* Effect.forkChild(
+                  Effect.flip(us.call("timer", "sleep", [60_000], { timeoutMillis: 60_000 })),
+                  { startImmediately: true }
+                )
+                yield* echo(us, 1)
+                befall(proxy, fault)
+                expect((yield* us.lost).reason._tag, name).toBe(reason)
+                expect((yield* Fiber.join(waiting)).reason._tag, name).toBe("LinkLost")
+              })
+            ),
+          { concurrency: "unbounded" }
+        )
+      )
+    )
+  })
 
   describe("half-way through a large reply", () => {
     const megabyte = 1024 * 1024
