@@ -37,4 +37,6 @@ export interface Page<Key extends string = string> {
   readonly next?: Position | undefined
   /** Where the page behind this row begins. Without it, rows that do not fit cannot be had and are told as missing. */
   readonly after?: (row: number) => Position
+  /** Whether places hold what is kept from sight for what stands around it, which they do not hold. */
+  readonly isHiding?: boolean
 }

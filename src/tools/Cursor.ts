@@ -1,6 +1,9 @@
 import { Schema } from "effect"
 import { Buffer } from "node:buffer"
-import { createHash } from "node:crypto"
+import { createCipheriv, createDecipheriv, createHash, randomBytes } from "node:crypto"
+import { Binary, type Term } from "../etf/Term.ts"
+import { redacted } from "./SecretShapes.ts"
+import { termIn, wholeBudget } from "./TermInBinary.ts"
 
 /**
  * What a cursor belongs to. It is good only for the call that it came from: the same tool, node (and incarnation of
@@ -35,21 +38,74 @@ const decodeEnvelope = Schema.decodeUnknownOption(
   )
 )
 
-/** An opaque text for a client to hand back, bound to `scope`. */
+/** An opaque text for a client to hand back, bound to `scope`. What it says can be read out of it. */
 export const encodeCursor = (scope: CursorScope, position: Position): string =>
-  Buffer.from(JSON.stringify([digest(scope, position), position])).toString("base64url")
+  Buffer.from(envelopeOf(scope, position)).toString("base64url")
+
+/** The same for a position that nobody may read: good only for this process, which alone can open it. */
+export const sealCursor = (scope: CursorScope, position: Position): string => {
+  const nonce = randomBytes(nonceBytes)
+  const cipher = createCipheriv(algorithm, sealingKey(), nonce)
+  const hidden = Buffer.concat([cipher.update(envelopeOf(scope, position)), cipher.final()])
+  return Buffer.concat([sealed, nonce, cipher.getAuthTag(), hidden]).toString("base64url")
+}
+
+const envelopeOf = (scope: CursorScope, position: Position): string =>
+  JSON.stringify([digest(scope, position), position])
+
+const algorithm = "aes-256-gcm"
+const nonceBytes = 12
+const tagBytes = 16
+
+/** What a sealed cursor begins with, and no JSON does. */
+const sealed = Buffer.of(0)
+
+let key: Buffer | undefined
+
+/** Made where it is wanted first, and never written down. */
+const sealingKey = (): Buffer => (key ??= randomBytes(32))
+
+/** What was sealed, if it was here. */
+const opened = (bytes: Buffer): string | undefined => {
+  const [tagAt, hiddenAt] = [sealed.length + nonceBytes, sealed.length + nonceBytes + tagBytes]
+  if (bytes.length < hiddenAt) return undefined
+  const decipher = createDecipheriv(algorithm, sealingKey(), bytes.subarray(sealed.length, tagAt))
+  decipher.setAuthTag(bytes.subarray(tagAt, hiddenAt))
+  try {
+    return Buffer.concat([decipher.update(bytes.subarray(hiddenAt)), decipher.final()]).toString()
+  } catch {
+    return undefined
+  }
+}
+
+/** How the terms that a position holds are looked at: as the rows of a result show them. */
+export interface Sight {
+  readonly print: (term: Term) => string
+  /** Takes secrets out of a text. */
+  readonly clean: (text: string) => string
+}
 
 /**
- * Whether `clean` finds nothing to take out of the names that a position may hold, so that a cursor may show it. A text
- * is a name, or base 64 of what holds names.
+ * Whether a result could show all that a position says. A text in it is a name, or base 64 of a term, which is hidden
+ * where a row would hide any of it.
  */
-export const isClean = (position: Position, clean: (text: string) => string): boolean =>
+export const isShowable = (position: Position, { clean, print }: Sight): boolean =>
   Object.values(position)
-    .flatMap((value) => (typeof value === "string" ? [value, Buffer.from(value, "base64").toString("latin1")] : []))
-    .every((text) => clean(text) === text)
+    .filter((value) => typeof value === "string")
+    .every((text) => {
+      const bytes = Buffer.from(text, "base64url")
+      const term = termIn(new Binary(bytes), wholeBudget())
+      const printed = term === undefined ? "" : print(term)
+      return [text, bytes.toString("latin1"), printed].every((it) => clean(it) === it) && !printed.includes(redacted)
+    })
 
 const unknown = {
   problem: "is not one that a result gave as next_cursor. Pass it on unchanged, or leave it out to start over."
+}
+
+const elsewhere = {
+  problem:
+    "is not one that this process of the server gave: where it stands behind something that is hidden, a cursor is good only while the server that gave it runs. Leave it out to start over, or sort or filter otherwise."
 }
 
 /**
@@ -61,7 +117,11 @@ export const decodeCursor = <Place extends Position>(
   schema: Schema.ConstraintDecoder<Place>,
   cursor: string
 ): Place | { readonly problem: string } => {
-  const envelope = decodeEnvelope(Buffer.from(cursor, "base64url").toString())
+  const bytes = Buffer.from(cursor, "base64url")
+  const isSealed = bytes[0] === sealed[0]
+  const text = isSealed ? opened(bytes) : bytes.toString()
+  if (text === undefined) return elsewhere
+  const envelope = decodeEnvelope(text)
   if (envelope._tag === "None") return unknown
   const [sum, written] = envelope.value
   if (digest(scope, written) !== sum) {

@@ -1,4 +1,5 @@
 import { Clock, Effect, Redacted, Schema } from "effect"
+import type { Term } from "../etf/Term.ts"
 import { steadyMillis } from "../node/Moment.ts"
 import { Nodes } from "../node/Nodes.ts"
 import { excerpt } from "../syntax/Excerpt.ts"
@@ -6,7 +7,7 @@ import type { Syntax } from "../syntax/Syntax.ts"
 import { CharacterBudget } from "./CharacterBudget.ts"
 import { cleaned, cleaner, withoutSecrets } from "./Cleaning.ts"
 import { currentSyntax } from "./CurrentSyntax.ts"
-import { type CursorScope, decodeCursor, encodeCursor, isClean } from "./Cursor.ts"
+import { type CursorScope, decodeCursor, encodeCursor, isShowable, sealCursor } from "./Cursor.ts"
 import { Deadline, keepingDeadline, remainingMillis, whyLate } from "./Deadline.ts"
 import { toToolError } from "./Failure.ts"
 import { decodeInput, type Problems } from "./Input.ts"
@@ -103,7 +104,8 @@ const answerOf = Effect.fnUntraced(function* (
   const target = node === undefined ? name : keepingDeadline(node)
   const answered = yield* tool.run(input as never, target as never, after as never)
   const answer = restarted.length === 0 ? answered : { ...answered, notes: [...restarted, ...(answered.notes ?? [])] }
-  const secretless = yield* withoutSecrets
+  const { print } = yield* currentSyntax
+  const sight = { clean: yield* withoutSecrets, print: (term: Term) => print(term).text }
   const clean = yield* cleaner
   const about = node?.name ?? answer.node ?? name
   const hints = yield* Effect.forEach(answer.hints ?? [], (hint) => usefulCall(hint, about, clean, entries))
@@ -111,7 +113,10 @@ const answerOf = Effect.fnUntraced(function* (
     node: about,
     asOf: new Date(yield* Clock.currentTimeMillis).toISOString(),
     budget: yield* CharacterBudget,
-    cursor: (position) => (isClean(position, secretless) ? encodeCursor(scope, position) : undefined),
+    cursor: (position, isHiding) =>
+      !isHiding && isShowable(position, sight)
+        ? { text: encodeCursor(scope, position), isSealed: false }
+        : { text: sealCursor(scope, position), isSealed: true },
     clean,
     hints: hints.filter((hint) => hint !== undefined)
   })

@@ -19,8 +19,8 @@ export interface Frame {
   readonly asOf: string
   /** Characters that the JSON and the text may have, each. */
   readonly budget: number
-  /** `undefined`: there can be none, since it would show what must not be shown. */
-  readonly cursor: (position: Position) => string | undefined
+  /** The cursor to a position, sealed where it would show what must not be shown, or `isHiding` says so. */
+  readonly cursor: (position: Position, isHiding: boolean) => { readonly text: string; readonly isSealed: boolean }
   /** Applied to every text: takes out what must not be shown. */
   readonly clean: (text: string) => string
   /** The next useful calls, fit to be shown. */
@@ -55,8 +55,7 @@ const pruned = (value: unknown): unknown => {
   )
 }
 
-const hiddenCursor =
-  "There are more rows, but the cursor to them would show a name that holds a secret: sort or filter otherwise."
+const sealedCursor = "next_cursor is good only while this server runs: it stands behind something that is hidden."
 
 /** The object of a result with its first `shown` rows: keys in the one order that all results have. */
 const assemble = (
@@ -70,9 +69,8 @@ const assemble = (
   const rows = rowsOf(page, data)
   const missing = rows.length - shown
   const next = missing === 0 ? page?.next : shown > 0 ? page?.after?.(shown - 1) : undefined
-  const cursor = next && frame.cursor(next)
+  const cursor = next && frame.cursor(next, page?.isHiding ?? false)
   const lost = missing > 0 && next === undefined
-  const isHidden = next !== undefined && cursor === undefined
   const note = lost
     ? `${missing} more did not fit into ${frame.budget} characters and ${agree(missing, "is", "are")} left out: ask for fewer, or filter.`
     : `${missing} of this page did not fit into ${frame.budget} characters: next_cursor goes on after the last one shown.`
@@ -81,19 +79,19 @@ const assemble = (
     summary: typeof answer.summary === "function" ? answer.summary(shown) : answer.summary,
     node: frame.node,
     as_of: frame.asOf,
-    complete: (answer.complete ?? true) && cut === undefined && !lost && !isHidden,
+    complete: (answer.complete ?? true) && cut === undefined && !lost,
     notes: [
       ...(answer.notes ?? []),
       ...(cut === undefined ? [] : [cut]),
       ...(missing > 0 ? [note] : []),
-      ...(isHidden ? [hiddenCursor] : [])
+      ...(cursor?.isSealed === true ? [sealedCursor] : [])
     ],
     ...data,
     ...(page === undefined ? {} : { [page.rows]: rows.slice(0, shown) })
   }
   return {
     ...(cleanDeep(frame.clean, told) as Data),
-    next_cursor: cursor,
+    next_cursor: cursor?.text,
     hints: frame.hints
   }
 }

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
+import { Buffer } from "node:buffer"
 import type { ToolResult } from "../../src/tools/Catalogue.ts"
 import type { SyntaxName } from "../../src/syntax/Syntax.ts"
 import * as BeamNode from "../support/BeamNode.ts"
@@ -23,6 +24,8 @@ const scene = `
   ets:new('Elixir.T.Cache', [named_table]),
   ets:new(t_secrets, [named_table]),
   ets:insert(t_secrets, [{db_password, "hunter2"}, {api_key, <<"K3y-of-Api">>, 1}, {user, #{password => <<"hunter2">>}}]),
+  ets:new(t_vault, [named_table, ordered_set]),
+  ets:insert(t_vault, [{{password, list_to_binary("hunter" ++ integer_to_list(N))}, N} || N <- lists:seq(1, 5)]),
   ets:new(t_kept, [named_table, public]),
   [register(Name, spawn(fun() -> ets:new(t_owned, [public]), receive stop -> ok end end)) || Name <- [t_one, t_two]],
   ok`
@@ -283,6 +286,24 @@ describe.each(BeamNode.otpReleases())("the tools for ETS on OTP $otp", ({ otp })
           expect(JSON.stringify(structured)).not.toContain(secret)
         }
       }
+    }).pipe(using("erlang"))
+  )
+
+  it.live("go on behind a key that is kept from sight without showing it in the cursor", () =>
+    Effect.gen(function* () {
+      for (const input of [{}, { keys_only: true, sort_by: "size" }, { filter: "password" }]) {
+        const page = { table: "t_vault", limit: 2, ...input }
+        const { structured } = yield* call("sample_ets_table", page)
+        const cursor = String(structured["next_cursor"])
+        const opened = Buffer.from(cursor, "base64url").toString("latin1")
+        expect(opened.replaceAll(/[\w-]+/gu, (it) => it + Buffer.from(it, "base64url").toString("latin1"))).not.toMatch(
+          /hunter|password/u
+        )
+        expect(structured["complete"]).toBe(true)
+        expect(yield* allRows("sample_ets_table", page)).toHaveLength(5)
+      }
+      const { structured } = yield* call("sample_ets_table", { table: "t_vault", limit: 2 })
+      expect(structured["notes"]).toEqual([expect.stringContaining("good only while this server runs")])
     }).pipe(using("erlang"))
   )
 

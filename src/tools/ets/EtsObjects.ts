@@ -118,6 +118,7 @@ export const showRows = (selected: TableRows, areKeys: boolean, sort: RowOrder, 
   const isPaged =
     rows.every(({ place }) => place !== undefined) && (window === undefined || isMore !== true || next !== undefined)
   const isUnordered = from.type !== "ordered_set"
+  const keyField = selected.fields[from.keyPosition - 2]
   const valueOf = ({ term, unread }: TableRows["rows"][number], characters = Infinity): string =>
     areKeys || unread !== undefined ? terms.print(term, characters) : showObject(term, selected, terms, characters)
   return {
@@ -153,7 +154,8 @@ export const showRows = (selected: TableRows, areKeys: boolean, sort: RowOrder, 
     page: {
       rows: "rows",
       next: isMore !== false && isPaged && next !== undefined ? toPosition(next) : undefined,
-      ...(isPaged && { after: (row: number) => toPosition(rows[row]!.place!) })
+      ...(isPaged && { after: (row: number) => toPosition(rows[row]!.place!) }),
+      isHiding: keyField !== undefined && terms.isHidden(atom(keyField))
     } as const
   }
 }

@@ -2,7 +2,12 @@ import { Schema } from "effect"
 import * as fc from "fast-check"
 import { Buffer } from "node:buffer"
 import { describe, expect, it } from "vitest"
-import { type CursorScope, decodeCursor, encodeCursor } from "../../../src/tools/Cursor.ts"
+import { encode } from "../../../src/etf/Encode.ts"
+import { atom, binary, type Term } from "../../../src/etf/Term.ts"
+import { syntaxes } from "../../../src/syntax/Syntaxes.ts"
+import { type CursorScope, decodeCursor, encodeCursor, isShowable, sealCursor } from "../../../src/tools/Cursor.ts"
+import { withoutShapes } from "../../../src/tools/SecretShapes.ts"
+import { secrets } from "../../../src/tools/Secrets.ts"
 
 const scope: CursorScope = {
   tool: "list_processes",
@@ -55,12 +60,32 @@ describe("a cursor", () => {
     expect(decode(scope, Buffer.from(deep).toString("base64url"))).toEqual({ problem: expect.any(String) })
   })
 
+  it("that is sealed gives back its position, to the same call alone, and shows nothing of it", () => {
+    const named = Schema.Struct({ at: Schema.String })
+    const cursor = sealCursor(scope, { at: "hunter2" })
+    expect(decodeCursor(scope, named, cursor)).toEqual({ at: "hunter2" })
+    expect(Buffer.from(cursor, "base64url").toString("latin1")).not.toContain("hunter2")
+    expect(sealCursor(scope, { at: "hunter2" })).not.toBe(cursor)
+    expect(decodeCursor({ ...scope, creation: 8 }, named, cursor)).toEqual({
+      problem: expect.stringContaining("belongs to a call")
+    })
+  })
+
+  it.each([1, 13, 29, 40])("that is sealed is refused when byte %i of it was changed", (at) => {
+    const bytes = Buffer.from(sealCursor(scope, position), "base64url")
+    bytes[at]! ^= 1
+    expect(decode(scope, bytes.toString("base64url"))).toEqual({
+      problem: expect.stringContaining("only while the server that gave it runs")
+    })
+  })
+
   it("is never more than refused, whatever the text", () => {
     fc.assert(
       fc.property(
         fc.oneof(
           fc.string(),
           fc.base64String(),
+          fc.uint8Array().map((bytes) => Buffer.of(0, ...bytes).toString("base64url")),
           fc.json().map((it) => Buffer.from(it).toString("base64url"))
         ),
         (text) => {
@@ -68,5 +93,27 @@ describe("a cursor", () => {
         }
       )
     )
+  })
+})
+
+describe("a position", () => {
+  const sight = {
+    print: (term: Term) => syntaxes.erlang.print(term, { mask: secrets.masked }).text,
+    clean: withoutShapes
+  }
+  const holding = (key: Term) => ({ at: Buffer.from(encode([atom("key"), key])).toString("base64url") })
+
+  it.each<[string, Term, boolean]>([
+    ["an ordinary key", [atom("user"), binary("ann")], true],
+    ["a secret under its name", [atom("password"), binary("hunter2")], false],
+    ["a secret further inside", [[atom("app"), [atom("token"), binary("abc")]], 1], false],
+    ["what has the shape of a secret", binary("sk_live_abcdefghijklmnop1234567"), false]
+  ])("can be shown with %s as a row can", (_what, key, expected) =>
+    expect(isShowable(holding(key), sight)).toBe(expected)
+  )
+
+  it("can be shown with names that can be", () => {
+    expect(isShowable({ name: "logger", id: 7 }, sight)).toBe(true)
+    expect(isShowable({ name: "sk_live_abcdefghijklmnop1234567" }, sight)).toBe(false)
   })
 })

@@ -143,7 +143,7 @@ const frame = {
   node: undefined,
   asOf: "2026-01-01T00:00:00.000Z",
   budget: 2_000,
-  cursor: () => "c",
+  cursor: () => ({ text: "c", isSealed: false }),
   clean: (text: string) => text,
   hints: []
 }
