@@ -1,9 +1,10 @@
 import type { Effect } from "effect"
 import { Atom, atom, isAtom, listItems, map, MapTerm, Pid, type Term } from "../etf/Term.ts"
+import type { Mfa } from "../syntax/Mfa.ts"
 import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { askAgent, type Listed, type ListQuery, questionOf, readListed } from "./Listing.ts"
-import { readCount } from "./ProcessRow.ts"
+import { readCount, readMfa } from "./ProcessRow.ts"
 
 /** What a Beamscope may have on a node, in the order of lists. */
 export const footprintKinds = ["link", "process", "worker", "leftover", "module", "flag"] as const
@@ -30,11 +31,7 @@ export type FootprintRow =
   | { readonly kind: "process"; readonly name: string; readonly pid: Pid; readonly mindsModule: boolean }
   /** One that works for the Beamscope of that name at this moment. */
   | { readonly kind: "worker"; readonly name: string; readonly pid: Pid }
-  /**
-   * One that a call of the Beamscope of that name started and that outlived it. An orphan is one of ours, or of a
-   * Beamscope that is gone.
-   */
-  | { readonly kind: "leftover"; readonly name: string; readonly pid: Pid; readonly isOrphan: boolean }
+  | Leftover
   /** A loaded module, and the process that removes it when its last user goes; without one, nobody will. */
   | { readonly kind: "module"; readonly name: string; readonly minder: Pid | undefined }
   /**
@@ -42,6 +39,26 @@ export type FootprintRow =
    * needs it.
    */
   | { readonly kind: "flag"; readonly name: string; readonly isOn: boolean; readonly minder: Pid | undefined }
+
+/**
+ * A process with the group leader of the Beamscope of that name, which no worker of a call under way holds. It may be
+ * what a call left behind, what the node's own code started within one and needs, or at work for a call all the same: a
+ * group leader is inherited, and tells where a process comes from, not whose it is.
+ */
+export interface Leftover {
+  readonly kind: "leftover"
+  readonly name: string
+  readonly pid: Pid
+  readonly registeredName: string | undefined
+  /** What it runs: its callback where it tells that, else the function that it was spawned with. */
+  readonly initialCall: Mfa | undefined
+  /** The first of the processes and ports that are linked to it. */
+  readonly links: ReadonlyArray<Term>
+  readonly linkCount: number
+  /** The first of those that monitor it. */
+  readonly monitoredBy: ReadonlyArray<Term>
+  readonly monitoredByCount: number
+}
 
 /** Everything of ours, page by page. */
 export const footprint = (
@@ -53,7 +70,7 @@ export const footprint = (
   }: Pick<ListQuery, "after" | "deadlineMillis" | "limit"> & {
     readonly sort: "kind" | "name"
     readonly kind: (typeof footprintKinds)[number] | undefined
-    /** Part of the name, in any case. */
+    /** Part of the name, or of that which a process is registered under, in any case. */
     readonly name: string | undefined
   }
 ): Effect.Effect<Footprint, CallError> =>
@@ -87,9 +104,7 @@ const readRow = (row: MapTerm): FootprintRow | undefined => {
     case "worker":
       return pid instanceof Pid ? { kind: "worker", ...named, pid } : undefined
     case "leftover":
-      return pid instanceof Pid
-        ? { kind: "leftover", ...named, pid, isOrphan: isAtom(row.atomKey("orphan"), "true") }
-        : undefined
+      return pid instanceof Pid ? { kind: "leftover", ...named, pid, ...readHolders(row) } : undefined
     case "module":
       return { kind: "module", ...named, minder }
     case "flag":
@@ -99,55 +114,28 @@ const readRow = (row: MapTerm): FootprintRow | undefined => {
   }
 }
 
-/** What was taken off a node, and what of ours had to stay. */
-export interface Removal {
-  readonly removed: ReadonlyArray<string>
-  /** Modules that some process still runs. */
-  readonly running: ReadonlyArray<string>
-  /** The first of the processes that were ended. */
-  readonly ended: ReadonlyArray<Pid>
-  readonly endedCount: number
-  /** The first of those that stay, since others are linked to them and might end, too. */
-  readonly linked: ReadonlyArray<Pid>
-  readonly linkedCount: number
-  /** Why there may be more: as of a list. */
-  readonly incomplete: ReadonlyArray<string>
+const readHolders = (row: MapTerm): Omit<Leftover, "kind" | "name" | "pid"> => {
+  const registered = row.atomKey("registered")
+  const [links, monitoredBy] = ["links", "monitored_by"].map((key) => listItems(row.atomKey(key)) ?? [])
+  return {
+    registeredName: registered instanceof Atom ? registered.text : undefined,
+    initialCall: readMfa(row.atomKey("runs")),
+    links: links!,
+    linkCount: readCount(row.atomKey("link_count")) ?? 0,
+    monitoredBy: monitoredBy!,
+    monitoredByCount: readCount(row.atomKey("monitor_count")) ?? 0
+  }
 }
 
-/** Takes off modules that nobody minds, and ends what calls of ours, or of Beamscopes that are gone, left behind. */
+/** Takes off modules of ours that no living process minds; those that one still runs stay. */
 export const removeFootprint = (
-  node: ErlangNode,
-  { deadlineMillis, limit }: { readonly limit: number; readonly deadlineMillis: number }
-): Effect.Effect<Removal, CallError> =>
-  askAgent(
-    node,
-    "beamscope_footprint:remove",
-    map([
-      [atom("limit"), limit],
-      [atom("deadline_ms"), Math.floor(deadlineMillis)]
-    ]),
-    (answer) => {
-      const [removed, running, ended, linked, incomplete] = ["removed", "running", "ended", "linked", "incomplete"].map(
-        (key) => listItems(answer.atomKey(key))
-      )
-      const endedCount = readCount(answer.atomKey("ended_count"))
-      const linkedCount = readCount(answer.atomKey("linked_count"))
-      if (!removed || !running || !ended || !linked || !incomplete) return undefined
-      if (endedCount === undefined || linkedCount === undefined) return undefined
-      return {
-        removed: names(removed),
-        running: names(running),
-        ended: pids(ended),
-        endedCount,
-        linked: pids(linked),
-        linkedCount,
-        incomplete: names(incomplete)
-      }
-    }
-  )
-
-const pids = (terms: ReadonlyArray<Term>): ReadonlyArray<Pid> =>
-  terms.flatMap((term) => (term instanceof Pid ? [term] : []))
+  node: ErlangNode
+): Effect.Effect<{ readonly removed: ReadonlyArray<string>; readonly running: ReadonlyArray<string> }, CallError> =>
+  askAgent(node, "beamscope_footprint:remove", map([]), (answer) => {
+    const removed = listItems(answer.atomKey("removed"))
+    const running = listItems(answer.atomKey("running"))
+    return removed && running && { removed: names(removed), running: names(running) }
+  })
 
 const names = (terms: ReadonlyArray<Term>): ReadonlyArray<string> =>
   terms.flatMap((term) => (term instanceof Atom ? [term.text] : []))

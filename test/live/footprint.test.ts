@@ -13,6 +13,15 @@ import { call } from "../support/Tools.ts"
 const load = (name: string) =>
   `(fun() -> {ok, M, B} = compile:forms([{attribute,1,module,${name}}]), {module, M} = code:load_binary(M, "x", B) end)()`
 
+/** Compiles and loads a module of functions, all of which are exported. */
+const compiled = (name: string, functions: ReadonlyArray<string>) =>
+  `(fun() ->
+    Form = fun(Text) -> {ok, Tokens, _} = erl_scan:string(Text), {ok, Parsed} = erl_parse:parse_form(Tokens), Parsed end,
+    Functions = lists:map(Form, [${functions.map((text) => JSON.stringify(text)).join(", ")}]),
+    {ok, M, B} = compile:forms([{attribute,1,module,${name}} | Functions], [export_all]),
+    {module, M} = code:load_binary(M, "x", B)
+  end)()`
+
 type Row = Readonly<Record<string, unknown>>
 
 const rowsOf = (structured: Row) => (structured["footprint"] ?? []) as ReadonlyArray<Row>
@@ -33,6 +42,7 @@ describe.each(BeamNode.otpReleases())("our footprint on OTP $otp", ({ otp }) => 
       yield* call("top_processes", {})
       const footprint = yield* list
       expect(footprint).toMatchObject({ complete: true, total: 3, matched: 3 })
+      expect(footprint).not.toHaveProperty("hints")
       expect(rowsOf(footprint)).toEqual([
         expect.objectContaining({ kind: "link", own: true }),
         { kind: "flag", name: "microstate_accounting", on: false },
@@ -147,6 +157,7 @@ describe.each(BeamNode.otpReleases())("our footprint on OTP $otp", ({ otp }) => 
       yield* ask(`${load("beamscope_lost_0123abcd")}, ${load("beamscope_not_ours")}, ok`)
       const footprint = yield* list
       expect(footprint["summary"]).toMatch(/1 module, 1 of them with nobody to remove them\.$/u)
+      expect(footprint["hints"]).toEqual(["remove_footprint"])
       expect(ofKind("module", footprint)).toEqual([{ kind: "module", name: "beamscope_lost_0123abcd", orphan: true }])
       const removed = yield* call("remove_footprint", {})
       expect(removed.structured).toMatchObject({ complete: true, removed: ["beamscope_lost_0123abcd"] })
@@ -157,99 +168,131 @@ describe.each(BeamNode.otpReleases())("our footprint on OTP $otp", ({ otp }) => 
     }).pipe(using("eval"))
   )
 
-  /** Has a call start a process that nobody is linked to, under this name; with a child, one that is linked to it. */
-  const leave = Effect.fnUntraced(function* (name: string, children: 0 | 1 = 0) {
-    const { get } = yield* Nodes
-    const us = yield* get(node.name)
-    const sleep = [atom("timer"), atom("sleep"), termList([atom("infinity")])]
-    // Whoever starts a child by `proc_lib` waits for its word, which this one never says.
-    const runs = children === 0 ? sleep : [atom("proc_lib"), atom("start_link"), termList(sleep)]
-    const pid = yield* us.call("erlang", "spawn", runs)
-    yield* us.call("erlang", "register", [atom(name), pid])
-    return us.localName
-  }, Effect.scoped)
-  const standing = (...names: ReadonlyArray<string>) =>
-    Effect.map(ask(`[N || N <- [${names.join(", ")}], whereis(N) =/= undefined]`), (text) =>
-      text.slice(1, -1).split(",")
-    )
+  const here = Effect.flatMap(Nodes, ({ get }) => get(node.name))
   const pidOf = (name: string) => ask(`whereis(${name})`)
+  const comes = (name: string) => eventually(Effect.map(pidOf(name), (pid) => pid !== "undefined"))
+  const leftovers = Effect.map(call("list_footprint", { filter: { kind: "leftover" } }), ({ structured }) => structured)
 
-  it.live.each(["eval", "load"] as const)(
-    "is also what a call left behind, and is ended unless others are linked to it (%s)",
-    (agent) =>
-      Effect.gen(function* () {
-        const us = yield* leave("left")
-        yield* leave("linked", 1)
-        yield* ask("spawn(fun() -> link(whereis(linked)), register(friend, self()), receive stop -> ok end end), ok")
-        yield* eventually(Effect.map(pidOf("friend"), (pid) => pid !== "undefined"))
-        yield* eventually(Effect.map(ask("length(element(2, process_info(whereis(linked), links)))"), (n) => n === "2"))
-        const left = yield* pidOf("left")
-        const linked = yield* pidOf("linked")
-        const child = yield* ask("hd(element(2, process_info(whereis(linked), links)) -- [whereis(friend)])")
-        const footprint = yield* list
-        expect(footprint["summary"]).toContain(", 0 workers, 3 processes that calls left behind, ")
-        expect(ofKind("leftover", footprint)).toEqual(
-          [left, linked, child].map((pid) => ({ kind: "leftover", name: us, pid, orphan: true }))
-        )
-        const removed = yield* call("remove_footprint", {})
-        expect(removed.structured).toMatchObject({
-          complete: false,
-          ended_count: 1,
-          ended: [left],
-          still_linked_count: 2,
-          still_linked: [linked, child]
-        })
-        yield* eventually(Effect.map(pidOf("left"), (pid) => pid === "undefined"))
-        expect(yield* standing("left", "linked", "friend")).toEqual(["linked", "friend"])
+  /** Whether what is called so is there still when a module of ours has been removed. */
+  const outlives = Effect.fnUntraced(function* (name: string) {
+    const pid = yield* pidOf(name)
+    yield* ask(`${load("beamscope_lost_0123abcd")}, ok`)
+    const { structured } = yield* call("remove_footprint", {})
+    expect(structured).toMatchObject({ complete: true, removed: ["beamscope_lost_0123abcd"] })
+    expect(yield* ask("erlang:module_loaded(beamscope_lost_0123abcd)")).toBe("false")
+    expect(pid).toMatch(/^</u)
+    // Asked behind whatever was sent to it before.
+    expect(yield* ask(`is_process_alive(whereis(${name}))`)).toBe("true")
+    expect(yield* pidOf(name)).toBe(pid)
+  })
 
-        yield* ask("friend ! stop")
-        yield* eventually(Effect.map(pidOf("friend"), (pid) => pid === "undefined"))
-        expect((yield* call("remove_footprint", {})).structured).toMatchObject({
-          complete: true,
-          ended: [linked, child]
-        })
-        yield* eventually(Effect.map(list, (now) => ofKind("leftover", now).length === 0))
-      }).pipe(using(agent))
+  it.live.each(["eval", "load"] as const)("is also what calls started, which a person is to judge (%s)", (agent) =>
+    Effect.gen(function* () {
+      const us = yield* here
+      const pid = yield* us.call("erlang", "spawn", [atom("timer"), atom("sleep"), termList([atom("infinity")])])
+      yield* us.call("erlang", "register", [atom("left"), pid])
+      yield* ask(
+        `[spawn(fun() -> link(whereis(left)), register(N, self()), receive stop -> ok end end) || N <- [a, b, c, d, e, f, g]]`
+      )
+      yield* Effect.forEach([..."abcdefg"], comes)
+      yield* ask("erlang:monitor(process, left), ok")
+      const found = yield* leftovers
+      expect(found["summary"]).toContain(", 0 workers, 1 leftover, ")
+      expect(found).toMatchObject({ matched: 1, hints: [`get_process_info {"pid":"${yield* pidOf("left")}"}`] })
+      expect(rowsOf(found)).toEqual([
+        {
+          kind: "leftover",
+          name: us.localName,
+          pid: yield* pidOf("left"),
+          registered_name: "left",
+          initial_call: "timer:sleep/1",
+          linked_to_count: 7,
+          linked_to: expect.objectContaining({ length: 5 }),
+          monitored_by_count: 1,
+          monitored_by: [yield* ask("self()")]
+        }
+      ])
+      expect(found["notes"]).toContainEqual(expect.stringContaining("by erlang:exit/2 with its pid and kill."))
+      // It is found by its own name, too.
+      const byName = yield* call("list_footprint", { filter: { name: "LEF" } })
+      expect(byName.structured).toMatchObject({ matched: 1, footprint: [{ registered_name: "left" }] })
+      yield* outlives("left")
+    }).pipe(Effect.scoped, using(agent))
   )
 
-  it.live("is not what a call under way has started and minds", () =>
+  it.live("is not a cache that a log handler starts within a call of ours", () =>
     Effect.gen(function* () {
-      const { get } = yield* Nodes
-      const us = yield* get(node.name)
-      // The worker waits for a word of its child, which it is linked to, and which never says it.
-      const fiber = yield* Effect.forkChild(
+      yield* ask(
+        compiled("my_handler", [
+          "log(_, _) -> ok.",
+          "filter_config(Config) -> _ = gen_server:start({local, my_cache}, my_handler, [], []), Config.",
+          "init([]) -> {ok, ets:new(my_cache, [named_table, public])}.",
+          "handle_call(_, _, State) -> {reply, ok, State}.",
+          "handle_cast(_, State) -> {noreply, State}."
+        ])
+      )
+      yield* ask("ok = logger:add_handler(mine, my_handler, #{}), ok")
+      yield* call("get_log_configuration", {})
+      yield* ask("ets:insert(my_cache, {a, 1})")
+      expect(rowsOf(yield* leftovers)).toEqual([
+        expect.objectContaining({
+          registered_name: "my_cache",
+          initial_call: "my_handler:init/1",
+          linked_to_count: 0,
+          monitored_by_count: 0
+        })
+      ])
+      yield* outlives("my_cache")
+      expect(yield* ask("ets:tab2list(my_cache)")).toBe("[{a,1}]")
+    }).pipe(using("eval"))
+  )
+
+  it.live("is not what a call under way has started, nor what works for a call elsewhere", () =>
+    Effect.gen(function* () {
+      yield* ask(
+        compiled("slow", [
+          `work() ->
+             Self = self(),
+             spawn(fun() -> register(helper, self()), receive stop -> Self ! done end end),
+             receive done -> finished end.`
+        ])
+      )
+      const us = yield* here
+      const working = yield* Effect.forkChild(us.call("slow", "work", [], { timeoutMillis: 60_000 }))
+      yield* comes("helper")
+      expect(rowsOf(yield* leftovers)).toEqual([expect.objectContaining({ registered_name: "helper" })])
+      yield* outlives("helper")
+      yield* ask("helper ! stop")
+      expect(yield* Fiber.join(working)).toEqual(atom("finished"))
+
+      // A worker, and whom it is linked to: it waits for a word of its child, which never says it.
+      const waiting = yield* Effect.forkChild(
         us.call("proc_lib", "start_link", [atom("timer"), atom("sleep"), termList([60_000])], { timeoutMillis: 60_000 })
       )
       yield* eventually(Effect.map(list, (footprint) => ofKind("worker", footprint).length === 2))
-      expect(ofKind("leftover", yield* list)).toEqual([])
-      expect((yield* call("remove_footprint", {})).structured).toMatchObject({ complete: true, ended_count: 0 })
-      expect(ofKind("worker", yield* list)).toHaveLength(2)
-      yield* Fiber.interrupt(fiber)
+      expect(rowsOf(yield* leftovers)).toEqual([])
+      yield* Fiber.interrupt(waiting)
       yield* eventually(Effect.map(list, (footprint) => ofKind("worker", footprint).length === 0))
     }).pipe(Effect.scoped, using("eval"))
   )
 
-  it.live("of another Beamscope is let be as long as that one is there", () =>
+  it.live("is not what a node on a host that is called beamscope has left", () =>
     Effect.gen(function* () {
-      const others = yield* Effect.gen(function* () {
-        const name = yield* leave("left")
-        yield* Effect.gen(function* () {
-          const footprint = yield* list
-          expect(ofKind("link", footprint)).toContainEqual({ kind: "link", name, own: false })
-          expect(ofKind("leftover", footprint)).toEqual([{ kind: "leftover", name, pid: yield* pidOf("left") }])
-          expect((yield* call("remove_footprint", {})).structured).toMatchObject({ complete: true, ended_count: 0 })
-        }).pipe(using("eval"))
-        return name
-      }).pipe(using("eval"))
+      const name = `x${process.pid}_${otp}@beamscope.local`
+      const another = yield* Effect.promise(() => BeamNode.startNode({ otp, name, cookie: node.cookie }))
       yield* Effect.gen(function* () {
-        yield* eventually(Effect.map(list, (footprint) => ofKind("link", footprint).length === 1))
-        const pid = yield* pidOf("left")
-        expect(ofKind("leftover", yield* list)).toEqual([{ kind: "leftover", name: others, pid, orphan: true }])
-        const removed = yield* call("remove_footprint", {})
-        expect(removed.structured).toMatchObject({ complete: true, ended_count: 1, ended: [pid] })
-        expect(removed.text).toContain("ended 1 process.")
-        yield* eventually(Effect.map(pidOf("left"), (now) => now === "undefined"))
-      }).pipe(using("eval"))
-    })
+        yield* Effect.promise(() =>
+          another.evaluate(
+            `Pid = spawn('${node.name}', timer, sleep, [infinity]), rpc:call('${node.name}', erlang, register, [hotfix, Pid])`
+          )
+        )
+        yield* comes("hotfix")
+      }).pipe(Effect.ensuring(Effect.promise(() => another.stop())))
+      yield* eventually(Effect.map(ask("nodes(connected)"), (names) => !names.includes(name)))
+      expect(rowsOf(yield* leftovers)).toEqual([
+        expect.objectContaining({ name, registered_name: "hotfix", initial_call: "timer:sleep/1" })
+      ])
+      yield* outlives("hotfix")
+    }).pipe(using("eval"))
   )
 })

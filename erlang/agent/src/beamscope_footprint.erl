@@ -8,19 +8,28 @@
 -include("beamscope_rest.hrl").
 -include("beamscope_scan.hrl").
 
-%% Processes that Beamscopes lead, up to which more is read of them.
+%% Processes that Beamscopes lead, about as many of which are read.
 -define(MOST, 10000).
+
+%% Processes that a row names of those that are linked to one, and of those that monitor it.
+-define(NAMED, 5).
+
+%% Up to what a process is asked for its dictionary, which lies on its heap: messages in its queue, words of its heap.
+-define(SHORT_QUEUE, 1000).
+-define(SMALL_HEAP, 10000).
 
 %% @doc A page of what is ours: the words of `listed', and `counts', how many there are of each kind, and of `others',
 %% links of other Beamscopes, and `orphans', modules that nobody minds. Sorted by `kind' or `name'. Filters: `kind';
-%% `name', a part of it. A row has its `kind' and `name', and by kind:
+%% `name', a part of it, or of the name that a process is registered under. A row has its `kind' and `name', and by kind:
 %%
 %% `link', a connected node that is a Beamscope by its name: `own', whether it is the one that asks. `process', that bears
 %% a name of ours: `pid', and `minds', whether a loaded module is called the same. `worker', that works for the
-%% Beamscope of that name: `pid'. `leftover', that a call of the Beamscope of that name started and that outlived it: `pid',
-%% and `orphan', whether `remove' ends it. `module' of ours that is loaded: `minder', the process that removes it when its last
-%% user goes. `flag' that tools switch for the whole node: `on', and `minder', the process of ours that switches it off
-%% again.
+%% Beamscope of that name: `pid'. `leftover', that has the group leader of that Beamscope, and that no such worker holds:
+%% `pid', `registered', its name or `[]', `runs', a function, `links' and `monitored_by', the first of each, and
+%% `link_count' and `monitor_count'. A group leader is inherited by whatever a call starts, also by what serves the whole
+%% node from then on, and travels with calls from node to node: so this tells where a process comes from, and not whose
+%% it is. `module' of ours that is loaded: `minder', the process that removes it when its last user goes. `flag' that
+%% tools switch for the whole node: `on', and `minder', the process of ours that switches it off again.
 -spec everything(#{
     sort := kind | name,
     order := ascending | descending,
@@ -32,9 +41,8 @@
 }) -> binary().
 everything(#{sort := Sort, deadline_ms := Deadline} = Spec) ->
     Us = node(group_leader()),
-    Connected = nodes(connected),
-    Links = [{Node, Node =:= Us} || Node <- Connected, Node =:= Us orelse is_beamscope(Node)],
-    {Working, Left, Missing} = led_by_beamscopes(Us, Connected, Deadline),
+    Links = [{Node, Node =:= Us} || Node <- nodes(connected), Node =:= Us orelse is_beamscope(Node)],
+    {Working, Left, Missing} = led_by_beamscopes(Us, Deadline),
     Modules = modules(),
     Rows = lists:append([
         [{{1, Node, 0}, #{kind => link, own => IsUs}} || {Node, IsUs} <- Links],
@@ -42,11 +50,8 @@ everything(#{sort := Sort, deadline_ms := Deadline} = Spec) ->
             {{2, Name, 0}, #{kind => process, pid => whereis(Name), minds => lists:member(Name, Modules)}}
          || Name <- registered(), is_ours(Name)
         ],
-        [{{3, Node, Pid}, #{kind => worker, pid => Pid}} || {Pid, Node, _} <- Working, Pid =/= self()],
-        [
-            {{4, Node, Pid}, #{kind => leftover, pid => Pid, orphan => is_orphan(Node, Us, Connected)}}
-         || {Pid, Node, _} <- Left
-        ],
+        [{{3, Node, Pid}, #{kind => worker, pid => Pid}} || {Pid, Node, _, _} <- Working, Pid =/= self()],
+        [{{4, Node, Pid}, #{kind => leftover, pid => Pid, registered => Name}} || {Pid, Node, _, Name} <- Left],
         [{{5, Module, 0}, #{kind => module, minder => whereis(Module)}} || Module <- Modules],
         [
             {{6, scheduler_wall_time, 0}, #{
@@ -65,7 +70,7 @@ everything(#{sort := Sort, deadline_ms := Deadline} = Spec) ->
         counts => counts(maps:values(All)),
         total => map_size(All),
         matched => length(Matching),
-        rows => [{Key, (map_get(Id, All))#{name => element(2, Id)}} || {_, Id} = Key <- Page],
+        rows => [{Key, Row#{name => element(2, Id)}} || {_, Id} = Key <- Page, Row <- told(map_get(Id, All))],
         next => Next,
         incomplete => Missing
     }).
@@ -74,11 +79,58 @@ everything(#{sort := Sort, deadline_ms := Deadline} = Spec) ->
 rank(kind, _) -> 0;
 rank(name, {_, Name, _}) -> Name.
 
-matches({_, Name, _}, #{kind := Kind}, Spec) ->
-    maps:get(kind, Spec, Kind) =:= Kind andalso is_called(Name, Spec).
+matches({_, Name, _}, #{kind := Kind} = Row, Spec) ->
+    maps:get(kind, Spec, Kind) =:= Kind andalso is_called([Name, maps:get(registered, Row, [])], Spec).
 
-is_called(Name, #{name := Part}) -> contains(atom_to_list(Name), Part);
+is_called(Names, #{name := Part}) -> [] =/= [Name || Name <- Names, is_atom(Name), contains(atom_to_list(Name), Part)];
 is_called(_, _) -> true.
+
+%% A row in a list of one, with what only a page tells; an empty list where the process is there no more.
+told(#{kind := leftover, pid := Pid} = Row) ->
+    case erlang:process_info(Pid, [initial_call, links, monitored_by]) of
+        undefined ->
+            [];
+        [{_, Call}, {_, Links}, {_, Monitors}] ->
+            [
+                Row#{
+                    runs => hd(callback(Pid, Call) ++ [Call]),
+                    links => lists:sublist(Links, ?NAMED),
+                    link_count => length(Links),
+                    monitored_by => lists:sublist(Monitors, ?NAMED),
+                    monitor_count => length(Monitors)
+                }
+            ]
+    end;
+told(Row) ->
+    [Row].
+
+%% What a process of `proc_lib' says to run, in a list of one; an empty list where that cannot be read at little cost.
+callback(Pid, {proc_lib, init_p, _}) ->
+    [Call || {'$initial_call', {_, _, _} = Call} <- entries(Pid)];
+callback(_, _) ->
+    [].
+
+%% Before OTP 26.2 a dictionary is read as a whole. The size of a heap walks the queue.
+entries(Pid) ->
+    try
+        {{_, Key}, Value} = erlang:process_info(Pid, {dictionary, '$initial_call'}),
+        [{Key, Value}]
+    catch
+        error:badarg -> read(Pid, [message_queue_len, total_heap_size], [?SHORT_QUEUE, ?SMALL_HEAP]);
+        error:{badmatch, undefined} -> []
+    end.
+
+%% The dictionary of a process of which no item is more than what is said.
+read(Pid, [], []) ->
+    case erlang:process_info(Pid, dictionary) of
+        {_, Entries} -> Entries;
+        undefined -> []
+    end;
+read(Pid, [Item | Items], [Most | Others]) ->
+    case erlang:process_info(Pid, Item) of
+        {_, Value} when Value =< Most -> read(Pid, Items, Others);
+        _ -> []
+    end.
 
 counts(Rows) ->
     #{
@@ -98,38 +150,13 @@ accounts() ->
     is_list(First) andalso lists:sort(First) =/= lists:sort(Second).
 
 %% @doc Takes off what nobody minds any more: modules of ours without the process that would remove them when their
-%% last user goes, and processes that calls of this Beamscope, or of those that are gone, left behind. A packed map of
-%% `removed' and `running', modules that some process still runs and which stay; `ended' and `linked', processes of which
-%% the latter stay since others might end with them, the first `limit', with `ended_count' and `linked_count'; and
-%% `incomplete', why there may be more.
--spec remove(#{limit := pos_integer(), deadline_ms := non_neg_integer()}) -> binary().
-remove(#{limit := Limit, deadline_ms := Deadline}) ->
-    {Us, Connected} = {node(group_leader()), nodes(connected)},
-    {_, Left, Missing} = led_by_beamscopes(Us, Connected, Deadline),
-    {Ended, Linked} = apart([Row || {_, Node, _} = Row <- Left, is_orphan(Node, Us, Connected)]),
-    _ = [exit(Pid, kill) || Pid <- Ended],
+%% last user goes. Nothing else: no process is certainly ours by its group leader. A packed map of `removed' and `running',
+%% which some process still runs and which stay.
+-spec remove(map()) -> binary().
+remove(_) ->
     Orphans = [Module || Module <- modules(), whereis(Module) =:= undefined],
     {Removed, Running} = lists:partition(fun take_off/1, Orphans),
-    packed(#{
-        removed => Removed,
-        running => Running,
-        ended => lists:sublist(Ended, Limit),
-        ended_count => length(Ended),
-        linked => lists:sublist(Linked, Limit),
-        linked_count => length(Linked),
-        incomplete => Missing
-    }).
-
-%% Whether nobody else minds what a Beamscope left behind.
-is_orphan(Node, Us, Connected) -> Node =:= Us orelse not lists:member(Node, Connected).
-
-%% Processes whose end is that of no other, but perhaps of each other; and those that others are linked to, be it by way
-%% of such.
-apart(Rows) ->
-    Links = maps:from_list([{Pid, Pids} || {Pid, _, #{links := Pids}} <- Rows]),
-    Outward = [Pid || {Pid, Pids} <- maps:to_list(Links), not lists:all(fun(One) -> is_map_key(One, Links) end, Pids)],
-    Linked = reached(Outward, Links, #{}),
-    lists:partition(fun(Pid) -> not is_map_key(Pid, Linked) end, lists:sort(maps:keys(Links))).
+    packed(#{removed => Removed, running => Running}).
 
 take_off(Module) ->
     %% Loaded twice, it has old code, and code:delete/1 would leave the current where it is.
@@ -151,46 +178,47 @@ is_beamscope(Node) ->
         "beamscope@", "beamscope.local@"
     ]).
 
-%% Processes that Beamscopes lead, `{Pid, Node, Facts}': who works for a call under way, that is its worker, and whom
-%% that one is linked to or monitors, on and on; who was left behind by a call; and why there may be more.
-led_by_beamscopes(Us, Connected, Deadline) ->
+%% Processes that Beamscopes lead, `{Pid, Node, Call, Name}': workers of calls, and whom these are linked to or monitor,
+%% on and on; all others; and why there may be more.
+led_by_beamscopes(Us, Deadline) ->
     Bounds = #{until => now_ms() + Deadline},
-    {Led, Unseen} = scan(fun thousand/1, processes(), Bounds, fun led/2, []),
-    {_, Leaders} = lists:unzip(Led),
-    Beamscopes = [Node || Node <- lists:usort(Leaders), Node =:= Us orelse is_beamscope(Node)],
-    Ours = [One || {_, Node} = One <- Led, lists:member(Node, Beamscopes)],
-    {Rows, Unread} = scan(fun thousand/1, lists:sublist(Ours, ?MOST), Bounds, fun known/2, []),
-    Holds = maps:from_list([{Pid, Links ++ Monitored} || {Pid, _, #{links := Links, monitored := Monitored}} <- Rows]),
-    Workers = [
-        Pid
-     || {Pid, Node, #{call := Call}} <- Rows, Call =:= {erpc, execute_call, 4}, lists:member(Node, Connected)
-    ],
-    Held = reached([self() | Workers], Holds, #{}),
-    {Working, Left} = lists:partition(fun({Pid, _, _}) -> is_map_key(Pid, Held) end, Rows),
-    {Working, Left, lists:usort(Unseen ++ Unread ++ [number || length(Ours) > ?MOST])}.
+    Led = fun(Pids, Found) -> led(Pids, Us, Found) end,
+    {{Count, Found}, Unseen} = scan(fun thousand/1, processes(), Bounds, Led, {0, []}),
+    {Rows, Unread} = scan(fun thousand/1, Found, Bounds, fun known/2, []),
+    Workers = [Pid || {Pid, _, {erpc, execute_call, 4}, _} <- Rows],
+    Left = without_held(Workers, maps:from_list([{Pid, true} || {Pid, _, _, _} <- Rows])),
+    {Leftovers, Working} = lists:partition(fun({Pid, _, _, _}) -> is_map_key(Pid, Left) end, Rows),
+    {Working, Leftovers, lists:usort(Unseen ++ Unread ++ [number || Count >= ?MOST])}.
 
-%% Those that can be reached from processes, by what each holds, and these, added to a map.
-reached([], _, Reached) ->
-    Reached;
-reached([Pid | Rest], Holds, Reached) when is_map_key(Pid, Reached) ->
-    reached(Rest, Holds, Reached);
-reached([Pid | Rest], Holds, Reached) ->
-    reached(maps:get(Pid, Holds, []) ++ Rest, Holds, Reached#{Pid => true}).
+%% Takes processes, and all that can be reached from them, by what each holds, out of a map.
+without_held([], Left) -> Left;
+without_held([Pid | Rest], Left) when is_map_key(Pid, Left) -> without_held(holds(Pid) ++ Rest, maps:remove(Pid, Left));
+without_held([_ | Rest], Left) -> without_held(Rest, Left).
+
+holds(Pid) ->
+    case erlang:process_info(Pid, [links, monitors]) of
+        undefined -> [];
+        [{_, Links}, {_, Monitors}] -> Links ++ [One || {process, One} <- Monitors]
+    end.
 
 %% Adds what those processes are that are there still.
 known(Led, Rows) ->
     [
-        {Pid, Node, #{
-            call => Call,
-            links => lists:filter(fun erlang:is_pid/1, Links),
-            monitored => [One || {process, One} <- Monitors, is_pid(One)]
-        }}
+        {Pid, Node, Call, Name}
      || {Pid, Node} <- Led,
-        [{_, Call}, {_, Links}, {_, Monitors}] <- [erlang:process_info(Pid, [initial_call, links, monitors])]
+        [{_, Call}, {_, Name}] <- [erlang:process_info(Pid, [initial_call, registered_name])]
     ] ++ Rows.
 
-%% Adds `{Pid, Node}' of the processes whose group leader is on another node.
-led(Pids, Led) ->
+%% Adds `{Pid, Node}' of the processes whose group leader is that of a Beamscope on another node, and counts them, until
+%% there are enough: a call can start hundreds of thousands.
+led(_, _, {Count, Led}) when Count >= ?MOST ->
+    {Count, Led};
+led(Pids, Us, {Count, Led}) ->
     Leaders = lists:zipwith(fun erlang:process_info/2, Pids, lists:duplicate(length(Pids), group_leader)),
     Remote = [{{'$1', {group_leader, '$2'}}, [{'=/=', {node, '$2'}, {const, node()}}], [{{'$1', {node, '$2'}}}]}],
-    ets:match_spec_run(lists:zip(Pids, Leaders), ets:match_spec_compile(Remote)) ++ Led.
+    Found = ets:match_spec_run(lists:zip(Pids, Leaders), ets:match_spec_compile(Remote)),
+    {_, Nodes} = lists:unzip(Found),
+    Beamscopes = [Us | [Node || Node <- lists:usort(Nodes), is_beamscope(Node)]],
+    ByThem = [{{'_', Node}, [], ['$_']} || Node <- Beamscopes],
+    Ours = ets:match_spec_run(Found, ets:match_spec_compile(ByThem)),
+    {Count + length(Ours), Ours ++ Led}.

@@ -15,7 +15,6 @@ import {
   shownOf,
   sortBy
 } from "../Listing.ts"
-import { remainingMillis, shareOfTime } from "../Deadline.ts"
 import { amount } from "../Quantity.ts"
 import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
@@ -26,12 +25,9 @@ const Texts = Schema.optionalKey(Schema.Array(Schema.String))
 const Text = Schema.optionalKey(Schema.String)
 const Flag = Schema.optionalKey(Schema.Boolean)
 
-/** Processes that are named of those that were removed. */
-const maxRemoved = 50
-
 const incompleteNotes: Readonly<Record<string, string>> = {
   deadline: "Time ran out before all processes had been looked at for workers and leftovers.",
-  number: "There are too many workers and leftovers to look at all of them."
+  number: "Of workers and leftovers only some ten thousand were looked at; there may be more."
 }
 
 const notesOf = (incomplete: ReadonlyArray<string>): ReadonlyArray<string> =>
@@ -47,7 +43,17 @@ const showRow = (row: FootprintRow, terms: Terms) => {
     case "worker":
       return { kind, name: visible(row.name), pid: terms.print(row.pid) }
     case "leftover":
-      return { kind, name: visible(row.name), pid: terms.print(row.pid), orphan: row.isOrphan || undefined }
+      return {
+        kind,
+        name: visible(row.name),
+        pid: terms.print(row.pid),
+        registered_name: row.registeredName && terms.atom(row.registeredName),
+        initial_call: row.initialCall && terms.mfa(row.initialCall),
+        linked_to_count: row.linkCount,
+        linked_to: row.links.map((each) => terms.print(each)),
+        monitored_by_count: row.monitoredByCount,
+        monitored_by: row.monitoredBy.map((each) => terms.print(each))
+      }
     case "module":
       return {
         kind,
@@ -65,6 +71,9 @@ const mindedBy = ({ mindsModule, name }: { readonly mindsModule: boolean; readon
   return name.includes("microstate") ? "microstate accounting" : "something"
 }
 
+const leftoverNote = (terms: Terms): string =>
+  `A leftover has the group leader of a Beamscope. All that a call starts inherits that, on whichever node: also what the node's own code starts on its first use and needs from then on, and what is at work for a call all the same. So nothing here ends leftovers: look at what one is and who holds it. One that nobody needs ends on the node by ${terms.mfa({ module: "erlang", name: "exit", arity: 2 })} with its pid and ${terms.atom("kill")}.`
+
 const listFootprint = Tool.make({
   ...shared,
   access: "inspect",
@@ -72,7 +81,7 @@ const listFootprint = Tool.make({
   name: "list_footprint",
   title: "What Beamscope has on a node",
   description:
-    "Everything of Beamscope on the node, of this link and of others: links, processes that mind something, workers of calls under way and what calls left running (both by link), loaded modules, switched flags. Next: remove_footprint.",
+    "Everything of Beamscope on the node, of this link and of others: links, processes that mind something, workers of calls under way and leftovers, which calls started (both by link), loaded modules, switched flags. Next: remove_footprint for modules that nobody minds.",
   input: {
     sort_by: sortBy(["kind", "name"], "kind"),
     filter: Schema.optionalKey(
@@ -93,6 +102,12 @@ const listFootprint = Tool.make({
           name: Schema.String,
           own: Flag,
           pid: Text,
+          registered_name: Text,
+          initial_call: Text,
+          linked_to_count: Schema.optionalKey(Schema.Int),
+          linked_to: Texts,
+          monitored_by_count: Schema.optionalKey(Schema.Int),
+          monitored_by: Texts,
           minds: Text,
           orphan: Flag,
           on: Flag,
@@ -112,7 +127,8 @@ const listFootprint = Tool.make({
     })
     const { counts, incomplete, matched, rows, total } = read
     const { leftover, link, module, orphans, others, process, worker } = counts
-    const summary = `On ${node.name}: ${amount(link, "link")} of Beamscope (${others} of others), ${amount(process, "process that minds", "processes that mind")} something, ${amount(worker, "worker")}, ${amount(leftover, "process that a call left behind", "processes that calls left behind")}, ${amount(module, "module")}${orphans === 0 ? "" : `, ${orphans} of them with nobody to remove them`}.`
+    const summary = `On ${node.name}: ${amount(link, "link")} of Beamscope (${others} of others), ${amount(process, "process that minds", "processes that mind")} something, ${amount(worker, "worker")}, ${amount(leftover, "leftover")}, ${amount(module, "module")}${orphans === 0 ? "" : `, ${orphans} of them with nobody to remove them`}.`
+    const first = rows.flatMap(({ row }) => (row.kind === "leftover" ? [row] : []))[0]
     return {
       summary: (shown: number) => {
         if (shown === total) return summary
@@ -121,13 +137,17 @@ const listFootprint = Tool.make({
       complete: incomplete.length === 0,
       notes: [
         ...notesOf(incomplete),
+        ...(leftover === 0 ? [] : [leftoverNote(terms)]),
         "Microstate accounting that is on with nobody minding it was switched on by others. Scheduler wall time goes off with the processes that asked for it, which cannot be told.",
-        "Other Beamscopes are known by the names that they have by themselves; one with a name of its operator's choice is not.",
+        "Other Beamscopes are known by the names that they have by themselves: one with a name of its operator's choice is not, and any node on a host that is called beamscope or beamscope.local is taken for one.",
         "Atoms are not removed from a node, by anybody: the names of our modules, and of links, stay."
       ],
       data: { total, matched, footprint: rows.map(({ row }) => showRow(row, terms)) },
       page: pageOf("footprint", read),
-      hints: orphans === 0 && leftover === 0 ? ["disconnect_node"] : ["remove_footprint"]
+      hints: [
+        ...(orphans === 0 ? [] : ["remove_footprint"]),
+        ...(first === undefined ? [] : [`get_process_info ${JSON.stringify({ pid: terms.print(first.pid) })}`])
+      ]
     }
   })
 })
@@ -139,59 +159,23 @@ const removeFootprintTool = Tool.make({
   name: "remove_footprint",
   title: "Remove what nobody minds",
   description:
-    "Removes modules of Beamscope that nobody minds any more, and ends processes that calls of this link, or of links that are gone, left behind. What live links have ends with them: disconnect_node for this one. Nothing else of the node is touched.",
+    "Removes modules of Beamscope whose users are all gone and that nothing else will remove. Ends no process, so no leftover. What live links have ends with them: disconnect_node for this one. Nothing else of the node is touched.",
   input: {},
-  output: {
-    removed: Texts,
-    still_running: Texts,
-    ended_count: Schema.Int,
-    ended: Texts,
-    still_linked_count: Schema.Int,
-    still_linked: Texts
-  },
+  output: { removed: Texts, still_running: Texts },
   run: Effect.fnUntraced(function* (_input, node) {
     const terms = yield* termsOf(node)
-    const deadlineMillis = (yield* remainingMillis) * shareOfTime
-    const { ended, endedCount, incomplete, linked, linkedCount, removed, running } = yield* removeFootprint(node, {
-      limit: maxRemoved,
-      deadlineMillis
-    })
-    const taken = [
-      ...(removed.length === 0 ? [] : [`removed ${amount(removed.length, "module")}`]),
-      ...(endedCount === 0 ? [] : [`ended ${amount(endedCount, "process", "processes")}`])
-    ]
-    const kept = [
-      ...(running.length === 0 ? [] : [amount(running.length, "module that still runs", "modules that still run")]),
-      ...(linkedCount === 0
-        ? []
-        : [amount(linkedCount, "process that others are linked to", "processes that others are linked to")])
-    ]
-    const outcome = taken.length === 0 ? "nothing was removed" : taken.join(" and ")
+    const { removed, running } = yield* removeFootprint(node)
     return {
       summary:
-        taken.length === 0 && kept.length === 0
+        removed.length === 0 && running.length === 0
           ? `Nothing on ${node.name} was without somebody to remove it.`
-          : `On ${node.name}, ${outcome}${kept.length === 0 ? "" : `; what stays: ${kept.join(", ")}`}.`,
-      complete: incomplete.length === 0 && kept.length === 0,
-      notes: [
-        ...notesOf(incomplete),
-        ...(running.length === 0
+          : `Removed ${amount(removed.length, "module")} from ${node.name}${running.length === 0 ? "" : `; ${amount(running.length, "still runs and stays", "still run and stay")}`}.`,
+      complete: running.length === 0,
+      notes:
+        running.length === 0
           ? []
-          : ["A module that a process still runs is not removed: that would kill it. Try again later."]),
-        ...(linkedCount === 0
-          ? []
-          : [
-              "A process that others are linked to is not ended, where these are none that calls left behind: they might end, too."
-            ])
-      ],
-      data: {
-        removed: removed.map(terms.atom),
-        still_running: running.map(terms.atom),
-        ended_count: endedCount,
-        ended: ended.map((pid) => terms.print(pid)),
-        still_linked_count: linkedCount,
-        still_linked: linked.map((pid) => terms.print(pid))
-      },
+          : ["A module that a process still runs is not removed: that would kill it. Try again later."],
+      data: { removed: removed.map(terms.atom), still_running: running.map(terms.atom) },
       hints: ["list_footprint"]
     }
   })
