@@ -36,6 +36,8 @@ export interface StateQuery {
   readonly patienceMillis: number
   /** Milliseconds that the answer of the process may take. */
   readonly timeoutMillis: number
+  /** Milliseconds for all of it, the copying and cutting too; `DeadlineExceeded` when they are over. */
+  readonly withinMillis: number
   /** Bytes of heap beyond which a process is not asked, since it copies its state. */
   readonly maxHeap: number
   /** Bytes of the answer in external format; what is larger is cut on the node. */
@@ -69,8 +71,11 @@ export type StateAnswer =
   | { readonly _tag: "Gone" }
   /** Not asked: processes of this callback module may keep cookies or keys in their state. */
   | { readonly _tag: "Secret"; readonly callback: Mfa | undefined }
-  /** It was asked and did not answer in time; the request stays in its mailbox until it looks there. */
-  | { readonly _tag: "Timeout" }
+  /**
+   * It was asked and did not answer in time; the request stays in its mailbox until it looks there, or it is copying
+   * still. Bytes of its heap.
+   */
+  | { readonly _tag: "Timeout"; readonly heap: number }
   /** It was asked, and its own code failed. */
   | { readonly _tag: "Failed"; readonly reason: Term }
   /** Not asked: nothing says that it serves system messages. */
@@ -97,6 +102,12 @@ export type StateAnswer =
  */
 export type StateFront = Term
 
+/**
+ * Bytes that a copy of all of a heap of so many takes at worst by plain sharing: where one half of its words refers to
+ * the other half, each gets a copy of that. Sharing inside of what is shared goes beyond any such bound.
+ */
+export const copyAtWorst = (heap: number, wordBytes: number): number => (heap / 2) ** 2 / wordBytes
+
 /** What our worker gets: it takes the copy of a state, and collects garbage beside it. */
 const heapWords = (maxHeap: number, wordBytes: number): number => 3 * Math.ceil(maxHeap / wordBytes) + 8 * 1024 * 1024
 
@@ -106,7 +117,7 @@ const heapWords = (maxHeap: number, wordBytes: number): number => 3 * Math.ceil(
  */
 export const processState = (node: ErlangNode, query: StateQuery): Effect.Effect<StateAnswer, CallError> => {
   const { wordBytes } = node.capabilities
-  const { maxHeap, path, patienceMillis, pid, room, timeoutMillis, what } = query
+  const { maxHeap, path, patienceMillis, pid, room, timeoutMillis, what, withinMillis } = query
   const question = map([
     [atom("pid"), pid],
     [atom("request"), atom(what === "state" ? "get_state" : "get_status")],
@@ -119,6 +130,7 @@ export const processState = (node: ErlangNode, query: StateQuery): Effect.Effect
   const read = (answer: Term) => (answer instanceof MapTerm ? readAnswer(answer, wordBytes) : undefined)
   return Effect.flatMap(
     node.runAgent("beamscope_state:read", question, {
+      timeoutMillis: withinMillis,
       maxHeapWords: heapWords(maxHeap, wordBytes),
       countsBinaries: false
     }),
@@ -165,7 +177,7 @@ const readAnswer = (answer: MapTerm, wordBytes: number): StateAnswer | undefined
     case "secret":
       return { _tag: "Secret", callback: readMfa(answer.atomKey("callback")) }
     case "timeout":
-      return { _tag: "Timeout" }
+      return { _tag: "Timeout", heap: count("heap_words") * wordBytes }
     case "failed":
       return { _tag: "Failed", reason: answer.atomKey("reason") ?? atom("undefined") }
     case "no_sys":

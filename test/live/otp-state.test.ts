@@ -230,6 +230,34 @@ describe.each(BeamNode.otpReleases())("the state of processes on OTP $otp", ({ o
       }).pipe(using("eval"), Effect.ensuring(ask("changing ! {become, fun() -> none end}, ets:delete(holding), ok")))
   )
 
+  it.live("is refused where shared parts could make its copy many times the heap, and said so where they did", () =>
+    Effect.gen(function* () {
+      // 800 references to one list of 6,000: some 150 KB on the heap, and 800 times the list when copied.
+      yield* ask(
+        `changing ! {become, fun() -> One = lists:seq(1, 6000), [{connection, N, One} || N <- lists:seq(1, 800)] end}, ok`
+      )
+      yield* until(
+        "process_info(whereis(changing), [message_queue_len, status]) =:= [{message_queue_len, 0}, {status, waiting}]"
+      )
+      yield* ask("erlang:garbage_collect(whereis(changing)), ok")
+      const heap = Number(yield* ask("8 * element(2, process_info(whereis(changing), total_heap_size))"))
+      expect(heap).toBeGreaterThan(128 * 1024)
+      expect(heap).toBeLessThan(1024 * 1024)
+      for (const tool of ["get_gen_server_state", "get_gen_server_status"]) {
+        const error = yield* Effect.flip(call(tool, { pid: "changing" }))
+        expect(error).toMatchObject({ code: "too_large", message: expect.stringContaining("for each reference to it") })
+      }
+      // 76 MB, where our worker gets 67 MB and three times what was allowed.
+      const allowed = Number(/max_heap_mb: ([\d.]+)/u.exec((yield* refusal({ pid: "changing" })).message)?.[1])
+      expect(allowed).toBeLessThan(1)
+      for (const path of [undefined, "1.2"]) {
+        const error = yield* refusal({ pid: "changing", max_heap_mb: allowed, ...(path !== undefined && { path }) })
+        expect(error).toMatchObject({ code: "too_large", message: expect.stringContaining("is larger when copied") })
+        expect(error.message).not.toContain("sk for less")
+      }
+    }).pipe(using("eval"), Effect.ensuring(ask("changing ! {become, fun() -> none end}, ok")))
+  )
+
   it.live("is refused where it is large, and cut where it is asked for all the same", () =>
     Effect.gen(function* () {
       const large = "[erlang:make_tuple(16000000, 0), erlang:make_tuple(16000000, one)]"
@@ -238,7 +266,7 @@ describe.each(BeamNode.otpReleases())("the state of processes on OTP $otp", ({ o
       yield* until("element(2, process_info(whereis(changing), status)) =:= waiting")
       const error = yield* refusal({ pid: "changing" })
       expect(error).toMatchObject({ code: "too_large", message: expect.stringMatching(/its heap is .* MiB/u) })
-      const heap = Number(/max_heap_mb to (\d+)/u.exec(error.message)?.[1])
+      const heap = Number(/max_heap_mb: (\d+)/u.exec(error.message)?.[1])
       expect(heap).toBeGreaterThanOrEqual(244)
       const input = { pid: "changing", max_heap_mb: heap, timeout_ms: 30_000 }
       const whole = yield* state(input)

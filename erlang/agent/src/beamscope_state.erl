@@ -2,8 +2,8 @@
 %% to be expected at once, and cut here to what may travel. The same source runs loaded and interpreted; see
 %% beamscope_processes.erl for what that asks of it.
 %%
-%% Whoever is asked copies its state into a message, so nobody is asked whose heap is large, who does not serve system
-%% messages, or who is busy: a request that is not answered in time stays in the mailbox of that process, and in one that
+%% Whoever is asked copies its state into a message, in full and before any limit of ours counts, and what is shared in it
+%% once for each reference; so nobody is asked whose heap is large, who does not serve system messages, or who is busy: a request that is not answered in time stays in the mailbox of that process, and in one that
 %% never looks for such requests it stays for ever.
 -module(beamscope_state).
 
@@ -61,9 +61,16 @@
     %% The process has ended.
     | #{outcome := gone}
     %% It was not asked: what it keeps is secret.
-    | #{outcome := secret, callback := mfa(), status := atom(), messages := non_neg_integer(), current := mfa()}
-    %% It was asked, and did not answer in time. The request is in its mailbox.
-    | #{outcome := timeout}
+    | #{
+        outcome := secret,
+        callback := mfa(),
+        status := atom(),
+        messages := non_neg_integer(),
+        current := mfa(),
+        heap_words := non_neg_integer()
+    }
+    %% It was asked, and did not answer in time. The request is in its mailbox, or it is copying still.
+    | #{outcome := timeout, heap_words := non_neg_integer()}
     %% It was asked, and its own code failed.
     | #{outcome := failed, reason := term()}
     %% It was not asked: no sign that it serves system messages; not in its loop whenever it was looked at; more messages
@@ -118,7 +125,7 @@ ready(Pid, Until, #{max_heap_words := MaxHeap} = Spec) ->
                     case erlang:process_info(Pid, total_heap_size) of
                         undefined -> #{outcome => gone};
                         {_, Words} when Words > MaxHeap -> Seen#{outcome => large, heap_words => Words};
-                        _ -> maps:merge(Seen, asked_or_not(callback(Pid, MaxHeap)))
+                        {_, Words} -> maps:merge(Seen#{heap_words => Words}, asked_or_not(callback(Pid, MaxHeap)))
                     end;
                 {large, Words} ->
                     Seen#{outcome => large, heap_words => Words};
@@ -251,7 +258,7 @@ tls_modules() ->
         "tls_server_session_ticket_sup", "tls_server_sup", "tls_socket", "tls_sup"
     ].
 
-tell(Pid, #{current := {Found, _, _}, callback := Callback}, #{path := Path, room := Room} = Spec) ->
+tell(Pid, #{current := {Found, _, _}, callback := Callback, heap_words := Words}, #{path := Path, room := Room} = Spec) ->
     #{request := Request, timeout_ms := Timeout} = Spec,
     Loop = loop(Found, Callback),
     case ask(Pid, Request, Timeout) of
@@ -275,8 +282,10 @@ tell(Pid, #{current := {Found, _, _}, callback := Callback}, #{path := Path, roo
                     {Kind, Size, There} = describe(Last),
                     #{outcome => no_part, taken => length(Fronts), fronts => Fronts, kind => Kind, size => Size, there => There}
             end;
-        Outcome ->
-            #{outcome => Outcome}
+        timeout ->
+            #{outcome => timeout, heap_words => Words};
+        gone ->
+            #{outcome => gone}
     end.
 
 %% Whose loop a process serves system messages in that was found in the module `Found'. Not of one that has the callbacks

@@ -399,7 +399,10 @@ gone(Run) ->
 %% Between the look and the request a process may become busy; here it is its answer that takes too long.
 timeout(Run) ->
     with({gen_server, {slow_status, self()}}, fun(Pid) ->
-        ?assertEqual(#{outcome => timeout}, Run(Pid, #{request => get_status, timeout_ms => 50})),
+        {total_heap_size, Words} = process_info(Pid, total_heap_size),
+        ?assertEqual(
+            #{outcome => timeout, heap_words => Words}, Run(Pid, #{request => get_status, timeout_ms => 50})
+        ),
         Pid ! go_on,
         ?assertEqual(state, gen_server:call(Pid, {become, state})),
         ?assertEqual({messages, []}, process_info(self(), messages))

@@ -1,6 +1,7 @@
 import { Effect, Schema } from "effect"
 import { moduleOf } from "../../beam/Callback.ts"
 import {
+  copyAtWorst,
   type Doing,
   processState,
   readStatus,
@@ -15,7 +16,7 @@ import { visible } from "../../syntax/Escape.ts"
 import { excerpt } from "../../syntax/Excerpt.ts"
 import { parseTerm } from "../../syntax/ParseTerm.ts"
 import { maxNameCharacters, TermText } from "../ArgumentText.ts"
-import { remainingMillis, whyLate } from "../Deadline.ts"
+import { remainingMillis, stepMillis, whyLate } from "../Deadline.ts"
 import { pid } from "../processes/OneProcess.ts"
 import { laterCallback } from "../processes/ProcessFilter.ts"
 import { ended, resolveProcess } from "../ProcessArgument.ts"
@@ -30,20 +31,27 @@ import { ToolError } from "../ToolError.ts"
 const shared = { toolset: "otp", access: "inspect", cost: "heavy", target: "connected" } as const
 
 const mebibyte = 1024 * 1024
-const maxHeapMegabytes = { minimum: 1, maximum: 4096 }
+const maxHeapMegabytes = { minimum: 0.01, maximum: 4096 }
 /**
- * A copy is larger than the heap that it is made from where parts of the state are shared, for each reference gets its
- * own: a state of 4 MB, ten thousand connections that had one large configuration in common, took 10 GB and the node
- * with it. Nothing outside of the process can know. Plain sharing on a heap of 1 MB makes at most some 3 GB.
+ * The process itself copies all of its state, before any limit of ours counts, and what is shared in it once for each
+ * reference: ten thousand connections that had one large configuration in common, on a heap of 4 MB, took 10 GB and the
+ * node with it; eight thousand on 950 KB, 2.6 GB. Nothing outside of the process can know. A heap of 128 KiB makes some
+ * 540 MB at worst by plain sharing.
  */
-const normalHeapMegabytes = 1
+const normalHeapMegabytes = 0.125
 
-const maxHeap = Schema.Int.check(Schema.isBetween(maxHeapMegabytes))
+const maxHeap = Schema.Finite.check(Schema.isBetween(maxHeapMegabytes))
   .annotate({
     description: `Refuse larger heaps; ${maxHeapMegabytes.minimum} to ${maxHeapMegabytes.maximum}, default ${normalHeapMegabytes}`,
     default: normalHeapMegabytes
   })
   .pipe(Schema.withDecodingDefaultKey(Effect.succeed(normalHeapMegabytes)))
+
+/** What `max_heap_mb` has to be for a heap of so many bytes: rounded up, to a hundredth where it is small. */
+const megabytesFor = (heap: number): number => {
+  const needed = heap / mebibyte
+  return needed < 10 ? Math.ceil(needed * 100) / 100 : Math.ceil(needed)
+}
 
 /** Bytes of a state in external format that come from the node: about what a result has room for. */
 const room = 8_000
@@ -128,7 +136,7 @@ const isSecretPath = (
   return path.some((step, at) => {
     const further = path.length - 1 - at
     const around = isOfText ? anyTexts : anyParts
-    const values = further === 0 ? [last] : further === 1 && typeof last === "number" ? [around, anyText] : [around]
+    const values = further === 0 ? [last] : further === 1 && isCharacter ? [around, anyText] : [around]
     return values.some((value) => terms.isHidden(keyOf(step), value) || terms.isHiddenBehind(fronts[at], value))
   })
 }
@@ -156,18 +164,43 @@ const askFor = Effect.fnUntraced(function* (
   const left = yield* remainingMillis
   const timeoutMillis = Math.max(1, left * answerShare)
   const patienceMillis = Math.min(patience, left / 5)
-  const answer = yield* processState(node, {
+  const asked = processState(node, {
     pid: process,
     what,
     path,
     room,
     patienceMillis,
     timeoutMillis,
+    withinMillis: yield* stepMillis,
     maxHeap: input.max_heap_mb * mebibyte
   })
+  const text = terms.print(process)
+  const answer = yield* asked.pipe(
+    Effect.catchReasons("CallError", {
+      HeapLimit: ({ limitWords }) => Effect.fail(tooLargeCopied(text, what, limitWords * node.capabilities.wordBytes)),
+      DeadlineExceeded: ({ millis }) => Effect.fail(copyingLate(text, what, millis, input.max_heap_mb))
+    })
+  )
   if (answer._tag === "Told") return { terms, process, answer }
   return yield* whyNot(node, process, answer, { what, path, terms, timeoutMillis, patienceMillis })
 })
+
+/** Where our worker, which gets the copy, did not survive it: the process had made it by then. */
+const tooLargeCopied = (process: string, what: string, limit: number): ToolError =>
+  refused(
+    "too_large",
+    `${process} was asked, and its ${what} is larger when copied (parts of it are shared, and each reference gets a copy) than the ${bytes(limit)} that our worker may take, which was killed; or somebody on the node ended that. No argument makes the copy smaller, a path neither: the process copies the whole. Asking again costs it the same again.`,
+    `get_process_info ${JSON.stringify({ pid: process })}`
+  )
+
+/** Where time ran out while a process was asked, or its answer taken in. */
+const copyingLate = (process: string, what: string, millis: number, megabytes: number): ToolError =>
+  refused(
+    "timeout",
+    `The ${what} of ${process} was not there within ${Math.round(millis)} ms, and our worker was told to stop. Either work of ours waits on that node, or the ${what} is larger when copied (parts of it are shared, and each reference gets a copy) than the ${bytes(megabytes * mebibyte)} of heap that were allowed, and the process is copying still, which nothing stops. Look at its memory before you ask again. ${whyLate}`,
+    `get_process_info ${JSON.stringify({ pid: process })}`,
+    true
+  )
 
 const whyNot = (
   node: ErlangNode,
@@ -217,21 +250,22 @@ const whyNot = (
         true
       )
     case "Large": {
-      const needed = Math.ceil(answer.heap / mebibyte)
+      const needed = megabytesFor(answer.heap)
+      const worst = copyAtWorst(answer.heap, node.capabilities.wordBytes)
       const more =
         needed > maxHeapMegabytes.maximum
-          ? `Above ${maxHeapMegabytes.maximum} MB none is.`
-          : `Set max_heap_mb to ${needed} or more to have it copied all the same.`
+          ? `Above ${maxHeapMegabytes.maximum} MB none is asked.`
+          : `max_heap_mb: ${needed} looks all the same.`
       return refused(
         "too_large",
-        `${text} was not asked: its heap is ${bytes(answer.heap)}, and it would copy its ${what}, which may be as large, and larger where parts of it are shared: each reference gets a copy. ${more}`,
+        `${text} was not asked: its heap is ${bytes(answer.heap)}, and it would copy its ${what} itself, before any limit of ours counts. That is most often about the size of the heap; but what is shared gets a copy for each reference to it, at worst up to ${bytes(worst)}, and more where sharing is nested. ${more}`,
         `get_process_info ${argument}`
       )
     }
     case "Timeout":
       return refused(
         "timeout",
-        `${text} did not answer within ${Math.round(timeoutMillis)} ms. One request is left in its mailbox until it gets there; its answer goes nowhere. Do not ask again before it is idle. ${whyLate}`,
+        `${text} did not answer within ${Math.round(timeoutMillis)} ms. Either it is busy, and one request is left in its mailbox until it gets there, whose answer goes nowhere; or its ${what} is larger when copied (parts of it are shared) than its heap of ${bytes(answer.heap)}, and it is copying still. Do not ask again before it is idle. ${whyLate}`,
         look,
         true
       )

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { copyAtWorst } from "../../../src/beam/GenServer.ts"
 import { atom, binary, charlist, list, map, Pid, type Term } from "../../../src/etf/Term.ts"
+import type { CallReason } from "../../../src/node/CallError.ts"
 import { parseTerm } from "../../../src/syntax/ParseTerm.ts"
 import type { SyntaxName } from "../../../src/syntax/Syntax.ts"
 import { parsePath } from "../../../src/tools/otp/GenServer.ts"
@@ -93,6 +95,40 @@ describe("get_gen_server_state", () => {
       expect(question.atomKey("path")).toEqual(list([binary("users"), 2]))
       expect(question.atomKey("max_heap_words")).toBe(1024 * 1024)
       expect(options?.maxHeapWords).toBeGreaterThan(3 * 1024 * 1024)
+    })
+  )
+
+  it.effect("copies no heap whose copy could not be borne, unless told to, also by fractions of a megabyte", () =>
+    Effect.gen(function* () {
+      const words = Effect.fnUntraced(function* (input: Readonly<Record<string, unknown>>, tool: string) {
+        const node = told(7)
+        yield* callIn({ up: [node] }, tool, { pid: "<0.90.0>", ...input })
+        const { args } = node.called.find(({ target }) => target === "beamscope_state:read")!
+        return (args as [ReturnType<typeof map>])[0].atomKey("max_heap_words") as number
+      })
+      for (const tool of ["get_gen_server_state", "get_gen_server_status"]) {
+        const heap = 8 * (yield* words({}, tool))
+        expect(heap).toBe(128 * 1024)
+        expect(copyAtWorst(heap, 8)).toBeLessThan(600 * 1024 * 1024)
+        expect(yield* words({ max_heap_mb: 0.5 }, tool)).toBe(65_536)
+      }
+    })
+  )
+
+  it.effect.each<[CallReason, string]>([
+    [{ _tag: "HeapLimit", limitWords: 8_440_000 }, "too_large"],
+    [{ _tag: "DeadlineExceeded", millis: 4800, worker: "killed" }, "timeout"]
+  ])("does not ask for less where the copy was too large for our worker, or too slow: %j", ([reason, code]) =>
+    Effect.gen(function* () {
+      const node = fakeNode({
+        replies: { "erlang:list_to_pid/1": { term: pid }, "beamscope_state:read": { fails: reason } }
+      })
+      const error = yield* failIn({ up: [node] }, "get_gen_server_state", { pid: "<0.90.0>", path: "a" })
+      expect(error.code).toBe(code)
+      expect(error.message).toMatch(
+        /state is larger when copied \(parts of it are shared, .* than the (?:64\.4 Mi|128\.0 Ki)B/u
+      )
+      expect(error.message).not.toContain("sk for less")
     })
   )
 
@@ -221,7 +257,11 @@ describe("get_gen_server_state", () => {
 
   it.effect.each([
     [{ outcome: atom("gone") }, "no_such_process", /<0\.90\.0>/u],
-    [{ outcome: atom("timeout") }, "timeout", /One request is left in its mailbox/u],
+    [
+      { outcome: atom("timeout"), heap_words: 12_000 },
+      "timeout",
+      /one request is left in its mailbox.* or its state is larger when copied \(parts of it are shared\) than its heap of 93\.8 KiB/u
+    ],
     [{ outcome: atom("failed"), reason: atom("oops") }, "remote_error", /oops/u],
     [
       { outcome: atom("secret"), ...doing, callback: [atom("ssl_gen_statem"), atom("init"), 1] },
@@ -236,8 +276,13 @@ describe("get_gen_server_state", () => {
       /it is suspended \(erlang:suspend_process\), with 3 messages waiting/u
     ],
     [{ outcome: atom("long_queue"), ...doing, messages: 12345 }, "too_busy", /12,345 messages/u],
-    [{ outcome: atom("large"), ...doing, heap_words: 3e8 }, "too_large", /2\.2 GiB.*max_heap_mb to 2289/u],
-    [{ outcome: atom("large"), ...doing, heap_words: 6e8 }, "too_large", /4\.5 GiB.* Above 4096 MB none is\.$/u],
+    [{ outcome: atom("large"), ...doing, heap_words: 3e8 }, "too_large", /2\.2 GiB.*max_heap_mb: 2289 looks/u],
+    [
+      { outcome: atom("large"), ...doing, heap_words: 121_644 },
+      "too_large",
+      /its heap is 950\.3 KiB, and it would copy its state itself, .* most often about the size of the heap; .* at worst up to 27\.6 GiB, .* max_heap_mb: 0\.93 looks all the same\.$/u
+    ],
+    [{ outcome: atom("large"), ...doing, heap_words: 6e8 }, "too_large", /4\.5 GiB.* Above 4096 MB none is asked\.$/u],
     [
       { outcome: atom("no_part"), taken: 1, kind: atom("map"), size: 40, there: list([atom("name"), 7]) },
       "not_found",
