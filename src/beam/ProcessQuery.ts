@@ -82,6 +82,8 @@ export interface GroupsQuery extends ScanLimits {
 export type Incomplete =
   /** Time ran out. */
   | "deadline"
+  /** Time ran out while the rows were read: some tell only what was at hand. */
+  | "rows"
   /** Memory or label decides, and was not read where the message queue is long: see `unmeasured`. */
   | "long_queue"
   /** Filtered by label, and labels on large heaps are not read. */
@@ -141,6 +143,10 @@ export interface ProcessGrowth extends Scanned {
   readonly rows: ReadonlyArray<Growth>
   /** Processes spawned in the window. */
   readonly born: number
+  /** Processes that were looked at twice; of others that are as old it is not known whether they grew. */
+  readonly compared: number
+  /** Milliseconds between the two looks at a process, least and most; absent where none was looked at twice. */
+  readonly measuredMillis?: { readonly least: number; readonly most: number }
 }
 
 /** Sums over the processes that have the same value. */

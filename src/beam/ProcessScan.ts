@@ -263,9 +263,11 @@ export const scanGrowth = Effect.fnUntraced(function* (
   yield* Effect.sleep(Math.max(0, windowMillis - ((yield* steadyMillis) - start)))
   const now = yield* allPids(node)
   const after = yield* measure(node, now, half)
-  const seconds = Math.max(0.001, ((yield* steadyMillis) - start) / 1000)
+  const millis = Math.max(1, (yield* steadyMillis) - start)
+  const seconds = millis / 1000
   const known = new Set(old.map(keyOf))
   const values = new Map(before.candidates.map(({ pid, value }) => [keyOf(pid), value]))
+  const compared = after.candidates.filter(({ pid }) => values.has(keyOf(pid))).length
   const grown = after.candidates.flatMap(({ pid, value }) => {
     const key = keyOf(pid)
     const born = !known.has(key)
@@ -282,6 +284,8 @@ export const scanGrowth = Effect.fnUntraced(function* (
   return {
     seen: after.seen,
     matched: grown.length,
+    compared,
+    ...(compared > 0 && { measuredMillis: { least: millis, most: millis } }),
     born: now.filter((pid) => !known.has(keyOf(pid))).length,
     gone: old.filter((pid) => !living.has(keyOf(pid))).length,
     unmeasured: after.unmeasured,

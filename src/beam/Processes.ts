@@ -132,6 +132,7 @@ const groupsSpec = (query: GroupsQuery): Term =>
 
 const reasons: ReadonlySet<string> = new Set<Incomplete>([
   "deadline",
+  "rows",
   "long_queue",
   "large_heap",
   "initial_call",
@@ -218,8 +219,12 @@ const readGrowth = (term: Term): ProcessGrowth | undefined => {
     return { row, value: Number(value), growth: Number(growth), perSecond: rate, born: isAtom(born, "true") }
   })
   const born = readCount(reply.atomKey("born"))
-  if (!read.every((row) => row !== undefined) || born === undefined) return undefined
-  return { ...told, rows: read, born }
+  const compared = readCount(reply.atomKey("compared"))
+  const windows = reply.atomKey("windows")
+  if (!read.every((row) => row !== undefined) || born === undefined || compared === undefined) return undefined
+  const [least, most] = isTuple(windows) ? windows.map(readCount) : []
+  if (least === undefined || most === undefined) return { ...told, rows: read, born, compared }
+  return { ...told, rows: read, born, compared, measuredMillis: { least: least / 1000, most: most / 1000 } }
 }
 
 const readKey = (term: Term | undefined): ProcessGroup["key"] | undefined =>

@@ -319,17 +319,37 @@ owned_by(Leader) ->
 
 %% `{Value, Pid}' of the processes that pass the filters, how many have ended, and those of which something that decides
 %% was not read: `{Messages, Pid}' with a long queue, `{callback, Pid}' for a callback, `large' for a label on a large heap.
-measure(Pids, #{filters := Filters} = Plan) ->
+measure(Pids, Plan) ->
+    {Passed, Gone, Long} = sifted(Pids, Plan),
+    {Called, EndedFirst, Undecided} = called(Passed, Plan),
+    {Labelled, Ended, Large} = labelled(Called, Plan),
+    {Values, Unread} = ranked(Labelled, Plan),
+    {Values, Gone + EndedFirst + Ended + length(Labelled) - length(Values), Unread ++ Undecided ++ Large ++ Long}.
+
+%% The same where questions that each process answers by itself do: without the rest, which is most of what is copied to
+%% a helper that is interpreted.
+measure_plainly(Pids, #{rank := Rank} = Plan) ->
+    {Passed, Gone, Long} = sifted(Pids, Plan),
+    Values = ask(Passed, Rank),
+    {Values, Gone + length(Passed) - length(Values), Long}.
+
+%% Which of them measures by a plan.
+look(#{sort := Sort, calls := [], reads_keys := ReadsKeys} = Plan) ->
+    case wants_labels(Plan) orelse lists:member(Sort, [application | [Call || Call <- [initial_call, module], not ReadsKeys]]) of
+        true -> fun(Pids) -> measure(Pids, Plan) end;
+        false -> fun(Pids) -> measure_plainly(Pids, Plan) end
+    end;
+look(Plan) ->
+    fun(Pids) -> measure(Pids, Plan) end.
+
+%% Those that pass the filters of the plan, how many have ended, and `{Messages, Pid}' of those with long queues.
+sifted(Pids, #{filters := Filters}) ->
     Sift = fun(Filter, {Asked, Gone, Long}) ->
         {Passed, Others} = lists:partition(fun erlang:is_pid/1, ask(Asked, Filter)),
         {Longer, Ended} = lists:partition(fun erlang:is_tuple/1, Others),
         {Passed, Gone + length(Ended), Longer ++ Long}
     end,
-    {Passed, Gone, Long} = lists:foldl(Sift, {Pids, 0, []}, Filters),
-    {Called, EndedFirst, Undecided} = called(Passed, Plan),
-    {Labelled, Ended, Large} = labelled(Called, Plan),
-    {Values, Unread} = ranked(Labelled, Plan),
-    {Values, Gone + EndedFirst + Ended + length(Labelled) - length(Values), Unread ++ Undecided ++ Large ++ Long}.
+    lists:foldl(Sift, {Pids, 0, []}, Filters).
 
 %% Those that name what is looked for, where that may stand in their dictionary alone; how many have ended; and the others
 %% whose dictionary was not read.

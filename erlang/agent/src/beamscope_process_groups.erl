@@ -46,26 +46,26 @@
 top(#{by := By, order := Order, limit := Limit, deadline_ms := Deadline} = Spec) when
     is_integer(Limit), Limit >= 1, Limit =< 1000
 ->
-    Bounds = Spec#{until => now_ms() + Deadline},
+    Bounds = bounds(Deadline, Spec),
     Plan = plan(Spec#{sort => pid}),
     %% Dies with us. Rows are `{Key, Count, Messages, Reductions, Bytes, Unmeasured}'.
     Sums = ets:new(beamscope_groups, [private]),
     Asked = grouping(By, Plan),
-    Step = fun(Pids, {Seen, Matched, Gone, Long}) ->
-        {Values, Ended, Longer} = measure(Pids, Plan),
+    Measure = look(Plan),
+    Look = fun(Pids) ->
+        {Values, Ended, Longer} = Measure(Pids),
         {_, Passed} = lists:unzip(Values),
         Members = ask(Passed, Asked),
         Keys = keys(By, Members, Plan),
-        add_members(Members, Keys, Sums, Plan),
-        {
-            Seen + length(Pids),
-            Matched + length(Members),
-            Gone + Ended + length(Passed) - length(Members),
-            unread(undecided(By, Members, Keys) ++ Longer, Long)
-        }
+        Unread = undecided(By, Members, Keys) ++ Longer,
+        {Members, Keys, sizes(Members, Plan), Ended + length(Passed) - length(Members), Unread}
     end,
-    {{Seen, Matched, Gone, Unread}, Why} =
-        scan(fun others/1, population(Spec, Step), Bounds, Step, {0, 0, 0, {0, [], 0, {0, []}}}),
+    Merge = fun(Pids, {Members, Keys, Bytes, Ended, Longer}, {Seen, Matched, Gone, Long}) ->
+        add_members(Members, Keys, Bytes, Sums),
+        {Seen + length(Pids), Matched + length(Members), Gone + Ended, unread(Longer, Long)}
+    end,
+    {{Seen, Matched, Gone, Unread}, Why, _} =
+        survey(fun others/2, population(Spec, Look), Bounds, Look, Merge, {0, 0, 0, {0, [], 0, {0, []}}}),
     Rows = by_application(By, ets:tab2list(Sums)),
     Place = map_get(Order, #{count => 2, message_queue_len => 3, reductions => 4, memory => 5}),
     Known = maps:from_list([{element(1, Row), Row} || Row <- Rows]),
@@ -148,15 +148,19 @@ callback_key({_, _, _, Key}, _) ->
 undecided(initial_call, Members, Keys) -> [{callback, Pid} || {{Pid, _, _, _}, unread} <- lists:zip(Members, Keys)];
 undecided(_, _, _) -> [].
 
-%% Adds processes to the sums of their groups, with list BIFs throughout.
-add_members(Members, Keys, Sums, #{long_queue := LongQueue}) ->
+%% The bytes of each where its queue is short, else `none'.
+sizes(Members, #{long_queue := LongQueue}) ->
     Count = length(Members),
     Short = [{{'$1', '$2', '_', '_'}, [{'=<', '$2', LongQueue}], ['$1']}],
     Memory = [{{'$1', {memory, '$2'}}, [], [{{'$1', '$2'}}]}],
     Asked = ask(ets:match_spec_run(Members, ets:match_spec_compile(Short)), {memory, ets:match_spec_compile(Memory)}),
     Pids = ets:match_spec_run(Members, ets:match_spec_compile([{{'$1', '_', '_', '_'}, [], ['$1']}])),
     Read = lists:duplicate(Count, maps:from_list(Asked)),
-    Bytes = lists:zipwith3(fun maps:get/3, Pids, Read, lists:duplicate(Count, none)),
+    lists:zipwith3(fun maps:get/3, Pids, Read, lists:duplicate(Count, none)).
+
+%% Adds processes to the sums of their groups, with list BIFs throughout.
+add_members(Members, Keys, Bytes, Sums) ->
+    Count = length(Members),
     %% Not by `usort', for which 1 and 1.0 are the same.
     Different = maps:keys(maps:from_list(lists:zip(Keys, Keys))),
     Known = maps:from_list([{Key, known_group(Key, Sums)} || Key <- Different]),

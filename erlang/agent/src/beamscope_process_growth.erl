@@ -27,6 +27,10 @@
     %% Processes that pass the filters and have grown.
     matched := non_neg_integer(),
     born := non_neg_integer(),
+    %% Processes that were looked at twice: of the others that are as old it is not known whether they have grown.
+    compared := non_neg_integer(),
+    %% Microseconds between their two samples, least and most: `{infinity, 0}' where there are none.
+    windows := {pos_integer() | infinity, non_neg_integer()},
     %% Those that ended in the window; what they did in it is not known. Who was born and ended in it is not seen.
     gone := non_neg_integer(),
     unmeasured := unmeasured(),
@@ -40,57 +44,87 @@ top(#{sort := Sort, limit := Limit, deadline_ms := Deadline, window_ms := Window
     Sort =/= pid, is_integer(Limit), Limit >= 1, Limit =< 1000
 ->
     Start = erlang:monotonic_time(microsecond),
+    Halfway = bounds(Deadline div 2, Spec),
     Plan = plan(Spec),
     Alive = processes(),
     First = chosen(Spec, Alive),
-    Sample = fun(Pids, {Samples, Seen, Gone, Long}) ->
-        {Values, Ended, Longer} = measure(Pids, Plan),
+    Measure = look(Plan),
+    Sample = fun(Pids) ->
+        {Values, Ended, Longer} = Measure(Pids),
         %% Off the heap, where no garbage collection copies it, and compressed to a sixth.
-        Taken = {term_to_binary(Values, [{compressed, 1}]), erlang:monotonic_time(microsecond)},
+        Packed = term_to_binary(Values, [{compressed, 1}]),
+        {{lists:max([{0, none} | Values]), Packed, erlang:monotonic_time(microsecond)}, Ended, Longer}
+    end,
+    Keep = fun(Pids, {Taken, Ended, Longer}, {Samples, Seen, Gone, Long}) ->
         {[Taken | Samples], Seen + length(Pids), Gone + Ended, unread(Longer, Long)}
     end,
-    Halfway = Spec#{until => now_ms() + Deadline div 2},
-    {{Samples, Seen, Gone, Long1}, Why1} = scan(fun others/1, First, Halfway, Sample, {[], 0, 0, {0, [], 0, {0, []}}}),
-    Bounds = Spec#{until => now_ms() + Window + Deadline div 2},
+    {{Samples, Seen, Gone, Unread1}, Why1, Slow1} =
+        survey(fun others/2, First, Halfway, Sample, Keep, {[], 0, 0, {0, [], 0, {0, []}}}),
+    Bounds = bounds(Window + Deadline div 2, Spec),
     %% Who passed the filters once is in, whatever has become of it.
-    Again = maps:without([label], Plan#{filters := map_get(guard, Plan), calls := []}),
-    Compare = fun({Packed, Taken}, Tally) ->
-        rest(Window + (Taken - erlang:monotonic_time(microsecond)) div 1000),
-        Before = binary_to_term(Packed),
-        {_, Pids} = lists:unzip(Before),
-        grow(Pids, Before, Taken, Again, Tally)
-    end,
-    {Compared, Why2} = scan(fun pop/1, lists:reverse(Samples), Bounds, Compare, {0, Gone, Long1, []}),
+    Again = look(maps:without([label], Plan#{filters := map_get(guard, Plan), calls := []})),
+    Compare = fun({_, Packed, Taken}) -> grow(Again, binary_to_term(Packed), Taken, Limit) end,
+    Due = fun(_, Left) -> due(Left, Window) end,
+    Tally = fun(_, Found, Tallied) -> tally(Found, Limit, Tallied) end,
+    %% Where time runs out, those have been compared that are large already, which whoever grows much will be.
+    {Compared, Why2, Slow2} =
+        resume(Slow1, Due, lists:reverse(lists:sort(Samples)), Bounds, Compare, Tally, {0, 0, {infinity, 0}, Gone, Unread1, []}),
     Born = chosen(Spec, processes()) -- (First ++ Alive),
-    Add = fun(Pids, Tally) -> grow(Pids, [], Start, Plan, Tally) end,
-    {{Matched, Ended, Unread, Top}, Why3} = scan(fun others/1, Born, Bounds, Add, Compared),
-    Rows = rows(lists:reverse(Top), Sort, Plan),
+    Add = fun(Pids) -> born(Measure(Pids), Start, Limit) end,
+    {{Matched, Twice, Windows, Ended, Unread, Top}, Why3, Slow3} =
+        resume(Slow2, fun others/2, Born, Bounds, Add, Tally, Compared),
+    Read = fun(Some, By) -> rows(Some, Sort, By) end,
+    {Rows, Late} = told(lists:reverse(Top), Slow3, bounds(Deadline div 4, Spec), Read, Plan),
     Told = #{
         rows => Rows,
         seen => Seen + length(Born),
         matched => Matched,
         born => length(Born),
         gone => Ended + length(Top) - length(Rows),
-        incomplete => lists:usort(Why1 ++ Why2 ++ Why3) ++ unseen(Unread, Plan)
+        compared => Twice,
+        windows => Windows,
+        incomplete => lists:usort(Why1 ++ Why2 ++ Why3) ++ Late ++ unseen(Unread, Plan)
     },
     packed(maps:merge(unread_of(Unread), Told)).
 
-%% Adds what has grown: `{Growth, Pid, Value, Microseconds, IsBorn}'. Nothing before means born since.
-grow(Pids, Before, Taken, #{limit := Limit} = Plan, {Matched, Gone, Long, Top}) ->
-    {Values, Ended, Longer} = measure(Pids, Plan),
-    Micros = max(1, erlang:monotonic_time(microsecond) - Taken),
+%% The next sample, as soon as its window is over.
+due([], _) ->
+    none;
+due([{_, _, Taken} = Sample | Left], Window) ->
+    rest(Window + (Taken - erlang:monotonic_time(microsecond)) div 1000),
+    {Sample, Left}.
+
+%% What has become of a sample: how many were compared, in what time, and what `grown' and `measure' tell.
+grow(Measure, Before, Taken, Limit) ->
     {Numbers, Measured} = lists:unzip(Before),
+    {Values, Ended, Longer} = Measure(Measured),
+    Micros = max(1, erlang:monotonic_time(microsecond) - Taken),
     Then = maps:from_list(lists:zip(Measured, Numbers)),
     {Now, Changed} = lists:unzip(Values -- Before),
     Count = length(Changed),
     Was = lists:zipwith3(fun maps:get/3, Changed, lists:duplicate(Count, Then), lists:duplicate(Count, 0)),
     Growth = lists:zipwith(fun erlang:'-'/2, Now, Was),
-    Greater = [{{'$1', '$2', '$3'}, [{'>', '$1', 0}], [{{'$1', '$2', '$3', Micros, Before =:= []}}]}],
-    Grown = ets:match_spec_run(lists:zip3(Growth, Changed, Now), ets:match_spec_compile(Greater)),
-    {Matched + length(Grown), Gone + Ended, unread(Longer, Long), best(Grown, Limit, Top)}.
+    {length(Values), Micros, grown(lists:zip3(Growth, Changed, Now), Micros, false, Limit), Ended, Longer}.
 
-pop([]) -> none;
-pop([First | Rest]) -> {First, Rest}.
+%% The same of those that were born since.
+born({Values, Ended, Longer}, Since, Limit) ->
+    Micros = max(1, erlang:monotonic_time(microsecond) - Since),
+    {Now, Pids} = lists:unzip(Values),
+    {0, Micros, grown(lists:zip3(Now, Pids, Now), Micros, true, Limit), Ended, Longer}.
+
+%% How many have grown, and `{Growth, Pid, Value, Microseconds, IsBorn}' of those that did most.
+grown(Growth, Micros, IsBorn, Limit) ->
+    Greater = [{{'$1', '$2', '$3'}, [{'>', '$1', 0}], [{{'$1', '$2', '$3', Micros, IsBorn}}]}],
+    Grown = ets:match_spec_run(Growth, ets:match_spec_compile(Greater)),
+    {length(Grown), best(Grown, Limit, [])}.
+
+%% Adds that: how many have grown, how many were looked at twice, in the shortest and the longest window, and the rest.
+tally({Twice, Micros, {Count, Grown}, Ended, Longer}, Limit, {Matched, Compared, {Shortest, Longest}, Gone, Unread, Top}) ->
+    {Matched + Count, Compared + Twice, windows(Twice, Micros, {Shortest, Longest}), Gone + Ended, unread(Longer, Unread), best(Grown, Limit, Top)}.
+
+%% An atom is greater than any number.
+windows(0, _, Windows) -> Windows;
+windows(_, Micros, {Shortest, Longest}) -> {min(Micros, Shortest), max(Micros, Longest)}.
 
 rows(Top, Sort, Plan) ->
     [

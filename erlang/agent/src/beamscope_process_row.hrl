@@ -1,6 +1,9 @@
 %% What one process tells of itself: a row of an answer. To be included behind beamscope_process_scan.hrl, in front of
 %% the first function.
 
+%% Rows that a helper reads.
+-define(AT_ONCE, 5).
+
 -type item() ::
     registered_name
     | current_function
@@ -21,7 +24,37 @@
 %% heap is large. `own' tells whether the process works for the node that asks. Whatever else is not known, or was not
 %% read, is `undefined'.
 
+%% Rows, and `[rows]' where time ran out for some of them. `Read' makes those of an entry or more of `Top', by a plan;
+%% where it took long to get at them, helpers read some at a time.
+told(Top, false, _, Read, Plan) ->
+    {Read(Top, Plan), []};
+told(Top, true, Bounds, Read, Plan) ->
+    Next = fun(_, Entries) -> some(?AT_ONCE, Entries) end,
+    Keep = fun(Some, Rows, Done) -> Done#{Some => Rows} end,
+    {Done, Why, _} = gather(Next, Top, Bounds, fun(Some) -> Read(Some, Plan) end, Keep, {#{}, #{}}),
+    Brief = fun(Some) -> Read(Some, Plan#{brief => true}) end,
+    {in_order(Top, Done, Brief), [rows || deadline <- Why]}.
+
+in_order(Top, Done, Brief) ->
+    case some(?AT_ONCE, Top) of
+        none ->
+            [];
+        {Some, Rest} ->
+            Rows =
+                case Done of
+                    #{Some := Read} -> Read;
+                    _ -> Brief(Some)
+                end,
+            Rows ++ in_order(Rest, Done, Brief)
+    end.
+
 %% The items of a process, in a list of one; an empty list when it has ended.
+row(Pid, Known, #{items := Items, brief := true}) ->
+    %% What is there to be read, whatever the process does.
+    case erlang:process_info(Pid, [registered_name, initial_call, status, message_queue_len, reductions]) of
+        undefined -> [];
+        Facts -> [tell_known(Items, maps:merge(maps:from_list(Facts), Known))]
+    end;
 row(Pid, Known, #{items := Items} = Plan) ->
     Cheap = [
         registered_name,
@@ -42,6 +75,8 @@ row(Pid, Known, #{items := Items} = Plan) ->
     end.
 
 tell_all(Items, Pid, Told, Plan) -> [tell(Item, Pid, Told, Plan) || Item <- Items].
+
+tell_known(Items, Told) -> [hd([Value || Value <- [maps:get(Item, Told, [])], Value =/= []] ++ [undefined]) || Item <- Items].
 
 tell(registered_name, _, #{registered_name := []}, _) ->
     undefined;

@@ -7,6 +7,7 @@
 -include("beamscope_cut.hrl").
 -include("beamscope_rest.hrl").
 -include("beamscope_scan.hrl").
+-include("beamscope_survey.hrl").
 -include("beamscope_process_facts.hrl").
 -include("beamscope_process_filter.hrl").
 
@@ -14,6 +15,8 @@
 
 %% From here on the iterator of OTP 28 is worth its time: a list of so many pids is large.
 -define(MANY_PROCESSES, 100000).
+%% Helpers at a time where labels are read.
+-define(LABEL_HELPERS, 10).
 %% Long message queues that are named in an answer.
 -define(LONGEST, 10).
 
@@ -37,8 +40,8 @@
 %% or the heap or the dictionary huge): how many, and some of them with their names, `undefined' where they have none.
 %% Where a callback is filtered by they are in no row; where it orders they come last; groups have them as `unread'.
 
--type missing() :: deadline | long_queue | large_heap | initial_call | label.
-%% Why something may be missing: time ran out, `unmeasured()' is not empty, processes with a large heap were left out
+-type missing() :: deadline | rows | long_queue | large_heap | initial_call | label.
+%% Why something may be missing: time ran out, or did while rows were read, `unmeasured()' is not empty, processes with a large heap were left out
 %% where labels filter, `undecided()' is not empty, or labels that filter or sort cannot be seen on this release.
 
 %% Pids, or an iterator over them, which takes less memory, and a step of our own for each process: too dear for
@@ -70,15 +73,15 @@ chosen(#{pids := Pids}, _) ->
 chosen(_, Pids) ->
     Pids.
 
-%% The next processes of a population, without the one that asks: for `scan'.
-others([]) ->
+%% The next processes of a population, without the one that asks: for `survey'.
+others(_, []) ->
     none;
-others(Population) ->
-    {Pids, Rest} = portion(Population),
+others(Count, Population) ->
+    {Pids, Rest} = portion(Count, Population),
     {lists:delete(self(), Pids), Rest}.
 
-portion(Pids) when is_list(Pids) -> thousand(Pids);
-portion(Iterator) -> take(1000, Iterator, []).
+portion(Count, Pids) when is_list(Pids) -> some(Count, Pids);
+portion(Count, Iterator) -> take(Count, Iterator, []).
 
 take(0, Iterator, Pids) ->
     {Pids, Iterator};
@@ -87,6 +90,13 @@ take(Count, Iterator, Pids) ->
         {Pid, Next} -> take(Count - 1, Next, [Pid | Pids]);
         none -> {Pids, []}
     end.
+
+%% What bounds a survey that may take so long.
+bounds(Millis, Spec) ->
+    Labels = is_map_key(label, Spec) orelse lists:member(label, [maps:get(Key, Spec, none) || Key <- [sort, by]]),
+    %% A label is read in full, and may be large.
+    Helpers = hd([?LABEL_HELPERS || Labels] ++ [?HELPERS]),
+    maps:merge(maps:with([pause_ms], Spec), #{until => now_ms() + Millis, helpers => Helpers}).
 
 %% How many processes there are but the asking one: where all were looked at, those that were found then. To count them
 %% anew is to count at another moment, and more may match than there are.
@@ -100,6 +110,8 @@ best(Rows, Limit, Top) ->
 
 %% Adds what was not read: how many long queues and which are the longest, how many large heaps, and how many callbacks
 %% and of whom some are.
+unread([], Before) ->
+    Before;
 unread(Unread, {Count, Longest, Heaps, {Calls, First}}) ->
     Longer = [Long || {Messages, _} = Long <- Unread, is_integer(Messages)],
     Undecided = [Pid || {callback, Pid} <- Unread],

@@ -56,12 +56,12 @@
 page(#{sort := Sort, limit := Limit, deadline_ms := Deadline} = Spec) when
     is_integer(Limit), Limit >= 1, Limit =< 1000
 ->
-    Bounds = Spec#{until => now_ms() + Deadline},
+    Bounds = bounds(Deadline, Spec),
     Plan = plan(Spec),
     Order = maps:get(order, Spec, descending),
     Behind = past(Order, Spec),
-    Step = fun(Pids, {Seen, Matched, Remaining, Gone, Long, Top}) ->
-        {Values, Ended, Longer} = measure(Pids, Plan),
+    Look = look(Plan),
+    Merge = fun(Pids, {Values, Ended, Longer}, {Seen, Matched, Remaining, Gone, Long, Top}) ->
         Candidates = ets:match_spec_run(Values, Behind),
         {
             Seen + length(Pids),
@@ -72,21 +72,24 @@ page(#{sort := Sort, limit := Limit, deadline_ms := Deadline} = Spec) when
             first(Order, Candidates, Limit, Top)
         }
     end,
-    {{Seen, Matched, Remaining, Gone, Unread, Top}, Why} =
-        scan(fun others/1, population(Spec, Step), Bounds, Step, {0, 0, 0, 0, {0, [], 0, {0, []}}, []}),
+    Start = {0, 0, 0, 0, {0, [], 0, {0, []}}, []},
+    {{Seen, Matched, Remaining, Gone, Unread, Top}, Why, Slow} =
+        survey(fun others/2, population(Spec, Look), Bounds, Look, Merge, Start),
     Sorted =
         case Order of
             ascending -> Top;
             descending -> lists:reverse(Top)
         end,
-    {Places, Rows} = lists:unzip(rows(Sorted, Sort, Plan)),
+    Read = fun(Some, By) -> rows(Some, Sort, By) end,
+    {Shown, Late} = told(Sorted, Slow, bounds(Deadline div 4, Spec), Read, Plan),
+    {Places, Rows} = lists:unzip(Shown),
     Told = #{
         rows => Rows,
         total => in_all(Spec, Why, Seen - Gone),
         seen => Seen,
         matched => Matched,
         gone => Gone + length(Top) - length(Rows),
-        incomplete => Why ++ unseen(Unread, Plan),
+        incomplete => Why ++ Late ++ unseen(Unread, Plan),
         next =>
             case Remaining > Limit of
                 true -> lists:last(Sorted);

@@ -11,6 +11,7 @@ tests() ->
         {"a queue that grows long in a window", fun long_queue/1},
         {"growth of processes that are named one by one", fun chosen/1},
         {"a busy process in a window", fun busy/1},
+        {"where processes wait, those who are busy are found", fun crowd/1},
         {"the deadline ends a scan", fun deadline/1},
         {"limits and keys are bounded", fun bounds/1}
     ].
@@ -52,9 +53,20 @@ busy(Run) ->
         ?assertMatch({Busy, _, Growth, _, false} when Growth > 0, Row)
     end).
 
+crowd(Run) ->
+    crowded(300, fun(All, Busy) ->
+        Spec = spec(#{sort => reductions, window_ms => 500, limit => 1000}),
+        {Answer, {_, AtOnce}} = helped(fun() -> Run(top, Spec) end),
+        #{rows := Rows, compared := Compared, windows := {Least, Most}, incomplete := []} = Answer,
+        ?assert(Compared >= length(All) + length(Busy)),
+        ?assert(Least >= 500000 andalso Most >= Least),
+        ?assertEqual([], Busy -- [element(1, Row) || Row <- Rows]),
+        ?assert(AtOnce =< 100)
+    end).
+
 deadline(Run) ->
     ?assertMatch(
-        #{rows := [], seen := 0, incomplete := [deadline]}, Run(top, spec(#{deadline_ms => 0, window_ms => 0}))
+        #{rows := [], seen := 0, compared := 0, windows := {infinity, 0}, incomplete := [deadline]}, Run(top, spec(#{deadline_ms => 0, window_ms => 0}))
     ).
 
 bounds(Run) ->

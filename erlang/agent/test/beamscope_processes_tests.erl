@@ -33,6 +33,8 @@ tests() ->
         {"callbacks of proc_lib processes", fun callbacks/1},
         {"what processes with large heaps say to be", fun large_heaps/1},
         {"a large dictionary is left alone", fun large_dictionaries/1},
+        {"where processes wait, helpers ask", fun crowd/1},
+        {"where time runs out, helpers go", fun crowd_out_of_time/1},
         {"the deadline ends a scan", fun deadline/1},
         {"limits and keys are bounded", fun bounds/1},
         {"by name, those without one last", fun by_name/1},
@@ -545,6 +547,27 @@ large_dictionaries(Run) ->
     with([Huge], fun([Pid]) ->
         #{rows := [{Pid, {Module, _, _}}]} = Run(page, spec(#{items => [initial_call], pids => [Pid]})),
         ?assertEqual(case reads_keys() of true -> ?MODULE; false -> proc_lib end, Module)
+    end).
+
+crowd(Run) ->
+    crowded(300, fun(All, _) ->
+        Spec = spec(#{sort => memory, limit => 1000, items => [current_function, message_queue_len, memory]}),
+        {#{rows := Rows, incomplete := []}, {Hired, AtOnce}} = helped(fun() -> Run(page, Spec) end),
+        ?assertEqual([], All -- [element(1, Row) || Row <- Rows]),
+        Sizes = [Memory || {_, _, _, Memory} <- Rows],
+        ?assertEqual(Sizes, lists:reverse(lists:sort(Sizes))),
+        ?assertMatch({Some, Few} when Some > 0 andalso Few =< 100, {Hired, AtOnce})
+    end).
+
+crowd_out_of_time(Run) ->
+    crowded(300, fun(All, _) ->
+        Before = processes(),
+        %% The first portion takes longer.
+        {Answer, _} = helped(fun() -> Run(page, spec(#{sort => memory, deadline_ms => 20, items => [memory]})) end),
+        #{seen := Seen, rows := Rows, incomplete := [deadline | _]} = Answer,
+        ?assert(Seen < length(All)),
+        ?assert(length(Rows) =< Seen),
+        until(fun() -> processes() -- Before =:= [] end)
     end).
 
 deadline(Run) ->

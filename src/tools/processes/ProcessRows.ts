@@ -102,6 +102,8 @@ export const scanNotes = (
     switch (why) {
       case "deadline":
         return `Time ran out after ${amount(scanned.seen, "process", "processes")}; the others were not looked at. Allow more with timeout_ms. ${whyLate}`
+      case "rows":
+        return `Time ran out while the processes that are shown were asked the rest; some of what they answer themselves (current function, label, memory) is missing. Allow more with timeout_ms, or show fewer. ${whyLate}`
       case "long_queue": {
         const { count, longest } = scanned.unmeasured
         const named = longest

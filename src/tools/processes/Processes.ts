@@ -7,6 +7,7 @@ import {
   isProcessName,
   type PagePlace,
   type PageQuery,
+  type ProcessGrowth,
   type ProcessName,
   type ProcessPage
 } from "../../beam/ProcessQuery.ts"
@@ -34,6 +35,7 @@ import { localPid } from "../ProcessArgument.ts"
 import { Filter, laterCallbacks, noLabels, none, toFilter } from "./ProcessFilter.ts"
 import { answerGroups, groupsOutput } from "./ProcessGroups.ts"
 import { nameOf, Row, rowFields, say, scanNotes, showRow, spoken, withLimits } from "./ProcessRows.ts"
+import { amount } from "../Quantity.ts"
 import type { Session } from "../Session.ts"
 import { anyNamePart, nameWithin } from "../TermPart.ts"
 import { type Terms, termsOf } from "../Terms.ts"
@@ -341,6 +343,7 @@ const topProcesses = Tool.make({
   output: {
     total: Schema.optionalKey(Schema.Int),
     matched: Schema.Int,
+    window_ms: Schema.optionalKey(Schema.Int),
     born: Schema.optionalKey(Schema.Int),
     gone: Schema.optionalKey(Schema.Int),
     processes: Schema.optionalKey(
@@ -377,24 +380,33 @@ const answerGrowth = Effect.fnUntraced(function* (node: ErlangNode, query: Growt
   const terms = yield* termsOf(node)
   const { sort, windowMillis } = query
   const grown = yield* processGrowth(node, query)
-  const { born, gone, incomplete, matched, rows } = grown
+  const { born, compared, gone, incomplete, matched, measuredMillis, rows } = grown
   const told = rows.map(({ row }) => row)
-  const notes = [...scanNotes(grown, told, terms, node), ...laterCallbacks(query.filter)]
+  const isLate = incomplete.includes("deadline")
+  const notes = [
+    ...(isLate ? [comparedInTime(grown, isFiltering(query.filter))] : []),
+    ...scanNotes({ ...grown, incomplete: incomplete.filter((why) => why !== "deadline") }, told, terms, node),
+    ...laterCallbacks(query.filter)
+  ]
   const [first] = rows
   const { wordBytes } = node.capabilities
   const unit = sort === "total_heap_size" ? wordBytes : 1
+  const within = spokenWindow(measuredMillis ?? { least: windowMillis, most: windowMillis })
   return {
     summary: (shown: number) =>
       first === undefined
-        ? `No process${isFiltering(query.filter) ? " that passes the filter" : ""}${incomplete.length > 0 ? " of those that were looked at" : ""} grew in ${spoken[sort]} in ${windowMillis} ms.`
+        ? isLate
+          ? noneKnown(compared, spoken[sort], within)
+          : `No process${isFiltering(query.filter) ? " that passes the filter" : ""}${incomplete.length > 0 ? " of those that were compared" : ""} grew in ${spoken[sort]} in ${within}.`
         : withLimits(
-            `${shownOf(shown, matched, "process", "processes")} grew in ${spoken[sort]} in ${windowMillis} ms; first ${nameOf(first.row, terms)}, by ${say(first.growth, sort, wordBytes)}.`,
-            grown
+            `${shownOf(shown, matched, "process", "processes")} grew in ${spoken[sort]} in ${within}; first ${nameOf(first.row, terms)}, by ${say(first.growth, sort, wordBytes)}.`,
+            { ...grown, seen: compared + born }
           ),
     complete: notes.length === 0,
     notes: [...notes, ...moreGrew(matched - query.limit, query.limit)],
     data: {
       matched,
+      window_ms: Math.round(measuredMillis?.most ?? 0) || undefined,
       born,
       gone,
       processes: rows.map(({ born: isNew, growth, perSecond, row }) =>
@@ -409,6 +421,19 @@ const answerGrowth = Effect.fnUntraced(function* (node: ErlangNode, query: Growt
     hints: first === undefined ? [] : [inspect(first.row, terms)]
   }
 })
+
+/** The time between two looks, which may differ from process to process. */
+const spokenWindow = ({ least, most }: { readonly least: number; readonly most: number }): string =>
+  Math.round(least) === Math.round(most) ? `${Math.round(most)} ms` : `${Math.round(least)} to ${Math.round(most)} ms`
+
+/** What is said where none is known to have grown, and time ran out: who was not compared may have. */
+const noneKnown = (compared: number, what: string, within: string): string =>
+  compared === 0
+    ? `Time ran out before any process was looked at a second time: which of them grew in ${what} is not known.`
+    : `Time ran out: of ${amount(compared, "process that was", "processes that were")} looked at twice, in ${within}, none grew in ${what}; whether others did is not known.`
+
+const comparedInTime = ({ compared, seen }: ProcessGrowth, isFiltered: boolean): string =>
+  `Time ran out: ${amount(seen, "process was", "processes were")} looked at, ${compared} ${isFiltered ? "that pass the filter " : ""}twice; whether others grew is not known. Allow more with timeout_ms. ${whyLate}`
 
 /** How to see who grew, too, and is in no row: there is no cursor into a window that is over. */
 const moreGrew = (left: number, limit: number): ReadonlyArray<string> =>

@@ -713,8 +713,15 @@ describe("groups of processes", () => {
   )
 })
 
-const growthSummary = (filter: Readonly<Record<string, string>>, incomplete: ReadonlyArray<string> = []) => {
-  const reply = pageReply([], { born: 0, incomplete: list(incomplete.map(atom)) })
+/** Of processes that were looked at twice, the least and the most microseconds in between. */
+const window: Readonly<Record<string, Term>> = { compared: 40, windows: [500_000, 500_000] }
+
+const growthSummary = (
+  filter: Readonly<Record<string, string>>,
+  incomplete: ReadonlyArray<string> = [],
+  compared = 40
+) => {
+  const reply = pageReply([], { ...window, compared, born: 0, incomplete: list(incomplete.map(atom)) })
   const node = nodeWith({ "beamscope_process_growth:top": reply })
   return callIn({ up: [node] }, "top_processes", { window_ms: 500, filter }).pipe(
     Effect.map(({ structured }) => structured["summary"])
@@ -748,7 +755,7 @@ describe("top_processes", () => {
   ] as const)("says of a window with a limit of %d how to see more", ([limit, note]) =>
     Effect.gen(function* () {
       const grown: ReadonlyArray<Term> = [pid(90), 300, 200, float(400), atom("false"), ...row(90, {}).slice(1)]
-      const node = nodeWith({ "beamscope_process_growth:top": pageReply([grown], { born: 0, matched: 18 }) })
+      const node = nodeWith({ "beamscope_process_growth:top": pageReply([grown], { ...window, born: 0, matched: 18 }) })
       const { structured } = yield* callIn({ up: [node] }, "top_processes", { window_ms: 500, limit })
       expect(structured["notes"]).toEqual(note === undefined ? undefined : [note])
       expect(structured["complete"]).toBe(true)
@@ -761,11 +768,12 @@ describe("top_processes", () => {
       const items = row(90, { registered_name: atom("cache"), total_heap_size: 300 }).slice(1)
       const grown: ReadonlyArray<Term> = [pid(90), 300, 200, float(400), atom("true"), ...items]
       const node = nodeWith({
-        "beamscope_process_growth:top": pageReply([grown], { born: 1 })
+        "beamscope_process_growth:top": pageReply([grown], { compared: 40, windows: [501_200, 1_390_400], born: 1 })
       })
       const { structured } = yield* callIn({ up: [node] }, "top_processes", { sort_by: "heap", window_ms: 500 })
       expect(structured).toMatchObject({
-        summary: "1 process grew in heap in 500 ms; first :cache, by 1.6 KiB of heap.",
+        summary: "1 process grew in heap in 501 to 1390 ms; first :cache, by 1.6 KiB of heap.",
+        window_ms: 1390,
         born: 1,
         gone: 0,
         processes: [
@@ -784,7 +792,10 @@ describe("top_processes", () => {
         "No process that passes the filter grew in memory in 500 ms."
       )
       expect(yield* growthSummary({}, ["deadline"])).toBe(
-        "No process of those that were looked at grew in memory in 500 ms."
+        "Time ran out: of 40 processes that were looked at twice, in 500 ms, none grew in memory; whether others did is not known."
+      )
+      expect(yield* growthSummary({}, ["deadline"], 0)).toBe(
+        "Time ran out before any process was looked at a second time: which of them grew in memory is not known."
       )
     })
   )
