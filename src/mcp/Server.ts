@@ -170,6 +170,10 @@ export const connect = Effect.fnUntraced(function* (
   // it returns needs no second look.
   server.fallbackRequestHandler = async ({ method, params }, { _meta, sendNotification, signal }) => {
     if (method === "tools/list") {
+      // All tools stand on one page, so no cursor is ours.
+      if (Predicate.isReadonlyObject(params) && params["cursor"] !== undefined) {
+        throw new McpError(ErrorCode.InvalidParams, "tools/list has one page: there is no such cursor")
+      }
       return (listing ??= listingOf(await runPromise(catalogue.listings(catalogue.listed))))
     }
     if (method === "logging/setLevel") {
