@@ -318,7 +318,7 @@ const walked = Effect.fnUntraced(function* (
     if (step !== "tls") return [toNode && seenOf(toNode)]
     // Where TLS is not answered, the node is asked without, and the other way round.
     const asked = dials.filter(({ to }) => toNode !== undefined && endpointText(to) === endpointText(toNode.to))
-    return asked.map((dial) => (dial.isSecured ? seenOfTls(dial) : seenOf(dial)))
+    return asked.map((dial) => (dial.isSecured ? seenOfTls(dial) : `without TLS: ${seenOf(dial)}`))
   }
   const fail = (): Diagnosis => {
     if (failedAt === "cookie" && whyKept !== undefined) return walk.failed("cookie", whyKept)

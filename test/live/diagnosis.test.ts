@@ -176,7 +176,7 @@ describe.each(BeamNode.otpReleases())("on OTP $otp", ({ otp }) => {
       const plain = failure(yield* walk(at))
       expect(plain).toMatchObject({ step: "tls", before: "ppppp" })
       // What was answered without TLS, and, where that was nothing, the certificate that was shown with it.
-      expect(plain.seen).toMatch(/^sent \d+ bytes, received \d+/u)
+      expect(plain.seen).toMatch(/^without TLS: sent \d+ bytes, received \d+/u)
       const distrusted = failure(yield* walk({ ...at, tls: {} }))
       expect(distrusted).toMatchObject({ step: "tls", before: "ppppp" })
       expect(distrusted.seen).toMatch(whole)
@@ -199,7 +199,7 @@ describe.each(BeamNode.otpReleases())("on OTP $otp", ({ otp }) => {
       expect(failure(wrong)).toMatchObject({
         step: "tls",
         seen: expect.stringMatching(
-          /^with TLS: sent \d+ bytes, received 0; then sent \d+ bytes, received \d+: status '/u
+          /^with TLS: sent \d+ bytes, received 0; then without TLS: sent \d+ bytes, received \d+: status '/u
         )
       })
     })

@@ -1,4 +1,5 @@
 import { Effect } from "effect"
+import { resolve } from "node:path"
 import { Discovery } from "../../cluster/Discovery.ts"
 import type { Discovered } from "../../cluster/Merge.ts"
 import { DistError } from "../../dist/DistError.ts"
@@ -30,11 +31,15 @@ const matterOf = (why: NodeError): Matter | undefined => {
   }
 }
 
-/** The cookie that was used came from there, or the place that was looked at for one is that. */
+/** Whether a text has this path in it, in full or from the working folder on. */
+const names = (text: string, path: string): boolean =>
+  text.includes(path) || text.split(/[\s:;()]+/u).some((word) => word !== "" && resolve(word) === path)
+
+/** Whether the cookie that was used came from there, or that is one of the places that were looked at for one. */
 const hasTried = (why: NodeError, file: string): boolean =>
   why._tag === "DistError" && why.reason._tag === "CookieRejected"
-    ? why.reason.source?.includes(file) === true
-    : why._tag === "TargetError" && why.message.includes(file)
+    ? names(why.reason.source ?? "", file)
+    : why._tag === "TargetError" && names(why.message, file)
 
 const cookieAdvice = ({ cookieFile }: Discovered, why: NodeError): string | undefined =>
   cookieFile === undefined || hasTried(why, cookieFile)

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Redacted } from "effect"
 import type { Buffer } from "node:buffer"
 import { mkdirSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { join, relative } from "node:path"
 import { Machine } from "../../../src/cluster/Machine.ts"
 import { type NodeTarget, type KnownNode, Nodes, TargetError } from "../../../src/node/index.ts"
 import { Catalogue } from "../../../src/tools/Catalogue.ts"
@@ -147,10 +147,12 @@ describe("a node that cannot be connected, and runs on this machine", () => {
       const environment = { RELEASE_NODE: app, RELEASE_ROOT: root, RELEASE_DISTRIBUTION: "name" }
       expectBoth(yield* told({ epmdPort, processes: bare, environment }), named)
 
-      const used = { cookie: Redacted.make("wrong"), cookieSource: `--cookie-file: ${file}` }
-      const already = yield* told({ epmdPort, processes, cookie: used })
-      expect(already.connect).toContain("the cookie is not the node's")
-      expect(already.connect + already.diagnosis).not.toContain("The release's own cookie")
+      for (const path of [file, relative(process.cwd(), file)]) {
+        const used = { cookie: Redacted.make("wrong"), cookieSource: `--cookie-file: ${path}` }
+        const already = yield* told({ epmdPort, processes, cookie: used })
+        expect(already.connect).toContain("the cookie is not the node's")
+        expect(already.connect + already.diagnosis).not.toContain("The release's own cookie")
+      }
     }).pipe(Effect.scoped)
   )
 })
