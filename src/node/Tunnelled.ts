@@ -35,7 +35,10 @@ const reasonsOfTheWay: ReadonlySet<DistReason["_tag"]> = new Set([
   "ClosedInHandshake"
 ])
 
-/** Tells of a link that cannot be made through a tunnel what its command says of that. */
+/**
+ * Tells of a link that cannot be made through a tunnel what its command says of that. A node that closes the connection
+ * when it was shown the cookie has refused that, unless it was the tunnel that closed it.
+ */
 export const throughTunnel =
   (tunnel: TunnelCommand | undefined) =>
   <A, R>(link: Effect.Effect<A, DistError, R>): Effect.Effect<A, DistError, R> =>
@@ -43,16 +46,23 @@ export const throughTunnel =
       ? link
       : Effect.catchIf(
           link,
-          ({ reason }) => reasonsOfTheWay.has(reason._tag),
-          (why) =>
-            Effect.flatMap(
-              toldOf(
-                tunnel,
-                `The way there is the tunnel of its entry (${tunnel.program}): check what it leads to, or run its command by hand, with a free port for {port}.`
-              ),
-              ({ through }) => Effect.fail(new DistError({ ...why, through }))
-            )
+          ({ reason }) => reason._tag === "CookieRejected" || reasonsOfTheWay.has(reason._tag),
+          (why) => Effect.flatMap(toldThrough(tunnel, why), Effect.fail)
         )
+
+const toldThrough = Effect.fnUntraced(function* (tunnel: TunnelCommand, why: DistError): Effect.fn.Return<DistError> {
+  const isRefusal = why.reason._tag === "CookieRejected"
+  if (isRefusal && (yield* tunnel.ended) === undefined) return why
+  const { through } = yield* toldOf(
+    tunnel,
+    `The way there is the tunnel of its entry (${tunnel.program}): check what it leads to, or run its command by hand, with a free port for {port}.`
+  )
+  return new DistError({
+    ...why,
+    ...(isRefusal && { reason: { _tag: "ClosedInHandshake", stage: "acknowledgement" } }),
+    through
+  })
+})
 
 /** How a link ends whose tunnel does. */
 const reasonsOfTheEnd: ReadonlySet<DistReason["_tag"]> = new Set(["LinkClosed", "TickTimeout", "ProtocolViolation"])

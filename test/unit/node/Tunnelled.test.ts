@@ -39,6 +39,16 @@ describe("a link through a tunnel that is lost", () => {
     })
   )
 
+  it.effect("says nothing of the cookie where the tunnel ended as that was shown", () =>
+    Effect.gen(function* () {
+      const refused = lost({ _tag: "CookieRejected" })
+      const byTunnel = yield* Effect.flip(throughTunnel(tunnel("", "the tunnel ended."))(Effect.fail(refused)))
+      expect(byTunnel.reason).toEqual({ _tag: "ClosedInHandshake", stage: "acknowledgement" })
+      expect(byTunnel.message).toContain("the tunnel of its entry (ssh): the tunnel ended.")
+      expect(yield* Effect.flip(throughTunnel(tunnel("anything"))(Effect.fail(refused)))).toBe(refused)
+    })
+  )
+
   it.effect("says nothing of the tunnel where we closed it, or there is none", () =>
     Effect.gen(function* () {
       const ours = lost({ _tag: "Disconnected" })
