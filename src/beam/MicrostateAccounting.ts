@@ -15,6 +15,8 @@ export interface ThreadStates {
 }
 
 export interface MicrostateAccounting {
+  /** How long the window was. */
+  readonly windowMillis: number
   readonly types: ReadonlyArray<ThreadStates>
   /** Whether somebody had switched the accounting on before us; it then stays on. */
   readonly wasOn: boolean
@@ -33,7 +35,8 @@ export const microstateAccounting = (
 const readStates = (answer: MapTerm): MicrostateAccounting | undefined => {
   const sums = new Map<string, { threads: number; readonly states: Map<string, number> }>()
   const rows = listItems(answer.atomKey("threads"))
-  if (rows === undefined) return undefined
+  const micros = readCount(answer.atomKey("micros"))
+  if (rows === undefined || micros === undefined) return undefined
   for (const row of rows) {
     if (!isTuple(row) || !(row[0] instanceof Atom) || !(row[2] instanceof MapTerm)) return undefined
     const type = row[0].text
@@ -49,6 +52,7 @@ const readStates = (answer: MapTerm): MicrostateAccounting | undefined => {
     }
   }
   return {
+    windowMillis: micros / 1000,
     wasOn: isAtom(answer.atomKey("was_on"), "true"),
     types: Array.from(sums, ([type, { states, threads }]) => {
       const all = Array.from(states.values()).reduce((sum, time) => sum + time, 0)

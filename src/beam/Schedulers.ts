@@ -17,6 +17,8 @@ export interface SchedulerUse {
 }
 
 export interface SchedulerUsage {
+  /** How long the window was. */
+  readonly windowMillis: number
   /** By id. */
   readonly schedulers: ReadonlyArray<SchedulerUse>
   /** `undefined` where the operating system does not tell. */
@@ -38,7 +40,8 @@ const readUsage = (answer: MapTerm): SchedulerUsage | undefined => {
     count("dirty_cpu"),
     count("dirty_cpu_online")
   ]
-  if (normal === undefined || normalOnline === undefined) return undefined
+  const micros = count("micros")
+  if (normal === undefined || normalOnline === undefined || micros === undefined) return undefined
   if (dirtyCpu === undefined || dirtyCpuOnline === undefined) return undefined
   const place = (id: number): Pick<SchedulerUse, "kind" | "online"> => {
     if (id <= normal) return { kind: "normal", online: id <= normalOnline }
@@ -53,5 +56,5 @@ const readUsage = (answer: MapTerm): SchedulerUsage | undefined => {
     return { id, kind, online, busy: total <= 0 ? 0 : Math.min(1, Math.max(0, active / total)) }
   })
   if (!schedulers?.every((it) => it !== undefined)) return undefined
-  return { schedulers, processors: count("processors") }
+  return { windowMillis: micros / 1000, schedulers, processors: count("processors") }
 }

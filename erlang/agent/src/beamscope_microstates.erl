@@ -69,12 +69,14 @@ states(#{window_ms := Window}) ->
     end,
     {Keeper, WasOn} = Hold(),
     First = erlang:statistics(microstate_accounting),
+    Begun = erlang:monotonic_time(microsecond),
     receive
     after Window -> ok
     end,
     Second = erlang:statistics(microstate_accounting),
+    Ended = erlang:monotonic_time(microsecond),
     _ = ask(Keeper, release),
-    packed(#{threads => between(First, Second), was_on => WasOn}).
+    packed(#{threads => between(First, Second), was_on => WasOn, micros => Ended - Begun}).
 
 ask(Keeper, What) ->
     Reference = erlang:monitor(process, Keeper),

@@ -26,12 +26,15 @@
 usage(#{window_ms := Window}) ->
     _ = erlang:system_flag(scheduler_wall_time, true),
     First = lists:sort(erlang:statistics(scheduler_wall_time_all)),
+    Start = erlang:monotonic_time(microsecond),
     receive
     after Window -> ok
     end,
     Second = lists:sort(erlang:statistics(scheduler_wall_time_all)),
+    End = erlang:monotonic_time(microsecond),
     _ = erlang:system_flag(scheduler_wall_time, false),
     packed(#{
+        micros => End - Start,
         schedulers => lists:zipwith(fun between/2, First, Second),
         normal => erlang:system_info(schedulers),
         normal_online => erlang:system_info(schedulers_online),

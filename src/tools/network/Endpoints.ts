@@ -107,7 +107,7 @@ const socketInput = {
 const summaryOf = (
   shown: number,
   listed: Listed<Endpoint>,
-  { filter: wanted = {}, sort_by: sort, window_ms: window }: ListInput,
+  { filter: wanted = {}, sort_by: sort }: ListInput,
   singular: string,
   terms: Terms,
   after: ListPosition | undefined
@@ -120,7 +120,7 @@ const summaryOf = (
   // What is not known comes behind what is.
   if (added === 0) {
     const seen = listed.incomplete.length === 0 && after === undefined ? "" : " of those here"
-    return `${count}; none${seen} is known to have ${sort === "bytes_in" ? "received" : "sent"} anything in ${window} ms.`
+    return `${count}; none${seen} is known to have ${sort === "bytes_in" ? "received" : "sent"} anything in ${Math.round((growth?.micros ?? 0) / 1000)} ms.`
   }
   return `${count} by ${sort}${ledBy(first(leading, sort, terms), after)}.`
 }

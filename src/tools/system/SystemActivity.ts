@@ -46,7 +46,7 @@ const getSchedulerUsage = Tool.make({
     )
   },
   run: Effect.fnUntraced(function* ({ window_ms }, node) {
-    const { processors, schedulers } = yield* throughWindow("get_scheduler_usage", window_ms, () =>
+    const { processors, schedulers, windowMillis } = yield* throughWindow("get_scheduler_usage", window_ms, () =>
       schedulerUsage(node, window_ms)
     )
     const online = schedulers.filter((it) => it.online)
@@ -60,9 +60,9 @@ const getSchedulerUsage = Tool.make({
       .map((it) => ({ id: it.id, kind: it.kind, percent: inPercent(it.busy) }))
     const offline = schedulers.length - online.length
     return {
-      summary: `The schedulers were busy for ${mean(normal) ?? 0} % of ${window_ms} ms; with dirty work ${weighted} % of what the ${processors === undefined ? "schedulers" : amount(processors, "processor")} can give.`,
+      summary: `The schedulers were busy for ${mean(normal) ?? 0} % of ${Math.round(windowMillis)} ms; with dirty work ${weighted} % of what the ${processors === undefined ? "schedulers" : amount(processors, "processor")} can give.`,
       data: {
-        window_ms,
+        window_ms: Math.round(windowMillis),
         percent: {
           weighted,
           normal: mean(normal) ?? 0,
@@ -168,7 +168,7 @@ const getMicrostateAccounting = Tool.make({
     )
   },
   run: Effect.fnUntraced(function* ({ window_ms }, node) {
-    const { types, wasOn } = yield* throughWindow("get_microstate_accounting", window_ms, () =>
+    const { types, wasOn, windowMillis } = yield* throughWindow("get_microstate_accounting", window_ms, () =>
       microstateAccounting(node, window_ms)
     )
     const ranked = types
@@ -183,14 +183,15 @@ const getMicrostateAccounting = Tool.make({
       }))
       .toSorted((a, b) => (a.percent["sleep"] ?? 0) - (b.percent["sleep"] ?? 0))
     const schedulers = ranked.find(({ type }) => type === "scheduler")
+    const millis = Math.round(windowMillis)
     const states = Object.entries(schedulers?.percent ?? {}).slice(0, 3)
     return {
       summary:
         states.length === 0
-          ? `In ${window_ms} ms no time of the schedulers was accounted for.`
-          : `In ${window_ms} ms the schedulers spent ${states.map(([state, part]) => `${part} % in ${state}`).join(", ")}.`,
+          ? `In ${millis} ms no time of the schedulers was accounted for.`
+          : `In ${millis} ms the schedulers spent ${states.map(([state, part]) => `${part} % in ${state}`).join(", ")}.`,
       complete: states.length > 0,
-      data: { window_ms, was_on: wasOn, thread_types: ranked },
+      data: { window_ms: millis, was_on: wasOn, thread_types: ranked },
       hints: ["get_scheduler_usage"]
     }
   })

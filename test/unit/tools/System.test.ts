@@ -254,6 +254,7 @@ describe("get_allocator_info", () => {
 
 describe("get_scheduler_usage", () => {
   const usage = fields({
+    micros: 1_003_400,
     schedulers: list([
       [1, 900, 1_000],
       [2, 300, 1_000],
@@ -276,7 +277,7 @@ describe("get_scheduler_usage", () => {
         "get_scheduler_usage"
       )
       expect(structured).toMatchObject({
-        window_ms: 1_000,
+        window_ms: 1_003,
         percent: { weighted: 55, normal: 60, dirty_cpu: 50, dirty_io: 1 },
         idle: 1,
         offline: 1,
@@ -374,6 +375,7 @@ describe("get_microstate_accounting", () => {
       const node = answering({
         "beamscope_microstates:states": fields({
           was_on: atom("false"),
+          micros: 1_003_400,
           threads: list([
             [atom("poll"), 0, states(0, 100)],
             [atom("scheduler"), 1, states(70, 30)],
@@ -382,7 +384,7 @@ describe("get_microstate_accounting", () => {
         })
       })
       const { structured } = yield* callIn(world(node), "get_microstate_accounting")
-      expect(structured["summary"]).toBe("In 1000 ms the schedulers spent 60 % in sleep, 40 % in emulator.")
+      expect(structured["summary"]).toBe("In 1003 ms the schedulers spent 60 % in sleep, 40 % in emulator.")
       expect(structured["thread_types"]).toEqual([
         { type: "scheduler", threads: 2, percent: { sleep: 60, emulator: 40 } },
         { type: "poll", threads: 1, percent: { sleep: 100 } }
@@ -393,7 +395,7 @@ describe("get_microstate_accounting", () => {
   it.effect("says so where no scheduler was told of", () =>
     Effect.gen(function* () {
       const node = answering({
-        "beamscope_microstates:states": fields({ was_on: atom("false"), threads: nil })
+        "beamscope_microstates:states": fields({ was_on: atom("false"), threads: nil, micros: 1_000_000 })
       })
       const { structured } = yield* callIn(world(node), "get_microstate_accounting")
       expect(structured).toMatchObject({
