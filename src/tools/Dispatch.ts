@@ -167,7 +167,7 @@ const timedOut = Effect.fnUntraced(function* (
     return yield* told(`: it was still connecting to ${node}, and has asked nothing of it. Allow more`, "list_nodes")
   if (state === "Up" && tool.target === "connected")
     return yield* told(
-      `; ${node} was told to stop its work on it. ${whyLate} Ask for less, or allow more`,
+      `; ${node} was told to stop its work on it. ${whyLate} ${tool.ifLate ?? "Ask for less"}, or allow more`,
       "list_nodes"
     )
   return yield* told(state === "Up" ? `. ${whyLate} Allow more` : ". Allow more", undefined)

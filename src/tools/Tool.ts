@@ -46,6 +46,8 @@ export interface Tool {
   readonly target: TargetKind
   /** Whether it only lets go of a node, so that it may also where the node may not be connected any more. */
   readonly letsGo?: true
+  /** What to do where a call takes too long, in place of asking for less: a sentence that "or allow more" follows. */
+  readonly ifLate?: string
   /** Milliseconds that a call may take where `timeout_ms` does not say. */
   readonly timeoutMillis: number
   readonly input: Schema.Struct<Fields>

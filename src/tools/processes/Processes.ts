@@ -43,7 +43,15 @@ import * as Tool from "../Tool.ts"
 import { ToolError } from "../ToolError.ts"
 import { optionalWindow, throughWindow } from "../Window.ts"
 
-const shared = { toolset: "processes", access: "inspect", cost: "moderate", target: "connected" } as const
+const shared = {
+  toolset: "processes",
+  access: "inspect",
+  cost: "moderate",
+  target: "connected",
+  // To be asked for its memory or heap a process has to have its turn; a limit spares no process the question.
+  ifLate:
+    "A smaller limit does not help, since all processes are asked: sort by message_queue or reductions, which are read at once"
+} as const
 
 /** What clients call the values that processes are ranked by. */
 const sortKeys = {
