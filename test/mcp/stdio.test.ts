@@ -164,6 +164,17 @@ describe("the end", () => {
   })
 })
 
+describe("a list of tools", () => {
+  it("has one page, and no cursor leads to another", async () => {
+    const server = startServer()
+    await server.initialize()
+    expect((await server.request("tools/list", {})).result).toMatchObject({ tools: expect.any(Array) })
+    expect((await server.request("tools/list", { cursor: "zzz" })).error).toMatchObject({ code: -32_602 })
+    server.child.stdin.end()
+    expect(await server.ended).toEqual({ code: 0, signal: null })
+  })
+})
+
 describe("lines that are no message", () => {
   it("are answered as JSON-RPC has it, and the next is heard", async () => {
     const server = startServer(["--log-level", "trace"])
