@@ -100,7 +100,7 @@ const maxReplyBytes = 4 * 1024 * 1024
  * Bytes of heap up to which the dictionary on it is read. The copy is larger where parts of it are shared, for each
  * reference gets its own: of 4 MB, 10 GB were made, and the node was gone.
  */
-const maxDictionaryHeap = 400 * 1024
+const maxDictionaryHeap = 128 * 1024
 
 /** Items of a process by name, `undefined` when it has ended. */
 const ask = (node: ErlangNode, pid: Pid, items: ReadonlyArray<Term>, options?: CallOptions) =>

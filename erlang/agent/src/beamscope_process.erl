@@ -28,8 +28,9 @@
 -define(FRAMES, 8).
 %% Processes that are named of each stack.
 -define(SAMPLES, 3).
-%% Words of heap up to which a whole dictionary is read: of few processes, so larger than among many.
--define(DICTIONARY_WORDS, 50000).
+%% Words of heap up to which a whole dictionary is read: of few processes, so larger than among many. Plain sharing makes
+%% some 540 MB of it at worst.
+-define(DICTIONARY_WORDS, 16384).
 %% Processes of a tree that are looked at.
 -define(TREE, 5000).
 %% Linked processes that are asked for their dictionaries, where the release cannot tell parents otherwise.

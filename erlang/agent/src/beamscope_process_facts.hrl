@@ -12,13 +12,13 @@
 %% Words of heap up to which a whole dictionary is read here.
 -define(SMALL_HEAP, 10000).
 %% Words of heap up to which it is read by a reader. Plain sharing, where half of the heap is referred to from all of the
-%% other half, makes some 400 MB of it.
--define(LARGE_HEAP, 50000).
+%% other half, makes some 540 MB of it at worst.
+-define(LARGE_HEAP, 16384).
 %% Milliseconds for which the dictionaries on large heaps of a chunk of processes are read.
 -define(LARGE_MILLIS, 200).
 %% Words of heap up to which a label is read, and of the heaps together whose labels are read at once: a label may be all
-%% of the heap that it lies on.
--define(LABEL_HEAP, 1000000).
+%% of the heap that it lies on, and is copied by the same rule.
+-define(LABEL_HEAP, ?LARGE_HEAP).
 -define(LABEL_HEAPS, 250000).
 %% Bytes of external format above which a label is cut.
 -define(SMALL_LABEL, 256).

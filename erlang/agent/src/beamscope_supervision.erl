@@ -31,8 +31,10 @@
 -define(ASK_PORTION, 20).
 -define(ASK_PAUSE, 2).
 %% Words of heap up to which the dictionary of a process that nobody calls a supervisor is read, where one key of it
-%% cannot be (before OTP 26.2).
--define(SMALL_HEAP, 50000).
+%% cannot be (before OTP 26.2). What is shared there is copied for each reference: at worst some 540 MB.
+-define(SMALL_HEAP, 16384).
+%% The same of the one process that whoever asks takes for a supervisor, which keeps next to nothing there.
+-define(ROOT_HEAP, 50000).
 %% Words that a child takes on the heap of its supervisor, at most: a heap that its links explain is that of one, and
 %% has next to nothing in its dictionary.
 -define(CHILD, 300).
@@ -334,7 +336,7 @@ roots(Spec) ->
 
 %% A process, or where that is no supervisor, the tops of the application that has its name.
 root(Pid, Tops, #{dictionary_heap := Most} = Spec) ->
-    {Callback, Ancestors} = origin(Pid, min(Most, max(?SMALL_HEAP, ?CHILD * length(linked(Pid))))),
+    {Callback, Ancestors} = origin(Pid, min(Most, max(?ROOT_HEAP, ?CHILD * length(linked(Pid))))),
     Parents = case Callback of unread -> starters(Pid); _ -> parent(Ancestors) end,
     IsTop = Callback =:= unread andalso lists:any(fun is_starter/1, Parents),
     case supervises(Callback) =/= none orelse IsTop orelse (Tops =:= [] andalso is_called_supervisor(Pid, Parents, Spec)) of

@@ -169,7 +169,7 @@ unmeasured(Run) ->
 
 large_heaps(Run) ->
     Large = fun(Words) -> fun() -> proc_lib:spawn_opt(?MODULE, idle, [], [{min_heap_size, Words}]) end end,
-    with([Large(20000), Large(30000)], fun(Pids) ->
+    with([Large(10500), Large(10500)], fun(Pids) ->
         #{groups := Groups} = Run(top, spec(#{by => initial_call, order => count, pids => Pids})),
         ?assertMatch([{{term, {?MODULE, idle, 0}}, 2, _, _, _, _}], Groups)
     end).

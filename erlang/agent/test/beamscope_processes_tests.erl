@@ -436,7 +436,8 @@ every(Run, Spec) ->
     end.
 
 large_labels(Run) ->
-    Label = lists:seq(1, 600000),
+    %% On a heap whose copy could not be borne, if it were shared in itself.
+    Label = lists:seq(1, 10000),
     Fat = fun() ->
         spawn(fun() ->
             put('$process_label', Label),
@@ -509,7 +510,8 @@ callbacks(Run) ->
 %% Up to some size: a copy may be larger than the heap that it is made from.
 large_heaps(Run) ->
     Large = fun(Words) -> fun() -> proc_lib:spawn_opt(?MODULE, idle, [], [{min_heap_size, Words}]) end end,
-    with([Large(20000), Large(200000)], fun([One, Two]) ->
+    %% The second is larger than what may be copied: shared parts would make it gigabytes.
+    with([Large(10500), Large(20000)], fun([One, Two]) ->
         Idle = {?MODULE, idle, 0},
         Known = case reads_keys() of true -> [{One, Idle}, {Two, Idle}]; false -> [{One, Idle}] end,
         #{rows := Rows} = Run(page, spec(#{items => [initial_call], limit => 1000})),
