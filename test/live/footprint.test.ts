@@ -220,6 +220,21 @@ describe.each(BeamNode.otpReleases())("our footprint on OTP $otp", ({ otp }) => 
     }).pipe(Effect.scoped, using(agent))
   )
 
+  it.live("is told in part where a call started more than can be looked at", () =>
+    Effect.gen(function* () {
+      yield* ask(compiled("many", ["start(N) -> [spawn(timer, sleep, [infinity]) || _ <- lists:seq(1, N)], ok."]))
+      const us = yield* here
+      yield* us.call("many", "start", [5_000])
+      const found = yield* leftovers
+      expect(found).toMatchObject({
+        complete: false,
+        notes: expect.arrayContaining([expect.stringContaining("there may be more")])
+      })
+      expect(found["matched"]).toBeGreaterThanOrEqual(2_000)
+      expect(found["matched"]).toBeLessThan(3_000)
+    }).pipe(Effect.scoped, using("eval"))
+  )
+
   it.live("is not a cache that a log handler starts within a call of ours", () =>
     Effect.gen(function* () {
       yield* ask(

@@ -8,8 +8,9 @@
 -include("beamscope_rest.hrl").
 -include("beamscope_scan.hrl").
 
-%% Processes that Beamscopes lead, about as many of which are read.
--define(MOST, 10000).
+%% Processes that Beamscopes lead, about as many of which are read, or up to a portion more: a call can start hundreds of
+%% thousands, and each costs a tenth of a millisecond, interpreted.
+-define(MOST, 2000).
 
 %% Processes that a row names of those that are linked to one, and of those that monitor it.
 -define(NAMED, 5).
@@ -210,7 +211,7 @@ known(Led, Rows) ->
     ] ++ Rows.
 
 %% Adds `{Pid, Node}' of the processes whose group leader is that of a Beamscope on another node, and counts them, until
-%% there are enough: a call can start hundreds of thousands.
+%% there are enough.
 led(_, _, {Count, Led}) when Count >= ?MOST ->
     {Count, Led};
 led(Pids, Us, {Count, Led}) ->

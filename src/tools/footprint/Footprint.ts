@@ -27,7 +27,7 @@ const Flag = Schema.optionalKey(Schema.Boolean)
 
 const incompleteNotes: Readonly<Record<string, string>> = {
   deadline: "Time ran out before all processes had been looked at for workers and leftovers.",
-  number: "Of workers and leftovers only some ten thousand were looked at; there may be more."
+  number: "Of workers and leftovers only some two thousand were looked at; there may be more."
 }
 
 const notesOf = (incomplete: ReadonlyArray<string>): ReadonlyArray<string> =>
