@@ -262,7 +262,7 @@ describe.each(BeamNode.otpReleases())("our footprint on OTP $otp", ({ otp }) => 
     }).pipe(using("eval"))
   )
 
-  it.live("is not what a call under way has started, nor what works for a call elsewhere", () =>
+  it.live("is not what a call under way has started, and what its worker is linked to is no leftover", () =>
     Effect.gen(function* () {
       yield* ask(
         compiled("slow", [
