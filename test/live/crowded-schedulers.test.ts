@@ -12,7 +12,7 @@ const size = 3_000
 /** Of many that wait, the largest by name; and so many that never do that each has to wait for its turn. */
 const scene = `
   [spawn(timer, sleep, [infinity]) || _ <- lists:seq(1, ${size})],
-  register(largest, spawn_opt(timer, sleep, [infinity], [{min_heap_size, 2000000}])),
+  register(largest, spawn_opt(timer, sleep, [infinity], [{min_heap_size, 500000}])),
   {ok, Tokens, _} = erl_scan:string("F = fun(G) -> G(G) end, F(F)."),
   {ok, Forms} = erl_parse:parse_exprs(Tokens),
   [spawn(erl_eval, exprs, [Forms, []]) || _ <- lists:seq(1, 20)],
@@ -36,7 +36,7 @@ describe.each(BeamNode.otpReleases())("where processes wait for their turn, on O
     (agent) =>
       Effect.gen(function* () {
         const largest = yield* call("top_processes", { limit: 3, timeout_ms: 60_000 })
-        expect(largest.structured["complete"]).not.toBe(false)
+        expect(largest.text).not.toContain("Time ran out")
         expect(largest.structured["matched"]).toBeGreaterThan(size)
         expect(rowsOf(largest)[0]?.["name"]).toContain("largest")
 
@@ -51,7 +51,7 @@ describe.each(BeamNode.otpReleases())("where processes wait for their turn, on O
           limit: 40,
           timeout_ms: 60_000
         })
-        expect(busy.structured["complete"]).not.toBe(false)
+        expect(busy.text).not.toContain("Time ran out")
         expect(busy.structured["window_ms"]).toBeGreaterThanOrEqual(1_000)
         expect(busy.structured["matched"]).toBeGreaterThanOrEqual(20)
 
