@@ -107,6 +107,8 @@ export type DistReason =
       readonly alert?: number
       readonly isNotTls?: true
       readonly seen?: string
+      /** The connection was ended in the middle, without a word of TLS. */
+      readonly isCut?: true
     }
   | { readonly _tag: "NotErlangNode"; readonly seen: string }
   | { readonly _tag: "NameNotGiven" }

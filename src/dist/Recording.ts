@@ -10,8 +10,6 @@ export interface Dial {
   readonly isSecured: boolean
   /** Until it stood, or could not be made; `undefined` while neither is known. */
   millis: number | undefined
-  /** Node's own error code, where it could not be made. */
-  failed: string | undefined
   /** What was seen of TLS; `undefined` without it, and before there was any. */
   tls: TlsSeen | undefined
   sentBytes: number
@@ -95,7 +93,6 @@ export const recording = (
             to,
             isSecured: securing !== undefined,
             millis: undefined,
-            failed: undefined,
             tls: undefined,
             sentBytes: 0,
             receivedBytes: 0,
@@ -104,7 +101,6 @@ export const recording = (
           dials.push(dial)
           const watched = securing && { ...securing, onSeen: (seen: TlsSeen) => void (dial.tls = seen) }
           return dialer.dial(to, timeoutMillis, watched).pipe(
-            Effect.tapError(({ code }) => Effect.sync(() => (dial.failed = code))),
             Effect.ensuring(Effect.sync(() => (dial.millis = performance.now() - start))),
             Effect.map((stream) => new RecordedStream(stream, dial, options))
           )

@@ -307,7 +307,7 @@ export const tlsProblem = (error: NodeJS.ErrnoException, options: TlsOptions, sa
       return { ...failed("what it sends is not TLS"), isNotTls: true }
     case "ECONNRESET":
     case "EPIPE":
-      return failed("it closed the connection")
+      return { ...failed("it closed the connection"), isCut: true }
     default:
       return failed(short(reasonOf(error)))
   }

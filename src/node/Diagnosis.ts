@@ -305,10 +305,10 @@ const walked = Effect.fnUntraced(function* (
   const endsBy = (step: StepName) => failedAt !== undefined && stepNames.indexOf(failedAt) <= stepNames.indexOf(step)
 
   // Not the last by itself: what was asked without TLS, or with it, to find out which the node speaks, is no link.
-  const toNode = dials.findLast(
-    ({ isSecured, to }) =>
-      isSecured === (target.tls !== undefined) && (epmd === undefined || endpointText(to) !== endpointText(epmd))
-  )
+  // The first is to EPMD, which may be wrong enough to name its own port for the node.
+  const toNode = dials
+    .slice(epmd === undefined ? 0 : 1)
+    .findLast(({ isSecured }) => isSecured === (target.tls !== undefined))
   /** What was seen on the wire where the walk ended. */
   const seenIn = (step: StepName): ReadonlyArray<string | undefined> => {
     // Nothing of what comes once the cookie was shown.
@@ -345,7 +345,11 @@ const walked = Effect.fnUntraced(function* (
     const asked = performance.now()
     const registered = left() <= 0 ? Option.none() : yield* Effect.option(names(epmd, left(), name))
     const others = Option.match(registered, { onNone: () => "", onSome: (all) => othersAt(all.map((it) => it.name)) })
-    const port = toNode !== undefined && "port" in toNode.to ? ` at port ${toNode.to.port}` : ""
+    const isItself = toNode !== undefined && endpointText(toNode.to) === endpointText(epmd)
+    const port =
+      toNode !== undefined && "port" in toNode.to
+        ? ` at port ${toNode.to.port}${isItself ? ", which is its own," : ""}`
+        : ""
     const found = `EPMD on ${endpointText(epmd)} knows '${node.name}'${port}${others}.`
     walk.passed("epmd", found, performance.now() - asked)
   }

@@ -76,6 +76,9 @@ export const isTrouble = (why: NodeError): boolean => {
     // A tunnel that came to an end, or to nothing.
     (why._tag === "TargetError" && why.isPassing === true) ||
     (why._tag === "DistError" &&
-      ["Unreachable", "ClosedInHandshake", "LinkClosed", "TickTimeout", "ProtocolViolation"].includes(why.reason._tag))
+      (["Unreachable", "ClosedInHandshake", "LinkClosed", "TickTimeout", "ProtocolViolation"].includes(
+        why.reason._tag
+      ) ||
+        ("isCut" in why.reason && why.reason.isCut === true)))
   )
 }

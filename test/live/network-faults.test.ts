@@ -296,7 +296,7 @@ describe.each(BeamNode.otpReleases())("the network to a node on OTP $otp", ({ ot
       ["is not there any more", { lost: ["up", "down"] }, { _tag: "Timeout", phase: "tls" }],
       ["does not hear us", { lost: ["up"] }, { _tag: "Timeout", phase: "tls" }],
       ["refuses connections", { connections: "refused" }, { _tag: "PortRefused", from: "epmd" }],
-      ["closes connections", { connections: "closed" }, { _tag: "TlsFailed" }]
+      ["closes connections", { connections: "closed" }, { _tag: "TlsFailed", isCut: true }]
     ])("is told from one that is well where the node %s", ([, faults, reason]) =>
       alone([secure], (proxy) =>
         Effect.gen(function* () {

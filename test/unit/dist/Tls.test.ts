@@ -322,7 +322,11 @@ describe("a link over TLS", () => {
   it.live("is not made to what closes the connection", () =>
     Effect.gen(function* () {
       const port = yield* serve((socket) => socket.once("data", () => socket.destroy()))
-      expect((yield* whyNot(port, trusting)).reason).toEqual({ _tag: "TlsFailed", detail: "it closed the connection" })
+      expect((yield* whyNot(port, trusting)).reason).toEqual({
+        _tag: "TlsFailed",
+        detail: "it closed the connection",
+        isCut: true
+      })
     })
   )
 
