@@ -277,6 +277,23 @@ describe.each(BeamNode.otpReleases())("on OTP $otp", ({ otp }) => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("an EPMD that names its own port for the node is told as that", () =>
+    Effect.gen(function* () {
+      const registered: Record<string, number> = {}
+      const port = yield* serveEpmd(registered)
+      registered["app"] = port
+      const { steps } = yield* diagnose(
+        "app@127.0.0.1",
+        Exit.succeed({ name: "app@127.0.0.1", cookie, epmdPort: port }),
+        { known: [], timeoutMillis: 5_000 }
+      )
+      const step = (name: string) => steps.find((one) => one.step === name)
+      expect(step("epmd")?.found).toContain(`at port ${port}, which is its own`)
+      expect(step("tcp")?.outcome).toBe("passed")
+      expect(step("handshake")).toMatchObject({ outcome: "failed", seen: expect.any(String) })
+    }).pipe(Effect.scoped)
+  )
+
   it.live("what answers on a way that was given is not looked for elsewhere by the name that it gives itself", () =>
     Effect.gen(function* () {
       const node = yield* BeamNode.start({ otp })
