@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer"
 import type { Listed, ListQuery } from "../beam/Listing.ts"
 import { NameText } from "./ArgumentText.ts"
 import { remainingMillis, shareOfTime } from "./Deadline.ts"
-import { amount } from "./Quantity.ts"
+import { amount, withArticle } from "./Quantity.ts"
 
 /** `limit` of a list: how many rows a page may have. */
 export const limitUpTo = (maximum: number, normal: number) =>
@@ -80,6 +80,23 @@ export const noneOf = (
   if (incomplete.includes("deadline")) return `None of ${amount(total, singular, plural)} was found in time.`
   return isFiltered ? `None of ${amount(total, singular, plural)} passes the filter.` : `There is no ${singular}.`
 }
+
+/**
+ * What a page says that is not the first, in an order by what moves between two looks: figures, and what else `moves`
+ * says. In a `steady` order each row comes once; the first of them is named.
+ */
+export const ofItsMoment = (
+  after: unknown,
+  sort: string,
+  singular: string,
+  steady: readonly [string, ...ReadonlyArray<string>],
+  moves = "figures change"
+): ReadonlyArray<string> =>
+  after === undefined || steady.includes(sort)
+    ? []
+    : [
+        `Each page is of its own moment: where ${moves} between them, ${withArticle(singular)} may come again, and another be missed. By ${steady[0]} each comes once.`
+      ]
 
 /** Whether a filter that was given leaves anything out. */
 export const isFiltering = (filter: object): boolean => Object.keys(filter).length > 0

@@ -15,6 +15,7 @@ import {
   listOutput,
   ListPosition,
   noneOf,
+  ofItsMoment,
   pageOf,
   shownOf,
   sortBy
@@ -101,7 +102,7 @@ export const listEtsTables = Tool.make({
           ? noneOf(page, isFiltering(filter), "table")
           : `${shownOf(shown, matched, "table")} by ${sort}${leading}.`,
       complete: incomplete.length === 0,
-      notes: incomplete.length === 0 ? [] : [late],
+      notes: [...ofItsMoment(after, sort, "table", ["name"]), ...(incomplete.length === 0 ? [] : [late])],
       data: { total, matched, tables: rows.map(({ row }) => showTable(row, terms)) },
       page: pageOf("tables", page),
       hints: first === undefined ? [] : [inspect(first, terms)]

@@ -20,6 +20,7 @@ import {
   listOutput,
   ListPosition,
   noneOf,
+  ofItsMoment,
   pageOf,
   sortBy
 } from "../Listing.ts"
@@ -124,6 +125,7 @@ const listProcessGroups = Tool.make({
           : namesShown(shown, read, filter, { singular: "group", where: all, rest: ` by ${sort}${leading}` }),
       complete: incomplete.length === 0,
       notes: [
+        ...ofItsMoment(after, sort, "group", ["name"]),
         ...whyMissing(incomplete, "groups"),
         ...(scopes.length > shownScopes ? [`${shownScopes} of ${scopes.length} scopes are named.`] : [])
       ],
@@ -241,6 +243,7 @@ const listEventHandlers = Tool.make({
       },
       complete: incomplete.length === 0 && silent.length === 0 && untold.length === 0,
       notes: [
+        ...ofItsMoment(after, sort, "row", ["kind", "name"]),
         ...(untold.length > 0
           ? [
               `${amount(untold.length, "handler")} of logger did not tell the module and level: see get_log_configuration.`

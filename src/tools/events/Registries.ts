@@ -22,6 +22,7 @@ import {
   listOutput,
   ListPosition,
   noneOf,
+  ofItsMoment,
   pageOf,
   shownOf,
   sortBy
@@ -193,7 +194,7 @@ const listRegistries = Tool.make({
         from: sought(registry)
       })
       if (read._tag === "NoRegistry") return yield* noRegistry(node, registry, read.names, terms)
-      return answerKeys(read, filter, terms)
+      return answerKeys(read, filter, terms, ofItsMoment(after, sort, "key", ["name"]))
     }
     const page = yield* registries(node, { ...bounds, sort, name: filter.name && namePart(filter.name) })
     const { matched, rows, total } = page
@@ -208,6 +209,7 @@ const listRegistries = Tool.make({
         rows.length === 0
           ? noneOf(page, isFiltering(filter), "registry", "registries")
           : `${shownOf(shown, matched, "registry", "registries")} by ${sort}${leading}.`,
+      notes: ofItsMoment(after, sort, "registry", ["name"]),
       data: { total, matched, registries: rows.map(({ row }) => showRegistry(row, terms)) },
       page: pageOf("registries", page),
       hints: first === undefined ? [] : [`list_registries ${JSON.stringify({ registry: argumentOf(first, terms) })}`]
@@ -215,9 +217,9 @@ const listRegistries = Tool.make({
   })
 })
 
-const answerKeys = (read: RegistryEntries, filter: object, terms: Terms) => {
+const answerKeys = (read: RegistryEntries, filter: object, terms: Terms, later: ReadonlyArray<string>) => {
   const { incomplete, matched, rows, sources, total } = read
-  const notes = whyMissing(incomplete, "registrations")
+  const notes = [...later, ...whyMissing(incomplete, "registrations")]
   const called = sources.map((source) => argumentOf(source, terms)).join(", ")
   return {
     summary: (shown: number) => namesShown(shown, read, filter, { singular: "key", where: `of ${called}` }),
@@ -303,7 +305,7 @@ const listPubsubTopics = Tool.make({
               rest: ` by ${sort}${leading}`
             }),
       complete: incomplete.length === 0,
-      notes: whyMissing(incomplete, "subscriptions"),
+      notes: [...ofItsMoment(after, sort, "topic", ["name"]), ...whyMissing(incomplete, "subscriptions")],
       data: {
         total,
         matched,

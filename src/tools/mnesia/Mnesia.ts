@@ -13,6 +13,7 @@ import {
   listBounds,
   ListPosition,
   noneOf,
+  ofItsMoment,
   pageOf,
   shownOf,
   sortBy
@@ -180,6 +181,7 @@ const listMnesiaTables = Tool.make({
           : `Mnesia runs on ${amount(about.runningNodes.length, "node")} of ${about.nodes.length}; ${shownOf(shown, matched, "table")} by ${sort}${leading}.`,
       complete: !isLate,
       notes: [
+        ...ofItsMoment(after, sort, "table", ["name"]),
         ...warnings(about),
         ...(isLate ? [`Time ran out before all tables were looked at. Allow more with timeout_ms. ${whyLate}`] : [])
       ],

@@ -18,6 +18,7 @@ import {
   listBounds,
   listOutput,
   ListPosition,
+  ofItsMoment,
   pageOf,
   shownOf,
   sortBy
@@ -116,7 +117,7 @@ const getDistributionInfo = Tool.make({
       summary: (shown: number) =>
         `${node.name} is connected to ${shownOf(shown, matched, "node")}${isFiltering(filter) ? ` that ${matched === 1 ? "passes" : "pass"} the filter` : ", us among them"}; ${congestion(own, listed, isFiltering(filter))}.`,
       complete: notes.length === 0,
-      notes,
+      notes: [...ofItsMoment(after, sort, "node", ["name"]), ...notes],
       data: {
         node_names: own.longNames === undefined ? undefined : own.longNames ? ("long" as const) : ("short" as const),
         hidden: own.isHidden,

@@ -14,6 +14,7 @@ import {
   listOutput,
   ListPosition,
   noneOf,
+  ofItsMoment,
   pageOf,
   shownOf,
   sortBy
@@ -165,7 +166,8 @@ const listEndpoints = Effect.fnUntraced(function* (
   const notes = listed.incomplete.includes("deadline")
     ? ["Time ran out before all had been looked at. Allow more with timeout_ms."]
     : []
-  return { terms, listed, notes, complete: notes.length === 0 }
+  const later = ofItsMoment(after, sort, "row", ["name"])
+  return { terms, listed, notes: [...later, ...notes], complete: notes.length === 0 }
 })
 
 const listPorts = Tool.make({

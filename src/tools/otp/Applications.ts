@@ -26,6 +26,7 @@ import {
   listBounds,
   listOutput,
   ListPosition,
+  ofItsMoment,
   pageOf,
   shownOf,
   sortBy
@@ -139,7 +140,7 @@ const listApplications = Tool.make({
       summary: (shown: number) =>
         `${shownOf(shown, matched, "application")} by ${sort}${ledBy(first && leading(first.row, sort, terms), after)}.`,
       complete: incomplete.length === 0,
-      notes: incomplete.map((why) => note(why)),
+      notes: [...ofItsMoment(after, sort, "application", ["name"]), ...incomplete.map((why) => note(why))],
       data: { total, matched, applications: rows.map(({ row }) => showApplication(row, terms)) },
       page: pageOf("applications", listed),
       hints: first === undefined ? [] : [input("get_application_info", { application: terms.atom(first.row.name) })]

@@ -18,6 +18,7 @@ import {
   listBounds,
   listOutput,
   ListPosition,
+  ofItsMoment,
   pageOf,
   shownOf,
   sortBy
@@ -159,7 +160,7 @@ const getSupervisionTree = Tool.make({
                 .join(", ")}`
         }${restartsText(listed, terms)}.`,
       complete: notes.length === 0,
-      notes,
+      notes: [...ofItsMoment(after, sort_by, "child", ["tree"]), ...notes],
       cut: (characters: number, shown: number) => {
         const [cutThere, whole] = [true, false].map((isCut) =>
           rows.slice(0, shown).filter((it) => it.isIdCut === isCut)

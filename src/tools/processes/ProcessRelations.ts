@@ -20,8 +20,9 @@ import {
   isFiltering,
   limitUpTo,
   listBounds,
-  ListPosition,
   listOutput,
+  ListPosition,
+  ofItsMoment,
   pageOf,
   shownOf,
   sortBy
@@ -142,6 +143,7 @@ const getProcessChildren = Tool.make({
           : `${self} ${isUnknown ? "may be a supervisor, which could not be read; it " : ""}has ${amount(root.children, "child", "children")}; ${listed(shown)}.`,
       complete: incomplete.length === 0 && !isNone && leftOut === 0,
       notes: [
+        ...ofItsMoment(after, sort, "process", ["tree", "depth", "name"]),
         ...(isNone
           ? [
               "Neither its dictionary nor its module says that it is a supervisor, and it was not asked: whether it has others below it is not known."

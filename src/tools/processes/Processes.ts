@@ -27,6 +27,7 @@ import {
   listBounds,
   listOutput,
   ListPosition,
+  ofItsMoment,
   shownOf,
   sortBy,
   toPosition as namePosition
@@ -85,6 +86,18 @@ type Position = typeof position.Type
 /** The same, or behind which name. */
 const anyPosition = Schema.Union([ListPosition, position])
 
+/** What is said of a later page in an order by what moves; by reductions the look itself moves those that it is at. */
+const laterPage = (after: object | undefined, sort: PageQuery["sort"], steady: string): ReadonlyArray<string> =>
+  sort !== "status" && isProcessName(sort)
+    ? []
+    : ofItsMoment(
+        after,
+        sort,
+        "process",
+        sort === "pid" ? ["pid"] : [steady],
+        sort === "reductions" ? "reductions change, to which each look adds," : "figures change"
+      )
+
 /** One page of processes as an answer. */
 export const answerPage = Effect.fnUntraced(function* (
   node: ErlangNode,
@@ -92,7 +105,9 @@ export const answerPage = Effect.fnUntraced(function* (
   after: typeof anyPosition.Type | undefined,
   summary: (page: ProcessPage, shown: number, terms: Terms) => string,
   /** Where processes were looked for by name: that name, and the names that they are known by. */
-  known?: { readonly name: string; readonly names: (pid: Pid) => string }
+  known?: { readonly name: string; readonly names: (pid: Pid) => string },
+  /** The order in which each comes once, and where to have it if that is not here. */
+  steady = "pid"
 ) {
   const terms = yield* termsOf(node)
   const { sort } = query
@@ -108,7 +123,7 @@ export const answerPage = Effect.fnUntraced(function* (
   return {
     summary: (shown: number) => withLimits(first === undefined ? nothing : summary(page, shown, terms), page),
     complete: notes.length === 0,
-    notes,
+    notes: [...laterPage(after, sort, steady), ...notes],
     data: {
       total: page.total,
       matched,
@@ -316,8 +331,8 @@ const findProcess = Tool.make({
       },
       name === undefined || known?.names === undefined ? undefined : { name: namePart(name), names: known.names }
     )
-    const notes = [...(known?.notes ?? []), ...answer.notes]
-    return { ...answer, complete: notes.length === 0, notes }
+    const unnamed = known?.notes ?? []
+    return { ...answer, complete: answer.complete && unnamed.length === 0, notes: [...unnamed, ...answer.notes] }
   })
 })
 
@@ -370,7 +385,8 @@ const topProcesses = Tool.make({
     const filter = yield* toFilter(wanted, node, yield* termsOf(node))
     // What grows in a window has one page: in the next window, others do.
     if (window_ms === undefined) {
-      return yield* answerPage(node, { sort, limit, filter }, after, ranking(sort, node, after))
+      const steady = "pid in list_processes"
+      return yield* answerPage(node, { sort, limit, filter }, after, ranking(sort, node, after), undefined, steady)
     }
     return yield* throughWindow("top_processes", window_ms, (beside) =>
       answerGrowth(node, {

@@ -13,6 +13,7 @@ import {
   listOutput,
   ListPosition,
   noneOf,
+  ofItsMoment,
   pageOf,
   shownOf,
   sortBy
@@ -161,10 +162,6 @@ const sums = (it: Allocator) => {
 /** A part of a whole in percent; none of nothing. */
 const share = (part: number, whole: number): number | undefined => (whole === 0 ? undefined : percent(part, whole))
 
-/** What is said behind a cursor. */
-const laterPage =
-  "Each page is of its own moment: where figures change between them, an allocator may come again, and another be missed. By name each comes once."
-
 const getAllocatorInfo = Tool.make({
   ...shared,
   cost: "moderate",
@@ -211,7 +208,7 @@ const getAllocatorInfo = Tool.make({
             : `${shownOf(shown, matched, "allocator")} by ${sort}${leading}.`
         }`,
       notes: [
-        ...(after === undefined || sort === "name" ? [] : [laterPage]),
+        ...ofItsMoment(after, sort, "allocator", ["name"]),
         ...fragmented.map(
           ({ carriers, it, used: inUse }) =>
             `${visible(it.name)} is fragmented or has had much more to hold: only ${percent(inUse, carriers)} % of ${bytes(carriers)} are used. Carriers go back to the operating system when they are empty.`
