@@ -295,6 +295,12 @@ export interface TableRows {
 export interface TableWindow {
   /** Keys that were looked at. */
   readonly looked: number
+  /** Keys among these that are so large that only a part of them was looked through for a text, and had it not. */
+  readonly unsure: number
+  /** Whether the table has more than the window. */
+  readonly isPart: boolean
+  /** Whether it has more behind the window. */
+  readonly isBeyond: boolean
   /** What to say `after` to go on: in this window, or in the next one. */
   readonly next: Uint8Array | undefined
 }
@@ -367,7 +373,13 @@ const readRows = (answer: MapTerm): TableRows | Refused | NoTable | undefined =>
     window:
       looked === undefined
         ? undefined
-        : { looked, next: next === undefined || isAtom(next, "undefined") ? undefined : encode(next) }
+        : {
+            looked,
+            unsure: readCount(answer.atomKey("unsure")) ?? 0,
+            isPart: isAtom(answer.atomKey("is_part"), "true"),
+            isBeyond: isAtom(answer.atomKey("is_beyond"), "true"),
+            next: next === undefined || isAtom(next, "undefined") ? undefined : encode(next)
+          }
   }
 }
 

@@ -29,14 +29,15 @@
 -define(SCANNED, 5000000).
 %% Objects up to which those that match a pattern are counted, though only a page of them is read.
 -define(MATCHES, 200000).
-%% What a window of a table may hold: keys that are looked at, so many at once; bytes of objects that are copied for it, where
-%% each that is found counts for so many besides.
+%% How far a window of a table goes: keys that are looked at; bytes of heap that objects take which are copied for it, one
+%% after the other. A key of a bag whose objects are counted before counts for so many besides.
 -define(WINDOW, 10000).
+-define(WINDOW_BYTES, 64000000).
+-define(COUNTING_BYTES, 64000).
+%% Keys that are looked at at once; and their bytes in external format, about: each takes up to sixteen on the heap, and
+%% some times that where the key is printed.
 -define(BATCH, 250).
--define(WINDOW_BYTES, 32000000).
--define(FOUND_BYTES, 1600).
-%% And a key of a bag whose objects are counted before, so many.
--define(COUNTING_BYTES, 32000).
+-define(BATCH_BYTES, 16000).
 %% Elements behind its key that an object of a bag may have to be counted by the key, without a look at the whole table.
 -define(ARITIES, 40).
 %% Bytes in external format up to which an object leaves as it is.
@@ -369,40 +370,45 @@ made(Place, Term) ->
     end.
 
 %% A page of what was seen in a window of a table: part of it, from a place on, to where it ends by its extent, by what was
-%% copied, or by the clock. What was found is put in order, and all but the page forgotten: each page looks at the window
-%% anew, so a place, `{window, {Begin, Extent, Passed}}', tells where it begins, how much it held, and how many rows the
-%% pages before had. `next' is a place in this window, or the beginning of the next one; `undefined' where there is
-%% none, or none that is short enough to be told. `looked': keys that were looked at; `matched': rows in the window. The
-%% fourth element of a row is its size in bytes.
-windowed({Looked, Found, Way}, {Begin, Extent, Passed} = Window, Read, #{limit := Limit} = Spec) ->
+%% copied, or by the clock. Of what was found only the page is kept, whatever the window holds: each page looks at the
+%% window anew. So a place, `{window, {Begin, Extent, Behind}}', tells where it begins, how much it held, and the place in
+%% the order that the page begins behind. `next' is a place in this window, or the beginning of the next one; `undefined'
+%% where there is none, or none that is short enough to be told. `looked': keys that were looked at; `matched': rows in
+%% the window; `unsure': keys of which only a part could be looked through; `is_part': whether the table has more than the
+%% window, and `is_beyond': behind it. The fourth element of a row is its size in bytes.
+windowed({Looked, {Count, Best}, Unsure, Way}, {Begin, Extent, _} = Window, #{limit := Limit}) ->
     {IsThere, Held, Beyond} =
         case Way of
-            {ended, Count, Behind} -> {true, Count, Behind};
+            {ended, All, Behind} -> {true, All, Behind};
             %% Unless it holds all that it held before, nothing in it has its place.
-            {late, Count, Behind} -> {Extent =:= all andalso Count > 0, Count, Behind}
+            {late, All, Behind} -> {Extent =:= all andalso All > 0, All, Behind}
         end,
+    Told = #{
+        looked => Looked,
+        unsure => Unsure,
+        is_beyond => Beyond =/= none,
+        is_part => Beyond =/= none orelse (Begin =/= first andalso Begin =/= {skip, 0})
+    },
     case IsThere of
         true ->
-            Ids = in_order(Found, Spec),
-            Page = lists:sublist(Ids, Passed + 1, Limit),
-            Places = [{window, {Begin, Held, Passed + Number}} || Number <- lists:seq(1, length(Page))],
-            IsMore = length(Ids) > Passed + length(Page),
+            {Ranked, Rows} = lists:unzip(lists:sublist(Best, Limit)),
+            Places = [{window, {Begin, Held, Place}} || Place <- Ranked],
+            IsMore = length(Best) > Limit,
             Next = [lists:last(Places) || IsMore] ++ [{window, {Beyond, all, 0}} || is_short(Beyond)],
-            #{
-                rows => lists:append(lists:zipwith(Read, Places, Page)),
+            Told#{
+                rows => [setelement(1, Row, Place) || {Place, Row} <- lists:zip(Places, Rows), Row =/= gone],
                 is_more => IsMore orelse Beyond =/= none,
                 next => hd(Next ++ [undefined]),
-                looked => Looked,
-                matched => length(Ids)
+                matched => Count
             };
         false ->
             Again = hd([{window, Window} || Extent =/= all] ++ [undefined]),
-            #{rows => [], is_more => deadline, next => Again, looked => Looked, matched => 0}
+            Told#{rows => [], is_more => deadline, next => Again, matched => 0}
     end.
 
 window(#{'after' := Packed}, _) ->
     case binary_to_term(Packed, [safe]) of
-        {window, {_, _, Passed} = Window} when is_integer(Passed), Passed >= 0 -> Window;
+        {window, {_, _, Behind} = Window} when Behind =:= 0; tuple_size(Behind) =:= 2 -> Window;
         _ -> error(bad_position)
     end;
 window(_, Begin) ->
@@ -410,73 +416,98 @@ window(_, Begin) ->
 
 is_short(Place) -> Place =/= none andalso erlang:external_size(Place) =< ?SMALL_KEY.
 
-%% What was found, `{-Size, Id}' in the order of the table, without the sizes.
-in_order(Found, Spec) ->
-    {Ranks, Ids} = lists:unzip(Found),
-    case by_size(Spec) of
-        true ->
-            %% Those of one size keep their order.
-            {_, _, Sorted} = lists:unzip3(lists:sort(lists:zip3(Ranks, lists:seq(1, length(Ranks)), Ids))),
-            Sorted;
-        false ->
-            Ids
-    end.
+%% What the page of a window is made with. The place of what is found is `{Rank, Number}', where the number is the one in
+%% the order of the table: those of one size keep that. All of them come behind 0.
+page_plan({Begin, Extent, Behind}, Read, #{limit := Limit, deadline_ms := Millis} = Spec) ->
+    #{
+        begins => Begin,
+        %% Of a number and an atom this is the number.
+        extent => min(?WINDOW, Extent),
+        until => now_ms() + Millis,
+        is_sized => by_size(Spec),
+        most => Limit + 1,
+        read => Read,
+        behind => ets:match_spec_compile([{'$1', [{'>', '$1', {const, Behind}}], ['$1']}])
+    }.
 
-ranks(Terms) -> lists:map(fun erlang:'-'/1, sizes(Terms)).
+%% How many were found by now, and the first rows behind the page before, with what was found now: of these only those
+%% are read that come among the first.
+kept(Ranks, Ids, #{most := Most, read := Read, behind := Behind}, {Count, Best}) ->
+    Places = ets:match_spec_run(lists:zip(Ranks, lists:seq(Count + 1, Count + length(Ids))), Behind),
+    First = lists:sublist(lists:sort(Places), Most),
+    {Ranked, _} = lists:unzip(Best),
+    Worst = lists:last([none | lists:sublist(lists:merge(Ranked, First), Most)]),
+    Fresh = lists:takewhile(fun(Place) -> Place =< Worst end, First),
+    Rows = [{Place, Read(lists:nth(element(2, Place) - Count, Ids))} || Place <- Fresh],
+    {Count + length(Ids), lists:sublist(lists:merge(Best, Rows), Most)}.
+
+%% Larger is in front, where an order is asked for.
+ranks(Terms, #{is_sized := true}) -> lists:map(fun erlang:'-'/1, sizes(Terms));
+ranks(Terms, _) -> duplicates(0, Terms).
 
 sizes(Terms) -> lists:map(fun erlang:external_size/1, Terms).
 
+%% Bytes that terms take on the heap of who copies them.
+heap_bytes(Terms) -> lists:sum(lists:map(fun erts_debug:flat_size/1, Terms)) * erlang:system_info(wordsize).
+
 %% A window from key to key, for tables of all types.
-by_window(Table, Pattern, #{deadline_ms := Millis, what := What} = Spec, #{size := Size, memory := Bytes} = Facts) ->
-    {Begin, Extent, _} = Window = window(Spec, first),
+by_window(Table, Pattern, #{what := What} = Spec, #{size := Size, memory := Bytes} = Facts) ->
+    {Begin, _, _} = Window = window(Spec, first),
     First =
         case Begin of
             first -> ets:first(Table);
             {key, Key} -> key_behind(Key, Table)
         end,
     IsBag = What =:= objects andalso is_bag(map_get(type, Facts)),
-    Plan = (maps:merge(Spec, counting(Facts, Spec)))#{
+    %% Where no size is asked for, no object is copied but those of the page.
+    IsByKey = What =:= objects andalso not IsBag andalso not by_size(Spec),
+    Kind = hd([key || IsByKey] ++ [some || IsBag] ++ [term]),
+    Read = fun(Id) -> read_id(Kind, Id, Table) end,
+    Plan = (maps:merge(maps:merge(Spec, counting(Facts, Spec)), page_plan(Window, Read, Spec)))#{
         match => ets:match_spec_compile([{Pattern, [], ['$_']}]),
         is_bag => IsBag,
-        is_sized => by_size(Spec),
+        is_by_key => IsByKey,
         average => Bytes div max(1, Size),
         %% The objects of one key of a bag can be many.
-        batch => hd([1 || IsBag] ++ [min(?BATCH, chunk(Facts))]),
-        %% Of a number and an atom this is the number.
-        extent => min(?WINDOW, Extent),
-        until => now_ms() + Millis
+        batch => hd([1 || IsBag] ++ [min(?BATCH, chunk(Facts))])
     },
-    Read = fun(Place, Id) -> read_id(Id, Place, Table, map_get(match, Plan)) end,
-    windowed(look(First, Table, Plan, Begin, {0, ?WINDOW_BYTES, []}), Window, Read, Spec).
+    windowed(look(First, Table, Plan, Begin, {0, ?WINDOW_BYTES, 0, {0, []}}), Window, Spec).
 
-look('$end_of_table', _, _, _, {Looked, _, Found}) ->
-    {Looked, lists:append(lists:reverse(Found)), {ended, Looked, none}};
-look(Key, Table, #{extent := Extent, until := Until, batch := Batch} = Plan, Last, {Looked, Room, Found}) ->
+look('$end_of_table', _, _, _, {Looked, _, Unsure, Found}) ->
+    {Looked, Found, Unsure, {ended, Looked, none}};
+look(Key, Table, #{extent := Extent, until := Until, batch := Batch} = Plan, Last, {Looked, Room, Unsure, Found}) ->
     case {Looked >= Extent orelse Room =< 0, now_ms() > Until} of
         {true, _} ->
-            {Looked, lists:append(lists:reverse(Found)), {ended, Looked, Last}};
+            {Looked, Found, Unsure, {ended, Looked, Last}};
         {false, true} ->
-            {Looked, lists:append(lists:reverse(Found)), {late, Looked, Last}};
+            {Looked, Found, Unsure, {late, Looked, Last}};
         {false, false} ->
-            {Keys, Next} = keys_from(Key, Table, min(Batch, Extent - Looked), []),
-            {Used, Now} = found_under(passing(Keys, Plan), Table, Plan),
-            Behind = {key, lists:last(Keys)},
-            look(Next, Table, Plan, Behind, {Looked + length(Keys), Room - Used, [Now | Found]})
+            {Keys, Next} = keys_from(Key, Table, {min(Batch, Extent - Looked), ?BATCH_BYTES}, []),
+            {Passing, Parts} = passing(Keys, Plan),
+            {Used, Ranks, Ids} = found_under(Passing, Table, Plan),
+            More = {Looked + length(Keys), Room - Used, Unsure + Parts, kept(Ranks, Ids, Plan, Found)},
+            look(Next, Table, Plan, {key, lists:last(Keys)}, More)
     end.
 
-%% So many keys, and the one behind them.
-keys_from('$end_of_table', _, _, Keys) -> {lists:reverse(Keys), '$end_of_table'};
-keys_from(Key, _, 0, Keys) -> {lists:reverse(Keys), Key};
-keys_from(Key, Table, Count, Keys) -> keys_from(ets:next(Table, Key), Table, Count - 1, [Key | Keys]).
+%% So many keys, of so many bytes, but one at least; and the one behind them.
+keys_from('$end_of_table', _, _, Keys) ->
+    {lists:reverse(Keys), '$end_of_table'};
+keys_from(Key, _, {Count, Room}, [_ | _] = Keys) when Count =< 0; Room =< 0 ->
+    {lists:reverse(Keys), Key};
+keys_from(Key, Table, {Count, Room}, Keys) ->
+    keys_from(ets:next(Table, Key), Table, {Count - 1, Room - erlang:external_size(Key)}, [Key | Keys]).
 
-%% The keys that hold a text, as `contains' tells it, without a step of our own for each.
+%% The keys that hold a text, as `contains' tells it, without a step of our own for each; and how many of the others may
+%% hold it in a part that was not looked at.
 passing(Keys, #{contains := Part}) ->
-    Texts = lists:zipwith(fun io_lib:format/2, duplicates("~0tp", Keys), [[Key] || Key <- small(Keys)]),
+    Small = small(Keys),
+    Texts = lists:zipwith(fun io_lib:format/2, duplicates("~0tp", Keys), [[Key] || Key <- Small]),
     Lower = lists:map(fun string:lowercase/1, Texts),
     Found = lists:zipwith(fun string:find/2, Lower, duplicates(string:lowercase(Part), Keys)),
-    [Key || {Key, At} <- lists:zip(Keys, Found), At =/= nomatch];
+    Unsure = [Cut || {Key, Cut, nomatch} <- lists:zip3(Keys, Small, Found), Cut =/= Key],
+    {[Key || {Key, At} <- lists:zip(Keys, Found), At =/= nomatch], length(Unsure)};
 passing(Keys, _) ->
-    Keys.
+    {Keys, 0}.
 
 small(Keys) ->
     case lists:max(sizes(Keys)) =< ?SMALL of
@@ -486,70 +517,64 @@ small(Keys) ->
 
 duplicates(Term, List) -> lists:duplicate(length(List), Term).
 
-%% `{Used, [{-Size, {Key, At}}]}': what it counts for, and what there is under keys: a key itself (`key'), an object, by its
-%% number among those of the key, or so many that they are not read. Where no size is asked for, no object is copied.
-found_under(Keys, _, #{what := keys}) ->
-    counted_as(ranks(Keys), lists:zip(Keys, duplicates(key, Keys)));
+%% What there is under keys, each with its rank, and the bytes that it counts for: a key itself, an object, or `[Key |
+%% Count]' of objects so many that they are not read.
+found_under(Keys, _, #{what := keys} = Plan) ->
+    {heap_bytes(Keys), ranks(Keys, Plan), Keys};
 found_under([Key], Table, #{is_bag := true, match := Match, average := Average, is_small := IsSmall} = Plan) ->
     case under(Key, Table, Plan) of
         {many, Count} ->
-            {?COUNTING_BYTES, [{-Count * Average, {Key, {objects, Count}}}]};
+            {?COUNTING_BYTES, [hd([-Count * Average || by_size(Plan)] ++ [0])], [[Key | Count]]};
         few ->
             Objects = ets:match_spec_run(ets:lookup(Table, Key), Match),
-            Numbers = lists:seq(1, length(Objects)),
-            {Used, Found} = counted_as(ranks(Objects), lists:zip(duplicates(Key, Objects), Numbers)),
-            {max(Used, hd([0 || IsSmall] ++ [?COUNTING_BYTES])), Found}
+            {max(heap_bytes(Objects), hd([0 || IsSmall] ++ [?COUNTING_BYTES])), ranks(Objects, Plan), Objects}
     end;
-found_under(Keys, Table, #{is_sized := true, is_bag := false} = Plan) ->
+found_under(Keys, _, #{is_by_key := true} = Plan) ->
+    {heap_bytes(Keys), ranks(Keys, Plan), Keys};
+found_under(Keys, Table, #{is_bag := false} = Plan) ->
     Objects = lists:append(lists:zipwith(fun ets:lookup/2, duplicates(Table, Keys), Keys)),
-    counted_as(ranks(Objects), ids(Objects, Plan));
-found_under(Keys, _, _) ->
-    counted_as(duplicates(0, Keys), lists:zip(Keys, duplicates(1, Keys))).
+    {heap_bytes(Objects), ranks(Objects, Plan), Objects};
+found_under([], _, _) ->
+    {0, [], []}.
 
-counted_as(Ranks, Ids) -> {?FOUND_BYTES * length(Ids) - lists:sum(Ranks), lists:zip(Ranks, Ids)}.
+%% The row of what was found, without its place; `gone' where it is there no more.
+read_id(key, Key, Table) ->
+    case ets:lookup(Table, Key) of
+        [Object] -> sized(Object);
+        [] -> gone
+    end;
+read_id(some, [Key | Count], _) ->
+    {none, element(2, made(none, Key)), {objects, Count}};
+read_id(_, Term, _) ->
+    sized(Term).
 
-%% The row of what was found, in a list; an empty one where it is there no more.
-read_id({Key, key}, Place, _, _) ->
-    [sized(Place, Key)];
-read_id({Key, {objects, _} = Many}, Place, _, _) ->
-    [{Place, element(2, made(none, Key)), Many}];
-read_id({Key, At}, Place, Table, Match) ->
-    [sized(Place, Object) || Object <- lists:sublist(ets:match_spec_run(ets:lookup(Table, Key), Match), At, 1)].
-
-sized(Place, Term) -> erlang:append_element(made(Place, Term), erlang:external_size(Term)).
+sized(Term) -> erlang:append_element(made(none, Term), erlang:external_size(Term)).
 
 %% A window of those objects of a set that a match specification takes: it looks at all until it has found enough.
-by_chunks(Table, Pattern, Clauses, #{deadline_ms := Millis} = Spec, #{keypos := Position} = Facts) ->
-    {{skip, Skip}, Extent, _} = Window = window(Spec, {skip, 0}),
-    Plan = #{skip => Skip, extent => min(?WINDOW, Extent), until => now_ms() + Millis, keypos => Position},
-    Match = ets:match_spec_compile([{Pattern, [], ['$_']}]),
-    Read = fun(Place, Id) -> read_id(Id, Place, Table, Match) end,
-    Seen = gather(ets:select(Table, Clauses, chunk(Facts)), Plan, {0, 0, ?WINDOW_BYTES, []}),
-    windowed(Seen, Window, Read, Spec).
+by_chunks(Table, Clauses, Spec, Facts) ->
+    {{skip, Skip}, _, _} = Window = window(Spec, {skip, 0}),
+    Plan = (page_plan(Window, fun sized/1, Spec))#{skip => Skip},
+    windowed(gather(ets:select(Table, Clauses, chunk(Facts)), Plan, {0, 0, ?WINDOW_BYTES, {0, []}}), Window, Spec).
 
 %% `Count' are the objects that were found, with those in front of the window.
 gather('$end_of_table', #{skip := Skip}, {Looked, Count, _, Found}) ->
-    {Looked, lists:append(lists:reverse(Found)), {ended, max(0, Count - Skip), none}};
+    {Looked, Found, 0, {ended, max(0, Count - Skip), none}};
 gather({Chunk, Continuation}, #{skip := Skip, extent := Extent, until := Until} = Plan, {Looked, Count, Room, Found}) ->
     Objects = lists:filter(fun erlang:is_tuple/1, Chunk),
     Held = max(0, Count - Skip),
     Behind = lists:nthtail(min(length(Objects), max(0, Skip - Count)), Objects),
     Now = lists:sublist(Behind, hd([Extent - Held || Room > 0] ++ [0])),
-    {Used, Ranked} = counted_as(ranks(Now), ids(Now, Plan)),
-    More = [Ranked | Found],
+    Kept = kept(ranks(Now, Plan), Now, Plan, Found),
     Sum = Held + length(Now),
     case {length(Behind) > length(Now), now_ms() > Until} of
         {true, _} ->
-            {Looked + length(Chunk), lists:append(lists:reverse(More)), {ended, Sum, {skip, Skip + Sum}}};
+            {Looked + length(Chunk), Kept, 0, {ended, Sum, {skip, Skip + Sum}}};
         {false, true} ->
-            {Looked + length(Chunk), lists:append(lists:reverse(More)), {late, Sum, {skip, Skip + Sum}}};
+            {Looked + length(Chunk), Kept, 0, {late, Sum, {skip, Skip + Sum}}};
         {false, false} ->
-            gather(ets:select(Continuation), Plan, {Looked + length(Chunk), Count + length(Objects), Room - Used, More})
+            Left = Room - heap_bytes(Now),
+            gather(ets:select(Continuation), Plan, {Looked + length(Chunk), Count + length(Objects), Left, Kept})
     end.
-
-ids(Objects, #{keypos := Position}) ->
-    Keys = lists:zipwith(fun erlang:element/2, duplicates(Position, Objects), Objects),
-    lists:zip(Keys, duplicates(1, Keys)).
 
 %% The objects that a match specification takes, behind as many as the page before had passed.
 by_position(Table, Clauses, #{limit := Limit} = Spec, Facts) ->
@@ -712,7 +737,7 @@ selected({match, Pattern}, Table, Spec, #{type := Type, keypos := Position, size
                 Clauses = [{Pattern, [], ['$_']} | [{'_', [], [[]]} || Walks]],
                 case by_size(Spec) of
                     true ->
-                        by_chunks(Table, Pattern, Clauses, Spec, Facts);
+                        by_chunks(Table, Clauses, Spec, Facts);
                     false ->
                         Found = rows(by_position(Table, Clauses, Spec, Facts)),
                         Counts = [ets:select_count(Table, [{Pattern, [], [true]} | Never]) || Size =< ?MATCHES],
@@ -732,7 +757,7 @@ paged(Objects, #{limit := Limit} = Spec) ->
     IsSized = by_size(Spec),
     Ordered =
         case IsSized of
-            true -> in_order(lists:zip(ranks(Objects), Objects), Spec);
+            true -> largest_first(Objects);
             false -> Objects
         end,
     Behind = lists:nthtail(min(Passed, length(Ordered)), Ordered),
@@ -746,6 +771,12 @@ paged(Objects, #{limit := Limit} = Spec) ->
         is_more => length(Behind) > Limit,
         matched => length(Objects)
     }.
+
+%% Those of one size keep their order.
+largest_first(Objects) ->
+    Ranks = ranks(Objects, #{is_sized => true}),
+    {_, _, Sorted} = lists:unzip3(lists:sort(lists:zip3(Ranks, lists:seq(1, length(Objects)), Objects))),
+    Sorted.
 
 is_pattern(Pattern) ->
     try

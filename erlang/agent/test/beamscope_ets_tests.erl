@@ -17,6 +17,8 @@ tests() ->
         {"objects by a part of their key", fun keys_with/1},
         {"the largest of those that are looked for", fun largest_found/1},
         {"a large table by size, window by window", fun windows/1},
+        {"a window of keys that take much of the heap", fun wide_keys/1},
+        {"keys of which only a part was looked through are told", fun unsure/1},
         {"a window that was not seen in time has no rows", fun late_window/1},
         {"a page begins behind a key that is gone", fun moved/1},
         {"a private table is not read", fun private/1},
@@ -337,18 +339,54 @@ windows(Run) ->
     ets:delete(Bag),
     %% Objects that are large end a window before it has so many.
     Large = ets:new(beamscope_ets_test, [ordered_set]),
-    ets:insert(Large, [{Key, binary:copy(<<255>>, 15000 + Key)} || Key <- lists:seq(1, 3000)]),
+    ets:insert(Large, [{Key, lists:seq(1000, 3000 + Key)} || Key <- lists:seq(1, 3000)]),
     [
         begin
             {Rows, [#{matched := Held} | _] = Told} = windows(Run, Function, spec(Large, Extra#{sort => size, limit => 1000})),
             ?assert(Held < 3000),
             ?assert(length(Told) >= 3),
             ?assertEqual(lists:seq(1, 3000), lists:sort([Key || {_, {Key, _}, _, _} <- Rows])),
-            ?assertEqual(3000, length(Rows))
+            ?assertEqual(3000, length(Rows)),
+            ?assertMatch([#{is_part := true, is_beyond := true} | _], Told),
+            ?assertMatch(#{is_part := true, is_beyond := false}, lists:last(Told))
         end
      || {Function, Extra} <- [{sample, #{what => objects}}, {select, #{match => term_to_binary({'_', '_'})}}]
     ],
     ets:delete(Large).
+
+%% A list takes sixteen bytes a character on the heap, one as it travels; and a key that is printed is a list.
+wide_keys(Run) ->
+    Paths = [{lists:duplicate(200, $p) ++ integer_to_list(Number), Number} || Number <- lists:seq(1, 12000)],
+    Maps = [{maps:from_list([{{part, At}, Number + At} || At <- lists:seq(1, 30)]), Number} || Number <- lists:seq(1, 8000)],
+    Texts = [{binary:copy(list_to_binary(io_lib:format("~4..0b", [Number])), 975), Number} || Number <- lists:seq(1, 1000)],
+    [
+        begin
+            Table = ets:new(beamscope_ets_test, [ordered_set]),
+            ets:insert(Table, Objects),
+            %% Half of what a worker has.
+            Ask = fun(Extra) -> bounded(4000000, fun() -> Run(sample, spec(Table, Extra)) end) end,
+            [
+                ?assertMatch(
+                    #{looked := Looked, is_beyond := IsBeyond, unsure := 0} when
+                        Looked =:= length(Objects) orelse (IsBeyond andalso Looked >= 5000),
+                    Ask(Extra#{what => What})
+                )
+             || What <- [objects, keys],
+                Extra <- [#{sort => size}, #{sort => size, limit => 100}, #{sort => table, contains => <<"zz">>}]
+            ],
+            ets:delete(Table)
+        end
+     || Objects <- [Paths, Maps, Texts]
+    ].
+
+unsure(Run) ->
+    Table = ets:new(beamscope_ets_test, [set]),
+    Long = fun(Front) -> binary_to_list(iolist_to_binary([Front, lists:duplicate(5000, $x), "needle"])) end,
+    ets:insert(Table, [{Long("a"), 1}, {Long("needle"), 2}, {"needle", 3}, {"other", 4}]),
+    Spec = spec(Table, #{what => objects, sort => table, contains => <<"needle">>}),
+    ?assertMatch(#{matched := 2, looked := 4, unsure := 1, is_part := false}, Run(sample, Spec)),
+    ?assertMatch(#{unsure := 0}, Run(sample, maps:remove(contains, Spec#{sort => size}))),
+    ets:delete(Table).
 
 late_window(Run) ->
     Table = ets:new(beamscope_ets_test, []),
@@ -362,7 +400,7 @@ late_window(Run) ->
             Begin = Run(Function, Late),
             case Begin of
                 #{rows := [], is_more := deadline, next := undefined} -> ok;
-                #{rows := [_ | _], next := {window, {_, Held, 10}}} -> ?assert(Held < 5000)
+                #{rows := [_ | _], next := {window, {_, Held, {_, 11}}}} -> ?assert(Held < 5000)
             end,
             ?assertMatch(
                 #{rows := [], is_more := deadline, next := Next}, Run(Function, Late#{'after' => term_to_binary(Next)})
@@ -467,8 +505,10 @@ hot_key(Run) ->
     ].
 
 %% What a worker with little room answers.
-bounded(Ask) ->
-    Limit = #{size => 1000000, kill => true, error_logger => false},
+bounded(Ask) -> bounded(1000000, Ask).
+
+bounded(Words, Ask) ->
+    Limit = #{size => Words, kill => true, error_logger => false},
     {Asker, Asked} = spawn_opt(fun() -> exit({answer, Ask()}) end, [monitor, {max_heap_size, Limit}]),
     receive
         {'DOWN', Asked, process, Asker, Reason} ->

@@ -99,13 +99,15 @@ export const rowsBounds = Effect.fnUntraced(function* (
 })
 
 /** That a worker outgrew its heap means one thing here. */
-export const tooLarge = (text: string) => () =>
+export const tooLarge = (text: string, areKeys: boolean) => () =>
   Effect.fail(
     new ToolError({
       code: "too_large",
-      message: `The worker that read ${excerpt(text)} outgrew its heap and was ended: there are objects in it that are too large to copy. Ask for keys_only, for fewer, or with a pattern that leaves them out.`,
+      message: `The worker that read ${excerpt(text)} outgrew its heap and was ended: there is ${areKeys ? "a key" : "an object, or a key,"} in it that is too large to copy.${areKeys ? "" : " Ask for keys_only, or with a pattern that leaves it out."}`,
       retryable: false,
-      next: `sample_ets_table ${JSON.stringify({ table: text, keys_only: true })}`
+      next: areKeys
+        ? `get_ets_table_info ${JSON.stringify({ table: text })}`
+        : `sample_ets_table ${JSON.stringify({ table: text, keys_only: true })}`
     })
   )
 
@@ -122,14 +124,14 @@ export const showRows = (selected: TableRows, areKeys: boolean, sort: RowOrder, 
   const valueOf = ({ term, unread }: TableRows["rows"][number], characters = Infinity): string =>
     areKeys || unread !== undefined ? terms.print(term, characters) : showObject(term, selected, terms, characters)
   return {
-    complete: crowded === 0 && (isMore === false || (isMore === true && isPaged)),
+    complete: crowded === 0 && (window?.unsure ?? 0) === 0 && (isMore === false || (isMore === true && isPaged)),
     notes: [
       ...(crowded > 0
         ? [
             `Where it says unread_objects, value is a key with so many objects that they are not read: a ${visible(from.type)} gives those of one key only all at once (limit: about ${bytes(maxObjectBytes)}).`
           ]
         : []),
-      ...windowNotes(selected, sort),
+      ...windowNotes(selected, sort, isPaged && next !== undefined),
       ...(isMore === true && isUnordered && isPaged
         ? [`A ${visible(from.type)} has no order: what changes between pages may be missed, or seen twice.`]
         : []),
@@ -160,17 +162,31 @@ export const showRows = (selected: TableRows, areKeys: boolean, sort: RowOrder, 
   }
 }
 
-/** What is to be said of rows that are those of a window, where it does not hold the whole table. */
-const windowNotes = ({ isMore, table: from, window }: TableRows, sort: RowOrder): ReadonlyArray<string> =>
-  window === undefined || isMore === "deadline" || window.looked >= from.objects
-    ? []
-    : [
-        `One look takes in ${amount(window.looked, "key")}: matched${sort === "size" ? ", and the order by size, are" : " is"} of these. The pages go on through the rest of the table.`
-      ]
+/** What is to be said of rows that are those of a window. */
+const windowNotes = ({ isMore, window }: TableRows, sort: RowOrder, hasNext: boolean): ReadonlyArray<string> => {
+  if (window === undefined || isMore === "deadline") return []
+  const { isBeyond, isPart, looked, unsure } = window
+  const order = sort === "size" ? ", and the order by size, are" : " is"
+  const rest = isBeyond && hasNext ? " The pages go on through the rest of the table." : ""
+  return [
+    ...(isPart
+      ? [`One look takes in a part of the table, here ${amount(looked, "key")}: matched${order} of these.${rest}`]
+      : []),
+    ...(unsure > 0
+      ? [
+          `${amount(unsure, "key is", "keys are")} so large that only a part was looked through for the text: more may hold it than are told.`
+        ]
+      : [])
+  ]
+}
 
 /** How many keys were looked at for rows of a window, as a summary says it. */
-export const lookedAt = ({ table: from, window }: TableRows): string =>
-  window === undefined || window.looked >= from.objects ? "" : `, among ${amount(window.looked, "key")} looked at`
+export const lookedAt = ({ window }: TableRows): string =>
+  window?.isPart === true ? `, among ${amount(window.looked, "key")} looked at` : ""
+
+/** Which rows come first, as a summary says it. */
+export const firstOf = ({ window }: TableRows, sort: RowOrder): string =>
+  sort === "table" ? "" : `; the largest ${window?.isPart === true ? "of these " : ""}first`
 
 /** An object, without what its key, or the name of a field, says is a secret. */
 const showObject = (term: Term, { fields, table: from }: TableRows, terms: Terms, characters: number): string => {
@@ -210,7 +226,7 @@ export const sampleEtsTable = Tool.make({
     const query = yield* rowsBounds(node, text, { limit, sort }, after)
     const contains = filter && (yield* anyNamePart(node, filter))
     const sampled = yield* sampleTable(node, { ...query, contains, what: keys_only ? "keys" : "objects" }).pipe(
-      Effect.catchReason("CallError", "HeapLimit", tooLarge(text))
+      Effect.catchReason("CallError", "HeapLimit", tooLarge(text, keys_only))
     )
     if (sampled._tag === "NoTable") return yield* noTable(node, text, sampled, terms)
     if (sampled._tag === "Refused") return yield* refusal(node, sampled, terms)
@@ -221,7 +237,7 @@ export const sampleEtsTable = Tool.make({
     return {
       ...shownRows,
       summary: (shown: number) =>
-        `${matched === undefined ? amount(shown, what) : shownOf(shown, matched, what)}${found} of ${called(from, terms)}, ${withArticle(visible(from.type))} with ${sized(from)}${lookedAt(sampled)}${sort === "size" ? "; the largest first" : ""}.`,
+        `${matched === undefined ? amount(shown, what) : shownOf(shown, matched, what)}${found} of ${called(from, terms)}, ${withArticle(visible(from.type))} with ${sized(from)}${lookedAt(sampled)}${firstOf(sampled, sort)}.`,
       data: (characters: number) => ({ ...aboutRows(sampled, terms), rows: rows(characters) }),
       hints: [inspect(from, terms)]
     }

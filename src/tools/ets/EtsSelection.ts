@@ -6,7 +6,17 @@ import type { ErlangNode } from "../../node/ErlangNode.ts"
 import { listed } from "../../syntax/Excerpt.ts"
 import { atomsOf, parseTerm } from "../../syntax/ParseTerm.ts"
 import { NameText, TermText } from "../ArgumentText.ts"
-import { aboutRows, lookedAt, refusal, rowOrder, rowsBounds, rowsOutput, showRows, tooLarge } from "./EtsObjects.ts"
+import {
+  aboutRows,
+  firstOf,
+  lookedAt,
+  refusal,
+  rowOrder,
+  rowsBounds,
+  rowsOutput,
+  showRows,
+  tooLarge
+} from "./EtsObjects.ts"
 import { called, idOf, invalid, noTable, shared } from "./EtsTable.ts"
 import { cursor, limitUpTo, ListPosition, shownOf } from "../Listing.ts"
 import { amount } from "../Quantity.ts"
@@ -39,7 +49,7 @@ export const selectEtsTable = Tool.make({
     const wanted = yield* wantedTerm(node, key, match)
     const query = yield* rowsBounds(node, text, { limit, sort }, after)
     const selected = yield* selectFromTable(node, { ...query, wanted }).pipe(
-      Effect.catchReason("CallError", "HeapLimit", tooLarge(text))
+      Effect.catchReason("CallError", "HeapLimit", tooLarge(text, false))
     )
     switch (selected._tag) {
       case "NoTable":
@@ -57,7 +67,7 @@ export const selectEtsTable = Tool.make({
       summary: (shown: number) =>
         shown === 0
           ? `No object ${found} ${isMore === "deadline" ? "was found in time" : after === undefined ? "is" : "is left"} in ${called(from, terms)}, which has ${amount(from.objects, "object")}.`
-          : `${matched === undefined ? amount(shown, "object") : shownOf(shown, matched, "object")} ${found} in ${called(from, terms)}${lookedAt(selected)}${isMore === true && matched === undefined ? ", and there are more" : ""}${sort === "size" ? "; the largest first" : ""}.`,
+          : `${matched === undefined ? amount(shown, "object") : shownOf(shown, matched, "object")} ${found} in ${called(from, terms)}${lookedAt(selected)}${isMore === true && matched === undefined ? ", and there are more" : ""}${firstOf(selected, sort)}.`,
       data: (characters: number) => ({ ...aboutRows(selected, terms), rows: rows(characters) }),
       hints: selected.rows.length === 0 ? [`sample_ets_table ${JSON.stringify({ table: idOf(from, terms) })}`] : []
     }

@@ -98,6 +98,9 @@ const windowed = (more: Readonly<Record<string, Term>>): Reply => ({
       is_more: atom("true"),
       matched: 2,
       looked: 2_000,
+      unsure: 0,
+      is_part: atom("true"),
+      is_beyond: atom("true"),
       ...more
     })
   )
@@ -128,7 +131,7 @@ describe("objects", () => {
       const page = yield* callIn(world, "sample_ets_table", input)
       expect(page.structured).toMatchObject({
         summary: expect.stringMatching(
-          /^2 objects with this in the key of cache .* 5,000 objects in .*, among 2,000 keys looked at; the largest first\.$/u
+          /^2 objects with this in the key of cache .* 5,000 objects in .*, among 2,000 keys looked at; the largest of these first\.$/u
         ),
         complete: true,
         total: 5_000,
@@ -138,7 +141,7 @@ describe("objects", () => {
         next_cursor: expect.any(String)
       })
       expect(page.structured["notes"]).toContain(
-        "One look takes in 2,000 keys: matched, and the order by size, are of these. The pages go on through the rest of the table."
+        "One look takes in a part of the table, here 2,000 keys: matched, and the order by size, are of these. The pages go on through the rest of the table."
       )
       yield* callIn(world, "sample_ets_table", { ...input, cursor: page.structured["next_cursor"] })
       const [first, second] = node.called
@@ -147,6 +150,25 @@ describe("objects", () => {
       expect([first!.atomKey("sort"), first!.atomKey("after")]).toEqual([atom("size"), undefined])
       const after = second!.atomKey("after")
       expect(after instanceof Binary && decode(after.view())).toEqual(next)
+
+      // Nothing is left behind the last window; and of a bag that was looked at whole there is nothing else.
+      const end = { next: atom("undefined"), is_more: atom("false"), is_beyond: atom("false") }
+      const lastOne = worldOf({ "beamscope_ets:sample": windowed(end) })
+      const told = (yield* callIn(lastOne.world, "sample_ets_table", { table: "cache", sort_by: "size" })).structured
+      expect(told["notes"]).toEqual([expect.stringMatching(/^One look .* are of these\.$/u)])
+      const whole = worldOf({ "beamscope_ets:sample": windowed({ ...end, is_part: atom("false"), looked: 50 }) })
+      const all = (yield* callIn(whole.world, "sample_ets_table", { table: "cache", sort_by: "size" })).structured
+      expect(all).toMatchObject({ complete: true, summary: expect.stringMatching(/; the largest first\.$/u) })
+      expect(all).not.toHaveProperty("notes")
+
+      // Keys of which only a part was looked through.
+      const unsure = worldOf({ "beamscope_ets:sample": windowed({ ...end, is_part: atom("false"), unsure: 3 }) })
+      expect(
+        (yield* callIn(unsure.world, "sample_ets_table", { table: "cache", filter: "x" })).structured
+      ).toMatchObject({
+        complete: false,
+        notes: [expect.stringMatching(/^3 keys are so large that only a part was looked through/u)]
+      })
 
       // A key that is too large to go on behind.
       const stuck = worldOf({ "beamscope_ets:sample": windowed({ next: atom("undefined") }) })
