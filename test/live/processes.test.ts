@@ -187,7 +187,7 @@ describe.each(BeamNode.otpReleases())("many processes on OTP $otp", ({ otp }) =>
             end, [{min_heap_size, ${words}}]),
             register(${name}, Pid), receive ready -> ok end end`)
         yield* start("hefty_1", 10_000)
-        yield* start("hefty_2", 30_000)
+        yield* start("hefty_2", 10_500)
         yield* start("hefty_3", 200_000)
         yield* Effect.gen(function* () {
           const rows = yield* pick({ name: "hefty_" })
@@ -346,7 +346,7 @@ describe.each(BeamNode.otpReleases())("many processes on OTP $otp", ({ otp }) =>
         (fun Wait() -> process_info(Pid, status) =:= {status, waiting} orelse begin erlang:yield(), Wait() end end)(),
         Pid
       end
-      || Label <- [{heap, N, lists:seq(1, 40000)} || N <- lists:seq(1, 150)] ++
+      || Label <- [{heap, N, lists:seq(1, 5000)} || N <- lists:seq(1, 150)] ++
         [binary:copy(<<"y">>, 400 + N) || N <- [1, 2, 2]]])`
 
     it.live("are sorted, searched and counted, each label for itself", () =>

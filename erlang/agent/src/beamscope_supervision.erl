@@ -38,6 +38,10 @@
 %% Words that a child takes on the heap of its supervisor, at most: a heap that its links explain is that of one, and
 %% has next to nothing in its dictionary.
 -define(CHILD, 300).
+%% Words of heap up to which a supervisor copies its state, whatever its children. Arguments that they have in common are
+%% copied for each; a child takes 30 words at least, so plain sharing makes some 540 MB at worst. More only where its links
+%% explain it: so many children are started one by one, with arguments of their own, or share theirs in the state, too.
+-define(STATE_HEAP, 90000).
 %% Linked processes that may have started one of which nothing tells who did.
 -define(STARTERS, 5).
 
@@ -52,7 +56,8 @@
     children := pos_integer(),
     %% Milliseconds that a supervisor has for an answer.
     call_ms := pos_integer(),
-    %% Words of heap of a supervisor up to which its state is asked for, which tells its strategy and its restarts.
+    %% Words of heap of a supervisor up to which its state is asked for, which tells its strategy and its restarts, if so
+    %% many children explain them.
     state_heap := non_neg_integer(),
     %% Words of heap of what its parent calls a supervisor up to which its dictionary is read, where one key of it cannot
     %% be (before OTP 26.2). A supervisor keeps next to nothing there.
@@ -661,14 +666,17 @@ limits(Pid, _, #{state_heap := Most, call_ms := Timeout}) ->
     case idle(Pid, now_ms() + ?PAUSE) of
         idle ->
             case erlang:process_info(Pid, total_heap_size) of
-                {_, Words} when Words > Most ->
-                    #{large => Words};
-                {_, _} ->
-                    try
-                        state(sys:get_state(Pid, Timeout))
-                    catch
-                        exit:{timeout, _} -> #{unanswered => true};
-                        exit:_ -> #{}
+                {_, Words} ->
+                    case Words =< Most andalso (Words =< ?STATE_HEAP orelse Words =< ?CHILD * length(linked(Pid))) of
+                        false ->
+                            #{large => Words};
+                        true ->
+                            try
+                                state(sys:get_state(Pid, Timeout))
+                            catch
+                                exit:{timeout, _} -> #{unanswered => true};
+                                exit:_ -> #{}
+                            end
                     end;
                 undefined ->
                     #{}

@@ -193,6 +193,15 @@ many(Run) ->
         #{rows := [{_, #{supervisor := Large}} | _]} = Run(#{root => Pid, children => 10, state_heap => 10}),
         ?assertMatch(#{large := _}, Large),
         ?assertNot(is_map_key(strategy, Large))
+    end),
+    %% A heap that its children do not explain may hold anything: no more of it is copied than could be borne.
+    with(static, fun(Pid) ->
+        Start = {gen_server, start_link, [supervisor, {self, ?MODULE, inner}, [{spawn_opt, [{min_heap_size, 100000}]}]]},
+        {ok, Few} = supervisor:start_child(Pid, #{id => few, type => supervisor, start => Start}),
+        #{rows := Rows} = Run(#{root => Pid}),
+        [Facts] = [Facts || {_, #{pid := Child, supervisor := Facts}} <- Rows, Child =:= Few],
+        ?assertMatch(#{large := Words} when Words >= 100000, Facts),
+        ?assertNot(is_map_key(strategy, Facts))
     end).
 
 %% More than it is asked for: they are read from its links.
