@@ -22,7 +22,10 @@ export interface QueuedMessage {
   /** In external format, before it was cut. */
   readonly bytes: number
   readonly isCut: boolean
-  /** By what it can be known again: see {@link ReadMessages.mark}. */
+  /**
+   * By what it can be known again, together with those in front of it on the page, {@link maxMarked} in all: see
+   * {@link ReadMessages.mark}.
+   */
   readonly mark: number
 }
 
@@ -42,7 +45,7 @@ export interface ReadMessages {
   readonly messages: ReadonlyArray<QueuedMessage>
   /** Messages in front of these that were passed by. */
   readonly skipped: number
-  /** By what the last one that was passed by can be known again; `undefined` where the queue is not that long. */
+  /** By what the last of those that were passed by can be known again; `undefined` where the queue is not that long. */
   readonly mark: number | undefined
   /** Messages whose shape was looked at: the first ten thousand, or fewer where time ran out. */
   readonly seen: number
@@ -80,6 +83,9 @@ export const largeQueue: QueueBounds = { messages: 100_000, bytes: 256 * 1024 * 
 const allBytes = 60_000
 const messageBytes = 4_000
 
+/** Messages at most that a mark is of. */
+export const maxMarked = 10
+
 /** OTP 24.0 crashes as a whole, now and then, where somebody reads the messages of a process. */
 const crashes = /^12\.0(?:\.|$)/u
 
@@ -91,6 +97,8 @@ export const messageQueue = (
     readonly limit: number
     /** Messages to pass by. */
     readonly skip: number
+    /** How many of these the mark is of: as many as that of the page before. */
+    readonly marked: number
     readonly shapes: number
     readonly bounds: QueueBounds
     readonly deadlineMillis: number
@@ -105,11 +113,12 @@ export const messageQueue = (
       })
     )
   }
-  const { bounds, deadlineMillis, limit, shapes, skip } = query
+  const { bounds, deadlineMillis, limit, marked, shapes, skip } = query
   const question = map([
     [atom("pid"), pid],
     [atom("limit"), limit],
     [atom("skip"), skip],
+    [atom("marked"), marked],
     [atom("shapes"), shapes],
     [atom("max_messages"), bounds.messages],
     [atom("max_bytes"), bounds.bytes],

@@ -18,6 +18,8 @@
 -define(SHAPED, 10000).
 %% Bytes in external format of a message that it is known again by.
 -define(MARK, 300).
+%% Messages that the last of them is known again by.
+-define(MARKED, 10).
 %% Elements of a tuple whose shape is told.
 -define(WIDTH, 12).
 %% Characters of the name of a port.
@@ -44,6 +46,8 @@
     %% Messages to return, those that wait longest; behind so many, 0 by default.
     limit := non_neg_integer(),
     skip => non_neg_integer(),
+    %% How many of those that are skipped the mark is of, 1 by default.
+    marked => pos_integer(),
     %% A process with more messages, or more bytes of memory that they may lie in, is left alone: there is no way to read
     %% a part of a queue, the process itself makes a copy of all of it.
     max_messages := non_neg_integer(),
@@ -67,7 +71,8 @@
     bytes => non_neg_integer(),
     %% `{Message, Bytes, IsCut}': bytes in external format, as which it is returned, maybe with `...' in place of parts.
     rows => [{term(), non_neg_integer(), boolean()}],
-    %% By what each of these can be known again, and by what the last one that was skipped; not where none is there.
+    %% By what each of these can be known again, with up to nine of these in front of it; and by what the last of those
+    %% that were skipped, not where none is there.
     marks => [non_neg_integer()],
     mark => non_neg_integer(),
     %% Messages whose shape was looked at: the first ten thousand, or fewer where time ran out.
@@ -78,10 +83,10 @@
 }.
 
 -type stacks_spec() :: #{
-    %% Part of some frame, as `Module.function/Arity', in any case.
-    filter => binary(),
-    %% Stacks with this part in some frame are left out.
-    exclude => binary(),
+    %% Parts of frames that follow each other, the innermost first, each as `Module.function/Arity', in any case.
+    filter => [binary()],
+    %% Stacks with these parts in frames that follow each other are left out.
+    exclude => [binary()],
     %% Milliseconds of work after which a scan ends with what it has.
     deadline_ms := non_neg_integer(),
     %% Milliseconds to rest after every thousand processes.
@@ -198,14 +203,21 @@ read_messages(Told, #{pid := Pid, shapes := Shapes, deadline_ms := Deadline} = S
 %% The messages of a page.
 shown(Messages, #{limit := Limit, message_bytes := Room} = Spec) ->
     Skip = maps:get(skip, Spec, 0),
+    Marked = maps:get(marked, Spec, 1),
     Shown = lists:sublist(Messages, Skip + 1, Limit),
-    Skipped = [Message || Skip > 0, Message <- lists:sublist(Messages, Skip, 1)],
+    Known = lists:map(fun known_by/1, Shown),
+    Marks = [
+        erlang:phash2(lists:sublist(Known, max(1, At - ?MARKED + 1), min(At, ?MARKED)))
+     || At <- lists:seq(1, length(Known))
+    ],
+    Skipped = [lists:sublist(Messages, Skip - Marked + 1, Marked) || Marked =< Skip, Skip =< length(Messages)],
     maps:from_list(
-        [{rows, [fitted(Message, Room) || Message <- Shown]}, {marks, lists:map(fun mark/1, Shown)}] ++
-            [{mark, mark(Message)} || Message <- Skipped]
+        [{rows, [fitted(Message, Room) || Message <- Shown]}, {marks, Marks}] ++
+            [{mark, erlang:phash2(lists:map(fun known_by/1, Last))} || [_ | _] = Last <- Skipped]
     ).
 
-mark(Message) -> erlang:phash2({erlang:external_size(Message), cut(Message, ?MARK)}).
+%% By what a message is known again.
+known_by(Message) -> {erlang:external_size(Message), cut(Message, ?MARK)}.
 
 %% How many messages were looked at, and `#{Shape => {Times, Position}}', with that of the first message.
 count_shapes(Messages, Until) ->
@@ -372,9 +384,20 @@ matching(Counts, Spec) ->
 passes(_, Wanted) when map_size(Wanted) =:= 0 ->
     true;
 passes(Frames, Wanted) ->
-    Lines = [[atom_to_list(M), ".", atom_to_list(F), "/", integer_to_list(A), "\n"] || {M, F, A} <- Frames],
-    Text = unicode:characters_to_list(Lines ++ ["unknown" || Frames =:= []]),
-    lists:all(fun({Which, Part}) -> contains(Text, Part) =:= (Which =:= filter) end, maps:to_list(Wanted)).
+    Lines = [[atom_to_list(M), ".", atom_to_list(F), "/", integer_to_list(A)] || {M, F, A} <- Frames],
+    Texts = lists:map(fun unicode:characters_to_list/1, Lines ++ ["unknown" || Frames =:= []]),
+    All = lists:join("\n", Texts),
+    lists:all(fun({Which, Parts}) -> follow(Parts, All, Texts) =:= (Which =:= filter) end, maps:to_list(Wanted)).
+
+%% Whether frames that follow each other have these parts, one each.
+follow([Part], All, _) ->
+    contains(All, Part);
+follow([First | _] = Parts, All, Texts) ->
+    contains(All, First) andalso lists:any(fun(From) -> have(lists:nthtail(From, Texts), Parts) end, lists:seq(0, length(Texts) - 1)).
+
+have(_, []) -> true;
+have([], _) -> false;
+have([Text | Texts], [Part | Parts]) -> contains(Text, Part) andalso have(Texts, Parts).
 
 %% @doc The tree of processes below a process: packed `children()', or `gone'.
 -spec children(children_spec()) -> binary().

@@ -14,6 +14,7 @@ tests() ->
         {"messages come in their order, with their kinds", fun messages/1},
         {"the keys of a dictionary", fun keys/1},
         {"messages behind the first, and whether they moved up", fun later_messages/1},
+        {"messages that repeat are known by more than the last", fun repeating_messages/1},
         {"a large message is cut", fun large_messages/1},
         {"what cannot be cut to fit is left out", fun cut_kinds/1},
         {"a long queue is left alone", fun long_queue/1},
@@ -81,7 +82,7 @@ later_messages(Run) ->
         Wide = {wide, binary:copy(<<"x">>, 5000)},
         [Pid ! Message || Message <- [{item, Number} || Number <- lists:seq(1, 6)] ++ [Wide]],
         until(fun() -> process_info(Pid, message_queue_len) =:= {message_queue_len, 7} end),
-        Page = fun(Skip, Limit) -> Run(messages, spec(Pid, #{skip => Skip, limit => Limit})) end,
+        Page = fun(Skip, Limit) -> Run(messages, spec(Pid, #{skip => Skip, limit => Limit, marked => 3})) end,
         #{rows := First, marks := Marks, count := 7} = Told = Page(0, 3),
         ?assertNot(is_map_key(mark, Told)),
         ?assertEqual([{item, 1}, {item, 2}, {item, 3}], [Message || {Message, _, false} <- First]),
@@ -90,7 +91,7 @@ later_messages(Run) ->
         ?assertEqual([{item, 4}, {item, 5}, {item, 6}], [Message || {Message, _, false} <- Second]),
         ?assertEqual(lists:last(Marks), Mark),
         %% The same message is known by the same, however much of it is told.
-        #{marks := [Known]} = Page(6, 1),
+        #{marks := [_, _, Known]} = Page(4, 3),
         #{mark := Known, rows := [], marks := []} = Page(7, 100),
         ?assertNot(is_map_key(mark, Page(8, 3))),
         %% What is taken out moves the others up: another one is the last that is skipped.
@@ -100,6 +101,28 @@ later_messages(Run) ->
         end,
         ?assertMatch(#{count := 6, rows := [{{item, 5}, _, _} | _]}, Page(3, 3)),
         ?assertNotEqual(Mark, map_get(mark, Page(3, 3)))
+    end).
+
+%% The last message alone would look the same.
+repeating_messages(Run) ->
+    running([fun() -> idle(), picky() end], fun([Pid]) ->
+        [Pid ! Message || Message <- [never, a, b, x, c, d, x, e, f, x, e, f, x]],
+        until(fun() -> process_info(Pid, message_queue_len) =:= {message_queue_len, 12} end),
+        Page = fun(Skip, Marked) -> Run(messages, spec(Pid, #{skip => Skip, limit => 6, marked => Marked})) end,
+        #{marks := Marks} = Page(0, 1),
+        ?assertEqual(6, length(lists:usort(Marks))),
+        ?assertEqual(lists:last(Marks), map_get(mark, Page(6, 6))),
+        [
+            begin
+                Pid ! {take, self(), Message},
+                receive
+                    taken -> ok
+                end
+            end
+         || Message <- [a, b, x]
+        ],
+        #{mark := Mark} = Page(6, 6),
+        ?assertNot(lists:member(Mark, Marks))
     end).
 
 %% Takes out the messages that it is told to, wherever they stand.
@@ -204,7 +227,7 @@ many_stacks(Run) ->
         ?assertEqual([{[], []}], [{Frames, Pids} || {_, #{other := true, frames := Frames, pids := Pids}} <- Rows]),
         ?assertEqual(Again, lists:sum([Count || {_, #{count := Count}} <- Rows])),
         ?assert(Processes >= 1500),
-        #{rows := Few} = Run(stacks, standing(#{stacks => 2, exclude => <<"idle">>})),
+        #{rows := Few} = Run(stacks, standing(#{stacks => 2, exclude => [<<"idle">>]})),
         ?assertNot(lists:any(fun({_, #{other := Other}}) -> Other end, Few))
     end).
 
@@ -212,7 +235,7 @@ many_stacks(Run) ->
 few_samples(Run) ->
     running([fun() -> timer:sleep(infinity) end | [fun idle/0 || _ <- lists:seq(1, 1500)]], fun([First | _]) ->
         running([fun() -> timer:sleep(infinity) end], fun([Last]) ->
-            #{rows := [{_, #{pids := Pids}}]} = Run(stacks, standing(#{filter => <<"timer.sleep/1">>})),
+            #{rows := [{_, #{pids := Pids}}]} = Run(stacks, standing(#{filter => [<<"timer.sleep/1">>]})),
             ?assertEqual([First, Last], lists:sort(Pids))
         end)
     end).
@@ -223,11 +246,26 @@ stack_filters(Run) ->
             #{rows := Rows} = Run(stacks, standing(Filters)),
             lists:append([Some || {_, #{pids := Some}} <- Rows])
         end,
-        ?assertEqual([Idle], Pids(#{filter => <<"PROCESS_tests.idle/0">>})),
-        Others = Pids(#{exclude => <<"timer.sleep">>, limit => 1000}),
+        ?assertEqual([Idle], Pids(#{filter => [<<"PROCESS_tests.idle/0">>]})),
+        Others = Pids(#{exclude => [<<"timer.sleep">>], limit => 1000}),
         ?assertNot(lists:member(Sleeper, Others)),
         ?assert(lists:member(Idle, Others)),
-        ?assertEqual([], Pids(#{filter => <<"nothing.like_it">>}))
+        ?assertEqual([], Pids(#{filter => [<<"nothing.like_it">>]})),
+        %% Frames that follow each other.
+        running([fun() -> nested(3) end], fun([Nested]) ->
+            Inner = <<"tests.idle/0">>,
+            Outer = <<"tests.nested/1">>,
+            ?assertEqual([Nested], Pids(#{filter => [Inner, Outer]})),
+            ?assertEqual([Nested], Pids(#{filter => [<<"IDLE">>, <<"nested">>, <<"nested">>]})),
+            ?assertEqual([Nested], Pids(#{filter => [Outer, Outer]})),
+            [
+                ?assertEqual([], Pids(#{filter => Parts}))
+             || Parts <- [[Outer, Inner], [Inner, <<"timer">>], lists:duplicate(9, Outer)]
+            ],
+            Apart = Pids(#{exclude => [Inner, Outer], limit => 1000}),
+            ?assertNot(lists:member(Nested, Apart)),
+            ?assert(lists:member(Idle, Apart))
+        end)
     end).
 
 late_stacks(Run) ->
@@ -239,11 +277,11 @@ hibernating(Run) ->
     Pids = [Asleep(), Asleep()],
     until(fun() -> lists:all(Hibernates, Pids) end),
     #{rows := [{_, #{count := Count, pids := Some, frames := Frames}}]} =
-        Run(stacks, standing(#{filter => <<"erlang.hibernate/3">>})),
+        Run(stacks, standing(#{filter => [<<"erlang.hibernate/3">>]})),
     ?assert(Count >= 2),
     ?assertEqual([{erlang, hibernate, 3}], Frames),
     ?assert(lists:all(Hibernates, Some)),
-    #{rows := Others} = Run(stacks, standing(#{exclude => <<"hibernate">>, limit => 1000})),
+    #{rows := Others} = Run(stacks, standing(#{exclude => [<<"hibernate">>], limit => 1000})),
     ?assertEqual([], [Pid || {_, #{pids := Listed}} <- Others, Pid <- Listed, lists:member(Pid, Pids)]),
     lists:foreach(fun(Pid) -> exit(Pid, kill) end, Pids).
 
@@ -251,7 +289,7 @@ deep_stack(Run) ->
     Old = erlang:system_flag(backtrace_depth, 20),
     try
         running([fun() -> nested(14) end], fun(_) ->
-            #{rows := [{_, #{frames := Frames}}]} = Run(stacks, standing(#{filter => <<"tests.nested/1">>})),
+            #{rows := [{_, #{frames := Frames}}]} = Run(stacks, standing(#{filter => [<<"tests.nested/1">>]})),
             ?assertEqual({?MODULE, idle, 0}, hd(Frames)),
             ?assertEqual({?MODULE, nested, 1}, lists:nth(13, Frames))
         end)

@@ -1,6 +1,7 @@
 import { Effect, Schema } from "effect"
 import {
   largeQueue,
+  maxMarked,
   messageQueue,
   type MessageQueue,
   type MessageShape,
@@ -12,12 +13,14 @@ import type { Pid } from "../../etf/Term.ts"
 import type { CallError } from "../../node/CallError.ts"
 import type { ErlangNode } from "../../node/ErlangNode.ts"
 import { visible } from "../../syntax/Escape.ts"
+import { withoutSecrets } from "../Cleaning.ts"
 import { cutNote } from "../CutValues.ts"
 import { remainingMillis, shareOfTime } from "../Deadline.ts"
 import { cursor, limitUpTo } from "../Listing.ts"
 import { called, nameText, pid } from "./OneProcess.ts"
 import { ended, resolveProcess } from "../ProcessArgument.ts"
 import { amount, bytes, percent } from "../Quantity.ts"
+import { redacted } from "../SecretShapes.ts"
 import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
 import { ToolError } from "../ToolError.ts"
@@ -59,10 +62,10 @@ export const readQueue = (
   node: ErlangNode,
   process: Pid,
   limit: number,
-  { bounds = usualQueue, skip = 0 } = {}
+  { bounds = usualQueue, marked = 1, skip = 0 } = {}
 ): Effect.Effect<MessageQueue | undefined, CallError> =>
   Effect.flatMap(remainingMillis, (left) =>
-    messageQueue(node, process, { limit, skip, shapes: maxShapes, bounds, deadlineMillis: left * shareOfTime })
+    messageQueue(node, process, { limit, skip, marked, shapes: maxShapes, bounds, deadlineMillis: left * shareOfTime })
   )
 
 /** A pattern rather than a term: types stand where values differ. */
@@ -101,13 +104,28 @@ const tooLarge = (refused: RefusedMessages, name: string, override: boolean): To
 
 /**
  * How many messages the pages before have shown, and what shows whether the queue is still the one that they are of: how
- * many there were, and what the last one shown is known by.
+ * many there were, and what so many of the last ones shown are known by.
  */
-const position = Schema.Struct({ at: Schema.Int, mark: Schema.Int, count: Schema.Int })
+const position = Schema.Struct({
+  at: Schema.Int,
+  mark: Schema.Int,
+  marked: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: maxMarked })),
+  count: Schema.Int
+})
 
 /** Whether messages were taken out since the page before. Those that come go behind all others. */
 const hasMoved = ({ count, mark }: typeof position.Type, read: ReadMessages, now: number): boolean =>
   now < count || read.mark !== mark
+
+/**
+ * Whether the mark of these messages, a digest of them, could be used to try guesses at what is not shown of one, whatever
+ * of the others is.
+ */
+const hidesAny = ({ messages }: ReadMessages, terms: Terms, clean: (text: string) => string): boolean =>
+  messages.some(({ isCut, term }) => {
+    const text = terms.print(term)
+    return isCut || text.includes(redacted) || clean(text) !== text
+  })
 
 const getMessageQueue = Tool.make({
   name: "get_message_queue",
@@ -144,7 +162,8 @@ const getMessageQueue = Tool.make({
       yield* Effect.logWarning(`get_message_queue overrides its limits for ${terms.print(process)} on ${node.name}`)
     const queue = yield* readQueue(node, process, limit, {
       bounds: override ? largeQueue : usualQueue,
-      skip: after?.at ?? 0
+      skip: after?.at ?? 0,
+      marked: after?.marked ?? 1
     })
     if (queue === undefined) return yield* ended(node, process, terms)
     const { count, read, registeredName, status } = queue
@@ -152,7 +171,13 @@ const getMessageQueue = Tool.make({
     if (read._tag === "Refused") return yield* tooLarge(read, pidText, override)
     const { messages, seen, shapeCount, shapes, skipped } = read
     const isMoved = after !== undefined && hasMoved(after, read, count)
-    const placeBehind = (row: number) => ({ at: skipped + row + 1, mark: messages[row]!.mark, count })
+    const placeBehind = (row: number) => ({
+      at: skipped + row + 1,
+      mark: messages[row]!.mark,
+      marked: Math.min(row + 1, maxMarked),
+      count
+    })
+    const clean = yield* withoutSecrets
     const isMore = skipped + messages.length < count
     const [first] = shapes
     const looked = seen < count ? `; the first ${amount(seen, "is", "are")}` : ","
@@ -168,7 +193,11 @@ const getMessageQueue = Tool.make({
           ? [
               "The process has taken messages out since the page before, and the others moved up: as many may be passed over here. Leave the cursor out to start over."
             ]
-          : []),
+          : after !== undefined
+            ? [
+                `That no message was taken out since the page before is judged by the last ${after.marked} that it showed, and by their number: where messages repeat, some may be passed over all the same.`
+              ]
+            : []),
         ...(seen < count ? [`The shapes are those of the first ${amount(seen, "message")}.`] : []),
         ...(shapeCount > shapes.length ? [`Of ${shapeCount} shapes the ${shapes.length} most frequent are told.`] : []),
         ...(isMore && !isMoved
@@ -193,7 +222,8 @@ const getMessageQueue = Tool.make({
       page: {
         rows: "messages" as const,
         next: isMore && messages.length > 0 ? placeBehind(messages.length - 1) : undefined,
-        after: placeBehind
+        after: placeBehind,
+        isHiding: hidesAny(read, terms, clean)
       },
       hints: [`get_process_stacktrace ${JSON.stringify({ pid: pidText })}`]
     }

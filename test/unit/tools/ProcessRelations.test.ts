@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Buffer } from "node:buffer"
 import { encode } from "../../../src/etf/Encode.ts"
-import { Atom, atom, Binary, list, listItems, map, MapTerm, Pid, type Term } from "../../../src/etf/Term.ts"
+import { Atom, atom, Binary, binary, list, listItems, map, MapTerm, Pid, type Term } from "../../../src/etf/Term.ts"
 import { fakeNode, type FakeNodeSpec, type World } from "../../support/FakeNodes.ts"
 import { callIn, failIn } from "../../support/Tools.ts"
 
@@ -80,7 +80,8 @@ describe("get_message_queue", () => {
       expect(structured["notes"]).toEqual([
         "The shapes are those of the first 3 messages.",
         "The others are told page by page; what the process takes out meanwhile moves them up.",
-        "1 message is too large to be shown whole: ... stands for what is left out."
+        "1 message is too large to be shown whole: ... stands for what is left out.",
+        "next_cursor is good only while this server runs: it stands behind something that is hidden."
       ])
     })
   )
@@ -101,6 +102,31 @@ describe("get_message_queue", () => {
     })
   )
 
+  it.effect("goes on behind a message of which something is not shown, without a digest of it to try guesses at", () =>
+    Effect.gen(function* () {
+      const cursorBehind = Effect.fnUntraced(function* (...messages: ReadonlyArray<Term>) {
+        const answer = packed({
+          ...queue,
+          count: 4,
+          seen: 4,
+          shape_count: 0,
+          rows: list(messages),
+          marks: list(messages.map((_, at) => at)),
+          shapes: list([])
+        })
+        const asked = world({ replies: { "beamscope_process:messages": answer } })
+        const { structured } = yield* callIn(asked, "get_message_queue", { pid: "<0.7.0>" })
+        return Buffer.from(String(structured["next_cursor"]), "base64url").toString("latin1")
+      })
+      const plain: Term = [[atom("ok"), 1], 20, atom("false")]
+      expect(yield* cursorBehind(plain)).toContain('"mark":0')
+      expect(yield* cursorBehind([[atom("password"), binary("hunter2")], 20, atom("false")], plain)).not.toContain(
+        "mark"
+      )
+      expect(yield* cursorBehind([atom("..."), 90_000, atom("true")], plain)).not.toContain("mark")
+    })
+  )
+
   it.effect("goes on where the page before ended, and says so where the queue has moved since", () =>
     Effect.gen(function* () {
       const waiting = { from: 1, to: 5 }
@@ -110,7 +136,9 @@ describe("get_message_queue", () => {
             const word = (name: string) => (question instanceof MapTerm ? (question.atomKey(name) as number) : 0)
             const all = Array.from({ length: waiting.to - waiting.from + 1 }, (_, at) => waiting.from + at)
             const shown = all.slice(word("skip"), word("skip") + word("limit"))
-            const last = all[word("skip") - 1]
+            const markOf = (behind: number, most: number) =>
+              all.slice(Math.max(0, behind - most), behind).reduce((mark, message) => mark * 31 + message, most)
+            const first = word("skip") + 1
             return Effect.succeed(
               packed({
                 ...queue,
@@ -118,8 +146,8 @@ describe("get_message_queue", () => {
                 seen: all.length,
                 shape_count: 1,
                 rows: list(shown.map((message): Term => [message, 2, atom("false")])),
-                marks: list(shown.map((message) => 1_000 + message)),
-                ...(last !== undefined && { mark: 1_000 + last }),
+                marks: list(shown.map((_, at) => markOf(first + at, Math.min(at + 1, 10)))),
+                ...(word("skip") > 0 && word("skip") <= all.length && { mark: markOf(word("skip"), word("marked")) }),
                 shapes: list([[all.length, 1, [atom("integer")]]])
               }).term
             )
@@ -145,7 +173,11 @@ describe("get_message_queue", () => {
         [4, "4"],
         [5, "5"]
       ])
-      expect(second).toMatchObject({ complete: true, summary: expect.stringMatching(/; here those from 3 on\.$/u) })
+      expect(second).toMatchObject({
+        complete: true,
+        summary: expect.stringMatching(/; here those from 3 on\.$/u),
+        notes: expect.arrayContaining([expect.stringMatching(/^That no message was taken out .* the last 2 that/u)])
+      })
       const third = yield* page(second["next_cursor"])
       expect(shownIn(third)).toEqual([[6, "6"]])
       expect(third).not.toHaveProperty("next_cursor")
@@ -282,38 +314,44 @@ describe("get_process_stacktrace of a process in a call", () => {
 
 describe("group_stacktraces", () => {
   it.effect.each([
-    ["gen:do_call", "gen.do_call"],
-    [":gen_server.loop/7", "gen_server.loop/7"],
-    ["'Elixir.My.Mod':run/1", "Elixir.My.Mod.run/1"],
-    ["My.Mod.run", "My.Mod.run"]
-  ])("looks for %s however a language writes it", ([filter, wanted]) =>
-    Effect.gen(function* () {
-      const node = fakeNode({
-        replies: {
-          "beamscope_process:stacks": packed({
-            processes: 9,
-            total: 4,
-            matched: 0,
-            rows: list([]),
-            next: atom("undefined"),
-            incomplete: list([atom("deadline")])
-          })
-        }
+    ["gen:do_call", ["gen.do_call"]],
+    [":gen_server.loop/7", ["gen_server.loop/7"]],
+    ["'Elixir.My.Mod':run/1", ["Elixir.My.Mod.run/1"]],
+    ["My.Mod.run", ["My.Mod.run"]],
+    [":gen_server.loop/7 < :proc_lib.init_p_do_apply/3", ["gen_server.loop/7", "proc_lib.init_p_do_apply/3"]],
+    ["gen:do_call < my < m:'a < b'/1", ["gen.do_call", "my", "m.a < b/1"]],
+    ["erlang:'<'/2 < m:|a < b|/1 < ", ["erlang.</2", "m.a < b/1"]]
+  ] as ReadonlyArray<[string, ReadonlyArray<string>]>)(
+    "looks for %s however a language writes it",
+    ([filter, wanted]) =>
+      Effect.gen(function* () {
+        const node = fakeNode({
+          replies: {
+            "beamscope_process:stacks": packed({
+              processes: 9,
+              total: 4,
+              matched: 0,
+              rows: list([]),
+              next: atom("undefined"),
+              incomplete: list([atom("deadline")])
+            })
+          }
+        })
+        const { structured } = yield* callIn({ up: [node], policy: { allowNodes: ["*"] } }, "group_stacktraces", {
+          filter
+        })
+        expect(structured).toMatchObject({
+          summary: "0 stacks of 9 processes; time ran out before the others were looked at.",
+          complete: false,
+          processes: 9,
+          total: 4,
+          matched: 0
+        })
+        const [question] = node.called[0]!.args
+        const asked = question instanceof MapTerm && question.atomKey("filter")
+        const parts = asked === false || asked === undefined ? undefined : listItems(asked)
+        expect(parts?.map((part) => part instanceof Binary && part.text())).toEqual(wanted)
       })
-      const { structured } = yield* callIn({ up: [node], policy: { allowNodes: ["*"] } }, "group_stacktraces", {
-        filter
-      })
-      expect(structured).toMatchObject({
-        summary: "0 stacks of 9 processes; time ran out before the others were looked at.",
-        complete: false,
-        processes: 9,
-        total: 4,
-        matched: 0
-      })
-      const [question] = node.called[0]!.args
-      const asked = question instanceof MapTerm && question.atomKey("filter")
-      expect(asked instanceof Binary && asked.text()).toBe(wanted)
-    })
   )
 
   it.effect("tells the stacks together that are too many to tell apart", () =>
