@@ -1,5 +1,5 @@
 import type { Effect } from "effect"
-import { isAtom, listItems, type MapTerm, Pid } from "../etf/Term.ts"
+import { binary, isAtom, list, listItems, type MapTerm, Pid } from "../etf/Term.ts"
 import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import type { Mfa } from "../syntax/Mfa.ts"
@@ -31,11 +31,14 @@ export interface StackGroups extends Listed<StackGroup> {
   readonly processes: number
 }
 
-/** The stacks of all processes, each with how many have it. Texts are parts of a frame as `module.function/arity`, in any case. */
+/**
+ * The stacks of all processes, each with how many have it. Texts are parts of frames that follow each other, the innermost
+ * first, each as `module.function/arity`, in any case.
+ */
 export const stackGroups = (
   node: ErlangNode,
   query: Pick<ListQuery, "limit" | "after" | "deadlineMillis"> & { readonly sort: (typeof stackSorts)[number] },
-  texts: { readonly filter: string | undefined; readonly exclude: string | undefined }
+  texts: Readonly<Record<"filter" | "exclude", ReadonlyArray<string> | undefined>>
 ): Effect.Effect<StackGroups, CallError> =>
   askAgent(
     node,
@@ -43,7 +46,12 @@ export const stackGroups = (
     questionOf({
       ...query,
       order: query.sort === "function" ? "ascending" : "descending",
-      filters: { ...texts, pause_ms: pauseMillis, stacks: maxStacks }
+      filters: {
+        filter: texts.filter && list(texts.filter.map((part) => binary(part))),
+        exclude: texts.exclude && list(texts.exclude.map((part) => binary(part))),
+        pause_ms: pauseMillis,
+        stacks: maxStacks
+      }
     }),
     (answer) => {
       const listed = readListed(answer, readGroup)

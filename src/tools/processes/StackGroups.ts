@@ -1,37 +1,42 @@
 import { Effect, Schema } from "effect"
 import { maxStacks, stackGroups, stackSorts } from "../../beam/StackGroups.ts"
 import { parseAnonymous, parseMfa } from "../../syntax/Mfa.ts"
+import { TermText } from "../ArgumentText.ts"
 import { whyLate } from "../Deadline.ts"
-import {
-  cursor,
-  FilterText,
-  ledBy,
-  limitUpTo,
-  listBounds,
-  listOutput,
-  ListPosition,
-  pageOf,
-  shownOf,
-  sortBy
-} from "../Listing.ts"
+import { cursor, ledBy, limitUpTo, listBounds, listOutput, ListPosition, pageOf, shownOf, sortBy } from "../Listing.ts"
 import { amount, percent } from "../Quantity.ts"
 import { termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
 
 /** A function, or a part of one, as any of the languages writes it; as the node compares it: `module.function/arity`. */
-const asCompared = (text: string | undefined): string | undefined => {
-  const around = text === undefined ? undefined : parseAnonymous(text)
+const asCompared = (text: string): string => {
+  const around = parseAnonymous(text)
   if (around !== undefined) return `${around.module}.-${around.name}/${around.arity}-`
-  const whole = text === undefined ? undefined : parseMfa(text)
+  const whole = parseMfa(text)
   if (whole !== undefined) return `${whole.module}.${whole.name}/${whole.arity}`
-  return text?.replace(/["']/gu, "").replace(/^:/u, "").replace(/:/gu, ".")
+  return text.replace(/["']/gu, "").replace(/^:/u, "").replace(/:/gu, ".")
 }
+
+/** Between the frames of a stack, as it is shown. */
+const caller = " < "
+
+/** The frames of a stack, those behind others with what is left of what stands between them; that may be quoted, too. */
+const frameTexts = /(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\|(?:[^|\\]|\\.)*\||(?! < )[^])+/gu
+
+/** A frame, or frames that follow each other, as a stack is shown: each as the node compares it. */
+const framesOf = (text: string | undefined): ReadonlyArray<string> | undefined => {
+  const frames = text?.match(frameTexts)?.flatMap((frame) => frame.replace(/^< /u, "").trim() || [])
+  return frames === undefined || frames.length === 0 ? undefined : frames.map(asCompared)
+}
+
+/** A stack as it is shown may be of many frames. */
+const StackText = TermText
 
 const groupStacktraces = Tool.make({
   name: "group_stacktraces",
   title: "Where all processes stand",
   description:
-    "Processes by identical stack: what many wait for at once. Looks at each: 0.3 s for 100,000. filter and exclude: part of a frame, such as gen:do_call.",
+    "Processes by identical stack: what many wait for at once. Looks at each: 0.3 s for 100,000. filter and exclude: part of a frame, such as gen:do_call, or frames with < between them.",
   toolset: "processes",
   access: "inspect",
   cost: "moderate",
@@ -39,8 +44,8 @@ const groupStacktraces = Tool.make({
   timeoutMillis: 15_000,
   position: ListPosition,
   input: {
-    filter: Schema.optionalKey(FilterText),
-    exclude: Schema.optionalKey(FilterText),
+    filter: Schema.optionalKey(StackText),
+    exclude: Schema.optionalKey(StackText),
     sort_by: sortBy(stackSorts, "count"),
     limit: limitUpTo(100, 10),
     cursor
@@ -64,7 +69,7 @@ const groupStacktraces = Tool.make({
     const listed = yield* stackGroups(
       node,
       { ...(yield* listBounds(limit, after)), sort },
-      { filter: asCompared(filter), exclude: asCompared(exclude) }
+      { filter: framesOf(filter), exclude: framesOf(exclude) }
     )
     const { incomplete, matched, processes, rows, total } = listed
     const [first] = rows
@@ -104,7 +109,7 @@ const groupStacktraces = Tool.make({
           count,
           percent: percent(count, processes),
           pids: `${pids.map((pid) => terms.print(pid)).join(" ")}${count > pids.length ? " …" : ""}`,
-          stack: isOther ? "other" : frames.length === 0 ? "unknown" : frames.map(terms.mfa).join(" < ")
+          stack: isOther ? "other" : frames.length === 0 ? "unknown" : frames.map(terms.mfa).join(caller)
         }))
       },
       page: pageOf("stacks", listed),
