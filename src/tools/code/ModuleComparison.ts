@@ -297,7 +297,10 @@ const compareModules = Tool.make({
         next: rest.length > page.length ? placeOf(page.at(-1)!) : undefined,
         after: (row: number) => placeOf(page[row]!)
       },
-      hints: names.slice(0, 1).map((module) => `get_module_info ${JSON.stringify({ module: terms.atom(module) })}`)
+      hints: page.slice(0, 1).map(({ difference, module }) => {
+        const where = difference === "only_there" ? { node: other.name } : {}
+        return `get_module_info ${JSON.stringify({ ...where, module: terms.atom(module) })}`
+      })
     }
   }, Effect.scoped)
 })

@@ -121,6 +121,16 @@ describe("compare_modules", () => {
     })
   )
 
+  it.effect("suggests to look at a module on the node that has it", () =>
+    Effect.gen(function* () {
+      const [here, there] = [nodeWith("a@box", { mine: 1, both: 1 }), nodeWith("b@box", { theirs: 1, both: 2 })]
+      const hints = (show: string) => Effect.map(compare(here, there, { show }), (compared) => compared["hints"])
+      expect(yield* hints("only_there")).toEqual(['get_module_info {"node":"b@box","module":"theirs"}'])
+      expect(yield* hints("only_here")).toEqual(['get_module_info {"node":"a@box","module":"mine"}'])
+      expect(yield* hints("changed")).toEqual(['get_module_info {"node":"a@box","module":"both"}'])
+    })
+  )
+
   it.effect("looks into a thousand modules, and says so of the others", () =>
     Effect.gen(function* () {
       const compared = yield* compare(nodeWith("a@box", many(1)), nodeWith("b@box", many(2)))
