@@ -180,9 +180,10 @@ const readInfo = (answer: MapTerm): ApplicationInfo | undefined => {
 /** A key of an application's environment, with its value. */
 export interface Setting {
   readonly key: Term
-  readonly value: Term
-  /** Of the value in external format. */
-  readonly bytes: number
+  /** `undefined` where it is too large for the node to copy. */
+  readonly value: Term | undefined
+  /** Of the value in external format; `undefined` where that cannot be told without a copy. */
+  readonly bytes: number | undefined
   /** Whether the node has cut the value, since it is large. */
   readonly isCut: boolean
 }
@@ -210,7 +211,7 @@ export const applicationEnvironment = (
     { ...bounds, sort, order: sort === "name" ? "ascending" : "descending", filters: { name, part } },
     (row) => {
       const [key, value, bytes] = [row.atomKey("key"), row.atomKey("value"), readCount(row.atomKey("bytes"))]
-      if (key === undefined || value === undefined || bytes === undefined) return undefined
+      if (key === undefined || (value === undefined) !== (bytes === undefined)) return undefined
       return { key, value, bytes, isCut: isAtom(row.atomKey("is_cut"), "true") }
     }
   )

@@ -115,6 +115,19 @@ describe.each(BeamNode.otpReleases())("the applications of a node on OTP $otp", 
         expect(sizes).toEqual(sizes.toSorted((a, b) => b - a))
         expect(sizes).toHaveLength(Number(yield* ask("length(application:get_all_env(kernel))")))
         expect(new Set(bySize.map((row) => (row as Row)["key"])).size).toBe(sizes.length)
+        yield* ask("application:set_env(kernel, t_huge, lists:seq(1, 6000000))")
+        for (const sort of ["bytes", "name"] as const) {
+          const huge = yield* call("get_application_info", { application: "kernel", sort_by: sort, limit: 200 })
+          const rows = rowsOf(huge, "environment")
+          expect(rows).toContainEqual({ key: "t_huge" })
+          expect(rows.length).toBe(sizes.length + 1)
+          expect(huge.structured).toMatchObject({
+            complete: false,
+            notes: [expect.stringMatching(/^1 value is so large that the node cannot copy it/u)]
+          })
+          if (sort === "bytes") expect(rows[0]).toEqual({ key: "t_huge" })
+        }
+        yield* ask("application:unset_env(kernel, t_huge)")
       }).pipe(using(agent))
     )
 

@@ -19,6 +19,8 @@
 -define(LONG_QUEUE, 10000).
 %% Bytes in external format of a value of the environment that is told whole.
 -define(VALUE, 4000).
+%% Words of heap that who reads one of them may take: as many as our own workers may.
+-define(VALUE_WORDS, 8388608).
 %% Values of the environment whose size is read between two looks at the clock.
 -define(SETTINGS, 20).
 %% Milliseconds that the processes of OTP's own that answer from memory get to do so.
@@ -95,8 +97,9 @@ information(#{name := Text, limit := Limit, deadline_ms := Millis}) ->
     end.
 
 %% @doc A page of the environment of a loaded application, sorted by `name', that of the key, or by `bytes', those of the
-%% value in external format. A value that is large is cut. Filter: `part' of the key, in any case. Incomplete:
-%% `deadline', with values whose size was not read, and which are left out.
+%% value in external format. A value that is large is cut; of one that is too large to be copied the row has no `value' and no
+%% `bytes', and by these it comes first. Filter: `part' of the key, in any case. Incomplete: `deadline', with values whose
+%% size was not read, and which are left out.
 environment(#{name := Text, sort := Sort, deadline_ms := Millis} = Spec) ->
     Until = now_ms() + Millis,
     Name = existing(Text),
@@ -115,17 +118,36 @@ environment(#{name := Text, sort := Sort, deadline_ms := Millis} = Spec) ->
                 scan(fun(Left) -> some(?SETTINGS, Left) end, Found, #{until => Until}, Measure, [])
         end,
     Read = fun({_, Key}) ->
-        case application:get_env(Name, Key) of
-            {ok, Value} ->
-                Size = erlang:external_size(Value),
-                #{key => Key, value => cut(Value, ?VALUE), bytes => Size, is_cut => Size > ?VALUE};
-            undefined ->
-                gone
+        case apart(fun() -> setting(Name, Key) end) of
+            too_large -> #{key => Key};
+            Row -> Row
         end
     end,
     listed(Keys, Read, Spec, {length(All), Late}).
 
-size(Application, Key) -> erlang:external_size(application:get_env(Application, Key, undefined)).
+setting(Application, Key) ->
+    case application:get_env(Application, Key) of
+        {ok, Value} ->
+            Size = erlang:external_size(Value),
+            #{key => Key, value => cut(Value, ?VALUE), bytes => Size, is_cut => Size > ?VALUE};
+        undefined ->
+            gone
+    end.
+
+%% `too_large', which is more than any number, where nobody can tell.
+size(Application, Key) ->
+    apart(fun() -> erlang:external_size(application:get_env(Application, Key, undefined)) end).
+
+%% What a process of its own answers, since nothing but a copy tells how large a value is; `too_large' where it outgrew
+%% its heap.
+apart(Ask) ->
+    Limit = #{size => ?VALUE_WORDS, kill => true, error_logger => false},
+    Tell = fun() -> exit({told, Ask()}) end,
+    {Helper, Mark} = spawn_opt(Tell, [monitor, {priority, low}, {max_heap_size, Limit}]),
+    receive
+        {'DOWN', Mark, process, Helper, {told, Answer}} -> Answer;
+        {'DOWN', Mark, process, Helper, _} -> too_large
+    end.
 
 %% @doc A page of the modules or of the registered names of a loaded application, by name: its key `list'. Filter: `part',
 %% in any case. A row has the `name' alone.

@@ -77,6 +77,20 @@ environment(Run) ->
         [{Key, Bytes} || #{key := Key, bytes := Bytes} <- paged(Run, environment, BySize#{limit => 1})]
     ),
     ?assertMatch(#{total := 3, matched := 0, incomplete := [deadline]}, Run(environment, BySize#{deadline_ms => -1})),
+    %% A value that whoever copies it does not survive.
+    ok = application:set_env(beamscope_test_app, huge, lists:seq(1, 6000000)),
+    Asked = self(),
+    Limit = #{size => 8388608, kill => true, error_logger => false},
+    Ask = fun() -> Asked ! [rows(Run(environment, Sorted)) || Sorted <- [BySize, Spec]] end,
+    {_, Mark} = spawn_opt(Ask, [monitor, {max_heap_size, Limit}]),
+    receive
+        {'DOWN', Mark, _, _, Reason} -> ?assertEqual(normal, Reason)
+    end,
+    receive
+        [[Huge, #{key := long} | _], Named] ->
+            ?assertEqual(#{key => huge}, maps:with([key, value], Huge)),
+            ?assertEqual(['A', huge, long, password], [Key || #{key := Key} <- Named])
+    end,
     ok = application:unload(beamscope_test_app).
 
 names(Run) ->

@@ -33,7 +33,7 @@ import {
 } from "../Listing.ts"
 import { Filter, toFilter } from "../processes/ProcessFilter.ts"
 import { answerPage, pageOutput, position, processSort, ranking } from "../processes/Processes.ts"
-import { amount, bytes } from "../Quantity.ts"
+import { agree, amount, bytes } from "../Quantity.ts"
 import { anyNamePart } from "../TermPart.ts"
 import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
@@ -214,7 +214,7 @@ const getApplicationInfo = Tool.make({
     modules: Texts,
     ...listOutput,
     environment: Schema.optionalKey(
-      Schema.Array(Schema.Struct({ key: Schema.String, bytes: Schema.Int, value: Schema.String }))
+      Schema.Array(Schema.Struct({ key: Schema.String, bytes: Schema.optionalKey(Schema.Int), value: Text }))
     )
   },
   position: ListPosition,
@@ -249,6 +249,7 @@ const getApplicationInfo = Tool.make({
     const named = listed.rows.flatMap(({ row }) => (typeof row === "string" ? [row] : []))
     const { matched, total } = listed
     const incomplete = [...info.incomplete, ...listed.incomplete.map((why) => (why === "deadline" ? "sizes" : why))]
+    const unread = rows.filter(({ row }) => row.value === undefined).length
     const [largest] = sort === "bytes" ? rows : []
     const { state } = info
     const called = terms.atom(info.name)
@@ -256,9 +257,14 @@ const getApplicationInfo = Tool.make({
     const names = (all: ReadonlyArray<string>) => all.map(terms.atom)
     return {
       summary: (shown: number) =>
-        `${called} ${visible(info.version)} is ${state}, with ${amount(info.processes, "process", "processes")} of ${bytes(info.memory)}; ${showing(shown, matched, show)} here${ledBy(largest && `${terms.print(largest.row.key)} with ${bytes(largest.row.bytes)}`, after)}.`,
-      complete: incomplete.length === 0,
+        `${called} ${visible(info.version)} is ${state}, with ${amount(info.processes, "process", "processes")} of ${bytes(info.memory)}; ${showing(shown, matched, show)} here${ledBy(largest && `${terms.print(largest.row.key)} with ${largest.row.bytes === undefined ? "more than can be read" : bytes(largest.row.bytes)}`, after)}.`,
+      complete: incomplete.length === 0 && unread === 0,
       notes: [
+        ...(unread > 0
+          ? [
+              `${amount(unread, "value is", "values are")} so large that the node cannot copy ${agree(unread, "it", "them")} within ${bytes(64 * 1024 * 1024)} of heap, nor tell the size: without bytes and value here, and first by bytes.`
+            ]
+          : []),
         ...incomplete.map((why) => note(why, info.stuck && terms.print(info.stuck))),
         ...(state === "running" && info.startModule === undefined
           ? ["A library: it has no callback module, and so no processes of its own."]
@@ -273,7 +279,7 @@ const getApplicationInfo = Tool.make({
         const prints = whole.map(
           ({ row: { key: name, value } }) =>
             (most?: number) =>
-              terms.value(name, value, most)
+              value === undefined ? "" : terms.value(name, value, most)
         )
         return cutNote(cutThere.length + countCut(prints, characters), "value")
       },
@@ -295,7 +301,7 @@ const getApplicationInfo = Tool.make({
         environment: rows.map(({ row }) => ({
           key: terms.print(row.key, characters),
           bytes: row.bytes,
-          value: terms.value(row.key, row.value, characters)
+          value: row.value === undefined ? undefined : terms.value(row.key, row.value, characters)
         }))
       }),
       page: pageOf(show, listed),
