@@ -252,15 +252,17 @@ stack_filters(Run) ->
         ?assert(lists:member(Idle, Others)),
         ?assertEqual([], Pids(#{filter => [<<"nothing.like_it">>]})),
         %% Frames that follow each other.
-        running([fun() -> nested(3) end], fun([Nested]) ->
+        running([fun() -> nested(4) end], fun([Nested]) ->
             Inner = <<"tests.idle/0">>,
-            Outer = <<"tests.nested/1">>,
-            ?assertEqual([Nested], Pids(#{filter => [Inner, Outer]})),
-            ?assertEqual([Nested], Pids(#{filter => [<<"IDLE">>, <<"nested">>, <<"nested">>]})),
-            ?assertEqual([Nested], Pids(#{filter => [Outer, Outer]})),
+            Outer = <<"tests.nesting/1">>,
+            Outermost = <<"tests.nested/1">>,
+            [
+                ?assertEqual([Nested], Pids(#{filter => Parts}))
+             || Parts <- [[Inner, Outer], [<<"IDLE">>, <<"nest">>, <<"nest">>], [Outermost, Outer], [Outer, Outermost, Outer]]
+            ],
             [
                 ?assertEqual([], Pids(#{filter => Parts}))
-             || Parts <- [[Outer, Inner], [Inner, <<"timer">>], lists:duplicate(9, Outer)]
+             || Parts <- [[Outer, Inner], [Inner, Outermost], [Inner, <<"timer">>], lists:duplicate(9, <<"nest">>)]
             ],
             Apart = Pids(#{exclude => [Inner, Outer], limit => 1000}),
             ?assertNot(lists:member(Nested, Apart)),
