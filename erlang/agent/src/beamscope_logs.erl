@@ -36,7 +36,10 @@
 configuration(#{sort := Sort, deadline_ms := Millis} = Spec) ->
     Until = erlang:monotonic_time(millisecond) + Millis,
     Handlers = maps:from_list([{{handler, Id}, handler(Id, Until)} || Id <- logger:get_handler_ids()]),
-    Modules = maps:from_list(modules(logger:get_module_level(), Spec)),
+    Levels = logger:get_module_level(),
+    Modules = maps:from_list(modules(Levels, Spec)),
+    %% What there is without a filter: modules in groups, also where a name is looked for.
+    Groups = hd([modules(Levels, #{}) || is_map_key(name, Spec)] ++ [maps:keys(Modules)]),
     All = maps:merge(Handlers, Modules),
     Matching = [Id || {Id, Row} <- maps:to_list(All), matches(Id, Row, Spec)],
     {Page, Next} = page([{rank(Sort, Id, map_get(Id, All)), Id} || Id <- Matching], Spec),
@@ -48,7 +51,7 @@ configuration(#{sort := Sort, deadline_ms := Millis} = Spec) ->
          || #{id := Id, mode := Mode, process := Pid} <- maps:values(Handlers), lists:member(Mode, [sync, drop])
         ],
         mute => [Id || #{id := Id, error := _} <- maps:values(Handlers)],
-        total => map_size(All),
+        total => map_size(Handlers) + length(Groups),
         matched => length(Matching),
         rows => [{Key, map_get(Id, All)} || {_, Id} = Key <- Page],
         next => Next,

@@ -76,6 +76,11 @@ levels(Run) ->
             ]),
             lists:sort(Groups)
         ),
+        %% The same total, whatever is looked for.
+        #{total := Total, matched := Total} = Run(spec(#{})),
+        ?assertEqual(length(logger:get_handler_ids()) + 3, Total),
+        Filters = [#{name => <<"stdlib">>}, #{name => <<"nowhere">>}, #{kind => handler}, #{level => <<"debug">>}],
+        [?assertMatch(#{total := Total}, Run(spec(Filter))) || Filter <- Filters],
         Alone = rows(Run(spec(#{name => <<"stdlib">>}))),
         ?assertEqual(lists:sort(Stdlib), lists:sort([Module || #{modules := [Module], count := 1} <- Alone])),
         ?assertEqual([[file]], [Modules || #{level := none, modules := Modules} <- rows(Run(spec(#{name => <<"FIL">>})))])

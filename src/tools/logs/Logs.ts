@@ -113,11 +113,14 @@ const getLogConfiguration = Tool.make({
     const summary = `Events of level ${primary.level} and above go to ${amount(handlerCount, "handler")}; ${told.length === 0 ? "none is overloaded" : told.join(", ")}.`
     return {
       summary: (shown: number) => {
-        if (shown === total) return summary
+        if (shown === total && !isFiltering(filter)) return summary
         return `${summary} ${shown === 0 ? noneOf(read, isFiltering(filter), "entry", "entries") : `${shownOf(shown, matched, "entry", "entries")} listed.`}`
       },
       complete: mute.length === 0,
       notes: [
+        ...(filter.name !== undefined && rows.some(({ row }) => row.kind === "modules")
+          ? ["With filter.name modules stand one by one, and matched counts them so; total counts them by application."]
+          : []),
         ...mute.map((id) => `Handler ${terms.atom(id)} does not tell its configuration: see its error.`),
         ...late.map(({ id, mode }) =>
           mode === "drop"
