@@ -209,7 +209,7 @@ export const sampleEtsTable = Tool.make({
   ...shared,
   name: "sample_ets_table",
   title: "ETS objects",
-  description: "Objects of a table, or with keys_only its keys; `filter`: part of a key. By value: select_ets_table.",
+  description: "Objects, or keys_only; filter: part of a key; by size: per 10,000 keys. By value: select_ets_table.",
   cost: "moderate",
   input: {
     table: NameText,
