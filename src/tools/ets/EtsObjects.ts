@@ -238,7 +238,12 @@ export const sampleEtsTable = Tool.make({
       ...shownRows,
       summary: (shown: number) =>
         `${matched === undefined ? amount(shown, what) : shownOf(shown, matched, what)}${found} of ${called(from, terms)}, ${withArticle(visible(from.type))} with ${sized(from)}${lookedAt(sampled)}${firstOf(sampled, sort)}.`,
-      data: (characters: number) => ({ ...aboutRows(sampled, terms), rows: rows(characters) }),
+      data: (characters: number) => ({
+        ...aboutRows(sampled, terms),
+        // Where nothing is looked for each object is meant; keys are fewer, where objects share one.
+        ...(matched === undefined && contains === undefined && !keys_only && { matched: from.objects }),
+        rows: rows(characters)
+      }),
       hints: [inspect(from, terms)]
     }
   })

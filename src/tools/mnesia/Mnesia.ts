@@ -161,7 +161,7 @@ const listMnesiaTables = Tool.make({
     if (about._tag === "NotRunning") {
       return {
         summary: `Mnesia ${states[about.state]} on ${node.name}.`,
-        data: { running: false },
+        data: { running: false, total: 0, matched: 0 },
         hints: about.state === "no" ? ["list_ets_tables"] : []
       }
     }

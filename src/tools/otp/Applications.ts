@@ -10,6 +10,7 @@ import {
   applicationStates
 } from "../../beam/Applications.ts"
 import type { CallError } from "../../node/CallError.ts"
+import { processPage } from "../../beam/Processes.ts"
 import type { ErlangNode } from "../../node/ErlangNode.ts"
 import { visible } from "../../syntax/Escape.ts"
 import { excerpt } from "../../syntax/Excerpt.ts"
@@ -327,7 +328,7 @@ const listApplicationProcesses = Tool.make({
   ...shared,
   name: "list_application_processes",
   title: "Processes of an application",
-  description: "The processes of an application (by group leader), page by page. To see each once, sort by pid.",
+  description: "The processes of an application (by group leader).",
   timeoutMillis,
   input: {
     application: ApplicationName,
@@ -345,7 +346,17 @@ const listApplicationProcesses = Tool.make({
       applicationState(node, called, { deadlineMillis })
     )
     const filter = { ...(yield* toFilter(wanted, node, terms)), application: name }
-    const page = yield* answerPage(node, { sort, limit, filter }, after, ranking(sort, node, after))
+    const shown = yield* answerPage(node, { sort, limit, filter }, after, ranking(sort, node, after))
+    // The processes that there are here are those of the application: where others pass no filter, they are counted apart.
+    const all = isFiltering(wanted)
+      ? (yield* processPage(node, {
+          sort: "pid",
+          limit: 1,
+          filter: { application: name },
+          deadlineMillis: (yield* remainingMillis) * shareOfTime
+        })).matched
+      : shown.data.matched
+    const page = { ...shown, data: { ...shown.data, total: Math.max(all, shown.data.matched) } }
     if (page.data.matched > 0 || isFiltering(wanted)) return page
     const why = state === "running" ? "a library, or one whose processes have ended" : `it is ${state}, not running`
     return {

@@ -16,7 +16,7 @@ import { visible } from "../../syntax/Escape.ts"
 import { withoutSecrets } from "../Cleaning.ts"
 import { cutNote } from "../CutValues.ts"
 import { remainingMillis, shareOfTime } from "../Deadline.ts"
-import { cursor, limitUpTo } from "../Listing.ts"
+import { cursor, limitUpTo, listOutput } from "../Listing.ts"
 import { called, nameText, pid } from "./OneProcess.ts"
 import { ended, resolveProcess } from "../ProcessArgument.ts"
 import { amount, bytes, percent } from "../Quantity.ts"
@@ -146,6 +146,7 @@ const getMessageQueue = Tool.make({
     name: Schema.optionalKey(Schema.String),
     status: Schema.String,
     message_queue_length: Schema.Int,
+    ...listOutput,
     shape_count: Schema.Int,
     shapes: Schema.optionalKey(
       Schema.Array(
@@ -210,6 +211,9 @@ const getMessageQueue = Tool.make({
         name: nameText(registeredName, terms),
         status: visible(status),
         message_queue_length: count,
+        // No filter: each is meant.
+        total: count,
+        matched: count,
         shape_count: shapeCount,
         shapes: shapes.map(({ count: times, first: firstAt, shape }) => ({
           count: times,

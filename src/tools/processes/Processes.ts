@@ -197,7 +197,7 @@ const listProcesses = Tool.make({
   name: "list_processes",
   title: "List processes",
   description:
-    "Processes page by page; sort by pid to see each once. With group_by: how many are alike, and their sums. For growth, top_processes; to look for one, find_process.",
+    "Processes page by page. With group_by: how many are alike, and their sums. For growth, top_processes; to look for one, find_process.",
   timeoutMillis: scanTimeoutMillis,
   input: {
     sort_by: Schema.optionalKey(
@@ -353,7 +353,7 @@ const topProcesses = Tool.make({
   name: "top_processes",
   title: "Top processes",
   description:
-    "Processes with the most memory, reductions, messages or heap; with window_ms those that grew most while the call waits. For who is busy now: reductions, window_ms 1000.",
+    "Processes with the most memory, reductions, messages or heap; with window_ms those that grew most meanwhile. For who is busy now: reductions, window_ms 1000.",
   timeoutMillis: scanTimeoutMillis,
   input: {
     sort_by: Schema.Literals(sortNames).annotate(byDefault).pipe(Schema.withDecodingDefaultKey(byMemory)),

@@ -36,7 +36,7 @@ const groupStacktraces = Tool.make({
   name: "group_stacktraces",
   title: "Where all processes stand",
   description:
-    "Processes by identical stack: what many wait for at once. Looks at each: 0.3 s for 100,000. filter and exclude: part of a frame, such as gen:do_call, or frames with < between them.",
+    "Processes by identical stack: what many wait for at once. 0.3 s for 100,000. filter and exclude: part of a frame, such as gen:do_call, or several: a < b.",
   toolset: "processes",
   access: "inspect",
   cost: "moderate",
