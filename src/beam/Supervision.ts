@@ -37,6 +37,8 @@ export interface Tree extends Listed<Child> {
   readonly supervisors: number
   /** Where all were asked: how many of them told their restarts, and how many of those had some. */
   readonly restarts: { readonly told: number; readonly restarted: number } | undefined
+  /** Rows that are a root which was asked for, of all and of those that pass: `total` and `matched` leave them out. */
+  readonly roots: { readonly total: number; readonly matched: number }
   /** Where time ran out before all children of the root were looked at: how many were, of how many. */
   readonly looked: { readonly seen: number; readonly children: number } | undefined
 }
@@ -105,7 +107,7 @@ export interface Supervisor {
 const maxStateHeap = 24 * 1024 * 1024
 
 /**
- * Pages of the supervision tree. A root has a row, and is not counted in `total` and `matched`; see
+ * Pages of the supervision tree. A root that was asked for has a row, and is counted in `roots`, not in `total` and `matched`; see
  * `erlang/agent/src/beamscope_supervision.erl`.
  */
 export const supervisionTree = (node: ErlangNode, query: TreeQuery): Effect.Effect<Tree, CallError> => {
@@ -140,11 +142,17 @@ export const supervisionTree = (node: ErlangNode, query: TreeQuery): Effect.Effe
             ...listed,
             supervisors,
             restarts: readRestarts(answer.atomKey("restarts")),
-            looked: readLooked(answer.atomKey("looked"))
+            looked: readLooked(answer.atomKey("looked")),
+            roots: readRoots(answer.atomKey("roots"))
           }
         : undefined
     }
   )
+}
+
+const readRoots = (pair: Term | undefined): Tree["roots"] => {
+  const [total, matched] = isTuple(pair) ? pair.map(readCount) : []
+  return { total: total ?? 0, matched: matched ?? 0 }
 }
 
 const readLooked = (pair: Term | undefined): Tree["looked"] => {

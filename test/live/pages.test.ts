@@ -97,4 +97,32 @@ describe.each(BeamNode.otpReleases())("pages on OTP $otp", ({ otp }) => {
       }
     }).pipe(Effect.provide(Layer.fresh(Layer.suspend(() => liveCatalogue([node], { agent: "eval" })))))
   )
+
+  it.live("tell how many there are, and how many match", () =>
+    Effect.gen(function* () {
+      const numbers = (text: string) =>
+        Effect.map(
+          Effect.promise(() => node.evaluate(text)),
+          Number
+        )
+      yield* numbers(`scene ! one, scene ! two, ets:new(counted, [named_table, public]),
+        ets:insert(counted, [{N, N rem 2} || N <- lists:seq(1, 100)]), 0`)
+      const queue = yield* call("get_message_queue", { pid: "scene", limit: 1 })
+      expect(queue.structured).toMatchObject({ total: 2, matched: 2 })
+      const sampled = yield* call("sample_ets_table", { table: "counted", limit: 3 })
+      expect(sampled.structured).toMatchObject({ total: 100, matched: 100 })
+      const some = yield* call("select_ets_table", { table: "counted", match: "{7, _}" })
+      expect(some.structured).toMatchObject({ total: 100, matched: 1 })
+      const part = yield* call("select_ets_table", { table: "counted", match: "{_, 1}", limit: 3 })
+      expect(part.structured).toMatchObject({ total: 100, matched: 50 })
+      expect((yield* call("list_mnesia_tables")).structured).toMatchObject({ running: false, total: 0, matched: 0 })
+      const own = yield* call("list_application_processes", { application: "kernel", limit: 2 })
+      const { matched, total } = own.structured
+      expect(total).toBe(matched)
+      expect(total).toBeLessThan(yield* numbers("length(processes())"))
+      const filter = { name: "code_server" }
+      const one = yield* call("list_application_processes", { application: "kernel", filter })
+      expect(one.structured).toMatchObject({ matched: 1, total })
+    }).pipe(Effect.provide(Layer.fresh(Layer.suspend(() => liveCatalogue([node], { agent: "eval", mode: "erlang" })))))
+  )
 })

@@ -161,6 +161,7 @@ tree(#{deadline_ms := Deadline} = Spec) ->
     packed(Told#{
         total => children(maps:keys(Rows), Spec) + Closed + length(Crowd),
         matched => children([Path || {_, Path} <- Keys], Spec) + hd([0 || is_filtered(Spec)] ++ [Closed]) + maps:get(matched, Unseen),
+        roots => roots_among(maps:keys(Rows), Keys, Spec),
         rows => [{Key, told(row(element(2, Key), Rows), Timed)} || Key <- Page],
         next => Next,
         incomplete => lists:usort(Unread ++ Missing),
@@ -264,6 +265,13 @@ callbacks(Pids) ->
             Calls = lists:zipwith3(fun proplists:get_value/3, Many('$initial_call'), Dictionaries, Many(undefined)),
             lists:zip(Alive, Calls) ++ [{Pid, unread} || Pid <- Pids -- Alive]
     end.
+
+%% How many rows are a root that was asked for, of all and of those that pass: rows that `total' and `matched' leave out.
+roots_among(Paths, Keys, #{root := _} = Spec) ->
+    Matching = [Path || {_, Path} <- Keys],
+    {length(Paths) - children(Paths, Spec), length(Matching) - children(Matching, Spec)};
+roots_among(_, _, _) ->
+    {0, 0}.
 
 %% How many of these rows are no root.
 children(Paths, #{root := _}) -> length([Path || [_, _ | _] = Path <- Paths]);

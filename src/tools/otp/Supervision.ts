@@ -173,8 +173,9 @@ const getSupervisionTree = Tool.make({
         return cutNote(cutThere!.length + countCut(prints, characters), "id")
       },
       data: (characters: number) => ({
-        total: listed.total,
-        matched: listed.matched,
+        // A root that was asked for has a row like the others.
+        total: listed.total + listed.roots.total,
+        matched: listed.matched + listed.roots.matched,
         tree: rows.map((row) => showRow(row, filter.text !== undefined || sort_by !== "tree", terms, characters))
       }),
       page: pageOf("tree", listed),
