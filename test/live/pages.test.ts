@@ -79,6 +79,11 @@ describe.each(BeamNode.otpReleases())("pages on OTP $otp", ({ otp }) => {
     node = await BeamNode.startNode({ otp, eval: scene })
   })
   afterAll(() => node.stop())
+  const numbers = (text: string) =>
+    Effect.map(
+      Effect.promise(() => node.evaluate(text)),
+      Number
+    )
 
   it.live.each(lists)("of $tool say in which order each row comes once, where figures move", (list) =>
     Effect.gen(function* () {
@@ -100,11 +105,6 @@ describe.each(BeamNode.otpReleases())("pages on OTP $otp", ({ otp }) => {
 
   it.live("tell how many there are, and how many match", () =>
     Effect.gen(function* () {
-      const numbers = (text: string) =>
-        Effect.map(
-          Effect.promise(() => node.evaluate(text)),
-          Number
-        )
       yield* numbers(`scene ! one, scene ! two, ets:new(counted, [named_table, public]),
         ets:insert(counted, [{N, N rem 2} || N <- lists:seq(1, 100)]), 0`)
       const queue = yield* call("get_message_queue", { pid: "scene", limit: 1 })
@@ -115,7 +115,7 @@ describe.each(BeamNode.otpReleases())("pages on OTP $otp", ({ otp }) => {
       expect(some.structured).toMatchObject({ total: 100, matched: 1 })
       const part = yield* call("select_ets_table", { table: "counted", match: "{_, 1}", limit: 3 })
       expect(part.structured).toMatchObject({ total: 100, matched: 50 })
-      expect((yield* call("list_mnesia_tables")).structured).toMatchObject({ running: false, total: 0, matched: 0 })
+      expect((yield* call("list_mnesia_tables", {})).structured).toMatchObject({ running: false, total: 0, matched: 0 })
       const own = yield* call("list_application_processes", { application: "kernel", limit: 2 })
       const { matched, total } = own.structured
       expect(total).toBe(matched)
