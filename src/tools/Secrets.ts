@@ -86,6 +86,9 @@ const isText = (value: Term | undefined): boolean => {
 /** Tuples and lists inside of each other in which a name and a password are looked for: `{basic, {"user", "…"}}`. */
 const proofDepth = 3
 
+/** A key and a value, as options are written. */
+const isPair = (item: Term): boolean => isTuple(item) && item.length === 2 && item[0] instanceof Atom
+
 /**
  * Whether it is a text, which may have been cut, or has texts side by side: in a tuple, or in a list, but for pairs of a
  * key and a value there.
@@ -96,7 +99,6 @@ const isProof = (value: Term | undefined, depth = proofDepth): boolean => {
   if (isTuple(value)) return value.slice(0, maxParts).some((part) => isProof(part, depth - 1))
   if (!(value instanceof List)) return false
   if (isCharacter(value.items[0]!)) return true
-  const isPair = (item: Term) => isTuple(item) && item.length === 2 && item[0] instanceof Atom
   return value.items.slice(0, maxParts).some((item) => !isPair(item) && isProof(item, depth - 1))
 }
 
