@@ -96,13 +96,15 @@ describe("a cursor", () => {
   })
 })
 
-describe("a position", () => {
-  const sight = {
-    print: (term: Term) => syntaxes.erlang.print(term, { mask: secrets.masked }).text,
-    clean: withoutShapes
-  }
-  const holding = (key: Term) => ({ at: Buffer.from(encode([atom("key"), key])).toString("base64url") })
+/** As rows are seen. */
+const sight = {
+  print: (term: Term) => syntaxes.erlang.print(term, { mask: secrets.masked }).text,
+  clean: withoutShapes
+}
+/** A position as lists of the node have it. */
+const holding = (key: Term) => ({ at: Buffer.from(encode([atom("key"), key])).toString("base64url") })
 
+describe("a position", () => {
   it.each<[string, Term, boolean]>([
     ["an ordinary key", [atom("user"), binary("ann")], true],
     ["a secret under its name", [atom("password"), binary("hunter2")], false],
