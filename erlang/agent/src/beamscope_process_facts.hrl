@@ -17,8 +17,9 @@
 %% Milliseconds for which the dictionaries on large heaps of a chunk of processes are read.
 -define(LARGE_MILLIS, 200).
 %% Words of heap up to which a label is read, and of the heaps together whose labels are read at once: a label may be all
-%% of the heap that it lies on, and is copied by the same rule.
--define(LABEL_HEAP, ?LARGE_HEAP).
+%% of the heap that it lies on, and is copied by the same rule. But it is made to be read, and small; and the processes
+%% with large heaps are those about which one asks.
+-define(LABEL_HEAP, 131072).
 -define(LABEL_HEAPS, 250000).
 %% Bytes of external format above which a label is cut.
 -define(SMALL_LABEL, 256).
