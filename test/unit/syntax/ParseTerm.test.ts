@@ -108,11 +108,19 @@ const inElixir: ReadonlyArray<readonly [string, string]> = [
   ['{:_, :"$1"}', '{:_, :"$1"}']
 ]
 
-/** Not so with marks in front of terms, and symbols that begin as a value of Erlang does. */
-const isSaidByLfe = (it: Term): boolean =>
-  !/(?:^|[ (])['`,](?!')|(?:^|[ (])(?:<<|<[^\s<>()]+\.\d+>|[-+]?\d[\d_]*#)/u.test(
-    syntaxes.lfe.print(it).text.replaceAll(/"(?:[^"\\]|\\.)*"/gsu, "")
+/**
+ * Not so with marks in front of terms, and symbols that begin as a value of Erlang does. Nor is it looked for where a
+ * function has a quote in its name: what is a string is not known then without reading.
+ */
+const isSaidByLfe = (it: Term): boolean => {
+  const { text } = syntaxes.lfe.print(it)
+  return !(
+    /#'[^\s()]*"/u.test(text) ||
+    /(?:^|[ (])['`,](?!')|(?:^|[ (])(?:<<|<[^\s<>()]+\.\d+>|[-+]?\d[\d_]*#[\da-zA-Z])/u.test(
+      text.replaceAll(/"(?:[^"\\]|\\.)*"/gsu, "")
+    )
   )
+}
 
 /** Functions have no name there, and constructors no line in front of a digit. */
 const isSaidByGleam = (it: Term): boolean => !/\/\/fn|[A-Z]\w*\d/u.test(syntaxes.gleam.print(it).text)
@@ -222,6 +230,7 @@ describe("a term that was typed", () => {
     ["lfe", "<<1,2>>", new Binary(Uint8Array.of(1, 2))],
     ["lfe", "<0.1.2>", new Pid(atom("n@h"), 1, 2, 3)],
     ["lfe", "16#ff", 255],
+    ["lfe", "0#", atom("0#")],
     ["gleam", 'atom.create("$primary_config$")', atom("$primary_config$")],
     ["gleam", 'charlist.from_string("os_mon")', charlist("os_mon")],
     ["gleam", "NotFound(1, Nil)", [atom("not_found"), 1, atom("nil")]],
