@@ -38,6 +38,8 @@ const skeleton: Readonly<Record<Syntax["name"], (text: string) => string>> = {
   elixir: (text) =>
     text
       .replace(/"(?:[^"\\]|\\.)*"/gu, "_")
+      // Functions have the names of operators without quotes, &:n.>/2, atoms too, :>.
+      .replace(/(?<=[.:])[<>=!~|&^+*/-]+(?=\/\d|[\s,)\]}:]|$)/gu, "_")
       .replace(/ (?:=>|<>) /gu, ",")
       .replace(identifier, "_"),
   gleam: (text) =>
