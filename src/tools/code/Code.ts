@@ -94,7 +94,7 @@ const listModules = Tool.make({
     const [first] = rows
     return {
       summary: (shown: number) =>
-        `${shownOf(shown, matched, "module")}${state === undefined ? "" : ` with the mark ${state}`}; ${total} are loaded.`,
+        `${shownOf(shown, matched, "module")}${state === undefined ? "" : ` with the mark ${state}`}; ${amount(total, "is", "are")} loaded.`,
       complete: incomplete.length === 0,
       notes: incomplete.map(listNote),
       data: { total, matched, modules: rows.map(({ row }) => showModule(row, terms)) },
