@@ -280,7 +280,7 @@ describe.each(BeamNode.otpReleases())("the network to a node on OTP $otp", ({ ot
 
   describe("over TLS", () => {
     let secure: BeamNode.BeamNode
-    const folders = Effect.runSync(Scope.make())
+    const folders = Scope.makeUnsafe()
     beforeAll(async () => {
       const args = await Effect.runPromise(Scope.provide(TlsNode.argsOf({ certificate }), folders))
       secure = await BeamNode.startNode({ otp, args: [...args, "-kernel", "net_ticktime", "2"] })

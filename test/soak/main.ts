@@ -285,7 +285,7 @@ class Patient {
 /** The one whose distribution runs over TLS. */
 const tlsName = "soak_tls@127.0.0.1"
 const authority = makeAuthority("soak")
-const folders = Effect.runSync(Scope.make())
+const folders = Scope.makeUnsafe()
 const tlsArgs = await Effect.runPromise(
   TlsNode.argsOf({ certificate: authority.issue({ dnsNames: ["127.0.0.1"], ipAddresses: ["127.0.0.1"] }) }).pipe(
     Scope.provide(folders)
