@@ -128,7 +128,7 @@ export const messageQueue = (
   const options = { maxHeapWords: bounds.heapWords, countsBinaries: false }
   return askAgent(
     node,
-    "beamscope_process:messages",
+    "beamscope_message_queue:messages",
     question,
     (answer) => readQueue(answer, bounds, skip),
     options

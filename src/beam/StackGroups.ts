@@ -42,7 +42,7 @@ export const stackGroups = (
 ): Effect.Effect<StackGroups, CallError> =>
   askAgent(
     node,
-    "beamscope_process:stacks",
+    "beamscope_stacks:stacks",
     questionOf({
       ...query,
       order: query.sort === "function" ? "ascending" : "descending",

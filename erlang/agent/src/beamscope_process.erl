@@ -1,35 +1,19 @@
-%% @doc Questions about one process, and about what stands around it: its messages, its children, its links, and which
-%% processes stand where it stands. Like all of the agent this source runs compiled and interpreted; see
-%% `beamscope_processes' for what that asks of its style.
+%% @doc Questions about one process and those around it: the keys of its dictionary, its children, its links. The same
+%% source runs loaded and interpreted; see `beamscope_processes' for what that asks of it.
 %%
-%% What it spares the node. The length of a queue is read before anything that walks or copies the queue, and decides
-%% whether that is done at all. What is read of all processes is read by list BIFs, and counted in private ETS tables,
-%% which go with the process that asks. No process is sent a message: who is a supervisor, and whose child somebody is,
-%% is read from `process_info'.
+%% What it spares the node. What is read of all processes is read by list BIFs, and kept in a private ETS table, which goes
+%% with the process that asks. No process is sent a message: who is a supervisor, and whose child somebody is, is read from
+%% `process_info'.
 -module(beamscope_process).
 
--export([messages/1, keys/1, stacks/1, children/1, links/1]).
+-export([keys/1, children/1, links/1]).
 
--export_type([messages_spec/0, messages/0, shape/0, stacks_spec/0, children_spec/0, children/0, links_spec/0]).
+-export_type([children_spec/0, children/0, links_spec/0]).
 
-%% Messages between two looks at the clock.
--define(MESSAGES, 200).
-%% Messages whose shape is looked at.
--define(SHAPED, 10000).
-%% Bytes in external format of a message that it is known again by.
--define(MARK, 300).
-%% Messages that the last of them is known again by.
--define(MARKED, 10).
-%% Elements of a tuple whose shape is told.
--define(WIDTH, 12).
 %% Characters of the name of a port.
 -define(PORT_NAME, 300).
 %% Bytes in external format of a key of a dictionary that is told whole.
 -define(DICTIONARY_KEY, 300).
-%% Frames of a stack that a match specification takes the places off. The node keeps 8, unless told otherwise.
--define(FRAMES, 8).
-%% Processes that are named of each stack.
--define(SAMPLES, 3).
 %% Words of heap up to which a whole dictionary is read: of few processes, so larger than among many. Plain sharing makes
 %% some 540 MB of it at worst.
 -define(DICTIONARY_WORDS, 16384).
@@ -40,66 +24,6 @@
 %% Neighbours whose own links are looked at, and links from which on no further neighbour is.
 -define(NEIGHBOURS, 200).
 -define(LINKS, 20000).
-
--type messages_spec() :: #{
-    pid := pid(),
-    %% Messages to return, those that wait longest; behind so many, 0 by default.
-    limit := non_neg_integer(),
-    skip => non_neg_integer(),
-    %% How many of those that are skipped the mark is of, 1 by default.
-    marked => pos_integer(),
-    %% A process with more messages, or more bytes of memory that they may lie in, is left alone: there is no way to read
-    %% a part of a queue, the process itself makes a copy of all of it.
-    max_messages := non_neg_integer(),
-    max_bytes := non_neg_integer(),
-    %% Bytes of external format that one returned message may have; it is cut to fit.
-    message_bytes := pos_integer(),
-    %% Kinds of messages to return.
-    shapes := non_neg_integer(),
-    deadline_ms := non_neg_integer()
-}.
-
--type shape() :: atom() | [shape()] | {atom()} | {tuple, arity()} | {struct, atom()}.
-%% What a message looks like: an atom is itself, a list is a tuple of such, and a tuple says of which type the rest is.
-
--type messages() :: #{
-    name := atom() | [],
-    status := atom(),
-    count := non_neg_integer(),
-    %% Why nothing was read, with the limit; `bytes' is what the messages may take at most.
-    refused => messages | bytes,
-    bytes => non_neg_integer(),
-    %% `{Message, Bytes, IsCut}': bytes in external format, as which it is returned, maybe with `...' in place of parts.
-    rows => [{term(), non_neg_integer(), boolean()}],
-    %% By what each of these can be known again, with up to nine of these in front of it; and by what the last of those
-    %% that were skipped, not where none is there.
-    marks => [non_neg_integer()],
-    mark => non_neg_integer(),
-    %% Messages whose shape was looked at: the first ten thousand, or fewer where time ran out.
-    seen => non_neg_integer(),
-    %% `{Count, FirstAt, Shape}', the most frequent first; and how many there are.
-    shapes => [{pos_integer(), pos_integer(), shape()}],
-    shape_count => non_neg_integer()
-}.
-
--type stacks_spec() :: #{
-    %% Parts of frames that follow each other, the innermost first, each as `Module.function/Arity', in any case.
-    filter => [binary()],
-    %% Stacks with these parts in frames that follow each other are left out.
-    exclude => [binary()],
-    %% Milliseconds of work after which a scan ends with what it has.
-    deadline_ms := non_neg_integer(),
-    %% Milliseconds to rest after every thousand processes.
-    pause_ms := non_neg_integer(),
-    %% Stacks that are told from one another; who stands elsewhere is counted together.
-    stacks := pos_integer(),
-    %% `depth': how many frames; `function': the innermost.
-    sort := count | depth | function,
-    limit := pos_integer(),
-    order := ascending | descending,
-    'after' => binary(),
-    atom() => term()
-}.
 
 -type children_spec() :: #{
     pid := pid(),
@@ -160,100 +84,6 @@
 -include("beamscope_supervises.hrl").
 -include("beamscope_callback.hrl").
 
-%% @doc The first messages of a process, and which kinds of messages there are: packed `messages()', or `gone'.
--spec messages(messages_spec()) -> binary().
-messages(#{pid := Pid, max_messages := MaxMessages, max_bytes := MaxBytes} = Spec) ->
-    case erlang:process_info(Pid, [registered_name, status, message_queue_len]) of
-        undefined ->
-            packed(#{gone => true});
-        [{_, Name}, {_, Status}, {_, Count}] ->
-            Told = #{name => Name, status => Status, count => Count},
-            Bytes = hd([message_bytes(Pid) || Count =< MaxMessages] ++ [0]),
-            if
-                Count > MaxMessages -> packed(Told#{refused => messages});
-                Bytes > MaxBytes -> packed(Told#{refused => bytes, bytes => Bytes});
-                true -> packed(read_messages(Told, Spec))
-            end
-    end.
-
-%% What its messages take at most. Those off the heap are not part of the heap; those on it can be any part of it.
-message_bytes(Pid) ->
-    case erlang:process_info(Pid, [memory, total_heap_size, message_queue_data]) of
-        undefined -> 0;
-        [{_, Memory}, {_, Words}, {_, off_heap}] -> max(0, Memory - Words * erlang:system_info(wordsize));
-        [{_, Memory}, _, _] -> Memory
-    end.
-
-read_messages(Told, #{pid := Pid, shapes := Shapes, deadline_ms := Deadline} = Spec) ->
-    Until = now_ms() + Deadline,
-    case erlang:process_info(Pid, messages) of
-        undefined ->
-            #{gone => true};
-        {_, Messages} ->
-            {Seen, Counts} = count_shapes(lists:sublist(Messages, ?SHAPED), Until),
-            Ranked = lists:sort([{-Times, First, Shape} || {Shape, {Times, First}} <- maps:to_list(Counts)]),
-            (maps:merge(Told, shown(Messages, Spec)))#{
-                count => length(Messages),
-                seen => Seen,
-                shapes => [{-Times, First, Shape} || {Times, First, Shape} <- lists:sublist(Ranked, Shapes)],
-                shape_count => length(Ranked)
-            }
-    end.
-
-%% The messages of a page.
-shown(Messages, #{limit := Limit, message_bytes := Room} = Spec) ->
-    Skip = maps:get(skip, Spec, 0),
-    Marked = maps:get(marked, Spec, 1),
-    Shown = lists:sublist(Messages, Skip + 1, Limit),
-    Known = lists:map(fun known_by/1, Shown),
-    Marks = [
-        erlang:phash2(lists:sublist(Known, max(1, At - ?MARKED + 1), min(At, ?MARKED)))
-     || At <- lists:seq(1, length(Known))
-    ],
-    Skipped = [lists:sublist(Messages, Skip - Marked + 1, Marked) || Marked =< Skip, Skip =< length(Messages)],
-    maps:from_list(
-        [{rows, [fitted(Message, Room) || Message <- Shown]}, {marks, Marks}] ++
-            [{mark, erlang:phash2(lists:map(fun known_by/1, Last))} || [_ | _] = Last <- Skipped]
-    ).
-
-%% By what a message is known again.
-known_by(Message) -> {erlang:external_size(Message), cut(Message, ?MARK)}.
-
-%% How many messages were looked at, and `#{Shape => {Times, Position}}', with that of the first message.
-count_shapes(Messages, Until) ->
-    Add = fun(Message, {At, Known}) ->
-        Shape = shape(Message, 2),
-        {Times, First} = maps:get(Shape, Known, {0, At}),
-        {At + 1, Known#{Shape => {Times + 1, First}}}
-    end,
-    Step = fun(Some, State) -> lists:foldl(Add, State, Some) end,
-    {{Next, Counts}, _} = scan(fun(Left) -> some(?MESSAGES, Left) end, Messages, #{until => Until}, Step, {1, #{}}),
-    {Next - 1, Counts}.
-
-shape(Atom, _) when is_atom(Atom) -> Atom;
-shape(Tuple, Depth) when is_tuple(Tuple), Depth > 0, tuple_size(Tuple) =< ?WIDTH ->
-    [shape(Element, Depth - 1) || Element <- tuple_to_list(Tuple)];
-shape(Tuple, _) when is_tuple(Tuple) -> {tuple, tuple_size(Tuple)};
-shape(#{'__struct__' := Name}, _) when is_atom(Name) -> {struct, Name};
-shape(Map, _) when is_map(Map) -> {map};
-shape([], _) -> {empty_list};
-shape(List, _) when is_list(List) -> {list};
-shape(Binary, _) when is_binary(Binary) -> {binary};
-shape(Integer, _) when is_integer(Integer) -> {integer};
-shape(Float, _) when is_float(Float) -> {float};
-shape(Pid, _) when is_pid(Pid) -> {pid};
-shape(Reference, _) when is_reference(Reference) -> {reference};
-shape(Port, _) when is_port(Port) -> {port};
-shape(Fun, _) when is_function(Fun) -> {function};
-shape(_, _) -> {other}.
-
-%% A term as it is, or what there is room for.
-fitted(Term, Room) ->
-    case erlang:external_size(Term) of
-        Size when Size =< Room -> {Term, Size, false};
-        Size -> {cut(Term, Room), Size, true}
-    end.
-
 %% @doc The keys of a dictionary without the values, the first `limit' of them, those that are large cut, and how many there
 %% are: packed `#{count, keys}', or `gone'. For that the whole dictionary is copied here: whoever asks knows that the heap
 %% which it lies on is not large.
@@ -266,138 +96,6 @@ keys(#{pid := Pid, limit := Limit}) ->
             {Keys, _} = lists:unzip(Entries),
             packed(#{count => length(Keys), keys => [cut(Key, ?DICTIONARY_KEY) || Key <- lists:sublist(Keys, Limit)]})
     end.
-
-%% @doc All processes by where they stand: the words of `listed', packed, and `processes', how many were looked at. A row
-%% is a stack without files and lines, how many processes have it, and some of them. Incomplete: `deadline';
-%% `stacks', where there are more than are told from one another, and one row without filters is `other'.
--spec stacks(stacks_spec()) -> binary().
-stacks(#{deadline_ms := Deadline, stacks := Most, sort := Sort} = Spec) ->
-    Timed = Spec#{until => now_ms() + Deadline},
-    Counts = ets:new(stacks, [private]),
-    Samples = ets:new(stacks, [private, duplicate_bag]),
-    Placeless = ets:match_spec_compile(placeless()),
-    Step = fun(Pids) ->
-        Answers = lists:zip(lists:zipwith(fun erlang:process_info/2, Pids, repeated(current_stacktrace, Pids)), Pids),
-        Pairs = located(ets:match_spec_run(Answers, Placeless)),
-        {Stacks, _} = lists:unzip(Pairs),
-        Distinct = lists:usort(Stacks),
-        Known = lists:append(lists:zipwith(fun ets:lookup/2, repeated(Counts, Distinct), Distinct)),
-        {Had, _} = lists:unzip(Known),
-        Room = Most - ets:info(Counts, size),
-        New = lists:sublist(Distinct -- Had, max(0, Room)),
-        Others = (Distinct -- Had) -- New,
-        Places = maps:from_list(lists:zip(Others, repeated(other, Others))),
-        Counted = lists:zipwith3(fun maps:get/3, Stacks, repeated(Places, Stacks), Stacks),
-        Keys = New ++ [other || Others =/= []],
-        _ = lists:zipwith(fun ets:insert_new/2, repeated(Counts, Keys), lists:zip(Keys, repeated(0, Keys))),
-        _ = lists:zipwith3(fun ets:update_counter/3, repeated(Counts, Counted), Counted, repeated(1, Counted)),
-        %% What is kept grows with the stacks, not with the processes.
-        Sampled = New ++ scarce(Known),
-        Wanted = maps:from_list(lists:zip(Sampled, Sampled)),
-        true = ets:insert(Samples, [Pair || {Stack, _} = Pair <- sample(Pairs, ?SAMPLES, []), is_map_key(Stack, Wanted)]),
-        length(Pairs)
-    end,
-    {Processes, Why} = scan(fun others/1, processes(), Timed, fun(Pids, Seen) -> Seen + Step(Pids) end, 0),
-    Matching = [{Count, erlang:md5(term_to_binary(Stack)), Stack} || {Stack, Count} <- matching(Counts, Spec)],
-    ById = maps:from_list([{Id, Row} || {_, Id, _} = Row <- Matching]),
-    Read = fun({_, Id}) ->
-        {Count, _, Stack} = map_get(Id, ById),
-        Pids = [Pid || {_, Pid} <- lists:sublist(ets:lookup(Samples, Stack), ?SAMPLES)],
-        #{count => Count, pids => Pids, frames => frames(Stack), other => Stack =:= other}
-    end,
-    {Page, Next} = page(stack_keys(Matching, Sort), Spec),
-    packed(#{
-        processes => Processes,
-        total => ets:info(Counts, size),
-        matched => length(Matching),
-        rows => lists:zip(Page, lists:map(Read, Page)),
-        next => Next,
-        incomplete => Why ++ [stacks || ets:member(Counts, other)]
-    }).
-
-stack_keys(Stacks, Sort) -> [{stack_rank(Sort, Row), Id} || {_, Id, _} = Row <- Stacks].
-
-stack_rank(count, {Count, _, _}) -> Count;
-stack_rank(depth, {_, _, Stack}) -> length(frames(Stack));
-%% One without frames comes last.
-stack_rank(function, {_, _, Stack}) -> hd(frames(Stack) ++ [[]]).
-
-%% The next processes, without the one that asks: for `scan'.
-others([]) ->
-    none;
-others(Processes) ->
-    {Pids, Rest} = thousand(Processes),
-    {lists:delete(self(), Pids), Rest}.
-
-%% Stacks that few samples were taken of.
-scarce(Known) -> [Stack || {Stack, Count} <- Known, Count < ?SAMPLES].
-
-repeated(Term, List) -> lists:duplicate(length(List), Term).
-
-%% Takes files and lines off the stacks that processes have told. Those of more frames go through with them.
-placeless() ->
-    [placeless(Frames) || Frames <- lists:seq(0, ?FRAMES)] ++
-        [{{{current_stacktrace, '$1'}, '$2'}, [], [{{{{places, '$1'}}, '$2'}}]}].
-
-placeless(Count) ->
-    Variable = fun(Number) -> list_to_atom([$$ | integer_to_list(Number)]) end,
-    Frames = [{Variable(At), Variable(At + 1), Variable(At + 2)} || At <- lists:seq(1, 3 * Count, 3)],
-    Taken = [{Module, Function, Arity, '_'} || {Module, Function, Arity} <- Frames],
-    Told = [{{Module, Function, Arity}} || {Module, Function, Arity} <- Frames],
-    {{{current_stacktrace, Taken}, '$0'}, [], [{{Told, '$0'}}]}.
-
-%% Who hibernates has no stack, but a place where it does that. Who has neither stays without.
-located(Pairs) ->
-    {Empty, Others} = lists:partition(fun is_empty/1, Pairs),
-    {_, Pids} = lists:unzip(Empty),
-    Told = lists:zipwith(fun erlang:process_info/2, Pids, repeated(current_function, Pids)),
-    Places = [
-        {{{current_function, {'$1', '$2', '$3'}}, '$4'}, [], [{{[{{'$1', '$2', '$3'}}], '$4'}}]},
-        {{'_', '$4'}, [], [{{[], '$4'}}]}
-    ],
-    ets:match_spec_run(lists:zip(Told, Pids), ets:match_spec_compile(Places)) ++ Others.
-
-is_empty({Stack, _}) -> Stack =:= [].
-
-frames(other) -> [];
-frames({places, Stack}) -> [{Module, Function, Arity} || {Module, Function, Arity, _} <- Stack];
-frames(Stack) -> Stack.
-
-%% Some of the processes with each stack.
-sample([], _, Samples) ->
-    Samples;
-sample(_, 0, Samples) ->
-    Samples;
-sample(Pairs, Count, Samples) ->
-    First = lists:ukeysort(1, Pairs),
-    sample(Pairs -- First, Count - 1, First ++ Samples).
-
-matching(Counts, Spec) ->
-    Wanted = maps:with([filter, exclude], Spec),
-    [
-        Row
-     || {Stack, _} = Row <- ets:tab2list(Counts),
-        passes(frames(Stack), Wanted),
-        Stack =/= other orelse map_size(Wanted) =:= 0
-    ].
-
-passes(_, Wanted) when map_size(Wanted) =:= 0 ->
-    true;
-passes(Frames, Wanted) ->
-    Lines = [[atom_to_list(M), ".", atom_to_list(F), "/", integer_to_list(A)] || {M, F, A} <- Frames],
-    Texts = lists:map(fun unicode:characters_to_list/1, Lines ++ ["unknown" || Frames =:= []]),
-    All = lists:join("\n", Texts),
-    lists:all(fun({Which, Parts}) -> follow(Parts, All, Texts) =:= (Which =:= filter) end, maps:to_list(Wanted)).
-
-%% Whether frames that follow each other have these parts, one each.
-follow([Part], All, _) ->
-    contains(All, Part);
-follow([First | _] = Parts, All, Texts) ->
-    contains(All, First) andalso lists:any(fun(From) -> have(lists:nthtail(From, Texts), Parts) end, lists:seq(0, length(Texts) - 1)).
-
-have(_, []) -> true;
-have([], _) -> false;
-have([Text | Texts], [Part | Parts]) -> contains(Text, Part) andalso have(Texts, Parts).
 
 %% @doc The tree of processes below a process: packed `children()', or `gone'.
 -spec children(children_spec()) -> binary().
@@ -444,6 +142,13 @@ below(#{tree := Tree} = Spec) ->
             end}
     end.
 
+%% The next processes, without the one that asks: for `scan'.
+others([]) ->
+    none;
+others(Processes) ->
+    {Pids, Rest} = thousand(Processes),
+    {lists:delete(self(), Pids), Rest}.
+
 %% What those that pass the filters are sorted by.
 tree_keys(Rows, #{sort := Sort} = Spec) ->
     Named = [Row || Row <- Rows, is_named(Row, Spec)],
@@ -471,7 +176,7 @@ is_in(Module, {Current, _, _}) -> Module =:= Current;
 is_in(_, _) -> false.
 
 keep_parents(Pids, Parents) ->
-    Answers = lists:zip(lists:zipwith(fun erlang:process_info/2, Pids, repeated(parent, Pids)), Pids),
+    Answers = lists:zip(lists:zipwith(fun erlang:process_info/2, Pids, lists:duplicate(length(Pids), parent)), Pids),
     Pairs = ets:match_spec_run(
         Answers, ets:match_spec_compile([{{{parent, '$1'}, '$2'}, [{is_pid, '$1'}], [{{'$1', '$2'}}]}])
     ),
@@ -585,7 +290,7 @@ spawned_by(Parent, Links, Found) ->
             lists:append(Found);
         {Some, Rest} ->
             Pids = local(lists:filter(fun erlang:is_pid/1, Some)),
-            Answers = lists:zip(lists:zipwith(fun erlang:process_info/2, Pids, repeated(parent, Pids)), Pids),
+            Answers = lists:zip(lists:zipwith(fun erlang:process_info/2, Pids, lists:duplicate(length(Pids), parent)), Pids),
             Children = ets:match_spec_compile([{{{parent, Parent}, '$1'}, [], ['$1']}]),
             spawned_by(Parent, Rest, [ets:match_spec_run(Answers, Children) | Found])
     end.

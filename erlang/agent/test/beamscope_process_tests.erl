@@ -11,23 +11,8 @@
 
 tests() ->
     [
-        {"messages come in their order, with their kinds", fun messages/1},
         {"the keys of a dictionary", fun keys/1},
-        {"messages behind the first, and whether they moved up", fun later_messages/1},
-        {"messages that repeat are known by more than the last", fun repeating_messages/1},
-        {"a large message is cut", fun large_messages/1},
-        {"what cannot be cut to fit is left out", fun cut_kinds/1},
-        {"a long queue is left alone", fun long_queue/1},
-        {"messages that may be large are left alone", fun large_queue/1},
-        {"kinds of messages until time is up", fun late_shapes/1},
         {"processes that have ended", fun gone/1},
-        {"stacks are counted", fun stacks/1},
-        {"stacks beyond so many are counted together", fun many_stacks/1},
-        {"some of the processes with a stack are named, wherever they are", fun few_samples/1},
-        {"stacks by what is in them", fun stack_filters/1},
-        {"stacks until time is up", fun late_stacks/1},
-        {"a stack deeper than most", fun deep_stack/1},
-        {"who hibernates stands there", fun hibernating/1},
         {"who spawned whom", fun spawned/1},
         {"the tree of a supervisor", fun supervised/1},
         {"the tree of a supervisor of another kind, and of what is not known to be one", fun other_supervised/1},
@@ -40,23 +25,6 @@ tests() ->
         {"who may be a supervisor, its dictionary unread", fun unread_supervisor/1},
         {"links and children of a process that has very many", fun crowded/1}
     ].
-
-messages(Run) ->
-    running([fun idle/0], fun([Pid]) ->
-        Sent = [{'$gen_call', {self(), make_ref()}, {get, 1}}, {'$gen_call', {self(), make_ref()}, {get, two}}, tick],
-        [Pid ! Message || Message <- Sent ++ [tick, tick]],
-        #{count := 5, seen := 5, rows := Rows, shapes := Shapes, shape_count := 3, name := []} =
-            Run(messages, spec(Pid, #{limit => 3})),
-        ?assertEqual(Sent, [Message || {Message, _, false} <- Rows]),
-        ?assertEqual(
-            [
-                {3, 3, tick},
-                {1, 1, ['$gen_call', [{pid}, {reference}], [get, {integer}]]},
-                {1, 2, ['$gen_call', [{pid}, {reference}], [get, two]]}
-            ],
-            Shapes
-        )
-    end).
 
 keys(Run) ->
     Large = lists:duplicate(1000, key),
@@ -76,233 +44,11 @@ keys(Run) ->
         end
     ).
 
-later_messages(Run) ->
-    running([fun() -> idle(), picky() end], fun([Pid]) ->
-        Pid ! never,
-        Wide = {wide, binary:copy(<<"x">>, 5000)},
-        [Pid ! Message || Message <- [{item, Number} || Number <- lists:seq(1, 6)] ++ [Wide]],
-        until(fun() -> process_info(Pid, message_queue_len) =:= {message_queue_len, 7} end),
-        Page = fun(Skip, Limit) -> Run(messages, spec(Pid, #{skip => Skip, limit => Limit, marked => 3})) end,
-        #{rows := First, marks := Marks, count := 7} = Told = Page(0, 3),
-        ?assertNot(is_map_key(mark, Told)),
-        ?assertEqual([{item, 1}, {item, 2}, {item, 3}], [Message || {Message, _, false} <- First]),
-        ?assertEqual(3, length(lists:usort(Marks))),
-        #{rows := Second, mark := Mark, count := 7, seen := 7} = Page(3, 3),
-        ?assertEqual([{item, 4}, {item, 5}, {item, 6}], [Message || {Message, _, false} <- Second]),
-        ?assertEqual(lists:last(Marks), Mark),
-        %% The same message is known by the same, however much of it is told.
-        #{marks := [_, _, Known]} = Page(4, 3),
-        #{mark := Known, rows := [], marks := []} = Page(7, 100),
-        ?assertNot(is_map_key(mark, Page(8, 3))),
-        %% What is taken out moves the others up: another one is the last that is skipped.
-        Pid ! {take, self(), {item, 2}},
-        receive
-            taken -> ok
-        end,
-        ?assertMatch(#{count := 6, rows := [{{item, 5}, _, _} | _]}, Page(3, 3)),
-        ?assertNotEqual(Mark, map_get(mark, Page(3, 3)))
-    end).
-
-%% The last message alone would look the same.
-repeating_messages(Run) ->
-    running([fun() -> idle(), picky() end], fun([Pid]) ->
-        [Pid ! Message || Message <- [never, a, b, x, c, d, x, e, f, x, e, f, x]],
-        until(fun() -> process_info(Pid, message_queue_len) =:= {message_queue_len, 12} end),
-        Page = fun(Skip, Marked) -> Run(messages, spec(Pid, #{skip => Skip, limit => 6, marked => Marked})) end,
-        #{marks := Marks} = Page(0, 1),
-        ?assertEqual(6, length(lists:usort(Marks))),
-        ?assertEqual(lists:last(Marks), map_get(mark, Page(6, 6))),
-        [
-            begin
-                Pid ! {take, self(), Message},
-                receive
-                    taken -> ok
-                end
-            end
-         || Message <- [a, b, x]
-        ],
-        #{mark := Mark} = Page(6, 6),
-        ?assertNot(lists:member(Mark, Marks))
-    end).
-
-%% Takes out the messages that it is told to, wherever they stand.
-picky() ->
-    receive
-        {take, From, Message} ->
-            receive
-                Message -> From ! taken
-            end,
-            picky()
-    end.
-
-large_messages(Run) ->
-    running([fun idle/0], fun([Pid]) ->
-        Pid ! {job, 7, #{password => binary:copy(<<"x">>, 100000), rows => lists:duplicate(10000, {row, 1, "text"})}},
-        #{rows := [{Cut, Bytes, true}]} = Run(messages, spec(Pid, #{})),
-        ?assert(Bytes > 100000),
-        ?assert(erlang:external_size(Cut) =< 2000),
-        {job, 7, #{password := Text, rows := Rows}} = Cut,
-        ?assertMatch({0, _}, binary:match(Text, <<"xxx">>)),
-        ?assertEqual(<<"...">>, binary:part(Text, byte_size(Text), -3)),
-        ?assertMatch({'...', More} when More > 9000, lists:last(Rows))
-    end).
-
-cut_kinds(Run) ->
-    Big = lists:seq(1, 1000),
-    Kinds = [
-        [1, 2 | binary:copy(<<"é"/utf8>>, 5000)],
-        list_to_tuple(Big),
-        maps:from_list([{Key, Key} || Key <- Big]),
-        lists:duplicate(5000, $x),
-        fun() -> Big end,
-        1 bsl 20000,
-        <<(binary:copy(<<0>>, 3000))/binary, 1:3>>,
-        lists:foldl(fun(_, Inner) -> [Inner] end, Big, Big),
-        [binary:copy(<<255>>, 3000)]
-    ],
-    running([fun idle/0], fun([Pid]) ->
-        [Pid ! {kind, Kind} || Kind <- Kinds],
-        #{rows := Rows} = Run(messages, spec(Pid, #{limit => 20})),
-        ?assertEqual(length(Kinds), length(Rows)),
-        [?assert(erlang:external_size(Cut) =< 2000) || {Cut, _, true} <- Rows],
-        ?assertEqual([kind], lists:usort([element(1, Cut) || {Cut, _, true} <- Rows])),
-        {{kind, [1, 2, {'...', _}]}, _, true} = hd(Rows),
-        {{kind, Characters}, _, true} = lists:nth(4, Rows),
-        ?assertEqual("xxx...", lists:nthtail(length(Characters) - 6, Characters)),
-        %% The first bytes of what is no text could be a secret's.
-        {{kind, [{'...', 3000}]}, _, true} = lists:last(Rows)
-    end).
-
-long_queue(Run) ->
-    running([fun idle/0], fun([Pid]) ->
-        [Pid ! hello || _ <- lists:seq(1, 6)],
-        Told = Run(messages, spec(Pid, #{max_messages => 5})),
-        ?assertEqual(#{name => [], count => 6, refused => messages}, maps:remove(status, Told))
-    end).
-
-large_queue(Run) ->
-    running([fun() -> process_flag(message_queue_data, on_heap), idle() end], fun([Pid]) ->
-        Pid ! lists:seq(1, 100000),
-        #{refused := bytes, bytes := Bytes, count := 1} = Run(messages, spec(Pid, #{max_bytes => 100000})),
-        ?assert(Bytes > 1000000)
-    end),
-    running([fun() -> process_flag(message_queue_data, off_heap), lists:seq(1, 200000), idle() end], fun([Pid]) ->
-        Pid ! small,
-        ?assertMatch(#{rows := [{small, _, false}]}, Run(messages, spec(Pid, #{max_bytes => 100000})))
-    end).
-
-late_shapes(Run) ->
-    running([fun idle/0], fun([Pid]) ->
-        Pid ! hello,
-        ?assertMatch(
-            #{seen := 0, shapes := [], rows := [{hello, _, _}]}, Run(messages, spec(Pid, #{deadline_ms => 0}))
-        )
-    end).
-
 gone(Run) ->
     Pid = running([fun idle/0], fun([Pid]) -> Pid end),
-    ?assertEqual(#{gone => true}, Run(messages, spec(Pid, #{}))),
     ?assertEqual(#{gone => true}, Run(keys, #{pid => Pid, limit => 1})),
     ?assertEqual(#{gone => true}, Run(children, tree(Pid, spawned))),
     ?assertMatch(#{total := 0, rows := []}, Run(links, around(Pid, 2))).
-
-stacks(Run) ->
-    running([fun idle/0 || _ <- lists:seq(1, 2500)], fun(Pids) ->
-        #{processes := Processes, total := Total, matched := Total, rows := [{{2500, _}, Row} | _]} =
-            Run(stacks, standing(#{})),
-        ?assert(Processes >= 2500),
-        ?assert(Total < Processes - 2400),
-        #{count := 2500, pids := Some, frames := [{?MODULE, idle, 0}]} = Row,
-        ?assertEqual(3, length(Some)),
-        ?assertEqual([], Some -- Pids)
-    end).
-
-%% Where there are more stacks than are told from one another, the rest are one row.
-many_stacks(Run) ->
-    running([fun idle/0 || _ <- lists:seq(1, 1500)], fun(_) ->
-        #{rows := All, processes := Processes} = Run(stacks, standing(#{limit => 1000})),
-        ?assertNot(lists:any(fun({_, #{other := Other}}) -> Other end, All)),
-        #{rows := Rows, processes := Again, total := 3, matched := 3, incomplete := [stacks]} =
-            Run(stacks, standing(#{stacks => 2})),
-        ?assertEqual([{[], []}], [{Frames, Pids} || {_, #{other := true, frames := Frames, pids := Pids}} <- Rows]),
-        ?assertEqual(Again, lists:sum([Count || {_, #{count := Count}} <- Rows])),
-        ?assert(Processes >= 1500),
-        #{rows := Few} = Run(stacks, standing(#{stacks => 2, exclude => [<<"idle">>]})),
-        ?assertNot(lists:any(fun({_, #{other := Other}}) -> Other end, Few))
-    end).
-
-%% Of a stack that few had among the first thousand, some more are named.
-few_samples(Run) ->
-    running([fun() -> timer:sleep(infinity) end | [fun idle/0 || _ <- lists:seq(1, 1500)]], fun([First | _]) ->
-        running([fun() -> timer:sleep(infinity) end], fun([Last]) ->
-            #{rows := [{_, #{pids := Pids}}]} = Run(stacks, standing(#{filter => [<<"timer.sleep/1">>]})),
-            ?assertEqual([First, Last], lists:sort(Pids))
-        end)
-    end).
-
-stack_filters(Run) ->
-    running([fun idle/0, fun() -> timer:sleep(infinity) end], fun([Idle, Sleeper]) ->
-        Pids = fun(Filters) ->
-            #{rows := Rows} = Run(stacks, standing(Filters)),
-            lists:append([Some || {_, #{pids := Some}} <- Rows])
-        end,
-        ?assertEqual([Idle], Pids(#{filter => [<<"PROCESS_tests.idle/0">>]})),
-        Others = Pids(#{exclude => [<<"timer.sleep">>], limit => 1000}),
-        ?assertNot(lists:member(Sleeper, Others)),
-        ?assert(lists:member(Idle, Others)),
-        ?assertEqual([], Pids(#{filter => [<<"nothing.like_it">>]})),
-        %% Frames that follow each other.
-        running([fun() -> nested(4) end], fun([Nested]) ->
-            Inner = <<"tests.idle/0">>,
-            Outer = <<"tests.nesting/1">>,
-            Outermost = <<"tests.nested/1">>,
-            [
-                ?assertEqual([Nested], Pids(#{filter => Parts}))
-             || Parts <- [[Inner, Outer], [<<"IDLE">>, <<"nest">>, <<"nest">>], [Outermost, Outer], [Outer, Outermost, Outer]]
-            ],
-            [
-                ?assertEqual([], Pids(#{filter => Parts}))
-             || Parts <- [[Outer, Inner], [Inner, Outermost], [Inner, <<"timer">>], lists:duplicate(9, <<"nest">>)]
-            ],
-            Apart = Pids(#{exclude => [Inner, Outer], limit => 1000}),
-            ?assertNot(lists:member(Nested, Apart)),
-            ?assert(lists:member(Idle, Apart))
-        end)
-    end).
-
-late_stacks(Run) ->
-    ?assertMatch(#{processes := 0, rows := [], incomplete := [deadline]}, Run(stacks, standing(#{deadline_ms => 0}))).
-
-hibernating(Run) ->
-    Asleep = fun() -> spawn(fun() -> erlang:hibernate(?MODULE, idle, []) end) end,
-    Hibernates = fun(Pid) -> process_info(Pid, current_function) =:= {current_function, {erlang, hibernate, 3}} end,
-    Pids = [Asleep(), Asleep()],
-    until(fun() -> lists:all(Hibernates, Pids) end),
-    #{rows := [{_, #{count := Count, pids := Some, frames := Frames}}]} =
-        Run(stacks, standing(#{filter => [<<"erlang.hibernate/3">>]})),
-    ?assert(Count >= 2),
-    ?assertEqual([{erlang, hibernate, 3}], Frames),
-    ?assert(lists:all(Hibernates, Some)),
-    #{rows := Others} = Run(stacks, standing(#{exclude => [<<"hibernate">>], limit => 1000})),
-    ?assertEqual([], [Pid || {_, #{pids := Listed}} <- Others, Pid <- Listed, lists:member(Pid, Pids)]),
-    lists:foreach(fun(Pid) -> exit(Pid, kill) end, Pids).
-
-deep_stack(Run) ->
-    Old = erlang:system_flag(backtrace_depth, 20),
-    try
-        running([fun() -> nested(14) end], fun(_) ->
-            #{rows := [{_, #{frames := Frames}}]} = Run(stacks, standing(#{filter => [<<"tests.nested/1">>]})),
-            ?assertEqual({?MODULE, idle, 0}, hd(Frames)),
-            ?assertEqual({?MODULE, nested, 1}, lists:nth(13, Frames))
-        end)
-    after
-        erlang:system_flag(backtrace_depth, Old)
-    end.
-
-%% Frames that are alike are told once, so they take turns.
-nested(0) -> idle();
-nested(Depth) -> [nesting(Depth - 1)].
-nesting(Depth) -> [nested(Depth - 1)].
 
 spawned(Run) ->
     Self = self(),
@@ -553,22 +299,6 @@ pages(Run, Function, Spec) ->
         _ -> Rows ++ pages(Run, Function, Spec#{'after' => term_to_binary(Next)})
     end.
 
-spec(Pid, Changes) ->
-    maps:merge(
-        #{
-            pid => Pid,
-            limit => 10,
-            max_messages => 1000,
-            max_bytes => 8000000,
-            message_bytes => 2000,
-            shapes => 20,
-            deadline_ms => 5000
-        },
-        Changes
-    ).
-
-standing(Changes) -> maps:merge(#{limit => 100, sort => count, order => descending, deadline_ms => 5000, pause_ms => 0, stacks => 10000}, Changes).
-
 tree(Pid, Tree) ->
     #{
         pid => Pid,
@@ -582,7 +312,6 @@ tree(Pid, Tree) ->
     }.
 
 around(Pid, Depth) -> #{pid => Pid, depth => Depth, limit => 1000, sort => depth, order => ascending}.
-
 
 stop(Supervisor) ->
     Monitor = erlang:monitor(process, Supervisor),

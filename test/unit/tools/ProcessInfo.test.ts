@@ -154,7 +154,7 @@ describe("get_process_info", () => {
             isDictionary ? list([[atom("dictionary"), dictionary]]) : pick(recorded(27)["worker_facts"], wanted)!
           )
         },
-        "beamscope_process:messages": {
+        "beamscope_message_queue:messages": {
           term: packed(
             map([
               [atom("count"), 30],

@@ -31,10 +31,14 @@ const queue = { name: atom("store"), status: atom("running") }
 
 /** What a question for messages fails with where the node refuses it so. */
 const refusal = (answer: Record<string, Term>, override: boolean) =>
-  failIn(world({ replies: { "beamscope_process:messages": packed({ ...queue, ...answer }) } }), "get_message_queue", {
-    pid: "<0.7.0>",
-    override
-  })
+  failIn(
+    world({ replies: { "beamscope_message_queue:messages": packed({ ...queue, ...answer }) } }),
+    "get_message_queue",
+    {
+      pid: "<0.7.0>",
+      override
+    }
+  )
 
 /** The messages of a result, each with its place in the queue. */
 const shownIn = ({ messages }: Readonly<Record<string, unknown>>) =>
@@ -61,7 +65,7 @@ describe("get_message_queue", () => {
         ])
       })
       const { structured } = yield* callIn(
-        world({ replies: { "beamscope_process:messages": answer } }),
+        world({ replies: { "beamscope_message_queue:messages": answer } }),
         "get_message_queue",
         { pid: "<0.7.0>" }
       )
@@ -94,7 +98,7 @@ describe("get_message_queue", () => {
       const shapes = list([[seen, 1, list([atom("msg"), [atom("integer")]])]])
       const answer = packed({ ...queue, count, seen, shape_count: 1, rows: list([]), marks: list([]), shapes })
       const { structured } = yield* callIn(
-        world({ replies: { "beamscope_process:messages": answer } }),
+        world({ replies: { "beamscope_message_queue:messages": answer } }),
         "get_message_queue",
         { pid: "<0.7.0>", override: true }
       )
@@ -114,7 +118,7 @@ describe("get_message_queue", () => {
           marks: list(messages.map((_, at) => at)),
           shapes: list([])
         })
-        const asked = world({ replies: { "beamscope_process:messages": answer } })
+        const asked = world({ replies: { "beamscope_message_queue:messages": answer } })
         const { structured } = yield* callIn(asked, "get_message_queue", { pid: "<0.7.0>" })
         return Buffer.from(String(structured["next_cursor"]), "base64url").toString("latin1")
       })
@@ -132,7 +136,7 @@ describe("get_message_queue", () => {
       const waiting = { from: 1, to: 5 }
       const asked = world({
         replies: {
-          "beamscope_process:messages": ([question]) => {
+          "beamscope_message_queue:messages": ([question]) => {
             const word = (name: string) => (question instanceof MapTerm ? (question.atomKey(name) as number) : 0)
             const all = Array.from({ length: waiting.to - waiting.from + 1 }, (_, at) => waiting.from + at)
             const shown = all.slice(word("skip"), word("skip") + word("limit"))
@@ -226,7 +230,7 @@ describe("get_message_queue", () => {
 
   it.effect("tells a process that has ended, and leaves OTP 24.0 alone", () =>
     Effect.gen(function* () {
-      const replies = { "beamscope_process:messages": packed({ gone: atom("true") }) }
+      const replies = { "beamscope_message_queue:messages": packed({ gone: atom("true") }) }
       const input = { pid: "<0.7.0>" }
       expect((yield* failIn(world({ replies }), "get_message_queue", input)).code).toBe("no_such_process")
       const old = world({ capabilities: { ertsVersion: "12.0.4" } })
@@ -327,7 +331,7 @@ describe("group_stacktraces", () => {
       Effect.gen(function* () {
         const node = fakeNode({
           replies: {
-            "beamscope_process:stacks": packed({
+            "beamscope_stacks:stacks": packed({
               processes: 9,
               total: 4,
               matched: 0,
@@ -364,7 +368,7 @@ describe("group_stacktraces", () => {
       ])
       const node = fakeNode({
         replies: {
-          "beamscope_process:stacks": packed({
+          "beamscope_stacks:stacks": packed({
             processes: 9,
             total: 1,
             matched: 1,

@@ -1,0 +1,176 @@
+-module(beamscope_message_queue_tests).
+
+-include_lib("eunit/include/eunit.hrl").
+
+-include("beamscope_process_subject.hrl").
+
+tests() ->
+    [
+        {"messages come in their order, with their kinds", fun messages/1},
+        {"messages behind the first, and whether they moved up", fun later_messages/1},
+        {"messages that repeat are known by more than the last", fun repeating_messages/1},
+        {"a large message is cut", fun large_messages/1},
+        {"what cannot be cut to fit is left out", fun cut_kinds/1},
+        {"a long queue is left alone", fun long_queue/1},
+        {"messages that may be large are left alone", fun large_queue/1},
+        {"kinds of messages until time is up", fun late_shapes/1},
+        {"a process that has ended", fun gone/1}
+    ].
+
+messages(Run) ->
+    running([fun idle/0], fun([Pid]) ->
+        Sent = [{'$gen_call', {self(), make_ref()}, {get, 1}}, {'$gen_call', {self(), make_ref()}, {get, two}}, tick],
+        [Pid ! Message || Message <- Sent ++ [tick, tick]],
+        #{count := 5, seen := 5, rows := Rows, shapes := Shapes, shape_count := 3, name := []} =
+            Run(messages, spec(Pid, #{limit => 3})),
+        ?assertEqual(Sent, [Message || {Message, _, false} <- Rows]),
+        ?assertEqual(
+            [
+                {3, 3, tick},
+                {1, 1, ['$gen_call', [{pid}, {reference}], [get, {integer}]]},
+                {1, 2, ['$gen_call', [{pid}, {reference}], [get, two]]}
+            ],
+            Shapes
+        )
+    end).
+
+later_messages(Run) ->
+    running([fun() -> idle(), picky() end], fun([Pid]) ->
+        Pid ! never,
+        Wide = {wide, binary:copy(<<"x">>, 5000)},
+        [Pid ! Message || Message <- [{item, Number} || Number <- lists:seq(1, 6)] ++ [Wide]],
+        until(fun() -> process_info(Pid, message_queue_len) =:= {message_queue_len, 7} end),
+        Page = fun(Skip, Limit) -> Run(messages, spec(Pid, #{skip => Skip, limit => Limit, marked => 3})) end,
+        #{rows := First, marks := Marks, count := 7} = Told = Page(0, 3),
+        ?assertNot(is_map_key(mark, Told)),
+        ?assertEqual([{item, 1}, {item, 2}, {item, 3}], [Message || {Message, _, false} <- First]),
+        ?assertEqual(3, length(lists:usort(Marks))),
+        #{rows := Second, mark := Mark, count := 7, seen := 7} = Page(3, 3),
+        ?assertEqual([{item, 4}, {item, 5}, {item, 6}], [Message || {Message, _, false} <- Second]),
+        ?assertEqual(lists:last(Marks), Mark),
+        %% The same message is known by the same, however much of it is told.
+        #{marks := [_, _, Known]} = Page(4, 3),
+        #{mark := Known, rows := [], marks := []} = Page(7, 100),
+        ?assertNot(is_map_key(mark, Page(8, 3))),
+        %% What is taken out moves the others up: another one is the last that is skipped.
+        Pid ! {take, self(), {item, 2}},
+        receive
+            taken -> ok
+        end,
+        ?assertMatch(#{count := 6, rows := [{{item, 5}, _, _} | _]}, Page(3, 3)),
+        ?assertNotEqual(Mark, map_get(mark, Page(3, 3)))
+    end).
+
+%% The last message alone would look the same.
+repeating_messages(Run) ->
+    running([fun() -> idle(), picky() end], fun([Pid]) ->
+        [Pid ! Message || Message <- [never, a, b, x, c, d, x, e, f, x, e, f, x]],
+        until(fun() -> process_info(Pid, message_queue_len) =:= {message_queue_len, 12} end),
+        Page = fun(Skip, Marked) -> Run(messages, spec(Pid, #{skip => Skip, limit => 6, marked => Marked})) end,
+        #{marks := Marks} = Page(0, 1),
+        ?assertEqual(6, length(lists:usort(Marks))),
+        ?assertEqual(lists:last(Marks), map_get(mark, Page(6, 6))),
+        [
+            begin
+                Pid ! {take, self(), Message},
+                receive
+                    taken -> ok
+                end
+            end
+         || Message <- [a, b, x]
+        ],
+        #{mark := Mark} = Page(6, 6),
+        ?assertNot(lists:member(Mark, Marks))
+    end).
+
+%% Takes out the messages that it is told to, wherever they stand.
+picky() ->
+    receive
+        {take, From, Message} ->
+            receive
+                Message -> From ! taken
+            end,
+            picky()
+    end.
+
+large_messages(Run) ->
+    running([fun idle/0], fun([Pid]) ->
+        Pid ! {job, 7, #{password => binary:copy(<<"x">>, 100000), rows => lists:duplicate(10000, {row, 1, "text"})}},
+        #{rows := [{Cut, Bytes, true}]} = Run(messages, spec(Pid, #{})),
+        ?assert(Bytes > 100000),
+        ?assert(erlang:external_size(Cut) =< 2000),
+        {job, 7, #{password := Text, rows := Rows}} = Cut,
+        ?assertMatch({0, _}, binary:match(Text, <<"xxx">>)),
+        ?assertEqual(<<"...">>, binary:part(Text, byte_size(Text), -3)),
+        ?assertMatch({'...', More} when More > 9000, lists:last(Rows))
+    end).
+
+cut_kinds(Run) ->
+    Big = lists:seq(1, 1000),
+    Kinds = [
+        [1, 2 | binary:copy(<<"é"/utf8>>, 5000)],
+        list_to_tuple(Big),
+        maps:from_list([{Key, Key} || Key <- Big]),
+        lists:duplicate(5000, $x),
+        fun() -> Big end,
+        1 bsl 20000,
+        <<(binary:copy(<<0>>, 3000))/binary, 1:3>>,
+        lists:foldl(fun(_, Inner) -> [Inner] end, Big, Big),
+        [binary:copy(<<255>>, 3000)]
+    ],
+    running([fun idle/0], fun([Pid]) ->
+        [Pid ! {kind, Kind} || Kind <- Kinds],
+        #{rows := Rows} = Run(messages, spec(Pid, #{limit => 20})),
+        ?assertEqual(length(Kinds), length(Rows)),
+        [?assert(erlang:external_size(Cut) =< 2000) || {Cut, _, true} <- Rows],
+        ?assertEqual([kind], lists:usort([element(1, Cut) || {Cut, _, true} <- Rows])),
+        {{kind, [1, 2, {'...', _}]}, _, true} = hd(Rows),
+        {{kind, Characters}, _, true} = lists:nth(4, Rows),
+        ?assertEqual("xxx...", lists:nthtail(length(Characters) - 6, Characters)),
+        %% The first bytes of what is no text could be a secret's.
+        {{kind, [{'...', 3000}]}, _, true} = lists:last(Rows)
+    end).
+
+long_queue(Run) ->
+    running([fun idle/0], fun([Pid]) ->
+        [Pid ! hello || _ <- lists:seq(1, 6)],
+        Told = Run(messages, spec(Pid, #{max_messages => 5})),
+        ?assertEqual(#{name => [], count => 6, refused => messages}, maps:remove(status, Told))
+    end).
+
+large_queue(Run) ->
+    running([fun() -> process_flag(message_queue_data, on_heap), idle() end], fun([Pid]) ->
+        Pid ! lists:seq(1, 100000),
+        #{refused := bytes, bytes := Bytes, count := 1} = Run(messages, spec(Pid, #{max_bytes => 100000})),
+        ?assert(Bytes > 1000000)
+    end),
+    running([fun() -> process_flag(message_queue_data, off_heap), lists:seq(1, 200000), idle() end], fun([Pid]) ->
+        Pid ! small,
+        ?assertMatch(#{rows := [{small, _, false}]}, Run(messages, spec(Pid, #{max_bytes => 100000})))
+    end).
+
+late_shapes(Run) ->
+    running([fun idle/0], fun([Pid]) ->
+        Pid ! hello,
+        ?assertMatch(
+            #{seen := 0, shapes := [], rows := [{hello, _, _}]}, Run(messages, spec(Pid, #{deadline_ms => 0}))
+        )
+    end).
+
+gone(Run) ->
+    Pid = running([fun idle/0], fun([Pid]) -> Pid end),
+    ?assertEqual(#{gone => true}, Run(messages, spec(Pid, #{}))).
+
+spec(Pid, Changes) ->
+    maps:merge(
+        #{
+            pid => Pid,
+            limit => 10,
+            max_messages => 1000,
+            max_bytes => 8000000,
+            message_bytes => 2000,
+            shapes => 20,
+            deadline_ms => 5000
+        },
+        Changes
+    ).
