@@ -70,6 +70,11 @@ export interface Link {
    * lost. Throws an `EtfError` for what cannot be encoded, and then queues nothing.
    */
   readonly send: (control: Encodable, payload?: Encodable) => void
+  /**
+   * As {@link Link.send}, for a message that may wait a millisecond for others to leave with it: small writes, and what
+   * the node makes of each, cost more than the messages in them.
+   */
+  readonly sendSoon: (control: Encodable, payload?: Encodable) => void
   /** Who gets the messages. To be set before the first message is sent; until then, messages are dropped. */
   readonly attach: (handler: MessageHandler, onLost: (error: DistError) => void) => void
   /** The node's `net_ticktime` in seconds: how long either side may be silent. 60 until told otherwise. */
@@ -327,6 +332,9 @@ const shakeHands = (
  */
 const batchBytes = 8 * 1024
 
+/** Milliseconds that a message of `sendSoon` waits at most. */
+const soonMillis = 1
+
 /** A frame of no bytes. */
 const tick = new Uint8Array(4)
 
@@ -349,7 +357,8 @@ class RunningLink implements Link {
   readonly #stream: Duplex
   readonly #lost = Deferred.makeUnsafe<DistError>()
   readonly #writer = new Writer()
-  #flushing = false
+  #isFlushDue = false
+  #soonTimer: NodeJS.Timeout | undefined
   #handler: MessageHandler | undefined
   #onLost: ((error: DistError) => void) | undefined
   #failure: DistError | undefined
@@ -425,26 +434,16 @@ class RunningLink implements Link {
 
   readonly send = (control: Encodable, payload?: Encodable): void => {
     if (this.#failure !== undefined) return
-    const writer = this.#writer
-    const start = writer.length
-    try {
-      writer.uint32(0)
-      // A header with an empty atom cache. What we send is never fragmented: a node takes whole messages of any size.
-      writer.uint8(131)
-      writer.uint8(68)
-      writer.uint8(0)
-      encodeInto(writer, control)
-      if (payload !== undefined) encodeInto(writer, payload)
-      writer.patchUint32(start, writer.length - start - 4)
-    } catch (error) {
-      writer.truncate(start)
-      throw error
-    }
-    this.#messagesOut++
-    if (writer.length >= batchBytes) return this.#flush()
-    if (this.#flushing) return
-    this.#flushing = true
+    this.#queue(control, payload)
+    if (this.#writer.length === 0 || this.#isFlushDue) return
+    this.#isFlushDue = true
     queueMicrotask(() => this.#flush())
+  }
+
+  readonly sendSoon = (control: Encodable, payload?: Encodable): void => {
+    if (this.#failure !== undefined) return
+    this.#queue(control, payload)
+    if (this.#writer.length > 0) this.#soonTimer ??= setTimeout(() => this.#flush(), soonMillis)
   }
 
   readonly attach = (handler: MessageHandler, onLost: (error: DistError) => void): void => {
@@ -489,8 +488,31 @@ class RunningLink implements Link {
     if (performance.now() - this.#lastOut > 250) this.#write(tick)
   }
 
+  /** Adds a message to those that leave together, and sends them once they are enough. */
+  #queue(control: Encodable, payload: Encodable | undefined): void {
+    const writer = this.#writer
+    const start = writer.length
+    try {
+      writer.uint32(0)
+      // A header with an empty atom cache. What we send is never fragmented: a node takes whole messages of any size.
+      writer.uint8(131)
+      writer.uint8(68)
+      writer.uint8(0)
+      encodeInto(writer, control)
+      if (payload !== undefined) encodeInto(writer, payload)
+      writer.patchUint32(start, writer.length - start - 4)
+    } catch (error) {
+      writer.truncate(start)
+      throw error
+    }
+    this.#messagesOut++
+    if (writer.length >= batchBytes) this.#flush()
+  }
+
   #flush(): void {
-    this.#flushing = false
+    this.#isFlushDue = false
+    clearTimeout(this.#soonTimer)
+    this.#soonTimer = undefined
     if (this.#failure === undefined && this.#writer.length > 0) this.#write(this.#writer.take())
   }
 
@@ -508,6 +530,7 @@ class RunningLink implements Link {
     if (this.#failure !== undefined) return
     this.#failure = new DistError({ node: this.peer.name, reason })
     clearInterval(this.#tickTimer)
+    clearTimeout(this.#soonTimer)
     if (reason._tag !== "Disconnected") this.#stream.destroy()
     this.#onLost?.(this.#failure)
     Deferred.doneUnsafe(this.#lost, Effect.succeed(this.#failure))

@@ -95,6 +95,11 @@ export class LocalProcesses {
     return this.pid(this.#processes.add(process))
   }
 
+  /** How many processes there are. */
+  get size(): number {
+    return this.#processes.size
+  }
+
   /** Tells every process that the link is lost. */
   linkLost(cause: DistError): void {
     this.#processes.forEach((process) => process.linkLost?.(cause))

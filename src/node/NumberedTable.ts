@@ -26,6 +26,10 @@ export class NumberedTable<Value> {
     return this.#lastNumber
   }
 
+  get size(): number {
+    return this.#size
+  }
+
   get(number: number): Value | undefined {
     const entry = this.#places[this.#placeOf(number)]
     return entry?.number === number ? entry.value : undefined

@@ -10,6 +10,12 @@ import { type CallRequest, type CallSetting, PendingCall } from "./PendingCall.t
 /** Words of heap, unless a call says otherwise: 64 MiB. */
 const defaultHeapWords = 8 * 1024 * 1024
 
+/**
+ * With so many calls in flight a request may wait for others: the node has enough to do meanwhile. They are more than
+ * fit into one write, so that none waits while nothing is under way.
+ */
+const manyInFlight = 64
+
 const executeCall = Encoded.of([atom("erpc"), atom("execute_call"), 4])
 
 /** The bounds of workers that are in use are a handful; a caller that makes up thousands gets no cache. */
@@ -100,7 +106,8 @@ export class WorkerCall extends PendingCall {
   protected send(): void {
     const { groupLeader, link, processes } = this.setting
     const { args, func, module, options } = this.request
-    link.send(
+    const send = processes.size < manyInFlight ? link.send : link.sendSoon
+    send(
       [
         Op.SPAWN_REQUEST,
         referenceOf(this.#tag, processes.node, link.local.creation),

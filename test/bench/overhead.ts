@@ -50,7 +50,7 @@ export const overhead = Effect.gen(function* () {
         done(Array.isArray(result) && result[1] instanceof Atom ? result[2] : undefined)
       }
     })
-    link.send(
+    link.sendSoon(
       [Op.SPAWN_REQUEST, reference, self, groupLeader, executeCall, options],
       list([reference, erlang, abs, list([-1])])
     )

@@ -12,21 +12,27 @@ export const worker = new Pid(atom("node@host"), 88, 0, 1)
 
 /**
  * Calls over a link that leads nowhere, to a peer with these flags, the control messages that are sent on it with their
- * payloads, and what their ends say of the node's health.
+ * payloads, which of them may wait for others, and what their ends say of the node's health.
  */
 export const loneLink = (flags: bigint = Flags.offered) => {
   const sent: Array<Tuple> = []
   let lost: DistError | undefined
   const payloads: Array<Term | undefined> = []
+  const waiting: Array<Tuple> = []
+  const send = (control: Tuple, payload?: Term) => {
+    // As a link does, it throws at what is no term.
+    encode([control, payload ?? atom("")])
+    sent.push(control)
+    payloads.push(payload)
+  }
   const link = {
     peer: { name: "node@host", creation: 1 },
     local: { name: "us@host", creation: 7 },
     flags,
-    send: (control: Tuple, payload?: Term) => {
-      // As a link does, it throws at what is no term.
-      encode([control, payload ?? atom("")])
-      sent.push(control)
-      payloads.push(payload)
+    send,
+    sendSoon: (control: Tuple, payload?: Term) => {
+      send(control, payload)
+      waiting.push(control)
     },
     failure: () => lost
   } as unknown as Link
@@ -37,5 +43,5 @@ export const loneLink = (flags: bigint = Flags.offered) => {
     lost = cause
     calls.linkLost(cause)
   }
-  return { sent, payloads, processes, calls, verdicts, lose }
+  return { sent, waiting, payloads, processes, calls, verdicts, lose }
 }

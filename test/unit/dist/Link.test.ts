@@ -124,6 +124,46 @@ describe("a link", () => {
     })
   )
 
+  const soon: Tuple = [2, atom(""), 1]
+  const atOnce: Tuple = [2, atom(""), 2]
+  /** Once all that this turn of the event loop was to send has been sent. */
+  const endOfTurn = Effect.promise(() => Promise.resolve())
+
+  it.live("keeps messages that may wait for others, in their order, and no longer than it may", () =>
+    Effect.gen(function* () {
+      const { link, received } = yield* linked
+      const before = link.traffic()
+      link.sendSoon(soon)
+      yield* endOfTurn
+      expect(link.traffic()).toEqual({ ...before, messagesOut: before.messagesOut + 1 })
+      link.send(atOnce)
+      yield* endOfTurn
+      const both = Buffer.concat([frameOf(soon), frameOf(atOnce)])
+      expect(link.traffic().bytesOut - before.bytesOut).toBe(both.length)
+      link.sendSoon(soon)
+      const all = Buffer.concat([both, frameOf(soon)])
+      yield* Effect.promise(() => expect.poll(received).toEqual(all))
+    })
+  )
+
+  it.live("sends what may wait as soon as it is enough for a write, or the link is closed", () =>
+    Effect.gen(function* () {
+      const { link, received } = yield* linked
+      const enough = binary("x".repeat(8 * 1024))
+      const before = link.traffic().bytesOut
+      link.sendSoon(soon, enough)
+      expect(link.traffic().bytesOut - before).toBeGreaterThan(8 * 1024)
+      link.sendSoon(atOnce)
+      yield* link.close
+      yield* Effect.promise(() =>
+        expect.poll(() => received().subarray(-frameOf(atOnce).length)).toEqual(frameOf(atOnce))
+      )
+      link.sendSoon(soon)
+      yield* endOfTurn
+      expect(link.traffic().messagesOut).toBe(2)
+    })
+  )
+
   it.live("closes, whether or not the node reads what is still to be sent", () =>
     Effect.gen(function* () {
       const { link, socket } = yield* linked

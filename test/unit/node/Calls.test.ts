@@ -379,6 +379,21 @@ describe("the options of workers", () => {
   })
 })
 
+describe("a request", () => {
+  it("may wait for others while the node has enough to do, and leaves at once where few calls are in flight", () => {
+    const { calls, sent, waiting } = loneLink()
+    const call = () => Effect.runFork(calls.call("erlang", "abs", [-1]))
+    const inFlight = Array.from({ length: 100 }, call)
+    expect(waiting).toEqual(sent.slice(-waiting.length))
+    expect(waiting.length).toBeGreaterThan(30)
+    expect(waiting.length).toBeLessThan(50)
+    for (const one of inFlight.slice(50)) Effect.runFork(Fiber.interrupt(one))
+    const before = waiting.length
+    call()
+    expect(waiting).toHaveLength(before)
+  })
+})
+
 /** A call to a peer that starts no workers for others. */
 const askedOfRex = (maxReplyBytes = 1_000) => {
   const { calls, processes, sent, verdicts } = loneLink(Flags.offered & ~Flags.Flag.SPAWN)
