@@ -417,7 +417,7 @@ export const sampleTable = (
     readonly contains: string | undefined
   }
 ): Effect.Effect<TableRows | Refused | NoTable, CallError> =>
-  askAgent(node, "beamscope_ets:sample", rowsQuestion(query, { what: atom(what), contains }), readRows, {
+  askAgent(node, "beamscope_ets_objects:sample", rowsQuestion(query, { what: atom(what), contains }), readRows, {
     countsBinaries: false
   })
 
@@ -428,7 +428,7 @@ export const selectFromTable = (
 ): Effect.Effect<TableRows | Refused | NoTable | UnknownTerms, CallError> =>
   askAgent(
     node,
-    "beamscope_ets:select",
+    "beamscope_ets_objects:select",
     // In external format: the node decodes it without making atoms.
     rowsQuestion(
       query,

@@ -1,7 +1,7 @@
 %% To look at very many things, some at a time and with an eye on the clock. To be included behind beamscope_rest.hrl, in
 %% front of the first function.
 
--compile({nowarn_unused_function, [{scan, 5}, {thousand, 1}, {some, 2}, {now_ms, 0}]}).
+-compile({nowarn_unused_function, [{rest, 1}, {scan, 5}, {thousand, 1}, {some, 2}, {now_ms, 0}]}).
 
 %% Hands portion after portion of a source to `Step', with a state that it returns anew, until none is left or the time is
 %% up: the last state, and `[deadline]' where something is left. `Next' makes `{Portion, Rest}' of a source, or `none'.

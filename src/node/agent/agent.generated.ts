@@ -17,6 +17,7 @@ export const agent = {
   beamscope_distribution: async () => (await import("./beamscope_distribution.generated.ts")).beamscope_distribution,
   beamscope_environment: async () => (await import("./beamscope_environment.generated.ts")).beamscope_environment,
   beamscope_ets: async () => (await import("./beamscope_ets.generated.ts")).beamscope_ets,
+  beamscope_ets_objects: async () => (await import("./beamscope_ets_objects.generated.ts")).beamscope_ets_objects,
   beamscope_footprint: async () => (await import("./beamscope_footprint.generated.ts")).beamscope_footprint,
   beamscope_handlers: async () => (await import("./beamscope_handlers.generated.ts")).beamscope_handlers,
   beamscope_janitor: async () => (await import("./beamscope_janitor.generated.ts")).beamscope_janitor,

@@ -50,7 +50,7 @@ describe("a table", () => {
   it.effect("is named by the reference that a shell of the node shows, in either language", () =>
     Effect.gen(function* () {
       for (const text of ["#Ref<0.1.2.3>", " #Reference<0.1.2.3> ", "#Ref<app@localhost.1.2.3>"]) {
-        const { node, world } = worldOf({ "beamscope_ets:sample": rows() })
+        const { node, world } = worldOf({ "beamscope_ets_objects:sample": rows() })
         yield* callIn(world, "sample_ets_table", { table: text })
         const [question] = node.called[0]!.args
         const table = question instanceof MapTerm ? question.atomKey("table") : undefined
@@ -111,7 +111,7 @@ describe("objects", () => {
     Effect.gen(function* () {
       const secret = list([..."hunter2"].map((char) => char.charCodeAt(0)))
       const { world } = worldOf({
-        "beamscope_ets:sample": rows([atom("password"), secret], [atom("password"), secret, 1], [atom("plain"), 1, 2])
+        "beamscope_ets_objects:sample": rows([atom("password"), secret], [atom("password"), secret, 1], [atom("plain"), 1, 2])
       })
       const { structured, text } = yield* callIn(world, "sample_ets_table", { table: "cache" })
       expect(text).not.toContain("hunter2")
@@ -126,7 +126,7 @@ describe("objects", () => {
   it.effect("of a window go on in it, then in the next one, and say what was looked at", () =>
     Effect.gen(function* () {
       const next: Term = [atom("window"), [[atom("key"), 2], atom("all"), 0]]
-      const { node, world } = worldOf({ "beamscope_ets:sample": windowed({ next }) })
+      const { node, world } = worldOf({ "beamscope_ets_objects:sample": windowed({ next }) })
       const input = { table: "cache", sort_by: "size", filter: ":Odd.Key" }
       const page = yield* callIn(world, "sample_ets_table", input)
       expect(page.structured).toMatchObject({
@@ -145,7 +145,7 @@ describe("objects", () => {
       )
       yield* callIn(world, "sample_ets_table", { ...input, cursor: page.structured["next_cursor"] })
       const [first, second] = node.called
-        .filter(({ target }) => target === "beamscope_ets:sample")
+        .filter(({ target }) => target === "beamscope_ets_objects:sample")
         .map(({ args: [question] }) => question as MapTerm)
       expect([first!.atomKey("sort"), first!.atomKey("after")]).toEqual([atom("size"), undefined])
       const after = second!.atomKey("after")
@@ -153,16 +153,16 @@ describe("objects", () => {
 
       // Nothing is left behind the last window; and of a bag that was looked at whole there is nothing else.
       const end = { next: atom("undefined"), is_more: atom("false"), is_beyond: atom("false") }
-      const lastOne = worldOf({ "beamscope_ets:sample": windowed(end) })
+      const lastOne = worldOf({ "beamscope_ets_objects:sample": windowed(end) })
       const told = (yield* callIn(lastOne.world, "sample_ets_table", { table: "cache", sort_by: "size" })).structured
       expect(told["notes"]).toEqual([expect.stringMatching(/^One look .* are of these\.$/u)])
-      const whole = worldOf({ "beamscope_ets:sample": windowed({ ...end, is_part: atom("false"), looked: 50 }) })
+      const whole = worldOf({ "beamscope_ets_objects:sample": windowed({ ...end, is_part: atom("false"), looked: 50 }) })
       const all = (yield* callIn(whole.world, "sample_ets_table", { table: "cache", sort_by: "size" })).structured
       expect(all).toMatchObject({ complete: true, summary: expect.stringMatching(/; the largest first\.$/u) })
       expect(all).not.toHaveProperty("notes")
 
       // Keys of which only a part was looked through.
-      const unsure = worldOf({ "beamscope_ets:sample": windowed({ ...end, is_part: atom("false"), unsure: 3 }) })
+      const unsure = worldOf({ "beamscope_ets_objects:sample": windowed({ ...end, is_part: atom("false"), unsure: 3 }) })
       expect(
         (yield* callIn(unsure.world, "sample_ets_table", { table: "cache", filter: "x" })).structured
       ).toMatchObject({
@@ -171,7 +171,7 @@ describe("objects", () => {
       })
 
       // A key that is too large to go on behind.
-      const stuck = worldOf({ "beamscope_ets:sample": windowed({ next: atom("undefined") }) })
+      const stuck = worldOf({ "beamscope_ets_objects:sample": windowed({ next: atom("undefined") }) })
       const last = yield* callIn(stuck.world, "sample_ets_table", { table: "cache", sort_by: "size" })
       expect(last.structured).toMatchObject({
         complete: false,
@@ -179,7 +179,7 @@ describe("objects", () => {
       })
       expect(last.structured).not.toHaveProperty("next_cursor")
       const late = worldOf({
-        "beamscope_ets:sample": windowed({ rows: list([]), is_more: atom("deadline"), next, matched: 0, looked: 7 })
+        "beamscope_ets_objects:sample": windowed({ rows: list([]), is_more: atom("deadline"), next, matched: 0, looked: 7 })
       })
       expect(
         (yield* callIn(late.world, "sample_ets_table", { table: "cache", sort_by: "size" })).structured
@@ -197,9 +197,9 @@ describe("objects", () => {
         ["1.14.5", ["__struct__", "map", "version"]],
         ["1.18.4", ["__struct__", "map"]]
       ] as const) {
-        const node = fakeNode({ capabilities: { elixirVersion }, replies: { "beamscope_ets:select": rows() } })
+        const node = fakeNode({ capabilities: { elixirVersion }, replies: { "beamscope_ets_objects:select": rows() } })
         yield* callIn({ up: [node], mode: "elixir" }, "select_ets_table", { table: "cache", key: "MapSet.new([1, 2])" })
-        const [question] = node.called.find(({ target }) => target === "beamscope_ets:select")!.args
+        const [question] = node.called.find(({ target }) => target === "beamscope_ets_objects:select")!.args
         const key = question instanceof MapTerm ? question.atomKey("key") : undefined
         const set = key instanceof Binary ? decode(key.view()) : undefined
         const keys = set instanceof MapTerm ? set.entries.filter((_, at) => at % 2 === 0) : []
@@ -211,8 +211,8 @@ describe("objects", () => {
   it.effect("that end the worker which reads them are told as too large", () =>
     Effect.gen(function* () {
       for (const [tool, func, input] of [
-        ["sample_ets_table", "beamscope_ets:sample", {}],
-        ["select_ets_table", "beamscope_ets:select", { key: "1" }]
+        ["sample_ets_table", "beamscope_ets_objects:sample", {}],
+        ["select_ets_table", "beamscope_ets_objects:select", { key: "1" }]
       ] as const) {
         const { world } = worldOf({ [func]: { fails: { _tag: "HeapLimit", limitWords: 1_000 } } })
         const error = yield* failIn(world, tool, { table: "cache", ...input })
@@ -223,7 +223,7 @@ describe("objects", () => {
 
   it.effect("are not looked for with atoms that the node does not have", () =>
     Effect.gen(function* () {
-      const { world } = worldOf({ "beamscope_ets:select": { term: packed(words({ unknown: atom("true") })) } }, [
+      const { world } = worldOf({ "beamscope_ets_objects:select": { term: packed(words({ unknown: atom("true") })) } }, [
         "known"
       ])
       const error = yield* failIn(world, "select_ets_table", { table: "cache", key: "{known, strange}" })
@@ -250,7 +250,7 @@ describe("objects", () => {
 describe("the example of a pattern", () => {
   it.effect.each(syntaxNames)("can be written in a session in %s", (mode) =>
     Effect.gen(function* () {
-      const { world } = worldOf({ "beamscope_ets:select": rows() })
+      const { world } = worldOf({ "beamscope_ets_objects:select": rows() })
       const within = { ...world, mode }
       const { message } = yield* failIn(within, "select_ets_table", { table: "cache", match: "[1]" })
       const example = /such as (\{.*\})\.$/u.exec(message)?.[1]
@@ -316,7 +316,7 @@ describe("a list of tables", () => {
   it.effect("cannot be gone on with behind a key that is too large, and is not called complete then", () =>
     Effect.gen(function* () {
       const { world } = worldOf({
-        "beamscope_ets:sample": {
+        "beamscope_ets_objects:sample": {
           term: packed(
             words({ ...facts, rows: list([[atom("undefined"), [atom("key"), 1], 0]]), is_more: atom("true") })
           )
