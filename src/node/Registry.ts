@@ -118,7 +118,7 @@ export class Registry {
       const { refusal, way: known } = this.#peers.get(target.name) ?? {}
       const isKnown = refusal !== undefined && isSame(refusal, introductionOf(target)) && isBelieved(refusal)
       // Of another way nothing counts that was learned on the last.
-      return isKnown && (known === undefined || Equal.equals(known, way)) ? asRemembered(refusal) : undefined
+      return isKnown && Equal.equals(known, way) ? asRemembered(refusal) : undefined
     })
   }
 
@@ -135,7 +135,7 @@ export class Registry {
   /** Forgets what was learned on another way. A link that stands goes on as it was made, and what is known of that counts. */
   #goBy(peer: Peer, way: Way): void {
     if (peer.connection !== undefined || Equal.equals(peer.way, way)) return
-    if (peer.way !== undefined) forgetTrouble(peer)
+    forgetTrouble(peer)
     peer.way = way
   }
 

@@ -17,12 +17,12 @@ export const addProcess = (
   pid: number | "self",
   args: ReadonlyArray<string>,
   environment: Readonly<Record<string, string>> = {},
-  { network = "net:[1]", host = "uts:[1]" } = {}
+  { network = "net:[1]", host = "uts:[1]", mounts = "mnt:[1]", root = "/" } = {}
 ) => {
   const place = join(processes, String(pid))
   mkdirSync(join(place, "ns"), { recursive: true })
-  symlinkSync("/", join(place, "root"))
-  symlinkSync("mnt:[1]", join(place, "ns/mnt"))
+  symlinkSync(root, join(place, "root"))
+  symlinkSync(mounts, join(place, "ns/mnt"))
   symlinkSync(network, join(place, "ns/net"))
   symlinkSync(host, join(place, "ns/uts"))
   writeFileSync(join(place, "cmdline"), terminated(args))

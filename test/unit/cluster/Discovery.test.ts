@@ -324,6 +324,27 @@ describe("this machine", () => {
     })
   )
 
+  it.live("does not show a file of its own as the cookie's of a node that sees other files than we do", () =>
+    Effect.gen(function* () {
+      const processes = yield* folder
+      const release = yield* folder
+      mkdirSync(join(release, "releases"))
+      const cookieFile = join(release, "releases/COOKIE")
+      writeFileSync(cookieFile, "swordfish")
+      const started = { RELEASE_ROOT: release }
+      addProcess(processes, "self", [])
+      addProcess(processes, 10, [beam, "--", "-name", "ours@h"], started)
+      addProcess(processes, 11, [beam, "--", "-name", "mounted@h"], started, { mounts: "mnt:[2]" })
+      addProcess(processes, 12, [beam, "--", "-name", "rooted@h"], started, { root: "/srv/root" })
+      const { found } = yield* look({ discovery: ["releases"], machine: { processes } })
+      expect(found.map((each) => [each.node, each.cookieFile])).toEqual([
+        ["mounted@h", undefined],
+        ["ours@h", cookieFile],
+        ["rooted@h", undefined]
+      ])
+    })
+  )
+
   it.live("shows as many processes as there is time for", () =>
     Effect.gen(function* () {
       const processes = yield* folder

@@ -33,7 +33,8 @@ it.live("an address of several that is far away is not given up after a moment",
       { address: "::1", family: 6 }
     ]
     vi.spyOn(dns, "lookup").mockImplementation((() => {
-      void afterPromises(() => hold(100))
+      // For longer than Node.js itself waits for one of several.
+      void afterPromises(() => hold(300))
       return Promise.resolve(addresses)
     }) as unknown as typeof dns.lookup)
     syncBuiltinESMExports()

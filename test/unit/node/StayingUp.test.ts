@@ -1,6 +1,7 @@
-import { describe, expect, it } from "@effect/vitest"
+import { afterEach, describe, expect, it } from "@effect/vitest"
 import { Clock, Deferred, Effect, Exit, Fiber, Layer, Logger, Redacted, References, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
+import { vi } from "vitest"
 import { DistError, type DistReason } from "../../../src/dist/DistError.ts"
 import { atom, list, type Term } from "../../../src/etf/Term.ts"
 import type { Verdict } from "../../../src/node/Breaker.ts"
@@ -11,6 +12,8 @@ import type { HealthChange, NodeChange } from "../../../src/node/NodeState.ts"
 import { TargetError } from "../../../src/node/Targets.ts"
 import { fakeNode } from "../../support/FakeNodes.ts"
 import { targetsOf } from "../../support/targetsOf.ts"
+
+afterEach(() => void vi.restoreAllMocks())
 
 const name = "app@host"
 
@@ -29,6 +32,8 @@ const makeWorld = () => {
     wayless: undefined as TargetError | undefined,
     /** Where it is, as the configuration has it. */
     address: "there",
+    /** The way to it is known when this ends. */
+    resolving: Effect.void as Effect.Effect<void>,
     /** Attempts end when this does. */
     gate: Effect.void as Effect.Effect<void>,
     creation: 1,
@@ -87,7 +92,7 @@ const makeWorld = () => {
     resolve: (node, options) =>
       Effect.suspend(() => {
         if (world.wayless === undefined)
-          return Effect.succeed({ name: node, cookie: options?.cookie ?? Redacted.make("configured") })
+          return Effect.as(world.resolving, { name: node, cookie: options?.cookie ?? Redacted.make("configured") })
         world.attempts++
         return Effect.fail(world.wayless)
       })
@@ -100,6 +105,12 @@ const statusOf = Effect.gen(function* () {
 })
 
 const stateOf = Effect.map(statusOf, (status) => status?.state)
+
+/** Milliseconds until a node that is down is tried again. */
+const pauseOf = Effect.gen(function* () {
+  const state = yield* stateOf
+  return state?._tag === "Down" ? (state.nextAttempt ?? Infinity) - (yield* Clock.currentTimeMillis) : 0
+})
 
 /** A call that uses the node and lets go of it. */
 const use = Effect.scoped(Effect.flatMap(Nodes, (nodes) => nodes.get(name)))
@@ -197,20 +208,41 @@ describe("a link that is lost", () => {
     return Effect.gen(function* () {
       const nodes = yield* Nodes
       yield* nodes.connect(name)
-      for (let seconds = 0; seconds < 600; seconds++) {
+      const pauseAfterLoss = Effect.gen(function* () {
         yield* world.lose(lost)
-        yield* TestClock.adjust("1 second")
+        yield* settle
+        return yield* pauseOf
+      })
+      for (let times = 0; times < 9; times++) {
+        const pause = yield* pauseAfterLoss
+        const longest = Math.min(500 * 2 ** times, 30_000)
+        expect(pause, `loss ${times}`).toBeGreaterThanOrEqual(longest / 2)
+        expect(pause, `loss ${times}`).toBeLessThanOrEqual(longest)
+        yield* TestClock.adjust(pause)
+        yield* TestClock.adjust("59 seconds")
+        expect(yield* stateOf).toMatchObject({ _tag: "Up" })
       }
-      // Every 15 to 30 s, after the first minute.
-      expect(world.attempts).toBeGreaterThan(15)
-      expect(world.attempts).toBeLessThan(60)
-      // After one that stood, the pauses begin anew.
-      while ((yield* stateOf)?._tag !== "Up") yield* TestClock.adjust("1 second")
-      yield* TestClock.adjust("1 minute")
+      // These are no pauses of the breaker's.
+      expect((yield* statusOf)?.breaker.counts).toMatchObject({ opened: 0 })
+      // After a link that stood for a minute they begin anew.
+      yield* TestClock.adjust("1 second")
+      expect(yield* pauseAfterLoss).toBeLessThanOrEqual(500)
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  it.effect("is made again after short pauses once more when somebody knows that the node is well", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      yield* nodes.connect(name)
+      world.refuses = refused
       yield* world.lose(lost)
-      yield* settle
-      const down = yield* stateOf
-      expect(down?._tag === "Down" && down.nextAttempt! - down.since).toBeLessThanOrEqual(500)
+      yield* TestClock.adjust("5 minutes")
+      const { attempts } = world
+      yield* nodes.reset(name)
+      yield* TestClock.adjust(yield* pauseOf)
+      expect(world.attempts).toBe(attempts + 1)
+      expect(yield* pauseOf).toBeLessThanOrEqual(500)
     }).pipe(Effect.scoped, Effect.provide(layer))
   })
 
@@ -565,6 +597,49 @@ describe("an attempt that fails", () => {
   })
 })
 
+describe("an attempt that somebody else began", () => {
+  it.effect("and that only told of a refusal again, is followed by that of who wants the node by name", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      world.refuses = { _tag: "NotAllowed" }
+      yield* Effect.flip(use)
+      world.refuses = undefined
+      const gate = yield* Deferred.make<void>()
+      world.resolving = Deferred.await(gate)
+      const call = yield* Effect.forkChild(Effect.flip(use), { startImmediately: true })
+      const wish = yield* Effect.forkChild(nodes.connect(name), { startImmediately: true })
+      yield* settle
+      yield* Deferred.succeed(gate, undefined)
+      expect(yield* Fiber.join(call)).toMatchObject({ reason: { _tag: "NotAllowed" } })
+      yield* Fiber.join(wish)
+      expect(world.attempts).toBe(2)
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  it.effect.each([
+    [49, 1],
+    [50, 2]
+  ] as const)("and that ran out of time, makes one who has %i ms more see %i attempts", ([more, attempts]) => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const now = vi.spyOn(performance, "now").mockReturnValue(0)
+      const gate = yield* Deferred.make<void>()
+      world.gate = Deferred.await(gate)
+      world.refuses = overdue
+      const nodes = yield* Nodes
+      const waiting = yield* Effect.forEach([1_000, 1_000 + more], (timeoutMillis) =>
+        Effect.forkChild(Effect.flip(Effect.scoped(nodes.get(name, { timeoutMillis }))), { startImmediately: true })
+      )
+      yield* settle
+      now.mockReturnValue(1_000)
+      yield* Deferred.succeed(gate, undefined)
+      for (const each of waiting) expect(yield* Fiber.join(each)).toMatchObject({ reason: overdue })
+      expect(world.attempts).toBe(attempts)
+    }).pipe(Effect.provide(layer))
+  })
+})
+
 describe("an attempt that is given up", () => {
   it.live("ends with the last who waits for it, also where the scope of one whose time was over lives on", () => {
     const { layer, world } = makeWorld()
@@ -652,6 +727,22 @@ describe("a node that refused us", () => {
     }).pipe(Effect.provide(layer))
   })
 
+  it.effect("although it has taken the same cookie before, is in trouble, until that is believed", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      yield* use
+      yield* nodes.disconnect(name)
+      world.refuses = { _tag: "CookieRejected" }
+      for (const failures of [1, 2, 2, 2]) {
+        expect(yield* Effect.flip(use)).toMatchObject({ reason: { _tag: "CookieRejected" } })
+        expect((yield* statusOf)?.breaker.counts).toMatchObject({ failures })
+      }
+      // The last time nothing was tried.
+      expect(world.attempts).toBe(4)
+    }).pipe(Effect.provide(layer))
+  })
+
   it.effect("is remembered, however many others that are merely not there are named", () => {
     const { layer, world } = makeWorld()
     return Effect.gen(function* () {
@@ -678,6 +769,23 @@ describe("a node that is configured another way", () => {
       world.refuses = undefined
       world.address = "elsewhere"
       yield* use
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("is not told to have refused who joins it by a link of his own, as it did on the last one", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const { refusal, refused } = yield* Nodes
+      const target = { name, cookie: Redacted.make("configured"), epmdPort: 1 }
+      world.refuses = { _tag: "NotAllowed" }
+      yield* Effect.flip(use)
+      expect(yield* refusal(target)).toMatchObject({ reason: world.refuses })
+      expect(yield* refusal({ ...target, cookie: Redacted.make("other") })).toBeUndefined()
+      world.address = "elsewhere"
+      expect(yield* refusal(target)).toBeUndefined()
+      const reason: DistReason = { _tag: "PeerCookieWrong" }
+      yield* refused(target, new DistError({ node: name, reason }))
+      expect(yield* refusal(target)).toMatchObject({ reason })
     }).pipe(Effect.provide(layer))
   })
 
