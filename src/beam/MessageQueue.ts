@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import { Atom, atom, isAtom, isTuple, listItems, map, MapTerm, type Pid, type Term } from "../etf/Term.ts"
+import { Atom, atom, binary, isAtom, isTuple, listItems, map, MapTerm, type Pid, type Term } from "../etf/Term.ts"
 import { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { askAgent } from "./Listing.ts"
@@ -22,6 +22,8 @@ export interface QueuedMessage {
   /** In external format, before it was cut. */
   readonly bytes: number
   readonly isCut: boolean
+  /** In the queue, from 1 on. */
+  readonly place: number
   /**
    * By what it can be known again, together with those in front of it on the page, {@link maxMarked} in all: see
    * {@link ReadMessages.mark}.
@@ -41,13 +43,15 @@ export interface MessageQueue {
 
 export interface ReadMessages {
   readonly _tag: "Read"
-  /** Those that wait longest of those behind `skipped`, in their order. */
+  /** Those behind `skipped`, in the order that was asked for. */
   readonly messages: ReadonlyArray<QueuedMessage>
   /** Messages in front of these that were passed by. */
   readonly skipped: number
+  /** Messages of all pages: all that wait, or those of `seen` that are filtered or sorted. */
+  readonly matched: number
   /** By what the last of those that were passed by can be known again; `undefined` where the queue is not that long. */
   readonly mark: number | undefined
-  /** Messages whose shape was looked at: the first ten thousand, or fewer where time ran out. */
+  /** Messages that were looked at: the first ten thousand, or fewer where time ran out. */
   readonly seen: number
   /** The most frequent first; `first` is the place in the queue of the first message of the shape, from 1 on. */
   readonly shapes: ReadonlyArray<{ readonly shape: MessageShape; readonly count: number; readonly first: number }>
@@ -89,20 +93,29 @@ export const maxMarked = 10
 /** OTP 24.0 crashes as a whole, now and then, where somebody reads the messages of a process. */
 const crashes = /^12\.0(?:\.|$)/u
 
+/** `arrival`: those that wait longest first. `size`: the largest first, in external format. */
+export type MessageOrder = "arrival" | "size"
+
+/** Which messages of a queue are meant, and what reading them may cost. */
+export interface MessagesQuery {
+  readonly sort: MessageOrder
+  /** Part of the shape of those that are meant, as it is shown in any of the languages, in any case. */
+  readonly shape: string | undefined
+  readonly limit: number
+  /** Messages to pass by. */
+  readonly skip: number
+  /** How many of these the mark is of: as many as that of the page before. */
+  readonly marked: number
+  readonly shapes: number
+  readonly bounds: QueueBounds
+  readonly deadlineMillis: number
+}
+
 /** The message queue of a process; `undefined` when there is no such process (any more). */
 export const messageQueue = (
   node: ErlangNode,
   pid: Pid,
-  query: {
-    readonly limit: number
-    /** Messages to pass by. */
-    readonly skip: number
-    /** How many of these the mark is of: as many as that of the page before. */
-    readonly marked: number
-    readonly shapes: number
-    readonly bounds: QueueBounds
-    readonly deadlineMillis: number
-  }
+  { bounds, deadlineMillis, limit, marked, shape, shapes, skip, sort }: MessagesQuery
 ): Effect.Effect<MessageQueue | undefined, CallError> => {
   if (crashes.test(node.capabilities.ertsVersion)) {
     return Effect.fail(
@@ -113,9 +126,10 @@ export const messageQueue = (
       })
     )
   }
-  const { bounds, deadlineMillis, limit, marked, shapes, skip } = query
   const question = map([
     [atom("pid"), pid],
+    [atom("sort"), atom(sort)],
+    ...(shape === undefined ? [] : [[atom("shape"), binary(shape)] as const]),
     [atom("limit"), limit],
     [atom("skip"), skip],
     [atom("marked"), marked],
@@ -163,12 +177,16 @@ const readRead = (answer: MapTerm, bounds: QueueBounds, skipped: number): Messag
   }
   const rows = listItems(answer.atomKey("rows"))
   const marks = listItems(answer.atomKey("marks"))
+  const places = listItems(answer.atomKey("places"))
+  const matched = readCount(answer.atomKey("matched"))
   const shapes = listItems(answer.atomKey("shapes"))
   const seen = readCount(answer.atomKey("seen"))
   const shapeCount = readCount(answer.atomKey("shape_count"))
   if (
     rows === undefined ||
     marks === undefined ||
+    places === undefined ||
+    matched === undefined ||
     shapes === undefined ||
     seen === undefined ||
     shapeCount === undefined
@@ -183,12 +201,14 @@ const readRead = (answer: MapTerm, bounds: QueueBounds, skipped: number): Messag
               term: row[0]!,
               bytes: readCount(row[1]) ?? 0,
               isCut: isAtom(row[2], "true"),
+              place: readCount(places[at]) ?? 0,
               mark: readCount(marks[at]) ?? 0
             }
           ]
         : []
     ),
     skipped,
+    matched,
     mark: readCount(answer.atomKey("mark")),
     seen,
     shapes: shapes.flatMap((row) =>

@@ -59,6 +59,9 @@ const inOrder = {
     ascends(rows, (one, other) => Number(one["children"]) < Number(other["children"]))
 }
 
+const inbox = (input: object) =>
+  Effect.map(call("get_message_queue", { pid: "inbox", ...input }), ({ structured }) => structured)
+
 /** A dictionary as get_process_info tells it. */
 const dictionaryOf = (pid: string, keys: ReadonlyArray<string>) =>
   Effect.map(
@@ -140,6 +143,52 @@ describe.each(BeamNode.otpReleases())("one process on OTP $otp", ({ otp }) => {
         yield* ask("begin exit(whereis(paged), kill), ok end")
         yield* eventually(Effect.map(ask("whereis(paged)"), (pid) => pid === "undefined"))
         expect((yield* Effect.flip(behind(cursors[0]))).code).toBe("no_such_process")
+      }).pipe(using(agent))
+    )
+
+    it.live("filters messages by their shape, and puts the largest first, on the node", () =>
+      Effect.gen(function* () {
+        yield* settled
+        const calls = yield* inbox({ filter: "{'$gen_call', {pid, reference}, {get, integer}}", limit: 30 })
+        expect(calls).toMatchObject({ complete: true, total: 23, matched: 20, looked_at: 23 })
+        const numbers = (calls["messages"] as ReadonlyArray<Row>).map(
+          ({ message }) => /\{get,(\d+)\}/u.exec(`${message}`)?.[1]
+        )
+        expect(numbers).toEqual(Array.from({ length: 20 }, (_, at) => `${at + 1}`))
+        expect(yield* inbox({ filter: "LOGIN" })).toMatchObject({
+          matched: 1,
+          messages: [{ message: expect.stringMatching(/^\{login,/u) }]
+        })
+        // No atom is made of it.
+        const nowhere = `nowhere_${otp}_${agent}`
+        expect(yield* inbox({ filter: nowhere })).toMatchObject({ total: 23, matched: 0 })
+        expect(yield* ask(`element(1, catch binary_to_existing_atom(<<"${nowhere}">>, utf8))`)).toBe("'EXIT'")
+
+        const rows: Array<Row> = []
+        let cursor: unknown
+        do {
+          const page = yield* inbox({ sort_by: "size", limit: 5, ...(cursor !== undefined && { cursor }) })
+          expect(page).toMatchObject({ total: 23, matched: 23, looked_at: 23 })
+          rows.push(...(page["messages"] as ReadonlyArray<Row>))
+          cursor = page["next_cursor"]
+        } while (cursor !== undefined)
+        expect(rows[0]).toMatchObject({ cut: true, message: expect.stringMatching(/^\{data,/u) })
+        expect(new Set(rows.map(({ at }) => at)).size).toBe(23)
+        expect(
+          ascends(
+            rows,
+            (one, other) =>
+              Number(one["bytes"]) < Number(other["bytes"]) ||
+              (one["bytes"] === other["bytes"] && Number(one["at"]) > Number(other["at"]))
+          )
+        ).toBe(true)
+        const larger = { pid: "full", override: true, filter: "{item, integer}", sort_by: "size", limit: 1 }
+        // The first one whose number takes four bytes.
+        expect((yield* call("get_message_queue", larger)).structured).toMatchObject({
+          matched: 5_000,
+          looked_at: 5_000,
+          messages: [{ at: 256, message: "{item,256}" }]
+        })
       }).pipe(using(agent))
     )
 

@@ -51,6 +51,10 @@ const scene = `
   ok = logger:add_handler('Elixir.Odd.Handler', logger_std_h, #{level => none}),
   ok = logger:set_module_level([odd_module, 'Elixir.Odd.Module', lists], info),
   {ok, Pid} = supervisor:start_link({local, odd_sup}, odd_sup_module, Init), unlink(Pid),
+  Inbox = Started(inbox),
+  [Inbox ! Message || Message <- [plain, odd_message, 'odd message', 'Elixir.Odd.Message', 'Odd', '1st|"name"', 'back\\\\slash',
+    {odd_call, {self(), make_ref()}, {'Odd.get', 1}}, {'NotFound', <<"odd">>, #{}, [], "text", 1.5, Idle},
+    #{'__struct__' => 'Elixir.Odd.Struct'}, {odd, list_to_tuple(lists:seq(1, 20))}, {odd, {odd, {odd, deep}}}]],
   ok`
 
 interface Pasted {
@@ -128,8 +132,9 @@ const pasted: ReadonlyArray<readonly [string, Pasted]> = [
   ["group_stacktraces", { into: "filter", rows: "stacks", column: "stack", least: 3 }]
 ]
 
-/** Tools whose filters take no name that is a term, or that there is nothing for on a plain node. */
+/** Tools whose filters take no name that is a term, or that there is nothing for on a plain node, or with a test below. */
 const others = new Set([
+  "get_message_queue",
   "list_nodes",
   "get_allocator_info",
   "list_pubsub_topics",
@@ -193,6 +198,22 @@ describe("a name that a result shows", () => {
             ).toContain(name)
         }
       }).pipe(Effect.provide(Layer.fresh(Layer.suspend(() => liveCatalogue([node, other], { mode })))))
+    )
+
+    it.live("is taken back as a part of the shape of a message, and as all of it", () =>
+      Effect.gen(function* () {
+        const { structured } = yield* call("get_message_queue", inputOf("", { pid: "inbox" }))
+        const shapes = structured["shapes"] as ReadonlyArray<{ readonly shape: string; readonly first_at: number }>
+        expect(shapes).toHaveLength(12)
+        for (const { first_at, shape } of shapes) {
+          const found = yield* call("get_message_queue", inputOf("", { pid: "inbox", filter: shape }))
+          expect(found.structured["matched"], shape).toBeLessThan(12)
+          expect(
+            rowsOf(found, "messages").map(({ at }) => at),
+            shape
+          ).toContain(first_at)
+        }
+      }).pipe(Effect.provide(Layer.fresh(Layer.suspend(() => liveCatalogue([node], { mode })))))
     )
 
     it.live("leads on by the hints of groups", () =>

@@ -10,8 +10,8 @@
 
 %% Messages between two looks at the clock.
 -define(MESSAGES, 200).
-%% Messages whose shape is looked at.
--define(SHAPED, 10000).
+%% Messages that are looked at: for their shape, and to filter and sort them.
+-define(LOOKED, 10000).
 %% Bytes in external format of a message that it is known again by.
 -define(MARK, 300).
 %% Messages that the last of them is known again by.
@@ -21,7 +21,11 @@
 
 -type messages_spec() :: #{
     pid := pid(),
-    %% Messages to return, those that wait longest; behind so many, 0 by default.
+    %% `arrival', the default: those that wait longest first; or `size', the largest first, in external format.
+    sort => arrival | size,
+    %% Part of the shape of a message, as `shapes' are shown in any of the languages.
+    shape => binary(),
+    %% Messages to return; behind so many of the order, 0 by default.
     limit := non_neg_integer(),
     skip => non_neg_integer(),
     %% How many of those that are skipped the mark is of, 1 by default.
@@ -49,11 +53,15 @@
     bytes => non_neg_integer(),
     %% `{Message, Bytes, IsCut}': bytes in external format, as which it is returned, maybe with `...' in place of parts.
     rows => [{term(), non_neg_integer(), boolean()}],
+    %% The place of each of these in the queue, from 1 on.
+    places => [pos_integer()],
     %% By what each of these can be known again, with up to nine of these in front of it; and by what the last of those
     %% that were skipped, not where none is there.
     marks => [non_neg_integer()],
     mark => non_neg_integer(),
-    %% Messages whose shape was looked at: the first ten thousand, or fewer where time ran out.
+    %% Messages that can be returned, one page after the other: all, or those of `seen' that are filtered or sorted.
+    matched => non_neg_integer(),
+    %% Messages that were looked at: the first ten thousand, or fewer where time ran out.
     seen => non_neg_integer(),
     %% `{Count, FirstAt, Shape}', the most frequent first; and how many there are.
     shapes => [{pos_integer(), pos_integer(), shape()}],
@@ -95,18 +103,38 @@ read_messages(Told, #{pid := Pid, shapes := Shapes, deadline_ms := Deadline} = S
         undefined ->
             #{gone => true};
         {_, Messages} ->
-            {Seen, Counts} = count_shapes(lists:sublist(Messages, ?SHAPED), Until),
-            Ranked = lists:sort([{-Times, First, Shape} || {Shape, {Times, First}} <- maps:to_list(Counts)]),
-            (maps:merge(Told, shown(Messages, Spec)))#{
+            {Seen, Counts, Passing} = look(lists:sublist(Messages, ?LOOKED), sought(Spec), Until),
+            Ranked = lists:sort([{-Times, First, Shape} || {Shape, {Times, First, _}} <- maps:to_list(Counts)]),
+            {Places, Chosen} = chosen(Messages, Seen, Passing, Spec),
+            (maps:merge(Told, shown(Places, Chosen, Spec)))#{
                 count => length(Messages),
+                matched => length(Chosen),
                 seen => Seen,
                 shapes => [{-Times, First, Shape} || {Times, First, Shape} <- lists:sublist(Ranked, Shapes)],
                 shape_count => length(Ranked)
             }
     end.
 
+%% The messages of all pages, in their order, with their places in the queue. What is filtered or sorted is what was
+%% looked at.
+chosen(_, _, Passing, #{shape := _} = Spec) ->
+    ordered(lists:unzip(lists:reverse(Passing)), Spec);
+chosen(Messages, Seen, _, #{sort := size} = Spec) ->
+    ordered({lists:seq(1, Seen), lists:sublist(Messages, Seen)}, Spec);
+chosen(Messages, _, _, _) ->
+    {lists:seq(1, length(Messages)), Messages}.
+
+%% Those of one size keep their order.
+ordered({Places, Messages}, #{sort := size}) ->
+    Sizes = lists:map(fun erlang:external_size/1, Messages),
+    Ascending = lists:keysort(1, lists:reverse(lists:zip3(Sizes, Places, Messages))),
+    {_, Sorted, Largest} = lists:unzip3(lists:reverse(Ascending)),
+    {Sorted, Largest};
+ordered(Chosen, _) ->
+    Chosen.
+
 %% The messages of a page.
-shown(Messages, #{limit := Limit, message_bytes := Room} = Spec) ->
+shown(Places, Messages, #{limit := Limit, message_bytes := Room} = Spec) ->
     Skip = maps:get(skip, Spec, 0),
     Marked = maps:get(marked, Spec, 1),
     Shown = lists:sublist(Messages, Skip + 1, Limit),
@@ -118,22 +146,49 @@ shown(Messages, #{limit := Limit, message_bytes := Room} = Spec) ->
     Skipped = [lists:sublist(Messages, Skip - Marked + 1, Marked) || Marked =< Skip, Skip =< length(Messages)],
     maps:from_list(
         [{rows, [fitted(Message, Room) || Message <- Shown]}, {marks, Marks}] ++
+            [{places, lists:sublist(Places, Skip + 1, Limit)}] ++
             [{mark, erlang:phash2(lists:map(fun known_by/1, Last))} || [_ | _] = Last <- Skipped]
     ).
 
 %% By what a message is known again.
 known_by(Message) -> {erlang:external_size(Message), cut(Message, ?MARK)}.
 
-%% How many messages were looked at, and `#{Shape => {Times, Position}}', with that of the first message.
-count_shapes(Messages, Until) ->
-    Add = fun(Message, {At, Known}) ->
+%% What a shape has to have in it; `none' where each will do.
+sought(#{shape := Part}) -> bare(unicode:characters_to_list(Part));
+sought(_) -> none.
+
+%% How many messages were looked at; `#{Shape => {Times, Place, IsSought}}', with the place of the first message; and the
+%% `{Place, Message}' of those whose shape is sought, the last first.
+look(Messages, Sought, Until) ->
+    Add = fun(Message, {At, Known, Passing}) ->
         Shape = shape(Message, 2),
-        {Times, First} = maps:get(Shape, Known, {0, At}),
-        {At + 1, Known#{Shape => {Times + 1, First}}}
+        {Times, First, Passes} = known(Shape, Known, At, Sought),
+        {At + 1, Known#{Shape => {Times + 1, First, Passes}}, [{At, Message} || Passes] ++ Passing}
     end,
     Step = fun(Some, State) -> lists:foldl(Add, State, Some) end,
-    {{Next, Counts}, _} = scan(fun(Left) -> some(?MESSAGES, Left) end, Messages, #{until => Until}, Step, {1, #{}}),
-    {Next - 1, Counts}.
+    {{Next, Counts, Passing}, _} = scan(
+        fun(Left) -> some(?MESSAGES, Left) end, Messages, #{until => Until}, Step, {1, #{}, []}
+    ),
+    {Next - 1, Counts, Passing}.
+
+%% What is known of a shape; whether it is sought is found out once.
+known(Shape, Known, At, Sought) ->
+    case Known of
+        #{Shape := Before} -> Before;
+        _ when Sought =:= none -> {0, At, false};
+        _ -> {0, At, contains(bare(lists:flatten(words(Shape))), Sought)}
+    end.
+
+%% A shape as it is shown, but that each language writes an atom and a space in its own way: see `bare'.
+words(Atom) when is_atom(Atom) -> atom_to_list(Atom);
+words(Elements) when is_list(Elements) -> ["{", lists:join(",", [words(Element) || Element <- Elements]), "}"];
+words({tuple, Arity}) -> ["tuple of ", integer_to_list(Arity)];
+words({struct, Name}) -> ["struct ", atom_to_list(Name)];
+words({Type}) -> atom_to_list(Type).
+
+%% A text without what the languages differ in.
+bare(Text) ->
+    lists:append(string:lexemes(lists:append(string:replace(Text, "Elixir.", "", all)), " _:'\"|\\")).
 
 shape(Atom, _) when is_atom(Atom) -> Atom;
 shape(Tuple, Depth) when is_tuple(Tuple), Depth > 0, tuple_size(Tuple) =< ?WIDTH ->

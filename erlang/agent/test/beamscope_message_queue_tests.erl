@@ -9,6 +9,9 @@ tests() ->
         {"messages come in their order, with their kinds", fun messages/1},
         {"messages behind the first, and whether they moved up", fun later_messages/1},
         {"messages that repeat are known by more than the last", fun repeating_messages/1},
+        {"messages of a shape, by any part of it in any language", fun of_shape/1},
+        {"the largest messages first, those of one size as they came", fun by_size/1},
+        {"only what is looked at is filtered and sorted", fun looked_at/1},
         {"a large message is cut", fun large_messages/1},
         {"what cannot be cut to fit is left out", fun cut_kinds/1},
         {"a long queue is left alone", fun long_queue/1},
@@ -92,6 +95,76 @@ picky() ->
             end,
             picky()
     end.
+
+of_shape(Run) ->
+    Sent = [
+        {'$gen_call', {self(), make_ref()}, {get_user, 1}},
+        tick,
+        {'Elixir.My.Shop', 7, #{'__struct__' => 'Elixir.My.Cart'}},
+        {'$gen_call', {self(), make_ref()}, {get_user, two}},
+        #{'__struct__' => 'Elixir.My.Cart'},
+        {ok, []},
+        [tick],
+        {'gr\x{fc}n', <<"tick">>},
+        list_to_tuple(lists:seq(1, 20))
+    ],
+    running([fun idle/0], fun([Pid]) ->
+        [Pid ! Message || Message <- Sent],
+        Of = fun(Part, More) ->
+            Spec = spec(Pid, More#{shape => unicode:characters_to_binary(Part)}),
+            #{count := 9, seen := 9, shape_count := 9} = Told = Run(messages, Spec),
+            Told
+        end,
+        Places = fun(Part) ->
+            #{places := Found, rows := Rows, marks := Marks, matched := Matched} = Of(Part, #{}),
+            ?assertEqual([Matched, Matched, Matched], [length(Found), length(Rows), length(Marks)]),
+            ?assertEqual([lists:nth(At, Sent) || At <- Found], [Message || {Message, _, false} <- Rows]),
+            Found
+        end,
+        ?assertEqual([1, 4], Places("gen_call")),
+        ?assertEqual([1], Places("{'$gen_call', {pid, reference}, {get_user, integer}}")),
+        ?assertEqual([4], Places("{:\"$gen_call\", {pid, reference}, {:get_user, :two}}")),
+        ?assertEqual([1, 4], Places("GetUser")),
+        ?assertEqual([2], Places(":TICK")),
+        ?assertEqual([3], Places("{My.Shop, integer, struct My.Cart}")),
+        ?assertEqual([3, 5], Places("struct 'Elixir.My.Cart'")),
+        ?assertEqual([6], Places("{ok, empty list}")),
+        ?assertEqual([7], Places("list") -- Places("empty list")),
+        ?assertEqual([8], Places([$G, $R, 16#dc, $N])),
+        ?assertEqual([9], Places("tuple of 20")),
+        ?assertEqual([], Places("no such")),
+        %% Page by page, in either order.
+        Large = Of("get_user", #{sort => size, limit => 1}),
+        ?assertMatch(#{places := [4], matched := 2}, Large),
+        ?assertMatch(#{places := [1], matched := 2}, Of("get_user", #{sort => size, limit => 1, skip => 1})),
+        ?assertEqual(map_get(marks, Large), [map_get(mark, Of("get_user", #{sort => size, skip => 1}))])
+    end).
+
+by_size(Run) ->
+    running([fun idle/0], fun([Pid]) ->
+        [Pid ! {item, Number, binary:copy(<<"x">>, Size)} || {Number, Size} <- [{1, 5}, {2, 90}, {3, 5}, {4, 7000}, {5, 90}]],
+        Page = fun(Skip, Limit) -> Run(messages, spec(Pid, #{sort => size, skip => Skip, limit => Limit})) end,
+        #{rows := Rows, places := [4, 2, 5, 1, 3], matched := 5} = Page(0, 10),
+        ?assertMatch([{{item, 4, _}, Bytes, true}, {{item, 2, _}, _, false} | _] when Bytes > 7000, Rows),
+        #{places := [4, 2], marks := [_, Mark]} = Page(0, 2),
+        #{places := [5, 1], mark := Known} = Run(messages, spec(Pid, #{sort => size, skip => 2, limit => 2, marked => 2})),
+        ?assertEqual(Mark, Known),
+        %% What comes in between moves the others.
+        Pid ! {item, 6, binary:copy(<<"x">>, 8000)},
+        #{places := [2, 5], mark := Other} = Run(messages, spec(Pid, #{sort => size, skip => 2, limit => 2, marked => 2})),
+        ?assertNotEqual(Mark, Other)
+    end).
+
+looked_at(Run) ->
+    running([fun idle/0], fun([Pid]) ->
+        [Pid ! Message || Message <- lists:duplicate(10000, tick) ++ [{last, binary:copy(<<"x">>, 100)}]],
+        Ask = fun(More) -> Run(messages, spec(Pid, More#{max_messages => 20000, limit => 1})) end,
+        ?assertMatch(#{count := 10001, seen := 10000, matched := 10001, places := [1]}, Ask(#{})),
+        ?assertMatch(#{places := [10001], rows := [{{last, _}, _, _}]}, Ask(#{skip => 10000})),
+        ?assertMatch(#{count := 10001, seen := 10000, matched := 10000, places := [1]}, Ask(#{sort => size})),
+        ?assertMatch(#{seen := 10000, matched := 0, rows := [], places := []}, Ask(#{shape => <<"last">>})),
+        ?assertMatch(#{seen := 0, matched := 0, rows := []}, Ask(#{shape => <<"tick">>, deadline_ms => 0}))
+    end).
 
 large_messages(Run) ->
     running([fun idle/0], fun([Pid]) ->

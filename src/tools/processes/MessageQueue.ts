@@ -5,18 +5,20 @@ import {
   messageQueue,
   type MessageQueue,
   type MessageShape,
+  type MessagesQuery,
   type ReadMessages,
   type RefusedMessages,
   usualQueue
 } from "../../beam/MessageQueue.ts"
-import type { Pid } from "../../etf/Term.ts"
+import { atom, type Pid } from "../../etf/Term.ts"
 import type { CallError } from "../../node/CallError.ts"
 import type { ErlangNode } from "../../node/ErlangNode.ts"
 import { visible } from "../../syntax/Escape.ts"
 import { withoutSecrets } from "../Cleaning.ts"
 import { cutNote } from "../CutValues.ts"
 import { remainingMillis, shareOfTime } from "../Deadline.ts"
-import { cursor, limitUpTo, listOutput } from "../Listing.ts"
+import { cursor, limitUpTo, listOutput, shownOf, sortBy } from "../Listing.ts"
+import { TermText } from "../ArgumentText.ts"
 import { called, nameText, pid } from "./OneProcess.ts"
 import { ended, resolveProcess } from "../ProcessArgument.ts"
 import { amount, bytes, percent } from "../Quantity.ts"
@@ -36,9 +38,9 @@ export const Message = Schema.Struct({
 })
 
 /** Messages of a queue, as a result shows them; `at` is their place in it, from 1 on. */
-export const showMessages = ({ messages, skipped }: ReadMessages, terms: Terms, characters: number) =>
-  messages.map(({ bytes: size, isCut, term }, index) => ({
-    at: skipped + index + 1,
+export const showMessages = ({ messages }: ReadMessages, terms: Terms, characters: number) =>
+  messages.map(({ bytes: size, isCut, place, term }) => ({
+    at: place,
     bytes: size,
     cut: isCut ? true : undefined,
     message: terms.print(term, characters)
@@ -61,11 +63,19 @@ export const moreMessages = (count: number, limit: number): ReadonlyArray<string
 export const readQueue = (
   node: ErlangNode,
   process: Pid,
-  limit: number,
-  { bounds = usualQueue, marked = 1, skip = 0 } = {}
+  query: Pick<MessagesQuery, "limit"> & Partial<MessagesQuery>
 ): Effect.Effect<MessageQueue | undefined, CallError> =>
   Effect.flatMap(remainingMillis, (left) =>
-    messageQueue(node, process, { limit, skip, marked, shapes: maxShapes, bounds, deadlineMillis: left * shareOfTime })
+    messageQueue(node, process, {
+      sort: "arrival",
+      shape: undefined,
+      skip: 0,
+      marked: 1,
+      shapes: maxShapes,
+      bounds: usualQueue,
+      deadlineMillis: left * shareOfTime,
+      ...query
+    })
   )
 
 /** A pattern rather than a term: types stand where values differ. */
@@ -73,8 +83,16 @@ const shapeText = (shape: MessageShape, terms: Terms): string => {
   switch (shape._tag) {
     case "Atom":
       return terms.atom(shape.name)
-    case "Tuple":
-      return `{${shape.elements.map((element) => shapeText(element, terms)).join(", ")}}`
+    case "Tuple": {
+      const [key] = shape.elements
+      // What may have an atom in it, and the rest says nothing but its type.
+      const isHidden = (element: MessageShape) =>
+        key?._tag === "Atom" &&
+        (element._tag === "Atom"
+          ? terms.isHidden(atom(key.name), atom(element.name))
+          : element._tag === "Tuple" && terms.isHidden(atom(key.name)))
+      return `{${shape.elements.map((it, at) => (at > 0 && isHidden(it) ? redacted : shapeText(it, terms))).join(", ")}}`
+    }
     case "Sized":
       return `tuple of ${shape.arity}`
     case "Struct":
@@ -104,7 +122,7 @@ const tooLarge = (refused: RefusedMessages, name: string, override: boolean): To
 
 /**
  * How many messages the pages before have shown, and what shows whether the queue is still the one that they are of: how
- * many there were, and what so many of the last ones shown are known by.
+ * many matched, and what so many of the last ones shown are known by.
  */
 const position = Schema.Struct({
   at: Schema.Int,
@@ -113,9 +131,28 @@ const position = Schema.Struct({
   count: Schema.Int
 })
 
-/** Whether messages were taken out since the page before. Those that come go behind all others. */
-const hasMoved = ({ count, mark }: typeof position.Type, read: ReadMessages, now: number): boolean =>
-  now < count || read.mark !== mark
+/** Whether messages were taken out since the page before. Those that come go behind all others, but for the order by size. */
+const hasMoved = ({ count, mark }: typeof position.Type, read: ReadMessages): boolean =>
+  read.matched < count || read.mark !== mark
+
+type Choice = Pick<MessagesQuery, "shape" | "sort">
+
+/** What a page says that was not the first, where the queue is not the one that the page before was of. */
+const moved = ({ shape, sort }: Choice): string =>
+  sort === "arrival" && shape === undefined
+    ? "The process has taken messages out since the page before, and the others moved up: as many may be passed over here. Leave the cursor out to start over."
+    : "The queue has changed since the page before, or less of it was looked at in time: messages may be passed over here, or come again. Leave the cursor out to start over."
+
+/** How it is known that the queue is still that one. */
+const unmoved = ({ sort }: Choice, marked: number): string =>
+  `That ${sort === "size" ? "the order is that of the page before" : "no message was taken out since the page before"} is judged by the last ${marked} that it showed, and by their number: where messages repeat, some may be passed over all the same.`
+
+/** Which messages are told, as a summary says it; nothing where each is, as they came. */
+const chosen = ({ matched }: ReadMessages, { shape, sort }: Choice, shown: number): string => {
+  if (matched === 0) return shape === undefined ? "" : "; none that was looked at has this in its shape"
+  const [having, order] = [shape !== undefined && " with this in the shape", sort === "size" && ", the largest first"]
+  return having || order ? `; ${shownOf(shown, matched, "message")}${having || ""}${order || ""}` : ""
+}
 
 /**
  * Whether the mark of these messages, a digest of them, could be used to try guesses at what is not shown of one, whatever
@@ -130,13 +167,15 @@ const hidesAny = ({ messages }: ReadMessages, terms: Terms, clean: (text: string
 const getMessageQueue = Tool.make({
   name: "get_message_queue",
   title: "Message queue",
-  description: `Messages, oldest first, and counts by shape. The process copies its whole queue: refused above ${usualQueue.messages} or ${bytes(usualQueue.bytes)}, with override ${largeQueue.messages} or ${bytes(largeQueue.bytes)}.`,
+  description: `Messages, and counts by shape; filter: part of a shape. The process copies its whole queue: refused above ${usualQueue.messages} or ${bytes(usualQueue.bytes)} (override: ${largeQueue.messages} or ${bytes(largeQueue.bytes)}).`,
   toolset: "processes",
   access: "inspect",
   cost: "heavy",
   target: "connected",
   input: {
     pid,
+    sort_by: sortBy(["arrival", "size"], "arrival"),
+    filter: Schema.optionalKey(TermText),
     limit: limitUpTo(100, 10),
     cursor,
     override: Schema.optionalKey(Schema.Boolean)
@@ -147,6 +186,7 @@ const getMessageQueue = Tool.make({
     status: Schema.String,
     message_queue_length: Schema.Int,
     ...listOutput,
+    looked_at: Schema.optionalKey(Schema.Int),
     shape_count: Schema.Int,
     shapes: Schema.optionalKey(
       Schema.Array(
@@ -156,12 +196,15 @@ const getMessageQueue = Tool.make({
     messages: Schema.optionalKey(Schema.Array(Message))
   },
   position,
-  run: Effect.fnUntraced(function* ({ limit, override = false, pid: text }, node, after) {
+  run: Effect.fnUntraced(function* ({ filter, limit, override = false, pid: text, sort_by: sort }, node, after) {
     const terms = yield* termsOf(node)
     const process = yield* resolveProcess(node, text, terms)
     if (override)
       yield* Effect.logWarning(`get_message_queue overrides its limits for ${terms.print(process)} on ${node.name}`)
-    const queue = yield* readQueue(node, process, limit, {
+    const query = { sort, shape: filter }
+    const queue = yield* readQueue(node, process, {
+      ...query,
+      limit,
       bounds: override ? largeQueue : usualQueue,
       skip: after?.at ?? 0,
       marked: after?.marked ?? 1
@@ -170,16 +213,19 @@ const getMessageQueue = Tool.make({
     const { count, read, registeredName, status } = queue
     const pidText = terms.print(process)
     if (read._tag === "Refused") return yield* tooLarge(read, pidText, override)
-    const { messages, seen, shapeCount, shapes, skipped } = read
-    const isMoved = after !== undefined && hasMoved(after, read, count)
+    const { matched, messages, seen, shapeCount, shapes, skipped } = read
+    const isMoved = after !== undefined && hasMoved(after, read)
+    const isBySize = query.sort === "size"
+    // Else all messages can be had, page by page.
+    const isOfLooked = isBySize || query.shape !== undefined
     const placeBehind = (row: number) => ({
       at: skipped + row + 1,
       mark: messages[row]!.mark,
       marked: Math.min(row + 1, maxMarked),
-      count
+      count: matched
     })
     const clean = yield* withoutSecrets
-    const isMore = skipped + messages.length < count
+    const isMore = skipped + messages.length < matched
     const [first] = shapes
     const looked = seen < count ? `; the first ${amount(seen, "is", "are")}` : ","
     const kinds =
@@ -187,22 +233,20 @@ const getMessageQueue = Tool.make({
       `${looked} of ${amount(shapeCount, "shape")}, ${shapeCount === 1 ? "" : `${first.count.toLocaleString("en-US")} of them `}${shapeText(first.shape, terms)}`
     return {
       summary: (shown: number) =>
-        `${called(registeredName, pidText, terms)} has ${amount(count, "message")} waiting${kinds ?? ""}${after === undefined ? "" : shown === 0 ? `; none is left behind the first ${skipped}` : `; here those from ${skipped + 1} on`}.`,
+        `${called(registeredName, pidText, terms)} has ${amount(count, "message")} waiting${kinds ?? ""}${chosen(read, query, shown)}${after === undefined ? "" : shown === 0 ? `; none is left behind the first ${skipped}` : `; here those from ${skipped + 1} on`}.`,
       complete: seen === count && !isMoved,
       notes: [
-        ...(isMoved
+        ...(after === undefined ? [] : [isMoved ? moved(query) : unmoved(query, after.marked)]),
+        ...(seen < count
           ? [
-              "The process has taken messages out since the page before, and the others moved up: as many may be passed over here. Leave the cursor out to start over."
+              `The shapes${isBySize ? ", matched and the order by size" : isOfLooked ? " and matched" : ""} are those of the first ${amount(seen, "message")}.`
             ]
-          : after !== undefined
-            ? [
-                `That no message was taken out since the page before is judged by the last ${after.marked} that it showed, and by their number: where messages repeat, some may be passed over all the same.`
-              ]
-            : []),
-        ...(seen < count ? [`The shapes are those of the first ${amount(seen, "message")}.`] : []),
+          : []),
         ...(shapeCount > shapes.length ? [`Of ${shapeCount} shapes the ${shapes.length} most frequent are told.`] : []),
         ...(isMore && !isMoved
-          ? ["The others are told page by page; what the process takes out meanwhile moves them up."]
+          ? [
+              `The others are told page by page; what ${isBySize ? "comes and goes meanwhile moves them" : "the process takes out meanwhile moves them up"}.`
+            ]
           : [])
       ],
       cut: (characters: number) => cutMessages(read, terms, characters),
@@ -211,9 +255,9 @@ const getMessageQueue = Tool.make({
         name: nameText(registeredName, terms),
         status: visible(status),
         message_queue_length: count,
-        // No filter: each is meant.
         total: count,
-        matched: count,
+        matched,
+        looked_at: isOfLooked ? seen : undefined,
         shape_count: shapeCount,
         shapes: shapes.map(({ count: times, first: firstAt, shape }) => ({
           count: times,

@@ -2,8 +2,11 @@ import type { Mfa } from "../../syntax/Mfa.ts"
 import { NameText } from "../ArgumentText.ts"
 import type { Terms } from "../Terms.ts"
 
-/** The argument that names a process; `resolveProcess` finds out which it is. */
-export const pid = NameText.annotate({ description: "<0.90.0> or a name" })
+/**
+ * The argument that names a process; `resolveProcess` finds out which it is. What it may be is told once for all tools,
+ * in the instructions.
+ */
+export const pid = NameText
 
 /** How a process is called in a summary: its name and its pid. */
 export const called = (name: string | undefined, pidText: string, terms: Terms): string =>

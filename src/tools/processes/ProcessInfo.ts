@@ -138,7 +138,7 @@ const getProcessInfo = Tool.make({
     if (keys.length > 0) asked.add("dictionary")
     const info = yield* processInfo(node, process, asked)
     if (info === undefined) return yield* ended(node, process, terms)
-    const queue = groups.includes("messages") ? yield* readQueue(node, process, limit) : undefined
+    const queue = groups.includes("messages") ? yield* readQueue(node, process, { limit }) : undefined
     const sought = yield* seek(node, process, keys, info, terms)
     if (sought === undefined) return yield* ended(node, process, terms)
     const { values } = sought

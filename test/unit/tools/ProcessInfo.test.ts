@@ -167,6 +167,8 @@ describe("get_process_info", () => {
                 ])
               ],
               [atom("marks"), list([1, 2])],
+              [atom("places"), list([1, 2])],
+              [atom("matched"), 30],
               [atom("seen"), 30],
               [atom("shapes"), nil],
               [atom("shape_count"), 2]

@@ -59,9 +59,13 @@ describe("get_message_queue", () => {
           [atom("..."), 90_000, atom("true")]
         ]),
         marks: list([11, 12]),
+        places: list([1, 2]),
+        matched: 4,
         shapes: list([
           [2, 1, list([atom("get"), [atom("empty_list")], list([atom("x"), [atom("tuple"), 30]])])],
-          [1, 3, [atom("struct"), atom("Elixir.User")]]
+          [1, 3, [atom("struct"), atom("Elixir.User")]],
+          // What is a secret in the message is one in its shape.
+          [1, 4, list([atom("password"), atom("hunter2"), list([atom("a"), atom("hunter3")]), [atom("binary")]])]
         ])
       })
       const { structured } = yield* callIn(
@@ -74,7 +78,8 @@ describe("get_message_queue", () => {
         complete: false,
         shapes: [
           { count: 2, percent: 66.7, first_at: 1 },
-          { count: 1, percent: 33.3, first_at: 3, shape: "struct User" }
+          { count: 1, percent: 33.3, first_at: 3, shape: "struct User" },
+          { count: 1, percent: 33.3, first_at: 4, shape: "{:password, [redacted], [redacted], binary}" }
         ],
         messages: [
           { at: 1, bytes: 20, message: '{:password, "[redacted]"}' },
@@ -96,7 +101,8 @@ describe("get_message_queue", () => {
   ] as const)("says of how many of %d messages it tells the shape", ([count, seen, summary]) =>
     Effect.gen(function* () {
       const shapes = list([[seen, 1, list([atom("msg"), [atom("integer")]])]])
-      const answer = packed({ ...queue, count, seen, shape_count: 1, rows: list([]), marks: list([]), shapes })
+      const none = { rows: list([]), marks: list([]), places: list([]), matched: count }
+      const answer = packed({ ...queue, ...none, count, seen, shape_count: 1, shapes })
       const { structured } = yield* callIn(
         world({ replies: { "beamscope_message_queue:messages": answer } }),
         "get_message_queue",
@@ -116,6 +122,8 @@ describe("get_message_queue", () => {
           shape_count: 0,
           rows: list(messages),
           marks: list(messages.map((_, at) => at)),
+          places: list(messages.map((_, at) => at + 1)),
+          matched: 4,
           shapes: list([])
         })
         const asked = world({ replies: { "beamscope_message_queue:messages": answer } })
@@ -151,6 +159,8 @@ describe("get_message_queue", () => {
                 shape_count: 1,
                 rows: list(shown.map((message): Term => [message, 2, atom("false")])),
                 marks: list(shown.map((_, at) => markOf(first + at, Math.min(at + 1, 10)))),
+                places: list(shown.map((_, at) => first + at)),
+                matched: all.length,
                 ...(word("skip") > 0 && word("skip") <= all.length && { mark: markOf(word("skip"), word("marked")) }),
                 shapes: list([[all.length, 1, [atom("integer")]]])
               }).term
@@ -206,6 +216,87 @@ describe("get_message_queue", () => {
       expect(yield* failIn(asked, "get_message_queue", other)).toMatchObject({
         code: "invalid_input"
       })
+    })
+  )
+
+  it.effect("filters and sorts what was looked at, and says how many of how many are told, page by page", () =>
+    Effect.gen(function* () {
+      const found = { count: 30, seen: 20, matched: 3, mark: 7 }
+      const asked = world({
+        replies: {
+          "beamscope_message_queue:messages": ([question]) => {
+            if (!(question instanceof MapTerm)) return Effect.die("no question")
+            const skip = question.atomKey("skip") as number
+            const places = [9, 2, 5].slice(skip, skip + (question.atomKey("limit") as number))
+            const { mark, ...counts } = found
+            return Effect.succeed(
+              packed({
+                ...queue,
+                ...counts,
+                rows: list(
+                  found.matched === 0
+                    ? []
+                    : places.map((place): Term => [[question.atomKey("sort")!, place], 2, atom("false")])
+                ),
+                marks: list(places.map((_, at) => skip + at)),
+                places: list(places),
+                ...(skip > 0 && { mark: mark === 7 ? skip - 1 : mark }),
+                shape_count: 1,
+                shapes: list([[found.seen, 1, question.atomKey("shape") === undefined ? atom("any") : atom("some")]])
+              }).term
+            )
+          }
+        }
+      })
+      const told = (input: object) =>
+        callIn(asked, "get_message_queue", { pid: "<0.7.0>", limit: 2, ...input }).pipe(
+          Effect.map(({ structured }) => structured)
+        )
+      const largest = { filter: ":some", sort_by: "size" }
+      const first = yield* told(largest)
+      expect(shownIn(first)).toEqual([
+        [9, "{:size, 9}"],
+        [2, "{:size, 2}"]
+      ])
+      expect(first).toMatchObject({
+        summary: `:store (${text(7)}) has 30 messages waiting; the first 20 are of 1 shape, :some; 2 of 3 messages with this in the shape, the largest first.`,
+        complete: false,
+        notes: [
+          "The shapes, matched and the order by size are those of the first 20 messages.",
+          "The others are told page by page; what comes and goes meanwhile moves them."
+        ],
+        message_queue_length: 30,
+        total: 30,
+        matched: 3,
+        looked_at: 20
+      })
+      const second = yield* told({ ...largest, cursor: first["next_cursor"] })
+      expect(shownIn(second)).toEqual([[5, "{:size, 5}"]])
+      expect(second).not.toHaveProperty("next_cursor")
+      expect(second["notes"]).toContainEqual(
+        expect.stringMatching(/^That the order is that of the page before is judged by the last 2 that/u)
+      )
+      for (const other of [{ ...largest, sort_by: "arrival" }, { ...largest, filter: "other" }, { sort_by: "size" }])
+        expect(
+          yield* failIn(asked, "get_message_queue", { pid: "<0.7.0>", ...other, cursor: first["next_cursor"] })
+        ).toMatchObject({ code: "invalid_input" })
+      found.mark = 8
+      expect((yield* told({ ...largest, cursor: first["next_cursor"] }))["notes"]).toContainEqual(
+        expect.stringMatching(/^The queue has changed since the page before/u)
+      )
+      Object.assign(found, { matched: 0, count: 20 })
+      expect(yield* told({ filter: "nothing" })).toMatchObject({
+        summary: expect.stringMatching(/; none that was looked at has this in its shape\.$/u),
+        complete: true,
+        total: 20,
+        matched: 0
+      })
+      Object.assign(found, { matched: 20, count: 20 })
+      const sorted = yield* told({ sort_by: "size", limit: 1 })
+      expect(sorted["summary"]).toMatch(/ waiting, of 1 shape, :any; 1 of 20 messages, the largest first\.$/u)
+      const all = yield* told({})
+      expect(all).not.toHaveProperty("looked_at")
+      expect(all["summary"]).toMatch(/ waiting, of 1 shape, :any\.$/u)
     })
   )
 
