@@ -13,8 +13,8 @@ const epmdPort = Number(process.env["ERL_EPMD_PORT"])
 type Row = Readonly<Record<string, unknown>> & { readonly node: string }
 
 /** The nodes that this test has started; others run here, too. */
-const discover = (input: object = {}) =>
-  Effect.map(call("discover_nodes", { name: `_${process.pid}_`, ...input }), ({ structured, text }) => ({
+const discover = (name = `_${process.pid}_`) =>
+  Effect.map(call("discover_nodes", { filter: { name } }), ({ structured, text }) => ({
     structured,
     text,
     rowOf: (name: string) => ((structured["nodes"] ?? []) as ReadonlyArray<Row>).find(({ node }) => node === name)
@@ -124,7 +124,7 @@ describe("a node that only EPMD knows", () => {
       const node = yield* BeamNode.start({})
       const [short] = node.name.split("@") as [string]
       yield* Effect.gen(function* () {
-        const before = yield* discover({ name: short })
+        const before = yield* discover(short)
         expect(before.rowOf(short)).toMatchObject({ state: "allowed", sources: ["epmd:localhost"] })
         expect(before.structured["hints"]).toEqual([`connect_node {"node":"${short}"}`])
         yield* call("connect_node", { node: short })

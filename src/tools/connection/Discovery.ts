@@ -8,7 +8,7 @@ import { Policy } from "../../policy/Policy.ts"
 import { visible } from "../../syntax/Escape.ts"
 import { excerpt } from "../../syntax/Excerpt.ts"
 import { remainingMillis } from "../Deadline.ts"
-import { cursor, FilterText, limitUpTo, listOutput, noneOf, shownOf, sortBy } from "../Listing.ts"
+import { cursor, FilterText, isFiltering, limitUpTo, listOutput, noneOf, shownOf, sortBy } from "../Listing.ts"
 import { didYouMean } from "../DidYouMean.ts"
 import { amount } from "../Quantity.ts"
 import * as Tool from "../Tool.ts"
@@ -47,12 +47,18 @@ export const discoverNodes = Tool.make({
   target: "none",
   name: "discover_nodes",
   title: "Discover nodes",
-  description: "Which nodes EPMD, DNS, .hosts.erlang, processes of this machine and connected nodes (follow) tell of.",
+  description: "Nodes that EPMD, DNS, .hosts.erlang, this machine's processes and connected nodes (follow) tell of.",
   timeoutMillis: 10_000,
   input: {
+    // Which are asked at all; what others tell is not in the total.
     source: Schema.optionalKey(FilterText),
-    name: Schema.optionalKey(FilterText),
     sort_by: sortBy(["state", "node"], "state"),
+    filter: Schema.optionalKey(
+      Schema.Struct({
+        name: Schema.optionalKey(FilterText),
+        state: Schema.optionalKey(Schema.Literals(states))
+      })
+    ),
     limit: limitUpTo(200, 50),
     cursor
   },
@@ -78,7 +84,7 @@ export const discoverNodes = Tool.make({
     )
   },
   position: Position,
-  run: Effect.fnUntraced(function* ({ limit, name = "", sort_by, source }, _node, after) {
+  run: Effect.fnUntraced(function* ({ filter = {}, limit, sort_by, source }, _node, after) {
     const { nodeRefusal, settings } = yield* Policy
     const targets = yield* Targets
     const { once, sources } = yield* Discovery.make
@@ -111,7 +117,14 @@ export const discoverNodes = Tool.make({
     const placeOf = ({ node, state }: Row): Place => ({ rank: sort_by === "state" ? states.indexOf(state) : 0, node })
     const rowOf = (discovered: Discovered): Row => ({ ...discovered, state: stateOf(discovered) })
     const all = found.map(rowOf)
-    const matching = all.filter(({ node }) => node.includes(name)).toSorted((a, b) => inOrder(placeOf(a), placeOf(b)))
+    const isCalled = (part: string, { node }: Row) =>
+      [visible(node), nodeCalled(entries, node)?.alias ?? ""].some((text) =>
+        text.toLowerCase().includes(part.toLowerCase())
+      )
+    const matching = all
+      .filter(({ state }) => filter.state === undefined || state === filter.state)
+      .filter((row) => filter.name === undefined || isCalled(filter.name, row))
+      .toSorted((a, b) => inOrder(placeOf(a), placeOf(b)))
     const behind = after === undefined ? matching : matching.filter((row) => inOrder(placeOf(row), after) > 0)
     const rows = behind.slice(0, limit)
     const isElsewhere = ({ epmdPort, port }: Discovered) =>
@@ -126,7 +139,7 @@ export const discoverNodes = Tool.make({
         all.length === 0
           ? "No node was found."
           : matching.length === 0
-            ? noneOf({ incomplete: [], matched: 0, total: all.length }, true, "node")
+            ? noneOf({ incomplete: [], matched: 0, total: all.length }, isFiltering(filter), "node")
             : `${shownOf(shown, matching.length, "node")} found: ${tally(matching)}.`,
       complete: failures.length === 0,
       notes: [

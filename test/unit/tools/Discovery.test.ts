@@ -151,11 +151,33 @@ describe("discover_nodes", () => {
       } while (cursor !== undefined)
       expect(seen).toHaveLength(120)
       expect(new Set(seen).size).toBe(120)
-      const one = yield* discover(world, { name: "7.042" })
+      const one = yield* discover(world, { filter: { name: "7.042" } })
       expect(rows(one).map(({ node }) => node)).toEqual(["app@10.0.7.042"])
       expect(one).toMatchObject({ total: 120, matched: 1 })
-      expect((yield* discover(world, { name: "db" }))["summary"]).toBe("None of 120 nodes passes the filter.")
+      for (const filter of [{ name: "db" }, { name: "7.042", state: "configured" }])
+        expect((yield* discover(world, { filter }))["summary"]).toBe("None of 120 nodes passes the filter.")
       expect((yield* discover(pods(0)))["summary"]).toBe("No node was found.")
+    })
+  )
+
+  it.effect("filters by state, and by a part of the name or the alias in any case", () =>
+    Effect.gen(function* () {
+      const world: DiscoveryWorld = {
+        ...pods(5),
+        configured: [{ name: "app@10.0.7.001", alias: "staging" }],
+        policy: { allowNodes: ["*@10.0.7.003"] }
+      }
+      const of = (filter: object) => Effect.map(discover(world, { filter }), (told) => [names(told), told] as const)
+      for (const [filter, found] of [
+        [{ state: "allowed" }, ["app@10.0.7.003"]],
+        [{ state: "configured" }, ["app@10.0.7.001"]],
+        [{ name: "STAG" }, ["app@10.0.7.001"]],
+        [{ name: "APP@", state: "not_allowed" }, ["app@10.0.7.000", "app@10.0.7.002", "app@10.0.7.004"]]
+      ] as const) {
+        const [nodes, told] = yield* of(filter)
+        expect(nodes).toEqual(found)
+        expect(told).toMatchObject({ total: 5, matched: found.length, complete: true })
+      }
     })
   )
 
