@@ -125,6 +125,14 @@ describe.each(BeamNode.otpReleases())("the tools on OTP $otp", ({ otp }) => {
           didYouMean: ["flooded"]
         })
         expect(rowsOf(yield* call("find_process", { name: "FLOOD" })).map(({ name }) => name)).toEqual(["flooded"])
+        for (const [min_message_queue_length, count] of [
+          [10_000, 1],
+          [10_000_000, 0]
+        ] as const) {
+          const least = yield* call("find_process", { name: "FLOOD", filter: { min_message_queue_length } })
+          expect(rowsOf(least)).toHaveLength(count)
+          expect(least.structured["matched"]).toBe(count)
+        }
         const supervisors = yield* call("find_process", { module: "supervisor" })
         expect(rowsOf(supervisors).map(({ name }) => name)).toEqual(
           Number(otp) >= 27 || agent !== "none" ? expect.arrayContaining(["kernel_sup"]) : []

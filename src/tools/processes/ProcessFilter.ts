@@ -19,7 +19,7 @@ const text = Schema.optionalKey(FilterText)
 export const Filter = Schema.Struct({
   name: text,
   module: text,
-  behaviour: Schema.optionalKey(FilterText.annotate({ description: "gen_server, supervisor, ..." })),
+  behaviour: text,
   initial_call: Schema.optionalKey(FunctionText.annotate({ description: "mod:fun/arity" })),
   label: text,
   application: text,

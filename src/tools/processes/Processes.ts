@@ -197,16 +197,16 @@ const listProcesses = Tool.make({
   name: "list_processes",
   title: "List processes",
   description:
-    "Processes page by page. With group_by: how many are alike, and their sums. For growth, top_processes; to look for one, find_process.",
+    "Processes; with group_by how many are alike, and their sums. Growth: top_processes; one by name: find_process.",
   timeoutMillis: scanTimeoutMillis,
   input: {
     sort_by: Schema.optionalKey(
       Schema.Literals([...sortNames, "pid", ...nameSorts, "count"]).annotate({
-        description: "Default memory, with min_message_queue_length message_queue; count of groups only"
+        description: "Default memory, with min_message_queue_length message_queue; count of groups"
       })
     ),
     group_by: Schema.optionalKey(Schema.Literals(groupings)),
-    filter: Schema.optionalKey(Filter.annotate({ description: "All must hold; names in part" })),
+    filter: Schema.optionalKey(Filter.annotate({ description: "All hold; names in part" })),
     limit: limitUpTo(200, 20),
     cursor
   },
@@ -268,18 +268,25 @@ const maxNameCharacters = 200
 /** Names of one process: it may be in many groups. */
 const maxNamesShown = 5
 
+/** What else may hold of those that are looked for. */
+const FindFilter = Schema.Struct({
+  min_memory_bytes: Filter.fields.min_memory_bytes,
+  min_message_queue_length: Filter.fields.min_message_queue_length
+})
+
 const findProcess = Tool.make({
   ...shared,
   name: "find_process",
   title: "Find processes",
   description:
-    "Processes by name (registered, :global, Registry, pg group, gproc, syn), module, label or application; all given must hold.",
+    "Processes by part of a name (registered, :global, Registry, pg group, gproc, syn) or label (OTP 27+), by module (current, initial or callback) or application; all must hold.",
   timeoutMillis: scanTimeoutMillis,
   input: {
-    name: Schema.optionalKey(FilterText.annotate({ description: "In part" })),
-    module: Schema.optionalKey(FilterText.annotate({ description: "Of current function, initial call or callback" })),
-    label: Schema.optionalKey(FilterText.annotate({ description: "In part (OTP 27+)" })),
+    name: Schema.optionalKey(FilterText),
+    module: Schema.optionalKey(FilterText),
+    label: Schema.optionalKey(FilterText),
     application: Schema.optionalKey(FilterText),
+    filter: Schema.optionalKey(FindFilter),
     sort_by: sortBy([...sortNames, "pid"], "message_queue"),
     limit: limitUpTo(200, 20),
     cursor
@@ -291,7 +298,7 @@ const findProcess = Tool.make({
     )
   },
   position,
-  run: Effect.fnUntraced(function* ({ limit, name, sort_by, ...others }, node, after) {
+  run: Effect.fnUntraced(function* ({ filter: least = {}, limit, name, sort_by, ...others }, node, after) {
     const { application, label, module } = others
     if ((name ?? application ?? label ?? module) === undefined) {
       return yield* new ToolError({
@@ -306,7 +313,8 @@ const findProcess = Tool.make({
       {
         ...(application !== undefined && { application }),
         ...(label !== undefined && { label }),
-        ...(module !== undefined && { module })
+        ...(module !== undefined && { module }),
+        ...least
       },
       node,
       terms
@@ -353,7 +361,7 @@ const topProcesses = Tool.make({
   name: "top_processes",
   title: "Top processes",
   description:
-    "Processes with the most memory, reductions, messages or heap; with window_ms those that grew most meanwhile. For who is busy now: reductions, window_ms 1000.",
+    "Processes with most memory, reductions, messages or heap; with window_ms those that grew most in it. Who is busy now: reductions, window_ms 1000.",
   timeoutMillis: scanTimeoutMillis,
   input: {
     sort_by: Schema.Literals(sortNames).annotate(byDefault).pipe(Schema.withDecodingDefaultKey(byMemory)),

@@ -367,6 +367,11 @@ describe("list_processes", () => {
       "No process has a name with 'a\\u{202E}b' in it and the module :gen_server."
     ],
     ["find_process", { label: "room" }, "None of 50 processes has a label with 'room' in it."],
+    [
+      "find_process",
+      { name: "x", filter: { min_message_queue_length: 1 } },
+      "No process has a name with 'x' in it and passes the rest of the filter."
+    ],
     ["list_processes", { filter: { min_reductions: 1 } }, "None of 50 processes passes the filter."],
     [
       "list_processes",
@@ -512,7 +517,11 @@ describe("find_process", () => {
           [90, [atom("via"), atom("Elixir.Registry"), key]]
         ])
       })
-      const { structured } = yield* callIn({ up: [node] }, "find_process", { name: ':"Elixir.My.Work"', label: "job" })
+      const { structured } = yield* callIn({ up: [node] }, "find_process", {
+        name: ':"Elixir.My.Work"',
+        label: "job",
+        filter: { min_memory_bytes: 7, min_message_queue_length: 2 }
+      })
       expect(structured["summary"]).toBe("Found 1 process: My.Worker.")
       expect(structured["processes"]).toEqual([
         expect.objectContaining({
@@ -525,6 +534,8 @@ describe("find_process", () => {
       expect(agentSpec(node).atomKey("name")).toBeUndefined()
       expect(listItems(agentSpec(node).atomKey("pids"))).toEqual([pid(90), pid(91)])
       expect(agentSpec(node).atomKey("label")).toEqual(binary("job"))
+      expect(agentSpec(node).atomKey("min_memory")).toBe(7)
+      expect(agentSpec(node).atomKey("min_message_queue_len")).toBe(2)
       expect(agentSpec(node).atomKey("sort")).toEqual(atom("message_queue_len"))
     })
   )
