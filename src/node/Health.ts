@@ -105,7 +105,8 @@ export class HealthRecord {
       case "degraded":
         return good >= goodToRecover ? "up" : "degraded"
       case "down":
-        return missed > 0 ? "down" : "degraded"
+        // It was answered: one more that is missed is one of too many in a row.
+        return "degraded"
     }
   }
 

@@ -269,7 +269,7 @@ export class Registry {
     const isUnused = () => connection.users === 0 && this.#isCurrent(connection)
     if (!isUnused()) return Effect.void
     if (connection.state._tag === "Connecting") return this.#close(connection)
-    if (connection.peer.keepers > 0 || connection.idle !== undefined) return Effect.void
+    if (connection.peer.keepers > 0) return Effect.void
     return Effect.sleep(idleTimeToLive).pipe(
       // Who comes as the time ends may be here before the news of that.
       Effect.andThen(

@@ -153,6 +153,27 @@ describe("changes", () => {
     })
   )
 
+  it.effect("do not follow from a link that was lost in trouble, which is told, however long ago", () =>
+    Effect.gen(function* () {
+      const standing: Record<string, Partial<NodeStatus>> = {}
+      const up = [fakeNode({ name: "a@h", replies: { "erlang:nodes/1": connectedToX } })]
+      const world = { discovery: ["follow"], up, standing }
+      const { news } = yield* watch(world)
+      expect(yield* news).toEqual(["+x@h"])
+      const since = yield* Clock.currentTimeMillis
+      const why = new DistError({ node: "a@h", reason: { _tag: "LinkClosed", detail: "the node went down" } })
+      standing["a@h"] = { state: { _tag: "Down", since, why } }
+      yield* TestClock.adjust("2 hours")
+      expect(yield* news).toEqual([])
+      const told = yield* Effect.flatMap(Discovery.make, ({ once }) => once()).pipe(
+        Effect.provide(discoveryLayer(world))
+      )
+      expect(told.failures).toEqual([
+        { source: "follow", message: expect.stringContaining("a@h could not be asked which nodes it is connected to") }
+      ])
+    })
+  )
+
   it.effect.each([
     [5_000, {}],
     [20_000, { everyMillis: 20_000 }]

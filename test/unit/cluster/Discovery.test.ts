@@ -5,7 +5,8 @@ import { Buffer } from "node:buffer"
 import { mkdirSync, rmdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { join, relative } from "node:path"
 import { Discovery, type OnceOptions } from "../../../src/cluster/Discovery.ts"
-import { atom, list, type Term } from "../../../src/etf/Term.ts"
+import { DistError } from "../../../src/dist/DistError.ts"
+import { atom, type List, list, type Term } from "../../../src/etf/Term.ts"
 import type { Verdict } from "../../../src/node/Breaker.ts"
 import type { CallError } from "../../../src/node/CallError.ts"
 import { Nodes } from "../../../src/node/Nodes.ts"
@@ -201,6 +202,22 @@ describe("a hosts file", () => {
       writeFileSync(join(cwd, ".hosts.erlang"), "% ours.\nlocalhost.\n'127.0.0.1'. 'localhost'.\n")
       expect(yield* look(world)).toEqual(found)
       expect(yield* look({ ...world, discovery: [`hosts:${join(root, "otp/.hosts.erlang")}`] })).toEqual(found)
+    })
+  )
+
+  it.live("is looked for in each place once, and never beside a program of the working folder", () =>
+    Effect.gen(function* () {
+      const home = yield* folder
+      const project = yield* folder
+      writeFileSync(join(project, "erl"), "")
+      const before = process.cwd()
+      yield* Effect.acquireRelease(
+        Effect.sync(() => process.chdir(project)),
+        () => Effect.sync(() => process.chdir(before))
+      )
+      const machine = { workingFolder: () => home, homeFolder: home, environment: { PATH: ":/nowhere:" } }
+      const { failures } = yield* look({ discovery: ["hosts"], machine })
+      expect(failures.map(({ message }) => message)).toEqual([`there is no ${join(home, ".hosts.erlang")}.`])
     })
   )
 
@@ -460,6 +477,35 @@ describe("following", () => {
       expect(told.failures[0]?.message).toContain("3 steps away")
       expect(chain.map(({ called }) => called.length)).toEqual([4, 2, 2, 2, 0, 0])
       expect(nodesOf(yield* look(world, { mayConnect: (node) => node !== "c@h" }))).toEqual(["a@h", "b@h", "c@h"])
+    })
+  )
+
+  it.effect("asks no more hidden nodes than a bound for what they are", () =>
+    Effect.gen(function* () {
+      const names = Array.from({ length: 600 }, (_, at) => `n${at}@h`)
+      const asked: Array<number> = []
+      const shows: Reply = ([, about]) => {
+        asked.push((about as List).items.length)
+        return Effect.succeed(about!)
+      }
+      yield* look({ discovery: ["follow"], up: [meshNode("a@h", [], names, shows)] })
+      expect(asked).toEqual([500])
+    })
+  )
+
+  it.effect("has nothing to tell of the end of a link to a node that it has asked over another", () =>
+    Effect.gen(function* () {
+      const why = new DistError({ node: "b@h", reason: { _tag: "LinkClosed", detail: "it went down" } })
+      const told = yield* look(
+        {
+          discovery: ["follow"],
+          up: [meshNode("a@h", ["b@h"]), meshNode("b@h", ["c@h"])],
+          standing: { "b@h": { state: { _tag: "Down", since: 0, why } } }
+        },
+        { mayConnect: (node) => node === "b@h" }
+      )
+      expect(nodesOf(told)).toEqual(["b@h", "c@h"])
+      expect(told.failures).toEqual([])
     })
   )
 

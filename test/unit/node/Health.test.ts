@@ -45,6 +45,35 @@ describe("the condition of a node", () => {
   })
 })
 
+describe("an answer", () => {
+  it.each([
+    { roundTripMillis: 1_000, runQueue: 0 },
+    { roundTripMillis: 0, runQueue: 10 }
+  ])("is poor from %j on", (sample) => {
+    expect(conditions(sample, sample)).toEqual(["up", "degraded"])
+    const less = {
+      roundTripMillis: Math.max(0, sample.roundTripMillis - 1),
+      runQueue: Math.max(0, sample.runQueue - 1)
+    }
+    expect(conditions(less, less)).toEqual(["up", "up"])
+  })
+
+  it.each([
+    { roundTripMillis: 499, runQueue: 0 },
+    { roundTripMillis: 0, runQueue: 4 },
+    { roundTripMillis: 0, runQueue: undefined }
+  ])("is good up to %j", (sample) => {
+    expect(conditions("missed", sample, sample, sample).at(-1)).toBe("up")
+  })
+
+  it.each([
+    { roundTripMillis: 500, runQueue: 0 },
+    { roundTripMillis: 0, runQueue: 5 }
+  ])("is not good from %j on", (sample) => {
+    expect(conditions("missed", sample, sample, sample).at(-1)).toBe("degraded")
+  })
+})
+
 describe("the health of a node", () => {
   it("says what is wrong and since when, and nothing when it is well again", () => {
     const record = new HealthRecord(5)
@@ -58,6 +87,9 @@ describe("the health of a node", () => {
       why: ["a round trip of 1500 ms", "12 processes waiting to run for each scheduler"],
       runQueue: 12.4
     })
+    // Not well again yet, and for the same reason.
+    record.record(25, middling)
+    expect(record.health(0)).toMatchObject({ why: [expect.stringContaining("1500 ms"), expect.any(String)] })
     record.record(30, "missed")
     expect(record.health(0)).toMatchObject({ since: 20, sampledAt: 30, why: ["no answer within 5000 ms"], missed: 1 })
     for (const at of [40, 50, 60]) record.record(at, quick)

@@ -7,7 +7,8 @@ import { atom, list, type Term } from "../../../src/etf/Term.ts"
 import type { Verdict } from "../../../src/node/Breaker.ts"
 import { CallError, type CallReason } from "../../../src/node/CallError.ts"
 import type { ErlangNode } from "../../../src/node/ErlangNode.ts"
-import { Nodes } from "../../../src/node/Nodes.ts"
+import type { NodeError } from "../../../src/node/NodeError.ts"
+import { type ConnectOptions, Nodes } from "../../../src/node/Nodes.ts"
 import type { HealthChange, NodeChange } from "../../../src/node/NodeState.ts"
 import { TargetError } from "../../../src/node/Targets.ts"
 import { fakeNode } from "../../support/FakeNodes.ts"
@@ -32,20 +33,26 @@ const makeWorld = () => {
     wayless: undefined as TargetError | undefined,
     /** Where it is, as the configuration has it. */
     address: "there",
+    /** What we have to be called there, as the configuration has it. */
+    ourName: undefined as string | undefined,
     /** The way to it is known when this ends. */
     resolving: Effect.void as Effect.Effect<void>,
     /** Attempts end when this does. */
     gate: Effect.void as Effect.Effect<void>,
     creation: 1,
     /** What a sample of its health comes to. */
-    sample: { after: 0, fails: undefined as CallReason | undefined },
+    sample: { after: 0 as number | Effect.Effect<void>, fails: undefined as CallReason | undefined },
     attempts: 0,
     cookies: [] as Array<string>,
     samples: 0,
+    /** How often it was asked for its tick time. */
+    tickTimes: 0,
     /** Since anything came from it. */
     silentMillis: () => 7,
     /** Links that are open. */
     open: 0,
+    /** How often links were told to close. */
+    closed: 0,
     lose: (_reason: DistReason): Effect.Effect<unknown> => Effect.void,
     hear: (_verdict: Verdict): void => {}
   }
@@ -54,6 +61,7 @@ const makeWorld = () => {
     Effect.gen(function* () {
       world.attempts++
       world.cookies.push(Redacted.value(target.cookie))
+      world.hear = (verdict) => onVerdict?.(verdict)
       yield* world.gate
       if (world.refuses !== undefined) return yield* new DistError({ node: name, reason: world.refuses })
       const end = yield* Deferred.make<DistError>()
@@ -62,12 +70,11 @@ const makeWorld = () => {
         () => Effect.sync(() => world.open--)
       )
       world.lose = (reason) => Deferred.succeed(end, new DistError({ node: name, reason }))
-      world.hear = (verdict) => onVerdict?.(verdict)
       const call: ErlangNode["call"] = () =>
         Effect.gen(function* () {
           world.samples++
           const { after, fails } = world.sample
-          yield* Effect.sleep(after)
+          yield* typeof after === "number" ? Effect.sleep(after) : after
           onVerdict?.(fails?._tag === "DeadlineExceeded" ? "failure" : "success")
           if (fails !== undefined)
             return yield* new CallError({ node: name, target: "lists:zipwith3/4", reason: fails })
@@ -79,9 +86,11 @@ const makeWorld = () => {
         roundTrip: () => Effect.as(call("erlang", "self", []), 1),
         creation: world.creation,
         lost: Deferred.await(end),
-        disconnect: Effect.asVoid(
-          Deferred.succeed(end, new DistError({ node: name, reason: { _tag: "Disconnected" } }))
-        ),
+        askTickTime: Effect.sync(() => void world.tickTimes++),
+        disconnect: Effect.suspend(() => {
+          world.closed++
+          return Effect.asVoid(Deferred.succeed(end, new DistError({ node: name, reason: { _tag: "Disconnected" } })))
+        }),
         silentMillis: () => world.silentMillis()
       }
       return node
@@ -92,7 +101,11 @@ const makeWorld = () => {
     resolve: (node, options) =>
       Effect.suspend(() => {
         if (world.wayless === undefined)
-          return Effect.as(world.resolving, { name: node, cookie: options?.cookie ?? Redacted.make("configured") })
+          return Effect.as(world.resolving, {
+            name: node,
+            cookie: options?.cookie ?? Redacted.make("configured"),
+            ...(world.ourName !== undefined && { ourName: world.ourName })
+          })
         world.attempts++
         return Effect.fail(world.wayless)
       })
@@ -145,6 +158,7 @@ describe("a link that is lost", () => {
       world.refuses = undefined
       yield* TestClock.adjust("30 seconds")
       expect(yield* stateOf).toMatchObject({ _tag: "Up", former: { creation: 1, why: { reason: lost } } })
+      expect(yield* nodes.disconnect(name)).toBe("kept")
       // Nobody uses it, and somebody keeps it.
       yield* TestClock.adjust("1 hour")
       expect(yield* stateOf).toMatchObject({ _tag: "Up" })
@@ -246,14 +260,52 @@ describe("a link that is lost", () => {
     }).pipe(Effect.scoped, Effect.provide(layer))
   })
 
+  it.effect("is made again after short pauses for who keeps it when those who did before are gone", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      const scope = yield* Scope.make()
+      yield* Scope.provide(nodes.connect(name), scope)
+      world.refuses = refused
+      yield* world.lose(lost)
+      yield* TestClock.adjust("5 minutes")
+      yield* Scope.close(scope, Exit.void)
+      world.refuses = undefined
+      yield* nodes.connect(name)
+      yield* world.lose(lost)
+      yield* settle
+      expect(yield* pauseOf).toBeLessThanOrEqual(500)
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  it.effect("is not tried in the background while it is left in peace, and that is no request refused", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      yield* (yield* Nodes).connect(name)
+      world.refuses = overdue
+      yield* world.lose(lost)
+      yield* settle
+      // Its time has been decided by now.
+      for (let call = 0; call < 2; call++) expect(yield* Effect.flip(use)).toMatchObject({ reason: overdue })
+      yield* TestClock.adjust("1 second")
+      expect((yield* statusOf)?.breaker).toMatchObject({ state: { _tag: "Open" }, counts: { rejected: 0 } })
+      expect(world.attempts).toBe(3)
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
   it.effect("is not made again when the link itself was told to close", () => {
     const { layer, world } = makeWorld()
     return Effect.gen(function* () {
       const nodes = yield* Nodes
-      yield* Effect.flatMap(nodes.connect(name), ({ disconnect }) => disconnect)
+      yield* nodes.connect(name)
+      yield* world.lose(lost)
+      yield* settle
+      yield* Effect.scoped(Effect.flatMap(nodes.get(name), ({ disconnect }) => disconnect))
       yield* TestClock.adjust("1 minute")
-      expect(yield* stateOf).toMatchObject({ _tag: "Down", why: { reason: { _tag: "Disconnected" } } })
-      expect(world.attempts).toBe(1)
+      const state = yield* stateOf
+      expect(state).toMatchObject({ _tag: "Down", why: { reason: { _tag: "Disconnected" } } })
+      expect(state).not.toHaveProperty("nextAttempt")
+      expect(world.attempts).toBe(2)
     }).pipe(Effect.scoped, Effect.provide(layer))
   })
 
@@ -359,6 +411,27 @@ describe("a link that is lost", () => {
         expect(yield* stateOf, `round ${round}`).toMatchObject({ _tag: "Up" })
         yield* world.lose(lost)
       }
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  it.effect("is kept as it is now, where it was made anew before it was kept", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      world.refuses = { _tag: "NotAllowed" }
+      for (let other = 0; other < 50; other++) yield* Effect.flip(Effect.scoped(nodes.get(`other${other}@host`)))
+      world.refuses = undefined
+      yield* use
+      const { attempts } = world
+      const run = Effect.runSyncWith(yield* Effect.context<never>())
+      const anew = Effect.andThen(
+        nodes.disconnect(name),
+        Effect.forkDetach(Effect.scoped(nodes.get(name)), { startImmediately: true })
+      )
+      yield* nodes.connect(name, { onShared: () => void run(anew) })
+      yield* TestClock.adjust("1 minute")
+      expect(world).toMatchObject({ attempts: attempts + 1, open: 1 })
+      expect(yield* stateOf).toMatchObject({ _tag: "Up" })
     }).pipe(Effect.scoped, Effect.provide(layer))
   })
 
@@ -532,6 +605,49 @@ describe("a link that is lost", () => {
   })
 })
 
+describe("a link that nobody uses", () => {
+  it.effect("is closed five minutes after its last use", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      for (let times = 0; times < 3; times++) {
+        yield* use
+        yield* TestClock.adjust("299 seconds")
+      }
+      expect(world).toMatchObject({ attempts: 1, open: 1, closed: 0 })
+      yield* TestClock.adjust("1 second")
+      expect(world).toMatchObject({ attempts: 1, open: 0, closed: 1 })
+      expect(yield* stateOf).toMatchObject({ _tag: "Down", why: { reason: { _tag: "Disconnected" } } })
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("is not closed under who comes in the moment in which its time is over", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      const coming = Effect.andThen(Effect.sleep("5 minutes"), nodes.get(name))
+      yield* Effect.forkChild(Effect.scoped(Effect.andThen(coming, Effect.never)), { startImmediately: true })
+      yield* use
+      yield* TestClock.adjust("5 minutes")
+      expect(world).toMatchObject({ attempts: 1, open: 1 })
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("is not closed once more where it was lost meanwhile", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      const scope = yield* Scope.make()
+      yield* Scope.provide(nodes.get(name), scope)
+      yield* world.lose(lost)
+      yield* settle
+      yield* Scope.close(scope, Exit.void)
+      yield* TestClock.adjust("10 minutes")
+      expect(world).toMatchObject({ open: 0, closed: 0 })
+      expect(yield* stateOf).toMatchObject({ why: { reason: lost } })
+    }).pipe(Effect.provide(layer))
+  })
+})
+
 describe("the log", () => {
   it.effect("tells a link that we closed from one that was never made", () => {
     const { layer, world } = makeWorld()
@@ -555,6 +671,56 @@ describe("the log", () => {
       Effect.provide(Layer.provideMerge(layer, logger)),
       Effect.provideService(References.MinimumLogLevel, "Debug")
     )
+  })
+})
+
+describe("the log warns", () => {
+  /** What is logged at which level while something goes on. */
+  const logging = Effect.fnUntraced(function* (
+    { layer }: Pick<ReturnType<typeof makeWorld>, "layer">,
+    going: Effect.Effect<unknown, unknown, Nodes>
+  ) {
+    const logged: Array<string> = []
+    const logger = Logger.layer([Logger.make(({ logLevel }) => void logged.push(logLevel))])
+    yield* Effect.andThen(going, settle).pipe(
+      Effect.provide(Layer.provideMerge(layer, logger)),
+      Effect.provideService(References.MinimumLogLevel, "Debug")
+    )
+    return logged
+  })
+
+  it.effect("of an attempt that was in vain, but not of one that was none, nor of a name that was a guess", () => {
+    const made = makeWorld()
+    const { world } = made
+    return Effect.gen(function* () {
+      const failing = Effect.suspend(() => {
+        world.refuses = { _tag: "NotAllowed" }
+        return Effect.andThen(Effect.flip(use), Effect.flip(use))
+      })
+      expect(yield* logging(made, failing)).toEqual(["Warn", "Debug"])
+      const guessing = Effect.suspend(() => {
+        world.refuses = { _tag: "WrongNode", actual: "x@y" }
+        return Effect.flip(use)
+      })
+      expect(yield* logging(made, guessing)).toEqual(["Debug"])
+    })
+  })
+
+  it.effect("of a link that is lost, and of what keeps it from being made again, but of no attempt on the way", () => {
+    const made = makeWorld()
+    const { world } = made
+    return Effect.gen(function* () {
+      const losing = Effect.gen(function* () {
+        yield* (yield* Nodes).connect(name)
+        world.refuses = refused
+        yield* world.lose(lost)
+        yield* settle
+        yield* TestClock.adjust(yield* pauseOf)
+        world.refuses = { _tag: "NotAllowed" }
+        yield* TestClock.adjust(yield* pauseOf)
+      })
+      expect(yield* logging(made, Effect.scoped(losing))).toEqual(["Debug", "Warn", "Debug", "Warn"])
+    })
   })
 })
 
@@ -598,6 +764,26 @@ describe("an attempt that fails", () => {
 })
 
 describe("an attempt that somebody else began", () => {
+  /** One that fails for a reason, after something has happened, and one that was wished for while it was under way. */
+  const whileAnother = Effect.fnUntraced(function* (
+    world: ReturnType<typeof makeWorld>["world"],
+    attempt: Effect.Effect<NodeError, unknown, Nodes>,
+    wish: ConnectOptions,
+    reason: DistReason,
+    meanwhile: Effect.Effect<unknown, never, Nodes> = Effect.void
+  ) {
+    const gate = yield* Deferred.make<void>()
+    world.gate = Deferred.await(gate)
+    world.refuses = reason
+    const first = yield* Effect.forkChild(attempt, { startImmediately: true })
+    const connecting = Effect.scoped(Effect.flatMap(Nodes, (nodes) => nodes.connect(name, wish)))
+    const second = yield* Effect.forkChild(Effect.flip(connecting), { startImmediately: true })
+    yield* settle
+    yield* meanwhile
+    yield* Deferred.succeed(gate, undefined)
+    return { first, second }
+  })
+
   it.effect("and that only told of a refusal again, is followed by that of who wants the node by name", () => {
     const { layer, world } = makeWorld()
     return Effect.gen(function* () {
@@ -614,6 +800,78 @@ describe("an attempt that somebody else began", () => {
       expect(yield* Fiber.join(call)).toMatchObject({ reason: { _tag: "NotAllowed" } })
       yield* Fiber.join(wish)
       expect(world.attempts).toBe(2)
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  it.effect("with another cookie, and that was in vain, is followed by one with one's own", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const { first, second } = yield* whileAnother(
+        world,
+        Effect.flip(use),
+        { cookie: Redacted.make("given") },
+        refused
+      )
+      expect(yield* Fiber.join(first)).toMatchObject({ reason: refused })
+      expect(yield* Fiber.join(second)).toMatchObject({ reason: refused })
+      expect(world.cookies).toEqual(["configured", "given"])
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("with another cookie, and that took all of one's time, is the last", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const now = vi.spyOn(performance, "now").mockReturnValue(0)
+      const wish = { cookie: Redacted.make("given"), timeoutMillis: 1_000 }
+      const spend = Effect.sync(() => void now.mockReturnValue(1_000))
+      const { second } = yield* whileAnother(world, Effect.flip(use), wish, refused, spend)
+      expect(yield* Fiber.join(second)).toMatchObject({
+        reason: { _tag: "Timeout", waitingFor: "an attempt that had begun before was still under way" }
+      })
+      expect(world.attempts).toBe(1)
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("and that was told to end, is not followed by another, whatever one wishes", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const wish = { cookie: Redacted.make("given") }
+      const end = Effect.flatMap(Nodes, (nodes) => nodes.disconnect(name))
+      const { second } = yield* whileAnother(world, Effect.flip(use), wish, refused, end)
+      expect(yield* Fiber.join(second)).toMatchObject({ reason: { _tag: "Disconnected" } })
+      expect(world.attempts).toBe(1)
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect.each([
+    ["ran out of more time than one has", undefined, overdue],
+    ["found that there is no such node", 1_000, refused]
+  ] as const)("and that %s, is one's own too", ([, timeoutMillis, reason]) => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      vi.spyOn(performance, "now").mockReturnValue(0)
+      const get = Effect.flatMap(Nodes, (nodes) =>
+        nodes.get(name, timeoutMillis === undefined ? {} : { timeoutMillis })
+      )
+      const { second } = yield* whileAnother(world, Effect.flip(Effect.scoped(get)), { timeoutMillis: 5_000 }, reason)
+      expect(yield* Fiber.join(second)).toMatchObject({ reason })
+      expect(world.attempts).toBe(1)
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("tells who gets its link that he shares that, and nobody else", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      const sharing: Array<number> = []
+      const gate = yield* Deferred.make<void>()
+      world.gate = Deferred.await(gate)
+      const waiting = yield* Effect.forEach([1, 2], (each) =>
+        Effect.forkChild(nodes.connect(name, { onShared: () => void sharing.push(each) }), { startImmediately: true })
+      )
+      yield* Deferred.succeed(gate, undefined)
+      yield* Effect.forEach(waiting, Fiber.join)
+      expect(sharing).toEqual([2])
     }).pipe(Effect.scoped, Effect.provide(layer))
   })
 
@@ -743,6 +1001,20 @@ describe("a node that refused us", () => {
     }).pipe(Effect.provide(layer))
   })
 
+  it.effect("because our name is taken there is told that it was ours, and until when", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      world.ourName = "ours@box"
+      yield* use
+      yield* TestClock.adjust("2 seconds")
+      yield* world.lose(lost)
+      yield* settle
+      world.refuses = { _tag: "NameInUse", name: "ours@box" }
+      yield* TestClock.adjust("2 seconds")
+      expect(yield* Effect.flip(use)).toMatchObject({ reason: { _tag: "NameInUse", endedAt: 2_000 } })
+    }).pipe(Effect.provide(layer))
+  })
+
   it.effect("is remembered, however many others that are merely not there are named", () => {
     const { layer, world } = makeWorld()
     return Effect.gen(function* () {
@@ -755,6 +1027,52 @@ describe("a node that refused us", () => {
       const { attempts } = world
       expect(yield* Effect.flip(use)).toMatchObject({ reason: { _tag: "NotAllowed" } })
       expect(world.attempts).toBe(attempts)
+    }).pipe(Effect.provide(layer))
+  })
+})
+
+describe("nodes that are down", () => {
+  const others = Array.from({ length: 60 }, (_, at) => `other${at}@host`)
+  const attempt = (node: string) => Effect.scoped(Effect.flatMap(Nodes, (nodes) => nodes.get(node)))
+
+  it.effect("are told behind those that are up, and those are forgotten first that were lost first", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      const names = Effect.map(nodes.list, (all) => all.map((node) => node.name))
+      world.refuses = refused
+      for (const other of others.slice(0, 50)) yield* Effect.flip(attempt(other))
+      yield* Effect.flip(attempt(others[0]!))
+      yield* Effect.flip(attempt(others[50]!))
+      expect(yield* names).toEqual([...others.slice(2, 50), others[0], others[50]])
+      world.refuses = undefined
+      yield* use
+      expect((yield* names)[0]).toBe(name)
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("are remembered where they are left in peace, however many others are named", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      world.refuses = overdue
+      for (let call = 0; call < 3; call++) yield* Effect.flip(use)
+      world.refuses = refused
+      for (const other of others) yield* Effect.flip(attempt(other))
+      expect(yield* Effect.flip(use)).toMatchObject({ _tag: "BreakerOpen" })
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("are no more than a bound, also those that refused who joined them by a link of his own", () => {
+    const { layer } = makeWorld()
+    return Effect.gen(function* () {
+      const { refusal, refused } = yield* Nodes
+      const targets = others.map((other) => ({ name: other, cookie: Redacted.make("configured"), epmdPort: 1 }))
+      const reason: DistReason = { _tag: "NotAllowed" }
+      for (const target of targets) yield* refused(target, new DistError({ node: target.name, reason }))
+      const remembered = yield* Effect.filter(targets, (target) =>
+        Effect.map(refusal(target), (why) => why !== undefined)
+      )
+      expect(remembered).toEqual(targets.slice(10))
     }).pipe(Effect.provide(layer))
   })
 })
@@ -914,6 +1232,24 @@ describe("a node in trouble", () => {
     }).pipe(Effect.scoped, Effect.provide(layer))
   })
 
+  it.effect("that somebody is trying to connect is not tried once more by who calls: he waits for that", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      world.refuses = overdue
+      for (let call = 0; call < 3; call++) yield* Effect.flip(use)
+      world.refuses = undefined
+      const gate = yield* Deferred.make<void>()
+      world.gate = Deferred.await(gate)
+      const trying = yield* Effect.forkChild(Effect.scoped((yield* Nodes).connect(name)), { startImmediately: true })
+      const call = yield* Effect.forkChild(use, { startImmediately: true })
+      yield* settle
+      yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.join(trying)
+      yield* Fiber.join(call)
+      expect(world.attempts).toBe(4)
+    }).pipe(Effect.provide(layer))
+  })
+
   it.effect("fails who asks for a connection and gets no sign of life, and is left in peace again", () => {
     const { layer, world } = makeWorld()
     return Effect.gen(function* () {
@@ -1009,6 +1345,39 @@ describe("a node in trouble", () => {
     }).pipe(Effect.provide(layer))
   })
 
+  it.effect("is not made out of what is heard of a link before it is up, or when it is over", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const failures = Effect.map(statusOf, (status) => status?.breaker.counts.failures)
+      const gate = yield* Deferred.make<void>()
+      world.gate = Deferred.await(gate)
+      const using = yield* Effect.forkChild(Effect.scoped(Effect.andThen((yield* Nodes).get(name), Effect.never)), {
+        startImmediately: true
+      })
+      yield* settle
+      world.hear("failure")
+      expect(yield* failures).toBe(0)
+      yield* Deferred.succeed(gate, undefined)
+      yield* settle
+      world.hear("failure")
+      expect(yield* failures).toBe(1)
+      yield* world.lose(lost)
+      yield* settle
+      for (let call = 0; call < 3; call++) world.hear("failure")
+      expect(yield* failures).toBe(2)
+      yield* Fiber.interrupt(using)
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("is not remembered as one that is down where the name was not its own", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      world.refuses = { _tag: "WrongNode", actual: "x@y" }
+      yield* Effect.flip(use)
+      expect(yield* (yield* Nodes).list).toEqual([])
+    }).pipe(Effect.provide(layer))
+  })
+
   it.effect("rests no longer where the clock of this machine is set back", () => {
     const { layer, world } = makeWorld()
     return Effect.gen(function* () {
@@ -1023,6 +1392,7 @@ describe("a node in trouble", () => {
       expect(until).toBeLessThanOrEqual(2_500)
       expect((yield* statusOf)?.breaker.state).toEqual({ _tag: "Open", since: 0, until })
       yield* TestClock.adjust(until)
+      expect((yield* statusOf)?.breaker.state).toEqual({ _tag: "HalfOpen", since: until })
       yield* Effect.scoped(
         Effect.gen(function* () {
           yield* (yield* Nodes).get(name)
@@ -1068,14 +1438,15 @@ describe("the health of a connected node", () => {
       expect(yield* nodes.health(name)).toMatchObject({ condition: "up", silentMillis: 7, missed: 0 })
       world.sample = { after: 40, fails: undefined }
       yield* TestClock.adjust("31 seconds")
-      expect(world.samples).toBe(2)
+      expect(world).toMatchObject({ samples: 2, tickTimes: 2 })
       expect(yield* nodes.health(name)).toMatchObject({
         condition: "up",
         roundTrip: { p50: 40, p95: 40, samples: 2 },
         runQueue: 1.5
       })
       yield* TestClock.adjust("1 hour")
-      expect(world.samples).toBeLessThanOrEqual(12)
+      // For three minutes after its last use, each look 15 s and its own 40 ms after the last.
+      expect(world.samples).toBe(11)
       const { samples } = world
       yield* use
       yield* TestClock.adjust("16 seconds")
@@ -1171,12 +1542,80 @@ describe("the health of a connected node", () => {
     }
   )
 
+  it.effect("is not worse where we may not look for something that came since a call was in vain", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      yield* use
+      for (let call = 0; call < 3; call++) world.hear("failure")
+      yield* TestClock.adjust("3 seconds")
+      // The one request that is let through, for half a minute.
+      yield* nodes.get(name)
+      world.silentMillis = () => 8_000
+      yield* TestClock.adjust("12 seconds")
+      expect(yield* nodes.health(name)).toMatchObject({ condition: "up", missed: 0 })
+      world.silentMillis = () => 31_000
+      yield* TestClock.adjust("15 seconds")
+      expect(yield* nodes.health(name)).toMatchObject({ condition: "degraded", missed: 1 })
+      expect(world.samples).toBe(0)
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  it.effect("is not worse where we may not look because it is silent for less than a look would wait", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      yield* use
+      yield* TestClock.adjust("14 seconds")
+      for (let call = 0; call < 3; call++) world.hear("failure")
+      world.silentMillis = () => 4_999
+      yield* TestClock.adjust("1 second")
+      expect(yield* (yield* Nodes).health(name)).toMatchObject({ condition: "up", missed: 0 })
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("has no look that the end of the link came before", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      yield* use
+      const cause = new DistError({ node: name, reason: lost })
+      world.sample = { after: 0, fails: { _tag: "LinkLost", cause } }
+      yield* TestClock.adjust("15 seconds")
+      expect(world).toMatchObject({ samples: 1, tickTimes: 0 })
+      expect(yield* (yield* Nodes).health(name)).not.toHaveProperty("sampledAt")
+    }).pipe(Effect.provide(layer))
+  })
+
   it.effect("is not down because of calls that had not the time to be answered", () => {
     const { layer, world } = makeWorld()
     return Effect.gen(function* () {
       yield* (yield* Nodes).connect(name)
       // An answer that is late is one, too.
       expect(yield* useInVain(world, 60)).not.toMatchObject({ condition: "down" })
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  it.effect("is no news of a link that is closed in the moment in which a look at it ends", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      const seen: Array<HealthChange> = []
+      yield* Effect.forkChild(
+        Stream.runForEach(yield* nodes.healthChanges, (change) => Effect.sync(() => seen.push(change))),
+        { startImmediately: true }
+      )
+      yield* use
+      const gate = Deferred.makeUnsafe<void>()
+      world.sample = {
+        after: Deferred.await(gate),
+        fails: { _tag: "DeadlineExceeded", millis: 5_000, worker: "awaited" }
+      }
+      yield* TestClock.adjust("15 seconds")
+      expect(world.samples).toBe(1)
+      // In one turn: nothing runs in between.
+      yield* nodes.disconnect(name)
+      Deferred.doneUnsafe(gate, Effect.void)
+      yield* settle
+      expect(seen).toEqual([])
     }).pipe(Effect.scoped, Effect.provide(layer))
   })
 

@@ -15,6 +15,58 @@ const lost = (reason: DistReason) => new DistError({ node, reason })
 const closed = lost({ _tag: "LinkClosed", detail: "the node closed the connection" })
 const because = "The way there was the tunnel of its entry (ssh). It said: Killed by signal 15."
 
+/** When a tunnel's command is asked about a failure: where a link cannot be made, or where one is lost. */
+const isAsked: Record<DistReason["_tag"], "unmade" | "lost" | undefined> = {
+  InvalidNodeName: undefined,
+  InvalidOption: undefined,
+  HostUnresolved: undefined,
+  NoResources: undefined,
+  EpmdRefused: undefined,
+  EpmdSilent: undefined,
+  EpmdGarbage: undefined,
+  NameNotRegistered: undefined,
+  PortRefused: "unmade",
+  Unreachable: "unmade",
+  Timeout: "unmade",
+  // Only of a tunnel that has ended: else it is the node that has refused it.
+  CookieRejected: undefined,
+  PeerCookieWrong: undefined,
+  NotAllowed: undefined,
+  Refused: undefined,
+  NameInUse: undefined,
+  NameRefused: undefined,
+  WantsTls: undefined,
+  WantsPlain: undefined,
+  TlsCertificate: undefined,
+  TlsClientCertificateWanted: undefined,
+  TlsClientCertificateRefused: undefined,
+  TlsVersion: undefined,
+  TlsMaterial: undefined,
+  TlsFailed: "unmade",
+  NotErlangNode: "unmade",
+  NameNotGiven: undefined,
+  ClosedInHandshake: "unmade",
+  WrongNode: undefined,
+  MissingFlags: undefined,
+  LinkClosed: "lost",
+  TickTimeout: "lost",
+  ProtocolViolation: "lost",
+  Fault: undefined,
+  Disconnected: undefined
+}
+
+describe("what a tunnel's command says", () => {
+  it.effect.each(Object.entries(isAsked))("of %s is told of a link that is %s", ([tag, when]) =>
+    Effect.gen(function* () {
+      const why = lost({ _tag: tag } as DistReason)
+      const unmade = yield* Effect.flip(throughTunnel(tunnel("Killed."))(Effect.fail(why)))
+      expect(unmade.through !== undefined).toBe(when === "unmade")
+      expect((yield* lostThrough(tunnel("Killed."))(why)).through !== undefined).toBe(when === "lost")
+      expect(unmade.reason).toEqual(why.reason)
+    })
+  )
+})
+
 describe("a link through a tunnel that is lost", () => {
   it.effect("is lost with what the tunnel's command said last", () =>
     Effect.gen(function* () {
