@@ -28,7 +28,7 @@ interface FailureOf extends LookFailure {
 }
 
 /** What all sources told. */
-interface Looks {
+export interface Looks {
   readonly sightings: ReadonlyArray<SightingOf>
   readonly failures: ReadonlyArray<FailureOf>
 }
@@ -125,7 +125,10 @@ const leavesOpen =
 const idOf = ({ node, part, source }: SightingOf): string => JSON.stringify([source, part, node])
 
 /** What is known after a look: what it saw, and what was seen before of places that did not answer this time. */
-const remembering = (before: ReadonlyArray<SightingOf>, { failures, sightings }: Looks): ReadonlyArray<SightingOf> => {
+export const remembering = (
+  before: ReadonlyArray<SightingOf>,
+  { failures, sightings }: Looks
+): ReadonlyArray<SightingOf> => {
   const seen = new Set(sightings.map(idOf))
   const kept = before.filter((sighting) => !seen.has(idOf(sighting)) && failures.some(leavesOpen(sighting)))
   return [...sightings, ...kept].slice(0, maxRemembered)
@@ -142,7 +145,7 @@ const changesBetween = (
     if (before.has(node.node)) return []
     const [short] = node.node.split("@") as [string]
     // Not any node that is called so: another machine may have one, too.
-    const formerly = before.has(short) && !now.has(short) && fullName(short) === node.node
+    const formerly = before.has(short) && fullName(short) === node.node
     if (formerly) named.add(short)
     return [{ _tag: "Joined", node, ...(formerly && { formerly: short }) }]
   })

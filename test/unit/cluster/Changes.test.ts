@@ -81,8 +81,12 @@ describe("changes", () => {
       }
       zone.addresses["pods"] = ["10.0.0.2"]
       expect(yield* news).toEqual(["-app@10.0.0.1", "+app@10.0.0.2"])
-      zone.addresses["pods"] = "ENOTFOUND"
-      expect(yield* news).toEqual(["-app@10.0.0.2"])
+      for (const code of ["ENOTFOUND", "ENODATA"]) {
+        zone.addresses["pods"] = code
+        expect(yield* news).toEqual(["-app@10.0.0.2"])
+        zone.addresses["pods"] = ["10.0.0.2"]
+        expect(yield* news).toEqual(["+app@10.0.0.2"])
+      }
     })
   )
 
@@ -94,6 +98,16 @@ describe("changes", () => {
       expect(yield* news).toHaveLength(500)
       zone.addresses["pods"] = all.toReversed()
       expect(yield* news).toEqual([])
+    })
+  )
+
+  it.effect("are of no more nodes than a bound", () =>
+    Effect.gen(function* () {
+      const names = Array.from({ length: 5 }, (_, at) => `pods${at}`)
+      const pods = names.map((name, at) => [name, Array.from({ length: 450 }, (_, pod) => `10.0.${at}.${pod}`)])
+      const zone = { addresses: Object.fromEntries(pods) as Record<string, ReadonlyArray<string>> }
+      const { news } = yield* watch({ discovery: names.map((name) => `dns:app@${name}`), zone })
+      expect(yield* news).toHaveLength(2_000)
     })
   )
 

@@ -5,6 +5,7 @@ import { Buffer } from "node:buffer"
 import { mkdirSync, rmdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { join, relative } from "node:path"
 import { Discovery, type OnceOptions } from "../../../src/cluster/Discovery.ts"
+import { hostsIn } from "../../../src/cluster/HostsFile.ts"
 import { DistError } from "../../../src/dist/DistError.ts"
 import { atom, type List, list, type Term } from "../../../src/etf/Term.ts"
 import type { Verdict } from "../../../src/node/Breaker.ts"
@@ -18,6 +19,8 @@ import { targetsOf } from "../../support/targetsOf.ts"
 
 const look = (world: DiscoveryWorld, options?: OnceOptions) =>
   Effect.flatMap(Discovery.make, ({ once }) => once(options)).pipe(Effect.provide(discoveryLayer(world)))
+
+const ended = new DistError({ node: "gone@box", reason: { _tag: "Disconnected" } })
 
 const nodesOf = ({ found }: { readonly found: ReadonlyArray<{ readonly node: string }> }) =>
   found.map(({ node }) => node)
@@ -41,12 +44,14 @@ describe("an EPMD", () => {
 
   it.live("of this machine is completed by what else is known of its nodes, unless that is not clear", () =>
     Effect.gen(function* () {
-      const epmdPort = yield* serveEpmd({ app: 1, shop: 2, db: 3, far: 4 })
+      const epmdPort = yield* serveEpmd({ app: 1, shop: 2, db: 3, far: 4, gone: 5 })
       const { found } = yield* look({
         discovery: ["epmd:localhost", "dns:far@pods"],
         epmdPort,
         zone: { addresses: { pods: ["10.9.9.9"] } },
-        up: [fakeNode({ name: "app@box" })],
+        up: [fakeNode({ name: "app@box" }), fakeNode({ name: "gone@box" })],
+        // It was connected once: another may have its name by now.
+        standing: { "gone@box": { state: { _tag: "Down", since: 0, why: ended } } },
         configured: ["shop@10.0.0.1", "db@localhost", "db@box.example"]
       })
       expect(found.map(({ node, port, sources }) => [node, port, sources])).toEqual([
@@ -54,6 +59,7 @@ describe("an EPMD", () => {
         ["db", 3, ["epmd:localhost"]],
         ["far", 4, ["epmd:localhost"]],
         ["far@10.9.9.9", undefined, ["dns:far@pods"]],
+        ["gone", 5, ["epmd:localhost"]],
         ["shop@10.0.0.1", 2, ["epmd:localhost"]]
       ])
     })
@@ -154,6 +160,7 @@ describe("the name service", () => {
           services: {
             odd: [
               { host: "x@y", port: 1 },
+              { host: "x@y", port: 2 },
               { host: "", port: 1 },
               { host: "ok", port: 1 }
             ],
@@ -263,6 +270,14 @@ describe("a hosts file", () => {
   )
 })
 
+describe("the hosts in a file", () => {
+  it("are atoms that can be hosts, each once", () => {
+    const { hosts, problem } = hostsIn({ path: "hosts", text: "a. b. 'a'. 'no host'. 'a@b'. \"c\".\n" })
+    expect(hosts).toEqual(["a", "b"])
+    expect(problem?.failures).toEqual([expect.objectContaining({ message: expect.stringContaining("3 terms") })])
+  })
+})
+
 /** A machine that shows no processes, with this environment. */
 const startedIn = (environment: Readonly<Record<string, string>>): DiscoveryWorld => ({
   discovery: ["releases"],
@@ -286,6 +301,8 @@ describe("this machine", () => {
       addProcess(processes, 14, [beam, "--", "-name", "bare"])
       addProcess(processes, 15, [beam, "--", "-name", "mute@h", "-dist_listen", "false", "-proto_dist", "inet6_tls"])
       addProcess(processes, 16, [beam, "--", "-name", "open@h", "-dist_listen", "true", "-proto_dist", "inet_tls"])
+      const mute = [beam, "--", "-name", "deaf@h", "-dist_listen", "false", "-erl_epmd_port", "9101"]
+      addProcess(processes, 17, mute)
       addProcess(processes, 20, [beam, "--", "-noshell", "-setcookie", "swordfish"], shop)
       addProcess(processes, 21, [beam, "--", "-sname", "undefined"])
       addProcess(processes, 22, [beam, "--", "-name", "a@b@c"])
@@ -298,6 +315,7 @@ describe("this machine", () => {
         found: [
           { node: "app@10.0.0.1", sources, host: "localhost", epmdPort: 4369 },
           { node: "bare", sources, host: "localhost", epmdPort: 4369 },
+          { node: "deaf@h", sources, host: "localhost", isListening: false },
           { node: "lone@h", sources, host: "localhost", port: 9100 },
           { node: "mute@h", sources, host: "localhost", isListening: false, isTls: true },
           { node: "open@h", sources, host: "localhost", epmdPort: 4369, isTls: true },
@@ -358,6 +376,22 @@ describe("this machine", () => {
         ["mounted@h", undefined],
         ["ours@h", cookieFile],
         ["rooted@h", undefined]
+      ])
+    })
+  )
+
+  it.live("shows no more nodes than a bound, and names few of those that it cannot call", () =>
+    Effect.gen(function* () {
+      const processes = yield* folder
+      addProcess(processes, "self", [])
+      for (let pid = 1; pid <= 501; pid++) addProcess(processes, pid, [beam, "--", "-name", `n${pid}@h`])
+      for (let pid = 1_001; pid <= 1_006; pid++)
+        addProcess(processes, pid, [beam, "--", "-sname", "app"], {}, { host: "uts:[2]" })
+      const { failures, found } = yield* look({ discovery: ["releases"], machine: { processes } })
+      expect(found).toHaveLength(500)
+      expect(failures.map(({ message }) => message)).toEqual([
+        "of 507 processes at most 20000 are looked at, and 500 nodes taken.",
+        expect.stringMatching(/: app, app, app, app, app, …\.$/u)
       ])
     })
   )

@@ -125,8 +125,10 @@ const pauseOf = Effect.gen(function* () {
   return state?._tag === "Down" ? (state.nextAttempt ?? Infinity) - (yield* Clock.currentTimeMillis) : 0
 })
 
-/** A call that uses the node and lets go of it. */
-const use = Effect.scoped(Effect.flatMap(Nodes, (nodes) => nodes.get(name)))
+/** A call that uses a node and lets go of it. */
+const useOf = (node: string) => Effect.scoped(Effect.flatMap(Nodes, (nodes) => nodes.get(node)))
+
+const use = useOf(name)
 
 /** Lets all that is due happen. */
 const settle = TestClock.adjust(0)
@@ -401,7 +403,7 @@ describe("a link that is lost", () => {
     return Effect.gen(function* () {
       const nodes = yield* Nodes
       world.refuses = { _tag: "NotAllowed" }
-      for (let other = 0; other < 50; other++) yield* Effect.flip(Effect.scoped(nodes.get(`other${other}@host`)))
+      for (let other = 0; other < 50; other++) yield* Effect.flip(useOf(`other${other}@host`))
       world.refuses = undefined
       yield* use
       const run = Effect.runSyncWith(yield* Effect.context<never>())
@@ -419,7 +421,7 @@ describe("a link that is lost", () => {
     return Effect.gen(function* () {
       const nodes = yield* Nodes
       world.refuses = { _tag: "NotAllowed" }
-      for (let other = 0; other < 50; other++) yield* Effect.flip(Effect.scoped(nodes.get(`other${other}@host`)))
+      for (let other = 0; other < 50; other++) yield* Effect.flip(useOf(`other${other}@host`))
       world.refuses = undefined
       yield* use
       const { attempts } = world
@@ -1022,7 +1024,7 @@ describe("a node that refused us", () => {
       world.refuses = { _tag: "NotAllowed" }
       yield* Effect.flip(use)
       world.refuses = refused
-      for (let other = 0; other < 60; other++) yield* Effect.flip(Effect.scoped(nodes.get(`other${other}@host`)))
+      for (let other = 0; other < 60; other++) yield* Effect.flip(useOf(`other${other}@host`))
       expect(yield* nodes.list).toHaveLength(50)
       const { attempts } = world
       expect(yield* Effect.flip(use)).toMatchObject({ reason: { _tag: "NotAllowed" } })
@@ -1033,7 +1035,6 @@ describe("a node that refused us", () => {
 
 describe("nodes that are down", () => {
   const others = Array.from({ length: 60 }, (_, at) => `other${at}@host`)
-  const attempt = (node: string) => Effect.scoped(Effect.flatMap(Nodes, (nodes) => nodes.get(node)))
 
   it.effect("are told behind those that are up, and those are forgotten first that were lost first", () => {
     const { layer, world } = makeWorld()
@@ -1041,9 +1042,9 @@ describe("nodes that are down", () => {
       const nodes = yield* Nodes
       const names = Effect.map(nodes.list, (all) => all.map((node) => node.name))
       world.refuses = refused
-      for (const other of others.slice(0, 50)) yield* Effect.flip(attempt(other))
-      yield* Effect.flip(attempt(others[0]!))
-      yield* Effect.flip(attempt(others[50]!))
+      for (const other of others.slice(0, 50)) yield* Effect.flip(useOf(other))
+      yield* Effect.flip(useOf(others[0]!))
+      yield* Effect.flip(useOf(others[50]!))
       expect(yield* names).toEqual([...others.slice(2, 50), others[0], others[50]])
       world.refuses = undefined
       yield* use
@@ -1057,7 +1058,7 @@ describe("nodes that are down", () => {
       world.refuses = overdue
       for (let call = 0; call < 3; call++) yield* Effect.flip(use)
       world.refuses = refused
-      for (const other of others) yield* Effect.flip(attempt(other))
+      for (const other of others) yield* Effect.flip(useOf(other))
       expect(yield* Effect.flip(use)).toMatchObject({ _tag: "BreakerOpen" })
     }).pipe(Effect.provide(layer))
   })
