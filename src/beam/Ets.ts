@@ -282,8 +282,12 @@ export interface TableRows {
   readonly rows: ReadonlyArray<TableRow>
   /** Whether there are more; `deadline`: perhaps, for time ran out. */
   readonly isMore: boolean | "deadline"
-  /** How many there are on all pages, where that is known; in a window, how many it holds. */
-  readonly matched: number | undefined
+  /** How many there are on all pages; where not all of the table was looked at for them, among those that were. */
+  readonly matched: number
+  /** How many objects were looked at to count them: keys in a bag, or where only these are asked for. */
+  readonly looked: number | undefined
+  /** Whether the table has more than what was looked at. */
+  readonly isPart: boolean
   /**
    * Present where rows are put in order, or looked for by a part of the key: then they are those of a window of the table,
    * and `isMore` also where only the next window has more.
@@ -291,14 +295,10 @@ export interface TableRows {
   readonly window: TableWindow | undefined
 }
 
-/** A part of a table that is looked at in one go. */
+/** A part of a table that is looked at in one go: as much as there is time for. */
 export interface TableWindow {
-  /** Keys that were looked at. */
-  readonly looked: number
-  /** Keys among these that are so large that only a part of them was looked through for a text, and had it not. */
+  /** Keys that are so large that only a part of them was looked through for a text, and had it not. */
   readonly unsure: number
-  /** Whether the table has more than the window. */
-  readonly isPart: boolean
   /** Whether it has more behind the window. */
   readonly isBeyond: boolean
   /** What to say `after` to go on: in this window, or in the next one. */
@@ -362,21 +362,23 @@ const readRows = (answer: MapTerm): TableRows | Refused | NoTable | undefined =>
   if (rows === undefined || !rows.every((row) => row !== undefined)) return undefined
   const isMore = more === "deadline" ? more : more === "true"
   const fields = (listItems(answer.atomKey("fields")) ?? []).flatMap((field) => text(field) ?? [])
-  const [looked, next] = [readCount(answer.atomKey("looked")), answer.atomKey("next")]
+  const [matched, unsure] = [readCount(answer.atomKey("matched")), readCount(answer.atomKey("unsure"))]
+  const next = answer.atomKey("next")
+  if (matched === undefined) return undefined
   return {
     _tag: "TableRows",
     table,
     fields,
     rows,
     isMore,
-    matched: readCount(answer.atomKey("matched")),
+    matched,
+    looked: readCount(answer.atomKey("looked")),
+    isPart: isAtom(answer.atomKey("is_part"), "true"),
     window:
-      looked === undefined
+      unsure === undefined
         ? undefined
         : {
-            looked,
-            unsure: readCount(answer.atomKey("unsure")) ?? 0,
-            isPart: isAtom(answer.atomKey("is_part"), "true"),
+            unsure,
             isBeyond: isAtom(answer.atomKey("is_beyond"), "true"),
             next: next === undefined || isAtom(next, "undefined") ? undefined : encode(next)
           }

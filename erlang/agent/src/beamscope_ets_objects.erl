@@ -15,19 +15,13 @@
 -include("beamscope_cut.hrl").
 -include("beamscope_rest.hrl").
 -include("beamscope_scan.hrl").
+-include("beamscope_within.hrl").
 -include("beamscope_ets_table.hrl").
 
 %% Bytes of the objects that a scan copies at once, about.
 -define(CHUNK_BYTES, 1000000).
-%% Objects up to which those that match a pattern are counted before any of them is copied, in one go.
--define(SCANNED, 5000000).
-%% Objects up to which those that match a pattern are counted, though only a page of them is read.
--define(MATCHES, 200000).
-%% How far a window of a table goes: keys that are looked at; bytes of heap that objects take which are copied for it, one
-%% after the other. A key of a bag whose objects are counted before counts for so many besides.
--define(WINDOW, 10000).
--define(WINDOW_BYTES, 64000000).
--define(COUNTING_BYTES, 64000).
+%% Objects that are counted between two looks at the clock; the node lets others run, and write, after as many.
+-define(COUNTED, 1000).
 %% Keys that are looked at at once; and their bytes in external format, about: each takes up to sixteen on the heap, and
 %% some times that where the key is printed.
 -define(BATCH, 250).
@@ -42,20 +36,28 @@
 %% The first objects of a table (`objects'), or keys (`keys'), behind those of the page before. Where the average object
 %% is larger than `max_object' bytes, the objects are not read; and not those of a key that has so many that together
 %% they are: of them a row `{Place, Key, {objects, Count}}' tells. `sort': `table', the order that it has, or `size', the
-%% largest first. `contains': part of the key as Erlang prints it, in any case. Either looks at a window of the table at a
-%% time: see `windowed'.
+%% largest first. `contains': part of the key as Erlang prints it, in any case. Either looks at as much of the table as
+%% there is time for, and so do the keys of a bag, of which nothing tells how many there are: see `windowed'.
 sample(#{what := What} = Spec) ->
-    readable(Spec, fun(Table, #{type := Type} = Facts) ->
+    readable(Spec, fun(Table, #{type := Type, size := Size} = Facts) ->
         true = ets:safe_fixtable(Table, true),
+        IsBag = is_bag(Type),
         Told =
-            case {is_map_key(contains, Spec) orelse by_size(Spec), What =:= objects andalso is_bag(Type)} of
-                {true, _} -> by_window(Table, '_', Spec, Facts);
-                {false, true} -> rows(in_bag(Table, '_', Spec, Facts));
-                {false, false} -> rows(by_key(Table, Spec))
+            case {is_map_key(contains, Spec), by_size(Spec)} of
+                {false, true} when not IsBag -> by_chunks(Table, everything(What, Facts), Spec, Facts);
+                {false, false} when not IsBag -> rows(by_key(Table, Spec));
+                {false, false} when What =:= objects -> rows(in_bag(Table, '_', Spec, Facts));
+                _ -> by_window(Table, '_', Spec, Facts)
             end,
         true = ets:safe_fixtable(Table, false),
-        Told
+        %% Where nothing is looked for, it is all.
+        IsAll = not is_map_key(contains, Spec) andalso (What =:= objects orelse not IsBag),
+        maps:merge(Told, maps:from_list([{matched, Size} || IsAll]))
     end).
+
+%% Clauses for `by_chunks'.
+everything(objects, _) -> [{'_', [], [['$_']]}];
+everything(keys, #{keypos := Position}) -> [{'_', [], [[{element, Position, '$_'}]]}].
 
 by_size(Spec) -> maps:get(sort, Spec, table) =:= size.
 
@@ -156,28 +158,30 @@ made(Place, Term) ->
         false -> {At, cut(Term, ?SMALL), Size}
     end.
 
-%% A page of what was seen in a window of a table: part of it, from a place on, to where it ends by its extent, by what was
-%% copied, or by the clock. Of what was found only the page is kept, whatever the window holds: each page looks at the
-%% window anew. So a place, `{window, {Begin, Extent, Behind}}', tells where it begins, how much it held, and the place in
-%% the order that the page begins behind. `next' is a place in this window, or the beginning of the next one; `undefined'
-%% where there is none, or none that is short enough to be told. `looked': keys that were looked at; `matched': rows in
-%% the window; `unsure': keys of which only a part could be looked through; `is_part': whether the table has more than the
-%% window, and `is_beyond': behind it. The fourth element of a row is its size in bytes.
-windowed({Looked, {Count, Best}, Unsure, Way}, {Begin, Extent, _} = Window, #{limit := Limit}) ->
-    {IsThere, Held, Beyond} =
-        case Way of
-            {ended, All, Behind} -> {true, All, Behind};
-            %% Unless it holds all that it held before, nothing in it has its place.
-            {late, All, Behind} -> {Extent =:= all andalso All > 0, All, Behind}
-        end,
+%% A page of what was seen in a window of a table: from a place on, to the end of the table or as far as time goes. Of
+%% what was found only the page is kept, whatever the window holds: each page looks at the window anew. So a place,
+%% `{window, {Begin, Extent, Behind}}', tells where it begins, how much was looked at (`all': to the end), and the place in
+%% the order that the page begins behind. The first page leaves half of the time unused, so that the others, on a busier
+%% node, get as far.
+%%
+%% `next' is a place in this window, or the beginning of the next one; `undefined' where there is none, or none that is
+%% short enough to be told. `looked': keys, or objects, that were looked at; `matched': rows in the window; `unsure': keys
+%% of which only a part could be looked through; `is_part': whether the table has more than the window, and `is_beyond':
+%% behind it, where the next one can begin. The fourth element of a row is its size in bytes.
+%%
+%% How it ended: at the `end' of the table, where it was `full', with what the page before had looked at, or `late'.
+windowed({Looked, {Count, Best}, Unsure, {How, Beyond}}, {Begin, Extent, Behind}, #{limit := Limit}) ->
     Told = #{
+        matched => Count,
         looked => Looked,
         unsure => Unsure,
         is_beyond => Beyond =/= none,
-        is_part => Beyond =/= none orelse (Begin =/= first andalso Begin =/= {skip, 0})
+        is_part => How =/= 'end' orelse Begin =/= first
     },
-    case IsThere of
+    %% Unless it holds all that it held before, nothing in it has its place.
+    case How =/= late orelse (Behind =:= 0 andalso Looked > 0) of
         true ->
+            Held = hd([all || How =:= 'end'] ++ [Looked]),
             {Ranked, Rows} = lists:unzip(lists:sublist(Best, Limit)),
             Places = [{window, {Begin, Held, Place}} || Place <- Ranked],
             IsMore = length(Best) > Limit,
@@ -185,32 +189,29 @@ windowed({Looked, {Count, Best}, Unsure, Way}, {Begin, Extent, _} = Window, #{li
             Told#{
                 rows => [setelement(1, Row, Place) || {Place, Row} <- lists:zip(Places, Rows), Row =/= gone],
                 is_more => IsMore orelse Beyond =/= none,
-                next => hd(Next ++ [undefined]),
-                matched => Count
+                next => hd(Next ++ [undefined])
             };
         false ->
-            Again = hd([{window, Window} || Extent =/= all] ++ [undefined]),
-            Told#{rows => [], is_more => deadline, next => Again, matched => 0}
+            Again = hd([{window, {Begin, Extent, Behind}} || Behind =/= 0] ++ [undefined]),
+            Told#{rows => [], is_more => deadline, next => Again}
     end.
 
-window(#{'after' := Packed}, _) ->
+window(#{'after' := Packed}) ->
     case binary_to_term(Packed, [safe]) of
         {window, {_, _, Behind} = Window} when Behind =:= 0; tuple_size(Behind) =:= 2 -> Window;
         _ -> error(bad_position)
     end;
-window(_, Begin) ->
-    {Begin, all, 0}.
+window(_) ->
+    {first, all, 0}.
 
 is_short(Place) -> Place =/= none andalso erlang:external_size(Place) =< ?SMALL_KEY.
 
 %% What the page of a window is made with. The place of what is found is `{Rank, Number}', where the number is the one in
 %% the order of the table: those of one size keep that. All of them come behind 0.
-page_plan({Begin, Extent, Behind}, Read, #{limit := Limit, deadline_ms := Millis} = Spec) ->
+page_plan({_, Extent, Behind}, Read, #{limit := Limit, deadline_ms := Millis} = Spec) ->
     #{
-        begins => Begin,
-        %% Of a number and an atom this is the number.
-        extent => min(?WINDOW, Extent),
-        until => now_ms() + Millis,
+        extent => Extent,
+        until => now_ms() + hd([Millis div 2 || Behind =:= 0] ++ [Millis]),
         is_sized => by_size(Spec),
         most => Limit + 1,
         read => Read,
@@ -218,15 +219,24 @@ page_plan({Begin, Extent, Behind}, Read, #{limit := Limit, deadline_ms := Millis
     }.
 
 %% How many were found by now, and the first rows behind the page before, with what was found now: of these only those
-%% are read that come among the first.
-kept(Ranks, Ids, #{most := Most, read := Read, behind := Behind}, {Count, Best}) ->
+%% are read that come among the first. Where there are enough, those of the same rank come too late, and most have no
+%% better one.
+kept([], [], _, Found) ->
+    Found;
+kept(Ranks, Ids, #{most := Most} = Plan, {Count, Best}) ->
+    case length(Best) =:= Most andalso lists:min(Ranks) >= element(1, element(1, lists:last(Best))) of
+        true -> {Count + length(Ids), Best};
+        false -> {Count + length(Ids), first_of(Ranks, Ids, Plan, Count, Best)}
+    end.
+
+first_of(Ranks, Ids, #{most := Most, read := Read, behind := Behind}, Count, Best) ->
     Places = ets:match_spec_run(lists:zip(Ranks, lists:seq(Count + 1, Count + length(Ids))), Behind),
     First = lists:sublist(lists:sort(Places), Most),
     {Ranked, _} = lists:unzip(Best),
     Worst = lists:last([none | lists:sublist(lists:merge(Ranked, First), Most)]),
     Fresh = lists:takewhile(fun(Place) -> Place =< Worst end, First),
     Rows = [{Place, Read(lists:nth(element(2, Place) - Count, Ids))} || Place <- Fresh],
-    {Count + length(Ids), lists:sublist(lists:merge(Best, Rows), Most)}.
+    lists:sublist(lists:merge(Best, Rows), Most).
 
 %% Larger is in front, where an order is asked for.
 ranks(Terms, #{is_sized := true}) -> lists:map(fun erlang:'-'/1, sizes(Terms));
@@ -234,12 +244,9 @@ ranks(Terms, _) -> duplicates(0, Terms).
 
 sizes(Terms) -> lists:map(fun erlang:external_size/1, Terms).
 
-%% Bytes that terms take on the heap of who copies them.
-heap_bytes(Terms) -> lists:sum(lists:map(fun erts_debug:flat_size/1, Terms)) * erlang:system_info(wordsize).
-
 %% A window from key to key, for tables of all types.
 by_window(Table, Pattern, #{what := What} = Spec, #{size := Size, memory := Bytes} = Facts) ->
-    {Begin, _, _} = Window = window(Spec, first),
+    {Begin, _, _} = Window = window(Spec),
     First =
         case Begin of
             first -> ets:first(Table);
@@ -258,21 +265,23 @@ by_window(Table, Pattern, #{what := What} = Spec, #{size := Size, memory := Byte
         %% The objects of one key of a bag can be many.
         batch => hd([1 || IsBag] ++ [min(?BATCH, chunk(Facts))])
     },
-    windowed(look(First, Table, Plan, Begin, {0, ?WINDOW_BYTES, 0, {0, []}}), Window, Spec).
+    windowed(look(First, Table, Plan, Begin, {0, 0, {0, []}}), Window, Spec).
 
-look('$end_of_table', _, _, _, {Looked, _, Unsure, Found}) ->
-    {Looked, Found, Unsure, {ended, Looked, none}};
-look(Key, Table, #{extent := Extent, until := Until, batch := Batch} = Plan, Last, {Looked, Room, Unsure, Found}) ->
-    case {Looked >= Extent orelse Room =< 0, now_ms() > Until} of
+look('$end_of_table', _, _, _, {Looked, Unsure, Found}) ->
+    {Looked, Found, Unsure, {'end', none}};
+look(Key, Table, #{extent := Extent, until := Until, batch := Batch} = Plan, Last, {Looked, Unsure, Found}) ->
+    %% Any number is less than `all'.
+    case {Looked >= Extent, now_ms() > Until} of
         {true, _} ->
-            {Looked, Found, Unsure, {ended, Looked, Last}};
+            {Looked, Found, Unsure, {full, Last}};
         {false, true} ->
-            {Looked, Found, Unsure, {late, Looked, Last}};
+            {Looked, Found, Unsure, {late, Last}};
         {false, false} ->
-            {Keys, Next} = keys_from(Key, Table, {min(Batch, Extent - Looked), ?BATCH_BYTES}, []),
+            Count = hd([min(Batch, Extent - Looked) || is_integer(Extent)] ++ [Batch]),
+            {Keys, Next} = keys_from(Key, Table, {Count, ?BATCH_BYTES}, []),
             {Passing, Parts} = passing(Keys, Plan),
-            {Used, Ranks, Ids} = found_under(Passing, Table, Plan),
-            More = {Looked + length(Keys), Room - Used, Unsure + Parts, kept(Ranks, Ids, Plan, Found)},
+            {Ranks, Ids} = found_under(Passing, Table, Plan),
+            More = {Looked + length(Keys), Unsure + Parts, kept(Ranks, Ids, Plan, Found)},
             look(Next, Table, Plan, {key, lists:last(Keys)}, More)
     end.
 
@@ -304,25 +313,25 @@ small(Keys) ->
 
 duplicates(Term, List) -> lists:duplicate(length(List), Term).
 
-%% What there is under keys, each with its rank, and the bytes that it counts for: a key itself, an object, or `[Key |
-%% Count]' of objects so many that they are not read.
+%% The ranks of what there is under keys, and what there is: a key itself, an object, or `[Key | Count]' of objects so many
+%% that they are not read.
 found_under(Keys, _, #{what := keys} = Plan) ->
-    {heap_bytes(Keys), ranks(Keys, Plan), Keys};
-found_under([Key], Table, #{is_bag := true, match := Match, average := Average, is_small := IsSmall} = Plan) ->
+    {ranks(Keys, Plan), Keys};
+found_under([Key], Table, #{is_bag := true, match := Match, average := Average} = Plan) ->
     case under(Key, Table, Plan) of
         {many, Count} ->
-            {?COUNTING_BYTES, [hd([-Count * Average || by_size(Plan)] ++ [0])], [[Key | Count]]};
+            {[hd([-Count * Average || by_size(Plan)] ++ [0])], [[Key | Count]]};
         few ->
             Objects = ets:match_spec_run(ets:lookup(Table, Key), Match),
-            {max(heap_bytes(Objects), hd([0 || IsSmall] ++ [?COUNTING_BYTES])), ranks(Objects, Plan), Objects}
+            {ranks(Objects, Plan), Objects}
     end;
 found_under(Keys, _, #{is_by_key := true} = Plan) ->
-    {heap_bytes(Keys), ranks(Keys, Plan), Keys};
+    {ranks(Keys, Plan), Keys};
 found_under(Keys, Table, #{is_bag := false} = Plan) ->
     Objects = lists:append(lists:zipwith(fun ets:lookup/2, duplicates(Table, Keys), Keys)),
-    {heap_bytes(Objects), ranks(Objects, Plan), Objects};
+    {ranks(Objects, Plan), Objects};
 found_under([], _, _) ->
-    {0, [], []}.
+    {[], []}.
 
 %% The row of what was found, without its place; `gone' where it is there no more.
 read_id(key, Key, Table) ->
@@ -337,43 +346,63 @@ read_id(_, Term, _) ->
 
 sized(Term) -> erlang:append_element(made(none, Term), erlang:external_size(Term)).
 
-%% A window of those objects of a set that a match specification takes: it looks at all until it has found enough.
+%% A window from the beginning of a set, by clauses of a match specification which make `[Term]' of each object that is
+%% looked for, and `[]' of the others: or the node would not come back before it has found enough. There is no window
+%% behind it, since nothing goes on in the middle of a set at such a rate.
 by_chunks(Table, Clauses, Spec, Facts) ->
-    {{skip, Skip}, _, _} = Window = window(Spec, {skip, 0}),
-    Plan = (page_plan(Window, fun sized/1, Spec))#{skip => Skip},
-    windowed(gather(ets:select(Table, Clauses, chunk(Facts)), Plan, {0, 0, ?WINDOW_BYTES, {0, []}}), Window, Spec).
+    {Begin, _, _} = Window = window(Spec),
+    Begin =:= first orelse error(bad_position),
+    Plan = page_plan(Window, fun sized/1, Spec),
+    windowed(gather(ets:select(Table, Clauses, chunk(Facts)), Plan, {0, {0, []}}), Window, Spec).
 
-%% `Count' are the objects that were found, with those in front of the window.
-gather('$end_of_table', #{skip := Skip}, {Looked, Count, _, Found}) ->
-    {Looked, Found, 0, {ended, max(0, Count - Skip), none}};
-gather({Chunk, Continuation}, #{skip := Skip, extent := Extent, until := Until} = Plan, {Looked, Count, Room, Found}) ->
-    Objects = lists:filter(fun erlang:is_tuple/1, Chunk),
-    Held = max(0, Count - Skip),
-    Behind = lists:nthtail(min(length(Objects), max(0, Skip - Count)), Objects),
-    Now = lists:sublist(Behind, hd([Extent - Held || Room > 0] ++ [0])),
-    Kept = kept(ranks(Now, Plan), Now, Plan, Found),
-    Sum = Held + length(Now),
-    case {length(Behind) > length(Now), now_ms() > Until} of
-        {true, _} ->
-            {Looked + length(Chunk), Kept, 0, {ended, Sum, {skip, Skip + Sum}}};
-        {false, true} ->
-            {Looked + length(Chunk), Kept, 0, {late, Sum, {skip, Skip + Sum}}};
-        {false, false} ->
-            Left = Room - heap_bytes(Now),
-            gather(ets:select(Continuation), Plan, {Looked + length(Chunk), Count + length(Objects), Left, Kept})
+gather('$end_of_table', _, {Looked, Found}) ->
+    {Looked, Found, 0, {'end', none}};
+gather({Chunk, Continuation}, #{extent := Extent, until := Until} = Plan, {Looked, Found}) ->
+    Some = hd([lists:sublist(Chunk, Extent - Looked) || is_integer(Extent)] ++ [Chunk]),
+    Terms = lists:append(Some),
+    Sum = Looked + length(Some),
+    Kept = kept(ranks(Terms, Plan), Terms, Plan, Found),
+    case {Sum >= Extent, now_ms() > Until} of
+        {true, _} -> {Sum, Kept, 0, {full, none}};
+        {false, true} -> {Sum, Kept, 0, {late, none}};
+        {false, false} -> gather(ets:select(Continuation), Plan, {Sum, Kept})
     end.
 
-%% The objects that a match specification takes, behind as many as the page before had passed.
-by_position(Table, Clauses, #{limit := Limit} = Spec, Facts) ->
+%% The objects of a set that match a pattern, behind as many as the page before had passed, and how many match, of how many
+%% that were looked at: what is behind the page is counted, for half of the time at most, and not copied.
+by_position(Table, Pattern, Walks, #{limit := Limit, deadline_ms := Millis} = Spec, Facts) ->
     Passed = passed(Spec),
-    Start = ets:select(Table, Clauses, chunk(Facts)),
-    {Objects, How} = collect(Start, {Passed + Limit + 1, now_ms() + map_get(deadline_ms, Spec)}, {0, []}, Passed),
-    IsMore =
+    Until = now_ms() + Millis,
+    Start = ets:select(Table, clauses(Pattern, Walks), chunk(Facts)),
+    {Objects, How, Found} = collect(Start, {Passed + Limit + 1, Until}, {{0, 0}, []}, Passed),
+    {Ended, {Looked, Matched}} =
         case How of
-            ended -> length(Objects) > Limit;
-            _ -> How
+            enough ->
+                Soon = min(Until, now_ms() + Millis div 2),
+                {Counted, Counts} = count(ets:select(Table, [{Pattern, [], [1]}, {'_', [], [0]}], ?COUNTED), Soon, {0, 0}),
+                {Counted, max(Counts, Found)};
+            _ ->
+                {How, Found}
         end,
-    {shown(Objects, Passed, Limit), IsMore}.
+    #{
+        rows => shown(Objects, Passed, Limit),
+        is_more => hd([deadline || How =:= late] ++ [How =:= enough]),
+        matched => Matched,
+        looked => Looked,
+        is_part => Ended =/= 'end'
+    }.
+
+count('$end_of_table', _, Counts) ->
+    {'end', Counts};
+count({Chunk, Continuation}, Until, {Looked, Matched}) ->
+    Counts = {Looked + length(Chunk), Matched + lists:sum(Chunk)},
+    case now_ms() > Until of
+        true -> {late, Counts};
+        false -> count(ets:select(Continuation), Until, Counts)
+    end.
+
+%% See `by_chunks'. Where the key says which object is meant there are no others to pass by.
+clauses(Pattern, Walks) -> [{Pattern, [], [['$_']]} | [{'_', [], [[]]} || Walks]].
 
 %% The first `Limit' objects as rows, behind as many as were passed.
 shown(Objects, Passed, Limit) ->
@@ -450,25 +479,23 @@ under(Key, Table, #{most := Most, keypos := Position, as := Templates}) ->
 chunk(#{size := Size, memory := Bytes}) ->
     max(1, min(1000, ?CHUNK_BYTES div max(1, Bytes div max(1, Size)))).
 
-%% Objects behind the first `Passed', until there are enough (`true': there are more), time runs out or the table ends.
-%% What is in the chunks beside objects was looked at in vain.
-collect('$end_of_table', _, {_, Taken}, _) ->
-    {lists:append(lists:reverse(Taken)), ended};
-collect({Chunk, Continuation}, {Wanted, Until}, {Count, Taken}, Passed) ->
-    Objects = lists:filter(fun erlang:is_tuple/1, Chunk),
-    Total = Count + length(Objects),
-    Behind = lists:nthtail(min(length(Objects), max(0, Passed - Count)), Objects),
-    case {Total >= Wanted, now_ms() > Until} of
-        {true, _} ->
-            {lists:append(lists:reverse([Behind | Taken])), true};
-        {false, true} ->
-            {lists:append(lists:reverse([Behind | Taken])), deadline};
-        {false, false} ->
-            collect(ets:select(Continuation), {Wanted, Until}, {Total, [Behind | Taken]}, Passed)
+%% Objects behind the first `Passed', until there are `enough', it is `late' or the table `end's; and of how many that were
+%% looked at how many match.
+collect('$end_of_table', _, {Found, Taken}, _) ->
+    {lists:append(lists:reverse(Taken)), 'end', Found};
+collect({Chunk, Continuation}, {Wanted, Until}, {{Looked, Count}, Taken}, Passed) ->
+    Objects = lists:append(Chunk),
+    Found = {Looked + length(Chunk), Count + length(Objects)},
+    Behind = [lists:nthtail(min(length(Objects), max(0, Passed - Count)), Objects) | Taken],
+    case {element(2, Found) >= Wanted, now_ms() > Until} of
+        {true, _} -> {lists:append(lists:reverse(Behind)), enough, Found};
+        {false, true} -> {lists:append(lists:reverse(Behind)), late, Found};
+        {false, false} -> collect(ets:select(Continuation), {Wanted, Until}, {Found, Behind}, Passed)
     end.
 
-%% The objects with a `key', or those that match a pattern; `sort' as for `sample'. Both come in external format, and raise `unknown' where they
-%% hold atoms, or identifiers, that this node does not have.
+%% The objects with a `key', or those that match a pattern; `sort' as for `sample'. Both come in external format, and
+%% raise `unknown' where they hold atoms, or identifiers, that this node does not have. `matched' and `looked': as
+%% `windowed' tells them, in either order; of what was looked at whole there is `matched' alone.
 select(Spec) ->
     case wanted(Spec) of
         unknown -> packed(#{unknown => true});
@@ -490,49 +517,52 @@ selected({key, Key}, Table, Spec, #{type := Type} = Facts) ->
         {many, Count} -> #{refused => many, objects => Count};
         _ -> paged(ets:lookup(Table, Key), Spec)
     end;
-selected({match, Pattern}, Table, Spec, #{type := Type, keypos := Position, size := Size} = Facts) ->
+selected({match, Pattern}, Table, Spec, #{type := Type, keypos := Position} = Facts) ->
     %% As with a variable in the place of a key of a map.
     is_pattern(Pattern) orelse error(pattern),
     true = ets:safe_fixtable(Table, true),
     %% With a key that is whole the node goes to it; else it walks the table.
     Walks = not (is_tuple(Pattern) andalso tuple_size(Pattern) >= Position andalso whole(element(Position, Pattern))),
-    %% Makes the node walk, or it would take a map in the place of the key for the key itself.
-    Never = [{'_', [false], ['$_']} || Walks],
-    InBag = fun() ->
-        case by_size(Spec) of
-            true -> by_window(Table, Pattern, Spec#{what => objects}, Facts);
-            false -> rows(in_bag(Table, Pattern, Spec, Facts))
-        end
-    end,
     Told =
-        case is_bag(Type) of
-            true when Walks, Size > ?SCANNED ->
-                InBag();
-            true ->
-                #{most := Most, is_small := IsSmall} = counting(Facts, Spec),
-                Count = ets:select_count(Table, [{Pattern, [], [true]} | Never]),
-                if
-                    IsSmall; Count =< Most ->
-                        paged(ets:select(Table, [{Pattern, [], ['$_']} | Never]), Spec);
-                    Walks ->
-                        InBag();
-                    true ->
-                        #{refused => many, objects => Count}
-                end;
-            false ->
-                %% Each object that it walked past is told, or it would not come back before it has found enough.
-                Clauses = [{Pattern, [], ['$_']} | [{'_', [], [[]]} || Walks]],
-                case by_size(Spec) of
-                    true ->
-                        by_chunks(Table, Clauses, Spec, Facts);
-                    false ->
-                        Found = rows(by_position(Table, Clauses, Spec, Facts)),
-                        Counts = [ets:select_count(Table, [{Pattern, [], [true]} | Never]) || Size =< ?MATCHES],
-                        maps:merge(Found, maps:from_list([{matched, Count} || Count <- Counts]))
-                end
+        case {is_bag(Type), by_size(Spec)} of
+            {true, _} -> matching_in_bag(Table, Pattern, Walks, Spec, Facts);
+            {false, true} -> by_chunks(Table, clauses(Pattern, Walks), Spec, Facts);
+            {false, false} -> by_position(Table, Pattern, Walks, Spec, Facts)
         end,
     true = ets:safe_fixtable(Table, false),
     Told.
+
+%% In a bag they are counted before any is copied, all in one go: what the count of a part would list of a key could
+%% alone be too much. So somebody else counts, for half of the time at most.
+matching_in_bag(Table, Pattern, Walks, #{deadline_ms := Millis} = Spec, Facts) ->
+    %% Makes the node walk, or it would take a map in the place of the key for the key itself.
+    Never = [{'_', [false], ['$_']} || Walks],
+    #{most := Most, is_small := IsSmall} = counting(Facts, Spec),
+    Half = Spec#{what => objects, deadline_ms := Millis div 2},
+    Counted =
+        case is_in_window(Spec) of
+            true -> timeout;
+            false -> within(max(0, Millis div 2), fun() -> ets:select_count(Table, [{Pattern, [], [true]} | Never]) end)
+        end,
+    case Counted of
+        {answer, Count} when IsSmall; Count =< Most ->
+            paged(ets:select(Table, [{Pattern, [], ['$_']} | Never]), Spec);
+        {answer, Count} when not Walks ->
+            #{refused => many, objects => Count};
+        {answer, Count} ->
+            case by_size(Spec) of
+                true -> by_window(Table, Pattern, Half, Facts);
+                false -> maps:put(matched, Count, rows(in_bag(Table, Pattern, Half, Facts)))
+            end;
+        timeout ->
+            by_window(Table, Pattern, Half, Facts);
+        {raised, Reason} ->
+            error(Reason)
+    end.
+
+%% Whether a page goes on in a window.
+is_in_window(#{'after' := Packed}) -> element(1, binary_to_term(Packed, [safe])) =:= window;
+is_in_window(_) -> false.
 
 is_bag(Type) -> Type =:= bag orelse Type =:= duplicate_bag.
 

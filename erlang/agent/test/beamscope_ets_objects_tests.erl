@@ -11,7 +11,9 @@ tests() ->
         {"the largest objects and keys first, page by page", fun largest/1},
         {"objects by a part of their key", fun keys_with/1},
         {"the largest of those that are looked for", fun largest_found/1},
-        {"a large table by size, window by window", fun windows/1},
+        {"a large table by size, as a whole", fun whole/1},
+        {"a large table, window by window", fun windows/1},
+        {"of what was not looked at in time, how much was", fun part/1},
         {"a window of keys that take much of the heap", fun wide_keys/1},
         {"keys of which only a part was looked through are told", fun unsure/1},
         {"a window that was not seen in time has no rows", fun late_window/1},
@@ -36,7 +38,15 @@ samples(Run) ->
             ets:insert(Table, Objects),
             Spec = spec(Table, #{limit => 3, what => objects}),
             ?assertEqual(lists:sort(ets:tab2list(Table)), lists:sort(terms(Run, sample, Spec))),
-            ?assertEqual(lists:seq(1, 7), lists:sort(terms(Run, sample, Spec#{what => keys}))),
+            Keys =
+                case lists:member(Type, [bag, duplicate_bag]) of
+                    true -> [Key || {_, Key, 0, _} <- element(1, windows(Run, sample, Spec#{what => keys}))];
+                    false -> terms(Run, sample, Spec#{what => keys})
+                end,
+            ?assertEqual(lists:seq(1, 7), lists:sort(Keys)),
+            %% Keys of a bag are counted, the others as many as objects.
+            ?assertMatch(#{matched := 7}, Run(sample, Spec#{what => keys})),
+            ?assertEqual(#{matched => length(ets:tab2list(Table))}, maps:with([matched, looked], Run(sample, Spec))),
             ?assertMatch(#{rows := [{{_, _}, _, 0}], is_more := true}, Run(sample, Spec#{limit => 1})),
             ?assertEqual(false, ets:info(Table, fixed)),
             ets:delete(Table)
@@ -186,7 +196,7 @@ largest_found(Run) ->
     ],
     ets:delete(Hot).
 
-windows(Run) ->
+whole(Run) ->
     [
         begin
             Table = ets:new(beamscope_ets_test, [Type]),
@@ -194,11 +204,11 @@ windows(Run) ->
             {Rows, Told} = windows(Run, Function, spec(Table, Extra#{sort => size, limit => 5000})),
             ?assertEqual(lists:seq(1, 24000), lists:sort([Key || {_, {Key, _}, 0, _} <- Rows])),
             ?assertEqual(24000, length(Rows)),
-            %% Two pages, two pages and one.
-            ?assertEqual(lists:duplicate(4, 10000) ++ [4000], [Matched || #{matched := Matched} <- Told]),
-            {First, Others} = lists:split(10000, Rows),
-            {Second, Third} = lists:split(10000, Others),
-            [descends([Size || {_, _, 0, Size} <- Some]) || Some <- [First, Second, Third]],
+            descends([Size || {_, _, 0, Size} <- Rows]),
+            ?assertEqual(
+                lists:duplicate(5, {24000, 24000, false}),
+                [{Matched, Looked, IsPart} || #{matched := Matched, looked := Looked, is_part := IsPart} <- Told]
+            ),
             ets:delete(Table)
         end
      || {Function, Type, Extra} <- [
@@ -206,29 +216,109 @@ windows(Run) ->
             {select, ordered_set, #{match => term_to_binary({'_', '_'})}}
         ]
     ],
-    %% The objects of a bag that is not small are counted first, key by key: a window has fewer of them.
-    Bag = ets:new(beamscope_ets_test, [duplicate_bag]),
-    ets:insert(Bag, [{Key, lists:duplicate(Key rem 50, $x)} || Key <- lists:seq(1, 2500)]),
-    {OfBag, ToldOfBag} = windows(Run, sample, spec(Bag, #{what => objects, sort => size, limit => 1000, max_object => 10000})),
-    ?assertEqual([1000, 1000, 500], [Matched || #{matched := Matched} <- ToldOfBag]),
-    ?assertEqual(lists:seq(1, 2500), lists:sort([Key || {_, {Key, _}, 0, _} <- OfBag])),
-    ets:delete(Bag),
-    %% Objects that are large end a window before it has so many.
+    %% What is large is copied and let go of, chunk by chunk.
     Large = ets:new(beamscope_ets_test, [ordered_set]),
     ets:insert(Large, [{Key, lists:seq(1000, 3000 + Key)} || Key <- lists:seq(1, 3000)]),
     [
-        begin
-            {Rows, [#{matched := Held} | _] = Told} = windows(Run, Function, spec(Large, Extra#{sort => size, limit => 1000})),
-            ?assert(Held < 3000),
-            ?assert(length(Told) >= 3),
-            ?assertEqual(lists:seq(1, 3000), lists:sort([Key || {_, {Key, _}, _, _} <- Rows])),
-            ?assertEqual(3000, length(Rows)),
-            ?assertMatch([#{is_part := true, is_beyond := true} | _], Told),
-            ?assertMatch(#{is_part := true, is_beyond := false}, lists:last(Told))
-        end
+        ?assertMatch(
+            #{rows := [{_, {3000, _}, _, _}, {_, {2999, _}, _, _} | _], matched := 3000, looked := 3000, is_part := false},
+            bounded(4000000, fun() -> Run(Function, spec(Large, Extra#{sort => size})) end)
+        )
      || {Function, Extra} <- [{sample, #{what => objects}}, {select, #{match => term_to_binary({'_', '_'})}}]
     ],
     ets:delete(Large).
+
+%% What each window of so many keys tells, one after the other.
+in_windows(Run, Extent, Spec) -> in_windows(Run, first, Extent, Spec).
+
+in_windows(Run, Begin, Extent, Spec) ->
+    Ask = fun(Place) -> Run(sample, Spec#{'after' => term_to_binary({window, Place})}) end,
+    #{rows := Rows, next := Next} = Told = Ask({Begin, Extent, 0}),
+    case Next of
+        undefined ->
+            [{Rows, Told}];
+        {window, {Begin, Extent, {_, _}} = Place} ->
+            #{rows := More, next := {window, {Later, all, 0}}} = Ask(Place),
+            [{Rows ++ More, Told} | in_windows(Run, Later, Extent, Spec)];
+        {window, {Later, all, 0}} ->
+            [{Rows, Told} | in_windows(Run, Later, Extent, Spec)]
+    end.
+
+windows(Run) ->
+    [
+        begin
+            Table = ets:new(beamscope_ets_test, [Type]),
+            ets:insert(Table, [{Key, lists:duplicate(Key rem 50, $x)} || Key <- lists:seq(1, 2500)]),
+            Spec = spec(Table, Extra#{limit => 600, max_object => 10000}),
+            {Rows, Told} = lists:unzip(in_windows(Run, 1000, Spec)),
+            Term = fun(Row) -> element(2, Row) end,
+            Expected = [hd([Key || What =:= keys] ++ [Object]) || {Key, _} = Object <- ets:tab2list(Table)],
+            ?assertEqual(lists:sort(Expected), lists:sort(lists:map(Term, lists:append(Rows)))),
+            ?assertMatch(
+                [
+                    #{looked := 1000, is_part := true, is_beyond := true},
+                    #{looked := 1000, is_part := true, is_beyond := true},
+                    #{looked := 500, is_part := true, is_beyond := false}
+                ],
+                Told
+            ),
+            [descends([element(4, Row) || Row <- Some]) || Some <- Rows, is_map_key(sort, Extra)],
+            ets:delete(Table)
+        end
+     || {Type, #{what := What} = Extra} <- [
+            {duplicate_bag, #{what => objects, sort => size}},
+            {bag, #{what => keys}},
+            {set, #{what => objects, contains => <<"">>}},
+            {ordered_set, #{what => keys, sort => size, contains => <<"">>}}
+        ]
+    ].
+
+part(Run) ->
+    [
+        begin
+            Table = ets:new(beamscope_ets_test, [Type]),
+            ets:insert(Table, [{Key, x} || Key <- lists:seq(1, 5000)]),
+            Match = spec(Table, #{match => term_to_binary({'$1', x}), limit => 600}),
+            %% Half of it is over, too.
+            Late = #{deadline_ms => -2},
+            %% One chunk is looked at before the clock is.
+            ?assertMatch(
+                #{rows := [_ | _], is_more := true, matched := 1000, looked := 1000, is_part := true},
+                Run(select, maps:merge(Match, Late))
+            ),
+            ?assertMatch(#{matched := 5000, looked := 5000, is_part := false, is_more := true}, Run(select, Match)),
+            [
+                begin
+                    #{rows := Rows, next := Next} = Told = Run(Function, maps:merge(Spec, Late)),
+                    ?assertMatch(#{looked := 1000, is_part := true, is_beyond := false, is_more := true}, Told),
+                    %% The next page has the rest of the same part.
+                    #{rows := Others} = Last = Run(Function, Spec#{'after' => term_to_binary(Next)}),
+                    ?assertMatch(#{looked := 1000, is_part := true, is_beyond := false, is_more := false}, Last),
+                    ?assertEqual(1000, length(lists:usort([Key || {_, {Key, x}, 0, _} <- Rows ++ Others]))),
+                    %% Or nothing, where not as much is looked at in time.
+                    Longer = {window, {first, 3000, {0, 1}}},
+                    ?assertMatch(
+                        #{rows := [], is_more := deadline, next := Longer},
+                        Run(Function, maps:merge(Spec, Late#{'after' => term_to_binary(Longer)}))
+                    )
+                end
+             || {Function, Spec} <- [
+                    {select, Match#{sort => size}},
+                    {sample, spec(Table, #{what => objects, sort => size, limit => 600})}
+                ]
+            ],
+            ets:delete(Table)
+        end
+     || Type <- [set, ordered_set]
+    ],
+    %% Those of a bag that are not counted in time are looked for key by key.
+    Bag = ets:new(beamscope_ets_test, [duplicate_bag]),
+    ets:insert(Bag, [{Key, Value, "some text"} || Key <- lists:seq(1, 300), Value <- [a, b]]),
+    Spec = spec(Bag, #{match => term_to_binary({'_', a, '_'}), limit => 3, max_object => 10000}),
+    ?assertMatch(#{rows := [], is_more := deadline}, Run(select, Spec#{deadline_ms => -4})),
+    Window = Spec#{'after' => term_to_binary({window, {first, all, 0}})},
+    ?assertMatch(#{rows := [{_, {_, a, _}, 0, _}, _, _], matched := 300, looked := 300, is_part := false}, Run(select, Window)),
+    ets:delete(Bag).
 
 %% A list takes sixteen bytes a character on the heap, one as it travels; and a key that is printed is a list.
 wide_keys(Run) ->
@@ -267,29 +357,24 @@ unsure(Run) ->
 late_window(Run) ->
     Table = ets:new(beamscope_ets_test, []),
     ets:insert(Table, [{Key, x} || Key <- lists:seq(1, 5000)]),
-    [
-        begin
-            Spec = spec(Table, Extra#{sort => size}),
-            #{next := Next} = Run(Function, Spec),
-            Late = Spec#{deadline_ms => -1},
-            %% There is nothing to go on with, or the same page once more.
-            Begin = Run(Function, Late),
-            case Begin of
-                #{rows := [], is_more := deadline, next := undefined} -> ok;
-                #{rows := [_ | _], next := {window, {_, Held, {_, 11}}}} -> ?assert(Held < 5000)
-            end,
-            ?assertMatch(
-                #{rows := [], is_more := deadline, next := Next}, Run(Function, Late#{'after' => term_to_binary(Next)})
-            )
-        end
-     || {Function, Extra} <- [{sample, #{what => objects}}, {select, #{match => term_to_binary({'_', '_'})}}]
-    ],
+    Spec = spec(Table, #{what => objects, contains => <<"1">>}),
+    #{next := Next} = Run(sample, Spec),
+    Late = Spec#{deadline_ms => -2},
+    %% There is nothing to go on with, or the same page once more.
+    ?assertMatch(#{rows := [], is_more := deadline, next := undefined}, Run(sample, Late)),
+    ?assertMatch(
+        #{rows := [], is_more := deadline, next := Next}, Run(sample, Late#{'after' => term_to_binary(Next)})
+    ),
     ets:delete(Table).
 
 moved(Run) ->
     [Set, Ordered] = Tables = [ets:new(beamscope_ets_test, [Type]) || Type <- [set, ordered_set]],
     [ets:insert(Table, [{1}, {3}]) || Table <- Tables],
-    Window = #{what => objects, sort => size, 'after' => term_to_binary({window, {{key, 2}, all, 0}})},
+    Window = #{what => objects, contains => <<"">>, 'after' => term_to_binary({window, {{key, 2}, all, 0}})},
+    [
+        ?assertError(bad_position, Run(sample, spec(Table, maps:remove(contains, Window#{sort => size}))))
+     || Table <- Tables
+    ],
     ?assertMatch(#{refused := moved, size := 2}, Run(sample, spec(Set, Window))),
     ?assertMatch(#{rows := [{_, {3}, 0, _}]}, Run(sample, spec(Ordered, Window))),
     After = #{what => objects, 'after' => term_to_binary({key, 2})},

@@ -83,7 +83,7 @@ export const rowsOutput = {
   type: Schema.String,
   key_position: Schema.Int,
   total: Schema.Int,
-  matched: Schema.optionalKey(Schema.Int),
+  matched: Schema.Int,
   looked_at: Schema.optionalKey(Schema.Int),
   rows: Schema.optionalKey(Schema.Array(Schema.Struct(rowFields)))
 }
@@ -113,7 +113,7 @@ export const tooLarge = (text: string, areKeys: boolean) => () =>
 
 /** Rows as they are shown, and what is to be said of them. */
 export const showRows = (selected: TableRows, areKeys: boolean, sort: RowOrder, terms: Terms) => {
-  const { isMore, rows, table: from, window } = selected
+  const { isMore, isPart, rows, table: from, window } = selected
   const crowded = rows.filter(({ unread }) => unread !== undefined).length
   const last = rows.at(-1)
   const next = window === undefined ? last?.place : window.next
@@ -124,14 +124,19 @@ export const showRows = (selected: TableRows, areKeys: boolean, sort: RowOrder, 
   const valueOf = ({ term, unread }: TableRows["rows"][number], characters = Infinity): string =>
     areKeys || unread !== undefined ? terms.print(term, characters) : showObject(term, selected, terms, characters)
   return {
-    complete: crowded === 0 && (window?.unsure ?? 0) === 0 && (isMore === false || (isMore === true && isPaged)),
+    complete:
+      crowded === 0 &&
+      (window?.unsure ?? 0) === 0 &&
+      (isMore === false || (isMore === true && isPaged)) &&
+      // The pages of an order have all of it, or it is not the one that was asked for.
+      !(isPart && sort === "size"),
     notes: [
       ...(crowded > 0
         ? [
             `Where it says unread_objects, value is a key with so many objects that they are not read: a ${visible(from.type)} gives those of one key only all at once (limit: about ${bytes(maxObjectBytes)}).`
           ]
         : []),
-      ...windowNotes(selected, sort, isPaged && next !== undefined),
+      ...partNotes(selected, areKeys, sort, isPaged && next !== undefined),
       ...(isMore === true && isUnordered && isPaged
         ? [`A ${visible(from.type)} has no order: what changes between pages may be missed, or seen twice.`]
         : []),
@@ -162,15 +167,26 @@ export const showRows = (selected: TableRows, areKeys: boolean, sort: RowOrder, 
   }
 }
 
-/** What is to be said of rows that are those of a window. */
-const windowNotes = ({ isMore, window }: TableRows, sort: RowOrder, hasNext: boolean): ReadonlyArray<string> => {
-  if (window === undefined || isMore === "deadline") return []
-  const { isBeyond, isPart, looked, unsure } = window
-  const order = sort === "size" ? ", and the order by size, are" : " is"
-  const rest = isBeyond && hasNext ? " The pages go on through the rest of the table." : ""
+/** What is to be said where not all of a table was looked at, or not all of a key. */
+const partNotes = (rows: TableRows, areKeys: boolean, sort: RowOrder, hasNext: boolean): ReadonlyArray<string> => {
+  const { isMore, isPart, matched, table: from, window } = rows
+  if (isMore === "deadline") return []
+  const unsure = window?.unsure ?? 0
+  const areAll = matched === from.objects
+  const ofThese =
+    sort === "table"
+      ? areAll
+        ? undefined
+        : "matched is"
+      : areAll
+        ? "the order by size is"
+        : "matched, and the order by size, are"
+  const rest = window?.isBeyond === true && hasNext ? " The pages go on through the rest of the table." : ""
   return [
-    ...(isPart
-      ? [`One look takes in a part of the table, here ${amount(looked, "key")}: matched${order} of these.${rest}`]
+    ...(isPart && ofThese !== undefined
+      ? [
+          `One look takes in as much of the table as there is time for, here ${looked(rows, areKeys)}: ${ofThese} of these.${rest} Allow more with timeout_ms.`
+        ]
       : []),
     ...(unsure > 0
       ? [
@@ -180,13 +196,17 @@ const windowNotes = ({ isMore, window }: TableRows, sort: RowOrder, hasNext: boo
   ]
 }
 
-/** How many keys were looked at for rows of a window, as a summary says it. */
-export const lookedAt = ({ window }: TableRows): string =>
-  window?.isPart === true ? `, among ${amount(window.looked, "key")} looked at` : ""
+/** How much of a table was looked at. */
+const looked = ({ looked: count = 0, table: from }: TableRows, areKeys: boolean): string =>
+  amount(count, areKeys || from.type.endsWith("bag") ? "key" : "object")
+
+/** Of how much of the table rows are, as a summary says it. */
+export const lookedAt = (rows: TableRows, areKeys: boolean): string =>
+  rows.isPart ? `, among ${looked(rows, areKeys)} looked at` : ""
 
 /** Which rows come first, as a summary says it. */
-export const firstOf = ({ window }: TableRows, sort: RowOrder): string =>
-  sort === "table" ? "" : `; the largest ${window?.isPart === true ? "of these " : ""}first`
+export const firstOf = ({ isPart }: TableRows, sort: RowOrder): string =>
+  sort === "table" ? "" : `; the largest ${isPart ? "of these " : ""}first`
 
 /** An object, without what its key, or the name of a field, says is a secret. */
 const showObject = (term: Term, { fields, table: from }: TableRows, terms: Terms, characters: number): string => {
@@ -209,8 +229,9 @@ export const sampleEtsTable = Tool.make({
   ...shared,
   name: "sample_ets_table",
   title: "ETS objects",
-  description: "Objects, or keys_only; filter: part of a key; by size: per 10,000 keys. By value: select_ets_table.",
+  description: "Objects, or keys_only; filter: part of a key. By size it walks the table. By value: select_ets_table.",
   cost: "moderate",
+  timeoutMillis: 10_000,
   input: {
     table: NameText,
     keys_only: Schema.optionalKey(Schema.Boolean),
@@ -237,24 +258,19 @@ export const sampleEtsTable = Tool.make({
     return {
       ...shownRows,
       summary: (shown: number) =>
-        `${matched === undefined ? amount(shown, what) : shownOf(shown, matched, what)}${found} of ${called(from, terms)}, ${withArticle(visible(from.type))} with ${sized(from)}${lookedAt(sampled)}${firstOf(sampled, sort)}.`,
-      data: (characters: number) => ({
-        ...aboutRows(sampled, terms),
-        // Where nothing is looked for each object is meant; keys are fewer, where objects share one.
-        ...(matched === undefined && contains === undefined && !keys_only && { matched: from.objects }),
-        rows: rows(characters)
-      }),
+        `${shownOf(shown, matched, what)}${found} of ${called(from, terms)}, ${withArticle(visible(from.type))} with ${sized(from)}${lookedAt(sampled, keys_only)}${firstOf(sampled, sort)}.`,
+      data: (characters: number) => ({ ...aboutRows(sampled, terms), rows: rows(characters) }),
       hints: [inspect(from, terms)]
     }
   })
 })
 
 /** The table that rows are of, and how many there are. */
-export const aboutRows = ({ matched, table: from, window }: TableRows, terms: Terms) => ({
+export const aboutRows = ({ looked: count, matched, table: from }: TableRows, terms: Terms) => ({
   table: idOf(from, terms),
   type: visible(from.type),
   key_position: from.keyPosition,
   total: from.objects,
   matched,
-  looked_at: window?.looked
+  looked_at: count
 })

@@ -59,28 +59,16 @@ export const selectEtsTable = Tool.make({
       case "UnknownTerms":
         return yield* yield* unknownTerms(node, "key" in wanted ? wanted.key : wanted.match, terms)
     }
-    const { isMore, matched, table: from } = selected
+    const { isMore, isPart, matched, table: from } = selected
     const { rows, ...shownRows } = showRows(selected, false, sort, terms)
     const found = "key" in wanted ? "with this key" : "like this"
-    const uncounted =
-      matched === undefined && isMore !== false
-        ? [
-            "How many are like this is not known: to count them walks all of the table. sort_by size counts those of a part."
-          ]
-        : []
     return {
       ...shownRows,
-      notes: [...shownRows.notes, ...uncounted],
       summary: (shown: number) =>
         shown === 0
-          ? `No object ${found} ${isMore === "deadline" ? "was found in time" : after === undefined ? "is" : "is left"} in ${called(from, terms)}, which has ${amount(from.objects, "object")}.`
-          : `${matched === undefined ? amount(shown, "object") : shownOf(shown, matched, "object")} ${found} in ${called(from, terms)}${lookedAt(selected)}${isMore === true && matched === undefined ? ", and there are more" : ""}${firstOf(selected, sort)}.`,
-      data: (characters: number) => ({
-        ...aboutRows(selected, terms),
-        // Of what ends with its first page all are shown.
-        ...(matched === undefined && isMore === false && after === undefined && { matched: selected.rows.length }),
-        rows: rows(characters)
-      }),
+          ? `No object ${found} ${isMore === "deadline" || isPart ? "was found in time" : after === undefined ? "is" : "is left"} in ${called(from, terms)}, which has ${amount(from.objects, "object")}${lookedAt(selected, false)}.`
+          : `${shownOf(shown, matched, "object")} ${found} in ${called(from, terms)}${lookedAt(selected, false)}${firstOf(selected, sort)}.`,
+      data: (characters: number) => ({ ...aboutRows(selected, terms), rows: rows(characters) }),
       hints: selected.rows.length === 0 ? [`sample_ets_table ${JSON.stringify({ table: idOf(from, terms) })}`] : []
     }
   })

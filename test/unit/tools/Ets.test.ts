@@ -34,7 +34,8 @@ const rows = (...terms: ReadonlyArray<Term>): Reply => ({
     words({
       ...facts,
       rows: list(terms.map((term): Term => [atom("undefined"), term, 0])),
-      is_more: atom("false")
+      is_more: atom("false"),
+      matched: terms.length
     })
   )
 })
@@ -106,12 +107,34 @@ const windowed = (more: Readonly<Record<string, Term>>): Reply => ({
   )
 })
 
+/** What is found by a pattern: one row of two. */
+const selected = (more: Readonly<Record<string, Term>>) =>
+  worldOf({
+    "beamscope_ets_objects:select": {
+      term: packed(
+        words({
+          ...facts,
+          rows: list([[[atom("skip"), 1], [1, 2], 0]]),
+          is_more: atom("true"),
+          matched: 2,
+          looked: 3,
+          is_part: atom("false"),
+          ...more
+        })
+      )
+    }
+  })
+
 describe("objects", () => {
   it.effect("whose key says that they are secret are left out, whatever their size", () =>
     Effect.gen(function* () {
       const secret = list([..."hunter2"].map((char) => char.charCodeAt(0)))
       const { world } = worldOf({
-        "beamscope_ets_objects:sample": rows([atom("password"), secret], [atom("password"), secret, 1], [atom("plain"), 1, 2])
+        "beamscope_ets_objects:sample": rows(
+          [atom("password"), secret],
+          [atom("password"), secret, 1],
+          [atom("plain"), 1, 2]
+        )
       })
       const { structured, text } = yield* callIn(world, "sample_ets_table", { table: "cache" })
       expect(text).not.toContain("hunter2")
@@ -131,9 +154,10 @@ describe("objects", () => {
       const page = yield* callIn(world, "sample_ets_table", input)
       expect(page.structured).toMatchObject({
         summary: expect.stringMatching(
-          /^2 objects with this in the key of cache .* 5,000 objects in .*, among 2,000 keys looked at; the largest of these first\.$/u
+          /^2 objects with this in the key of cache .* 5,000 objects in .*, among 2,000 objects looked at; the largest of these first\.$/u
         ),
-        complete: true,
+        // The order is not that of the whole table.
+        complete: false,
         total: 5_000,
         matched: 2,
         looked_at: 2_000,
@@ -141,7 +165,7 @@ describe("objects", () => {
         next_cursor: expect.any(String)
       })
       expect(page.structured["notes"]).toContain(
-        "One look takes in a part of the table, here 2,000 keys: matched, and the order by size, are of these. The pages go on through the rest of the table."
+        "One look takes in as much of the table as there is time for, here 2,000 objects: matched, and the order by size, are of these. The pages go on through the rest of the table. Allow more with timeout_ms."
       )
       yield* callIn(world, "sample_ets_table", { ...input, cursor: page.structured["next_cursor"] })
       const [first, second] = node.called
@@ -155,14 +179,20 @@ describe("objects", () => {
       const end = { next: atom("undefined"), is_more: atom("false"), is_beyond: atom("false") }
       const lastOne = worldOf({ "beamscope_ets_objects:sample": windowed(end) })
       const told = (yield* callIn(lastOne.world, "sample_ets_table", { table: "cache", sort_by: "size" })).structured
-      expect(told["notes"]).toEqual([expect.stringMatching(/^One look .* are of these\.$/u)])
-      const whole = worldOf({ "beamscope_ets_objects:sample": windowed({ ...end, is_part: atom("false"), looked: 50 }) })
+      expect(told["notes"]).toEqual([
+        expect.stringMatching(/^One look .* are of these\. Allow more with timeout_ms\.$/u)
+      ])
+      const whole = worldOf({
+        "beamscope_ets_objects:sample": windowed({ ...end, is_part: atom("false"), looked: 50 })
+      })
       const all = (yield* callIn(whole.world, "sample_ets_table", { table: "cache", sort_by: "size" })).structured
       expect(all).toMatchObject({ complete: true, summary: expect.stringMatching(/; the largest first\.$/u) })
       expect(all).not.toHaveProperty("notes")
 
       // Keys of which only a part was looked through.
-      const unsure = worldOf({ "beamscope_ets_objects:sample": windowed({ ...end, is_part: atom("false"), unsure: 3 }) })
+      const unsure = worldOf({
+        "beamscope_ets_objects:sample": windowed({ ...end, is_part: atom("false"), unsure: 3 })
+      })
       expect(
         (yield* callIn(unsure.world, "sample_ets_table", { table: "cache", filter: "x" })).structured
       ).toMatchObject({
@@ -178,8 +208,24 @@ describe("objects", () => {
         notes: expect.arrayContaining([expect.stringMatching(/^There is no next page/u)])
       })
       expect(last.structured).not.toHaveProperty("next_cursor")
+
+      // In the order of the table its pages go on; and where nothing is looked for, all objects match.
+      const inOrder = worldOf({ "beamscope_ets_objects:sample": windowed({ next }) })
+      expect(
+        (yield* callIn(inOrder.world, "sample_ets_table", { table: "cache", filter: "x" })).structured
+      ).toMatchObject({ complete: true, notes: expect.arrayContaining([expect.stringContaining(": matched is of")]) })
+      const all5000 = worldOf({ "beamscope_ets_objects:sample": windowed({ next, matched: 5_000 }) })
+      const sized = (yield* callIn(all5000.world, "sample_ets_table", { table: "cache", sort_by: "size" })).structured
+      expect(sized).toMatchObject({ complete: false, matched: 5_000, looked_at: 2_000 })
+      expect(sized["notes"]).toContainEqual(expect.stringContaining(": the order by size is of these."))
       const late = worldOf({
-        "beamscope_ets_objects:sample": windowed({ rows: list([]), is_more: atom("deadline"), next, matched: 0, looked: 7 })
+        "beamscope_ets_objects:sample": windowed({
+          rows: list([]),
+          is_more: atom("deadline"),
+          next,
+          matched: 0,
+          looked: 7
+        })
       })
       expect(
         (yield* callIn(late.world, "sample_ets_table", { table: "cache", sort_by: "size" })).structured
@@ -223,14 +269,46 @@ describe("objects", () => {
 
   it.effect("are not looked for with atoms that the node does not have", () =>
     Effect.gen(function* () {
-      const { world } = worldOf({ "beamscope_ets_objects:select": { term: packed(words({ unknown: atom("true") })) } }, [
-        "known"
-      ])
+      const { world } = worldOf(
+        { "beamscope_ets_objects:select": { term: packed(words({ unknown: atom("true") })) } },
+        ["known"]
+      )
       const error = yield* failIn(world, "select_ets_table", { table: "cache", key: "{known, strange}" })
       expect(error.code).toBe("not_found")
       expect(error.message).toContain("does not have the atom strange,")
       const identifiers = yield* failIn(world, "select_ets_table", { table: "cache", key: "{known, <0.1.0>}" })
       expect(identifiers.message).toContain("a pid, port or reference")
+    })
+  )
+
+  it.effect("that are like a pattern are counted, with how many were looked at where not all were", () =>
+    Effect.gen(function* () {
+      const ask = (more: Readonly<Record<string, Term>>) =>
+        Effect.map(
+          callIn(selected(more).world, "select_ets_table", { table: "cache", match: "{_, 2}", limit: 1 }),
+          ({ structured }) => structured
+        )
+      const whole = yield* ask({})
+      expect(whole).toMatchObject({ complete: true, total: 3, matched: 2, looked_at: 3 })
+      expect(whole["summary"]).toMatch(/^1 of 2 objects like this in cache \(#Ref<.*>\)\.$/u)
+      const part = yield* ask({ size: 5_000, looked: 2_000, is_part: atom("true") })
+      expect(part).toMatchObject({ complete: true, total: 5_000, matched: 2, looked_at: 2_000 })
+      expect(part["summary"]).toMatch(/, among 2,000 objects looked at\.$/u)
+      expect(part["next_cursor"]).toEqual(expect.any(String))
+      expect(part["notes"]).toContain(
+        "One look takes in as much of the table as there is time for, here 2,000 objects: matched is of these. Allow more with timeout_ms."
+      )
+      const none = yield* ask({
+        rows: list([]),
+        matched: 0,
+        looked: 1,
+        is_part: atom("true"),
+        is_more: atom("deadline")
+      })
+      expect(none).toMatchObject({
+        complete: false,
+        summary: expect.stringMatching(/^No object like this was found in time .*, among 1 object looked at\.$/u)
+      })
     })
   )
 
@@ -318,7 +396,12 @@ describe("a list of tables", () => {
       const { world } = worldOf({
         "beamscope_ets_objects:sample": {
           term: packed(
-            words({ ...facts, rows: list([[atom("undefined"), [atom("key"), 1], 0]]), is_more: atom("true") })
+            words({
+              ...facts,
+              rows: list([[atom("undefined"), [atom("key"), 1], 0]]),
+              is_more: atom("true"),
+              matched: 3
+            })
           )
         }
       })
