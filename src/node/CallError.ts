@@ -1,6 +1,6 @@
 import { Data } from "effect"
 import type { DistError } from "../dist/DistError.ts"
-import type { Term } from "../etf/Term.ts"
+import { Atom, isTuple, type Term } from "../etf/Term.ts"
 import type { StackFrame } from "./StackFrame.ts"
 
 /**
@@ -50,7 +50,29 @@ export type CallReason =
   /** The node lacks what the call needs. */
   | { readonly _tag: "Unsupported"; readonly detail: string }
 
-const text = (error: { readonly node: string; readonly target: string; readonly reason: CallReason }): string => {
+/**
+ * Reasons that the emulator and OTP raise with, by their own names ("Errors and Error Handling", Exit Reasons): these may
+ * stand in a message. Whatever else a function raises with may be anything, a secret too, and is for whoever reads `reason`.
+ */
+const namedReasons: ReadonlySet<string> = new Set(
+  `badarg badarith badarity badfun badkey badmap badmatch case_clause function_clause if_clause nocatch noconnection noproc
+  normal shutdown system_limit timeout timeout_value try_clause undef`.split(/\s+/u)
+)
+
+/** Which of those it was, if it was one. */
+const reasonName = (reason: CallReason): string | undefined => {
+  if (reason._tag !== "Raised") return undefined
+  const name = isTuple(reason.reason) ? reason.reason[0] : reason.reason
+  if (!(name instanceof Atom) || !namedReasons.has(name.text)) return undefined
+  return isTuple(reason.reason) ? `{${name.text}, ...}` : name.text
+}
+
+/** What became of a call, without the term that it raised with, for whoever prints that. */
+export const withoutReason = (error: {
+  readonly node: string
+  readonly target: string
+  readonly reason: CallReason
+}): string => {
   const { node, reason, target } = error
   switch (reason._tag) {
     case "Raised":
@@ -85,6 +107,7 @@ export class CallError extends Data.TaggedError("CallError")<{
   readonly reason: CallReason
 }> {
   override get message(): string {
-    return text(this)
+    const name = reasonName(this.reason)
+    return name === undefined ? withoutReason(this) : `${withoutReason(this)} Its reason: ${name}.`
   }
 }

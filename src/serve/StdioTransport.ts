@@ -17,14 +17,22 @@ type Message = Parameters<NonNullable<Transport["onmessage"]>>[0]
 
 const isId = (id: unknown): boolean => typeof id === "string" || Number.isSafeInteger(id)
 
-/** Whether a value has the shape of a JSON-RPC 2.0 request, notification or response. */
-const isMessage = (value: unknown): value is Message & Readonly<Record<string, unknown>> =>
-  Predicate.isReadonlyObject(value) &&
-  value["jsonrpc"] === "2.0" &&
-  (value["params"] === undefined || Predicate.isReadonlyObject(value["params"])) &&
-  (typeof value["method"] === "string"
-    ? value["id"] === undefined || isId(value["id"])
-    : isId(value["id"]) && (value["result"] !== undefined || value["error"] !== undefined))
+/** What keeps a value from being a JSON-RPC 2.0 request, notification or response, if anything does. */
+const mistakeIn = (value: unknown): string | undefined => {
+  if (Array.isArray(value)) return "batches are not taken: send one message a line"
+  if (!Predicate.isReadonlyObject(value)) return "a message is an object"
+  const { error, id, jsonrpc, method, params, result } = value
+  if (jsonrpc !== "2.0") return 'jsonrpc is to be "2.0"'
+  if (typeof method !== "string") {
+    if (method !== undefined) return "method is to be a string"
+    if (result === undefined && error === undefined) return "there is no method"
+    return isId(id) ? undefined : badId
+  }
+  if (id !== undefined && !isId(id)) return badId
+  return params === undefined || Predicate.isReadonlyObject(params) ? undefined : "params are to be an object"
+}
+
+const badId = "an id is to be a string, or an integer below 2^53"
 
 /** Whether it is meant for an answer to something, whatever is wrong with it: JSON-RPC's errors may have no id. */
 const isResponse = (value: unknown): boolean =>
@@ -92,17 +100,14 @@ export const stdioTransport = (
     } catch {
       return refuse(-32_700, "Parse error: a line is not JSON")
     }
-    if (!isMessage(value)) {
+    const mistake = mistakeIn(value)
+    if (mistake !== undefined) {
       // A response is never answered, be it of no use: two that answered each other's would never end.
       if (isResponse(value)) return transport.onerror?.(new Error("a response that belongs to no request"))
-      return refuse(
-        -32_600,
-        "Invalid Request: not a JSON-RPC 2.0 message",
-        Predicate.isReadonlyObject(value) ? value["id"] : null
-      )
+      return refuse(-32_600, `Invalid Request: ${mistake}`, Predicate.isReadonlyObject(value) ? value["id"] : null)
     }
     try {
-      transport.onmessage?.(value)
+      transport.onmessage?.(value as Message)
     } catch (error) {
       transport.onerror?.(error as Error)
     }

@@ -1,6 +1,6 @@
 import type { DistError } from "../dist/DistError.ts"
 import type { Term } from "../etf/Term.ts"
-import { CallError } from "../node/CallError.ts"
+import { type CallError, withoutReason } from "../node/CallError.ts"
 import type { StackFrame } from "../node/StackFrame.ts"
 import { isRefusal, type NodeError } from "../node/NodeError.ts"
 import { visible } from "../syntax/Escape.ts"
@@ -129,7 +129,7 @@ const fromCallError = (error: CallError, syntax: Syntax, tool: string | undefine
   const { node, reason } = error
   // Where something raised is a matter of the function that did.
   const target = reason._tag === "Raised" ? error.target : (tool ?? error.target)
-  const { message } = new CallError({ node, reason, target })
+  const message = withoutReason({ node, reason, target })
   const told = (code: ToolErrorCode, retryable: boolean, more = "", rest?: Pick<ToolError, "next">) =>
     new ToolError({
       code,

@@ -474,6 +474,17 @@ describe("a call that the server rex runs", () => {
     expect(await reasonOf(it)).toMatchObject(reason)
   })
 
+  it.each<[Term, string]>([
+    [atom("badarg"), "erlang:abs/1 raised an error on node@host. Its reason: badarg."],
+    [[atom("badmatch"), atom("hunter2")], "erlang:abs/1 raised an error on node@host. Its reason: {badmatch, ...}."],
+    [atom("hunter2"), "erlang:abs/1 raised an error on node@host."],
+    [[atom("hunter2"), atom("badarg")], "erlang:abs/1 raised an error on node@host."]
+  ])("says in its message with what it was raised, where that is a name of OTP's: %o", async (raised, message) => {
+    const { call, message: answer } = askedOfRex()
+    answer([tag, [atom("badrpc"), [atom("EXIT"), [raised, list([])]]]])
+    expect((await Effect.runPromise(Effect.flip(Fiber.join(call)))).message).toBe(message)
+  })
+
   it("fails with an answer that was dropped", async () => {
     const it = askedOfRex()
     it.oversized()

@@ -48,25 +48,26 @@ describe("input", () => {
   })
 
   it.each([
-    ["nonsense", -32_700, null],
-    ["{", -32_700, null],
-    ["\u0000\uFFFD", -32_700, null],
-    ["[]", -32_600, null],
-    ["[{}]", -32_600, null],
-    ["null", -32_600, null],
-    ["7", -32_600, null],
-    ['{"id":1,"method":"ping"}', -32_600, 1],
-    ['{"jsonrpc":"1.0","id":"a","method":"ping"}', -32_600, "a"],
-    ['{"jsonrpc":"2.0","id":1.5,"method":"ping"}', -32_600, null],
-    ['{"jsonrpc":"2.0","id":null,"method":"ping"}', -32_600, null],
-    ['{"jsonrpc":"2.0","id":{},"method":"ping"}', -32_600, null],
-    ['{"jsonrpc":"2.0","id":1,"method":7}', -32_600, 1],
-    ['{"jsonrpc":"2.0","id":1,"method":"ping","params":[1]}', -32_600, 1]
-  ])("%s is refused, and what follows is heard", async (line, code, id) => {
+    ["nonsense", -32_700, null, "not JSON"],
+    ["{", -32_700, null, "not JSON"],
+    ["\u0000\uFFFD", -32_700, null, "not JSON"],
+    ["[]", -32_600, null, "one message a line"],
+    ["[{}]", -32_600, null, "one message a line"],
+    ["null", -32_600, null, "is an object"],
+    ["7", -32_600, null, "is an object"],
+    ['{"id":1,"method":"ping"}', -32_600, 1, "jsonrpc is"],
+    ['{"jsonrpc":"1.0","id":"a","method":"ping"}', -32_600, "a", "jsonrpc is"],
+    ['{"jsonrpc":"2.0","id":1.5,"method":"ping"}', -32_600, null, "an id is"],
+    ['{"jsonrpc":"2.0","id":null,"method":"ping"}', -32_600, null, "an id is"],
+    ['{"jsonrpc":"2.0","id":{},"method":"ping"}', -32_600, null, "an id is"],
+    ['{"jsonrpc":"2.0","id":1,"method":7}', -32_600, 1, "method is"],
+    ['{"jsonrpc":"2.0","id":1}', -32_600, 1, "there is no method"],
+    ['{"jsonrpc":"2.0","id":1,"method":"ping","params":[1]}', -32_600, 1, "params are"]
+  ])("%s is refused, and what follows is heard", async (line, code, id, why) => {
     const { input, output, received } = await opened()
     input.write(`${line}\n${JSON.stringify(request(2))}\n`)
     await turn()
-    expect(linesOf(output)).toEqual([{ jsonrpc: "2.0", id, error: { code, message: expect.any(String) } }])
+    expect(linesOf(output)).toEqual([{ jsonrpc: "2.0", id, error: { code, message: expect.stringContaining(why) } }])
     expect(received).toEqual([request(2)])
   })
 
