@@ -10,7 +10,7 @@ import type { ErlangNode } from "../../../src/node/ErlangNode.ts"
 import type { NodeError } from "../../../src/node/NodeError.ts"
 import { type ConnectOptions, Nodes } from "../../../src/node/Nodes.ts"
 import type { HealthChange, NodeChange } from "../../../src/node/NodeState.ts"
-import { TargetError } from "../../../src/node/Targets.ts"
+import { type KnownNode, TargetError } from "../../../src/node/Targets.ts"
 import { fakeNode } from "../../support/FakeNodes.ts"
 import { targetsOf } from "../../support/targetsOf.ts"
 
@@ -33,6 +33,9 @@ const makeWorld = () => {
     wayless: undefined as TargetError | undefined,
     /** Where it is, as the configuration has it. */
     address: "there",
+    /** The nodes and the entries of the configuration. */
+    nodes: [] as ReadonlyArray<KnownNode>,
+    entries: [] as ReadonlyArray<KnownNode>,
     /** What we have to be called there, as the configuration has it. */
     ourName: undefined as string | undefined,
     /** The way to it is known when this ends. */
@@ -97,6 +100,8 @@ const makeWorld = () => {
     })
   const targets = targetsOf({
     epmdPort: 1,
+    nodes: Effect.sync(() => world.nodes),
+    entries: Effect.sync(() => world.entries),
     way: (node) => Effect.sync(() => ({ name: node, address: world.address })),
     resolve: (node, options) =>
       Effect.suspend(() => {
@@ -204,6 +209,44 @@ describe("a link that is lost", () => {
       expect(world.cookies).toEqual(["old", "old", "new", "new"])
     }).pipe(Effect.scoped, Effect.provide(layer))
   })
+
+  it.effect("is made again as before for those who are left of several who keep it", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      const scope = yield* Scope.make()
+      for (const each of [scope, yield* Effect.scope])
+        yield* Scope.provide(nodes.connect(name, { cookie: Redacted.make("given") }), each)
+      yield* world.lose(lost)
+      yield* settle
+      yield* Scope.close(scope, Exit.void)
+      yield* TestClock.adjust("1 second")
+      expect(yield* stateOf).toMatchObject({ _tag: "Up" })
+      expect(world.cookies).toEqual(["given", "given"])
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  it.effect.each(["nodes", "entries"] as const)(
+    "is not made again by itself once it is none of the configured %s any more, but by who asks for it",
+    (kind) => {
+      const { layer, world } = makeWorld()
+      return Effect.gen(function* () {
+        const nodes = yield* Nodes
+        world[kind] = [{ name }]
+        yield* nodes.connect(name)
+        world[kind] = []
+        yield* world.lose(lost)
+        yield* TestClock.adjust("1 minute")
+        expect(world.attempts).toBe(1)
+        expect(yield* stateOf).toMatchObject({
+          _tag: "Down",
+          why: { message: expect.stringContaining("no longer in the configuration") }
+        })
+        yield* use
+        expect(yield* stateOf).toMatchObject({ _tag: "Up" })
+      }).pipe(Effect.scoped, Effect.provide(layer))
+    }
+  )
 
   it.effect("is made with the configured cookie by who asks for it and gives none", () => {
     const { layer, world } = makeWorld()
@@ -1102,9 +1145,15 @@ describe("a node that is configured another way", () => {
       expect(yield* refusal({ ...target, cookie: Redacted.make("other") })).toBeUndefined()
       world.address = "elsewhere"
       expect(yield* refusal(target)).toBeUndefined()
-      const reason: DistReason = { _tag: "PeerCookieWrong" }
-      yield* refused(target, new DistError({ node: name, reason }))
-      expect(yield* refusal(target)).toMatchObject({ reason })
+      const shown = { ...target, cookieSource: "the entry" }
+      const reason: DistReason = { _tag: "CookieRejected" }
+      yield* refused(shown, new DistError({ node: name, reason }))
+      // Not believed yet.
+      expect(yield* refusal(shown)).toBeUndefined()
+      yield* refused(shown, new DistError({ node: name, reason }))
+      expect(yield* refusal(shown)).toMatchObject({
+        reason: { ...reason, isCertain: true, source: "the entry", at: 0 }
+      })
     }).pipe(Effect.provide(layer))
   })
 
