@@ -11,6 +11,7 @@ import { visible } from "../syntax/Escape.ts"
 import { excerpt, listed } from "../syntax/Excerpt.ts"
 import { stepMillis } from "./Deadline.ts"
 import { didYouMean } from "./DidYouMean.ts"
+import { withAdvice } from "./connection/LocalProcess.ts"
 import { fromDistError } from "./Failure.ts"
 import { RunningTool } from "./RunningTool.ts"
 import { distinctNodes, sameNode } from "./SameNode.ts"
@@ -166,7 +167,7 @@ export const byOwnName = Effect.fnUntraced(function* (
 
 /**
  * Connects by way of `connect`, in the time that the tool has left for it; a node of this machine also under the name
- * that it gives itself.
+ * that it gives itself. Where that is in vain, what its own process says of it is told too.
  */
 export const joinByOwnName = Effect.fnUntraced(function* <R>(
   name: string,
@@ -177,7 +178,8 @@ export const joinByOwnName = Effect.fnUntraced(function* <R>(
     Effect.catchReason("DistError", "WrongNode", ({ actual }, error) =>
       Effect.flatMap(byOwnName(actual, name), (own) => (own === undefined ? Effect.fail(error) : join(own)))
     ),
-    Effect.catchIf(isNotThere, (error) => orMistyped(name, error))
+    Effect.catchIf(isNotThere, (error) => orMistyped(name, error)),
+    withAdvice(name)
   )
 })
 

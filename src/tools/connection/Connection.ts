@@ -13,7 +13,6 @@ import { meetNode } from "../Restarted.ts"
 import { sameNode } from "../SameNode.ts"
 import { Session } from "../Session.ts"
 import * as Tool from "../Tool.ts"
-import { withAdvice } from "./LocalProcess.ts"
 import {
   isRegisteredHere,
   iso,
@@ -68,7 +67,7 @@ const connectNode = Tool.make({
           nodes.connect(full, { ...within, onShared, ...(cookie !== undefined && { cookie }) })
         )
       )
-    ).pipe(withAdvice(name))
+    )
     asked.add(node.name)
     const restarted = yield* meetNode(node)
     const roundTrip = yield* measured(node, "connect_node")

@@ -53,14 +53,20 @@ const over = ({ cookie, discovery = [], entry, environment = {}, epmdPort, proce
     Layer.provideMerge(worldLayer({}).pipe(Layer.fresh))
   )
 
-/** What connect_node and diagnose_connection say of a node that cannot be connected. */
+/** What connect_node and diagnose_connection say of a node that cannot be connected; of other tools all say the first. */
 const told = Effect.fnUntraced(function* (surroundings: Surroundings) {
   return yield* Effect.gen(function* () {
     const { message } = yield* Effect.flip(call("connect_node", { node: app }))
+    const other = yield* Effect.flip(call("get_system_info", { node: app }))
+    // What is only told again has the time in it that it is of.
+    expect(adviceIn(other.message)).toBe(adviceIn(message))
     const { structured } = yield* call("diagnose_connection", { node: app })
     return { connect: message, diagnosis: ((structured["notes"] ?? []) as ReadonlyArray<string>).join(" ") }
   }).pipe(Effect.provide(over(surroundings)))
 })
+
+/** What the node's own process, or its release, adds to an error. */
+const adviceIn = (message: string): string | undefined => /(?:Its process|The release's own) .*$/u.exec(message)?.[0]
 
 const expectBoth = ({ connect, diagnosis }: { readonly connect: string; readonly diagnosis: string }, text: string) => {
   expect(connect).toContain(text)
