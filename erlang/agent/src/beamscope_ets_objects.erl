@@ -20,8 +20,9 @@
 
 %% Bytes of the objects that a scan copies at once, about.
 -define(CHUNK_BYTES, 1000000).
-%% Objects that are counted between two looks at the clock; the node lets others run, and write, after as many.
--define(COUNTED, 1000).
+%% Objects that a scan looks at in one go: for as long nobody else writes to the table. A write to a compressed one waited
+%% 0.45 ms at the median while a thousand at a time were counted, 0.14 ms with these (OTP 25).
+-define(CHUNK, 250).
 %% Keys that are looked at at once; and their bytes in external format, about: each takes up to sixteen on the heap, and
 %% some times that where the key is printed.
 -define(BATCH, 250).
@@ -379,7 +380,7 @@ by_position(Table, Pattern, Walks, #{limit := Limit, deadline_ms := Millis} = Sp
         case How of
             enough ->
                 Soon = min(Until, now_ms() + Millis div 2),
-                {Counted, Counts} = count(ets:select(Table, [{Pattern, [], [1]}, {'_', [], [0]}], ?COUNTED), Soon, {0, 0}),
+                {Counted, Counts} = count(ets:select(Table, [{Pattern, [], [1]}, {'_', [], [0]}], ?CHUNK), Soon, {0, 0}),
                 {Counted, max(Counts, Found)};
             _ ->
                 {How, Found}
@@ -477,7 +478,7 @@ under(Key, Table, #{most := Most, keypos := Position, as := Templates}) ->
 
 %% Objects that are copied at once: about a megabyte of them, if all are like the average.
 chunk(#{size := Size, memory := Bytes}) ->
-    max(1, min(1000, ?CHUNK_BYTES div max(1, Bytes div max(1, Size)))).
+    max(1, min(?CHUNK, ?CHUNK_BYTES div max(1, Bytes div max(1, Size)))).
 
 %% Objects behind the first `Passed', until there are `enough', it is `late' or the table `end's; and of how many that were
 %% looked at how many match.

@@ -125,6 +125,12 @@ const selected = (more: Readonly<Record<string, Term>>) =>
     }
   })
 
+const countedBy = (more: Readonly<Record<string, Term>>) =>
+  Effect.map(
+    callIn(selected(more).world, "select_ets_table", { table: "cache", match: "{_, 2}", limit: 1 }),
+    ({ structured }) => structured
+  )
+
 describe("objects", () => {
   it.effect("whose key says that they are secret are left out, whatever their size", () =>
     Effect.gen(function* () {
@@ -283,22 +289,17 @@ describe("objects", () => {
 
   it.effect("that are like a pattern are counted, with how many were looked at where not all were", () =>
     Effect.gen(function* () {
-      const ask = (more: Readonly<Record<string, Term>>) =>
-        Effect.map(
-          callIn(selected(more).world, "select_ets_table", { table: "cache", match: "{_, 2}", limit: 1 }),
-          ({ structured }) => structured
-        )
-      const whole = yield* ask({})
+      const whole = yield* countedBy({})
       expect(whole).toMatchObject({ complete: true, total: 3, matched: 2, looked_at: 3 })
       expect(whole["summary"]).toMatch(/^1 of 2 objects like this in cache \(#Ref<.*>\)\.$/u)
-      const part = yield* ask({ size: 5_000, looked: 2_000, is_part: atom("true") })
+      const part = yield* countedBy({ size: 5_000, looked: 2_000, is_part: atom("true") })
       expect(part).toMatchObject({ complete: true, total: 5_000, matched: 2, looked_at: 2_000 })
       expect(part["summary"]).toMatch(/, among 2,000 objects looked at\.$/u)
       expect(part["next_cursor"]).toEqual(expect.any(String))
       expect(part["notes"]).toContain(
         "One look takes in as much of the table as there is time for, here 2,000 objects: matched is of these. Allow more with timeout_ms."
       )
-      const none = yield* ask({
+      const none = yield* countedBy({
         rows: list([]),
         matched: 0,
         looked: 1,
