@@ -50,6 +50,7 @@ const placeOf = Effect.fnUntraced(function* (
   }
   // Loaded with the first tunnel: most have none, and nobody waits for it at the start.
   const { open } = yield* Effect.promise(() => import("../launch/Tunnel.ts"))
+  const { isShortage } = yield* Effect.promise(() => import("../launch/LaunchError.ts"))
   const { host, port, ...command } = yield* Effect.mapError(
     open({
       to: name,
@@ -60,7 +61,7 @@ const placeOf = Effect.fnUntraced(function* (
       new TargetError({
         node: name,
         message: `the way to ${name} is not open: ${message}`,
-        isPassing: reason._tag !== "TunnelMissing"
+        isPassing: reason._tag !== "TunnelMissing" || isShortage(reason)
       })
   )
   return { address: { host, port }, tunnel: command }

@@ -12,6 +12,8 @@ export type LaunchReason =
   /** The node ended before it said that it was ready. */
   | { readonly _tag: "NodeEnded"; readonly status: string; readonly log: string }
   | { readonly _tag: "NodeSilent"; readonly millis: number; readonly log: string }
+  /** The operating system gave no port of this machine for the tunnel. */
+  | { readonly _tag: "NoPort"; readonly code: string }
   /** The operating system did not start the tunnel's command. */
   | { readonly _tag: "TunnelMissing"; readonly program: string; readonly code: string }
   /**
@@ -50,6 +52,13 @@ const withWords = (sentence: string, said: string): string =>
 
 const byHand = "Run it by hand, with a free port for {port}, to see what it lacks."
 
+const shortage = "Close what is open here, or raise the limits (ulimit -n, ulimit -u)."
+
+/** Whether the operating system had not enough of something: nothing is wrong with what was to be started. */
+export const isShortage = (reason: LaunchReason): boolean =>
+  reason._tag === "NoPort" ||
+  (reason._tag === "TunnelMissing" && ["EMFILE", "ENFILE", "EAGAIN", "ENOMEM"].includes(reason.code))
+
 /** How a command ends that has done what it was for, or has put itself in the background. */
 const inPeace = "exit status 0"
 const inBackground =
@@ -73,7 +82,11 @@ const text = (reason: LaunchReason): string => {
       return withLog(`the node ended (${reason.status}) before it was ready.`, reason.log)
     case "NodeSilent":
       return withLog(`the node was not ready within ${reason.millis} ms.`, reason.log)
+    case "NoPort":
+      return `this machine gives no port for the tunnel (${reason.code}). ${shortage}`
     case "TunnelMissing":
+      if (isShortage(reason))
+        return `the tunnel's command ${reason.program} could not be started (${reason.code}). ${shortage}`
       return reason.code === "ENOENT"
         ? `the tunnel's command ${reason.program} is neither on the PATH nor a file. Install it, or write its path into the entry's tunnel.`
         : `the tunnel's command ${reason.program} could not be started (${reason.code}). Check that it is a program that this user may run.`

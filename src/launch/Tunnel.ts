@@ -41,8 +41,8 @@ const endMillis = 250
 /** Characters kept of what the command writes to standard error: its last ones, where it says why it ends. */
 const maxSaid = 600
 
-/** Our own settings, the cookie of a release, and arguments for `erl` and `elixir`, which may hold a cookie. */
-const keptBack = /^BEAMSCOPE_|^RELEASE_COOKIE$|^ERL_(?:A|Z)?FLAGS$|^ERL_OTP\d+_FLAGS$|^ELIXIR_ERL_OPTIONS$/u
+/** Our own settings, whatever is called a cookie, and arguments for `erl` and `elixir`, which may hold one. */
+const keptBack = /^BEAMSCOPE_|COOKIE|^ERL_(?:A|Z)?FLAGS$|^ERL_OTP\d+_FLAGS$|^ELIXIR_ERL_OPTIONS$/iu
 
 /**
  * The command's environment: ours, since `ssh` and `kubectl` need much of it (HOME, agents, proxies, KUBECONFIG), but
@@ -81,10 +81,12 @@ const watch = (child: ChildProcess): ChildProcess | undefined => {
   return dog
 }
 
-const missing = (program = "", { code, message }: NodeJS.ErrnoException): LaunchReason => ({
+const codeOf = ({ code, message }: NodeJS.ErrnoException): string => code ?? message
+
+const missing = (program = "", error: NodeJS.ErrnoException): LaunchReason => ({
   _tag: "TunnelMissing",
   program: visible(program),
-  code: code ?? message
+  code: codeOf(error)
 })
 
 /** A command that runs. */
@@ -237,7 +239,11 @@ export const open = Effect.fn("Tunnel.open")(function* ({
   timeoutMillis,
   to
 }: TunnelOptions): Effect.fn.Return<OpenTunnel, LaunchError, Scope.Scope> {
-  const at = { host: "127.0.0.1", port: yield* Effect.promise(freePort) }
+  const port = yield* Effect.tryPromise({
+    try: freePort,
+    catch: (error) => new LaunchError({ reason: { _tag: "NoPort", code: codeOf(error as NodeJS.ErrnoException) } })
+  })
+  const at = { host: "127.0.0.1", port }
   const command = commandOf(at.port)
   if (yield* takesConnections(at)) return yield* failed({ _tag: "TunnelTaken", port: at.port })
   const running = yield* Effect.acquireRelease(

@@ -89,13 +89,22 @@ export class Breaker {
     if (state._tag === "Closed") return pass
     const under = this.#probe
     const isResting = state._tag === "Open" && !isWanted
-    const isProbing = under !== undefined && now < under.at + probeMillis
+    const isProbing = under !== undefined && this.#isProbing(now)
     if (!isOurs && (isResting || isProbing)) this.#counts.rejected++
     if (isResting) return { _tag: "Rejected", since: state.since, until: state.until, isProbing: false }
     if (isProbing) return { _tag: "Rejected", since: under.at, until: under.at + probeMillis, isProbing }
     this.#probe = { number: ++this.#lastProbe, at: now, from: state }
     if (state._tag === "Open") this.#state = { _tag: "HalfOpen", since: now }
     return { _tag: "Probe", number: this.#probe.number }
+  }
+
+  /** Whether a look of our own may go, which is no probe: not while it is open, nor beside a probe. */
+  mayLook(now: number): boolean {
+    return this.state(now)._tag !== "Open" && !this.#isProbing(now)
+  }
+
+  #isProbing(now: number): boolean {
+    return this.#probe !== undefined && now < this.#probe.at + probeMillis
   }
 
   /** A probe that came to no request: the next may be one, after what is left of the pause. */

@@ -15,6 +15,8 @@ export interface CallOptions {
    * reads terms of others: their binaries are shared with the worker, not copied, and may be of any size.
    */
   readonly countsBinaries?: boolean
+  /** Whether it is a look of our own, that nobody asked for: how it ends is heard by who makes it alone. Default false. */
+  readonly isLook?: boolean
 }
 
 /**

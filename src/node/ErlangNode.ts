@@ -12,7 +12,7 @@ import { isLikeAWord } from "./CookieStrength.ts"
 import { LocalProcesses } from "./LocalProcesses.ts"
 import type { NodeTarget } from "./Targets.ts"
 import { TickTime } from "./TickTime.ts"
-import { callThrough, lostThrough, throughTunnel } from "./Tunnelled.ts"
+import { besideWords, callThrough, lostThrough, throughTunnel } from "./Tunnelled.ts"
 import { within } from "./Within.ts"
 
 /** How long a question may take. */
@@ -41,6 +41,8 @@ export interface ErlangNode {
   readonly silentMillis: () => number
   /** Ends when the link does, with why. */
   readonly lost: Effect.Effect<DistError>
+  /** Why the link was lost, with what the tunnel's command says of that, if one leads there: waits a moment for it. */
+  readonly whyLost: (why: DistError) => Effect.Effect<DistError>
   /** Closes the link at once, whoever else uses it. */
   readonly disconnect: Effect.Effect<void>
 }
@@ -60,22 +62,22 @@ export interface JoinOptions extends Pick<LinkOptions, "timeoutMillis"> {
 /** Connects to a node and finds out what it can do. The link closes, and with it all that runs for us, with the scope. */
 export const joinNode = (
   target: NodeTarget,
-  { onVerdict, ...options }: JoinOptions = {}
+  { onVerdict, timeoutMillis }: JoinOptions = {}
 ): Effect.Effect<ErlangNode, DistError | CallError, Scope.Scope> =>
   Effect.gen(function* () {
     const start = performance.now()
     const { agent: _, cookieSource: __, name, ourName, tunnel, ...reach } = target
+    const millis = timeoutMillis && besideWords(tunnel, timeoutMillis)
     const link = yield* connect({
       ...reach,
       node: name,
       ...(ourName === undefined ? {} : { localName: ourName }),
-      ...options
+      ...(millis !== undefined && { timeoutMillis: millis })
     }).pipe(throughTunnel(tunnel))
     const processes = new LocalProcesses(link)
     const calls = new Calls(link, processes, onVerdict)
     link.attach(processes.handler, calls.linkLost)
     const call = callThrough(tunnel, (module, func, args, bounds) => calls.call(module, func, args, bounds))
-    const { timeoutMillis: millis } = options
     // Without a limit each question has that of any call.
     const ask = millis === undefined ? call : within(call, name, { millis, end: start + millis })
     const [capabilities, tickTime] = yield* Effect.all(
@@ -129,7 +131,8 @@ export const joinNode = (
         }),
       askTickTime: ticking.ask,
       silentMillis: link.silentMillis,
-      lost: Effect.flatMap(link.lost, lostThrough(tunnel)),
+      lost: link.lost,
+      whyLost: lostThrough(tunnel),
       disconnect: link.close
     }
   })

@@ -16,7 +16,7 @@ export type Sample =
       /** Processes and ports that wait to run, for each scheduler online. `undefined`: the node's answer was no number. */
       readonly runQueue: number | undefined
     }
-  /** No answer within {@link patienceMillis}, to us or to those who asked meanwhile. */
+  /** No answer in time, to us or to those who asked meanwhile. */
   | "missed"
 
 /** Times are milliseconds since the Unix epoch, durations milliseconds. */
@@ -147,10 +147,13 @@ const isGood = (sample: Sample): boolean =>
   sample !== "missed" && sample.roundTripMillis < good.roundTripMillis && (sample.runQueue ?? 0) < good.runQueue
 
 /** Looks at a node once. `undefined`: the link was lost meanwhile. */
-export const sampleOf = ({ call }: { readonly call: Call }): Effect.Effect<Sample | undefined> =>
+export const sampleOf = (
+  { call }: { readonly call: Call },
+  timeoutMillis = patienceMillis
+): Effect.Effect<Sample | undefined> =>
   Effect.gen(function* () {
     const start = yield* Clock.monotonicTimeNanos
-    const answer = yield* Effect.result(askLoad(call, { timeoutMillis: patienceMillis }))
+    const answer = yield* Effect.result(askLoad(call, { timeoutMillis, isLook: true }))
     const roundTripMillis = Number((yield* Clock.monotonicTimeNanos) - start) / 1e6
     if (answer._tag === "Success") return { roundTripMillis, runQueue: answer.success.runQueue }
     switch (answer.failure.reason._tag) {

@@ -56,10 +56,15 @@ export const isHopeless = (why: NodeError): boolean =>
   (why._tag === "TargetError" && why.isPassing !== true) ||
   (why._tag === "DistError" && (lastingTls.has(why.reason._tag) || why.reason._tag === "MissingFlags"))
 
+/** A name service that gave no answer, which is none about the host. */
+export const isUnresolvedYet = (why: NodeError): boolean =>
+  why._tag === "DistError" && why.reason._tag === "HostUnresolved" && why.reason.isPassing === true
+
 /** Whether it was time that was lacking. */
 export const isOverdue = (why: NodeError): boolean =>
-  (why._tag === "DistError" || why._tag === "CallError") &&
-  ["Timeout", "EpmdSilent", "DeadlineExceeded"].includes(why.reason._tag)
+  isUnresolvedYet(why) ||
+  ((why._tag === "DistError" || why._tag === "CallError") &&
+    ["Timeout", "EpmdSilent", "DeadlineExceeded"].includes(why.reason._tag))
 
 /** The connection was closed on our side. */
 export const isDisconnected = (why: NodeError): boolean =>

@@ -32,7 +32,8 @@ export interface NodeStatus {
 /** A link that came up or went down. */
 export type NodeChange = { readonly name: string; readonly at: number; readonly creation: number } & (
   | { readonly _tag: "Up"; readonly former?: FormerLink }
-  | { readonly _tag: "Down"; readonly why: NodeError; readonly nextAttempt?: number }
+  /** `isDropped`: something keeps it, and it is not tried again all the same, since its entry is gone. */
+  | { readonly _tag: "Down"; readonly why: NodeError; readonly nextAttempt?: number; readonly isDropped?: boolean }
 )
 
 /** A connected node that came to another condition. */

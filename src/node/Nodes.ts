@@ -4,11 +4,11 @@ import type { ErlangNode } from "./ErlangNode.ts"
 import type { NodeHealth } from "./Health.ts"
 import type { NodeError } from "./NodeError.ts"
 import type { HealthChange, NodeChange, NodeStatus } from "./NodeState.ts"
-import { type Disconnection, type Join, Registry } from "./Registry.ts"
+import { type Disconnection, type Join, type Look, Registry } from "./Registry.ts"
 import { type NodeTarget, Targets } from "./Targets.ts"
 import type { ConnectOptions } from "./Wish.ts"
 
-export type { ConnectOptions, Disconnection }
+export type { ConnectOptions, Disconnection, Look }
 
 /** The nodes of this process: one link a node, shared by all who use it, each held for the scope that asked. */
 export class Nodes extends Context.Service<
@@ -48,8 +48,14 @@ export class Nodes extends Context.Service<
     readonly refusal: (target: NodeTarget) => Effect.Effect<NodeError | undefined>
     /** Remembers that the node has refused to be joined so, on a link of somebody's own. */
     readonly refused: (target: NodeTarget, why: NodeError) => Effect.Effect<void>
-    /** Forgets what became of earlier requests, so that the node is asked again, and counts from zero. */
-    readonly reset: (name: string) => Effect.Effect<void>
+    /**
+     * Forgets what became of earlier requests, so that the node is asked again, and counts from zero. A link through
+     * which nothing comes, though it is asked, is given up after two seconds, or `timeoutMillis`, so that the next
+     * request makes it anew: for how many milliseconds it was silent, if there was one.
+     */
+    readonly reset: (name: string, options?: Pick<ConnectOptions, "timeoutMillis">) => Effect.Effect<number | undefined>
+    /** Asks a connected node for a sign of life; no request to the breaker, which it may close. */
+    readonly look: (name: string, timeoutMillis: number) => Effect.Effect<Look | undefined>
     /**
      * The stream of links that come up and go down, `yield* nodes.changes`: from when it is run. Who does not keep up
      * misses the oldest.
@@ -89,7 +95,8 @@ export class Nodes extends Context.Service<
           health: (name) => Effect.sync(() => registry.health(name)),
           refusal: (target) => registry.refusal(target),
           refused: (target, why) => registry.refused(target, why),
-          reset: (name) => Effect.sync(() => registry.reset(name)),
+          reset: (name, options) => registry.reset(name, options),
+          look: (name, timeoutMillis) => registry.look(name, timeoutMillis),
           changes: changes.stream,
           healthChanges: healthChanges.stream
         })

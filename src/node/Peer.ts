@@ -33,8 +33,6 @@ export interface Connection {
   usedAt: number
   /** When a call on it was last in vain, by the steady clock. */
   failedAt: number | undefined
-  /** Whether its health is being looked at: what is heard meanwhile is no use of it. */
-  isSampled: boolean
   /** Lets go of it when it has been idle for long enough. */
   idle: Fiber.Fiber<void> | undefined
 }
@@ -56,6 +54,8 @@ export interface Peer {
   connection: Connection | undefined
   /** While there is no connection. */
   down: { readonly since: number; readonly why: NodeError } | undefined
+  /** Tells that the last link was lost, where that is still to be told. */
+  untold: (() => void) | undefined
   /** The link before the one that there is, or the last one. */
   former: FormerLink | undefined
   /** How it has refused us since a link last came up. */
@@ -81,6 +81,7 @@ export const makePeer = (name: string): Peer => ({
   way: undefined,
   connection: undefined,
   down: undefined,
+  untold: undefined,
   former: undefined,
   refusal: undefined,
   taken: undefined,
@@ -113,7 +114,6 @@ export const makeConnection = (peer: Peer, wish: Wish, now: Moment, scope: Scope
     upAt: undefined,
     usedAt: now.steady,
     failedAt: undefined,
-    isSampled: false,
     idle: undefined
   }
   peer.connection = connection

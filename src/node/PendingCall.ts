@@ -4,6 +4,7 @@ import type { Link } from "../dist/Link.ts"
 import type { DropReason } from "../dist/Messages.ts"
 import type { Encoded } from "../etf/Encode.ts"
 import type { Pid, Term } from "../etf/Term.ts"
+import type { Verdict } from "./Breaker.ts"
 import type { CallOptions } from "./Call.ts"
 import { CallError, type CallReason, type WorkerAtDeadline } from "./CallError.ts"
 import type { Deadlines, Expiring } from "./Deadlines.ts"
@@ -87,7 +88,7 @@ export abstract class PendingCall implements LocalProcess, Expiring {
     this.stop()
     // Who has the same deadline may have been faster. A caller that changed its mind says nothing of the node.
     const patienceMillis = Math.max(this.#timeoutMillis / 2, this.#timeoutMillis - almostMillis)
-    if (performance.now() - this.#start >= patienceMillis) this.setting.verdicts.tell("failure", this.#failuresBefore)
+    if (performance.now() - this.#start >= patienceMillis) this.#judge("failure")
   }
 
   expire(): void {
@@ -117,12 +118,16 @@ export abstract class PendingCall implements LocalProcess, Expiring {
     if (this.#isOver) return
     this.#end()
     const verdict = verdictOf(outcome)
-    if (verdict !== undefined) this.setting.verdicts.tell(verdict, this.#failuresBefore)
+    if (verdict !== undefined) this.#judge(verdict)
     this.#resume(
       outcome._tag === "Value"
         ? Effect.succeed(outcome.value)
         : Effect.fail(callError(this.setting.link, this.request, outcome.reason))
     )
+  }
+
+  #judge(verdict: Verdict): void {
+    if (this.request.options.isLook !== true) this.setting.verdicts.tell(verdict, this.#failuresBefore)
   }
 
   #end(): void {

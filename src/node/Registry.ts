@@ -43,6 +43,17 @@ export type Join = (target: NodeTarget, options: JoinOptions) => Effect.Effect<E
 /** What became of a link that somebody asked to close. */
 export type Disconnection = "closed" | "kept" | "absent"
 
+/** What becomes of a look at a node: an answer, or none and nothing else for so long. */
+export type Look =
+  | { readonly _tag: "Answered"; readonly roundTripMillis: number }
+  | { readonly _tag: "Unanswered"; readonly silentMillis: number }
+
+/** Milliseconds in which something has to come through a link that somebody has doubts about. */
+const signOfLifeMillis = 2_000
+
+/** Milliseconds by which two clocks may differ on the same span. */
+const besideClock = 50
+
 /** How long a link that nobody uses is kept: long enough to serve the next call of a conversation. */
 const idleTimeToLive = "5 minutes"
 
@@ -107,9 +118,40 @@ export class Registry {
     return peer && healthOf(peer, this.#now().wall)
   }
 
-  reset(name: string): void {
-    const peer = this.#peers.get(name)
-    if (peer !== undefined) forgetTrouble(peer)
+  /** See {@link Nodes}. */
+  look(name: string, timeoutMillis: number): Effect.Effect<Look | undefined> {
+    return Effect.suspend(() => {
+      const connection = this.#peers.get(name)?.connection
+      return connection?.state._tag === "Up"
+        ? this.#lookAt(connection, connection.state.node, timeoutMillis)
+        : Effect.undefined
+    })
+  }
+
+  #lookAt(connection: Connection, node: ErlangNode, timeoutMillis: number): Effect.Effect<Look | undefined> {
+    return Effect.map(sampleOf(node, timeoutMillis), (sample) => {
+      if (sample === undefined) return undefined
+      if (sample === "missed") return { _tag: "Unanswered", silentMillis: node.silentMillis() }
+      this.#count({ isAskedFor: false, peer: connection.peer }, "success")
+      return { _tag: "Answered", roundTripMillis: sample.roundTripMillis }
+    })
+  }
+
+  /** See {@link Nodes}. */
+  reset(name: string, { timeoutMillis = Infinity }: Pick<ConnectOptions, "timeoutMillis"> = {}) {
+    return Effect.gen({ self: this }, function* () {
+      const connection = this.#peers.get(name)?.connection
+      const waitMillis = Math.min(signOfLifeMillis, timeoutMillis)
+      const look = yield* this.look(name, waitMillis)
+      const isDead = look?._tag === "Unanswered" && look.silentMillis >= waitMillis - besideClock
+      if (connection !== undefined && isDead) {
+        const detail = `nothing came through it for ${Math.round(look.silentMillis)} ms, and it was to be made anew`
+        yield* this.#end(connection, new DistError({ node: name, reason: { _tag: "LinkClosed", detail } }))
+      }
+      const peer = this.#peers.get(name)
+      if (peer !== undefined) forgetTrouble(peer)
+      return isDead ? look.silentMillis : undefined
+    })
   }
 
   /** See {@link Nodes}. */
@@ -314,9 +356,10 @@ export class Registry {
         onSuccess: (node) => this.#up(connection, node),
         onFailure: (cause) => {
           const error = Cause.findErrorOption(cause)
+          if (error._tag === "Some") return this.#end(connection, error.value)
+          if (Cause.hasInterruptsOnly(cause)) return this.#end(connection, disconnected(peer.name))
           // A defect goes to those who wait as what it is.
-          if (error._tag === "None") Deferred.doneUnsafe(connection.node, Effect.failCause(cause as Cause.Cause<never>))
-          return this.#end(connection, error._tag === "Some" ? error.value : disconnected(peer.name))
+          return this.#end(connection, fault(peer.name, cause), cause as Cause.Cause<never>)
         }
       })
     )
@@ -327,11 +370,7 @@ export class Registry {
   #join(connection: Connection) {
     const { peer, wish } = connection
     return Effect.gen({ self: this }, function* () {
-      const isThere = Effect.map((known: ReadonlyArray<KnownNode>) => known.some(({ name }) => name === peer.name))
-      const standing: Standing = {
-        isConfigured: yield* isThere(this.#in.targets.nodes),
-        hasEntry: yield* isThere(this.#in.targets.entries)
-      }
+      const standing = yield* this.#standing(peer.name)
       if (wish.by === "loss" && hasLost(peer.standing, standing)) return yield* noLongerConfigured(peer.name)
       const target = yield* Effect.tapError(
         this.#in.targets.resolve(peer.name, {
@@ -367,6 +406,13 @@ export class Registry {
           Effect.tapError((why) => this.#judge(connection, why))
         )
     })
+  }
+
+  /** Where the node stands in the configuration now. */
+  #standing(node: string): Effect.Effect<Standing> {
+    const isThere = Effect.map((known: ReadonlyArray<KnownNode>) => known.some(({ name }) => name === node))
+    const { entries, nodes } = this.#in.targets
+    return Effect.all({ isConfigured: isThere(nodes), hasEntry: isThere(entries) })
   }
 
   /** Counts an attempt that was in vain, if that says that the node or the way to it is in trouble. */
@@ -406,7 +452,7 @@ export class Registry {
     if (connection.state._tag !== "Up" || !this.#isCurrent(connection)) return
     const now = this.#now()
     // Who holds a node uses it by its calls.
-    if (!connection.isSampled) connection.usedAt = now.steady
+    connection.usedAt = now.steady
     if (verdict === "failure") connection.failedAt = now.steady
     connection.peer.breaker.record(now.steady, verdict)
   }
@@ -421,6 +467,7 @@ export class Registry {
     connection.upAt = steady
     peer.nextAttempt = undefined
     Deferred.doneUnsafe(connection.node, Effect.succeed(node))
+    peer.untold?.()
     this.#in.changed({ _tag: "Up", name: peer.name, at: wall, creation: node.creation, ...former })
     return Effect.logDebug(`${peer.name}: connected as ${node.localName}`).pipe(
       Effect.andThen(
@@ -443,27 +490,19 @@ export class Registry {
         Effect.suspend(() => {
           const { steady } = this.#now()
           if (steady - connection.usedAt > restAfterMillis) return Effect.void
-          const admission = peer.breaker.admit(steady, { isOurs: true })
-          if (admission._tag === "Rejected") {
+          if (!peer.breaker.mayLook(steady)) {
             // Others have asked in our place.
             if (isUnanswered(connection, node.silentMillis(), steady)) this.#looked(connection, node, "missed")
             return Effect.void
           }
-          connection.isSampled = true
-          return sampleOf(node).pipe(
-            Effect.tap((sample) => {
-              if (sample !== undefined) this.#looked(connection, node, sample)
-              // We have to tick as often as it wants by now.
-              return sample === undefined || sample === "missed" ? Effect.void : node.askTickTime
-            }),
-            // One that came to no outcome: the link was closed by us, say.
-            Effect.ensuring(
-              Effect.sync(() => {
-                connection.isSampled = false
-                if (admission._tag === "Probe") peer.breaker.release(admission.number)
-              })
-            )
-          )
+          return Effect.flatMap(sampleOf(node), (sample) => {
+            if (sample === undefined) return Effect.void
+            this.#looked(connection, node, sample)
+            if (sample === "missed") return Effect.void
+            this.#count({ isAskedFor: false, peer }, "success")
+            // We have to tick as often as it wants by now.
+            return node.askTickTime
+          })
         })
       ),
       Effect.forever
@@ -490,7 +529,7 @@ export class Registry {
   }
 
   /** The connection is over, for whatever reason comes first. Who comes now gets a new one. */
-  #end(connection: Connection, why: NodeError): Effect.Effect<void> {
+  #end(connection: Connection, why: NodeError, cause: Cause.Cause<NodeError> = Cause.fail(why)): Effect.Effect<void> {
     if (!this.#isCurrent(connection)) return Effect.void
     const { peer, state } = connection
     const { name } = peer
@@ -503,28 +542,51 @@ export class Registry {
     peer.down = why._tag === "DistError" && why.reason._tag === "WrongNode" ? undefined : { since: downSince, why }
     if (state._tag === "Up") {
       const { creation } = state.node
+      peer.untold?.()
       peer.former = { creation, until: since, why }
       if (connection.upAt !== undefined && steady - connection.upAt >= trustedMillis) peer.attempts = 0
       if (isTrouble(why)) this.#count(connection, "failure")
       if (peer.keepers > 0 && !isDisconnected(why)) this.#reconnect(peer)
-      const { nextAttempt } = peer
-      this.#in.changed({
-        _tag: "Down",
-        name,
-        at: since,
-        creation,
-        why,
-        ...(nextAttempt !== undefined && { nextAttempt })
-      })
     }
     this.#peers.delete(name)
     this.#peers.set(name, peer)
     this.#forgetOldest()
-    Deferred.doneUnsafe(connection.node, Effect.fail(why))
-    // Neither waited for: what runs this may run in that scope, and end with it.
-    this.#in.fork(report(connection, why))
+    Deferred.doneUnsafe(connection.node, Effect.failCause(cause))
+    // None waited for: what runs this may run in that scope, and end with it.
+    this.#in.fork(
+      state._tag === "Up" ? this.#tellOf(connection, state.node, { at: since, why }) : report(connection, why)
+    )
     this.#in.fork(Effect.forkIn(Scope.close(connection.scope, Exit.void), this.#in.scope))
     return Effect.void
+  }
+
+  /**
+   * Tells of a link that is lost: once it is known what the way there says of that, and at the latest when the next one
+   * comes up.
+   */
+  #tellOf(
+    connection: Connection,
+    { creation, whyLost }: ErlangNode,
+    { at, why }: { readonly at: number; readonly why: NodeError }
+  ): Effect.Effect<void> {
+    const { peer } = connection
+    const { down, name, nextAttempt } = peer
+    let known: { readonly why: NodeError; readonly isDropped?: true } = { why }
+    const tell = (): void => {
+      if (peer.untold !== tell) return
+      peer.untold = undefined
+      const next = known.isDropped === true || nextAttempt === undefined ? {} : { nextAttempt }
+      this.#in.changed({ _tag: "Down", name, at, creation, ...known, ...next })
+    }
+    peer.untold = tell
+    return Effect.gen({ self: this }, function* () {
+      const isDropped = nextAttempt !== undefined && hasLost(peer.standing, yield* this.#standing(name))
+      const told = why._tag === "DistError" ? yield* whyLost(why) : why
+      known = { why: told, ...(isDropped && { isDropped }) }
+      if (down !== undefined && peer.down === down) peer.down = { ...down, why: told }
+      tell()
+      yield* report(connection, told)
+    })
   }
 
   /** Makes a lost link again, in the background, for as long as somebody keeps it and there is hope. */
@@ -539,12 +601,16 @@ export class Registry {
           })
         ),
         Effect.asVoid,
-        Effect.catch((why) => (isHopeless(why) ? Effect.void : again(this.#schedule(peer))))
+        Effect.catch((why) => (isHopeless(why) ? Effect.void : again(this.#schedule(peer)))),
+        // A fault of ours may pass as well: a resource that was short, say.
+        Effect.catchDefect((defect) =>
+          Effect.andThen(
+            Effect.logError(`${name}: could not be tried, and will be`, defect),
+            Effect.suspend(() => again(this.#schedule(peer)))
+          )
+        )
       )
-    const supervised = Effect.catchCause(again(this.#schedule(peer)), (cause) =>
-      Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logError(`${name}: is not connected again`, cause)
-    )
-    this.#in.fork(FiberMap.run(this.#in.reconnecting, name, supervised))
+    this.#in.fork(FiberMap.run(this.#in.reconnecting, name, again(this.#schedule(peer))))
   }
 
   /** Decides when a lost link is tried again: after a pause, and not while the node is left in peace. In milliseconds. */
@@ -595,10 +661,9 @@ const handedOver = <A, E, R>(acquire: Effect.Effect<A, E, R>): Effect.Effect<A, 
 
 /** A link that we closed, a name that was a guess, or one more vain attempt of ours is nothing to warn of. */
 const report = ({ isRemembered, peer: { name }, state, wish }: Connection, why: NodeError): Effect.Effect<void> => {
-  if (state._tag === "Up" && !isDisconnected(why)) {
-    const cause = why._tag === "DistError" && why.reason._tag === "Fault" ? [why.reason.cause] : []
+  const cause = why._tag === "DistError" && why.reason._tag === "Fault" ? [why.reason.cause] : []
+  if (state._tag === "Up" && !isDisconnected(why))
     return Effect.logWarning(`${name}: connection lost: ${why.message}`, ...cause)
-  }
   if (isDisconnected(why))
     return Effect.logDebug(state._tag === "Up" ? `${name}: disconnected` : `${name}: connecting was given up`)
   const isExpected =
@@ -606,7 +671,7 @@ const report = ({ isRemembered, peer: { name }, state, wish }: Connection, why: 
     (why._tag === "DistError" && why.reason._tag === "WrongNode") ||
     (wish.by === "loss" && !isHopeless(why))
   const message = `${name}: not connected: ${why.message}`
-  return isExpected ? Effect.logDebug(message) : Effect.logWarning(message)
+  return isExpected ? Effect.logDebug(message) : Effect.logWarning(message, ...cause)
 }
 
 /** For one that gave up while an attempt that somebody else had begun went on. */
@@ -634,5 +699,8 @@ const noLongerConfigured = (name: string) =>
     node: name,
     message: `${name} is not connected again by itself: the entry that it was connected by is no longer in the configuration.`
   })
+
+const fault = (name: string, cause: Cause.Cause<unknown>) =>
+  new DistError({ node: name, reason: { _tag: "Fault", cause } })
 
 const disconnected = (name: string) => new DistError({ node: name, reason: { _tag: "Disconnected" } })

@@ -10,12 +10,6 @@ const usualSeconds = 60
 const patienceMillis = 5_000
 
 /**
- * Milliseconds of a deadline that is never reached: who gives up before it says nothing of the node, and that
- * `net_kernel` is stuck is no reason to leave the node in peace.
- */
-const neverMillis = 24 * 60 * 60_000
-
-/**
  * The `net_ticktime` of a node: how long either side may be silent. Whoever is there can set it while the node runs
  * (`net_kernel:set_net_ticktime/2`), and nobody tells its peers.
  */
@@ -40,12 +34,14 @@ export class TickTime {
     this.#link.setTickTime(seconds)
   }
 
-  /** Asks for it now, one question of constant cost, and waits a while for the answer. */
+  /**
+   * Asks for it now, one question of constant cost, and waits a while for the answer. That `net_kernel` is stuck is no
+   * reason to leave the node in peace.
+   */
   readonly ask: Effect.Effect<void> = Effect.suspend(() =>
-    this.#call("net_kernel", "get_net_ticktime", [], { timeoutMillis: neverMillis })
+    this.#call("net_kernel", "get_net_ticktime", [], { timeoutMillis: patienceMillis, isLook: true })
   ).pipe(
     Effect.map((answer) => this.learn(answer)),
-    Effect.timeoutOption(patienceMillis),
     Effect.ignore
   )
 

@@ -13,6 +13,13 @@ export interface TunnelCommand {
   readonly ended: Effect.Effect<string | undefined>
 }
 
+/** Milliseconds that a command may take to say why what came through it has ended, at most. */
+const wordsMillis = 400
+
+/** Milliseconds that are left for an attempt through a tunnel, so that there is time for what its command says of that. */
+export const besideWords = (tunnel: TunnelCommand | undefined, millis: number): number =>
+  tunnel === undefined ? millis : Math.max(millis / 2, millis - wordsMillis)
+
 /** What is to be said of a tunnel: that it has ended, else what it is and what it has said. */
 const toldOf = Effect.fnUntraced(function* (
   { ended, program, said }: TunnelCommand,

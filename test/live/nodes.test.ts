@@ -300,7 +300,7 @@ describe("joining a node", () => {
       const joined = yield* joinNode(target)
       proxy.end("cut")
       const said = "tunnel of its entry (ssh). It said: Killed by signal 15."
-      expect((yield* joined.lost).message).toContain(said)
+      expect((yield* Effect.flatMap(joined.lost, joined.whyLost)).message).toContain(said)
       expect((yield* Effect.flip(joined.call("erlang", "self", []))).message).toContain(said)
     }).pipe(Effect.scoped)
   )

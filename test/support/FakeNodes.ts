@@ -6,7 +6,7 @@ import type { Capabilities } from "../../src/node/Capabilities.ts"
 import type { CallOptions } from "../../src/node/Call.ts"
 import type { ErlangNode } from "../../src/node/ErlangNode.ts"
 import type { NodeError } from "../../src/node/NodeError.ts"
-import { Nodes } from "../../src/node/Nodes.ts"
+import { type Look, Nodes } from "../../src/node/Nodes.ts"
 import type { HealthChange, NodeChange, NodeState, NodeStatus } from "../../src/node/NodeState.ts"
 import { type KnownNode, TargetError, type Targets } from "../../src/node/Targets.ts"
 import { Policy, type PolicySettings } from "../../src/policy/Policy.ts"
@@ -81,6 +81,7 @@ export const fakeNode = (spec: FakeNodeSpec = {}): ErlangNode & { readonly calle
     askTickTime: Effect.void,
     silentMillis: () => 0,
     lost: Effect.never,
+    whyLost: Effect.succeed,
     disconnect: Effect.void
   }
 }
@@ -93,6 +94,8 @@ export interface World {
   readonly reachable?: ReadonlyArray<ErlangNode>
   /** What is known of a node beside its state, or in place of that. */
   readonly standing?: Readonly<Record<string, Partial<NodeStatus>>>
+  /** What looks at nodes come to. */
+  readonly looks?: Readonly<Record<string, Look>>
   /** What connecting to a name fails with. */
   readonly unreachable?: Readonly<Record<string, DistReason>>
   readonly configured?: ReadonlyArray<string | KnownNode>
@@ -118,6 +121,7 @@ export const untroubled: Pick<NodeStatus, "breaker"> = {
 const fakeNodes = ({
   changes = Stream.empty,
   healthChanges = Stream.empty,
+  looks = {},
   reachable = [],
   standing = {},
   unreachable = {},
@@ -159,7 +163,8 @@ const fakeNodes = ({
       health: () => Effect.undefined,
       refusal: () => Effect.undefined,
       refused: () => Effect.void,
-      reset: () => Effect.void,
+      reset: () => Effect.undefined,
+      look: (name) => Effect.succeed(looks[name]),
       changes: Effect.succeed(changes),
       healthChanges: Effect.succeed(healthChanges)
     })

@@ -295,7 +295,7 @@ describe("a tunnel that does not open", () => {
   it.live("has shown its command no cookie", () =>
     Effect.gen(function* () {
       vi.stubEnv("BEAMSCOPE_COOKIE", "PRECIOUS")
-      vi.stubEnv("RELEASE_COOKIE", "PRECIOUS")
+      for (const name of ["RELEASE_COOKIE", "LIVEBOOK_COOKIE", "RABBITMQ_ERLANG_COOKIE"]) vi.stubEnv(name, "PRECIOUS")
       for (const name of ["ERL_AFLAGS", "ERL_FLAGS", "ERL_ZFLAGS", "ERL_OTP25_FLAGS", "ELIXIR_ERL_OPTIONS"])
         vi.stubEnv(name, "-setcookie PRECIOUS")
       vi.stubEnv("SSH_AUTH_SOCK", "/run/agent")

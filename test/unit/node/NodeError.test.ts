@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { DistError, type DistReason } from "../../../src/dist/DistError.ts"
-import { isTrouble } from "../../../src/node/NodeError.ts"
+import { isOverdue, isTrouble } from "../../../src/node/NodeError.ts"
 
 /** Whether each reason for which no link can be made, or one was lost, says that the node or the way to it is in trouble. */
 const troubles: Record<DistReason["_tag"], boolean> = {
@@ -48,8 +48,20 @@ describe("what says that a node is in trouble", () => {
     expect(told({ _tag: tag } as DistReason)).toBe(isOne)
   })
 
-  it("is an end in the middle, of TLS and of EPMD's answer too", () => {
+  it("is an end in the middle, of TLS and of EPMD's answer too, and a name service that gives none", () => {
     expect(told({ _tag: "TlsFailed", detail: "it closed the connection", isCut: true })).toBe(true)
+    expect(told({ _tag: "HostUnresolved", host: "h", isPassing: true })).toBe(true)
     expect(told({ _tag: "EpmdGarbage", host: "h", port: 4369, seen: "nothing", isCut: true })).toBe(true)
+  })
+})
+
+describe("what says that it was time that was lacking", () => {
+  it.each<[boolean, DistReason]>([
+    [true, { _tag: "Timeout", phase: "connect", millis: 1, waitingFor: "it" }],
+    [true, { _tag: "HostUnresolved", host: "h", isPassing: true }],
+    [false, { _tag: "HostUnresolved", host: "h" }],
+    [false, { _tag: "PortRefused", at: "h:1", from: "epmd" }]
+  ])("%s: %o", (isOne, reason) => {
+    expect(isOverdue(new DistError({ node: "a@h", reason }))).toBe(isOne)
   })
 })

@@ -54,6 +54,8 @@ const makeWorld = () => {
     silentMillis: () => 7,
     /** Links that are open. */
     open: 0,
+    /** What the way there says of the end of a link is known when this ends. */
+    words: Effect.void as Effect.Effect<void>,
     /** How often links were told to close. */
     closed: 0,
     lose: (_reason: DistReason): Effect.Effect<unknown> => Effect.void,
@@ -73,12 +75,12 @@ const makeWorld = () => {
         () => Effect.sync(() => world.open--)
       )
       world.lose = (reason) => Deferred.succeed(end, new DistError({ node: name, reason }))
-      const call: ErlangNode["call"] = () =>
+      const call: ErlangNode["call"] = (_module, _func, _args, options) =>
         Effect.gen(function* () {
           world.samples++
           const { after, fails } = world.sample
           yield* typeof after === "number" ? Effect.sleep(after) : after
-          onVerdict?.(fails?._tag === "DeadlineExceeded" ? "failure" : "success")
+          if (options?.isLook !== true) onVerdict?.(fails?._tag === "DeadlineExceeded" ? "failure" : "success")
           if (fails !== undefined)
             return yield* new CallError({ node: name, target: "lists:zipwith3/4", reason: fails })
           return queue
@@ -90,6 +92,7 @@ const makeWorld = () => {
         creation: world.creation,
         lost: Deferred.await(end),
         askTickTime: Effect.sync(() => void world.tickTimes++),
+        whyLost: (why) => Effect.as(world.words, new DistError({ ...why, through: "It said: Killed." })),
         disconnect: Effect.suspend(() => {
           world.closed++
           return Effect.asVoid(Deferred.succeed(end, new DistError({ node: name, reason: { _tag: "Disconnected" } })))
@@ -209,6 +212,28 @@ describe("a link that is lost", () => {
       expect(world.cookies).toEqual(["old", "old", "new", "new"])
     }).pipe(Effect.scoped, Effect.provide(layer))
   })
+
+  it.effect(
+    "is made again also where an attempt comes to nothing by a fault of ours, which is not told as our wish",
+    () => {
+      const { layer, world } = makeWorld()
+      return Effect.gen(function* () {
+        const nodes = yield* Nodes
+        yield* nodes.connect(name)
+        world.gate = Effect.die(new Error("a fault"))
+        yield* world.lose(lost)
+        yield* TestClock.adjust("1 second")
+        expect(yield* stateOf).toMatchObject({
+          _tag: "Down",
+          why: { reason: { _tag: "Fault" } },
+          nextAttempt: expect.any(Number)
+        })
+        world.gate = Effect.void
+        yield* TestClock.adjust("1 minute")
+        expect(yield* stateOf).toMatchObject({ _tag: "Up" })
+      }).pipe(Effect.scoped, Effect.provide(layer))
+    }
+  )
 
   it.effect("is made again as before for those who are left of several who keep it", () => {
     const { layer, world } = makeWorld()
@@ -792,6 +817,57 @@ describe("the changes of nodes", () => {
       yield* Fiber.interrupt(watching)
     }).pipe(Effect.scoped, Effect.provide(layer))
   })
+
+  it.effect(
+    "are told with what the way there says of the end, but before the next begins, which waits for no words",
+    () => {
+      const { layer, world } = makeWorld()
+      return Effect.gen(function* () {
+        const nodes = yield* Nodes
+        const seen: Array<NodeChange> = []
+        yield* Effect.forkChild(
+          Stream.runForEach(yield* nodes.changes, (change) => Effect.sync(() => seen.push(change))),
+          { startImmediately: true }
+        )
+        const words = yield* Deferred.make<void>()
+        world.words = Deferred.await(words)
+        yield* use
+        yield* world.lose(lost)
+        yield* settle
+        expect(yield* stateOf).toMatchObject({ _tag: "Down", why: { reason: lost } })
+        expect(seen).toMatchObject([{ _tag: "Up" }])
+        yield* use
+        yield* settle
+      expect(seen).toMatchObject([{ _tag: "Up" }, { _tag: "Down" }, { _tag: "Up" }])
+        yield* world.lose(lost)
+        yield* settle
+        yield* Deferred.succeed(words, undefined)
+        yield* settle
+        const why = { reason: lost, through: "It said: Killed." }
+        expect(seen.slice(3)).toMatchObject([{ _tag: "Down", why }])
+        expect(yield* stateOf).toMatchObject({ _tag: "Down", why })
+      }).pipe(Effect.scoped, Effect.provide(layer))
+    }
+  )
+
+  it.effect("promise no other attempt where the entry of the node is gone", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      const seen: Array<NodeChange> = []
+      yield* Effect.forkChild(
+        Stream.runForEach(yield* nodes.changes, (change) => Effect.sync(() => seen.push(change))),
+        { startImmediately: true }
+      )
+      world.entries = [{ name }]
+      yield* nodes.connect(name)
+      world.entries = []
+      yield* world.lose(lost)
+      yield* settle
+      expect(seen.at(-1)).toMatchObject({ _tag: "Down", isDropped: true })
+      expect(seen.at(-1)).not.toHaveProperty("nextAttempt")
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
 })
 
 describe("an attempt that fails", () => {
@@ -1251,20 +1327,22 @@ describe("a node in trouble", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("lets another through where the look at its health came to nothing", () => {
+  it.effect("lets a request through beside a look at its health, which may find first that it answers again", () => {
     const { layer, world } = makeWorld()
     return Effect.gen(function* () {
-      const nodes = yield* Nodes
       yield* use
       world.sample = { after: 2_000, fails: undefined }
       yield* TestClock.adjust("14 seconds")
       for (let call = 0; call < 3; call++) world.hear("failure")
-      // The next look is due after the pause, and under way when the link is closed.
+      // The next look is due after the pause.
       while (world.samples === 0) yield* TestClock.adjust("1 second")
-      expect(yield* Effect.flip(use)).toMatchObject({ _tag: "BreakerOpen", isProbing: true })
-      expect(yield* nodes.disconnect(name)).toBe("closed")
-      yield* settle
+      expect((yield* statusOf)?.breaker.state._tag).toBe("HalfOpen")
       yield* use
+      yield* TestClock.adjust("2 seconds")
+      expect((yield* statusOf)?.breaker).toMatchObject({
+        state: { _tag: "Closed" },
+        counts: { rejected: 0, closed: 1 }
+      })
     }).pipe(Effect.provide(layer))
   })
 
@@ -1359,6 +1437,29 @@ describe("a node in trouble", () => {
         closed: 0
       })
     }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("has its link made anew by a reset where nothing comes through that, and not where something does", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      yield* nodes.connect(name)
+      const reset = Effect.gen(function* () {
+        const resetting = yield* Effect.forkChild(nodes.reset(name), { startImmediately: true })
+        yield* TestClock.adjust("2 seconds")
+        return yield* Fiber.join(resetting)
+      })
+      expect(yield* reset).toBeUndefined()
+      world.sample = { after: 2_000, fails: { _tag: "DeadlineExceeded", millis: 2_000, worker: "awaited" } }
+      // It gives no answer, and has something to say all the same.
+      expect(yield* reset).toBeUndefined()
+      expect(world).toMatchObject({ attempts: 1, open: 1 })
+      world.silentMillis = () => 9_000
+      expect(yield* reset).toBe(9_000)
+      yield* use
+      expect(world).toMatchObject({ attempts: 2, open: 1 })
+      expect((yield* statusOf)?.breaker.counts).toMatchObject({ failures: 0 })
+    }).pipe(Effect.scoped, Effect.provide(layer))
   })
 
   it.effect("is one that cannot be reached in time, but not one that is not there or does not let us in", () => {
@@ -1524,7 +1625,7 @@ describe("the health of a connected node", () => {
     }).pipe(Effect.scoped, Effect.provide(layer))
   })
 
-  it.effect("is told as it changes, and what it shows is left in peace", () => {
+  it.effect("is told as it changes, and keeps no request from the node", () => {
     const { layer, world } = makeWorld()
     return Effect.gen(function* () {
       const nodes = yield* Nodes
@@ -1536,17 +1637,14 @@ describe("the health of a connected node", () => {
       yield* nodes.connect(name)
       world.sample = { after: 5_000, fails: { _tag: "DeadlineExceeded", millis: 5_000, worker: "awaited" } }
       yield* TestClock.adjust("175 seconds")
-      // What is not even tried is no request that was refused.
-      expect((yield* statusOf)?.breaker.counts).toMatchObject({ rejected: 0 })
+      // Nobody has asked for anything.
+      expect((yield* statusOf)?.breaker.counts).toMatchObject({ failures: 0, rejected: 0, opened: 0, successes: 1 })
       expect(seen).toMatchObject([
         { name, before: "up", health: { condition: "degraded", why: ["no answer within 5000 ms"] } },
         { name, before: "degraded", health: { condition: "down" } }
       ])
-      expect((yield* statusOf)?.breaker.state._tag).not.toBe("Closed")
       world.sample = { after: 0, fails: undefined }
-      // Who asks for it by name finds that it answers.
-      yield* nodes.connect(name)
-      expect((yield* statusOf)?.breaker.state).toEqual({ _tag: "Closed" })
+      yield* use
       yield* TestClock.adjust("150 seconds")
       expect(seen.slice(2)).toMatchObject([
         { before: "down", health: { condition: "degraded" } },
