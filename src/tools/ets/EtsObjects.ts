@@ -229,7 +229,7 @@ export const sampleEtsTable = Tool.make({
   ...shared,
   name: "sample_ets_table",
   title: "ETS objects",
-  description: "Objects, or keys_only; filter: part of a key. By size it walks the table. By value: select_ets_table.",
+  description: "Objects, or keys_only; filter: part of a key. By size it walks all. By value: select_ets_table.",
   cost: "moderate",
   timeoutMillis: 10_000,
   input: {

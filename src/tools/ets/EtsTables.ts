@@ -56,7 +56,7 @@ export const listEtsTables = Tool.make({
   name: "list_ets_tables",
   title: "ETS tables",
   description:
-    "ETS tables with their size, memory and owner, in the order of a value; with window_ms those that grew most while the call waits.",
+    "ETS tables with size, memory and owner, in order of a value; with window_ms those that grew most while the call waits.",
   cost: "moderate",
   timeoutMillis: 15_000,
   input: {
