@@ -61,6 +61,10 @@ export interface Child {
   readonly pid: Pid | undefined
   readonly status: ChildStatus
   readonly type: ChildType
+  /** Its parent calls it a worker, but it is a supervisor. */
+  readonly isCalledWorker: boolean
+  /** Its process has another row, which tells what is below it. */
+  readonly isAgain: boolean
   /** `dynamic` where the supervisor does not know. */
   readonly modules: ReadonlyArray<string> | "dynamic"
   readonly name: string | undefined
@@ -102,7 +106,7 @@ export interface Supervisor {
 
 /**
  * Bytes of heap up to which a supervisor copies its state, where it has children enough to explain it, or before OTP 26.2
- * its dictionary. One with 100,000 children has 16 MB: 5 ms (OTP 25).
+ * its dictionary. One with 100,000 children has 8 to 12 MB: 5 ms (OTP 25).
  */
 const maxStateHeap = 24 * 1024 * 1024
 
@@ -186,6 +190,8 @@ const readChild = (row: MapTerm, wordBytes: number): Child | undefined => {
     pid: pid instanceof Pid ? pid : undefined,
     status,
     type: isAtom(row.atomKey("type"), "supervisor") ? "supervisor" : "worker",
+    isCalledWorker: isAtom(row.atomKey("called"), "worker"),
+    isAgain: isAtom(row.atomKey("again"), "true"),
     modules: listItems(row.atomKey("modules"))?.flatMap((it) => (it instanceof Atom ? [it.text] : [])) ?? "dynamic",
     name: atomIn(row.atomKey("name")),
     messages: readCount(row.atomKey("messages")),

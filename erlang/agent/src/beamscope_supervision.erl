@@ -4,7 +4,9 @@
 %% Only a process that says of itself that it is a supervisor of OTP's is asked for children: any other gen_server would
 %% not survive the question. Of what serves as a supervisor and is none, they are read from its links. None is waited for
 %% that is busy. One with many children, which it has processes for or takes much heap for, is not asked for them either,
-%% since it would build a list of them all: who they are is read from its links. Where the tree begins at one
+%% since it would build a list of them all: who they are is read from its links. What it would copy at worst is looked at
+%% before it is asked anything (`bearable'), and a helper takes the answer, whose failure costs that answer only. A process
+%% that stands in several places is opened in one of them. Where the tree begins at one
 %% supervisor, all of its children are sought and ranked, however many; those behind the first have rows on their pages only.
 %% None is asked to count them: a supervisor with a child on another node does not survive that (is_process_alive/1 in
 %% supervisor.erl, OTP 25). The supervisors at the top are found without a word to the application controller, which may be starting something.
@@ -19,9 +21,18 @@
 %% Milliseconds for which a busy supervisor is looked at again, and one that had answered.
 -define(PATIENCE, 60).
 -define(PAUSE, 20).
-%% Words of heap up to which a supervisor is asked for its children. 10,000 of them take 510,000 to 640,000, those too that
-%% have no process (OTP 23 to 29).
--define(ASKED_HEAP, 1000000).
+%% Words that a supervisor may copy for us where it shares as much as it can: 512 MiB. For its children it copies each id
+%% once; for its state each id up to three times, or what children were started with. Of so many ids that have been copied
+%% the three copies are small.
+-define(COPY, 67108864).
+-define(COPIES, 3).
+%% Words that a child takes on the heap of a supervisor that knows its children by ids, at least (OTP 23; 15 from OTP 24 on).
+%% Only such ones can share what they were started with: of others each child came in a message, which shares nothing.
+-define(LEAST, 14).
+%% Words of heap of the helper that takes an answer.
+-define(ANSWER, 8388608).
+%% Milliseconds that it has for a copy of a dictionary.
+-define(COPYING, 5000).
 %% Children of the supervisor that a tree begins with up to which it is asked for them.
 -define(ASKED_CHILDREN, 10000).
 %% Bytes of an id that is sent as it is.
@@ -38,10 +49,6 @@
 %% Words that a child takes on the heap of its supervisor, at most: a heap that its links explain is that of one, and
 %% has next to nothing in its dictionary.
 -define(CHILD, 300).
-%% Words of heap up to which a supervisor copies its state, whatever its children. Arguments that they have in common are
-%% copied for each; a child takes 30 words at least, so plain sharing makes some 540 MB at worst. More only where its links
-%% explain it: so many children are started one by one, with arguments of their own, or share theirs in the state, too.
--define(STATE_HEAP, 90000).
 %% Linked processes that may have started one of which nothing tells who did.
 -define(STARTERS, 5).
 
@@ -56,8 +63,8 @@
     children := pos_integer(),
     %% Milliseconds that a supervisor has for an answer.
     call_ms := pos_integer(),
-    %% Words of heap of a supervisor up to which its state is asked for, which tells its strategy and its restarts, if so
-    %% many children explain them.
+    %% Words of heap of a supervisor up to which its state is asked for, which tells its strategy and its restarts, if its
+    %% children explain them.
     state_heap := non_neg_integer(),
     %% Words of heap of what its parent calls a supervisor up to which its dictionary is read, where one key of it cannot
     %% be (before OTP 26.2). A supervisor keeps next to nothing there.
@@ -88,6 +95,10 @@
     status := running | restarting | undefined | remote,
     pid => pid(),
     type := worker | supervisor,
+    %% Its parent calls it a worker, but it is a supervisor.
+    called => worker,
+    %% The process has another row, nearer to the top or before this one: that one tells what is below it.
+    again => true,
     modules := [module()] | dynamic,
     name => atom(),
     messages => non_neg_integer(),
@@ -138,6 +149,7 @@
 -include("beamscope_callback.hrl").
 -include("beamscope_within.hrl").
 -include("beamscope_idle.hrl").
+-include("beamscope_apart.hrl").
 
 %% @doc The rows of a tree: see `listed'. Where there is a root, it has a row, but `total' and `matched' count what is
 %% below it: with a depth of 1, which lists none of that, the processes that it is linked to. `supervisors' are those
@@ -149,9 +161,9 @@
 tree(#{deadline_ms := Deadline} = Spec) ->
     Until = now_ms() + Deadline,
     Roots = roots(Spec#{until => Until}),
-    Timed = Spec#{until => Until, wide => is_map_key(root, Spec) andalso length(Roots) =:= 1},
+    Timed = Spec#{until => Until, seen => #{}, wide => is_map_key(root, Spec) andalso length(Roots) =:= 1},
     {Walked, Missing} = walk(Roots, [], [], Timed),
-    Running = lists:sort([Path || {Path, #{type := supervisor, status := running}} <- maps:to_list(Walked)]),
+    Running = lists:sort([Path || {Path, #{type := supervisor, status := running} = Row} <- maps:to_list(Walked), not is_map_key(again, Row)]),
     {Rows, Restarts} = with_restarts(Running, Walked, Timed),
     Keys = keys(maps:to_list(Rows), Timed),
     {Crowd, Found, Unread, Unseen} = crowd(Rows, Timed),
@@ -173,7 +185,7 @@ row(Path, Rows) when is_map_key(Path, Rows) ->
     map_get(Path, Rows);
 row([1, Pid], #{[1] := #{id := Id, above := Above}}) ->
     {Callback, _} = origin(Pid, ?SMALL_HEAP),
-    [Row] = numbered([{undefined, Pid, type(Callback, worker), modules(Callback)}], [1], Above ++ [Id], 0),
+    [Row] = numbered([{undefined, Pid, type(Callback, worker), modules(Callback), []}], [1], Above ++ [Id], 0),
     hd(from_links([Row], [Pid || Callback =:= unread])).
 
 %% The children of the root that have no rows, the keys of the first on the page of those that pass, `unread' where a filter
@@ -258,13 +270,22 @@ callbacks(Pids) ->
             Heaps = lists:zip(Short, ask(Short, total_heap_size)),
             Few = [{{'$1', {'_', '$2'}}, [{'=<', '$2', ?SMALL_HEAP}], ['$1']}],
             Small = ets:match_spec_run(Heaps, ets:match_spec_compile(Few)),
-            Read = [{{'$1', {'_', '$2'}}, [], [{{'$1', '$2'}}]}],
-            Entries = ets:match_spec_run(lists:zip(Small, ask(Small, dictionary)), ets:match_spec_compile(Read)),
-            {Alive, Dictionaries} = lists:unzip(Entries),
-            Many = fun(Term) -> lists:duplicate(length(Alive), Term) end,
-            Calls = lists:zipwith3(fun proplists:get_value/3, Many('$initial_call'), Dictionaries, Many(undefined)),
-            lists:zip(Alive, Calls) ++ [{Pid, unread} || Pid <- Pids -- Alive]
+            Read =
+                case apart(?ANSWER, ?COPYING, fun() -> read_callbacks(Small) end) of
+                    {answer, Told} -> Told;
+                    _ -> []
+                end,
+            Read ++ [{Pid, unread} || Pid <- Pids -- element(1, lists:unzip(Read))]
     end.
+
+%% The same from dictionaries that are copied as a whole.
+read_callbacks(Pids) ->
+    Read = [{{'$1', {'_', '$2'}}, [], [{{'$1', '$2'}}]}],
+    Entries = ets:match_spec_run(lists:zip(Pids, ask(Pids, dictionary)), ets:match_spec_compile(Read)),
+    {Alive, Dictionaries} = lists:unzip(Entries),
+    Many = fun(Term) -> lists:duplicate(length(Alive), Term) end,
+    Calls = lists:zipwith3(fun proplists:get_value/3, Many('$initial_call'), Dictionaries, Many(undefined)),
+    lists:zip(Alive, Calls).
 
 %% How many rows are a root that was asked for, of all and of those that pass: rows that `total' and `matched' leave out.
 roots_among(Paths, Keys, #{root := _} = Spec) ->
@@ -373,9 +394,8 @@ is_called_supervisor(Pid, Parents, Spec) ->
      || Parent <- Parents,
         is_pid(Parent) andalso node(Parent) =:= node(),
         #{is_large := false} <- [found(Parent, Spec#{dictionary_heap := ?SMALL_HEAP})],
-        {ok, Children} <- [call(Parent, which_children, Spec)],
-        is_list(Children),
-        {_, Child, Type, _} <- Children,
+        {answer, {_, _, Children}} <- [asked(Parent, ?ASKED_CHILDREN, Spec)],
+        {_, Child, Type, _, _} <- Children,
         Child =:= Pid
     ],
     lists:member(supervisor, Types).
@@ -400,7 +420,7 @@ application(Pid) ->
 tops(Name, [{_, Master}], #{dictionary_heap := Words}) when is_pid(Master) ->
     Starters = lists:filter(fun is_starter/1, linked(Master)),
     [
-        {Name, Pid, type(Callback, supervisor), modules(Callback)}
+        {Name, Pid, type(Callback, supervisor), modules(Callback), []}
      || Starter <- Starters,
         Pid <- linked(Starter),
         Pid =/= Master,
@@ -449,13 +469,20 @@ origin(Pid, Most) ->
                 [{_, {proc_lib, init_p, _}}, {_, Messages}] when Messages =< ?LONG_QUEUE ->
                     case erlang:process_info(Pid, total_heap_size) of
                         {_, Words} when Words > Most -> {unread, []};
-                        _ -> told_origin(erlang:process_info(Pid, dictionary))
+                        _ -> read_origin(Pid)
                     end;
                 [{_, {proc_lib, init_p, _}}, _] ->
                     {unread, []};
                 _ ->
                     {undefined, []}
             end
+    end.
+
+%% Of a dictionary that is copied as a whole.
+read_origin(Pid) ->
+    case apart(?ANSWER, ?COPYING, fun() -> told_origin(erlang:process_info(Pid, dictionary)) end) of
+        {answer, Told} -> Told;
+        _ -> {unread, []}
     end.
 
 told_origin(undefined) ->
@@ -468,76 +495,119 @@ told_origin({dictionary, Entries}) ->
 %% Rows of children, in their order.
 numbered([], _, _, _) ->
     [];
-numbered([{Id, Child, Type, Modules} | Children], Path, Above, At) ->
+numbered([{Id, Child, Type, Modules, Marks} | Children], Path, Above, At) ->
     Row = #{
         path => Path ++ [At],
         depth => length(Path) + 1,
-        id => cut(Id, ?ID),
+        id => Id,
         above => Above,
         type => Type,
         modules => Modules,
         status => status(Child)
     },
-    Further = [{pid, Child} || is_pid(Child)] ++ [{id_is, cut} || erlang:external_size(Id) > ?ID],
-    [maps:merge(Row, maps:from_list(Further)) | numbered(Children, Path, Above, At + 1)].
+    [maps:merge(Row, maps:from_list([{pid, Child} || is_pid(Child)] ++ Marks)) | numbered(Children, Path, Above, At + 1)].
+
+%% A child as its supervisor names it, and as rows are made of: its id cut where it is large.
+small({Id, Child, Type, Modules}) ->
+    {cut(Id, ?ID), Child, Type, Modules, [{id_is, cut} || erlang:external_size(Id) > ?ID]}.
 
 status(Pid) when is_pid(Pid), node(Pid) =:= node() -> running;
 status(Pid) when is_pid(Pid) -> remote;
 status(Other) -> Other.
 
-%% Level by level: all rows by their path, and why some may be missing.
+%% Level by level: all rows by their path, and why some may be missing. A process that has a row already is not opened
+%% again, which also ends a circle.
 walk([], Rows, Missing, _) ->
     {maps:from_list([{Path, Row} || #{path := Path} = Row <- Rows]), lists:usort(Missing)};
-walk([#{depth := Level, type := supervisor, status := running} = Row | Others], Rows, Missing, Spec) ->
-    #{until := Until, depth := Depth} = Spec,
+walk([#{type := supervisor, status := running, pid := Pid} = Row | Others], Rows, Missing, #{seen := Seen} = Spec) when
+    is_map_key(Pid, Seen)
+->
+    walk(Others, [Row#{again => true} | Rows], Missing, Spec);
+walk([#{depth := Level, type := supervisor, status := running, pid := Pid} = Row | Others], Rows, Missing, Spec) ->
+    #{until := Until, depth := Depth, seen := Seen} = Spec,
+    Next = Spec#{seen := Seen#{Pid => true}},
     case {Level < Depth, now_ms() < Until} of
         {true, true} ->
             {Facts, Children, Why} = visit(Row, Spec),
-            walk(Others ++ Children, [Row#{supervisor => Facts} | Rows], Why ++ Missing, Spec);
+            walk(Others ++ Children, [Row#{supervisor => Facts} | Rows], Why ++ Missing, Next);
         {true, false} ->
-            walk(Others, [Row | Rows], [deadline | Missing], Spec);
+            walk(Others, [Row | Rows], [deadline | Missing], Next);
         {false, _} ->
-            walk(Others, [Row | Rows], [depth | Missing], Spec)
+            walk(Others, [Row | Rows], [depth | Missing], Next)
     end;
 walk([Row | Others], Rows, Missing, Spec) ->
     walk(Others, [Row | Rows], Missing, Spec).
 
 %% What a supervisor tells of its children, their rows, and why some may be missing.
-visit(#{pid := Pid, path := Path, id := Id, above := Above}, #{children := Most, wide := Wide} = Spec) ->
+visit(#{pid := Pid, path := Path, id := Id, above := Above} = Row, #{children := Most, wide := Wide} = Spec) ->
     IsWide = Wide andalso Path =:= [1],
     case found(Pid, hd([Spec#{children := ?ASKED_CHILDREN} || IsWide] ++ [Spec])) of
         #{not_asked := _} = Facts when not is_map_key(callback, Facts) ->
             {Facts, [], [not_asked]};
         #{is_large := false} = Facts ->
-            case call(Pid, which_children, Spec) of
-                {ok, Children} when is_list(Children) ->
-                    Alive = [Child || {_, Child, _, _} <- Children, is_pid(Child)],
-                    First = lists:sublist(ordered(Children), hd([?ASKED_CHILDREN || IsWide] ++ [Most])),
-                    Rows = numbered(First, Path, Above ++ [Id], 1),
+            case asked(Pid, hd([?ASKED_CHILDREN || IsWide] ++ [Most]), Spec) of
+                {answer, {Count, Alive, First}} ->
                     Pids = [Child || Child <- Alive, node(Child) =:= node()],
                     {
-                        Facts#{children => length(Children), active => length(Alive), pids => Pids, listed => length(First)},
-                        Rows,
-                        [many || length(Children) > length(First)]
+                        Facts#{children => Count, active => length(Alive), pids => Pids, listed => length(First)},
+                        in_truth(numbered(First, Path, Above ++ [Id], 1)),
+                        [many || Count > length(First)]
                     };
+                too_large ->
+                    %% Its state has more in it than that.
+                    linked_children(Row, Facts#{is_large := true, large => map_get(heap, Facts)}, IsWide, Spec);
                 _ ->
                     {Facts#{unanswered => true}, [], [unanswered]}
             end;
-        #{links := Links} = Facts ->
-            Origins = [{Child, origin(Child, ?SMALL_HEAP)} || Child <- lists:sublist(Links, Most)],
-            First = [{undefined, Child, type(It, worker), modules(It)} || {Child, {It, _}} <- Origins],
-            Unread = [Child || {Child, {unread, _}} <- Origins],
-            Crowd = hd([lists:nthtail(length(First), Links) || IsWide] ++ [[]]),
-            Counts = #{children => length(Links), active => length(Links), listed => length(First) + length(Crowd)},
-            {
-                maps:merge(Facts, Counts#{pids => Links, crowd => Crowd}),
-                from_links(numbered(First, Path, Above ++ [Id], 1), Unread),
-                [hd([links || IsWide] ++ [many]) || maps:get(is_large, Facts, Crowd =/= [] orelse length(Links) > length(First) + length(Crowd))] ++ [unread || Unread =/= []] ++
-                    [not_asked || maps:get(not_asked, Facts, bridge) =/= bridge]
-            };
+        #{links := _} = Facts ->
+            linked_children(Row, Facts, IsWide, Spec);
         Facts ->
             {Facts, [], [busy || is_map_key(busy, Facts)]}
     end.
+
+%% The same where it is not asked, by its links.
+linked_children(#{path := Path, id := Id, above := Above}, #{links := Links} = Facts, IsWide, #{children := Most}) ->
+    Origins = [{Child, origin(Child, ?SMALL_HEAP)} || Child <- lists:sublist(Links, Most)],
+    First = [{undefined, Child, type(It, worker), modules(It), []} || {Child, {It, _}} <- Origins],
+    Unread = [Child || {Child, {unread, _}} <- Origins],
+    Crowd = hd([lists:nthtail(length(First), Links) || IsWide] ++ [[]]),
+    Counts = #{children => length(Links), active => length(Links), listed => length(First) + length(Crowd)},
+    IsMore = maps:get(is_large, Facts, Crowd =/= [] orelse length(Links) > length(First) + length(Crowd)),
+    {
+        maps:merge(Facts, Counts#{pids => Links, crowd => Crowd}),
+        from_links(numbered(First, Path, Above ++ [Id], 1), Unread),
+        [hd([links || IsWide] ++ [many]) || IsMore] ++ [unread || Unread =/= []] ++
+            [not_asked || maps:get(not_asked, Facts, bridge) =/= bridge]
+    }.
+
+%% What a supervisor is asked for: how many children it has, those with a process, and so many of them as `small' makes
+%% them; as of `apart'.
+asked(Pid, Most, #{until := Until, call_ms := Timeout}) ->
+    %% It is slow to answer or it is not; what takes time behind that is ours.
+    Millis = Timeout + max(0, Until - now_ms()),
+    apart(?ANSWER, Millis, fun() -> told_children(gen_server:call(Pid, which_children, Timeout), Most) end).
+
+told_children(Children, Most) when is_list(Children) ->
+    Alive = [Child || {_, Child, _, _} <- Children, is_pid(Child)],
+    {length(Children), Alive, lists:map(fun small/1, lists:sublist(ordered(Children), Most))}.
+
+%% Rows of children as they are: who leaves out the type of a child has a supervisor called a worker.
+in_truth(Rows) ->
+    Told = callbacks([Pid || #{type := worker, status := running, pid := Pid} <- Rows]),
+    Distinct = lists:usort(element(2, lists:unzip(Told))),
+    Supervising = [Callback || Callback <- Distinct, lists:member(supervises(Callback), [supervisor, bridge])],
+    case Supervising of
+        [] ->
+            Rows;
+        _ ->
+            Hidden = maps:from_list([{Pid, true} || {Pid, Callback} <- Told, lists:member(Callback, Supervising)]),
+            [typed(Row, Hidden) || Row <- Rows]
+    end.
+
+typed(#{type := worker, pid := Pid} = Row, Hidden) when is_map_key(Pid, Hidden) ->
+    Row#{type := supervisor, called => worker};
+typed(Row, _) ->
+    Row.
 
 %% A supervisor names its children last first; those that have no id it names in no order.
 ordered(Children) ->
@@ -569,8 +639,9 @@ found(Pid, #{dictionary_heap := Words, children := Most}) ->
             case idle(Pid, now_ms() + ?PATIENCE) of
                 idle ->
                     Links = lists:sort(linked(Pid)) -- parent(Ancestors),
-                    Heaps = [Heap || {_, Heap} <- [erlang:process_info(Pid, total_heap_size)]],
-                    Facts#{links => Links, is_large => length(Links) > Most orelse lists:sum(Heaps) > ?ASKED_HEAP};
+                    Heap = used(Pid),
+                    IsLarge = length(Links) > Most orelse not bearable(1, Heap, length(Links)),
+                    Facts#{links => Links, heap => Heap, is_large => IsLarge};
                 gone ->
                     Facts;
                 Busy ->
@@ -588,14 +659,23 @@ found(Pid, #{dictionary_heap := Words, children := Most}) ->
             #{not_asked => other}
     end.
 
-call(Pid, Request, #{call_ms := Timeout}) ->
-    try
-        {ok, gen_server:call(Pid, Request, Timeout)}
-    catch
-        exit:Reason -> Reason
+%% Words that lie on the heap of a process, what it has let go of among them; not what it has room for.
+used(Pid) ->
+    case erlang:process_info(Pid, garbage_collection_info) of
+        {_, Facts} -> lists:sum([proplists:get_value(Item, Facts, 0) || Item <- [heap_size, old_heap_size, mbuf_size]]);
+        undefined -> 0
     end.
 
+%% Whether a supervisor with so many words on its heap and so many processes as children may be asked for something of which
+%% each word may stand there once and be copied so many times for each child. At worst all but the least that its children
+%% take is what they share; and it may have children without a process.
+bearable(Copies, Words, Links) ->
+    Children = max(Links, Words div (2 * ?LEAST)),
+    Copies * Children * (Words - ?LEAST * Children) =< ?COPY.
+
 %% What a row tells, read when it is on the page.
+told(#{again := true} = Row, _) ->
+    maps:without([path], maps:merge(Row, facts(Row)));
 told(#{type := supervisor, status := running, pid := Pid} = Row, Spec) ->
     Facts =
         case Row of
@@ -611,7 +691,7 @@ told(#{type := supervisor, status := running, pid := Pid} = Row, Spec) ->
                     _ -> limits(Pid, Facts, Spec)
                 end,
             Linked = maps:from_list([{active, length(Links)} || #{links := Links} <- [Facts]]),
-            Asked = maps:without([pids, links, asked, crowd], maps:merge(Linked, Facts)),
+            Asked = maps:without([pids, links, asked, crowd, heap], maps:merge(Linked, Facts)),
             Supervisor = maps:merge(maps:merge(Asked, Sums), Limits),
             maps:without([path], maps:merge(Row#{supervisor => Supervisor}, facts(Row)));
         false ->
@@ -662,37 +742,43 @@ sum(Pids, {Messages, Memory, Summed}) ->
 
 ask(Pids, Item) -> lists:zipwith(fun erlang:process_info/2, Pids, lists:duplicate(length(Pids), Item)).
 
-%% Strategy and restarts, which only the state of a supervisor tells. It is copied, so its heap must not be large.
+%% Strategy and restarts, which only the state of a supervisor tells. It copies that for us, so its heap must not be large.
 limits(_, #{unanswered := true}, _) ->
     #{};
 limits(_, #{busy := _}, _) ->
     #{};
+limits(_, #{large := _}, _) ->
+    #{};
 limits(_, Facts, _) when not is_map_key(callback, Facts); is_map_key(not_asked, Facts) ->
     #{};
-limits(Pid, _, #{state_heap := Most, call_ms := Timeout}) ->
+limits(Pid, Facts, #{state_heap := Most, call_ms := Timeout}) ->
     %% It may have become busy since it was found, or be about to wait again after an answer.
     case idle(Pid, now_ms() + ?PAUSE) of
         idle ->
-            case erlang:process_info(Pid, total_heap_size) of
-                {_, Words} ->
-                    case Words =< Most andalso (Words =< ?STATE_HEAP orelse Words =< ?CHILD * length(linked(Pid))) of
-                        false ->
-                            #{large => Words};
-                        true ->
-                            try
-                                state(sys:get_state(Pid, Timeout))
-                            catch
-                                exit:{timeout, _} -> #{unanswered => true};
-                                exit:_ -> #{}
-                            end
-                    end;
-                undefined ->
-                    #{}
+            %% What it has let go of since, as the list that it built for us, was no part of its state.
+            Words = min(used(Pid), maps:get(heap, Facts, infinity)),
+            Links = length(maps:get(links, Facts, [])),
+            case Words =< Most andalso bearable(copies(Facts), Words, Links) of
+                true -> told_state(Pid, Timeout, Words);
+                false -> #{large => Words}
             end;
         gone ->
             #{};
         Busy ->
             #{busy => Busy}
+    end.
+
+%% How often a state may have what its children share, by what is known of its ids: those that were copied are small.
+copies(#{is_large := false, children := _}) -> 1;
+copies(_) -> ?COPIES.
+
+told_state(Pid, Timeout, Words) ->
+    case apart(?ANSWER, 2 * Timeout, fun() -> state(sys:get_state(Pid, Timeout)) end) of
+        {answer, Limits} -> Limits;
+        {raised, {timeout, _}} -> #{unanswered => true};
+        late -> #{unanswered => true};
+        too_large -> #{large => Words};
+        {raised, _} -> #{}
     end.
 
 %% The record of `supervisor', whose first eight fields have been these since OTP 18, and Elixir's DynamicSupervisor.

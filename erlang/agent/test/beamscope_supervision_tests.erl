@@ -2,7 +2,7 @@
 
 -include_lib("eunit/include/eunit.hrl").
 
--export([init/1, terminate/2, start_foreign/1, handle_call/3, handle_cast/2, start_child/0, start_child/1, fail/0, ignore/0, start_far/0]).
+-export([init/1, terminate/2, start_foreign/1, handle_call/3, handle_cast/2, start_child/0, start_child/1, start_idle/1, start_self/0, start_found/1, fail/0, ignore/0, start_far/0]).
 
 -include("beamscope_both_ways.hrl").
 
@@ -21,11 +21,14 @@ tests() ->
         {"restarts of the last period", fun restarts/1},
         {"all supervisors by their restarts, each asked once", fun by_restarts/1},
         {"many children are counted, summed, and listed in part", fun many/1},
+        {"what children have in common is not copied for each of many", fun common/1},
         {"of the supervisor at the root all are listed, searched and sorted", fun crowd/1},
         {"until time is up", fun late_crowd/1},
         {"very many children without a process", fun without_processes/1},
         {"a child on another node", fun remote/1},
         {"levels below the last are not opened", fun depth/1},
+        {"a supervisor that its parent calls a worker is opened", fun hidden/1},
+        {"a process in several places is opened in one of them, also in a circle", fun again/1},
         {"a supervisor that is busy is not asked", fun busy/1},
         {"one that is suspended is not asked", fun suspended/1},
         {"one that has become busy since it told its children is not asked for its state", fun busy_later/1},
@@ -165,6 +168,7 @@ by_restarts(Run) ->
 received(Pid) ->
     receive
         {trace, Pid, 'receive', {system, _, get_state}} -> [get_state | received(Pid)];
+        {trace, Pid, 'receive', {'$gen_call', _, which_children}} -> [which_children | received(Pid)];
         {trace, Pid, 'receive', _} -> received(Pid)
     after 0 -> []
     end.
@@ -194,15 +198,36 @@ many(Run) ->
         ?assertMatch(#{large := _}, Large),
         ?assertNot(is_map_key(strategy, Large))
     end),
-    %% A heap that its children do not explain may hold anything: no more of it is copied than could be borne.
+    %% Room for a heap is none that anything lies on.
     with(static, fun(Pid) ->
         Start = {gen_server, start_link, [supervisor, {self, ?MODULE, inner}, [{spawn_opt, [{min_heap_size, 100000}]}]]},
         {ok, Few} = supervisor:start_child(Pid, #{id => few, type => supervisor, start => Start}),
         #{rows := Rows} = Run(#{root => Pid}),
         [Facts] = [Facts || {_, #{pid := Child, supervisor := Facts}} <- Rows, Child =:= Few],
-        ?assertMatch(#{large := Words} when Words >= 100000, Facts),
-        ?assertNot(is_map_key(strategy, Facts))
+        ?assertMatch(#{strategy := one_for_one, children := 1}, Facts)
     end).
+
+%% What children have in common lies there once and is copied for each. Where that could be too much, nobody is asked; where
+%% it could not, it may still be more than we take, and costs its own answer only.
+common(Run) ->
+    Told = fun(What, Children, Items) ->
+        beneath({What, Children, Items}, fun(Pid) ->
+            1 = erlang:trace(Pid, true, ['receive']),
+            #{rows := [{_, #{supervisor := Facts}} | Rows], incomplete := Missing, total := Children} =
+                Run(#{root => Pid, dictionary_heap => 100000000, limit => 3}),
+            1 = erlang:trace(Pid, false, ['receive']),
+            Delivered = erlang:trace_delivered(Pid),
+            receive {trace_delivered, Pid, Delivered} -> ok end,
+            ?assertMatch(#{children := Children}, Facts),
+            Ids = [Id || {_, #{id := Id} = Row} <- Rows, not is_map_key(id_is, Row) orelse map_get(id_is, Row) =/= unknown],
+            {received(Pid), Missing, Ids =/= [], lists:member(strategy, maps:keys(Facts)), is_map_key(large, Facts)}
+        end)
+    end,
+    ?assertEqual({[which_children, get_state], [], true, true, false}, Told(ids, 20, 10)),
+    ?assertEqual({[], [links], false, false, true}, Told(ids, 500, 50000)),
+    ?assertEqual({[], [links], false, false, true}, Told(arguments, 500, 50000)),
+    ?assertEqual({[which_children], [links], false, false, true}, Told(ids, 1000, 5000)),
+    ?assertEqual({[which_children, get_state], [], true, false, true}, Told(arguments, 600, 8000)).
 
 %% More than it is asked for: they are read from its links.
 crowd(Run) ->
@@ -301,6 +326,36 @@ depth(Run) ->
         ?assertNot(is_map_key(children, Inner)),
         #{total := 2, matched := 2, incomplete := [depth], rows := [_]} = Run(#{root => Pid, depth => 1}),
         #{total := 2, matched := 0, rows := []} = Run(#{root => Pid, depth => 1, text => <<"first">>})
+    end).
+
+hidden(Run) ->
+    with(hidden, fun(Pid) ->
+        #{total := 3, incomplete := [], supervisors := 2, rows := [_, {_, Inner}, {_, Innermost}, {_, Plain}]} = Run(#{root => Pid}),
+        ?assertMatch(#{id := inner, type := supervisor, called := worker, supervisor := #{children := 1}}, Inner),
+        ?assertMatch(#{id := innermost, depth := 3}, Innermost),
+        ?assertMatch(#{id := plain, type := worker}, Plain),
+        ?assertNot(is_map_key(called, Plain)),
+        ?assertMatch(#{matched := 1}, Run(#{root => Pid, type => supervisor, text => <<"inner">>}))
+    end).
+
+again(Run) ->
+    with(circle, fun(Pid) ->
+        #{total := 2, supervisors := 1, incomplete := [], rows := [{_, Top}, {_, First}, {_, Second}]} = Run(#{root => Pid}),
+        ?assertMatch(#{supervisor := #{children := 2}}, Top),
+        ?assertNot(is_map_key(again, Top)),
+        [?assertMatch(#{pid := Pid, type := supervisor, again := true}, Row) || Row <- [First, Second]],
+        [?assertNot(is_map_key(supervisor, Row)) || Row <- [First, Second]],
+        ?assertMatch(#{restarts := {1, 0}}, Run(#{root => Pid, sort => restarts, order => descending}))
+    end),
+    with(shared, fun(Pid) ->
+        #{total := 4, supervisors := 3, rows := Rows} = Run(#{root => Pid}),
+        ?assertEqual(
+            [{above, false}, {same, true}, {shared, false}, {innermost, false}],
+            [{Id, maps:get(again, Row, false)} || {_, #{id := Id, depth := Depth} = Row} <- Rows, Depth > 1]
+        ),
+        %% Below the last level, too.
+        #{total := 2, supervisors := 3, rows := [_, _, {_, Shared}]} = Run(#{root => Pid, depth => 2}),
+        ?assertNot(is_map_key(again, Shared))
     end).
 
 busy(Run) ->
@@ -494,6 +549,12 @@ init(static) ->
     }};
 init({ignored, Count}) ->
     {ok, {#{}, [#{id => N, restart => transient, start => {?MODULE, ignore, []}} || N <- lists:seq(1, Count)]}};
+init({ids, Count, Items}) ->
+    Common = lists:seq(1, Items),
+    {ok, {#{}, [#{id => {N, Common}, start => {?MODULE, start_child, []}} || N <- lists:seq(1, Count)]}};
+init({arguments, Count, Items}) ->
+    Common = lists:seq(1, Items),
+    {ok, {#{}, [#{id => N, start => {?MODULE, start_idle, [Common]}} || N <- lists:seq(1, Count)]}};
 init(remote) ->
     {ok, {#{}, [#{id => far, start => {?MODULE, start_far, []}}]}};
 init(nested) ->
@@ -502,6 +563,17 @@ init(nested) ->
     {ok, {#{}, Supervisors ++ [#{id => foreign, type => supervisor, start => Foreign}]}};
 init(inner) ->
     {ok, {#{intensity => 5, period => 3600}, [#{id => innermost, start => {?MODULE, start_child, []}, modules => dynamic}]}};
+init(hidden) ->
+    {ok, {#{}, [#{id => inner, start => {supervisor, start_link, [?MODULE, inner]}}, #{id => plain, start => {?MODULE, start_child, []}}]}};
+init(circle) ->
+    {ok, {#{}, [#{id => Id, type => supervisor, start => {?MODULE, start_self, []}} || Id <- [a, b]]}};
+init(shared) ->
+    {ok, Shared} = supervisor:start_link(?MODULE, inner),
+    Start = fun(Found) -> {?MODULE, start_found, [Found]} end,
+    Above = {supervisor, start_link, [?MODULE, {over_found, Shared}]},
+    {ok, {#{}, [#{id => above, type => supervisor, start => Above}, #{id => shared, type => supervisor, start => Start(Shared)}]}};
+init({over_found, Pid}) ->
+    {ok, {#{}, [#{id => same, type => supervisor, start => {?MODULE, start_found, [Pid]}}]}};
 init(over) ->
     {ok, {#{}, [#{id => simple, type => supervisor, start => {supervisor, start_link, [?MODULE, simple]}}]}};
 init(simple) ->
@@ -551,6 +623,12 @@ handle_call(_, _, State) ->
 handle_cast(_, State) -> {noreply, State}.
 
 start_child() -> start_child(small).
+
+start_idle(_) -> start_child().
+
+start_self() -> {ok, self()}.
+
+start_found(Pid) -> {ok, Pid}.
 
 ignore() -> ignore.
 

@@ -196,7 +196,8 @@ const restartsText = ({ restarts, rows, supervisors }: Tree, terms: Terms): stri
     .join(", ")
   if (restarts !== undefined)
     return `; restarts lately under ${restarts.restarted === 0 ? "none" : restarts.restarted.toLocaleString("en-US")} of ${amount(restarts.told, "supervisor")} that told${named === "" ? "" : `: ${named}`}`
-  const elsewhere = supervisors - rows.filter(({ row }) => row.type === "supervisor" && row.status === "running").length
+  const elsewhere =
+    supervisors - rows.filter(({ row }) => row.type === "supervisor" && row.status === "running" && !row.isAgain).length
   return `${named === "" ? "" : `; restarts lately under ${named}`}${elsewhere <= 0 ? "" : `; ${amount(elsewhere, "supervisor that is", "supervisors that are")} not on this page ${agree(elsewhere, "was", "were")} not asked for restarts (sort_by restarts asks all)`}`
 }
 
@@ -293,11 +294,11 @@ const missing = ({ incomplete }: Listed<Child>, depth: number): ReadonlyArray<st
         return [`Supervisors at level ${depth} are not opened: raise depth, or begin at one with root.`]
       case "many":
         return [
-          `Of supervisors with more than ${listedChildren} children only the first ${listedChildren} are listed and searched: begin at one with root to have all. One with more processes, or with a heap of more than a million words, is not asked: all that it is linked to are counted and summed, children without a process are not.`
+          `Of supervisors with more than ${listedChildren} children only the first ${listedChildren} are listed and searched: begin at one with root to have all. Of one with more processes, or whose answer would be too large to copy, all that it is linked to are counted and summed; children without a process are not.`
         ]
       case "links":
         return [
-          `The root has more than 10,000 children, or a heap of more than a million words, and was not asked for them: those that it is linked to are listed, searched and sorted, without ids. Children without a process are not, and supervisors behind the first ${listedChildren} are not opened.`
+          `The root has more than 10,000 children, or its answer would be too large to copy: those that it is linked to are listed, searched and sorted, without ids. Children without a process are not, and supervisors behind the first ${listedChildren} are not opened.`
         ]
       case "busy":
         return ["Supervisors that are busy were not asked for their children."]
@@ -338,7 +339,7 @@ const rowNotes = (row: Child, terms: Terms): ReadonlyArray<string> => {
     ...(largeHeap === undefined
       ? []
       : [
-          `Strategy and restarts of ${name} were not read: that copies its state, and its heap is ${bytes(largeHeap)}.`
+          `Strategy and restarts of ${name} were not read: that copies its state, which may be too large for that; ${bytes(largeHeap)} lie on its heap.`
         ]),
     ...(summed === undefined
       ? []
@@ -355,7 +356,7 @@ const showRow = (row: Child, isAlone: boolean, terms: Terms, characters: number)
     path: isAlone && above.length > 0 ? above.map((it) => terms.print(it, characters)).join(" > ") : undefined,
     pid: pid && terms.print(pid),
     name: name === undefined || isSame(id, name) ? undefined : terms.atom(name),
-    type,
+    type: row.isCalledWorker ? `${type}, called a worker` : type,
     status: status === "running" ? undefined : status,
     not_asked: notAskedText(row),
     modules: modulesText(row, terms),
@@ -374,16 +375,18 @@ const showRow = (row: Child, isAlone: boolean, terms: Terms, characters: number)
 }
 
 /** Why it was not asked what it has below it, and where its children come from. */
-const notAskedText = ({ notAsked, supervisor }: Child): string | undefined =>
-  notAsked === "unread"
-    ? "heap or queue too large to read whether it is a supervisor"
-    : notAsked === "other"
-      ? "no OTP supervisor"
-      : supervisor?.notAsked === "other"
-        ? "no OTP supervisor; children by links"
-        : supervisor?.notAsked === "bridge"
-          ? "supervisor_bridge; children by links"
-          : undefined
+const notAskedText = ({ isAgain, notAsked, supervisor }: Child): string | undefined =>
+  isAgain
+    ? "again: its children stand under another row"
+    : notAsked === "unread"
+      ? "heap or queue too large to read whether it is a supervisor"
+      : notAsked === "other"
+        ? "no OTP supervisor"
+        : supervisor?.notAsked === "other"
+          ? "no OTP supervisor; children by links"
+          : supervisor?.notAsked === "bridge"
+            ? "supervisor_bridge; children by links"
+            : undefined
 
 const isSame = (id: Term, name: string): boolean => id instanceof Atom && id.text === name
 
