@@ -43,10 +43,10 @@ export type Join = (target: NodeTarget, options: JoinOptions) => Effect.Effect<E
 /** What became of a link that somebody asked to close. */
 export type Disconnection = "closed" | "kept" | "absent"
 
-/** What becomes of a look at a node: an answer, or none and nothing else for so long. */
+/** What becomes of a look at a node: an answer, or none; `isSilent`: nothing else has come in that time either. */
 export type Look =
   | { readonly _tag: "Answered"; readonly roundTripMillis: number }
-  | { readonly _tag: "Unanswered"; readonly silentMillis: number }
+  | { readonly _tag: "Unanswered"; readonly silentMillis: number; readonly isSilent: boolean }
 
 /** Milliseconds in which something has to come through a link that somebody has doubts about. */
 const signOfLifeMillis = 2_000
@@ -131,7 +131,10 @@ export class Registry {
   #lookAt(connection: Connection, node: ErlangNode, timeoutMillis: number): Effect.Effect<Look | undefined> {
     return Effect.map(sampleOf(node, timeoutMillis), (sample) => {
       if (sample === undefined) return undefined
-      if (sample === "missed") return { _tag: "Unanswered", silentMillis: node.silentMillis() }
+      if (sample === "missed") {
+        const silentMillis = node.silentMillis()
+        return { _tag: "Unanswered", silentMillis, isSilent: silentMillis >= timeoutMillis - besideClock }
+      }
       this.#count({ isAskedFor: false, peer: connection.peer }, "success")
       return { _tag: "Answered", roundTripMillis: sample.roundTripMillis }
     })
@@ -141,9 +144,8 @@ export class Registry {
   reset(name: string, { timeoutMillis = Infinity }: Pick<ConnectOptions, "timeoutMillis"> = {}) {
     return Effect.gen({ self: this }, function* () {
       const connection = this.#peers.get(name)?.connection
-      const waitMillis = Math.min(signOfLifeMillis, timeoutMillis)
-      const look = yield* this.look(name, waitMillis)
-      const isDead = look?._tag === "Unanswered" && look.silentMillis >= waitMillis - besideClock
+      const look = yield* this.look(name, Math.min(signOfLifeMillis, timeoutMillis))
+      const isDead = look?._tag === "Unanswered" && look.isSilent
       if (connection !== undefined && isDead) {
         const detail = `nothing came through it for ${Math.round(look.silentMillis)} ms, and it was to be made anew`
         yield* this.#end(connection, new DistError({ node: name, reason: { _tag: "LinkClosed", detail } }))

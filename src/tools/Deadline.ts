@@ -1,4 +1,4 @@
-import { Context, Effect } from "effect"
+import { Context, Effect, Scope } from "effect"
 import type { CallOptions } from "../node/Call.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { steadyMillis } from "../node/Moment.ts"
@@ -22,6 +22,14 @@ export const stepMillis: Effect.Effect<number> = Effect.map(remainingMillis, (le
   Math.max(left / 2, left - besideStep)
 )
 
+/** As `Effect.scoped`, but nobody waits for the end of the scope: it may wait for others, such as a tunnel's command. */
+export const scopedApart = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, Exclude<R, Scope.Scope>> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(Scope.make(), (scope) =>
+      Effect.onExit(restore(Scope.provide(effect, scope)), (exit) => Effect.forkDetach(Scope.close(scope, exit)))
+    )
+  )
+
 /**
  * Of the time that is left, what a scan on the node may take before it ends with what it has. The rest is for the way
  * there and back, and for a node so busy that a worker of low priority waits long for its next turn.
@@ -30,7 +38,7 @@ export const shareOfTime = 0.5
 
 /** What keeps a node from an answer that costs it little. */
 export const whyLate =
-  "Work of ours has low priority there and waits where the schedulers are busy (run_queue in get_system_info); a node that answers nothing at all may be frozen or cut off (round_trip_ms in list_nodes)."
+  "Work of ours has low priority there and waits where the schedulers are busy (run_queue in get_system_info); a node that answers nothing at all may be frozen, or the way to it dead (round_trip_ms in list_nodes; connect_node with reset makes a silent link anew)."
 
 const bounded = (options: CallOptions = {}) =>
   Effect.map(remainingMillis, (left) => ({

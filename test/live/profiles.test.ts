@@ -111,6 +111,64 @@ describe.each(BeamNode.otpReleases())("a node of OTP $otp behind a tunnel", ({ o
       expect(node.log() + secure.log()).toBe("")
     })
   )
+
+  it.live("gets a new link by a reset where the one that calls take goes dead, and not where that carries calls", () =>
+    Effect.gen(function* () {
+      const { node, port } = yield* hiddenAway({ otp })
+      configure({ name: node.name, alias: "staging-1", cookie: node.cookie, tunnel: tunnelTo(port) })
+      yield* withConfiguration(
+        Effect.gen(function* () {
+          const connect = call("connect_node", { node: "staging-1", reset: true })
+          yield* connect
+          const { data, notes } = yield* connected(connect)
+          expect(notes).toEqual([])
+          process.kill(tunnels()[0]!, "SIGSTOP")
+          const late = yield* refusal("get_system_info", { node: "staging-1", timeout_ms: 500 })
+          expect(late).toMatchObject({ code: "timeout", message: expect.stringContaining("connect_node with reset") })
+          const { structured } = yield* call("diagnose_connection", { node: "staging-1" })
+          expect(structured).toMatchObject({
+            summary: expect.stringContaining("every step of the way passes, but the link that calls take is silent"),
+            notes: expect.arrayContaining([expect.stringContaining("connect_node with reset gives it up")]),
+            hints: expect.arrayContaining([expect.stringContaining("reset")])
+          })
+          const anew = yield* connected(connect)
+          expect(anew.notes).toContainEqual(expect.stringContaining("it was given up, and made anew"))
+          expect(anew.data).not.toEqual(data)
+          yield* call("get_system_info", { node: "staging-1" })
+          yield* eventually(Effect.sync(() => tunnels().filter(runs).length === 1))
+        })
+      )
+      yield* eventually(Effect.sync(() => !tunnels().some(runs)))
+    })
+  )
+})
+
+/** What connecting tells: of the link, and besides. */
+const connected = Effect.map(({ structured }: { readonly structured: Readonly<Record<string, unknown>> }) => ({
+  notes: structured["notes"] ?? [],
+  data: { since: structured["since"], name: structured["our_name"] }
+}))
+
+describe("what is behind a tunnel", () => {
+  it.live.each(["connect_node", "diagnose_connection"])(
+    "is told by %s as it shows itself within little time where it takes connections and says nothing",
+    (tool) =>
+      Effect.gen(function* () {
+        const listens = `require("net").createServer(() => {}).listen({port}, "127.0.0.1")`
+        const command = [process.execPath, "-e", listens]
+        configure({ name: "app@pod.invalid", cookie: "abcdefabcdef1234", tunnel: command })
+        yield* withConfiguration(
+          Effect.gen(function* () {
+            const told =
+              tool === "connect_node"
+                ? (yield* refusal(tool, { node: "app@pod.invalid", timeout_ms: 2_000 })).message
+                : (yield* call(tool, { node: "app@pod.invalid", timeout_ms: 2_000 })).text
+            expect(told).toContain("waiting for its status")
+            expect(told).toContain("The way there is the tunnel of its entry")
+          })
+        )
+      })
+  )
 })
 
 describe("a node that is called by the name of its profile", () => {

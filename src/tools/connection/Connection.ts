@@ -7,12 +7,14 @@ import { visible } from "../../syntax/Escape.ts"
 import type { SyntaxName } from "../../syntax/Syntax.ts"
 import { syntaxes } from "../../syntax/Syntaxes.ts"
 import { cursor, FilterText, isFiltering, limitUpTo, listOutput, noneOf, shownOf, sortBy } from "../Listing.ts"
+import { stepMillis } from "../Deadline.ts"
 import { joinByOwnName, localNames } from "../NodeArgument.ts"
 import { amount } from "../Quantity.ts"
 import { meetNode } from "../Restarted.ts"
 import { sameNode } from "../SameNode.ts"
 import { Session } from "../Session.ts"
 import * as Tool from "../Tool.ts"
+import { seconds } from "./StandingLink.ts"
 import {
   isRegisteredHere,
   iso,
@@ -32,7 +34,7 @@ const connectNode = Tool.make({
   name: "connect_node",
   title: "Connect a node",
   description:
-    "Connects to a node and keeps the link for this session: if lost, it is made again. Tools connect by themselves: this checks a connection, gives a cookie, accepts a restarted node, or tries one at once that is left in peace (breaker_open).",
+    "Connects to a node and keeps the link for this session: if lost, it is made again. Tools connect by themselves: this checks, gives a cookie, accepts a restarted node, or tries at once one left in peace (breaker_open).",
   target: "named",
   timeoutMillis: 10_000,
   input: {
@@ -44,7 +46,7 @@ const connectNode = Tool.make({
         })
       )
     ),
-    reset: Schema.optionalKey(Schema.Boolean.annotate({ description: "Forget its failures" }))
+    reset: Schema.optionalKey(Schema.Boolean.annotate({ description: "Forget failures; make a silent link anew" }))
   },
   output: {
     since: Schema.String,
@@ -59,13 +61,15 @@ const connectNode = Tool.make({
     const { asked, hold, incarnations } = yield* Session
     let isShared = false
     const onShared = () => void (isShared = true)
+    let silentMillis: number | undefined
     const node = yield* joinByOwnName(name, (full, within) =>
       hold(
         full,
-        Effect.andThen(
-          reset ? nodes.reset(full) : Effect.void,
-          nodes.connect(full, { ...within, onShared, ...(cookie !== undefined && { cookie }) })
-        )
+        Effect.gen(function* () {
+          if (reset) silentMillis = yield* nodes.reset(full, within)
+          const timeoutMillis = yield* stepMillis
+          return yield* nodes.connect(full, { timeoutMillis, onShared, ...(cookie !== undefined && { cookie }) })
+        })
       )
     )
     asked.add(node.name)
@@ -81,6 +85,11 @@ const connectNode = Tool.make({
       summary: `${isShared ? "Already connected" : "Connected"} to ${node.name}, which runs ${runs}; a round trip takes ${rounded(roundTrip)} ms.`,
       notes: [
         ...restarted,
+        ...(silentMillis === undefined
+          ? []
+          : [
+              `Nothing came through the link that there was for ${seconds(silentMillis)}: it was given up, and made anew.`
+            ]),
         ...(isShared && cookie !== undefined
           ? ["The cookie was not tried: the node was connected, or being connected, before."]
           : []),
@@ -263,7 +272,7 @@ const listNodes = Tool.make({
           .map(({ node }) => `No round trip to ${node} came to an end within ${roundTripPatience} ms.`),
         ...resting.map(
           ({ node }) =>
-            `${node} did not answer lately and is left in peace, by list_nodes too: one request at a time goes through to see whether it does again; connect_node goes at once.`
+            `${node} did not answer lately and is left in peace, by list_nodes too: one request at a time goes through to see whether it does again; connect_node goes at once, and with reset makes a silent link anew.`
         ),
         ...discoverable
           .filter(({ name }) => known.has(name))

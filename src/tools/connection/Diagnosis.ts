@@ -5,10 +5,16 @@ import { Nodes } from "../../node/Nodes.ts"
 import { Targets } from "../../node/Targets.ts"
 import { visible } from "../../syntax/Escape.ts"
 import { listed } from "../../syntax/Excerpt.ts"
-import { stepMillis } from "../Deadline.ts"
+import { scopedApart, stepMillis } from "../Deadline.ts"
 import { byOwnName } from "../NodeArgument.ts"
 import * as Tool from "../Tool.ts"
 import { adviceOf } from "./LocalProcess.ts"
+import { standingLink } from "./StandingLink.ts"
+
+/** Milliseconds for the way to a node to open, at least: a step among others, though a tunnel may take most of the time. */
+const leastOpeningMillis = 10_000
+
+const openingMillis = Effect.map(stepMillis, (left) => Math.min(left, Math.max(leastOpeningMillis, left / 2)))
 
 const outcomes = ["passed", "failed", "skipped", "not_reached"] as const satisfies ReadonlyArray<Step["outcome"]>
 
@@ -45,10 +51,10 @@ export const diagnoseConnection = Tool.make({
     const up = (yield* nodes.list).flatMap(({ state }) => (state._tag === "Up" ? [state.node] : []))
     const known = [...new Set([...entries, ...up].map((node) => node.name))]
     const walk = (full: string) =>
-      Effect.scoped(
+      scopedApart(
         Effect.gen(function* () {
           const resolve = (cookie?: Redacted.Redacted) =>
-            Effect.flatMap(stepMillis, (timeoutMillis) =>
+            Effect.flatMap(openingMillis, (timeoutMillis) =>
               Effect.exit(targets.resolve(full, { timeoutMillis, ...(cookie !== undefined && { cookie }) }))
             )
           const configured = yield* resolve()
@@ -62,19 +68,25 @@ export const diagnoseConnection = Tool.make({
           const remembered = target && (yield* nodes.refusal(target))
           const linkedAs = up.find((node) => node.name === full)?.localName
           const timeoutMillis = yield* stepMillis
-          const diagnosis = yield* diagnose(full, resolved, {
-            known,
-            timeoutMillis,
-            ...(linkedAs !== undefined && { linkedAs }),
-            ...(remembered !== undefined && { remembered }),
-            ...(withoutCookie !== undefined && { withoutCookie })
-          })
+          const [diagnosis, standing] = yield* Effect.all(
+            [
+              diagnose(full, resolved, {
+                known,
+                timeoutMillis,
+                ...(linkedAs !== undefined && { linkedAs }),
+                ...(remembered !== undefined && { remembered }),
+                ...(withoutCookie !== undefined && { withoutCookie })
+              }),
+              standingLink(full)
+            ],
+            { concurrency: 2 }
+          )
           // Where the cookie was not shown, what ended the walk is no news.
           if (target !== undefined && remembered === undefined && diagnosis.refusal !== undefined)
             yield* nodes.refused(target, diagnosis.refusal)
           // Each of what is wrong may be explained by the node's own process.
           const whys = [withoutCookie, remembered ?? diagnosis.why].filter((each) => each !== undefined)
-          return { ...diagnosis, advice: yield* adviceOf(full, whys) }
+          return { ...diagnosis, standing, advice: yield* adviceOf(full, whys) }
         })
       )
     const first = yield* walk(name)
@@ -82,15 +94,16 @@ export const diagnoseConnection = Tool.make({
     const { calledItself } = first
     const goingOn = calledItself === undefined ? undefined : yield* Effect.result(byOwnName(calledItself, name))
     const own = goingOn && Result.isSuccess(goingOn) ? goingOn.success : undefined
-    const { advice, remarks, steps } = own === undefined ? first : yield* walk(own)
+    const { advice, remarks, standing, steps } = own === undefined ? first : yield* walk(own)
     const failed = steps.find(({ outcome }) => outcome === "failed")
     const near = (failed && entries.find((entry) => entry.name === name)?.near) ?? []
     return {
       summary:
         failed === undefined
-          ? `${name} can be connected: every step of the way passes.`
+          ? `${name} can be connected: every step of the way passes${standing?.isSilent === true ? ", but the link that calls take is silent" : ""}.`
           : `${name} cannot be connected: it fails at ${failed.step}. ${visible(failed.found)}`,
       notes: [
+        ...(standing === undefined ? [] : [standing.told]),
         ...(own === undefined
           ? []
           : [`It was asked for as ${name}, and calls itself ${visible(own)}; calls find it by both.`]),
@@ -113,7 +126,7 @@ export const diagnoseConnection = Tool.make({
       },
       hints:
         failed === undefined
-          ? [`connect_node ${JSON.stringify({ node: name })}`]
+          ? [`connect_node ${JSON.stringify({ node: name, ...(standing?.isSilent === true && { reset: true }) })}`]
           : wrongNames.has(failed.step)
             ? ["list_nodes"]
             : []
