@@ -3,7 +3,7 @@ import { atom, Atom, Binary, isAtom, MapTerm, Pid, type Term } from "../etf/Term
 import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import type { Mfa } from "../syntax/Mfa.ts"
-import { askAgent, askList, type Listed, type ListQuery, questionOf, readListed } from "./Listing.ts"
+import { askAgent, type Listed, type ListQuery, questionOf, readListed } from "./Listing.ts"
 import { atomText } from "./ProcessFacts.ts"
 import { readCount, readMfa } from "./ProcessRow.ts"
 
@@ -140,11 +140,19 @@ export interface Relative extends Identity {
   readonly otherNode: string | undefined
   /** What a port was opened for. */
   readonly port: string | undefined
+  /** How many monitors the row stands for: of one process by another there may be several, and one is enough. */
+  readonly count: number
   readonly isGone: boolean
 }
 
 /** `to`: by the other end, as Erlang orders terms. */
 export const relationSorts = ["depth", "relation", "to"] as const
+
+/** A page of links and monitors, those that are equal in one row. */
+export interface Relations extends Listed<Relative> {
+  /** How many the rows that match stand for. */
+  readonly sum: number
+}
 
 /** Links and monitors of a process, and with `depth` 2 of its neighbours; `incomplete: ["neighbours"]` says: not of all. */
 export const processRelations = (
@@ -152,16 +160,20 @@ export const processRelations = (
   pid: Pid,
   query: Pick<ListQuery, "limit" | "after" | "deadlineMillis"> & { readonly sort: (typeof relationSorts)[number] },
   scope: { readonly depth: number; readonly relation: Relation | undefined }
-): Effect.Effect<Listed<Relative>, CallError> =>
-  askList(
+): Effect.Effect<Relations, CallError> =>
+  askAgent(
     node,
     "beamscope_process:links",
-    {
+    questionOf({
       ...query,
       order: "ascending",
       filters: { pid, depth: scope.depth, relation: scope.relation && atom(scope.relation) }
-    },
-    (row) => readRelative(row, node.name)
+    }),
+    (answer) => {
+      const listed = readListed(answer, (row) => readRelative(row, node.name))
+      const sum = readCount(answer.atomKey("sum"))
+      return listed && sum !== undefined ? { ...listed, sum } : undefined
+    }
   )
 
 const readRelative = (row: MapTerm, here: string): Relative | undefined => {
@@ -180,6 +192,7 @@ const readRelative = (row: MapTerm, here: string): Relative | undefined => {
     to,
     otherNode: otherNode instanceof Atom && otherNode.text !== here ? otherNode.text : undefined,
     port: port instanceof Binary ? port.text() : undefined,
+    count: readCount(row.atomKey("count")) ?? 1,
     isGone: isAtom(row.atomKey("gone"), "true")
   }
 }

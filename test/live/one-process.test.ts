@@ -419,6 +419,30 @@ describe.each(BeamNode.otpReleases())("one process on OTP $otp", ({ otp }) => {
       }).pipe(using(agent))
     )
 
+    it.live("counts the monitors that somebody has forgotten", () =>
+      Effect.gen(function* () {
+        const pid = yield* Effect.promise(() =>
+          node.evaluate(
+            "P = spawn(fun() -> [erlang:monitor(process, code_server) || _ <- lists:seq(1, 500)], link(whereis(still)), register(leaking, self()), receive stop -> unlink(whereis(still)) end end), pid_to_list(P)"
+          )
+        )
+        yield* eventually(
+          Effect.promise(() => node.evaluate("is_pid(whereis(leaking))")).pipe(Effect.map((it) => it === "true"))
+        )
+        const leak = (yield* call("get_process_links", { pid: "leaking" })).structured
+        const back = (yield* call("get_process_links", { pid: "code_server", filter: { relation: "monitored_by" } }))
+          .structured
+        yield* Effect.promise(() => node.evaluate("leaking ! stop, ok"))
+        expect(leak).toMatchObject({
+          total: 2,
+          summary: expect.stringContaining(": 501 links and monitors, equal ones in one row with a count: 2 rows."),
+          links: [{ relation: "link" }, { relation: "monitors", count: 500, name: "code_server" }]
+        })
+        expect((leak["links"] as ReadonlyArray<Row>)[0]).not.toHaveProperty("count")
+        expect(back["links"]).toContainEqual(expect.objectContaining({ to: pid.replaceAll('"', ""), count: 500 }))
+      }).pipe(using(agent))
+    )
+
     it.live(
       "asks nothing of processes that are dead, suspended, away in native code or of another node, and leaves nothing behind",
       () =>

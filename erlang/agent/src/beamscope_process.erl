@@ -304,12 +304,13 @@ has_item(Item) ->
     end.
 
 %% @doc What a process is linked to, monitors and is monitored by, one step or two out: a packed list.
-%% A row tells `from', `relation', `to', and of the latter what it is. `total' counts every relation of the processes that
-%% were looked at. Where one relation is asked for, the neighbours are those of every relation all the same: of what is
+%% A row tells `from', `relation', `to', of the latter what it is, and where there are several such monitors, as nobody
+%% needs more than one, `count'. `total' counts the rows of the processes that were looked at, `sum' what the rows that match
+%% stand for. Where one relation is asked for, the neighbours are those of every relation all the same: of what is
 %% told about all of them, the rows that have it are shown.
 -spec links(links_spec()) -> binary().
 links(#{pid := Pid, depth := Depth, sort := Sort} = Spec) ->
-    First = relations(1, Pid),
+    First = relations(1, Pid, []),
     {Second, Why} =
         case Depth of
             1 -> {[], []};
@@ -317,27 +318,29 @@ links(#{pid := Pid, depth := Depth, sort := Sort} = Spec) ->
         end,
     Wanted = wanted(First ++ Second, Spec),
     {Page, Next} = page(lists:append([foremost(Relation, Spec) || Relation <- Wanted]), Spec),
+    Repeated = maps:from_list([{Place, All} || {Place, _, All} <- Wanted, All =/= {}]),
     packed(#{
         total => others(First ++ Second, 0),
         matched => others(Wanted, 0),
-        rows => [{Key, link_row(Sort, Key)} || Key <- Page],
+        sum => lists:sum([max(length(Others), tuple_size(All)) || {_, Others, All} <- Wanted]),
+        rows => [{Key, link_row(Sort, Key, Repeated)} || Key <- Page],
         next => Next,
         incomplete => Why
     }).
 
 %% How many others all relations together have.
 others([], Count) -> Count;
-others([{_, Others} | Relations], Count) -> others(Relations, Count + length(Others)).
+others([{_, Others, _} | Relations], Count) -> others(Relations, Count + length(Others)).
 
 %% Keys of a relation, more than a page has of those that it may begin with: a process may have a million.
-foremost({Place, Others}, #{sort := Sort, limit := Limit} = Spec) ->
+foremost({Place, Others, _}, #{sort := Sort, limit := Limit} = Spec) ->
     case some(Limit + 1000, Others) of
         none ->
             [];
         {Some, Rest} ->
             Last = link_key(Sort, Place, lists:last(Some)),
             case behind([{Last, erlang:phash2(Last)}], Spec) of
-                [] -> foremost({Place, Rest}, Spec);
+                [] -> foremost({Place, Rest, {}}, Spec);
                 _ -> [link_key(Sort, Place, Other) || Other <- Some ++ lists:sublist(Rest, Limit)]
             end
     end.
@@ -346,14 +349,35 @@ link_key(depth, Place, To) -> {Place, To};
 link_key(relation, {Level, From, Relation}, To) -> {{Relation, Level, From}, To};
 link_key(to, Place, To) -> {To, Place}.
 
-link_row(depth, {Place, To}) -> link_row(to, {To, Place});
-link_row(relation, {{Relation, Level, From}, To}) -> link_row(to, {To, {Level, From, Relation}});
-link_row(to, {To, {Level, From, Relation}}) ->
-    maps:merge(#{depth => Level, from => From, relation => Relation, to => To}, identity(To)).
+link_row(depth, {Place, To}, Repeated) ->
+    link_row(to, {To, Place}, Repeated);
+link_row(relation, {{Relation, Level, From}, To}, Repeated) ->
+    link_row(to, {To, {Level, From, Relation}}, Repeated);
+link_row(to, {To, {Level, From, Relation} = Place}, Repeated) ->
+    Row = maps:merge(#{depth => Level, from => From, relation => Relation, to => To}, identity(To)),
+    case times(To, maps:get(Place, Repeated, {})) of
+        Count when Count > 1 -> Row#{count => Count};
+        _ -> Row
+    end.
+
+%% How often something is among others in order.
+times(To, All) ->
+    foremost_of(All, fun(Other) -> Other =< To end, 0, tuple_size(All)) -
+        foremost_of(All, fun(Other) -> Other < To end, 0, tuple_size(All)).
+
+%% How many of a tuple in order, which are the first, are so.
+foremost_of(_, _, Least, Least) ->
+    Least;
+foremost_of(All, Is, Least, Most) ->
+    Middle = (Least + Most + 1) div 2,
+    case Is(element(Middle, All)) of
+        true -> foremost_of(All, Is, Middle, Most);
+        false -> foremost_of(All, Is, Least, Middle - 1)
+    end.
 
 %% What neighbours are linked to, as far as they are looked at. The way back to where we come from is known.
 further(Pid, First) ->
-    Near = lists:append([lists:sublist(Others, ?CANDIDATES) || {_, Others} <- First]),
+    Near = lists:append([lists:sublist(Others, ?CANDIDATES) || {_, Others, _} <- First]),
     Around = lists:usort([To || To <- lists:sublist(Near, ?CANDIDATES), is_pid(To), node(To) =:= node()]),
     {Found, Why} = further(lists:sublist(Around -- [Pid], ?NEIGHBOURS), Pid, []),
     {Found, [neighbours || Why orelse others(First, 0) > ?CANDIDATES orelse length(Around) > ?NEIGHBOURS]}.
@@ -363,29 +387,36 @@ further([], _, Found) ->
 further([From | Rest], Pid, Found) ->
     case others(Found, 0) > ?LINKS of
         true -> {Found, true};
-        false -> further(Rest, Pid, [{Place, Others -- [Pid]} || {Place, Others} <- relations(2, From)] ++ Found)
+        false -> further(Rest, Pid, relations(2, From, [Pid]) ++ Found)
     end.
 
 %% Those of the relation that is asked for.
-wanted(Relations, #{relation := Wanted}) -> [Known || {{_, _, Relation}, _} = Known <- Relations, Relation =:= Wanted];
+wanted(Relations, #{relation := Wanted}) -> [Known || {{_, _, Relation}, _, _} = Known <- Relations, Relation =:= Wanted];
 wanted(Relations, _) -> Relations.
 
-%% `{{Level, From, Relation}, Others}', the others in order, each once. There may be very many: nothing here runs once for
-%% each, and nothing is made of each.
-relations(Level, Pid) ->
+%% `{{Level, From, Relation}, Others, All}', the others in order, each once, without some; and where there are some several
+%% times, a tuple of all in order. There may be very many: nothing here runs once for each, and nothing is made of
+%% each.
+relations(Level, Pid, Without) ->
     [
-        {{Level, Pid, Relation}, related(erlang:process_info(Pid, Item))}
+        counted({Level, Pid, Relation}, lists:sort(related(erlang:process_info(Pid, Item))), [self() || Relation =:= monitored_by] ++ Without)
      || {Relation, Item} <- [{link, links}, {monitors, monitors}, {monitored_by, monitored_by}]
     ].
 
-related(undefined) ->
-    [];
-related({links, Links}) ->
-    lists:usort(Links);
-related({monitors, Monitors}) ->
-    lists:usort(ets:match_spec_run(Monitors, ets:match_spec_compile([{{'_', '$1'}, [], ['$1']}])));
-related({monitored_by, Monitoring}) ->
-    lists:usort(Monitoring) -- [self()].
+counted(Place, All, Without) ->
+    Others = lists:usort(All),
+    Left = Others -- Without,
+    case length(All) - length(Others) of
+        0 ->
+            {Place, Left, {}};
+        _ ->
+            Wanted = ets:match_spec_compile([{'$1', [{'=/=', '$1', {const, Other}} || Other <- Without], ['$1']}]),
+            {Place, Left, list_to_tuple(ets:match_spec_run(All, Wanted))}
+    end.
+
+related(undefined) -> [];
+related({monitors, Monitors}) -> ets:match_spec_run(Monitors, ets:match_spec_compile([{{'_', '$1'}, [], ['$1']}]));
+related({_, Others}) -> Others.
 
 %% What is known of the other end.
 identity(Pid) when is_pid(Pid), node(Pid) =:= node() ->

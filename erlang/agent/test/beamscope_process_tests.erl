@@ -210,7 +210,14 @@ links(Run) ->
         end,
         running([Middle], fun([Pid]) ->
             receive ready -> ok end,
-            #{total := 4, matched := 4, rows := Rows, incomplete := []} = Run(links, around(Pid, 1)),
+            #{total := 4, matched := 4, sum := 5, rows := Rows, incomplete := []} = Run(links, around(Pid, 1)),
+            Counts = fun(Some) -> [{Relation, To, Count} || {_, #{relation := Relation, to := To, count := Count}} <- Some] end,
+            ?assertEqual([{monitors, Other, 2}], Counts(Rows)),
+            [
+                ?assertMatch({[{monitors, Other, 2}], 5}, {Counts(Sorted), Sum})
+             || Sort <- [relation, to], #{rows := Sorted, sum := Sum} <- [Run(links, (around(Pid, 1))#{sort => Sort})]
+            ],
+            ?assertMatch(#{sum := 1}, Run(links, (around(Pid, 1))#{relation => link})),
             Told = [{Relation, To} || {_, #{from := From, relation := Relation, to := To, depth := 1}} <- Rows, From =:= Pid],
             ?assertEqual(
                 lists:sort([
@@ -233,6 +240,10 @@ links(Run) ->
             ),
             #{rows := Back} = Run(links, around(Other, 1)),
             ?assertEqual([link, monitored_by], [Relation || {_, #{relation := Relation}} <- Back]),
+            ?assertEqual([{monitored_by, Pid, 2}], Counts(Back)),
+            %% The way back is told from the other end only.
+            #{rows := Both, sum := 5} = Run(links, around(Other, 2)),
+            ?assertEqual([{monitored_by, Pid, 2}], Counts(Both)),
             unlink(Other)
         end)
     end).
@@ -280,6 +291,12 @@ crowded(Run) ->
             true -> [#{total := Size} = Bounded(children, (tree(Pid, Tree))#{deadline_ms := 60000}) || Tree <- [spawned, supervised]];
             false -> #{rows := []} = Bounded(children, tree(Pid, supervised))
         end
+    end),
+    Others = [whereis(Name) || Name <- [init, kernel_sup, code_server]],
+    Leaking = fun() -> [erlang:monitor(process, Other) || Other <- Others, _ <- lists:seq(1, Size)], idle() end,
+    running([Leaking], fun([Pid]) ->
+        #{total := 3, sum := Sum, rows := Rows} = bounded(40 * 3 * Size, fun() -> Run(links, around(Pid, 1)) end),
+        ?assertEqual({3 * Size, [Size, Size, Size]}, {Sum, [Count || {_, #{count := Count}} <- Rows]})
     end).
 
 %% What a function returns in a process whose heap has so many words at most.

@@ -182,6 +182,7 @@ const Link = Schema.Struct({
   depth: Schema.Int,
   from: Text,
   relation: Schema.Literals(relations),
+  count: Schema.optionalKey(Schema.Int),
   to: Schema.String,
   name: Text,
   node: Text,
@@ -195,6 +196,7 @@ const showLink = (row: Relative, terms: Terms): Undefinable<typeof Link.Type> =>
   depth: row.depth,
   from: row.depth === 1 ? undefined : terms.print(row.from),
   relation: row.relation,
+  count: row.count > 1 ? row.count : undefined,
   to: isTuple(row.to) && row.registeredName !== undefined ? "by name" : terms.print(row.to, 250),
   name: nameText(row.registeredName, terms),
   node: row.otherNode === undefined ? undefined : visible(row.otherNode),
@@ -249,17 +251,19 @@ const getProcessLinks = Tool.make({
       { concurrency: "unbounded" }
     )
     if (self === undefined) return yield* ended(node, process, terms)
-    const { incomplete, matched, rows, total } = listed
+    const { incomplete, matched, rows, sum, total } = listed
     const pidText = terms.print(process)
     const one = rows.find(({ row }) => row.to instanceof Pid && !row.isGone && row.otherNode === undefined)
     return {
       summary: (shown: number) =>
         `${called(self.registeredName, pidText, terms)}: ${
-          matched > 0
-            ? shownOf(shown, matched, "link or monitor", "links and monitors")
-            : total > 0
-              ? `none of ${amount(total, "link or monitor", "links and monitors")} is ${among[filter?.relation ?? "link"]}`
-              : "no links and no monitors"
+          sum > matched
+            ? `${amount(sum, "link or monitor", "links and monitors")}, equal ones in one row with a count: ${shownOf(shown, matched, "row")}`
+            : matched > 0
+              ? shownOf(shown, matched, "link or monitor", "links and monitors")
+              : total > 0
+                ? `none of ${amount(total, "link or monitor", "links and monitors")} is ${among[filter?.relation ?? "link"]}`
+                : "no links and no monitors"
         }${depth === 2 ? ", those of its neighbours included" : ""}.`,
       complete: incomplete.length === 0,
       notes: incomplete.includes("neighbours")
