@@ -26,15 +26,16 @@ export const Flag = {
   SPAWN: 1n << 32n,
   NAME_ME: 1n << 33n,
   V4_NC: 1n << 34n,
-  ALIAS: 1n << 35n
+  ALIAS: 1n << 35n,
+  NATIVE_RECORDS: 1n << 38n
 } as const
 
 export type FlagName = keyof typeof Flag
 
 /**
  * What we offer. Not PUBLISHED: that is what makes us hidden. Not DIST_HDR_ATOM_CACHE: with FRAGMENTS alone there is no
- * cache to keep, and large replies still come in pieces that small ones overtake. Not ALTACT_SIG and NATIVE_RECORDS:
- * a node that sees them absent keeps to the forms that we know.
+ * cache to keep, and large replies still come in pieces that small ones overtake. Not ALTACT_SIG: a node that sees it
+ * absent keeps to the forms that we know.
  */
 export const offered: bigint = Object.entries(Flag)
   .filter(([name]) => name !== "NAME_ME")

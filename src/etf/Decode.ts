@@ -22,6 +22,7 @@ import {
   List,
   MapTerm,
   nil,
+  NativeRecord,
   Pid,
   Port,
   Reference,
@@ -118,6 +119,7 @@ const properList = 1
 const improperList = 2
 const mapEntries = 3
 const funEnvironment = 4
+const recordValues = 5
 
 const readTerm = (
   bytes: Uint8Array,
@@ -136,7 +138,8 @@ const readTerm = (
   const outerItems: Array<Array<Term>> = [items, items, items, items]
   /** `8 * index + kind` of each. */
   const outerPlace: Array<number> = [0, 0, 0, 0]
-  let funs: Array<Fun> | undefined
+  /** Those whose places are being filled, the innermost last. */
+  let headed: Array<Fun | NativeRecord> | undefined
   // Every place takes a byte at least. So all the places claimed together cannot outnumber the bytes, and what is made
   // ahead of its contents stays in proportion to what came in, however the claims are nested.
   let claimed = at
@@ -288,6 +291,13 @@ const readTerm = (
         opened = funEnvironment
         size = u32(bytes, at + 25)
         break
+      case 67 /* RECORD_EXT */:
+        if (end - at < 5) throw truncated(from)
+        opened = recordValues
+        size = u32(bytes, at)
+        // The names of its fields take places too.
+        claimed += size
+        break
       default:
         throw new EtfError({ _tag: "UnknownTag", tag, offset: from })
     }
@@ -298,8 +308,13 @@ const readTerm = (
       const opening = places(size)
       if (opened === funEnvironment) {
         cursor.offset = at
-        funs ??= []
-        funs.push(readFun(bytes, cursor, end, opening))
+        headed ??= []
+        headed.push(readFun(bytes, cursor, end, opening))
+        at = cursor.offset
+      } else if (opened === recordValues) {
+        cursor.offset = at
+        headed ??= []
+        headed.push(readRecord(bytes, cursor, end, opening))
         at = cursor.offset
       }
       if (size > 0) {
@@ -310,7 +325,7 @@ const readTerm = (
         kind = opened
         continue
       }
-      value = finish(opened, opening, funs)
+      value = finish(opened, opening, headed)
     }
     items[index++] = value
     while (index === items.length) {
@@ -345,7 +360,7 @@ const readTerm = (
           break
         }
       }
-      const finished = finish(kind, items, funs)
+      const finished = finish(kind, items, headed)
       items = outerItems[--depth]!
       const place = outerPlace[depth]!
       index = place >>> 3
@@ -385,7 +400,7 @@ const places = (size: number): Array<Term> => {
 }
 
 /** The container whose places are all filled. */
-const finish = (kind: number, items: Array<Term>, funs: Array<Fun> | undefined): Term => {
+const finish = (kind: number, items: Array<Term>, headed: Array<Fun | NativeRecord> | undefined): Term => {
   switch (kind) {
     case properList:
       return new List(items)
@@ -396,7 +411,8 @@ const finish = (kind: number, items: Array<Term>, funs: Array<Fun> | undefined):
     case mapEntries:
       return new MapTerm(items)
     case funEnvironment:
-      return funs!.pop()!
+    case recordValues:
+      return headed!.pop()!
     default:
       return items
   }
@@ -546,6 +562,16 @@ const readFun = (bytes: Uint8Array, cursor: Cursor, end: number, free: ReadonlyA
   const pid = readPid(bytes, cursor, end)
   const unique = bytes.subarray(at + 5, at + 21)
   return new Fun(bytes[at + 4]!, unique, u32(bytes, at + 21), module, oldIndex, oldUnique, pid, free)
+}
+
+/** RECORD_EXT up to its values, which `values` will hold: `Size:32, Flags:8, Module, Name, FieldName…, Value…`. */
+const readRecord = (bytes: Uint8Array, cursor: Cursor, end: number, values: ReadonlyArray<Term>): NativeRecord => {
+  const at = cursor.offset
+  cursor.offset = at + 5
+  const module = readAtom(bytes, cursor, end)
+  const name = readAtom(bytes, cursor, end)
+  const fields = values.map(() => readAtom(bytes, cursor, end))
+  return new NativeRecord(module, name, (bytes[at + 4]! & 1) === 1, fields, values)
 }
 
 const readSmallInteger = (bytes: Uint8Array, cursor: Cursor, end: number): number => {

@@ -17,6 +17,7 @@ import {
   Fun,
   List,
   MapTerm,
+  NativeRecord,
   nil,
   Pid,
   Port,
@@ -143,6 +144,8 @@ const writeOne = (writer: Writer, term: Encodable | undefined): Frame | undefine
     writer.uint8(unsigned(term.arity, 0xff, "the arity of a fun"))
   } else if (term instanceof Fun) {
     return openFun(writer, term)
+  } else if (term instanceof NativeRecord) {
+    return openRecord(writer, term)
   } else {
     throw unencodable(
       `${term === null ? "null" : typeof term} is no Erlang term (text is atom(), binary() or charlist())`
@@ -212,6 +215,17 @@ const openFun = (writer: Writer, fun: Fun): Frame => {
   writeInt32(writer, fun.oldUnique, "the old unique value of a fun")
   writePid(writer, fun.pid)
   return { container: fun, start, items: fun.free, index: 0, tail: undefined }
+}
+
+const openRecord = (writer: Writer, record: NativeRecord): Frame => {
+  const { fields, isExported, module, name, values } = record
+  if (fields.length !== values.length) throw unencodable("a native record has not one value for each field")
+  const start = writer.length
+  writer.uint8(67 /* RECORD_EXT */)
+  writer.uint32(fields.length)
+  writer.uint8(isExported ? 1 : 0)
+  for (const each of [module, name, ...fields]) writeAtom(writer, each)
+  return { container: record, start, items: values, index: 0, tail: undefined }
 }
 
 /** Puts in the size, which counts all but the tag. */

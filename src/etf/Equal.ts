@@ -1,5 +1,5 @@
-import { funKey, Identities, scalarKey } from "./Identity.ts"
-import { Atom, Binary, ByteList, Fun, List, MapTerm, type Term } from "./Term.ts"
+import { funKey, Identities, recordKey, scalarKey } from "./Identity.ts"
+import { Atom, Binary, ByteList, Fun, List, MapTerm, NativeRecord, type Term } from "./Term.ts"
 
 /**
  * Whether two terms are the same Erlang term, as `=:=` of OTP 27 tells: `1` is not `1.0`, `0.0` is not `-0.0`, the order
@@ -45,6 +45,10 @@ export const equal = (a: Term, b: Term): boolean => {
         if (!(y instanceof Fun) || funKey(x) !== funKey(y)) return false
         lefts.push(x.free)
         rights.push(y.free)
+      } else if (x instanceof NativeRecord) {
+        if (!(y instanceof NativeRecord) || recordKey(x) !== recordKey(y)) return false
+        lefts.push(x.values)
+        rights.push(y.values)
       } else if (!sameScalar(x, y)) {
         return false
       }

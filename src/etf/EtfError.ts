@@ -11,7 +11,6 @@ export type EtfReason =
 
 /** Tags that the format knows, and that no node sends to us. */
 const refusedTags: ReadonlyMap<number, string> = new Map([
-  [67, "RECORD_EXT, a native record; we do not offer to receive them"],
   [80, "a compressed term, which stands only behind the version byte 131"],
   [82, "ATOM_CACHE_REF, a reference into the atom cache of a connection; we do not offer to keep one"],
   [117, "FUN_EXT, which no release since R8 writes and none since OTP 23 reads"],

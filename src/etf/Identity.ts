@@ -8,6 +8,7 @@ import {
   Fun,
   List,
   MapTerm,
+  NativeRecord,
   Pid,
   Port,
   Reference,
@@ -48,6 +49,10 @@ export const scalarKey = (term: Term): string | undefined => {
 export const funKey = (fun: Fun): string =>
   `u${fun.arity}.${fun.index}.${fun.oldIndex}.${fun.oldUnique}.${latin1(fun.unique)}${fun.module.text}`
 
+/** What tells one native record from another besides its values. */
+export const recordKey = ({ fields, isExported, module, name }: NativeRecord): string =>
+  `n${isExported}${[module, name, ...fields].map(({ text }) => `${text.length}.${text}`).join("")}`
+
 /** A container whose parts are being numbered. */
 interface Frame {
   readonly container: Term
@@ -62,6 +67,7 @@ const partsOf = (container: Term): ReadonlyArray<Term> => {
   if (container instanceof ByteList) return Array.from(container.view())
   if (container instanceof MapTerm) return container.entries
   if (container instanceof Fun) return container.free
+  if (container instanceof NativeRecord) return container.values
   return container as ReadonlyArray<Term>
 }
 
@@ -69,6 +75,7 @@ const containerKey = (container: Term, ids: ReadonlyArray<number>): string => {
   if (container instanceof List && container.tail !== undefined) return `|${ids.join()}`
   if (container instanceof List || container instanceof ByteList) return `[${ids.join()}`
   if (container instanceof Fun) return `${ids.join()}${funKey(container)}`
+  if (container instanceof NativeRecord) return `${ids.join()}${recordKey(container)}`
   if (!(container instanceof MapTerm)) return `{${ids.join()}`
   const pairs: Array<string> = []
   for (let i = 0; i < ids.length; i += 2) pairs.push(`${ids[i]}=${ids[i + 1]}`)

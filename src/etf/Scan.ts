@@ -94,6 +94,11 @@ export const skip = (bytes: Uint8Array, offset: number): number => {
         owed += 3
         at += 1
         break
+      case 67 /* RECORD_EXT */:
+        if (end - at < 6) throw truncated(at)
+        owed += 2 + 2 * u32(bytes, at + 1)
+        at += 6
+        break
       case 112 /* NEW_FUN_EXT */:
         if (end - at < 30) throw truncated(at)
         owed += 4 + u32(bytes, at + 26)

@@ -30,6 +30,7 @@ export type Term =
   | Reference
   | Fun
   | ExternalFun
+  | NativeRecord
 
 /** A tuple is a plain array, so that the commonest compound term costs one object. */
 export type Tuple = ReadonlyArray<Term>
@@ -215,6 +216,24 @@ export class ExternalFun {
     this.module = module
     this.function = func
     this.arity = arity
+  }
+}
+
+/** A native record of OTP 29 on (RECORD_EXT): `#module:name{field = value}`. It is no tuple. */
+export class NativeRecord {
+  readonly module: Atom
+  readonly name: Atom
+  /** Whether its module exports its definition, which other modules need to make one or to match on it. */
+  readonly isExported: boolean
+  readonly fields: ReadonlyArray<Atom>
+  /** One for each field. */
+  readonly values: ReadonlyArray<Term>
+  constructor(module: Atom, name: Atom, isExported: boolean, fields: ReadonlyArray<Atom>, values: ReadonlyArray<Term>) {
+    this.module = module
+    this.name = name
+    this.isExported = isExported
+    this.fields = fields
+    this.values = values
   }
 }
 

@@ -10,6 +10,7 @@ import {
   isTuple,
   List,
   MapTerm,
+  NativeRecord,
   Pid,
   Port,
   Reference,
@@ -192,6 +193,14 @@ const shaper = (from: PrintOptions): Shaper => {
         return collection("<<", ">>", length, (index) =>
           index + 1 < length ? [bytes[index]!] : [`${bytes[index]! >> (8 - lastBits)}::size(${lastBits})`]
         )
+      }
+      if (term instanceof NativeRecord) {
+        const { fields, module, name, values } = term
+        return collection(`#Record<${atom(module.text)}, ${atom(name.text)}, [`, "]>", values.length, (index) => [
+          key(fields[index]!.text),
+          " ",
+          values[index]!
+        ])
       }
       return collection("{", "}", term.length, (index) => [term[index]!])
     }

@@ -8,6 +8,7 @@ import {
   Fun,
   List,
   MapTerm,
+  NativeRecord,
   Pid,
   Port,
   Reference,
@@ -177,6 +178,13 @@ const shaper =
     if (term instanceof Fun) return `#Fun<${moduleOfFun(term.module.text)}.${term.oldIndex}.${term.oldUnique}>`
     if (term instanceof ExternalFun) return `fun ${mfa(term.module.text, term.function.text, term.arity)}`
     if (term instanceof BitString) return bitString(term)
+    if (term instanceof NativeRecord) {
+      const { fields, module, name, values } = term
+      return collection(`#${atom(module.text)}:${atom(name.text)}{`, "}", values.length, (index) => [
+        `${atom(fields[index]!.text)} = `,
+        values[index]!
+      ])
+    }
     return collection("{", "}", term.length, (index) => [term[index]!])
   }
 

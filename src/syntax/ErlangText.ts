@@ -165,6 +165,8 @@ export const erlangText = (owner: Owner, wildcards: boolean): Language => {
       const term = readLeaf(cursor)
       if (term !== undefined) return { _tag: "Term", term }
       cursor.at = at
+      if (cursor.look(/#[a-z'][^<{]*:[^<]*\{/uy))
+        cursor.fail("a native record, which its text does not tell whole: look for what stands in it")
       if (cursor.look(/#[a-z'][^<]*\{/uy)) cursor.fail("a record: write it as the tuple that it is, {name, …}")
       return cursor.unexpected("a term")
     }

@@ -8,6 +8,7 @@ import {
   Fun,
   List,
   MapTerm,
+  NativeRecord,
   Pid,
   Port,
   Reference,
@@ -159,6 +160,11 @@ const shaper =
       return collection("<<", ">>", length, (index) =>
         index + 1 < length ? [bytes[index]!] : [`${bytes[index]! >> (8 - lastBits)}:size(${lastBits})`]
       )
+    }
+    if (term instanceof NativeRecord) {
+      const { fields, module, name, values } = term
+      const open = `//erl(#${erlang.atom(module.text)}:${erlang.atom(name.text)}{`
+      return collection(open, "})", values.length, (index) => [`${erlang.atom(fields[index]!.text)}: `, values[index]!])
     }
     return tuple(term)
   }

@@ -8,6 +8,7 @@ import {
   Fun,
   List,
   MapTerm,
+  NativeRecord,
   Pid,
   Port,
   Reference,
@@ -59,7 +60,7 @@ const numeric = /^[-+]?\d+(?:\.\d+(?:[eE][-+]?\d+)?)?$/u
 const inside = (name: string): string => `|${escape(name, inBars)}|`
 
 const symbol = (name: string): string => {
-  const isBare = bareSymbol.test(name) && !numeric.test(name) && name !== "."
+  const isBare = bareSymbol.test(name) && !numeric.test(name) && name !== "." && name !== "..."
   return isBare && escape(name, inBars) === name ? name : inside(name)
 }
 
@@ -165,6 +166,16 @@ const shaper =
       return collection("#B(", length, (index) =>
         index + 1 < length ? [bytes[index]!] : [`(${bytes[index]! >> (8 - lastBits)} (size ${lastBits}))`]
       )
+    }
+    if (term instanceof NativeRecord) {
+      const { fields, module, name, values } = term
+      return {
+        open: `#R(${symbol(module.text)}:${symbol(name.text)}`,
+        close: ")",
+        separator: "",
+        size: values.length,
+        element: (index) => [` ${symbol(fields[index]!.text)} `, values[index]!]
+      }
     }
     return collection("#(", term.length, (index) => [term[index]!])
   }

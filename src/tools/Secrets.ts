@@ -10,6 +10,7 @@ import {
   isTuple,
   List,
   MapTerm,
+  NativeRecord,
   type Term,
   type Tuple,
   utf8Text
@@ -27,7 +28,7 @@ export interface Secrets {
   /** Whether `value` is a secret because of the tuple or the list that stands in front of it, which goes on with it. */
   readonly isSecretBehind: (front: Term | undefined, value: Term) => boolean
   /**
-   * A term with `"[redacted]"` in place of each value whose key says that it is a secret: in maps and structs, in pairs
+   * A term with `"[redacted]"` in place of each value whose key says that it is a secret: in maps, structs and native records, in pairs
    * and behind names in tuples, in the pairs of a list and behind its names and options, of which the first `room` are
    * looked at; and without the secrets in a text. What lies deeper is left for the next look; but of a term that was made a binary nothing is left, where any
    * of it is a secret.
@@ -71,6 +72,7 @@ const endOf = (item: Term | undefined): string | undefined =>
 const canHoldSecret = (value: Term | undefined): boolean => {
   if (value instanceof Atom) return !noSecrets.has(value.text)
   if (value instanceof MapTerm) return value.size > 0
+  if (value instanceof NativeRecord) return value.values.length > 0
   if (value instanceof List) return value.items.length > 0
   if (Array.isArray(value)) return value.length > 0
   const isText = value instanceof Binary || value instanceof BitString || isList(value)
@@ -126,6 +128,7 @@ const isCharacter = (code: Term): code is number =>
 
 const partsOf = (term: Term): ReadonlyArray<Term> => {
   if (term instanceof MapTerm) return term.entries
+  if (term instanceof NativeRecord) return term.values
   if (term instanceof List) return term.tail === undefined ? term.items : [...term.items, term.tail]
   return isTuple(term) ? term : []
 }
@@ -233,6 +236,12 @@ const secretsOf = (isName: IsName, isProofOf: IsName, without: (text: string) =>
       const { entries } = term
       if (!entries.some((key, at) => at % 2 === 0 && isSecret(key, entries[at + 1]))) return term
       return new MapTerm(entries.map((it, at) => (at % 2 === 1 && isSecret(entries[at - 1], it) ? replaced : it)))
+    }
+    if (term instanceof NativeRecord) {
+      const { fields, isExported, module, name, values } = term
+      if (!values.some((value, at) => isSecret(fields[at], value))) return term
+      const shown = values.map((value, at) => (isSecret(fields[at], value) ? replaced : value))
+      return new NativeRecord(module, name, isExported, fields, shown)
     }
     if (isTuple(term)) return maskedTuple(term)
     if (term instanceof Binary) {

@@ -44,7 +44,23 @@ const { elixir, erlang } = syntaxes
 
 const erlangShell = `
 Port = open_port({fd, 3, 3}, [{packet, 4}, binary, eof]),
-Own = [self(), make_ref(), hd(erlang:ports()), fun(X) -> X end, fun erlang:'+'/2, #{self() => [make_ref()]}],
+Form = fun(Text) ->
+  {ok, Tokens, _} = erl_scan:string(Text),
+  {ok, Form} = erl_parse:parse_form(Tokens),
+  Form
+end,
+NativeRecords = case list_to_integer(erlang:system_info(otp_release)) >= 29 of
+  false -> [];
+  true ->
+    Forms = lists:map(Form, ["-module(native).", "-export([records/0]).", "-record #st{a = 1, 'B c' = [x]}.",
+      "-record #'no one'{}.", "-export_record([st]).",
+      "records() -> [#st{}, #'no one'{}, {#st{a = #{#st{} => #'no one'{}}}}]."]),
+    {ok, native, Code} = compile:forms(Forms),
+    {module, native} = code:load_binary(native, "native.beam", Code),
+    native:records()
+end,
+Own = [self(), make_ref(), hd(erlang:ports()), fun(X) -> X end, fun erlang:'+'/2, #{self() => [make_ref()]}] ++
+  NativeRecords,
 Print = fun(Term) -> {unicode:characters_to_binary(io_lib:format("~0tp", [Term])), Term} end,
 Read = fun(Text) ->
   {ok, Tokens, _} = erl_scan:string(unicode:characters_to_list([Text, " ."])),
@@ -356,8 +372,8 @@ const misreadByUs = (
 /** What texts begin with, up to their first brace. */
 const starts = (texts: ReadonlyArray<string>) => texts.map((it) => it.slice(0, it.indexOf("{") + 1))
 
-/** What nobody can make from text alone, and what a struct does not say of itself. */
-const isUnreadable = /^#Fun|^#DateTime|^~r|^Regex|Error\{/u
+/** What nobody can make from text alone, and what a struct or a native record does not say of itself. */
+const isUnreadable = /^#Fun|^#DateTime|^~r|^Regex|Error\{|#native:/u
 
 /** Text that is written differently from the shell, because it would not be seen. */
 const hidden = "a\u202eb\u{e0041}\u200b\u00ad\ufeff\u2028\u0085\ue000"

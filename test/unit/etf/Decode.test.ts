@@ -172,7 +172,6 @@ describe("what is no term", () => {
   })
 
   it.each([
-    [67, "RECORD_EXT"],
     [80, "compressed"],
     [82, "ATOM_CACHE_REF"],
     [117, "FUN_EXT"],
