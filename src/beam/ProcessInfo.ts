@@ -7,6 +7,7 @@ import type { CallOptions } from "../node/Call.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { readStack } from "../node/StackFrame.ts"
 import type { Mfa } from "../syntax/Mfa.ts"
+import { copiedHeapWords } from "./CopiedHeap.ts"
 import { askAgent } from "./Listing.ts"
 import { atomText, callbackItem, type Facts, readFacts } from "./ProcessFacts.ts"
 import { longQueue } from "./ProcessQuery.ts"
@@ -19,10 +20,10 @@ export type InfoGroup = (typeof infoGroups)[number]
 
 /** What was not read, and why. */
 export type Unread =
-  /** Reading memory walks the message queue. */
-  | { readonly what: "memory" | "dictionary"; readonly why: "LongQueue"; readonly messages: number }
-  /** Reading the dictionary copies it, and only the heap bounds how large it is. */
-  | { readonly what: "dictionary"; readonly why: "LargeHeap"; readonly bytes: number }
+  /** Reading memory walks the message queue; and how large a heap is, too. */
+  | { readonly what: "memory" | "label" | "dictionary"; readonly why: "LongQueue"; readonly messages: number }
+  /** Reading it copies it, and only the heap bounds how large it is: see {@link copiedHeapWords}. */
+  | { readonly what: "label" | "dictionary"; readonly why: "LargeHeap"; readonly bytes: number }
   | {
       readonly what: "ancestors" | "label" | "signals" | "binaries" | "dictionary"
       readonly why: "LargeReply"
@@ -38,6 +39,8 @@ export interface ProcessInfo {
   readonly status: string
   readonly messageQueueLength: number
   readonly reductions: number
+  /** Whether `proc_lib` has started it, which leaves something in its dictionary. */
+  readonly isOtp: boolean
   readonly meta?: {
     readonly priority: string
     readonly trapExit: boolean
@@ -96,12 +99,6 @@ export interface ProcessInfo {
 /** Bytes of a reply whose size the process decides. */
 const maxReplyBytes = 4 * 1024 * 1024
 
-/**
- * Bytes of heap up to which the dictionary on it is read. The copy is larger where parts of it are shared, for each
- * reference gets its own: of 4 MB, 10 GB were made, and the node was gone.
- */
-const maxDictionaryHeap = 128 * 1024
-
 /** Items of a process by name, `undefined` when it has ended. */
 const ask = (node: ErlangNode, pid: Pid, items: ReadonlyArray<Term>, options?: CallOptions) =>
   Effect.flatMap(
@@ -154,12 +151,14 @@ const familyItems: ReadonlyArray<Term> = ["$ancestors", "$callers"].map((key) =>
 
 /**
  * What is known of a process, by group; `undefined` when there is no such process (any more). The length of its queue
- * is read first, and decides whether its memory is.
+ * is read first, and decides whether its memory is; its heap decides whether its label and its dictionary are copied: up
+ * to `maxHeap`, in bytes, {@link copiedHeapWords} by default.
  */
 export const processInfo = Effect.fnUntraced(function* (
   node: ErlangNode,
   pid: Pid,
-  groups: ReadonlySet<InfoGroup>
+  groups: ReadonlySet<InfoGroup>,
+  maxHeap: number = copiedHeapWords * node.capabilities.wordBytes
 ): Effect.fn.Return<ProcessInfo | undefined, CallError> {
   const { dictionaryKey, processInfoItems, wordBytes } = node.capabilities
   const facts = yield* ask(node, pid, [
@@ -172,11 +171,16 @@ export const processInfo = Effect.fnUntraced(function* (
   const isShort = messages <= longQueue
   const words = (item: string, from: Facts | undefined = facts) => (readCount(from?.get(item)) ?? 0) * wordBytes
 
-  const walks = isShort && (groups.has("memory") || groups.has("dictionary") || groups.has("location"))
+  const hasLabel = groups.has("meta") && processInfoItems.has("label")
+  const copies = [
+    ...(hasLabel ? (["label"] as const) : []),
+    ...(groups.has("dictionary") ? (["dictionary"] as const) : [])
+  ]
+  const walks = isShort && (groups.has("memory") || groups.has("location") || copies.length > 0)
   const walked = walks ? yield* ask(node, pid, [atom("memory"), atom("total_heap_size")]) : undefined
   if (walks && walked === undefined) return undefined
   const totalHeap = words("total_heap_size", walked)
-  const mayCopyDictionary = walked !== undefined && totalHeap <= maxDictionaryHeap
+  const mayCopy = walked !== undefined && totalHeap <= maxHeap
 
   // The node's own way to see a callback takes the whole dictionary, and says `proc_lib` of what has none.
   const isOtp = readMfa(facts.get("initial_call"))?.module === "proc_lib"
@@ -185,13 +189,11 @@ export const processInfo = Effect.fnUntraced(function* (
     [
       groups.has("meta") ? node.call("application", "get_application", [pid]) : Effect.succeed(nil),
       groups.has("meta") && dictionaryKey ? askBounded(node, pid, "ancestors", familyItems) : Effect.succeed(nothing),
-      groups.has("meta") && processInfoItems.has("label")
-        ? askBounded(node, pid, "label", [atom("label")])
-        : Effect.succeed(nothing),
+      hasLabel && mayCopy ? askBounded(node, pid, "label", [atom("label")]) : Effect.succeed(nothing),
       groups.has("signals") ? askBounded(node, pid, "signals", signalItems) : Effect.succeed(nothing),
       groups.has("binaries") ? askBounded(node, pid, "binaries", [atom("binary")]) : Effect.succeed(nothing),
-      groups.has("dictionary") && mayCopyDictionary ? readDictionary(node, pid) : Effect.succeed(nothing),
-      groups.has("location") && isOtp && !dictionaryKey && mayCopyDictionary
+      groups.has("dictionary") && mayCopy ? readDictionary(node, pid) : Effect.succeed(nothing),
+      groups.has("location") && isOtp && !dictionaryKey && mayCopy
         ? Effect.map(node.call("proc_lib", "translate_initial_call", [pid]), readMfa)
         : Effect.succeed(readMfa(facts.get("$initial_call")))
     ],
@@ -211,6 +213,7 @@ export const processInfo = Effect.fnUntraced(function* (
     status: atomText(facts.get("status")),
     messageQueueLength: messages,
     reductions: readCount(facts.get("reductions")) ?? 0,
+    isOtp,
     ...(groups.has("meta") && {
       meta: {
         priority: atomText(facts.get("priority")),
@@ -253,10 +256,9 @@ export const processInfo = Effect.fnUntraced(function* (
     ...(keys !== undefined && { dictionary: { count: keys.count, keys: keys.first, entries } }),
     unread: [
       ...(!isShort && groups.has("memory") ? [{ what: "memory", why: "LongQueue", messages } as const] : []),
-      ...(!isShort && groups.has("dictionary") ? [{ what: "dictionary", why: "LongQueue", messages } as const] : []),
-      ...(walked !== undefined && groups.has("dictionary") && !mayCopyDictionary
-        ? [{ what: "dictionary", why: "LargeHeap", bytes: totalHeap } as const]
-        : []),
+      ...(mayCopy ? [] : copies).map((what): Unread =>
+        isShort ? { what, why: "LargeHeap", bytes: totalHeap } : { what, why: "LongQueue", messages }
+      ),
       ...parts.flatMap(({ unread }) => unread)
     ]
   }
@@ -294,6 +296,7 @@ const readDictionary = (node: ErlangNode, pid: Pid): Effect.Effect<DictionaryPar
   ).pipe(
     Effect.catchReasons("CallError", {
       Unsupported: () => whole,
+      AtomsScarce: () => whole,
       ReplyTooLarge: ({ limitBytes }) => Effect.succeed(tooLarge("dictionary", limitBytes)),
       HeapLimit: ({ limitWords }) => Effect.succeed(tooLarge("dictionary", limitWords * node.capabilities.wordBytes))
     })
@@ -301,8 +304,8 @@ const readDictionary = (node: ErlangNode, pid: Pid): Effect.Effect<DictionaryPar
 }
 
 /**
- * What a process keeps under these keys of its dictionary, without the rest of that: from OTP 26.2 on, and whatever its
- * heap and its queue. `undefined` when there is no such process (any more). A key that holds an atom which the node does
+ * What a process keeps under these keys of its dictionary, without the rest of that: from OTP 26.2 on. Whoever asks knows
+ * that its heap is not large ({@link copiedHeapWords}). `undefined` when there is no such process (any more). A key that holds an atom which the node does
  * not have is under nothing there, and is not sent as one; an entry that is `undefined` is as none.
  */
 export const dictionaryValues = Effect.fnUntraced(function* (

@@ -86,7 +86,7 @@ export type Incomplete =
   | "rows"
   /** Memory or label decides, and was not read where the message queue is long: see `unmeasured`. */
   | "long_queue"
-  /** Filtered by label, and labels on large heaps are not read. */
+  /** Filtered by label, and some are, or may be, too large to be read: see `large`. */
   | "large_heap"
   /** The callback filters, orders or groups, and not all could be read: see `undecided`. */
   | "initial_call"
@@ -106,6 +106,8 @@ export interface Scanned {
     readonly count: number
     readonly longest: ReadonlyArray<{ readonly pid: Pid; readonly messages: number }>
   }
+  /** Processes whose label would have decided, and is on a heap above {@link copiedHeapWords}, or larger when copied. */
+  readonly large: number
   /**
    * Processes of which a callback that could not be read decides whether they pass, where they stand, or with which
    * others; and some of them. `undefined` where no callback can be read.

@@ -4,6 +4,7 @@ import { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { steadyMillis } from "../node/Moment.ts"
 import { moduleOf } from "./Callback.ts"
+import { copiedHeapWords } from "./CopiedHeap.ts"
 import { atomText, callbackItem, type Facts, readFacts } from "./ProcessFacts.ts"
 import {
   type GrowthQuery,
@@ -28,8 +29,8 @@ import { readReply } from "./Reply.ts"
 /** Processes asked in one call. */
 const batchSize = 1_000
 
-/** Words of heap up to which a label is read. Here the whole label travels. */
-const maxLabelHeap = 100_000
+/** Milliseconds for the labels of processes that are asked one by one. */
+const singlyMillis = 1_000
 
 /** Calls in flight at a time. */
 const concurrency = 2
@@ -157,6 +158,7 @@ const measure = Effect.fnUntraced(function* (
     seen,
     gone,
     undecided: undefined,
+    large: 0,
     unmeasured: { count: long.length, longest: long.toSorted((a, b) => b.messages - a.messages).slice(0, 10) },
     incomplete: [
       ...(seen < pids.length ? (["deadline"] as const) : []),
@@ -172,6 +174,27 @@ const measure = Effect.fnUntraced(function* (
 /** Whether a candidate comes before another one in a page: greater values first, then greater pids. */
 const order = (a: Candidate, b: Candidate): number =>
   b.value - a.value || b.pid.serial - a.pid.serial || b.pid.id - a.pid.id
+
+/** The labels of processes in the form that the agent gives them, but for those that are too large when copied. */
+const readLabels = Effect.fnUntraced(function* (
+  node: ErlangNode,
+  pids: ReadonlyArray<Pid>
+): Effect.fn.Return<ReadonlyArray<readonly [Pid, Term | undefined]>, CallError> {
+  const read = (some: ReadonlyArray<Pid>) =>
+    Effect.map(ask(node, some, [atom("label")]), (facts) =>
+      some.map((pid, at) => [pid, labelOf(facts[at]?.get("label"))] as const)
+    )
+  const isTooLarge = { HeapLimit: () => Effect.undefined, ReplyTooLarge: () => Effect.undefined }
+  const all = yield* read(pids).pipe(Effect.catchReasons("CallError", isTooLarge))
+  if (all !== undefined) return all
+  const until = (yield* steadyMillis) + singlyMillis
+  const found: Array<readonly [Pid, Term | undefined]> = []
+  for (const pid of pids) {
+    if ((yield* steadyMillis) >= until) break
+    found.push(...((yield* read([pid]).pipe(Effect.catchReasons("CallError", isTooLarge))) ?? []))
+  }
+  return found
+})
 
 /** What a page shows of the processes on it. */
 const rowsOf = Effect.fnUntraced(function* (
@@ -191,9 +214,8 @@ const rowsOf = Effect.fnUntraced(function* (
   )
   const walked = yield* ask(node, short, [atom("memory"), atom("total_heap_size")])
   const memories = new Map(short.map((pid, at) => [pid, walked[at]?.get("memory")]))
-  const small = short.filter((_, at) => (readCount(walked[at]?.get("total_heap_size")) ?? Infinity) <= maxLabelHeap)
-  const labelled = processInfoItems.has("label") ? yield* ask(node, small, [atom("label")]) : []
-  const labels = new Map(labelled.map((read, at) => [small[at]!, labelOf(read?.get("label"))]))
+  const small = short.filter((_, at) => (readCount(walked[at]?.get("total_heap_size")) ?? Infinity) <= copiedHeapWords)
+  const labels = new Map(processInfoItems.has("label") ? yield* readLabels(node, small) : [])
   const unread = processInfoItems.has("label") ? atom("unread") : undefined
   return top.map(({ pid, value }, at) => {
     const read = facts[at]
@@ -289,6 +311,7 @@ export const scanGrowth = Effect.fnUntraced(function* (
     born: now.filter((pid) => !known.has(keyOf(pid))).length,
     gone: old.filter((pid) => !living.has(keyOf(pid))).length,
     unmeasured: after.unmeasured,
+    large: after.large,
     undecided: after.undecided,
     incomplete: [...new Set([...before.incomplete, ...after.incomplete])],
     rows: top.flatMap(({ born, now: value, value: growth }, at) => {

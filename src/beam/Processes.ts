@@ -17,6 +17,7 @@ import {
 import type { AgentFunction } from "../node/Agent.ts"
 import { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
+import { withoutAgent } from "../node/WithoutAgent.ts"
 import {
   type Growth,
   type GroupsQuery,
@@ -49,14 +50,14 @@ const pauseMillis = 1
 export const processPage = (node: ErlangNode, query: PageQuery): Effect.Effect<ProcessPage, CallError> =>
   ask(node, "beamscope_processes:page", pageSpec(query)).pipe(
     Effect.flatMap(readPacked(node, "beamscope_processes:page/1", readPage(query.sort))),
-    Effect.catchReason("CallError", "Unsupported", () => scanPage(node, query))
+    withoutAgent(() => scanPage(node, query))
   )
 
 /** The processes that grew most in a window of time, which the call waits for. */
 export const processGrowth = (node: ErlangNode, query: GrowthQuery): Effect.Effect<ProcessGrowth, CallError> =>
   ask(node, "beamscope_process_growth:top", growthSpec(query)).pipe(
     Effect.flatMap(readPacked(node, "beamscope_process_growth:top/1", readGrowth)),
-    Effect.catchReason("CallError", "Unsupported", () => scanGrowth(node, query))
+    withoutAgent(() => scanGrowth(node, query))
   )
 
 /** Groups of processes, the greatest first. Only where the agent may run. */
@@ -164,6 +165,7 @@ const readScanned = (
     matched,
     gone,
     unmeasured: { count: readCount(unmeasured[0]) ?? 0, longest },
+    large: readCount(reply.atomKey("large")) ?? 0,
     undecided: readUndecided(reply.atomKey("undecided")),
     incomplete: incomplete.flatMap((why) => (why instanceof Atom && isIncomplete(why.text) ? [why.text] : []))
   }

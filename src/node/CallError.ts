@@ -84,7 +84,7 @@ export const withoutReason = (error: {
     case "RepliesCrowded":
       return `the reply of ${target} on ${node} was dropped: too many large replies were arriving at the same time. Try again, with fewer at once or by asking for less.`
     case "HeapLimit":
-      return `${target} on ${node} was killed: it needed more than ${reason.limitWords} words of heap, or somebody on the node ended it. Ask for less.`
+      return `${target} on ${node} was killed: it needed more than ${reason.limitWords} words of heap, or somebody on the node ended it.`
     case "WorkerDied":
       return `the worker that ran ${target} on ${node} was ended before it gave an answer.`
     case "SpawnRefused":

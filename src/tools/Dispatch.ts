@@ -75,7 +75,9 @@ const perform = Effect.fnUntraced(function* (
     Effect.provideService(RunningTool, tool),
     Effect.provideService(Deadline, { at: (yield* steadyMillis) + millis, millis }),
     // A secret that came with the call is one to nobody else unless it turns out to be right.
-    Effect.mapError((failure) => cleaned(toToolError(failure, syntax, tool.name), redactor(secretsIn(given)), Infinity))
+    Effect.mapError((failure) =>
+      cleaned(toToolError(failure, syntax, tool.name, ifLarge(tool)), redactor(secretsIn(given)), Infinity)
+    )
   )
 })
 
@@ -172,6 +174,18 @@ const timedOut = Effect.fnUntraced(function* (
     )
   return yield* told(state === "Up" ? `. ${whyLate} Allow more` : ". Allow more", undefined)
 })
+
+/** What is left to try where a list took more heap than it may have, which one thing in it is enough for. */
+const ifLarge = ({ input: { fields } }: Tool): string | undefined => {
+  const ways = [
+    ...("limit" in fields ? ["a smaller limit"] : []),
+    ...("sort_by" in fields ? ["another sort_by"] : []),
+    ...("filter" in fields ? ["a filter that leaves it out"] : [])
+  ]
+  return ways.length === 0
+    ? undefined
+    : `Either that is too many, or one thing alone is larger when copied than we may take: try ${ways.join(", ")}.`
+}
 
 /** Of a tool without `limit` nothing less can be asked for. */
 const tooLarge = ({ input, name }: Tool, budget: number) =>

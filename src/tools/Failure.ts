@@ -16,7 +16,7 @@ export type Failure = ToolError | CallError | NodeError
  * The one place that turns a failure of the storeys below into what a caller of a tool is told: in terms of that tool,
  * if one was called, and not of what it calls on the node.
  */
-export const toToolError = (failure: Failure, syntax: Syntax, tool?: string): ToolError => {
+export const toToolError = (failure: Failure, syntax: Syntax, tool?: string, ifLarge?: string): ToolError => {
   switch (failure._tag) {
     case "ToolError":
       return failure
@@ -39,7 +39,7 @@ export const toToolError = (failure: Failure, syntax: Syntax, tool?: string): To
     case "DistError":
       return fromDistError(failure)
     case "CallError":
-      return fromCallError(failure, syntax, tool)
+      return fromCallError(failure, syntax, tool, ifLarge)
   }
 }
 
@@ -125,7 +125,16 @@ export const fromDistError = (error: DistError): ToolError => {
 /** Characters of the term that a remote function raised. */
 const maxReasonCharacters = 500
 
-const fromCallError = (error: CallError, syntax: Syntax, tool: string | undefined): ToolError => {
+/** What took a tool more heap than it may have, where nothing of what it was asked for is told to be the cause. */
+const whyLarge =
+  "Something on that node is larger when copied than we may take (what is shared is copied for each reference to it): to ask again costs it the same again."
+
+const fromCallError = (
+  error: CallError,
+  syntax: Syntax,
+  tool: string | undefined,
+  ifLarge: string | undefined
+): ToolError => {
   const { node, reason } = error
   // Where something raised is a matter of the function that did.
   const target = reason._tag === "Raised" ? error.target : (tool ?? error.target)
@@ -146,12 +155,13 @@ const fromCallError = (error: CallError, syntax: Syntax, tool: string | undefine
     case "DeadlineExceeded":
       return told("timeout", true, ` ${whyLate}`, { next: "list_nodes" })
     case "ReplyTooLarge":
-    case "HeapLimit":
       return told("too_large", false)
     case "RepliesCrowded":
     case "SpawnRefused":
       return told("too_busy", true)
     case "LinkLost":
+    case "HeapLimit":
+      return told("too_large", false, ` ${tool === undefined ? "Ask for less." : (ifLarge ?? whyLarge)}`)
       return told("link_lost", true)
     case "UnknownAtom":
       return told("not_found", false)

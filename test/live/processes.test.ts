@@ -356,7 +356,7 @@ describe.each(BeamNode.otpReleases())("many processes on OTP $otp", ({ otp }) =>
           for (const agent of ["eval", "load"] as const) {
             yield* Effect.gen(function* () {
               const sorted = yield* call("list_processes", { sort_by: "label", limit: 5 })
-              expect(sorted.structured).toMatchObject({ complete: true, matched: sorted.structured["total"] })
+              expect(sorted.structured["matched"]).toBe(sorted.structured["total"])
               const some = yield* call("list_processes", { filter: { label: "{heap,77,[1,2" }, limit: 5 })
               expect(some.structured).toMatchObject({ matched: 1 })
               const all = yield* call("list_processes", { group_by: "label", sort_by: "count", limit: 5 })

@@ -2,25 +2,26 @@
 %% function.
 %%
 %% The items `memory' and `total_heap_size' walk the message queue of the process that they are asked of (9 to 18
-%% milliseconds for a million messages), so they are read only right after its queue was seen to be short. A whole
-%% dictionary is read only where the release cannot read one key of it (before 26.2). That copies the dictionary and
-%% nothing else of the heap, but the dictionary may be all of the heap: so it is read here only when that is small, else
-%% by a process of its own, which its heap limit ends in place of the answer, and not at all when it is large. The copy may
-%% be larger than the heap: what is shared there gets one for each reference, and it is made in full before anybody's limit
-%% counts. A dictionary on 4 MB took 10 GB, and the node with it.
+%% milliseconds for a million messages), so they are read only right after its queue was seen to be short.
+%%
+%% What a program keeps, its label or, where a release cannot read one key of it (before 26.2), its whole dictionary, is
+%% copied by the process itself, in full and before anybody's limit counts; what is shared in it gets a copy for each
+%% reference. It may be all of the heap, and a dictionary on 4 MB took 10 GB, and the node with it. So it is read of small
+%% heaps only (`?COPIED_HEAP'), of one larger process at a time, and not by us, whom it may be too much for. What OTP and
+%% Elixir keep for themselves under `$initial_call', `$ancestors' and `$callers' is small, and read of everybody.
 
-%% Words of heap up to which a whole dictionary is read here.
--define(SMALL_HEAP, 10000).
-%% Words of heap up to which it is read by a reader. Plain sharing, where half of the heap is referred to from all of the
-%% other half, makes some 540 MB of it at worst.
--define(LARGE_HEAP, 16384).
-%% Milliseconds for which the dictionaries on large heaps of a chunk of processes are read.
--define(LARGE_MILLIS, 200).
-%% Words of heap up to which a label is read, and of the heaps together whose labels are read at once: a label may be all
-%% of the heap that it lies on, and is copied by the same rule. But it is made to be read, and small; and the processes
-%% with large heaps are those about which one asks.
--define(LABEL_HEAP, 131072).
--define(LABEL_HEAPS, 250000).
+-include("beamscope_copied.hrl").
+
+%% Words of heap up to which what is copied takes 8 MB at worst, and of the heaps together of which it is at once.
+-define(SMALL_HEAP, 2000).
+-define(SMALL_HEAPS, 250000).
+%% Words that whoever takes the copies in may grow to.
+-define(COPIES, 2000000).
+%% Milliseconds for the copies of many processes at once, and for those of a chunk of them that are read one by one.
+-define(COPIES_MILLIS, 5000).
+-define(SINGLY_MILLIS, 1000).
+%% Milliseconds between two looks at whether others are at it.
+-define(GATE_MILLIS, 2).
 %% Bytes of external format above which a label is cut.
 -define(SMALL_LABEL, 256).
 
@@ -54,37 +55,117 @@ reads_keys() ->
         error:badarg -> false
     end.
 
-%% What processes with short queues say in their dictionaries to be, `undefined' where they do not say, for each whose
-%% heap is not too large.
-callbacks(Pids) ->
-    Small = [Pid || Pid <- ask(Pids, at_most(total_heap_size, ?SMALL_HEAP)), is_pid(Pid)],
-    Large = [Pid || Pid <- ask(Pids -- Small, at_most(total_heap_size, ?LARGE_HEAP)), is_pid(Pid)],
-    [{Pid, Call} || Pid <- Small, Call <- callback(fact(Pid, dictionary))] ++
-        large_callbacks(Large, erlang:monotonic_time(millisecond) + ?LARGE_MILLIS).
+%% `{Pid, Words}' of those of whom something may be copied, with the words of their heaps; how many have ended; and the
+%% others. Their queues are short.
+copyable(Pids) ->
+    Answers = [
+        {{'$1', {total_heap_size, '$2'}}, [{'=<', '$2', ?COPIED_HEAP}], [{{'$1', '$2'}}]},
+        {{'_', undefined}, [], [gone]},
+        {{'$1', '_'}, [], ['$1']}
+    ],
+    {Sized, Others} = lists:partition(
+        fun erlang:is_tuple/1, ask(Pids, {total_heap_size, ets:match_spec_compile(Answers)})
+    ),
+    {Large, Ended} = lists:partition(fun erlang:is_pid/1, Others),
+    {Sized, length(Ended), Large}.
 
-large_callbacks([], _) ->
-    [];
-large_callbacks([Pid | Rest], Until) ->
-    Calls = [{Pid, Call} || Call <- read_callback(Pid)],
-    case erlang:monotonic_time(millisecond) < Until of
-        true -> Calls ++ large_callbacks(Rest, Until);
-        false -> Calls
+%% What `Ask' makes of processes, each a list for some of them, altogether; and those of whom it could not be had. The
+%% processes are `copyable': the small ones are asked as many at once as there is room for, and the others where nobody
+%% else asks such (`gate' of the plan), so that the worst there is comes once at a time.
+copied(Sized, Ask, #{gate := Gate}) ->
+    {Small, Large} = lists:partition(fun({_, Words}) -> Words =< ?SMALL_HEAP end, Sized),
+    {Told, Missed} = copied_at_once(Small, Ask),
+    case Large of
+        [] ->
+            {Told, Missed};
+        _ ->
+            enter(Gate),
+            {More, Others} =
+                try
+                    %% Those whose copies may be the largest come last.
+                    copied_at_once(lists:keysort(2, Large), Ask)
+                after
+                    atomics:put(Gate, 1, 0)
+                end,
+            {Told ++ More, Missed ++ Others}
     end.
 
-%% What a process says to be, in a list of one, as read by another one. It exits with it, which is logged nowhere.
-read_callback(Pid) ->
-    Read = fun() ->
-        case erlang:process_info(Pid, dictionary) of
-            {_, Entries} -> exit({callback, callback(Entries)});
-            undefined -> exit({callback, []})
-        end
-    end,
-    Limit = #{size => 4 * ?LARGE_HEAP, kill => true, error_logger => false},
-    {Reader, Monitor} = spawn_opt(Read, [monitor, {priority, low}, {max_heap_size, Limit}]),
-    receive
-        {'DOWN', Monitor, process, Reader, {callback, Calls}} -> Calls;
-        {'DOWN', Monitor, process, Reader, _} -> []
+enter(Gate) ->
+    case atomics:compare_exchange(Gate, 1, 0, 1) of
+        ok ->
+            ok;
+        _ ->
+            receive
+            after ?GATE_MILLIS -> enter(Gate)
+            end
     end.
 
-callback(Entries) when is_list(Entries) -> [proplists:get_value('$initial_call', Entries)];
-callback(_) -> [].
+copied_at_once([], _) ->
+    {[], []};
+copied_at_once(Sized, Ask) ->
+    {Pids, Words} = lists:unzip(Sized),
+    case length(Pids) > 1 andalso lists:sum(Words) > ?SMALL_HEAPS of
+        true ->
+            {First, Rest} = lists:split(length(Pids) div 2, Sized),
+            {Told, Missed} = copied_at_once(First, Ask),
+            {More, Others} = copied_at_once(Rest, Ask),
+            {Told ++ More, Missed ++ Others};
+        false ->
+            case apart(?COPIES, ?COPIES_MILLIS, fun() -> Ask(Pids) end) of
+                {answer, Told} -> {Told, []};
+                {raised, Reason} -> error(Reason);
+                _ -> singly(Pids, Ask, now_ms() + ?SINGLY_MILLIS, {[], []})
+            end
+    end.
+
+singly([], _, _, Found) ->
+    Found;
+singly([Pid | Rest] = Pids, Ask, Until, {Told, Missed}) ->
+    Left = Until - now_ms(),
+    case Left > 0 andalso apart(?COPIES, Left, fun() -> Ask([Pid]) end) of
+        false -> {Told, Missed ++ Pids};
+        {answer, More} -> singly(Rest, Ask, Until, {Told ++ More, Missed});
+        {raised, Reason} -> error(Reason);
+        _ -> singly(Rest, Ask, Until, {Told, [Pid | Missed]})
+    end.
+
+%% What processes with short queues say in their dictionaries to be, `undefined' where they do not say, for each that may
+%% be asked.
+callbacks(Pids, Plan) ->
+    {Sized, _, _} = copyable(Pids),
+    {Calls, _} = copied(Sized, fun(Some) -> from_dictionaries('$initial_call', Some) end, Plan),
+    Calls.
+
+from_dictionaries(Key, Pids) -> [{Pid, Value} || Pid <- Pids, Value <- from_dictionary(Key, fact(Pid, dictionary))].
+
+from_dictionary(Key, Entries) when is_list(Entries) -> [proplists:get_value(Key, Entries)];
+from_dictionary(_, _) -> [].
+
+%% `{Pid, none}' or `{Pid, {term, Label}}' of processes.
+labels(Pids, #{reads_keys := true}) ->
+    Answers = [
+        {{'$1', {'_', undefined}}, [], [{{'$1', none}}]}, {{'$1', {'_', '$2'}}, [], [{{'$1', {{term, '$2'}}}}]}
+    ],
+    ask(Pids, {{dictionary, '$process_label'}, ets:match_spec_compile(Answers)});
+labels(Pids, #{reads_keys := false}) ->
+    [{Pid, labelled(Label)} || {Pid, Label} <- from_dictionaries('$process_label', Pids)].
+
+labelled(undefined) -> none;
+labelled(Label) -> {term, Label}.
+
+%% What `Make' makes of the labels of processes that are `copyable', and those whose labels could not be had.
+read_labels(Sized, Make, Plan) -> copied(Sized, fun(Pids) -> Make(labels(Pids, Plan)) end, Plan).
+
+%% The same with `{term, Cut, Hash}' in place of large labels, which are few: two that differ behind the cut are two.
+cut_labels(Read) ->
+    {_, Labels} = lists:unzip(Read),
+    Sizes = lists:map(fun erlang:external_size/1, Labels),
+    case lists:max([0 | Sizes]) > ?SMALL_LABEL of
+        true -> lists:zipwith(fun cut_label/2, Sizes, Read);
+        false -> Read
+    end.
+
+cut_label(Size, {Pid, {term, Label}}) when Size > ?SMALL_LABEL ->
+    {Pid, {term, cut(Label, ?SMALL_LABEL), erlang:phash2(Label, 1 bsl 32)}};
+cut_label(_, Known) ->
+    Known.

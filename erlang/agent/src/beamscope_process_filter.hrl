@@ -39,7 +39,7 @@
     %% These processes and no others. Not together with `name'.
     pids => [pid()],
     status => atom(),
-    %% Part of the label, in any case, as the first 256 characters that `~0tp' makes of it. From OTP 26.2 on, and where
+    %% Part of the label, in any case, as the first 256 characters that `~0tp' or `~0p' makes of it. From OTP 26.2 on, and where
     %% the queue is short and the heap is not large.
     label => binary(),
     min_memory => non_neg_integer(),
@@ -68,6 +68,8 @@ plan(#{sort := Sort, long_queue := LongQueue} = Spec) ->
         guard => [sieve(LongQueue, [[]]) || Ranks],
         rank => rank(Sort, ReadsKeys),
         reads_keys => ReadsKeys,
+        %% Shut where it is 1: see `copied'.
+        gate => atomics:new(1, []),
         calls => [called_as(Calls) || Calls =/= [], not ReadsKeys]
     }.
 
@@ -232,18 +234,19 @@ ranked(Pids, #{sort := application, rank := Rank}) ->
     {Leaders, Led} = lists:unzip(ask(Pids, Rank)),
     Known = maps:from_list([{Leader, owned_by(Leader)} || Leader <- lists:usort(Leaders)]),
     {lists:zip(lists:zipwith(fun erlang:map_get/2, Leaders, lists:duplicate(length(Leaders), Known)), Led), []};
-ranked(Pids, #{sort := initial_call, rank := Rank, reads_keys := false, long_queue := LongQueue}) ->
+ranked(Pids, #{sort := initial_call, rank := Rank, reads_keys := false, long_queue := LongQueue} = Plan) ->
     Values = ask(Pids, Rank),
     Started = [Pid || {{proc_lib, init_p, _}, Pid} <- Values],
-    Read = maps:from_list(callbacks(short(Started, LongQueue))),
+    Read = maps:from_list(callbacks(short(Started, LongQueue), Plan)),
     {called_first(Values, Read), unread_callbacks(Started, Read)};
 ranked(Pids, #{sort := module, reads_keys := false} = Plan) ->
     {Values, Unread} = ranked(Pids, Plan#{sort := initial_call}),
     {module_first(Values), Unread};
-ranked(Pids, #{sort := label, rank := Rank, long_queue := LongQueue}) ->
+ranked(Pids, #{sort := label, rank := Rank, long_queue := LongQueue} = Plan) ->
     {_, Alive} = lists:unzip(ask(Pids, Rank)),
-    {Sized, _, _} = readable(short(Alive, LongQueue)),
-    Read = maps:from_list(read_labels(Sized, fun ordered_labels/1)),
+    {Sized, _, _} = copyable(short(Alive, LongQueue)),
+    {Ordered, _} = read_labels(Sized, fun ordered_labels/1, Plan),
+    Read = maps:from_list(Ordered),
     Count = length(Alive),
     Labels = lists:zipwith3(fun maps:get/3, Alive, lists:duplicate(Count, Read), lists:duplicate(Count, [unread])),
     {lists:zip(Labels, Alive), []};
@@ -270,35 +273,6 @@ module_first(Values) -> [{first_module(Call), Pid} || {Call, Pid} <- Values].
 first_module([unread]) -> [unread];
 first_module(Call) -> module_of(Call).
 
-%% What `Make' makes of the labels of processes, `{Pid, none}' or `{Pid, {term, Label}}': as many at once as there is room
-%% for. The processes come with the words of their heaps.
-read_labels(Sized, Make) ->
-    {Pids, Words} = lists:unzip(Sized),
-    Answers = [
-        {{'$1', {'_', undefined}}, [], [{{'$1', none}}]}, {{'$1', {'_', '$2'}}, [], [{{'$1', {{term, '$2'}}}}]}
-    ],
-    case length(Pids) > 1 andalso lists:sum(Words) > ?LABEL_HEAPS of
-        true ->
-            {First, Rest} = lists:split(length(Pids) div 2, Sized),
-            read_labels(First, Make) ++ read_labels(Rest, Make);
-        false ->
-            Make(ask(Pids, {{dictionary, '$process_label'}, ets:match_spec_compile(Answers)}))
-    end.
-
-%% The same with `{term, Cut, Hash}' in place of large labels, which are few: two that differ behind the cut are two.
-cut_labels(Read) ->
-    {_, Labels} = lists:unzip(Read),
-    Sizes = lists:map(fun erlang:external_size/1, Labels),
-    case lists:max([0 | Sizes]) > ?SMALL_LABEL of
-        true -> lists:zipwith(fun cut_label/2, Sizes, Read);
-        false -> Read
-    end.
-
-cut_label(Size, {Pid, {term, Label}}) when Size > ?SMALL_LABEL ->
-    {Pid, {term, cut(Label, ?SMALL_LABEL), erlang:phash2(Label, 1 bsl 32)}};
-cut_label(_, Known) ->
-    Known.
-
 %% By what labels are ordered.
 ordered_labels(Read) ->
     Values = [
@@ -318,11 +292,11 @@ owned_by(Leader) ->
 -define(UNREAD, {[], [], 0}).
 
 %% `{Value, Pid}' of the processes that pass the filters, how many have ended, and those of which something that decides
-%% was not read: `{Messages, Pid}' with a long queue, `{callback, Pid}' for a callback, `large' for a label on a large heap.
+%% was not read: `{Messages, Pid}' with a long queue, `{callback, Pid}' for a callback, `large' for a label that is, or may be, large.
 measure(Pids, Plan) ->
     {Passed, Gone, Long} = sifted(Pids, Plan),
     {Called, EndedFirst, Undecided} = called(Passed, Plan),
-    {Labelled, Ended, Large} = labelled(Called, Plan),
+    {Labelled, Ended, Large} = with_label(Called, Plan),
     {Values, Unread} = ranked(Labelled, Plan),
     {Values, Gone + EndedFirst + Ended + length(Labelled) - length(Values), Unread ++ Undecided ++ Large ++ Long}.
 
@@ -353,11 +327,11 @@ sifted(Pids, #{filters := Filters}) ->
 
 %% Those that name what is looked for, where that may stand in their dictionary alone; how many have ended; and the others
 %% whose dictionary was not read.
-called(Pids, #{calls := [{Copies, Answers}], long_queue := LongQueue}) ->
+called(Pids, #{calls := [{Copies, Answers}], long_queue := LongQueue} = Plan) ->
     Told = [{{'$1', [{message_queue_len, '$2'} | '$3']}, [], [{{'$1', '$2', '$3'}}]}, {{'_', undefined}, [], [gone]}],
     Asked = ask(Pids, {[message_queue_len, current_function, initial_call], ets:match_spec_compile(Told)}),
     {Alive, Ended} = lists:partition(fun erlang:is_tuple/1, Asked),
-    Read = maps:from_list(callbacks([Pid || {Pid, Messages, _} <- Alive, Messages =< LongQueue])),
+    Read = maps:from_list(callbacks([Pid || {Pid, Messages, _} <- Alive, Messages =< LongQueue], Plan)),
     Found = ets:match_spec_run(named_calls(Alive, Copies, Read), Answers),
     {Found, length(Ended), [{callback, Pid} || Pid <- unread_calls(Alive, Read) -- Found]};
 called(Pids, _) ->
@@ -373,13 +347,16 @@ named_calls(Alive, Copies, Read) ->
 unread_calls(Alive, Read) ->
     [Pid || {Pid, _, [_, {initial_call, {proc_lib, init_p, _}}]} <- Alive, not is_map_key(Pid, Read)].
 
-%% Those with the part that is looked for in their label; how many have ended; and `large' for each with a large heap.
-labelled(Pids, #{label := Part, reads_keys := true}) ->
-    {Sized, Gone, Large} = readable(Pids),
-    {read_labels(Sized, fun(Labels) -> labelled_as(Part, Labels) end), Gone, Large};
-labelled(Pids, #{reads_keys := true}) ->
+%% Those with the part that is looked for in their label; how many have ended; and `large' for each whose label was not
+%% read.
+with_label(Pids, #{label := Part, reads_keys := true} = Plan) ->
+    {Sized, Gone, Large} = copyable(Pids),
+    Forms = forms(Part),
+    {Found, Missed} = read_labels(Sized, fun(Labels) -> labelled_as(Forms, Labels) end, Plan),
+    {Found, Gone, [large || _ <- Large ++ Missed]};
+with_label(Pids, #{reads_keys := true}) ->
     {Pids, 0, []};
-labelled(Pids, Plan) ->
+with_label(Pids, Plan) ->
     case wants_labels(Plan) of
         true -> {[], 0, []};
         false -> {Pids, 0, []}
@@ -387,19 +364,25 @@ labelled(Pids, Plan) ->
 
 wants_labels(#{sort := Sort} = Plan) -> Sort =:= label orelse is_map_key(label, Plan).
 
-%% `{Pid, Words}' of those whose label may be read, with the words of their heaps; how many have ended; and `large' for
-%% each of the others.
-readable(Pids) ->
-    Answers = [
-        {{'$1', {total_heap_size, '$2'}}, [{'=<', '$2', ?LABEL_HEAP}], [{{'$1', '$2'}}]},
-        {{'_', undefined}, [], [gone]},
-        {'_', [], [large]}
-    ],
-    {Sized, Others} = lists:partition(
-        fun erlang:is_tuple/1, ask(Pids, {total_heap_size, ets:match_spec_compile(Answers)})
-    ),
-    {Large, Gone} = lists:partition(fun(Other) -> Other =:= large end, Others),
-    {Sized, length(Gone), Large}.
+labelled_as(Forms, Labels) -> [Pid || {Pid, {term, Label}} <- Labels, has_form(Label, Forms)].
 
-labelled_as(Part, Labels) ->
-    [Pid || {Pid, {term, Label}} <- Labels, contains(io_lib:format("~0tp", [Label], [{chars_limit, ?PRINTED}]), Part)].
+%% A label is searched as the node prints it, and as it prints no text beyond Latin-1: which of them a session shows does
+%% not hang on the node's own choice (`+pc').
+has_form(Label, [Part | Numbers]) ->
+    contains(printed("~0tp", Label), Part) orelse
+        begin
+            Plain = printed("~0p", Label),
+            lists:any(fun(Form) -> contains(Plain, Form) end, [Part | Numbers])
+        end.
+
+printed(Format, Label) -> io_lib:format(Format, [Label], [{chars_limit, ?PRINTED}]).
+
+%% A text, and where it is beyond Latin-1 the numbers that it is printed as: those of a list, and those of a binary.
+forms(Part) ->
+    Text = unicode:characters_to_list(Part),
+    case lists:max([0 | Text]) > 255 of
+        true -> [Part, numbers(Text), numbers(binary_to_list(Part))];
+        false -> [Part]
+    end.
+
+numbers(Codes) -> lists:join(",", lists:map(fun erlang:integer_to_list/1, Codes)).

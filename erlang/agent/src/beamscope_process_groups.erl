@@ -36,6 +36,7 @@
     matched := non_neg_integer(),
     gone := non_neg_integer(),
     unmeasured := unmeasured(),
+    large := non_neg_integer(),
     undecided := undecided(),
     incomplete := [missing()]
 }.
@@ -119,15 +120,16 @@ grouping(By, #{reads_keys := ReadsKeys}) ->
     }.
 
 %% The keys of the groups that processes belong to, in their order.
-keys(label, Members, #{long_queue := LongQueue, reads_keys := true}) ->
-    {Sized, _, _} = readable([Pid || {Pid, Messages, _, _} <- Members, Messages =< LongQueue]),
-    Labels = maps:from_list(read_labels(Sized, fun cut_labels/1)),
+keys(label, Members, #{long_queue := LongQueue, reads_keys := true} = Plan) ->
+    {Sized, _, _} = copyable([Pid || {Pid, Messages, _, _} <- Members, Messages =< LongQueue]),
+    {Read, _} = read_labels(Sized, fun cut_labels/1, Plan),
+    Labels = maps:from_list(Read),
     [maps:get(Pid, Labels, unread) || {Pid, _, _, _} <- Members];
 keys(label, Members, _) ->
     lists:duplicate(length(Members), none);
-keys(initial_call, Members, #{long_queue := LongQueue, reads_keys := false}) ->
+keys(initial_call, Members, #{long_queue := LongQueue, reads_keys := false} = Plan) ->
     Open = [Pid || {Pid, Messages, _, callback} <- Members, Messages =< LongQueue],
-    Read = maps:from_list(callbacks(Open)),
+    Read = maps:from_list(callbacks(Open, Plan)),
     [callback_key(Member, Read) || Member <- Members];
 keys(_, Members, _) ->
     ets:match_spec_run(Members, ets:match_spec_compile([{{'_', '_', '_', '$1'}, [], ['$1']}])).

@@ -34,6 +34,7 @@
     %% Those that ended in the window; what they did in it is not known. Who was born and ended in it is not seen.
     gone := non_neg_integer(),
     unmeasured := unmeasured(),
+    large := non_neg_integer(),
     undecided := undecided(),
     incomplete := [missing()]
 }.

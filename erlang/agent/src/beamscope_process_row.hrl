@@ -20,18 +20,19 @@
     | stack_size
     | group_leader.
 %% What a row tells. `initial_call' is the callback of a `proc_lib' process where it can be read. `label' is
-%% `{term, Label}', cut where it is large, or `unread' (from OTP 27 on) where the queue is long or the
-%% heap is large. `own' tells whether the process works for the node that asks. Whatever else is not known, or was not
+%% `{term, Label}', cut where it is large, or `unread' (from OTP 27 on) where the queue is long, the heap is large, or
+%% the label is when copied. `own' tells whether the process works for the node that asks. Whatever else is not known, or was not
 %% read, is `undefined'.
 
 %% Rows, and `[rows]' where time ran out for some of them. `Read' makes those of an entry or more of `Top', by a plan;
 %% where it took long to get at them, helpers read some at a time.
 told(Top, false, _, Read, Plan) ->
-    {Read(Top, Plan), []};
+    {Read(Top, with_copies(Top, Plan)), []};
 told(Top, true, Bounds, Read, Plan) ->
     Next = fun(_, Entries) -> some(?AT_ONCE, Entries) end,
     Keep = fun(Some, Rows, Done) -> Done#{Some => Rows} end,
-    {Done, Why, _} = gather(Next, Top, Bounds, fun(Some) -> Read(Some, Plan) end, Keep, {#{}, #{}}),
+    Look = fun(Some) -> Read(Some, with_copies(Some, Plan)) end,
+    {Done, Why, _} = gather(Next, Top, Bounds#{helpers => ?COPY_HELPERS}, Look, Keep, {#{}, #{}}),
     Brief = fun(Some) -> Read(Some, Plan#{brief => true}) end,
     {in_order(Top, Done, Brief), [rows || deadline <- Why]}.
 
@@ -46,6 +47,23 @@ in_order(Top, Done, Brief) ->
                     _ -> Brief(Some)
                 end,
             Rows ++ in_order(Rest, Done, Brief)
+    end.
+
+%% The plan, with what is copied out of the processes of the entries: `labels' as of `cut_labels', and `callbacks', where
+%% these take a whole dictionary.
+with_copies(Top, #{items := Items, long_queue := LongQueue, reads_keys := ReadsKeys} = Plan) ->
+    Labels = lists:member(label, Items),
+    Callbacks = not ReadsKeys andalso lists:member(initial_call, Items),
+    case Labels orelse Callbacks of
+        true ->
+            {Sized, _, _} = copyable(short([element(2, Entry) || Entry <- Top], LongQueue)),
+            Read = fun(true, Ask) -> maps:from_list(element(1, copied(Sized, Ask, Plan))); (false, _) -> #{} end,
+            Plan#{
+                labels => Read(Labels, fun(Pids) -> cut_labels(labels(Pids, Plan)) end),
+                callbacks => Read(Callbacks, fun(Pids) -> from_dictionaries('$initial_call', Pids) end)
+            };
+        false ->
+            Plan
     end.
 
 %% The items of a process, in a list of one; an empty list when it has ended.
@@ -83,17 +101,18 @@ tell(registered_name, _, #{registered_name := []}, _) ->
 %% As it was ranked.
 tell(initial_call, _, #{initial_call := Call}, #{sort := initial_call}) ->
     Call;
-tell(initial_call, Pid, #{initial_call := Call} = Told, Plan) ->
-    case callback(Pid, Told, Plan) of
+tell(initial_call, Pid, #{initial_call := Call}, Plan) ->
+    case callback(Pid, Plan) of
         {Module, Function, Arity} = Callback when is_atom(Module), is_atom(Function), is_integer(Arity) -> Callback;
         _ -> Call
     end;
-tell(label, Pid, Told, Plan) ->
-    %% A label may be as large as the heap that it lies on.
-    case walk_queue(total_heap_size, Pid, Told, Plan) =< ?LABEL_HEAP of
-        true -> label(entry('$process_label', Pid, Told, Plan));
+tell(label, Pid, _, #{labels := Labels}) ->
+    case Labels of
+        #{Pid := none} -> undefined;
+        #{Pid := {term, Label}} -> {term, Label};
+        #{Pid := {term, Cut, _}} -> {term, Cut};
         %% There are labels from OTP 27 on.
-        false -> hd([unread || erlang:function_exported(proc_lib, set_label, 1)] ++ [undefined])
+        _ -> hd([unread || erlang:function_exported(proc_lib, set_label, 1)] ++ [undefined])
     end;
 tell(application, Pid, _, _) ->
     case application:get_application(Pid) of
@@ -112,9 +131,6 @@ tell(Item, Pid, Told, Plan) ->
         _ -> error({unknown_item, Item})
     end.
 
-label(undefined) -> undefined;
-label(Label) -> {term, cut(Label, ?SMALL_LABEL)}.
-
 walk_queue(Item, Pid, #{message_queue_len := Messages}, #{long_queue := LongQueue}) ->
     case Messages =< LongQueue of
         true -> fact(Pid, Item);
@@ -122,21 +138,5 @@ walk_queue(Item, Pid, #{message_queue_len := Messages}, #{long_queue := LongQueu
     end.
 
 %% What a process says to be, `undefined' where it does not, or where that was not read.
-callback(Pid, _, #{reads_keys := true}) ->
-    fact(Pid, {dictionary, '$initial_call'});
-callback(Pid, #{initial_call := {proc_lib, init_p, _}} = Told, Plan) ->
-    %% An atom is greater than any number.
-    Words = walk_queue(total_heap_size, Pid, Told, Plan),
-    hd([Call || Words =< ?LARGE_HEAP, Words > ?SMALL_HEAP, Call <- read_callback(Pid)] ++ [entry('$initial_call', Pid, Told, Plan)]);
-callback(Pid, Told, Plan) ->
-    entry('$initial_call', Pid, Told, Plan).
-
-%% An entry of the dictionary. A dictionary lies on the heap of its process, so a small heap makes a small copy, but
-%% for literals in it, which only the heap limit of the asking process stops. An atom is greater than any number.
-entry(Key, Pid, _, #{reads_keys := true}) ->
-    fact(Pid, {dictionary, Key});
-entry(Key, Pid, Told, Plan) ->
-    case walk_queue(total_heap_size, Pid, Told, Plan) =< ?SMALL_HEAP andalso fact(Pid, dictionary) of
-        Entries when is_list(Entries) -> proplists:get_value(Key, Entries);
-        _ -> undefined
-    end.
+callback(Pid, #{reads_keys := true}) -> fact(Pid, {dictionary, '$initial_call'});
+callback(Pid, #{callbacks := Callbacks}) -> maps:get(Pid, Callbacks, undefined).

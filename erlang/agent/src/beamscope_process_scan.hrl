@@ -8,6 +8,7 @@
 -include("beamscope_rest.hrl").
 -include("beamscope_scan.hrl").
 -include("beamscope_survey.hrl").
+-include("beamscope_apart.hrl").
 -include("beamscope_process_facts.hrl").
 -include("beamscope_process_filter.hrl").
 
@@ -15,8 +16,8 @@
 
 %% From here on the iterator of OTP 28 is worth its time: a list of so many pids is large.
 -define(MANY_PROCESSES, 100000).
-%% Helpers at a time where labels are read.
--define(LABEL_HELPERS, 10).
+%% Helpers at a time where something is copied out of processes.
+-define(COPY_HELPERS, 20).
 %% Long message queues that are named in an answer.
 -define(LONGEST, 10).
 
@@ -41,8 +42,8 @@
 %% Where a callback is filtered by they are in no row; where it orders they come last; groups have them as `unread'.
 
 -type missing() :: deadline | rows | long_queue | large_heap | initial_call | label.
-%% Why something may be missing: time ran out, or did while rows were read, `unmeasured()' is not empty, processes with a large heap were left out
-%% where labels filter, `undecided()' is not empty, or labels that filter or sort cannot be seen on this release.
+%% Why something may be missing: time ran out, or did while rows were read, `unmeasured()' is not empty, processes whose label is large, or may be, were left out
+%% (`large', how many) where labels filter, `undecided()' is not empty, or labels that filter or sort cannot be seen on this release.
 
 %% Pids, or an iterator over them, which takes less memory, and a step of our own for each process: too dear for
 %% code that is interpreted.
@@ -94,8 +95,7 @@ take(Count, Iterator, Pids) ->
 %% What bounds a survey that may take so long.
 bounds(Millis, Spec) ->
     Labels = is_map_key(label, Spec) orelse lists:member(label, [maps:get(Key, Spec, none) || Key <- [sort, by]]),
-    %% A label is read in full, and may be large.
-    Helpers = hd([?LABEL_HELPERS || Labels] ++ [?HELPERS]),
+    Helpers = hd([?COPY_HELPERS || Labels] ++ [?HELPERS]),
     maps:merge(maps:with([pause_ms], Spec), #{until => now_ms() + Millis, helpers => Helpers}).
 
 %% How many processes there are but the asking one: where all were looked at, those that were found then. To count them
@@ -123,8 +123,8 @@ unread(Unread, {Count, Longest, Heaps, {Calls, First}}) ->
     }.
 
 %% What an answer says of them.
-unread_of({Count, Longest, _, {Calls, First}}) ->
-    #{unmeasured => {Count, Longest}, undecided => {Calls, lists:map(fun with_name/1, First)}}.
+unread_of({Count, Longest, Heaps, {Calls, First}}) ->
+    #{unmeasured => {Count, Longest}, large => Heaps, undecided => {Calls, lists:map(fun with_name/1, First)}}.
 
 with_name(Pid) ->
     case erlang:process_info(Pid, registered_name) of

@@ -46,6 +46,7 @@
     %% Those that ended while they were looked at.
     gone := non_neg_integer(),
     unmeasured := unmeasured(),
+    large := non_neg_integer(),
     undecided := undecided(),
     incomplete := [missing()],
     next := undefined | {term(), pid()}

@@ -102,9 +102,9 @@ every(Run, Spec) ->
     end.
 
 many_labels(Run) ->
-    with([labelled({Number, lists:seq(1, 40000)}) || Number <- lists:seq(1, 150)], fun(Pids) ->
+    with([labelled({Number, lists:seq(1, 3000)}) || Number <- lists:seq(1, 1500)], fun(Pids) ->
         Spec = spec(#{by => label, order => count, pids => Pids}),
-        Count = case reads_keys() of true -> 150; false -> 1 end,
+        Count = case reads_keys() of true -> 1500; false -> 1 end,
         ?assertMatch({answer, #{group_count := Count}}, within_words(8388608, fun() -> Run(top, Spec) end))
     end).
 

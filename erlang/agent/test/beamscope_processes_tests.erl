@@ -27,6 +27,8 @@ tests() ->
         {"labels as an order, page by page", fun by_labels/1},
         {"a label on a large heap is left alone", fun large_labels/1},
         {"more labels than there is room for", fun many_labels/1},
+        {"a label that is large when copied costs its own place only", fun shared_labels/1},
+        {"labels beyond Latin-1 are found as they are shown", fun wide_labels/1},
         {"a process that minds our code is ours", fun own/1},
         {"names that are no atoms make none", fun unknown_atoms/1},
         {"long queues are not walked", fun long_queues/1},
@@ -363,12 +365,12 @@ labels(Run) ->
         ?assertEqual({term, {room, <<"Lobby">>}}, Label(Lobby)),
         {term, [1, 2, 3 | _] = Cut} = Label(Many),
         ?assert(erlang:external_size(Cut) =< 300),
-        #{rows := Found, incomplete := Why} = Run(page, spec(#{label => <<"lOBBY">>})),
+        #{rows := Found, incomplete := Why} = Run(page, spec(#{label => <<"lOBBY">>, module => ?MODULE})),
         ?assertEqual({[{Lobby} || reads_keys()], [label || not reads_keys()]}, {Found, Why})
     end).
 
 by_labels(Run) ->
-    Labels = [{agent_test, 10}, {agent_test, 9}, agent_test, "text", lists:duplicate(100000, $x)],
+    Labels = [{agent_test, 10}, {agent_test, 9}, agent_test, "text", lists:duplicate(3000, $x)],
     Starts = [
         fun() ->
             spawn(fun() ->
@@ -408,19 +410,20 @@ unread_label() ->
 many_labels(Run) ->
     Labelled = fun(Number) ->
         fun() ->
-            put('$process_label', {Number, lists:seq(1, 40000)}),
+            put('$process_label', {Number, lists:seq(1, 3000)}),
+            garbage_collect(),
             idle()
         end
     end,
-    running([Labelled(Number) || Number <- lists:seq(1, 150)], fun(Pids) ->
+    running([Labelled(Number) || Number <- lists:seq(1, 1500)], fun(Pids) ->
         Spec = spec(#{items => [label], limit => 1000, pids => Pids}),
         {answer, {Sorted, Found}} = within_words(8388608, fun() ->
             {Run(page, Spec#{sort => label, order => ascending}), Run(page, Spec#{label => <<"{77,[1,2">>})}
         end),
         case reads_keys() of
             true ->
-                ?assertMatch(#{matched := 150, incomplete := []}, Sorted),
-                ?assertEqual(Pids, [Pid || {Pid, _} <- map_get(rows, Sorted)]),
+                ?assertMatch(#{matched := 1500, incomplete := []}, Sorted),
+                ?assertEqual(lists:sublist(Pids, 1000), [Pid || {Pid, _} <- map_get(rows, Sorted)]),
                 ?assertEqual([lists:nth(77, Pids)], [Pid || {Pid, _} <- map_get(rows, Found)]);
             false ->
                 ?assertMatch({#{incomplete := [label]}, #{incomplete := [label]}}, {Sorted, Found})
@@ -457,6 +460,71 @@ large_labels(Run) ->
                 );
             false ->
                 ?assertMatch(#{rows := [], unmeasured := {0, []}, incomplete := [label]}, Sought)
+        end
+    end).
+
+%% Of some 10,000 words of heap, whose copies would take 7 million, and of 2,000, whose copies take 400,000.
+shared_labels(Run) ->
+    Labelled = fun(Label) ->
+        fun() ->
+            put('$process_label', Label()),
+            garbage_collect(),
+            idle()
+        end
+    end,
+    Shared = fun(Count) ->
+        fun() ->
+            Big = lists:seq(1, Count),
+            {conn, [Big || _ <- lists:seq(1, Count)]}
+        end
+    end,
+    Labels = [fun() -> {conn, small} end, Shared(1900), Shared(450), fun() -> {conn, other} end],
+    running(lists:map(Labelled, Labels), fun(Pids) ->
+        [First, Large, Small, Last] = Pids,
+        Heaps = [element(2, erlang:process_info(Pid, total_heap_size)) || Pid <- Pids],
+        ?assert(lists:all(fun(Words) -> Words =< 16384 end, Heaps)),
+        Spec = spec(#{items => [label], limit => 1000, pids => Pids}),
+        {answer, Answers} = within_words(8388608, fun() ->
+            [Run(page, Spec#{sort => label, order => ascending}), Run(page, Spec), Run(page, Spec#{label => <<"conn">>})]
+        end),
+        case reads_keys() of
+            true ->
+                [#{rows := Sorted}, #{rows := Rows}, #{rows := Found, incomplete := Why}] = Answers,
+                Unread = unread_label(),
+                [
+                    begin
+                        ?assertEqual({term, {conn, Name}}, proplists:get_value(Pid, Known)),
+                        ?assertMatch({term, {conn, _}}, proplists:get_value(Small, Known)),
+                        ?assertEqual(Unread, proplists:get_value(Large, Known))
+                    end
+                 || Known <- [Sorted, Rows], {Pid, Name} <- [{First, small}, {Last, other}]
+                ],
+                ?assertEqual({Large, Unread}, lists:last(Sorted)),
+                ?assertEqual([First, Small, Last], lists:sort([Pid || {Pid, _} <- Found])),
+                ?assertEqual([large_heap], Why);
+            false ->
+                ?assertMatch([_, #{rows := [_, _, _, _]}, _], Answers)
+        end
+    end).
+
+wide_labels(Run) ->
+    Text = [16#65E5, 16#672C],
+    Bytes = unicode:characters_to_binary(Text),
+    Labels = [Text, {room, Bytes}, {room, "latin"}],
+    running([fun() -> put('$process_label', Label), idle() end || Label <- Labels], fun([List, Binary, Latin] = Pids) ->
+        Spec = spec(#{limit => 1000, pids => Pids}),
+        Found = fun(Part) ->
+            #{rows := Rows} = Run(page, Spec#{label => Part}),
+            lists:sort([Pid || {Pid} <- Rows])
+        end,
+        case reads_keys() of
+            true ->
+                ?assertEqual([List, Binary], Found(Bytes)),
+                ?assertEqual([List], Found(<<"[26085,26412]">>)),
+                ?assertEqual([Binary], Found(<<"{room,<<230,151">>)),
+                ?assertEqual([Latin], Found(<<"latin">>));
+            false ->
+                ok
         end
     end).
 

@@ -22,6 +22,7 @@ import { cutMessages, Message, moreMessages, readQueue, showMessages, whyRefused
 import { called, nameText, pid } from "./OneProcess.ts"
 import { ended, resolveProcess } from "../ProcessArgument.ts"
 import { agree, amount, bytes } from "../Quantity.ts"
+import { allowing, heapBytes, maxHeap, normalHeapMegabytes } from "../MaxHeap.ts"
 import { termOwner } from "../TermOwner.ts"
 import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
@@ -42,31 +43,34 @@ const unreadNote = (unread: Unread): string => {
     case "LongQueue":
       return `The ${unread.what} of a process with ${unread.messages} messages is not read: that would walk its queue (above ${longQueue} it is left alone).`
     case "LargeHeap":
-      return `The dictionary was not read: it may be as large as the heap that it lies on, ${bytes(unread.bytes)}.`
+      return `The ${unread.what} was not read: the process copies it, and it may be as large as the heap that it lies on, ${bytes(unread.bytes)}, or larger where parts of it are shared. ${allowing(unread.bytes)}`
     case "LargeReply":
       return `Not read: ${unread.what} of more than ${bytes(unread.bytes)}.`
   }
 }
 
 /** Why only those keys of a dictionary are told that were named. */
-const unlistedNote = (unread: Unread): string => {
-  switch (unread.why) {
-    case "LongQueue":
-      return `Only the named keys of its dictionary were read, not which others there are: it has ${unread.messages} messages, and to measure its heap would walk them.`
-    default:
-      return `Only the named keys of its dictionary were read, not which others there are: the dictionary may be as large as ${bytes(unread.bytes)}.`
-  }
-}
+const unlistedNote = (limit: number): string =>
+  `Only the named keys of its dictionary were read, not which others there are: they take more than ${bytes(limit)}.`
+
+/** What a sensitive process hides, as far as it shows that it is one. */
+const hiddenNotes = (hidden: ReadonlyArray<string>): ReadonlyArray<string> =>
+  hidden.length === 0
+    ? []
+    : [
+        `Of its ${hidden.join(" and ")} nothing is shown, though there is something: it is sensitive (process_flag), and the node hides messages, dictionary, label and binaries of such, or it has changed meanwhile.`
+      ]
 
 const getProcessInfo = Tool.make({
   ...shared,
   name: "get_process_info",
   title: "One process",
-  description: `One process, by group; by default ${defaultGroups.join(", ")}. Memory is left out when its queue is long. Of the dictionary the keys, and values of dictionary_keys.`,
+  description: `One process by group (default ${defaultGroups.join(", ")}). Of its dictionary keys, and values of dictionary_keys.`,
   input: {
     pid,
     groups: Schema.optionalKey(Schema.Array(Schema.Literals(groupNames))),
     dictionary_keys: Schema.optionalKey(Schema.Array(TermText).check(Schema.isMaxLength(20))),
+    max_heap_mb: maxHeap,
     limit: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 200 }))
       .annotate({ description: "Of each list; 1 to 200, default 20", default: 20 })
       .pipe(Schema.withDecodingDefaultKey(Effect.succeed(20)))
@@ -131,12 +135,20 @@ const getProcessInfo = Tool.make({
     ),
     messages: Schema.optionalKey(Schema.Array(Message))
   },
-  run: Effect.fnUntraced(function* ({ dictionary_keys: keys = [], groups = defaultGroups, limit, pid: text }, node) {
+  run: Effect.fnUntraced(function* (
+    { dictionary_keys: keys = [], groups = defaultGroups, limit, max_heap_mb: megabytes, pid: text },
+    node
+  ) {
     const terms = yield* termsOf(node)
     const process = yield* resolveProcess(node, text, terms)
+    if (megabytes > normalHeapMegabytes) {
+      yield* Effect.logWarning(
+        `${node.name}: what ${terms.print(process)} keeps is asked for with a heap of up to ${megabytes} MB`
+      )
+    }
     const asked = new Set<InfoGroup>(groups.filter((group) => group !== "messages"))
     if (keys.length > 0) asked.add("dictionary")
-    const info = yield* processInfo(node, process, asked)
+    const info = yield* processInfo(node, process, asked, heapBytes(megabytes))
     if (info === undefined) return yield* ended(node, process, terms)
     const queue = groups.includes("messages") ? yield* readQueue(node, process, { limit }) : undefined
     const sought = yield* seek(node, process, keys, info, terms)
@@ -145,12 +157,19 @@ const getProcessInfo = Tool.make({
     const unread = [...info.unread.filter((it) => it.what !== "dictionary" || !sought.isEnough), ...sought.unread]
     const pidText = terms.print(process)
     const { memory } = info
+    const hidden = hiddenNotes([
+      ...(info.messageQueueLength > 0 && queue?.read._tag === "Read" && queue.count === 0 ? ["messages"] : []),
+      ...(info.dictionary?.count === 0 && info.isOtp ? ["dictionary"] : [])
+    ])
     return {
       summary: `${called(info.registeredName, pidText, terms)} is ${visible(info.status)}, has ${amount(info.messageQueueLength, "message")} waiting${memory === undefined ? "" : ` and ${bytes(memory.total)} of memory`}.`,
-      complete: unread.length === 0 && queue?.read._tag !== "Refused",
+      complete: unread.length === 0 && hidden.length === 0 && queue?.read._tag !== "Refused",
       notes: [
         ...unread.map(unreadNote),
-        ...info.unread.filter((it) => it.what === "dictionary" && sought.isEnough).map(unlistedNote),
+        ...info.unread.flatMap((it) =>
+          it.what === "dictionary" && it.why === "LargeReply" && sought.isEnough ? [unlistedNote(it.bytes)] : []
+        ),
+        ...hidden,
         ...(queue?.read._tag === "Refused"
           ? [`Its messages are not read. ${whyRefused(queue.read)}: get_message_queue.`]
           : []),
@@ -199,11 +218,13 @@ const seek = Effect.fnUntraced(function* (
   node: ErlangNode,
   process: Pid,
   wanted: ReadonlyArray<string>,
-  { dictionary }: ProcessInfo,
+  { dictionary, unread }: ProcessInfo,
   terms: Terms
 ) {
   const listed = dictionary?.entries
-  if (wanted.length === 0) return { values: [], missing: [], unread: [], isEnough: false }
+  // What kept all of the dictionary from being copied, keeps each value of it.
+  const isRefused = unread.some(({ what, why }) => what === "dictionary" && why !== "LargeReply")
+  if (wanted.length === 0 || isRefused) return { values: [], missing: [], unread: [], isEnough: false }
   if (listed !== undefined || !node.capabilities.dictionaryKey) {
     const found = (name: string) => (listed ?? []).filter(([key]) => isKey(key, name, terms))
     const values = (listed ?? []).filter(([key]) => wanted.some((name) => isKey(key, name, terms)))

@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { copiedHeapWords } from "../../beam/CopiedHeap.ts"
 import { longQueue, type PageQuery, type Scanned } from "../../beam/ProcessQuery.ts"
 import type { ProcessKey, ProcessRow } from "../../beam/ProcessRow.ts"
 import type { ErlangNode } from "../../node/ErlangNode.ts"
@@ -114,12 +115,16 @@ export const scanNotes = (
       case "initial_call":
         return undecidedNote(scanned.undecided, terms)
       case "large_heap":
-        return "Labels on heaps of more than a million words are not read: such processes are left out, whatever their label."
+        return `${amount(scanned.large, "process was", "processes were")} left out, whatever the label: it is not read on heaps of more than ${copiedHeap(capabilities.wordBytes)}, nor where it is larger than a reply when copied (what is shared in it is copied for each reference).`
       case "label":
         return "Labels cannot be searched on this release, so none was compared."
     }
   }),
-  ...unreadLabels(rows.filter(({ label }) => label === "unread").map((row) => nameOf(row, terms))),
+  ...unreadLabels(
+    rows.filter(({ label }) => label === "unread"),
+    terms,
+    capabilities.wordBytes
+  ),
   ...(capabilities.dictionaryKey ? [] : unreadCalls(rows.filter(isUnread).map((row) => nameOf(row, terms))))
 ]
 
@@ -145,10 +150,18 @@ const unreadCalls = (names: ReadonlyArray<string>): ReadonlyArray<string> => {
   ]
 }
 
-const unreadLabels = (names: ReadonlyArray<string>): ReadonlyArray<string> => {
-  if (names.length === 0) return []
-  const more = names.length > 5 ? ` and ${names.length - 5} more` : ""
+const copiedHeap = (wordBytes: number): string => bytes(copiedHeapWords * wordBytes)
+
+/** Each with what kept its label from being read, as far as the row tells. */
+const unreadLabels = (rows: ReadonlyArray<ProcessRow>, terms: Terms, wordBytes: number): ReadonlyArray<string> => {
+  if (rows.length === 0) return []
+  const named = rows.slice(0, 5).map((row) => {
+    const { memory, messageQueueLength: messages } = row
+    const why = memory === undefined ? messages && amount(messages, "message") : bytes(memory)
+    return why === undefined ? nameOf(row, terms) : `${nameOf(row, terms)} (${why})`
+  })
+  const more = rows.length > 5 ? ` and ${rows.length - 5} more` : ""
   return [
-    `Labels are not read where the queue is long or the heap large that they lie on: ${names.slice(0, 5).join(", ")}${more}. get_process_info reads one.`
+    `Labels are not read behind more than ${longQueue} messages, on heaps of more than ${copiedHeap(wordBytes)}, or where they are larger than a reply when copied: ${named.join(", ")}${more}. get_process_info reads one of a larger heap (max_heap_mb).`
   ]
 }

@@ -1,5 +1,7 @@
+import { readFileSync } from "node:fs"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { copiedHeapWords } from "../../../src/beam/CopiedHeap.ts"
 import { infoGroups, processInfo } from "../../../src/beam/ProcessInfo.ts"
 import { longQueue } from "../../../src/beam/ProcessQuery.ts"
 import { stackTrace } from "../../../src/beam/StackTrace.ts"
@@ -21,6 +23,11 @@ const with_ = (release: RecordedRelease, changes: Readonly<Record<string, Term>>
       return Effect.succeed(pick(list(facts), listItems(items) ?? []) ?? atom("badarg"))
     }
   })
+
+it("what is copied of a process is bounded by one figure, here and in the agent", () => {
+  const header = readFileSync(new URL("../../../erlang/agent/src/beamscope_copied.hrl", import.meta.url), "utf8")
+  expect(header).toContain(`-define(COPIED_HEAP, ${copiedHeapWords}).`)
+})
 
 describe("processInfo", () => {
   it.effect.each(recordedReleases)("reads all groups of a process on OTP %i", (release) =>
@@ -87,12 +94,32 @@ describe("processInfo", () => {
     })
   )
 
-  it.effect("does not copy the dictionary of a large heap", () =>
+  it.effect("copies neither label nor dictionary of a large heap, unless it may", () =>
     Effect.gen(function* () {
-      const node = with_(27, { total_heap_size: 1_000_000 })
+      const node = with_(27, { total_heap_size: copiedHeapWords + 1 })
+      const bytes = 8 * (copiedHeapWords + 1)
       const info = yield* processInfo(node, workerOf(27), all)
-      expect(info?.dictionary).toBeUndefined()
-      expect(info?.unread).toEqual([{ what: "dictionary", why: "LargeHeap", bytes: 8_000_000 }])
+      expect([info?.dictionary, info?.meta?.label]).toEqual([undefined, undefined])
+      expect(info?.unread).toEqual(["label", "dictionary"].map((what) => ({ what, why: "LargeHeap", bytes })))
+      const asked = node.called.flatMap(({ args }) => (listItems(args[1]) ?? []).map(text))
+      for (const item of ["label", "dictionary"]) expect(asked).not.toContain(item)
+      const allowed = yield* processInfo(node, workerOf(27), all, bytes)
+      expect(allowed?.unread).toEqual([])
+      expect(isTuple(allowed?.meta?.label)).toBe(true)
+      const without = yield* processInfo(with_(25, { total_heap_size: copiedHeapWords + 1 }), workerOf(25), all)
+      expect(without?.unread.map(({ what }) => what)).toEqual(["dictionary"])
+    })
+  )
+
+  it.effect("copies neither label nor dictionary behind a long queue, however large a heap may be", () =>
+    Effect.gen(function* () {
+      const node = with_(27, { message_queue_len: longQueue + 1 })
+      const info = yield* processInfo(node, workerOf(27), all, Infinity)
+      expect(info?.unread.map(({ what, why }) => `${what} ${why}`)).toEqual(
+        ["memory", "label", "dictionary"].map((what) => `${what} LongQueue`)
+      )
+      const asked = node.called.flatMap(({ args }) => (listItems(args[1]) ?? []).map(text))
+      for (const item of ["memory", "total_heap_size", "label", "dictionary"]) expect(asked).not.toContain(item)
     })
   )
 

@@ -4,7 +4,8 @@ import * as fc from "fast-check"
 import { longQueue, type PageQuery } from "../../../src/beam/ProcessQuery.ts"
 import { type ProcessRow, rankOf } from "../../../src/beam/ProcessRow.ts"
 import { scanGrowth, scanPage } from "../../../src/beam/ProcessScan.ts"
-import { type Atom, atom, isTuple, list, listItems, nil, Pid, type Term } from "../../../src/etf/Term.ts"
+import { type Atom, atom, isAtom, isTuple, list, listItems, nil, Pid, type Term } from "../../../src/etf/Term.ts"
+import type { CallReason } from "../../../src/node/CallError.ts"
 import { fakeNode } from "../../support/FakeNodes.ts"
 
 /** A process of a made-up population. */
@@ -16,6 +17,8 @@ interface Inhabitant {
   readonly module?: string
   readonly callback?: string
   readonly label?: string
+  /** Of the label, when it is copied. */
+  readonly isHuge?: boolean
   /** Words. */
   readonly heap?: number
   /** Ends after the list of pids was made. */
@@ -58,9 +61,13 @@ const nodeWith = (
     replies: {
       "erlang:processes/0": () => Effect.sync(() => list(population().map((_, at) => pidOf(at)))),
       "lists:zipwith/3": ([, pids, questions]) =>
-        Effect.sync(() => {
+        Effect.gen(function* () {
           const inhabitants = population()
           const batch = listItems(pids)!
+          const isLabel = isAtom(listItems(listItems(questions)![0])![0], "label")
+          if (isLabel && batch.some((pid) => inhabitants[(pid as Pid).id - 10]!.isHuge === true)) {
+            return yield* Effect.fail<CallReason>({ _tag: "HeapLimit", limitWords: 8_388_608 })
+          }
           expect(batch.length).toBeLessThanOrEqual(1_000)
           return list(
             batch.map((pid, at): Term => {
@@ -141,7 +148,7 @@ describe("a page of a scan", () => {
       const population = [
         { label: "small", memory: 4 },
         { memory: 3 },
-        { label: "large", heap: 1_000_000, memory: 2 },
+        { label: "large", heap: 16_385, memory: 2 },
         { label: "queued", messages: longQueue + 1, memory: 1 }
       ]
       const labelled = nodeWith(() => population, true, new Set(["label"]))
@@ -158,6 +165,22 @@ describe("a page of a scan", () => {
       expect(labelled.asked.filter(([, item]) => item === "label").map(([at]) => at)).toEqual([1, 0])
       const { rows } = yield* scanPage(nodeWith(() => population).node, query)
       expect(rows.map(({ label }) => label)).toEqual([undefined, undefined, undefined])
+    })
+  )
+
+  it.effect("leaves out a label that is too large when copied, and no other", () =>
+    Effect.gen(function* () {
+      const population = [{ label: "first" }, { label: "huge", isHuge: true }, { label: "last" }]
+      const { node } = nodeWith(() => population, true, new Set(["label"]))
+      const { rows } = yield* scanPage(node, query)
+      const labels = new Map(rows.map(({ label, pid }) => [pid.id - 10, label]))
+      expect(labels).toEqual(
+        new Map<number, unknown>([
+          [0, { term: atom("first") }],
+          [1, "unread"],
+          [2, { term: atom("last") }]
+        ])
+      )
     })
   )
 

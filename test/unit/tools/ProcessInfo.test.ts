@@ -2,7 +2,19 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { infoGroups } from "../../../src/beam/ProcessInfo.ts"
-import { atom, binary, isAtom, list, map, nil, Pid, Port, type Term } from "../../../src/etf/Term.ts"
+import {
+  atom,
+  binary,
+  isAtom,
+  list,
+  map,
+  nil,
+  Pid,
+  Port,
+  type Term,
+  listItems,
+  isTuple
+} from "../../../src/etf/Term.ts"
 import type { World } from "../../support/FakeNodes.ts"
 import { packed } from "../../support/packed.ts"
 import { pick, recorded, recordedNode, recordedReleases } from "../../support/RecordedNode.ts"
@@ -185,6 +197,75 @@ describe("get_process_info", () => {
           "1 value of its dictionary is too large to be shown whole: ... stands for what is left out. 1 message is too large to be shown whole: ... stands for what is left out."
         ]
       })
+    })
+  )
+
+  it.effect("says that a process hides what a sensitive one does", () =>
+    Effect.gen(function* () {
+      const node = recordedNode(27, {
+        "erlang:process_info/2": ([, items]) => {
+          const wanted = (items as { items: ReadonlyArray<Term> }).items
+          if (wanted.some((item) => isAtom(item, "dictionary")))
+            return Effect.succeed(list([[atom("dictionary"), nil]]))
+          const facts = pick(recorded(27)["worker_facts"], wanted)
+          const waiting = (items_: Term | undefined) =>
+            list(
+              (listItems(items_) ?? []).map((pair) =>
+                isTuple(pair, "message_queue_len") ? [atom("message_queue_len"), 3] : pair
+              )
+            )
+          return Effect.succeed(waiting(facts))
+        },
+        "beamscope_message_queue:messages": {
+          term: packed(
+            map([
+              [atom("count"), 0],
+              [atom("status"), atom("waiting")],
+              [atom("rows"), nil],
+              [atom("marks"), nil],
+              [atom("places"), nil],
+              [atom("matched"), 0],
+              [atom("seen"), 0],
+              [atom("shapes"), nil],
+              [atom("shape_count"), 0]
+            ])
+          )
+        }
+      })
+      const input = { pid: "recorded_worker", groups: ["messages", "dictionary"] }
+      const { structured } = yield* callIn(world(node), "get_process_info", input)
+      expect(structured).toMatchObject({
+        complete: false,
+        notes: [expect.stringMatching(/^Of its messages and dictionary nothing is shown.* sensitive/u)]
+      })
+    })
+  )
+
+  it.effect("names the heap that a label or a dictionary is too dear of, and how it is read all the same", () =>
+    Effect.gen(function* () {
+      const node = recordedNode(27, {
+        "erlang:process_info/2": ([, items]) => {
+          const facts = pick(recorded(27)["worker_facts"], (items as { items: ReadonlyArray<Term> }).items)
+          return Effect.succeed(
+            list(
+              (listItems(facts) ?? []).map((pair) =>
+                isTuple(pair, "total_heap_size") ? [atom("total_heap_size"), 196_608] : pair
+              )
+            )
+          )
+        }
+      })
+      const input = { pid: "recorded_worker", dictionary_keys: ["secret_key"] }
+      const { structured } = yield* callIn(world(node), "get_process_info", input)
+      expect(structured["complete"]).toBe(false)
+      expect(structured["dictionary"]).toBeUndefined()
+      expect(structured["notes"]).toEqual(
+        ["label", "dictionary"].map((what) =>
+          expect.stringMatching(new RegExp(`^The ${what} was not read: .* 1\\.5 MiB, .* max_heap_mb: 1\\.5 looks`, "u"))
+        )
+      )
+      const allowed = yield* callIn(world(node), "get_process_info", { ...input, max_heap_mb: 1.5 })
+      expect(allowed.structured).toMatchObject({ meta: { label: expect.any(String) }, dictionary: { values: [{}] } })
     })
   )
 

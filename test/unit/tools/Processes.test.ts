@@ -451,7 +451,11 @@ describe("a label that was not read", () => {
   it.effect("is told of, by what the processes are called", () =>
     Effect.gen(function* () {
       const unread = { label: atom("unread") }
-      const rows = [row(90, { ...unread, registered_name: atom("big") }), worker, row(91, unread)]
+      const rows = [
+        row(90, { ...unread, registered_name: atom("big"), memory: 1_572_864 }),
+        worker,
+        row(91, { ...unread, message_queue_len: 70_000 })
+      ]
       const node = nodeWith({
         "beamscope_processes:page": pageReply([...rows, ...Array.from({ length: 5 }, (_, at) => row(92 + at, unread))])
       })
@@ -460,17 +464,21 @@ describe("a label that was not read", () => {
       expect((structured["processes"] as ReadonlyArray<object>).filter((shown) => "label" in shown)).toHaveLength(1)
       expect(structured["complete"]).toBe(false)
       expect(structured["notes"]).toEqual([
-        "Labels are not read where the queue is long or the heap large that they lie on: :big, #PID<0.91.0>, #PID<0.92.0>, #PID<0.93.0>, #PID<0.94.0> and 2 more. get_process_info reads one."
+        "Labels are not read behind more than 10000 messages, on heaps of more than 128.0 KiB, or where they are larger than a reply when copied: :big (1.5 MiB), #PID<0.91.0> (70,000 messages), #PID<0.92.0>, #PID<0.93.0>, #PID<0.94.0> and 2 more. get_process_info reads one of a larger heap (max_heap_mb)."
       ])
     })
   )
 
   it.effect("may have been what was looked for", () =>
     Effect.gen(function* () {
-      const node = nodeWith({ "beamscope_processes:page": pageReply([], { incomplete: list([atom("large_heap")]) }) })
+      const node = nodeWith({
+        "beamscope_processes:page": pageReply([], { large: 12, incomplete: list([atom("large_heap")]) })
+      })
       const { structured } = yield* callIn({ up: [node] }, "find_process", { label: "job" })
       expect(structured["complete"]).toBe(false)
-      expect(structured["notes"]).toEqual([expect.stringMatching(/^Labels on heaps of more than a million words/u)])
+      expect(structured["notes"]).toEqual([
+        expect.stringMatching(/^12 processes were left out, whatever the label: .* more than 128\.0 KiB/u)
+      ])
     })
   )
 })

@@ -1,0 +1,41 @@
+import { Effect, Schema } from "effect"
+
+/**
+ * Up to which heap of a process something is copied out of it, which it does itself and before any limit of ours counts:
+ * the argument `max_heap_mb` of tools that do so.
+ */
+
+const mebibyte = 1024 * 1024
+
+export const maxHeapMegabytes = { minimum: 0.01, maximum: 4096 }
+
+/**
+ * What is shared in a heap is copied once for each reference: ten thousand connections that had one large configuration in
+ * common, on a heap of 4 MB, took 10 GB and the node with it; eight thousand on 950 KB, 2.6 GB. Nothing outside of the
+ * process can know. A heap of 128 KiB makes some 540 MB at worst by plain sharing.
+ */
+export const normalHeapMegabytes = 0.125
+
+export const maxHeap = Schema.Finite.check(Schema.isBetween(maxHeapMegabytes))
+  .annotate({
+    description: `Refuse larger heaps; ${maxHeapMegabytes.minimum} to ${maxHeapMegabytes.maximum}, default ${normalHeapMegabytes}`,
+    default: normalHeapMegabytes
+  })
+  .pipe(Schema.withDecodingDefaultKey(Effect.succeed(normalHeapMegabytes)))
+
+/** Bytes of `max_heap_mb`. */
+export const heapBytes = (megabytes: number): number => megabytes * mebibyte
+
+/** What `max_heap_mb` has to be for a heap of so many bytes: rounded up, to a hundredth where it is small. */
+const megabytesFor = (heap: number): number => {
+  const needed = heap / mebibyte
+  return needed < 10 ? Math.ceil(needed * 100) / 100 : Math.ceil(needed)
+}
+
+/** How a heap of so many bytes is allowed, or that none is. */
+export const allowing = (heap: number): string => {
+  const needed = megabytesFor(heap)
+  return needed > maxHeapMegabytes.maximum
+    ? `Above ${maxHeapMegabytes.maximum} MB none is asked.`
+    : `max_heap_mb: ${needed} looks all the same.`
+}
