@@ -156,12 +156,12 @@ const fromCallError = (
       return told("timeout", true, ` ${whyLate}`, { next: "list_nodes" })
     case "ReplyTooLarge":
       return told("too_large", false)
+    case "HeapLimit":
+      return told("too_large", false, ` ${tool === undefined ? "Ask for less." : (ifLarge ?? whyLarge)}`)
     case "RepliesCrowded":
     case "SpawnRefused":
       return told("too_busy", true)
     case "LinkLost":
-    case "HeapLimit":
-      return told("too_large", false, ` ${tool === undefined ? "Ask for less." : (ifLarge ?? whyLarge)}`)
       return told("link_lost", true)
     case "UnknownAtom":
       return told("not_found", false)
