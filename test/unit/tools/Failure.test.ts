@@ -182,9 +182,6 @@ describe("a failed call", () => {
     })
   )
 
-  it("leads from a call that was late to the schedulers that may be why", () => {
-    const reason: CallReason = { _tag: "DeadlineExceeded", millis: 5_000, worker: "killed" }
-    expect(toToolError(new CallError({ node: "a@h", target: "m:f/0", reason }), elixir)).toMatchObject({
   it("says what is left to try where something took too much heap, and where nothing is", () => {
     const error = new CallError({ node: "a@h", target: "m:f/0", reason: { _tag: "HeapLimit", limitWords: 8 } })
     expect(toToolError(error, elixir, "get_x").message).toMatch(/^get_x on a@h was killed: .* to ask again costs it/u)
@@ -193,6 +190,9 @@ describe("a failed call", () => {
     )
   })
 
+  it("leads from a call that was late to the schedulers that may be why", () => {
+    const reason: CallReason = { _tag: "DeadlineExceeded", millis: 5_000, worker: "killed" }
+    expect(toToolError(new CallError({ node: "a@h", target: "m:f/0", reason }), elixir)).toMatchObject({
       message: expect.stringMatching(
         /^m:f\/0 on a@h did not finish within 5000 ms; .*run_queue in get_system_info.*list_nodes/u
       ),
