@@ -2,6 +2,7 @@ import { Effect } from "effect"
 import { Atom, atom, Binary, isAtom, isTuple, listItems, map, type MapTerm, nil, type Term } from "../etf/Term.ts"
 import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
+import { withoutAgent } from "../node/WithoutAgent.ts"
 import { askAgent } from "./Listing.ts"
 import { type OsMemory, readOsMemory } from "./OsProcess.ts"
 import { readCount } from "./ProcessRow.ts"
@@ -56,7 +57,7 @@ export const memorySnapshot = Effect.fnUntraced(function* (
   const [{ areas, ...rest }, [limit]] = yield* Effect.all(
     [
       askAgent(node, "beamscope_memory:snapshot", map([]), readSnapshot).pipe(
-        Effect.catchReason("CallError", "Unsupported", () => plainSnapshot(node))
+        withoutAgent(() => plainSnapshot(node))
       ),
       mapOver(node, "system_info", [atom("process_limit")])
     ],

@@ -5,6 +5,7 @@ import { decode } from "../etf/Decode.ts"
 import { atom, Binary, charlist, isAtom, isTuple, list, map, type Pid, type Term } from "../etf/Term.ts"
 import { agent, loadsOn, run } from "./agent/agent.generated.ts"
 import type { AgentModule } from "./agent/AgentModule.ts"
+import { ensureRoom } from "./AtomRoom.ts"
 import { CallError } from "./CallError.ts"
 import type { Capabilities } from "./Capabilities.ts"
 import type { Call, CallOptions } from "./Call.ts"
@@ -155,6 +156,7 @@ export const makeAgent = (options: {
     const module = yield* moduleOf(subject)
     const within = sharing(callOptions)
     const standing = yield* askLoad(call, within())
+    yield* ensureRoom(node, target, standing.atoms, subject === "beamscope_code" ? "modules" : "agent")
     const maxHeapWords = Math.max(minHeapWords, heapWordsPerProcess * (standing.processes ?? 0))
     const bounds = () => ({ maxHeapWords, ...callOptions, ...within() })
     const wantsLoaded = loaded.has(module.module) || shouldLoad(standing)

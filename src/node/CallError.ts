@@ -39,7 +39,17 @@ export type CallReason =
   | { readonly _tag: "HeapLimit"; readonly limitWords: number }
   /** The worker was killed by somebody else, or could not be started. */
   | { readonly _tag: "WorkerDied"; readonly reason: Term }
-  /** The node would not start a worker (`system_limit`, `badopt`, `notsup`). */
+  /**
+   * The node can start no process: there are as many as `+P` allows for, `limit` if that is known. `hasBegun`: the
+   * function ran, and needed one more.
+   */
+  | { readonly _tag: "ProcessTableFull"; readonly limit: number | undefined; readonly hasBegun: boolean }
+  /**
+   * Nothing was sent, since it may make up to `needed` atoms on the node, which has room for `left` more of `limit`, and
+   * crashes where there is none.
+   */
+  | { readonly _tag: "AtomsScarce"; readonly left: number; readonly limit: number; readonly needed: number }
+  /** The node would not start a worker (`badopt`, `notsup`). */
   | { readonly _tag: "SpawnRefused"; readonly reason: string }
   /** No link: it was down when the call was made, or went down before the reply came. */
   | { readonly _tag: "LinkLost"; readonly cause: DistError }
@@ -87,6 +97,10 @@ export const withoutReason = (error: {
       return `${target} on ${node} was killed: it needed more than ${reason.limitWords} words of heap, or somebody on the node ended it.`
     case "WorkerDied":
       return `the worker that ran ${target} on ${node} was ended before it gave an answer.`
+    case "ProcessTableFull":
+      return `the process table of ${node} is full${reason.limit === undefined ? "" : ` (${reason.limit} processes, what +P allows for)`}: ${reason.hasBegun ? `${target} could start no more` : `it could start none for ${target}`}. Nothing new can run there until others end: find who starts so many (group them by what they run), or restart it with a larger +P.`
+    case "AtomsScarce":
+      return `${node} has room for ${reason.left} more atoms, of ${reason.limit}: ${target} may make up to ${reason.needed} there with what it sends, so nothing was sent. No atom is ever taken back, and a node whose atom table is full crashes: it will do so by itself if whatever makes them goes on. Find that (list_to_atom, binary_to_atom, String.to_atom or JSON keys as atoms, of what comes from outside), and restart the node in time, with a larger +t.`
     case "SpawnRefused":
       return `${node} would not start a worker for ${target}: ${reason.reason}.`
     case "LinkLost":

@@ -21,6 +21,7 @@ import { tags, WorkerCall, WorkerOptions, type WorkerSetting } from "./WorkerCal
 export class Calls {
   readonly #setting: WorkerSetting
   readonly #spawns: boolean
+  #processLimit: number | undefined
   /** Begins anywhere, so that nothing on the node has the number of a call by accident. */
   #tag = randomInt(tags)
 
@@ -32,9 +33,15 @@ export class Calls {
       deadlines: new Deadlines(),
       verdicts: new Verdicts(onVerdict),
       groupLeader: Encoded.of(startGroupLeader(processes)),
-      options: new WorkerOptions()
+      options: new WorkerOptions(),
+      processLimit: () => this.#processLimit
     }
     this.#spawns = Flags.has(link.flags, "SPAWN")
+  }
+
+  /** To be told how many processes the node can have. */
+  readonly learnProcessLimit = (limit: number | undefined): void => {
+    this.#processLimit = limit
   }
 
   /** To be told the node's release once it is known. */

@@ -2,6 +2,7 @@ import { Effect, type Scope } from "effect"
 import type { DistError } from "../dist/DistError.ts"
 import { connect, type LinkOptions } from "../dist/Link.ts"
 import { atom, Atom, binary } from "../etf/Term.ts"
+import { askRoom, ensureRoom, tellNames } from "./AtomRoom.ts"
 import { makeAgent, type RunAgent } from "./Agent.ts"
 import type { Verdict } from "./Breaker.ts"
 import type { Call, CallOptions } from "./Call.ts"
@@ -13,6 +14,7 @@ import { LocalProcesses } from "./LocalProcesses.ts"
 import type { NodeTarget } from "./Targets.ts"
 import { TickTime } from "./TickTime.ts"
 import { besideWords, callThrough, lostThrough, throughTunnel } from "./Tunnelled.ts"
+import { waitingForRoom } from "./WhereFull.ts"
 import { within } from "./Within.ts"
 
 /** How long a question may take. */
@@ -77,11 +79,24 @@ export const joinNode = (
     const processes = new LocalProcesses(link)
     const calls = new Calls(link, processes, onVerdict)
     link.attach(processes.handler, calls.linkLost)
-    const call = callThrough(tunnel, (module, func, args, bounds) => calls.call(module, func, args, bounds))
+    const plain = waitingForRoom(
+      callThrough(tunnel, (module, func, args, bounds) => calls.call(module, func, args, bounds))
+    )
+    const call: Call = (module, func, args, bounds) =>
+      // The one question among OTP's that makes atoms by the hundred: the names of what allocators tell.
+      module === "erlang" && func === "memory"
+        ? Effect.andThen(
+            Effect.flatMap(askRoom(plain, bounds), ({ atoms }) => ensureRoom(name, "erlang:memory/0", atoms, "memory")),
+            plain(module, func, args, bounds)
+          )
+        : plain(module, func, args, bounds)
     // Without a limit each question has that of any call.
     const ask = millis === undefined ? call : within(call, name, { millis, end: start + millis })
+    const { atoms, processLimit } = yield* askRoom(ask)
+    calls.learnProcessLimit(processLimit)
+    yield* ensureRoom(name, "connecting", atoms, "joining")
     const [capabilities, tickTime] = yield* Effect.all(
-      [probe(ask, target.name), ask("net_kernel", "get_net_ticktime", [])],
+      [probe(ask, target.name), ask("net_kernel", "get_net_ticktime", []), tellNames(ask)],
       { concurrency: "unbounded" }
     )
     calls.learn(capabilities.otpRelease)

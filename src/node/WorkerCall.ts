@@ -3,7 +3,7 @@ import { Op } from "../dist/Control.ts"
 import type { DropReason } from "../dist/Messages.ts"
 import { Encoded } from "../etf/Encode.ts"
 import { Atom, atom, isAtom, isTuple, list, map, type Pid, Reference, type Term } from "../etf/Term.ts"
-import type { CallError, WorkerAtDeadline } from "./CallError.ts"
+import type { CallError, CallReason, WorkerAtDeadline } from "./CallError.ts"
 import { failure, type Outcome, raised, readReply, value } from "./Outcome.ts"
 import { type CallRequest, type CallSetting, PendingCall } from "./PendingCall.ts"
 
@@ -62,6 +62,8 @@ export const tags = 2 ** 31
 /** What calls by workers share beside. */
 export interface WorkerSetting extends CallSetting {
   readonly options: WorkerOptions
+  /** How many processes the node can have, once that is known. */
+  readonly processLimit: () => number | undefined
 }
 
 /**
@@ -72,6 +74,7 @@ export class WorkerCall extends PendingCall {
   /** By which its answer is known: only its worker is told it. */
   readonly #tag: number
   readonly #options: WorkerOptions
+  readonly #processLimit: () => number | undefined
   #worker: Pid | undefined
 
   /** `tag` is a number that no other call under way over the link has, from 0 up to {@link tags}. */
@@ -84,10 +87,12 @@ export class WorkerCall extends PendingCall {
     super(setting, request, resume)
     this.#tag = tag
     this.#options = setting.options
+    this.#processLimit = setting.processLimit
   }
 
   spawnReply(result: Pid | Atom): void {
-    if (result instanceof Atom) this.fail({ _tag: "SpawnRefused", reason: result.text })
+    if (isAtom(result, "system_limit")) this.fail(this.#tableFull(false))
+    else if (result instanceof Atom) this.fail({ _tag: "SpawnRefused", reason: result.text })
     else this.#worker = result
   }
 
@@ -127,6 +132,10 @@ export class WorkerCall extends PendingCall {
     return "killed"
   }
 
+  #tableFull(hasBegun: boolean): CallReason {
+    return { _tag: "ProcessTableFull", limit: this.#processLimit(), hasBegun }
+  }
+
   /** Whoever else sends an exit signal to a process of ours is none of our business. */
   #canBeWorker(from: Pid): boolean {
     const worker = this.#worker
@@ -138,7 +147,10 @@ export class WorkerCall extends PendingCall {
     if (isTuple(reason) && reason[0] === this.#tag && reason[1] instanceof Atom && reason[2] !== undefined) {
       const kind = reason[1].text
       if (kind === "return") return value(reason[2])
-      if (kind === "error" || kind === "exit" || kind === "throw") return raised(kind, reason[2], reason[3])
+      if (kind === "error" || kind === "exit" || kind === "throw") {
+        const outcome = raised(kind, reason[2], reason[3])
+        return isSpawnLimit(outcome) ? failure(this.#tableFull(true)) : outcome
+      }
     }
     // We kill no worker whose exit we still wait for: it was the heap cap, or somebody else.
     return failure(
@@ -149,8 +161,22 @@ export class WorkerCall extends PendingCall {
   }
 }
 
+/** Whether a process could not be started there. Ports and tables have limits of that name, too. */
+const isSpawnLimit = (outcome: Outcome): boolean => {
+  if (outcome._tag === "Value" || outcome.reason._tag !== "Raised") return false
+  const { class: kind, reason, stack } = outcome.reason
+  const [frame] = stack
+  return (
+    kind === "error" &&
+    isAtom(reason, "system_limit") &&
+    frame?.module === "erlang" &&
+    frame.function.startsWith("spawn")
+  )
+}
+
 /** Whether it came with our tag: what else ends a worker has another, or none. */
-const isAnswer = (outcome: Outcome): boolean => outcome._tag === "Value" || outcome.reason._tag === "Raised"
+const isAnswer = (outcome: Outcome): boolean =>
+  outcome._tag === "Value" || outcome.reason._tag === "Raised" || outcome.reason._tag === "ProcessTableFull"
 
 /**
  * The reference of a request. The first word has 18 bits that count; the rest goes on in the second (`erl_ext_dist`,

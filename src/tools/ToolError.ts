@@ -15,6 +15,8 @@ export type ToolErrorCode =
   | "timeout"
   | "too_large"
   | "too_busy"
+  | "process_table_full"
+  | "atom_table_full"
   | "remote_error"
   | "unsupported"
   | "internal"

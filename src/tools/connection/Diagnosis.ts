@@ -1,6 +1,8 @@
 import { Cause, Effect, Exit, Option, Redacted, Result, Schema } from "effect"
 import { randomUUID } from "node:crypto"
+import { askRoom, ensureRoom } from "../../node/AtomRoom.ts"
 import { diagnose, type Step, stepNames } from "../../node/Diagnosis.ts"
+import type { ErlangNode } from "../../node/ErlangNode.ts"
 import { Nodes } from "../../node/Nodes.ts"
 import { Targets } from "../../node/Targets.ts"
 import { visible } from "../../syntax/Escape.ts"
@@ -20,6 +22,24 @@ const outcomes = ["passed", "failed", "skipped", "not_reached"] as const satisfi
 
 /** The steps that fail where a node has another name than it was asked for by; other names are no help with the rest. */
 const wrongNames: ReadonlySet<Step["step"]> = new Set(["name", "host", "epmd", "handshake"])
+
+/**
+ * What the link that there is to a node tells of why another may fail: that its process table is full. Where its atom
+ * table is, there is no other: the node gives it a name of its own, which is an atom.
+ */
+const roomOn = (node: ErlangNode) =>
+  Effect.flatMap(stepMillis, (left) => askRoom(node.call, { timeoutMillis: Math.min(left, askingMillis) })).pipe(
+    Effect.flatMap(({ atoms }) => ensureRoom(node.name, "a connection beside the one that there is", atoms, "joining")),
+    Effect.as(undefined),
+    Effect.catchReason("CallError", "ProcessTableFull", (_, error) => Effect.succeed(error)),
+    Effect.catchIf(
+      ({ reason }) => reason._tag !== "AtomsScarce",
+      () => Effect.undefined
+    )
+  )
+
+/** Milliseconds for a question that is beside the walk. */
+const askingMillis = 2_000
 
 /** `diagnose_connection`, which `beamscope doctor` runs too. */
 export const diagnoseConnection = Tool.make({
@@ -66,7 +86,9 @@ export const diagnoseConnection = Tool.make({
           const resolved = withoutCookie === undefined ? configured : yield* resolve(Redacted.make(randomUUID()))
           const target = withoutCookie === undefined && Exit.isSuccess(resolved) ? resolved.value : undefined
           const remembered = target && (yield* nodes.refusal(target))
-          const linkedAs = up.find((node) => node.name === full)?.localName
+          const linked = up.find((node) => node.name === full)
+          const linkedAs = linked?.localName
+          const room = linked && (yield* roomOn(linked))
           const timeoutMillis = yield* stepMillis
           const [diagnosis, standing] = yield* Effect.all(
             [
@@ -86,7 +108,8 @@ export const diagnoseConnection = Tool.make({
             yield* nodes.refused(target, diagnosis.refusal)
           // Each of what is wrong may be explained by the node's own process.
           const whys = [withoutCookie, remembered ?? diagnosis.why].filter((each) => each !== undefined)
-          return { ...diagnosis, standing, advice: yield* adviceOf(full, whys) }
+          const advice = yield* adviceOf(full, whys)
+          return { ...diagnosis, standing, advice: room === undefined ? advice : [room.message, ...advice] }
         })
       )
     const first = yield* walk(name)

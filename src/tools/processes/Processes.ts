@@ -14,6 +14,7 @@ import {
 import { type ProcessKey, type ProcessRow, rankOf } from "../../beam/ProcessRow.ts"
 import type { Pid } from "../../etf/Term.ts"
 import type { ErlangNode } from "../../node/ErlangNode.ts"
+import { withoutAgent } from "../../node/WithoutAgent.ts"
 import type { Answer } from "../Answer.ts"
 import { namePart } from "../AtomName.ts"
 import { remainingMillis, shareOfTime, whyLate } from "../Deadline.ts"
@@ -324,7 +325,7 @@ const findProcess = Tool.make({
       part === undefined
         ? undefined
         : yield* knownAs(node, part, terms).pipe(
-            Effect.catchReason("CallError", "Unsupported", () =>
+            withoutAgent(() =>
               Effect.succeed({ filter: { name: part }, names: undefined, notes: [registeredOnly] })
             )
           )

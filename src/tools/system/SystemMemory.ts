@@ -84,7 +84,7 @@ const getMemoryInfo = Tool.make({
           ? []
           : [
               carriers === undefined
-                ? "What the allocators hold and what is resident is not read without the agent (--agent none)."
+                ? "What the allocators hold and what is resident is not read without the agent (--agent none, or too few atoms left)."
                 : "What is resident is unknown: the node's system has no /proc/self/status."
             ])
       ],

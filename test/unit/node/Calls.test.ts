@@ -160,10 +160,22 @@ describe("a call", () => {
     }
   })
 
+  it("tells a full process table, whether it kept the worker from starting or what that wanted to start", async () => {
+    const [refused, begun, other] = [waiting(), waiting(), waiting()]
+    for (const { calls } of [refused, begun]) calls.learnProcessLimit(1_024)
+    refused.spawnReply(atom("system_limit"))
+    expect(await reasonOf(refused)).toEqual({ _tag: "ProcessTableFull", limit: 1_024, hasBegun: false })
+    const raisedIn = (func: string) => list([[atom("erlang"), atom(func), 2, list([])]])
+    begun.exit([begun.tag, atom("error"), atom("system_limit"), raisedIn("spawn_opt")])
+    expect(await reasonOf(begun)).toEqual({ _tag: "ProcessTableFull", limit: 1_024, hasBegun: true })
+    other.exit([other.tag, atom("error"), atom("system_limit"), raisedIn("open_port")])
+    expect(await reasonOf(other)).toMatchObject({ _tag: "Raised", reason: atom("system_limit") })
+  })
+
   it("fails where the node starts no worker, and where there is no link any more", async () => {
     const refused = waiting()
-    refused.spawnReply(atom("system_limit"))
-    expect(await reasonOf(refused)).toEqual({ _tag: "SpawnRefused", reason: "system_limit" })
+    refused.spawnReply(atom("notsup"))
+    expect(await reasonOf(refused)).toEqual({ _tag: "SpawnRefused", reason: "notsup" })
     const { calls, lose, sent } = waiting()
     lose()
     const late = Effect.runFork(calls.call("erlang", "abs", [-1]))

@@ -1,0 +1,117 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Layer, Result } from "effect"
+import type { AgentMode } from "../../src/node/index.ts"
+import type { ToolError } from "../../src/tools/ToolError.ts"
+import * as BeamNode from "../support/BeamNode.ts"
+import { liveCatalogue } from "../support/LiveTools.ts"
+import { toolCalls } from "../support/toolInputs.ts"
+import { call } from "../support/Tools.ts"
+import { scene } from "../support/vault.ts"
+
+/** A multiple of what OTP rounds up to, so that there is no room beyond it. */
+const atomLimit = 32_768
+
+/** Uses atoms up until there is room for so many. */
+const fillAtoms = (left: number) => `
+  (fun Fill(Number) ->
+    case erlang:system_info(atom_limit) - erlang:system_info(atom_count) of
+      Left when Left =< ${left} -> Left;
+      _ -> list_to_atom("fill_" ++ integer_to_list(Number)), Fill(Number + 1)
+    end
+  end)(0)`
+
+/** Processes that do nothing, until there is room for so many. */
+const fillProcesses = (left: number) => `
+  (fun Fill() ->
+    case erlang:system_info(process_limit) - erlang:system_info(process_count) of
+      Left when Left =< ${left} -> Left;
+      _ -> spawn(fun() -> receive stop -> ok end end), Fill()
+    end
+  end)()`
+
+const codes = (results: ReadonlyArray<readonly [string, Result.Result<unknown, ToolError>]>) => {
+  const of = (code: string | undefined) =>
+    results.flatMap(([tool, result]) =>
+      (Result.isFailure(result) ? result.failure.code : undefined) === code ? [tool] : []
+    )
+  return { answered: new Set(of(undefined)), refused: new Set(of("atom_table_full")) }
+}
+
+describe.each(BeamNode.otpReleases())("a node on OTP $otp", ({ otp }) => {
+  const using = (agent: AgentMode, nodes: ReadonlyArray<BeamNode.BeamNode>) =>
+    Effect.provide(Layer.fresh(Layer.suspend(() => liveCatalogue(nodes, { agent }))))
+  const start = (args: ReadonlyArray<string>) =>
+    Effect.map(BeamNode.start({ otp, args, eval: scene }), (node) => ({
+      node,
+      ask: (text: string) => Effect.promise(() => node.evaluate(text))
+    }))
+
+  it.live.each(["eval", "load", "none"] as const)(
+    "whose atoms run out gets none from any tool, with the agent %s, and is told of",
+    (agent) =>
+      Effect.gen(function* () {
+        const { ask, node } = yield* start(["+t", String(atomLimit)])
+        const other = yield* BeamNode.start({ otp })
+        yield* Effect.gen(function* () {
+          yield* call("connect_node", { node: node.name })
+          yield* ask(fillAtoms(20))
+          const before = yield* ask("erlang:system_info(atom_count)")
+          const results = yield* Effect.forEach(
+            toolCalls("erlang", node.name, other.name).filter(([tool]) => tool !== "disconnect_node"),
+            ([tool, input]) => Effect.map(Effect.result(call(tool, input)), (result) => [tool, result] as const)
+          )
+          expect(yield* ask("erlang:system_info(atom_count)")).toBe(before)
+          const { answered, refused } = codes(results)
+          for (const tool of ["get_system_info", "list_processes", "top_processes", "get_process_info"])
+            expect(answered).toContain(tool)
+          expect(refused).toContain("get_memory_info")
+          if (agent !== "none") expect(refused).toContain("list_ets_tables")
+          const { failure } = results.find(([tool]) => tool === "get_memory_info")![1] as Result.Failure<
+            unknown,
+            ToolError
+          >
+          expect(failure).toMatchObject({ retryable: false, next: expect.stringMatching(/^get_system_info/u) })
+          expect(failure.message).toMatch(
+            /has room for \d+ more atoms, of 32768: .* nothing was sent\. .*crashes.*\+t/u
+          )
+        }).pipe(using(agent, [node, other]))
+      })
+  )
+
+  it.live("with hardly an atom left is not joined, and gets no more of them from trying again", () =>
+    Effect.gen(function* () {
+      const { ask, node } = yield* start(["+t", String(atomLimit)])
+      // What OTP loads for a first connection is loaded before anybody can ask it anything.
+      yield* call("get_system_info", { node: node.name }).pipe(using("auto", [node]))
+      yield* ask(fillAtoms(200))
+      yield* Effect.gen(function* () {
+        const before = yield* ask("erlang:system_info(atom_count)")
+        for (const tool of ["connect_node", "get_system_info", "list_processes", "get_memory_info"])
+          expect(yield* Effect.flip(call(tool, { node: node.name }))).toMatchObject({ code: "atom_table_full" })
+        expect(yield* ask("erlang:system_info(atom_count)")).toBe(before)
+      }).pipe(using("auto", [node]))
+    })
+  )
+
+  it.live("with room for one process answers what asks several things, and with none says that its table is full", () =>
+    Effect.gen(function* () {
+      const { ask, node } = yield* start(["+P", "1024"])
+      yield* Effect.gen(function* () {
+        yield* call("connect_node", { node: node.name })
+        yield* ask(fillProcesses(1))
+        for (const tool of ["get_system_info", "get_memory_info", "get_process_info"]) {
+          const input = tool === "get_process_info" ? { pid: "vault" } : {}
+          expect((yield* call(tool, { node: node.name, ...input })).structured["summary"], tool).toBeTruthy()
+        }
+        yield* ask(fillProcesses(0))
+        for (const tool of ["get_system_info", "list_processes", "list_ets_tables"]) {
+          const error = yield* Effect.flip(call(tool, { node: node.name }))
+          expect(error, tool).toMatchObject({ code: "process_table_full", retryable: true })
+          expect(error.message).toMatch(/the process table of .* is full \(1024 processes, what \+P allows for\)/iu)
+        }
+        const walked = (yield* call("diagnose_connection", { node: node.name })).structured
+        expect(walked["notes"]).toContainEqual(expect.stringMatching(/the process table of .* is full/iu))
+      }).pipe(using("auto", [node]))
+    })
+  )
+})
