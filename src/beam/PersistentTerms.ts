@@ -28,7 +28,7 @@ export interface PersistentTerm {
   readonly key: Term
   /**
    * Of the value, in memory without large binaries or in external format with them, whichever is more; what it shares
-   * counted each time. `undefined` where it was not measured.
+   * counted each time. `undefined` where it was not measured: not asked for, too large, or not in time.
    */
   readonly bytes: number | undefined
 }
@@ -37,17 +37,15 @@ export interface PersistentTermQuery extends Pick<ListQuery, "limit" | "after" |
   readonly sort: "size" | "key"
   /** Part of the key as Erlang writes it, in any case. */
   readonly contains?: string
-  /** Measure them however large they are in all. */
-  readonly measure?: boolean
 }
 
 /**
- * A page of the persistent terms. `incomplete` holds `unmeasured` where they are too large in all to be measured one by
- * one (32 MiB), unless asked to, and `deadline`.
+ * A page of the persistent terms. `incomplete` holds `unmeasured` where some have a value too large to be measured, which
+ * come first by size, and `deadline`.
  */
 export const persistentTerms = (
   node: ErlangNode,
-  { contains, measure, ...query }: PersistentTermQuery
+  { contains, ...query }: PersistentTermQuery
 ): Effect.Effect<Listed<PersistentTerm>, CallError> =>
   askList(
     node,
@@ -55,7 +53,7 @@ export const persistentTerms = (
     {
       ...query,
       order: query.sort === "size" ? "descending" : "ascending",
-      filters: { contains, measure: measure === true ? atom("true") : undefined }
+      filters: { contains }
     },
     (row) => {
       const key = row.atomKey("key")
@@ -78,8 +76,8 @@ export type PersistentValue =
   | { readonly _tag: "Found"; readonly bytes: number; readonly value: Term }
   /** Larger than what was asked for. */
   | { readonly _tag: "Large"; readonly bytes: number }
-  /** All of them together are too large to measure one, with the bytes of all. */
-  | { readonly _tag: "Unmeasured"; readonly totalBytes: number }
+  /** Too large to be measured, or not in time. */
+  | { readonly _tag: "Unmeasured" }
 
 /**
  * The value of a key, where it is no larger than `maxBytes`; `undefined` where there is none. The key travels packed, so
@@ -88,7 +86,7 @@ export type PersistentValue =
 export const persistentValue = (
   node: ErlangNode,
   key: Term,
-  { maxBytes, measure }: { readonly maxBytes: number; readonly measure: boolean }
+  { deadlineMillis, maxBytes }: { readonly maxBytes: number; readonly deadlineMillis: number }
 ): Effect.Effect<PersistentValue | undefined, CallError> =>
   Effect.map(
     askAgent(
@@ -97,15 +95,15 @@ export const persistentValue = (
       map([
         [atom("key"), new Binary(encode(key))],
         [atom("max_bytes"), maxBytes],
-        [atom("measure"), atom(String(measure))]
+        [atom("deadline_ms"), Math.floor(deadlineMillis)]
       ]),
       (answer) => answer,
       { countsBinaries: false }
     ),
     (answer) => {
-      const [bytes, totalBytes] = [readCount(answer.atomKey("bytes")), readCount(answer.atomKey("unmeasured"))]
+      const bytes = readCount(answer.atomKey("bytes"))
       const value = answer.atomKey("value")
-      if (totalBytes !== undefined) return { _tag: "Unmeasured", totalBytes }
+      if (isAtom(answer.atomKey("unmeasured"), "true")) return { _tag: "Unmeasured" }
       if (bytes === undefined) return undefined
       return value === undefined ? { _tag: "Large", bytes } : { _tag: "Found", bytes, value }
     }

@@ -13,7 +13,7 @@ tests() ->
         {"keys that compare equal, and pages", fun equal/1},
         {"large binaries count", fun binaries/1},
         {"a part of the key", fun part/1},
-        {"much is not measured unless asked to", fun much/1},
+        {"a value of very many parts is not measured, nor one that never ends, and costs no other its size", fun much/1},
         {"no time", fun deadline/1},
         {"one value", fun find/1},
         {"keys of names that there are not make none", fun unknown_atoms/1}
@@ -36,7 +36,7 @@ sizes(Run) ->
         [{_, #{bytes := Bytes}}] = [Row || {_, #{key := {?MODULE, large}}} = Row <- Rows],
         ?assertEqual(200000 * erlang:system_info(wordsize), Bytes),
         ?assertMatch(
-            #{bytes := Bytes}, Run(find, #{key => term_to_binary({?MODULE, large}), max_bytes => 10, measure => true})
+            #{bytes := Bytes}, Run(find, #{key => term_to_binary({?MODULE, large}), max_bytes => 10, deadline_ms => 60000})
         ),
         Sizes = [Size || {_, #{bytes := Size}} <- Rows],
         ?assertEqual(lists:reverse(lists:sort(Sizes)), Sizes),
@@ -81,7 +81,7 @@ binaries(Run) ->
     with([{Key, {1, binary:copy(<<"x">>, 5000000)}}], fun() ->
         #{rows := [{_, #{key := Key, bytes := Bytes}} | _]} = Run(list, spec(#{})),
         ?assert(Bytes >= 5000000),
-        ?assertEqual(#{bytes => Bytes}, Run(find, #{key => term_to_binary(Key), max_bytes => 1048576}))
+        ?assertEqual(#{bytes => Bytes}, Run(find, #{key => term_to_binary(Key), max_bytes => 1048576, deadline_ms => 60000}))
     end).
 
 follow(Run, Spec) ->
@@ -101,16 +101,24 @@ part(Run) ->
         #{rows := [{_, #{key := {?MODULE, _}}}], matched := 1} = Run(list, spec(#{contains => <<"lÄUF"/utf8>>}))
     end).
 
+%% Two to the power of sixty parts, of few words.
+endless() -> lists:foldl(fun(_, Part) -> {Part, Part} end, x, lists:seq(1, 60)).
+
 much(Run) ->
-    with([{{?MODULE, much}, lists:seq(1, 5 bsl 19)}], fun() ->
-        #{rows := Rows, incomplete := [unmeasured]} = Run(list, spec(#{})),
-        ?assertEqual([], [Row || {_, #{bytes := _} = Row} <- Rows]),
-        #{rows := [{_, #{key := {?MODULE, much}, bytes := Bytes}} | _], incomplete := []} =
-            Run(list, spec(#{measure => true})),
-        ?assert(Bytes > 32 bsl 20),
-        Question = #{key => term_to_binary({?MODULE, much}), max_bytes => 1000},
-        ?assertEqual(#{unmeasured => maps:get(memory, persistent_term:info())}, Run(find, Question)),
-        ?assertMatch(#{bytes := _}, Run(find, Question#{measure => true}))
+    Large = [{{?MODULE, much}, lists:seq(1, 5 bsl 19)}, {{?MODULE, endless}, endless()}],
+    with([{{?MODULE, little}, "one"} | Large], fun() ->
+        Spec = spec(#{deadline_ms => 3000, contains => atom_to_binary(?MODULE, utf8)}),
+        #{rows := [First, Second, Third], incomplete := [unmeasured]} = Run(list, Spec),
+        ?assertEqual(
+            [#{key => {?MODULE, endless}}, #{key => {?MODULE, much}}], lists:sort([Row || {_, Row} <- [First, Second]])
+        ),
+        ?assertMatch({_, #{key := {?MODULE, little}, bytes := 48}}, Third),
+        [
+            ?assertEqual(
+                #{unmeasured => true}, Run(find, #{key => term_to_binary(Key), max_bytes => 1000, deadline_ms => 200})
+            )
+         || {Key, _} <- Large
+        ]
     end).
 
 deadline(Run) ->
@@ -119,7 +127,7 @@ deadline(Run) ->
 
 find(Run) ->
     with([{{?MODULE, one}, "value"}], fun() ->
-        Find = fun(Key, Most) -> Run(find, #{key => term_to_binary(Key), max_bytes => Most}) end,
+        Find = fun(Key, Most) -> Run(find, #{key => term_to_binary(Key), max_bytes => Most, deadline_ms => 60000}) end,
         ?assertEqual(#{bytes => 10 * erlang:system_info(wordsize), value => "value"}, Find({?MODULE, one}, 1000)),
         ?assertEqual(#{bytes => 10 * erlang:system_info(wordsize)}, Find({?MODULE, one}, 10)),
         ?assertEqual(#{}, Find({?MODULE, none}, 1000))
@@ -128,5 +136,5 @@ find(Run) ->
 unknown_atoms(Run) ->
     Name = "beamscope_no_such_atom",
     Packed = iolist_to_binary([131, 119, length(Name), Name]),
-    ?assertEqual(#{}, Run(find, #{key => Packed, max_bytes => 10})),
+    ?assertEqual(#{}, Run(find, #{key => Packed, max_bytes => 10, deadline_ms => 60000})),
     ?assertError(badarg, binary_to_existing_atom(list_to_binary(Name), utf8)).

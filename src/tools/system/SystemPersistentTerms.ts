@@ -5,7 +5,7 @@ import type { ErlangNode } from "../../node/ErlangNode.ts"
 import { excerpt } from "../../syntax/Excerpt.ts"
 import { parseTerm } from "../../syntax/ParseTerm.ts"
 import { TermText } from "../ArgumentText.ts"
-import { whyLate } from "../Deadline.ts"
+import { remainingMillis, shareOfTime, whyLate } from "../Deadline.ts"
 import { countCut, cutNote } from "../CutValues.ts"
 import { didYouMean } from "../DidYouMean.ts"
 import {
@@ -42,8 +42,8 @@ const normalSort = "size"
  * The key that a text stands for, and what is under it. A text that cannot be read, or is in Gleam or LFE and was read
  * as Elixir or Erlang, is perhaps just how the session shows a key: it is compared with how keys print.
  */
-const lookUp = Effect.fnUntraced(function* (node: ErlangNode, text: string, measure: boolean, terms: Terms) {
-  const bounds = { maxBytes: maxValueBytes, measure }
+const lookUp = Effect.fnUntraced(function* (node: ErlangNode, text: string, terms: Terms) {
+  const bounds = { maxBytes: maxValueBytes, deadlineMillis: ((yield* remainingMillis) * shareOfTime) / 2 }
   const { name } = yield* currentSyntax
   const parsed = parseTerm(text, name, termOwner(node))
   if (parsed._tag === "Term") {
@@ -71,16 +71,15 @@ const lookUp = Effect.fnUntraced(function* (node: ErlangNode, text: string, meas
   })
 })
 
-const oneTerm = Effect.fnUntraced(function* (node: ErlangNode, text: string, measure: boolean, terms: Terms) {
+const oneTerm = Effect.fnUntraced(function* (node: ErlangNode, text: string, terms: Terms) {
   const wanted = text.trim()
   const { bytes: total, count } = yield* persistentTermsInfo(node)
-  const { key, value } = yield* lookUp(node, wanted, measure, terms)
+  const { key, value } = yield* lookUp(node, wanted, terms)
   if (value._tag === "Unmeasured") {
     return yield* new ToolError({
       code: "too_large",
-      message: `The persistent terms of ${node.name} take ${bytes(value.totalBytes)} without large binaries, and this one may be much of it: to see how large it is would hold a scheduler for long. measure_all does it all the same.`,
-      retryable: false,
-      next: `get_persistent_terms ${JSON.stringify({ key: wanted, measure_all: true })}`
+      message: `The value of ${excerpt(wanted)} on ${node.name} is not read: it has millions of parts, also where it refers to the same ones again and again, and to tell its size would hold a scheduler for long; or there was no time. All persistent terms together take ${bytes(total)} without large binaries.`,
+      retryable: false
     })
   }
   const isLarge = value._tag === "Large"
@@ -116,12 +115,11 @@ const getPersistentTerms = Tool.make({
   name: "get_persistent_terms",
   title: "Persistent terms",
   description:
-    "Keys of the persistent terms, that of the largest value first, and how much memory they take; with `key`, its value. Measuring walks each value; above 32 MiB in all only with measure_all.",
+    "Keys of the persistent terms, that of the largest value first, and how much memory they take; with `key`, its value. Values of millions of parts are not measured, and come first by size.",
   input: {
     key: Schema.optionalKey(TermText.annotate({ description: "As the list shows it; without filter, limit, sort_by" })),
     sort_by: sortBy(["size", "key"], normalSort),
     filter: Schema.optionalKey(FilterText.annotate({ description: "Part of the key" })),
-    measure_all: Schema.optionalKey(Schema.Boolean),
     limit: limitUpTo(200, normalLimit),
     cursor
   },
@@ -139,7 +137,7 @@ const getPersistentTerms = Tool.make({
     )
   },
   position: ListPosition,
-  run: Effect.fnUntraced(function* ({ filter, key, limit, measure_all, sort_by }, node, after) {
+  run: Effect.fnUntraced(function* ({ filter, key, limit, sort_by }, node, after) {
     const terms = yield* termsOf(node)
     if (key !== undefined) {
       if (filter !== undefined || limit !== normalLimit || sort_by !== normalSort) {
@@ -150,7 +148,7 @@ const getPersistentTerms = Tool.make({
           retryable: false
         })
       }
-      return yield* oneTerm(node, key, measure_all === true, terms)
+      return yield* oneTerm(node, key, terms)
     }
     const bounds = yield* listBounds(limit, after)
     const [info, listed] = yield* Effect.all(
@@ -159,8 +157,7 @@ const getPersistentTerms = Tool.make({
         persistentTerms(node, {
           ...bounds,
           sort: sort_by,
-          ...(filter !== undefined && { contains: yield* anyNamePart(node, filter) }),
-          ...(measure_all !== undefined && { measure: measure_all })
+          ...(filter !== undefined && { contains: yield* anyNamePart(node, filter) })
         })
       ],
       { concurrency: "unbounded" }
@@ -172,7 +169,7 @@ const getPersistentTerms = Tool.make({
     const notes = [
       ...(incomplete.includes("unmeasured")
         ? [
-            `They are not measured one by one, and come by key: to walk ${bytes(info.bytes)} would hold a scheduler for long. measure_all does it all the same.`
+            "Rows without value_bytes, first by size, are not measured: their values have millions of parts, also where one refers to the same ones again and again, and to tell the size would hold a scheduler for long; or time was short."
           ]
         : []),
       ...(incomplete.includes("deadline")

@@ -617,21 +617,18 @@ describe("get_persistent_terms", () => {
     })
   )
 
-  it.effect("does not measure where there is very much, unless told to", () =>
+  it.effect("says of a value that it is not read where it is too large to be measured", () =>
     Effect.gen(function* () {
       const node = answering(
         {
           "beamscope_persistent_terms:keys": keys,
-          "beamscope_persistent_terms:find": fields({ unmeasured: 900 * mebi })
+          "beamscope_persistent_terms:find": fields({ unmeasured: atom("true") })
         },
         info
       )
       const error = yield* failIn(world(node), "get_persistent_terms", { key: ":cache" })
-      expect(error).toMatchObject({
-        code: "too_large",
-        next: 'get_persistent_terms {"key":":cache","measure_all":true}'
-      })
-      expect(error.message).toContain("900.0 MiB")
+      expect(error).toMatchObject({ code: "too_large", retryable: false })
+      expect(error.message).toContain("The value of :cache on")
     })
   )
 })
