@@ -87,7 +87,7 @@ describe.each(BeamNode.otpReleases())("the configuration of the log on OTP $otp"
 
         const some = yield* call("get_log_configuration", { filter: { name: "stdlib" }, limit: 1 })
         expect(some.structured).toMatchObject({
-          total: 4,
+          total: 3 + modules.length,
           matched: modules.length,
           notes: [expect.stringMatching(/^With filter\.name modules stand one by one/u)]
         })
@@ -96,7 +96,7 @@ describe.each(BeamNode.otpReleases())("the configuration of the log on OTP $otp"
         expect(debug.structured).toMatchObject({ total: 4, matched: 1 })
         expect(debug.structured["summary"]).toMatch(/none is overloaded\. 1 entry listed\.$/u)
         const none = yield* call("get_log_configuration", { filter: { kind: "handler", name: "nowhere" } })
-        expect(none.structured["summary"]).toMatch(/None of 4 entries passes the filter\.$/u)
+        expect(none.structured["summary"]).toMatch(/None of \d+ entries passes the filter\.$/u)
       }).pipe(using(agent))
     )
 

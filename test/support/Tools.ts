@@ -41,6 +41,8 @@ const expectContract = (name: string, { structured, text }: ToolResult): void =>
   // Every fact stands in both, in the text with quotes where it could be misread without.
   for (const leaf of leaves(structured)) expect(text).toContain(text.includes(leaf) ? leaf : JSON.stringify(leaf))
   for (const hint of (structured["hints"] ?? []) as ReadonlyArray<string>) expectCall(hint)
+  const { matched, total } = structured
+  if (typeof matched === "number" && typeof total === "number") expect(matched).toBeLessThanOrEqual(total)
   const output = allTools.find((tool) => tool.name === name)?.output
   if (output === undefined) return
   const data = Object.fromEntries(Object.entries(structured).filter(([key]) => !frame.includes(key)))

@@ -19,7 +19,7 @@
 %%
 %% A packed map: the words of `listed', and of all handlers, whether on the page or not, `handlers', how many there are;
 %% `late', `{Id, Mode, Pid}' of those that do not keep up; and `mute', the ids of those that did not tell their
-%% configuration. `primary' is the primary configuration. The row of a handler is a map of its configuration, to which
+%% configuration. `total' counts modules as they stand in the rows. `primary' is the primary configuration. The row of a handler is a map of its configuration, to which
 %% `process', `message_queue_len' and `mode' are added where it has a process of `logger_olp' of its own; or `error' in
 %% place of what it did not tell, such as `timeout'. The row of modules has their `count', and the names of the first
 %% few.
@@ -36,10 +36,7 @@
 configuration(#{sort := Sort, deadline_ms := Millis} = Spec) ->
     Until = erlang:monotonic_time(millisecond) + Millis,
     Handlers = maps:from_list([{{handler, Id}, handler(Id, Until)} || Id <- logger:get_handler_ids()]),
-    Levels = logger:get_module_level(),
-    Modules = maps:from_list(modules(Levels, Spec)),
-    %% What there is without a filter: modules in groups, also where a name is looked for.
-    Groups = hd([modules(Levels, #{}) || is_map_key(name, Spec)] ++ [maps:keys(Modules)]),
+    Modules = maps:from_list(modules(logger:get_module_level(), Spec)),
     All = maps:merge(Handlers, Modules),
     Matching = [Id || {Id, Row} <- maps:to_list(All), matches(Id, Row, Spec)],
     {Page, Next} = page([{rank(Sort, Id, map_get(Id, All)), Id} || Id <- Matching], Spec),
@@ -51,7 +48,7 @@ configuration(#{sort := Sort, deadline_ms := Millis} = Spec) ->
          || #{id := Id, mode := Mode, process := Pid} <- maps:values(Handlers), lists:member(Mode, [sync, drop])
         ],
         mute => [Id || #{id := Id, error := _} <- maps:values(Handlers)],
-        total => map_size(Handlers) + length(Groups),
+        total => map_size(All),
         matched => length(Matching),
         rows => [{Key, map_get(Id, All)} || {_, Id} = Key <- Page],
         next => Next,
