@@ -91,7 +91,8 @@ const answerOf = Effect.fnUntraced(function* (
   const node = tool.target === "connected" ? yield* connectedNode(name!) : undefined
   const session = yield* Session
   if (node !== undefined) session.asked.add(node.name)
-  const restarted = node === undefined ? [] : yield* meetNode(node)
+  const called = input["node"] as string | undefined
+  const restarted = node === undefined ? [] : yield* meetNode(node, called)
   const scope: CursorScope = {
     tool: tool.name,
     node: node?.name ?? "",
@@ -110,6 +111,7 @@ const answerOf = Effect.fnUntraced(function* (
   const sight = { clean: yield* withoutSecrets, print: (term: Term) => print(term).text }
   const clean = yield* cleaner
   const about = node?.name ?? answer.node ?? name
+  if (called !== undefined && answer.node !== undefined) session.incarnations.call(called, answer.node)
   const hints = yield* Effect.forEach(answer.hints ?? [], (hint) => usefulCall(hint, about, clean, entries))
   const result = resultOf(answer, {
     node: about,

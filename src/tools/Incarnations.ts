@@ -16,11 +16,21 @@ export interface Restart {
   readonly since: number
 }
 
+/** That what a node was called by led to another one before: the configuration, say, was changed. */
+export interface Move {
+  readonly called: string
+  /** The name of the node that it led to before. */
+  readonly from: string
+}
+
+/** Why identifiers of a node that the session has seen may be something else by now. */
+export type Upheaval = Restart | Move
+
 interface Run {
   readonly creation: number
-  /** That the session has met an earlier incarnation, and has not accepted this one as a whole. */
-  readonly restart: Restart | undefined
-  /** Whether a result has told of the restart. */
+  /** That the session has met an earlier incarnation, or another node, and has not accepted this one as a whole. */
+  readonly restart: Upheaval | undefined
+  /** Whether a result has told of that. */
   isTold: boolean
   /** Identifiers that results have shown since the restart, the latest of them. */
   readonly shown: Set<string>
@@ -35,6 +45,8 @@ const maxShown = 10_000
  */
 export class Incarnations {
   readonly #runs = new Map<string, Run>()
+  /** Names of nodes by what else they were called by: aliases, short names. */
+  readonly #called = new Map<string, string>()
 
   /** Whether the session has met this node, and this is another incarnation of it. */
   isRestarted({ creation, name }: Incarnation): boolean {
@@ -48,14 +60,27 @@ export class Incarnations {
     this.#runs.set(name, { creation, restart, isTold: restart === undefined, shown: new Set() })
   }
 
+  /** Takes notice of what a node that it has met is called by, unless that is known of another: which one that is. */
+  call(called: string, name: string): string | undefined {
+    const known = this.#called.get(called)
+    if (known === undefined && this.#runs.has(name)) this.#called.set(called, name)
+    return known === name ? undefined : known
+  }
+
+  /** Takes notice of a node that it has met, and that is called by what led to another one before. */
+  move({ creation, name }: Incarnation, move: Move): void {
+    this.#called.set(move.called, name)
+    this.#runs.set(name, { creation, restart: move, isTold: false, shown: new Set() })
+  }
+
   /** From now on, all identifiers are those of the incarnation that the session has met last. */
   accept(name: string): void {
     const run = this.#runs.get(name)
     if (run !== undefined) this.#runs.set(name, { ...run, restart: undefined, isTold: true, shown: new Set() })
   }
 
-  /** The restart that no result has told of. */
-  untold(name: string): Restart | undefined {
+  /** What no result has told of. */
+  untold(name: string): Upheaval | undefined {
     const run = this.#runs.get(name)
     return run?.isTold === false ? run.restart : undefined
   }
@@ -75,8 +100,8 @@ export class Incarnations {
     }
   }
 
-  /** The first identifier in a value that may be from before the restart of a node, with that restart. */
-  stale(name: string, value: unknown): { readonly identifier: string; readonly restart: Restart } | undefined {
+  /** The first identifier in a value that may be from before the restart of a node, or another's, with why. */
+  stale(name: string, value: unknown): { readonly identifier: string; readonly restart: Upheaval } | undefined {
     const run = this.#runs.get(name)
     if (run?.restart === undefined) return undefined
     const stale = textsIn(value)

@@ -2,7 +2,7 @@ import { Effect, type Scope } from "effect"
 import { DistError } from "../dist/DistError.ts"
 import { parseNodeName } from "../dist/NodeName.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
-import type { NodeError } from "../node/NodeError.ts"
+import { isUnresolvedYet, type NodeError } from "../node/NodeError.ts"
 import { Nodes } from "../node/Nodes.ts"
 import { type KnownNode, nodeCalled, Targets } from "../node/Targets.ts"
 import { Policy } from "../policy/Policy.ts"
@@ -184,7 +184,9 @@ export const joinByOwnName = Effect.fnUntraced(function* <R>(
 })
 
 const isNotThere = (error: unknown): error is DistError =>
-  error instanceof DistError && ["NameNotRegistered", "EpmdRefused", "HostUnresolved"].includes(error.reason._tag)
+  error instanceof DistError &&
+  !isUnresolvedYet(error) &&
+  ["NameNotRegistered", "EpmdRefused", "HostUnresolved"].includes(error.reason._tag)
 
 /** There is no such node: where the operator has entries that are called nearly so, one of them was perhaps meant. */
 const orMistyped = Effect.fnUntraced(function* (

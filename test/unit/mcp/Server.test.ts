@@ -333,6 +333,24 @@ describe("what becomes of nodes", () => {
     ])
   })
 
+  it("is told without a promise where the entry of a node is gone, and ends as a sentence whoever had the last word", async () => {
+    const { clients, tell } = await watched(["notice"])
+    await call(clients[0]!.client, "connect_node", { node: name })
+    tell({
+      ...down,
+      why: new DistError({ ...why, through: "It said: pod was evicted" }),
+      isDropped: true
+    })
+    await expect.poll(() => clients[0]!.messages).toHaveLength(1)
+    expect(clients[0]!.messages[0]).toMatchObject({
+      data: {
+        summary: expect.stringContaining(
+          "It said: pod was evicted. It is not connected again: its entry is no longer in the configuration."
+        )
+      }
+    })
+  })
+
   it("is told to the client that has set a level, as far as that goes, and to no other", async () => {
     const { clients, tell } = await watched(["notice", "warning", undefined])
     for (const { client } of clients) await call(client, "connect_node", { node: name })

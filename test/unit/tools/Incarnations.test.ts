@@ -246,3 +246,52 @@ describe("tools over a node that is restarted between two calls", () => {
     }).pipe(Effect.provide(layer()))
   )
 })
+
+describe("tools over a name that leads to another node between two calls", () => {
+  it.effect("refuse a pid of the other, tell of it once, and take what the node itself has shown", () => {
+    const before: { name: string; alias?: string } = { name: "a@box", alias: "prod" }
+    const after: { name: string; alias?: string } = { name: "b@box" }
+    const look = Tool.make({
+      name: "look",
+      title: "Look",
+      description: "Looks.",
+      toolset: "processes",
+      access: "inspect",
+      cost: "cheap",
+      target: "connected",
+      input: { pid: Schema.optionalKey(Schema.String) },
+      output: { shown: Schema.String },
+      run: (_input, node) =>
+        Effect.map(termsOf(node), ({ print }) => ({
+          summary: "Looked.",
+          data: { shown: print(new Pid(atom(node.name), 7, 0, node.creation)) }
+        }))
+    })
+    const prod = (input: object) => call("look", { node: "prod", ...input })
+    return Effect.gen(function* () {
+      // Met by its full name before: what is known so of it is not known of what `prod` leads to.
+      yield* call("look", { node: after.name })
+      yield* prod({ pid: "<0.90.0>" })
+      yield* prod({ pid: "<0.90.0>" })
+      delete before.alias
+      after.alias = "prod"
+      const error = yield* Effect.flip(prod({ pid: "<0.90.0>" }))
+      expect(error).toMatchObject({ code: "node_restarted" })
+      expect(error.message).toContain("'prod' leads to b@box now, and led to a@box before")
+      expect((yield* prod({})).structured["notes"]).toEqual([
+        "'prod' leads to b@box now, and led to a@box before. Pids, ports and references from before are those of a@box."
+      ])
+      expect((yield* prod({ pid: "<0.7.0>" })).structured).not.toHaveProperty("notes")
+      expect(yield* Effect.flip(prod({ pid: "<0.90.0>" }))).toMatchObject({ code: "node_restarted" })
+      yield* call("connect_node", { node: "prod" })
+      yield* prod({ pid: "<0.90.0>" })
+    }).pipe(
+      Effect.provide(
+        catalogueLayer({ up: [before, after].map(({ name }) => fakeNode({ name })), configured: [before, after] }, [
+          look,
+          ...connectionTools
+        ])
+      )
+    )
+  })
+})
