@@ -1,37 +1,34 @@
 import { Effect } from "effect"
 import { encode } from "../etf/Encode.ts"
-import {
-  atom,
-  Atom,
-  Binary,
-  binary,
-  isAtom,
-  isTuple,
-  list,
-  listItems,
-  map,
-  MapTerm,
-  type Pid,
-  type Term
-} from "../etf/Term.ts"
+import { atom, Atom, Binary, isAtom, isTuple, list, listItems, map, MapTerm, type Pid, type Term } from "../etf/Term.ts"
 import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import type { Mfa } from "../syntax/Mfa.ts"
 import { readCount, readMfa } from "./ProcessRow.ts"
 import { readPacked } from "./Reply.ts"
 
-/**
- * A step on the way to a part of a state. A text is a key of a map or of a list of pairs, as binary, atom or module; a
- * number is such a key too, or a position from 1 in a list or a tuple; any other key is a term, or else its text.
- */
-export type StateStep = string | number | { readonly text: string; readonly term: Term }
+/** A step on the way to a part of a state, as one way to read its text. */
+export interface StateStep {
+  readonly text: string
+  /** The place behind it: how many of the texts between dots come before. */
+  readonly next: number
+  /** In a list or a tuple, from 1. */
+  readonly position?: number
+  /** Keys of a map or of a list of pairs that it is; of several that are there the first counts. */
+  readonly keys: ReadonlyArray<Term>
+  /** Keys that it can stand for where none of `keys` is there, and no more than one of these. */
+  readonly others: ReadonlyArray<Term>
+}
+
+/** For each place between dots the steps that can be taken there; of ways that lead to the end the first is taken. */
+export type StatePath = ReadonlyArray<ReadonlyArray<StateStep>>
 
 /** What a process that serves system messages (`sys`) is asked for. */
 export interface StateQuery {
   readonly pid: Pid
   readonly what: "state" | "status"
   /** Where the part lies that is wanted: of a gen_statem in its data, of a gen_event under its handlers. */
-  readonly path: ReadonlyArray<StateStep>
+  readonly path: StatePath
   /** Milliseconds for which a busy process is looked at again. */
   readonly patienceMillis: number
   /** Milliseconds that the answer of the process may take. */
@@ -58,11 +55,14 @@ export type StateAnswer =
       readonly loop: string
       /** `$initial_call`, where it can be read at no great cost. `{supervisor, Module, 1}` for any supervisor. */
       readonly callback: Mfa | undefined
+      /** Whether the process has put something else in the place of its callback, as an Agent does. */
+      readonly isRewritten: boolean
       /** By `sys:suspend/1`. */
       readonly isSuspended: boolean
-      /** For each step of the path what stands in front of its part. */
+      /** The steps that were taken. */
+      readonly steps: ReadonlyArray<StateStep>
+      /** For each of them what stands in front of its part. */
       readonly fronts: ReadonlyArray<StateFront>
-      /** What is left out of it stands as `'...'`, and as `{'...', Count}` behind the first items. */
       readonly term: Term
       readonly isCut: boolean
       /** Of the whole, in external format. */
@@ -85,10 +85,12 @@ export type StateAnswer =
   | ({ readonly _tag: "LongQueue" } & Doing)
   /** Not asked: bytes of heap beyond the limit. */
   | ({ readonly _tag: "Large"; readonly heap: number } & Doing)
-  /** The path leads nowhere: how many steps could be taken, and what is there. */
+  /** The path leads nowhere: the steps that could be taken, and what is there. */
   | {
       readonly _tag: "NoPart"
-      readonly taken: number
+      readonly steps: ReadonlyArray<StateStep>
+      /** Keys that are there and that the next step can stand for. */
+      readonly ambiguous: ReadonlyArray<Term>
       readonly fronts: ReadonlyArray<StateFront>
       readonly kind: "map" | "list" | "tuple" | "leaf"
       readonly size: number
@@ -121,13 +123,13 @@ export const processState = (node: ErlangNode, query: StateQuery): Effect.Effect
   const question = map([
     [atom("pid"), pid],
     [atom("request"), atom(what === "state" ? "get_state" : "get_status")],
-    [atom("path"), list(path.map(stepTerm))],
+    [atom("path"), list(path.map((steps) => list(steps.map(stepTerm))))],
     [atom("patience_ms"), Math.floor(patienceMillis)],
     [atom("timeout_ms"), Math.floor(timeoutMillis)],
     [atom("max_heap_words"), Math.floor(maxHeap / wordBytes)],
     [atom("room"), room]
   ])
-  const read = (answer: Term) => (answer instanceof MapTerm ? readAnswer(answer, wordBytes) : undefined)
+  const read = (answer: Term) => (answer instanceof MapTerm ? readAnswer(answer, path, wordBytes) : undefined)
   return Effect.flatMap(
     node.runAgent("beamscope_state:read", question, {
       timeoutMillis: withinMillis,
@@ -138,13 +140,23 @@ export const processState = (node: ErlangNode, query: StateQuery): Effect.Effect
   )
 }
 
-/** A term travels in external format: the node makes no atom for it. */
-const stepTerm = (step: StateStep): Term => {
-  if (typeof step === "number") return step
-  return typeof step === "string" ? binary(step) : [binary(step.text), new Binary(encode(step.term))]
+/** Keys travel in external format: the node makes no atom for them. */
+const stepTerm = ({ keys, next, others, position }: StateStep): Term => {
+  const packed = (terms: ReadonlyArray<Term>) => list(terms.map((term) => new Binary(encode(term))))
+  return [next + 1, position ?? atom("none"), packed(keys), packed(others)]
 }
 
-const readAnswer = (answer: MapTerm, wordBytes: number): StateAnswer | undefined => {
+/** The steps of a path that were taken, by the places behind them. */
+const stepsTaken = (path: StatePath, places: ReadonlyArray<Term>): ReadonlyArray<StateStep> => {
+  const taken: Array<StateStep> = []
+  for (const place of places) {
+    const step = path[taken.at(-1)?.next ?? 0]?.find(({ next }) => next + 1 === place)
+    if (step !== undefined) taken.push(step)
+  }
+  return taken
+}
+
+const readAnswer = (answer: MapTerm, path: StatePath, wordBytes: number): StateAnswer | undefined => {
   const outcome = answer.atomKey("outcome")
   const count = (key: string) => readCount(answer.atomKey(key)) ?? 0
   const text = (key: string) => {
@@ -165,7 +177,9 @@ const readAnswer = (answer: MapTerm, wordBytes: number): StateAnswer | undefined
         _tag: "Told",
         loop: text("loop"),
         callback: readMfa(answer.atomKey("callback")),
+        isRewritten: isAtom(answer.atomKey("rewritten"), "true"),
         isSuspended: isAtom(answer.atomKey("suspended"), "true"),
+        steps: stepsTaken(path, items("steps")),
         fronts: items("fronts"),
         term,
         isCut: isAtom(answer.atomKey("is_cut"), "true"),
@@ -193,7 +207,8 @@ const readAnswer = (answer: MapTerm, wordBytes: number): StateAnswer | undefined
       if (kind !== "map" && kind !== "list" && kind !== "tuple" && kind !== "leaf") return undefined
       return {
         _tag: "NoPart",
-        taken: count("taken"),
+        steps: stepsTaken(path, items("steps")),
+        ambiguous: items("ambiguous"),
         fronts: items("fronts"),
         kind,
         size: count("size"),

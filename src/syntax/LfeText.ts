@@ -22,10 +22,10 @@ const number = /([-+]?)(\d+)(\.\d+(?:e[-+]?\d+)?)?(?=[\s()]|$)/iuy
 
 /**
  * A symbol as it is printed, without what begins like a value of Erlang: a session in LFE reads those too, `<<1,2>>`,
- * `<0.1.0>`, `16#ff`.
+ * `<0.1.0>`, `16#ff`; and without the dots that stand for what is left out.
  */
 const bareSymbol =
-  /(?![#`',]|[-+]?\d[\d_]*#[\da-zA-Z]|<<|<[^\s<>()]+\.\d+>)(?:(?![()[\]{}";\\|])[!-~\u{a1}-\u{10ffff}])+/uy
+  /(?![#`',]|\.{3}(?:[\s()]|$)|[-+]?\d[\d_]*#[\da-zA-Z]|<<|<[^\s<>()]+\.\d+>)(?:(?![()[\]{}";\\|])[!-~\u{a1}-\u{10ffff}])+/uy
 
 const readNumber = (cursor: Cursor): Term | undefined => {
   const at = cursor.at

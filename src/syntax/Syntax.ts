@@ -1,5 +1,6 @@
-import type { Term } from "../etf/Term.ts"
+import { Binary, type Term } from "../etf/Term.ts"
 import { escape, type Escaper, escapeWithin } from "./Escape.ts"
+import { leftOut, type LeftOut, withoutDots } from "./LeftOut.ts"
 
 /** The syntaxes that terms can be written in. */
 export type SyntaxName = "erlang" | "elixir" | "gleam" | "lfe"
@@ -53,6 +54,8 @@ export interface Collection {
   /** In place of `separator` before the last element: the bar of an improper list. */
   readonly lastSeparator?: string
   readonly size: number
+  /** How many of them are there, where the node has left out the others. Default: all. */
+  readonly there?: number
   /** The tokens and terms that one element is made of, in order. */
   readonly element: (index: number) => ReadonlyArray<string | Term>
   /** For the terms inside, where they are written differently from those outside. */
@@ -108,6 +111,9 @@ interface Frame {
 
 const nothing: ReadonlyArray<never> = []
 
+/** Bytes that are no text in any of the languages. */
+const noText = new Binary(Uint8Array.of(128))
+
 class Printing {
   private readonly pieces: Array<string> = []
   private readonly frames: Array<Frame> = []
@@ -153,7 +159,8 @@ class Printing {
     }
     const index = frame.index + 1
     if (index === frame.collection.size) return this.close(frame)
-    return index < this.width ? this.begin(frame, index) : this.cut(frame, index)
+    const most = Math.min(this.width, frame.collection.there ?? Infinity)
+    return index < most ? this.begin(frame, index) : this.cut(frame, index)
   }
 
   private room(): number {
@@ -170,10 +177,37 @@ class Printing {
   private place(term: Term): boolean {
     const shaper = this.frames.at(-1)?.shaper ?? this.shaper
     const room = this.room()
-    const shape = shaper(this.mask === undefined ? term : this.mask(term, room), room)
+    const cut = leftOut(term)
+    const shape = cut === undefined ? this.shape(term, shaper, room) : this.shapeOfCut(cut, shaper, room)
     if (shape === undefined) return false
     if (typeof shape === "string") return this.put(shape)
     return "text" in shape ? this.placeLiteral(shape) : this.open(shape, shape.shaper ?? shaper)
+  }
+
+  private shape(term: Term, shaper: Shaper, room: number): Shape {
+    return shaper(this.masked(term, room), room)
+  }
+
+  private masked(term: Term, room: number): Term {
+    return this.mask === undefined ? term : this.mask(term, room)
+  }
+
+  /** What the node has left out of a term is told in the way in which what is left out here is. */
+  private shapeOfCut({ count, term }: LeftOut, shaper: Shaper, room: number): Shape {
+    this.complete = false
+    if (term === undefined) return "..."
+    // The mask knows by its dots that a text was cut.
+    const masked = this.masked(term, room)
+    if (masked !== term && masked instanceof Binary) return shaper(masked, room)
+    const shown = withoutDots(masked)
+    const isNoText = shown instanceof Binary && shown.length === 0
+    const shape = shaper(isNoText ? noText : shown, room)
+    if (shape === undefined || typeof shape === "string") return shape
+    if (!("text" in shape)) {
+      const there = isNoText ? 0 : shape.size
+      return { ...shape, size: there + count, there }
+    }
+    return { ...shape, size: shape.size + count }
   }
 
   private open(collection: Collection, shaper: Shaper): boolean {

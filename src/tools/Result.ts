@@ -27,8 +27,15 @@ export interface Frame {
   readonly hints: ReadonlyArray<string>
 }
 
-/** Characters for one printed term, tried in turn until the result fits. */
+/** Characters for one printed term, tried in turn until the result fits, behind those near the budget. */
 const termLengths = [4000, 2000, 1000, 500, 250, 120, 60]
+
+/** As much of the budget as one term can have, and less in turn. */
+const lengthsWithin = (budget: number): ReadonlyArray<number> => {
+  const lengths: Array<number> = []
+  for (let length = budget; length > termLengths[0]!; length = Math.floor(length * 0.8)) lengths.push(length)
+  return [...lengths, ...termLengths]
+}
 
 /** Where rows can go to the next page, they do so before terms get shorter than this. */
 const readableTerm = 250
@@ -112,7 +119,7 @@ export const resultOf = (answer: Answer<object, string>, frame: Frame): ToolResu
   const { data: source } = answer
   const dataFor = (typeof source === "function" ? source : () => source) as (termCharacters: number) => Data
 
-  const lengths = typeof source === "function" ? termLengths : [readableTerm]
+  const lengths = typeof source === "function" ? lengthsWithin(frame.budget) : [readableTerm]
   const isPaged = answer.page?.after !== undefined
 
   for (const length of lengths.filter((it) => !isPaged || it >= readableTerm)) {

@@ -15,6 +15,7 @@ import {
   type Tuple,
   utf8Text
 } from "../etf/Term.ts"
+import { leftOutMark } from "../syntax/LeftOut.ts"
 import { isCookieKey, isProofName, isSecretName } from "./SecretNames.ts"
 import { redacted, withoutCookies, withoutShapes } from "./SecretShapes.ts"
 import { type Budget, termIn, wholeBudget } from "./TermInBinary.ts"
@@ -61,8 +62,8 @@ const textOfName = (key: Term | undefined): string | undefined => {
   return isList(key) && key.length <= maxName ? charlistText(key) : undefined
 }
 
-/** Atoms that say that there is no secret; `...` stands for one that was cut off. */
-const noSecrets: ReadonlySet<string> = new Set(["true", "false", "nil", "null", "undefined", "..."])
+/** Atoms that say that there is no secret, or that nothing is shown of one. */
+const noSecrets: ReadonlySet<string> = new Set(["true", "false", "nil", "null", "undefined", leftOutMark])
 
 /** The end of a text, or all of a short list of characters. */
 const endOf = (item: Term | undefined): string | undefined =>

@@ -13,6 +13,8 @@ export interface Terms {
   readonly print: (term: Term, maxCharacters?: number) => string
   /** The value that stands under a key which is shown beside it. */
   readonly value: (key: Term, value: Term, maxCharacters?: number) => string
+  /** Whether the node has left nothing out of a term. */
+  readonly isWhole: (term: Term) => boolean
   /** Whether a value under this key is kept from sight; without a value, whether all that lies under the key is. */
   readonly isHidden: (key: Term | undefined, value?: Term) => boolean
   /** Whether a value is kept from sight because of what stands in front of it. */
@@ -31,6 +33,7 @@ export const termsOf = (node: ErlangNode): Effect.Effect<Terms, never, Session> 
     return {
       print: printed,
       value: (key, value, maxCharacters) => (isHidden(key, value) ? redacted : printed(value, maxCharacters)),
+      isWhole: (term) => print(term, { node: node.name, creation: node.creation }).complete,
       isHidden,
       isHiddenBehind: isSecretBehind,
       atom,

@@ -21,16 +21,19 @@
 %% Bytes in external format of a key that is named whole. Room for a charlist of a hundred characters.
 -define(NAMED_KEY, 600).
 
--type step() :: binary() | integer() | {binary(), binary()}.
-%% A key of a map or of a list of pairs: a text stands for the binary, the atom and the module of this name. A number is
-%% also a position, from 1, in a list or a tuple. `{Text, External}' is any term, in external format, or else the text.
+-type step() :: {pos_integer(), none | integer(), [binary()], [binary()]}.
+%% The place behind the step; the position, from 1, in a list or a tuple that it can be; and the keys of a map or of a list
+%% of pairs, in external format: those that it is, the first that is there counts, and those that it can stand for where
+%% none of them is there, and no more than one of these.
 
 -type spec() :: #{
     pid := pid(),
     request := get_state | get_status,
     %% Where in the state the part lies that is wanted: of a gen_statem in its data, of a gen_event in the states of its
     %% handlers, which stand under their modules or `{Module, Id}'.
-    path := [step()],
+    %% For each place, from 1, the steps that can be taken there: what a text is split into can be read in more than one
+    %% way. The first that leads to the end counts. There is nothing more to take at the first place without steps.
+    path := [[step()]],
     %% Milliseconds for which a process that is busy is looked at again.
     patience_ms := non_neg_integer(),
     %% Milliseconds that the answer may take.
@@ -48,11 +51,15 @@
         %% `gen_server', `gen_statem' or `gen_event' where its callback tells.
         loop := module(),
         callback := undefined | mfa(),
+        %% Whether the callback is another one than it says: it was rewritten, as an Agent does.
+        rewritten := boolean(),
         %% As far as can be seen: who hibernates does so suspended, too.
         suspended := boolean(),
         %% What stands in front of each step's part. Whether that is a secret is told by these.
         fronts := [front()],
-        %% What was answered, or the part of it. `{'...', Count}' stands for what was left out.
+        %% The places behind the steps that were taken.
+        steps := [pos_integer()],
+        %% What was answered, or the part of it, cut as beamscope_cut.hrl has it.
         term := term(),
         is_cut := boolean(),
         %% Of the whole part, in external format.
@@ -82,10 +89,12 @@
         current := mfa() | undefined,
         heap_words => non_neg_integer()
     }
-    %% The path leads nowhere: how many of its steps were taken, by which keys as above, and what is there.
+    %% The path leads nowhere: which steps were taken, by which keys as above, and what is there. `ambiguous': the keys
+    %% there that the next step can stand for.
     | #{
         outcome := no_part,
-        taken := non_neg_integer(),
+        steps := [pos_integer()],
+        ambiguous := [term()],
         fronts := [front()],
         kind := atom(),
         size := non_neg_integer(),
@@ -95,7 +104,7 @@
 
 -type front() :: {} | {term()} | {term(), term()} | [term()].
 %% What stands in front of a part: `{Key}' of a value; in a tuple `{First}' and, further behind, `{First, Before}'; in a list
-%% `[Before]'; nothing where it is the first. `...' stands for what is large.
+%% `[Before]'; nothing where it is the first. The mark of beamscope_cut.hrl stands for what is large.
 
 -include("beamscope_listing.hrl").
 -include("beamscope_cut.hrl").
@@ -261,26 +270,36 @@ tls_modules() ->
 tell(Pid, #{current := {Found, _, _}, callback := Callback, heap_words := Words}, #{path := Path, room := Room} = Spec) ->
     #{request := Request, timeout_ms := Timeout} = Spec,
     Loop = loop(Found, Callback),
-    case ask(Pid, Request, Timeout) of
-        {reply, {error, Reason}} ->
+    case answered(ask(Pid, Request, Timeout), Request, Found) of
+        {failed, Reason} ->
             #{outcome => failed, reason => cut(Reason, Room)};
-        {reply, Reply} ->
-            case part(within(Loop, answered(Request, Reply), Path), Path, []) of
-                {part, Part, Fronts} ->
+        {told, Told} ->
+            case part(within(Loop, Told, Path), 1, list_to_tuple(Path), []) of
+                {part, Part, Steps} ->
                     Bytes = erlang:external_size(Part),
                     #{
                         outcome => told,
                         loop => Loop,
                         callback => Callback,
+                        rewritten => Loop =:= gen_server andalso is_rewritten(Callback),
                         suspended => Found =:= sys,
-                        fronts => Fronts,
+                        fronts => [Front || {_, Front} <- Steps],
+                        steps => [Next || {Next, _} <- Steps],
                         term => cut(Part, Room),
                         is_cut => Bytes > Room,
                         bytes => Bytes
                     };
-                {nowhere, Last, Fronts} ->
+                {nowhere, Last, Ambiguous, Steps} ->
                     {Kind, Size, There} = describe(Last),
-                    #{outcome => no_part, taken => length(Fronts), fronts => Fronts, kind => Kind, size => Size, there => There}
+                    #{
+                        outcome => no_part,
+                        fronts => [Front || {_, Front} <- Steps],
+                        steps => [Next || {Next, _} <- Steps],
+                        ambiguous => [cut(Key, ?KEY) || Key <- Ambiguous],
+                        kind => Kind,
+                        size => Size,
+                        there => There
+                    }
             end;
         timeout ->
             #{outcome => timeout, heap_words => Words};
@@ -309,8 +328,38 @@ loop(Found, Callback) when Found =:= erlang; Found =:= sys ->
 loop(Found, _) ->
     Found.
 
-answered(get_state, {ok, State}) -> State;
-answered(_, Reply) -> Reply.
+%% Whether another callback than that of a gen_server is told for one. An Agent tells the function that made its first
+%% state.
+is_rewritten({supervisor, _, _}) -> false;
+is_rewritten({Module, init, 1}) -> not erlang:function_exported(Module, handle_call, 3) andalso erlang:module_loaded(Module);
+is_rewritten({_, _, _}) -> true;
+is_rewritten(_) -> false.
+
+%% What an answer says. A state is told as it is before OTP 26, and as `{ok, State}' later, whoever serves system messages
+%% by `sys'; Gleam's actors always tell `{ok, State}'.
+answered({reply, Reply}, get_state, Found) ->
+    case {Reply, Found =:= gleam_erlang_ffi orelse wraps()} of
+        {{ok, State}, true} -> {told, State};
+        {{error, Reason}, true} -> {failed, Reason};
+        {{error, {callback_failed, {_, system_get_state}, _} = Reason}, false} -> {failed, Reason};
+        {State, _} -> {told, State}
+    end;
+answered({reply, {error, Reason}}, _, _) ->
+    {failed, Reason};
+answered({reply, Status}, _, _) ->
+    {told, Status};
+answered(None, _, _) ->
+    None.
+
+%% Whether `sys' of this release tells a state in a tuple: seen by what it answers for a state of ours. What it would go on
+%% with then there is not.
+wraps() ->
+    Tag = make_ref(),
+    catch sys:handle_system_msg(get_state, {self(), Tag}, self(), lists, [], state),
+    receive
+        {Tag, Reply} -> Reply =:= {ok, state}
+    after 0 -> false
+    end.
 
 %% What a path begins in: what is shown as the state.
 within(_, State, []) ->
@@ -318,9 +367,9 @@ within(_, State, []) ->
 within(gen_statem, {_, Data}, _) ->
     Data;
 within(gen_event, Handlers, [At | _]) when is_list(Handlers) ->
-    case is_integer(At) of
-        true -> [State || {_, _, State} <- Handlers];
-        false -> [handler(Handler) || {_, _, _} = Handler <- Handlers]
+    case [Position || {_, Position, _, _} <- At, is_integer(Position)] of
+        [_ | _] -> [State || {_, _, State} <- Handlers];
+        [] -> [handler(Handler) || {_, _, _} = Handler <- Handlers]
     end;
 within(_, State, _) ->
     State.
@@ -352,61 +401,87 @@ ask(Pid, Request, Timeout) ->
         timeout
     end.
 
-%% The part of a term that a path leads to, or the last one on it; and what stands in front of each step's part.
-part(Term, [], Fronts) ->
-    {part, Term, lists:reverse(Fronts)};
-part(Term, [Step | Path], Fronts) ->
-    case step(Term, Step) of
-        [{Front, Inner} | _] -> part(Inner, Path, [small(Front) | Fronts]);
-        [] -> {nowhere, Term, lists:reverse(Fronts)}
-    end.
+%% The part of a term that a path leads to, or the last one on the way that leads farthest; and the steps: the place behind
+%% each, and what stands in front of its part.
+part(Term, Place, Path, Steps) when Place > tuple_size(Path) ->
+    {part, Term, lists:reverse(Steps)};
+part(Term, Place, Path, Steps) ->
+    Nowhere = {nowhere, Term, [], lists:reverse(Steps)},
+    Follow = fun
+        (_, {part, _, _} = Found) ->
+            Found;
+        ({Next, _, _, _} = Step, {nowhere, _, Ambiguous, Longest} = Found) ->
+            case step(Term, Step) of
+                {Front, Inner} ->
+                    Further = part(Inner, Next, Path, [{Next, small(Front)} | Steps]),
+                    hd([Further || element(1, Further) =:= part orelse length(element(4, Further)) > length(Longest)] ++ [Found]);
+                [_, _ | _] = Keys when Ambiguous =:= [] ->
+                    hd([{nowhere, Term, Keys, lists:reverse(Steps)} || length(Longest) =< length(Steps)] ++ [Found]);
+                _ ->
+                    Found
+            end
+    end,
+    lists:foldl(Follow, Nowhere, element(Place, Path)).
 
 small(Front) when is_tuple(Front) -> list_to_tuple(small(tuple_to_list(Front)));
-small(Front) -> [hd([One || erlang:external_size(One) =< ?NAMED_KEY] ++ ['...']) || One <- Front].
+small(Front) -> [hd([One || erlang:external_size(One) =< ?NAMED_KEY] ++ [?CUT]) || One <- Front].
 
-step(Map, Step) when is_map(Map) ->
-    [{{Key}, map_get(Key, Map)} || Key <- spellings(Step), is_map_key(Key, Map)];
-step(Tuple, At) when is_tuple(Tuple), is_integer(At), At >= 1, At =< tuple_size(Tuple) ->
+%% What a step leads to: `{Front, Part}', nothing, `[]', or the keys that it can stand for, where these are several.
+step(Map, {_, _, Keys, Others}) when is_map(Map) ->
+    There = fun(Packed) -> [Key || Key <- known(Packed), is_map_key(Key, Map)] end,
+    Chosen = chosen(There(Keys), There(Others)),
+    hd([{{Key}, map_get(Key, Map)} || [Key] <- [Chosen]] ++ [Chosen]);
+step(Tuple, {_, At, _, _}) when is_tuple(Tuple), is_integer(At), At >= 1, At =< tuple_size(Tuple) ->
     First = [element(1, Tuple) || At > 1],
     Before = [element(At - 1, Tuple) || At > 2],
-    [{list_to_tuple(First ++ Before), element(At, Tuple)}];
-step([_ | _] = List, Step) ->
-    Proper = proper(List),
-    [
-        {[lists:nth(Step - 1, Proper) || Step > 1], lists:nth(Step, Proper)}
-     || is_integer(Step), Step >= 1, Step =< length(Proper)
-    ] ++
-        [{{Key}, Value} || Key <- spellings(Step), {_, Value} <- [lists:keyfind(Key, 1, Proper)]];
+    {list_to_tuple(First ++ Before), element(At, Tuple)};
+step([_ | _] = List, {_, At, Keys, Others}) ->
+    All = list_size(List),
+    case is_integer(At) andalso At >= 1 andalso At =< All of
+        true ->
+            {[lists:nth(At - 1, List) || At > 1], item(List, At)};
+        false ->
+            Pairs = fun(Packed) -> [Pair || Key <- known(Packed), Pair <- pair(Key, List)] end,
+            Of = fun(Found) -> [Key || {Key, _} <- Found] end,
+            Found = {Pairs(Keys), Pairs(Others)},
+            Chosen = chosen(Of(element(1, Found)), Of(element(2, Found))),
+            Both = element(1, Found) ++ element(2, Found),
+            hd([{{Key}, Value} || [Key] <- [Chosen], {Same, Value} <- Both, Same =:= Key] ++ [Chosen])
+    end;
 step(_, _) ->
     [].
 
-%% Keys that a step can mean. A term with an atom that there is not is no key of anything.
-spellings(Number) when is_integer(Number) ->
-    [Number | texts(integer_to_binary(Number))];
-spellings({Text, External}) ->
-    try
-        [binary_to_term(External, [safe]) | texts(Text)]
-    catch
-        error:_ -> texts(Text)
-    end;
-spellings(Text) ->
-    texts(Text).
+%% Of the keys that are there the first of those that a step is, or else all that it can stand for.
+chosen([Key | _], _) -> [Key];
+chosen([], Keys) -> Keys.
 
-texts(Text) ->
-    [Text] ++ [Atom || Name <- [Text, list_to_binary(["Elixir.", Text])], Atom <- known(Name)].
+%% The item at a position of a list that may be improper: what it ends in comes last.
+item(List, At) ->
+    case lists:nthtail(At - 1, List) of
+        [Item | _] -> Item;
+        Tail -> Tail
+    end.
 
-known(Name) ->
+%% The first pair with just this key: 1 is not 1.0.
+pair(Key, List) ->
     try
-        [binary_to_existing_atom(Name, utf8)]
+        case lists:keyfind(Key, 1, List) of
+            {Same, Value} when Same =:= Key -> [{Key, Value}];
+            false -> [];
+            _ -> lists:sublist([{Key, Value} || {Same, Value} <- List, Same =:= Key], 1)
+        end
     catch
         error:_ -> []
     end.
 
-proper(List) ->
-    try length(List) of
-        _ -> List
+%% A term with an atom that there is not is no key of anything.
+known(Keys) -> lists:append([known_one(Key) || Key <- Keys]).
+
+known_one(Packed) ->
+    try
+        [binary_to_term(Packed, [safe])]
     catch
-        error:badarg -> front(List, ?KEYS, [])
+        error:_ -> []
     end.
 
 describe(Map) when is_map(Map) ->
@@ -414,7 +489,7 @@ describe(Map) when is_map(Map) ->
 describe(Tuple) when is_tuple(Tuple) ->
     {tuple, tuple_size(Tuple), []};
 describe([_ | _] = List) ->
-    {list, length(proper(List)), smallest([Item || {_, _} = Item <- front(List, ?LOOKED_KEYS, [])])};
+    {list, list_size(List), smallest([Item || {_, _} = Item <- front(List, ?LOOKED_KEYS, [])])};
 describe([]) ->
     {list, 0, []};
 describe(_) ->

@@ -18,6 +18,11 @@ tests() ->
         {"what hibernates or is suspended is still of its behaviour", fun out_of_loop/1},
         {"the status, as format_status has it", fun status/1},
         {"a part of a state", fun parts/1},
+        {"a step for each key, and what a step can stand for", fun keys/1},
+        {"a path that can be read in more than one way", fun ways/1},
+        {"a list that ends in something else", fun improper/1},
+        {"a state that looks like an answer of `sys'", fun like_answers/1},
+        {"an agent has rewritten its callback", fun rewritten/1},
         {"a path that leads nowhere", fun no_part/1},
         {"what is large is cut", fun cut/1},
         {"who does not serve system messages is not asked", fun no_sys/1},
@@ -40,8 +45,10 @@ gen_server(Run) ->
                 outcome => told,
                 loop => gen_server,
                 callback => {?MODULE, init, 1},
+                rewritten => false,
                 suspended => false,
                 fronts => [],
+                steps => [],
                 term => #{a => 1},
                 is_cut => false,
                 bytes => erlang:external_size(#{a => 1})
@@ -153,8 +160,7 @@ parts(Run) ->
                 {[<<"options">>, 1, 2], 3},
                 {[<<"record">>, 3], two},
                 {[atom_to_binary(?MODULE, utf8)], module},
-                {[Term(<<"{t,1}">>, {t, 1}), Term(<<>>, "by")], pair},
-                {[Term(<<"users">>, {no, such})], maps:get(<<"users">>, State)}
+                {[Term(<<"{t,1}">>, {t, 1}), Term(<<>>, "by")], pair}
             ]
         ],
         [
@@ -169,20 +175,96 @@ parts(Run) ->
         ]
     end).
 
+keys(Run) ->
+    Keys = [
+        name, <<"name">>, "name", 1, 1.0, -7, (1 bsl 53) - 1, 1 bsl 100, 1.5, fun lists:map/2, <<5:3>>, {a, {b}}, [1 | 2], #{a => b}, '',
+        <<>>, [], nil, self(), '\x{65e5}', 'a.b'
+    ],
+    Step = fun(Key) -> {<<>>, term_to_binary(Key)} end,
+    Pairs = [{Key, {found, Key}} || Key <- Keys],
+    [
+        with({gen_server, State}, fun(Pid) ->
+            [?assertMatch({_, #{term := {found, Key}, fronts := [{Key}]}}, {Key, Run(Pid, #{path => [Step(Key)]})}) || Key <- Keys],
+            ?assertMatch(#{outcome := no_part, ambiguous := []}, Run(Pid, #{path => [Step(2.0)]})),
+            #{outcome := no_part, ambiguous := Ambiguous} = Run(Pid, #{path => [<<"name">>]}),
+            ?assertEqual([<<"name">>, name], Ambiguous),
+            %% What it is comes before what it can stand for, of which it is taken for no more than one.
+            Packed = [term_to_binary(Key) || Key <- [nothing, name]],
+            ?assertMatch(#{term := {found, name}}, Run(Pid, #{path => [[{2, none, Packed, words(<<"name">>)}]]})),
+            ?assertMatch(#{term := {found, nil}}, Run(Pid, #{path => [<<"nil">>]}))
+        end)
+     || State <- [maps:from_list(Pairs), [{name, of_three, elements} | Pairs]]
+    ].
+
+ways(Run) ->
+    Step = fun(Next, Key) -> {Next, hd([Key || is_integer(Key)] ++ [none]), [term_to_binary(Key)], []} end,
+    Path = [[Step(3, 1.5), Step(2, 1)], [Step(3, 5)]],
+    At = fun(State) ->
+        with({gen_server, State}, fun(Pid) -> maps:with([term, steps, outcome, size], Run(Pid, #{path => Path})) end)
+    end,
+    ?assertEqual(#{outcome => told, term => whole, steps => [3]}, At(#{1.5 => whole, 1 => {a, b, c, d, e}})),
+    ?assertEqual(#{outcome => told, term => e, steps => [2, 3]}, At(#{1 => {a, b, c, d, e}})),
+    ?assertEqual(#{outcome => told, term => e, steps => [2, 3]}, At([[a, b, c, d, e]])),
+    %% As far as one of them leads.
+    ?assertEqual(#{outcome => no_part, steps => [2], size => 4}, At(#{1 => {a, b, c, d}})).
+
+improper(Run) ->
+    with({gen_server, lists:seq(1, 40) ++ tail}, fun(Pid) ->
+        ?assertMatch(#{term := 31, fronts := [[30]]}, Run(Pid, #{path => [31]})),
+        ?assertMatch(#{term := tail, fronts := [[40]]}, Run(Pid, #{path => [41]})),
+        ?assertMatch(#{outcome := no_part, size := 41}, Run(Pid, #{path => [42]}))
+    end),
+    with({gen_server, [a | b]}, fun(Pid) ->
+        ?assertMatch(#{term := a}, Run(Pid, #{path => [1]})),
+        ?assertMatch(#{term := b}, Run(Pid, #{path => [2]})),
+        ?assertMatch(#{outcome := no_part, size := 2}, Run(Pid, #{path => [3]}))
+    end).
+
+like_answers(Run) ->
+    [
+        begin
+            with({gen_server, State}, fun(Pid) -> ?assertMatch(#{outcome := told, term := State}, Run(Pid, #{})) end),
+            with({gen_statem, State}, fun(Pid) -> ?assertMatch(#{outcome := told, term := {open, State}}, Run(Pid, #{})) end)
+        end
+     || State <- [{ok, 1}, {error, x}, {ok, {ok, 2}}, {error, {error, 3}}]
+    ],
+    [
+        begin
+            {ok, Pid} = gen_statem:start(?MODULE, {state, State}, []),
+            ?assertMatch({_, #{outcome := told, term := {State, data}}}, {State, Run(Pid, #{})}),
+            kill(Pid)
+        end
+     || State <- [ok, error]
+    ].
+
+rewritten(Run) ->
+    [
+        with({gen_server, {calls_itself, Callback, state}}, fun(Pid) ->
+            ?assertMatch({_, #{callback := Callback, rewritten := Rewritten}}, {Callback, Run(Pid, #{})})
+        end)
+     || {Callback, Rewritten} <- [
+            {{?MODULE, init, 1}, false},
+            {{supervisor, ?MODULE, 1}, false},
+            %% The function that an agent began with; of the same form, of a module that has no callbacks.
+            {{?MODULE, '-start/0-fun-0-', 0}, true},
+            {{lists, init, 1}, true}
+        ]
+    ].
+
 no_part(Run) ->
     with({gen_server, #{users => [{ann, 1}, {bo, 2}], more => {a, b}}}, fun(Pid) ->
         At = fun(Path) -> Run(Pid, #{path => Path}) end,
         ?assertEqual(
-            #{outcome => no_part, taken => 0, fronts => [], kind => map, size => 2, there => [more, users]}, At([<<"usrs">>, 1])
+            #{outcome => no_part, ambiguous => [], steps => [], fronts => [], kind => map, size => 2, there => [more, users]}, At([<<"usrs">>, 1])
         ),
         ?assertEqual(
-            #{outcome => no_part, taken => 1, fronts => [{users}], kind => list, size => 2, there => [bo, ann]}, At([<<"users">>, 3])
+            #{outcome => no_part, ambiguous => [], steps => [2], fronts => [{users}], kind => list, size => 2, there => [bo, ann]}, At([<<"users">>, 3])
         ),
         ?assertEqual(
-            #{outcome => no_part, taken => 1, fronts => [{more}], kind => tuple, size => 2, there => []}, At([<<"more">>, 0])
+            #{outcome => no_part, ambiguous => [], steps => [2], fronts => [{more}], kind => tuple, size => 2, there => []}, At([<<"more">>, 0])
         ),
         ?assertEqual(
-            #{outcome => no_part, taken => 2, fronts => [{more}, {}], kind => leaf, size => 0, there => []}, At([<<"more">>, 1, <<"deep">>])
+            #{outcome => no_part, ambiguous => [], steps => [2, 3], fronts => [{more}, {}], kind => leaf, size => 0, there => []}, At([<<"more">>, 1, <<"deep">>])
         ),
         Atoms = erlang:system_info(atom_count),
         #{outcome := no_part} = At([<<"agent_test_no_such_", "atom_anywhere">>]),
@@ -223,22 +305,28 @@ cut(Run) ->
             small := kept,
             text := Cut,
             characters := Characters,
-            bytes := {'...', 100000},
+            bytes := <<"...$beamscope_cut:100000">>,
             numbers := [1000, 1001 | _] = Numbers,
-            improper := [1000 | _],
-            codes := [0, {'...', 100000}],
+            improper := [1000 | _] = Improper,
+            codes := [0, {'$beamscope_cut', 100000}],
             deep := [_, _],
-            wide := #{'...' := Left},
+            wide := Wide,
             tuple := Tuple,
-            'fun' := '...',
-            bits := '...'
+            'fun' := '$beamscope_cut',
+            bits := '$beamscope_cut'
         } = Term,
         ?assertMatch(<<"xxx", _/binary>>, Cut),
-        ?assertEqual(<<"...">>, binary:part(Cut, byte_size(Cut), -3)),
-        ?assertEqual("...", lists:nthtail(length(Characters) - 3, Characters)),
-        ?assertEqual({'...', 99001 - (length(Numbers) - 1)}, lists:last(Numbers)),
-        ?assert(Left > 99000),
-        ?assertMatch({'...', _}, element(tuple_size(Tuple), Tuple)),
+        Marked = fun(Shown) -> string:split(Shown, "...$beamscope_cut:") end,
+        [Bytes1, More1] = Marked(Cut),
+        ?assertEqual(100000, byte_size(Bytes1) + binary_to_integer(More1)),
+        [Characters1, More2] = Marked(Characters),
+        ?assertEqual(100000, length(Characters1) + list_to_integer(More2)),
+        ?assertEqual({'$beamscope_cut', 99001 - (length(Numbers) - 1)}, lists:last(Numbers)),
+        %% What an improper list ends in is one more.
+        ?assertEqual({'$beamscope_cut', 99002 - (length(Improper) - 1)}, lists:last(Improper)),
+        [Left] = [More || {'$beamscope_cut', More} <- maps:keys(Wide)],
+        ?assertEqual(100000, Left + map_size(Wide) - 1),
+        ?assertMatch({'$beamscope_cut', _}, element(tuple_size(Tuple), Tuple)),
         ?assertMatch(#{is_cut := false, term := 77}, Run(Pid, #{path => [<<"wide">>, 77], room => 10}))
     end).
 
@@ -291,9 +379,9 @@ parts_of_behaviours(Run) ->
         ]
     ],
     ?assertMatch(
-        #{outcome := no_part, taken := 0, kind := list, size := 2, there := [_, _]}, Run(Manager, #{path => [<<"other">>]})
+        #{outcome := no_part, steps := [], kind := list, size := 2, there := [_, _]}, Run(Manager, #{path => [<<"other">>]})
     ),
-    ?assertMatch(#{outcome := no_part, taken := 0, kind := list, size := 2}, Run(Manager, #{path => [3]})),
+    ?assertMatch(#{outcome := no_part, steps := [], kind := list, size := 2}, Run(Manager, #{path => [3]})),
     gen_event:stop(Manager).
 
 busy(Run) ->
@@ -421,7 +509,21 @@ run(Way, Pid, Extra) ->
         },
         Extra
     ),
-    answer(Way, read, Spec).
+    answer(Way, read, Spec#{path := path(maps:get(path, Spec))}).
+
+%% A path of which each step is a text, a number, a text and the term that it is written as, or all that can be taken.
+path(Steps) ->
+    [
+        case Step of
+            Number when is_integer(Number) -> [{Next, Number, [term_to_binary(Number)], []}];
+            {_, Packed} -> [{Next, none, [Packed], []}];
+            Text when is_binary(Text) -> [{Next, none, [], words(Text)}];
+            Options -> Options
+        end
+     || {Next, Step} <- lists:zip(lists:seq(2, length(Steps) + 1), Steps)
+    ].
+
+words(Text) -> [term_to_binary(Text) | [<<131, 119, (byte_size(Name)), Name/binary>> || Name <- [Text, <<"Elixir.", Text/binary>>]]].
 
 
 with({Behaviour, State}, Body) ->
@@ -438,6 +540,7 @@ init({gen_server, {calls_itself, Callback, State}}) ->
     put('$initial_call', Callback),
     {ok, State};
 init({gen_server, State}) -> {ok, State};
+init({state, State}) -> {ok, State, data};
 init({gen_statem, Data}) -> {ok, open, Data};
 init({event, State}) -> {ok, State}.
 

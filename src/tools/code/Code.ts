@@ -16,6 +16,7 @@ import { visible } from "../../syntax/Escape.ts"
 import { beginningOf } from "../../syntax/Excerpt.ts"
 import { parseMfa } from "../../syntax/Mfa.ts"
 import { atomName, namePart } from "../AtomName.ts"
+import { countCutValues, cutNote } from "../CutValues.ts"
 import { remainingMillis, shareOfTime, whyLate } from "../Deadline.ts"
 import { functionSourceTools } from "./FunctionSource.ts"
 import {
@@ -172,6 +173,12 @@ const getModuleInfo = Tool.make({
       summary: `${name}${info.application === undefined ? "" : ` of ${terms.atom(info.application)}`} exports ${amount(info.exports, "function")}; ${onDiskTexts[info.onDisk]}${runners === undefined ? "" : `; ${saysRunners(runners)}`}.`,
       complete: info.incomplete.length === 0 && (runners === undefined || runners.seen === runners.total),
       notes: [...info.incomplete.map(serverNote), ...(runners === undefined ? [] : runnerNotes(runners))],
+      cut: (characters: number) => {
+        const others = [version, info.options].flatMap((term) =>
+          term === undefined ? [] : [[undefined, term] as const]
+        )
+        return cutNote(countCutValues([...info.attributes, ...others], terms, characters), "value")
+      },
       data: (characters: number) => ({
         ...showModule(info, terms),
         on_disk: info.onDisk,

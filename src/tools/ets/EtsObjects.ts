@@ -149,7 +149,7 @@ export const showRows = (selected: TableRows, areKeys: boolean, sort: RowOrder, 
       const cut = rows.slice(0, shown).filter((row) => row.cutFrom > 0 || valueOf(row) !== valueOf(row, characters))
       return cut.length === 0
         ? undefined
-        : `${amount(cut.length, "row is", "rows are")} too large to be shown whole: what is left out stands as ... or '...'; cut_from_bytes says how large one was that the node has cut.`
+        : `${amount(cut.length, "row is", "rows are")} too large to be shown whole: ... stands for what is left out; cut_from_bytes says how large one was that the node has cut.`
     },
     rows: (characters: number) =>
       rows.map((row) => ({

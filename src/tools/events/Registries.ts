@@ -10,6 +10,7 @@ import type { ErlangNode } from "../../node/ErlangNode.ts"
 import { readAtom } from "../../syntax/AtomText.ts"
 import { excerpt } from "../../syntax/Excerpt.ts"
 import { namePart } from "../AtomName.ts"
+import { countCutValues, cutNote } from "../CutValues.ts"
 import { whyLate } from "../Deadline.ts"
 import { didYouMean } from "../DidYouMean.ts"
 import {
@@ -225,6 +226,12 @@ const answerKeys = (read: RegistryEntries, filter: object, terms: Terms, later: 
     summary: (shown: number) => namesShown(shown, read, filter, { singular: "key", where: `of ${called}` }),
     complete: incomplete.length === 0,
     notes,
+    cut: (characters: number, shown: number) => {
+      const values = rows
+        .slice(0, shown)
+        .flatMap(({ row: { key, value } }) => (value === undefined ? [] : [[key, value] as const]))
+      return cutNote(countCutValues(values, terms, characters), "value")
+    },
     data: (characters: number) => ({
       total,
       matched,

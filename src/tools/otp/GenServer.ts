@@ -7,6 +7,7 @@ import {
   readStatus,
   type StateAnswer,
   type StateFront,
+  type StatePath,
   type StateStep
 } from "../../beam/GenServer.ts"
 import { Binary, binary, isAtom, isList, isTuple, listItems, type Pid, type Term } from "../../etf/Term.ts"
@@ -15,8 +16,11 @@ import type { Mfa } from "../../syntax/Mfa.ts"
 import { visible } from "../../syntax/Escape.ts"
 import { excerpt } from "../../syntax/Excerpt.ts"
 import { parseTerm } from "../../syntax/ParseTerm.ts"
-import { maxNameCharacters, TermText } from "../ArgumentText.ts"
+import { TermText } from "../ArgumentText.ts"
+import { CharacterBudget } from "../CharacterBudget.ts"
+import { countCut } from "../CutValues.ts"
 import { remainingMillis, stepMillis, whyLate } from "../Deadline.ts"
+import { allowing, maxHeap, normalHeapMegabytes } from "../MaxHeap.ts"
 import { pid } from "../processes/OneProcess.ts"
 import { laterCallback } from "../processes/ProcessFilter.ts"
 import { ended, resolveProcess } from "../ProcessArgument.ts"
@@ -27,96 +31,20 @@ import { termOwner } from "../TermOwner.ts"
 import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
 import { ToolError } from "../ToolError.ts"
+import { keysOf, parsePath, pathText } from "./StatePath.ts"
 
 const shared = { toolset: "otp", access: "inspect", cost: "heavy", target: "connected" } as const
 
 const mebibyte = 1024 * 1024
-const maxHeapMegabytes = { minimum: 0.01, maximum: 4096 }
-/**
- * The process itself copies all of its state, before any limit of ours counts, and what is shared in it once for each
- * reference: ten thousand connections that had one large configuration in common, on a heap of 4 MB, took 10 GB and the
- * node with it; eight thousand on 950 KB, 2.6 GB. Nothing outside of the process can know. A heap of 128 KiB makes some
- * 540 MB at worst by plain sharing.
- */
-const normalHeapMegabytes = 0.125
-
-const maxHeap = Schema.Finite.check(Schema.isBetween(maxHeapMegabytes))
-  .annotate({
-    description: `Refuse larger heaps; ${maxHeapMegabytes.minimum} to ${maxHeapMegabytes.maximum}, default ${normalHeapMegabytes}`,
-    default: normalHeapMegabytes
-  })
-  .pipe(Schema.withDecodingDefaultKey(Effect.succeed(normalHeapMegabytes)))
-
-/** What `max_heap_mb` has to be for a heap of so many bytes: rounded up, to a hundredth where it is small. */
-const megabytesFor = (heap: number): number => {
-  const needed = heap / mebibyte
-  return needed < 10 ? Math.ceil(needed * 100) / 100 : Math.ceil(needed)
-}
-
 /** Bytes of a state in external format that come from the node: about what a result has room for. */
-const room = 8_000
-
-/** Characters of one term at most; see the lengths that results try. */
-const shownCharacters = 4_000
+const leastRoom = 8_000
+const mostRoom = 1_000_000
 
 /** Milliseconds for which a busy process is looked at, at most. */
 const patience = 500
 
 /** Of the time that is left, what the process gets to answer. */
 const answerShare = 0.6
-
-const deepestPath = 50
-
-/** A quoted text, also one of a term's; what opens and closes a part of a term; an arrow, which closes none. */
-const pathTokens = /"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|=>|[\s\S]/gu
-
-/** The texts between the dots of a path, but for the dots inside of quotes and brackets. */
-const stepTexts = (text: string): ReadonlyArray<string> => {
-  const steps = [""]
-  let depth = 0
-  for (const [token] of text.matchAll(pathTokens)) {
-    if (token === "." && depth === 0) {
-      steps.push("")
-      continue
-    }
-    if ("{[(<".includes(token)) depth++
-    if ("}])>".includes(token)) depth--
-    steps[steps.length - 1] += token
-  }
-  return steps
-}
-
-/**
- * The steps of a path such as `users.3.name` or `users.{eu, 3}`. A number is a position or a key. A step in double quotes
- * may have dots in it, and is never a number. What is no plain word is a term, which `read` reads; so is what looks like
- * one in quotes, if it can be read.
- */
-export const parsePath = (
-  text: string,
-  read: (text: string) => Term | undefined
-): ReadonlyArray<StateStep> | undefined => {
-  const path: Array<StateStep> = []
-  for (const step of stepTexts(text)) {
-    if (step.length > maxNameCharacters || path.length >= deepestPath) return undefined
-    const quoted = /^"([^"]*)"$/u.exec(step)?.[1]
-    if (/^\d{1,15}$/u.test(step)) path.push(Number(step))
-    else if (quoted === undefined && /^[^"'{}[\]()<>]+$/u.test(step)) path.push(step.replace(/^:(?=.)/u, ""))
-    else if (quoted !== undefined && !/^\s*[{[<#%]/u.test(quoted)) path.push(quoted)
-    else {
-      const term = read(quoted ?? step)
-      if (term !== undefined) path.push({ text: quoted ?? step, term })
-      else if (quoted !== undefined) path.push(quoted)
-      else return undefined
-    }
-  }
-  return path
-}
-
-const stepText = (step: StateStep): string => (typeof step === "object" ? step.text : String(step))
-
-/** What a step says of itself that it leads to. */
-const keyOf = (step: StateStep): Term =>
-  typeof step === "object" ? step.term : typeof step === "number" ? step : binary(step)
 
 /** In the place of what is not known but for its kind: something with parts, a text, something with texts in it. */
 const [anyParts, anyText, anyTexts] = [[1], binary("..."), [binary("...")]]
@@ -131,13 +59,15 @@ const isSecretPath = (
   terms: Terms,
   last: Term
 ): boolean => {
-  const isCharacter = typeof last === "number" && typeof path.at(-1) === "number"
+  const isCharacter = typeof last === "number" && path.at(-1)?.position !== undefined
   const isOfText = isCharacter || last instanceof Binary || isList(last)
   return path.some((step, at) => {
     const further = path.length - 1 - at
     const around = isOfText ? anyTexts : anyParts
     const values = further === 0 ? [last] : further === 1 && isCharacter ? [around, anyText] : [around]
-    return values.some((value) => terms.isHidden(keyOf(step), value) || terms.isHiddenBehind(fronts[at], value))
+    return values.some(
+      (value) => keysOf(step).some((key) => terms.isHidden(key, value)) || terms.isHiddenBehind(fronts[at], value)
+    )
   })
 }
 
@@ -153,7 +83,7 @@ const askFor = Effect.fnUntraced(function* (
   node: ErlangNode,
   what: "state" | "status",
   input: { readonly pid: string; readonly max_heap_mb: number },
-  path: ReadonlyArray<StateStep>
+  path: StatePath
 ) {
   const terms = yield* termsOf(node)
   const process = yield* resolveProcess(node, input.pid, terms)
@@ -168,7 +98,7 @@ const askFor = Effect.fnUntraced(function* (
     pid: process,
     what,
     path,
-    room,
+    room: Math.min(Math.max(leastRoom, yield* CharacterBudget), mostRoom),
     patienceMillis,
     timeoutMillis,
     withinMillis: yield* stepMillis,
@@ -208,7 +138,7 @@ const whyNot = (
   answer: Exclude<StateAnswer, { _tag: "Told" }>,
   asked: {
     readonly what: string
-    readonly path: ReadonlyArray<StateStep>
+    readonly path: StatePath
     readonly terms: Terms
     readonly timeoutMillis: number
     readonly patienceMillis: number
@@ -224,7 +154,7 @@ const whyNot = (
     case "Secret":
       return refused(
         "unsupported",
-        `${text} was not asked: its ${what} may hold cookies or the keys of connections${callbackOf(answer, terms) === undefined ? "" : `, since it is one of ${callbackOf(answer, terms)}`}.`,
+        `${text} was not asked: its ${what} may hold cookies or the keys of connections${callbackOf(answer, node, terms) === undefined ? "" : `, since it is one of ${callbackOf(answer, node, terms)}`}.`,
         `get_process_info ${argument}`
       )
     case "NoSys":
@@ -250,15 +180,10 @@ const whyNot = (
         true
       )
     case "Large": {
-      const needed = megabytesFor(answer.heap)
       const worst = copyAtWorst(answer.heap, node.capabilities.wordBytes)
-      const more =
-        needed > maxHeapMegabytes.maximum
-          ? `Above ${maxHeapMegabytes.maximum} MB none is asked.`
-          : `max_heap_mb: ${needed} looks all the same.`
       return refused(
         "too_large",
-        `${text} was not asked: its heap is ${bytes(answer.heap)}, and it would copy its ${what} itself, before any limit of ours counts. That is most often about the size of the heap; but what is shared gets a copy for each reference to it, at worst up to ${bytes(worst)}, and more where sharing is nested. ${more}`,
+        `${text} was not asked: its heap is ${bytes(answer.heap)}, and it would copy its ${what} itself, before any limit of ours counts. That is most often about the size of the heap; but what is shared gets a copy for each reference to it, at worst up to ${bytes(worst)}, and more where sharing is nested. ${allowing(answer.heap)}`,
         `get_process_info ${argument}`
       )
     }
@@ -272,9 +197,9 @@ const whyNot = (
     case "Failed":
       return refused("remote_error", `${text} failed to tell its ${what}: ${terms.print(answer.reason, 500)}`, look)
     case "NoPart": {
-      const { fronts, kind, size, taken, there } = answer
-      const steps = path.slice(0, taken)
-      const where = taken === 0 ? "The state" : `The state at ${excerpt(steps.map(stepText).join("."))}`
+      const { ambiguous, fronts, kind, size, steps, there } = answer
+      const where = steps.length === 0 ? "The state" : `The state at ${excerpt(pathText(steps))}`
+      const next = path[steps.at(-1)?.next ?? 0]?.at(-1)?.text ?? ""
       if (isSecretPath(steps, fronts, terms, kind === "leaf" || kind === "list" ? anyText : anyParts)) {
         return refused(
           "not_found",
@@ -286,11 +211,18 @@ const whyNot = (
         kind === "leaf"
           ? "a value without parts"
           : `a ${kind} of ${amount(size, kind === "map" ? "entry" : "item", kind === "map" ? "entries" : "items")}`
+      if (ambiguous.length > 0) {
+        return refused(
+          "invalid_input",
+          `${where} has more than one key that ${excerpt(next)} can stand for: ${ambiguous.map((key) => terms.print(key, 100)).join(", ")}. Write the one that is meant as it is shown here.`,
+          `get_gen_server_state ${argument}`
+        )
+      }
       const named = there.map((key) => terms.print(key, 100)).join(", ")
       const positions = kind === "tuple" || (kind === "list" && there.length === 0)
       return refused(
         "not_found",
-        `${where} is ${sized}, with nothing at ${excerpt(path[taken] === undefined ? "" : stepText(path[taken]))}.${named === "" ? "" : ` There: ${named}${size > there.length ? ", …" : ""}.`}${positions ? " Positions count from 1." : ""}`,
+        `${where} is ${sized}, with nothing at ${excerpt(next)}.${named === "" ? "" : ` There: ${named}${size > there.length ? ", …" : ""}.`}${positions ? " Positions count from 1." : ""}`,
         `get_gen_server_state ${argument}`
       )
     }
@@ -303,9 +235,14 @@ const kindOf = (answer: Extract<StateAnswer, { _tag: "Told" }>): string | undefi
   return ["gen_server", "gen_statem", "gen_event"].includes(answer.loop) ? answer.loop : undefined
 }
 
-/** The module of the callbacks, where it is known. */
-const callbackOf = ({ callback }: { readonly callback: Mfa | undefined }, terms: Terms): string | undefined => {
+/** The module of the callbacks, where it is known: an Agent tells the function that it began with in its place. */
+const callbackOf = (
+  { callback, isRewritten = false }: { readonly callback: Mfa | undefined; readonly isRewritten?: boolean },
+  node: ErlangNode,
+  terms: Terms
+): string | undefined => {
   if (callback === undefined || callback.module === "gen_event") return undefined
+  if (isRewritten) return node.capabilities.elixirVersion === undefined ? undefined : terms.atom("Elixir.Agent.Server")
   return terms.atom(moduleOf(callback))
 }
 
@@ -359,25 +296,26 @@ const getState = Tool.make({
     if (path === undefined)
       return yield* refused(
         "invalid_input",
-        `get_gen_server_state: \`path\`: ${excerpt(text ?? "")} is not steps joined by dots, such as users.3.name; a step with dots in it stands in double quotes, and a key that is no word is a term of this session's syntax (${syntax}).`,
+        `get_gen_server_state: \`path\`: ${excerpt(text ?? "")} is not steps joined by dots, such as users.3.name; a key that is no word is a term of this session's syntax (${syntax}), as it is shown.`,
         "get_gen_server_state"
       )
     const { answer, process, terms } = yield* askFor(node, "state", input, path)
     const pidText = terms.print(process)
     const kind = kindOf(answer)
     const shown: Parts = path.length > 0 ? { state: answer.term } : partsOf(answer)
-    const isLong = terms.print(answer.term).length > shownCharacters
-    const isSecret = isSecretPath(path, answer.fronts, terms, answer.term)
-    // Of a secret not even the length is told.
-    const isCut = !isSecret && (answer.isCut || isLong)
+    const isSecret = isSecretPath(answer.steps, answer.fronts, terms, answer.term)
     return {
       summary: `${path.length > 0 ? "Part of the" : "The"} state of ${pidText}${kind === undefined ? "" : `, a ${kind}`}: ${isSecret ? "a secret" : bytes(answer.bytes)}${answer.isSuspended ? "; it is suspended (sys:suspend), and handles no messages" : ""}.`,
-      complete: !isCut,
-      notes: [...(isCut ? [cutNote("state", answer.bytes, true)] : []), ...callbackNotes(answer)],
+      notes: callbackNotes(answer),
+      // Of a secret not even the length is told.
+      cut: (characters: number) =>
+        !isSecret && isShownCut(answer, termsOfParts(shown), terms, characters)
+          ? cutNote("state", answer.bytes, true)
+          : undefined,
       data: (characters: number) => ({
         pid: pidText,
         kind,
-        module: callbackOf(answer, terms),
+        module: callbackOf(answer, node, terms),
         suspended: answer.isSuspended ? true : undefined,
         external_bytes: isSecret ? undefined : answer.bytes,
         state_name: shown.name === undefined ? undefined : terms.print(shown.name, characters),
@@ -402,6 +340,25 @@ interface Parts {
   readonly state?: Term
   readonly handlers?: ReadonlyArray<{ readonly handler: Term; readonly id: Term | undefined; readonly state: Term }>
 }
+
+const termsOfParts = ({ handlers = [], name, state }: Parts): ReadonlyArray<Term | undefined> => [
+  name,
+  state,
+  ...handlers.flatMap((it) => [it.handler, it.id, it.state])
+]
+
+/** Whether the node has left something out, or is left out of these terms where they take so many characters. */
+const isShownCut = (
+  answer: Extract<StateAnswer, { _tag: "Told" }>,
+  shown: ReadonlyArray<Term | undefined>,
+  terms: Terms,
+  characters: number
+): boolean =>
+  answer.isCut ||
+  countCut(
+    shown.flatMap((term) => (term === undefined ? [] : [(most?: number) => terms.print(term, most)])),
+    characters
+  ) > 0
 
 /** A whole state as its behaviour has it. A state that was cut where its form is stays as it is. */
 const partsOf = ({ loop, term }: Extract<StateAnswer, { _tag: "Told" }>): Parts => {
@@ -439,14 +396,21 @@ const getStatus = Tool.make({
     const { answer, process, terms } = yield* askFor(node, "status", input, [])
     const pidText = terms.print(process)
     const status = readStatus(answer.term)
-    const isCut = answer.isCut || terms.print(status?.own ?? answer.term).length > shownCharacters
     return {
-      summary: `${pidText}${status === undefined ? "" : ` is ${visible(status.systemState)} in ${terms.atom(status.module)}`}${callbackOf(answer, terms) === undefined ? "" : `, with the callbacks of ${callbackOf(answer, terms)}`}; its status has ${bytes(answer.bytes)}.`,
-      complete: !isCut,
-      notes: [...(isCut ? [cutNote("status", answer.bytes, false)] : []), ...callbackNotes(answer)],
+      summary: `${pidText}${status === undefined ? "" : ` is ${visible(status.systemState)} in ${terms.atom(status.module)}`}${callbackOf(answer, node, terms) === undefined ? "" : `, with the callbacks of ${callbackOf(answer, node, terms)}`}; its status has ${bytes(answer.bytes)}.`,
+      notes: callbackNotes(answer),
+      cut: (characters: number) =>
+        isShownCut(
+          answer,
+          status === undefined ? [answer.term] : [status.own, status.dictionary, status.debug],
+          terms,
+          characters
+        )
+          ? cutNote("status", answer.bytes, false)
+          : undefined,
       data: (characters: number) => ({
         pid: pidText,
-        module: callbackOf(answer, terms),
+        module: callbackOf(answer, node, terms),
         system_state: status && visible(status.systemState),
         parent: status && terms.print(status.parent),
         debug: status && noneWhenEmpty(status.debug, terms, characters),

@@ -1,12 +1,11 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { copyAtWorst } from "../../../src/beam/GenServer.ts"
-import { atom, binary, charlist, list, map, Pid, type Term } from "../../../src/etf/Term.ts"
+import { encode } from "../../../src/etf/Encode.ts"
+import { atom, Binary, binary, charlist, list, map, nil, Pid, type Term } from "../../../src/etf/Term.ts"
 import type { CallReason } from "../../../src/node/CallError.ts"
-import { parseTerm } from "../../../src/syntax/ParseTerm.ts"
-import type { SyntaxName } from "../../../src/syntax/Syntax.ts"
-import { parsePath } from "../../../src/tools/otp/GenServer.ts"
 import { fakeNode } from "../../support/FakeNodes.ts"
+import { CharacterBudget } from "../../../src/tools/CharacterBudget.ts"
 import { Reveal } from "../../../src/tools/Reveal.ts"
 import { packed } from "../../support/packed.ts"
 import { callIn, failIn } from "../../support/Tools.ts"
@@ -36,54 +35,11 @@ const told = (term: Term, more: Readonly<Record<string, Term>> = {}) =>
 
 const doing = { messages: 3, status: atom("running"), current: [atom("lists"), atom("map"), 2] }
 
-const reading = (syntax: SyntaxName) => (text: string) => {
-  const parsed = parseTerm(text, syntax, { node: "app@localhost", creation: 42 })
-  return parsed._tag === "Term" ? parsed.term : undefined
-}
+/** The places behind the steps of a path, each of one text. */
+const places = (count: number) => list(Array.from({ length: count }, (_, at) => at + 2))
 
 /** What the agent tells of a process that began with the callbacks of one module and was found in the loop of another. */
 const began = (callback: string, loop: string) => ({ callback: [atom(callback), atom("init"), 1], loop: atom(loop) })
-
-describe("a path into a state", () => {
-  it.each([
-    ["users", ["users"]],
-    ["users.3.name", ["users", 3, "name"]],
-    [":users.3", ["users", 3]],
-    ['"a.b".c', ["a.b", "c"]],
-    ['"3"', ["3"]],
-    ["a b.c", ["a b", "c"]]
-  ])("%s", (text, path) => {
-    expect(parsePath(text, reading("erlang"))).toEqual(path)
-  })
-
-  it.each<[SyntaxName, string, ReadonlyArray<unknown>]>([
-    ["erlang", "a.{t, 1}.b", ["a", { text: "{t, 1}", term: [atom("t"), 1] }, "b"]],
-    ["elixir", "{:t, 1}", [{ text: "{:t, 1}", term: [atom("t"), 1] }]],
-    ["elixir", '"{:t, 1}".name', [{ text: "{:t, 1}", term: [atom("t"), 1] }, "name"]],
-    ["elixir", '{"a.b", 1}', [{ text: '{"a.b", 1}', term: [binary("a.b"), 1] }]],
-    ["erlang", "'a.b'.2", [{ text: "'a.b'", term: atom("a.b") }, 2]],
-    ["erlang", "at.<0.90.0>", ["at", { text: "<0.90.0>", term: pid }]],
-    ["erlang", '"{no term"', ["{no term"]]
-  ])("in %s, %s", (syntax, text, path) => {
-    expect(parsePath(text, reading(syntax))).toEqual(path)
-  })
-
-  it.each([
-    "",
-    ".a",
-    "a.",
-    "a..b",
-    'a"b',
-    '"a"b',
-    "a.".repeat(60) + "a",
-    "x".repeat(3_001),
-    "{t, 1",
-    "a.{t, X}",
-    "a>b"
-  ])("is not %s", (text) => {
-    expect(parsePath(text, reading("erlang"))).toBeUndefined()
-  })
-})
 
 describe("get_gen_server_state", () => {
   it.effect("asks for what was asked for, with bounds on the node", () =>
@@ -92,7 +48,14 @@ describe("get_gen_server_state", () => {
       yield* callIn({ up: [node] }, "get_gen_server_state", { pid: "<0.90.0>", path: "users.2", max_heap_mb: 8 })
       const { args, options } = node.called.find(({ target }) => target === "beamscope_state:read")!
       const [question] = args as [ReturnType<typeof map>]
-      expect(question.atomKey("path")).toEqual(list([binary("users"), 2]))
+      const packed = (...terms: ReadonlyArray<Term>) => list(terms.map((term) => new Binary(encode(term))))
+      expect(question.atomKey("path")).toEqual(
+        list([
+          list([[2, atom("none"), nil, packed(atom("users"), atom("Elixir.users"), binary("users"))]]),
+          list([[3, 2, packed(2), packed(atom("2"), atom("Elixir.2"), binary("2"))]])
+        ])
+      )
+      expect(question.atomKey("room")).toBe(10_000)
       expect(question.atomKey("max_heap_words")).toBe(1024 * 1024)
       expect(options?.maxHeapWords).toBeGreaterThan(3 * 1024 * 1024)
     })
@@ -152,7 +115,7 @@ describe("get_gen_server_state", () => {
   ])("leaves out a secret that a path leads to: %s", ([path, value, fronts]) =>
     Effect.gen(function* () {
       const input = { pid: "<0.90.0>", path }
-      const node = told(value, { fronts: list(fronts) })
+      const node = told(value, { fronts: list(fronts), steps: places(path.split(".").length) })
       const { structured, text } = yield* callIn({ up: [node] }, "get_gen_server_state", input)
       expect(text).not.toContain("tr0ub4dor")
       expect(structured).toMatchObject({ state: "[redacted]", summary: expect.stringMatching(/: a secret\.$/u) })
@@ -168,9 +131,9 @@ describe("get_gen_server_state", () => {
     Effect.gen(function* () {
       const fronts = list<Term>([[atom("config"), atom("password")], list([116])])
       const input = { pid: "<0.90.0>", path: "4.2" }
-      const one = yield* callIn({ up: [told(114, { fronts })] }, "get_gen_server_state", input)
+      const one = yield* callIn({ up: [told(114, { fronts, steps: places(2) })] }, "get_gen_server_state", input)
       expect(one.structured["state"]).toBe("[redacted]")
-      const answer = { outcome: atom("no_part"), taken: 1, fronts, kind: atom("list"), size: 977 }
+      const answer = { outcome: atom("no_part"), steps: places(1), fronts, kind: atom("list"), size: 977 }
       const error = yield* failIn({ up: [answering(answer)] }, "get_gen_server_state", input)
       expect(error.message).not.toContain("977")
     })
@@ -184,7 +147,7 @@ describe("get_gen_server_state", () => {
     ["auth.timeout", 5, [atom("auth")]]
   ])("shows what stands behind no more than a name: %s", ([path, value, front]) =>
     Effect.gen(function* () {
-      const node = told(value, { fronts: list([front]) })
+      const node = told(value, { fronts: list([front]), steps: places(path.split(".").length) })
       const { structured } = yield* callIn({ up: [node] }, "get_gen_server_state", { pid: "<0.90.0>", path })
       expect(structured["state"]).not.toContain("[redacted]")
     })
@@ -192,14 +155,14 @@ describe("get_gen_server_state", () => {
 
   it.effect("shows what can be no secret under the name of one, and names nothing inside of a secret", () =>
     Effect.gen(function* () {
-      const shown = yield* callIn({ up: [told(atom("undefined"))] }, "get_gen_server_state", {
+      const shown = yield* callIn({ up: [told(atom("undefined"), { steps: places(1) })] }, "get_gen_server_state", {
         pid: "<0.90.0>",
         path: "password"
       })
       expect(shown.structured["state"]).toBe(":undefined")
       const answer = {
         outcome: atom("no_part"),
-        taken: 1,
+        steps: places(1),
         kind: atom("map"),
         size: 1,
         there: list([atom("tr0ub4dor")])
@@ -225,7 +188,48 @@ describe("get_gen_server_state", () => {
       const long = list(Array.from({ length: 3000 }, (_, at) => at + 1000))
       const { structured } = yield* callIn({ up: [told(long)] }, "get_gen_server_state", { pid: "<0.90.0>" })
       expect(structured["complete"]).toBe(false)
-      expect((structured["state"] as string).length).toBeLessThanOrEqual(4_000)
+      expect(structured["notes"]).toEqual([expect.stringMatching(/shown cut: \.\.\. stands for what is left out/u)])
+      const shown = (structured["state"] as string).length
+      expect(shown).toBeLessThanOrEqual(10_000)
+      expect(shown).toBeGreaterThan(6_000)
+    })
+  )
+
+  it.effect.each([10_000, 20_000, 100_000])("shows of a term what a result of %d characters has room for", (budget) =>
+    Effect.gen(function* () {
+      const long = list(Array.from({ length: 1_200 }, (_, at) => at + 1000))
+      const node = told(long)
+      const { structured } = yield* callIn({ up: [node] }, "get_gen_server_state", { pid: "<0.90.0>" }).pipe(
+        Effect.provideService(CharacterBudget, budget)
+      )
+      expect(structured["complete"]).toBe(true)
+      expect(structured["state"]).toMatch(/ 2199\]$/u)
+      const { args } = node.called.find(({ target }) => target === "beamscope_state:read")!
+      expect((args as [ReturnType<typeof map>])[0].atomKey("room")).toBe(budget)
+    })
+  )
+
+  it.effect("names the keys that a bare word can stand for", () =>
+    Effect.gen(function* () {
+      const facts = { steps: places(1), ambiguous: list<Term>([atom("name"), binary("name")]), size: 2 }
+      const node = answering({ outcome: atom("no_part"), kind: atom("map"), ...facts })
+      const error = yield* failIn({ up: [node] }, "get_gen_server_state", { pid: "<0.90.0>", path: "a.name" })
+      expect(error.code).toBe("invalid_input")
+      expect(error.message).toContain('The state at a has more than one key that name can stand for: :name, "name".')
+    })
+  )
+
+  it.effect("tells the callbacks of an agent, which says another function in their place, or none", () =>
+    Effect.gen(function* () {
+      const facts = { callback: [atom("Elixir.Shop"), atom("-start/0-fun-0-"), 0], rewritten: atom("true") }
+      for (const tool of ["get_gen_server_state", "get_gen_server_status"]) {
+        const shown = yield* callIn({ up: [told(7, facts)] }, tool, { pid: "<0.90.0>" })
+        expect(shown.structured).not.toHaveProperty("module")
+        const node = told(7, facts)
+        const elixir = { ...node, capabilities: { ...node.capabilities, elixirVersion: "1.18.0" } }
+        const { structured } = yield* callIn({ up: [elixir] }, tool, { pid: "<0.90.0>" })
+        expect(structured["module"]).toBe("Agent.Server")
+      }
     })
   )
 
@@ -248,10 +252,10 @@ describe("get_gen_server_state", () => {
 
   it.effect("shows a state that was cut where its form is as it is", () =>
     Effect.gen(function* () {
-      const node = told([atom("..."), 3], { loop: atom("gen_event"), is_cut: atom("true") })
+      const node = told([atom("$beamscope_cut"), 3], { loop: atom("gen_event"), is_cut: atom("true") })
       const { structured } = yield* callIn({ up: [node] }, "get_gen_server_state", { pid: "<0.90.0>" })
       expect(structured).not.toHaveProperty("handlers")
-      expect(structured["state"]).toContain("...")
+      expect(structured).toMatchObject({ state: "...", complete: false })
     })
   )
 
@@ -284,7 +288,7 @@ describe("get_gen_server_state", () => {
     ],
     [{ outcome: atom("large"), ...doing, heap_words: 6e8 }, "too_large", /4\.5 GiB.* Above 4096 MB none is asked\.$/u],
     [
-      { outcome: atom("no_part"), taken: 1, kind: atom("map"), size: 40, there: list([atom("name"), 7]) },
+      { outcome: atom("no_part"), steps: places(1), kind: atom("map"), size: 40, there: list([atom("name"), 7]) },
       "not_found",
       /The state at a is a map of 40 entries, with nothing at 2\. There: :name, 7, …\./u
     ]
