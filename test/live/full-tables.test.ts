@@ -37,9 +37,10 @@ const codes = (results: ReadonlyArray<readonly [string, Result.Result<unknown, T
   return { answered: new Set(of(undefined)), refused: new Set(of("atom_table_full")) }
 }
 
+const using = (agent: AgentMode, nodes: ReadonlyArray<BeamNode.BeamNode>) =>
+  Effect.provide(Layer.fresh(Layer.suspend(() => liveCatalogue(nodes, { agent }))))
+
 describe.each(BeamNode.otpReleases())("a node on OTP $otp", ({ otp }) => {
-  const using = (agent: AgentMode, nodes: ReadonlyArray<BeamNode.BeamNode>) =>
-    Effect.provide(Layer.fresh(Layer.suspend(() => liveCatalogue(nodes, { agent }))))
   const start = (args: ReadonlyArray<string>) =>
     Effect.map(BeamNode.start({ otp, args, eval: scene }), (node) => ({
       node,

@@ -37,7 +37,8 @@
 -include("beamscope_rest.hrl").
 -include("beamscope_scan.hrl").
 
-%% @doc All processes by where they stand: the words of `listed', packed, and `processes', how many were looked at. A row
+%% @doc All processes by where they stand, but for those that work for the node that asks: what it asks at the same time
+%% is gone a moment later. The words of `listed', packed, and `processes', how many were looked at. A row
 %% is a stack without files and lines, how many processes have it, and some of them. Incomplete: `deadline';
 %% `stacks', where there are more than are told from one another, and one row without filters is `other'.
 -spec stacks(stacks_spec()) -> binary().
@@ -45,9 +46,10 @@ stacks(#{deadline_ms := Deadline, stacks := Most, sort := Sort} = Spec) ->
     Timed = Spec#{until => now_ms() + Deadline},
     Counts = ets:new(stacks, [private]),
     Samples = ets:new(stacks, [private, duplicate_bag]),
-    Placeless = ets:match_spec_compile(placeless()),
+    Placeless = ets:match_spec_compile(placeless(not_of(node(group_leader())))),
     Step = fun(Pids) ->
-        Answers = lists:zip(lists:zipwith(fun erlang:process_info/2, Pids, repeated(current_stacktrace, Pids)), Pids),
+        Items = repeated([current_stacktrace, group_leader], Pids),
+        Answers = lists:zip(lists:zipwith(fun erlang:process_info/2, Pids, Items), Pids),
         Pairs = located(ets:match_spec_run(Answers, Placeless)),
         {Stacks, _} = lists:unzip(Pairs),
         Distinct = lists:usort(Stacks),
@@ -104,17 +106,23 @@ scarce(Known) -> [Stack || {Stack, Count} <- Known, Count < ?SAMPLES].
 
 repeated(Term, List) -> lists:duplicate(length(List), Term).
 
-%% Takes files and lines off the stacks that processes have told. Those of more frames go through with them.
-placeless() ->
-    [placeless(Frames) || Frames <- lists:seq(0, ?FRAMES)] ++
-        [{{{current_stacktrace, '$1'}, '$2'}, [], [{{{{places, '$1'}}, '$2'}}]}].
+%% By a group leader on the node that asks what works for it is known. On this node itself nothing is.
+not_of(Node) when Node =:= node() -> [];
+not_of(Node) -> [{'=/=', {node, '$100'}, {const, Node}}].
 
-placeless(Count) ->
+%% Takes files and lines off the stacks that processes have told. Those of more frames go through with them.
+placeless(Guards) ->
+    [placeless(Frames, Guards) || Frames <- lists:seq(0, ?FRAMES)] ++
+        [{{told('$1'), '$2'}, Guards, [{{{{places, '$1'}}, '$2'}}]}].
+
+placeless(Count, Guards) ->
     Variable = fun(Number) -> list_to_atom([$$ | integer_to_list(Number)]) end,
     Frames = [{Variable(At), Variable(At + 1), Variable(At + 2)} || At <- lists:seq(1, 3 * Count, 3)],
     Taken = [{Module, Function, Arity, '_'} || {Module, Function, Arity} <- Frames],
     Told = [{{Module, Function, Arity}} || {Module, Function, Arity} <- Frames],
-    {{{current_stacktrace, Taken}, '$0'}, [], [{{Told, '$0'}}]}.
+    {{told(Taken), '$0'}, Guards, [{{Told, '$0'}}]}.
+
+told(Stack) -> [{current_stacktrace, Stack}, {group_leader, '$100'}].
 
 %% Who hibernates has no stack, but a place where it does that. Who has neither stays without.
 located(Pairs) ->

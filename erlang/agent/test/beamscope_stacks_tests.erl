@@ -12,7 +12,8 @@ tests() ->
         {"stacks by what is in them", fun stack_filters/1},
         {"stacks until time is up", fun late_stacks/1},
         {"a stack deeper than most", fun deep_stack/1},
-        {"who hibernates stands there", fun hibernating/1}
+        {"who hibernates stands there", fun hibernating/1},
+        {"who works for the node that asks is left out", fun own/1}
     ].
 
 stacks(Run) ->
@@ -24,6 +25,24 @@ stacks(Run) ->
         #{count := 2500, pids := Some, frames := [{?MODULE, idle, 0}]} = Row,
         ?assertEqual(3, length(Some)),
         ?assertEqual([], Some -- Pids)
+    end).
+
+%% As from another node: a group leader there says for whom a process works.
+own(Run) ->
+    Elsewhere = binary_to_term(<<131, 88, 119, 11, "asks@nohost", 1:32, 0:32, 1:32>>),
+    Local = group_leader(),
+    running([fun idle/0, fun idle/0], fun([Other, Own]) ->
+        true = group_leader(Elsewhere, Own),
+        Asked = standing(#{filter => [<<"stacks_tests.idle/0">>]}),
+        #{rows := [{_, #{count := 2}}]} = Run(stacks, Asked),
+        true = group_leader(Elsewhere, self()),
+        #{rows := Rows} =
+            try
+                Run(stacks, Asked)
+            after
+                group_leader(Local, self())
+            end,
+        ?assertMatch([{_, #{count := 1, pids := [Other]}}], Rows)
     end).
 
 %% Where there are more stacks than are told from one another, the rest are one row.

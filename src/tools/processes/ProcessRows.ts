@@ -56,6 +56,12 @@ export const showLabel = (label: ProcessRow["label"], terms: Terms): string | un
 export const nameOf = ({ pid, registeredName }: ProcessRow, terms: Terms): string =>
   registeredName === undefined ? terms.print(pid) : terms.atom(registeredName)
 
+/**
+ * Rows without those of what Beamscope itself runs on the node: what is asked at the same time may be the busiest of all,
+ * and is gone a moment later. Its rows are marked; what is said first, and hinted at, is of others.
+ */
+export const othersOf = (rows: ReadonlyArray<ProcessRow>): ReadonlyArray<ProcessRow> => rows.filter(({ own }) => !own)
+
 /** A value that processes are ranked by, as a summary says it. */
 export const say = (value: number, key: ProcessKey, wordBytes: number): string => {
   switch (key) {

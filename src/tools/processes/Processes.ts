@@ -36,7 +36,7 @@ import {
 import { localPid } from "../ProcessArgument.ts"
 import { Filter, laterCallbacks, noLabels, none, toFilter } from "./ProcessFilter.ts"
 import { answerGroups, groupsOutput } from "./ProcessGroups.ts"
-import { nameOf, Row, rowFields, say, scanNotes, showRow, spoken, withLimits } from "./ProcessRows.ts"
+import { nameOf, othersOf, Row, rowFields, say, scanNotes, showRow, spoken, withLimits } from "./ProcessRows.ts"
 import { amount } from "../Quantity.ts"
 import type { Session } from "../Session.ts"
 import { anyNamePart, nameWithin } from "../TermPart.ts"
@@ -141,7 +141,7 @@ export const answerPage = Effect.fnUntraced(function* (
         return toPosition({ pid, ...(sort !== "pid" && { value: rankOf({ pid, ...row }, sort) ?? 0 }) })
       }
     } as const,
-    hints: first === undefined ? [] : [inspect(first, terms)]
+    hints: inspecting(rows, terms)
   }
 })
 
@@ -154,8 +154,11 @@ const toPosition = ({ pid: { id, serial }, value }: PagePlace): Position => ({
 const toPlace = (node: ErlangNode, { id, serial, value }: Position): Effect.Effect<PagePlace, Failure> =>
   Effect.map(localPid(node, id, serial), (pid) => ({ pid, ...(value !== undefined && { value }) }))
 
-const inspect = (row: ProcessRow, terms: Terms): string =>
-  `get_process_info ${JSON.stringify({ pid: nameOf(row, terms) })}`
+/** To look at the first of these that is no worker of ours. */
+const inspecting = (rows: ReadonlyArray<ProcessRow>, terms: Terms): ReadonlyArray<string> =>
+  othersOf(rows)
+    .slice(0, 1)
+    .map((row) => `get_process_info ${JSON.stringify({ pid: nameOf(row, terms) })}`)
 
 /** Milliseconds for a tool that asks all processes: a tenth of a second does on an idle node, and seconds on a busy one. */
 const scanTimeoutMillis = 15_000
@@ -163,13 +166,14 @@ const scanTimeoutMillis = 15_000
 /** Says how many processes are shown, in which order, and which is the first of all: not behind the cursor `after`. */
 export const ranking =
   (sort: PageQuery["sort"], { capabilities }: ErlangNode, after: object | undefined) =>
-  ({ incomplete, matched, rows: [first] }: ProcessPage, shown: number, terms: Terms): string => {
+  ({ incomplete, matched, rows }: ProcessPage, shown: number, terms: Terms): string => {
+    const [first] = othersOf(rows)
     if (sort === "pid" || isProcessName(sort))
       return `${shownOf(shown, matched, "process", "processes")} by ${sort.replace("_", " ")}.`
     const value = first === undefined ? undefined : rankOf(first, sort)
     if (first === undefined || value === undefined)
       return `${shownOf(shown, matched, "process", "processes")} by ${sort}.`
-    if (value === 0)
+    if (value === 0 && rows[0] === first)
       return `${shownOf(shown, matched, "process", "processes")} by ${spoken[sort]}; all${after === undefined && incomplete.length === 0 ? "" : " here"} have 0.`
     const leading = `${nameOf(first, terms)} with ${say(value, sort, capabilities.wordBytes)}`
     return `${shownOf(shown, matched, "process", "processes")} by ${spoken[sort]}${ledBy(leading, after)}.`
@@ -325,9 +329,7 @@ const findProcess = Tool.make({
       part === undefined
         ? undefined
         : yield* knownAs(node, part, terms).pipe(
-            withoutAgent(() =>
-              Effect.succeed({ filter: { name: part }, names: undefined, notes: [registeredOnly] })
-            )
+            withoutAgent(() => Effect.succeed({ filter: { name: part }, names: undefined, notes: [registeredOnly] }))
           )
     const filter = { ...rest, ...known?.filter }
     const answer = yield* answerPage(
@@ -335,8 +337,12 @@ const findProcess = Tool.make({
       { sort: processSort.keyOf(sort_by), limit, filter },
       after,
       ({ matched, rows }, shown) => {
-        const names = rows.slice(0, 3).map((row) => nameOf(row, terms))
-        return `Found ${shownOf(shown, matched, "process", "processes")}: ${names.join(", ")}${rows.length > names.length ? ", …" : ""}.`
+        const names = othersOf(rows)
+          .slice(0, 3)
+          .map((row) => nameOf(row, terms))
+        const found = `Found ${shownOf(shown, matched, "process", "processes")}`
+        if (names.length === 0) return `${found}, at work for Beamscope.`
+        return `${found}: ${names.join(", ")}${rows.length > names.length ? ", …" : ""}.`
       },
       name === undefined || known?.names === undefined ? undefined : { name: namePart(name), names: known.names }
     )
@@ -422,6 +428,7 @@ const answerGrowth = Effect.fnUntraced(function* (node: ErlangNode, query: Growt
     ...laterCallbacks(query.filter)
   ]
   const [first] = rows
+  const leading = rows.find(({ row }) => !row.own)
   const { wordBytes } = node.capabilities
   const unit = sort === "total_heap_size" ? wordBytes : 1
   const within = spokenWindow(measuredMillis ?? { least: windowMillis, most: windowMillis })
@@ -432,7 +439,7 @@ const answerGrowth = Effect.fnUntraced(function* (node: ErlangNode, query: Growt
           ? noneKnown(compared, spoken[sort], within)
           : `No process${isFiltering(query.filter) ? " that passes the filter" : ""}${incomplete.length > 0 ? " of those that were compared" : ""} grew in ${spoken[sort]} in ${within}.`
         : withLimits(
-            `${shownOf(shown, matched, "process", "processes")} grew in ${spoken[sort]} in ${within}; first ${nameOf(first.row, terms)}, by ${say(first.growth, sort, wordBytes)}.`,
+            `${shownOf(shown, matched, "process", "processes")} grew in ${spoken[sort]} in ${within}${leading === undefined ? ", at work for Beamscope" : `; first ${nameOf(leading.row, terms)}, by ${say(leading.growth, sort, wordBytes)}`}.`,
             { ...grown, seen: compared + born }
           ),
     complete: notes.length === 0,
@@ -451,7 +458,7 @@ const answerGrowth = Effect.fnUntraced(function* (node: ErlangNode, query: Growt
       )
     },
     page: { rows: "processes" } as const,
-    hints: first === undefined ? [] : [inspect(first.row, terms)]
+    hints: inspecting(told, terms)
   }
 })
 

@@ -59,6 +59,9 @@ const waiting = (options: CallOptions = {}) => {
   }
 }
 
+/** A stack whose innermost frame is in this function of `erlang`. */
+const raisedIn = (func: string): Term => list([[atom("erlang"), atom(func), 2, list([])]])
+
 /** Why a call failed. */
 const reasonOf = ({ call }: Pick<ReturnType<typeof waiting>, "call">) =>
   Effect.runPromise(Effect.map(Effect.flip(Fiber.join(call)), ({ reason }) => reason))
@@ -165,7 +168,6 @@ describe("a call", () => {
     for (const { calls } of [refused, begun]) calls.learnProcessLimit(1_024)
     refused.spawnReply(atom("system_limit"))
     expect(await reasonOf(refused)).toEqual({ _tag: "ProcessTableFull", limit: 1_024, hasBegun: false })
-    const raisedIn = (func: string) => list([[atom("erlang"), atom(func), 2, list([])]])
     begun.exit([begun.tag, atom("error"), atom("system_limit"), raisedIn("spawn_opt")])
     expect(await reasonOf(begun)).toEqual({ _tag: "ProcessTableFull", limit: 1_024, hasBegun: true })
     other.exit([other.tag, atom("error"), atom("system_limit"), raisedIn("open_port")])

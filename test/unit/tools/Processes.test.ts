@@ -77,7 +77,7 @@ const worker = row(90, {
   application: atom("shop"),
   initial_call: mfa("Elixir.My.Worker", "init", 1),
   current_function: mfa("gen_server", "loop", 7),
-  own: atom("true"),
+  own: atom("false"),
   message_queue_len: 3,
   reductions: integer(12_345n),
   memory: 2_048
@@ -108,16 +108,39 @@ describe("list_processes", () => {
             current_function: ":gen_server.loop/7",
             message_queue_length: 3,
             reductions: 12_345,
-            memory_bytes: 2_048,
-            beamscope: true
+            memory_bytes: 2_048
           },
           { pid: "#PID<0.91.0>", memory_bytes: 100 }
         ]
       })
       expect(structured["next_cursor"]).toBeUndefined()
       expect(text.split("\n").find((line) => line.includes("0.91.0"))).toMatch(
-        /^ {2}#PID<0\.91\.0> +- +- +- +- +- +- +- +100 +-$/u
+        /^ {2}#PID<0\.91\.0> +- +- +- +- +- +- +- +100$/u
       )
+    })
+  )
+
+  it.effect("marks what works for us, and says and hints at nothing of it", () =>
+    Effect.gen(function* () {
+      const ours = (number: number) => row(number, { own: atom("true"), memory: 9_000_000 })
+      const listing = (rows: ReadonlyArray<Term>, tool = "list_processes", input: object = {}) =>
+        Effect.map(
+          callIn({ up: [nodeWith({ "beamscope_processes:page": pageReply(rows) })] }, tool, input),
+          (result) => result.structured
+        )
+      const mixed = yield* listing([ours(80), worker])
+      expect(mixed).toMatchObject({
+        summary: "2 processes by memory; first My.Worker with 2.0 KiB.",
+        processes: [{ pid: "#PID<0.80.0>", beamscope: true }, { name: "My.Worker" }],
+        hints: ['get_process_info {"pid":"My.Worker"}']
+      })
+      const alone = yield* listing([ours(80)])
+      expect(alone["summary"]).toBe("1 process by memory.")
+      expect(alone["hints"]).toBeUndefined()
+      const found = (rows: ReadonlyArray<Term>) =>
+        Effect.map(listing(rows, "find_process", { module: "erpc" }), ({ summary }) => summary)
+      expect(yield* found([ours(80), worker])).toBe("Found 2 processes: My.Worker, ….")
+      expect(yield* found([ours(80)])).toBe("Found 1 process, at work for Beamscope.")
     })
   )
 
