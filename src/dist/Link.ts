@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream"
 import { type Encodable, encodeInto } from "../etf/Encode.ts"
 import { EtfError } from "../etf/EtfError.ts"
 import { Writer } from "../etf/Writer.ts"
-import { awaited, DistError, type DistReason } from "./DistError.ts"
+import { awaited, DistError, type DistReason, type HandshakeStage } from "./DistError.ts"
 import { portPlease } from "./Epmd.ts"
 import { defaultEpmdPort } from "./EpmdPort.ts"
 import * as Flags from "./Flags.ts"
@@ -49,6 +49,8 @@ export interface LinkOptions extends Reach {
   readonly localName?: string
   /** Default: what `Flags.offered` says. Without SPAWN, to behave like an older peer. */
   readonly flags?: bigint
+  /** Told what is awaited of the node each time that its handshake comes to another stage. */
+  readonly onStage?: (stage: HandshakeStage) => void
 }
 
 /** Bytes and messages since the link came up. */
@@ -244,7 +246,7 @@ const open = (
       handshake,
       new HandshakePackets(tls === undefined ? 2 : 4),
       left(),
-      options.tls
+      options
     ).pipe(
       Effect.mapError((reason) => failed(isPlaced(options) ? reason : withPlace(reason, endpoint))),
       // The scope lives on when another name is tried; a refused socket must not.
@@ -267,7 +269,7 @@ const shakeHands = (
   handshake: Handshake,
   packets: HandshakePackets,
   timeoutMillis: number,
-  tls?: TlsOptions
+  { onStage, tls }: Pick<LinkOptions, "onStage" | "tls">
 ): Effect.Effect<Handshaken, DistReason> =>
   Effect.callback((resume) => {
     const timer = setTimeout(
@@ -301,9 +303,11 @@ const shakeHands = (
         const step = handshake.receive(packet)
         switch (step._tag) {
           case "Wait":
+            onStage?.(handshake.stage)
             break
           case "Send":
             stream.write(packets.framed(step.packet))
+            onStage?.(handshake.stage)
             break
           case "Done":
             finish(Effect.succeed(step.result))
@@ -320,6 +324,7 @@ const shakeHands = (
     if (stream.destroyed) return onClose()
     stream.on("data", onData).on("error", onError).on("close", onClose)
     stream.write(packets.framed(handshake.opening))
+    onStage?.(handshake.stage)
     return Effect.sync(() => {
       clearTimeout(timer)
       stopListening()

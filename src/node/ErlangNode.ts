@@ -53,7 +53,7 @@ export interface ErlangNode {
 const maxKnownAtoms = 4_096
 
 /** How a node is joined: in how much time (`timeoutMillis`, for all that it takes), and who hears how its calls end. */
-export interface JoinOptions extends Pick<LinkOptions, "timeoutMillis"> {
+export interface JoinOptions extends Pick<LinkOptions, "timeoutMillis" | "onStage"> {
   /**
    * Told of each call what its end says of the node's health, if it says anything. Of calls that were under way together
    * and failed it hears once.
@@ -64,7 +64,7 @@ export interface JoinOptions extends Pick<LinkOptions, "timeoutMillis"> {
 /** Connects to a node and finds out what it can do. The link closes, and with it all that runs for us, with the scope. */
 export const joinNode = (
   target: NodeTarget,
-  { onVerdict, timeoutMillis }: JoinOptions = {}
+  { onStage, onVerdict, timeoutMillis }: JoinOptions = {}
 ): Effect.Effect<ErlangNode, DistError | CallError, Scope.Scope> =>
   Effect.gen(function* () {
     const start = performance.now()
@@ -74,6 +74,7 @@ export const joinNode = (
       ...reach,
       node: name,
       ...(ourName === undefined ? {} : { localName: ourName }),
+      ...(onStage !== undefined && { onStage }),
       ...(millis !== undefined && { timeoutMillis: millis })
     }).pipe(throughTunnel(tunnel))
     const processes = new LocalProcesses(link)

@@ -1,4 +1,5 @@
 import { Deferred, type Fiber, type Redacted, Scope } from "effect"
+import type { HandshakeStage } from "../dist/DistError.ts"
 import { Breaker, type BreakerState } from "./Breaker.ts"
 import type { ErlangNode } from "./ErlangNode.ts"
 import { HealthRecord, type NodeHealth, outdatedMillis } from "./Health.ts"
@@ -25,6 +26,8 @@ export interface Connection {
   isRemembered: boolean
   /** Whether anybody but ourselves, who make a lost link again, has asked for it. */
   isAskedFor: boolean
+  /** What is awaited of the node, once its handshake has begun. */
+  stage: HandshakeStage | undefined
   /** Those who use it or wait for it. */
   users: number
   /** When it came up, by the steady clock. */
@@ -110,6 +113,7 @@ export const makeConnection = (peer: Peer, wish: Wish, now: Moment, scope: Scope
     state: { _tag: "Connecting", since: now.wall },
     isRemembered: false,
     isAskedFor: false,
+    stage: undefined,
     users: 0,
     upAt: undefined,
     usedAt: now.steady,

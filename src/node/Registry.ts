@@ -1,5 +1,5 @@
 import { Cause, type Clock, Deferred, Effect, Equal, Exit, Fiber, FiberMap, Result, Scope } from "effect"
-import { DistError } from "../dist/DistError.ts"
+import { awaited, DistError, type HandshakeStage } from "../dist/DistError.ts"
 import { backOff } from "./BackOff.ts"
 import type { Verdict } from "./Breaker.ts"
 import type { ErlangNode, JoinOptions } from "./ErlangNode.ts"
@@ -224,7 +224,7 @@ export class Registry {
           ? up
           : Effect.timeoutOrElse(up, {
               duration: Math.max(1, left(wish)),
-              orElse: () => Effect.fail(waitedInVain(name, timeoutMillis))
+              orElse: () => Effect.fail(waitedInVain(name, timeoutMillis, connection.stage))
             })
       )
       if (Result.isFailure(outcome)) {
@@ -390,6 +390,7 @@ export class Registry {
       return yield* this.#in
         .join(target, {
           onVerdict: (verdict) => this.#heard(connection, verdict),
+          onStage: (stage) => void (connection.stage = stage),
           ...patienceOf(wish)
         })
         .pipe(
@@ -676,17 +677,14 @@ const report = ({ isRemembered, peer: { name }, state, wish }: Connection, why: 
   return isExpected ? Effect.logDebug(message) : Effect.logWarning(message, ...cause)
 }
 
-/** For one that gave up while an attempt that somebody else had begun went on. */
-const waitedInVain = (name: string, millis: number) =>
-  new DistError({
-    node: name,
-    reason: {
-      _tag: "Timeout",
-      phase: "connect",
-      millis: Math.round(millis),
-      waitingFor: "an attempt that had begun before was still under way"
-    }
-  })
+/** For one that gave up while an attempt that somebody else had begun went on, in a handshake of this stage. */
+const waitedInVain = (name: string, millis: number, stage?: HandshakeStage) => {
+  const known =
+    stage === undefined
+      ? { phase: "connect" as const, waitingFor: "an attempt that had begun before was still under way" }
+      : { phase: "handshake" as const, waitingFor: `waiting for ${awaited[stage]}`, stage }
+  return new DistError({ node: name, reason: { _tag: "Timeout", millis: Math.round(millis), ...known } })
+}
 
 /** Whether it is the configuration that let it be connected before, and does not any more. */
 const hasLost = (before: Standing | undefined, now: Standing): boolean =>

@@ -62,11 +62,12 @@ const makeWorld = () => {
     hear: (_verdict: Verdict): void => {}
   }
   const queue: Term = list([list([1, 2, 0]), 2])
-  const join: Parameters<typeof Nodes.layerOf>[0] = (target, { onVerdict }) =>
+  const join: Parameters<typeof Nodes.layerOf>[0] = (target, { onStage, onVerdict }) =>
     Effect.gen(function* () {
       world.attempts++
       world.cookies.push(Redacted.value(target.cookie))
       world.hear = (verdict) => onVerdict?.(verdict)
+      onStage?.("status")
       yield* world.gate
       if (world.refuses !== undefined) return yield* new DistError({ node: name, reason: world.refuses })
       const end = yield* Deferred.make<DistError>()
@@ -838,7 +839,7 @@ describe("the changes of nodes", () => {
         expect(seen).toMatchObject([{ _tag: "Up" }])
         yield* use
         yield* settle
-      expect(seen).toMatchObject([{ _tag: "Up" }, { _tag: "Down" }, { _tag: "Up" }])
+        expect(seen).toMatchObject([{ _tag: "Up" }, { _tag: "Down" }, { _tag: "Up" }])
         yield* world.lose(lost)
         yield* settle
         yield* Deferred.succeed(words, undefined)
@@ -937,6 +938,23 @@ describe("an attempt that somebody else began", () => {
       expect(yield* Fiber.join(second)).toMatchObject({ reason: refused })
       expect(world.cookies).toEqual(["configured", "given"])
     }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("and that takes longer than one has, is told by what is awaited there of the node", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      world.gate = Effect.never
+      yield* Effect.forkChild(use, { startImmediately: true })
+      yield* settle
+      const late = yield* Effect.forkChild(Effect.flip(nodes.get(name, { timeoutMillis: 1_000 })), {
+        startImmediately: true
+      })
+      yield* TestClock.adjust("1 second")
+      expect(yield* Fiber.join(late)).toMatchObject({
+        reason: { _tag: "Timeout", phase: "handshake", millis: 1_000, stage: "status" }
+      })
+    }).pipe(Effect.scoped, Effect.provide(layer))
   })
 
   it.effect("with another cookie, and that took all of one's time, is the last", () => {

@@ -40,7 +40,7 @@ describe("a tool whose node is slow to connect to", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("that joins an attempt under way says so when its own time is over", () =>
+  it.live("that joins an attempt under way tells what that waits for when its own time is over", () =>
     Effect.gen(function* () {
       const epmd = yield* serveEpmd({ app: yield* serve(() => {}) })
       yield* Effect.gen(function* () {
@@ -50,7 +50,7 @@ describe("a tool whose node is slow to connect to", () => {
         const error = yield* Effect.flip(call("get_memory_info", { timeout_ms: 100 }))
         expect(error).toMatchObject({ code: "connect_failed", retryable: true })
         expect(error.message).toContain(`Connecting to ${node} took longer than`)
-        expect(error.message).toContain("while an attempt that had begun before was still under way")
+        expect(error.message).toContain("while waiting for its status. Something takes connections there and says nothing")
         yield* Fiber.interrupt(patient)
       }).pipe(Effect.provide(over(epmd)))
     }).pipe(Effect.scoped)
