@@ -80,6 +80,39 @@ describe.each(BeamNode.otpReleases())("the tools on OTP $otp", ({ otp }) => {
       }).pipe(using(agent))
     )
 
+    it.live.runIf(Number(otp) >= 27)("list the others beside one whose label is too large when copied only", () =>
+      Effect.gen(function* () {
+        // Two thousand references to one list of as many: 64 MB of copies, off a heap of 64 KB.
+        yield* ask(`Shared = spawn(fun() ->
+          Many = lists:seq(1, 2000), put('$process_label', [Many || _ <- Many]), register(shared, self()),
+          erlang:hibernate(timer, sleep, [infinity])
+        end), erlang:monitor(process, Shared), ok`)
+        yield* eventually(
+          Effect.map(
+            ask("whereis(shared) =/= undefined andalso process_info(whereis(shared), status) =:= {status, waiting}"),
+            (is) => is === "true"
+          )
+        )
+        expect(Number(yield* ask("element(2, process_info(whereis(shared), total_heap_size))"))).toBeLessThanOrEqual(16_384)
+        for (const input of [{ limit: 5 }, { limit: 200 }]) {
+          const { structured } = yield* call("list_processes", input)
+          expect(structured["processes"]).toContainEqual(expect.objectContaining({ name: "shared" }))
+          expect(structured["processes"]).not.toHaveLength(1)
+          expect(structured["notes"]).toContainEqual(expect.stringMatching(/^Labels are not read .*\bshared \(/u))
+        }
+        const one = yield* call("get_process_info", { pid: "shared", groups: ["meta"] })
+        expect(one.structured["notes"]).toEqual([expect.stringMatching(/^Not read: label of more than /u)])
+        if (agent === "none") return
+        for (const input of [{ sort_by: "label" }, { group_by: "label" }, { filter: { label: "secret" } }]) {
+          const { structured } = yield* call("list_processes", input)
+          expect(structured["matched"]).toBeGreaterThan(0)
+        }
+      }).pipe(
+        using(agent),
+        Effect.ensuring(ask("exit(whereis(shared), kill), receive {'DOWN', _, process, Shared, _} -> ok end"))
+      )
+    )
+
     it.live("list a process with an immense label without it, and say so", () =>
       Effect.gen(function* () {
         const spawned = `spawn(fun() ->
@@ -103,12 +136,16 @@ describe.each(BeamNode.otpReleases())("the tools on OTP $otp", ({ otp }) => {
           expect(structured["processes"]).not.toEqual([expect.objectContaining({ label: expect.anything() })])
           if (Number(otp) < 27) continue
           expect(structured["complete"]).toBe(false)
-          expect(structured["notes"]).toContainEqual(expect.stringMatching(/^Labels are not read .*: labelled \([\d.]+ MiB\)\./u))
+          expect(structured["notes"]).toContainEqual(
+            expect.stringMatching(/^Labels are not read .*: labelled \([\d.]+ MiB\)\./u)
+          )
         }
         if (Number(otp) < 27) return
         if (agent !== "none") {
           const sought = yield* call("find_process", { label: "secret" })
-          expect(sought.structured["notes"]).toContainEqual(expect.stringMatching(/^\d+ process.* left out, whatever the label: /u))
+          expect(sought.structured["notes"]).toContainEqual(
+            expect.stringMatching(/^\d+ process.* left out, whatever the label: /u)
+          )
         }
         const one = yield* call("get_process_info", { pid: "labelled", groups: ["meta"] })
         expect(one.structured["notes"]).toEqual([expect.stringMatching(/^The label was not read: .* max_heap_mb: /u)])
