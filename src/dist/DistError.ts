@@ -1,6 +1,8 @@
 import { Data } from "effect"
 import { Buffer } from "node:buffer"
 import { excerpt, listed } from "../syntax/Excerpt.ts"
+import { endpointText } from "./Endpoint.ts"
+import { heldUpText } from "./Resolver.ts"
 import type { CertificateProblem } from "./Tls.ts"
 
 /** The step of connecting in which something went wrong. */
@@ -24,8 +26,16 @@ export type DistReason =
   | { readonly _tag: "InvalidNodeName"; readonly name: string; readonly problem: string }
   /** An option of `connect` that cannot be. */
   | { readonly _tag: "InvalidOption"; readonly option: string; readonly problem: string }
-  /** `isPassing`: the name service gave no answer, so that another time it may. */
-  | { readonly _tag: "HostUnresolved"; readonly host: string; readonly isPassing?: true }
+  /**
+   * `isPassing`: the name service gave no answer, so that another time it may. `heldUpBy`: it was not asked, since that
+   * is so of as many other hosts as are asked for at a time.
+   */
+  | {
+      readonly _tag: "HostUnresolved"
+      readonly host: string
+      readonly isPassing?: true
+      readonly heldUpBy?: ReadonlyArray<string>
+    }
   /** This machine has no more of what a connection takes: file descriptors, ports, memory for sockets. */
   | { readonly _tag: "NoResources"; readonly code: string }
   | { readonly _tag: "EpmdRefused"; readonly host: string; readonly port: number }
@@ -192,6 +202,9 @@ const afterwards = ({ at, isCertain }: Extract<DistReason, { readonly _tag: "Coo
   return `${since}; once it is right, connect_node tries.`
 }
 
+/** What to do where the name service gave no answer. */
+export const nameServers = "Try again; if it stays so, look at the name servers of this machine."
+
 /** Why a node is not found that is thought to run. */
 const whereItMayBe =
   "Check that it runs, and that the part before the @ is right; one that takes no connections (-dist_listen false), or does without EPMD, is never registered, and one whose EPMD was restarted no more."
@@ -204,8 +217,8 @@ const notRegistered = ({
 }: Extract<DistReason, { readonly _tag: "NameNotRegistered" }>): string => {
   // Two questions, one after the other.
   if (registered?.includes(name) === true)
-    return `EPMD on ${host}:${port} contradicts itself: it was asked for the port of '${name}' and had none, and lists '${name}' among its names. Try again, since a node may have registered just then; if it stays so, what answers there is no EPMD alone, but something in between that changes what it says (a proxy, a relay): give the node's own address and port (address of its entry).`
-  const sentence = `no node named '${name}' is registered with EPMD on ${host}:${port}.`
+    return `EPMD on ${endpointText({ host, port })} contradicts itself: it was asked for the port of '${name}' and had none, and lists '${name}' among its names. Try again, since a node may have registered just then; if it stays so, what answers there is no EPMD alone, but something in between that changes what it says (a proxy, a relay): give the node's own address and port (address of its entry).`
+  const sentence = `no node named '${name}' is registered with EPMD on ${endpointText({ host, port })}.`
   if (registered === undefined)
     return `${sentence} It did not tell which names are: try again, or ask it there with epmd -names. ${whereItMayBe}`
   if (registered.length === 0)
@@ -225,8 +238,10 @@ const text = (node: string, reason: DistReason): string => {
         return `this machine has no port left for another connection, or no address that ${node} can be reached from (EADDRNOTAVAIL), so it was not asked. Close what is open here, or look at the addresses of this machine.`
       return `this machine cannot open another connection (${reason.code}), so ${node} was not asked. Close what is open here, or raise the limit (ulimit -n).`
     case "HostUnresolved":
+      if (reason.heldUpBy !== undefined)
+        return `the host '${reason.host}', through which the way to ${node} leads, was not looked up: ${heldUpText(reason.heldUpBy)} ${nameServers}`
       if (reason.isPassing === true)
-        return `the name service gave no answer for the host '${reason.host}', through which the way to ${node} leads. Try again; if it stays so, look at the name servers of this machine.`
+        return `the name service gave no answer for the host '${reason.host}', through which the way to ${node} leads. ${nameServers}`
       // What is asked for all nodes of a host has no name of a node.
       if (!node.includes("@"))
         return `the host '${reason.host}' does not resolve to an address, so ${node} cannot be found. Check its name, or add it to DNS or the hosts file.`
@@ -234,13 +249,13 @@ const text = (node: string, reason: DistReason): string => {
         ? `the host '${reason.host}' of ${node} does not resolve to an address. Check the part behind the @, or add it to DNS or the hosts file.`
         : `the host '${reason.host}' does not resolve to an address, and the way to ${node} leads through it. Check the address, or the host of EPMD, that was given.`
     case "EpmdRefused":
-      return `no EPMD answers on ${reason.host}:${reason.port}, so ${node} cannot be found. Check that a node runs there and is started with a name (-name or -sname), and that EPMD's port is right (--epmd-port, ERL_EPMD_PORT).`
+      return `no EPMD answers on ${endpointText(reason)}, so ${node} cannot be found. Check that a node runs there and is started with a name (-name or -sname), and that EPMD's port is right (--epmd-port, ERL_EPMD_PORT).`
     case "EpmdSilent":
-      return `EPMD on ${reason.host}:${reason.port} accepted the connection but gave no ${reason.seen === undefined ? "answer" : `whole answer (only ${reason.seen})`} within ${reason.millis} ms. Something else may listen there, or a firewall swallows the traffic.`
+      return `EPMD on ${endpointText(reason)} accepted the connection but gave no ${reason.seen === undefined ? "answer" : `whole answer (only ${reason.seen})`} within ${reason.millis} ms. Something else may listen there, or a firewall swallows the traffic.`
     case "EpmdGarbage":
       if (reason.isCut === true)
-        return `what listens on ${reason.host}:${reason.port} closed the connection without a whole answer of EPMD's (it sent ${reason.seen}). A tunnel to something that is down does so: check where that port leads, and that EPMD runs there, and try again.`
-      return `what listens on ${reason.host}:${reason.port} does not speak the EPMD protocol (it sent ${reason.seen}). Check EPMD's port (--epmd-port, ERL_EPMD_PORT).`
+        return `what listens on ${endpointText(reason)} closed the connection without a whole answer of EPMD's (it sent ${reason.seen}). A tunnel to something that is down does so: check where that port leads, and that EPMD runs there, and try again.`
+      return `what listens on ${endpointText(reason)} does not speak the EPMD protocol (it sent ${reason.seen}). Check EPMD's port (--epmd-port, ERL_EPMD_PORT).`
     case "NameNotRegistered":
       return notRegistered(reason)
     case "PortRefused":

@@ -1,6 +1,7 @@
 import { Context, Data, Effect } from "effect"
 import type { LookupAddress } from "node:dns"
 import { lookup, Resolver as NameServers } from "node:dns/promises"
+import { listed } from "../syntax/Excerpt.ts"
 
 /** The addresses of a host. */
 export type Lookup = (host: string) => Promise<Array<LookupAddress>>
@@ -21,8 +22,78 @@ export const shared = (ask: Lookup): Lookup => {
   }
 }
 
+/** A look-up that was not made, since others hold all the places that there are: `hosts` are those that they are of. */
+export class HeldUp extends Error {
+  readonly code = "EHELDUP"
+  readonly hosts: ReadonlyArray<string>
+  constructor(hosts: ReadonlyArray<string>) {
+    super(`look-ups of other hosts have no answer: ${hosts.join(", ")}`)
+    this.hosts = hosts
+  }
+}
+
+/** Look-ups that are made at once. Node runs one more with the threads that it is started with here. */
+const maxAtOnce = 7
+
+/** Milliseconds in which no look-up comes to an end until those that wait for a place are told that there is none. */
+const stalledMillis = 2_000
+
+/**
+ * A look-up that waits while as many are under way as may be. Where none of those comes to an end any more, since the
+ * name servers are silent, it fails with {@link HeldUp}: it would be in the system's resolver, which is left when that
+ * gives up, long after everybody has.
+ */
+export const bounded = (ask: Lookup): Lookup => {
+  const underWay = new Set<string>()
+  const waiting = new Set<{ readonly begin: () => void; readonly fail: (error: HeldUp) => void }>()
+  let movedAt = 0
+  let timer: NodeJS.Timeout | undefined
+  const watch = () => {
+    clearTimeout(timer)
+    if (waiting.size === 0) return
+    timer = setTimeout(
+      () => {
+        const error = new HeldUp([...underWay])
+        for (const { fail } of waiting) fail(error)
+        waiting.clear()
+      },
+      Math.max(0, movedAt + stalledMillis - performance.now())
+    )
+  }
+  const run = (host: string) => {
+    underWay.add(host)
+    movedAt = performance.now()
+    return ask(host).finally(() => {
+      underWay.delete(host)
+      movedAt = performance.now()
+      const [next] = waiting
+      if (next !== undefined) {
+        waiting.delete(next)
+        next.begin()
+      }
+      watch()
+    })
+  }
+  return (host) => {
+    if (underWay.size < maxAtOnce) return run(host)
+    return new Promise((resolve, reject) => {
+      waiting.add({ begin: () => resolve(run(host)), fail: reject })
+      watch()
+    })
+  }
+}
+
+/** What each machine calls itself needs no name service. RFC 6761 §6.3. */
+const ownAddresses: ReadonlyArray<LookupAddress> = [
+  { address: "127.0.0.1", family: 4 },
+  { address: "::1", family: 6 }
+]
+
+const others = shared(bounded((host) => lookup(host, { all: true, order: "verbatim" })))
+
 /** The system's own look-up, which knows the hosts file and search domains; the order is the system's. */
-export const lookUp: Lookup = shared((host) => lookup(host, { all: true, order: "verbatim" }))
+export const lookUp: Lookup = (host) =>
+  host.toLowerCase() === "localhost" ? Promise.resolve([...ownAddresses]) : others(host)
 
 /** Why a name was not resolved: Node's own error code (`ENOTFOUND`, `ESERVFAIL`, …), or `TIMEOUT`. */
 export class ResolveError extends Data.TaggedError("ResolveError")<{
@@ -30,8 +101,11 @@ export class ResolveError extends Data.TaggedError("ResolveError")<{
   readonly code: string
   /** What was asked for. Default: addresses. */
   readonly kind?: "addresses" | "services"
+  /** The hosts whose look-ups are in the way, where that is why it was not asked for; see {@link HeldUp}. */
+  readonly heldUpBy?: ReadonlyArray<string>
 }> {
   override get message(): string {
+    if (this.heldUpBy !== undefined) return `'${this.name}' was not looked up: ${heldUpText(this.heldUpBy)}`
     switch (this.code) {
       case "ENOTFOUND":
       case "ENODATA":
@@ -45,7 +119,16 @@ export class ResolveError extends Data.TaggedError("ResolveError")<{
         return `the name service failed for '${this.name}' (${this.code}).`
     }
   }
+
+  /** Whether the name service gave no answer, or was not asked: that says nothing of the name. */
+  get isPassing(): boolean {
+    return ["EAI_AGAIN", "EAI_FAIL", "ETIMEOUT", "TIMEOUT", "EHELDUP"].includes(this.code)
+  }
 }
+
+/** What keeps a host from being looked up; to follow that in a sentence. */
+export const heldUpText = (hosts: ReadonlyArray<string>): string =>
+  `the name service gives no answer for ${listed(hosts)}, and no more hosts are asked for at a time.`
 
 /** What an SRV record names: a host and a port of it. */
 export interface Service {
@@ -81,7 +164,13 @@ const asked = <A>(
 ): Effect.Effect<A, ResolveError> =>
   Effect.tryPromise({
     try: ask,
-    catch: (error) => new ResolveError({ name, kind, code: (error as NodeJS.ErrnoException).code ?? String(error) })
+    catch: (error) =>
+      new ResolveError({
+        name,
+        kind,
+        code: (error as NodeJS.ErrnoException).code ?? String(error),
+        ...(error instanceof HeldUp && { heldUpBy: error.hosts })
+      })
   }).pipe(
     Effect.timeoutOrElse({
       duration: timeoutMillis,

@@ -6,7 +6,8 @@ import { platform } from "node:process"
 import type { Duplex } from "node:stream"
 import { connect as connectTls, createSecureContext, type SecureContext, TLSSocket } from "node:tls"
 import type { DistReason, Phase } from "./DistError.ts"
-import { lookUp } from "./Resolver.ts"
+import { type Endpoint, endpointText } from "./Endpoint.ts"
+import { HeldUp, lookUp } from "./Resolver.ts"
 import {
   alertOf,
   certificateProblem,
@@ -20,23 +21,7 @@ import {
   unusable
 } from "./Tls.ts"
 
-/** Where to dial. `host` is a name or an address. */
-export interface Address {
-  readonly host: string
-  readonly port: number
-}
-
-/** A Unix socket, as `ssh -L /path:host:port` makes one. */
-export interface SocketPath {
-  readonly path: string
-}
-
-/** Where a stream leads. */
-export type Endpoint = Address | SocketPath
-
-/** An endpoint as it is written: `host:port`, `[::1]:port`, `unix:/path`. */
-export const endpointText = (to: Endpoint): string =>
-  "path" in to ? `unix:${to.path}` : `${to.host.includes(":") ? `[${to.host}]` : to.host}:${to.port}`
+export { type Address, type Endpoint, endpointText, type SocketPath } from "./Endpoint.ts"
 
 const hostOf = (to: Endpoint): string => ("path" in to ? to.path : to.host)
 
@@ -49,6 +34,8 @@ export interface DialError {
   readonly code: string
   /** Which address of the host it was, where that is known. */
   readonly address?: string
+  /** The hosts whose look-ups keep this one's from being made, where that is why. */
+  readonly heldUpBy?: ReadonlyArray<string>
   /** Why there is no TLS, where the connection itself was made. */
   readonly tls?: DistReason
 }
@@ -71,7 +58,13 @@ export const dialReason = (
     case "EAI_AGAIN":
     case "EAI_FAIL":
     case "ETIMEOUT":
-      return { _tag: "HostUnresolved", host: hostOf(to), isPassing: true }
+    case "EHELDUP":
+      return {
+        _tag: "HostUnresolved",
+        host: hostOf(to),
+        isPassing: true,
+        ...(error.heldUpBy && { heldUpBy: error.heldUpBy })
+      }
     case "EMFILE":
     case "ENFILE":
     case "ENOBUFS":
@@ -245,15 +238,15 @@ const dialSocket = (
       const tell = () => securingNow?.onSeen?.(seen)
       let isResolved = "path" in to || isIP(to.host) !== 0
       const timer = setTimeout(
-        () => fail(isResolved ? "TIMEOUT" : "ETIMEOUT", securingNow && tlsTimeout(timeoutMillis)),
+        () => fail(isResolved ? "TIMEOUT" : "ETIMEOUT", securingNow && { tls: tlsTimeout(timeoutMillis) }),
         timeoutMillis
       )
-      const fail = (code: string, tls?: DistReason, address?: string) => {
+      const fail = (code: string, more: Omit<DialError, "_tag" | "code"> = {}) => {
         clearTimeout(timer)
         look()
         tell()
         socket.destroy()
-        resume(Effect.fail({ _tag: "DialError", code, ...(tls && { tls }), ...(address !== undefined && { address }) }))
+        resume(Effect.fail({ _tag: "DialError", code, ...more }))
       }
       const succeed = () => {
         clearTimeout(timer)
@@ -265,7 +258,12 @@ const dialSocket = (
       socket.once("error", (error: ConnectError) => {
         const { address, code, message } = mostTelling(error)
         look(error)
-        fail(code ?? message, securingNow && tlsProblem(error, securingNow.options, shown() !== undefined), address)
+        const tls = securingNow && tlsProblem(error, securingNow.options, shown() !== undefined)
+        fail(code ?? message, {
+          ...(tls && { tls }),
+          ...(address !== undefined && { address }),
+          ...(error instanceof HeldUp && { heldUpBy: error.hosts })
+        })
       })
       socket.once("lookup", () => (isResolved = true))
       socket.once("connect", () => {
@@ -275,7 +273,7 @@ const dialSocket = (
       socket.once("secureConnect", () => {
         const problem = securing && distrust(socket, shown(), securing)
         look()
-        if (problem !== undefined) return fail("TLS", problem)
+        if (problem !== undefined) return fail("TLS", { tls: problem })
         tell()
         succeed()
       })

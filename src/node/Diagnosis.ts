@@ -1,5 +1,5 @@
 import { Cause, Effect, Exit, Option, Result } from "effect"
-import { describeBytes, DistError, type DistReason } from "../dist/DistError.ts"
+import { describeBytes, DistError, type DistReason, nameServers } from "../dist/DistError.ts"
 import { names } from "../dist/Epmd.ts"
 import { defaultEpmdPort } from "../dist/EpmdPort.ts"
 import { HandshakePackets } from "../dist/Handshake.ts"
@@ -80,7 +80,7 @@ export interface DiagnosisOptions {
   readonly remembered?: NodeError
 }
 
-/** The step that a link which cannot be made fails in. */
+/** The step that a link which cannot be made fails in; of TCP to EPMD as well as to the node. */
 const stepOf = (reason: DistReason, host: string | undefined, epmd: Address | undefined): StepName => {
   switch (reason._tag) {
     case "InvalidNodeName":
@@ -94,9 +94,8 @@ const stepOf = (reason: DistReason, host: string | undefined, epmd: Address | un
       return "epmd"
     case "PortRefused":
     case "NoResources":
-      return "tcp"
     case "Unreachable":
-      return epmd !== undefined && reason.at === endpointText(epmd) ? "epmd" : "tcp"
+      return "tcp"
     case "Timeout":
       return reason.phase === "connect" ? "tcp" : reason.phase
     case "WantsTls":
@@ -273,10 +272,14 @@ const walked = Effect.fnUntraced(function* (
     const found = yield* Effect.exit((yield* Resolver).addresses(host, left()))
     if (Exit.isFailure(found)) {
       const why = Option.getOrUndefined(Cause.findErrorOption(found.cause))
-      return walk.failed(
-        "host",
-        `${why?.message ?? `'${host}' cannot be resolved.`} Check the part behind the @ of the node's name, add the host to DNS or the hosts file, or give the node's \`address\` in the configuration.`
-      )
+      const isPassing = why?.isPassing === true
+      const advice = isPassing
+        ? nameServers
+        : "Check the part behind the @ of the node's name, add the host to DNS or the hosts file, or give the node's `address` in the configuration."
+      return {
+        ...walk.failed("host", `${why?.message ?? `'${host}' cannot be resolved.`} ${advice}`),
+        why: new DistError({ node: name, reason: { _tag: "HostUnresolved", host, ...(isPassing && { isPassing }) } })
+      }
     }
     const addresses = found.value
     walk.passed(
@@ -296,19 +299,21 @@ const walked = Effect.fnUntraced(function* (
   )
   const failure = Exit.isFailure(joined) ? Option.getOrUndefined(Cause.findErrorOption(joined.cause)) : undefined
   const cause = failure?._tag === "CallError" && failure.reason._tag === "LinkLost" ? failure.reason.cause : failure
-  const failedAt = Exit.isSuccess(joined)
-    ? undefined
-    : cause?._tag === "DistError"
-      ? stepOf(cause.reason, host, epmd)
-      : "call"
-  /** Whether the walk ends before this step, or in it. */
-  const endsBy = (step: StepName) => failedAt !== undefined && stepNames.indexOf(failedAt) <= stepNames.indexOf(step)
-
   // Not the last by itself: what was asked without TLS, or with it, to find out which the node speaks, is no link.
   // The first is to EPMD, which may be wrong enough to name its own port for the node.
   const toNode = dials
     .slice(epmd === undefined ? 0 : 1)
     .findLast(({ isSecured }) => isSecured === (target.tls !== undefined))
+  const failing = Exit.isSuccess(joined)
+    ? undefined
+    : cause?._tag === "DistError"
+      ? stepOf(cause.reason, host, epmd)
+      : "call"
+  // Where nobody was sent to the node, it was EPMD that could not be asked.
+  const failedAt = failing === "tcp" && epmd !== undefined && toNode === undefined ? "epmd" : failing
+  /** Whether the walk ends before this step, or in it. */
+  const endsBy = (step: StepName) => failedAt !== undefined && stepNames.indexOf(failedAt) <= stepNames.indexOf(step)
+
   /** What was seen on the wire where the walk ended. */
   const seenIn = (step: StepName): ReadonlyArray<string | undefined> => {
     // Nothing of what comes once the cookie was shown.

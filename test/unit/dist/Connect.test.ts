@@ -64,12 +64,16 @@ describe("why a link cannot be made", () => {
     })
   )
 
-  it.live.each(["EMFILE", "EAI_AGAIN"])("something that passes, and is not the node's: %s", (code) =>
+  it.live.each([
+    ["EMFILE", false],
+    // That a node's host cannot be looked up is trouble on the way to that node.
+    ["EAI_AGAIN", true]
+  ] as const)("something that passes, and is not the node's: %s", ([code, isOnTheWay]) =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(Effect.scoped(connect({ node: "app@127.0.0.1", cookie }))).pipe(
         Effect.provideService(Transport, { dial: () => Effect.fail({ _tag: "DialError", code }) })
       )
-      expect(isTrouble(error)).toBe(false)
+      expect(isTrouble(error)).toBe(isOnTheWay)
       expect(toToolError(error, syntaxes.elixir).retryable).toBe(true)
     })
   )
@@ -117,7 +121,7 @@ describe("why a link cannot be made", () => {
       )
       expect(error.reason).toEqual({ _tag: "HostUnresolved", host, isPassing: true })
       expect(error.message).toContain(`the name service gave no answer for the host '${host}'`)
-      expect(isTrouble(error)).toBe(false)
+      expect(isTrouble(error)).toBe(true)
     }).pipe(
       Effect.ensuring(
         Effect.sync(() => {

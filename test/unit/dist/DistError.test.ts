@@ -59,3 +59,21 @@ describe("a host that does not resolve", () => {
     expect(message).toMatch(/^the host 'gate' does not resolve to an address, so the nodes of gate cannot be found\. /u)
   })
 })
+
+describe("an EPMD at an address with colons", () => {
+  const at6 = { host: "::1", port: 4369 }
+  it.each<DistReason>([
+    { _tag: "EpmdRefused", ...at6 },
+    { _tag: "EpmdSilent", ...at6, millis: 1 },
+    { _tag: "EpmdGarbage", ...at6, seen: "nothing" },
+    { _tag: "EpmdGarbage", ...at6, seen: "nothing", isCut: true },
+    ...[undefined, [], ["b"], ["a"]].map((registered): DistReason => ({
+      _tag: "NameNotRegistered",
+      name: "a",
+      ...at6,
+      registered
+    }))
+  ])("is told from its port: %j", (reason) => {
+    expect(new DistError({ node: "a@::1", reason }).message).toContain("[::1]:4369")
+  })
+})

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber } from "effect"
 import { Resolver as NameServers } from "node:dns/promises"
-import { vi } from "vitest"
+import { afterEach, beforeEach, vi } from "vitest"
 import { Discovery } from "../../../src/cluster/Discovery.ts"
-import { type Lookup, Resolver, resolverOf, shared } from "../../../src/dist/Resolver.ts"
+import { bounded, HeldUp, type Lookup, Resolver, resolverOf, shared } from "../../../src/dist/Resolver.ts"
 import { dnsAnswer, serveDns, type SrvRecord } from "../../support/FakeDns.ts"
 import { worldLayer } from "../../support/FakeNodes.ts"
 import { targetsOf } from "../../support/targetsOf.ts"
@@ -158,6 +158,69 @@ describe("the addresses of a host", () => {
       const { addresses } = resolverOf({ addressesOf: shared(() => answers.shift()!()) })
       expect((yield* Effect.flip(addresses("pods", 5_000))).message).toContain("EAI_AGAIN")
       expect(yield* addresses("pods", 5_000)).toEqual(["10.0.0.1"])
+    })
+  )
+
+  describe("are asked for", () => {
+    beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] }))
+    afterEach(() => void vi.useRealTimers())
+
+    const here = [{ address: "10.0.0.1", family: 4 }]
+
+    const boundedOnes = () => {
+      const answers = new Map<string, PromiseWithResolvers<Awaited<ReturnType<Lookup>>>>()
+      const lookUp = bounded((host) => {
+        answers.set(host, Promise.withResolvers())
+        return answers.get(host)!.promise
+      })
+      const ends: Record<string, unknown> = {}
+      const ask = (host: string) =>
+        void lookUp(host).then(
+          (found) => (ends[host] = found),
+          (error: unknown) => (ends[host] = error)
+        )
+      const end = async (host: string) => {
+        answers.get(host)!.resolve(here)
+        await vi.advanceTimersByTimeAsync(0)
+      }
+      return { ask, asked: () => [...answers.keys()], end, ends }
+    }
+
+    const seven = ["a", "b", "c", "d", "e", "f", "g"]
+
+    it("a few at a time, and those that wait are told by whom they are held up once none of them ends", async () => {
+      const { ask, asked, end, ends } = boundedOnes()
+      for (const host of [...seven, "h", "i"]) ask(host)
+      expect(asked()).toEqual(seven)
+      await vi.advanceTimersByTimeAsync(1_900)
+      // As long as some are answered, the rest wait for their turn.
+      await end("c")
+      expect(asked()).toEqual([...seven, "h"])
+      await vi.advanceTimersByTimeAsync(1_900)
+      expect(ends).toEqual({ c: here })
+      await vi.advanceTimersByTimeAsync(200)
+      const held = ["a", "b", "d", "e", "f", "g", "h"]
+      expect(ends["i"]).toMatchObject({ code: "EHELDUP", hosts: held })
+      // Where nothing has come to an end for so long, nobody waits first.
+      ask("j")
+      await vi.advanceTimersByTimeAsync(1)
+      expect(ends["j"]).toMatchObject({ hosts: held })
+      expect(asked()).not.toContain("j")
+      await end("a")
+      ask("k")
+      await end("k")
+      expect(ends).toMatchObject({ a: here, k: here })
+    })
+  })
+
+  it.live("are told not to have been asked for, and by whom they are held up", () =>
+    Effect.gen(function* () {
+      const { addresses } = resolverOf({ addressesOf: () => Promise.reject(new HeldUp(["one.test", "two.test"])) })
+      const error = yield* Effect.flip(addresses("pods", 5_000))
+      expect(error).toMatchObject({ isPassing: true, heldUpBy: ["one.test", "two.test"] })
+      expect(error.message).toBe(
+        "'pods' was not looked up: the name service gives no answer for one.test, two.test, and no more hosts are asked for at a time."
+      )
     })
   )
 })

@@ -4,8 +4,9 @@ import dns from "node:dns/promises"
 import { syncBuiltinESMExports } from "node:module"
 import { getDefaultAutoSelectFamilyAttemptTimeout, setDefaultAutoSelectFamilyAttemptTimeout, Socket } from "node:net"
 import { vi } from "vitest"
-import { Resolver } from "../../../src/dist/Resolver.ts"
-import { Transport } from "../../../src/dist/Transport.ts"
+import { DistError } from "../../../src/dist/DistError.ts"
+import { HeldUp, Resolver } from "../../../src/dist/Resolver.ts"
+import { dialReason, Transport } from "../../../src/dist/Transport.ts"
 import { closedPort, serve } from "../../support/FakePeer.ts"
 
 const patience = getDefaultAutoSelectFamilyAttemptTimeout()
@@ -81,6 +82,27 @@ it.live(
       yield* Effect.flip(dial({ host: "other.example", port: 4369 }, 10))
       expect(asked).toHaveBeenCalledTimes(2)
     })
+)
+
+it.live("a host that others keep from being looked up is told so, and this machine's own name needs no look-up", () =>
+  Effect.gen(function* () {
+    const asked = vi.spyOn(dns, "lookup").mockRejectedValue(new HeldUp(["silent.example"]))
+    syncBuiltinESMExports()
+    const { dial } = yield* Transport
+    const to = { host: "held.example", port: 4369 }
+    const error = yield* Effect.flip(dial(to, 3_000))
+    expect(error).toEqual({ _tag: "DialError", code: "EHELDUP", heldUpBy: ["silent.example"] })
+    const refused = { _tag: "EpmdRefused", ...to } as const
+    const reason = dialReason(to, error, { phase: "epmd", millis: 3_000, what: "EPMD", refused })
+    expect(new DistError({ node: "a@held.example", reason }).message).toBe(
+      "the host 'held.example', through which the way to a@held.example leads, was not looked up: the name service gives no answer for silent.example, and no more hosts are asked for at a time. Try again; if it stays so, look at the name servers of this machine."
+    )
+    const { addresses } = yield* Resolver
+    expect(yield* addresses("LocalHost", 3_000)).toEqual(["127.0.0.1", "::1"])
+    const port = yield* serve(() => {})
+    expect(yield* dial({ host: "localhost", port }, 3_000)).toMatchObject({ remotePort: port })
+    expect(asked).toHaveBeenCalledTimes(1)
+  })
 )
 
 it.live("a connection that takes too long is told from a name service that does", () =>
