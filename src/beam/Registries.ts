@@ -1,5 +1,5 @@
 import type { Effect } from "effect"
-import { Atom, atom, binary, isTuple, list, listItems, MapTerm, Pid, type Term } from "../etf/Term.ts"
+import { Atom, atom, binary, isAtom, isTuple, list, listItems, MapTerm, Pid, type Term } from "../etf/Term.ts"
 import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { askAgent, askList, type Listed, type ListQuery, questionOf, readListed } from "./Listing.ts"
@@ -53,6 +53,8 @@ export interface RegistryEntry {
   readonly pids: ReadonlyArray<Pid>
   /** What stands beside the pid, cut where it is large: of an Elixir registry with unique keys. */
   readonly value: Term | undefined
+  /** There is a value, which is too large to be copied, or may be where its table is that large. */
+  readonly isUnread: boolean
 }
 
 export interface RegistryEntries extends Listed<RegistryEntry> {
@@ -155,5 +157,12 @@ const readEntry = (row: MapTerm): RegistryEntry | undefined => {
   const [registry, key, count] = [row.atomKey("registry"), row.atomKey("key"), readCount(row.atomKey("count"))]
   if (!(registry instanceof Atom) || key === undefined || count === undefined) return undefined
   const pids = (listItems(row.atomKey("pids")) ?? []).filter((pid) => pid instanceof Pid)
-  return { registry: registry.text, key, count, pids, value: row.atomKey("value") }
+  return {
+    registry: registry.text,
+    key,
+    count,
+    pids,
+    value: row.atomKey("value"),
+    isUnread: isAtom(row.atomKey("unread"), "true")
+  }
 }

@@ -123,11 +123,17 @@ describe.each(BeamNode.otpReleases())("the applications of a node on OTP $otp", 
           expect(rows.length).toBe(sizes.length + 1)
           expect(huge.structured).toMatchObject({
             complete: false,
-            notes: [expect.stringMatching(/^1 value is so large that the node cannot copy it/u)]
+            notes: [expect.stringMatching(/^1 value is not read: the node cannot copy it/u)]
           })
           if (sort === "bytes") expect(rows[0]).toEqual({ key: "t_huge" })
         }
         yield* ask("application:unset_env(kernel, t_huge)")
+        // Where the environments are larger than a copy may be, no value is copied that has parts.
+        yield* ask("application:set_env(shop, t_huge, lists:seq(1, 9000000)), application:set_env(shop, t_flat, 7), ok")
+        const whole = yield* call("get_application_info", { application: "shop" })
+        yield* ask("application:unset_env(shop, t_huge), application:unset_env(shop, t_flat)")
+        expect(rowsOf(whole, "environment")).toContainEqual({ key: "pool" })
+        expect(rowsOf(whole, "environment")).toContainEqual({ key: "t_flat", bytes: 3, value: "7" })
       }).pipe(using(agent))
     )
 

@@ -10,6 +10,7 @@
 
 -include("beamscope_listing.hrl").
 -include("beamscope_cut.hrl").
+-include("beamscope_apart.hrl").
 -include("beamscope_rest.hrl").
 -include("beamscope_scan.hrl").
 -include("beamscope_within.hrl").
@@ -21,6 +22,10 @@
 -define(VALUE, 4000).
 %% Words of heap that who reads one of them may take: as many as our own workers may.
 -define(VALUE_WORDS, 8388608).
+%% Words of the controller's table up to which a value is copied that may be all of it.
+-define(COPIED_WORDS, 16777216).
+%% Milliseconds that who reads a value has at least.
+-define(READ_MILLIS, 100).
 %% Values of the environment whose size is read between two looks at the clock.
 -define(SETTINGS, 20).
 %% Milliseconds that the processes of OTP's own that answer from memory get to do so.
@@ -97,8 +102,8 @@ information(#{name := Text, limit := Limit, deadline_ms := Millis}) ->
     end.
 
 %% @doc A page of the environment of a loaded application, sorted by `name', that of the key, or by `bytes', those of the
-%% value in external format. A value that is large is cut; of one that is too large to be copied the row has no `value' and no
-%% `bytes', and by these it comes first. Filter: `part' of the key, in any case. Incomplete: `deadline', with values whose
+%% value in external format. A value that is large is cut; of one that is too large to be copied, or that may be where the
+%% environments of all applications are, the row has no `value' and no `bytes', and by these it comes first. Filter: `part' of the key, in any case. Incomplete: `deadline', with values whose
 %% size was not read, and which are left out.
 environment(#{name := Text, sort := Sort, deadline_ms := Millis} = Spec) ->
     Until = now_ms() + Millis,
@@ -114,40 +119,46 @@ environment(#{name := Text, sort := Sort, deadline_ms := Millis} = Spec) ->
             name ->
                 {[{Key, Key} || Key <- Found], []};
             bytes ->
-                Measure = fun(Some, Measured) -> [{size(Name, Key), Key} || Key <- Some] ++ Measured end,
+                Measure = fun(Some, Measured) -> [{size(Name, Key, Until), Key} || Key <- Some] ++ Measured end,
                 scan(fun(Left) -> some(?SETTINGS, Left) end, Found, #{until => Until}, Measure, [])
         end,
     Read = fun({_, Key}) ->
-        case apart(fun() -> setting(Name, Key) end) of
+        case of_value(Name, Key, Until, fun(Value) -> setting(Key, Value) end) of
             too_large -> #{key => Key};
             Row -> Row
         end
     end,
     listed(Keys, Read, Spec, {length(All), Late}).
 
-setting(Application, Key) ->
-    case application:get_env(Application, Key) of
-        {ok, Value} ->
-            Size = erlang:external_size(Value),
-            #{key => Key, value => cut(Value, ?VALUE), bytes => Size, is_cut => Size > ?VALUE};
-        undefined ->
-            gone
-    end.
+setting(Key, {ok, Value}) ->
+    Size = erlang:external_size(Value),
+    #{key => Key, value => cut(Value, ?VALUE), bytes => Size, is_cut => Size > ?VALUE};
+setting(_, undefined) ->
+    gone.
 
 %% `too_large', which is more than any number, where nobody can tell.
-size(Application, Key) ->
-    apart(fun() -> erlang:external_size(application:get_env(Application, Key, undefined)) end).
+size(Application, Key, Until) -> of_value(Application, Key, Until, fun erlang:external_size/1).
 
-%% What a process of its own answers, since nothing but a copy tells how large a value is; `too_large' where it outgrew
-%% its heap.
-apart(Ask) ->
-    Limit = #{size => ?VALUE_WORDS, kill => true, error_logger => false},
-    Tell = fun() -> exit({told, Ask()}) end,
-    {Helper, Mark} = spawn_opt(Tell, [monitor, {priority, low}, {max_heap_size, Limit}]),
-    receive
-        {'DOWN', Mark, process, Helper, {told, Answer}} -> Answer;
-        {'DOWN', Mark, process, Helper, _} -> too_large
+%% What a process of its own makes of a value, since nothing but a copy tells how large it is, which is made in full before
+%% a limit of heap counts; `too_large' where it outgrew its heap, or the copy may be more than the node should bear: no
+%% value is larger than the table.
+of_value(Application, Key, Until, Make) ->
+    case ets:info(ac_tab, memory) =< ?COPIED_WORDS orelse is_flat(Application, Key) of
+        true ->
+            Ask = fun() -> Make(application:get_env(Application, Key)) end,
+            case apart(?VALUE_WORDS, max(?READ_MILLIS, Until - now_ms()), Ask) of
+                {answer, Answer} -> Answer;
+                _ -> too_large
+            end;
+        false ->
+            too_large
     end.
+
+%% Whether a value has no parts. It is not copied to find out.
+is_flat(Application, Key) ->
+    HasParts = {'orelse', {is_list, '$2'}, {is_tuple, '$2'}, {is_map, '$2'}, {is_function, '$2'}},
+    Flat = {{{env, Application, '$1'}, '$2'}, [{'=:=', '$1', {const, Key}}, {'not', HasParts}], [true]},
+    ets:select_count(ac_tab, [Flat]) > 0.
 
 %% @doc A page of the modules or of the registered names of a loaded application, by name: its key `list'. Filter: `part',
 %% in any case. A row has the `name' alone.

@@ -12,6 +12,7 @@
 
 -include("beamscope_listing.hrl").
 -include("beamscope_cut.hrl").
+-include("beamscope_apart.hrl").
 -include("beamscope_dictionary.hrl").
 -include("beamscope_rest.hrl").
 -include("beamscope_scan.hrl").
@@ -29,6 +30,13 @@
 -define(PIDS, 5).
 %% Bytes in external format of a key, or a value, that leaves as it is.
 -define(ROOM, 500).
+
+%% Words of a table up to which a value that may be all of it is read by ourselves, and up to which it is read at all: a limit
+%% of heap counts when the copy is there. Words of heap and milliseconds for who reads a larger one for us.
+-define(OWN_WORDS, 131072).
+-define(COPIED_WORDS, 16777216).
+-define(VALUE_WORDS, 8388608).
+-define(VALUE_MILLIS, 1000).
 
 %% A page of the process groups of all scopes, or of `scope' (names, the first that there is). Sorted by `members',
 %% `local', `remote' or `name'. Filter: `name', a part of the group as text. Besides `scopes', all that there are, with
@@ -245,15 +253,30 @@ entry({Name, _} = Id, Key, {Places, Pids}, Tables) ->
     },
     case Tables of
         #{Name := [_ | _] = All} ->
-            maps:merge(Told, maps:from_list([{value, Value} || Value <- lists:append([value(Key, It) || It <- All])]));
+            maps:merge(Told, maps:from_list(lists:append([value(Key, It) || It <- All])));
         _ ->
             Told
     end.
 
-%% The value of a unique key.
+%% `[{value, Value}]' of a unique key, or `[{unread, true}]' where it is too large to be copied, or may be.
 value(Key, Table) ->
+    case ets:info(Table, memory) of
+        Words when is_integer(Words), Words =< ?OWN_WORDS ->
+            found(Key, Table);
+        Words when is_integer(Words), Words =< ?COPIED_WORDS ->
+            case apart(?VALUE_WORDS, ?VALUE_MILLIS, fun() -> found(Key, Table) end) of
+                {answer, Found} -> Found;
+                _ -> [{unread, true}]
+            end;
+        Words when is_integer(Words) ->
+            [{unread, true} || ets:member(Table, Key)];
+        undefined ->
+            []
+    end.
+
+found(Key, Table) ->
     try
-        [cut(Value, ?ROOM) || {_, {_, Value}} <- ets:lookup(Table, Key)]
+        [{value, cut(Value, ?ROOM)} || {_, {_, Value}} <- ets:lookup(Table, Key)]
     catch
         error:badarg -> []
     end.

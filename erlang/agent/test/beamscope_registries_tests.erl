@@ -19,6 +19,7 @@ tests() ->
         {"registries by entries", fun registries/1},
         {"names of global", fun global_names/1},
         {"keys of registries of Elixir, of one partition and of several", fun elixir_keys/1},
+        {"values that are too large to be copied", fun large_values/1},
         {"keys that are kept in order", fun ordered_keys/1},
         {"topics", fun topics/1},
         {"a registry that there is not", fun absent/1},
@@ -213,6 +214,25 @@ elixir_keys(Run) ->
         [Pid ! stop || Pid <- Pids]
     end),
     without_elixir().
+
+%% Without the garbage, which would count as what was read.
+insert_large(Table, Key) ->
+    ets:insert(Table, {Key, {self(), lists:seq(1, 5000000)}}),
+    erlang:garbage_collect().
+
+large_values(Run) ->
+    Told = fun() -> rows(Run, entries, spec(#{sort => name, order => ascending, from => {elixir, [<<"Elixir.Heavy">>]}})) end,
+    with_registry('Elixir.Heavy', unique, 1, set, fun([Table]) ->
+        ets:insert(Table, {small, {self(), 1}}),
+        ?assertMatch([#{value := 1}], Told()),
+        %% More than who reads it may take of heap.
+        insert_large(Table, large),
+        ?assertMatch([#{key := large, unread := true}, #{key := small, value := 1}], Told()),
+        %% More than is copied at all, whosever it is.
+        insert_large(Table, more),
+        [?assertMatch(#{unread := true}, Row) || Row <- Told()],
+        ?assertEqual(3, length(Told()))
+    end).
 
 ordered_keys(Run) ->
     with_registry('Elixir.Ordered', {duplicate, key}, 1, ordered_set, fun([Table]) ->

@@ -220,11 +220,20 @@ const listRegistries = Tool.make({
 
 const answerKeys = (read: RegistryEntries, filter: object, terms: Terms, later: ReadonlyArray<string>) => {
   const { incomplete, matched, rows, sources, total } = read
-  const notes = [...later, ...whyMissing(incomplete, "registrations")]
+  const unread = rows.filter(({ row }) => row.isUnread).length
+  const notes = [
+    ...later,
+    ...whyMissing(incomplete, "registrations"),
+    ...(unread > 0
+      ? [
+          `${amount(unread, "value is", "values are")} not read: the node would have to copy what may be all of a large table (from 128.0 MiB on), or more than ${bytes(64 * 1024 * 1024)}.`
+        ]
+      : [])
+  ]
   const called = sources.map((source) => argumentOf(source, terms)).join(", ")
   return {
     summary: (shown: number) => namesShown(shown, read, filter, { singular: "key", where: `of ${called}` }),
-    complete: incomplete.length === 0,
+    complete: incomplete.length === 0 && unread === 0,
     notes,
     cut: (characters: number, shown: number) => {
       const values = rows

@@ -263,7 +263,7 @@ const getApplicationInfo = Tool.make({
       notes: [
         ...(unread > 0
           ? [
-              `${amount(unread, "value is", "values are")} so large that the node cannot copy ${agree(unread, "it", "them")} within ${bytes(64 * 1024 * 1024)} of heap, nor tell the size: without bytes and value here, and first by bytes.`
+              `${amount(unread, "value is", "values are")} not read: the node cannot copy ${agree(unread, "it", "them")} within ${bytes(64 * 1024 * 1024)} of heap, or all environments together take more than 128.0 MiB, of which ${agree(unread, "it", "they")} may be much. Nor is the size known: without bytes and value here, and first by bytes.`
             ]
           : []),
         ...incomplete.map((why) => note(why, info.stuck && terms.print(info.stuck))),
@@ -349,14 +349,27 @@ const listApplicationProcesses = Tool.make({
     const shown = yield* answerPage(node, { sort, limit, filter }, after, ranking(sort, node, after))
     // The processes that there are here are those of the application: where others pass no filter, they are counted apart.
     const all = isFiltering(wanted)
-      ? (yield* processPage(node, {
+      ? yield* processPage(node, {
           sort: "pid",
           limit: 1,
           filter: { application: name },
           deadlineMillis: (yield* remainingMillis) * shareOfTime
-        })).matched
-      : shown.data.matched
-    const page = { ...shown, data: { ...shown.data, total: Math.max(all, shown.data.matched) } }
+        })
+      : undefined
+    const isCounted = all?.incomplete.includes("deadline") !== true
+    const page = {
+      ...shown,
+      complete: shown.complete && isCounted,
+      notes: [
+        ...shown.notes,
+        ...(isCounted
+          ? []
+          : [
+              "Time ran out before all processes of the application were counted: total is too low. Allow more with timeout_ms."
+            ])
+      ],
+      data: { ...shown.data, total: Math.max(all?.matched ?? 0, shown.data.matched) }
+    }
     if (page.data.matched > 0 || isFiltering(wanted)) return page
     const why = state === "running" ? "a library, or one whose processes have ended" : `it is ${state}, not running`
     return {
