@@ -14,8 +14,8 @@ import { CallError } from "./CallError.ts"
  * 300 to 350 the names of allocators, which `erlang:memory/0` makes too.
  */
 const atomsOf = {
-  /** What is asked and told of a node when it is joined. */
-  joining: 256,
+  /** What is asked and told of a node when it is joined: four times what that takes. */
+  joining: 64,
   /** `erlang:memory/0`. */
   memory: 1_024,
   /** A function of the agent, with all others that may run at the same time. */
@@ -49,7 +49,13 @@ export const ensureRoom = (
 ): Effect.Effect<void, CallError> => {
   if (room === undefined || room.limit - room.count >= atomsOf[maker]) return Effect.void
   const { count, limit } = room
-  const reason = { _tag: "AtomsScarce", left: Math.max(0, limit - count), limit, needed: atomsOf[maker] } as const
+  const reason = {
+    _tag: "AtomsScarce",
+    left: Math.max(0, limit - count),
+    limit,
+    needed: atomsOf[maker],
+    maker
+  } as const
   return Effect.fail(new CallError({ node, target, reason }))
 }
 

@@ -1,6 +1,7 @@
 import { Data } from "effect"
 import type { DistError } from "../dist/DistError.ts"
 import { Atom, isTuple, type Term } from "../etf/Term.ts"
+import type { MakerOfAtoms } from "./AtomRoom.ts"
 import type { StackFrame } from "./StackFrame.ts"
 
 /**
@@ -45,10 +46,16 @@ export type CallReason =
    */
   | { readonly _tag: "ProcessTableFull"; readonly limit: number | undefined; readonly hasBegun: boolean }
   /**
-   * Nothing was sent, since it may make up to `needed` atoms on the node, which has room for `left` more of `limit`, and
-   * crashes where there is none.
+   * Nothing was sent, since it may make atoms on the node and is to have room for `needed`. There is room for `left` more
+   * of `limit`, and a node without any crashes.
    */
-  | { readonly _tag: "AtomsScarce"; readonly left: number; readonly limit: number; readonly needed: number }
+  | {
+      readonly _tag: "AtomsScarce"
+      readonly left: number
+      readonly limit: number
+      readonly needed: number
+      readonly maker: MakerOfAtoms
+    }
   /** The node would not start a worker (`badopt`, `notsup`). */
   | { readonly _tag: "SpawnRefused"; readonly reason: string }
   /** No link: it was down when the call was made, or went down before the reply came. */
@@ -100,7 +107,7 @@ export const withoutReason = (error: {
     case "ProcessTableFull":
       return `the process table of ${node} is full${reason.limit === undefined ? "" : ` (${reason.limit} processes, what +P allows for)`}: ${reason.hasBegun ? `${target} could start no more` : `it could start none for ${target}`}. Nothing new can run there until others end: find who starts so many (group them by what they run), or restart it with a larger +P.`
     case "AtomsScarce":
-      return `${node} has room for ${reason.left} more atoms, of ${reason.limit}: ${target} may make up to ${reason.needed} there with what it sends, so nothing was sent. No atom is ever taken back, and a node whose atom table is full crashes: it will do so by itself if whatever makes them goes on. Find that (list_to_atom, binary_to_atom, String.to_atom or JSON keys as atoms, of what comes from outside), and restart the node in time, with a larger +t.`
+      return `${node} has room for ${reason.left} more atoms, of ${reason.limit}: ${reason.maker === "joining" ? "to connect" : target} makes some, and is done only where there is room for ${reason.needed}; nothing was sent. No atom is ever taken back, and a node whose atom table is full crashes: it will do so by itself if whatever makes them goes on. Find that (list_to_atom, binary_to_atom, String.to_atom or JSON keys as atoms, of what comes from outside), and restart the node in time, with a larger +t.`
     case "SpawnRefused":
       return `${node} would not start a worker for ${target}: ${reason.reason}.`
     case "LinkLost":

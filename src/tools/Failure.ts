@@ -124,7 +124,7 @@ export const fromDistError = (error: DistError): ToolError => {
 
 /** What of ours makes no atom on a node, once it is connected. */
 const stillAnswering =
-  "What needs no new atom still answers where it is connected: get_system_info, list_processes, top_processes, get_process_info."
+  "What needs no new atom still answers: get_system_info, list_processes, top_processes, get_process_info."
 
 /** Characters of the term that a remote function raised. */
 const maxReasonCharacters = 500
@@ -165,7 +165,9 @@ const fromCallError = (
     case "ProcessTableFull":
       return told("process_table_full", true, "", { next: 'list_processes {"group_by":"initial_call"}' })
     case "AtomsScarce":
-      return told("atom_table_full", false, ` ${stillAnswering}`, { next: "get_system_info" })
+      return reason.maker === "joining"
+        ? told("atom_table_full", false)
+        : told("atom_table_full", false, ` ${stillAnswering}`, { next: "get_system_info" })
     case "RepliesCrowded":
     case "SpawnRefused":
       return told("too_busy", true)
