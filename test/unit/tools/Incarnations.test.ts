@@ -247,6 +247,8 @@ describe("tools over a node that is restarted between two calls", () => {
   )
 })
 
+const prod = (input: object) => call("look", { node: "prod", ...input })
+
 describe("tools over a name that leads to another node between two calls", () => {
   it.effect("refuse a pid of the other, tell of it once, and take what the node itself has shown", () => {
     const before: { name: string; alias?: string } = { name: "a@box", alias: "prod" }
@@ -267,7 +269,6 @@ describe("tools over a name that leads to another node between two calls", () =>
           data: { shown: print(new Pid(atom(node.name), 7, 0, node.creation)) }
         }))
     })
-    const prod = (input: object) => call("look", { node: "prod", ...input })
     return Effect.gen(function* () {
       // Met by its full name before: what is known so of it is not known of what `prod` leads to.
       yield* call("look", { node: after.name })
