@@ -26,7 +26,8 @@
     limit := 1..1000,
     %% Milliseconds of work after which a scan ends with what it has.
     deadline_ms := non_neg_integer(),
-    %% Milliseconds to rest after every thousand processes, 0 by default.
+    %% Milliseconds to rest after every thousand processes, 0 by default; helpers, where processes wait for the schedulers,
+    %% do not rest, and may grow as large as we may, each of them.
     pause_ms => non_neg_integer(),
     atom() => term()
 }.

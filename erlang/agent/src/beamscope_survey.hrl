@@ -56,15 +56,15 @@ resume(true, Next, Source, Bounds, Look, Merge, State) -> gather(Next, Source, B
 gather(Next, Source, #{until := Until} = Bounds, Look, Merge, {Busy, State}) ->
     Left = Until - now_ms(),
     {Few, Most} = at_a_time(Look),
-    case Left > 0 andalso map_size(Busy) < min(Most, map_get(helpers, Bounds)) andalso Next(Few, Source) of
-        {Portion, Rest} ->
-            gather(Next, Rest, Bounds, Look, Merge, {Busy#{helper(Look, Portion) => Portion}, State});
+    case map_size(Busy) < min(Most, map_get(helpers, Bounds)) andalso Next(Few, Source) of
         none when map_size(Busy) =:= 0 ->
             {State, [], true};
         %% What waits in our queue has come too late: to merge it takes time, too.
-        false when Left =< 0 ->
+        _ when Left =< 0 ->
             dismiss(maps:keys(Busy)),
             {State, [deadline], true};
+        {Portion, Rest} ->
+            gather(Next, Rest, Bounds, Look, Merge, {Busy#{helper(Look, Portion) => Portion}, State});
         _ ->
             receive
                 {Helper, {found, Found}} when is_map_key(Helper, Busy) ->

@@ -4,6 +4,9 @@
 -include_lib("eunit/include/eunit.hrl").
 
 -include("beamscope_process_subject.hrl").
+-include("../src/beamscope_rest.hrl").
+-include("../src/beamscope_scan.hrl").
+-include("../src/beamscope_survey.hrl").
 
 tests() ->
     [
@@ -72,3 +75,11 @@ deadline(Run) ->
 bounds(Run) ->
     [?assertError(function_clause, Run(top, spec(#{limit => Limit, window_ms => 0}))) || Limit <- [0, 1001, 1.0, all]],
     ?assertError(function_clause, Run(top, spec(#{sort => pid, window_ms => 0}))).
+
+%% A survey by helpers when the time is up already: of nothing that is left, and of something.
+late_survey_test() ->
+    Late = #{until => now_ms() - 1, helpers => 2},
+    Next = fun(Count, Items) -> some(Count, Items) end,
+    Survey = fun(Items) -> resume(true, Next, Items, Late, fun(Some) -> Some end, fun(_, Found, Seen) -> Found ++ Seen end, []) end,
+    ?assertEqual({[], [], true}, Survey([])),
+    ?assertEqual({[], [deadline], true}, Survey([1])).
