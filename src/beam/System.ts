@@ -67,9 +67,10 @@ export const system = (node: ErlangNode): Effect.Effect<System, CallError> =>
       "system_info",
       [...items, "start_time", "system_architecture", "logical_processors_available"].map(atom)
     )
-    const [runQueue, systemTimeMillis, monotonicTime, ticksPerSecond] = yield* Effect.all(
+    // So too: the workers of other calls would wait in the queues that it counts.
+    const runQueue = yield* integer("statistics", [atom("total_run_queue_lengths_all")])
+    const [systemTimeMillis, monotonicTime, ticksPerSecond] = yield* Effect.all(
       [
-        integer("statistics", [atom("total_run_queue_lengths_all")]),
         integer("system_time", [atom("millisecond")]),
         integer("monotonic_time", []),
         integer("convert_time_unit", [1, atom("second"), atom("native")])

@@ -69,7 +69,9 @@ const getSystemInfo = Tool.make({
     )
   },
   run: Effect.fnUntraced(function* (_input, node) {
-    const [info, built] = yield* Effect.all([system(node), emulator(node)], { concurrency: "unbounded" })
+    // One after the other: work of ours would count in the run queue.
+    const info = yield* system(node)
+    const built = yield* emulator(node)
     const { elixirVersion, ertsVersion, otpRelease, wordBytes } = node.capabilities
     const limits = [
       limited("processes", info.processes),
