@@ -463,7 +463,7 @@ large_labels(Run) ->
         end
     end).
 
-%% Of some 10,000 words of heap, whose copies would take 7 million, and of 2,000, whose copies take 400,000.
+%% Of some 10,000 words of heap, whose copies would take 7 million, and of 1,500, whose copies take 180,000.
 shared_labels(Run) ->
     Labelled = fun(Label) ->
         fun() ->
@@ -478,7 +478,7 @@ shared_labels(Run) ->
             {conn, [Big || _ <- lists:seq(1, Count)]}
         end
     end,
-    Labels = [fun() -> {conn, small} end, Shared(1900), Shared(450), fun() -> {conn, other} end],
+    Labels = [fun() -> {conn, small} end, Shared(1900), Shared(300), fun() -> {conn, other} end],
     running(lists:map(Labelled, Labels), fun(Pids) ->
         [First, Large, Small, Last] = Pids,
         Heaps = [element(2, erlang:process_info(Pid, total_heap_size)) || Pid <- Pids],
@@ -643,7 +643,8 @@ crowd_out_of_time(Run) ->
 deadline(Run) ->
     None = {0, []},
     Nothing = #{
-        rows => [], seen => 0, matched => 0, gone => 0, unmeasured => None, undecided => None, incomplete => [deadline]
+        rows => [], seen => 0, matched => 0, gone => 0, unmeasured => None, large => 0, undecided => None,
+        incomplete => [deadline]
     },
     Page = Run(page, spec(#{deadline_ms => 0})),
     ?assertEqual(Nothing#{next => undefined, total => map_get(total, Page)}, Page),
