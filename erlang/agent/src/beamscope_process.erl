@@ -14,9 +14,6 @@
 -define(PORT_NAME, 300).
 %% Bytes in external format of a key of a dictionary that is told whole.
 -define(DICTIONARY_KEY, 300).
-%% Words of heap up to which a whole dictionary is read: of few processes, so larger than among many. Plain sharing makes
-%% some 540 MB of it at worst.
--define(DICTIONARY_WORDS, 16384).
 %% Processes of a tree that are looked at.
 -define(TREE, 5000).
 %% Linked processes that are asked for their dictionaries, where the release cannot tell parents otherwise.
@@ -80,6 +77,9 @@
 -include("beamscope_cut.hrl").
 -include("beamscope_rest.hrl").
 -include("beamscope_scan.hrl").
+-include("beamscope_copied.hrl").
+%% Of few processes, so of larger heaps than among many.
+-define(DICTIONARY_WORDS, ?COPIED_HEAP).
 -include("beamscope_dictionary.hrl").
 -include("beamscope_supervises.hrl").
 -include("beamscope_callback.hrl").
