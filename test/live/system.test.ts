@@ -344,3 +344,29 @@ describe.each(BeamNode.otpReleases())("the system of a node on OTP $otp", ({ otp
     }).pipe(using("eval"))
   )
 })
+
+describe.each(BeamNode.otpReleases())("a node of one scheduler on OTP $otp", ({ otp }) => {
+  it.live("answers others while a persistent term is measured that never ends, and afterwards", () =>
+    Effect.gen(function* () {
+      const node = yield* Effect.acquireRelease(
+        Effect.promise(() => BeamNode.startNode({ otp, args: ["+S", "1:1"] })),
+        (started) => Effect.promise(() => started.stop())
+      )
+      const ask = (text: string) => Effect.promise(() => node.evaluate(text))
+      // Sixty tuples, and two to the power of sixty parts where each is counted as often as it is referred to.
+      yield* ask("persistent_term:put(endless, lists:foldl(fun(_, A) -> {A, A} end, x, lists:seq(1, 60)))")
+      yield* Effect.gen(function* () {
+        const [list] = yield* Effect.all([call("get_persistent_terms", { timeout_ms: 4_000 }), ask("ok")], {
+          concurrency: "unbounded"
+        })
+        expect(list.structured).toMatchObject({ complete: false })
+        const [first, ...others] = rowsOf(list, "terms")
+        expect(first).toEqual({ key: "endless" })
+        for (const other of others) expect(other["value_bytes"]).toBeTypeOf("number")
+        const error = yield* Effect.flip(call("get_persistent_terms", { key: "endless", timeout_ms: 4_000 }))
+        expect(error).toMatchObject({ code: "too_large" })
+      }).pipe(Effect.provide(Layer.fresh(Layer.suspend(() => liveCatalogue([node])))))
+      expect(yield* ask("ok")).toBe("ok")
+    }).pipe(Effect.scoped)
+  )
+})
