@@ -142,6 +142,9 @@ const certificateProblems: Record<CertificateProblem, string> = {
   name_mismatch: "is for another name",
   common_name_only: "has the host as its common name alone, which newer nodes do not take",
   authority_not_valid_now: "cannot be checked: an authority given with --tls-ca has expired, or is not valid yet",
+  authority_replaced: "is signed by an authority that is only called like one given with --tls-ca",
+  no_authority:
+    "is signed with a certificate that is no authority's: its basicConstraints do not say CA:TRUE, or its keyUsage not keyCertSign",
   not_for_servers: "was not made for a node that others connect to: serverAuth is no use of it",
   invalid: "is not valid"
 }
@@ -162,6 +165,9 @@ const certificateAdvice: Record<CertificateProblem, string> = {
   common_name_only:
     "Have one made that has it as a DNS name, too (subjectAltName), or say that this one will do (--tls-server-name).",
   authority_not_valid_now: "Give the one that holds now (--tls-ca), or compare the clocks of both machines.",
+  authority_replaced:
+    "The authority was made anew under its old name: give its certificate of now (--tls-ca), in place of the old one or before it in the file, or have the node's signed by the one that was given.",
+  no_authority: "Have an authority made that is one, and the node's certificate signed by it.",
   not_for_servers:
     "Have one made whose extendedKeyUsage has serverAuth, and clientAuth, too, for links that the node makes itself; or that has no extendedKeyUsage.",
   invalid: "Have a new one made for the node."

@@ -60,6 +60,10 @@ export type CertificateProblem =
   | "common_name_only"
   /** The chain is in order; an authority given for it is too old or too new. */
   | "authority_not_valid_now"
+  /** An authority given for it has the name of the one that signed it, and another key. */
+  | "authority_replaced"
+  /** Who signed it may sign none: by its own certificate it is no authority. */
+  | "no_authority"
   /** It, or an authority's on the way to the root, has uses that it was made for, and a server's is none of them. */
   | "not_for_servers"
   /** Anything else: a signature is wrong, the key is too weak, … */
@@ -143,11 +147,15 @@ export const certificateProblem = (
     case "UNABLE_TO_GET_ISSUER_CERT":
     case "UNABLE_TO_GET_ISSUER_CERT_LOCALLY":
     case "UNABLE_TO_VERIFY_LEAF_SIGNATURE":
-      return unknownAuthority(certificate, securing.options)
+      return replacedAuthority(certificate, securing.options) ?? unknownAuthority(certificate, securing.options)
+    case "CERT_SIGNATURE_FAILURE":
+      // Of several of one name OpenSSL takes the first, where no key identifiers tell them apart.
+      return replacedAuthority(certificate, securing.options, { isFirstTaken: true }) ?? wrong("invalid", code)
     case "INVALID_PURPOSE":
-      return unfitPurpose(code, certificate)
+      return unfitPurpose(code, certificate, securing.options)
     default:
-      return wrong("invalid", code)
+      // Among these is OpenSSL's "invalid CA certificate", for which Node.js has no word of its own.
+      return noAuthority(certificate, securing.options) ?? wrong("invalid", code)
   }
 }
 
@@ -205,6 +213,31 @@ const unknownAuthority = (leaf: X509Certificate, { ca = "" }: TlsOptions): DistR
     : wrong("incomplete_chain", `without that of ${unsent.join(" and that of ")}; ${told}`)
 }
 
+/**
+ * That an authority which was given only has the name of who signed, as where an authority was made anew: whoever reads
+ * its name alone would look for the mistake elsewhere.
+ */
+const replacedAuthority = (
+  leaf: X509Certificate,
+  { ca = "" }: TlsOptions,
+  { isFirstTaken = false } = {}
+): DistReason | undefined => {
+  const given = certificatesIn(ca)
+  for (const signed of chainOf(leaf)) {
+    const namesakes = given.filter((each) => each.subject === signed.issuer)
+    const [namesake] = namesakes
+    const taken = isFirstTaken ? namesakes.slice(0, 1) : namesakes
+    if (namesake === undefined || taken.some((each) => hasSigned(each, signed))) continue
+    const detail = `${whose(signed, leaf)} is signed by ${issuer(signed)}, and not with the key of the one of that name that was given, which is valid from ${when(namesake.validFromDate)} on and has the SHA-256 fingerprint ${namesake.fingerprint256}`
+    return wrong("authority_replaced", detail)
+  }
+  return undefined
+}
+
+/** A key of another kind than the signature's is none that made it. */
+const hasSigned = (authority: X509Certificate, signed: X509Certificate): boolean =>
+  attempt(() => signed.verify(authority.publicKey)) === true
+
 /** The use of a certificate by whom others connect to, as `extendedKeyUsage` has it: `serverAuth`. RFC 5280 §4.2.1.12. */
 const serverUse = "1.3.6.1.5.5.7.3.1"
 const usesByName: Readonly<Record<string, string>> = {
@@ -217,13 +250,24 @@ const usesByName: Readonly<Record<string, string>> = {
 /** What Node.js calls its `keyUsage` is the extended one, and absent where there is none. */
 const usesOf = ({ keyUsage }: X509Certificate): ReadonlyArray<string> | undefined => keyUsage
 
-/** Which certificate it is that was not made for servers; OpenSSL has one code for all that a certificate is not for. */
-const unfitPurpose = (code: string, leaf: X509Certificate): DistReason => {
+/** Which certificate it is that was not made for what it does here; OpenSSL has one code for all that one is not for. */
+const unfitPurpose = (code: string, leaf: X509Certificate, options: TlsOptions): DistReason => {
   const which = chainOf(leaf).find((each) => usesOf(each)?.includes(serverUse) === false)
-  if (which === undefined) return wrong("invalid", `${code}: by its extensions it was made for something else`)
-  const uses = usesOf(which)!.map((use) => usesByName[use] ?? use)
-  const of = which === leaf ? "of" : "of the authority's, which signed it, that of"
-  return wrong("not_for_servers", `the extendedKeyUsage ${of} ${subject(which)} is ${short(uses.join(", "))}`)
+  if (which !== undefined) {
+    const uses = usesOf(which)!.map((use) => usesByName[use] ?? use)
+    const of = which === leaf ? "of" : "of the authority's, which signed it, that of"
+    return wrong("not_for_servers", `the extendedKeyUsage ${of} ${subject(which)} is ${short(uses.join(", "))}`)
+  }
+  return noAuthority(leaf, options) ?? wrong("invalid", `${code}: by its extensions it was made for something else`)
+}
+
+/** That one of those who signed, on the way from a node's certificate to the root, is no authority. */
+const noAuthority = (leaf: X509Certificate, { ca = "" }: TlsOptions): DistReason | undefined => {
+  const chain = chainOf(leaf)
+  const signer = [...chain, ...certificatesIn(ca)].find(
+    (each) => !each.ca && chain.some((signed) => signed.issuer === each.subject && hasSigned(each, signed))
+  )
+  return signer && wrong("no_authority", `that is ${subject(signer)}`)
 }
 
 const whose = (which: X509Certificate, leaf: X509Certificate): string =>

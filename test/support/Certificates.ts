@@ -25,8 +25,8 @@ export interface Claims {
 /** Who signs certificates. */
 export interface Authority extends Certificate {
   readonly issue: (claims: Claims) => Certificate
-  /** Another authority, whose own certificate is signed by this one. */
-  readonly appoint: (commonName: string) => Authority
+  /** Another authority, whose own certificate is signed by this one; what that says, beside its name. */
+  readonly appoint: (commonName: string, claims?: Claims, isAuthority?: boolean) => Authority
 }
 
 /** RFC 5280 §4.2.1.12. */
@@ -122,9 +122,13 @@ const authorityOf = (commonName: string, privateKey: KeyObject, cert: string): A
       const own = newKey()
       return { cert: certify(claims, own.publicKey, issuer, false), key: keyText(own.privateKey) }
     },
-    appoint: (commonName) => {
+    appoint: (commonName, claims, isAuthority = true) => {
       const own = newKey()
-      return authorityOf(commonName, own.privateKey, certify({ commonName }, own.publicKey, issuer, true))
+      return authorityOf(
+        commonName,
+        own.privateKey,
+        certify({ ...claims, commonName }, own.publicKey, issuer, isAuthority)
+      )
     }
   }
 }

@@ -227,6 +227,47 @@ describe("a link over TLS", () => {
     })
   )
 
+  it.live("says of an authority on the way what it is for, where that is not servers, or not to sign", () =>
+    Effect.gen(function* () {
+      const clients = authority.appoint("clients", { uses: ["clientAuth"] })
+      const issued = clients.issue(fitting)
+      const { reason } = yield* whyNotAt({ ...issued, cert: issued.cert + clients.cert }, trusting)
+      expect(reason).toEqual({
+        _tag: "TlsCertificate",
+        problem: "not_for_servers",
+        detail: "the extendedKeyUsage of the authority's, which signed it, that of CN=clients is clientAuth"
+      })
+      const none = authority.appoint("nobody", {}, false)
+      const signed = none.issue(fitting)
+      const why = yield* whyNotAt({ ...signed, cert: signed.cert + none.cert }, trusting)
+      expect(why.reason).toEqual({
+        _tag: "TlsCertificate",
+        problem: "no_authority",
+        detail: "that is CN=nobody"
+      })
+      expect(why.message).toContain("Have an authority made that is one")
+    })
+  )
+
+  it.live("says of an authority that was given that it has only the name of the one that signed", () =>
+    Effect.gen(function* () {
+      const old = makeAuthority("test authority")
+      const replaced = { _tag: "TlsCertificate", problem: "authority_replaced" }
+      for (const cert of [good.cert, good.cert + authority.cert]) {
+        const { message, reason } = yield* whyNotAt({ ...good, cert }, { ca: stranger.cert + old.cert })
+        const { fingerprint256 } = new X509Certificate(old.cert)
+        expect(reason).toEqual({ ...replaced, detail: expect.stringContaining(`fingerprint ${fingerprint256}`) })
+        expect(message).toContain("it is signed by CN=test authority, and not with the key of the one of that name")
+      }
+      const between = authority.appoint("between").issue(fitting)
+      expect((yield* whyNotAt(between, { ca: old.cert })).reason).toMatchObject({ problem: "unknown_authority" })
+      // Where the one of now is given, too, it has to come first.
+      expect((yield* whyNotAt(good, { ca: authority.cert + old.cert })).reason).toEqual({ _tag: "NotAllowed" })
+      const { message } = yield* whyNotAt(good, { ca: old.cert + authority.cert })
+      expect(message).toContain("in place of the old one or before it in the file")
+    })
+  )
+
   it.live("says of an authority that was given that its time is over, or to come, and not of what it signed", () =>
     Effect.gen(function* () {
       const old = retimed(authority.cert, { notAfter: ago })
