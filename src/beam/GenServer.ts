@@ -141,10 +141,14 @@ export const processState = (node: ErlangNode, query: StateQuery): Effect.Effect
 }
 
 /** Keys travel in external format: the node makes no atom for them. */
-const stepTerm = ({ keys, next, others, position }: StateStep): Term => {
-  const packed = (terms: ReadonlyArray<Term>) => list(terms.map((term) => new Binary(encode(term))))
-  return [next + 1, position ?? atom("none"), packed(keys), packed(others)]
-}
+const packedKeys = (keys: ReadonlyArray<Term>): Term => list(keys.map((key) => new Binary(encode(key))))
+
+const stepTerm = ({ keys, next, others, position }: StateStep): Term => [
+  next + 1,
+  position ?? atom("none"),
+  packedKeys(keys),
+  packedKeys(others)
+]
 
 /** The steps of a path that were taken, by the places behind them. */
 const stepsTaken = (path: StatePath, places: ReadonlyArray<Term>): ReadonlyArray<StateStep> => {

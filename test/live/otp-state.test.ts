@@ -34,7 +34,7 @@ const scene = `
   {ok, ErrorDoor} = gen_statem:start({local, error_door}, idle_door, #{key => 8}, []),
   catch sys:replace_state(ErrorDoor, fun({shut, Data}) -> {error, Data} end),
   [{ok, _} = gen_server:start({local, Is}, keeper, Kept, []) || {Is, Kept} <- [{is_ok, {ok, 1}}, {is_ok_ok, {ok, {ok, 2}}},
-    {is_error, {error, x}}, {hugest, #{n => 1 bsl 16000000}},
+    {is_error, {error, x}}, {hugest, #{n => 1 bsl 4000000}},
     {names, #{name => atom, <<"name">> => binary, "name" => string, 9007199254740991 => id, 1.5 => float,
       (fun lists:map/2) => function, other => atom, <<"other">> => binary}}]],
   {ok, Manager} = gen_event:start({local, manager}), ok = gen_event:add_handler(Manager, keeper, seven),

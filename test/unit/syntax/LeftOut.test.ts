@@ -93,6 +93,8 @@ const cut: ReadonlyArray<readonly [string, Term, Readonly<Record<(typeof names)[
   ]
 ]
 
+const printed = (term: Term) => syntaxes.erlang.print(term, { mask: secrets.masked }).text
+
 describe("what the node has left out of a term", () => {
   describe.each(names)("in %s", (name) => {
     it.each(cut)("is told as what is cut here: %s", (_, term, expected) => {
@@ -122,7 +124,6 @@ describe("what the node has left out of a term", () => {
   })
 
   it("gives away no more of a secret", () => {
-    const printed = (term: Term) => syntaxes.erlang.print(term, { mask: secrets.masked }).text
     const password = binary("tr0ub4dor...$beamscope_cut:990")
     expect(printed([atom("password"), password])).toBe('{password,<<"[redacted]">>}')
     expect(printed([atom("config"), 1, atom("password"), charlist("tr0ub4dor...$beamscope_cut:990")])).not.toContain(

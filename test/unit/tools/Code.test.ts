@@ -135,6 +135,20 @@ const about = (pairs: Readonly<Record<string, Term>>, replies: Readonly<Record<s
 
 const versionOf = (version: Term) => Effect.map(about({ version }), (told) => told["version"])
 
+describe("attributes and options", () => {
+  it.effect("are told as cut where the node has cut them", () =>
+    Effect.gen(function* () {
+      const cut = list<Term>([1, [atom("$beamscope_cut"), 1986]])
+      for (const pairs of [{ attributes: list<Term>([[atom("note"), cut]]) }, { options: cut }, { version: cut }])
+        expect(yield* about(pairs)).toMatchObject({
+          complete: false,
+          notes: ["1 value is too large to be shown whole: ... stands for what is left out."]
+        })
+      expect((yield* about({ attributes: list<Term>([[atom("note"), list([1])]]) }))["complete"]).toBe(true)
+    })
+  )
+})
+
 /** What is told where there is old code, which so many processes run of those that said so. */
 const oldCode = (pairs: Readonly<Record<string, Term>>) =>
   about({ marks: list([atom("old_code")]) }, { "beamscope_code:runners": { term: packed(words(pairs)) } })

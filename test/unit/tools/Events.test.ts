@@ -81,6 +81,20 @@ describe("list_registries", () => {
     })
   )
 
+  it.effect("says of values that the node has cut that something is left out, and not of secrets", () =>
+    Effect.gen(function* () {
+      const cut = list<Term>([1, 2, [atom("$beamscope_cut"), 4_999_993]])
+      const answer = keys(row(binary("a"), cut), row(binary("b"), list([1, 2])), row(atom("password"), cut))
+      const { world } = answering("beamscope_registries:entries", answer)
+      const { structured } = yield* callIn(world, "list_registries", { registry: "App.Names" })
+      expect(structured).toMatchObject({
+        complete: false,
+        notes: ["1 value is too large to be shown whole: ... stands for what is left out."],
+        keys: [{ value: "[1, 2, ... 4999993 more]" }, { value: "[1, 2]" }, { value: "[redacted]" }]
+      })
+    })
+  )
+
   it.effect("says what it did not find, and that it did not look at all of large names", () =>
     Effect.gen(function* () {
       const answer = page([], { total: 7, sources: list([registry]), incomplete: list([atom("long")]) })

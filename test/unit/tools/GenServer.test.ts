@@ -35,6 +35,9 @@ const told = (term: Term, more: Readonly<Record<string, Term>> = {}) =>
 
 const doing = { messages: 3, status: atom("running"), current: [atom("lists"), atom("map"), 2] }
 
+/** Terms as they travel in a step. */
+const eachPacked = (...terms: ReadonlyArray<Term>) => list(terms.map((term) => new Binary(encode(term))))
+
 /** The places behind the steps of a path, each of one text. */
 const places = (count: number) => list(Array.from({ length: count }, (_, at) => at + 2))
 
@@ -48,11 +51,10 @@ describe("get_gen_server_state", () => {
       yield* callIn({ up: [node] }, "get_gen_server_state", { pid: "<0.90.0>", path: "users.2", max_heap_mb: 8 })
       const { args, options } = node.called.find(({ target }) => target === "beamscope_state:read")!
       const [question] = args as [ReturnType<typeof map>]
-      const packed = (...terms: ReadonlyArray<Term>) => list(terms.map((term) => new Binary(encode(term))))
       expect(question.atomKey("path")).toEqual(
         list([
-          list([[2, atom("none"), nil, packed(atom("users"), atom("Elixir.users"), binary("users"))]]),
-          list([[3, 2, packed(2), packed(atom("2"), atom("Elixir.2"), binary("2"))]])
+          list([[2, atom("none"), nil, eachPacked(atom("users"), atom("Elixir.users"), binary("users"))]]),
+          list([[3, 2, eachPacked(2), eachPacked(atom("2"), atom("Elixir.2"), binary("2"))]])
         ])
       )
       expect(question.atomKey("room")).toBe(10_000)
