@@ -24,6 +24,14 @@ const world = (node: ReturnType<typeof recordedNode>): World => ({ up: [node], p
 const worker = recorded(27)["worker"] as Pid
 const workerText = `#PID<0.${worker.id}.${worker.serial}>`
 
+/** What the recorded worker says, with another value of one item. */
+const factsWith = (item: string, value: Term, wanted: ReadonlyArray<Term>): Term =>
+  list(
+    (listItems(pick(recorded(27)["worker_facts"], wanted)) ?? []).map((pair) =>
+      isTuple(pair, item) ? [atom(item), value] : pair
+    )
+  )
+
 describe("get_process_info", () => {
   it.effect.each(recordedReleases)("shows all groups on OTP %i", (release) =>
     Effect.gen(function* () {
@@ -207,14 +215,7 @@ describe("get_process_info", () => {
           const wanted = (items as { items: ReadonlyArray<Term> }).items
           if (wanted.some((item) => isAtom(item, "dictionary")))
             return Effect.succeed(list([[atom("dictionary"), nil]]))
-          const facts = pick(recorded(27)["worker_facts"], wanted)
-          const waiting = (items_: Term | undefined) =>
-            list(
-              (listItems(items_) ?? []).map((pair) =>
-                isTuple(pair, "message_queue_len") ? [atom("message_queue_len"), 3] : pair
-              )
-            )
-          return Effect.succeed(waiting(facts))
+          return Effect.succeed(factsWith("message_queue_len", 3, wanted))
         },
         "beamscope_message_queue:messages": {
           term: packed(
@@ -245,14 +246,7 @@ describe("get_process_info", () => {
     Effect.gen(function* () {
       const node = recordedNode(27, {
         "erlang:process_info/2": ([, items]) => {
-          const facts = pick(recorded(27)["worker_facts"], (items as { items: ReadonlyArray<Term> }).items)
-          return Effect.succeed(
-            list(
-              (listItems(facts) ?? []).map((pair) =>
-                isTuple(pair, "total_heap_size") ? [atom("total_heap_size"), 196_608] : pair
-              )
-            )
-          )
+          return Effect.succeed(factsWith("total_heap_size", 196_608, (items as { items: ReadonlyArray<Term> }).items))
         }
       })
       const input = { pid: "recorded_worker", dictionary_keys: ["secret_key"] }
