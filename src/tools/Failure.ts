@@ -122,7 +122,7 @@ export const fromDistError = (error: DistError): ToolError => {
   }
 }
 
-/** What of ours makes no atom on a node, once it is connected. */
+/** What of ours makes no atom on a node that is connected. */
 const stillAnswering =
   "What needs no new atom still answers: get_system_info, list_processes, top_processes, get_process_info."
 

@@ -171,6 +171,8 @@ export const ranking =
     if (sort === "pid" || isProcessName(sort))
       return `${shownOf(shown, matched, "process", "processes")} by ${sort.replace("_", " ")}.`
     const value = first === undefined ? undefined : rankOf(first, sort)
+    if (first === undefined && rows.length > 0)
+      return `${shownOf(shown, matched, "process", "processes")} by ${spoken[sort]}, at work for Beamscope.`
     if (first === undefined || value === undefined)
       return `${shownOf(shown, matched, "process", "processes")} by ${sort}.`
     if (value === 0 && rows[0] === first)

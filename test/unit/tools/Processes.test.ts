@@ -86,6 +86,15 @@ const worker = row(90, {
 const agentSpec = (node: ReturnType<typeof nodeWith>): MapTerm =>
   node.called.find(({ target }) => target.startsWith("beamscope_process"))!.args[0] as MapTerm
 
+/** A worker of ours. */
+const ours = row(80, { own: atom("true"), memory: 9_000_000 })
+
+const listing = (rows: ReadonlyArray<Term>, tool = "list_processes", input: object = {}) =>
+  Effect.map(
+    callIn({ up: [nodeWith({ "beamscope_processes:page": pageReply(rows) })] }, tool, input),
+    ({ structured }) => structured
+  )
+
 const foundAmong = (rows: ReadonlyArray<Term>, input: Readonly<Record<string, unknown>>) =>
   callIn({ up: [nodeWith({ "beamscope_processes:page": pageReply(rows, { gone: 1 }) })] }, "find_process", input)
 
@@ -122,25 +131,19 @@ describe("list_processes", () => {
 
   it.effect("marks what works for us, and says and hints at nothing of it", () =>
     Effect.gen(function* () {
-      const ours = (number: number) => row(number, { own: atom("true"), memory: 9_000_000 })
-      const listing = (rows: ReadonlyArray<Term>, tool = "list_processes", input: object = {}) =>
-        Effect.map(
-          callIn({ up: [nodeWith({ "beamscope_processes:page": pageReply(rows) })] }, tool, input),
-          (result) => result.structured
-        )
-      const mixed = yield* listing([ours(80), worker])
+      const mixed = yield* listing([ours, worker])
       expect(mixed).toMatchObject({
         summary: "2 processes by memory; first My.Worker with 2.0 KiB.",
         processes: [{ pid: "#PID<0.80.0>", beamscope: true }, { name: "My.Worker" }],
         hints: ['get_process_info {"pid":"My.Worker"}']
       })
-      const alone = yield* listing([ours(80)])
-      expect(alone["summary"]).toBe("1 process by memory.")
+      const alone = yield* listing([ours])
+      expect(alone["summary"]).toBe("1 process by memory, at work for Beamscope.")
       expect(alone["hints"]).toBeUndefined()
       const found = (rows: ReadonlyArray<Term>) =>
         Effect.map(listing(rows, "find_process", { module: "erpc" }), ({ summary }) => summary)
-      expect(yield* found([ours(80), worker])).toBe("Found 2 processes: My.Worker, ….")
-      expect(yield* found([ours(80)])).toBe("Found 1 process, at work for Beamscope.")
+      expect(yield* found([ours, worker])).toBe("Found 2 processes: My.Worker, ….")
+      expect(yield* found([ours])).toBe("Found 1 process, at work for Beamscope.")
     })
   )
 
