@@ -21,7 +21,7 @@ apart(Words, Millis, Ask) ->
         receive
             {'EXIT', Helper, {Mark, Answer}} -> Answer;
             {'EXIT', Helper, _} -> too_large;
-            {'EXIT', _, Reason} -> exit(Reason)
+            {'EXIT', _, Reason} when Reason =/= normal -> exit(Reason)
         after Millis ->
             unlink(Helper),
             exit(Helper, kill),
@@ -33,6 +33,6 @@ apart(Words, Millis, Ask) ->
     process_flag(trap_exit, Traps),
     %% Whoever we are linked to may have ended while we did not die of it.
     receive
-        {'EXIT', _, Ended} when Traps =:= false -> exit(Ended)
+        {'EXIT', _, Ended} when Traps =:= false, Ended =/= normal -> exit(Ended)
     after 0 -> Outcome
     end.
