@@ -18,6 +18,7 @@ import { escape, escaper, hex } from "./Escape.ts"
 import { floatText } from "./FloatText.ts"
 import { identifierText } from "./Identifier.ts"
 import { integerText } from "./IntegerText.ts"
+import { isBareSymbol } from "./LfeText.ts"
 import {
   type Collection,
   type Literal,
@@ -53,16 +54,11 @@ const write = (char: string): string => {
 const inString = escaper(String.raw`["\\]`, write)
 const inBars = escaper(String.raw`[|\\]`, write)
 
-/** `lfe_scan:start_symbol_char/1` and `symbol_char/1`, without bars and backslashes; what reads as a number is no symbol. */
-const bareSymbol = /^(?![#`',|])(?:(?![()[\]{}";\\|])[!-~\u{a1}-\u{10ffff}])+$/u
-const numeric = /^[-+]?\d+(?:\.\d+(?:[eE][-+]?\d+)?)?$/u
-
 const inside = (name: string): string => `|${escape(name, inBars)}|`
 
-const symbol = (name: string): string => {
-  const isBare = bareSymbol.test(name) && !numeric.test(name) && name !== "." && name !== "..."
-  return isBare && escape(name, inBars) === name ? name : inside(name)
-}
+/** Bare where it is read again as that atom: a lone dot stands in front of a tail. */
+const symbol = (name: string): string =>
+  name !== "." && isBareSymbol(name) && escape(name, inBars) === name ? name : inside(name)
 
 /** Bare only where it is taken for the same atom outside of a term, whatever the language it is read in. */
 const atom = (name: string): string => (/^[a-z_][\w@]*$/u.test(name) ? name : inside(name))
@@ -190,8 +186,8 @@ const shaper =
  *
  * Different on purpose: lists of numbers beyond Latin-1 are no text, as in Erlang; `fun m:f/1` is `#'m:f/1`, where LFE
  * prints what could be a list, `(function m f 1)`; symbols with a bar or a backslash inside are quoted, lest the bars of
- * two be taken for the ends of one; hidden characters are escaped; identifiers of other nodes carry the node's name; maps
- * keep the order that they came in.
+ * two be taken for the ends of one, and so are those that a session reads as a value of Erlang, `|16#ff|`; hidden
+ * characters are escaped; identifiers of other nodes carry the node's name; maps keep the order that they came in.
  */
 export const lfe: Syntax = {
   name: "lfe",

@@ -27,6 +27,13 @@ const number = /([-+]?)(\d+)(\.\d+(?:e[-+]?\d+)?)?(?=[\s()]|$)/iuy
 const bareSymbol =
   /(?![#`',]|\.{3}(?:[\s()]|$)|[-+]?\d[\d_]*#[\da-zA-Z]|<<|<[^\s<>()]+\.\d+>)(?:(?![()[\]{}";\\|])[!-~\u{a1}-\u{10ffff}])+/uy
 
+/** Whether an atom of this name is read where its name alone stands. */
+export const isBareSymbol = (name: string): boolean => {
+  bareSymbol.lastIndex = 0
+  number.lastIndex = 0
+  return bareSymbol.exec(name)?.[0] === name && !number.test(name)
+}
+
 const readNumber = (cursor: Cursor): Term | undefined => {
   const at = cursor.at
   const match = cursor.take(number)

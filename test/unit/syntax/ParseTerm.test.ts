@@ -109,21 +109,32 @@ const inElixir: ReadonlyArray<readonly [string, string]> = [
 ]
 
 /**
- * Not so with marks in front of terms, and symbols that begin as a value of Erlang does. Nor is it looked for where a
- * function has a quote in its name: what is a string is not known then without reading.
+ * Not so with marks in front of terms. Nor is it looked for where a function has a quote in its name: what is a string is
+ * not known then without reading.
  */
 const isSaidByLfe = (it: Term): boolean => {
   const { text } = syntaxes.lfe.print(it)
-  return !(
-    /#'[^\s()]*"/u.test(text) ||
-    /(?:^|[ (])['`,](?!')|(?:^|[ (])(?:<<|<[^\s<>()]+\.\d+>|[-+]?\d[\d_]*#[\da-zA-Z])/u.test(
-      text.replaceAll(/"(?:[^"\\]|\\.)*"/gsu, "")
-    )
-  )
+  return !(/#'[^\s()]*"/u.test(text) || /(?:^|[ (])['`,](?!')/u.test(text.replaceAll(/"(?:[^"\\]|\\.)*"/gsu, "")))
 }
 
 /** Functions have no name there, and constructors no line in front of a digit. */
 const isSaidByGleam = (it: Term): boolean => !/\/\/fn|[A-Z]\w*\d/u.test(syntaxes.gleam.print(it).text)
+
+/** What values begin with, and what stands between them. */
+const oddCharacters = [..."1aZ_#<>.-+:'|\\\"@?,%&/{( é"]
+const oddPairs = oddCharacters.flatMap((first) => oddCharacters.map((second) => first + second))
+
+/** Names of atoms that could be taken for something else: all of one to three of these characters, and some more. */
+const oddNames = [
+  "",
+  ..."16#ff 2#1 -2#1 36#zz 1#0 <0.1.0> <a.b.1> <<>> <<a #Ref<0.1.2.3> 1e5 -1.0e5 1_000 ... .... 0x1f 0b1 #b101".split(
+    " "
+  ),
+  ..."fun end when nil true do and not quote Elixir Elixir.Foo Elixir.foo Elixir.nil Elixir.A. 日本 ß".split(" "),
+  ...oddCharacters,
+  ...oddPairs,
+  ...oddPairs.flatMap((pair) => oddCharacters.map((last) => pair + last))
+]
 
 describe("a term that was typed", () => {
   it.each(inErlang)("is read from Erlang's %s", (text, expected) => {
@@ -220,6 +231,17 @@ describe("a term that was typed", () => {
       )
     }
   })
+
+  it.each(["erlang", "elixir", "gleam", "lfe"] as const)(
+    "is the atom that was printed in %s, whatever its name",
+    (syntax) => {
+      for (const name of oddNames) {
+        const term = [atom(name), atom(name), 1]
+        expectTerm(read(syntaxes[syntax].print(term).text, syntax), term)
+        expectTerm(read(syntaxes[syntax].print(term[0]!).text, syntax), term[0]!)
+      }
+    }
+  )
 
   it.each<[SyntaxName, string, Term]>([
     ["lfe", "#(a |b c| #Pid<0.1.2>)", [atom("a"), atom("b c"), new Pid(atom("n@h"), 1, 2, 3)]],
