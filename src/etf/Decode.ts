@@ -19,8 +19,10 @@ import {
   Float,
   Fun,
   integer,
+  LargeInteger,
   List,
   MapTerm,
+  maxIntegerBits,
   nil,
   NativeRecord,
   Pid,
@@ -53,12 +55,11 @@ export const decodeNext = (bytes: Uint8Array, cursor: Cursor, limits?: Partial<L
   if (!(offset >= 0 && offset < bytes.length)) throw truncated(offset)
   const maxBytes = limits?.bytes ?? defaultLimits.bytes
   const maxDepth = limits?.depth ?? defaultLimits.depth
-  const maxBits = limits?.bigBits ?? defaultLimits.bigBits
   const maxCells = limits?.cells ?? defaultLimits.cells
   const capped = bytes.length - offset > maxBytes
   beginTerm(bytes, limits?.atoms ?? defaultLimits.atoms)
   try {
-    return readTerm(bytes, cursor, capped ? offset + maxBytes : bytes.length, maxDepth, maxBits, maxCells)
+    return readTerm(bytes, cursor, capped ? offset + maxBytes : bytes.length, maxDepth, maxCells)
   } catch (error) {
     cursor.offset = offset
     if (capped && error instanceof EtfError && error.reason._tag === "Truncated") throw exceeded("bytes", maxBytes)
@@ -121,14 +122,7 @@ const mapEntries = 3
 const funEnvironment = 4
 const recordValues = 5
 
-const readTerm = (
-  bytes: Uint8Array,
-  cursor: Cursor,
-  end: number,
-  maxDepth: number,
-  maxBits: number,
-  maxCells: number
-): Term => {
+const readTerm = (bytes: Uint8Array, cursor: Cursor, end: number, maxDepth: number, maxCells: number): Term => {
   let at = cursor.offset
   let items: Array<Term> = [nil]
   let index = 0
@@ -210,7 +204,7 @@ const readTerm = (
         if (end - at < 2) throw truncated(from)
         const length = bytes[at]!
         if (end - at - 2 < length) throw truncated(from)
-        value = integerAt(bytes, at + 1, length, maxBits)
+        value = integerAt(bytes, at + 1, length)
         at += 2 + length
         break
       }
@@ -218,7 +212,7 @@ const readTerm = (
         if (end - at < 5) throw truncated(from)
         const length = u32(bytes, at)
         if (end - at - 5 < length) throw truncated(from)
-        value = integerAt(bytes, at + 4, length, maxBits)
+        value = integerAt(bytes, at + 4, length)
         at += 5 + length
         break
       }
@@ -439,11 +433,13 @@ const floatTextAt = (bytes: Uint8Array, at: number): number | Float => {
   return canonicalFloat(Number(number), at)
 }
 
-/** A sign byte, then `length` bytes of magnitude, the least significant first. */
-const integerAt = (bytes: Uint8Array, at: number, length: number, maxBits: number): number | bigint => {
-  if (length * 8 > maxBits) throw exceeded("bigBits", maxBits)
+/** A sign byte, then `size` bytes of magnitude, the least significant first. */
+const integerAt = (bytes: Uint8Array, at: number, size: number): number | bigint | LargeInteger => {
   const negative = bytes[at] !== 0
   const first = at + 1
+  let length = size
+  while (length > 6 && bytes[first + length - 1] === 0) length--
+  if (length * 8 > maxIntegerBits) return new LargeInteger(negative, bytes, first, length)
   if (length <= 6) {
     let value = 0
     for (let i = first + length - 1; i >= first; i--) value = value * 256 + bytes[i]!

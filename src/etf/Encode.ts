@@ -15,6 +15,7 @@ import {
   ExternalFun,
   Float,
   Fun,
+  LargeInteger,
   List,
   MapTerm,
   NativeRecord,
@@ -130,6 +131,8 @@ const writeOne = (writer: Writer, term: Encodable | undefined): Frame | undefine
     writeReference(writer, term)
   } else if (typeof term === "bigint") {
     writeBig(writer, term)
+  } else if (term instanceof LargeInteger) {
+    writeMagnitude(writer, term.isNegative, viewOf(term))
   } else if (term instanceof Float) {
     writeFloat(writer, term.value)
   } else if (term instanceof BitString) {
@@ -236,9 +239,10 @@ const unsigned = (value: number, most: number, what: string): number => {
   throw unencodable(`${what} is ${value}, and must be an integer from 0 to ${most}`)
 }
 
-const viewOf = (term: Binary | BitString | ByteList): Uint8Array => {
+const viewOf = (term: Binary | BitString | ByteList | LargeInteger): Uint8Array => {
   const view = term.view()
-  if (view.length !== term.length) throw unencodable("a binary, bit string or byte list reaches beyond its bytes")
+  if (view.length !== term.length)
+    throw unencodable("a binary, bit string, byte list or integer reaches beyond its bytes")
   return view
 }
 
@@ -260,7 +264,7 @@ const writeInteger = (writer: Writer, value: number): void => {
     writer.uint8(98 /* INTEGER_EXT */)
     writer.uint32(value)
   } else if (Number.isSafeInteger(value)) {
-    writeMagnitude(writer, value < 0, BigInt(Math.abs(value)))
+    writeMagnitude(writer, value < 0, littleEndianOf(BigInt(Math.abs(value))))
   } else {
     throw unencodable(`${value} may be an integer that lost digits, or a float: write it as a bigint or with float()`)
   }
@@ -268,12 +272,15 @@ const writeInteger = (writer: Writer, value: number): void => {
 
 const writeBig = (writer: Writer, value: bigint): void => {
   if (value === BigInt.asIntN(32, value)) writeInteger(writer, Number(value))
-  else writeMagnitude(writer, value < 0n, value < 0n ? -value : value)
+  else writeMagnitude(writer, value < 0n, littleEndianOf(value < 0n ? -value : value))
 }
 
-const writeMagnitude = (writer: Writer, negative: boolean, magnitude: bigint): void => {
+const littleEndianOf = (magnitude: bigint): Uint8Array => {
   const hex = magnitude.toString(16)
-  const littleEndian = Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, "hex").toReversed()
+  return Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, "hex").toReversed()
+}
+
+const writeMagnitude = (writer: Writer, negative: boolean, littleEndian: Uint8Array): void => {
   if (littleEndian.length < 256) {
     writer.uint8(110 /* SMALL_BIG_EXT */)
     writer.uint8(littleEndian.length)

@@ -30,8 +30,6 @@ const limitText = (limit: keyof Limits, allowed: number): string => {
       return `the term holds more than ${allowed} terms. Ask for less, or allow more (limit \`cells\`)`
     case "inflatedBytes":
       return `the compressed term unpacks to more than ${allowed} bytes. Ask for less, or allow more (limit \`inflatedBytes\`)`
-    case "bigBits":
-      return `an integer in the term has more than ${allowed} bits. Ask for another form of it, or allow more (limit \`bigBits\`)`
   }
 }
 

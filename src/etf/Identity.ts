@@ -6,6 +6,7 @@ import {
   ExternalFun,
   Float,
   Fun,
+  LargeInteger,
   List,
   MapTerm,
   NativeRecord,
@@ -32,6 +33,7 @@ const significant = (bits: BitString): string => {
 export const scalarKey = (term: Term): string | undefined => {
   if (typeof term === "number") return Number.isInteger(term) ? `i${term}` : `f${term}`
   if (typeof term === "bigint") return `i${term}`
+  if (term instanceof LargeInteger) return `l${term.isNegative}${latin1(term.view())}`
   if (term instanceof Float) return Object.is(term.value, -0) ? "f-0" : `f${term.value}`
   if (term instanceof Atom) return `a${term.text}`
   if (term instanceof Binary) return `b${latin1(term.view())}`

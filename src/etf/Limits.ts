@@ -13,16 +13,13 @@ export interface Limits {
   readonly cells: number
   /** Bytes that a compressed term may unpack to. */
   readonly inflatedBytes: number
-  /** Bits of one integer. */
-  readonly bigBits: number
 }
 
-/** 64 MiB, four million atoms, sixteen million cells, an integer of a million bits: more than any sensible answer holds. */
+/** 64 MiB, four million atoms, sixteen million cells: more than any sensible answer holds. */
 export const defaultLimits: Limits = {
   bytes: 64 * 1024 * 1024,
   depth: 250_000,
   atoms: 4_194_304,
   cells: 16_777_216,
-  inflatedBytes: 64 * 1024 * 1024,
-  bigBits: 1_048_576
+  inflatedBytes: 64 * 1024 * 1024
 }

@@ -3,20 +3,21 @@
  *
  * | Erlang | here |
  * |---|---|
- * | integer | `number` up to ±(2^53 − 1), `bigint` beyond; never a `bigint` that fits a `number` |
+ * | integer | `number` up to ±(2^53 − 1), `bigint` beyond; never a `bigint` that fits a `number`; {@link LargeInteger} |
  * | float | `number` with a fraction, else {@link Float}: `1.0` must not turn into `1` |
  * | tuple | a plain array |
  * | list | {@link List}; {@link ByteList} where the wire form was STRING_EXT (a list of bytes, kept as bytes) |
  * | map | {@link MapTerm} |
  * | the rest | a class each |
  *
- * Everything is immutable by contract. {@link Binary}, {@link BitString} and {@link ByteList} are views: they keep the
- * message that they arrived in alive; `copy` what must outlive it. This file holds values only; `Decode.ts` and
- * `Encode.ts` translate them. Sources: erts "External Term Format" (erl_ext_dist), erl_eval's literal terms.
+ * Everything is immutable by contract. {@link Binary}, {@link BitString}, {@link ByteList} and {@link LargeInteger} are
+ * views: they keep the message that they arrived in alive; `copy` what must outlive it. This file holds values only;
+ * `Decode.ts` and `Encode.ts` translate them. Sources: erts "External Term Format" (erl_ext_dist), erl_eval's literal terms.
  */
 export type Term =
   | number
   | bigint
+  | LargeInteger
   | Float
   | Atom
   | Binary
@@ -50,6 +51,35 @@ export class Float {
     this.value = value
   }
 }
+
+/**
+ * An integer of more than {@link maxIntegerBits}, which nobody reads and only time would go into: kept as the bytes of its
+ * magnitude, the least significant first, the last of them not zero. A view of `bytes`.
+ */
+export class LargeInteger {
+  readonly isNegative: boolean
+  readonly bytes: Uint8Array
+  readonly offset: number
+  /** Bytes. */
+  readonly length: number
+  constructor(isNegative: boolean, bytes: Uint8Array, offset: number, length: number) {
+    this.isNegative = isNegative
+    this.bytes = bytes
+    this.offset = offset
+    this.length = length
+  }
+  /** The bytes themselves, still a view. */
+  view(): Uint8Array {
+    return this.bytes.subarray(this.offset, this.offset + this.length)
+  }
+  /** Bits of the magnitude. */
+  get bits(): number {
+    return this.length * 8 - (Math.clz32(this.bytes[this.offset + this.length - 1]!) - 24)
+  }
+}
+
+/** Bits of the magnitude of a `bigint`. */
+export const maxIntegerBits = 1_048_576
 
 /** A run of whole bytes: `<<"text">>`. A view of `bytes`. */
 export class Binary {

@@ -1,4 +1,4 @@
-import { Binary, type Term } from "../etf/Term.ts"
+import { Binary, LargeInteger, type Term } from "../etf/Term.ts"
 import { escape, type Escaper, escapeWithin } from "./Escape.ts"
 import { leftOut, type LeftOut, withoutDots } from "./LeftOut.ts"
 
@@ -45,7 +45,7 @@ export interface Printed {
 export type Shape = string | Collection | Literal | undefined
 
 /** Decides the shape of a term, looking at no more of it than `room` characters could show. */
-export type Shaper = (term: Term, room: number) => Shape
+export type Shaper = (term: Exclude<Term, LargeInteger>, room: number) => Shape
 
 export interface Collection {
   readonly open: string
@@ -185,7 +185,14 @@ class Printing {
   }
 
   private shape(term: Term, shaper: Shaper, room: number): Shape {
-    return shaper(this.masked(term, room), room)
+    return this.shaped(this.masked(term, room), shaper, room)
+  }
+
+  /** Of an integer that no text has room for its size is told. */
+  private shaped(term: Term, shaper: Shaper, room: number): Shape {
+    if (!(term instanceof LargeInteger)) return shaper(term, room)
+    this.complete = false
+    return `... ${term.bits} bits`
   }
 
   private masked(term: Term, room: number): Term {
@@ -201,7 +208,7 @@ class Printing {
     if (masked !== term && masked instanceof Binary) return shaper(masked, room)
     const shown = withoutDots(masked)
     const isNoText = shown instanceof Binary && shown.length === 0
-    const shape = shaper(isNoText ? noText : shown, room)
+    const shape = this.shaped(isNoText ? noText : shown, shaper, room)
     if (shape === undefined || typeof shape === "string") return shape
     if (!("text" in shape)) {
       const there = isNoText ? 0 : shape.size

@@ -8,6 +8,7 @@ import {
   charlistText,
   isList,
   isTuple,
+  LargeInteger,
   List,
   MapTerm,
   NativeRecord,
@@ -76,8 +77,8 @@ const canHoldSecret = (value: Term | undefined): boolean => {
   if (value instanceof NativeRecord) return value.values.length > 0
   if (value instanceof List) return value.items.length > 0
   if (Array.isArray(value)) return value.length > 0
-  const isText = value instanceof Binary || value instanceof BitString || isList(value)
-  return isText || typeof value === "number" || typeof value === "bigint"
+  const isLong = value instanceof Binary || value instanceof BitString || value instanceof LargeInteger || isList(value)
+  return isLong || typeof value === "number" || typeof value === "bigint"
 }
 
 /** Whether it is what a person would write in quotes. */

@@ -10,7 +10,7 @@ export interface Budget {
 /** What is larger is not looked into. */
 export const wholeBudget = (): Budget => ({ bytes: 32_768 })
 
-const limits = { depth: 1_000, cells: 10_000, atoms: 1_000, bigBits: 65_536 }
+const limits = { depth: 1_000, cells: 10_000, atoms: 1_000 }
 
 /** The version byte of the external term format; no text in UTF-8 begins with it. */
 const version = 131

@@ -271,14 +271,6 @@ describe("limits", () => {
     expect(refusal(tails, { cells: 1 })).toEqual(allowing("cells", 1))
   })
 
-  it("on integers", () => {
-    expect(decode(encode(2n ** 79n), { bigBits: 80 })).toBe(2n ** 79n)
-    expect(refusal(encode(2n ** 80n), { bigBits: 80 })).toEqual(allowing("bigBits", 80))
-    expect(refusal(bytes(131, 111, u32(200_000), 0, new Uint8Array(200_000)))).toEqual(
-      allowing("bigBits", defaultLimits.bigBits)
-    )
-  })
-
   it("on what a compressed term unpacks to", () => {
     const zeros = bytes(109, u32(1_000_000), new Uint8Array(1_000_000))
     expect((decode(compressed(zeros)) as Binary).length).toBe(1_000_000)

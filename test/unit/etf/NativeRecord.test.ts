@@ -13,10 +13,10 @@ const record = (name: string, isExported: boolean, fields: Readonly<Record<strin
   new NativeRecord(atom("nt"), atom(name), isExported, Object.keys(fields).map(atom), Object.values(fields))
 
 /** `#nt:st{a = #nt:empty{}, b = [x]}` as `term_to_binary/1` of OTP 29 has it, of which `st` is exported alone. */
-const bytes = Uint8Array.of(
-  ...[131, 67, 0, 0, 0, 2, 1, 119, 2, 110, 116, 119, 2, 115, 116, 119, 1, 97, 119, 1, 98],
-  ...[67, 0, 0, 0, 0, 0, 119, 2, 110, 116, 119, 5, 101, 109, 112, 116, 121, 108, 0, 0, 0, 1, 119, 1, 120, 106]
-)
+const bytes = Uint8Array.from([
+  131, 67, 0, 0, 0, 2, 1, 119, 2, 110, 116, 119, 2, 115, 116, 119, 1, 97, 119, 1, 98, 67, 0, 0, 0, 0, 0, 119, 2, 110,
+  116, 119, 5, 101, 109, 112, 116, 121, 108, 0, 0, 0, 1, 119, 1, 120, 106
+])
 const term = record("st", true, { a: record("empty", false, {}), b: list([atom("x")]) })
 
 describe("a native record", () => {

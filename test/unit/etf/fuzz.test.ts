@@ -77,8 +77,7 @@ const limits: Partial<Limits> = {
   depth: 5_000,
   atoms: 1_000,
   cells: 50_000,
-  inflatedBytes: 256 * 1024,
-  bigBits: 100_000
+  inflatedBytes: 256 * 1024
 }
 
 /** A cell takes less than this, whatever is in it, and an atom with its name. */
