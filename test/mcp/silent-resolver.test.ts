@@ -11,6 +11,8 @@ const place = silentResolver()
 const host = "silent.example"
 const env = { BEAMSCOPE_COOKIE: "COOKIE" }
 
+const connect = (node: string) => ({ name: "connect_node", arguments: { node, timeout_ms: 30_000 } })
+
 describe.skipIf("problem" in place)(
   `with name servers that are silent${"problem" in place ? ` (not to be had: ${place.problem})` : ""}`,
   () => {
@@ -49,7 +51,6 @@ describe.skipIf("problem" in place)(
       const server = start(["--allow-nodes", "*@*", "--epmd-port", String(port)])
       await server.initialize()
       const hosts = Array.from({ length: 12 }, (_, index) => `h${index}.${host}`)
-      const connect = (node: string) => ({ name: "connect_node", arguments: { node, timeout_ms: 30_000 } })
       for (const name of hosts) server.send("tools/call", connect(`a@${name}`))
       const first = hosts.slice(0, 7)
       await expect.poll(() => hosts.filter((name) => resolver.asked().has(name))).toEqual(first)

@@ -67,12 +67,10 @@ describe("an EPMD at an address with colons", () => {
     { _tag: "EpmdSilent", ...at6, millis: 1 },
     { _tag: "EpmdGarbage", ...at6, seen: "nothing" },
     { _tag: "EpmdGarbage", ...at6, seen: "nothing", isCut: true },
-    ...[undefined, [], ["b"], ["a"]].map((registered): DistReason => ({
-      _tag: "NameNotRegistered",
-      name: "a",
-      ...at6,
-      registered
-    }))
+    { _tag: "NameNotRegistered", name: "a", ...at6, registered: undefined },
+    { _tag: "NameNotRegistered", name: "a", ...at6, registered: [] },
+    { _tag: "NameNotRegistered", name: "a", ...at6, registered: ["b"] },
+    { _tag: "NameNotRegistered", name: "a", ...at6, registered: ["a"] }
   ])("is told from its port: %j", (reason) => {
     expect(new DistError({ node: "a@::1", reason }).message).toContain("[::1]:4369")
   })

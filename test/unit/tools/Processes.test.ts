@@ -38,7 +38,7 @@ const pageReply = (rows: ReadonlyArray<Term>, rest: Readonly<Record<string, Term
     map(
       Object.entries({
         rows: list(rows),
-        total: 60,
+        total: Math.max(60, rows.length),
         seen: 50,
         matched: rows.length,
         gone: 0,
@@ -205,7 +205,7 @@ describe("list_processes", () => {
     Effect.gen(function* () {
       const rows = Array.from({ length: 40 }, (_, at) => row(at + 1, { registered_name: atom(`name_${at + 10}`) }))
       const places = rows.map((it, at): Term => [atom(`name_${at + 10}`), it[0]!])
-      const reply = pageReply(rows, { places: list(places), matched: 99, next: places.at(-1)! })
+      const reply = pageReply(rows, { places: list(places), total: 120, matched: 99, next: places.at(-1)! })
       const node = nodeWith({ "beamscope_processes:page": reply })
       const input = { sort_by: "name", limit: 40 }
       for (const budget of [30_000, 1_200]) {

@@ -39,7 +39,7 @@ const bytesOf = (term: Term): string => Buffer.from(encode(term)).toString("hex"
 const ways = (path: StatePath, from = 0): ReadonlyArray<ReadonlyArray<StateStep>> =>
   from === path.length
     ? [[]]
-    : path[from]!.flatMap((step) => ways(path, step.next).map((further) => [step, ...further]))
+    : path[from]!.flatMap((step) => ways(path, step.next).map((further) => [step].concat(further)))
 
 const oddKeys: ReadonlyArray<Term> = [
   atom("name"),

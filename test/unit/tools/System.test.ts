@@ -87,7 +87,7 @@ describe("get_memory_info and get_system_info without an agent", () => {
       expect(structured["summary"]).toMatch(/ allocated, most of it for process_table \(/u)
       expect(structured["notes"]).toEqual([
         "process_table is room for 4,194,304 processes, as many as +P allows for.",
-        "What the allocators hold and what is resident is not read without the agent (--agent none)."
+        "What the allocators hold and what is resident is not read without the agent (--agent none, or too few atoms left)."
       ])
       expect(structured["hints"]).toEqual(["get_system_info"])
       const table = (structured["areas"] as ReadonlyArray<{ area: string; bytes: number }>)[0]
