@@ -63,8 +63,11 @@ export type DistReason =
       /** Names that EPMD does have, sorted; `undefined` where it did not say. */
       readonly registered: ReadonlyArray<string> | undefined
     }
-  /** `at`: the port that EPMD named, or the address that was given for the node, as `endpointText` writes it. */
-  | { readonly _tag: "PortRefused"; readonly at: string; readonly from: "epmd" | "address" }
+  /**
+   * `at`: the port that EPMD named, or the address that was given for the node, as `endpointText` writes it. `isAbsent`:
+   * it is a Unix socket that is not there.
+   */
+  | { readonly _tag: "PortRefused"; readonly at: string; readonly from: "epmd" | "address"; readonly isAbsent?: true }
   | { readonly _tag: "Unreachable"; readonly at: string; readonly code: string }
   /** `stage`: of a handshake, what was awaited. */
   | {
@@ -208,12 +211,16 @@ const afterwards = ({ at, isCertain }: Extract<DistReason, { readonly _tag: "Coo
   return `${since}; once it is right, connect_node tries.`
 }
 
+/** What else closes a connection at once. */
+const forwarded =
+  "A forwarded port with nothing behind it does so, and EPMD's own port, where that was given: check where it leads."
+
 /** What to do where the name service gave no answer. */
 export const nameServers = "Try again; if it stays so, look at the name servers of this machine."
 
 /** Why a node is not found that is thought to run. */
 const whereItMayBe =
-  "Check that it runs, and that the part before the @ is right; one that takes no connections (-dist_listen false), or does without EPMD, is never registered, and one whose EPMD was restarted no more."
+  "Check that it runs, and that the part before the @ is right; one that takes no connections (-dist_listen false), or does without EPMD, is never registered, and one of OTP 23 whose EPMD was restarted no more."
 
 const notRegistered = ({
   host,
@@ -265,12 +272,20 @@ const text = (node: string, reason: DistReason): string => {
     case "NameNotRegistered":
       return notRegistered(reason)
     case "PortRefused":
+      if (reason.isAbsent === true)
+        return `there is no ${reason.at}, the address that ${node} was said to have. Check the path, and that what makes the socket, a tunnel, say, runs.`
+      if (reason.at.startsWith("unix:"))
+        return `nobody listens at ${reason.at}, the address that ${node} was said to have: the socket is left over from something that has ended, a tunnel, say. Start that again; ssh, say, takes a path anew only where the old socket is removed.`
       return reason.from === "epmd"
         ? `EPMD knows ${node}, but its port at ${reason.at} refuses connections. The node may be going down, or it listens on another interface.`
         : `nothing takes connections at ${reason.at}, the address that ${node} was said to have. Check the address, and that the node, or the tunnel to it, is up.`
     case "Unreachable":
       if (reason.code === "EADDRNOTAVAIL")
         return `this machine has no address that ${reason.at} can be reached from (EADDRNOTAVAIL), so ${node} was not asked. See whether IPv6 is on here, which it often is not in a container; of a link-local address, the interface belongs to it (%eth0).`
+      if (reason.code === "ENOTSOCK")
+        return `${reason.at}, the address that ${node} was said to have, is no socket, but a file or a folder. Check the path.`
+      if (reason.code === "ENAMETOOLONG")
+        return `${reason.at}, the address that ${node} was said to have, is longer than the path of a socket may be (107 bytes on Linux). Use a shorter one.`
       return reason.at.startsWith("unix:")
         ? `${reason.at} cannot be used (${reason.code}). Check that it is a socket, and that this user may open it.`
         : `${reason.at} cannot be reached (${reason.code}). Check the route and the firewall between here and ${node}.`
@@ -310,15 +325,17 @@ const text = (node: string, reason: DistReason): string => {
     case "TlsFailed":
       if (reason.isNotTls === true)
         return `what listens at the address of ${node} is no Erlang node with TLS: ${reason.detail}${reason.seen === undefined ? "" : ` (asked without, it sent ${reason.seen})`}. Check the host and the port.`
-      return `the TLS handshake with ${node} failed: ${reason.detail}. The node's log may say more.`
+      return `the TLS handshake with ${node} failed: ${reason.detail}. ${reason.isCut === true ? `${forwarded} If it is the node, its log may say more.` : "The node's log may say more."}`
     case "NotErlangNode":
       return `what listens at the address of ${node} is no Erlang node (it sent ${reason.seen}). Check the host and the port.`
     case "NameNotGiven":
       return `${node} does not give names to nodes that connect, and knows none of ours.`
     case "ClosedInHandshake":
+      if (reason.stage === "status")
+        return `what listens at the address of ${node} closed the connection without a word, while we were waiting for its status. ${forwarded} If it is the node, its log may say why.`
       return `${node} closed the connection while we were waiting for ${awaited[reason.stage]}. Its log may say why.`
     case "WrongNode":
-      return `the node at that address calls itself '${listed([reason.actual])}', not '${node}'. Connect to it under its own name${reason.at === undefined ? ", with the same address or tunnel" : `; where that does not lead there, by an entry of that name in the configuration with "address": "${reason.at}"`}.`
+      return `the node at that address calls itself '${listed([reason.actual])}', not '${node}'. ${reason.at === undefined ? "If it is the one that is meant, connect to it under its own name, with the same address or tunnel; if not, the address is out of date, or leads elsewhere" : `Connect to it under its own name; where that does not lead there, by an entry of that name in the configuration with "address": "${reason.at}"`}.`
     case "MissingFlags":
       return `${node} lacks protocol features that we need: ${listed(reason.missing)}. Erlang/OTP 23 is the oldest release that works.`
     case "LinkClosed":

@@ -153,9 +153,11 @@ export const certificateProblem = (
       return replacedAuthority(certificate, securing.options, { isFirstTaken: true }) ?? wrong("invalid", code)
     case "INVALID_PURPOSE":
       return unfitPurpose(code, certificate, securing.options)
-    default:
+    case "UNSPECIFIED":
       // Among these is OpenSSL's "invalid CA certificate", for which Node.js has no word of its own.
       return noAuthority(certificate, securing.options) ?? wrong("invalid", code)
+    default:
+      return wrong("invalid", code)
   }
 }
 

@@ -1,6 +1,7 @@
 import { Context, Effect, type Scope } from "effect"
 import { Buffer } from "node:buffer"
 import type { X509Certificate } from "node:crypto"
+import { statSync } from "node:fs"
 import { connect, isIP, isIPv6, type LookupFunction, type NetConnectOpts, type Socket } from "node:net"
 import { platform } from "node:process"
 import type { Duplex } from "node:stream"
@@ -76,9 +77,10 @@ export const dialReason = (
         ? { _tag: "Unreachable", at: endpointText(to), code: error.code }
         : { _tag: "NoResources", code: error.code }
     case "ECONNREFUSED":
-    // A socket that is not there yet, or no more.
-    case "ENOENT":
       return attempt.refused
+    case "ENOENT":
+      // A socket that is not there yet, or no more.
+      return attempt.refused._tag === "PortRefused" ? { ...attempt.refused, isAbsent: true } : attempt.refused
     case "TIMEOUT":
       return {
         _tag: "Timeout",
@@ -211,6 +213,13 @@ const mostTelling = (error: ConnectError): ConnectError => {
   )
 }
 
+/** What a failure to connect to a Unix socket means: some codes are of several mistakes. */
+const codeAtPath = (path: string, code: string | undefined): string | undefined => {
+  if (code === "EINVAL") return "ENAMETOOLONG"
+  if (code !== "ECONNREFUSED") return code
+  return statSync(path, { throwIfNoEntry: false })?.isSocket() === false ? "ENOTSOCK" : code
+}
+
 const dialSocket = (
   to: Endpoint,
   timeoutMillis: number,
@@ -256,12 +265,13 @@ const dialSocket = (
         resume(Effect.succeed(socket))
       }
       socket.once("error", (error: ConnectError) => {
-        const { address, code, message } = mostTelling(error)
+        const { address, code: given, message } = mostTelling(error)
+        const code = "path" in to ? codeAtPath(to.path, given) : given
         look(error)
         const tls = securingNow && tlsProblem(error, securingNow.options, shown() !== undefined)
         fail(code ?? message, {
           ...(tls && { tls }),
-          ...(address !== undefined && { address }),
+          ...(address !== undefined && !("path" in to) && { address }),
           ...(error instanceof HeldUp && { heldUpBy: error.hosts })
         })
       })

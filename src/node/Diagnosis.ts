@@ -1,6 +1,6 @@
 import { Cause, Effect, Exit, Option, Result } from "effect"
 import { describeBytes, DistError, type DistReason, nameServers } from "../dist/DistError.ts"
-import { names } from "../dist/Epmd.ts"
+import { names, type Registration } from "../dist/Epmd.ts"
 import { defaultEpmdPort } from "../dist/EpmdPort.ts"
 import { HandshakePackets } from "../dist/Handshake.ts"
 import { type NodeName, parseNodeName } from "../dist/NodeName.ts"
@@ -325,10 +325,15 @@ const walked = Effect.fnUntraced(function* (
     const asked = dials.filter(({ to }) => toNode !== undefined && endpointText(to) === endpointText(toNode.to))
     return asked.map((dial) => (dial.isSecured ? seenOfTls(dial) : `without TLS: ${seenOf(dial)}`))
   }
+  // The commonest mistake with a port that is given: EPMD's own, which closes what does not ask as it is asked.
+  const epmdThere =
+    epmd === undefined && toNode !== undefined && "port" in toNode.to && left() > 0 && isClosedAtOnce(cause)
+      ? Option.getOrUndefined(yield* Effect.option(names(toNode.to, Math.min(left(), epmdPatience), name)))
+      : undefined
   const fail = (): Diagnosis => {
     if (failedAt === "cookie" && whyKept !== undefined) return walk.failed("cookie", whyKept)
     const seen = failedAt === undefined ? [] : seenIn(failedAt).flatMap((it) => it ?? [])
-    const remarks = remarksOn(cause, node, options)
+    const remarks = [...remarksOn(cause, node, options), ...(epmdThere === undefined ? [] : [isEpmd(node, epmdThere)])]
     const found =
       cause?._tag === "CallError" && cause.reason._tag === "DeadlineExceeded"
         ? unanswered(name, cause.reason.millis)
@@ -385,6 +390,22 @@ const walked = Effect.fnUntraced(function* (
   walk.passed("call", `OTP ${otpRelease}${elixir} answers, and lets us in as ${excerpt(us.localName)}.`, roundTrip)
   return walk.clock(joined.value)
 })
+
+/** Milliseconds for what may be an EPMD to answer. */
+const epmdPatience = 1_000
+
+/** Whether what takes connections ended ours without a word. */
+const isClosedAtOnce = (cause: DistError | CallError | undefined): boolean =>
+  cause?._tag === "DistError" &&
+  (cause.reason._tag === "ClosedInHandshake"
+    ? cause.reason.stage === "status"
+    : cause.reason._tag === "TlsFailed" && cause.reason.isCut === true)
+
+/** That an EPMD answers where the node was said to be, which has these names. */
+const isEpmd = ({ name }: NodeName, registered: ReadonlyArray<Registration>): string => {
+  const own = registered.find((each) => each.name === name)
+  return `What answers there is an EPMD, and no node: ${own === undefined ? `it has no '${name}'` : `it has '${name}' at port ${own.port}`}. Give the port of the node itself, or leave the port out of its address, so that this EPMD is asked (epmd_port, where it is not the usual one).`
+}
 
 const hex = (flags: bigint): string => `0x${flags.toString(16).toUpperCase()}`
 
@@ -444,7 +465,7 @@ const remarksOn = (
     ...(reason?._tag === "WrongNode" ? namesDiffer(reason.actual, host, name) : []),
     ...(reason?._tag === "NameNotRegistered" && reason.registered?.length === 0
       ? [
-          "EPMD answers but has no names at all: the node is down, EPMD was restarted after the node (which does not register again by itself), or something in between, such as a service mesh's proxy, answers in its place."
+          "EPMD answers but has no names at all: the node is down, EPMD was restarted after the node (which one of OTP 23 does not outlive: it does not register again by itself), or something in between, such as a service mesh's proxy, answers in its place."
         ]
       : []),
     ...(reason?._tag === "NameInUse" && reason.name === linkedAs

@@ -1,34 +1,52 @@
 import { Effect } from "effect"
 import { resolve } from "node:path"
 import { Discovery } from "../../cluster/Discovery.ts"
-import type { Discovered } from "../../cluster/Merge.ts"
+import { type Discovered, shortName } from "../../cluster/Merge.ts"
 import { DistError } from "../../dist/DistError.ts"
+import { names as registeredWith } from "../../dist/Epmd.ts"
 import type { NodeError } from "../../node/NodeError.ts"
 import { Nodes } from "../../node/Nodes.ts"
 import { nodeCalled, TargetError, Targets } from "../../node/Targets.ts"
 import { Policy } from "../../policy/Policy.ts"
-import { isSameHere } from "../../policy/ThisMachine.ts"
+import { isOnThisMachine, isSameHere } from "../../policy/ThisMachine.ts"
+import { visible } from "../../syntax/Escape.ts"
 import { stepMillis } from "../Deadline.ts"
+import { fromDistError } from "../Failure.ts"
+import { ToolError } from "../ToolError.ts"
 
 /** Milliseconds that looking at the processes of this machine may take, and the source of discovery that does. */
 const patience = 1_000
 const source = "releases"
 
-/** What stands between us and a node, as far as its own process can say more. */
-type Matter = "cookie" | "place"
+/** What stands between us and a node, as far as its own process, or the EPMD here, can say more. */
+type Matter = "cookie" | "registration" | "address"
 
 const matterOf = (why: NodeError): Matter | undefined => {
   if (why._tag === "TargetError") return why.lacksCookie === true ? "cookie" : undefined
   if (why._tag !== "DistError") return undefined
-  switch (why.reason._tag) {
+  const { reason } = why
+  switch (reason._tag) {
     case "CookieRejected":
       return "cookie"
     case "NameNotRegistered":
     case "EpmdRefused":
-      return "place"
+      return "registration"
+    case "HostUnresolved":
+      return reason.isPassing === true ? undefined : "address"
+    case "PortRefused":
+    case "Unreachable":
+    case "WrongNode":
+      return "address"
     default:
       return undefined
   }
+}
+
+/** What there is to say of why a node cannot be connected. */
+export interface Advice {
+  readonly told: string
+  /** That it stays so, however often it is tried. */
+  readonly isLasting?: true
 }
 
 /** Whether a text has this path in it, in full or from the working folder on. */
@@ -41,62 +59,124 @@ const hasTried = (why: NodeError, file: string): boolean =>
     ? names(why.reason.source ?? "", file)
     : why._tag === "TargetError" && names(why.message, file)
 
-const cookieAdvice = ({ cookieFile }: Discovered, why: NodeError): string | undefined =>
+const cookieAdvice = ({ cookieFile }: Discovered, why: NodeError): Advice | undefined =>
   cookieFile === undefined || hasTried(why, cookieFile)
     ? undefined
-    : `The release's own cookie is in ${cookieFile}, which is used only where it is named: --cookie-file ${cookieFile}, or cookie_file of the node's entry (its owner alone may be able to access it: mode 600).`
+    : {
+        told: `The release's own cookie is in ${cookieFile}, which is used only where it is named: --cookie-file ${cookieFile}, or cookie_file of the node's entry (its owner alone may be able to access it: mode 600).`
+      }
 
-const placeAdvice = ({ epmdPort, isListening, port }: Discovered, defaultPort: number): string | undefined => {
-  if (isListening === false)
-    return "Its process runs on this machine, started with -dist_listen false: it takes no connections, makes them alone, and is registered nowhere. It can be connected once it is started without that."
-  if (port !== undefined)
-    return `Its process runs on this machine, and does without EPMD: by its arguments it listens at port ${port}, so give it an entry with "address": "localhost:${port}".`
-  return epmdPort === undefined || epmdPort === defaultPort
-    ? undefined
-    : `Its process runs on this machine, and by its environment its EPMD listens on port ${epmdPort}: --epmd-port ${epmdPort}, or epmd_port of its entry.`
+const isNotListening: Advice = {
+  told: "Its process runs on this machine, started with -dist_listen false: it takes no connections, makes them alone, and is registered nowhere. It can be connected once it is started without that.",
+  isLasting: true
 }
 
+/** Of a node that the EPMD at `asked`, which is this machine's, does not have. */
+const registrationAdvice = ({ epmdPort, isListening, port }: Discovered, asked: number): Advice | undefined => {
+  if (isListening === false) return isNotListening
+  if (port !== undefined)
+    return {
+      told: `Its process runs on this machine, and does without EPMD: by its arguments it listens at port ${port}, so give it an entry with "address": "localhost:${port}".`
+    }
+  if (epmdPort === undefined) return undefined
+  return {
+    told:
+      epmdPort === asked
+        ? `Its process runs on this machine, and by its environment its EPMD is the one that was asked, at port ${epmdPort}: that was ended, or started again, after the node had registered. A node of OTP 25 or later registers again by itself, seconds after its EPMD is started (epmd -daemon); one of OTP 23 has to be started again.`
+        : `Its process runs on this machine, and by its environment its EPMD listens on port ${epmdPort}: --epmd-port ${epmdPort}, or epmd_port of its entry.`
+  }
+}
+
+/** Milliseconds for an EPMD of this machine to answer. */
+const epmdPatience = 500
+
+/** Of a node that is not where its host, or the address of its entry, leads to: where it is on this machine, if so. */
+const addressAdvice = Effect.fnUntraced(function* (
+  name: string,
+  own: Discovered | undefined,
+  { address, epmdPort }: { readonly address: string | undefined; readonly epmdPort: number }
+): Effect.fn.Return<Advice | undefined> {
+  if (own?.isListening === false) return isNotListening
+  const at = { host: "127.0.0.1", port: own?.epmdPort ?? epmdPort }
+  const registered = Effect.map(
+    registeredWith(at, epmdPatience),
+    (all) => all.find((each) => each.name === shortName(name))?.port
+  )
+  const port = own?.port ?? (yield* Effect.orElseSucceed(registered, () => undefined))
+  // Where the address has this port already, it is no other place.
+  if (port === undefined || address?.endsWith(`:${port}`) === true) return undefined
+  const who =
+    own === undefined
+      ? `EPMD on this machine (port ${at.port}) has a node '${visible(shortName(name))}' at port ${port}, which may be it`
+      : own.port === undefined
+        ? `Its process runs on this machine, and EPMD here (port ${at.port}) has it at port ${port}`
+        : `Its process runs on this machine, and by its arguments it listens at port ${port}`
+  return {
+    told: `${who}: "address": "localhost:${port}" in its entry leads there${address === undefined ? "" : `, in place of "${visible(address)}"; or leave the address out, if its host is this machine`}.`
+  }
+})
+
+/** Whether an EPMD that was asked for a node is said to be elsewhere than the node. */
+const isElsewhere = (why: NodeError, name: string, hostNames: ReadonlyArray<string>): boolean =>
+  why._tag === "DistError" &&
+  (why.reason._tag === "NameNotRegistered" || why.reason._tag === "EpmdRefused") &&
+  why.reason.host !== name.slice(name.indexOf("@") + 1) &&
+  !isOnThisMachine(`@${why.reason.host}`, hostNames)
+
 /**
- * What the node's own process on this machine, or the release that we were started in, says of why it cannot be
- * connected. Looks where discovery does, if the operator lets it, and not for a node that is said to be elsewhere.
+ * What the node's own process on this machine, the release that we were started in, or the EPMD here says of why it
+ * cannot be connected. Looks where discovery does, if the operator lets it, and not for a node that is said to be
+ * elsewhere.
  */
 export const adviceOf = Effect.fnUntraced(function* (
   name: string,
   whys: ReadonlyArray<NodeError>
-): Effect.fn.Return<ReadonlyArray<string>, never, Nodes | Targets | Policy> {
-  const matters = whys.flatMap((why) => {
-    const matter = matterOf(why)
-    return matter === undefined ? [] : [{ matter, why }]
-  })
-  if (matters.length === 0) return []
+): Effect.fn.Return<ReadonlyArray<Advice>, never, Nodes | Targets | Policy> {
   const targets = yield* Targets
-  const { address, epmdHost, tunnel } = nodeCalled(yield* targets.entries, name) ?? {}
-  if (address !== undefined || epmdHost !== undefined || tunnel !== undefined) return []
+  const { hostNames } = (yield* Policy).settings
+  const { address, epmdHost, epmdPort = targets.epmdPort, tunnel } = nodeCalled(yield* targets.entries, name) ?? {}
+  /** Behind an address there may be another node of the name; that it is out of date shows at the address itself. */
+  const isOurs = (matter: Matter, why: NodeError): boolean => {
+    if (matter !== "address") return address === undefined
+    return address !== undefined || (why._tag === "DistError" && why.reason._tag === "HostUnresolved")
+  }
+  const matters = whys.flatMap((why): ReadonlyArray<{ readonly matter: Matter; readonly why: NodeError }> => {
+    const matter = matterOf(why)
+    return matter !== undefined && isOurs(matter, why) && !isElsewhere(why, name, hostNames) ? [{ matter, why }] : []
+  })
+  if (matters.length === 0 || epmdHost !== undefined || tunnel !== undefined) return []
   const timeoutMillis = Math.min(patience, yield* stepMillis)
   const { found } = yield* (yield* Discovery.make).once({ from: source, timeoutMillis })
-  const { hostNames } = (yield* Policy).settings
   const own = found.find(({ node }) => node === name) ?? found.find(({ node }) => isSameHere(node, name, hostNames))
-  if (own === undefined) return []
-  return matters.flatMap(
-    ({ matter, why }) => (matter === "cookie" ? cookieAdvice(own, why) : placeAdvice(own, targets.epmdPort)) ?? []
-  )
+  const advice = yield* Effect.forEach(matters, ({ matter, why }) => {
+    if (matter === "cookie") return Effect.succeed(own && cookieAdvice(own, why))
+    if (matter === "address") {
+      const isLocal = own !== undefined || isOnThisMachine(name, hostNames)
+      return isLocal ? addressAdvice(name, own, { address, epmdPort }) : Effect.undefined
+    }
+    const asked = why._tag === "DistError" && "port" in why.reason ? why.reason.port : epmdPort
+    return Effect.succeed(own && registrationAdvice(own, asked))
+  })
+  return advice.filter((each) => each !== undefined)
 })
 
 /** Adds to why a node cannot be connected what {@link adviceOf} has to say of it. */
 export const withAdvice =
   (name: string) =>
-  <A, E, R>(joined: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | Nodes | Targets | Policy> =>
+  <A, E, R>(joined: Effect.Effect<A, E, R>): Effect.Effect<A, E | ToolError, R | Nodes | Targets | Policy> =>
     Effect.catchIf(
       joined,
       (why): why is E & (DistError | TargetError) => why instanceof DistError || why instanceof TargetError,
       (why) =>
-        Effect.flatMap(adviceOf(name, [why]), (advice) => {
+        Effect.flatMap(adviceOf(name, [why]), (advice): Effect.Effect<never, E | ToolError> => {
           if (advice.length === 0) return Effect.fail(why)
-          const told = advice.join(" ")
-          return Effect.fail(
-            why._tag === "DistError"
-              ? new DistError({ ...why, through: why.through === undefined ? told : `${why.through} ${told}` })
-              : new TargetError({ ...why, message: `${why.message} ${told}` })
-          ) as Effect.Effect<never, E>
+          const told = advice.map((each) => each.told).join(" ")
+          if (why._tag === "TargetError")
+            return Effect.fail(new TargetError({ ...why, message: `${why.message} ${told}` }) as E & TargetError)
+          const through = why.through === undefined ? told : `${why.through} ${told}`
+          const explained = new DistError({ ...why, through })
+          if (!advice.some(({ isLasting }) => isLasting)) return Effect.fail(explained as E & DistError)
+          const error = fromDistError(explained)
+          return Effect.fail(new ToolError({ ...error, message: error.message, retryable: false }))
         })
     )

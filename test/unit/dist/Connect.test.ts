@@ -1,9 +1,11 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import { Buffer } from "node:buffer"
+import { once } from "node:events"
+import { renameSync, writeFileSync } from "node:fs"
 import dns from "node:dns/promises"
 import { syncBuiltinESMExports } from "node:module"
-import type { Socket } from "node:net"
+import { createServer, type Socket } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -14,6 +16,7 @@ import { isTrouble } from "../../../src/node/NodeError.ts"
 import { syntaxes } from "../../../src/syntax/Syntaxes.ts"
 import { toToolError } from "../../../src/tools/Failure.ts"
 import { closedPort, packet, serve, serveEpmd } from "../../support/FakePeer.ts"
+import { folder } from "../../support/FakeProcesses.ts"
 import { acceptHandshake } from "../../support/StandInNode.ts"
 
 const cookie = Redacted.make("a cookie nobody may see")
@@ -96,6 +99,16 @@ describe("why a link cannot be made", () => {
       expect(error.reason).toMatchObject(reason)
       expect(error.message).toContain(says)
       expect(error.message).not.toContain("ulimit")
+    })
+  )
+
+  it.live("what closes at once, which need not be the node", () =>
+    Effect.gen(function* () {
+      const port = yield* serve((socket) => void socket.destroy())
+      const address = { host: "127.0.0.1", port }
+      const error = yield* Effect.flip(Effect.scoped(connect({ node: "app@127.0.0.1", cookie, address })))
+      expect(error.message).toContain("closed the connection without a word")
+      expect(error.message).toContain("A forwarded port with nothing behind it does so")
     })
   )
 
@@ -309,12 +322,38 @@ describe("why a node is not at the address that it was given", () => {
       expect((yield* whyNotAt({ address: { path: missing } })).reason).toEqual({
         _tag: "PortRefused",
         at: `unix:${missing}`,
-        from: "address"
+        from: "address",
+        isAbsent: true
       })
       const { message, reason } = yield* whyNotAt({ address: { path: join(fileURLToPath(import.meta.url), "socket") } })
       expect(reason).toMatchObject({ _tag: "Unreachable", code: "ENOTDIR" })
       expect(message).toContain("Check that it is a socket")
     })
+  )
+
+  it.live("a Unix socket that nobody listens at, a file in its place, and a path that is too long", () =>
+    Effect.gen(function* () {
+      const home = yield* folder
+      const path = (name: string) => join(home, name)
+      writeFileSync(path("file"), "")
+      // What is left where nobody closes it: a server takes its own away.
+      const left = createServer().listen(path("left"))
+      yield* Effect.promise(() => once(left, "listening"))
+      renameSync(path("left"), path("stale"))
+      yield* Effect.promise(() => new Promise((resolve) => left.close(resolve)))
+      for (const [place, says, reason] of [
+        [path("none"), "there is no unix:", { _tag: "PortRefused", isAbsent: true }],
+        [path("stale"), "nobody listens at unix:", { _tag: "PortRefused" }],
+        [home, "is no socket, but a file or a folder", { _tag: "Unreachable", code: "ENOTSOCK" }],
+        [path("file"), "is no socket, but a file or a folder", { _tag: "Unreachable", code: "ENOTSOCK" }],
+        [path("x".repeat(110)), "is longer than the path of a socket may be", { code: "ENAMETOOLONG" }]
+      ] as const) {
+        const why = yield* whyNotAt({ address: { path: place } })
+        expect(why.reason, place).toMatchObject(reason)
+        expect(why.message).toContain(says)
+        expect(why.message).toContain(`unix:${place}`)
+      }
+    }).pipe(Effect.scoped)
   )
 
   it.live("a host that does not resolve, of the node or of EPMD", () =>

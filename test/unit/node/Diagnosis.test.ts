@@ -1,8 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Redacted } from "effect"
+import { Buffer } from "node:buffer"
 import { type Lookup, Resolver, resolverOf } from "../../../src/dist/Resolver.ts"
 import { Transport } from "../../../src/dist/Transport.ts"
 import { diagnose } from "../../../src/node/Diagnosis.ts"
+import { serve } from "../../support/FakePeer.ts"
 import type { NodeTarget } from "../../../src/node/Targets.ts"
 
 const walk = (name: string, place: Partial<NodeTarget> = {}, timeoutMillis = 5_000) =>
@@ -47,5 +49,32 @@ describe("a host that has no address", () => {
       const reason = { _tag: "HostUnresolved", host: "far.example" }
       expect(why).toMatchObject({ _tag: "DistError", reason: isPassing ? { ...reason, isPassing } : reason })
     }).pipe(Effect.provideService(Resolver, resolverOf({ addressesOf })))
+  )
+})
+
+/** An EPMD that has one name, and closes what asks it anything but for all of them. */
+const strictEpmd = (name: string) =>
+  serve((socket) => {
+    socket.on("error", () => {})
+    socket.once("data", (request) =>
+      request[2] === 110
+        ? socket.end(Buffer.concat([Buffer.alloc(4), Buffer.from(`name ${name} at port 77\n`)]))
+        : socket.destroy()
+    )
+  })
+
+describe("the port of an EPMD, given as the node's", () => {
+  it.live.each<NodeTarget["tls"]>([undefined, { insecure: true }])("is told to be one: with TLS %j", (tls) =>
+    Effect.gen(function* () {
+      const known = yield* strictEpmd("app")
+      const place = (port: number) => ({ address: { host: "127.0.0.1", port }, ...(tls && { tls }) })
+      const { failed, remarks } = yield* walk("app@127.0.0.1", place(known))
+      expect(failed?.step).toBe(tls === undefined ? "handshake" : "tls")
+      expect(remarks.join()).toContain("is an EPMD, and no node: it has 'app' at port 77")
+      const strange = yield* strictEpmd("other")
+      expect((yield* walk("app@127.0.0.1", place(strange))).remarks.join()).toContain("it has no 'app'")
+      const closing = yield* serve((socket) => void socket.destroy())
+      expect((yield* walk("app@127.0.0.1", place(closing))).remarks.join()).not.toContain("EPMD")
+    }).pipe(Effect.scoped)
   )
 })

@@ -2,13 +2,16 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Redacted } from "effect"
 import type { Buffer } from "node:buffer"
 import { mkdirSync, writeFileSync } from "node:fs"
+import type { Socket } from "node:net"
 import { join, relative } from "node:path"
 import { Machine } from "../../../src/cluster/Machine.ts"
+import { Resolver, resolverOf } from "../../../src/dist/Resolver.ts"
+import { Transport } from "../../../src/dist/Transport.ts"
 import { type NodeTarget, type KnownNode, Nodes, TargetError } from "../../../src/node/index.ts"
 import { Catalogue } from "../../../src/tools/Catalogue.ts"
 import { bareMachine } from "../../support/FakeDiscovery.ts"
 import { worldLayer } from "../../support/FakeNodes.ts"
-import { serve, serveEpmd } from "../../support/FakePeer.ts"
+import { closedPort, serve, serveEpmd } from "../../support/FakePeer.ts"
 import { addProcess, beam, folder } from "../../support/FakeProcesses.ts"
 import { acceptHandshake } from "../../support/StandInNode.ts"
 import { targetsOf } from "../../support/targetsOf.ts"
@@ -17,24 +20,37 @@ import { call } from "../../support/Tools.ts"
 const app = "app@127.0.0.1"
 
 interface Surroundings {
+  /** Default: that of a node on this machine. */
+  readonly name?: string
   readonly epmdPort: number
   /** The folder that is like /proc. */
   readonly processes: string
   readonly environment?: Readonly<Record<string, string>>
   readonly discovery?: ReadonlyArray<string>
   readonly entry?: Partial<KnownNode>
+  /** Where the node is said to be, as the link has it. */
+  readonly address?: NonNullable<NodeTarget["address"]>
   /** Default: there is none. */
   readonly cookie?: Pick<NodeTarget, "cookie" | "cookieSource">
 }
 
-const over = ({ cookie, discovery = [], entry, environment = {}, epmdPort, processes }: Surroundings) =>
+const over = ({
+  address,
+  cookie,
+  discovery = [],
+  entry,
+  environment = {},
+  epmdPort,
+  name: node = app,
+  processes
+}: Surroundings) =>
   Catalogue.layer.pipe(
     Layer.provideMerge(Nodes.layer),
     Layer.provideMerge(
       targetsOf({
         discovery,
         epmdPort,
-        nodes: Effect.succeed([{ ...entry, name: app }]),
+        nodes: Effect.succeed([{ ...entry, name: node }]),
         resolve: (name, given) => {
           const known = given?.cookie === undefined ? cookie : { cookie: given.cookie }
           return known === undefined
@@ -45,7 +61,7 @@ const over = ({ cookie, discovery = [], entry, environment = {}, epmdPort, proce
                   lacksCookie: true
                 })
               )
-            : Effect.succeed({ name, epmdPort, ...known })
+            : Effect.succeed({ name, epmdPort, ...(address && { address }), ...known })
         }
       })
     ),
@@ -53,20 +69,27 @@ const over = ({ cookie, discovery = [], entry, environment = {}, epmdPort, proce
     Layer.provideMerge(worldLayer({}).pipe(Layer.fresh))
   )
 
+/** What the link has of a socket. */
+const asPeer = (socket: Socket) => ({
+  on: (event: "data", listener: (chunk: Buffer) => void) => socket.on(event, listener),
+  write: (bytes: Uint8Array) => socket.write(bytes)
+})
+
 /** What connect_node and diagnose_connection say of a node that cannot be connected; of other tools all say the first. */
 const told = Effect.fnUntraced(function* (surroundings: Surroundings) {
   return yield* Effect.gen(function* () {
-    const { message } = yield* Effect.flip(call("connect_node", { node: app }))
-    const other = yield* Effect.flip(call("get_system_info", { node: app }))
+    const { message } = yield* Effect.flip(call("connect_node", { node: surroundings.name ?? app }))
+    const other = yield* Effect.flip(call("get_system_info", { node: surroundings.name ?? app }))
     // What is only told again has the time in it that it is of.
     expect(adviceIn(other.message)).toBe(adviceIn(message))
-    const { structured } = yield* call("diagnose_connection", { node: app })
+    const { structured } = yield* call("diagnose_connection", { node: surroundings.name ?? app })
     return { connect: message, diagnosis: ((structured["notes"] ?? []) as ReadonlyArray<string>).join(" ") }
   }).pipe(Effect.provide(over(surroundings)))
 })
 
 /** What the node's own process, or its release, adds to an error. */
-const adviceIn = (message: string): string | undefined => /(?:Its process|The release's own) .*$/u.exec(message)?.[0]
+const adviceIn = (message: string): string | undefined =>
+  /(?:Its process|The release's own|EPMD on this machine) .*$/u.exec(message)?.[0]
 
 const expectBoth = ({ connect, diagnosis }: { readonly connect: string; readonly diagnosis: string }, text: string) => {
   expect(connect).toContain(text)
@@ -83,11 +106,12 @@ const released = Effect.gen(function* () {
 
 const machineOf = Effect.fnUntraced(function* (
   args: ReadonlyArray<string>,
-  environment: Readonly<Record<string, string>> = {}
+  environment: Readonly<Record<string, string>> = {},
+  name = app
 ) {
   const processes = yield* folder
   addProcess(processes, "self", [])
-  addProcess(processes, 10, [beam, "--", "-name", app, ...args], environment)
+  addProcess(processes, 10, [beam, "--", "-name", name, ...args], environment)
   return processes
 })
 
@@ -117,6 +141,10 @@ describe("a node that cannot be connected, and runs on this machine", () => {
         expect(connect).toContain("is registered with EPMD")
         expect(connect + diagnosis).not.toContain(text)
       }
+      const error = yield* Effect.flip(call("connect_node", { node: app })).pipe(
+        Effect.provide(over({ epmdPort, processes, cookie }))
+      )
+      expect(error).toMatchObject({ code: "connect_failed", retryable: false })
     }).pipe(Effect.scoped)
   )
 
@@ -129,7 +157,75 @@ describe("a node that cannot be connected, and runs on this machine", () => {
       const apart = yield* machineOf([], { ERL_EPMD_PORT: "14369" })
       expectBoth(yield* told({ epmdPort, processes: apart, cookie }), "--epmd-port 14369")
       const same = yield* machineOf([], { ERL_EPMD_PORT: String(epmdPort) })
-      expect((yield* told({ epmdPort, processes: same, cookie })).connect).not.toContain("Its process")
+      const lost = yield* told({ epmdPort, processes: same, cookie })
+      expectBoth(lost, `its EPMD is the one that was asked, at port ${epmdPort}: that was ended, or started again`)
+      expect(lost.connect).not.toContain("--epmd-port")
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("is told where it is, where its entry has an address that is out of date", () =>
+    Effect.gen(function* () {
+      const cookie = { cookie: Redacted.make("c") }
+      const old = yield* closedPort
+      const processes = yield* machineOf([])
+      const bare = yield* folder
+      const at = { cookie, address: { host: "127.0.0.1", port: old }, entry: { address: `127.0.0.1:${old}` } }
+      const now = `"address": "localhost:77" in its entry leads there, in place of "127.0.0.1:${old}"`
+      const epmdPort = yield* serveEpmd({ app: 77 })
+      const own = yield* machineOf([], { ERL_EPMD_PORT: String(epmdPort) })
+      const running = yield* told({ ...at, epmdPort: 1, processes: own })
+      expectBoth(
+        running,
+        `Its process runs on this machine, and EPMD here (port ${epmdPort}) has it at port 77: ${now}`
+      )
+      expectBoth(
+        yield* told({ ...at, epmdPort, processes: bare }),
+        `EPMD on this machine (port ${epmdPort}) has a node 'app' at port 77, which may be it: ${now}`
+      )
+      const other = yield* serve((socket) => {
+        const up = { isUp: () => {}, onData: () => {} }
+        acceptHandshake(asPeer(socket), { name: "other@127.0.0.1", cookie: "c" }, up)
+      })
+      const taken = { ...at, address: { host: "127.0.0.1", port: other }, entry: { address: `127.0.0.1:${other}` } }
+      const mistaken = yield* told({ ...taken, epmdPort, processes: bare })
+      expectBoth(mistaken, `"address": "localhost:77" in its entry leads there`)
+      expect(mistaken.connect).toContain("if not, the address is out of date, or leads elsewhere")
+      // It says nothing new where it has that port, or a tunnel leads there, or no such node.
+      const still = yield* serveEpmd({ app: old })
+      const none = yield* serveEpmd({ another: 77 })
+      for (const rest of [
+        { epmdPort: still },
+        { epmdPort: none },
+        { epmdPort, entry: { ...at.entry, tunnel: ["x"] } }
+      ]) {
+        const { connect, diagnosis } = yield* told({ ...at, processes, ...rest })
+        expect(connect).toContain("Nothing takes connections at")
+        expect(connect + diagnosis).not.toContain("leads there")
+      }
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("is told where it is, where its host has no address", () =>
+    Effect.gen(function* () {
+      const cookie = { cookie: Redacted.make("c") }
+      const epmdPort = yield* serveEpmd({ app: 77 })
+      const processes = yield* machineOf([], { ERL_EPMD_PORT: String(epmdPort) }, "app@gone.invalid")
+      const surroundings = { epmdPort, processes, cookie, name: "app@gone.invalid" }
+      const advice = `EPMD here (port ${epmdPort}) has it at port 77: "address": "localhost:77" in its entry leads there.`
+      const absent = resolverOf({
+        addressesOf: () => Promise.reject(Object.assign(new Error("none"), { code: "ENOTFOUND" }))
+      })
+      const { dial } = yield* Transport
+      const both = told(surroundings).pipe(
+        Effect.provideService(Resolver, absent),
+        Effect.provideService(Transport, {
+          dial: (to, ...rest) =>
+            "host" in to && to.host === "gone.invalid"
+              ? Effect.fail({ _tag: "DialError", code: "ENOTFOUND" })
+              : dial(to, ...rest)
+        })
+      )
+      expectBoth(yield* both, advice)
     }).pipe(Effect.scoped)
   )
 
@@ -148,6 +244,12 @@ describe("a node that cannot be connected, and runs on this machine", () => {
       })
       expectBoth(refused, named)
       expect(JSON.stringify([none, refused])).not.toContain("swordfish")
+      // What stands behind a forwarded port may have the name of one that runs here, and another cookie.
+      for (const entry of [{ address: "127.0.0.1:9" }, { tunnel: ["x"] }, { epmdHost: "far.example" }]) {
+        const { connect, diagnosis } = yield* told({ epmdPort, processes, entry })
+        expect(connect).toContain("there is no cookie".slice(1))
+        expect(connect + diagnosis).not.toContain("The release's own")
+      }
 
       const bare = yield* folder
       const environment = { RELEASE_NODE: app, RELEASE_ROOT: root, RELEASE_DISTRIBUTION: "name" }
