@@ -468,6 +468,11 @@ const remarksOn = (
           "EPMD answers but has no names at all: the node is down, EPMD was restarted after the node (which one of OTP 23 does not outlive: it does not register again by itself), or something in between, such as a service mesh's proxy, answers in its place."
         ]
       : []),
+    ...(reason?._tag === "ClosedInHandshake" && reason.stage === "status"
+      ? [
+          "A node whose process table is full (+P) does so too, as it has no process for the connection: then its log says 'Too many processes'."
+        ]
+      : []),
     ...(reason?._tag === "NameInUse" && reason.name === linkedAs
       ? [
           "The link that has this name is our own: the node is connected now, and well. For a walk to its end, disconnect_node first."

@@ -24,17 +24,15 @@ const outcomes = ["passed", "failed", "skipped", "not_reached"] as const satisfi
 const wrongNames: ReadonlySet<Step["step"]> = new Set(["name", "host", "epmd", "handshake"])
 
 /**
- * What the link that there is to a node tells of why another may fail: that its process table is full. Where its atom
- * table is, there is no other: the node gives it a name of its own, which is an atom.
+ * What the link that there is to a node tells of why there may be no other beside it, and none is tried: the node would
+ * give that a name of its own, which is an atom; and where it has no process for it, its own `net_kernel` may end of that.
  */
-const roomOn = (node: ErlangNode) =>
+const ensureSecondLink = (node: ErlangNode) =>
   Effect.flatMap(stepMillis, (left) => askRoom(node.call, { timeoutMillis: Math.min(left, askingMillis) })).pipe(
-    Effect.flatMap(({ atoms }) => ensureRoom(node.name, "a connection beside the one that there is", atoms, "joining")),
-    Effect.as(undefined),
-    Effect.catchReason("CallError", "ProcessTableFull", (_, error) => Effect.succeed(error)),
+    Effect.flatMap(({ atoms }) => ensureRoom(node.name, "diagnose_connection", atoms, "joining")),
     Effect.catchIf(
-      ({ reason }) => reason._tag !== "AtomsScarce",
-      () => Effect.undefined
+      ({ reason }) => reason._tag !== "AtomsScarce" && reason._tag !== "ProcessTableFull",
+      () => Effect.void
     )
   )
 
@@ -88,7 +86,7 @@ export const diagnoseConnection = Tool.make({
           const remembered = target && (yield* nodes.refusal(target))
           const linked = up.find((node) => node.name === full)
           const linkedAs = linked?.localName
-          const room = linked && (yield* roomOn(linked))
+          if (linked !== undefined) yield* ensureSecondLink(linked)
           const timeoutMillis = yield* stepMillis
           const [diagnosis, standing] = yield* Effect.all(
             [
@@ -108,8 +106,8 @@ export const diagnoseConnection = Tool.make({
             yield* nodes.refused(target, diagnosis.refusal)
           // Each of what is wrong may be explained by the node's own process.
           const whys = [withoutCookie, remembered ?? diagnosis.why].filter((each) => each !== undefined)
-          const advice = (yield* adviceOf(full, whys)).map(({ told }) => told)
-          return { ...diagnosis, standing, advice: room === undefined ? advice : [room.message, ...advice] }
+          const advice = yield* adviceOf(full, whys)
+          return { ...diagnosis, standing, advice }
         })
       )
     const first = yield* walk(name)
