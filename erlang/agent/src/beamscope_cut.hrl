@@ -1,7 +1,7 @@
 %% How a large term becomes a small one of the same form before it travels. To be included behind the types and in
 %% front of the first function.
 
--compile({nowarn_unused_function, [{cut, 2}, {taken, 3}, {front, 2}, {front, 3}, {list_size, 1}, {marked, 2}]}).
+-compile({nowarn_unused_function, [{cut, 2}, {cut, 3}, {taken, 3}, {front, 2}, {front, 3}, {list_size, 1}, {marked, 2}]}).
 -compile({nowarn_unused_function, [{beginning, 2}, {text_or, 3}, {settled, 1}, {improper_size, 3}]}).
 
 %% The one mark of what is left out, which no term of a node's own has; src/syntax/LeftOut.ts alone knows it, and shows it
@@ -21,6 +21,9 @@
 -define(ITEM, 64).
 %% Bytes of a key that is shown whole.
 -define(KEY, 256).
+%% Levels that are shown of what does not fit. At each the size of all that lies below is taken: of a chain of a hundred
+%% thousand links, one inside of the other, that would else be done a thousand times.
+-define(LEVELS, 32).
 
 %% The first entries of a map, without a list of all.
 taken(0, _, Pairs) -> lists:reverse(Pairs);
@@ -40,9 +43,11 @@ front(_, _, Items) -> lists:reverse(Items).
 
 %% A term that takes no more than so many bytes in external format, or little more: of what is too large the first
 %% items are left, and each gets its share of the room, with what the others before it did not need.
-cut(Term, Room) ->
+cut(Term, Room) -> cut(Term, Room, ?LEVELS).
+
+cut(Term, Room, Levels) ->
     Share = fun(Item, {Left, Count}) ->
-        Cut = cut(Item, Left div Count - ?FRAME),
+        Cut = cut(Item, Left div Count - ?FRAME, Levels - 1),
         {Cut, {max(0, Left - erlang:external_size(Cut)), Count - 1}}
     end,
     Fair = fun(Items) -> element(1, lists:mapfoldl(Share, {Room, length(Items)}, Items)) end,
@@ -51,11 +56,11 @@ cut(Term, Room) ->
     if
         Fits ->
             Term;
-        Room < ?NO_ROOM ->
+        Room < ?NO_ROOM; Levels =:= 0 ->
             ?CUT;
         is_map(Term) ->
             {Keys, Values} = lists:unzip(taken(Most, maps:next(maps:iterator(Term)), [])),
-            Shown = lists:zip([cut(Key, ?KEY) || Key <- Keys], Fair(Values)),
+            Shown = lists:zip([cut(Key, ?KEY, Levels - 1) || Key <- Keys], Fair(Values)),
             %% Keys that are cut may become the same.
             Cut = maps:from_list(Shown),
             maps:merge(Cut, maps:from_list([{{?CUT, More}, ?CUT} || More <- [map_size(Term) - map_size(Cut)], More > 0]));

@@ -328,6 +328,12 @@ cut(Run) ->
         ?assertEqual(100000, Left + map_size(Wide) - 1),
         ?assertMatch({'$beamscope_cut', _}, element(tuple_size(Tuple), Tuple)),
         ?assertMatch(#{is_cut := false, term := 77}, Run(Pid, #{path => [<<"wide">>, 77], room => 10}))
+    end),
+    %% However deep it is, and however much room there is: each level shown takes a look at all below.
+    Levels = fun Levels([Inner]) -> 1 + Levels(Inner); Levels('$beamscope_cut') -> 0 end,
+    with({gen_server, lists:foldl(fun(_, Inner) -> [Inner] end, bottom, lists:seq(1, 20000))}, fun(Pid) ->
+        #{is_cut := true, term := Chain} = Run(Pid, #{room => 100000}),
+        ?assertEqual(32, Levels(Chain))
     end).
 
 no_sys(Run) ->
