@@ -12,6 +12,7 @@ const words = [
   "basic_auth",
   "salt",
   "psk",
+  "pw",
   "dsn",
   "(?:database|db)_url",
   "conn(?:ection)?_string",
@@ -42,6 +43,10 @@ const about = [
 ]
 const aboutSecret = new RegExp(about.join("|"), "u")
 
+/** How somebody proves to be who he is, and to whom. */
+const manner =
+  /^(?:realm|type|method|mechanism|scheme|strategy|provider|backend|module|url|uri|host|issuer|audience|scope)s?$/u
+
 /** `dbPassword`, `DB-PASSWORD` and `db_password` alike; `RSAPrivateKey` is `rsa_private_key`. */
 const normalized = (name: string): string =>
   name
@@ -60,7 +65,10 @@ export const isSecretName = (name: string): boolean => {
  * Whether a text under this name, or texts side by side, are a name and a password: `auth: {"user", "…"}`. What else stands
  * there says how somebody proves to be who he is, or whether: `auth => true`, `[{auth, scram}]`.
  */
-export const isProofName = (name: string): boolean => /(?:^|_)o?auth\d*$/u.test(normalized(name))
+export const isProofName = (name: string): boolean => /(?:^|_)(?:o?auth\d*|authentication)$/u.test(normalized(name))
+
+/** Whether what stands there under this name says no more than how. */
+export const isProofManner = (name: string): boolean => manner.test(normalized(name))
 
 /** Whether it holds the cookie of a node wherever it stands: nobody is ever shown one. */
 export const isCookieName = (name: string): boolean =>

@@ -35,6 +35,11 @@ const tellingByThemselves: ReadonlyArray<readonly [RegExp, string]> = [
   // What authorizes a request.
   [/(Bearer) +(?=[\w.~+/-]*[\d.])[\w.~+/-]{8,}=*/giu, `$1 ${redacted}`],
   [/(Basic) +(?=[A-Za-z\d+/]*[\d=])[A-Za-z\d+/]{8,}=*/gu, `$1 ${redacted}`],
+  // The password behind a user, as curl takes them: not a group, nor a file of a host.
+  [
+    /(?<![\w-])((?:-u|--user|--proxy-user)[ \t=]{1,4}["']?[^\s:@/"'\\-][^\s:@/"'\\]{0,99}:)(?!\d{1,5}(?![^\s"'\\]))[^\s/"'\\][^\s"'\\]*/gu,
+    `$1${redacted}`
+  ],
   // The password of an address: up to the last @ before white space, a quote, or another address.
   [new RegExp(String.raw`(${addressFront})(?:(?!:\/\/)[^\s"'\\]){1,200}@`, "giu"), `$1${redacted}@`]
 ]

@@ -17,7 +17,7 @@ import {
   utf8Text
 } from "../etf/Term.ts"
 import { leftOutMark } from "../syntax/LeftOut.ts"
-import { isCookieKey, isProofName, isSecretName } from "./SecretNames.ts"
+import { isCookieKey, isProofManner, isProofName, isSecretName } from "./SecretNames.ts"
 import { redacted, withoutCookies, withoutShapes } from "./SecretShapes.ts"
 import { type Budget, termIn, wholeBudget } from "./TermInBinary.ts"
 
@@ -90,20 +90,32 @@ const isText = (value: Term | undefined): boolean => {
 /** Tuples and lists inside of each other in which a name and a password are looked for: `{basic, {"user", "…"}}`. */
 const proofDepth = 3
 
-/** A key and a value, as options are written. */
-const isPair = (item: Term): boolean => isTuple(item) && item.length === 2 && item[0] instanceof Atom
+/** Whether what stands under a key says no more than how somebody proves to be who he is. */
+const isManner = (key: Term | undefined): boolean => {
+  const name = key instanceof Atom || key instanceof Binary ? textOfName(key) : undefined
+  return name !== undefined && isProofManner(name)
+}
+
+/** The same of a key and a value, as options are written. */
+const isMannerPair = (item: Term): boolean =>
+  isTuple(item) && item.length === 2 && item[0] instanceof Atom && isManner(item[0])
 
 /**
- * Whether it is a text, which may have been cut, or has texts side by side: in a tuple, or in a list, but for pairs of a
- * key and a value there.
+ * Whether it is a text, which may have been cut, or has texts inside: in a tuple, a list or a map, but for those under a
+ * key that says the manner.
  */
 const isProof = (value: Term | undefined, depth = proofDepth): boolean => {
   if (isText(value)) return true
   if (depth === 0) return false
+  if (value instanceof MapTerm) {
+    const { entries } = value
+    const parts = entries.slice(0, 2 * maxParts)
+    return parts.some((part, at) => at % 2 === 1 && !isManner(entries[at - 1]) && isProof(part, depth - 1))
+  }
   if (isTuple(value)) return value.slice(0, maxParts).some((part) => isProof(part, depth - 1))
   if (!(value instanceof List)) return false
   if (isCharacter(value.items[0]!)) return true
-  return value.items.slice(0, maxParts).some((item) => !isPair(item) && isProof(item, depth - 1))
+  return value.items.slice(0, maxParts).some((item) => !isMannerPair(item) && isProof(item, depth - 1))
 }
 
 /** Elements of a list and bytes of a binary that are looked at for each character that can be shown of it. */
@@ -153,6 +165,14 @@ const secretsOf = (isName: IsName, isProofOf: IsName, without: (text: string) =>
     return name !== undefined && (name === "setcookie" || (name.startsWith("-") && isTelling(name)))
   }
 
+  /** Whether a text is a secret only because of the option in front of it: `["-u", "name:…"]`. */
+  const isArgument = (option: Term | undefined, value: Term | undefined): boolean => {
+    const name = textOfName(option)
+    if (name === undefined || !/^--?[a-z][a-z-]*$/u.test(name)) return false
+    const text = isText(value) ? textOfName(value) : undefined
+    return text !== undefined && without(text) === text && without(`${name} ${text}`) !== `${name} ${text}`
+  }
+
   /** Whether an item says of a text behind it that this is a secret: as an atom or a word, not as a sentence. */
   const isLabel = (item: Term | undefined): boolean => {
     const name = textOfName(item)
@@ -197,7 +217,8 @@ const secretsOf = (isName: IsName, isProofOf: IsName, without: (text: string) =>
   const isSecretItem = (items: ReadonlyArray<Term>, at: number, value: Term | undefined): boolean => {
     if (!canHoldSecret(value)) return false
     const before = items[at - 1]
-    return isOption(before) || (isText(value) && ((before instanceof Atom && isLabel(before)) || isGoingOn(items, at)))
+    if (isOption(before) || isArgument(before, value)) return true
+    return isText(value) && ((before instanceof Atom && isLabel(before)) || isGoingOn(items, at))
   }
 
   const isSecretBehind: Secrets["isSecretBehind"] = (front, value) =>

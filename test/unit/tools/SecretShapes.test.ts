@@ -39,6 +39,11 @@ const goes: Readonly<Record<string, ReadonlyArray<readonly [string, string]>>> =
     ["redis://:12/34@h", "redis://:[redacted]@h"],
     ["amqp://a:b@h1,amqp://c:d@h2", "amqp://a:[redacted]@h1,amqp://c:[redacted]@h2"]
   ],
+  "the password behind a user": [
+    ["curl -u bob:hunter2 http://x", "curl -u bob:[redacted] http://x"],
+    ["curl --user='bob:hunter2' x", "curl --user='bob:[redacted]' x"],
+    ["curl --proxy-user bob:12345a", "curl --proxy-user bob:[redacted]"]
+  ],
   "a setting": [
     ["Server=db;User=x;Password=hunter2;", "Server=db;User=x;Password=[redacted];"],
     ["AccountName=x;AccountKey=ab+/cd==;E=1", "AccountName=x;AccountKey=[redacted];E=1"],
@@ -101,6 +106,11 @@ const stays: ReadonlyArray<string> = [
   "http://localhost:4000/path?mail=a@b.c",
   "http://localhost:4000",
   "Basic authentication is used",
+  "docker run -u 1000:1000 -v a:b x",
+  "rsync -u host:/var/log .",
+  "rsync -u bob@host:log .",
+  "git push -u origin",
+  "test-u bob:visible",
   "the bearer of bad news",
   "token: :undefined, password: nil",
   '%{password: "[redacted]"}',

@@ -64,6 +64,9 @@ describe("a key", () => {
     ["client_key"],
     ["privkey"],
     ["psk"],
+    ["pw"],
+    ["db_pw"],
+    ["bindPw"],
     ["database_url"],
     ["RSAPrivateKey"],
     ["DSAPrivateKey"],
@@ -94,6 +97,8 @@ describe("a key", () => {
     ["invalid_token"],
     ["trespass"],
     ["first_key"],
+    ["pwm"],
+    ["pw_file"],
     ["url"]
   ])("%s does not", (name) => expect(isSecretName(name)).toBe(false))
 })
@@ -154,6 +159,8 @@ describe("a term", () => {
     ["an argument of init as an atom", list<Term>([atom("sname"), atom("a"), atom("setcookie"), atom("hunter2")])],
     ["arguments of a process as lists", list(["-name", "a@b", "-setcookie", "hunter2"].map(charlist))],
     ["arguments of a process as binaries", list(["erl", "--cookie", "hunter2"].map(binary))],
+    ["a user and a password", list(["curl", "-u", "bob:hunter2"].map(binary))],
+    ["a user and a password as lists", list(["curl", "--proxy-user", "bob:hunter2"].map(charlist))],
     ["an option of a program", list([binary("--password"), binary("hunter2")])],
     ["an option as the head of a pair", new List([atom("setcookie")], atom("hunter2"))]
   ])("shows no secret of %s", (_, term) => {
@@ -171,6 +178,21 @@ describe("a term", () => {
     ["texts inside, behind the way", map([[atom("proxyAuth"), [atom("basic"), [binary("u"), secret]]]])],
     ["a list of texts", map([[atom("auth"), list([binary("u"), secret])]])],
     ["a list of pairs of texts", map([[atom("auth"), list<Term>([[binary("u"), secret]])]])],
+    ["a list of options", map([[atom("auth"), list<Term>([[atom("bob"), secret]])]])],
+    ["a map of texts", map([[atom("auth"), map([[binary("bob"), secret]])]])],
+    [
+      "a map of atoms",
+      map([
+        [
+          atom("auth"),
+          map([
+            [atom("realm"), binary("r")],
+            [atom("bob"), secret]
+          ])
+        ]
+      ])
+    ],
+    ["a pair under the whole word", map([[atom("authentication"), [binary("u"), secret]]])],
     ["texts in a row", [atom("auth"), binary("u"), secret]],
     ["a text behind the name", [atom("connect"), atom("host"), atom("auth"), binary("u:hunter2")]],
     ["a text that was cut", [atom("auth"), [charlist("u"), list([...charlistCodes("hunter2"), atom("...")])]]],
@@ -199,6 +221,8 @@ describe("a term", () => {
     ["#{auth => [plain,external]}", map([[atom("auth"), list([atom("plain"), atom("external")])]])],
     ["{auth,none,5}", [atom("auth"), atom("none"), 5]],
     ['#{auth => [{realm,"r"}]}', map([[atom("auth"), list<Term>([[atom("realm"), charlist("r")]])]])],
+    ['#{auth => #{type => <<"basic">>}}', map([[atom("auth"), map([[atom("type"), binary("basic")]])]])],
+    ["#{auth => #{realms => [plain]}}", map([[atom("auth"), map([[atom("realms"), list([atom("plain")])]])]])],
     ['#{author => {"a","b"}}', map([[atom("author"), [charlist("a"), charlist("b")]]])]
   ])("shows how somebody proves to be who he is: %s", (text, term) => expect(erlang(term)).toBe(text))
 
