@@ -2,6 +2,7 @@ import { Effect, type Scope } from "effect"
 import { type BigIntStats, constants } from "node:fs"
 import { type FileHandle, open, realpath, stat } from "node:fs/promises"
 import { dirname, join, resolve } from "node:path"
+import { setTimeout } from "node:timers/promises"
 import { ConfigError } from "./ConfigError.ts"
 import { decodeFile } from "./DecodeSettings.ts"
 import { parseJson } from "./JsonMistake.ts"
@@ -17,18 +18,47 @@ const stampOf = ({ ctimeNs, dev, ino, mtimeNs, size }: BigIntStats): Stamp =>
 /** Characters that a configuration may have. */
 const maxCharacters = 4 * 1024 * 1024
 
-/** What a file, or a pipe, holds, without the mark that some editors write before it; `undefined` if there is no end to it. */
-const textOf = async (file: FileHandle): Promise<string | undefined> => {
+/** Milliseconds in which somebody has to open a pipe for writing, and between two looks at it. */
+const pipePatience = 5_000
+const pipePause = 20
+
+/** What a file holds, without the mark that some editors write before it; `undefined` if there is no end to it. */
+const textOf = async (file: FileHandle, isPipe: boolean): Promise<string | undefined> => {
   const decoder = new TextDecoder()
   const piece = Buffer.alloc(65_536)
   let text = ""
   for (;;) {
-    const { bytesRead } = await file.read(piece, 0, piece.length, null)
+    const bytesRead = await (isPipe
+      ? readPipe(file, piece, text !== "")
+      : file.read(piece, 0, piece.length, null).then((read) => read.bytesRead))
     if (bytesRead === 0) return text + decoder.decode()
     text += decoder.decode(piece.subarray(0, bytesRead), { stream: true })
     if (text.length > maxCharacters) return undefined
   }
 }
+
+/**
+ * Reads a pipe that was opened without waiting for who writes to it: until there is somebody, it seems to be at its end.
+ * Whoever has it open may take his time.
+ */
+const readPipe = async (file: FileHandle, piece: Buffer, hasBegun: boolean): Promise<number> => {
+  let end = performance.now() + pipePatience
+  for (;;) {
+    const bytesRead = await file.read(piece, 0, piece.length, null).then(
+      (read) => read.bytesRead,
+      (error: unknown) => {
+        if (codeOf(error) === "EAGAIN") return undefined
+        throw error
+      }
+    )
+    if (bytesRead !== undefined && (bytesRead > 0 || hasBegun)) return bytesRead
+    if (bytesRead === undefined) end = performance.now() + pipePatience
+    else if (performance.now() > end) throw Object.assign(new Error("nobody writes"), { code: nobodyWrites })
+    await setTimeout(pipePause)
+  }
+}
+
+const nobodyWrites = `it is a pipe, and for ${pipePatience / 1_000} s nobody has written to it`
 
 const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? String(error)
 
@@ -84,15 +114,15 @@ export const readSettings = Effect.fnUntraced(function* (
   const fail = (problem: string) => new ConfigError({ message: `configuration file ${file}: ${problem}` })
   const reading = <A>(read: () => Promise<A>) =>
     Effect.tryPromise({ try: read, catch: (error) => fail(`cannot be read (${codeOf(error)})`) })
-  // Opened once: what is checked is what is read. A pipe that nobody writes to must not hold up who asks for nodes.
+  // Opened once: what is checked is what is read. A pipe that nobody writes to must not hold up anybody for ever.
   const handle = yield* Effect.acquireRelease(
-    reading(() => open(file, constants.O_RDONLY | (isAgain ? (constants.O_NONBLOCK ?? 0) : 0))),
+    reading(() => open(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))),
     (handle) => Effect.promise(() => handle.close())
   )
   // Before the text: should the file change in between, its stamp is another one the next time.
   const info = yield* reading(() => handle.stat({ bigint: true }))
   if (isAgain && !info.isFile()) return yield* fail("is not a regular file any more")
-  const text = yield* reading(() => textOf(handle))
+  const text = yield* reading(() => textOf(handle, info.isFIFO()))
   if (text === undefined) return yield* fail(`is longer than ${maxCharacters} characters: it cannot be meant`)
   const json = yield* Effect.mapError(Effect.fromResult(parseJson(text)), fail)
   const said = yield* Effect.mapError(Effect.fromResult(decodeFile(json, text)), fail)

@@ -173,9 +173,13 @@ export class Handshake {
   }
 
   #unexpected(packet: Buffer): HandshakeStep {
-    return failed({ _tag: "NotErlangNode", seen: describeBytes(packet) })
+    return failed({ _tag: "NotErlangNode", seen: describePacket(packet) })
   }
 }
+
+/** What a stranger sent as a packet, for a person: zeros make one that has nothing in it. */
+export const describePacket = (packet: Uint8Array): string =>
+  packet.length === 0 ? "zeros, which make an empty packet" : describeBytes(packet)
 
 /** A name that a stranger claims: as it is where a node can have it, since it is what to ask for, else its beginning. */
 const describeName = (name: string): string => ("problem" in parseNodeName(name) ? excerpt(name) : name)

@@ -1,7 +1,7 @@
 import { Effect, type Scope } from "effect"
 import type { Duplex } from "node:stream"
 import { describeBytes, DistError, type DistReason } from "./DistError.ts"
-import { HandshakePackets } from "./Handshake.ts"
+import { describePacket, HandshakePackets } from "./Handshake.ts"
 import { type Endpoint, Transport } from "./Transport.ts"
 
 // One side speaks TLS and the other does not: neither always says so. Where a node keeps silent, or closes, it is asked
@@ -105,7 +105,7 @@ const plainAnswer = (to: Endpoint, opening: Uint8Array, timeoutMillis: number) =
         const packet = packets.next()
         if (packet === undefined) return
         if (!("_tag" in packet))
-          answer(packet[0] === 0x73 ? { isStatus: true } : { isStatus: false, seen: describeBytes(packet) })
+          answer(packet[0] === 0x73 ? { isStatus: true } : { isStatus: false, seen: describePacket(packet) })
         else answer({ isStatus: false, ...(packet._tag === "NotErlangNode" && { seen: packet.seen }) })
       })
       stream.once("close", () => answer({ isStatus: false, seen: describeBytes(packets.rest()) }))

@@ -1,5 +1,6 @@
 import { Effect, type Scope } from "effect"
 import { DistError } from "../dist/DistError.ts"
+import type { Registration } from "../dist/Epmd.ts"
 import { parseNodeName } from "../dist/NodeName.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { isUnresolvedYet, type NodeError } from "../node/NodeError.ts"
@@ -21,14 +22,15 @@ import { ToolError } from "./ToolError.ts"
 /** Milliseconds for the EPMD of this machine to answer. */
 const epmdPatience = 1_000
 
-/** Short names of the nodes that this machine's EPMD knows, sorted. */
-export const localNames: Effect.Effect<ReadonlyArray<string>, DistError, Targets> = Effect.gen(function* () {
+/** Short names of the nodes that this machine's EPMD knows, sorted, with their ports. */
+export const localNodes: Effect.Effect<ReadonlyArray<Registration>, DistError, Targets> = Effect.gen(function* () {
   const { epmdPort } = yield* Targets
   // Read when it is first asked: a host that starts us waits for no network.
   const { names } = yield* Effect.promise(() => import("../dist/Epmd.ts"))
-  const registered = yield* names({ host: "127.0.0.1", port: epmdPort }, epmdPatience)
-  return registered.map(({ name }) => name)
+  return yield* names({ host: "127.0.0.1", port: epmdPort }, epmdPatience)
 })
+
+const localNames = Effect.map(localNodes, (registered) => registered.map(({ name }) => name))
 
 /** What the operator calls nodes beside their names. */
 const calledIn = (entries: ReadonlyArray<KnownNode>): ReadonlyArray<string> =>
@@ -76,7 +78,13 @@ export const resolveNode = Effect.fnUntraced(function* (
     message: visible(refusal),
     retryable: false,
     next: "list_nodes",
-    ...(entry === undefined && { didYouMean: didYouMean(full, known) })
+    // What was refused was no mistake in writing, and what would be refused, too, is no way out.
+    ...(entry === undefined && {
+      didYouMean: didYouMean(
+        full,
+        known.filter((name) => name !== full && (configured.includes(name) || nodeRefusal(name) === undefined))
+      )
+    })
   })
 })
 

@@ -8,7 +8,7 @@ import type { SyntaxName } from "../../syntax/Syntax.ts"
 import { syntaxes } from "../../syntax/Syntaxes.ts"
 import { cursor, FilterText, isFiltering, limitUpTo, listOutput, noneOf, shownOf, sortBy } from "../Listing.ts"
 import { stepMillis } from "../Deadline.ts"
-import { joinByOwnName, localNames } from "../NodeArgument.ts"
+import { joinByOwnName, localNodes } from "../NodeArgument.ts"
 import { amount } from "../Quantity.ts"
 import { meetNode } from "../Restarted.ts"
 import { sameNode } from "../SameNode.ts"
@@ -16,6 +16,7 @@ import { Session } from "../Session.ts"
 import * as Tool from "../Tool.ts"
 import { seconds } from "./StandingLink.ts"
 import {
+  isAtOwnPort,
   isRegisteredHere,
   iso,
   measured,
@@ -228,9 +229,11 @@ const listNodes = Tool.make({
     const isHere = isRegisteredHere(entries, { epmdPort: targets.epmdPort, hostNames })
     const known = new Set(all.map(({ name }) => nameOf(name)))
     const knownHere = new Set(all.filter(({ name }) => isHere(name)).map(({ name }) => nameOf(name)))
-    const local = yield* Effect.result(localNames)
-    for (const name of Result.isSuccess(local) ? local.success : [])
-      if (!knownHere.has(name)) all.push({ name, state: "discoverable", entry: undefined })
+    const isPlacedAt = (short: string, port: number) =>
+      all.some(({ entry, name }) => nameOf(name) === short && isAtOwnPort(entry, port))
+    const local = yield* Effect.result(localNodes)
+    for (const { name, port } of Result.isSuccess(local) ? local.success : [])
+      if (!knownHere.has(name) && !isPlacedAt(name, port)) all.push({ name, state: "discoverable", entry: undefined })
 
     const placeOf = ({ entry, name, state }: Listable): Place => ({
       rank: sort === "state" ? nodeStates.indexOf(state) : 0,
@@ -278,7 +281,7 @@ const listNodes = Tool.make({
           .filter(({ name }) => known.has(name))
           .map(
             ({ name }) =>
-              `${visible(name)} of this machine is another node than the one of that name that stands elsewhere: write ${visible(name)}@localhost for it.`
+              `${visible(name)} of this machine may be another node than the one of that name whose entry leads elsewhere, or that has another host: if so, write ${visible(name)}@localhost for it.`
           ),
         ...(discoverable.length > 0 ? ["EPMD tells only the part before the @ of a discoverable node."] : [])
       ],

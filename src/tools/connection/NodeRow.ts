@@ -146,3 +146,7 @@ export const isRegisteredHere = (
     return isOnThisMachine(epmdHost === undefined ? node : `@${epmdHost}`, here.hostNames)
   }
 }
+
+/** Whether an entry's address is a port of this machine, by its loopback: who is registered with that is the node. */
+export const isAtOwnPort = ({ address }: Partial<KnownNode> = {}, port: number): boolean =>
+  /^(?:localhost|127(?:\.\d+){3}|\[::1\]):(?<port>\d+)$/u.exec(address ?? "")?.groups?.["port"] === String(port)

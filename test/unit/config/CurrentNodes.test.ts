@@ -8,6 +8,7 @@ import { join } from "node:path"
 import { afterEach, beforeEach } from "vitest"
 import { load } from "../../../src/config/Config.ts"
 import * as ConfiguredTargets from "../../../src/config/ConfiguredTargets.ts"
+import { readSettings } from "../../../src/config/ConfigFile.ts"
 import type { SettingTexts } from "../../../src/config/SettingTexts.ts"
 import { Targets } from "../../../src/node/Targets.ts"
 import { isWindows } from "../../support/isWindows.ts"
@@ -147,6 +148,23 @@ describe("the configuration file, when it has changed", () => {
         expect(logged).toEqual([])
       })
     )
+  })
+
+  it.live.skipIf(isWindows)("is given up where it is a pipe that nobody writes to", () => {
+    execFileSync("mkfifo", ["-m", "600", file])
+    return Effect.gen(function* () {
+      const error = yield* Effect.flip(readSettings(file, "/", false))
+      expect(error.message).toContain("it is a pipe, and for 5 s nobody has written to it")
+    })
+  })
+
+  it.live.skipIf(isWindows)("is waited for where whoever writes to the pipe takes his time", () => {
+    execFileSync("mkfifo", ["-m", "600", file])
+    const script = 'exec 3> "$1"; sleep 0.3; printf %s "{\\"nodes\\":" >&3; sleep 0.3; printf %s "[\\"a@x\\"]}" >&3'
+    spawn("/bin/sh", ["-c", script, "writer", file])
+    return Effect.gen(function* () {
+      expect((yield* readSettings(file, "/", false)).said.nodes).toEqual(["a@x"])
+    })
   })
 
   it.effect("is mended by chmod, too", () => {

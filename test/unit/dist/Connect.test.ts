@@ -102,6 +102,14 @@ describe("why a link cannot be made", () => {
     })
   )
 
+  it.live("what sends zeros", () =>
+    Effect.gen(function* () {
+      const { message, reason } = yield* whyNotWith((socket) => void socket.write(Buffer.alloc(64)))
+      expect(reason).toMatchObject({ _tag: "NotErlangNode" })
+      expect(message).toContain("it sent zeros")
+    })
+  )
+
   it.live("what closes at once, which need not be the node", () =>
     Effect.gen(function* () {
       const port = yield* serve((socket) => void socket.destroy())

@@ -259,6 +259,10 @@ describe("a node by its full name", () => {
       const error = yield* refused({ configured: ["app@far1"] }, "app@far2")
       expect(error).toMatchObject({ code: "not_allowed", didYouMean: ["app@far1"] })
       expect(error.message).toContain("--allow-nodes")
+      // A node that others are connected to is known, and no more allowed for that.
+      const known = yield* refused({ up: [fakeNode({ name: "app@far2" }), fakeNode({ name: "app@far3" })] }, "app@far2")
+      expect(known.code).toBe("not_allowed")
+      expect(known.didYouMean ?? []).toEqual([])
     })
   )
 
@@ -351,7 +355,7 @@ describe("connect_node, disconnect_node and list_nodes", () => {
   it.live("show a node of this machine beside one of the same name elsewhere", () =>
     Effect.scoped(
       Effect.gen(function* () {
-        const epmdPort = yield* serveEpmd({ app: 1, db: 2, gate: 3, here: 4, shop: 5 })
+        const epmdPort = yield* serveEpmd({ app: 1, db: 2, gate: 3, here: 4, shop: 5, twin: 6, other: 7 })
         const { structured } = yield* callIn(
           {
             epmdPort,
@@ -360,7 +364,10 @@ describe("connect_node, disconnect_node and list_nodes", () => {
               { name: "db@localhost", address: "10.0.0.8:9100" },
               { name: "gate@localhost", epmdPort: 14_369 },
               { name: "here@127.0.0.1", epmdPort },
-              { name: "shop@far", epmdHost: "localhost" }
+              { name: "shop@far", epmdHost: "localhost" },
+              // One is at the port that EPMD has, and one is behind some other.
+              { name: "twin@127.0.0.1", address: "127.0.0.1:6" },
+              { name: "other@127.0.0.1", address: "127.0.0.1:8" }
             ]
           },
           "list_nodes"
@@ -369,10 +376,11 @@ describe("connect_node, disconnect_node and list_nodes", () => {
         expect(rows.filter(({ state }) => state === "discoverable").map(({ node }) => node)).toEqual([
           "app",
           "db",
-          "gate"
+          "gate",
+          "other"
         ])
         expect(structured["notes"]).toContain(
-          "app of this machine is another node than the one of that name that stands elsewhere: write app@localhost for it."
+          "app of this machine may be another node than the one of that name whose entry leads elsewhere, or that has another host: if so, write app@localhost for it."
         )
       })
     )
