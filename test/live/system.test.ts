@@ -200,6 +200,11 @@ describe.each(BeamNode.otpReleases())("the system of a node on OTP $otp", ({ otp
 
         const open = yield* call("get_persistent_terms", { key: "{shop,open}" })
         expect(rowsOf(open, "terms")).toEqual([{ key: "{shop,open}", value_bytes: 0, value: "true" }])
+        yield* ask("persistent_term:put({shop, integer}, {a, 1 bsl 4000000, b})")
+        const integer = yield* call("get_persistent_terms", { key: "{shop,integer}" })
+        expect(rowsOf(integer, "terms")).toEqual([expect.objectContaining({ value: "{a,... 4000001 bits,b}" })])
+        expect(integer.structured).toMatchObject({ complete: false })
+        yield* ask("persistent_term:erase({shop, integer})")
         const secret = yield* call("get_persistent_terms", { key: "{shop,api_key}" })
         expect(secret.text).toContain("[redacted]")
         expect(secret.text).not.toContain("hush")

@@ -61,6 +61,9 @@ const mayBe: ReadonlySet<string> = new Set([
   "Unreachable"
 ])
 
+/** Times that a fault comes until somebody must have met it: ten minutes have more of each. */
+const enoughTimes = 4
+
 /** Memory that may be held in the end beyond what was held after the first tenth, all of it idle. */
 const maxGrowthBytes = 32 * 1024 * 1024
 
@@ -79,7 +82,8 @@ setFlagsFromString("--expose-gc")
 const collect: () => void = runInNewContext("gc")
 
 const counts = new Map<string, number>()
-const count = (what: string): void => void counts.set(what, (counts.get(what) ?? 0) + 1)
+const timesOf = (what: string): number => counts.get(what) ?? 0
+const count = (what: string): void => void counts.set(what, timesOf(what) + 1)
 let begun = 0
 let ended = 0
 /** What was answered by which node. */
@@ -248,7 +252,8 @@ const tagOf = (why: unknown): string | undefined => {
   return reason.cause === undefined ? reason._tag : `${reason._tag}, ${tagOf(reason.cause)}`
 }
 
-const weather: ReadonlyArray<readonly [string, Faults]> = [
+/** What can be wrong with the way, and of faults that only those meet who connect, the reason that some of them are to be told. */
+const weather: ReadonlyArray<readonly [name: string, faults: Faults, reason?: string]> = [
   ["latency", { latencyMillis: 40 }],
   ["latency", { latencyMillis: 400 }],
   ["slow", { bytesPerSecond: 2_000_000 }],
@@ -261,13 +266,17 @@ const weather: ReadonlyArray<readonly [string, Faults]> = [
   ["partition", { lost: ["up", "down"] }],
   ["lost from the node", { lost: ["down"] }],
   ["lost to the node", { lost: ["up"] }],
-  ["refused", { connections: "refused" }],
-  ["closed at once", { connections: "closed" }],
-  ["EPMD silent", { epmd: "silent" }],
-  ["EPMD lying", { epmd: "lying" }],
-  ["EPMD garbage", { epmd: "garbage" }],
-  ["EPMD empty", { epmd: "empty" }]
+  ["refused", { connections: "refused" }, "PortRefused"],
+  ["closed at once", { connections: "closed" }, "ClosedInHandshake"],
+  ["EPMD silent", { epmd: "silent" }, "EpmdSilent"],
+  ["EPMD lying", { epmd: "lying" }, "PortRefused"],
+  ["EPMD garbage", { epmd: "garbage" }, "EpmdGarbage"],
+  ["EPMD empty", { epmd: "empty" }, "NameNotRegistered"]
 ]
+
+/** How often connecting was made to fail. */
+const connectionFaults = (): number =>
+  weather.reduce((sum, [fault, , reason]) => sum + (reason === undefined ? 0 : timesOf(`fault: ${fault}`)), 0)
 
 /** A node that can be killed and started again under its name. */
 class Patient {
@@ -322,9 +331,11 @@ const misfortune = (
         yield* pause(between(200, 8_000))
         patient.node.thaw()
       } else {
-        const [name, faults] = pick(weather)
+        const [name, faults, reason] = pick(weather)
         count(`fault: ${name}`)
         proxy.set(faults)
+        // Else hardly anybody would connect: there are always some who keep a link.
+        if (reason !== undefined) proxy.end(pick(["cut", "reset"]))
       }
       yield* pause(between(100, 2_500))
       proxy.heal()
@@ -430,6 +441,11 @@ try {
     for (const { node } of patients)
       if (isAnswered && !answered.has(`${what} of ${node.name}`))
         broken.push(`nothing was ever answered: ${what} of ${node.name}`)
+  for (const [fault, , reason] of weather)
+    if (reason !== undefined && timesOf(`fault: ${fault}`) >= enoughTimes && timesOf(`failed: ${reason}`) === 0)
+      broken.push(`nobody was ever told ${reason}: ${fault}`)
+  if (connectionFaults() >= enoughTimes && timesOf("failed: BreakerOpen") === 0)
+    broken.push("nobody was ever told BreakerOpen")
   if (begun !== ended) broken.push(`${begun - ended} calls are lost`)
   if (sockets > 0) broken.push(`${sockets} sockets are still open`)
   if (growth > maxGrowthBytes) broken.push(`${megabytes(growth)} more are held than after the first tenth`)

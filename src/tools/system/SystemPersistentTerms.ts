@@ -6,7 +6,7 @@ import { excerpt } from "../../syntax/Excerpt.ts"
 import { parseTerm } from "../../syntax/ParseTerm.ts"
 import { TermText } from "../ArgumentText.ts"
 import { remainingMillis, shareOfTime, whyLate } from "../Deadline.ts"
-import { countCut, cutNote } from "../CutValues.ts"
+import { countCut, countCutValues, cutNote } from "../CutValues.ts"
 import { didYouMean } from "../DidYouMean.ts"
 import {
   cursor,
@@ -88,7 +88,7 @@ const oneTerm = Effect.fnUntraced(function* (node: ErlangNode, text: string, ter
     complete: !isLarge,
     notes: isLarge ? [`The value is not read: it is larger than ${bytes(maxValueBytes)}.`] : [],
     cut: (characters: number) =>
-      value._tag === "Found" && terms.value(key, value.value, characters) !== terms.value(key, value.value)
+      value._tag === "Found" && countCutValues([[key, value.value]], terms, characters) > 0
         ? "The value is shown cut: ... stands for what is left out. No path leads into a persistent term."
         : undefined,
     data: (characters: number) => ({
