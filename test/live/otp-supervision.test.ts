@@ -369,6 +369,19 @@ const elixirScene = `
     Process.unlink(flapping)
     Supervisor.start_child(Top, %{id: :plain, start: {Supervisor, :start_link, [[{Agent, fn -> 2 end}], [strategy: :one_for_one]]}, type: :supervisor})
     Process.register(Supervisor.which_children(Top) |> List.keyfind(Agent, 0) |> elem(1), Keeper)
+    defmodule Conns do
+      use DynamicSupervisor
+      def init(_), do: DynamicSupervisor.init(strategy: :one_for_one)
+    end
+    {:ok, conns} = DynamicSupervisor.start_link(Conns, [], name: Conns)
+    {:ok, many} = Task.Supervisor.start_link(name: Many)
+    {:ok, plain} = DynamicSupervisor.start_link(name: Plain, strategy: :one_for_one)
+    Enum.each([conns, many, plain], &Process.unlink/1)
+    common = Enum.to_list(1..20)
+    for at <- 1..4000 do
+      for one <- [Conns, Plain], do: {:ok, _} = DynamicSupervisor.start_child(one, %{id: at, start: {Agent, :start_link, [Kernel, :hd, [common]]}})
+      Task.Supervisor.start_child(Many, Process, :sleep, [:infinity])
+    end
   ">>), ok`
 
 describe.runIf(existsSync(elixir))("the supervision tree of an Elixir node", () => {
@@ -416,6 +429,22 @@ describe.runIf(existsSync(elixir))("the supervision tree of an Elixir node", () 
       }
       const task = rowsOf(result).find(({ modules }) => modules === "Task.Supervised")?.pid
       expect((yield* Effect.flip(call("get_gen_server_state", { pid: task }))).code).toBe("unsupported")
+    }).pipe(Effect.provide(Layer.suspend(() => liveCatalogue([node], { agent: "eval", mode: "elixir" }))))
+  )
+
+  it.live("asks Elixir's dynamic supervisors of thousands for their children, and those of tasks for their state", () =>
+    Effect.gen(function* () {
+      for (const [root, strategy] of [
+        ["Many", ":one_for_one"],
+        ["Conns", undefined],
+        ["Plain", undefined]
+      ] as const) {
+        const result = yield* tree({ root, limit: 3 })
+        // Told by the supervisor, and not read from its links. A state that keeps arguments may share them.
+        expect(rowsOf(result)[0]).toMatchObject({ children: 4000 })
+        expect(result.text).not.toContain("without ids")
+        expect(rowsOf(result)[0]?.["strategy"]).toBe(strategy)
+      }
     }).pipe(Effect.provide(Layer.suspend(() => liveCatalogue([node], { agent: "eval", mode: "elixir" }))))
   )
 })

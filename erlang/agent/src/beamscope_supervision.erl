@@ -29,6 +29,8 @@
 %% Words that a child takes on the heap of a supervisor that knows its children by ids, at least (OTP 23; 15 from OTP 24 on).
 %% Only such ones can share what they were started with: of others each child came in a message, which shares nothing.
 -define(LEAST, 14).
+%% Behaviours of callbacks of supervisors: what is none but the first has no children that its own init/1 made.
+-define(SUPERVISING, ['Elixir.DynamicSupervisor', 'Elixir.Supervisor', supervisor]).
 %% Words of heap of the helper that takes an answer.
 -define(ANSWER, 8388608).
 %% Milliseconds that it has for a copy of a dictionary.
@@ -640,7 +642,7 @@ found(Pid, #{dictionary_heap := Words, children := Most}) ->
                 idle ->
                     Links = lists:sort(linked(Pid)) -- parent(Ancestors),
                     Heap = used(Pid),
-                    IsLarge = length(Links) > Most orelse not bearable(1, Heap, length(Links)),
+                    IsLarge = length(Links) > Most orelse not (bearable(1, Heap, length(Links)) orelse tells_little(Module, Heap)),
                     Facts#{links => Links, heap => Heap, is_large => IsLarge};
                 gone ->
                     Facts;
@@ -672,6 +674,29 @@ used(Pid) ->
 bearable(Copies, Words, Links) ->
     Children = max(Links, Words div (2 * ?LEAST)),
     Copies * Children * (Words - ?LEAST * Children) =< ?COPY.
+
+%% Whether what a supervisor with these callbacks tells of its children takes no more than its heap: a DynamicSupervisor of
+%% Elixir's tells no ids, and what it tells came in a message for each child, which is copied without sharing. What is started
+%% without a module of its own, a Supervisor too, has children from whoever started it, which were copied as well. Source:
+%% dynamic_supervisor.ex, and supervisor/default.ex, whose init/1 hands on its argument (Elixir 1.10 to 1.20).
+tells_little(_, Words) when Words > ?ANSWER ->
+    false;
+tells_little('Elixir.Supervisor.Default', _) ->
+    true;
+tells_little('Elixir.Task.Supervisor', _) ->
+    true;
+tells_little(Module, _) ->
+    %% It tells of itself without being loaded for that, or called.
+    try lists:append([Names || {Key, Names} <- erlang:get_module_info(Module, attributes), lists:member(Key, [behaviour, behavior])]) of
+        Behaviours -> [Name || Name <- Behaviours, lists:member(Name, ?SUPERVISING)] =:= ['Elixir.DynamicSupervisor']
+    catch
+        error:_ -> false
+    end.
+
+%% Whether the state of one takes no more than its heap either: it forgets what its children were started with, since they
+%% are not started again. Others keep that, and may share it though it came in messages: what was a literal of a module or a
+%% persistent term when it came was not copied, and is put on their heap once when that is purged or erased.
+keeps_little(Module) -> Module =:= 'Elixir.Task.Supervisor'.
 
 %% What a row tells, read when it is on the page.
 told(#{again := true} = Row, _) ->
@@ -758,7 +783,7 @@ limits(Pid, Facts, #{state_heap := Most, call_ms := Timeout}) ->
             %% What it has let go of since, as the list that it built for us, was no part of its state.
             Words = min(used(Pid), maps:get(heap, Facts, infinity)),
             Links = length(maps:get(links, Facts, [])),
-            case Words =< Most andalso bearable(copies(Facts), Words, Links) of
+            case Words =< Most andalso (bearable(copies(Facts), Words, Links) orelse keeps_little(map_get(callback, Facts))) of
                 true -> told_state(Pid, Timeout, Words);
                 false -> #{large => Words}
             end;
