@@ -61,8 +61,8 @@ const mayBe: ReadonlySet<string> = new Set([
   "Unreachable"
 ])
 
-/** Times that a fault comes until somebody must have met it: ten minutes have more of each. */
-const enoughTimes = 4
+/** Times that a fault comes until somebody must have met it: ten minutes have some five of each. */
+const enoughTimes = 3
 
 /** Memory that may be held in the end beyond what was held after the first tenth, all of it idle. */
 const maxGrowthBytes = 32 * 1024 * 1024
@@ -274,6 +274,13 @@ const weather: ReadonlyArray<readonly [name: string, faults: Faults, reason?: st
   ["EPMD empty", { epmd: "empty" }, "NameNotRegistered"]
 ]
 
+/** What has not been yet, and then all of it once more: in whatever order, none is left out for long. */
+const due: Array<(typeof weather)[number]> = []
+const nextWeather = () => {
+  if (due.length === 0) due.push(...weather)
+  return due.splice(between(0, due.length), 1)[0]!
+}
+
 /** How often connecting was made to fail. */
 const connectionFaults = (): number =>
   weather.reduce((sum, [fault, , reason]) => sum + (reason === undefined ? 0 : timesOf(`fault: ${fault}`)), 0)
@@ -331,7 +338,7 @@ const misfortune = (
         yield* pause(between(200, 8_000))
         patient.node.thaw()
       } else {
-        const [name, faults, reason] = pick(weather)
+        const [name, faults, reason] = nextWeather()
         count(`fault: ${name}`)
         proxy.set(faults)
         // Else hardly anybody would connect: there are always some who keep a link.
