@@ -56,9 +56,7 @@ export const memorySnapshot = Effect.fnUntraced(function* (
 ): Effect.fn.Return<MemorySnapshot, CallError> {
   const [{ areas, ...rest }, [limit]] = yield* Effect.all(
     [
-      askAgent(node, "beamscope_memory:snapshot", map([]), readSnapshot).pipe(
-        withoutAgent(() => plainSnapshot(node))
-      ),
+      askAgent(node, "beamscope_memory:snapshot", map([]), readSnapshot).pipe(withoutAgent(() => plainSnapshot(node))),
       mapOver(node, "system_info", [atom("process_limit")])
     ],
     { concurrency: "unbounded" }

@@ -93,7 +93,9 @@ describe.each(BeamNode.otpReleases())("the tools on OTP $otp", ({ otp }) => {
             (is) => is === "true"
           )
         )
-        expect(Number(yield* ask("element(2, process_info(whereis(shared), total_heap_size))"))).toBeLessThanOrEqual(16_384)
+        expect(Number(yield* ask("element(2, process_info(whereis(shared), total_heap_size))"))).toBeLessThanOrEqual(
+          16_384
+        )
         for (const input of [{ limit: 5 }, { limit: 200 }]) {
           const { structured } = yield* call("list_processes", input)
           expect(structured["processes"]).toContainEqual(expect.objectContaining({ name: "shared" }))

@@ -106,7 +106,7 @@ export const diagnoseConnection = Tool.make({
             yield* nodes.refused(target, diagnosis.refusal)
           // Each of what is wrong may be explained by the node's own process.
           const whys = [withoutCookie, remembered ?? diagnosis.why].filter((each) => each !== undefined)
-          const advice = yield* adviceOf(full, whys)
+          const advice = (yield* adviceOf(full, whys)).map(({ told }) => told)
           return { ...diagnosis, standing, advice }
         })
       )

@@ -50,7 +50,9 @@ describe("a tool whose node is slow to connect to", () => {
         const error = yield* Effect.flip(call("get_memory_info", { timeout_ms: 100 }))
         expect(error).toMatchObject({ code: "connect_failed", retryable: true })
         expect(error.message).toContain(`Connecting to ${node} took longer than`)
-        expect(error.message).toContain("while waiting for its status. Something takes connections there and says nothing")
+        expect(error.message).toContain(
+          "while waiting for its status. Something takes connections there and says nothing"
+        )
         yield* Fiber.interrupt(patient)
       }).pipe(Effect.provide(over(epmd)))
     }).pipe(Effect.scoped)
