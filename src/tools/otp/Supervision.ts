@@ -294,11 +294,11 @@ const missing = ({ incomplete }: Listed<Child>, depth: number): ReadonlyArray<st
         return [`Supervisors at level ${depth} are not opened: raise depth, or begin at one with root.`]
       case "many":
         return [
-          `Of supervisors with more than ${listedChildren} children only the first ${listedChildren} are listed and searched: begin at one with root to have all. Of one with more processes, or whose answer would be too large to copy, all that it is linked to are counted and summed; children without a process are not.`
+          `Of supervisors with more than ${listedChildren} children only the first ${listedChildren} are listed and searched: begin at one with root to have all. Of one with more processes, or whose answer might be too large to copy (what its ids share is copied for each), all that it is linked to are counted and summed; children without a process are not.`
         ]
       case "links":
         return [
-          `The root has more than 10,000 children, or its answer would be too large to copy: those that it is linked to are listed, searched and sorted, without ids. Children without a process are not, and supervisors behind the first ${listedChildren} are not opened.`
+          `The root has more than 10,000 children, or its answer might be too large to copy (what its ids share is copied for each): those that it is linked to are listed, searched and sorted, without ids. Children without a process are not, and supervisors behind the first ${listedChildren} are not opened.`
         ]
       case "busy":
         return ["Supervisors that are busy were not asked for their children."]
