@@ -99,8 +99,13 @@ export type MessageOrder = "arrival" | "size"
 /** Which messages of a queue are meant, and what reading them may cost. */
 export interface MessagesQuery {
   readonly sort: MessageOrder
-  /** Part of the shape of those that are meant, as it is shown in any of the languages, in any case. */
+  /**
+   * Part of the shape of those that are meant, as it is shown in any of the languages, in any case; but an atom behind what
+   * may name it is `atom` there.
+   */
   readonly shape: string | undefined
+  /** What of a name may make it that of a secret: a regular expression. A tuple behind such is `tuple` there. */
+  readonly secret: string
   readonly limit: number
   /** Messages to pass by. */
   readonly skip: number
@@ -115,7 +120,7 @@ export interface MessagesQuery {
 export const messageQueue = (
   node: ErlangNode,
   pid: Pid,
-  { bounds, deadlineMillis, limit, marked, shape, shapes, skip, sort }: MessagesQuery
+  { bounds, deadlineMillis, limit, marked, secret, shape, shapes, skip, sort }: MessagesQuery
 ): Effect.Effect<MessageQueue | undefined, CallError> => {
   if (crashes.test(node.capabilities.ertsVersion)) {
     return Effect.fail(
@@ -129,7 +134,9 @@ export const messageQueue = (
   const question = map([
     [atom("pid"), pid],
     [atom("sort"), atom(sort)],
-    ...(shape === undefined ? [] : [[atom("shape"), binary(shape)] as const]),
+    ...(shape === undefined
+      ? []
+      : [[atom("shape"), binary(shape)] as const, [atom("secret"), binary(secret)] as const]),
     [atom("limit"), limit],
     [atom("skip"), skip],
     [atom("marked"), marked],

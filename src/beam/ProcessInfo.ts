@@ -25,7 +25,7 @@ export type Unread =
   /** Reading it copies it, and only the heap bounds how large it is: see {@link copiedHeapWords}. */
   | { readonly what: "label" | "dictionary"; readonly why: "LargeHeap"; readonly bytes: number }
   | {
-      readonly what: "ancestors" | "label" | "signals" | "binaries" | "dictionary"
+      readonly what: "ancestors" | "initial call" | "label" | "signals" | "binaries" | "dictionary"
       readonly why: "LargeReply"
       readonly bytes: number
     }
@@ -59,7 +59,10 @@ export interface ProcessInfo {
     readonly callers: ReadonlyArray<Term>
   }
   readonly location?: {
-    /** The callback of an OTP process where it can be seen, else the function that it was spawned with. */
+    /**
+     * The callback of an OTP process where it can be seen, else the function that it was spawned with; not where the callback
+     * is unread.
+     */
     readonly initialCall: Mfa | undefined
     readonly current: StackFrame | undefined
   }
@@ -194,8 +197,8 @@ export const processInfo = Effect.fnUntraced(function* (
       groups.has("binaries") ? askBounded(node, pid, "binaries", [atom("binary")]) : Effect.succeed(nothing),
       groups.has("dictionary") && mayCopy ? readDictionary(node, pid) : Effect.succeed(nothing),
       groups.has("location") && isOtp && !dictionaryKey && mayCopy
-        ? Effect.map(node.call("proc_lib", "translate_initial_call", [pid]), readMfa)
-        : Effect.succeed(readMfa(facts.get("$initial_call")))
+        ? translatedCall(node, pid)
+        : Effect.succeed({ mfa: readMfa(facts.get("$initial_call")), unread: [] })
     ],
     { concurrency: "unbounded" }
   )
@@ -229,7 +232,7 @@ export const processInfo = Effect.fnUntraced(function* (
     }),
     ...(groups.has("location") && {
       location: {
-        initialCall: callback ?? readMfa(facts.get("initial_call")),
+        initialCall: callback.unread.length > 0 ? undefined : (callback.mfa ?? readMfa(facts.get("initial_call"))),
         current: readStack(list([facts.get("current_location")!]))?.[0]
       }
     }),
@@ -259,10 +262,21 @@ export const processInfo = Effect.fnUntraced(function* (
       ...(mayCopy ? [] : copies).map((what): Unread =>
         isShort ? { what, why: "LargeHeap", bytes: totalHeap } : { what, why: "LongQueue", messages }
       ),
-      ...parts.flatMap(({ unread }) => unread)
+      ...[...parts, callback].flatMap(({ unread }) => unread)
     ]
   }
 })
+
+/** The callback as the node sees it, which copies all of the dictionary. */
+const translatedCall = (node: ErlangNode, pid: Pid) =>
+  node.call("proc_lib", "translate_initial_call", [pid]).pipe(
+    Effect.map((call) => ({ mfa: readMfa(call), unread: [] as ReadonlyArray<Unread> })),
+    Effect.catchReasons("CallError", {
+      ReplyTooLarge: ({ limitBytes }) => Effect.succeed({ mfa: undefined, ...tooLarge("initial call", limitBytes) }),
+      HeapLimit: ({ limitWords }) =>
+        Effect.succeed({ mfa: undefined, ...tooLarge("initial call", limitWords * node.capabilities.wordBytes) })
+    })
+  )
 
 /** The facts hold all of the dictionary, if not the keys alone were told. */
 interface DictionaryPart {

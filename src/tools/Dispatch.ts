@@ -180,7 +180,8 @@ const timedOut = Effect.fnUntraced(function* (
 /** What is left to try where a list took more heap than it may have, which one thing in it is enough for. */
 const ifLarge = ({ input: { fields } }: Tool): string | undefined => {
   const ways = [
-    ...("limit" in fields ? ["a smaller limit"] : []),
+    // Else it bounds what is shown, not what is asked for.
+    ...("limit" in fields && "cursor" in fields ? ["a smaller limit"] : []),
     ...("sort_by" in fields ? ["another sort_by"] : []),
     ...("filter" in fields ? ["a filter that leaves it out"] : [])
   ]

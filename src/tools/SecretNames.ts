@@ -34,6 +34,13 @@ const telling = [
 ]
 const secretName = new RegExp(telling.join("|"), "u")
 
+/**
+ * What some part of each such name matches, in any case, also of those in `isProofName` and `isCookieKey`; and of many
+ * others: for who cannot look closer.
+ */
+export const maybeSecretName =
+  "pass|pw|secret|credential|key|token|cookie|jwt|bearer|auth|salt|psk|dsn|url|conn|ed.?pri"
+
 /** What is told of a secret, and is none: `token_count`, `max_tokens`, `invalid_token`. */
 const about = [
   "_(?:file|path|dir|length|size|bytes|count|limit|type|ttl|age|timeout|interval|expiry|expires|at|in)$",

@@ -31,6 +31,10 @@ const scene = `
     [put(Key, Value) || {Key, Value} <- [{request_id, <<"abc">>}, {{cache, 1}, kept}, {blob, lists:seq(1, 1000000)}]], Idle()
   end)),
   register(reader, spawn(fun() -> [put(Key, binary:copy(<<"x">>, 5000000)) || Key <- [page, "page"]], Idle() end)),
+  register(sharer, proc_lib:spawn(fun() ->
+    Shared = lists:seq(1, 3000), put(shared, [Shared || _ <- lists:seq(1, 2200)]), erlang:hibernate(timer, sleep, [infinity])
+  end)),
+  register(boxed, spawn(Idle)), [boxed ! Message || Message <- [{password, hunter2}, {set, {password, tr0ub4dor}}, {secret, {plugh, 1}}]],
   register(task, proc_lib:spawn_link(fun() -> put('$callers', [whereis(crowd)]), Idle() end)),
   ok`
 
@@ -61,6 +65,10 @@ const inOrder = {
 
 const inbox = (input: object) =>
   Effect.map(call("get_message_queue", { pid: "inbox", ...input }), ({ structured }) => structured)
+
+/** How many messages of the process that is called `boxed` have this in their shape. */
+const matched = (filter: string) =>
+  Effect.map(call("get_message_queue", { pid: "boxed", filter }), ({ structured }) => structured["matched"])
 
 /** A dictionary as get_process_info tells it. */
 const dictionaryOf = (pid: string, keys: ReadonlyArray<string>, more: object = {}) =>
@@ -143,6 +151,17 @@ describe.each(BeamNode.otpReleases())("one process on OTP $otp", ({ otp }) => {
         yield* ask("begin exit(whereis(paged), kill), ok end")
         yield* eventually(Effect.map(ask("whereis(paged)"), (pid) => pid === "undefined"))
         expect((yield* Effect.flip(behind(cursors[0]))).code).toBe("no_such_process")
+      }).pipe(using(agent))
+    )
+
+    it.live("finds no message by what it hides of it, and tells of a process what can be copied", () =>
+      Effect.gen(function* () {
+        expect(yield* Effect.forEach(["hun", "tr0", "plu", "hux"], matched)).toEqual([0, 0, 0, 0])
+        expect(yield* Effect.forEach(["password", "set", "secret"], matched)).toEqual([2, 1, 1])
+        const { structured } = yield* call("get_process_info", { pid: "sharer" })
+        expect(structured).toMatchObject({ name: "sharer", location: { current_function: expect.any(String) } })
+        const unread = release < 26 ? [expect.stringContaining("Not read: initial call")] : []
+        expect(structured["notes"] ?? []).toEqual(unread)
       }).pipe(using(agent))
     )
 

@@ -24,7 +24,10 @@
     %% `arrival', the default: those that wait longest first; or `size', the largest first, in external format.
     sort => arrival | size,
     %% Part of the shape of a message, as `shapes' are shown in any of the languages.
+    %% but for atoms that may be values, see `words'.
     shape => binary(),
+    %% What of a name, in any case, may make it that of a secret: a regular expression. Behind such no tuple is looked into.
+    secret => binary(),
     %% Messages to return; behind so many of the order, 0 by default.
     limit := non_neg_integer(),
     skip => non_neg_integer(),
@@ -154,7 +157,7 @@ shown(Places, Messages, #{limit := Limit, message_bytes := Room} = Spec) ->
 known_by(Message) -> {erlang:external_size(Message), cut(Message, ?MARK)}.
 
 %% What a shape has to have in it; `none' where each will do.
-sought(#{shape := Part}) -> bare(unicode:characters_to_list(Part));
+sought(#{shape := Part} = Spec) -> {bare(unicode:characters_to_list(Part)), maps:get(secret, Spec, "^")};
 sought(_) -> none.
 
 %% How many messages were looked at; `#{Shape => {Times, Place, IsSought}}', with the place of the first message; and the
@@ -176,15 +179,38 @@ known(Shape, Known, At, Sought) ->
     case Known of
         #{Shape := Before} -> Before;
         _ when Sought =:= none -> {0, At, false};
-        _ -> {0, At, contains(bare(lists:flatten(words(Shape))), Sought)}
+        _ ->
+            {Part, Secret} = Sought,
+            {0, At, contains(bare(lists:flatten(words(Shape, Secret))), Part)}
     end.
 
-%% A shape as it is shown, but that each language writes an atom and a space in its own way: see `bare'.
-words(Atom) when is_atom(Atom) -> atom_to_list(Atom);
-words(Elements) when is_list(Elements) -> ["{", lists:join(",", [words(Element) || Element <- Elements]), "}"];
-words({tuple, Arity}) -> ["tuple of ", integer_to_list(Arity)];
-words({struct, Name}) -> ["struct ", atom_to_list(Name)];
-words({Type}) -> atom_to_list(Type).
+%% A shape as it is shown, but that each language writes an atom and a space in its own way, see `bare'; and that an atom
+%% is `atom' behind what may name it, and a tuple `tuple' behind what may name a secret: whoever is not shown a value could
+%% else find it out letter by letter, by what is found.
+words(Atom, _) when is_atom(Atom) -> atom_to_list(Atom);
+words(Elements, Secret) when is_list(Elements) ->
+    Behind = fun(Element, Front) ->
+        Word =
+            if
+                is_atom(Element), Front =/= none -> "atom";
+                is_list(Element), Front =:= secret -> "tuple";
+                true -> words(Element, Secret)
+            end,
+        {Word, naming(Front, Element, Secret)}
+    end,
+    {Words, _} = lists:mapfoldl(Behind, none, Elements),
+    ["{", lists:join(",", Words), "}"];
+words({tuple, Arity}, _) -> ["tuple of ", integer_to_list(Arity)];
+words({struct, Name}, _) -> ["struct ", atom_to_list(Name)];
+words({Type}, _) -> atom_to_list(Type).
+
+%% What stands in front of the next element of a tuple: `none' that names anything, a `name', or maybe that of a `secret'.
+naming(secret, _, _) -> secret;
+naming(Front, {Type}, _) when Type =/= binary, Type =/= list, Type =/= map -> Front;
+naming(_, Element, Secret) ->
+    Names = lists:filter(fun erlang:is_atom/1, lists:flatten([Element])),
+    Tells = fun(Name) -> re:run(atom_to_list(Name), Secret, [caseless, unicode, {capture, none}]) =:= match end,
+    hd([secret || true <- [lists:any(Tells, Names)]] ++ [name]).
 
 %% A text without what the languages differ in.
 bare(Text) ->

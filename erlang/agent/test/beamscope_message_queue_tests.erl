@@ -10,6 +10,7 @@ tests() ->
         {"messages behind the first, and whether they moved up", fun later_messages/1},
         {"messages that repeat are known by more than the last", fun repeating_messages/1},
         {"messages of a shape, by any part of it in any language", fun of_shape/1},
+        {"no message is found by a value", fun of_no_value/1},
         {"the largest messages first, those of one size as they came", fun by_size/1},
         {"only what is looked at is filtered and sorted", fun looked_at/1},
         {"a large message is cut", fun large_messages/1},
@@ -123,7 +124,8 @@ of_shape(Run) ->
         end,
         ?assertEqual([1, 4], Places("gen_call")),
         ?assertEqual([1], Places("{'$gen_call', {pid, reference}, {get_user, integer}}")),
-        ?assertEqual([4], Places("{:\"$gen_call\", {pid, reference}, {:get_user, :two}}")),
+        ?assertEqual([4], Places("{:\"$gen_call\", {pid, reference}, {:get_user, atom}}")),
+        ?assertEqual([], Places("two")),
         ?assertEqual([1, 4], Places("GetUser")),
         ?assertEqual([2], Places(":TICK")),
         ?assertEqual([3], Places("{My.Shop, integer, struct My.Cart}")),
@@ -138,6 +140,39 @@ of_shape(Run) ->
         ?assertMatch(#{places := [4], matched := 2}, Large),
         ?assertMatch(#{places := [1], matched := 2}, Of("get_user", #{sort => size, limit => 1, skip => 1})),
         ?assertEqual(map_get(marks, Large), [map_get(mark, Of("get_user", #{sort => size, skip => 1}))])
+    end).
+
+%% Nobody could else be kept from trying guesses at what is not shown.
+of_no_value(Run) ->
+    Sent = [
+        {password, hunter2},
+        {set, {password, tr0ub4dor}},
+        {'API-Key', 1, {xyzzy, {deep, 1}}},
+        {{my_app, api_key}, plugh, {plover, 1}},
+        {<<"password">>, swordfish},
+        {login, '--password', opensesame},
+        {make_ref(), ready},
+        {self(), {done, 1}}
+    ],
+    running([fun idle/0], fun([Pid]) ->
+        [Pid ! Message || Message <- Sent],
+        Places = fun(Part) ->
+            #{places := Found} =
+                Run(messages, spec(Pid, #{shape => unicode:characters_to_binary(Part)})),
+            Found
+        end,
+        [
+            ?assertEqual([], Places(Part))
+         || Part <- ["hun", "hunter2", "tr0", "xyz", "deep", "plu", "plover", "fish", "opens"]
+        ],
+        ?assertEqual([1, 2], Places("{password, atom}")),
+        ?assertEqual([2], Places("{set, {password, atom}}")),
+        ?assertEqual([3], Places("{'API-Key', integer, tuple}")),
+        ?assertEqual([4], Places("{{my_app, atom}, atom, ")),
+        ?assertEqual([7], Places("{reference, ready}")),
+        ?assertEqual([8], Places("{pid, {done, integer}}")),
+        %% Where nobody says what names a secret, each atom may.
+        ?assertMatch(#{places := []}, Run(messages, maps:remove(secret, spec(Pid, #{shape => <<"{password,atom}}">>}))))
     end).
 
 by_size(Run) ->
@@ -238,6 +273,7 @@ spec(Pid, Changes) ->
     maps:merge(
         #{
             pid => Pid,
+            secret => <<"pass|key">>,
             limit => 10,
             max_messages => 1000,
             max_bytes => 8000000,

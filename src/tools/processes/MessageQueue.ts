@@ -22,6 +22,7 @@ import { TermText } from "../ArgumentText.ts"
 import { called, nameText, pid } from "./OneProcess.ts"
 import { ended, resolveProcess } from "../ProcessArgument.ts"
 import { amount, bytes, percent } from "../Quantity.ts"
+import { maybeSecretName } from "../SecretNames.ts"
 import { redacted } from "../SecretShapes.ts"
 import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
@@ -69,6 +70,7 @@ export const readQueue = (
     messageQueue(node, process, {
       sort: "arrival",
       shape: undefined,
+      secret: maybeSecretName,
       skip: 0,
       marked: 1,
       shapes: maxShapes,
@@ -167,7 +169,7 @@ const hidesAny = ({ messages }: ReadMessages, terms: Terms, clean: (text: string
 const getMessageQueue = Tool.make({
   name: "get_message_queue",
   title: "Message queue",
-  description: `Messages, and counts by shape; filter: part of a shape. The process copies its whole queue: refused above ${usualQueue.messages} or ${bytes(usualQueue.bytes)} (override: ${largeQueue.messages} or ${bytes(largeQueue.bytes)}).`,
+  description: `Messages, and counts by shape; filter: part of a shape; values are not looked at. The process copies its whole queue: refused above ${usualQueue.messages} or ${bytes(usualQueue.bytes)} (override: ${largeQueue.messages} or ${bytes(largeQueue.bytes)}).`,
   toolset: "processes",
   access: "inspect",
   cost: "heavy",

@@ -180,4 +180,18 @@ describe("stackTrace", () => {
       ])
     })
   )
+
+  it.effect.each([
+    [{ _tag: "ReplyTooLarge", limitBytes: 4 }, 4],
+    [{ _tag: "HeapLimit", limitWords: 4 }, 32]
+  ] as const)("tells the rest where the callback was too large to be read: %o", ([reason, bytes]) =>
+    Effect.gen(function* () {
+      const node = recordedNode(25, { "proc_lib:translate_initial_call/1": () => Effect.fail(reason) })
+      const info = yield* processInfo(node, workerOf(25), all)
+      expect(info?.unread).toEqual([{ what: "initial call", why: "LargeReply", bytes }])
+      expect(info?.location?.initialCall).toBeUndefined()
+      expect(info?.location?.current).toBeDefined()
+      expect(info?.memory).toBeDefined()
+    })
+  )
 })
