@@ -16,6 +16,8 @@ import { CallError } from "./CallError.ts"
 const atomsOf = {
   /** What is asked and told of a node when it is joined: four times what that takes. */
   joining: 64,
+  /** A link beside the one that there is. */
+  second_link: 64,
   /** `erlang:memory/0`. */
   memory: 1_024,
   /** A function of the agent, with all others that may run at the same time. */

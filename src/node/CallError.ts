@@ -47,7 +47,8 @@ export type CallReason =
   | { readonly _tag: "ProcessTableFull"; readonly limit: number | undefined; readonly hasBegun: boolean }
   /**
    * Nothing was sent, since it may make atoms on the node and is to have room for `needed`. There is room for `left` more
-   * of `limit`, and a node without any crashes.
+   * of `limit`, and a node without any crashes. Who joins a node can ask this only after the handshake, which may have made
+   * some by then: the link is given up.
    */
   | {
       readonly _tag: "AtomsScarce"
@@ -84,6 +85,12 @@ const reasonName = (reason: CallReason): string | undefined => {
   return isTuple(reason.reason) ? `{${name.text}, ...}` : name.text
 }
 
+/** What is left undone where atoms are scarce. */
+const withoutAtoms = (target: string, { maker, needed }: Extract<CallReason, { _tag: "AtomsScarce" }>): string =>
+  maker === "joining"
+    ? `to be asked anything makes some, and is done only where there is room for ${needed}; the link was made, and is given up with nothing more asked. Each new one may make more of them, before their number can be asked`
+    : `${target} makes some, and is done only where there is room for ${needed}; nothing was sent`
+
 /** What became of a call, without the term that it raised with, for whoever prints that. */
 export const withoutReason = (error: {
   readonly node: string
@@ -107,7 +114,7 @@ export const withoutReason = (error: {
     case "ProcessTableFull":
       return `the process table of ${node} is full${reason.limit === undefined ? "" : ` (${reason.limit} processes, what +P allows for)`}: ${reason.hasBegun ? `${target} could start no more` : `it could start none for ${target}`}. Nothing new can run there until others end: find who starts so many (group them by what they run), or restart it with a larger +P.`
     case "AtomsScarce":
-      return `${node} has room for ${reason.left} more atoms, of ${reason.limit}: ${reason.maker === "joining" ? "to connect" : target} makes some, and is done only where there is room for ${reason.needed}; nothing was sent. No atom is ever taken back, and a node whose atom table is full crashes: it will do so by itself if whatever makes them goes on. Find that (list_to_atom, binary_to_atom, String.to_atom or JSON keys as atoms, of what comes from outside), and restart the node in time, with a larger +t.`
+      return `${node} has room for ${reason.left} more atoms, of ${reason.limit}: ${withoutAtoms(target, reason)}. No atom is ever taken back, and a node whose atom table is full crashes: it will do so by itself if whatever makes them goes on. Find that (list_to_atom, binary_to_atom, String.to_atom or JSON keys as atoms, of what comes from outside), and restart the node in time, with a larger +t.`
     case "SpawnRefused":
       return `${node} would not start a worker for ${target}: ${reason.reason}.`
     case "LinkLost":

@@ -12,7 +12,8 @@ import type { LocalProcess, LocalProcesses } from "./LocalProcesses.ts"
 import { envelopeBytes, failure, type Outcome, verdictOf } from "./Outcome.ts"
 import type { Verdicts } from "./Verdicts.ts"
 
-const defaults = {
+/** Bounds of a call that says no others. */
+export const defaults = {
   timeoutMillis: 5_000,
   maxReplyBytes: 16 * 1024 * 1024
 } as const

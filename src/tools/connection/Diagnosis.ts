@@ -29,7 +29,7 @@ const wrongNames: ReadonlySet<Step["step"]> = new Set(["name", "host", "epmd", "
  */
 const ensureSecondLink = (node: ErlangNode) =>
   Effect.flatMap(stepMillis, (left) => askRoom(node.call, { timeoutMillis: Math.min(left, askingMillis) })).pipe(
-    Effect.flatMap(({ atoms }) => ensureRoom(node.name, "diagnose_connection", atoms, "joining")),
+    Effect.flatMap(({ atoms }) => ensureRoom(node.name, "diagnose_connection", atoms, "second_link")),
     Effect.catchIf(
       ({ reason }) => reason._tag !== "AtomsScarce" && reason._tag !== "ProcessTableFull",
       () => Effect.void

@@ -175,6 +175,7 @@ describe("a failed call", () => {
     [{ _tag: "ProcessTableFull", limit: undefined, hasBegun: true }, "process_table_full", true],
     [{ _tag: "AtomsScarce", left: 12, limit: 16_384, needed: 4_096, maker: "agent" }, "atom_table_full", false],
     [{ _tag: "AtomsScarce", left: 12, limit: 16_384, needed: 64, maker: "joining" }, "atom_table_full", false],
+    [{ _tag: "AtomsScarce", left: 12, limit: 16_384, needed: 64, maker: "second_link" }, "atom_table_full", false],
     [{ _tag: "LinkLost", cause }, "link_lost", true],
     [{ _tag: "UndecodableReply", detail: "x" }, "remote_error", false],
     [{ _tag: "UnknownAtom", text: "x" }, "not_found", false],
