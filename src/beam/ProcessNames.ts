@@ -11,7 +11,7 @@ import { type ProcessRow, readLabel } from "./ProcessRow.ts"
  */
 export interface ProcessName {
   readonly pid: Pid
-  readonly known: Exclude<ProcessRow["label"], "unread" | undefined>
+  readonly known: Exclude<ProcessRow["label"], "unread" | "late" | undefined>
 }
 
 export interface ProcessNames {
@@ -45,7 +45,7 @@ export const findNames = (
 const readName = (pair: Term): ReadonlyArray<ProcessName> => {
   if (!isTuple(pair) || !(pair[0] instanceof Pid)) return []
   const known = readLabel(pair[1])
-  return known === undefined || known === "unread" ? [] : [{ pid: pair[0], known }]
+  return known === undefined || known === "unread" || known === "late" ? [] : [{ pid: pair[0], known }]
 }
 
 const readNames = (answer: MapTerm): ProcessNames | undefined => {

@@ -88,6 +88,8 @@ export type Incomplete =
   | "long_queue"
   /** Filtered by label, and some are, or may be, too large to be read: see `large`. */
   | "large_heap"
+  /** Time ran out while the labels or callbacks of processes were read that were looked at. */
+  | "late"
   /** The callback filters, orders or groups, and not all could be read: see `undecided`. */
   | "initial_call"
   /** Filtered or sorted by label, but this release does not show labels. */

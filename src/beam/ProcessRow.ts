@@ -11,8 +11,8 @@ export interface ProcessRow {
   readonly currentFunction: Mfa | undefined
   /** The callback of an OTP process where it can be seen, else the function that it was spawned with. */
   readonly initialCall: Mfa | undefined
-  /** Cut where it is large. `unread`: the queue is long, or the heap large that it lies on. */
-  readonly label: { readonly term: Term } | "unread" | undefined
+  /** Cut where it is large. `unread`: the queue is long, or the heap large that it lies on. `late`: there was no time. */
+  readonly label: { readonly term: Term } | "unread" | "late" | undefined
   readonly application: string | undefined
   /** Whether it works for us. */
   readonly own: boolean
@@ -57,6 +57,7 @@ const readName = (term: Term | undefined): string | undefined =>
 /** A label as the agent gives it. */
 export const readLabel = (term: Term | undefined): ProcessRow["label"] => {
   if (isTuple(term, "term") && term[1] !== undefined) return { term: term[1] }
+  if (isAtom(term, "late")) return "late"
   return isAtom(term, "unread") ? "unread" : undefined
 }
 

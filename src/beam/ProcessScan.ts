@@ -175,7 +175,10 @@ const measure = Effect.fnUntraced(function* (
 const order = (a: Candidate, b: Candidate): number =>
   b.value - a.value || b.pid.serial - a.pid.serial || b.pid.id - a.pid.id
 
-/** The labels of processes in the form that the agent gives them, but for those that are too large when copied. */
+/**
+ * The labels of processes in the form that the agent gives them, `late` where time ran out, but for those that are too
+ * large when copied.
+ */
 const readLabels = Effect.fnUntraced(function* (
   node: ErlangNode,
   pids: ReadonlyArray<Pid>
@@ -190,8 +193,8 @@ const readLabels = Effect.fnUntraced(function* (
   const until = (yield* steadyMillis) + singlyMillis
   const found: Array<readonly [Pid, Term | undefined]> = []
   for (const pid of pids) {
-    if ((yield* steadyMillis) >= until) break
-    found.push(...((yield* read([pid]).pipe(Effect.catchReasons("CallError", isTooLarge))) ?? []))
+    if ((yield* steadyMillis) >= until) found.push([pid, atom("late")])
+    else found.push(...((yield* read([pid]).pipe(Effect.catchReasons("CallError", isTooLarge))) ?? []))
   }
   return found
 })
@@ -231,6 +234,10 @@ const rowsOf = Effect.fnUntraced(function* (
   })
 })
 
+/** `rows` where a row lacks what there was no time for. */
+const lateRows = (rows: ReadonlyArray<ProcessRow | undefined>): ReadonlyArray<"rows"> =>
+  rows.some((row) => row?.label === "late") ? ["rows"] : []
+
 /** An item in the form that the agent gives it. */
 const factOf = (facts: Facts, item: RowItem): Term | undefined => {
   if (item === "initial_call") return readMfa(facts.get("$initial_call")) ? facts.get("$initial_call") : facts.get(item)
@@ -264,6 +271,7 @@ export const scanPage = Effect.fnUntraced(function* (
   const shown = rows.filter((row) => row !== undefined)
   return {
     ...told,
+    incomplete: [...told.incomplete, ...lateRows(rows)],
     gone: told.gone + rows.length - shown.length,
     total: query.filter.pids === undefined ? pids.length - told.gone : pids.length,
     matched: candidates.length,
@@ -313,7 +321,7 @@ export const scanGrowth = Effect.fnUntraced(function* (
     unmeasured: after.unmeasured,
     large: after.large,
     undecided: after.undecided,
-    incomplete: [...new Set([...before.incomplete, ...after.incomplete])],
+    incomplete: [...new Set([...before.incomplete, ...after.incomplete]), ...lateRows(rows)],
     rows: top.flatMap(({ born, now: value, value: growth }, at) => {
       const row = rows[at]
       return row === undefined ? [] : [{ row, value, growth, perSecond: growth / seconds, born }]

@@ -136,6 +136,7 @@ const reasons: ReadonlySet<string> = new Set<Incomplete>([
   "rows",
   "long_queue",
   "large_heap",
+  "late",
   "initial_call",
   "label"
 ])
@@ -229,8 +230,12 @@ const readGrowth = (term: Term): ProcessGrowth | undefined => {
   return { ...told, rows: read, born, compared, measuredMillis: { least: least / 1000, most: most / 1000 } }
 }
 
-const readKey = (term: Term | undefined): ProcessGroup["key"] | undefined =>
-  isAtom(term, "none") ? "none" : isAtom(term, "other") ? "other" : readLabel(term)
+const readKey = (term: Term | undefined): ProcessGroup["key"] | undefined => {
+  if (isAtom(term, "none")) return "none"
+  if (isAtom(term, "other")) return "other"
+  const label = readLabel(term)
+  return label === "late" ? "unread" : label
+}
 
 const readGroup =
   (order: GroupsQuery["order"]) =>

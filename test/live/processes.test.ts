@@ -328,7 +328,7 @@ describe.each(BeamNode.otpReleases())("many processes on OTP $otp", ({ otp }) =>
         }
         const notRead = expect.stringMatching(/^The callback of 1 process could not be read: hefty_sleeper\. /u)
         expect(groupsOf(grouped)).toEqual([
-          expect.objectContaining({ group: "(callback not read: long queue or large heap)", count: 1 })
+          expect.objectContaining({ group: "(callback not read: long queue, large heap or no time)", count: 1 })
         ])
         expect(grouped.structured).toMatchObject({ complete: false, notes: [notRead] })
         for (const page of sorted) {

@@ -11,6 +11,7 @@
 %% Elixir keep for themselves under `$initial_call', `$ancestors' and `$callers' is small, and read of everybody.
 
 -include("beamscope_copied.hrl").
+-include("beamscope_gate.hrl").
 
 %% Words of heap up to which what is copied takes 8 MB at worst, and of the heaps together of which it is at once.
 -define(SMALL_HEAP, 2000).
@@ -20,8 +21,6 @@
 %% Milliseconds for the copies of many processes at once, and for those of a chunk of them that are read one by one.
 -define(COPIES_MILLIS, 5000).
 -define(SINGLY_MILLIS, 1000).
-%% Milliseconds between two looks at whether others are at it.
--define(GATE_MILLIS, 2).
 %% Bytes of external format above which a label is cut.
 -define(SMALL_LABEL, 256).
 
@@ -69,72 +68,67 @@ copyable(Pids) ->
     {Large, Ended} = lists:partition(fun erlang:is_pid/1, Others),
     {Sized, length(Ended), Large}.
 
-%% What `Ask' makes of processes, each a list for some of them, altogether; and those of whom it could not be had. The
-%% processes are `copyable': the small ones are asked as many at once as there is room for, and the others where nobody
-%% else asks such (`gate' of the plan), so that the worst there is comes once at a time.
-copied(Sized, Ask, #{gate := Gate}) ->
+%% What `Ask' makes of processes, each a list for some of them, altogether; those of whom it is too large; and those who
+%% were not asked, or not to the end, before the time was up (`until' of the plan, which no copy outlasts). The processes
+%% are `copyable': the small ones are asked as many at once as there is room for, and the others where nobody else asks
+%% such (`gate' of the plan), so that the worst there is comes once at a time.
+copied(Sized, Ask, #{until := Until} = Plan) ->
     {Small, Large} = lists:partition(fun({_, Words}) -> Words =< ?SMALL_HEAP end, Sized),
-    {Told, Missed} = copied_at_once(Small, Ask),
-    case Large of
-        [] ->
-            {Told, Missed};
-        _ ->
-            enter(Gate),
-            {More, Others} =
-                try
-                    %% Those whose copies may be the largest come last.
-                    copied_at_once(lists:keysort(2, Large), Ask)
-                after
-                    atomics:put(Gate, 1, 0)
-                end,
-            {Told ++ More, Missed ++ Others}
+    %% Those whose copies may be the largest come last.
+    copied_alone(lists:keysort(2, Large), Ask, Plan, copied_at_once(Small, Ask, Until, {[], [], []})).
+
+copied_alone([], _, _, Found) ->
+    Found;
+copied_alone(Sized, Ask, #{gate := Gate, until := Until}, Found) ->
+    case entered(Gate, Until) of
+        true ->
+            try
+                copied_at_once(Sized, Ask, Until, Found)
+            after
+                ets:delete(Gate, holder)
+            end;
+        false ->
+            late([Pid || {Pid, _} <- Sized], Found)
     end.
 
-enter(Gate) ->
-    case atomics:compare_exchange(Gate, 1, 0, 1) of
-        ok ->
-            ok;
-        _ ->
-            receive
-            after ?GATE_MILLIS -> enter(Gate)
-            end
-    end.
+late(Pids, {Told, Large, Late}) -> {Told, Large, Late ++ Pids}.
 
-copied_at_once([], _) ->
-    {[], []};
-copied_at_once(Sized, Ask) ->
+copied_at_once([], _, _, Found) ->
+    Found;
+copied_at_once(Sized, Ask, Until, {Told, Large, Late} = Found) ->
     {Pids, Words} = lists:unzip(Sized),
+    Left = min(?COPIES_MILLIS, Until - now_ms()),
     case length(Pids) > 1 andalso lists:sum(Words) > ?SMALL_HEAPS of
         true ->
             {First, Rest} = lists:split(length(Pids) div 2, Sized),
-            {Told, Missed} = copied_at_once(First, Ask),
-            {More, Others} = copied_at_once(Rest, Ask),
-            {Told ++ More, Missed ++ Others};
+            copied_at_once(Rest, Ask, Until, copied_at_once(First, Ask, Until, Found));
+        false when Left =< 0 ->
+            late(Pids, Found);
         false ->
-            case apart(?COPIES, ?COPIES_MILLIS, fun() -> Ask(Pids) end) of
-                {answer, Told} -> {Told, []};
+            case apart(?COPIES, Left, fun() -> Ask(Pids) end) of
+                {answer, More} -> {Told ++ More, Large, Late};
                 {raised, Reason} -> error(Reason);
-                _ -> singly(Pids, Ask, now_ms() + ?SINGLY_MILLIS, {[], []})
+                _ -> singly(Pids, Ask, min(Until, now_ms() + ?SINGLY_MILLIS), Found)
             end
     end.
 
 singly([], _, _, Found) ->
     Found;
-singly([Pid | Rest] = Pids, Ask, Until, {Told, Missed}) ->
+singly([Pid | Rest] = Pids, Ask, Until, {Told, Large, Late} = Found) ->
     Left = Until - now_ms(),
     case Left > 0 andalso apart(?COPIES, Left, fun() -> Ask([Pid]) end) of
-        false -> {Told, Missed ++ Pids};
-        {answer, More} -> singly(Rest, Ask, Until, {Told ++ More, Missed});
+        {answer, More} -> singly(Rest, Ask, Until, {Told ++ More, Large, Late});
         {raised, Reason} -> error(Reason);
-        _ -> singly(Rest, Ask, Until, {Told, [Pid | Missed]})
+        too_large -> singly(Rest, Ask, Until, {Told, [Pid | Large], Late});
+        _ -> late(Pids, Found)
     end.
 
 %% What processes with short queues say in their dictionaries to be, `undefined' where they do not say, for each that may
-%% be asked.
+%% be asked; and for whom there was no time.
 callbacks(Pids, Plan) ->
     {Sized, _, _} = copyable(Pids),
-    {Calls, _} = copied(Sized, fun(Some) -> from_dictionaries('$initial_call', Some) end, Plan),
-    Calls.
+    {Calls, _, Late} = copied(Sized, fun(Some) -> from_dictionaries('$initial_call', Some) end, Plan),
+    {Calls, Late}.
 
 from_dictionaries(Key, Pids) -> [{Pid, Value} || Pid <- Pids, Value <- from_dictionary(Key, fact(Pid, dictionary))].
 
@@ -153,7 +147,8 @@ labels(Pids, #{reads_keys := false}) ->
 labelled(undefined) -> none;
 labelled(Label) -> {term, Label}.
 
-%% What `Make' makes of the labels of processes that are `copyable', and those whose labels could not be had.
+%% What `Make' makes of the labels of processes that are `copyable', those whose labels are too large, and those for
+%% whose labels there was no time.
 read_labels(Sized, Make, Plan) -> copied(Sized, fun(Pids) -> Make(labels(Pids, Plan)) end, Plan).
 
 %% The same with `{term, Cut, Hash}' in place of large labels, which are few: two that differ behind the cut are two.

@@ -49,8 +49,8 @@
 %% `name' and `pids' say which processes are looked at (`population' of beamscope_process_scan.hrl), the others which of
 %% those pass.
 
-%% What is asked of each process, worked out once.
-plan(#{sort := Sort, long_queue := LongQueue} = Spec) ->
+%% What is asked of each process within bounds, worked out once.
+plan(#{sort := Sort, long_queue := LongQueue} = Spec, #{until := Until}) ->
     ReadsKeys = reads_keys(),
     Ranks = lists:member(Sort, [memory, total_heap_size]),
     Labels = ReadsKeys andalso is_map_key(label, Spec),
@@ -68,8 +68,8 @@ plan(#{sort := Sort, long_queue := LongQueue} = Spec) ->
         guard => [sieve(LongQueue, [[]]) || Ranks],
         rank => rank(Sort, ReadsKeys),
         reads_keys => ReadsKeys,
-        %% Shut where it is 1: see `copied'.
-        gate => atomics:new(1, []),
+        gate => gate(),
+        until => Until,
         calls => [called_as(Calls) || Calls =/= [], not ReadsKeys]
     }.
 
@@ -229,7 +229,7 @@ rank(Key, _) when
     {Key, ets:match_spec_compile([{{'$1', {Key, '$2'}}, [], [{{'$2', '$1'}}]}])}.
 
 %% `{Value, Pid}' of those processes that have not ended, and `{callback, Pid}' of those among them whose callback was not
-%% read, although they are ordered by it.
+%% read, although they are ordered by it, `late' for each that there was no time for.
 ranked(Pids, #{sort := application, rank := Rank}) ->
     {Leaders, Led} = lists:unzip(ask(Pids, Rank)),
     Known = maps:from_list([{Leader, owned_by(Leader)} || Leader <- lists:usort(Leaders)]),
@@ -237,23 +237,27 @@ ranked(Pids, #{sort := application, rank := Rank}) ->
 ranked(Pids, #{sort := initial_call, rank := Rank, reads_keys := false, long_queue := LongQueue} = Plan) ->
     Values = ask(Pids, Rank),
     Started = [Pid || {{proc_lib, init_p, _}, Pid} <- Values],
-    Read = maps:from_list(callbacks(short(Started, LongQueue), Plan)),
-    {called_first(Values, Read), unread_callbacks(Started, Read)};
+    {Calls, Late} = callbacks(short(Started, LongQueue), Plan),
+    Read = maps:from_list(Calls),
+    {called_first(Values, Read), lates(Late) ++ unread_callbacks(Started, Read)};
 ranked(Pids, #{sort := module, reads_keys := false} = Plan) ->
     {Values, Unread} = ranked(Pids, Plan#{sort := initial_call}),
     {module_first(Values), Unread};
 ranked(Pids, #{sort := label, rank := Rank, long_queue := LongQueue} = Plan) ->
     {_, Alive} = lists:unzip(ask(Pids, Rank)),
     {Sized, _, _} = copyable(short(Alive, LongQueue)),
-    {Ordered, _} = read_labels(Sized, fun ordered_labels/1, Plan),
+    {Ordered, _, Late} = read_labels(Sized, fun ordered_labels/1, Plan),
     Read = maps:from_list(Ordered),
     Count = length(Alive),
     Labels = lists:zipwith3(fun maps:get/3, Alive, lists:duplicate(Count, Read), lists:duplicate(Count, [unread])),
-    {lists:zip(Labels, Alive), []};
+    {lists:zip(Labels, Alive), lates(Late)};
 ranked(Pids, #{rank := Rank}) ->
     {ask(Pids, Rank), []}.
 
 short(Pids, LongQueue) -> [Pid || Pid <- ask(Pids, at_most(message_queue_len, LongQueue)), is_pid(Pid)].
+
+%% `late' for each.
+lates(Pids) -> [late || _ <- Pids].
 
 unread_callbacks(Pids, Read) -> [{callback, Pid} || Pid <- Pids, not is_map_key(Pid, Read)].
 
@@ -292,7 +296,8 @@ owned_by(Leader) ->
 -define(UNREAD, {[], [], 0}).
 
 %% `{Value, Pid}' of the processes that pass the filters, how many have ended, and those of which something that decides
-%% was not read: `{Messages, Pid}' with a long queue, `{callback, Pid}' for a callback, `large' for a label that is, or may be, large.
+%% was not read: `{Messages, Pid}' with a long queue, `{callback, Pid}' for a callback, `large' for a label that is, or may be, large, `late'
+%% for what there was no time to read.
 measure(Pids, Plan) ->
     {Passed, Gone, Long} = sifted(Pids, Plan),
     {Called, EndedFirst, Undecided} = called(Passed, Plan),
@@ -331,9 +336,10 @@ called(Pids, #{calls := [{Copies, Answers}], long_queue := LongQueue} = Plan) ->
     Told = [{{'$1', [{message_queue_len, '$2'} | '$3']}, [], [{{'$1', '$2', '$3'}}]}, {{'_', undefined}, [], [gone]}],
     Asked = ask(Pids, {[message_queue_len, current_function, initial_call], ets:match_spec_compile(Told)}),
     {Alive, Ended} = lists:partition(fun erlang:is_tuple/1, Asked),
-    Read = maps:from_list(callbacks([Pid || {Pid, Messages, _} <- Alive, Messages =< LongQueue], Plan)),
+    {Calls, Late} = callbacks([Pid || {Pid, Messages, _} <- Alive, Messages =< LongQueue], Plan),
+    Read = maps:from_list(Calls),
     Found = ets:match_spec_run(named_calls(Alive, Copies, Read), Answers),
-    {Found, length(Ended), [{callback, Pid} || Pid <- unread_calls(Alive, Read) -- Found]};
+    {Found, length(Ended), lates(Late) ++ [{callback, Pid} || Pid <- unread_calls(Alive, Read) -- Found]};
 called(Pids, _) ->
     {Pids, 0, []}.
 
@@ -347,13 +353,13 @@ named_calls(Alive, Copies, Read) ->
 unread_calls(Alive, Read) ->
     [Pid || {Pid, _, [_, {initial_call, {proc_lib, init_p, _}}]} <- Alive, not is_map_key(Pid, Read)].
 
-%% Those with the part that is looked for in their label; how many have ended; and `large' for each whose label was not
-%% read.
+%% Those with the part that is looked for in their label; how many have ended; and `large' for each whose label is, or
+%% may be, large, `late' for each whose label there was no time for.
 with_label(Pids, #{label := Part, reads_keys := true} = Plan) ->
     {Sized, Gone, Large} = copyable(Pids),
     Forms = forms(Part),
-    {Found, Missed} = read_labels(Sized, fun(Labels) -> labelled_as(Forms, Labels) end, Plan),
-    {Found, Gone, [large || _ <- Large ++ Missed]};
+    {Found, TooLarge, Late} = read_labels(Sized, fun(Labels) -> labelled_as(Forms, Labels) end, Plan),
+    {Found, Gone, lates(Late) ++ [large || _ <- Large ++ TooLarge]};
 with_label(Pids, #{reads_keys := true}) ->
     {Pids, 0, []};
 with_label(Pids, Plan) ->

@@ -48,7 +48,7 @@ top(#{by := By, order := Order, limit := Limit, deadline_ms := Deadline} = Spec)
     is_integer(Limit), Limit >= 1, Limit =< 1000
 ->
     Bounds = bounds(Deadline, Spec),
-    Plan = plan(Spec#{sort => pid}),
+    Plan = plan(Spec#{sort => pid}, Bounds),
     %% Dies with us. Rows are `{Key, Count, Messages, Reductions, Bytes, Unmeasured}'.
     Sums = ets:new(beamscope_groups, [private]),
     Asked = grouping(By, Plan),
@@ -57,8 +57,8 @@ top(#{by := By, order := Order, limit := Limit, deadline_ms := Deadline} = Spec)
         {Values, Ended, Longer} = Measure(Pids),
         {_, Passed} = lists:unzip(Values),
         Members = ask(Passed, Asked),
-        Keys = keys(By, Members, Plan),
-        Unread = undecided(By, Members, Keys) ++ Longer,
+        {Keys, Late} = keys(By, Members, Plan),
+        Unread = undecided(By, Members, Keys) ++ lates(Late) ++ Longer,
         {Members, Keys, sizes(Members, Plan), Ended + length(Passed) - length(Members), Unread}
     end,
     Merge = fun(Pids, {Members, Keys, Bytes, Ended, Longer}, {Seen, Matched, Gone, Long}) ->
@@ -66,7 +66,7 @@ top(#{by := By, order := Order, limit := Limit, deadline_ms := Deadline} = Spec)
         {Seen + length(Pids), Matched + length(Members), Gone + Ended, unread(Longer, Long)}
     end,
     {{Seen, Matched, Gone, Unread}, Why, _} =
-        survey(fun others/2, population(Spec, Look), Bounds, Look, Merge, {0, 0, 0, {0, [], 0, {0, []}}}),
+        survey(fun others/2, population(Spec, Look), Bounds, Look, Merge, {0, 0, 0, {0, [], {0, 0}, {0, []}}}),
     Rows = by_application(By, ets:tab2list(Sums)),
     Place = map_get(Order, #{count => 2, message_queue_len => 3, reductions => 4, memory => 5}),
     Known = maps:from_list([{element(1, Row), Row} || Row <- Rows]),
@@ -119,20 +119,21 @@ grouping(By, #{reads_keys := ReadsKeys}) ->
         ])
     }.
 
-%% The keys of the groups that processes belong to, in their order.
+%% The keys of the groups that processes belong to, in their order, and those that there was no time for.
 keys(label, Members, #{long_queue := LongQueue, reads_keys := true} = Plan) ->
     {Sized, _, _} = copyable([Pid || {Pid, Messages, _, _} <- Members, Messages =< LongQueue]),
-    {Read, _} = read_labels(Sized, fun cut_labels/1, Plan),
+    {Read, _, Late} = read_labels(Sized, fun cut_labels/1, Plan),
     Labels = maps:from_list(Read),
-    [maps:get(Pid, Labels, unread) || {Pid, _, _, _} <- Members];
+    {[maps:get(Pid, Labels, unread) || {Pid, _, _, _} <- Members], Late};
 keys(label, Members, _) ->
-    lists:duplicate(length(Members), none);
+    {lists:duplicate(length(Members), none), []};
 keys(initial_call, Members, #{long_queue := LongQueue, reads_keys := false} = Plan) ->
     Open = [Pid || {Pid, Messages, _, callback} <- Members, Messages =< LongQueue],
-    Read = maps:from_list(callbacks(Open, Plan)),
-    [callback_key(Member, Read) || Member <- Members];
+    {Calls, Late} = callbacks(Open, Plan),
+    Read = maps:from_list(Calls),
+    {[callback_key(Member, Read) || Member <- Members], Late};
 keys(_, Members, _) ->
-    ets:match_spec_run(Members, ets:match_spec_compile([{{'_', '_', '_', '$1'}, [], ['$1']}])).
+    {ets:match_spec_run(Members, ets:match_spec_compile([{{'_', '_', '_', '$1'}, [], ['$1']}])), []}.
 
 callback_key({Pid, _, _, callback}, Read) ->
     case Read of

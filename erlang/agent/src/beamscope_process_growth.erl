@@ -46,7 +46,7 @@ top(#{sort := Sort, limit := Limit, deadline_ms := Deadline, window_ms := Window
 ->
     Start = erlang:monotonic_time(microsecond),
     Halfway = bounds(Deadline div 2, Spec),
-    Plan = plan(Spec),
+    Plan = plan(Spec, Halfway),
     Alive = processes(),
     First = chosen(Spec, Alive),
     Measure = look(Plan),
@@ -60,10 +60,11 @@ top(#{sort := Sort, limit := Limit, deadline_ms := Deadline, window_ms := Window
         {[Taken | Samples], Seen + length(Pids), Gone + Ended, unread(Longer, Long)}
     end,
     {{Samples, Seen, Gone, Unread1}, Why1, Slow1} =
-        survey(fun others/2, First, Halfway, Sample, Keep, {[], 0, 0, {0, [], 0, {0, []}}}),
+        survey(fun others/2, First, Halfway, Sample, Keep, {[], 0, 0, {0, [], {0, 0}, {0, []}}}),
     Bounds = bounds(Window + Deadline div 2, Spec),
     %% Who passed the filters once is in, whatever has become of it.
-    Again = look(maps:without([label], Plan#{filters := map_get(guard, Plan), calls := []})),
+    Later = Plan#{until := map_get(until, Bounds)},
+    Again = look(maps:without([label], Later#{filters := map_get(guard, Later), calls := []})),
     Compare = fun({_, Packed, Taken}) -> grow(Again, binary_to_term(Packed), Taken, Limit) end,
     Due = fun(_, Left) -> due(Left, Window) end,
     Tally = fun(_, Found, Tallied) -> tally(Found, Limit, Tallied) end,
@@ -71,7 +72,8 @@ top(#{sort := Sort, limit := Limit, deadline_ms := Deadline, window_ms := Window
     {Compared, Why2, Slow2} =
         resume(Slow1, Due, lists:reverse(lists:sort(Samples)), Bounds, Compare, Tally, {0, 0, {infinity, 0}, Gone, Unread1, []}),
     Born = chosen(Spec, processes()) -- (First ++ Alive),
-    Add = fun(Pids) -> born(Measure(Pids), Start, Limit) end,
+    MeasureBorn = look(Later),
+    Add = fun(Pids) -> born(MeasureBorn(Pids), Start, Limit) end,
     {{Matched, Twice, Windows, Ended, Unread, Top}, Why3, Slow3} =
         resume(Slow2, fun others/2, Born, Bounds, Add, Tally, Compared),
     Read = fun(Some, By) -> rows(Some, Sort, By) end,

@@ -21,20 +21,25 @@
     | group_leader.
 %% What a row tells. `initial_call' is the callback of a `proc_lib' process where it can be read. `label' is
 %% `{term, Label}', cut where it is large, or `unread' (from OTP 27 on) where the queue is long, the heap is large, or
-%% the label is when copied. `own' tells whether the process works for the node that asks. Whatever else is not known, or was not
+%% the label is when copied, or `late' where there was no time. `own' tells whether the process works for the node that asks. Whatever else is not known, or was not
 %% read, is `undefined'.
 
 %% Rows, and `[rows]' where time ran out for some of them. `Read' makes those of an entry or more of `Top', by a plan;
 %% where it took long to get at them, helpers read some at a time.
-told(Top, false, _, Read, Plan) ->
-    {Read(Top, with_copies(Top, Plan)), []};
-told(Top, true, Bounds, Read, Plan) ->
+told(Top, false, #{until := Until}, Read, Plan) ->
+    Copies = with_copies(Top, Plan#{until := Until}),
+    {Read(Top, Copies), [rows || is_late(Copies)]};
+told(Top, true, #{until := Until} = Bounds, Read, Earlier) ->
+    Plan = Earlier#{until := Until},
     Next = fun(_, Entries) -> some(?AT_ONCE, Entries) end,
-    Keep = fun(Some, Rows, Done) -> Done#{Some => Rows} end,
-    Look = fun(Some) -> Read(Some, with_copies(Some, Plan)) end,
-    {Done, Why, _} = gather(Next, Top, Bounds#{helpers => ?COPY_HELPERS}, Look, Keep, {#{}, #{}}),
+    Keep = fun(Some, {Rows, Late}, {Done, Before}) -> {Done#{Some => Rows}, Late orelse Before} end,
+    Look = fun(Some) ->
+        Copies = with_copies(Some, Plan),
+        {Read(Some, Copies), is_late(Copies)}
+    end,
+    {{Done, AnyLate}, Why, _} = gather(Next, Top, Bounds#{helpers => ?COPY_HELPERS}, Look, Keep, {#{}, {#{}, false}}),
     Brief = fun(Some) -> Read(Some, Plan#{brief => true}) end,
-    {in_order(Top, Done, Brief), [rows || deadline <- Why]}.
+    {in_order(Top, Done, Brief), [rows || AnyLate orelse Why =/= []]}.
 
 in_order(Top, Done, Brief) ->
     case some(?AT_ONCE, Top) of
@@ -50,14 +55,14 @@ in_order(Top, Done, Brief) ->
     end.
 
 %% The plan, with what is copied out of the processes of the entries: `labels' as of `cut_labels', and `callbacks', where
-%% these take a whole dictionary.
+%% these take a whole dictionary; `late' for each that there was no time for.
 with_copies(Top, #{items := Items, long_queue := LongQueue, reads_keys := ReadsKeys} = Plan) ->
     Labels = lists:member(label, Items),
     Callbacks = not ReadsKeys andalso lists:member(initial_call, Items),
     case Labels orelse Callbacks of
         true ->
             {Sized, _, _} = copyable(short([element(2, Entry) || Entry <- Top], LongQueue)),
-            Read = fun(true, Ask) -> maps:from_list(element(1, copied(Sized, Ask, Plan))); (false, _) -> #{} end,
+            Read = fun(true, Ask) -> with_late(copied(Sized, Ask, Plan)); (false, _) -> #{} end,
             Plan#{
                 labels => Read(Labels, fun(Pids) -> cut_labels(labels(Pids, Plan)) end),
                 callbacks => Read(Callbacks, fun(Pids) -> from_dictionaries('$initial_call', Pids) end)
@@ -65,6 +70,11 @@ with_copies(Top, #{items := Items, long_queue := LongQueue, reads_keys := ReadsK
         false ->
             Plan
     end.
+
+with_late({Told, _, Late}) -> maps:from_list(Told ++ [{Pid, late} || Pid <- Late]).
+
+is_late(#{labels := Labels, callbacks := Callbacks}) -> lists:member(late, maps:values(Labels) ++ maps:values(Callbacks));
+is_late(_) -> false.
 
 %% The items of a process, in a list of one; an empty list when it has ended.
 row(Pid, Known, #{items := Items, brief := true}) ->
@@ -94,7 +104,15 @@ row(Pid, Known, #{items := Items} = Plan) ->
 
 tell_all(Items, Pid, Told, Plan) -> [tell(Item, Pid, Told, Plan) || Item <- Items].
 
-tell_known(Items, Told) -> [hd([Value || Value <- [maps:get(Item, Told, [])], Value =/= []] ++ [undefined]) || Item <- Items].
+tell_known(Items, Told) -> [tell_briefly(Item, Told) || Item <- Items].
+
+tell_briefly(label, #{label := {Label}}) -> {term, Label};
+tell_briefly(label, #{label := []}) -> undefined;
+tell_briefly(label, _) -> no_label(late);
+tell_briefly(Item, Told) -> hd([Value || Value <- [maps:get(Item, Told, [])], Value =/= []] ++ [undefined]).
+
+%% There are labels from OTP 27 on.
+no_label(Why) -> hd([Why || erlang:function_exported(proc_lib, set_label, 1)] ++ [undefined]).
 
 tell(registered_name, _, #{registered_name := []}, _) ->
     undefined;
@@ -111,8 +129,8 @@ tell(label, Pid, _, #{labels := Labels}) ->
         #{Pid := none} -> undefined;
         #{Pid := {term, Label}} -> {term, Label};
         #{Pid := {term, Cut, _}} -> {term, Cut};
-        %% There are labels from OTP 27 on.
-        _ -> hd([unread || erlang:function_exported(proc_lib, set_label, 1)] ++ [undefined])
+        #{Pid := late} -> no_label(late);
+        _ -> no_label(unread)
     end;
 tell(application, Pid, _, _) ->
     case application:get_application(Pid) of

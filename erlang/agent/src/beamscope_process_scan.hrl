@@ -42,9 +42,10 @@
 %% or the heap or the dictionary huge): how many, and some of them with their names, `undefined' where they have none.
 %% Where a callback is filtered by they are in no row; where it orders they come last; groups have them as `unread'.
 
--type missing() :: deadline | rows | long_queue | large_heap | initial_call | label.
+-type missing() :: deadline | rows | long_queue | large_heap | late | initial_call | label.
 %% Why something may be missing: time ran out, or did while rows were read, `unmeasured()' is not empty, processes whose label is large, or may be, were left out
-%% (`large', how many) where labels filter, `undecided()' is not empty, or labels that filter or sort cannot be seen on this release.
+%% (`large', how many) where labels filter, time
+%% ran out while labels or callbacks were read of processes that were looked at, `undecided()' is not empty, or labels that filter or sort cannot be seen on this release.
 
 %% Pids, or an iterator over them, which takes less memory, and a step of our own for each process: too dear for
 %% code that is interpreted.
@@ -109,22 +110,22 @@ best(Rows, Limit, Top) ->
     All = lists:merge(Top, lists:sort(Rows)),
     lists:nthtail(max(0, length(All) - Limit), All).
 
-%% Adds what was not read: how many long queues and which are the longest, how many large heaps, and how many callbacks
-%% and of whom some are.
+%% Adds what was not read: how many long queues and which are the longest, how many large heaps and how many came
+%% too late, and how many callbacks and of whom some are.
 unread([], Before) ->
     Before;
-unread(Unread, {Count, Longest, Heaps, {Calls, First}}) ->
+unread(Unread, {Count, Longest, {Heaps, Late}, {Calls, First}}) ->
     Longer = [Long || {Messages, _} = Long <- Unread, is_integer(Messages)],
     Undecided = [Pid || {callback, Pid} <- Unread],
     {
         Count + length(Longer),
         lists:sublist(lists:reverse(lists:sort(Longer ++ Longest)), ?LONGEST),
-        Heaps + length([large || large <- Unread]),
+        {Heaps + length([large || large <- Unread]), Late + length([late || late <- Unread])},
         {Calls + length(Undecided), lists:sublist(First ++ Undecided, ?LONGEST)}
     }.
 
 %% What an answer says of them.
-unread_of({Count, Longest, Heaps, {Calls, First}}) ->
+unread_of({Count, Longest, {Heaps, _}, {Calls, First}}) ->
     #{unmeasured => {Count, Longest}, large => Heaps, undecided => {Calls, lists:map(fun with_name/1, First)}}.
 
 with_name(Pid) ->
@@ -133,8 +134,9 @@ with_name(Pid) ->
         _ -> {Pid, undefined}
     end.
 
-unseen({Count, _, Heaps, {Calls, _}}, #{reads_keys := ReadsKeys} = Plan) ->
+unseen({Count, _, {Heaps, Late}, {Calls, _}}, #{reads_keys := ReadsKeys} = Plan) ->
     [long_queue || Count > 0] ++
         [large_heap || Heaps > 0] ++
+        [late || Late > 0] ++
         [initial_call || Calls > 0] ++
         [label || not ReadsKeys, wants_labels(Plan)].

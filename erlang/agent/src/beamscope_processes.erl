@@ -58,7 +58,7 @@ page(#{sort := Sort, limit := Limit, deadline_ms := Deadline} = Spec) when
     is_integer(Limit), Limit >= 1, Limit =< 1000
 ->
     Bounds = bounds(Deadline, Spec),
-    Plan = plan(Spec),
+    Plan = plan(Spec, Bounds),
     Order = maps:get(order, Spec, descending),
     Behind = past(Order, Spec),
     Look = look(Plan),
@@ -73,7 +73,7 @@ page(#{sort := Sort, limit := Limit, deadline_ms := Deadline} = Spec) when
             first(Order, Candidates, Limit, Top)
         }
     end,
-    Start = {0, 0, 0, 0, {0, [], 0, {0, []}}, []},
+    Start = {0, 0, 0, 0, {0, [], {0, 0}, {0, []}}, []},
     {{Seen, Matched, Remaining, Gone, Unread, Top}, Why, Slow} =
         survey(fun others/2, population(Spec, Look), Bounds, Look, Merge, Start),
     Sorted =

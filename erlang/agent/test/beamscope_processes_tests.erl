@@ -7,6 +7,10 @@
 
 -include("beamscope_process_subject.hrl").
 
+-include("../src/beamscope_rest.hrl").
+-include("../src/beamscope_scan.hrl").
+-include("../src/beamscope_gate.hrl").
+
 tests() ->
     [
         {"the greatest come first", fun greatest_first/1},
@@ -72,6 +76,44 @@ same_answers_test_() ->
                 ?assertEqual(answer(loaded, page, Spec), answer(interpreted, page, Spec))
              || Extra <- Specs, Spec <- [maps:merge(spec(#{name => <<"agent_test_">>}), Extra)]
             ]
+        end)
+    end}.
+
+gate_test_() ->
+    {"who was killed inside the gate is out of it", fun() ->
+        Gate = gate(),
+        Inside = fun() ->
+            true = entered(Gate, now_ms() + 60000),
+            idle()
+        end,
+        running([Inside], fun([Holder]) ->
+            ?assertNot(entered(Gate, now_ms())),
+            kill(Holder),
+            ?assert(entered(Gate, now_ms() + 60000)),
+            %% By us, who are alive.
+            ?assertNot(entered(Gate, now_ms()))
+        end)
+    end}.
+
+late_rows_test_() ->
+    {"a label that there is no time for is told as late", fun() ->
+        Labelled = fun() ->
+            put('$process_label', x),
+            idle()
+        end,
+        running([Labelled], fun([Pid]) ->
+            %% None is left for the rows, whenever the processes are looked at in these milliseconds.
+            Spec = spec(#{items => [label], pids => [Pid], deadline_ms => 3}),
+            Label = case unread_label() of unread -> late; undefined -> undefined end,
+            until(fun() ->
+                case answer(loaded, page, Spec) of
+                    #{rows := []} ->
+                        false;
+                    #{rows := Rows, incomplete := Why} ->
+                        ?assertEqual({[{Pid, Label}], [rows]}, {Rows, Why}),
+                        true
+                end
+            end)
         end)
     end}.
 

@@ -57,7 +57,7 @@ const nothingOf = {
 
 const showKey = ({ key }: ProcessGroup, by: Grouping, terms: Terms): string => {
   if (key === "none") return nothingOf[by]
-  if (key === "unread") return `(${by === "label" ? "label" : "callback"} not read: long queue or large heap)`
+  if (key === "unread") return `(${by === "label" ? "label" : "callback"} not read: long queue, large heap or no time)`
   if (key === "other") return "(all groups beyond 10,000)"
   if (by === "application" && key.term instanceof Atom) return terms.atom(key.term.text)
   const mfa = by === "initial_call" || by === "current_function" ? readMfa(key.term) : undefined

@@ -50,7 +50,9 @@ export const showRow = (
 const maxLabelCharacters = 100
 
 export const showLabel = (label: ProcessRow["label"], terms: Terms): string | undefined =>
-  label === undefined || label === "unread" ? undefined : terms.print(label.term, maxLabelCharacters)
+  label === undefined || label === "unread" || label === "late"
+    ? undefined
+    : terms.print(label.term, maxLabelCharacters)
 
 /** A process as a summary calls it. */
 export const nameOf = ({ pid, registeredName }: ProcessRow, terms: Terms): string =>
@@ -122,6 +124,8 @@ export const scanNotes = (
         return undecidedNote(scanned.undecided, terms)
       case "large_heap":
         return `${amount(scanned.large, "process was", "processes were")} left out, whatever the label: it is not read on heaps of more than ${copiedHeap(capabilities.wordBytes)}, nor where it is larger than a reply when copied (what is shared in it is copied for each reference).`
+      case "late":
+        return `Time ran out while processes were asked what they copy themselves, labels or callbacks: where it was not read, a filter that asks for it leaves them out, an order has them last, groups have them apart as not read. Allow more with timeout_ms. ${whyLate}`
       case "label":
         return "Labels cannot be searched on this release, so none was compared."
     }

@@ -507,6 +507,18 @@ describe("a label that was not read", () => {
       ])
     })
   )
+
+  it.effect("is told apart where there was no time for it", () =>
+    Effect.gen(function* () {
+      const reply = pageReply([row(90, { label: atom("late") })], { incomplete: list([atom("rows"), atom("late")]) })
+      const { structured } = yield* callIn({ up: [nodeWith({ "beamscope_processes:page": reply })] }, "list_processes")
+      expect(structured["complete"]).toBe(false)
+      expect(structured["notes"]).toEqual([
+        expect.stringMatching(/^Time ran out while the processes that are shown .* timeout_ms/u),
+        expect.stringMatching(/^Time ran out while processes were asked .* labels or callbacks.* timeout_ms/u)
+      ])
+    })
+  )
 })
 
 describe("a label that is cut", () => {
@@ -705,7 +717,7 @@ describe("groups of processes", () => {
         "{:room, 7}",
         '"long..."',
         "(no label)",
-        "(label not read: long queue or large heap)"
+        "(label not read: long queue, large heap or no time)"
       ])
       expect(structured["hints"]).toBeUndefined()
     })
@@ -721,7 +733,7 @@ describe("groups of processes", () => {
       expect(structured).toMatchObject({
         complete: false,
         notes: [expect.stringMatching(/^The callback of 2 processes could not be read: :big_cache and 1 more\. /u)],
-        groups: [expect.objectContaining({ group: "(callback not read: long queue or large heap)" })]
+        groups: [expect.objectContaining({ group: "(callback not read: long queue, large heap or no time)" })]
       })
       expect(structured["hints"]).toBeUndefined()
     })
