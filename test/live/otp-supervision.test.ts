@@ -144,7 +144,9 @@ describe.each(BeamNode.otpReleases())("the supervision tree on OTP $otp", ({ otp
           expect(it?.["children"] ?? it?.["active_children"]).toBe(1_000)
           expect(result.text).toMatch(/Strategy and restarts of common_sup were not read: .* lie on its heap/u)
         }
-        expect(whole.text).toContain("whose answer might be too large to copy (what its ids share is copied for each), all that it is linked to")
+        expect(whole.text).toContain(
+          "whose answer might be too large to copy (what its ids share is copied for each), all that it is linked to"
+        )
       }).pipe(using(agent))
     )
 
