@@ -1,0 +1,224 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Deferred, Effect, Fiber, Redacted } from "effect"
+import { TestClock } from "effect/testing"
+import { DistError, type DistReason } from "../../../src/dist/DistError.ts"
+import { Nodes } from "../../../src/node/Nodes.ts"
+import { name, refused, lost, overdue, makeWorld, statusOf, useOf, use, settle } from "../../support/FakeWorld.ts"
+
+describe("a node that refused us", () => {
+  it.effect("is told as of when it did, by the calls that do not try it again", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      world.refuses = { _tag: "CookieRejected" }
+      yield* Effect.flip(use)
+      yield* Effect.flip(use)
+      const [first] = yield* nodes.list
+      yield* TestClock.adjust("1 hour")
+      const error = yield* Effect.flip(use)
+      expect(error).toMatchObject({ reason: { _tag: "CookieRejected", at: first!.state.since } })
+      expect(error.message).toContain(`That was at ${new Date(first!.state.since).toISOString()}, and`)
+      expect((yield* nodes.list)[0]!.state.since).toBe(first!.state.since)
+      expect(world.attempts).toBe(2)
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("by closing the connection is believed the second time in a row, and says so", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      const rejected: DistReason = { _tag: "CookieRejected" }
+      world.refuses = rejected
+      expect(yield* Effect.flip(use)).toMatchObject({ reason: rejected, message: expect.stringContaining("try again") })
+      // Another cookie is another matter.
+      const other = Effect.scoped(nodes.connect(name, { cookie: Redacted.make("other") }))
+      expect(yield* Effect.flip(other)).toMatchObject({ reason: rejected })
+      expect(yield* Effect.flip(use)).toMatchObject({ reason: rejected })
+      const certain = {
+        reason: { isCertain: true },
+        message: expect.stringContaining("It is not tried again by itself")
+      }
+      expect(yield* Effect.flip(use)).toMatchObject(certain)
+      expect(world.attempts).toBe(4)
+      yield* Effect.flip(use)
+      expect(world.attempts).toBe(4)
+      expect((yield* statusOf)?.breaker.counts.failures).toBe(0)
+      // Once it is taken, a new suspicion begins anew.
+      world.refuses = undefined
+      yield* Effect.scoped(nodes.connect(name))
+      yield* nodes.disconnect(name)
+      world.refuses = rejected
+      expect(yield* Effect.flip(use)).toMatchObject({ message: expect.stringContaining("try again") })
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("although it has taken the same cookie before, is in trouble, until that is believed", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      yield* use
+      yield* nodes.disconnect(name)
+      world.refuses = { _tag: "CookieRejected" }
+      for (const failures of [1, 2, 2, 2]) {
+        expect(yield* Effect.flip(use)).toMatchObject({ reason: { _tag: "CookieRejected" } })
+        expect((yield* statusOf)?.breaker.counts).toMatchObject({ failures })
+      }
+      // The last time nothing was tried.
+      expect(world.attempts).toBe(4)
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("because our name is taken there is told that it was ours, and until when", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      world.ourName = "ours@box"
+      yield* use
+      yield* TestClock.adjust("2 seconds")
+      yield* world.lose(lost)
+      yield* settle
+      world.refuses = { _tag: "NameInUse", name: "ours@box" }
+      yield* TestClock.adjust("2 seconds")
+      expect(yield* Effect.flip(use)).toMatchObject({ reason: { _tag: "NameInUse", endedAt: 2_000 } })
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("is remembered, however many others that are merely not there are named", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      world.refuses = { _tag: "NotAllowed" }
+      yield* Effect.flip(use)
+      world.refuses = refused
+      for (let other = 0; other < 60; other++) yield* Effect.flip(useOf(`other${other}@host`))
+      expect(yield* nodes.list).toHaveLength(50)
+      const { attempts } = world
+      expect(yield* Effect.flip(use)).toMatchObject({ reason: { _tag: "NotAllowed" } })
+      expect(world.attempts).toBe(attempts)
+    }).pipe(Effect.provide(layer))
+  })
+})
+
+describe("nodes that are down", () => {
+  const others = Array.from({ length: 60 }, (_, at) => `other${at}@host`)
+
+  it.effect("are told behind those that are up, and those are forgotten first that were lost first", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      const names = Effect.map(nodes.list, (all) => all.map((node) => node.name))
+      world.refuses = refused
+      for (const other of others.slice(0, 50)) yield* Effect.flip(useOf(other))
+      yield* Effect.flip(useOf(others[0]!))
+      yield* Effect.flip(useOf(others[50]!))
+      expect(yield* names).toEqual([...others.slice(2, 50), others[0], others[50]])
+      world.refuses = undefined
+      yield* use
+      expect((yield* names)[0]).toBe(name)
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("are remembered where they are left in peace, however many others are named", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      world.refuses = overdue
+      for (let call = 0; call < 3; call++) yield* Effect.flip(use)
+      world.refuses = refused
+      for (const other of others) yield* Effect.flip(useOf(other))
+      expect(yield* Effect.flip(use)).toMatchObject({ _tag: "BreakerOpen" })
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("are no more than a bound, also those that refused who joined them by a link of his own", () => {
+    const { layer } = makeWorld()
+    return Effect.gen(function* () {
+      const { refusal, refused } = yield* Nodes
+      const targets = others.map((other) => ({ name: other, cookie: Redacted.make("configured"), epmdPort: 1 }))
+      const reason: DistReason = { _tag: "NotAllowed" }
+      for (const target of targets) yield* refused(target, new DistError({ node: target.name, reason }))
+      const remembered = yield* Effect.filter(targets, (target) =>
+        Effect.map(refusal(target), (why) => why !== undefined)
+      )
+      expect(remembered).toEqual(targets.slice(10))
+    }).pipe(Effect.provide(layer))
+  })
+})
+
+describe("a node that is configured another way", () => {
+  it.effect("is asked at once, although it refused us on the last one", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      world.refuses = { _tag: "NotAllowed" }
+      for (let call = 0; call < 2; call++) expect(yield* Effect.flip(use)).toMatchObject({ reason: world.refuses })
+      expect(world.attempts).toBe(1)
+      world.refuses = undefined
+      world.address = "elsewhere"
+      yield* use
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("is not told to have refused who joins it by a link of his own, as it did on the last one", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const { refusal, refused } = yield* Nodes
+      const target = { name, cookie: Redacted.make("configured"), epmdPort: 1 }
+      world.refuses = { _tag: "NotAllowed" }
+      yield* Effect.flip(use)
+      expect(yield* refusal(target)).toMatchObject({ reason: world.refuses })
+      expect(yield* refusal({ ...target, cookie: Redacted.make("other") })).toBeUndefined()
+      world.address = "elsewhere"
+      expect(yield* refusal(target)).toBeUndefined()
+      const shown = { ...target, cookieSource: "the entry" }
+      const reason: DistReason = { _tag: "CookieRejected" }
+      yield* refused(shown, new DistError({ node: name, reason }))
+      // Not believed yet.
+      expect(yield* refusal(shown)).toBeUndefined()
+      yield* refused(shown, new DistError({ node: name, reason }))
+      expect(yield* refusal(shown)).toMatchObject({
+        reason: { ...reason, isCertain: true, source: "the entry", at: 0 }
+      })
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("is asked at once, although it was left in peace on the last one", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      world.refuses = overdue
+      for (let call = 0; call < 3; call++) expect(yield* Effect.flip(use)).toMatchObject({ reason: overdue })
+      expect(yield* Effect.flip(use)).toMatchObject({ _tag: "BreakerOpen" })
+      world.refuses = undefined
+      world.address = "elsewhere"
+      yield* use
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("is tried there by who came while an attempt at the last was under way", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const gate = yield* Deferred.make<void>()
+      world.gate = Deferred.await(gate)
+      world.refuses = refused
+      const first = yield* Effect.forkChild(Effect.flip(use))
+      while (world.attempts === 0) yield* settle
+      world.address = "elsewhere"
+      const second = yield* Effect.forkChild(use, { startImmediately: true })
+      world.gate = Effect.sync(() => (world.refuses = undefined))
+      yield* Deferred.succeed(gate, undefined)
+      expect(yield* Fiber.join(first)).toMatchObject({ reason: refused })
+      yield* Fiber.join(second)
+      expect(world.attempts).toBe(2)
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("is still left in peace as long as the link of the last one stands", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      yield* use
+      for (let call = 0; call < 5; call++) {
+        world.hear("failure")
+        yield* TestClock.adjust(1)
+      }
+      world.address = "elsewhere"
+      expect(yield* Effect.flip(use)).toMatchObject({ _tag: "BreakerOpen" })
+    }).pipe(Effect.provide(layer))
+  })
+})
