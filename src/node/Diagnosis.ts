@@ -301,9 +301,8 @@ const walked = Effect.fnUntraced(function* (
   const cause = failure?._tag === "CallError" && failure.reason._tag === "LinkLost" ? failure.reason.cause : failure
   // Not the last by itself: what was asked without TLS, or with it, to find out which the node speaks, is no link.
   // The first is to EPMD, which may be wrong enough to name its own port for the node.
-  const toNode = dials
-    .slice(epmd === undefined ? 0 : 1)
-    .findLast(({ isSecured }) => isSecured === (target.tls !== undefined))
+  const toPort = dials.slice(epmd === undefined ? 0 : 1)
+  const toNode = toPort.findLast(({ isSecured }) => isSecured === (target.tls !== undefined))
   const failing = Exit.isSuccess(joined)
     ? undefined
     : cause?._tag === "DistError"
@@ -322,7 +321,7 @@ const walked = Effect.fnUntraced(function* (
     if (step === "epmd") return dials.map(seenOf)
     if (step !== "tls") return [toNode && seenOf(toNode)]
     // Where TLS is not answered, the node is asked without, and the other way round.
-    const asked = dials.filter(({ to }) => toNode !== undefined && endpointText(to) === endpointText(toNode.to))
+    const asked = toPort.filter(({ to }) => toNode !== undefined && endpointText(to) === endpointText(toNode.to))
     return asked.map((dial) => (dial.isSecured ? seenOfTls(dial) : `without TLS: ${seenOf(dial)}`))
   }
   // The commonest mistake with a port that is given: EPMD's own, which closes what does not ask as it is asked.

@@ -1,7 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Redacted } from "effect"
+import { Buffer } from "node:buffer"
 import { X509Certificate } from "node:crypto"
 import { names } from "../../src/dist/Epmd.ts"
+import { recording } from "../../src/dist/Recording.ts"
+import { Transport } from "../../src/dist/Transport.ts"
 import { cookieFingerprint } from "../../src/node/CookieFingerprint.ts"
 import { type Diagnosis, diagnose, stepNames } from "../../src/node/Diagnosis.ts"
 import { joinNode, type NodeTarget, TargetError } from "../../src/node/index.ts"
@@ -277,23 +280,6 @@ describe.each(BeamNode.otpReleases())("on OTP $otp", ({ otp }) => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("an EPMD that names its own port for the node is told as that", () =>
-    Effect.gen(function* () {
-      const registered: Record<string, number> = {}
-      const port = yield* serveEpmd(registered)
-      registered["app"] = port
-      const { steps } = yield* diagnose(
-        "app@127.0.0.1",
-        Exit.succeed({ name: "app@127.0.0.1", cookie, epmdPort: port }),
-        { known: [], timeoutMillis: 5_000 }
-      )
-      const step = (name: string) => steps.find((one) => one.step === name)
-      expect(step("epmd")?.found).toContain(`at port ${port}, which is its own`)
-      expect(step("tcp")?.outcome).toBe("passed")
-      expect(step("handshake")).toMatchObject({ outcome: "failed", seen: expect.any(String) })
-    }).pipe(Effect.scoped)
-  )
-
   it.live("what answers on a way that was given is not looked for elsewhere by the name that it gives itself", () =>
     Effect.gen(function* () {
       const node = yield* BeamNode.start({ otp })
@@ -341,6 +327,18 @@ describe.each(BeamNode.otpReleases())("on OTP $otp", ({ otp }) => {
         )
         expect(told.found).not.toContain("ask for less")
       })
+  )
+
+  it.live("a link that is lost at the last question, for the time, is told as that, and not as a clock", () =>
+    Effect.gen(function* () {
+      const node = yield* BeamNode.start({ otp })
+      const { dialer } = recording(yield* Transport, {
+        isKept: (bytes) => Buffer.from(bytes).includes(`os${String.fromCharCode(0x77, 11)}system_time`)
+      })
+      const target = { name: node.name, cookie: Redacted.make(node.cookie) }
+      const told = failure(yield* Effect.provideService(walk(target), Transport, dialer))
+      expect(told).toMatchObject({ step: "call", before: "pppppsppp", found: expect.stringContaining("was lost") })
+    })
   )
 
   it.live("a node that lets only others in says so", () =>

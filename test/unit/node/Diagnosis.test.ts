@@ -1,10 +1,12 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Redacted } from "effect"
 import { Buffer } from "node:buffer"
+import { Flag } from "../../../src/dist/Flags.ts"
 import { type Lookup, Resolver, resolverOf } from "../../../src/dist/Resolver.ts"
 import { Transport } from "../../../src/dist/Transport.ts"
 import { diagnose } from "../../../src/node/Diagnosis.ts"
-import { serve } from "../../support/FakePeer.ts"
+import { closedPort, serve, serveEpmd } from "../../support/FakePeer.ts"
+import { acceptHandshake } from "../../support/StandInNode.ts"
 import type { NodeTarget } from "../../../src/node/Targets.ts"
 
 const walk = (name: string, place: Partial<NodeTarget> = {}, timeoutMillis = 5_000) =>
@@ -25,6 +27,65 @@ describe.each(["EHOSTUNREACH", "EMFILE", "EADDRNOTAVAIL"])("where nothing can be
       const placed = yield* walk("app@127.0.0.1", { address: { host: "127.0.0.1", port: 2 } })
       expect(placed.failed?.step).toBe("tcp")
     }).pipe(Effect.provideService(Transport, { dial: () => Effect.fail({ _tag: "DialError", code }) }))
+  )
+})
+
+describe("what was seen", () => {
+  it.live("is nothing of a TLS that never began, where the port already refuses", () =>
+    Effect.gen(function* () {
+      const address = { host: "127.0.0.1", port: yield* closedPort }
+      const { failed } = yield* walk("app@127.0.0.1", { address, tls: { insecure: true } })
+      expect(failed?.step).toBe("tcp")
+      expect(failed).not.toHaveProperty("seen")
+      const plain = yield* walk("app@127.0.0.1", { address })
+      expect(plain.failed).toMatchObject({ step: "tcp", seen: "sent 0 bytes, received 0" })
+    })
+  )
+})
+
+describe("an EPMD that names its own port for the node", () => {
+  const ownPort = Effect.gen(function* () {
+    const registered: Record<string, number> = {}
+    const epmdPort = yield* serveEpmd(registered)
+    registered["app"] = epmdPort
+    return epmdPort
+  })
+
+  it.live("is told as that", () =>
+    Effect.gen(function* () {
+      const epmdPort = yield* ownPort
+      const { steps } = yield* walk("app@127.0.0.1", { epmdPort })
+      const step = (name: string) => steps.find((one) => one.step === name)
+      expect(step("epmd")?.found).toContain(`at port ${epmdPort}, which is its own`)
+      expect(step("tcp")?.outcome).toBe("passed")
+      expect(step("handshake")).toMatchObject({ outcome: "failed", seen: expect.any(String) })
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("has not answered for the node without TLS by what it answered as EPMD", () =>
+    Effect.gen(function* () {
+      const { failed } = yield* walk("app@127.0.0.1", { epmdPort: yield* ownPort, tls: { insecure: true } })
+      expect(failed?.step).toBe("tls")
+      expect(failed?.seen ?? "").not.toContain("without TLS")
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("a node that lacks features", () => {
+  it.live("is not said to have the cookie, which it was not asked for before", () =>
+    Effect.gen(function* () {
+      const name = "app@127.0.0.1"
+      const port = yield* serve((socket) =>
+        acceptHandshake(socket, { name, cookie: "c", flags: Flag.HANDSHAKE_23 }, { isUp: () => {}, onData: () => {} })
+      )
+      const { steps } = yield* walk(name, { address: { host: "127.0.0.1", port } })
+      expect(Object.fromEntries(steps.map(({ outcome, step }) => [step, outcome]))).toMatchObject({
+        handshake: "passed",
+        cookie: "not_reached",
+        flags: "failed",
+        call: "not_reached"
+      })
+    }).pipe(Effect.scoped)
   )
 })
 
