@@ -439,6 +439,7 @@ describe.each(BeamNode.otpReleases())("many processes on OTP $otp", ({ otp }) =>
 })
 
 const elixir = elixirPath()
+const callback = expect.stringMatching(/^A process is known by the callback module/u)
 
 describe.skipIf(elixir === undefined)("processes of Elixir", () => {
   let node: BeamNode.BeamNode
@@ -453,6 +454,8 @@ describe.skipIf(elixir === undefined)("processes of Elixir", () => {
         Agent = 'Elixir.Agent',
         {ok, Cart} = Agent:start_link(fun() -> 0 end, [{name, {via, Registry, {'Elixir.Shop.Carts', <<"cart-17">>}}}]),
         unlink(Cart), register(cart, Cart),
+        {ok, Job} = 'Elixir.Task':start(fun() -> receive stop -> ok end end), register(job, Job),
+        {ok, Rooms} = 'Elixir.DynamicSupervisor':start_link([{strategy, one_for_one}, {name, 'Elixir.Rooms'}]), unlink(Rooms),
         register(fan, spawn(fun() -> Registry:register('Elixir.Shop.Topics', {news, <<"cart-17">>}, nil), receive stop -> ok end end)),
         (fun Wait() -> case Registry:lookup('Elixir.Shop.Topics', {news, <<"cart-17">>}) of [] -> erlang:yield(), Wait(); _ -> ok end end)()`
     })
@@ -489,7 +492,30 @@ describe.skipIf(elixir === undefined)("processes of Elixir", () => {
         expect(namesOf(rows)).not.toContain("Shop.Carts")
       }
       const supervisors = yield* call("list_processes", { filter: { behaviour: "Supervisor" }, limit: 200 })
-      expect(namesOf(supervisors)).toContain("Shop.Carts")
+      expect(namesOf(supervisors)).toEqual(expect.arrayContaining(["Shop.Carts", "Rooms"]))
+    }).pipe(using)
+  )
+
+  it.live("are found by what they were started as, where Elixir starts them as something else", () =>
+    Effect.gen(function* () {
+      const as = (behaviour: string) =>
+        Effect.map(call("list_processes", { filter: { behaviour }, limit: 200 }), ({ structured, ...result }) => ({
+          names: namesOf({ structured, ...result })
+            .filter((it) => it !== undefined)
+            .toSorted(),
+          notes: structured["notes"]
+        }))
+      expect(yield* as("Agent")).toEqual({
+        names: [":cart"],
+        notes: [expect.stringMatching(/^An Agent is known/u), callback]
+      })
+      expect((yield* as("Task")).names).toEqual([":job"])
+      expect((yield* as("DynamicSupervisor")).names).toEqual(["Rooms"])
+      expect((yield* as("Registry")).names).toEqual(
+        expect.arrayContaining(["Shop.Carts", "Shop.Carts.PIDPartition0", "Shop.Topics", "Shop.Topics.PIDPartition2"])
+      )
+      const busiest = yield* call("top_processes", { filter: { behaviour: "Agent" } })
+      expect(namesOf(busiest)).toEqual([":cart"])
     }).pipe(using)
   )
 })

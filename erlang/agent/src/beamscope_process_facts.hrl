@@ -126,13 +126,18 @@ singly([Pid | Rest] = Pids, Ask, Until, {Told, Large, Late} = Found) ->
 %% What processes with short queues say in their dictionaries to be, `undefined' where they do not say, for each that may
 %% be asked; and for whom there was no time.
 callbacks(Pids, Plan) ->
+    {Kept, Late} = kept(['$initial_call'], Pids, Plan),
+    {[{Pid, Call} || {Pid, [Call]} <- Kept], Late}.
+
+%% The same of what they have under several keys, as a list.
+kept(Keys, Pids, Plan) ->
     {Sized, _, _} = copyable(Pids),
-    {Calls, _, Late} = copied(Sized, fun(Some) -> from_dictionaries('$initial_call', Some) end, Plan),
-    {Calls, Late}.
+    {Kept, _, Late} = copied(Sized, fun(Some) -> from_dictionaries(Keys, Some) end, Plan),
+    {Kept, Late}.
 
-from_dictionaries(Key, Pids) -> [{Pid, Value} || Pid <- Pids, Value <- from_dictionary(Key, fact(Pid, dictionary))].
+from_dictionaries(Keys, Pids) -> [{Pid, Values} || Pid <- Pids, Values <- from_dictionary(Keys, fact(Pid, dictionary))].
 
-from_dictionary(Key, Entries) when is_list(Entries) -> [proplists:get_value(Key, Entries)];
+from_dictionary(Keys, Entries) when is_list(Entries) -> [[proplists:get_value(Key, Entries) || Key <- Keys]];
 from_dictionary(_, _) -> [].
 
 %% `{Pid, none}' or `{Pid, {term, Label}}' of processes.
@@ -142,7 +147,7 @@ labels(Pids, #{reads_keys := true}) ->
     ],
     ask(Pids, {{dictionary, '$process_label'}, ets:match_spec_compile(Answers)});
 labels(Pids, #{reads_keys := false}) ->
-    [{Pid, labelled(Label)} || {Pid, Label} <- from_dictionaries('$process_label', Pids)].
+    [{Pid, labelled(Label)} || {Pid, [Label]} <- from_dictionaries(['$process_label'], Pids)].
 
 labelled(undefined) -> none;
 labelled(Label) -> {term, Label}.

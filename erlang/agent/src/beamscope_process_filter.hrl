@@ -30,7 +30,8 @@
     %% where the queue is short and the heap not too large.
     module => existing(),
     %% That the callback module says it has, or that is the callback module itself; names for the same thing. A
-    %% gen_server is known by what it waits in, too: a supervisor whose callback could not be read is taken for one.
+    %% gen_server is known by what it waits in, too: a supervisor whose callback could not be read is taken for one. An
+    %% Agent and a Task of Elixir are known by what these leave, see `of_elixir'.
     behaviours => [existing(), ...],
     %% The callback, or the function that it was spawned with.
     initial_call => {existing(), existing(), arity()},
@@ -84,7 +85,8 @@ leader(Application) ->
     application_controller:get_master(existing(Application)).
 
 %% What the filters ask of functions that a process names: of each filter the ways in which it can hold, as conditions
-%% `{Place, Pattern, Guards}'. A process names functions in three places, of which `callback' is in its dictionary.
+%% `{Place, Pattern, Guards}'. A process names functions in three places, of which `callback' is in its dictionary, as
+%% `callers' is, for whom it works.
 calls(Spec) ->
     [
         in([current_function, initial_call, callback], {'$7', '_', '_'}, [{'=:=', '$7', {const, existing(Module)}}]) ++
@@ -128,7 +130,29 @@ behaving(Behaviours) ->
         case lists:member(gen_server, Behaviours) of
             true -> [[{current_function, {gen_server, '_', '_'}, []}, {callback, {'$8', '_', '_'}, Others}]];
             false -> [[{callback, {Keeper, '$8', '_'}, Guards}] || Keeper <- keepers()]
-        end.
+        end ++ lists:append(lists:map(fun of_elixir/1, Behaviours)).
+
+%% The ways to know what Elixir starts with a function of the user's, and puts that in the place of its own callback
+%% (agent/server.ex and task/supervised.ex of Elixir 1.14). An Agent waits as a gen_server, and its function has no
+%% arguments if it was started with a fun; so may a gen_server that was begun elsewhere (`enter_loop'), but in a function
+%% of its module, which has its callbacks. The name of a fun has a dash in front. A Task keeps for whom it works, as
+%% servers may that do it for somebody's test or socket: these wait as gen_servers, or have begun in their `init/1'.
+of_elixir('Elixir.Agent') ->
+    Servers = maps:from_list([{Module, true} || Module <- erlang:loaded(), erlang:function_exported(Module, handle_call, 3)]),
+    IsFun = {'andalso', {'>=', '$10', '-'}, {'<', '$10', '.'}},
+    IsElsewhere = {'not', {is_map_key, '$8', {const, Servers}}},
+    Guards = [{is_atom, '$8'}, {is_atom, '$10'}, {'orelse', IsFun, IsElsewhere}],
+    [[{current_function, {gen_server, '_', '_'}, []}, {callback, {'$8', '$10', 0}, Guards}]];
+of_elixir('Elixir.Task') ->
+    [
+        [
+            {current_function, {'$8', '_', '_'}, [{'=/=', '$8', gen_server}]},
+            {callback, {'_', '$10', '$11'}, [{'orelse', {'=/=', '$10', init}, {'=/=', '$11', 1}}]},
+            {callers, '$12', [{is_list, '$12'}]}
+        ]
+    ];
+of_elixir(_) ->
+    [].
 
 %% A BIF that loads nothing, and raises `badarg' where the module has been unloaded.
 behaves(Module, Behaviours) ->
@@ -150,8 +174,9 @@ places(Ways, ReadsKeys) ->
     alternatives(Asked, lists:usort([Item || Way <- Asked, {Item, _, _} <- Way])).
 
 place(callback, Pattern, Guards, true) -> {{dictionary, '$initial_call'}, Pattern, Guards};
+place(callers, Pattern, Guards, true) -> {{dictionary, '$callers'}, Pattern, Guards};
 %% Without single keys, `called' looks into the dictionaries of all that `proc_lib' has started.
-place(callback, _, _, false) -> {initial_call, {proc_lib, init_p, '_'}, []};
+place(Kept, _, _, false) when Kept =:= callback; Kept =:= callers -> {initial_call, {proc_lib, init_p, '_'}, []};
 place(Item, Pattern, Guards, _) -> {Item, Pattern, Guards}.
 
 %% The same conditions with all other items left open.
@@ -169,7 +194,7 @@ alternatives(Ways, Items) ->
 
 %% How often a process has to say what it names, and which answers pass: for `called'.
 called_as(Calls) ->
-    Places = [current_function, initial_call, callback],
+    Places = [current_function, initial_call, callback, callers],
     Ways = lists:foldl(fun both/2, [[]], [alternatives(Call, Places) || Call <- Calls]),
     Asked = [lists:unzip3(Way) || Way <- Ways],
     Answers = [
@@ -292,8 +317,8 @@ owned_by(Leader) ->
         undefined -> []
     end.
 
-%% What stands for a callback that was not read: that of no module.
--define(UNREAD, {[], [], 0}).
+%% What stands for a callback that was not read, that of no module, and for callers.
+-define(UNREAD, [{[], [], 0}, undefined]).
 
 %% `{Value, Pid}' of the processes that pass the filters, how many have ended, and those of which something that decides
 %% was not read: `{Messages, Pid}' with a long queue, `{callback, Pid}' for a callback, `large' for a label that is, or may be, large, `late'
@@ -336,8 +361,9 @@ called(Pids, #{calls := [{Copies, Answers}], long_queue := LongQueue} = Plan) ->
     Told = [{{'$1', [{message_queue_len, '$2'} | '$3']}, [], [{{'$1', '$2', '$3'}}]}, {{'_', undefined}, [], [gone]}],
     Asked = ask(Pids, {[message_queue_len, current_function, initial_call], ets:match_spec_compile(Told)}),
     {Alive, Ended} = lists:partition(fun erlang:is_tuple/1, Asked),
-    {Calls, Late} = callbacks([Pid || {Pid, Messages, _} <- Alive, Messages =< LongQueue], Plan),
-    Read = maps:from_list(Calls),
+    Short = [Pid || {Pid, Messages, _} <- Alive, Messages =< LongQueue],
+    {Kept, Late} = kept(['$initial_call', '$callers'], Short, Plan),
+    Read = maps:from_list(Kept),
     Found = ets:match_spec_run(named_calls(Alive, Copies, Read), Answers),
     {Found, length(Ended), lates(Late) ++ [{callback, Pid} || Pid <- unread_calls(Alive, Read) -- Found]};
 called(Pids, _) ->
@@ -345,7 +371,7 @@ called(Pids, _) ->
 
 named_calls(Alive, Copies, Read) ->
     [
-        {Pid, lists:append(lists:duplicate(Copies, Calls ++ [{callback, maps:get(Pid, Read, ?UNREAD)}]))}
+        {Pid, lists:append(lists:duplicate(Copies, Calls ++ lists:zip([callback, callers], maps:get(Pid, Read, ?UNREAD))))}
      || {Pid, _, Calls} <- Alive
     ].
 

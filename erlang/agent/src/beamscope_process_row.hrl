@@ -65,7 +65,7 @@ with_copies(Top, #{items := Items, long_queue := LongQueue, reads_keys := ReadsK
             Read = fun(true, Ask) -> with_late(copied(Sized, Ask, Plan)); (false, _) -> #{} end,
             Plan#{
                 labels => Read(Labels, fun(Pids) -> cut_labels(labels(Pids, Plan)) end),
-                callbacks => Read(Callbacks, fun(Pids) -> from_dictionaries('$initial_call', Pids) end)
+                callbacks => Read(Callbacks, fun(Pids) -> [{Pid, Call} || {Pid, [Call]} <- from_dictionaries(['$initial_call'], Pids)] end)
             };
         false ->
             Plan

@@ -21,6 +21,7 @@ tests() ->
         {"names match in part and in any case", fun names/1},
         {"modules", fun modules/1},
         {"behaviours", fun behaviours/1},
+        {"agents and tasks of Elixir", fun of_elixir/1},
         {"whose callback cannot be read is counted by its loop, or named", fun undecided/1},
         {"initial calls", fun initial_calls/1},
         {"filters by function go together", fun functions_together/1},
@@ -284,7 +285,53 @@ behaviours(Run) ->
         ?assertError({unknown_atom, <<"no such behaviour">>}, In([<<"no such behaviour">>]))
     end).
 
-init([]) -> {ok, []}.
+%% As agent/server.ex and task/supervised.ex leave them: who knows nothing of Elixir has its processes all the same.
+of_elixir(Run) ->
+    Fun = fun() -> [] end,
+    {module, Module} = erlang:fun_info(Fun, module),
+    {name, Name} = erlang:fun_info(Fun, name),
+    Server = fun(Call) ->
+        fun() ->
+            {ok, Pid} = gen_server:start(?MODULE, Call, []),
+            Pid
+        end
+    end,
+    Kept = fun(Call, Callers) ->
+        fun() ->
+            proc_lib:spawn(fun() ->
+                put('$initial_call', Call),
+                [put('$callers', Callers) || Callers =/= none],
+                idle()
+            end)
+        end
+    end,
+    Starts = [
+        Server({Module, Name, 0}),
+        Server({lists, sort, 0}),
+        %% Servers that were begun in a function of their own, and what a channel of Phoenix looks like.
+        Server({?MODULE, start, 0}),
+        Server({lists, join, 3}),
+        Server({?MODULE, init, 1}),
+        Kept({lists, sort, 0}, [self()]),
+        Kept({lists, sort, 1}, [self()]),
+        Kept({lists, init, 1}, [self()]),
+        Kept({lists, sort, 0}, none)
+    ],
+    %% They settle as servers, or where they are idle.
+    Pids = [Start() || Start <- Starts],
+    [Agent, ByName, _, _, _, Task, Other | _] = Pids,
+    until(fun() -> lists:all(fun(Pid) -> process_info(Pid, status) =:= {status, waiting} end, Pids) end),
+    In = fun(Behaviour) ->
+        #{rows := Rows, incomplete := Why} = Run(page, spec(#{behaviours => [Behaviour], limit => 1000})),
+        ?assertEqual([], Why),
+        [Pid || {Pid} <- lists:sort(Rows), lists:member(Pid, Pids)]
+    end,
+    ?assertEqual([Agent, ByName], In('Elixir.Agent')),
+    ?assertEqual([Task, Other], In('Elixir.Task')),
+    lists:foreach(fun kill/1, Pids).
+
+init([]) -> {ok, []};
+init(Call) -> put('$initial_call', Call), {ok, []}.
 handle_call(_, _, State) -> {reply, State, State}.
 handle_cast(_, State) -> {noreply, State}.
 

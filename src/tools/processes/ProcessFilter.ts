@@ -36,8 +36,16 @@ const sameBehaviours = [
   ["application", "Elixir.Application"]
 ] as const
 
-const behavioursOf = (name: string): ReadonlyArray<string> =>
-  sameBehaviours.find((names) => names.some((it) => it === name)) ?? [name]
+/** Under which other names of their own Elixir starts what has this one. */
+const startedAs: ReadonlyMap<string, ReadonlyArray<string>> = new Map([
+  ["Elixir.DynamicSupervisor", ["Elixir.Supervisor.Default"]],
+  ["Elixir.Registry", ["Elixir.Registry.Supervisor", "Elixir.Registry.Partition"]]
+])
+
+const behavioursOf = (name: string): ReadonlyArray<string> => [
+  ...(sameBehaviours.find((names) => names.some((it) => it === name)) ?? [name]),
+  ...(startedAs.get(name) ?? [])
+]
 
 export const toFilter = Effect.fnUntraced(function* (
   { application, behaviour, initial_call, label, module, name, status, ...least }: typeof Filter.Type,
@@ -103,9 +111,27 @@ export const none = (
 export const laterCallback =
   "A process is known by the callback module that it began with: one that it has taken on since, as by gen_server2's become, enter_loop or change_callback_module, is not seen."
 
-/** What keeps a search for a module from saying that no other process has it. */
-export const laterCallbacks = ({ behaviours, module }: ProcessFilter): ReadonlyArray<string> =>
-  (module ?? behaviours) === undefined ? [] : [laterCallback]
+/** What is not certain of those that Elixir starts in a way that leaves no name of their behaviour. */
+const guesses: ReadonlyMap<string, string> = new Map([
+  [
+    "Elixir.Agent",
+    "An Agent is known by the fun that it began with, while it waits: one that is at work or hibernates, or was started with module, function and arguments, is not seen."
+  ],
+  [
+    "Elixir.Task",
+    "A Task is known by its $callers: who is none, and keeps such in its dictionary, may be taken for one."
+  ],
+  [
+    "Elixir.DynamicSupervisor",
+    "Those that run Supervisor.Default, without a module of their own, may be plain Supervisors: get_gen_server_state tells."
+  ]
+])
+
+/** What keeps a search for a module or a behaviour from telling all that have it, and no others. */
+export const laterCallbacks = ({ behaviours, module }: ProcessFilter): ReadonlyArray<string> => {
+  if (module === undefined && behaviours === undefined) return []
+  return [...(behaviours ?? []).flatMap((name) => guesses.get(name) ?? []), laterCallback]
+}
 
 /** That none was found would say that there is none. */
 export const noLabels = ({ capabilities, name }: ErlangNode) =>
