@@ -6,13 +6,15 @@ import { mkdirSync, rmdirSync, rmSync, symlinkSync, writeFileSync } from "node:f
 import { join, relative } from "node:path"
 import { Discovery, type OnceOptions } from "../../../src/cluster/Discovery.ts"
 import { hostsIn } from "../../../src/cluster/HostsFile.ts"
+import { Machine } from "../../../src/cluster/Machine.ts"
+import { lookAtReleases } from "../../../src/cluster/Releases.ts"
 import { DistError } from "../../../src/dist/DistError.ts"
 import { atom, type List, list, type Term } from "../../../src/etf/Term.ts"
 import type { Verdict } from "../../../src/node/Breaker.ts"
 import type { CallError } from "../../../src/node/CallError.ts"
 import { Nodes } from "../../../src/node/Nodes.ts"
 import { fakeNode, type Reply } from "../../support/FakeNodes.ts"
-import { type DiscoveryWorld, discoveryLayer, nowhere } from "../../support/FakeDiscovery.ts"
+import { bareMachine, type DiscoveryWorld, discoveryLayer, nowhere } from "../../support/FakeDiscovery.ts"
 import { addProcess, beam, folder } from "../../support/FakeProcesses.ts"
 import { closedPort, serve, serveEpmd } from "../../support/FakePeer.ts"
 import { targetsOf } from "../../support/targetsOf.ts"
@@ -408,6 +410,22 @@ describe("this machine", () => {
     })
   )
 
+  it.live("shows no more processes than a bound", () =>
+    Effect.gen(function* () {
+      const processes = yield* folder
+      for (let pid = 1; pid <= 20_001; pid++) writeFileSync(join(processes, String(pid)), "")
+      // Those that there is no time for are counted, and cost nothing.
+      const { failures } = yield* Effect.provideService(lookAtReleases({ until: -Infinity }), Machine, {
+        ...bareMachine,
+        processes
+      })
+      expect(failures.map(({ message }) => message)).toEqual([
+        "of 20001 processes at most 20000 are looked at, and 500 nodes taken.",
+        "time was over before 20000 of 20001 processes were looked at."
+      ])
+    })
+  )
+
   it.live("shows nothing of the processes of others", () =>
     Effect.gen(function* () {
       const processes = yield* folder
@@ -575,15 +593,42 @@ describe("following", () => {
 
   it.effect("keeps what others tell where a node outlasts the time for it", () =>
     Effect.gen(function* () {
-      const silent = fakeNode({ name: "b@h", replies: { "erlang:nodes/1": () => Effect.never } })
+      const asked = yield* Deferred.make<void>()
+      const reply = () => Effect.andThen(Deferred.succeed(asked, undefined), Effect.never)
+      const silent = fakeNode({ name: "b@h", replies: { "erlang:nodes/1": reply } })
       const looking = yield* Effect.forkChild(
         look({ discovery: ["follow"], up: [meshNode("a@h", ["x@h"]), silent] }, { timeoutMillis: 1_000 })
       )
+      yield* Deferred.await(asked)
       yield* TestClock.adjust(2_000)
       const told = yield* Fiber.join(looking)
       expect(nodesOf(told)).toEqual(["x@h"])
       expect(told.failures).toEqual([{ source: "follow", message: "b@h had told nothing after 1000 ms." }])
     })
+  )
+
+  it.effect("is given up where all of it outlasts the time, and what others tell counts", () =>
+    Effect.gen(function* () {
+      const nodes = yield* Nodes
+      const asked = yield* Deferred.make<void>()
+      // Only the source: what was found is put together by the same list.
+      const list = Effect.suspend(() =>
+        Deferred.doneUnsafe(asked, Effect.void) ? Effect.never : nodes.list
+      ) satisfies typeof nodes.list
+      const { once } = yield* Effect.provideService(Discovery.make, Nodes, { ...nodes, list })
+      const looking = yield* Effect.forkChild(once(), { startImmediately: true })
+      yield* Deferred.await(asked)
+      yield* TestClock.adjust(5_249)
+      expect(looking.pollUnsafe()).toBeUndefined()
+      yield* TestClock.adjust(1)
+      const told = yield* Fiber.join(looking)
+      expect(nodesOf(told)).toEqual(["app@10.0.0.2"])
+      expect(told.failures).toEqual([{ source: "follow", message: "it had told nothing after 5000 ms." }])
+    }).pipe(
+      Effect.provide(
+        discoveryLayer({ discovery: ["follow", "dns:app@pods"], zone: { addresses: { pods: ["10.0.0.2"] } } })
+      )
+    )
   )
 
   it.effect("leaves a node in peace that does not answer", () =>
