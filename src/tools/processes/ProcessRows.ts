@@ -49,10 +49,11 @@ export const showRow = (
 
 const maxLabelCharacters = 100
 
-export const showLabel = (label: ProcessRow["label"], terms: Terms): string | undefined =>
-  label === undefined || label === "unread" || label === "late"
-    ? undefined
-    : terms.print(label.term, maxLabelCharacters)
+/** A word stands where it was not read: there may be one, which no order or filter hangs on if it is not by label. */
+export const showLabel = (label: ProcessRow["label"], terms: Terms): string | undefined => {
+  if (label === undefined) return undefined
+  return label === "unread" || label === "late" ? "(not read)" : terms.print(label.term, maxLabelCharacters)
+}
 
 /** A process as a summary calls it. */
 export const nameOf = ({ pid, registeredName }: ProcessRow, terms: Terms): string =>
@@ -130,11 +131,6 @@ export const scanNotes = (
         return "Labels cannot be searched on this release, so none was compared."
     }
   }),
-  ...unreadLabels(
-    rows.filter(({ label }) => label === "unread"),
-    terms,
-    capabilities.wordBytes
-  ),
   ...(capabilities.dictionaryKey ? [] : unreadCalls(rows.filter(isUnread).map((row) => nameOf(row, terms))))
 ]
 
@@ -162,16 +158,10 @@ const unreadCalls = (names: ReadonlyArray<string>): ReadonlyArray<string> => {
 
 const copiedHeap = (wordBytes: number): string => bytes(copiedHeapWords * wordBytes)
 
-/** Each with what kept its label from being read, as far as the row tells. */
-const unreadLabels = (rows: ReadonlyArray<ProcessRow>, terms: Terms, wordBytes: number): ReadonlyArray<string> => {
-  if (rows.length === 0) return []
-  const named = rows.slice(0, 5).map((row) => {
-    const { memory, messageQueueLength: messages } = row
-    const why = memory === undefined ? messages && amount(messages, "message") : bytes(memory)
-    return why === undefined ? nameOf(row, terms) : `${nameOf(row, terms)} (${why})`
-  })
-  const more = rows.length > 5 ? ` and ${rows.length - 5} more` : ""
-  return [
-    `Labels are not read behind more than ${longQueue} messages, on heaps of more than ${copiedHeap(wordBytes)}, or where they are larger than a reply when copied: ${named.join(", ")}${more}. get_process_info reads one of a larger heap (max_heap_mb).`
-  ]
-}
+/** Why rows have no label but a word, where time was not all that they lacked. */
+export const unreadLabels = (rows: ReadonlyArray<ProcessRow>, { capabilities }: ErlangNode): ReadonlyArray<string> =>
+  rows.some(({ label }) => label === "unread")
+    ? [
+        `Labels are not read on heaps of more than ${copiedHeap(capabilities.wordBytes)}, behind more than ${longQueue} messages, or where they are larger than a reply when copied; get_process_info reads one (max_heap_mb).`
+      ]
+    : []

@@ -36,7 +36,18 @@ import {
 import { localPid } from "../ProcessArgument.ts"
 import { Filter, laterCallbacks, noLabels, none, toFilter } from "./ProcessFilter.ts"
 import { answerGroups, groupsOutput } from "./ProcessGroups.ts"
-import { nameOf, othersOf, Row, rowFields, say, scanNotes, showRow, spoken, withLimits } from "./ProcessRows.ts"
+import {
+  nameOf,
+  othersOf,
+  Row,
+  rowFields,
+  say,
+  scanNotes,
+  showRow,
+  spoken,
+  unreadLabels,
+  withLimits
+} from "./ProcessRows.ts"
 import { amount } from "../Quantity.ts"
 import type { Session } from "../Session.ts"
 import { anyNamePart, nameWithin } from "../TermPart.ts"
@@ -119,12 +130,14 @@ export const answerPage = Effect.fnUntraced(function* (
   if (page.incomplete.includes("label")) return yield* noLabels(node)
   const { matched, next, rows } = page
   const notes = [...scanNotes(page, rows, terms, node), ...laterCallbacks(query.filter)]
+  const unread = unreadLabels(rows, node)
   const [first] = rows
   const nothing = matched === 0 ? none(query.filter, page, terms, known?.name) : `None of ${matched} is left here.`
   return {
     summary: (shown: number) => withLimits(first === undefined ? nothing : summary(page, shown, terms), page),
-    complete: notes.length === 0,
-    notes: [...laterPage(after, sort, steady), ...notes],
+    // A row says of itself that its label was not read; where labels are the order, it has no place in it either.
+    complete: notes.length === 0 && (sort !== "label" || unread.length === 0),
+    notes: [...laterPage(after, sort, steady), ...notes, ...unread],
     data: {
       total: page.total,
       matched,
@@ -445,7 +458,7 @@ const answerGrowth = Effect.fnUntraced(function* (node: ErlangNode, query: Growt
             { ...grown, seen: compared + born }
           ),
     complete: notes.length === 0,
-    notes: [...notes, ...moreGrew(matched - query.limit, query.limit)],
+    notes: [...notes, ...unreadLabels(told, node), ...moreGrew(matched - query.limit, query.limit)],
     data: {
       matched,
       window_ms: Math.round(measuredMillis?.most ?? 0) || undefined,

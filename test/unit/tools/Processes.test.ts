@@ -474,24 +474,29 @@ describe("list_processes", () => {
 })
 
 describe("a label that was not read", () => {
-  it.effect("is told of, by what the processes are called", () =>
+  it.effect("has a word in its place, and the list is whole where it decided nothing", () =>
     Effect.gen(function* () {
-      const unread = { label: atom("unread") }
-      const rows = [
-        row(90, { ...unread, registered_name: atom("big"), memory: 1_572_864 }),
-        worker,
-        row(91, { ...unread, message_queue_len: 70_000 })
-      ]
-      const node = nodeWith({
-        "beamscope_processes:page": pageReply([...rows, ...Array.from({ length: 5 }, (_, at) => row(92 + at, unread))])
-      })
+      const rows = [row(90, { label: atom("unread") }), worker, row(91, { label: atom("unread") })]
+      const node = nodeWith({ "beamscope_processes:page": pageReply(rows) })
       const { structured } = yield* callIn({ up: [node] }, "list_processes")
-      expect(structured["processes"]).toHaveLength(8)
-      expect((structured["processes"] as ReadonlyArray<object>).filter((shown) => "label" in shown)).toHaveLength(1)
-      expect(structured["complete"]).toBe(false)
+      const shown = structured["processes"] as ReadonlyArray<{ readonly label?: string }>
+      expect(shown.map(({ label }) => label)).toEqual(["(not read)", expect.anything(), "(not read)"])
+      expect(shown[1]!.label).not.toBe("(not read)")
+      expect(structured["complete"]).toBe(true)
       expect(structured["notes"]).toEqual([
-        "Labels are not read behind more than 10000 messages, on heaps of more than 128.0 KiB, or where they are larger than a reply when copied: :big (1.5 MiB), #PID<0.91.0> (70,000 messages), #PID<0.92.0>, #PID<0.93.0>, #PID<0.94.0> and 2 more. get_process_info reads one of a larger heap (max_heap_mb)."
+        "Labels are not read on heaps of more than 128.0 KiB, behind more than 10000 messages, or where they are larger than a reply when copied; get_process_info reads one (max_heap_mb)."
       ])
+    })
+  )
+
+  it.effect("has no place in an order of labels", () =>
+    Effect.gen(function* () {
+      const rows = [worker, row(90, { label: atom("unread") })]
+      const places = list(rows.map((_, at) => [at, at]))
+      const node = nodeWith({ "beamscope_processes:page": pageReply(rows, { places }) })
+      const { structured } = yield* callIn({ up: [node] }, "list_processes", { sort_by: "label" })
+      expect(structured["processes"]).toHaveLength(2)
+      expect(structured["complete"]).toBe(false)
     })
   )
 
