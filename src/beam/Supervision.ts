@@ -19,6 +19,11 @@ export interface TreeQuery extends Pick<ListQuery, "after" | "deadlineMillis" | 
    * supervisor, all of its children are listed.
    */
   readonly children: number
+  /**
+   * Bytes of heap up to which the supervisor that the tree begins with is asked for its children and its state whatever
+   * they share: what is shared there is copied once for each reference.
+   */
+  readonly permittedHeap: number | undefined
   /** Milliseconds that one supervisor has for an answer. */
   readonly callMillis: number
   /** Part of an id, a registered name or a module, in any case. */
@@ -100,7 +105,7 @@ export interface Supervisor {
   readonly strategy: string | undefined
   /** Restarts in the last `seconds`, of `allowed`. */
   readonly restarts: { readonly count: number; readonly allowed: number; readonly seconds: number } | undefined
-  /** Bytes of a heap that was too large to ask for strategy and restarts. */
+  /** Bytes of a heap for which strategy and restarts were not asked, or whose copy was too large to be taken. */
   readonly largeHeap: number | undefined
 }
 
@@ -115,7 +120,8 @@ const maxStateHeap = 24 * 1024 * 1024
  * `erlang/agent/src/beamscope_supervision.erl`.
  */
 export const supervisionTree = (node: ErlangNode, query: TreeQuery): Effect.Effect<Tree, CallError> => {
-  const { callMillis, child, children, depth, minRestarts, root, sort, status, text, type, ...bounds } = query
+  const { callMillis, child, children, depth, minRestarts, permittedHeap, root, sort, status, text, type, ...bounds } =
+    query
   const { wordBytes } = node.capabilities
   return askAgent(
     node,
@@ -131,6 +137,7 @@ export const supervisionTree = (node: ErlangNode, query: TreeQuery): Effect.Effe
         call_ms: Math.floor(callMillis),
         state_heap: Math.floor(maxStateHeap / wordBytes),
         dictionary_heap: Math.floor(maxStateHeap / wordBytes),
+        permitted_heap: permittedHeap && Math.ceil(permittedHeap / wordBytes),
         text,
         child,
         type: type && atom(type),

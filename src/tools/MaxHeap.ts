@@ -23,6 +23,14 @@ export const maxHeap = Schema.Finite.check(Schema.isBetween(maxHeapMegabytes))
   })
   .pipe(Schema.withDecodingDefaultKey(Effect.succeed(normalHeapMegabytes)))
 
+/** The same argument where what may be asked is worked out first, and only one process can be permitted more. */
+export const permittedHeap = (process: string) =>
+  Schema.optionalKey(
+    Schema.Finite.check(Schema.isBetween(maxHeapMegabytes)).annotate({
+      description: `Ask ${process} despite large copies; ${maxHeapMegabytes.minimum} to ${maxHeapMegabytes.maximum}`
+    })
+  )
+
 /** Bytes of `max_heap_mb`. */
 export const heapBytes = (megabytes: number): number => megabytes * mebibyte
 

@@ -72,6 +72,10 @@ const heavy = `{ok, _} = supervisor:start_child(top_sup, #{id => heavy, type => 
 const common = `{ok, _} = supervisor:start_child(top_sup, #{id => common, type => supervisor, start => {supervisor, start_link,
   [{local, common_sup}, trees, {common, 1000, 5000}]}}), ok`
 
+/** The same of four thousand that have nothing in common. */
+const numerous = `{ok, _} = supervisor:start_child(top_sup, #{id => numerous, type => supervisor, start => {supervisor, start_link,
+  [{local, numerous_sup}, trees, {common, 4000, 0}]}}), ok`
+
 describe.each(BeamNode.otpReleases())("the supervision tree on OTP $otp", ({ otp }) => {
   let node: BeamNode.BeamNode
   beforeAll(async () => {
@@ -147,6 +151,25 @@ describe.each(BeamNode.otpReleases())("the supervision tree on OTP $otp", ({ otp
         expect(whole.text).toContain(
           "whose answer might be too large to copy (what its ids share is copied for each), all that it is linked to"
         )
+      }).pipe(using(agent))
+    )
+
+    it.live("asks one with very many children where that is permitted", () =>
+      Effect.gen(function* () {
+        yield* ask(numerous)
+        const [refused, permitted] = yield* Effect.all([
+          tree({ root: "numerous_sup", limit: 3 }),
+          tree({ root: "numerous_sup", limit: 3, max_heap_mb: 20 })
+        ]).pipe(
+          Effect.ensuring(
+            ask("supervisor:terminate_child(top_sup, numerous), supervisor:delete_child(top_sup, numerous)")
+          )
+        )
+        expect(refused.text).toMatch(/Strategy and restarts of numerous_sup were not read.*max_heap_mb: \d/u)
+        expect(rowsOf(refused).slice(1)).toEqual([1, 2].map(() => expect.objectContaining({ id: "-" })))
+        expect(rowsOf(permitted)[0]).toMatchObject({ strategy: "one_for_one", children: 4_000, max_restarts: 1 })
+        expect(rowsOf(permitted).slice(1)).toMatchObject([{ id: "{1,[]}" }, { id: "{2,[]}" }])
+        expect(permitted.structured).toMatchObject({ complete: true, total: 4_001 })
       }).pipe(using(agent))
     )
 

@@ -53,6 +53,9 @@
     %% Words of heap of a supervisor up to which its state is asked for, which tells its strategy and its restarts, if its
     %% children explain them.
     state_heap := non_neg_integer(),
+    %% The same of the supervisor that the tree begins with, if it is one: up to this heap it is asked for its children and
+    %% its state whatever they share.
+    permitted_heap => non_neg_integer(),
     %% Words of heap of what its parent calls a supervisor up to which its dictionary is read, where one key of it cannot
     %% be (before OTP 26.2). A supervisor keeps next to nothing there.
     dictionary_heap := non_neg_integer(),
@@ -149,7 +152,8 @@
 tree(#{deadline_ms := Deadline} = Spec) ->
     Until = now_ms() + Deadline,
     Roots = roots(Spec#{until => Until}),
-    Timed = Spec#{until => Until, seen => #{}, wide => is_map_key(root, Spec) andalso length(Roots) =:= 1},
+    Permitted = maps:from_list([{permitted, Pid} || [#{pid := Pid}] <- [Roots], is_map_key(root, Spec)]),
+    Timed = maps:merge(Spec#{until => Until, seen => #{}, wide => map_size(Permitted) =:= 1}, Permitted),
     {Walked, Missing} = walk(Roots, [], [], Timed),
     Running = lists:sort([Path || {Path, #{type := supervisor, status := running} = Row} <- maps:to_list(Walked), not is_map_key(again, Row)]),
     {Rows, Restarts} = with_restarts(Running, Walked, Timed),
@@ -598,7 +602,7 @@ parent(Ancestors) ->
 
 %% A supervisor as it is found: whose it is, and to whom it is linked but its parent; or what it is busy with. Without
 %% `callback' nothing is known of it.
-found(Pid, #{dictionary_heap := Words, children := Most}) ->
+found(Pid, #{dictionary_heap := Words, children := Most} = Spec) ->
     case origin(Pid, Words) of
         {{supervisor, Module, _}, Ancestors} ->
             Facts = #{callback => Module},
@@ -606,8 +610,8 @@ found(Pid, #{dictionary_heap := Words, children := Most}) ->
                 idle ->
                     Links = lists:sort(linked(Pid)) -- parent(Ancestors),
                     Heap = used(Pid),
-                    IsLarge = length(Links) > Most orelse not (bearable(1, Heap, length(Links)) orelse tells_little(Module, Heap)),
-                    Facts#{links => Links, heap => Heap, is_large => IsLarge};
+                    IsBearable = bearable(1, Heap, length(Links)) orelse tells_little(Module, Heap) orelse permitted(Pid, Heap, Spec),
+                    Facts#{links => Links, heap => Heap, is_large => length(Links) > Most orelse not IsBearable};
                 gone ->
                     Facts;
                 Busy ->

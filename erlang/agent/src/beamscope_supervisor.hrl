@@ -20,12 +20,20 @@
 %% Bytes of an id that is sent as it is.
 -define(ID, 256).
 
+%% Whether whoever asks takes it on himself what this supervisor copies, of so many words of heap.
+permitted(Pid, Words, #{permitted := Pid, permitted_heap := Most}) -> Words =< Most;
+permitted(_, _, _) -> false.
+
+%% Words of heap of the helper that takes an answer of this supervisor.
+room(Pid, #{permitted := Pid, permitted_heap := Most}) -> max(?ANSWER, 3 * Most);
+room(_, _) -> ?ANSWER.
+
 %% What a supervisor is asked for: how many children it has, those with a process, and so many of them as `small' makes
 %% them; as of `apart'.
-asked(Pid, Most, #{until := Until, call_ms := Timeout}) ->
+asked(Pid, Most, #{until := Until, call_ms := Timeout} = Spec) ->
     %% It is slow to answer or it is not; what takes time behind that is ours.
     Millis = Timeout + max(0, Until - now_ms()),
-    apart(?ANSWER, Millis, fun() -> told_children(gen_server:call(Pid, which_children, Timeout), Most) end).
+    apart(room(Pid, Spec), Millis, fun() -> told_children(gen_server:call(Pid, which_children, Timeout), Most) end).
 
 told_children(Children, Most) when is_list(Children) ->
     Alive = [Child || {_, Child, _, _} <- Children, is_pid(Child)],
@@ -88,15 +96,16 @@ limits(_, #{large := _}, _) ->
     #{};
 limits(_, Facts, _) when not is_map_key(callback, Facts); is_map_key(not_asked, Facts) ->
     #{};
-limits(Pid, Facts, #{state_heap := Most, call_ms := Timeout}) ->
+limits(Pid, Facts, #{state_heap := Most} = Spec) ->
     %% It may have become busy since it was found, or be about to wait again after an answer.
     case idle(Pid, now_ms() + ?PAUSE) of
         idle ->
             %% What it has let go of since, as the list that it built for us, was no part of its state.
             Words = min(used(Pid), maps:get(heap, Facts, infinity)),
             Links = length(maps:get(links, Facts, [])),
-            case Words =< Most andalso (bearable(copies(Facts), Words, Links) orelse keeps_little(map_get(callback, Facts))) of
-                true -> told_state(Pid, Timeout, Words);
+            IsBearable = Words =< Most andalso (bearable(copies(Facts), Words, Links) orelse keeps_little(map_get(callback, Facts))),
+            case IsBearable orelse permitted(Pid, Words, Spec) of
+                true -> told_state(Pid, Words, Spec);
                 false -> #{large => Words}
             end;
         gone ->
@@ -109,8 +118,8 @@ limits(Pid, Facts, #{state_heap := Most, call_ms := Timeout}) ->
 copies(#{is_large := false, children := _}) -> 1;
 copies(_) -> ?COPIES.
 
-told_state(Pid, Timeout, Words) ->
-    case apart(?ANSWER, 2 * Timeout, fun() -> state(sys:get_state(Pid, Timeout)) end) of
+told_state(Pid, Words, #{call_ms := Timeout} = Spec) ->
+    case apart(room(Pid, Spec), 2 * Timeout, fun() -> state(sys:get_state(Pid, Timeout)) end) of
         {answer, Limits} -> Limits;
         {raised, {timeout, _}} -> #{unanswered => true};
         late -> #{unanswered => true};

@@ -210,12 +210,12 @@ many(Run) ->
 %% What children have in common lies there once and is copied for each. Where that could be too much, nobody is asked; where
 %% it could not, it may still be more than we take, and costs its own answer only.
 common(Run) ->
-    Told = fun(What, Children, Items, Depth) ->
+    Told = fun(What, Children, Items, Spec) ->
         beneath({What, Children, Items}, fun(Pid) ->
             garbage_collect(Pid),
             1 = erlang:trace(Pid, true, ['receive']),
             #{rows := [{_, #{supervisor := Facts}} | Rows], incomplete := Missing, total := Total} =
-                Run(#{root => Pid, dictionary_heap => 100000000, depth => Depth, limit => 3}),
+                Run(maps:merge(#{root => Pid, dictionary_heap => 100000000, limit => 3}, Spec)),
             1 = erlang:trace(Pid, false, ['receive']),
             Delivered = erlang:trace_delivered(Pid),
             receive {trace_delivered, Pid, Delivered} -> ok end,
@@ -224,14 +224,27 @@ common(Run) ->
             {received(Pid), Missing, Ids =/= [], lists:member(strategy, maps:keys(Facts)), is_map_key(large, Facts)}
         end)
     end,
-    ?assertEqual({[which_children, get_state], [], true, true, false}, Told(ids, 20, 10, 3)),
-    ?assertEqual({[], [links], false, false, true}, Told(ids, 500, 50000, 3)),
-    ?assertEqual({[], [links], false, false, true}, Told(arguments, 500, 50000, 3)),
+    ?assertEqual({[which_children, get_state], [], true, true, false}, Told(ids, 20, 10, #{})),
+    ?assertEqual({[], [links], false, false, true}, Told(ids, 500, 50000, #{})),
+    ?assertEqual({[], [links], false, false, true}, Told(arguments, 500, 50000, #{})),
     %% Of what it was not asked for nothing is known: its state has an id in three places.
-    ?assertEqual({[], [depth], false, false, true}, Told(ids, 400, 15000, 1)),
-    ?assertEqual({[which_children, get_state], [], true, true, false}, Told(ids, 20, 15000, 3)),
-    ?assertEqual({[which_children], [links], false, false, true}, Told(ids, 1000, 5000, 3)),
-    ?assertEqual({[which_children, get_state], [], true, false, true}, Told(arguments, 600, 8000, 3)).
+    ?assertEqual({[], [depth], false, false, true}, Told(ids, 400, 15000, #{depth => 1})),
+    ?assertEqual({[which_children, get_state], [], true, true, false}, Told(ids, 20, 15000, #{})),
+    ?assertEqual({[which_children], [links], false, false, true}, Told(ids, 1000, 5000, #{})),
+    ?assertEqual({[which_children, get_state], [], true, false, true}, Told(arguments, 600, 8000, #{})),
+    %% Of so many that share nothing this cannot be known; whoever asks may take it on himself, up to a heap.
+    ?assertEqual({[], [links], false, false, true}, Told(ids, 4000, 0, #{})),
+    ?assertEqual({[], [links], false, false, true}, Told(ids, 4000, 0, #{permitted_heap => 1000})),
+    ?assertEqual({[which_children, get_state], [], true, true, false}, Told(ids, 4000, 0, #{permitted_heap => 10000000})),
+    %% That holds for the one with which the tree begins.
+    beneath({ids, 4000, 0}, fun(Pid) ->
+        {_, Dictionary} = process_info(Pid, dictionary),
+        [Above | _] = proplists:get_value('$ancestors', Dictionary),
+        Spec = #{root => Above, dictionary_heap => 100000000, permitted_heap => 10000000},
+        #{incomplete := Missing, rows := Rows} = Run(Spec),
+        [Below] = [Facts || {_, #{pid := Is, supervisor := Facts}} <- Rows, Is =:= Pid],
+        ?assertEqual({[many], true}, {Missing, is_map_key(large, Below)})
+    end).
 
 %% More than it is asked for: they are read from its links.
 crowd(Run) ->

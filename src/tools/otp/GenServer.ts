@@ -262,7 +262,7 @@ const getState = Tool.make({
   name: "get_gen_server_state",
   title: "State of an OTP process",
   description:
-    "State of a gen_server, gen_statem or gen_event, which copies it. Busy ones, large heaps and other processes are refused. Large states are cut: then ask for a part with path.",
+    "State of a gen_server, gen_statem or gen_event, which copies it. Busy ones, large heaps, other processes are refused. Large states are cut: ask for a part with path.",
   input: {
     pid,
     path: Schema.optionalKey(

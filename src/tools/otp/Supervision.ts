@@ -23,6 +23,7 @@ import {
   shownOf,
   sortBy
 } from "../Listing.ts"
+import { allowing, heapBytes, permittedHeap } from "../MaxHeap.ts"
 import { ended, localPid, resolveProcess } from "../ProcessArgument.ts"
 import { agree, amount, bytes } from "../Quantity.ts"
 import { anyNamePart } from "../TermPart.ts"
@@ -73,12 +74,10 @@ const getSupervisionTree = Tool.make({
   cost: "moderate",
   target: "connected",
   description:
-    "Supervisors and their children, of the node or below root: ids, processes, strategy, and how many of the allowed restarts are used up. Busy supervisors are told, not waited for. Next: get_gen_server_state.",
+    "Supervisors and their children, of the node or below root: ids, processes, strategy, restarts used up. Busy ones are told, not waited for. Next: get_gen_server_state.",
   timeoutMillis: 15_000,
   input: {
-    root: Schema.optionalKey(
-      NameText.annotate({ description: "Supervisor (pid, name) or application; default all applications" })
-    ),
+    root: Schema.optionalKey(NameText.annotate({ description: "Supervisor (pid, name) or application; default all" })),
     depth: Schema.Int.check(Schema.isBetween(depths))
       .annotate({ description: `${depths.minimum} to ${depths.maximum}, default ${normalDepth}`, default: normalDepth })
       .pipe(Schema.withDecodingDefaultKey(Effect.succeed(normalDepth))),
@@ -93,13 +92,19 @@ const getSupervisionTree = Tool.make({
         )
       })
     ),
+    max_heap_mb: permittedHeap("the root"),
     limit: limitUpTo(200, 50),
     cursor
   },
   output: { ...listOutput, tree: Schema.optionalKey(Schema.Array(Row)) },
   position: ListPosition,
-  run: Effect.fnUntraced(function* ({ depth, filter = {}, limit, root, sort_by }, node, after) {
+  run: Effect.fnUntraced(function* ({ depth, filter = {}, limit, max_heap_mb, root, sort_by }, node, after) {
+    if (max_heap_mb !== undefined && root === undefined) return yield* Effect.fail(rootless)
     const terms = yield* termsOf(node)
+    if (max_heap_mb !== undefined)
+      yield* Effect.logWarning(
+        `${node.name}: children and state of ${excerpt(root ?? "")} are asked for with a heap of up to ${max_heap_mb} MB`
+      )
     const from = root === undefined ? undefined : yield* rootOf(node, root, terms)
     const child = filter.text === undefined ? undefined : yield* childOf(node, filter.text)
     const left = yield* remainingMillis
@@ -109,6 +114,7 @@ const getSupervisionTree = Tool.make({
       depth,
       sort: sort_by,
       children: listedChildren,
+      permittedHeap: max_heap_mb === undefined ? undefined : heapBytes(max_heap_mb),
       callMillis: Math.min(patience, left / 5),
       text: filter.text === undefined || child !== undefined ? undefined : yield* anyNamePart(node, filter.text),
       child,
@@ -130,7 +136,7 @@ const getSupervisionTree = Tool.make({
             `Of ${amount(listed.looked.children, "further child", "further children")} of the root ${amount(listed.looked.seen, "was", "were")} looked at when time ran out. Allow more with timeout_ms.`
           ]),
       ...unknownRestarts(listed),
-      ...rows.flatMap((row) => rowNotes(row, terms))
+      ...rows.flatMap((row) => rowNotes(row, root !== undefined && row.depth === 1, max_heap_mb, terms))
     ]
     // The root is shown with its children, and is none of them.
     const children = (shown: number) => rows.slice(0, shown).filter((row) => root === undefined || row.depth > 1)
@@ -246,6 +252,12 @@ const childOf = (node: ErlangNode, text: string): Effect.Effect<Pid | undefined,
     : Effect.undefined
 }
 
+const rootless = invalid(
+  "invalid_input",
+  "max_heap_mb permits one supervisor to be asked, the root, and no root is given.",
+  "get_supervision_tree with root and max_heap_mb"
+)
+
 const noRoot = (node: ErlangNode, text: string): ToolError =>
   invalid(
     "not_found",
@@ -298,7 +310,7 @@ const missing = ({ incomplete }: Listed<Child>, depth: number): ReadonlyArray<st
         ]
       case "links":
         return [
-          `The root has more than 10,000 children, or its answer might be too large to copy (what its ids share is copied for each): those that it is linked to are listed, searched and sorted, without ids. Children without a process are not, and supervisors behind the first ${listedChildren} are not opened.`
+          `The root has more than 10,000 children, or its answer might be too large to copy (what its ids share is copied for each): those that it is linked to are listed, searched and sorted, without ids (max_heap_mb has it asked all the same, if it has no more children). Children without a process are not, and supervisors behind the first ${listedChildren} are not opened.`
         ]
       case "busy":
         return ["Supervisors that are busy were not asked for their children."]
@@ -320,7 +332,7 @@ const missing = ({ incomplete }: Listed<Child>, depth: number): ReadonlyArray<st
   })
 
 /** What is lacking of one supervisor. */
-const rowNotes = (row: Child, terms: Terms): ReadonlyArray<string> => {
+const rowNotes = (row: Child, isRoot: boolean, permitted: number | undefined, terms: Terms): ReadonlyArray<string> => {
   const { notAsked, pid, supervisor, type } = row
   const name = nameOf(row, terms)
   if (type === "supervisor" && notAsked === "unread" && pid !== undefined)
@@ -339,7 +351,9 @@ const rowNotes = (row: Child, terms: Terms): ReadonlyArray<string> => {
     ...(largeHeap === undefined
       ? []
       : [
-          `Strategy and restarts of ${name} were not read: that copies its state, which may be too large for that; ${bytes(largeHeap)} lie on its heap.`
+          isRoot && permitted !== undefined && largeHeap <= heapBytes(permitted)
+            ? `What ${name} answered took more than may be copied: what is shared on its heap of ${bytes(largeHeap)} is copied for each reference.`
+            : `Strategy and restarts of ${name} were not read: that copies its state, which may be too large for that; ${bytes(largeHeap)} lie on its heap. ${isRoot ? "" : "With it as root, "}${allowing(largeHeap)}`
         ]),
     ...(summed === undefined
       ? []

@@ -115,7 +115,7 @@ const getPersistentTerms = Tool.make({
   name: "get_persistent_terms",
   title: "Persistent terms",
   description:
-    "Keys of the persistent terms, that of the largest value first, and how much memory they take; with `key`, its value. Values of millions of parts are not measured, and come first by size.",
+    "Keys of the persistent terms, largest value first, and their memory; with `key`, its value. Values of millions of parts are not measured; they come first.",
   input: {
     key: Schema.optionalKey(TermText.annotate({ description: "As the list shows it; without filter, limit, sort_by" })),
     sort_by: sortBy(["size", "key"], normalSort),

@@ -109,6 +109,24 @@ describe("get_supervision_tree", () => {
       })
   )
 
+  it.effect("says how one whose copy may be large is asked all the same, and that only a root is", () =>
+    Effect.gen(function* () {
+      const asked = (args: Readonly<Record<string, unknown>>) =>
+        Effect.map(
+          callIn({ up: [supervising({ large: 4e6 })] }, "get_supervision_tree", args),
+          ({ structured }) => (structured["notes"] as ReadonlyArray<string>)[0]
+        )
+      expect(yield* asked({})).toMatch(/With it as root, max_heap_mb: 31 looks all the same\.$/u)
+      expect(yield* asked({ root: "top" })).toMatch(/heap\. max_heap_mb: 31 looks all the same\.$/u)
+      expect(yield* asked({ root: "top", max_heap_mb: 30 })).toMatch(/heap\. max_heap_mb: 31 looks all the same\.$/u)
+      expect(yield* asked({ root: "top", max_heap_mb: 31 })).toMatch(
+        /^What :top answered took more than may be copied/u
+      )
+      const error = yield* failIn({ up: [supervising({})] }, "get_supervision_tree", { max_heap_mb: 31 })
+      expect(error).toMatchObject({ code: "invalid_input", message: expect.stringContaining("no root is given") })
+    })
+  )
+
   it.effect("says of a supervisor by name that it was not asked, and why", () =>
     Effect.gen(function* () {
       const { structured } = yield* tree(undefined, ["not_asked"], { not_asked: atom("unread") })
