@@ -60,8 +60,9 @@ const placeOf = Effect.fnUntraced(function* (
     ({ message, reason }) =>
       new TargetError({
         node: name,
-        message: `the way to ${name} is not open: ${message}`,
-        isPassing: reason._tag !== "TunnelMissing" || isShortage(reason)
+        message: `the way to ${name} is not open: ${message}${isShortage(reason) ? " That is a matter of this machine: the node was not asked." : ""}`,
+        isPassing: reason._tag !== "TunnelMissing" || isShortage(reason),
+        isShortage: isShortage(reason)
       })
   )
   return { address: { host, port }, tunnel: command }

@@ -72,14 +72,15 @@ export const isDisconnected = (why: NodeError): boolean =>
 
 /**
  * Whether an attempt to connect, or the loss of a link, says that the node or the way to it is in trouble: no answer, or
- * an end in the middle. A clear answer is none, also one that says that there is no such node: it is had at once.
+ * an end in the middle. A clear answer is none, also one that says that there is no such node: it is had at once. Nor
+ * is what this machine lacks.
  */
 export const isTrouble = (why: NodeError): boolean => {
   if (why._tag === "CallError" && why.reason._tag === "LinkLost") return isTrouble(why.reason.cause)
   return (
     isOverdue(why) ||
     // A tunnel that came to an end, or to nothing.
-    (why._tag === "TargetError" && why.isPassing === true) ||
+    (why._tag === "TargetError" && why.isPassing === true && why.isShortage !== true) ||
     (why._tag === "DistError" &&
       (["Unreachable", "ClosedInHandshake", "LinkClosed", "TickTimeout", "ProtocolViolation"].includes(
         why.reason._tag

@@ -32,6 +32,8 @@ export class TargetError extends Data.TaggedError("TargetError")<{
   readonly message: string
   /** Whether it may be otherwise the next time, without anybody mending anything. */
   readonly isPassing?: boolean
+  /** Whether this machine alone lacks something for it, which says nothing of the node or the way there. */
+  readonly isShortage?: boolean
   /** Whether all that is lacking, as far as was looked, is a cookie. */
   readonly lacksCookie?: boolean
 }> {}

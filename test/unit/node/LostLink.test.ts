@@ -337,7 +337,12 @@ describe("a link that is lost", () => {
       expect(world.attempts).toBeGreaterThan(8)
       // The way to it is in trouble, and rests as a node does.
       expect((yield* statusOf)?.breaker.state).toEqual({ _tag: "Closed" })
-      for (let call = 0; call < 3; call++) expect(yield* Effect.flip(use)).toBe(world.wayless)
+      const ended = world.wayless
+      // What this machine lacks is no trouble of the way's.
+      world.wayless = new TargetError({ ...ended, message: "EMFILE", isShortage: true })
+      for (let call = 0; call < 20; call++) expect(yield* Effect.flip(use)).toBe(world.wayless)
+      world.wayless = ended
+      for (let call = 0; call < 3; call++) expect(yield* Effect.flip(use)).toBe(ended)
       expect(yield* Effect.flip(use)).toMatchObject({ _tag: "BreakerOpen" })
       world.wayless = undefined
       while ((yield* stateOf)?._tag !== "Up") yield* TestClock.adjust("1 second")
