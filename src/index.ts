@@ -3,14 +3,14 @@
  * starts nothing.
  */
 export * as Beamscope from "./Beamscope.ts"
-export {
-  type ChangesOptions,
-  type Discoveries,
-  Discovery,
-  type DiscoveryChange,
-  type DiscoveryFailure,
-  type OnceOptions
-} from "./cluster/Discovery.ts"
+export type {
+  ChangesOptions,
+  Discoveries,
+  DiscoveryChange,
+  DiscoveryFailure,
+  OnceOptions
+} from "./cluster/Discoveries.ts"
+export { Discovery } from "./cluster/Discovery.ts"
 export type { Discovered } from "./cluster/Merge.ts"
 export { ConfigError } from "./config/ConfigError.ts"
 export type { NodeEntry, Settings, TlsEntry } from "./config/SettingTypes.ts"

@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import { atom, ExternalFun, list, listItems, type Term } from "../etf/Term.ts"
 import type { Call, CallOptions } from "./Call.ts"
-import { CallError } from "./CallError.ts"
+import { CallError, type MakerOfAtoms } from "./CallError.ts"
 
 /**
  * A node whose atom table is full crashes, and no atom is ever taken back: what may make atoms there is not sent where
@@ -13,7 +13,7 @@ import { CallError } from "./CallError.ts"
  * again none. The first function of the agent 165 to 260, all of them 840 to 950 interpreted and 1,700 loaded, of these
  * 300 to 350 the names of allocators, which `erlang:memory/0` makes too.
  */
-const atomsOf = {
+const atomsOf: Readonly<Record<MakerOfAtoms, number>> = {
   /** What is asked and told of a node when it is joined: four times what that takes. */
   joining: 64,
   /** A link beside the one that there is. */
@@ -24,10 +24,7 @@ const atomsOf = {
   agent: 4_096,
   /** One that reads what modules keep packed: the atoms of their attributes are made each time that is new. */
   modules: 16_384
-} as const
-
-/** What may make atoms on a node. */
-export type MakerOfAtoms = keyof typeof atomsOf
+}
 
 /** How many atoms a node has and can have. OTP rounds what `+t` asks for up: there may be more than it says. */
 export interface AtomRoom {

@@ -1,7 +1,6 @@
 import { Data } from "effect"
 import type { DistError } from "../dist/DistError.ts"
 import { Atom, isTuple, type Term } from "../etf/Term.ts"
-import type { MakerOfAtoms } from "./AtomRoom.ts"
 import type { StackFrame } from "./StackFrame.ts"
 
 /**
@@ -17,6 +16,12 @@ const atDeadline: Record<WorkerAtDeadline, string> = {
   unstoppable: "it goes on there, since the node cannot be told to stop it",
   not_started: "that time was over before it was asked"
 }
+
+/**
+ * What may make atoms on a node: joining it, a second link to it, `erlang:memory/0`, a function of the agent, and one that
+ * reads what modules keep packed.
+ */
+export type MakerOfAtoms = "joining" | "second_link" | "memory" | "agent" | "modules"
 
 /** Why a call to a node gave no value. */
 export type CallReason =
