@@ -43,6 +43,8 @@ export interface MessageQueue {
 
 export interface ReadMessages {
   readonly _tag: "Read"
+  /** Whether it has messages and shows none, as a sensitive process does: the rest says nothing of them. */
+  readonly isHidden: boolean
   /** Those behind `skipped`, in the order that was asked for. */
   readonly messages: ReadonlyArray<QueuedMessage>
   /** Messages in front of these that were passed by. */
@@ -201,6 +203,7 @@ const readRead = (answer: MapTerm, bounds: QueueBounds, skipped: number): Messag
     return undefined
   return {
     _tag: "Read",
+    isHidden: isAtom(answer.atomKey("hidden"), "true"),
     messages: rows.flatMap((row, at) =>
       isTuple(row)
         ? [

@@ -41,6 +41,8 @@ export interface ProcessInfo {
   readonly reductions: number
   /** Whether `proc_lib` has started it, which leaves something in its dictionary. */
   readonly isOtp: boolean
+  /** Whether `proc_lib` has started it, and nothing of that is seen in its dictionary: the node hides that of a sensitive one. */
+  readonly hidesDictionary: boolean
   readonly meta?: {
     readonly priority: string
     readonly trapExit: boolean
@@ -187,6 +189,7 @@ export const processInfo = Effect.fnUntraced(function* (
 
   // The node's own way to see a callback takes the whole dictionary, and says `proc_lib` of what has none.
   const isOtp = readMfa(facts.get("initial_call"))?.module === "proc_lib"
+  const isCallbackless = dictionaryKey && isAtom(facts.get("$initial_call"), "undefined")
   const nothing: DictionaryPart = { facts: new Map(), unread: [] }
   const [application, family, label, signals, binaries, dictionary, callback] = yield* Effect.all(
     [
@@ -217,6 +220,7 @@ export const processInfo = Effect.fnUntraced(function* (
     messageQueueLength: messages,
     reductions: readCount(facts.get("reductions")) ?? 0,
     isOtp,
+    hidesDictionary: isOtp && (isCallbackless || keys?.count === 0),
     ...(groups.has("meta") && {
       meta: {
         priority: atomText(facts.get("priority")),

@@ -35,6 +35,7 @@ const scene = `
     Shared = lists:seq(1, 3000), put(shared, [Shared || _ <- lists:seq(1, 2200)]), erlang:hibernate(timer, sleep, [infinity])
   end)),
   register(boxed, spawn(Idle)), [boxed ! Message || Message <- [{password, hunter2}, {set, {password, tr0ub4dor}}, {secret, {plugh, 1}}]],
+  register(sensitive, proc_lib:spawn(fun() -> process_flag(sensitive, true), Idle() end)), [sensitive ! {pin, N} || N <- [1, 2, 3]],
   register(task, proc_lib:spawn_link(fun() -> put('$callers', [whereis(crowd)]), Idle() end)),
   ok`
 
@@ -116,6 +117,25 @@ describe.each(BeamNode.otpReleases())("one process on OTP $otp", ({ otp }) => {
         const info = yield* call("get_process_info", { pid: "inbox", groups: ["messages"], limit: 1 })
         expect(info.structured["messages"]).toEqual([expect.objectContaining({ at: 1 })])
       }).pipe(using(agent))
+    )
+
+    it.live("says of a sensitive process that it hides what it has, not that it has none", () =>
+      Effect.gen(function* () {
+        const queue = yield* call("get_message_queue", { pid: "sensitive" })
+        expect(queue.structured).toMatchObject({ message_queue_length: 3, complete: false })
+        expect(queue.structured["summary"]).toMatch(/ has 3 messages waiting, which are hidden\.$/u)
+        expect(queue.structured["notes"]).toEqual([expect.stringMatching(/it is sensitive \(process_flag\)/u)])
+        const all = yield* call("get_process_info", { pid: "sensitive", groups: ["messages", "dictionary"] })
+        expect(all.structured["message_queue_length"]).toBe(3)
+        expect(all.structured["notes"]).toEqual([expect.stringMatching(/^Of its messages and dictionary nothing/u)])
+        // What it runs, and of whom it comes, stand in its dictionary; a release that reads single entries looks for them.
+        const { structured } = yield* call("get_process_info", { pid: "sensitive" })
+        if (release >= 27) {
+          expect(structured["notes"]).toEqual([expect.stringMatching(/^Of its dictionary nothing/u)])
+        }
+        const stack = yield* call("get_process_stacktrace", { pid: "sensitive" })
+        expect(stack.structured["frames"]).not.toHaveLength(0)
+      }).pipe(using("eval"))
     )
 
     it.live("shows a queue page by page, and says when the process has taken messages out between", () =>

@@ -16,6 +16,8 @@
 -define(MARK, 300).
 %% Messages that the last of them is known again by.
 -define(MARKED, 10).
+%% How often a process shows no messages and has some, each time, before it is taken for one that hides them.
+-define(LOOKS, 5).
 %% Elements of a tuple whose shape is told.
 -define(WIDTH, 12).
 
@@ -54,6 +56,8 @@
     %% Why nothing was read, with the limit; `bytes' is what the messages may take at most.
     refused => messages | bytes,
     bytes => non_neg_integer(),
+    %% Whether it shows no messages though it has some, as a sensitive process does (process_flag/2); the count is theirs.
+    hidden => boolean(),
     %% `{Message, Bytes, IsCut}': bytes in external format, as which it is returned, maybe with `...' in place of parts.
     rows => [{term(), non_neg_integer(), boolean()}],
     %% The place of each of these in the queue, from 1 on.
@@ -102,20 +106,37 @@ message_bytes(Pid) ->
 
 read_messages(Told, #{pid := Pid, shapes := Shapes, deadline_ms := Deadline} = Spec) ->
     Until = now_ms() + Deadline,
-    case erlang:process_info(Pid, messages) of
-        undefined ->
+    case messages_of(Pid, ?LOOKS, Spec) of
+        gone ->
             #{gone => true};
-        {_, Messages} ->
+        {Messages, Hidden} ->
             {Seen, Counts, Passing} = look(lists:sublist(Messages, ?LOOKED), sought(Spec), Until),
             Ranked = lists:sort([{-Times, First, Shape} || {Shape, {Times, First, _}} <- maps:to_list(Counts)]),
             {Places, Chosen} = chosen(Messages, Seen, Passing, Spec),
             (maps:merge(Told, shown(Places, Chosen, Spec)))#{
-                count => length(Messages),
+                count => max(length(Messages), Hidden),
+                hidden => Hidden > 0,
                 matched => length(Chosen),
                 seen => Seen,
                 shapes => [{-Times, First, Shape} || {Times, First, Shape} <- lists:sublist(Ranked, Shapes)],
                 shape_count => length(Ranked)
             }
+    end.
+
+%% The messages that a process shows, and how many it hides. One that has taken all of them out shows none, and new ones may
+%% have come behind that: who hides some does so each time.
+messages_of(Pid, Looks, #{max_messages := Most} = Spec) ->
+    case erlang:process_info(Pid, messages) of
+        undefined ->
+            gone;
+        {_, []} ->
+            case erlang:process_info(Pid, message_queue_len) of
+                {_, Count} when Count > 0, Looks =:= 1 -> {[], Count};
+                {_, Count} when Count > 0, Count =< Most -> messages_of(Pid, Looks - 1, Spec);
+                _ -> {[], 0}
+            end;
+        {_, Messages} ->
+            {Messages, 0}
     end.
 
 %% The messages of all pages, in their order, with their places in the queue. What is filtered or sorted is what was

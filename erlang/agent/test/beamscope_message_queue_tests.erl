@@ -15,6 +15,7 @@ tests() ->
         {"only what is looked at is filtered and sorted", fun looked_at/1},
         {"a large message is cut", fun large_messages/1},
         {"what cannot be cut to fit is left out", fun cut_kinds/1},
+        {"a sensitive process has messages that it hides", fun hidden/1},
         {"a long queue is left alone", fun long_queue/1},
         {"messages that may be large are left alone", fun large_queue/1},
         {"kinds of messages until time is up", fun late_shapes/1},
@@ -63,6 +64,20 @@ later_messages(Run) ->
         end,
         ?assertMatch(#{count := 6, rows := [{{item, 5}, _, _} | _]}, Page(3, 3)),
         ?assertNotEqual(Mark, map_get(mark, Page(3, 3)))
+    end).
+
+%% A process that takes out what it gets shows none either, and hides nothing.
+hidden(Run) ->
+    Sensitive = fun() ->
+        process_flag(sensitive, true),
+        idle()
+    end,
+    running([Sensitive, fun idle/0], fun([Pid, Open]) ->
+        ?assertMatch(#{hidden := false, count := 0}, Run(messages, spec(Pid, #{}))),
+        [Pid ! {secret, N} || N <- [1, 2, 3]],
+        Open ! {secret, 4},
+        ?assertMatch(#{hidden := true, count := 3, matched := 0, rows := []}, Run(messages, spec(Pid, #{}))),
+        ?assertMatch(#{hidden := false, count := 1, matched := 1}, Run(messages, spec(Open, #{})))
     end).
 
 %% The last message alone would look the same.

@@ -137,6 +137,10 @@ const position = Schema.Struct({
 const hasMoved = ({ count, mark }: typeof position.Type, read: ReadMessages): boolean =>
   read.matched < count || read.mark !== mark
 
+/** Why none of the messages of a process is shown. */
+const hiddenMessages =
+  "The process shows none of its messages: it is sensitive (process_flag), and the node hides messages, dictionary, label and binaries of such from everybody."
+
 type Choice = Pick<MessagesQuery, "shape" | "sort">
 
 /** What a page says that was not the first, where the queue is not the one that the page before was of. */
@@ -229,17 +233,20 @@ const getMessageQueue = Tool.make({
     const clean = yield* withoutSecrets
     const isMore = skipped + messages.length < matched
     const [first] = shapes
-    const looked = seen < count ? `; the first ${amount(seen, "is", "are")}` : ","
+    // Nobody can look at what is hidden.
+    const isPart = seen < count && !read.isHidden
+    const looked = isPart ? `; the first ${amount(seen, "is", "are")}` : ","
     const kinds =
       first &&
       `${looked} of ${amount(shapeCount, "shape")}, ${shapeCount === 1 ? "" : `${first.count.toLocaleString("en-US")} of them `}${shapeText(first.shape, terms)}`
     return {
       summary: (shown: number) =>
-        `${called(registeredName, pidText, terms)} has ${amount(count, "message")} waiting${kinds ?? ""}${chosen(read, query, shown)}${after === undefined ? "" : shown === 0 ? `; none is left behind the first ${skipped}` : `; here those from ${skipped + 1} on`}.`,
+        `${called(registeredName, pidText, terms)} has ${amount(count, "message")} waiting${kinds ?? ""}${read.isHidden ? `, which ${count === 1 ? "is" : "are"} hidden` : chosen(read, query, shown)}${after === undefined ? "" : shown === 0 ? `; none is left behind the first ${skipped}` : `; here those from ${skipped + 1} on`}.`,
       complete: seen === count && !isMoved,
       notes: [
         ...(after === undefined ? [] : [isMoved ? moved(query) : unmoved(query, after.marked)]),
-        ...(seen < count
+        ...(read.isHidden ? [hiddenMessages] : []),
+        ...(isPart
           ? [
               `The shapes${isBySize ? ", matched and the order by size" : isOfLooked ? " and matched" : ""} are those of the first ${amount(seen, "message")}.`
             ]

@@ -58,7 +58,7 @@ const hiddenNotes = (hidden: ReadonlyArray<string>): ReadonlyArray<string> =>
   hidden.length === 0
     ? []
     : [
-        `Of its ${hidden.join(" and ")} nothing is shown, though there is something: it is sensitive (process_flag), and the node hides messages, dictionary, label and binaries of such, or it has changed meanwhile.`
+        `Of its ${hidden.join(" and ")} nothing is shown, though there is something: it is sensitive (process_flag), and the node hides messages, binaries and dictionary of such, where callback, ancestors and label stand, or it has erased ${hidden.length === 1 && hidden[0] === "messages" ? "them" : "that"}.`
       ]
 
 const getProcessInfo = Tool.make({
@@ -158,8 +158,8 @@ const getProcessInfo = Tool.make({
     const pidText = terms.print(process)
     const { memory } = info
     const hidden = hiddenNotes([
-      ...(info.messageQueueLength > 0 && queue?.read._tag === "Read" && queue.count === 0 ? ["messages"] : []),
-      ...(info.dictionary?.count === 0 && info.isOtp ? ["dictionary"] : [])
+      ...(queue?.read._tag === "Read" && queue.read.isHidden ? ["messages"] : []),
+      ...(info.hidesDictionary ? ["dictionary"] : [])
     ])
     return {
       summary: `${called(info.registeredName, pidText, terms)} is ${visible(info.status)}, has ${amount(info.messageQueueLength, "message")} waiting${memory === undefined ? "" : ` and ${bytes(memory.total)} of memory`}.`,

@@ -220,7 +220,8 @@ describe("get_process_info", () => {
         "beamscope_message_queue:messages": {
           term: packed(
             map([
-              [atom("count"), 0],
+              [atom("count"), 3],
+              [atom("hidden"), atom("true")],
               [atom("status"), atom("waiting")],
               [atom("rows"), nil],
               [atom("marks"), nil],
