@@ -1,5 +1,6 @@
 import { Effect } from "effect"
 import { atom, ExternalFun, isAtom, list, listItems, Pid, type Term } from "../etf/Term.ts"
+import type { CallOptions } from "../node/Call.ts"
 import { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { steadyMillis } from "../node/Moment.ts"
@@ -29,6 +30,9 @@ import { readReply } from "./Reply.ts"
 /** Processes asked in one call. */
 const batchSize = 1_000
 
+/** Of the time for the scan, what the rows of an answer may take besides. */
+const shareOfRows = 0.25
+
 /** Milliseconds for the labels of processes that are asked one by one. */
 const singlyMillis = 1_000
 
@@ -46,12 +50,13 @@ const processInfo = new ExternalFun(atom("erlang"), atom("process_info"), 2)
 const ask = (
   node: ErlangNode,
   pids: ReadonlyArray<Pid>,
-  items: ReadonlyArray<Term>
+  items: ReadonlyArray<Term>,
+  options?: CallOptions
 ): Effect.Effect<ReadonlyArray<Facts | undefined>, CallError> => {
   if (pids.length === 0) return Effect.succeed([])
   const question = list(items)
   return Effect.flatMap(
-    node.call("lists", "zipwith", [processInfo, list(pids), list(pids.map(() => question))]),
+    node.call("lists", "zipwith", [processInfo, list(pids), list(pids.map(() => question))], options),
     readReply(node, "erlang:process_info/2", (reply) => {
       const answers = listItems(reply)
       return answers?.length === pids.length ? answers.map(readFacts) : undefined
@@ -176,35 +181,41 @@ const order = (a: Candidate, b: Candidate): number =>
   b.value - a.value || b.pid.serial - a.pid.serial || b.pid.id - a.pid.id
 
 /**
- * The labels of processes in the form that the agent gives them, `late` where time ran out, but for those that are too
- * large when copied.
+ * The labels of processes in the form that the agent gives them, `late` for each that there was no time for until then, but
+ * for those that are too large when copied.
  */
 const readLabels = Effect.fnUntraced(function* (
   node: ErlangNode,
-  pids: ReadonlyArray<Pid>
+  pids: ReadonlyArray<Pid>,
+  until: number
 ): Effect.fn.Return<ReadonlyArray<readonly [Pid, Term | undefined]>, CallError> {
-  const read = (some: ReadonlyArray<Pid>) =>
-    Effect.map(ask(node, some, [atom("label")]), (facts) =>
-      some.map((pid, at) => [pid, labelOf(facts[at]?.get("label"))] as const)
+  const late = (some: ReadonlyArray<Pid>) => some.map((pid) => [pid, atom("late")] as const)
+  /** Nothing where one of them is too large. */
+  const read = Effect.fnUntraced(function* (some: ReadonlyArray<Pid>, before: number) {
+    const timeoutMillis = before - (yield* steadyMillis)
+    if (timeoutMillis <= 0) return late(some)
+    return yield* ask(node, some, [atom("label")], { timeoutMillis }).pipe(
+      Effect.map((facts) => some.map((pid, at) => [pid, labelOf(facts[at]?.get("label"))] as const)),
+      Effect.catchReasons("CallError", {
+        HeapLimit: () => Effect.undefined,
+        ReplyTooLarge: () => Effect.undefined,
+        DeadlineExceeded: () => Effect.succeed(late(some))
+      })
     )
-  const isTooLarge = { HeapLimit: () => Effect.undefined, ReplyTooLarge: () => Effect.undefined }
-  const all = yield* read(pids).pipe(Effect.catchReasons("CallError", isTooLarge))
+  })
+  const all = yield* read(pids, until)
   if (all !== undefined) return all
-  const until = (yield* steadyMillis) + singlyMillis
-  const found: Array<readonly [Pid, Term | undefined]> = []
-  for (const pid of pids) {
-    if ((yield* steadyMillis) >= until) found.push([pid, atom("late")])
-    else found.push(...((yield* read([pid]).pipe(Effect.catchReasons("CallError", isTooLarge))) ?? []))
-  }
-  return found
+  const soon = Math.min(until, (yield* steadyMillis) + singlyMillis)
+  return (yield* Effect.forEach(pids, (pid) => read([pid], soon))).flatMap((label) => label ?? [])
 })
 
 /** What a page shows of the processes on it. */
 const rowsOf = Effect.fnUntraced(function* (
   node: ErlangNode,
   top: ReadonlyArray<Candidate>,
-  sort: ProcessKey | "pid"
+  { deadlineMillis, sort }: { readonly deadlineMillis: number; readonly sort: ProcessKey | "pid" }
 ): Effect.fn.Return<ReadonlyArray<ProcessRow | undefined>, CallError> {
+  const until = (yield* steadyMillis) + deadlineMillis * shareOfRows
   const { dictionaryKey, processInfoItems } = node.capabilities
   const cheap = ["registered_name", "current_function", "initial_call", "message_queue_len", "reductions"].map(atom)
   const facts = yield* ask(
@@ -218,7 +229,7 @@ const rowsOf = Effect.fnUntraced(function* (
   const walked = yield* ask(node, short, [atom("memory"), atom("total_heap_size")])
   const memories = new Map(short.map((pid, at) => [pid, walked[at]?.get("memory")]))
   const small = short.filter((_, at) => (readCount(walked[at]?.get("total_heap_size")) ?? Infinity) <= copiedHeapWords)
-  const labels = new Map(processInfoItems.has("label") ? yield* readLabels(node, small) : [])
+  const labels = new Map(processInfoItems.has("label") ? yield* readLabels(node, small, until) : [])
   const unread = processInfoItems.has("label") ? atom("unread") : undefined
   return top.map(({ pid, value }, at) => {
     const read = facts[at]
@@ -266,7 +277,7 @@ export const scanPage = Effect.fnUntraced(function* (
   const last = after === undefined ? undefined : { pid: after.pid, value: after.value ?? 0 }
   const behind = candidates.filter((it) => last === undefined || order(last, it) < 0).toSorted(order)
   const page = behind.slice(0, limit)
-  const rows = yield* rowsOf(node, page, sort)
+  const rows = yield* rowsOf(node, page, { ...query, sort })
   const end = behind.length > limit ? page.at(-1) : undefined
   const shown = rows.filter((row) => row !== undefined)
   return {
@@ -285,7 +296,7 @@ export const scanGrowth = Effect.fnUntraced(function* (
   node: ErlangNode,
   query: GrowthQuery
 ): Effect.fn.Return<ProcessGrowth, CallError> {
-  const { deadlineMillis, limit, sort, windowMillis } = query
+  const { deadlineMillis, limit, windowMillis } = query
   const half = { ...query, deadlineMillis: deadlineMillis / 2 }
   const start = yield* steadyMillis
   const old = yield* allPids(node)
@@ -308,7 +319,7 @@ export const scanGrowth = Effect.fnUntraced(function* (
   const rows = yield* rowsOf(
     node,
     top.map(({ now: value, pid }) => ({ pid, value })),
-    sort
+    query
   )
   const living = new Set(now.map(keyOf))
   return {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
 import { longQueue, type PageQuery } from "../../../src/beam/ProcessQuery.ts"
 import { type ProcessRow, rankOf } from "../../../src/beam/ProcessRow.ts"
@@ -19,6 +20,8 @@ interface Inhabitant {
   readonly label?: string
   /** Of the label, when it is copied. */
   readonly isHuge?: boolean
+  /** Milliseconds that it takes to copy the label. */
+  readonly takes?: number
   /** Words. */
   readonly heap?: number
   /** Ends after the list of pids was made. */
@@ -65,6 +68,8 @@ const nodeWith = (
           const inhabitants = population()
           const batch = listItems(pids)!
           const isLabel = isAtom(listItems(listItems(questions)![0])![0], "label")
+          if (isLabel)
+            yield* TestClock.adjust(Math.max(0, ...batch.map((pid) => inhabitants[(pid as Pid).id - 10]!.takes ?? 0)))
           if (isLabel && batch.some((pid) => inhabitants[(pid as Pid).id - 10]!.isHuge === true)) {
             return yield* Effect.fail<CallReason>({ _tag: "HeapLimit", limitWords: 8_388_608 })
           }
@@ -181,6 +186,19 @@ describe("a page of a scan", () => {
           [2, { term: atom("last") }]
         ])
       )
+    })
+  )
+
+  it.effect("asks for no label when there is no time left for the rows", () =>
+    Effect.gen(function* () {
+      const population = [{ label: "first" }, { label: "huge", isHuge: true, takes: 30 }, { label: "last" }]
+      const { asked, node } = nodeWith(() => population, true, new Set(["label"]))
+      const page = yield* scanPage(node, { ...query, deadlineMillis: 100 })
+      expect(page.rows.map(({ label }) => label)).toEqual(["late", "late", "late"])
+      expect(page.incomplete).toEqual(["rows"])
+      // All at once, which was too much, and none by itself.
+      expect(asked.filter(([, item]) => item === "label")).toEqual([])
+      expect(node.called.filter(({ target }) => target === "lists:zipwith/3")).toHaveLength(5)
     })
   )
 
