@@ -10,7 +10,7 @@ import { readCount } from "./ProcessRow.ts"
 export interface RuntimeStats {
   readonly windowMillis: number
   /**
-   * Of the processes that live at its end, our own left out. To ask very many of them takes time in which they go on, so
+   * Of the processes that live at its end, but for the one that asks. To ask very many of them takes time in which they go on, so
    * each is counted by the time that passed between the two looks at it.
    */
   readonly reductionsPerSecond: number

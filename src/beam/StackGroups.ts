@@ -15,6 +15,8 @@ export interface StackGroup {
   readonly frames: ReadonlyArray<Mfa>
   /** All processes with stacks beyond those that are told from one another. */
   readonly isOther: boolean
+  /** All processes that work for us, wherever they stand; but for the one that asks. */
+  readonly isOwn: boolean
 }
 
 /** Milliseconds for which the scan rests after every thousand processes. */
@@ -67,5 +69,6 @@ const readGroup = (row: MapTerm): StackGroup | undefined => {
   if (count === undefined || pids === undefined || frames === undefined) return undefined
   if (!frames.every((frame) => frame !== undefined)) return undefined
   const isOther = isAtom(row.atomKey("other"), "true")
-  return { count, frames, isOther, pids: pids.filter((pid) => pid instanceof Pid) }
+  const isOwn = isAtom(row.atomKey("own"), "true")
+  return { count, frames, isOther, isOwn, pids: pids.filter((pid) => pid instanceof Pid) }
 }

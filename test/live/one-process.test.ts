@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Fiber, Layer } from "effect"
 import type { AgentMode } from "../../src/node/index.ts"
 import * as BeamNode from "../support/BeamNode.ts"
 import { eventually } from "../support/eventually.ts"
@@ -282,6 +282,17 @@ describe.each(BeamNode.otpReleases())("one process on OTP $otp", ({ otp }) => {
         expect(
           (calling.structured["stacks"] as ReadonlyArray<Row>).reduce((sum, { count }) => sum + Number(count), 0)
         ).toBe(5)
+        // What else is asked meanwhile is counted, but is no stack of the node's.
+        const window = yield* Effect.forkChild(call("get_runtime_stats", { window_ms: 30_000, timeout_ms: 60_000 }))
+        const own = { stack: "(at work for Beamscope)", count: 1 }
+        yield* eventually(
+          Effect.map(call("group_stacktraces", { limit: 100 }), (all) =>
+            (all.structured["stacks"] as ReadonlyArray<Row>).some(
+              ({ count, stack }) => stack === own.stack && count === own.count
+            )
+          )
+        )
+        yield* Fiber.interrupt(window)
         const others = yield* call("group_stacktraces", { exclude: "timer.SLEEP", limit: 100 })
         expect(others.text).not.toContain("timer:sleep")
         const asleep = yield* call("group_stacktraces", { filter: "erlang:hibernate/3" })

@@ -37,16 +37,17 @@
 -include("beamscope_rest.hrl").
 -include("beamscope_scan.hrl").
 
-%% @doc All processes by where they stand, but for those that work for the node that asks: what it asks at the same time
-%% is gone a moment later. The words of `listed', packed, and `processes', how many were looked at. A row
-%% is a stack without files and lines, how many processes have it, and some of them. Incomplete: `deadline';
-%% `stacks', where there are more than are told from one another, and one row without filters is `other'.
+%% @doc All processes by where they stand, but for the one that asks. The words of `listed', packed, and `processes', how
+%% many were looked at. A row is a stack without files and lines, how many processes have it, and some of them. Those that
+%% work for the node that asks are one row without filters, `own': what it asks at the same time is gone a moment later.
+%% Incomplete: `deadline'; `stacks', where there are more than are told from one another, and one row without filters is
+%% `other'.
 -spec stacks(stacks_spec()) -> binary().
 stacks(#{deadline_ms := Deadline, stacks := Most, sort := Sort} = Spec) ->
     Timed = Spec#{until => now_ms() + Deadline},
     Counts = ets:new(stacks, [private]),
     Samples = ets:new(stacks, [private, duplicate_bag]),
-    Placeless = ets:match_spec_compile(placeless(not_of(node(group_leader())))),
+    Placeless = ets:match_spec_compile(own(node(group_leader())) ++ placeless()),
     Step = fun(Pids) ->
         Items = repeated([current_stacktrace, group_leader], Pids),
         Answers = lists:zip(lists:zipwith(fun erlang:process_info/2, Pids, Items), Pids),
@@ -75,7 +76,7 @@ stacks(#{deadline_ms := Deadline, stacks := Most, sort := Sort} = Spec) ->
     Read = fun({_, Id}) ->
         {Count, _, Stack} = map_get(Id, ById),
         Pids = [Pid || {_, Pid} <- lists:sublist(ets:lookup(Samples, Stack), ?SAMPLES)],
-        #{count => Count, pids => Pids, frames => frames(Stack), other => Stack =:= other}
+        #{count => Count, pids => Pids, frames => frames(Stack), other => Stack =:= other, own => Stack =:= own}
     end,
     {Page, Next} = page(stack_keys(Matching, Sort), Spec),
     packed(#{
@@ -107,20 +108,19 @@ scarce(Known) -> [Stack || {Stack, Count} <- Known, Count < ?SAMPLES].
 repeated(Term, List) -> lists:duplicate(length(List), Term).
 
 %% By a group leader on the node that asks what works for it is known. On this node itself nothing is.
-not_of(Node) when Node =:= node() -> [];
-not_of(Node) -> [{'=/=', {node, '$100'}, {const, Node}}].
+own(Node) when Node =:= node() -> [];
+own(Node) -> [{{told('_'), '$0'}, [{'=:=', {node, '$100'}, {const, Node}}], [{{own, '$0'}}]}].
 
 %% Takes files and lines off the stacks that processes have told. Those of more frames go through with them.
-placeless(Guards) ->
-    [placeless(Frames, Guards) || Frames <- lists:seq(0, ?FRAMES)] ++
-        [{{told('$1'), '$2'}, Guards, [{{{{places, '$1'}}, '$2'}}]}].
+placeless() ->
+    lists:map(fun placeless/1, lists:seq(0, ?FRAMES)) ++ [{{told('$1'), '$2'}, [], [{{{{places, '$1'}}, '$2'}}]}].
 
-placeless(Count, Guards) ->
+placeless(Count) ->
     Variable = fun(Number) -> list_to_atom([$$ | integer_to_list(Number)]) end,
     Frames = [{Variable(At), Variable(At + 1), Variable(At + 2)} || At <- lists:seq(1, 3 * Count, 3)],
     Taken = [{Module, Function, Arity, '_'} || {Module, Function, Arity} <- Frames],
     Told = [{{Module, Function, Arity}} || {Module, Function, Arity} <- Frames],
-    {{told(Taken), '$0'}, Guards, [{{Told, '$0'}}]}.
+    {{told(Taken), '$0'}, [], [{{Told, '$0'}}]}.
 
 told(Stack) -> [{current_stacktrace, Stack}, {group_leader, '$100'}].
 
@@ -137,7 +137,7 @@ located(Pairs) ->
 
 is_empty({Stack, _}) -> Stack =:= [].
 
-frames(other) -> [];
+frames(Together) when is_atom(Together) -> [];
 frames({places, Stack}) -> [{Module, Function, Arity} || {Module, Function, Arity, _} <- Stack];
 frames(Stack) -> Stack.
 
@@ -156,7 +156,7 @@ matching(Counts, Spec) ->
         Row
      || {Stack, _} = Row <- ets:tab2list(Counts),
         passes(frames(Stack), Wanted),
-        Stack =/= other orelse map_size(Wanted) =:= 0
+        not is_atom(Stack) orelse map_size(Wanted) =:= 0
     ].
 
 passes(_, Wanted) when map_size(Wanted) =:= 0 ->

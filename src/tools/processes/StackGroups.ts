@@ -72,7 +72,8 @@ const groupStacktraces = Tool.make({
       { filter: framesOf(filter), exclude: framesOf(exclude) }
     )
     const { incomplete, matched, processes, rows, total } = listed
-    const [first] = rows
+    // What is said first, and hinted at, is of others.
+    const first = rows.find(({ row }) => !row.isOwn)
     const isLate = incomplete.includes("deadline")
     const top = first?.row.frames[0]
     const leading = ledBy(
@@ -105,11 +106,17 @@ const groupStacktraces = Tool.make({
         processes,
         total,
         matched,
-        stacks: rows.map(({ row: { count, frames, isOther, pids } }) => ({
+        stacks: rows.map(({ row: { count, frames, isOther, isOwn, pids } }) => ({
           count,
           percent: percent(count, processes),
           pids: `${pids.map((pid) => terms.print(pid)).join(" ")}${count > pids.length ? " …" : ""}`,
-          stack: isOther ? "other" : frames.length === 0 ? "unknown" : frames.map(terms.mfa).join(caller)
+          stack: isOwn
+            ? "(at work for Beamscope)"
+            : isOther
+              ? "other"
+              : frames.length === 0
+                ? "unknown"
+                : frames.map(terms.mfa).join(caller)
         }))
       },
       page: pageOf("stacks", listed),
