@@ -156,10 +156,11 @@ export interface ProcessGrowth extends Scanned {
 /** Sums over the processes that have the same value. */
 export interface ProcessGroup {
   /**
-   * `none`: without such a value. `unread`: of processes whose label, or callback, was not read. `other`: whatever lies
-   * beyond ten thousand groups. A large label is cut: two groups may have the same.
+   * `none`: without such a value. `unread`: of processes whose label, or callback, was not read. `own`: of those that work
+   * for us, but for the one that asks. `other`: whatever lies beyond ten thousand groups. A large label is cut: two groups
+   * may have the same.
    */
-  readonly key: { readonly term: Term } | "none" | "unread" | "other"
+  readonly key: { readonly term: Term } | "none" | "unread" | "own" | "other"
   readonly count: number
   readonly messages: number
   readonly reductions: number

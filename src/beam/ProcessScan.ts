@@ -180,6 +180,8 @@ const measure = Effect.fnUntraced(function* (
 const order = (a: Candidate, b: Candidate): number =>
   b.value - a.value || b.pid.serial - a.pid.serial || b.pid.id - a.pid.id
 
+const late = (pids: ReadonlyArray<Pid>) => pids.map((pid) => [pid, atom("late")] as const)
+
 /**
  * The labels of processes in the form that the agent gives them, `late` for each that there was no time for until then, but
  * for those that are too large when copied.
@@ -189,7 +191,6 @@ const readLabels = Effect.fnUntraced(function* (
   pids: ReadonlyArray<Pid>,
   until: number
 ): Effect.fn.Return<ReadonlyArray<readonly [Pid, Term | undefined]>, CallError> {
-  const late = (some: ReadonlyArray<Pid>) => some.map((pid) => [pid, atom("late")] as const)
   /** Nothing where one of them is too large. */
   const read = Effect.fnUntraced(function* (some: ReadonlyArray<Pid>, before: number) {
     const timeoutMillis = before - (yield* steadyMillis)

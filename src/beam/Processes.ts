@@ -233,6 +233,7 @@ const readGrowth = (term: Term): ProcessGrowth | undefined => {
 const readKey = (term: Term | undefined): ProcessGroup["key"] | undefined => {
   if (isAtom(term, "none")) return "none"
   if (isAtom(term, "other")) return "other"
+  if (isAtom(term, "own")) return "own"
   const label = readLabel(term)
   return label === "late" ? "unread" : label
 }

@@ -7,6 +7,7 @@
 -export_type([spec/0, groups/0]).
 
 -include("beamscope_process_scan.hrl").
+-include("beamscope_own.hrl").
 
 %% Groups that are told from one another; what belongs to more is counted under `other'.
 -define(MANY_GROUPS, 10000).
@@ -25,7 +26,7 @@
     %% `{Key, Count, Messages, Reductions, Bytes, Unmeasured}': sums over the processes of a group, the bytes without the
     %% `Unmeasured' processes with long queues. `Key' is `{term, Term}', `{term, Cut, Hash}' for a large label, cut, with a
     %% hash of the whole, `none' where a process has no such value, `unread' for a label, or a callback, that was not
-    %% read, `other' for all groups beyond 10,000.
+    %% read, `own' for those that work for the node that asks, but for the asking one, `other' for all groups beyond 10,000.
     groups := [{term(), pos_integer(), non_neg_integer(), non_neg_integer(), non_neg_integer(), non_neg_integer()}],
     %% Behind which group the next page begins, `{Value, Key}', or `undefined'.
     next := {non_neg_integer(), term()} | undefined,
@@ -111,20 +112,25 @@ grouping(By, #{reads_keys := ReadsKeys}) ->
                     {[{current_function, undefined}], [], none}, {[{current_function, '$4'}], [], Term}
                 ]}
         end,
+    Own = {'_', [own_guard('$10', '$9')], own},
     {
-        [message_queue_len, reductions | Items],
+        [message_queue_len, reductions, group_leader, registered_name | Items],
         ets:match_spec_compile([
-            {{'$1', [{message_queue_len, '$2'}, {reductions, '$3'} | Pattern]}, Guards, [{{'$1', '$2', '$3', Value}}]}
-         || {Pattern, Guards, Value} <- Clauses
+            {
+                {'$1', [{message_queue_len, '$2'}, {reductions, '$3'}, {group_leader, '$9'}, {'_', '$10'} | Pattern]},
+                Guards,
+                [{{'$1', '$2', '$3', Value}}]
+            }
+         || {Pattern, Guards, Value} <- [Own | Clauses]
         ])
     }.
 
 %% The keys of the groups that processes belong to, in their order, and those that there was no time for.
 keys(label, Members, #{long_queue := LongQueue, reads_keys := true} = Plan) ->
-    {Sized, _, _} = copyable([Pid || {Pid, Messages, _, _} <- Members, Messages =< LongQueue]),
+    {Sized, _, _} = copyable([Pid || {Pid, Messages, _, label} <- Members, Messages =< LongQueue]),
     {Read, _, Late} = read_labels(Sized, fun cut_labels/1, Plan),
     Labels = maps:from_list(Read),
-    {[maps:get(Pid, Labels, unread) || {Pid, _, _, _} <- Members], Late};
+    {[label_key(Member, Labels) || Member <- Members], Late};
 keys(label, Members, _) ->
     {lists:duplicate(length(Members), none), []};
 keys(initial_call, Members, #{long_queue := LongQueue, reads_keys := false} = Plan) ->
@@ -134,6 +140,9 @@ keys(initial_call, Members, #{long_queue := LongQueue, reads_keys := false} = Pl
     {[callback_key(Member, Read) || Member <- Members], Late};
 keys(_, Members, _) ->
     {ets:match_spec_run(Members, ets:match_spec_compile([{{'_', '_', '_', '$1'}, [], ['$1']}])), []}.
+
+label_key({Pid, _, _, label}, Labels) -> maps:get(Pid, Labels, unread);
+label_key({_, _, _, own}, _) -> own.
 
 callback_key({Pid, _, _, callback}, Read) ->
     case Read of

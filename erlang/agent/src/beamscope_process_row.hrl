@@ -1,6 +1,8 @@
 %% What one process tells of itself: a row of an answer. To be included behind beamscope_process_scan.hrl, in front of
 %% the first function.
 
+-include("beamscope_own.hrl").
+
 %% Rows that a helper reads.
 -define(AT_ONCE, 5).
 
@@ -138,9 +140,7 @@ tell(application, Pid, _, _) ->
         undefined -> undefined
     end;
 tell(own, _, #{registered_name := Name, group_leader := Leader}, _) ->
-    %% A janitor has left our group, and bears our name.
-    (is_atom(Name) andalso lists:prefix("beamscope_", atom_to_list(Name))) orelse
-        (node(Leader) =/= node() andalso node(Leader) =:= node(group_leader()));
+    is_own(Name, Leader);
 tell(Item, Pid, Told, Plan) ->
     case {Told, Item} of
         {#{Item := Value}, _} -> Value;

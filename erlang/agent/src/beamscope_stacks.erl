@@ -36,6 +36,7 @@
 -include("beamscope_listing.hrl").
 -include("beamscope_rest.hrl").
 -include("beamscope_scan.hrl").
+-include("beamscope_own.hrl").
 
 %% @doc All processes by where they stand, but for the one that asks. The words of `listed', packed, and `processes', how
 %% many were looked at. A row is a stack without files and lines, how many processes have it, and some of them. Those that
@@ -47,9 +48,9 @@ stacks(#{deadline_ms := Deadline, stacks := Most, sort := Sort} = Spec) ->
     Timed = Spec#{until => now_ms() + Deadline},
     Counts = ets:new(stacks, [private]),
     Samples = ets:new(stacks, [private, duplicate_bag]),
-    Placeless = ets:match_spec_compile(own(node(group_leader())) ++ placeless()),
+    Placeless = ets:match_spec_compile(placeless()),
     Step = fun(Pids) ->
-        Items = repeated([current_stacktrace, group_leader], Pids),
+        Items = repeated([current_stacktrace, group_leader, registered_name], Pids),
         Answers = lists:zip(lists:zipwith(fun erlang:process_info/2, Pids, Items), Pids),
         Pairs = located(ets:match_spec_run(Answers, Placeless)),
         {Stacks, _} = lists:unzip(Pairs),
@@ -107,13 +108,12 @@ scarce(Known) -> [Stack || {Stack, Count} <- Known, Count < ?SAMPLES].
 
 repeated(Term, List) -> lists:duplicate(length(List), Term).
 
-%% By a group leader on the node that asks what works for it is known. On this node itself nothing is.
-own(Node) when Node =:= node() -> [];
-own(Node) -> [{{told('_'), '$0'}, [{'=:=', {node, '$100'}, {const, Node}}], [{{own, '$0'}}]}].
-
-%% Takes files and lines off the stacks that processes have told. Those of more frames go through with them.
+%% Takes files and lines off the stacks that processes have told. Those of more frames go through with them. Ours stand
+%% nowhere.
 placeless() ->
-    lists:map(fun placeless/1, lists:seq(0, ?FRAMES)) ++ [{{told('$1'), '$2'}, [], [{{{{places, '$1'}}, '$2'}}]}].
+    [{{told('_'), '$0'}, [own_guard('$101', '$100')], [{{own, '$0'}}]}] ++
+        lists:map(fun placeless/1, lists:seq(0, ?FRAMES)) ++
+        [{{told('$1'), '$2'}, [], [{{{{places, '$1'}}, '$2'}}]}].
 
 placeless(Count) ->
     Variable = fun(Number) -> list_to_atom([$$ | integer_to_list(Number)]) end,
@@ -122,7 +122,7 @@ placeless(Count) ->
     Told = [{{Module, Function, Arity}} || {Module, Function, Arity} <- Frames],
     {{told(Taken), '$0'}, [], [{{Told, '$0'}}]}.
 
-told(Stack) -> [{current_stacktrace, Stack}, {group_leader, '$100'}].
+told(Stack) -> [{current_stacktrace, Stack}, {group_leader, '$100'}, {'_', '$101'}].
 
 %% Who hibernates has no stack, but a place where it does that. Who has neither stays without.
 located(Pairs) ->

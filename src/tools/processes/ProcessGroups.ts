@@ -7,7 +7,7 @@ import { Atom } from "../../etf/Term.ts"
 import type { ErlangNode } from "../../node/ErlangNode.ts"
 import { ledBy, listBounds, type ListPosition, toPosition } from "../Listing.ts"
 import { laterCallbacks, none, noLabels } from "./ProcessFilter.ts"
-import { say, scanNotes, showLabel, withLimits } from "./ProcessRows.ts"
+import { ownWork, say, scanNotes, showLabel, withLimits } from "./ProcessRows.ts"
 import { amount } from "../Quantity.ts"
 import { type Terms, termsOf } from "../Terms.ts"
 import { ToolError } from "../ToolError.ts"
@@ -58,6 +58,7 @@ const nothingOf = {
 const showKey = ({ key }: ProcessGroup, by: Grouping, terms: Terms): string => {
   if (key === "none") return nothingOf[by]
   if (key === "unread") return `(${by === "label" ? "label" : "callback"} not read: long queue, large heap or no time)`
+  if (key === "own") return ownWork
   if (key === "other") return "(all groups beyond 10,000)"
   if (by === "application" && key.term instanceof Atom) return terms.atom(key.term.text)
   const mfa = by === "initial_call" || by === "current_function" ? readMfa(key.term) : undefined
@@ -109,7 +110,8 @@ export const answerGroups = Effect.fnUntraced(function* (
           `The memory of ${amount(notMeasured, "process with a long message queue", "processes with long message queues")} is in no sum (not_measured): reading it would walk the queue.`
         ])
   ]
-  const [first] = groups
+  // What is said first, and hinted at, is of others.
+  const first = groups.find(({ key }) => key !== "own") ?? groups[0]
   const leading =
     first &&
     `${showKey(first, by, terms)}: ${amount(first.count, "process", "processes")} with ${sumOf(first, order, node)}`

@@ -59,6 +59,9 @@ export const showLabel = (label: ProcessRow["label"], terms: Terms): string | un
 export const nameOf = ({ pid, registeredName }: ProcessRow, terms: Terms): string =>
   registeredName === undefined ? terms.print(pid) : terms.atom(registeredName)
 
+/** What stands for the group, or the stack, of all processes that work for Beamscope but the one that asks. */
+export const ownWork = "(at work for Beamscope)"
+
 /**
  * Rows without those of what Beamscope itself runs on the node: what is asked at the same time may be the busiest of all,
  * and is gone a moment later. Its rows are marked; what is said first, and hinted at, is of others.

@@ -4,6 +4,7 @@ import { parseAnonymous, parseMfa } from "../../syntax/Mfa.ts"
 import { TermText } from "../ArgumentText.ts"
 import { whyLate } from "../Deadline.ts"
 import { cursor, ledBy, limitUpTo, listBounds, listOutput, ListPosition, pageOf, shownOf, sortBy } from "../Listing.ts"
+import { ownWork } from "./ProcessRows.ts"
 import { amount, percent } from "../Quantity.ts"
 import { termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
@@ -111,7 +112,7 @@ const groupStacktraces = Tool.make({
           percent: percent(count, processes),
           pids: `${pids.map((pid) => terms.print(pid)).join(" ")}${count > pids.length ? " …" : ""}`,
           stack: isOwn
-            ? "(at work for Beamscope)"
+            ? ownWork
             : isOther
               ? "other"
               : frames.length === 0
