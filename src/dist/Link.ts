@@ -47,6 +47,11 @@ export interface LinkOptions extends Reach {
    * (`net_kernel:allow/1`). Each new name costs the node an atom for ever.
    */
   readonly localName?: string
+  /**
+   * Our name on a link that was there before, for one that is to be made again as that was: a node that closes it at once
+   * is in trouble, and is not asked whether it wants another name, or TLS, on connections of their own.
+   */
+  readonly joinedAs?: string
   /** Default: what `Flags.offered` says. Without SPAWN, to behave like an older peer. */
   readonly flags?: bigint
   /** Told what is awaited of the node each time that its handshake comes to another stage. */
@@ -117,8 +122,9 @@ export const connect = (options: LinkOptions): Effect.Effect<Link, DistError, Sc
     const left = () => Math.max(1, Math.ceil(Math.min(phaseMillis, end - performance.now())))
     const endpoint = yield* locate(node, options, left())
     const join = (name: HandshakeOptions["name"]) => Effect.suspend(() => open(node, endpoint, options, name, left))
-    const joined = options.localName === undefined ? joinNamed(join) : joinAs(options.localName, node, join)
-    if (options.tls !== undefined) return yield* joined
+    const joined =
+      options.localName === undefined ? joinNamed(join, options.joinedAs) : joinAs(options.localName, node, join)
+    if (options.tls !== undefined || options.joinedAs !== undefined) return yield* joined
     return yield* Effect.catchIf(joined, isClosedAtOnce, (closed) =>
       orWantsTls(
         closed,
@@ -165,8 +171,9 @@ const joinAs = (localName: string, node: NodeName, join: Join) => {
 }
 
 /** Joins under a name that the node gives, or, where it gives none, under one of ours that is free there. */
-const joinNamed = (join: Join) =>
-  Effect.catchIf(join({ dynamic: localHost }), isNamelessPeer, () =>
+const joinNamed = (join: Join, joinedAs: string | undefined) => {
+  const isNamer = joinedAs !== undefined && !namePool.includes(joinedAs)
+  return Effect.catchIf(join({ dynamic: localHost }), isNamer ? isNameless : isNamelessPeer, () =>
     namePool
       .map((fixed) => join({ fixed }))
       .reduce((first, next) =>
@@ -177,6 +184,7 @@ const joinNamed = (join: Join) =>
         )
       )
   )
+}
 
 /** Whether the node's address was given down to the port. */
 const isPlaced = ({ address }: Reach): boolean =>
@@ -195,7 +203,9 @@ const locate = (node: NodeName, options: Reach, timeoutMillis: number): Effect.E
 }
 
 /** How a peer that cannot give names shows it: it closes before its status, or takes the bare host for a name. */
-const isNamelessPeer = (error: DistError): boolean => error.reason._tag === "NameNotGiven" || isClosedAtOnce(error)
+const isNamelessPeer = (error: DistError): boolean => isNameless(error) || isClosedAtOnce(error)
+
+const isNameless = ({ reason }: DistError): boolean => reason._tag === "NameNotGiven"
 
 const isClosedAtOnce = ({ reason }: DistError): boolean =>
   reason._tag === "ClosedInHandshake" && reason.stage === "status"

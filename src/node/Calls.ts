@@ -22,6 +22,7 @@ export class Calls {
   readonly #setting: WorkerSetting
   readonly #spawns: boolean
   #processLimit: number | undefined
+  #hasRoom = true
   /** Begins anywhere, so that nothing on the node has the number of a call by accident. */
   #tag = randomInt(tags)
 
@@ -34,10 +35,14 @@ export class Calls {
       verdicts: new Verdicts(onVerdict),
       groupLeader: Encoded.of(startGroupLeader(processes)),
       options: new WorkerOptions(),
-      processLimit: () => this.#processLimit
+      processLimit: () => this.#processLimit,
+      learnRoom: (hasRoom) => void (this.#hasRoom = hasRoom)
     }
     this.#spawns = Flags.has(link.flags, "SPAWN")
   }
+
+  /** See {@link ErlangNode.hasRoom}. */
+  readonly hasRoom = (): boolean => this.#hasRoom
 
   /** To be told how many processes the node can have. */
   readonly learnProcessLimit = (limit: number | undefined): void => {

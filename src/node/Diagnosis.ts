@@ -289,6 +289,11 @@ const walked = Effect.fnUntraced(function* (
     )
   }
 
+  // A node that is left alone, since a connection alone might end it.
+  if (remembered?._tag === "TargetError") {
+    walk.skipped("epmd", epmd === undefined ? "the port is given." : "not asked, since nobody is sent to the node.")
+    return walk.failed("tcp", remembered.message)
+  }
   if (left() <= 0) return outOfTime(epmd === undefined ? "tcp" : "epmd")
   const { dialer, dials } = recording(yield* Transport, whyKept === undefined ? {} : { isKept: isAnswer })
   const joined = yield* joinNode(target, { timeoutMillis: left() }).pipe(

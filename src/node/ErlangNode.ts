@@ -41,6 +41,8 @@ export interface ErlangNode {
   readonly askTickTime: Effect.Effect<void>
   /** Milliseconds since anything came from the node, its ticks included. */
   readonly silentMillis: () => number
+  /** Whether its process table had room for the latest process that we know of. */
+  readonly hasRoom: () => boolean
   /** Ends when the link does, with why. */
   readonly lost: Effect.Effect<DistError>
   /** Why the link was lost, with what the tunnel's command says of that, if one leads there: waits a moment for it. */
@@ -53,7 +55,7 @@ export interface ErlangNode {
 const maxKnownAtoms = 4_096
 
 /** How a node is joined: in how much time (`timeoutMillis`, for all that it takes), and who hears how its calls end. */
-export interface JoinOptions extends Pick<LinkOptions, "timeoutMillis" | "onStage"> {
+export interface JoinOptions extends Pick<LinkOptions, "timeoutMillis" | "onStage" | "joinedAs"> {
   /**
    * Told of each call what its end says of the node's health, if it says anything. Of calls that were under way together
    * and failed it hears once.
@@ -64,7 +66,7 @@ export interface JoinOptions extends Pick<LinkOptions, "timeoutMillis" | "onStag
 /** Connects to a node and finds out what it can do. The link closes, and with it all that runs for us, with the scope. */
 export const joinNode = (
   target: NodeTarget,
-  { onStage, onVerdict, timeoutMillis }: JoinOptions = {}
+  { joinedAs, onStage, onVerdict, timeoutMillis }: JoinOptions = {}
 ): Effect.Effect<ErlangNode, DistError | CallError, Scope.Scope> =>
   Effect.gen(function* () {
     const start = performance.now()
@@ -74,6 +76,7 @@ export const joinNode = (
       ...reach,
       node: name,
       ...(ourName === undefined ? {} : { localName: ourName }),
+      ...(joinedAs !== undefined && { joinedAs }),
       ...(onStage !== undefined && { onStage }),
       ...(millis !== undefined && { timeoutMillis: millis })
     }).pipe(throughTunnel(tunnel))
@@ -147,6 +150,7 @@ export const joinNode = (
         }),
       askTickTime: ticking.ask,
       silentMillis: link.silentMillis,
+      hasRoom: calls.hasRoom,
       lost: link.lost,
       whyLost: lostThrough(tunnel),
       disconnect: link.close

@@ -65,6 +65,8 @@ export interface Peer {
   refusal: Refusal | undefined
   /** What it has taken last. */
   taken: Introduction | undefined
+  /** Our own name on the last link. */
+  joinedAs: string | undefined
   /** How it stood in the configuration when it was last connected. */
   standing: Standing | undefined
   /** Scopes that have it by `connect`: for them a link that is lost is made again. */
@@ -88,6 +90,7 @@ export const makePeer = (name: string): Peer => ({
   former: undefined,
   refusal: undefined,
   taken: undefined,
+  joinedAs: undefined,
   standing: undefined,
   keepers: 0,
   cookie: undefined,

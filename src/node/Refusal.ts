@@ -1,6 +1,7 @@
 import { Redacted } from "effect"
 import { DistError, type DistReason } from "../dist/DistError.ts"
 import type { NodeError } from "./NodeError.ts"
+import { TargetError } from "./Targets.ts"
 
 /** What we show a node. */
 export interface Introduction {
@@ -39,6 +40,20 @@ export const refusalAfter = (before: Refusal | undefined, latest: Omit<Refusal, 
   const refusal = { ...latest, times: before !== undefined && isSame(before, latest) ? before.times + 1 : 1 }
   return isBelieved(refusal) ? { ...refusal, why: withDetail(refusal.why, { isCertain: true }) } : refusal
 }
+
+/**
+ * That a node is left alone which had no process left: where there is not one, a connection that comes in, whoever makes
+ * it, ends its `net_kernel`, and with that the node.
+ */
+export const leftFull = (node: string): TargetError =>
+  new TargetError({
+    node,
+    message: `${node} is not connected by itself, nor for a call: when it was heard last, its process table was full, and where not one process is left, any connection that comes in ends its net_kernel, and the node with it (OTP's supervisors do that). See first that it has room, on the node itself (erlang:system_info(process_count) and process_limit), or that it was started anew; then connect_node tries.`
+  })
+
+/** Whether a node is left alone by what is known of it, where it would be shown this. */
+export const holds = (refusal: Refusal | undefined, shown: Introduction): refusal is Refusal =>
+  refusal !== undefined && (refusal.why._tag === "TargetError" || (isSame(refusal, shown) && isBelieved(refusal)))
 
 /** A refusal that is told again, with the time that it is of. */
 export const asRemembered = ({ at, why }: Refusal): NodeError => withDetail(why, { at })

@@ -27,9 +27,11 @@ import {
 } from "./Peer.ts"
 import {
   asRemembered,
+  holds,
   type Introduction,
   isBelieved,
   isSame,
+  leftFull,
   refusalAfter,
   withCookieSource,
   withFormerLink
@@ -160,9 +162,8 @@ export class Registry {
   refusal(target: NodeTarget): Effect.Effect<NodeError | undefined> {
     return Effect.map(this.#in.targets.way(target.name), (way) => {
       const { refusal, way: known } = this.#peers.get(target.name) ?? {}
-      const isKnown = refusal !== undefined && isSame(refusal, introductionOf(target)) && isBelieved(refusal)
       // Of another way nothing counts that was learned on the last.
-      return isKnown && Equal.equals(known, way) ? asRemembered(refusal) : undefined
+      return holds(refusal, introductionOf(target)) && Equal.equals(known, way) ? asRemembered(refusal) : undefined
     })
   }
 
@@ -383,7 +384,7 @@ export class Registry {
       )
       const shown = introductionOf(target)
       const { refusal } = peer
-      if (wish.by !== "wish" && refusal !== undefined && isSame(refusal, shown) && isBelieved(refusal)) {
+      if (wish.by !== "wish" && holds(refusal, shown)) {
         connection.isRemembered = true
         return yield* asRemembered(refusal)
       }
@@ -391,17 +392,20 @@ export class Registry {
         .join(target, {
           onVerdict: (verdict) => this.#heard(connection, verdict),
           onStage: (stage) => void (connection.stage = stage),
+          ...(wish.by === "loss" && peer.joinedAs !== undefined && { joinedAs: peer.joinedAs }),
           ...patienceOf(wish)
         })
         .pipe(
-          Effect.tap(() => {
+          Effect.tap(({ localName }) => {
             peer.refusal = undefined
             peer.taken = shown
+            peer.joinedAs = localName
             peer.standing = standing
             this.#count(connection, "success")
             return Effect.void
           }),
           Effect.mapError((why) => {
+            if (why._tag === "CallError" && why.reason._tag === "ProcessTableFull") this.#leaveFull(peer, shown)
             const former = peer.former && { ourName: peer.taken?.ourName, until: peer.former.until }
             const known = withFormerLink(why, former, this.#now().wall)
             return this.#refused(connection, shown, withCookieSource(known, target.cookieSource))
@@ -409,6 +413,11 @@ export class Registry {
           Effect.tapError((why) => this.#judge(connection, why))
         )
     })
+  }
+
+  /** Leaves a node that had no process left alone, until somebody wants it by name. */
+  #leaveFull(peer: Peer, shown: Introduction): void {
+    peer.refusal = { ...shown, why: leftFull(peer.name), at: this.#now().wall, times: 0, wasTaken: true }
   }
 
   /** Where the node stands in the configuration now. */
@@ -545,6 +554,7 @@ export class Registry {
     peer.down = why._tag === "DistError" && why.reason._tag === "WrongNode" ? undefined : { since: downSince, why }
     if (state._tag === "Up") {
       const { creation } = state.node
+      if (!state.node.hasRoom() && peer.taken !== undefined) this.#leaveFull(peer, peer.taken)
       peer.untold?.()
       peer.former = { creation, until: since, why }
       if (connection.upAt !== undefined && steady - connection.upAt >= trustedMillis) peer.attempts = 0

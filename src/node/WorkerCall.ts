@@ -64,6 +64,8 @@ export interface WorkerSetting extends CallSetting {
   readonly options: WorkerOptions
   /** How many processes the node can have, once that is known. */
   readonly processLimit: () => number | undefined
+  /** Told whether the node had a process for a worker, and for what that began. */
+  readonly learnRoom: (hasRoom: boolean) => void
 }
 
 /**
@@ -75,6 +77,7 @@ export class WorkerCall extends PendingCall {
   readonly #tag: number
   readonly #options: WorkerOptions
   readonly #processLimit: () => number | undefined
+  readonly #learnRoom: (hasRoom: boolean) => void
   #worker: Pid | undefined
 
   /** `tag` is a number that no other call under way over the link has, from 0 up to {@link tags}. */
@@ -88,12 +91,16 @@ export class WorkerCall extends PendingCall {
     this.#tag = tag
     this.#options = setting.options
     this.#processLimit = setting.processLimit
+    this.#learnRoom = setting.learnRoom
   }
 
   spawnReply(result: Pid | Atom): void {
     if (isAtom(result, "system_limit")) this.fail(this.#tableFull(false))
     else if (result instanceof Atom) this.fail({ _tag: "SpawnRefused", reason: result.text })
-    else this.#worker = result
+    else {
+      this.#worker = result
+      this.#learnRoom(true)
+    }
   }
 
   exit(from: Pid, reason: Uint8Array): void {
@@ -133,6 +140,7 @@ export class WorkerCall extends PendingCall {
   }
 
   #tableFull(hasBegun: boolean): CallReason {
+    this.#learnRoom(false)
     return { _tag: "ProcessTableFull", limit: this.#processLimit(), hasBegun }
   }
 

@@ -1,9 +1,13 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Result } from "effect"
+import { connect, type Socket } from "node:net"
+import { names } from "../../src/dist/Epmd.ts"
 import type { AgentMode } from "../../src/node/index.ts"
 import type { ToolError } from "../../src/tools/ToolError.ts"
 import * as BeamNode from "../support/BeamNode.ts"
-import { liveCatalogue } from "../support/LiveTools.ts"
+import { eventually } from "../support/eventually.ts"
+import { serve } from "../support/FakePeer.ts"
+import { epmdPort, liveCatalogue } from "../support/LiveTools.ts"
 import { toolCalls } from "../support/toolInputs.ts"
 import { call } from "../support/Tools.ts"
 import { scene } from "../support/vault.ts"
@@ -37,7 +41,7 @@ const codes = (results: ReadonlyArray<readonly [string, Result.Result<unknown, T
   return { answered: new Set(of(undefined)), refused: new Set(of("atom_table_full")) }
 }
 
-const using = (agent: AgentMode, nodes: ReadonlyArray<BeamNode.BeamNode>) =>
+const using = (agent: AgentMode, nodes: Parameters<typeof liveCatalogue>[0]) =>
   Effect.provide(Layer.fresh(Layer.suspend(() => liveCatalogue(nodes, { agent }))))
 
 describe.each(BeamNode.otpReleases())("a node on OTP $otp", ({ otp }) => {
@@ -117,6 +121,40 @@ describe.each(BeamNode.otpReleases())("a node on OTP $otp", ({ otp }) => {
         }
       }).pipe(using("auto", [node]))
       // A second connection would have had it end.
+      expect(yield* ask("is_pid(whereis(net_kernel))")).toBe("true")
+    })
+  )
+
+  it.live("whose last process is gone is sent nobody when the link to it is lost, which would have it end", () =>
+    Effect.gen(function* () {
+      const { ask, node } = yield* start(["+P", "1024"])
+      const registered = yield* names({ host: "127.0.0.1", port: epmdPort }, 5_000)
+      const { port: itself } = registered.find((one) => node.name.startsWith(`${one.name}@`))!
+      const ways: Array<Socket> = []
+      const port = yield* serve((socket) => {
+        const far = connect(itself, "127.0.0.1")
+        far.on("error", () => {})
+        ways.push(socket)
+        socket.pipe(far)
+        far.pipe(socket)
+      })
+      yield* Effect.gen(function* () {
+        yield* call("connect_node", { node: node.name })
+        yield* ask(fillProcesses(0))
+        const full = yield* Effect.flip(call("get_system_info", { node: node.name }))
+        expect(full.code).toBe("process_table_full")
+        ways[0]!.destroy()
+        yield* eventually(
+          Effect.map(call("list_nodes", {}), ({ structured }) =>
+            JSON.stringify(structured).includes("its process table was full")
+          )
+        )
+        const refused = yield* Effect.flip(call("get_system_info", { node: node.name }))
+        expect(refused).toMatchObject({ code: "connect_failed", message: expect.stringContaining("then connect_node") })
+        const { structured } = yield* call("diagnose_connection", { node: node.name })
+        expect(structured["summary"]).toContain("fails at tcp")
+      }).pipe(using("auto", [{ ...node, port }]))
+      expect(ways).toHaveLength(1)
       expect(yield* ask("is_pid(whereis(net_kernel))")).toBe("true")
     })
   )

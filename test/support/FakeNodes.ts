@@ -80,6 +80,7 @@ export const fakeNode = (spec: FakeNodeSpec = {}): ErlangNode & { readonly calle
     roundTrip: () => Effect.succeed(1.25),
     askTickTime: Effect.void,
     silentMillis: () => 0,
+    hasRoom: () => true,
     lost: Effect.never,
     whyLost: Effect.succeed,
     disconnect: Effect.void

@@ -53,6 +53,10 @@ export const makeWorld = () => {
     tickTimes: 0,
     /** Since anything came from it. */
     silentMillis: () => 7,
+    /** Whether its process table has room: for the latest worker, and for the first of a link. */
+    hasRoom: true,
+    /** For each attempt, our name on the link before, as far as it was told to be as that was. */
+    joinedAs: [] as Array<string | undefined>,
     /** Links that are open. */
     open: 0,
     /** What the way there says of the end of a link is known when this ends. */
@@ -63,14 +67,19 @@ export const makeWorld = () => {
     hear: (_verdict: Verdict): void => {}
   }
   const queue: Term = list([list([1, 2, 0]), 2])
-  const join: Parameters<typeof Nodes.layerOf>[0] = (target, { onStage, onVerdict }) =>
+  const join: Parameters<typeof Nodes.layerOf>[0] = (target, { joinedAs, onStage, onVerdict }) =>
     Effect.gen(function* () {
       world.attempts++
+      world.joinedAs.push(joinedAs)
       world.cookies.push(Redacted.value(target.cookie))
       world.hear = (verdict) => onVerdict?.(verdict)
       onStage?.("status")
       yield* world.gate
       if (world.refuses !== undefined) return yield* new DistError({ node: name, reason: world.refuses })
+      if (!world.hasRoom) {
+        const reason = { _tag: "ProcessTableFull", limit: 1_024, hasBegun: false } as const
+        return yield* new CallError({ node: name, target: "lists:map/2", reason })
+      }
       const end = yield* Deferred.make<DistError>()
       yield* Effect.acquireRelease(
         Effect.sync(() => world.open++),
@@ -99,7 +108,8 @@ export const makeWorld = () => {
           world.closed++
           return Effect.asVoid(Deferred.succeed(end, new DistError({ node: name, reason: { _tag: "Disconnected" } })))
         }),
-        silentMillis: () => world.silentMillis()
+        silentMillis: () => world.silentMillis(),
+        hasRoom: () => world.hasRoom
       }
       return node
     })

@@ -255,6 +255,24 @@ describe("why a link cannot be made", () => {
     })
   )
 
+  it.live.each([
+    ["a name that the node gave", { joinedAs: "us@beamscope" }, 1],
+    ["a name of ours, which a peer that gives none takes", { joinedAs: "beamscope1@beamscope.local" }, 2],
+    ["no link", {}, 3]
+  ] as const)("a node that closes at once, asked as often as it makes sense after %s", ([, before, times]) =>
+    Effect.gen(function* () {
+      let connections = 0
+      const port = yield* serve((socket) => {
+        connections++
+        socket.end()
+      })
+      const to = { node: "app@127.0.0.1", cookie, address: { host: "127.0.0.1", port }, ...before }
+      const error = yield* Effect.flip(Effect.scoped(connect(to)))
+      expect(error.reason).toEqual({ _tag: "ClosedInHandshake", stage: "status" })
+      expect(connections).toBe(times)
+    }).pipe(Effect.scoped)
+  )
+
   it.live("a node of another name, with where it is, if nobody knew that before", () =>
     Effect.gen(function* () {
       const port = yield* serve((socket) =>

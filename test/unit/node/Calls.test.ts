@@ -166,10 +166,17 @@ describe("a call", () => {
   it("tells a full process table, whether it kept the worker from starting or what that wanted to start", async () => {
     const [refused, begun, other] = [waiting(), waiting(), waiting()]
     for (const { calls } of [refused, begun]) calls.learnProcessLimit(1_024)
+    begun.started()
+    expect([refused.calls.hasRoom(), begun.calls.hasRoom()]).toEqual([true, true])
     refused.spawnReply(atom("system_limit"))
     expect(await reasonOf(refused)).toEqual({ _tag: "ProcessTableFull", limit: 1_024, hasBegun: false })
     begun.exit([begun.tag, atom("error"), atom("system_limit"), raisedIn("spawn_opt")])
     expect(await reasonOf(begun)).toEqual({ _tag: "ProcessTableFull", limit: 1_024, hasBegun: true })
+    expect([refused.calls.hasRoom(), begun.calls.hasRoom()]).toEqual([false, false])
+    Effect.runFork(refused.calls.call("erlang", "abs", [-1]))
+    const [, reference, self] = refused.sent.findLast(([operation]) => operation === Op.SPAWN_REQUEST)!
+    refused.processes.handler.message([Op.SPAWN_REPLY, reference!, self!, 1, worker], undefined)
+    expect(refused.calls.hasRoom()).toBe(true)
     other.exit([other.tag, atom("error"), atom("system_limit"), raisedIn("open_port")])
     expect(await reasonOf(other)).toMatchObject({ _tag: "Raised", reason: atom("system_limit") })
   })

@@ -5,6 +5,7 @@ import { Flag } from "../../../src/dist/Flags.ts"
 import { type Lookup, Resolver, resolverOf } from "../../../src/dist/Resolver.ts"
 import { Transport } from "../../../src/dist/Transport.ts"
 import { diagnose } from "../../../src/node/Diagnosis.ts"
+import { leftFull } from "../../../src/node/Refusal.ts"
 import { closedPort, serve, serveEpmd } from "../../support/FakePeer.ts"
 import { acceptHandshake } from "../../support/StandInNode.ts"
 import type { NodeTarget } from "../../../src/node/Targets.ts"
@@ -71,6 +72,25 @@ describe("an EPMD that names its own port for the node", () => {
   )
 })
 
+describe("a node that is left alone, since its process table was full", () => {
+  it.live("is not connected to for a walk either", () =>
+    Effect.gen(function* () {
+      let connections = 0
+      const port = yield* serve(() => void connections++)
+      const name = "app@127.0.0.1"
+      const address = { host: "127.0.0.1", port }
+      const target = Exit.succeed({ name, cookie: Redacted.make("c"), address })
+      const remembered = leftFull(name)
+      const { steps } = yield* diagnose(name, target, { timeoutMillis: 2_000, known: [], remembered })
+      expect(steps.find(({ outcome }) => outcome === "failed")).toMatchObject({
+        step: "tcp",
+        found: expect.stringContaining("connect_node tries")
+      })
+      expect(connections).toBe(0)
+    }).pipe(Effect.scoped)
+  )
+})
+
 describe("a node that lacks features", () => {
   it.live("is not said to have the cookie, which it was not asked for before", () =>
     Effect.gen(function* () {
@@ -101,7 +121,7 @@ describe("a host that has no address", () => {
     ["is asked for without an answer", () => new Promise(() => {}), true]
   ])("fails the step with advice for why it has none: it %s", ([, addressesOf, isPassing]) =>
     Effect.gen(function* () {
-      const { failed, why } = yield* walk("app@far.example", {}, 300)
+      const { failed, why } = yield* walk("app@far.example", {}, 1_500)
       expect(failed?.step).toBe("host")
       expect(failed?.found).toContain(
         isPassing ? "look at the name servers of this machine" : "Check the part behind the @"

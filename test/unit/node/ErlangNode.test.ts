@@ -86,3 +86,17 @@ it.live.each([
     expect(bounds.map((bound) => bound.atomKey("include_shared_binaries") !== undefined)).toEqual([isTold])
   })
 )
+
+it.live("a node that closes at once is asked once where it is to be joined as before", () =>
+  Effect.gen(function* () {
+    let connections = 0
+    const port = yield* serve((socket) => {
+      connections++
+      socket.end()
+    })
+    const target = { name: "app@127.0.0.1", cookie: Redacted.make("c"), address: { host: "127.0.0.1", port } }
+    const why = yield* Effect.flip(joinNode(target, { joinedAs: "us@beamscope" }))
+    expect(why.reason._tag).toBe("ClosedInHandshake")
+    expect(connections).toBe(1)
+  })
+)

@@ -3,7 +3,76 @@ import { Deferred, Effect, Fiber, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import { DistError, type DistReason } from "../../../src/dist/DistError.ts"
 import { Nodes } from "../../../src/node/Nodes.ts"
-import { name, refused, lost, overdue, makeWorld, statusOf, useOf, use, settle } from "../../support/FakeWorld.ts"
+import {
+  name,
+  refused,
+  lost,
+  closedInHandshake,
+  overdue,
+  makeWorld,
+  stateOf,
+  statusOf,
+  useOf,
+  use,
+  settle
+} from "../../support/FakeWorld.ts"
+
+describe("a node that had no process left when it was heard last", () => {
+  const full = { _tag: "TargetError", message: expect.stringContaining("its process table was full") }
+
+  it.effect("is left alone when its link is lost, until somebody wants it by name", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      yield* nodes.connect(name, { cookie: Redacted.make("given") })
+      world.hasRoom = false
+      yield* world.lose(lost)
+      yield* TestClock.adjust("1 hour")
+      expect(yield* stateOf).toMatchObject({ _tag: "Down", why: full })
+      // Whatever cookie it would be shown.
+      for (let call = 0; call < 10; call++) expect(yield* Effect.flip(use)).toMatchObject(full)
+      const target = { name, cookie: Redacted.make("configured") }
+      expect(yield* nodes.refusal(target)).toMatchObject(full)
+      expect((yield* statusOf)?.breaker.state).toEqual({ _tag: "Closed" })
+      expect(world.attempts).toBe(1)
+      world.hasRoom = true
+      yield* nodes.connect(name)
+      expect(yield* nodes.refusal(target)).toBeUndefined()
+      yield* world.lose(lost)
+      yield* TestClock.adjust("1 second")
+      expect(world.attempts).toBe(3)
+      expect(yield* stateOf).toMatchObject({ _tag: "Up" })
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  it.effect("is left alone where that showed as it was joined, too", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      world.hasRoom = false
+      expect(yield* Effect.flip(use)).toMatchObject({ reason: { _tag: "ProcessTableFull" } })
+      world.hasRoom = true
+      expect(yield* Effect.flip(use)).toMatchObject(full)
+      expect(world.attempts).toBe(1)
+      yield* (yield* Nodes).connect(name)
+      expect(world.attempts).toBe(2)
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  it.effect("is not known by a link that is closed at once, which is made again as it was, and not otherwise", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      const { localName } = yield* nodes.connect(name)
+      world.refuses = closedInHandshake
+      yield* world.lose(lost)
+      // The next but one is due 750 ms after the loss at the earliest.
+      yield* TestClock.adjust("500 millis")
+      // Who asks for it wants to know, too, whether it is another by now.
+      yield* Effect.flip(use)
+      expect(world.joinedAs).toEqual([undefined, localName, undefined])
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+})
 
 describe("a node that refused us", () => {
   it.effect("is told as of when it did, by the calls that do not try it again", () => {
