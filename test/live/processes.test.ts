@@ -32,6 +32,9 @@ const scene = `
     {function, 1, init, 1, [{clause, 1, [{var, 1, '_'}], [], [{tuple, 1, [{atom, 1, ok}, {atom, 1, state}]}]}]}],
   {ok, counts, Beam} = compile:forms(Forms), {module, counts} = code:load_binary(counts, "counts.beam", Beam),
   {ok, Counter} = gen_server:start(counts, [], []), register(counter, Counter),
+  {ok, Kept} = gen_server:start(counts, [], []), register(kept, Kept),
+  state = sys:replace_state(Kept, fun(State) -> put('$initial_call', {maps, new, 0}), State end),
+  register(worked, proc_lib:spawn(fun() -> put('$callers', [Kept]), Idle() end)),
   ok`
 
 type Row = { readonly pid: string; readonly name?: string; readonly known_as?: string }
@@ -94,6 +97,9 @@ describe.each(BeamNode.otpReleases())("many processes on OTP $otp", ({ otp }) =>
         expect(servers).not.toContain("twin_a")
         expect(namesOf(yield* pick({ behaviour: "supervisor" }))).toContain("kernel_sup")
         expect(namesOf(yield* pick({ behaviour: "gen_event" }))).toContain("erl_signal_server")
+        // As Elixir leaves its agents and tasks.
+        expect(namesOf(yield* pick({ behaviour: "Elixir.Agent" }))).toEqual(["kept"])
+        expect(namesOf(yield* pick({ behaviour: "Elixir.Task" }))).toEqual(["worked"])
         expect(namesOf(yield* pick({ behaviour: "gen_server", name: "COUNT" }))).toEqual(["counter"])
         const twins = yield* pick({ initial_call: "twin:init/1" })
         expect(namesOf(twins).toSorted()).toEqual(["twin_a", "twin_b", "twin_c"])
@@ -126,7 +132,8 @@ describe.each(BeamNode.otpReleases())("many processes on OTP $otp", ({ otp }) =>
             rows.push(...(rowsOf(page) as unknown as ReadonlyArray<Readonly<Record<string, unknown>>>))
             cursor = page.structured["next_cursor"]
           } while (cursor !== undefined)
-          const names = rows.map((row) => row[key]).filter((it) => it !== undefined)
+          // What was not read comes behind those without one.
+          const names = rows.map((row) => row[key]).filter((it) => it !== undefined && it !== "(not read)")
           expect(names.length).toBeGreaterThan(sort_by === "label" ? 1 : 10)
           expect(new Set(rows.map(({ pid }) => pid)).size).toBe(rows.length)
           // Those without one come last.
