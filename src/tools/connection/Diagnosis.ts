@@ -13,10 +13,16 @@ import * as Tool from "../Tool.ts"
 import { adviceOf } from "./LocalProcess.ts"
 import { standingLink } from "./StandingLink.ts"
 
-/** Milliseconds for the way to a node to open, at least: a step among others, though a tunnel may take most of the time. */
+/**
+ * Milliseconds for the way to a node to open: as many as calls leave it, though more where there are, but for what the
+ * steps behind a tunnel take that stands.
+ */
 const leastOpeningMillis = 10_000
+const behindMillis = 5_000
 
-const openingMillis = Effect.map(stepMillis, (left) => Math.min(left, Math.max(leastOpeningMillis, left / 2)))
+const openingMillis = Effect.map(stepMillis, (left) =>
+  Math.min(left, Math.max(leastOpeningMillis, left - behindMillis))
+)
 
 const outcomes = ["passed", "failed", "skipped", "not_reached"] as const satisfies ReadonlyArray<Step["outcome"]>
 
