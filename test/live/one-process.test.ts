@@ -125,7 +125,11 @@ describe.each(BeamNode.otpReleases())("one process on OTP $otp", ({ otp }) => {
         expect(queue.structured).toMatchObject({ message_queue_length: 3, complete: false })
         expect(queue.structured["summary"]).toMatch(/ has 3 messages waiting, which are hidden\.$/u)
         expect(queue.structured["notes"]).toEqual([expect.stringMatching(/it is sensitive \(process_flag\)/u)])
-        const all = yield* call("get_process_info", { pid: "sensitive", groups: ["messages", "dictionary"] })
+        const all = yield* call("get_process_info", {
+          pid: "sensitive",
+          groups: ["messages", "dictionary"],
+          dictionary_keys: ["pin"]
+        })
         expect(all.structured["message_queue_length"]).toBe(3)
         expect(all.structured["notes"]).toEqual([expect.stringMatching(/^Of its messages and dictionary nothing/u)])
         // What it runs, and of whom it comes, stand in its dictionary; a release that reads single entries looks for them.

@@ -175,7 +175,7 @@ const getProcessInfo = Tool.make({
           : []),
         ...(queue?.read._tag === "Read" ? moreMessages(queue.count, limit) : []),
         ...cutNotes(info, limit),
-        ...(sought.missing.length === 0
+        ...(sought.missing.length === 0 || info.hidesDictionary
           ? []
           : [`Not in its dictionary: ${sought.missing.map((it) => excerpt(it)).join(", ")}.`])
       ],
