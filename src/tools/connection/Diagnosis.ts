@@ -10,7 +10,7 @@ import { listed } from "../../syntax/Excerpt.ts"
 import { scopedApart, stepMillis } from "../Deadline.ts"
 import { byOwnName } from "../NodeArgument.ts"
 import * as Tool from "../Tool.ts"
-import { adviceOf } from "./LocalProcess.ts"
+import { adviceOf } from "../ConnectionAdvice.ts"
 import { standingLink } from "./StandingLink.ts"
 
 /**
