@@ -33,7 +33,8 @@ const exchange = (node: string, at: Address, timeoutMillis: number, request: Uin
             phase: "epmd",
             millis: timeoutMillis,
             what: "EPMD",
-            refused: { _tag: "EpmdRefused", ...at }
+            refused: { _tag: "EpmdRefused", ...at },
+            cut: cutOff(at, none)
           })
         )
       )
@@ -59,7 +60,7 @@ const exchange = (node: string, at: Address, timeoutMillis: number, request: Uin
         const onClose = () => {
           const answer = Buffer.concat(chunks)
           const isCut = size === 0 || !stream.readableEnded
-          finish(isCut ? Effect.fail(garbage(node, at, answer, { isCut: true })) : Effect.succeed(answer))
+          finish(isCut ? Effect.fail(failed(cutOff(at, answer))) : Effect.succeed(answer))
         }
         if (stream.destroyed) return onClose()
         stream.once("close", onClose)
@@ -73,8 +74,18 @@ const exchange = (node: string, at: Address, timeoutMillis: number, request: Uin
   )
 }
 
-const garbage = (node: string, at: Address, answer: Buffer, how?: { readonly isCut: true }) =>
-  new DistError({ node, reason: { _tag: "EpmdGarbage", ...at, seen: describeBytes(answer), ...how } })
+const garbage = (node: string, at: Address, answer: Buffer) =>
+  new DistError({ node, reason: { _tag: "EpmdGarbage", ...at, seen: describeBytes(answer) } })
+
+const none = new Uint8Array(0)
+
+/** That the connection came to an end before an answer did. */
+const cutOff = (at: Address, answer: Uint8Array): DistReason => ({
+  _tag: "EpmdGarbage",
+  ...at,
+  seen: describeBytes(answer),
+  isCut: true
+})
 
 /**
  * All names registered with an EPMD (NAMES_REQ), sorted by name.

@@ -14,7 +14,7 @@ import { type MessageHandler, Messages } from "./Messages.ts"
 import { type NodeName, parseNodeName } from "./NodeName.ts"
 import { orWantsPlain, orWantsTls } from "./Mismatch.ts"
 import { ProtocolError } from "./ProtocolError.ts"
-import { alertProblem, type TlsOptions } from "./Tls.ts"
+import { alertProblem, cutInTls, type TlsOptions } from "./Tls.ts"
 import { dialReason, type Endpoint, endpointText, type SocketPath, Transport } from "./Transport.ts"
 
 /** How a node is reached, where its name alone does not say. */
@@ -240,7 +240,8 @@ const open = (
             _tag: "PortRefused",
             at: endpointText(endpoint),
             from: isPlaced(options) ? "address" : "epmd"
-          }
+          },
+          cut: tls === undefined ? handshake.closed(true) : cutInTls
         })
       )
     )

@@ -342,6 +342,9 @@ const refusals: Readonly<Record<number, string>> = {
   49: "it is valid, but not allowed in"
 }
 
+/** The other side took the connection, and ended it in the middle, or before there was anything of TLS. */
+export const cutInTls: DistReason = { _tag: "TlsFailed", detail: "it closed the connection", isCut: true }
+
 /** Why there is no TLS, by the error that ended its handshake. `sawCertificate`: as in {@link alertProblem}. */
 export const tlsProblem = (error: NodeJS.ErrnoException, options: TlsOptions, sawCertificate: boolean): DistReason => {
   const alert = alertProblem(error, options, sawCertificate)
@@ -353,7 +356,7 @@ export const tlsProblem = (error: NodeJS.ErrnoException, options: TlsOptions, sa
       return { ...failed("what it sends is not TLS"), isNotTls: true }
     case "ECONNRESET":
     case "EPIPE":
-      return { ...failed("it closed the connection"), isCut: true }
+      return cutInTls
     default:
       return failed(short(reasonOf(error)))
   }

@@ -41,7 +41,10 @@ export interface DialError {
   readonly tls?: DistReason
 }
 
-/** Why a link cannot be made, where a dial failed; `refused` is what a refused connection means there. */
+/**
+ * Why a link cannot be made, where a dial failed; `refused` is what a refused connection means there, `cut` what one
+ * means that was taken, and ended at once.
+ */
 export const dialReason = (
   to: Endpoint,
   error: DialError,
@@ -50,6 +53,7 @@ export const dialReason = (
     readonly millis: number
     readonly what: string
     readonly refused: DistReason
+    readonly cut: DistReason
   }
 ): DistReason => {
   if (error.tls !== undefined) return error.tls
@@ -78,6 +82,9 @@ export const dialReason = (
         : { _tag: "NoResources", code: error.code }
     case "ECONNREFUSED":
       return attempt.refused
+    case "ECONNRESET":
+      // Nobody resets what was not taken before; that it was is not always heard of first.
+      return attempt.cut
     case "ENOENT":
       // A socket that is not there yet, or no more.
       return attempt.refused._tag === "PortRefused" ? { ...attempt.refused, isAbsent: true } : attempt.refused

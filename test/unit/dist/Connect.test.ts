@@ -10,6 +10,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { vi } from "vitest"
+import { names } from "../../../src/dist/Epmd.ts"
 import { connect, type LinkOptions, type Reach } from "../../../src/dist/Link.ts"
 import { Transport } from "../../../src/dist/Transport.ts"
 import { isTrouble } from "../../../src/node/NodeError.ts"
@@ -285,6 +286,19 @@ describe("why a link cannot be made", () => {
       const placed = yield* whyNotAt({ address: { host: "127.0.0.1", port } })
       expect(placed.reason).toEqual({ _tag: "WrongNode", actual: "app@10.1.2.3" })
     })
+  )
+
+  it.live("a connection that is reset before it is known to stand is no matter of the way there", () =>
+    Effect.gen(function* () {
+      const address = { host: "127.0.0.1", port: 1 }
+      expect((yield* whyNotAt({ address })).reason).toEqual({ _tag: "ClosedInHandshake", stage: "status" })
+      const secured = yield* whyNotAt({ address, tls: { insecure: true } })
+      expect(secured.reason).toMatchObject({ _tag: "TlsFailed", isCut: true })
+      const ofEpmd = yield* Effect.flip(names(address, 1_000))
+      expect(ofEpmd.reason).toMatchObject({ _tag: "EpmdGarbage", seen: "nothing", isCut: true })
+    }).pipe(
+      Effect.provideService(Transport, { dial: () => Effect.fail({ _tag: "DialError", code: "ECONNRESET" } as const) })
+    )
   )
 
   it.live("a port that speaks TLS", () =>

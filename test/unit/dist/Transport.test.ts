@@ -93,7 +93,7 @@ it.live("a host that others keep from being looked up is told so, and this machi
     const error = yield* Effect.flip(dial(to, 3_000))
     expect(error).toEqual({ _tag: "DialError", code: "EHELDUP", heldUpBy: ["silent.example"] })
     const refused = { _tag: "EpmdRefused", ...to } as const
-    const reason = dialReason(to, error, { phase: "epmd", millis: 3_000, what: "EPMD", refused })
+    const reason = dialReason(to, error, { phase: "epmd", millis: 3_000, what: "EPMD", refused, cut: refused })
     expect(new DistError({ node: "a@held.example", reason }).message).toBe(
       "the host 'held.example', through which the way to a@held.example leads, was not looked up: the name service gives no answer for silent.example, and no more hosts are asked for at a time. Try again; if it stays so, look at the name servers of this machine."
     )
