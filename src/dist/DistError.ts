@@ -96,8 +96,11 @@ export type DistReason =
   /** With a name that we were told to use: the node takes it for no name, or for its own. */
   | { readonly _tag: "NameRefused"; readonly name: string }
   | { readonly _tag: "Refused"; readonly status: string }
-  /** We do not speak TLS, and the node does. */
-  | { readonly _tag: "WantsTls" }
+  /**
+   * We do not speak TLS, and what listens there does: the node, or another server. `holder`: whom the certificate is for
+   * that it showed when it was asked with TLS, where that was needed to find out.
+   */
+  | { readonly _tag: "WantsTls"; readonly holder?: string }
   /** We speak TLS, and the node does not. */
   | { readonly _tag: "WantsPlain" }
   /** The certificate that the node shows is not good enough for us; `detail` says for whom it is, until when, … */
@@ -309,7 +312,7 @@ const text = (node: string, reason: DistReason): string => {
     case "Refused":
       return `${node} refused the connection with the status '${excerpt(reason.status)}'. That happens when both sides connect at the same moment: try again.`
     case "WantsTls":
-      return `${node} runs distribution over TLS; a plain connection cannot be used. Configure TLS for this node (--tls).`
+      return `what listens at the address of ${node} speaks TLS${reason.holder === undefined ? "" : ` (its certificate is that of ${reason.holder})`}, so that a plain connection cannot be used. If it is the node, configure TLS for it (--tls); another server with TLS looks the same: check the host and the port.`
     case "WantsPlain":
       return `${node} runs distribution without TLS: it answers a plain connection, and not one with TLS. Start the node with TLS (-proto_dist inet_tls). Something in between that holds TLS up can answer so too, and could read and change everything: do without TLS only where the whole way to the node is trusted.`
     case "TlsCertificate":

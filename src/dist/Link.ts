@@ -126,11 +126,7 @@ export const connect = (options: LinkOptions): Effect.Effect<Link, DistError, Sc
       options.localName === undefined ? joinNamed(join, options.joinedAs) : joinAs(options.localName, node, join)
     if (options.tls !== undefined || options.joinedAs !== undefined) return yield* joined
     return yield* Effect.catchIf(joined, isClosedAtOnce, (closed) =>
-      orWantsTls(
-        closed,
-        { to: endpoint, timeoutMillis: left() },
-        new DistError({ node: node.full, reason: { _tag: "WantsTls" } })
-      )
+      orWantsTls(closed, { to: endpoint, timeoutMillis: left() })
     )
   })
 

@@ -1,7 +1,9 @@
 import { Effect, type Scope } from "effect"
+import type { X509Certificate } from "node:crypto"
 import type { Duplex } from "node:stream"
 import { describeBytes, DistError, type DistReason } from "./DistError.ts"
 import { describePacket, HandshakePackets } from "./Handshake.ts"
+import { holderOf, type TlsSeen } from "./Tls.ts"
 import { type Endpoint, Transport } from "./Transport.ts"
 
 // One side speaks TLS and the other does not: neither always says so. Where a node keeps silent, or closes, it is asked
@@ -62,17 +64,15 @@ const explained = (
   )
 
 /**
- * Fails with `wantsTls` where a node that has closed a connection without a word speaks TLS. Nodes of OTP 25 and later
- * answer a plain opening with an alert; those of OTP 23 only close.
+ * Fails with `WantsTls` where what has closed a connection without a word speaks TLS. Nodes of OTP 25 and later answer a
+ * plain opening with an alert; those of OTP 23 only close.
  */
 export const orWantsTls = (
   closed: DistError,
-  probe: { readonly to: Endpoint; readonly timeoutMillis: number },
-  wantsTls: DistError
+  { timeoutMillis, to }: { readonly to: Endpoint; readonly timeoutMillis: number }
 ): Effect.Effect<never, DistError> =>
-  Effect.flatMap(
-    asked(speaksTls(probe.to, probe.timeoutMillis), Math.min(patienceMillis, probe.timeoutMillis), false),
-    (yes) => Effect.fail(yes ? wantsTls : closed)
+  Effect.flatMap(asked(speaksTls(to, timeoutMillis), Math.min(patienceMillis, timeoutMillis), undefined), (reason) =>
+    Effect.fail(reason === undefined ? closed : new DistError({ node: closed.node, reason }))
   )
 
 /** What it is `otherwise`: without an answer within the time, and without a connection. */
@@ -113,14 +113,19 @@ const plainAnswer = (to: Endpoint, opening: Uint8Array, timeoutMillis: number) =
     })
   })
 
-/** Whether there is TLS, or a reason for none that only TLS can give. Nothing is sent over it. */
+/** That there is TLS, or a reason for none that only TLS can give. Nothing is sent over it. */
 const speaksTls = (to: Endpoint, timeoutMillis: number) =>
   Effect.gen(function* () {
     const { dial } = yield* Transport
-    return yield* dial(to, timeoutMillis, { options: { insecure: true }, serverName: "" }).pipe(
+    let certificate: X509Certificate | undefined
+    const onSeen = (seen: TlsSeen) => void ({ certificate } = seen)
+    const isSpoken = yield* dial(to, timeoutMillis, { options: { insecure: true }, serverName: "", onSeen }).pipe(
       Effect.as(true),
       Effect.catch(({ tls }) => Effect.succeed(tls !== undefined && isOfTls(tls)))
     )
+    if (!isSpoken) return undefined
+    const holder = certificate && holderOf(certificate)
+    return { _tag: "WantsTls", ...(holder !== undefined && { holder }) } as const
   })
 
 /** Whether a reason for no TLS is one that only TLS can give; an alert is, whatever it says. */

@@ -99,7 +99,11 @@ export const recording = (
             head: new Uint8Array(0)
           }
           dials.push(dial)
-          const watched = securing && { ...securing, onSeen: (seen: TlsSeen) => void (dial.tls = seen) }
+          const onSeen = (seen: TlsSeen) => {
+            dial.tls = seen
+            securing?.onSeen?.(seen)
+          }
+          const watched = securing && { ...securing, onSeen }
           return dialer.dial(to, timeoutMillis, watched).pipe(
             Effect.ensuring(Effect.sync(() => (dial.millis = performance.now() - start))),
             Effect.map((stream) => new RecordedStream(stream, dial, options))

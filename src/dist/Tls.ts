@@ -142,7 +142,7 @@ export const certificateProblem = (
         ({ validFromDate }) => `is valid from ${when(validFromDate)} on`
       )
     case "DEPTH_ZERO_SELF_SIGNED_CERT":
-      return wrong("self_signed", `it is that of ${subject(certificate)}`)
+      return wrong("self_signed", `it is that of ${holderOf(certificate)}`)
     case "SELF_SIGNED_CERT_IN_CHAIN":
     case "UNABLE_TO_GET_ISSUER_CERT":
     case "UNABLE_TO_GET_ISSUER_CERT_LOCALLY":
@@ -179,7 +179,7 @@ const untimely = (
   const authority = old.find((one) => sent.some(({ issuer }) => issuer === one.subject)) ?? old[0]
   return authority === undefined
     ? wrong(problem, `an authority on the way from it to the root is not valid now, ${now()}`)
-    : wrong("authority_not_valid_now", `that of ${subject(authority)} ${told(authority)}, ${now()}`)
+    : wrong("authority_not_valid_now", `that of ${holderOf(authority)} ${told(authority)}, ${now()}`)
 }
 
 /** The certificates on the way from a node's own to the root, as far as the node sends them. */
@@ -208,8 +208,8 @@ const unknownAuthority = (leaf: X509Certificate, { ca = "" }: TlsOptions): DistR
     known.find((each) => last.checkIssued(each) && !way.some(({ subject }) => subject === each.subject))
   for (let next = nextOf(leaf); next !== undefined; next = nextOf(next)) way.push(next)
   const [first, last] = [leaf, way.at(-1)!].map(issuer)
-  const told = `it is that of ${subject(leaf)}, signed by ${first === last ? first! : `${first}, on the way to ${last}`}`
-  const unsent = way.filter((each) => !sent.includes(each) && each.subject !== each.issuer).map(subject)
+  const told = `it is that of ${holderOf(leaf)}, signed by ${first === last ? first! : `${first}, on the way to ${last}`}`
+  const unsent = way.filter((each) => !sent.includes(each) && each.subject !== each.issuer).map(holderOf)
   return unsent.length === 0
     ? wrong("unknown_authority", told)
     : wrong("incomplete_chain", `without that of ${unsent.join(" and that of ")}; ${told}`)
@@ -258,7 +258,7 @@ const unfitPurpose = (code: string, leaf: X509Certificate, options: TlsOptions):
   if (which !== undefined) {
     const uses = usesOf(which)!.map((use) => usesByName[use] ?? use)
     const of = which === leaf ? "of" : "of the authority's, which signed it, that of"
-    return wrong("not_for_servers", `the extendedKeyUsage ${of} ${subject(which)} is ${short(uses.join(", "))}`)
+    return wrong("not_for_servers", `the extendedKeyUsage ${of} ${holderOf(which)} is ${short(uses.join(", "))}`)
   }
   return noAuthority(leaf, options) ?? wrong("invalid", `${code}: by its extensions it was made for something else`)
 }
@@ -269,21 +269,22 @@ const noAuthority = (leaf: X509Certificate, { ca = "" }: TlsOptions): DistReason
   const signer = [...chain, ...certificatesIn(ca)].find(
     (each) => !each.ca && chain.some((signed) => signed.issuer === each.subject && hasSigned(each, signed))
   )
-  return signer && wrong("no_authority", `that is ${subject(signer)}`)
+  return signer && wrong("no_authority", `that is ${holderOf(signer)}`)
 }
 
 const whose = (which: X509Certificate, leaf: X509Certificate): string =>
-  which === leaf ? "it" : `that of ${subject(which)}, which signed it,`
+  which === leaf ? "it" : `that of ${holderOf(which)}, which signed it,`
 
 const now = (): string => `and by the clock here it is ${when(new Date())}`
 const when = (date: Date): string => attempt(() => date.toISOString()) ?? "a date that cannot be read"
 
 const short = (text: string): string => beginningOf(text, 200)
 const distinguished = (name: string | undefined): string => (name ? short(name.replaceAll("\n", ", ")) : "nobody")
-const subject = (certificate: X509Certificate): string => distinguished(certificate.subject)
+/** Whom a certificate is for, by its subject; whoever made it may have written anything there. */
+export const holderOf = (certificate: X509Certificate): string => distinguished(certificate.subject)
 const issuer = (certificate: X509Certificate): string => distinguished(certificate.issuer)
 const namesOf = (certificate: X509Certificate): string =>
-  certificate.subjectAltName === undefined ? subject(certificate) : short(certificate.subjectAltName)
+  certificate.subjectAltName === undefined ? holderOf(certificate) : short(certificate.subjectAltName)
 
 /**
  * Whether a certificate is for a host, as a node of one release of OTP or another sees it (`public_key:pkix_verify_hostname/2`
@@ -307,7 +308,7 @@ const hasAddress = (host: string, certificate: X509Certificate): boolean =>
 /** Why a certificate is not for a host. */
 const nameProblem = ({ serverName }: Securing, certificate: X509Certificate): DistReason =>
   certificate.subjectAltName === undefined && isAmong(serverName, commonNames(certificate))
-    ? wrong("common_name_only", `it is that of ${subject(certificate)}`)
+    ? wrong("common_name_only", `it is that of ${holderOf(certificate)}`)
     : wrong("name_mismatch", `it is for ${namesOf(certificate)}, not for ${short(serverName)}`)
 
 const isAmong = (host: string, names: ReadonlyArray<string>): boolean =>
@@ -433,7 +434,7 @@ export const describeTls = ({ agreed, alert, certificate, wire }: TlsSeen): stri
     ...(certificate === undefined
       ? []
       : [
-          `the certificate of ${subject(certificate)}, issued by ${issuer(certificate)}, valid from ${when(certificate.validFromDate)} to ${when(certificate.validToDate)}, SHA-256 fingerprint ${certificate.fingerprint256}`
+          `the certificate of ${holderOf(certificate)}, issued by ${issuer(certificate)}, valid from ${when(certificate.validFromDate)} to ${when(certificate.validToDate)}, SHA-256 fingerprint ${certificate.fingerprint256}`
         ])
   ]
   return told.length === 0 ? undefined : told.join("; ")

@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import { Buffer } from "node:buffer"
 import { Duplex } from "node:stream"
 import { recording, type RecordingOptions } from "../../../src/dist/Recording.ts"
+import type { TlsSeen } from "../../../src/dist/Tls.ts"
 
 const at = { host: "h", port: 1 }
 
@@ -57,6 +58,19 @@ describe("a stream that is recorded", () => {
       yield* until(() => stream.destroyed)
       expect(said).toEqual(["name"])
       expect(dial.sentBytes).toBe(4)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("tells what was seen of TLS to whoever wanted to know it, too", () =>
+    Effect.gen(function* () {
+      const { stream } = makePeer()
+      const told = { alert: 40 }
+      const { dialer, dials } = recording({
+        dial: (_to, _millis, securing) => Effect.sync(() => (securing?.onSeen?.(told), stream))
+      })
+      let seen: TlsSeen | undefined
+      yield* dialer.dial(at, 1_000, { options: {}, serverName: "h", onSeen: (each) => void (seen = each) })
+      expect([seen, dials[0]?.tls]).toEqual([told, told])
     }).pipe(Effect.scoped)
   )
 })

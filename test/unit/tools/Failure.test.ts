@@ -155,8 +155,8 @@ describe("a failed connection", () => {
       message: "There is no cookie.",
       next: 'diagnose_connection {"node":"a@h"}'
     })
-    expect(toToolError(new DistError({ node: "a@h", reason: { _tag: "WantsTls" } }), elixir).message).toMatch(
-      /^a@h runs/u
+    expect(toToolError(new DistError({ node: "a@h", reason: { _tag: "NotAllowed" } }), elixir).message).toMatch(
+      /^a@h does not allow/u
     )
   })
 })
