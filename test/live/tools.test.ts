@@ -96,7 +96,7 @@ describe.each(BeamNode.otpReleases())("the tools on OTP $otp", ({ otp }) => {
         expect(Number(yield* ask("element(2, process_info(whereis(shared), total_heap_size))"))).toBeLessThanOrEqual(
           16_384
         )
-        for (const input of [{ limit: 5 }, { limit: 200 }]) {
+        for (const input of [{ limit: 20 }, { limit: 200 }]) {
           const { structured } = yield* call("list_processes", input)
           expect(structured["processes"]).toContainEqual(
             expect.objectContaining({ name: "shared", label: "(not read)" })
