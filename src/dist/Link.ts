@@ -56,6 +56,8 @@ export interface LinkOptions extends Reach {
   readonly flags?: bigint
   /** Told what is awaited of the node each time that its handshake comes to another stage. */
   readonly onStage?: (stage: HandshakeStage) => void
+  /** Told once the handshake is done, before anything else goes over the link. */
+  readonly onShaken?: () => void
 }
 
 /** Bytes and messages since the link came up. */
@@ -276,7 +278,7 @@ const shakeHands = (
   handshake: Handshake,
   packets: HandshakePackets,
   timeoutMillis: number,
-  { onStage, tls }: Pick<LinkOptions, "onStage" | "tls">
+  { onShaken, onStage, tls }: Pick<LinkOptions, "onShaken" | "onStage" | "tls">
 ): Effect.Effect<Handshaken, DistReason> =>
   Effect.callback((resume) => {
     const timer = setTimeout(
@@ -317,6 +319,7 @@ const shakeHands = (
             onStage?.(handshake.stage)
             break
           case "Done":
+            onShaken?.()
             finish(Effect.succeed(step.result))
             // What came behind the handshake is the link's to read. A link that held it would hold it for ever.
             if (packets.rest().length > 0) stream.unshift(packets.rest())

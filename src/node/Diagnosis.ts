@@ -173,6 +173,10 @@ const seenOf = (dial: Dial): string | undefined => {
   return `${counts}: ${told.join(", ")}`
 }
 
+/** What came and went since the handshake was done. */
+const seenSince = (shaken: Dial, now: Dial): string =>
+  `since the handshake: sent ${now.sentBytes - shaken.sentBytes} bytes, received ${now.receivedBytes - shaken.receivedBytes}`
+
 const isLong = (host: string): boolean => host.includes(".") || host.includes(":")
 
 const kindOf = ({ host }: NodeName): string =>
@@ -295,13 +299,17 @@ const walked = Effect.fnUntraced(function* (
     return walk.failed("tcp", remembered.message)
   }
   if (left() <= 0) return outOfTime(epmd === undefined ? "tcp" : "epmd")
-  const { dialer, dials } = recording(yield* Transport, whyKept === undefined ? {} : { isKept: isAnswer })
-  const joined = yield* joinNode(target, { timeoutMillis: left() }).pipe(
+  const recorded = recording(yield* Transport, whyKept === undefined ? {} : { isKept: isAnswer })
+  /** As they were at the end of the handshake: the calls behind it go over the same connection. */
+  let shaken: ReadonlyArray<Dial> | undefined
+  const onShaken = () => void (shaken = recorded.dials.map((dial) => ({ ...dial })))
+  const joined = yield* joinNode(target, { timeoutMillis: left(), onShaken }).pipe(
     Effect.flatMap((node) => Effect.map(answers(node, span), (answered) => ({ node, ...answered }))),
-    Effect.provideService(Transport, dialer),
+    Effect.provideService(Transport, recorded.dialer),
     Effect.scoped,
     Effect.exit
   )
+  const dials = shaken ?? recorded.dials
   const failure = Exit.isFailure(joined) ? Option.getOrUndefined(Cause.findErrorOption(joined.cause)) : undefined
   const cause = failure?._tag === "CallError" && failure.reason._tag === "LinkLost" ? failure.reason.cause : failure
   // Not the last by itself: what was asked without TLS, or with it, to find out which the node speaks, is no link.
@@ -324,6 +332,7 @@ const walked = Effect.fnUntraced(function* (
     if (step === "cookie") return []
     // EPMD is asked for the port, and then, where it has none, for all names.
     if (step === "epmd") return dials.map(seenOf)
+    if (step === "call") return [toNode && seenSince(toNode, recorded.dials[dials.indexOf(toNode)]!)]
     if (step !== "tls") return [toNode && seenOf(toNode)]
     // Where TLS is not answered, the node is asked without, and the other way round.
     const asked = toPort.filter(({ to }) => toNode !== undefined && endpointText(to) === endpointText(toNode.to))

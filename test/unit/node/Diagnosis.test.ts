@@ -44,6 +44,31 @@ describe("what was seen", () => {
   )
 })
 
+describe("a node that lets us in and answers no question", () => {
+  it.live("has of the handshake what that was, and by itself what came and went since", () =>
+    Effect.gen(function* () {
+      const name = "app@127.0.0.1"
+      let counts = ""
+      const port = yield* serve((socket) =>
+        acceptHandshake(
+          socket,
+          { name, cookie: "c" },
+          {
+            isUp: () => void (counts = `sent ${socket.bytesRead} bytes, received ${socket.bytesWritten}`),
+            onData: () => {}
+          }
+        )
+      )
+      const { failed, steps } = yield* walk(name, { address: { host: "127.0.0.1", port } }, 1_000)
+      expect(steps.find(({ step }) => step === "handshake")?.seen).toMatch(`${counts}: status 'named'`)
+      expect(failed).toMatchObject({
+        step: "call",
+        seen: expect.stringMatching(/^since the handshake: sent [1-9]\d+ bytes, received 0$/u)
+      })
+    }).pipe(Effect.scoped)
+  )
+})
+
 describe("an EPMD that names its own port for the node", () => {
   const ownPort = Effect.gen(function* () {
     const registered: Record<string, number> = {}
