@@ -207,11 +207,9 @@ const untilFree = "The node drops a link that was cut once its tick time is over
 /** What comes of a cookie that was refused. */
 const afterwards = ({ at, isCertain }: Extract<DistReason, { readonly _tag: "CookieRejected" }>): string => {
   if (isCertain !== true) return "If they are the same, the connection was cut at that very moment: try again."
-  const since =
-    at === undefined
-      ? "It is not tried again by itself"
-      : `That was at ${new Date(at).toISOString()}, and the node has not been asked since`
-  return `${since}; once it is right, connect_node tries.`
+  return at === undefined
+    ? "It is not tried again by itself."
+    : `That was at ${new Date(at).toISOString()}, and the node has not been asked since.`
 }
 
 /** What else closes a connection at once. */

@@ -12,7 +12,7 @@ export type WorkerAtDeadline = "killed" | "awaited" | "unstoppable" | "not_start
 
 const atDeadline: Record<WorkerAtDeadline, string> = {
   killed: "its worker was killed",
-  awaited: "the node has not said yet that it started a worker, which is killed once it does",
+  awaited: "the node has not said that it began with it, and is told to stop once it does",
   unstoppable: "it goes on there, since the node cannot be told to stop it",
   not_started: "that time was over before it was asked"
 }
@@ -107,7 +107,7 @@ export const withoutReason = (error: {
     case "Raised":
       return `${target} raised ${reason.class === "error" ? "an error" : reason.class === "exit" ? "an exit" : "a throw"} on ${node}.`
     case "DeadlineExceeded":
-      return `${target} on ${node} did not finish within ${Math.round(reason.millis)} ms; ${atDeadline[reason.worker]}. Allow more time (timeout_ms) or ask for less.`
+      return `${target} on ${node} did not finish within ${Math.round(reason.millis)} ms; ${atDeadline[reason.worker]}.`
     case "ReplyTooLarge":
       return `the reply of ${target} on ${node} was larger than ${reason.limitTerms === undefined ? `${reason.limitBytes} bytes` : `${reason.limitTerms} terms`} and was dropped. Ask for less: a smaller limit, a filter, fewer fields.`
     case "RepliesCrowded":

@@ -47,11 +47,18 @@ export interface Step {
   readonly millis?: number
 }
 
+/**
+ * What whoever asked for a walk can do himself for it to go further: give it more time, connect expressly once the rest
+ * is mended, or close the link that there is. How that is done is known to him alone.
+ */
+export type Remedy = "more_time" | "connect" | "close_link"
+
 /** A walk over all steps, as far as they went. */
 export interface Diagnosis {
   readonly steps: ReadonlyArray<Step>
   /** What else was noticed that can explain a failure, or become one. */
   readonly remarks: ReadonlyArray<string>
+  readonly remedy?: Remedy
   /** The name that the node gives itself, where it was asked for by another. */
   readonly calledItself?: string
   /** Why there is no link, where that is where the walk ended. */
@@ -234,11 +241,10 @@ const walked = Effect.fnUntraced(function* (
   const span: Span = { millis: options.timeoutMillis, end: performance.now() + options.timeoutMillis }
   const left = () => span.end - performance.now()
   const walk = new Walk()
-  const outOfTime = (step: StepName): Diagnosis =>
-    walk.failed(
-      step,
-      `The ${Math.round(span.millis)} ms for all steps were over before this one. Allow more (timeout_ms).`
-    )
+  const outOfTime = (step: StepName): Diagnosis => ({
+    ...walk.failed(step, `The ${Math.round(span.millis)} ms for all steps were over before this one.`),
+    remedy: "more_time"
+  })
 
   const node = parseNodeName(name)
   if ("problem" in node) {
@@ -257,7 +263,7 @@ const walked = Effect.fnUntraced(function* (
   const whyKept =
     withoutCookie?.message ??
     (isOfCookie(remembered)
-      ? `${remembered.message} That is what came of an attempt before; the cookie was not shown again for this walk. connect_node shows it again.`
+      ? `${remembered.message} That is what came of an attempt before; the cookie was not shown again for this walk.`
       : undefined)
   const fingerprint = withoutCookie === undefined ? yield* cookieFingerprint(target.cookie) : undefined
   walk.passed("configuration", `${configurationOf(target, fingerprint)}.`)
@@ -296,7 +302,7 @@ const walked = Effect.fnUntraced(function* (
   // A node that is left alone, since a connection alone might end it.
   if (remembered?._tag === "TargetError") {
     walk.skipped("epmd", epmd === undefined ? "the port is given." : "not asked, since nobody is sent to the node.")
-    return walk.failed("tcp", remembered.message)
+    return { ...walk.failed("tcp", remembered.message), remedy: "connect" }
   }
   if (left() <= 0) return outOfTime(epmd === undefined ? "tcp" : "epmd")
   const recorded = recording(yield* Transport, whyKept === undefined ? {} : { isKept: isAnswer })
@@ -344,17 +350,18 @@ const walked = Effect.fnUntraced(function* (
       ? Option.getOrUndefined(yield* Effect.option(names(toNode.to, Math.min(left(), epmdPatience), name)))
       : undefined
   const fail = (): Diagnosis => {
-    if (failedAt === "cookie" && whyKept !== undefined) return walk.failed("cookie", whyKept)
+    if (failedAt === "cookie" && whyKept !== undefined)
+      return { ...walk.failed("cookie", whyKept), ...(withoutCookie === undefined && { remedy: "connect" }) }
     const seen = failedAt === undefined ? [] : seenIn(failedAt).flatMap((it) => it ?? [])
     const remarks = [...remarksOn(cause, node, options), ...(epmdThere === undefined ? [] : [isEpmd(node, epmdThere)])]
-    const found =
-      cause?._tag === "CallError" && cause.reason._tag === "DeadlineExceeded"
-        ? unanswered(name, cause.reason.millis)
-        : (cause?.message ?? `${name} cannot be asked.`)
+    const isLate = cause?._tag === "CallError" && cause.reason._tag === "DeadlineExceeded"
+    const found = isLate ? unanswered(name, cause.reason.millis) : (cause?.message ?? `${name} cannot be asked.`)
     const told = walk.failed(failedAt ?? "call", found, seen.length === 0 ? undefined : seen.join("; then "), remarks)
     const reason = cause?._tag === "DistError" ? cause.reason : undefined
+    const remedy = isLate ? "more_time" : isOurName(reason, options) ? "close_link" : undefined
     return {
       ...told,
+      ...(remedy !== undefined && { remedy }),
       ...(cause !== undefined && { why: withCookieSource(cause, target.cookieSource) }),
       ...(reason?._tag === "WrongNode" && { calledItself: reason.actual }),
       ...(cause?._tag === "DistError" && isRefusal(cause) && { refusal: cause })
@@ -436,7 +443,7 @@ const othersAt = (registered: ReadonlyArray<string>): string =>
 
 /** What it means that a node whose handshake passed answers no question that costs it nothing. */
 const unanswered = (name: string, millis: number): string =>
-  `${name} let us in, and gave no answer to a first question within ${Math.round(millis)} ms. It was frozen or is overloaded since the handshake, or the network to it stalls, is slow, or drops larger packets (MTU): look at its load, or allow more time (timeout_ms).`
+  `${name} let us in, and gave no answer to a first question within ${Math.round(millis)} ms. It was frozen or is overloaded since the handshake, or the network to it stalls, is slow, or drops larger packets (MTU): look at its load.`
 
 interface Answered {
   readonly roundTrip: number
@@ -466,12 +473,17 @@ const answers = (node: ErlangNode, span: Span): Effect.Effect<Answered, CallErro
     return { roundTrip, clock }
   })
 
+/** Whether a name of ours is in use by the very link that there is to the node. */
+const isOurName = (reason: DistReason | undefined, { linkedAs }: DiagnosisOptions): boolean =>
+  reason?._tag === "NameInUse" && reason.name === linkedAs
+
 /** What else can be said of a failure, from what is known here of other nodes. */
 const remarksOn = (
   cause: DistError | CallError | undefined,
   { full, host, name }: NodeName,
-  { known, linkedAs }: DiagnosisOptions
+  options: DiagnosisOptions
 ): ReadonlyArray<string> => {
+  const { known, linkedAs } = options
   const reason = cause?._tag === "DistError" ? cause.reason : undefined
   const namesakes = known.filter((other) => other !== full && other.startsWith(`${name}@`))
   return [
@@ -486,10 +498,8 @@ const remarksOn = (
           "A node whose process table is full (+P) does so too, as it has no process for the connection: then its log says 'Too many processes'."
         ]
       : []),
-    ...(reason?._tag === "NameInUse" && reason.name === linkedAs
-      ? [
-          "The link that has this name is our own: the node is connected now, and well. For a walk to its end, disconnect_node first."
-        ]
+    ...(isOurName(reason, options)
+      ? ["The link that has this name is our own: the node is connected now, and well."]
       : []),
     ...(reason?._tag === "CookieRejected" && linkedAs !== undefined
       ? ["The node is connected now, by a cookie that was given for that; this walk took the configured one."]

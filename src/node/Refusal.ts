@@ -48,7 +48,8 @@ export const refusalAfter = (before: Refusal | undefined, latest: Omit<Refusal, 
 export const leftFull = (node: string): TargetError =>
   new TargetError({
     node,
-    message: `${node} is not connected by itself, nor for a call: when it was heard last, its process table was full, and where not one process is left, any connection that comes in ends its net_kernel, and the node with it (OTP's supervisors do that). See first that it has room, on the node itself (erlang:system_info(process_count) and process_limit), or that it was started anew; then connect_node tries.`
+    message: `${node} is not connected by itself, nor for a call: when it was heard last, its process table was full, and where not one process is left, any connection that comes in ends its net_kernel, and the node with it (OTP's supervisors do that). See first that it has room, on the node itself (erlang:system_info(process_count) and process_limit), or that it was started anew.`,
+    isLeftAlone: true
   })
 
 /** Whether a node is left alone by what is known of it, where it would be shown this. */

@@ -36,6 +36,8 @@ export class TargetError extends Data.TaggedError("TargetError")<{
   readonly isShortage?: boolean
   /** Whether all that is lacking, as far as was looked, is a cookie. */
   readonly lacksCookie?: boolean
+  /** Whether it is for the node's sake that nobody is sent to it, until somebody expressly wants it. */
+  readonly isLeftAlone?: boolean
 }> {}
 
 /** A node that the operator configured. */
@@ -95,7 +97,10 @@ export class Targets extends Context.Service<
     readonly discovery: ReadonlyArray<string>
     /** EPMD's port, on this machine and on every host whose node does not say otherwise. */
     readonly epmdPort: number
-    /** The cookies that are secret now, of those that `resolve` has given out, so that whoever shows text can blot them out. */
+    /**
+     * The cookies that are secret now, of those that `resolve` has given out, so that whoever shows text can blot them out.
+     * Known at once, waiting for nobody: the log asks for each of its lines, and shows none without.
+     */
     readonly cookies: Effect.Effect<ReadonlyArray<Redacted.Redacted>>
   }
 >()("beamscope/node/Targets") {}

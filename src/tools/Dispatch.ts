@@ -9,7 +9,7 @@ import { cleaned, cleaner, withoutSecrets } from "./Cleaning.ts"
 import { currentSyntax } from "./CurrentSyntax.ts"
 import { type CursorScope, decodeCursor, encodeCursor, isShowable, sealCursor } from "./Cursor.ts"
 import { Deadline, keepingDeadline, remainingMillis, whyLate } from "./Deadline.ts"
-import { toToolError } from "./Failure.ts"
+import { type CalledTool, toToolError } from "./Failure.ts"
 import { decodeInput, type Problems } from "./Input.ts"
 import { connectedNode, resolveNode } from "./NodeArgument.ts"
 import { takePlace } from "./NodeBudget.ts"
@@ -76,7 +76,7 @@ const perform = Effect.fnUntraced(function* (
     Effect.provideService(Deadline, { at: (yield* steadyMillis) + millis, millis }),
     // A secret that came with the call is one to nobody else unless it turns out to be right.
     Effect.mapError((failure) =>
-      cleaned(toToolError(failure, syntax, tool.name, ifLarge(tool)), redactor(secretsIn(given)), Infinity)
+      cleaned(toToolError(failure, syntax, calledTool(tool)), redactor(secretsIn(given)), Infinity)
     )
   )
 })
@@ -160,22 +160,37 @@ const timedOut = Effect.fnUntraced(function* (
 ): Effect.fn.Return<never, ToolError, Nodes> {
   const { millis } = yield* Deadline
   const state = (yield* (yield* Nodes).list).find(({ name }) => name === node)?.state._tag
-  const told = (stand: string, next: string | undefined) =>
+  const told = (stand: string, next?: string) =>
     new ToolError({
       code: "timeout",
-      message: `${tool.name} did not finish within ${millis} ms${stand} (timeout_ms, up to ${timeoutRange.maximum}).`,
+      message: `${tool.name} did not finish within ${millis} ms${stand}`,
       retryable: true,
       ...(next !== undefined && { next })
     })
   if (state === "Connecting")
-    return yield* told(`: it was still connecting to ${node}, and has asked nothing of it. Allow more`, "list_nodes")
+    return yield* told(`: it was still connecting to ${node}, and has asked nothing of it. ${allowMore}`, "list_nodes")
   if (state === "Up" && tool.target === "connected")
-    return yield* told(
-      `; ${node} was told to stop its work on it. ${whyLate} ${tool.ifLate ?? "Ask for less"}, or allow more`,
-      "list_nodes"
-    )
-  return yield* told(state === "Up" ? `. ${whyLate} Allow more` : ". Allow more", undefined)
+    return yield* told(`; what ${node} has begun of it is told to stop. ${whyLate} ${ifLate(tool)}`, "list_nodes")
+  return yield* told(`. ${state === "Up" ? `${whyLate} ` : ""}${allowMore}`)
 })
+
+const calledTool = (tool: Tool): CalledTool => {
+  const large = ifLarge(tool)
+  return { name: tool.name, ifLate: ifLate(tool), ...(large !== undefined && { ifLarge: large }) }
+}
+
+const moreTime = `(timeout_ms, up to ${timeoutRange.maximum})`
+const allowMore = `Allow more ${moreTime}.`
+
+/** Arguments by which nothing less is asked for. */
+const askingAlike: ReadonlySet<string> = new Set(["node", "timeout_ms", "cursor"])
+
+/** What to do where a call took too long: a tool that is always asked the same has nothing less to be asked for. */
+const ifLate = ({ ifLate: instead, input: { fields }, target }: Tool): string => {
+  const isBounded = target === "connected" && Object.keys(fields).some((name) => !askingAlike.has(name))
+  const less = instead ?? (isBounded ? "Ask for less" : undefined)
+  return less === undefined ? allowMore : `${less}, or allow more ${moreTime}.`
+}
 
 /** What is left to try where a list took more heap than it may have, which one thing in it is enough for. */
 const ifLarge = ({ input: { fields } }: Tool): string | undefined => {

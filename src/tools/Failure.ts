@@ -12,18 +12,30 @@ import { ToolError, type ToolErrorCode } from "./ToolError.ts"
 /** Whatever can keep a tool from an answer. */
 export type Failure = ToolError | CallError | NodeError
 
+/** What was called when it failed: advice is in terms of that. */
+export interface CalledTool {
+  readonly name: string
+  /** What is left to try where it took more heap than it may have, if the tool knows anything. */
+  readonly ifLarge?: string
+  /** What to do where it took too long: a sentence. */
+  readonly ifLate: string
+}
+
+/** What to do with a node that is left alone by ourselves until somebody has mended something. */
+export const onceMended = "Once that is mended, connect_node tries."
+
 /**
  * The one place that turns a failure of the storeys below into what a caller of a tool is told: in terms of that tool,
  * if one was called, and not of what it calls on the node.
  */
-export const toToolError = (failure: Failure, syntax: Syntax, tool?: string, ifLarge?: string): ToolError => {
+export const toToolError = (failure: Failure, syntax: Syntax, tool?: CalledTool): ToolError => {
   switch (failure._tag) {
     case "ToolError":
       return failure
     case "TargetError":
       return new ToolError({
         code: "connect_failed",
-        message: sentence(failure.message),
+        message: `${sentence(failure.message)}${failure.isLeftAlone === true ? ` ${onceMended}` : ""}`,
         retryable: failure.isPassing === true,
         // It walks the way as far as it goes: what else is wrong is found at once.
         next: `diagnose_connection ${JSON.stringify({ node: visible(failure.node) })}`
@@ -39,7 +51,7 @@ export const toToolError = (failure: Failure, syntax: Syntax, tool?: string, ifL
     case "DistError":
       return fromDistError(failure)
     case "CallError":
-      return fromCallError(failure, syntax, tool, ifLarge)
+      return fromCallError(failure, syntax, tool)
   }
 }
 
@@ -55,7 +67,7 @@ export const fromDistError = (error: DistError): ToolError => {
     new ToolError({
       code,
       retryable,
-      message: sentence(error.message),
+      message: `${sentence(error.message)}${reason._tag === "CookieRejected" && reason.isCertain === true ? ` ${onceMended}` : ""}`,
       // Which of the steps to a node works, and which does not, is more than an error says; but what has refused us is
       // to be left alone, and may be no node: nobody is sent there once more.
       ...(code === "connect_failed" && !isRefusal(error) && { next: withNode("diagnose_connection") }),
@@ -133,15 +145,10 @@ const maxReasonCharacters = 500
 const whyLarge =
   "Something on that node is larger when copied than we may take (what is shared is copied for each reference to it): to ask again costs it the same again."
 
-const fromCallError = (
-  error: CallError,
-  syntax: Syntax,
-  tool: string | undefined,
-  ifLarge: string | undefined
-): ToolError => {
+const fromCallError = (error: CallError, syntax: Syntax, tool: CalledTool | undefined): ToolError => {
   const { node, reason } = error
   // Where something raised is a matter of the function that did.
-  const target = reason._tag === "Raised" ? error.target : (tool ?? error.target)
+  const target = reason._tag === "Raised" ? error.target : (tool?.name ?? error.target)
   const message = withoutReason({ node, reason, target })
   const told = (code: ToolErrorCode, retryable: boolean, more = "", rest?: Pick<ToolError, "next">) =>
     new ToolError({
@@ -157,11 +164,13 @@ const fromCallError = (
     case "Raised":
       return told("remote_error", false, ` Reason: ${printed(reason.reason)}${raisedIn(reason.stack[0], syntax)}`)
     case "DeadlineExceeded":
-      return told("timeout", true, ` ${whyLate}`, { next: "list_nodes" })
+      return told("timeout", true, ` ${whyLate} ${tool?.ifLate ?? "Allow more (timeout_ms), or ask for less."}`, {
+        next: "list_nodes"
+      })
     case "ReplyTooLarge":
       return told("too_large", false)
     case "HeapLimit":
-      return told("too_large", false, ` ${tool === undefined ? "Ask for less." : (ifLarge ?? whyLarge)}`)
+      return told("too_large", false, ` ${tool === undefined ? "Ask for less." : (tool.ifLarge ?? whyLarge)}`)
     case "ProcessTableFull":
       return told("process_table_full", true, "", { next: 'list_processes {"group_by":"initial_call"}' })
     case "AtomsScarce":

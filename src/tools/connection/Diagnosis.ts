@@ -1,13 +1,14 @@
 import { Cause, Effect, Exit, Option, Redacted, Result, Schema } from "effect"
 import { randomUUID } from "node:crypto"
 import { askRoom, ensureRoom } from "../../node/AtomRoom.ts"
-import { diagnose, type Step, stepNames } from "../../node/Diagnosis.ts"
+import { diagnose, type Remedy, type Step, stepNames } from "../../node/Diagnosis.ts"
 import type { ErlangNode } from "../../node/ErlangNode.ts"
 import { Nodes } from "../../node/Nodes.ts"
 import { Targets } from "../../node/Targets.ts"
 import { visible } from "../../syntax/Escape.ts"
 import { listed } from "../../syntax/Excerpt.ts"
 import { scopedApart, stepMillis } from "../Deadline.ts"
+import { onceMended } from "../Failure.ts"
 import { byOwnName } from "../NodeArgument.ts"
 import * as Tool from "../Tool.ts"
 import { adviceOf } from "../ConnectionAdvice.ts"
@@ -25,6 +26,13 @@ const openingMillis = Effect.map(stepMillis, (left) =>
 )
 
 const outcomes = ["passed", "failed", "skipped", "not_reached"] as const satisfies ReadonlyArray<Step["outcome"]>
+
+/** What to do for a walk to go further, in words of tools. */
+const remedies: Readonly<Record<Remedy, string>> = {
+  more_time: "Allow more (timeout_ms).",
+  connect: onceMended,
+  close_link: "For a walk to its end, disconnect_node first: the link of that name is our own."
+}
 
 /** The steps that fail where a node has another name than it was asked for by; other names are no help with the rest. */
 const wrongNames: ReadonlySet<Step["step"]> = new Set(["name", "host", "epmd", "handshake"])
@@ -121,7 +129,10 @@ export const diagnoseConnection = Tool.make({
     const { calledItself } = first
     const goingOn = calledItself === undefined ? undefined : yield* Effect.result(byOwnName(calledItself, name))
     const own = goingOn && Result.isSuccess(goingOn) ? goingOn.success : undefined
-    const { advice, remarks, standing, steps } = own === undefined ? first : yield* walk(own)
+    const { advice, remarks, remedy, standing, steps: taken } = own === undefined ? first : yield* walk(own)
+    const steps = taken.map((step) =>
+      step.outcome === "failed" && remedy !== undefined ? { ...step, found: `${step.found} ${remedies[remedy]}` } : step
+    )
     const failed = steps.find(({ outcome }) => outcome === "failed")
     const near = (failed && entries.find((entry) => entry.name === name)?.near) ?? []
     return {

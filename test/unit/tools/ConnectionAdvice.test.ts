@@ -89,7 +89,7 @@ const told = Effect.fnUntraced(function* (surroundings: Surroundings) {
 
 /** What the node's own process, or its release, adds to an error. */
 const adviceIn = (message: string): string | undefined =>
-  /(?:Its process|The release's own|EPMD on this machine) .*$/u.exec(message)?.[0]
+  /(?:Its process|The release's own|EPMD on this machine) .*?(?= Once that is mended, |$)/u.exec(message)?.[0]
 
 const expectBoth = ({ connect, diagnosis }: { readonly connect: string; readonly diagnosis: string }, text: string) => {
   expect(connect).toContain(text)

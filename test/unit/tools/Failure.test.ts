@@ -3,6 +3,7 @@ import { DistError, type DistReason } from "../../../src/dist/DistError.ts"
 import { atom } from "../../../src/etf/Term.ts"
 import { CallError, type CallReason } from "../../../src/node/CallError.ts"
 import { BreakerOpen } from "../../../src/node/NodeError.ts"
+import { leftFull } from "../../../src/node/Refusal.ts"
 import { TargetError } from "../../../src/node/Targets.ts"
 import { syntaxes } from "../../../src/syntax/Syntaxes.ts"
 import { toToolError } from "../../../src/tools/Failure.ts"
@@ -12,7 +13,10 @@ const at = { host: "h", port: 4369 }
 const { elixir } = syntaxes
 
 const messageOf = (reason: CallReason) =>
-  toToolError(new CallError({ node: "a@h", target: "lists:map/2", reason }), elixir, "get_system_info").message
+  toToolError(new CallError({ node: "a@h", target: "lists:map/2", reason }), elixir, {
+    name: "get_system_info",
+    ifLate: "Wait."
+  }).message
 
 describe("a node that is left in peace", () => {
   it("is told with when the next request goes through, and how to try at once", () => {
@@ -116,6 +120,16 @@ describe("a failed connection", () => {
     expect(next).toBe('connect_node {"node":"a@h"}')
   })
 
+  it("says how to try again what nobody tries by himself, which a library's caller does otherwise", () => {
+    const refused = new DistError({ node: "a@h", reason: { _tag: "CookieRejected", isCertain: true } })
+    for (const failure of [refused, leftFull("a@h")]) {
+      expect(toToolError(failure, elixir).message).toBe(
+        `${failure.message} Once that is mended, connect_node tries.`.replace(/^the /u, "The ")
+      )
+      expect(failure.message).not.toContain("connect_node")
+    }
+  })
+
   it("names the settings of EPMD's port, where none answers", () => {
     for (const reason of [
       { _tag: "EpmdRefused", ...at } as const,
@@ -189,10 +203,10 @@ describe("a failed call", () => {
 
   it("says what is left to try where something took too much heap, and where nothing is", () => {
     const error = new CallError({ node: "a@h", target: "m:f/0", reason: { _tag: "HeapLimit", limitWords: 8 } })
-    expect(toToolError(error, elixir, "get_x").message).toMatch(/^get_x on a@h was killed: .* to ask again costs it/u)
-    expect(toToolError(error, elixir, "list_x", "Try another sort_by.").message).toMatch(
-      /ended it\. Try another sort_by\.$/u
-    )
+    const told = (ifLarge: { readonly ifLarge?: string }) =>
+      toToolError(error, elixir, { name: "get_x", ifLate: "Wait.", ...ifLarge }).message
+    expect(told({})).toMatch(/^get_x on a@h was killed: .* to ask again costs it/u)
+    expect(told({ ifLarge: "Try another sort_by." })).toMatch(/ended it\. Try another sort_by\.$/u)
   })
 
   it("leads from a call that was late to the schedulers that may be why", () => {
@@ -207,7 +221,7 @@ describe("a failed call", () => {
 
   it("speaks of the tool that was called, but for what a function raised", () => {
     expect(messageOf({ _tag: "DeadlineExceeded", millis: 5_000, worker: "killed" })).toMatch(
-      /^get_system_info on a@h did not finish within 5000 ms/u
+      /^get_system_info on a@h did not finish within 5000 ms; .* Wait\.$/u
     )
     expect(messageOf({ _tag: "ReplyTooLarge", limitBytes: 10 })).toMatch(/^The reply of get_system_info on a@h /u)
     const raised = { _tag: "Raised", class: "error", reason: atom("badarg"), stack: [] } as const

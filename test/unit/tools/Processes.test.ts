@@ -426,7 +426,7 @@ describe("list_processes", () => {
       expect(interrupted).toBe(true)
       expect(error).toMatchObject({ code: "timeout", retryable: true, next: "list_nodes" })
       expect(error.message).toMatch(
-        /did not finish within 2000 ms; app@localhost was told to stop its work on it.*schedulers are busy.*timeout_ms/u
+        /did not finish within 2000 ms; what app@localhost has begun of it is told to stop\..*schedulers are busy.*timeout_ms/u
       )
     })
   )
