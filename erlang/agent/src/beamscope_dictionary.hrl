@@ -1,40 +1,73 @@
-%% What another process keeps under one key of its dictionary. Each module has a copy of its own: nothing else of ours is
-%% on a node that interprets one. To be included behind the types and in front of the first function.
+%% What other processes keep under one key of their dictionaries. Each module has a copy of its own: nothing else of ours is
+%% on a node that interprets one. To be included behind beamscope_copied.hrl and beamscope_apart.hrl, in front of the
+%% first function.
 
--compile({nowarn_unused_function, [{dictionary_entry, 2}]}).
+-compile({nowarn_unused_function, [{dictionary_entry, 3}]}).
 
 %% Messages up to which a process is asked how large its heap is, since that walks its queue.
 -define(DICTIONARY_QUEUE, 10000).
-%% Words of heap up to which a whole dictionary is read, unless the module that includes this says otherwise.
--ifndef(DICTIONARY_WORDS).
--define(DICTIONARY_WORDS, 10000).
--endif.
+%% How many whole dictionaries are read at once; words that whoever reads them may grow to; milliseconds that he may take.
+-define(DICTIONARIES, 100).
+-define(DICTIONARY_WORDS, 2000000).
+-define(DICTIONARY_MILLIS, 1000).
+%% Bytes in external format of what is taken out of one: what OTP keeps there is smaller.
+-define(ENTRY_BYTES, 30000).
 
-%% The value; `undefined' where there is none, or no such process; `unread' where it cannot be had at no great cost.
-%% From OTP 26.2 on one key is read alone. Before, the whole dictionary is: it lies on the heap of its process, so a
-%% small heap makes a small copy, but for literals in it.
-dictionary_entry(Key, Pid) ->
-    try erlang:process_info(Pid, {dictionary, Key}) of
-        {_, Value} -> Value;
-        undefined -> undefined
+%% The value; `undefined' where there is none, or no such process; `unread' where it cannot be had at no great cost, `late'
+%% where it was not to be had before the time, by the node's monotonic clock in milliseconds.
+dictionary_entry(Key, Pid, Until) -> hd(dictionary_entries(Key, [Pid], Until)).
+
+%% The same of many, in their order. From OTP 26.2 on one key is read alone. Before, whole dictionaries are, by the rule of
+%% beamscope_copied.hrl, and not by us: one that is too much costs its own value.
+dictionary_entries(_, [], _) ->
+    [];
+dictionary_entries(Key, Pids, Until) ->
+    try
+        [entry(erlang:process_info(Pid, {dictionary, Key})) || Pid <- Pids]
     catch
         error:badarg ->
-            case erlang:process_info(Pid, message_queue_len) of
-                {_, Messages} when Messages =< ?DICTIONARY_QUEUE ->
-                    case erlang:process_info(Pid, total_heap_size) of
-                        {_, Words} when Words =< ?DICTIONARY_WORDS ->
-                            case erlang:process_info(Pid, dictionary) of
-                                {_, Entries} -> proplists:get_value(Key, Entries);
-                                undefined -> undefined
-                            end;
-                        undefined ->
-                            undefined;
-                        _ ->
-                            unread
-                    end;
-                undefined ->
-                    undefined;
-                _ ->
-                    unread
-            end
+            {Some, Rest} = lists:split(min(?DICTIONARIES, length(Pids)), Pids),
+            Sized = [{Pid, is_small(Pid, [{message_queue_len, ?DICTIONARY_QUEUE}, {total_heap_size, ?COPIED_HEAP}])} || Pid <- Some],
+            Read = maps:from_list(copied_entries(Key, [Pid || {Pid, true} <- Sized], Until)),
+            Values = [maps:get(Pid, Read, hd([undefined || Is =:= gone] ++ [unread])) || {Pid, Is} <- Sized],
+            Values ++ dictionary_entries(Key, Rest, Until)
+    end.
+
+entry({_, Value}) -> Value;
+entry(undefined) -> undefined.
+
+%% Whether no item of a process is more than what is said, looked at one after the other.
+is_small(_, []) ->
+    true;
+is_small(Pid, [{Item, Most} | Rest]) ->
+    case erlang:process_info(Pid, Item) of
+        {_, Value} when Value =< Most -> is_small(Pid, Rest);
+        undefined -> gone;
+        _ -> false
+    end.
+
+%% Of all together, and where that fails one by one.
+copied_entries(_, [], _) ->
+    [];
+copied_entries(Key, [Pid | Rest] = Pids, Until) ->
+    Left = min(?DICTIONARY_MILLIS, Until - erlang:monotonic_time(millisecond)),
+    Outcome = Left > 0 andalso apart(?DICTIONARY_WORDS, Left, fun() -> [{One, small_entry(Key, One)} || One <- Pids] end),
+    case {Outcome, Rest} of
+        {{answer, Entries}, _} -> Entries;
+        {false, _} -> [{One, late} || One <- Pids];
+        {late, []} -> [{Pid, late}];
+        {_, []} -> [{Pid, unread}];
+        _ -> lists:append([copied_entries(Key, [One], Until) || One <- Pids])
+    end.
+
+small_entry(Key, Pid) ->
+    case erlang:process_info(Pid, dictionary) of
+        {_, Entries} ->
+            Value = proplists:get_value(Key, Entries),
+            case erlang:external_size(Value) =< ?ENTRY_BYTES of
+                true -> Value;
+                false -> unread
+            end;
+        undefined ->
+            undefined
     end.

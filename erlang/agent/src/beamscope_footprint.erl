@@ -5,6 +5,9 @@
 -export([everything/1, remove/1]).
 
 -include("beamscope_listing.hrl").
+-include("beamscope_copied.hrl").
+-include("beamscope_apart.hrl").
+-include("beamscope_dictionary.hrl").
 -include("beamscope_rest.hrl").
 -include("beamscope_scan.hrl").
 
@@ -14,10 +17,6 @@
 
 %% Processes that a row names of those that are linked to one, and of those that monitor it.
 -define(NAMED, 5).
-
-%% Up to what a process is asked for its dictionary, which lies on its heap: messages in its queue, words of its heap.
--define(SHORT_QUEUE, 1000).
--define(SMALL_HEAP, 10000).
 
 %% @doc A page of what is ours: the words of `listed', and `counts', how many there are of each kind, and of `others',
 %% links of other Beamscopes, and `orphans', modules that nobody minds. Sorted by `kind' or `name'. Filters: `kind';
@@ -42,8 +41,9 @@
 }) -> binary().
 everything(#{sort := Sort, deadline_ms := Deadline} = Spec) ->
     Us = node(group_leader()),
+    Until = now_ms() + Deadline,
     Links = [{Node, Node =:= Us} || Node <- nodes(connected), Node =:= Us orelse is_beamscope(Node)],
-    {Working, Left, Missing} = led_by_beamscopes(Us, Deadline),
+    {Working, Left, Missing} = led_by_beamscopes(Us, Until),
     Modules = modules(),
     Rows = lists:append([
         [{{1, Node, 0}, #{kind => link, own => IsUs}} || {Node, IsUs} <- Links],
@@ -71,7 +71,7 @@ everything(#{sort := Sort, deadline_ms := Deadline} = Spec) ->
         counts => counts(maps:values(All)),
         total => map_size(All),
         matched => length(Matching),
-        rows => [{Key, Row#{name => element(2, Id)}} || {_, Id} = Key <- Page, Row <- told(map_get(Id, All))],
+        rows => [{Key, Row#{name => element(2, Id)}} || {_, Id} = Key <- Page, Row <- told(map_get(Id, All), Until)],
         next => Next,
         incomplete => Missing
     }).
@@ -87,14 +87,14 @@ is_called(Names, #{name := Part}) -> [] =/= [Name || Name <- Names, is_atom(Name
 is_called(_, _) -> true.
 
 %% A row in a list of one, with what only a page tells; an empty list where the process is there no more.
-told(#{kind := leftover, pid := Pid} = Row) ->
+told(#{kind := leftover, pid := Pid} = Row, Until) ->
     case erlang:process_info(Pid, [initial_call, links, monitored_by]) of
         undefined ->
             [];
         [{_, Call}, {_, Links}, {_, Monitors}] ->
             [
                 Row#{
-                    runs => hd(callback(Pid, Call) ++ [Call]),
+                    runs => hd(callback(Pid, Call, Until) ++ [Call]),
                     links => lists:sublist(Links, ?NAMED),
                     link_count => length(Links),
                     monitored_by => lists:sublist(Monitors, ?NAMED),
@@ -102,36 +102,14 @@ told(#{kind := leftover, pid := Pid} = Row) ->
                 }
             ]
     end;
-told(Row) ->
+told(Row, _) ->
     [Row].
 
 %% What a process of `proc_lib' says to run, in a list of one; an empty list where that cannot be read at little cost.
-callback(Pid, {proc_lib, init_p, _}) ->
-    [Call || {'$initial_call', {_, _, _} = Call} <- entries(Pid)];
-callback(_, _) ->
+callback(Pid, {proc_lib, init_p, _}, Until) ->
+    [Call || {_, _, _} = Call <- [dictionary_entry('$initial_call', Pid, Until)]];
+callback(_, _, _) ->
     [].
-
-%% Before OTP 26.2 a dictionary is read as a whole. The size of a heap walks the queue.
-entries(Pid) ->
-    try
-        {{_, Key}, Value} = erlang:process_info(Pid, {dictionary, '$initial_call'}),
-        [{Key, Value}]
-    catch
-        error:badarg -> read(Pid, [message_queue_len, total_heap_size], [?SHORT_QUEUE, ?SMALL_HEAP]);
-        error:{badmatch, undefined} -> []
-    end.
-
-%% The dictionary of a process of which no item is more than what is said.
-read(Pid, [], []) ->
-    case erlang:process_info(Pid, dictionary) of
-        {_, Entries} -> Entries;
-        undefined -> []
-    end;
-read(Pid, [Item | Items], [Most | Others]) ->
-    case erlang:process_info(Pid, Item) of
-        {_, Value} when Value =< Most -> read(Pid, Items, Others);
-        _ -> []
-    end.
 
 counts(Rows) ->
     #{
@@ -181,8 +159,8 @@ is_beamscope(Node) ->
 
 %% Processes that Beamscopes lead, `{Pid, Node, Call, Name}': workers of calls, and whom these are linked to or monitor,
 %% on and on; all others; and why there may be more.
-led_by_beamscopes(Us, Deadline) ->
-    Bounds = #{until => now_ms() + Deadline},
+led_by_beamscopes(Us, Until) ->
+    Bounds = #{until => Until},
     Led = fun(Pids, Found) -> led(Pids, Us, Found) end,
     {{Count, Found}, Unseen} = scan(fun thousand/1, processes(), Bounds, Led, {0, []}),
     {Rows, Unread} = scan(fun thousand/1, Found, Bounds, fun known/2, []),

@@ -9,6 +9,8 @@
 
 -include("beamscope_listing.hrl").
 -include("beamscope_cut.hrl").
+-include("beamscope_copied.hrl").
+-include("beamscope_apart.hrl").
 -include("beamscope_dictionary.hrl").
 -include("beamscope_rest.hrl").
 -include("beamscope_scan.hrl").
@@ -38,7 +40,7 @@ sources(#{deadline_ms := Millis, sort := Sort} = Spec) ->
         matched => length(Found),
         next => Next,
         rows => [Row || {_, #{}} = Row <- Rows],
-        incomplete => [Why || Why <- Missing, Why =/= unnamed orelse wants(gen_event, Spec)]
+        incomplete => [Why || Why <- Missing, Why =:= deadline orelse wants(gen_event, Spec)]
     }).
 
 rank(kind, _) -> 0;
@@ -58,12 +60,18 @@ called(All, _) -> All.
 
 %% The managers, `{gen_event, {Name, Pid}}': of all processes those that began as one. Before OTP 26.2 that cannot be
 %% read of any process at no cost; so it is of those that stand in that module, and of those that have a name: then
-%% `unnamed' says that others may be missing.
+%% `unnamed' says that others may be missing, and `dictionary' that some that have a name may be.
 managers(Until) ->
     CanReadKey = can_read_key(),
-    Began = fun(Pids, Found) -> began(Pids, CanReadKey) ++ Found end,
-    {Pids, Missing} = scan(fun thousand/1, erlang:processes(), #{until => Until}, Began, []),
-    {[{gen_event, {name(Pid), Pid}} || Pid <- Pids], Missing ++ [unnamed || not CanReadKey]}.
+    Began = fun(Pids, Found) -> began(Pids, CanReadKey, Until) ++ Found end,
+    {Found, Missing} = scan(fun thousand/1, erlang:processes(), #{until => Until}, Began, []),
+    {
+        [{gen_event, {name(Pid), Pid}} || {true, Pid} <- Found],
+        lists:usort(
+            Missing ++ [unnamed || not CanReadKey] ++
+                [Why || {Is, Why} <- [{late, deadline}, {unknown, dictionary}], lists:keymember(Is, 1, Found)]
+        )
+    }.
 
 can_read_key() ->
     try
@@ -72,12 +80,19 @@ can_read_key() ->
         error:badarg -> false
     end.
 
-began(Pids, true) ->
-    matching(Pids, {dictionary, '$initial_call'}, [{{'$1', {'_', {gen_event, '_', '_'}}}, [], ['$1']}]);
-began(Pids, false) ->
-    Standing = matching(Pids, current_function, [{{'$1', {'_', {gen_event, '_', '_'}}}, [], ['$1']}]),
-    Named = matching(Pids, registered_name, [{{'$1', {'_', '_'}}, [], ['$1']}]),
-    lists:usort([Pid || Pid <- Standing, is_manager(Pid, true)] ++ [Pid || Pid <- Named, is_manager(Pid, false)]).
+%% `{true, Pid}' of the managers among processes, `{unknown, Pid}' of those that may be, `{late, Pid}' of
+%% those for which there was no time.
+began(Pids, true, _) ->
+    matching(Pids, {dictionary, '$initial_call'}, [{{'$1', {'_', {gen_event, '_', '_'}}}, [], [{{true, '$1'}}]}]);
+began(Pids, false, Until) ->
+    Call = {initial_call, {proc_lib, '_', '_'}},
+    Candidates = matching(Pids, [initial_call, registered_name, current_function], [
+        {{'$1', [Call, '_', {'_', {gen_event, '_', '_'}}]}, [], [{{'$1', true}}]},
+        {{'$1', [Call, {'_', '$2'}, {'_', '$3'}]}, [{is_atom, '$2'}], [{{'$1', '$3'}}]}
+    ]),
+    {Asked, Places} = lists:unzip(Candidates),
+    Calls = dictionary_entries('$initial_call', Asked, Until),
+    [Found || {Is, _} = Found <- lists:zip(lists:zipwith(fun is_manager/2, Calls, Places), Asked), Is =/= false].
 
 %% The processes whose item matches.
 matching(Pids, Item, Match) ->
@@ -86,13 +101,14 @@ matching(Pids, Item, Match) ->
 
 run(Terms, Match) -> ets:match_spec_run(Terms, ets:match_spec_compile(Match)).
 
-%% Where that cannot be read, as of one with many events before it, what it stands in decides.
-is_manager(Pid, IfUnread) ->
-    case dictionary_entry('$initial_call', Pid) of
-        {gen_event, _, _} -> true;
-        unread -> IfUnread;
-        _ -> false
-    end.
+%% By what a process says to run, or where that cannot be read, as of one with many events before it, by what it stands
+%% in: `true' in gen_event.
+is_manager({gen_event, _, _}, _) -> true;
+is_manager(Unread, true) -> Unread =:= unread orelse Unread =:= late;
+is_manager(late, _) -> late;
+is_manager(unread, {erlang, hibernate, _}) -> unknown;
+is_manager(unread, Current) -> not loops(Current) andalso unknown;
+is_manager(_, _) -> false.
 
 name(Pid) ->
     case erlang:process_info(Pid, registered_name) of

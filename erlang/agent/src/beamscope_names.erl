@@ -10,6 +10,8 @@
 
 -include("beamscope_listing.hrl").
 -include("beamscope_cut.hrl").
+-include("beamscope_copied.hrl").
+-include("beamscope_apart.hrl").
 -include("beamscope_dictionary.hrl").
 -include("beamscope_registry_tables.hrl").
 
@@ -30,7 +32,7 @@
 find(#{name := Part, limit := Limit, deadline_ms := Millis}) ->
     Until = erlang:monotonic_time(millisecond) + Millis,
     Tables = own_tables(),
-    Sources = global() ++ pg(Tables) ++ elixir(Tables) ++ gproc() ++ syn(),
+    Sources = global() ++ pg(Tables, Until) ++ elixir(Tables) ++ gproc() ++ syn(),
     {_, Found, Missing} = search(Sources, {Part, Limit, Until}, {0, registered(Part), []}),
     packed(#{
         found => [{Pid, {term, Name}} || {Pid, Name} <- lists:sublist(Found, Limit)],
@@ -59,10 +61,10 @@ gproc() ->
 syn() -> [{Table, {syn, Scope -- [default]}, names_in(syn, Table)} || {Table, Scope} <- syn_tables()].
 
 %% In the table of a scope, `{Group, Members, LocalMembers}'.
-pg(Tables) ->
+pg(Tables, Until) ->
     [
         {Scope, {pg, Scope}, [{{'$1', '_', '$2'}, [{is_list, '$2'}], [{{'$1', '$2'}}]}]}
-     || Scope <- pg_scopes(Tables)
+     || Scope <- pg_scopes(Tables, Until)
     ].
 
 elixir(Tables) ->

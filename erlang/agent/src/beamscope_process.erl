@@ -69,6 +69,8 @@
     sort := depth | relation | to,
     limit := pos_integer(),
     order := ascending,
+    %% Milliseconds within which callbacks are read.
+    deadline_ms := non_neg_integer(),
     'after' => binary(),
     atom() => term()
 }.
@@ -78,8 +80,7 @@
 -include("beamscope_rest.hrl").
 -include("beamscope_scan.hrl").
 -include("beamscope_copied.hrl").
-%% Of few processes, so of larger heaps than among many.
--define(DICTIONARY_WORDS, ?COPIED_HEAP).
+-include("beamscope_apart.hrl").
 -include("beamscope_dictionary.hrl").
 -include("beamscope_supervises.hrl").
 -include("beamscope_callback.hrl").
@@ -100,15 +101,14 @@ keys(#{pid := Pid, limit := Limit}) ->
 %% @doc The tree of processes below a process: packed `children()', or `gone'.
 -spec children(children_spec()) -> binary().
 children(#{pid := Pid, depth := Depth, deadline_ms := Deadline} = Spec) ->
-    Timed = Spec#{until => now_ms() + Deadline},
+    Timed = Spec#{until => now_ms() + Deadline, calls => #{}},
     {Why, Below} = below(Timed),
-    case relative({Pid, undefined, []}, Below) of
+    case relative({Pid, undefined, []}, Below, Timed) of
         gone ->
             packed(#{gone => true});
         {Root, Unseen, Children} ->
-            Read = fun(At) -> relative(At, Below) end,
             {Next, LeftOut} = branch(Children, Pid, [], Depth, ?TREE),
-            {Rows, Missed, Missing} = descend(Next, Depth, ?TREE, Timed, Read, [], {[], LeftOut, Unseen}),
+            {Rows, Missed, Missing} = descend([], Depth, ?TREE, Timed, Below, [Next || Next =/= []], {[], LeftOut, Unseen}),
             ByPid = maps:from_list([{At, Row} || #{pid := At} = Row <- Rows]),
             Keys = tree_keys(Rows, Timed),
             {Page, After} = page(Keys, Spec),
@@ -125,7 +125,7 @@ children(#{pid := Pid, depth := Depth, deadline_ms := Deadline} = Spec) ->
 
 %% What keeps us from seeing all children, and who they are: of a process, and whether it may have some that are
 %% supervised.
-below(#{tree := Tree} = Spec) ->
+below(#{tree := Tree, until := Until} = Spec) ->
     HasParents = has_item(parent),
     case {Tree, HasParents} of
         {spawned, true} ->
@@ -134,10 +134,10 @@ below(#{tree := Tree} = Spec) ->
             {_, Late} = scan(fun others/1, processes(), Spec, Keep, none),
             {Late, fun(Parent, _) -> {first(ets:select(Parents, [{{Parent, '$1'}, [], ['$1']}])), []} end};
         {spawned, false} ->
-            {[parent], fun(Parent, _) -> linked_children(Parent, HasParents) end};
+            {[parent], fun(Parent, _) -> linked_children(Parent, HasParents, Until) end};
         {supervised, _} ->
             {[], fun
-                (Parent, true) -> linked_children(Parent, HasParents);
+                (Parent, true) -> linked_children(Parent, HasParents, Until);
                 (_, _) -> {first([]), []}
             end}
     end.
@@ -205,34 +205,37 @@ age(Pid) ->
     [_, Number, Serial] = string:lexemes(pid_to_list(Pid), "<.>"),
     list_to_integer(Serial) bsl 28 + list_to_integer(Number).
 
-%% Level by level: each process on the one that is being read may have some on the next.
-descend([], Depth, Room, Spec, Read, [_ | _] = Next, State) ->
-    descend(lists:append(lists:reverse(Next)), Depth, Room, Spec, Read, [], State);
+%% Level by level: each process on the one that is being read may have some on the next. The callbacks of those on a level
+%% are read together.
+descend([], Depth, Room, #{until := Until} = Spec, Below, [_ | _] = Next, State) ->
+    Level = lists:append(lists:reverse(Next)),
+    Calls = callbacks([Pid || {Pid, _, _} <- lists:sublist(Level, Room)], Until),
+    descend(Level, Depth, Room, Spec#{calls := Calls}, Below, [], State);
 descend([], _, _, _, _, [], State) ->
     State;
-descend([At | Rest], Depth, Room, #{until := Until} = Spec, Read, Next, {Rows, LeftOut, Unseen}) ->
+descend([At | Rest], Depth, Room, #{until := Until} = Spec, Below, Next, {Rows, LeftOut, Unseen}) ->
     IsLate = now_ms() >= Until,
-    case Room > 0 andalso not IsLate andalso Read(At) of
+    case Room > 0 andalso not IsLate andalso relative(At, Below, Spec) of
         false ->
             Waiting = 1 + length(Rest) + lists:sum(lists:map(fun erlang:length/1, Next)),
             {Rows, LeftOut + Waiting, [deadline || IsLate] ++ Unseen};
         gone ->
-            descend(Rest, Depth, Room, Spec, Read, Next, {Rows, LeftOut, Unseen});
+            descend(Rest, Depth, Room, Spec, Below, Next, {Rows, LeftOut, Unseen});
         {#{pid := Pid, path := Path} = Row, Missed, Children} ->
-            {Below, More} = branch(Children, Pid, Path, Depth, Room),
+            {Under, More} = branch(Children, Pid, Path, Depth, Room),
             State = {[Row | Rows], LeftOut + More, lists:usort(Missed ++ Unseen)},
-            descend(Rest, Depth, Room - 1, Spec, Read, [Below | Next], State)
+            descend(Rest, Depth, Room - 1, Spec, Below, [Under | Next], State)
     end.
 
 %% A process of the tree as it is told, what could not be seen of it, and its children.
-relative({Pid, Parent, Path}, Below) ->
-    case known(Pid) of
+relative({Pid, Parent, Path}, Below, Spec) ->
+    case known(Pid, Spec) of
         gone ->
             gone;
         {Callback, Known} ->
             IsSupervisor =
                 case {Callback, supervises(Callback)} of
-                    {unread, _} -> unknown;
+                    {Unread, _} when Unread =:= unread; Unread =:= late -> unknown;
                     {_, none} -> false;
                     {_, _} -> true
                 end,
@@ -240,18 +243,26 @@ relative({Pid, Parent, Path}, Below) ->
             {{Count, _} = Children, Missed} = Below(Pid, IsSupervisor =/= false orelse Path =:= []),
             Place = #{pid => Pid, parent => Parent, depth => length(Path), path => Path},
             Told = maps:merge(Known, Place#{supervisor => IsSupervisor, children => Count}),
-            {Told, [dictionary || Callback =:= unread] ++ Missed, Children}
+            {Told, missed([Callback]) ++ Missed, Children}
     end.
 
+%% What `proc_lib' has started says to run, by pid.
+callbacks(Pids, Until) ->
+    Calls = lists:zipwith(fun erlang:process_info/2, Pids, lists:duplicate(length(Pids), initial_call)),
+    Started = [{{'$1', {initial_call, {proc_lib, '_', '_'}}}, [], ['$1']}],
+    Asked = ets:match_spec_run(lists:zip(Pids, Calls), ets:match_spec_compile(Started)),
+    maps:from_list(lists:zip(Asked, dictionary_entries('$initial_call', Asked, Until))).
+
 %% What tells one process from another, after the callback that its dictionary tells, if any.
-known(Pid) ->
+known(Pid, #{calls := Calls, until := Until}) ->
     case erlang:process_info(Pid, [registered_name, initial_call, current_function]) of
         undefined ->
             gone;
         [{_, Name}, {_, Call}, {_, Current}] ->
             Callback =
-                case Call of
-                    {proc_lib, _, _} -> dictionary_entry('$initial_call', Pid);
+                case {Call, Calls} of
+                    {_, #{Pid := Read}} -> Read;
+                    {{proc_lib, _, _}, _} -> dictionary_entry('$initial_call', Pid, Until);
                     _ -> undefined
                 end,
             Initial = hd([Callback || is_tuple(Callback)] ++ [Call]),
@@ -259,7 +270,7 @@ known(Pid) ->
     end.
 
 %% Those that a process has spawned and is linked to; and what keeps us from seeing all of them.
-linked_children(Parent, HasParents) ->
+linked_children(Parent, HasParents, Until) ->
     case erlang:process_info(Parent, [links, registered_name]) of
         undefined ->
             {first([]), []};
@@ -270,13 +281,21 @@ linked_children(Parent, HasParents) ->
                 false ->
                     Linked = lists:filter(fun erlang:is_pid/1, Links),
                     Candidates = local(lists:sublist(Linked, ?CANDIDATES)),
-                    Ancestors = [{Pid, dictionary_entry('$ancestors', Pid)} || Pid <- Candidates],
+                    Spawners = lists:zip(Candidates, [spawner(It) || It <- dictionary_entries('$ancestors', Candidates, Until)]),
                     Missed =
-                        [dictionary || lists:keymember(unread, 2, Ancestors)] ++
+                        missed([Spawner || {_, Spawner} <- Spawners]) ++
                             [links || length(Linked) > ?CANDIDATES],
-                    {first([Pid || {Pid, [First | _]} <- Ancestors, First =:= Parent orelse First =:= Name]), Missed}
+                    {first([Pid || {Pid, {by, By}} <- Spawners, By =:= Parent orelse By =:= Name]), Missed}
             end
     end.
+
+%% Who spawned a process, by the list of its ancestors, which there may be many of.
+spawner([First | _]) -> {by, First};
+spawner(Unread) when Unread =:= unread; Unread =:= late -> Unread;
+spawner(_) -> none.
+
+%% Why some of what dictionaries tell is not known.
+missed(Read) -> [dictionary || lists:member(unread, Read)] ++ [deadline || lists:member(late, Read)].
 
 %% Those of this node.
 local(Pids) ->
@@ -309,7 +328,7 @@ has_item(Item) ->
 %% stand for. Where one relation is asked for, the neighbours are those of every relation all the same: of what is
 %% told about all of them, the rows that have it are shown.
 -spec links(links_spec()) -> binary().
-links(#{pid := Pid, depth := Depth, sort := Sort} = Spec) ->
+links(#{pid := Pid, depth := Depth, sort := Sort, deadline_ms := Deadline} = Spec) ->
     First = relations(1, Pid, []),
     {Second, Why} =
         case Depth of
@@ -319,11 +338,14 @@ links(#{pid := Pid, depth := Depth, sort := Sort} = Spec) ->
     Wanted = wanted(First ++ Second, Spec),
     {Page, Next} = page(lists:append([foremost(Relation, Spec) || Relation <- Wanted]), Spec),
     Repeated = maps:from_list([{Place, All} || {Place, _, All} <- Wanted, All =/= {}]),
+    Keys = [{relation_of(Sort, Key), Key} || Key <- Page],
+    Until = now_ms() + Deadline,
+    Calls = callbacks(lists:usort([To || {{To, _}, _} <- Keys, is_pid(To), node(To) =:= node()]), Until),
     packed(#{
         total => others(First ++ Second, 0),
         matched => others(Wanted, 0),
         sum => lists:sum([max(length(Others), tuple_size(All)) || {_, Others, All} <- Wanted]),
-        rows => [{Key, link_row(Sort, Key, Repeated)} || Key <- Page],
+        rows => [{Key, link_row(Relation, Repeated, #{calls => Calls, until => Until})} || {Relation, Key} <- Keys],
         next => Next,
         incomplete => Why
     }).
@@ -349,12 +371,12 @@ link_key(depth, Place, To) -> {Place, To};
 link_key(relation, {Level, From, Relation}, To) -> {{Relation, Level, From}, To};
 link_key(to, Place, To) -> {To, Place}.
 
-link_row(depth, {Place, To}, Repeated) ->
-    link_row(to, {To, Place}, Repeated);
-link_row(relation, {{Relation, Level, From}, To}, Repeated) ->
-    link_row(to, {To, {Level, From, Relation}}, Repeated);
-link_row(to, {To, {Level, From, Relation} = Place}, Repeated) ->
-    Row = maps:merge(#{depth => Level, from => From, relation => Relation, to => To}, identity(To)),
+relation_of(depth, {Place, To}) -> {To, Place};
+relation_of(relation, {{Relation, Level, From}, To}) -> {To, {Level, From, Relation}};
+relation_of(to, Key) -> Key.
+
+link_row({To, {Level, From, Relation} = Place}, Repeated, Spec) ->
+    Row = maps:merge(#{depth => Level, from => From, relation => Relation, to => To}, identity(To, Spec)),
     case times(To, maps:get(Place, Repeated, {})) of
         Count when Count > 1 -> Row#{count => Count};
         _ -> Row
@@ -419,19 +441,19 @@ related({monitors, Monitors}) -> ets:match_spec_run(Monitors, ets:match_spec_com
 related({_, Others}) -> Others.
 
 %% What is known of the other end.
-identity(Pid) when is_pid(Pid), node(Pid) =:= node() ->
-    case known(Pid) of
+identity(Pid, Spec) when is_pid(Pid), node(Pid) =:= node() ->
+    case known(Pid, Spec) of
         gone -> #{gone => true};
         {_, Known} -> Known
     end;
-identity(Port) when is_port(Port), node(Port) =:= node() ->
+identity(Port, _) when is_port(Port), node(Port) =:= node() ->
     case erlang:port_info(Port, name) of
         {name, Name} -> #{port => unicode:characters_to_binary(lists:sublist(Name, ?PORT_NAME))};
         undefined -> #{gone => true}
     end;
-identity({Name, Node}) when is_atom(Name), is_atom(Node) ->
+identity({Name, Node}, _) when is_atom(Name), is_atom(Node) ->
     #{name => Name, node => Node};
-identity(Other) when is_pid(Other); is_port(Other) ->
+identity(Other, _) when is_pid(Other); is_port(Other) ->
     #{node => node(Other)};
-identity(_) ->
+identity(_, _) ->
     #{}.

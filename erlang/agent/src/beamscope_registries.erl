@@ -12,6 +12,7 @@
 
 -include("beamscope_listing.hrl").
 -include("beamscope_cut.hrl").
+-include("beamscope_copied.hrl").
 -include("beamscope_apart.hrl").
 -include("beamscope_dictionary.hrl").
 -include("beamscope_rest.hrl").
@@ -44,7 +45,7 @@
 %% than are read, and `long' where the part was not found in the beginning of a large name, all that a filter looks at.
 groups(#{sort := Sort, deadline_ms := Millis} = Spec) ->
     Until = now_ms() + Millis,
-    Scopes = pg_scopes(own_tables()),
+    Scopes = pg_scopes(own_tables(), Until),
     Told = [#{scope => Scope, pid => whereis(Scope), groups => ets:info(Scope, size)} || Scope <- Scopes],
     case wanted(Spec, Scopes) of
         none ->

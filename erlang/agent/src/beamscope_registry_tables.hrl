@@ -24,20 +24,22 @@ own_tables() ->
     Known = lists:zip3(Names, Owners, lists:map(fun erlang:whereis/1, Names)),
     ets:match_spec_run(Known, ets:match_spec_compile(Same)).
 
-%% The scopes of pg among those: its servers.
-pg_scopes(Tables) ->
+%% The scopes of pg among those: its servers, as far as the time goes that beamscope_dictionary.hrl has.
+pg_scopes(Tables, Until) ->
     case erlang:module_loaded(pg) of
-        true -> lists:filter(fun is_pg/1, Tables);
+        true -> [Name || Name <- Tables, is_pg(Name, Until)];
         false -> []
     end.
 
 %% Whether the owner of a table is a server of pg. From OTP 29 on that is a callback of data_publisher, and may not be
-%% the only one: hence the look at an object, `{Group, Members, LocalMembers}', and also where the callback is not known.
-is_pg(Name) ->
-    try dictionary_entry('$initial_call', whereis(Name)) of
+%% the only one: hence the look at an object, `{Group, Members, LocalMembers}', which decides where the callback is not
+%% known, and spares most owners the question.
+is_pg(Name, Until) ->
+    Begins = begins_with_group(Name),
+    try Begins =/= false andalso dictionary_entry('$initial_call', whereis(Name), Until) of
         {pg, init, 1} -> true;
-        {data_publisher, init, 1} -> begins_with_group(Name) =/= false;
-        unread -> begins_with_group(Name) =:= true;
+        {data_publisher, init, 1} -> true;
+        Unread when Unread =:= unread; Unread =:= late -> Begins =:= true;
         _ -> false
     catch
         error:badarg -> false

@@ -5,6 +5,7 @@
 -export([init/1, handle_event/2, handle_call/2, handle_info/2, log/2, filter_config/1]).
 
 -include("beamscope_both_ways.hrl").
+-include("beamscope_hoard.hrl").
 
 both_ways_test_() -> both_ways(tests(), fun run/2).
 
@@ -13,6 +14,7 @@ tests() ->
         {"managers with their handlers", fun managers/1},
         {"a busy manager is not asked", fun busy/1},
         {"a manager with a long queue is seen", fun long_queue/1},
+        {"managers beside a dictionary that is too large to be copied", fun hoarded/1},
         {"events of telemetry, in a table and in a term", fun telemetry/1},
         {"handlers of logger", fun logs/1},
         {"handlers of logger that do not tell their configuration", fun mute_logs/1},
@@ -91,6 +93,23 @@ long_queue(Run) ->
         Rows = rows(Run, #{kind => gen_event, name => <<"beamscope_handlers">>}),
         true = erlang:resume_process(Manager),
         ?assertMatch([#{pid := Manager, state := busy, messages := 20000}], Rows)
+    end).
+
+%% Where it hibernates, nothing else says whether it is a manager; where it waits in another loop, that does.
+hoarded(Run) ->
+    with_hoard(beamscope_handlers_hoard, fun(Hoard) ->
+        #{rows := Rows, incomplete := Why} = Run(spec(#{kind => gen_event})),
+        ?assertEqual([], [Row || {_, #{pid := Pid} = Row} <- Rows, Pid =:= Hoard]),
+        ?assert(lists:any(fun({_, #{name := Name}}) -> Name =:= erl_signal_server end, Rows)),
+        ?assertEqual([Missing || Missing <- [dictionary, unnamed], reads_whole()], Why)
+    end),
+    with_manager(fun(_) ->
+        {ok, Server} = gen_server:start({local, beamscope_handlers_server}, ?MODULE, [], [
+            {spawn_opt, [{min_heap_size, 200000}]}
+        ]),
+        #{incomplete := Why} = Run(spec(#{kind => gen_event})),
+        gen_server:stop(Server),
+        ?assertEqual([unnamed || reads_whole()], Why)
     end).
 
 telemetry(Run) ->

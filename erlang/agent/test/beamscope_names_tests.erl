@@ -4,6 +4,7 @@
 
 -include("beamscope_registry_fixtures.hrl").
 -include("beamscope_both_ways.hrl").
+-include("beamscope_hoard.hrl").
 
 both_ways_test_() -> both_ways(tests(), fun run/3).
 
@@ -14,6 +15,7 @@ tests() ->
         {"groups of every scope of pg", fun groups/1},
         {"a table that only looks like a scope of pg is none", fun no_scope/1},
         {"nothing is copied out of tables of others", fun foreign/1},
+        {"a dictionary that is too large to be copied hides no name", fun hoarded/1},
         {"keys of registries of Elixir", fun keys_of_elixir/1},
         {"names of gproc and syn count only where those are", fun others/1},
         {"a large name is cut", fun large/1},
@@ -73,6 +75,16 @@ no_scope(Run) ->
     after
         exit(Owner, kill)
     end.
+
+hoarded(Run) ->
+    {ok, Scope} = pg:start(names_test_scope),
+    with_hoard(names_test_hoard, fun(Hoard) ->
+        ok = pg:join(names_test_scope, names_test_hoarder, Hoard),
+        Names = [names_test_hoard, {pg, names_test_scope, names_test_hoarder}],
+        {Found, Why} = Run(<<"names_test_hoard">>, #{}),
+        ?assertEqual({[{Hoard, {term, Name}} || Name <- Names], []}, {lists:sort(Found), Why})
+    end),
+    gen_server:stop(Scope).
 
 foreign(Run) ->
     ?assertEqual({answer, {[], []}}, with_foreign_table(fun() -> Run(<<"names_test_nothing">>, #{}) end)).

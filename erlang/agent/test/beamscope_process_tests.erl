@@ -8,6 +8,7 @@
 
 -include("beamscope_process_subject.hrl").
 -include("beamscope_foreign_supervisor.hrl").
+-include("beamscope_hoard.hrl").
 
 tests() ->
     [
@@ -23,6 +24,7 @@ tests() ->
         {"links and monitors", fun links/1},
         {"links two steps out, page by page", fun far_links/1},
         {"who may be a supervisor, its dictionary unread", fun unread_supervisor/1},
+        {"what is beside a dictionary that is too large to be copied", fun hoarded/1},
         {"links and children of a process that has very many", fun crowded/1}
     ].
 
@@ -272,6 +274,30 @@ unread_supervisor(Run) ->
     end,
     kill(Pid).
 
+%% Others that are read with it are told as ever.
+hoarded(Run) ->
+    with_hoard(process_tests_hoard, fun(Hoard) ->
+        {ok, Pid} = supervisor:start_link(?MODULE, [#{id => a, start => {?MODULE, start_idle, []}}]),
+        #{rows := Rows} = Run(links, (around(self(), 1))#{relation => link}),
+        Calls = maps:from_list([{To, Call} || {_, #{to := To, initial_call := Call}} <- Rows]),
+        ?assertEqual({supervisor, ?MODULE, 1}, map_get(Pid, Calls)),
+        #{root := Root, rows := Children, incomplete := Why} = Run(children, tree(self(), supervised)),
+        ?assertEqual(0, map_get(depth, Root)),
+        Told = maps:from_list([{At, {Depth, Is}} || {_, #{pid := At, depth := Depth, supervisor := Is}} <- Children]),
+        ?assertMatch({{1, true}, [_]}, {maps:get(Pid, Told), [In || {_, {2, false} = In} <- maps:to_list(Told)]}),
+        case {reads_whole(), erlang:system_info(otp_release) >= "25"} of
+            {true, true} ->
+                ?assertMatch({proc_lib, init_p, _}, map_get(Hoard, Calls)),
+                ?assertEqual({{1, unknown}, [dictionary]}, {map_get(Hoard, Told), Why});
+            %% Whose child it is stands in its dictionary, too.
+            {true, false} ->
+                ?assertEqual({false, [dictionary]}, {is_map_key(Hoard, Told), Why});
+            {false, _} ->
+                ?assertEqual({{1, false}, []}, {map_get(Hoard, Told), Why})
+        end,
+        stop(Pid)
+    end).
+
 %% With the heap that a function of the agent gets on a node of so many processes, for each of them.
 crowded(Run) ->
     Size = 100000,
@@ -328,7 +354,8 @@ tree(Pid, Tree) ->
         pause_ms => 0
     }.
 
-around(Pid, Depth) -> #{pid => Pid, depth => Depth, limit => 1000, sort => depth, order => ascending}.
+around(Pid, Depth) ->
+    #{pid => Pid, depth => Depth, limit => 1000, sort => depth, order => ascending, deadline_ms => 5000}.
 
 stop(Supervisor) ->
     Monitor = erlang:monitor(process, Supervisor),

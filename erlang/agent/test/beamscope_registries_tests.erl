@@ -4,6 +4,7 @@
 
 -include("beamscope_registry_fixtures.hrl").
 -include("beamscope_both_ways.hrl").
+-include("beamscope_hoard.hrl").
 
 %% Each in a process of its own, as on a node: how much is read is bounded by the heap that it takes.
 both_ways_test_() -> [{spawn, Test} || Test <- both_ways(tests(), fun answer/3)].
@@ -16,6 +17,7 @@ tests() ->
         {"keys among more large ones than there is room for", fun among_large_keys/1},
         {"scopes, and one that there is not", fun scopes/1},
         {"nothing is copied out of tables of others", fun foreign/1},
+        {"a dictionary that is too large to be copied hides no group", fun hoarded/1},
         {"registries by entries", fun registries/1},
         {"names of global", fun global_names/1},
         {"keys of registries of Elixir, of one partition and of several", fun elixir_keys/1},
@@ -129,6 +131,16 @@ scopes(Run) ->
         ?assertEqual(Scopes, Same),
         ets:delete(beamscope_registries_table),
         unregister(beamscope_registries_table)
+    end).
+
+hoarded(Run) ->
+    with_scope(beamscope_registries_scope, fun() ->
+        with_hoard(beamscope_registries_hoard, fun(Hoard) ->
+            ok = pg:join(beamscope_registries_scope, hoarders, Hoard),
+            #{rows := Rows, scopes := Scopes, incomplete := Why} = Run(groups, spec(#{sort => members})),
+            ?assertEqual([], [Name || #{scope := beamscope_registries_hoard = Name} <- Scopes]),
+            ?assertMatch({[_], []}, {[Row || {_, #{group := hoarders, pids := [Pid]} = Row} <- Rows, Pid =:= Hoard], Why})
+        end)
     end).
 
 foreign(Run) ->

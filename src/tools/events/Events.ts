@@ -253,6 +253,11 @@ const listEventHandlers = Tool.make({
         ...whyMissing(incomplete, "processes"),
         ...(incomplete.includes("unnamed")
           ? ["Before OTP 26.2, managers without a registered name are found only while they wait for events."]
+          : []),
+        ...(incomplete.includes("dictionary")
+          ? [
+              "Before OTP 26.2, whether a process is a manager is read with its whole dictionary, and not where its queue is long, or its heap or dictionary huge: of some with a registered name it is not known, and they are left out."
+            ]
           : [])
       ],
       data: { total, matched, sources: rows.map(({ row }) => showSource(row, terms)) },

@@ -15,6 +15,8 @@ import {
   shownOf,
   sortBy
 } from "../Listing.ts"
+import { called } from "../processes/OneProcess.ts"
+import { isUnread, unreadCalls } from "../processes/ProcessRows.ts"
 import { amount } from "../Quantity.ts"
 import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
@@ -128,15 +130,21 @@ const listFootprint = Tool.make({
     const { counts, incomplete, matched, rows, total } = read
     const { leftover, link, module, orphans, others, process, worker } = counts
     const summary = `On ${node.name}: ${amount(link, "link")} of Beamscope (${others} of others), ${amount(process, "process that minds", "processes that mind")} something, ${amount(worker, "worker")}, ${amount(leftover, "leftover")}, ${amount(module, "module")}${orphans === 0 ? "" : `, ${orphans} of them with nobody to remove them`}.`
-    const first = rows.flatMap(({ row }) => (row.kind === "leftover" ? [row] : []))[0]
+    const leftovers = rows.flatMap(({ row }) => (row.kind === "leftover" ? [row] : []))
+    const first = leftovers[0]
+    const unread = unreadCalls(
+      node.capabilities,
+      leftovers.filter(isUnread).map((row) => called(row.registeredName, terms.print(row.pid), terms))
+    )
     return {
       summary: (shown: number) => {
         if (shown === total) return summary
         return `${summary} ${shown === 0 ? noneOf(read, isFiltering(filter), "entry", "entries") : `${shownOf(shown, matched, "entry", "entries")} listed.`}`
       },
-      complete: incomplete.length === 0,
+      complete: incomplete.length === 0 && unread.length === 0,
       notes: [
         ...notesOf(incomplete),
+        ...unread,
         ...(leftover === 0 ? [] : [leftoverNote(terms)]),
         "Microstate accounting that is on with nobody minding it was switched on by others. Scheduler wall time goes off with the processes that asked for it, which cannot be told.",
         "Other Beamscopes are known by the names that they have by themselves: one with a name of its operator's choice is not, and any node on a host that is called beamscope or beamscope.local is taken for one.",

@@ -29,6 +29,7 @@ import {
 } from "../Listing.ts"
 import { atomName, namePart } from "../AtomName.ts"
 import { Filter } from "./ProcessFilter.ts"
+import { isUnread, unreadCalls } from "./ProcessRows.ts"
 import { called, mfaText, nameText, pid } from "./OneProcess.ts"
 import { ended, resolveProcess } from "../ProcessArgument.ts"
 import { agree, amount } from "../Quantity.ts"
@@ -51,7 +52,7 @@ const treeNote = (why: TreeIncomplete): string => {
     case "parent":
       return "This release does not tell who spawned whom: only children that proc_lib started and that are linked to their parent are seen."
     case "dictionary":
-      return "Where a heap is large this release does not let a single entry of its dictionary be read: of such processes it is not known whose children they are, which callback they have, or whether they are supervisors; those that they spawned and are linked to are told as if they were."
+      return "Where a heap, or a dictionary when copied, is large this release does not let a single entry of the dictionary be read: of such processes it is not known whose children they are, which callback they have, or whether they are supervisors; those that they spawned and are linked to are told as if they were."
     case "links":
       return "Of some process only the first 1,000 links were looked at."
   }
@@ -253,6 +254,10 @@ const getProcessLinks = Tool.make({
     if (self === undefined) return yield* ended(node, process, terms)
     const { incomplete, matched, rows, sum, total } = listed
     const pidText = terms.print(process)
+    const callless = rows.flatMap(({ row }) => (isUnread(row) ? [row] : []))
+    const unread = unreadCalls(node.capabilities, [
+      ...new Set(callless.map(({ registeredName, to }) => called(registeredName, terms.print(to, 250), terms)))
+    ])
     const one = rows.find(({ row }) => row.to instanceof Pid && !row.isGone && row.otherNode === undefined)
     return {
       summary: (shown: number) =>
@@ -265,10 +270,13 @@ const getProcessLinks = Tool.make({
                 ? `none of ${amount(total, "link or monitor", "links and monitors")} is ${among[filter?.relation ?? "link"]}`
                 : "no links and no monitors"
         }${depth === 2 ? ", those of its neighbours included" : ""}.`,
-      complete: incomplete.length === 0,
-      notes: incomplete.includes("neighbours")
-        ? ["It has more neighbours, or they more links, than are followed; of the others no links are told."]
-        : [],
+      complete: incomplete.length === 0 && unread.length === 0,
+      notes: [
+        ...(incomplete.includes("neighbours")
+          ? ["It has more neighbours, or they more links, than are followed; of the others no links are told."]
+          : []),
+        ...unread
+      ],
       data: {
         pid: pidText,
         name: nameText(self.registeredName, terms),

@@ -134,7 +134,10 @@ export const scanNotes = (
         return "Labels cannot be searched on this release, so none was compared."
     }
   }),
-  ...(capabilities.dictionaryKey ? [] : unreadCalls(rows.filter(isUnread).map((row) => nameOf(row, terms))))
+  ...unreadCalls(
+    capabilities,
+    rows.filter(isUnread).map((row) => nameOf(row, terms))
+  )
 ]
 
 const undecidedNote = (undecided: Scanned["undecided"], terms: Terms): string => {
@@ -148,11 +151,15 @@ const undecidedNote = (undecided: Scanned["undecided"], terms: Terms): string =>
 }
 
 /** Whether all that is known is what every process begins with that OTP's modules start. */
-const isUnread = ({ initialCall }: ProcessRow): boolean =>
+export const isUnread = ({ initialCall }: Pick<ProcessRow, "initialCall">): boolean =>
   initialCall?.module === "proc_lib" && initialCall.name === "init_p"
 
-const unreadCalls = (names: ReadonlyArray<string>): ReadonlyArray<string> => {
-  if (names.length === 0) return []
+/** Why of processes of such names no callback is told, where it is not that they have none. */
+export const unreadCalls = (
+  { dictionaryKey }: Pick<ErlangNode["capabilities"], "dictionaryKey">,
+  names: ReadonlyArray<string>
+): ReadonlyArray<string> => {
+  if (dictionaryKey || names.length === 0) return []
   const more = names.length > 5 ? ` and ${names.length - 5} more` : ""
   return [
     `What these run is not known: ${names.slice(0, 5).join(", ")}${more}. Before OTP 26.2 that is read with the whole process dictionary: by the agent alone, and not where the queue is long, or the heap or the dictionary huge.`
