@@ -55,6 +55,8 @@ export type StateAnswer =
       readonly loop: string
       /** `$initial_call`, where it can be read at no great cost. `{supervisor, Module, 1}` for any supervisor. */
       readonly callback: Mfa | undefined
+      /** Before OTP 26.2, where its dictionary is too large when copied. */
+      readonly isCallbackUnread: boolean
       /** Whether the process has put something else in the place of its callback, as an Agent does. */
       readonly isRewritten: boolean
       /** By `sys:suspend/1`. */
@@ -83,6 +85,8 @@ export type StateAnswer =
   /** Not asked: never in its loop while it was looked at. */
   | ({ readonly _tag: "Busy" } & Doing)
   | ({ readonly _tag: "LongQueue" } & Doing)
+  /** Not asked: only its dictionary can say that it serves system messages, which is too large when copied. */
+  | ({ readonly _tag: "Unread" } & Doing)
   /** Not asked: bytes of heap beyond the limit. */
   | ({ readonly _tag: "Large"; readonly heap: number } & Doing)
   /** The path leads nowhere: the steps that could be taken, and what is there. */
@@ -181,6 +185,7 @@ const readAnswer = (answer: MapTerm, path: StatePath, wordBytes: number): StateA
         _tag: "Told",
         loop: text("loop"),
         callback: readMfa(answer.atomKey("callback")),
+        isCallbackUnread: isAtom(answer.atomKey("callback"), "unread"),
         isRewritten: isAtom(answer.atomKey("rewritten"), "true"),
         isSuspended: isAtom(answer.atomKey("suspended"), "true"),
         steps: stepsTaken(path, items("steps")),
@@ -204,6 +209,8 @@ const readAnswer = (answer: MapTerm, path: StatePath, wordBytes: number): StateA
       return { _tag: "Busy", ...doing() }
     case "long_queue":
       return { _tag: "LongQueue", ...doing() }
+    case "unread":
+      return { _tag: "Unread", ...doing() }
     case "large":
       return { _tag: "Large", heap: count("heap_words") * wordBytes, ...doing() }
     case "no_part": {

@@ -18,6 +18,9 @@
 %% Keys that are named where a path goes wrong, and among how many they are the smallest.
 -define(KEYS, 30).
 -define(LOOKED_KEYS, 300).
+%% Words that whoever reads a whole dictionary may grow to beside what a heap may take, and milliseconds that he may take.
+-define(CALLBACK_WORDS, 2000000).
+-define(CALLBACK_MILLIS, 1000).
 %% Bytes in external format of a key that is named whole. Room for a charlist of a hundred characters.
 -define(NAMED_KEY, 600).
 
@@ -50,7 +53,8 @@
         %% The module whose loop the process was found in, or, where it hibernates or is suspended, comes back to:
         %% `gen_server', `gen_statem' or `gen_event' where its callback tells.
         loop := module(),
-        callback := undefined | mfa(),
+        %% `unread': before OTP 26.2, where the dictionary is too large when copied.
+        callback := undefined | unread | mfa(),
         %% Whether the callback is another one than it says: it was rewritten, as an Agent does.
         rewritten := boolean(),
         %% As far as can be seen: who hibernates does so suspended, too.
@@ -83,7 +87,8 @@
     %% It was not asked: no sign that it serves system messages; not in its loop whenever it was looked at; more messages
     %% than are answered soon; a heap too large to be copied, or (before OTP 26.2) to look for the sign on it.
     | #{
-        outcome := no_sys | busy | long_queue | large,
+        %% `unread': its dictionary, where alone there could be a sign, is too large when copied.
+        outcome := no_sys | busy | long_queue | large | unread,
         messages := non_neg_integer(),
         status := atom(),
         current := mfa() | undefined,
@@ -108,6 +113,7 @@
 
 -include("beamscope_listing.hrl").
 -include("beamscope_cut.hrl").
+-include("beamscope_apart.hrl").
 -include("beamscope_rest.hrl").
 -include("beamscope_within.hrl").
 -include("beamscope_idle.hrl").
@@ -179,11 +185,15 @@ returns(Pid, Initial, MaxHeap) ->
             no_sys
     end.
 
-%% What a process is by the callback that it began with: `Place' or `no_sys'.
+%% What a process is by the callback that it began with: `Place', `no_sys', or what keeps it from being read.
 sign(Pid, {proc_lib, init_p, _}, MaxHeap, Place) ->
     case callback(Pid, MaxHeap) of
         {large, Words} ->
             {large, Words};
+        late ->
+            busy;
+        unread ->
+            unread;
         Callback ->
             case behaves(Callback) of
                 true -> Place;
@@ -213,7 +223,8 @@ behaves(_) ->
     false.
 
 %% `$initial_call' of a process, or `{large, Words}' where it could be read only off a heap of more than so many. Before
-%% OTP 26.2 that copies the whole dictionary, which is no more than what the state may be.
+%% OTP 26.2 that copies the whole dictionary, which lies on a heap that may be copied; not by us, whose heap is for the
+%% state: `unread' where it is too large, `late' where the process did not get there.
 callback(Pid, MaxHeap) ->
     try erlang:process_info(Pid, {dictionary, '$initial_call'}) of
         {_, Call} -> Call;
@@ -222,8 +233,11 @@ callback(Pid, MaxHeap) ->
         error:badarg ->
             case erlang:process_info(Pid, total_heap_size) of
                 {_, Words} when Words =< MaxHeap ->
-                    {_, Entries} = hd([Read || {_, _} = Read <- [erlang:process_info(Pid, dictionary)]] ++ [{none, []}]),
-                    proplists:get_value('$initial_call', Entries);
+                    case apart(MaxHeap + ?CALLBACK_WORDS, ?CALLBACK_MILLIS, fun() -> copied_callback(Pid) end) of
+                        {answer, Call} -> Call;
+                        late -> late;
+                        _ -> unread
+                    end;
                 {_, Words} ->
                     {large, Words};
                 undefined ->
@@ -231,9 +245,19 @@ callback(Pid, MaxHeap) ->
             end
     end.
 
+%% What is no function is not told.
+copied_callback(Pid) ->
+    {_, Entries} = hd([Read || {_, _} = Read <- [erlang:process_info(Pid, dictionary)]] ++ [{none, []}]),
+    case proplists:get_value('$initial_call', Entries) of
+        {Module, Name, Arity} when is_atom(Module), is_atom(Name), is_integer(Arity) -> {Module, Name, Arity};
+        _ -> undefined
+    end.
+
 %% Processes of OTP that may keep cookies, or the keys of connections, in their state are not asked.
 asked_or_not({large, Words}) ->
     #{outcome => large, heap_words => Words};
+asked_or_not(late) ->
+    #{outcome => busy};
 asked_or_not({First, Second, _} = Callback) when is_atom(First), is_atom(Second) ->
     case keeps_secrets(hd([Second || First =:= supervisor] ++ [First])) of
         true -> #{outcome => secret, callback => Callback};

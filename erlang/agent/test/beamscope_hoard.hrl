@@ -1,6 +1,6 @@
 %% A process that is small, and very large when copied. To be included behind eunit.hrl.
 
--compile({nowarn_unused_function, [{with_hoard, 2}, {reads_whole, 0}]}).
+-compile({nowarn_unused_function, [{with_hoard, 2}, {hoard, 0}, {reads_whole, 0}]}).
 
 %% Of each number in its dictionary there are so many references.
 -define(SHARED, 1500).
@@ -13,8 +13,7 @@ with_hoard(Name, Test) ->
         Hoard = proc_lib:spawn_link(fun() ->
             Name = ets:new(Name, [named_table]),
             register(Name, self()),
-            Shared = lists:seq(1, ?SHARED),
-            put(shared, lists:duplicate(?SHARED, Shared)),
+            hoard(),
             erlang:hibernate(timer, sleep, [infinity])
         end),
         hibernated(Hoard),
@@ -33,6 +32,12 @@ with_hoard(Name, Test) ->
     receive
         {'DOWN', Asked, process, Asker, Reason} -> ?assertMatch({answer, _}, Reason)
     end.
+
+%% Puts what is so large into the dictionary.
+hoard() ->
+    Shared = lists:seq(1, ?SHARED),
+    put(shared, lists:duplicate(?SHARED, Shared)),
+    true = erlang:garbage_collect().
 
 hibernated(Pid) ->
     case process_info(Pid, [current_function, total_heap_size]) of

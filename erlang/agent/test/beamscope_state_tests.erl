@@ -8,6 +8,8 @@
 -export([idle/0]).
 
 -include("beamscope_both_ways.hrl").
+-include("beamscope_hoard.hrl").
+-include("beamscope_within_words.hrl").
 
 both_ways_test_() -> both_ways(tests(), fun run/3).
 
@@ -27,6 +29,7 @@ tests() ->
         {"what is large is cut", fun cut/1},
         {"who does not serve system messages is not asked", fun no_sys/1},
         {"a server that hibernates on a large heap is asked up to the limit for heaps", fun large_asleep/1},
+        {"a dictionary that is larger than its heap keeps nobody from being asked", fun hoarded/1},
         {"a path begins in what is shown as the state", fun parts_of_behaviours/1},
         {"who is busy is not asked", fun busy/1},
         {"a long queue, a large heap", fun large/1},
@@ -366,6 +369,21 @@ large_asleep(Run) ->
         ?assertEqual({messages, []}, process_info(Pid, messages))
     end).
 
+%% Only who hibernates, whose dictionary alone says what it is, is not asked where that cannot be read.
+hoarded(Run) ->
+    with_hoard(state_tests_hoard, fun(Hoard) ->
+        Outcome = hd([unread || reads_whole()] ++ [no_sys]),
+        ?assertMatch(#{outcome := Outcome, messages := 0}, Run(Hoard, #{max_heap_words => 16384}))
+    end),
+    with({gen_server, hoard}, fun(Pid) ->
+        Callback = hd([unread || reads_whole()] ++ [{?MODULE, init, 1}]),
+        ?assertMatch(
+            {answer, #{outcome := told, callback := Callback, loop := gen_server, term := hoard}},
+            within_words(1000000, fun() -> Run(Pid, #{max_heap_words => 16384}) end)
+        ),
+        ?assertEqual({messages, []}, process_info(Pid, messages))
+    end).
+
 parts_of_behaviours(Run) ->
     with({gen_statem, #{big => {a, b, c}}}, fun(Pid) ->
         ?assertMatch(#{term := c, fronts := [{big}, {a, b}]}, Run(Pid, #{path => [<<"big">>, 3]})),
@@ -541,6 +559,9 @@ with({Behaviour, State}, Body) ->
     end.
 
 init({gen_server, hibernate}) -> {ok, hibernate, hibernate};
+init({gen_server, hoard}) ->
+    hoard(),
+    {ok, hoard};
 init({gen_server, large_hibernate}) -> {ok, lists:seq(1, 20000), hibernate};
 init({gen_server, {calls_itself, Callback, State}}) ->
     put('$initial_call', Callback),

@@ -163,6 +163,12 @@ const whyNot = (
         `${text} was not asked: it ${doingText(answer, terms)}, and neither its stack nor how it was started says that it serves system messages, as gen_server, gen_statem, gen_event and supervisors do. A request would stay in its mailbox for ever.`,
         look
       )
+    case "Unread":
+      return refused(
+        "too_large",
+        `${text} was not asked: it ${doingText(answer, terms)}, so that its dictionary alone can say whether it serves system messages. Before OTP 26.2 that is read as a whole, and is larger when copied (parts of it are shared, and each reference gets a copy) than is allowed for it.`,
+        `get_process_info ${argument}`
+      )
     case "Busy":
       return refused(
         "too_busy",
@@ -247,12 +253,21 @@ const callbackOf = (
 }
 
 /** What is said of the module that is told, where a loop of another behaviour may have put another one in its place. */
-const callbackNotes = ({ callback, loop }: Extract<StateAnswer, { _tag: "Told" }>): ReadonlyArray<string> =>
-  callback === undefined ||
+const callbackNotes = ({
+  callback,
+  isCallbackUnread,
+  loop
+}: Extract<StateAnswer, { _tag: "Told" }>): ReadonlyArray<string> => {
+  if (isCallbackUnread)
+    return [
+      "The module of its callbacks was not read: before OTP 26.2 it is with the whole dictionary, which is larger when copied than is allowed for it."
+    ]
+  return callback === undefined ||
   ["supervisor", "supervisor_bridge", "gen_event", loop].includes(callback.module) ||
   ["gen_server", "gen_statem", "gen_event"].includes(loop)
     ? []
     : [laterCallback]
+}
 
 const cutNote = (what: string, size: number, isPath: boolean): string =>
   `The ${what} has ${bytes(size)} in external format and is shown cut: ... stands for what is left out, and a number beside it for how many items that are.${isPath ? " Select a part with path." : ""}`
@@ -306,6 +321,7 @@ const getState = Tool.make({
     const isSecret = isSecretPath(answer.steps, answer.fronts, terms, answer.term)
     return {
       summary: `${path.length > 0 ? "Part of the" : "The"} state of ${pidText}${kind === undefined ? "" : `, a ${kind}`}: ${isSecret ? "a secret" : bytes(answer.bytes)}${answer.isSuspended ? "; it is suspended (sys:suspend), and handles no messages" : ""}.`,
+      complete: !answer.isCallbackUnread,
       notes: callbackNotes(answer),
       // Of a secret not even the length is told.
       cut: (characters: number) =>
@@ -398,6 +414,7 @@ const getStatus = Tool.make({
     const status = readStatus(answer.term)
     return {
       summary: `${pidText}${status === undefined ? "" : ` is ${visible(status.systemState)} in ${terms.atom(status.module)}`}${callbackOf(answer, node, terms) === undefined ? "" : `, with the callbacks of ${callbackOf(answer, node, terms)}`}; its status has ${bytes(answer.bytes)}.`,
+      complete: !answer.isCallbackUnread,
       notes: callbackNotes(answer),
       cut: (characters: number) =>
         isShownCut(
