@@ -1,19 +1,22 @@
 import { Effect, Ref, Result, Schema } from "effect"
+import type { ErlangNode } from "../../node/ErlangNode.ts"
 import { type Disconnection, Nodes } from "../../node/Nodes.ts"
 import type { NodeStatus } from "../../node/NodeState.ts"
 import { type KnownNode, nodeCalled, Targets } from "../../node/Targets.ts"
 import { Policy } from "../../policy/Policy.ts"
 import { visible } from "../../syntax/Escape.ts"
+import { listed } from "../../syntax/Excerpt.ts"
 import type { SyntaxName } from "../../syntax/Syntax.ts"
 import { syntaxes } from "../../syntax/Syntaxes.ts"
 import { cursor, FilterText, isFiltering, limitUpTo, listOutput, noneOf, shownOf, sortBy } from "../Listing.ts"
-import { stepMillis } from "../Deadline.ts"
+import { stepMillis, whyLate } from "../Deadline.ts"
 import { joinByOwnName, localNodes } from "../NodeArgument.ts"
 import { amount } from "../Quantity.ts"
 import { meetNode } from "../Restarted.ts"
 import { sameNode } from "../SameNode.ts"
 import { Session } from "../Session.ts"
 import * as Tool from "../Tool.ts"
+import { ToolError } from "../ToolError.ts"
 import { seconds } from "./StandingLink.ts"
 import {
   isAtOwnPort,
@@ -75,7 +78,7 @@ const connectNode = Tool.make({
     )
     asked.add(node.name)
     const restarted = yield* meetNode(node)
-    const roundTrip = yield* measured(node, "connect_node")
+    const roundTrip = yield* firstAnswer(node)
     const status = (yield* nodes.list).find((it) => it.name === node.name)
     const { elixirVersion, ertsVersion, otpRelease } = node.capabilities
     // Last of all: a restart is accepted by whom it is told, and who hears of a failure is told nothing.
@@ -112,6 +115,25 @@ const connectNode = Tool.make({
     }
   })
 })
+
+/** The round trip of a node that is connected, which says nothing of whether it still answers. */
+const firstAnswer = (node: ErlangNode) =>
+  Effect.flatMap(stepMillis, (timeoutMillis) =>
+    Effect.catchReason(
+      measured(node, "connect_node", { timeoutMillis }),
+      "CallError",
+      "DeadlineExceeded",
+      ({ millis }) =>
+        Effect.fail(
+          new ToolError({
+            code: "timeout",
+            message: `${node.name} is connected, and gave no answer to a first question within ${Math.round(millis)} ms. ${whyLate}`,
+            retryable: true,
+            next: `diagnose_connection ${JSON.stringify({ node: node.name })}`
+          })
+        )
+    )
+  )
 
 /** `wasUp`: there was a link; `wasTried`: there was none, and it was to be made again, or about to be. */
 const summaryOf = (
@@ -248,10 +270,14 @@ const listNodes = Tool.make({
       .toSorted((a, b) => inOrder(placeOf(a), placeOf(b)))
     const behind = after === undefined ? matching : matching.filter((it) => inOrder(placeOf(it), after) > 0)
     const page = behind.slice(0, limit)
-    const rows = yield* Effect.forEach(page, listedRow, { concurrency: 16 })
+    const patience = yield* roundTripPatience
+    // All at once: who is silent costs the others nothing, and the list is there in time however many are.
+    const rows = yield* Effect.forEach(page, (it) => listedRow(it, patience), { concurrency: "unbounded" })
 
     const unheard = rows.filter(({ round_trip_ms, state }) => state === "up" && round_trip_ms === undefined)
-    const resting = rows.filter(({ breaker }) => breaker !== undefined)
+    const isResting = ({ breaker }: NodeRow) => breaker !== undefined
+    const silent = unheard.filter((row) => !isResting(row))
+    const resting = rows.filter(isResting)
     const discoverable = page.filter(({ state }) => state === "discoverable")
     // A look at those of this page may have changed how they stand.
     const up = [...all.filter((it) => !page.includes(it)), ...rows].filter(({ state }) => state === "up").length
@@ -270,13 +296,12 @@ const listNodes = Tool.make({
         ...(Result.isFailure(local)
           ? [`Nodes of this machine that are not configured cannot be seen: ${visible(local.failure.message)}`]
           : []),
-        ...unheard
-          .filter(({ breaker }) => breaker === undefined)
-          .map(({ node }) => `No round trip to ${node} came to an end within ${roundTripPatience} ms.`),
-        ...resting.map(
-          ({ node }) =>
-            `${node} did not answer lately and is left in peace, by list_nodes too: one request at a time goes through to see whether it does again; connect_node goes at once, and with reset makes a silent link anew.`
-        ),
+        ...(silent.length === 0 ? [] : [`No round trip came to an end within ${patience} ms to ${namesIn(silent)}.`]),
+        ...(resting.length === 0
+          ? []
+          : [
+              `${namesIn(resting)} did not answer lately and ${resting.length === 1 ? "is" : "are"} left in peace, by list_nodes too: one request at a time goes through to see whether there is an answer again; connect_node goes at once, and with reset makes a silent link anew.`
+            ]),
         ...discoverable
           .filter(({ name }) => known.has(name))
           .map(
@@ -296,10 +321,12 @@ const listNodes = Tool.make({
   })
 })
 
-/** A node of a page, its round trip measured if it is up. */
-const listedRow = ({ entry, name, state, status }: Listable) =>
+const namesIn = (rows: ReadonlyArray<NodeRow>): string => listed(rows.map(({ node }) => node))
+
+/** A node of a page, its round trip measured, in so many milliseconds, if it is up. */
+const listedRow = ({ entry, name, state, status }: Listable, patience: number) =>
   Effect.map(
-    status === undefined ? Effect.succeed({ node: visible(name), state }) : nodeRow(status),
+    status === undefined ? Effect.succeed({ node: visible(name), state }) : nodeRow(status, patience),
     ({ node, ...row }): NodeRow => {
       const { access, alias, group, tags } = entry ?? {}
       return { node, alias, group, tags, access, ...row }

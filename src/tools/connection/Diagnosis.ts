@@ -12,7 +12,7 @@ import { onceMended } from "../Failure.ts"
 import { byOwnName } from "../NodeArgument.ts"
 import * as Tool from "../Tool.ts"
 import { adviceOf } from "../ConnectionAdvice.ts"
-import { standingLink } from "./StandingLink.ts"
+import { silentAdvice, standingLink } from "./StandingLink.ts"
 
 /**
  * Milliseconds for the way to a node to open: as many as calls leave it, though more where there are, but for what the
@@ -141,7 +141,9 @@ export const diagnoseConnection = Tool.make({
           ? `${name} can be connected: every step of the way passes${standing?.isSilent === true ? ", but the link that calls take is silent" : ""}.`
           : `${name} cannot be connected: it fails at ${failed.step}. ${visible(failed.found)}`,
       notes: [
-        ...(standing === undefined ? [] : [standing.told]),
+        ...(standing === undefined
+          ? []
+          : [standing.isSilent ? `${standing.told} ${silentAdvice(failed === undefined)}` : standing.told]),
         ...(own === undefined
           ? []
           : [`It was asked for as ${name}, and calls itself ${visible(own)}; calls find it by both.`]),

@@ -1,6 +1,6 @@
 import { Effect, Option, Schema } from "effect"
 import type { BreakerCounts } from "../../node/Breaker.ts"
-import type { ErlangNode } from "../../node/ErlangNode.ts"
+import type { ErlangNode, Patience } from "../../node/ErlangNode.ts"
 import type { NodeHealth } from "../../node/Health.ts"
 import { Nodes } from "../../node/Nodes.ts"
 import type { NodeStatus } from "../../node/NodeState.ts"
@@ -9,14 +9,14 @@ import { accessClasses } from "../../policy/Access.ts"
 import { isOnThisMachine } from "../../policy/ThisMachine.ts"
 import { visible } from "../../syntax/Escape.ts"
 import type { Undefinable } from "../Answer.ts"
-import { keepingDeadline } from "../Deadline.ts"
+import { keepingDeadline, remainingMillis, shareOfTime } from "../Deadline.ts"
 import { toToolError } from "../Failure.ts"
 import { takePlace } from "../NodeBudget.ts"
 import { currentSyntax } from "../CurrentSyntax.ts"
 import type { Session } from "../Session.ts"
 
-/** Milliseconds that a node has to show its round trip in a list of nodes. */
-export const roundTripPatience = 1_000
+/** Milliseconds that the nodes of a list have, together, to show their round trips. */
+export const roundTripPatience = Effect.map(remainingMillis, (left) => Math.round(Math.min(1_000, left * shareOfTime)))
 
 /** The time of a moment, as all results have it. */
 export const iso = (millis: number): string => new Date(millis).toISOString()
@@ -25,8 +25,8 @@ export const iso = (millis: number): string => new Date(millis).toISOString()
 export const rounded = (value: number): number => Math.round(value * 10) / 10
 
 /** The round trip of a node, measured when it is our turn there. */
-export const measured = (node: ErlangNode, name: string) =>
-  Effect.scoped(Effect.andThen(takePlace(node, { cost: "cheap", name }), keepingDeadline(node).roundTrip()))
+export const measured = (node: ErlangNode, name: string, patience?: Patience) =>
+  Effect.scoped(Effect.andThen(takePlace(node, { cost: "cheap", name }), keepingDeadline(node).roundTrip(patience)))
 
 /** What stands before the @. */
 export const nameOf = (node: string): string => node.slice(0, node.indexOf("@"))
@@ -62,11 +62,12 @@ export const NodeRow = Schema.Struct({
 })
 export type NodeRow = Undefinable<typeof NodeRow.Type>
 
-/** A node that we know, its round trip measured unless it is left in peace. */
+/** A node that we know, its round trip measured, in so many milliseconds, unless it is left in peace. */
 export const nodeRow = Effect.fnUntraced(function* (
-  before: NodeStatus
+  before: NodeStatus,
+  patience: number
 ): Effect.fn.Return<NodeRow, never, Nodes | Session> {
-  const millis = yield* roundTripOf(before)
+  const millis = yield* roundTripOf(before, patience)
   // What came of that may have changed how it stands.
   const all = yield* (yield* Nodes).list
   const status = all.find(({ name }) => name === before.name) ?? before
@@ -92,15 +93,15 @@ export const nodeRow = Effect.fnUntraced(function* (
 })
 
 /** Where one request is let through to a node in trouble, it is this one. */
-const roundTripOf = ({ breaker, name, state }: NodeStatus) => {
+const roundTripOf = ({ breaker, name, state }: NodeStatus, patience: number) => {
   if (state._tag !== "Up" || breaker.state._tag === "Open") return Effect.undefined
   const node =
     breaker.state._tag === "Closed"
       ? Effect.succeed(state.node)
-      : Effect.flatMap(Nodes, (nodes) => nodes.get(name, { timeoutMillis: roundTripPatience }))
+      : Effect.flatMap(Nodes, (nodes) => nodes.get(name, { timeoutMillis: patience }))
   return Effect.flatMap(node, (it) => measured(it, "list_nodes")).pipe(
     Effect.scoped,
-    Effect.timeoutOption(roundTripPatience),
+    Effect.timeoutOption(patience),
     Effect.option,
     Effect.map((millis) => Option.getOrUndefined(Option.flatten(millis)))
   )

@@ -17,6 +17,12 @@ export interface StandingLink {
   readonly isSilent: boolean
 }
 
+/** What to do with a link that is silent: one that no other can take the place of is worth keeping. */
+export const silentAdvice = (canBeMade: boolean): string =>
+  canBeMade
+    ? "connect_node with reset gives it up and makes a new one."
+    : "Keep it, and do not reset it: no new one can be made now, by this walk, and it goes on if the node answers again within its tick time."
+
 /** Asks for a sign of life through the link that there is to a node; `undefined` where there is none. */
 export const standingLink = Effect.fnUntraced(function* (
   name: string
@@ -29,7 +35,7 @@ export const standingLink = Effect.fnUntraced(function* (
     return { told: `${known}: it carries an answer in ${look.roundTripMillis.toFixed(1)} ms.`, isSilent: false }
   const silent = seconds(look.silentMillis)
   const what = look.isSilent
-    ? `nothing has come through it for ${silent}, though it was asked. connect_node with reset gives it up and makes a new one.`
+    ? `nothing has come through it for ${silent}, though it was asked.`
     : `it gave no answer within ${seconds(waitMillis)}, though something came through it ${silent} ago. The node may be busy.`
   return { told: `${known}: ${what}`, isSilent: look.isSilent }
 })

@@ -490,7 +490,7 @@ describe("connect_node, disconnect_node and list_nodes", () => {
         expect(asked).toBe(0)
         expect(structured["complete"]).toBe(false)
         expect(structured["notes"]).toContainEqual(
-          expect.stringMatching(/^c@box did not answer lately and is left in peace/u)
+          expect.stringMatching(/^c@box, f@box did not answer lately and are left in peace/u)
         )
       })
     )

@@ -1,0 +1,74 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { CallError } from "../../../src/node/CallError.ts"
+import type { Look } from "../../../src/node/Nodes.ts"
+import { fakeNode, untroubled, type World } from "../../support/FakeNodes.ts"
+import { callIn, failIn } from "../../support/Tools.ts"
+
+const name = "app@localhost"
+
+/** A connected node that answers nothing. */
+const silent = (name: string) => ({ ...fakeNode({ name }), roundTrip: () => Effect.never })
+
+const names = Array.from({ length: 200 }, (_, at) => `app${String(at).padStart(3, "0")}@localhost`)
+
+describe("list_nodes", () => {
+  it.live("lists as many as it may where none of them answers any more, within its time", () =>
+    Effect.gen(function* () {
+      const up = [...names.slice(1).map(silent), fakeNode({ name: names[0]! })]
+      const { structured } = yield* callIn({ up }, "list_nodes", { limit: 200, timeout_ms: 800 })
+      const { nodes, notes } = structured as {
+        readonly nodes: ReadonlyArray<object>
+        readonly notes: ReadonlyArray<string>
+      }
+      expect(structured).toMatchObject({ total: 200, complete: false })
+      // Who does answer is heard beside the others.
+      expect(nodes[0]).toMatchObject({ node: names[0], round_trip_ms: 1.3 })
+      expect(notes.join()).toMatch(
+        /No round trip came to an end within \d{3} ms to app001@localhost, .* and \d+ more\./u
+      )
+    })
+  )
+
+  it.effect("tells of many that are left in peace in one note", () =>
+    Effect.gen(function* () {
+      const breaker = { ...untroubled.breaker, state: { _tag: "Open", since: 0, until: 60_000 } as const }
+      const standing = Object.fromEntries(names.map((each) => [each, { breaker }]))
+      const world: World = { up: names.map(silent), standing }
+      const { structured } = yield* callIn(world, "list_nodes", { limit: 200 })
+      const notes = (structured as { readonly notes: ReadonlyArray<string> }).notes
+      expect(notes.filter((note) => note.includes("left in peace"))).toHaveLength(1)
+    })
+  )
+})
+
+describe("a node whose link is silent", () => {
+  const look: Look = { _tag: "Unanswered", silentMillis: 9_000, isSilent: true }
+
+  it.effect("keeps it where a diagnosis finds that no other can be made", () =>
+    Effect.gen(function* () {
+      const reason = { _tag: "DeadlineExceeded", millis: 1, worker: "awaited" } as const
+      const node = { ...fakeNode(), call: () => Effect.fail(new CallError({ node: name, target: "m:f/0", reason })) }
+      const { structured } = yield* callIn({ up: [node], looks: { [name]: look } }, "diagnose_connection", {})
+      expect(structured["summary"]).toContain("cannot be connected")
+      const notes = (structured["notes"] as ReadonlyArray<string>).join(" ")
+      expect(notes).toMatch(
+        /nothing has come through it for 9\.0 s, though it was asked\. Keep it, and do not reset it/u
+      )
+      expect(notes).not.toContain("connect_node with reset")
+    })
+  )
+
+  it.effect("is told by connect_node to be connected, and to answer nothing", () =>
+    Effect.gen(function* () {
+      const reason = { _tag: "DeadlineExceeded", millis: 2_799.4, worker: "awaited" } as const
+      const roundTrip = () => Effect.fail(new CallError({ node: name, target: "erlang:self/0", reason }))
+      const error = yield* failIn({ up: [{ ...fakeNode(), roundTrip }] }, "connect_node", { node: name })
+      expect(error).toMatchObject({ code: "timeout", retryable: true, next: `diagnose_connection {"node":"${name}"}` })
+      expect(error.message).toMatch(
+        /^app@localhost is connected, and gave no answer to a first question within 2799 ms\. /u
+      )
+      expect(error.message).not.toMatch(/worker|for less/u)
+    })
+  )
+})
