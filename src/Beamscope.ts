@@ -9,6 +9,7 @@ import type { Targets } from "./node/Targets.ts"
 import { Policy } from "./policy/Policy.ts"
 import { Catalogue, CatalogueError } from "./tools/Catalogue.ts"
 import { CharacterBudget } from "./tools/CharacterBudget.ts"
+import * as CleanLog from "./tools/CleanLog.ts"
 import { Reveal } from "./tools/Reveal.ts"
 
 /** What {@link layer} gives: the tools, below them the nodes that they look into, and which others there are. */
@@ -22,6 +23,8 @@ export const fromConfig = (config: Config): Layer.Layer<Services, CatalogueError
     ),
     Layer.provideMerge(Discovery.layer),
     Layer.provideMerge(Nodes.layer),
+    // Below all that logs, and above what knows the cookies.
+    Layer.provideMerge(CleanLog.layer),
     Layer.provideMerge(ConfiguredTargets.layer(config)),
     Layer.provideMerge(Policy.layer(config.policy)),
     Layer.provide(Layer.succeed(Reveal, config.reveal)),

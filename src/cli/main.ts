@@ -1,4 +1,5 @@
 import { Cause, Effect, Exit, Option } from "effect"
+import { keptCleaner } from "../tools/Cleaning.ts"
 import type { CommandError } from "./CommandError.ts"
 import { endProcess } from "./EndProcess.ts"
 import { serverCommand } from "./ServerCommand.ts"
@@ -25,7 +26,7 @@ const exit = (exitCode: number) => {
 const report = (cause: Cause.Cause<CommandError>): number => {
   const error = Option.getOrUndefined(Cause.findErrorOption(cause))
   if (error === undefined) {
-    process.stderr.write(`beamscope has a fault:\n${Cause.pretty(cause)}\n`)
+    process.stderr.write(`beamscope has a fault:\n${keptCleaner([])(Cause.pretty(cause))}\n`)
     return 1
   }
   if (error.message !== "") process.stderr.write(`beamscope: ${error.message}\n`)

@@ -1,4 +1,4 @@
-import { Effect } from "effect"
+import { Effect, type Redacted } from "effect"
 import { Targets } from "../node/Targets.ts"
 import { visible } from "../syntax/Escape.ts"
 import { redactor } from "./Redaction.ts"
@@ -13,11 +13,20 @@ export const withoutSecrets = Effect.gen(function* () {
   return (text: string) => redact(reveal ? text : withoutShapes(text))
 })
 
+/** A text, line by line, with nothing in it that hides or reorders what is seen. */
+const plain = (text: string): string => text.split("\n").map(visible).join("\n")
+
 /** The last look at every text that leaves: no secrets, and nothing that hides or reorders what is seen. */
-export const cleaner = Effect.map(
-  withoutSecrets,
-  (secretless) => (text: string) => secretless(text.split("\n").map(visible).join("\n"))
-)
+export const cleaner = Effect.map(withoutSecrets, (secretless) => (text: string) => secretless(plain(text)))
+
+/**
+ * The same for what is kept, such as the log: nothing that is a secret by its shape, whatever the operator lets be shown to
+ * those who ask.
+ */
+export const keptCleaner = (cookies: ReadonlyArray<Redacted.Redacted>): ((text: string) => string) => {
+  const redact = redactor(cookies)
+  return (text) => redact(withoutShapes(plain(text)))
+}
 
 /** Characters of a name that is suggested, and of a call that is: a longer one is of no use. */
 const maxSuggestion = 200
