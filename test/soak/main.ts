@@ -25,11 +25,41 @@ import setup from "../support/globalSetup.ts"
 import * as TlsNode from "../support/TlsNode.ts"
 import { targetsOf } from "../support/targetsOf.ts"
 
-const { values } = parseArgs({
-  args: argv.slice(2),
-  options: { seconds: { type: "string", default: "600" }, seed: { type: "string", default: "1" } }
-})
-const seconds = Number(values.seconds)
+const usage = `npm run soak -- [--seconds N] [--seed N]
+
+Load over a network that fails all the time, on nodes that are started for it. Status 1: a promise was not kept.
+
+  --seconds N  for how long, 600 if not given; in less than two minutes not every fault has its turn
+  --seed N     which random numbers choose the faults and what is asked, 1 if not given
+`
+
+/** Says how it is called: because somebody asked for that, or after what was wrong. */
+const tellUsage = (mistake?: string): never => {
+  if (mistake === undefined) stdout.write(usage)
+  else stderr.write(`soak: ${mistake}\n\n${usage}`)
+  return exit(mistake === undefined ? 0 : 2)
+}
+
+const numberIn = (flag: string, text: string): number =>
+  /^\d{1,9}$/u.test(text) ? Number(text) : tellUsage(`--${flag} takes a number, and not '${text}'`)
+
+const readFlags = () => {
+  const options = {
+    seconds: { type: "string", default: "600" },
+    seed: { type: "string", default: "1" },
+    help: { type: "boolean", short: "h", default: false }
+  } as const
+  try {
+    return parseArgs({ args: argv.slice(2), options }).values
+  } catch (error) {
+    return tellUsage((error as Error).message)
+  }
+}
+
+const flags = readFlags()
+if (flags.help) tellUsage()
+const seconds = numberIn("seconds", flags.seconds)
+const seed = numberIn("seed", flags.seed)
 
 /** Callers at a time. */
 const callers = 256
@@ -68,7 +98,7 @@ const enoughTimes = 3
 const maxGrowthBytes = 32 * 1024 * 1024
 
 /** Random numbers that are the same for the same seed. (mulberry32) What becomes of them depends on the machine. */
-let state = Number(values.seed)
+let state = seed
 const random = (): number => {
   state = (state + 0x6d2b79f5) | 0
   let mixed = Math.imul(state ^ (state >>> 15), state | 1)
@@ -475,7 +505,7 @@ try {
     ["promises broken", String(broken.length)]
   ]
   const width = Math.max(...rows.map(([what]) => what.length))
-  stdout.write(`Node ${versions.node}, OTP ${otp}, ${machine()}, ${took.toFixed(0)} s, seed ${values.seed}\n\n`)
+  stdout.write(`Node ${versions.node}, OTP ${otp}, ${machine()}, ${took.toFixed(0)} s, seed ${seed}\n\n`)
   for (const [what, figure] of rows) stdout.write(`${what.padEnd(width)}  ${figure.padStart(9)}\n`)
   for (const what of broken.slice(0, 20)) stdout.write(`BROKEN: ${what}\n`)
 } finally {
