@@ -26,8 +26,16 @@ main(Arguments) ->
             Stale = [File || {File, Text} <- [holder(Root, All) | Files], file:read_file(File) =/= {ok, Text}],
             Stale =:= [] orelse fail("~ts: not what the sources give; run scripts/build-agent.escript", [Stale]);
         ["--test" | Some] ->
-            Chosen = chosen(Some, All),
-            test([build(source(Root, "src", Module)) || Module <- Chosen], Root, Chosen);
+            %% What has a header alone, to test that.
+            Shared = [
+                Module
+             || Source <- filelib:wildcard(source(Root, "test", "*")),
+                Module <- [filename:basename(Source, ".erl")],
+                not lists:suffix("_tests", Module)
+            ],
+            Chosen = chosen(Some, All ++ Shared),
+            Folder = fun(Module) -> hd(["test" || lists:member(Module, Shared)] ++ ["src"]) end,
+            test([build(source(Root, Folder(Module), Module)) || Module <- Chosen], Root, Chosen);
         Some ->
             ok = must_be_oldest(),
             Chosen = chosen(Some, All),
