@@ -1,9 +1,10 @@
 import { Effect, Layer, Redacted, Result, type Scope } from "effect"
+import { parseCookie } from "../node/Cookie.ts"
 import { type NodeTarget, TargetError, Targets, type Way } from "../node/Targets.ts"
 import { parseAddress } from "./Address.ts"
 import type { Config, ConfiguredNode } from "./Config.ts"
 import { current } from "./CurrentNodes.ts"
-import { type CookieSource, findCookie } from "./Cookies.ts"
+import { type CookieSource, findCookie, type FoundCookie } from "./Cookies.ts"
 import { type NodeEntry, portPlaceholder } from "./Settings.ts"
 import { readTls, tlsOf } from "./TlsFiles.ts"
 
@@ -17,6 +18,25 @@ const ownSources = (name: string, entry: NodeEntry | undefined): ReadonlyArray<C
 
 /** Cookies in use at once that were given with a connection: each is looked for in every text that is shown. */
 const maxGiven = 32
+
+const asGiven = (cookie: Redacted.Redacted): Result.Result<FoundCookie, string> =>
+  Result.map(parseCookie(Redacted.value(cookie)), (cookie) => ({
+    cookie,
+    source: "the cookie given for this connection"
+  }))
+
+const unfitCookie = (node: string) => (problem: string) =>
+  new TargetError({
+    node,
+    message: `the cookie that was given to connect to ${node} with ${problem}. Give the right one, or none, so that the configured one is used.`
+  })
+
+const noCookie = (node: string) => (seen: ReadonlyArray<string>) =>
+  new TargetError({
+    node,
+    message: `there is no cookie to connect to ${node} with. Looked at, in this order: ${seen.join("; ")}. Write what erlang:get_cookie() tells on the node into a file that only you can access, and name that: --cookie-file, BEAMSCOPE_COOKIE_FILE, or cookie_file of the node's entry.`,
+    lacksCookie: true
+  })
 
 const tooMany = (node: string) =>
   new TargetError({
@@ -98,19 +118,10 @@ export const layer = (config: Config): Layer.Layer<Targets> =>
         cookies: Effect.sync(() => [...configured.values(), ...given]),
         resolve: Effect.fnUntraced(function* (name, options) {
           const entry = yield* entryOf(name)
-          const sources: ReadonlyArray<CookieSource> =
+          const { cookie, source } =
             options?.cookie === undefined
-              ? [...ownSources(name, entry), ...config.cookies]
-              : [{ _tag: "Value", said: "the cookie given for this connection", cookie: options.cookie }]
-          const { cookie, source } = yield* Effect.mapError(
-            findCookie(sources),
-            (seen) =>
-              new TargetError({
-                node: name,
-                message: `there is no cookie to connect to ${name} with. Looked at, in this order: ${seen.join("; ")}. Write what erlang:get_cookie() tells on the node into a file that only you can access, and name that: --cookie-file, BEAMSCOPE_COOKIE_FILE, or cookie_file of the node's entry.`,
-                lacksCookie: true
-              })
-          )
+              ? yield* Effect.mapError(findCookie([...ownSources(name, entry), ...config.cookies]), noCookie(name))
+              : yield* Effect.mapError(Effect.fromResult(asGiven(options.cookie)), unfitCookie(name))
           if (options?.cookie !== undefined) yield* use(name, cookie)
           else if (!configured.has(Redacted.value(cookie))) configured.set(Redacted.value(cookie), cookie)
           const settings = tlsOf(entry, config.tls, config.overTls)

@@ -1,4 +1,5 @@
 import { Effect, Redacted, Result } from "effect"
+import { parseCookie } from "../node/Cookie.ts"
 import { exposure, infoOf, textOf, unfit } from "./RegularFile.ts"
 
 /** A place where a cookie may be, under the name that the operator knows it by (`BEAMSCOPE_COOKIE`). */
@@ -7,21 +8,6 @@ export type CookieSource =
   | { readonly _tag: "Value"; readonly said: string; readonly cookie: Redacted.Redacted }
   /** `optional`: that the file does not exist is no mistake, and the next source is asked. */
   | { readonly _tag: "File"; readonly said: string; readonly path: string; readonly optional: boolean }
-
-/**
- * Text as a cookie, by the rule that OTP has for its cookie file (`auth:check_cookie/2`): printable ASCII, then at most
- * line ends and blanks, which do not count. It becomes an atom on the node, so 255 characters are the most.
- */
-export const parseCookie = (text: string): Result.Result<Redacted.Redacted, string> => {
-  const end = text.search(/[^ -~]/u)
-  const cookie = end === -1 ? text : text.slice(0, end)
-  if (!/^[\n\r ]*$/u.test(text.slice(cookie.length))) {
-    return Result.fail("has bad characters in it: a cookie is one line of printable ASCII")
-  }
-  if (cookie === "") return Result.fail("is empty")
-  if (cookie.length > 255) return Result.fail("is longer than the 255 characters that a cookie may have")
-  return Result.succeed(Redacted.make(cookie))
-}
 
 const fromText = (text: string) => Effect.mapError(Effect.fromResult(parseCookie(text)), unfit)
 

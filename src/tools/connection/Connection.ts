@@ -1,4 +1,5 @@
 import { Effect, Ref, Result, Schema } from "effect"
+import { parseCookie } from "../../node/Cookie.ts"
 import type { ErlangNode } from "../../node/ErlangNode.ts"
 import { type Disconnection, Nodes } from "../../node/Nodes.ts"
 import type { NodeStatus } from "../../node/NodeState.ts"
@@ -33,6 +34,14 @@ import {
 
 const shared = { toolset: "connection", access: "inspect", cost: "cheap" } as const
 
+/** What is no cookie is told before anybody is asked: without it, the configured one is used. */
+const fitCookie = Schema.makeFilter((text: string) =>
+  Result.match(parseCookie(text), {
+    onSuccess: () => undefined,
+    onFailure: (problem) => `${problem}; without it, the configured one is used`
+  })
+)
+
 const connectNode = Tool.make({
   ...shared,
   name: "connect_node",
@@ -47,7 +56,7 @@ const connectNode = Tool.make({
         Schema.String.annotate({
           description: "Last resort: better configured by the operator",
           format: "password"
-        })
+        }).check(fitCookie)
       )
     ),
     reset: Schema.optionalKey(Schema.Boolean.annotate({ description: "Forget failures; make a silent link anew" }))

@@ -102,6 +102,16 @@ describe("targets", () => {
     expect(Redacted.value(cookie)).toBe("given")
   })
 
+  it("tell a given one that is no cookie as that, and not that there is none", async () => {
+    const nodes = [{ name: "a@x", cookie: Redacted.make("own") }]
+    const error = await withTargets({ nodes }, ({ resolve }) =>
+      Effect.flip(resolve("a@x", { cookie: Redacted.make("naïve") }))
+    )
+    expect(error.message).toMatch(/^the cookie that was given to connect to a@x with has bad characters.* or none, so/u)
+    expect(error.message).not.toContain("naïve")
+    expect(error.lacksCookie).toBeUndefined()
+  })
+
   it("count the operator's cookies as secret once they were used", async () => {
     const cookies = await withTargets({ nodes: [{ name: "a@x", cookie: Redacted.make("own") }, "b@x"] }, (targets) =>
       Effect.gen(function* () {

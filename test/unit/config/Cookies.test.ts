@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
-import { type CookieSource, findCookie, parseCookie } from "../../../src/config/Cookies.ts"
+import { type CookieSource, findCookie } from "../../../src/config/Cookies.ts"
 
 let folder = ""
 beforeEach(() => {
@@ -34,31 +34,6 @@ const find = async (...sources: ReadonlyArray<CookieSource>) => {
   const result = await Effect.runPromise(Effect.result(findCookie(sources)))
   return Result.isSuccess(result) ? Redacted.value(result.success.cookie) : result.failure
 }
-
-describe("the text of a cookie", () => {
-  // The cases are those of auth:check_cookie/2.
-  it.each([
-    ["SECRET", "SECRET"],
-    ["SECRET\n", "SECRET"],
-    ["SECRET\r\n \n", "SECRET"],
-    ["two words ", "two words "],
-    ["~!@#$%^&*()", "~!@#$%^&*()"],
-    ["x".repeat(255), "x".repeat(255)]
-  ])("takes %j", (text, cookie) => {
-    expect(Result.map(parseCookie(text), Redacted.value)).toEqual(Result.succeed(cookie))
-  })
-
-  it.each([
-    ["", "is empty"],
-    ["\n", "is empty"],
-    ["one\ntwo", "has bad characters"],
-    ["tab\there", "has bad characters"],
-    ["naïve", "has bad characters"],
-    ["x".repeat(256), "is longer than"]
-  ])("refuses %j", (text, problem) => {
-    expect(parseCookie(text)).toMatchObject({ _tag: "Failure", failure: expect.stringContaining(problem) })
-  })
-})
 
 describe("a cookie file", () => {
   it("gives its first line", async () => {

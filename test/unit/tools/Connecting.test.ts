@@ -59,6 +59,19 @@ describe("a tool whose node is slow to connect to", () => {
   )
 })
 
+describe("a cookie that is none", () => {
+  it.effect.each(["", "naïve", "x".repeat(256)])(
+    "is a mistake in the argument, told before anybody is asked: %j",
+    (cookie) =>
+      Effect.gen(function* () {
+        const error = yield* failIn({}, "connect_node", { node: "app@localhost", cookie })
+        expect(error).toMatchObject({ code: "invalid_input", retryable: false })
+        expect(error.message).toMatch(/^connect_node: `cookie`: .*; without it, the configured one is used$/u)
+        if (cookie !== "") expect(error.message).not.toContain(cookie)
+      })
+  )
+})
+
 describe("a tool that runs out of time without a node", () => {
   it.live("does not speak of calls", () =>
     Effect.gen(function* () {
