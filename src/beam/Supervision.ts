@@ -20,8 +20,8 @@ export interface TreeQuery extends Pick<ListQuery, "after" | "deadlineMillis" | 
    */
   readonly children: number
   /**
-   * Bytes of heap up to which the supervisor that the tree begins with is asked for its children and its state whatever
-   * they share: what is shared there is copied once for each reference.
+   * Bytes of heap up to which the supervisor that the tree begins with is asked for its children and its state, and before
+   * OTP 26.2 its dictionary is read, whatever they share: what is shared there is copied once for each reference.
    */
   readonly permittedHeap: number | undefined
   /** Milliseconds that one supervisor has for an answer. */
@@ -105,13 +105,15 @@ export interface Supervisor {
   readonly strategy: string | undefined
   /** Restarts in the last `seconds`, of `allowed`. */
   readonly restarts: { readonly count: number; readonly allowed: number; readonly seconds: number } | undefined
+  /** Children that it told of in no form that is documented, `all` where its answer had none. */
+  readonly strange: number | "all" | undefined
   /** Bytes of a heap for which strategy and restarts were not asked, or whose copy was too large to be taken. */
   readonly largeHeap: number | undefined
 }
 
 /**
  * Bytes of heap up to which a supervisor copies its state, where it has children enough to explain it, or before OTP 26.2
- * its dictionary. One with 100,000 children has 8 to 12 MB: 5 ms (OTP 25).
+ * its dictionary, where its module says that it is one. One with 100,000 children has 8 to 12 MB: 5 ms (OTP 25).
  */
 const maxStateHeap = 24 * 1024 * 1024
 
@@ -232,6 +234,7 @@ const readSupervisor = (facts: MapTerm, wordBytes: number): Supervisor => {
       restarts === undefined || allowed === undefined || seconds === undefined
         ? undefined
         : { count: restarts, allowed, seconds },
+    strange: isAtom(facts.atomKey("strange"), "all") ? "all" : count("strange"),
     largeHeap: large === undefined ? undefined : large * wordBytes
   }
 }

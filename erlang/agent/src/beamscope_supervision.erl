@@ -20,22 +20,26 @@
 -define(LONG_QUEUE, 10000).
 %% Milliseconds for which a busy supervisor is looked at again.
 -define(PATIENCE, 60).
-%% Milliseconds that a helper has for a copy of a dictionary.
+%% Milliseconds that a helper has for the copy of one dictionary, at most.
 -define(COPYING, 5000).
 %% Children of the supervisor that a tree begins with up to which it is asked for them.
 -define(ASKED_CHILDREN, 10000).
+%% Frames that a stack shows, if nobody has changed that.
+-define(SHOWN_FRAMES, 8).
 %% Supervisors that are asked for their restarts where all are, those of a portion, and milliseconds of rest behind one.
 -define(ASKED, 1000).
 -define(ASK_PORTION, 20).
 -define(ASK_PAUSE, 2).
-%% Words of heap up to which the dictionary of a process that nobody calls a supervisor is read, where one key of it
-%% cannot be (before OTP 26.2). What is shared there is copied for each reference: at worst some 540 MB.
--define(SMALL_HEAP, 16384).
-%% The same of the one process that whoever asks takes for a supervisor, which keeps next to nothing there.
--define(ROOT_HEAP, 50000).
-%% Words that a child takes on the heap of its supervisor, at most: a heap that its links explain is that of one, and
-%% has next to nothing in its dictionary.
+%% Words that a child takes on the heap of its supervisor, at most.
 -define(CHILD, 300).
+%% Modules whose processes are supervisors, though no behaviour of theirs says so (supervisor.erl; Elixir 1.10 to 1.20).
+-define(SUPERVISORS, [
+    supervisor,
+    'Elixir.Supervisor',
+    'Elixir.DynamicSupervisor',
+    'Elixir.Task.Supervisor',
+    'Elixir.Registry'
+]).
 %% Linked processes that may have started one of which nothing tells who did.
 -define(STARTERS, 5).
 
@@ -53,11 +57,11 @@
     %% Words of heap of a supervisor up to which its state is asked for, which tells its strategy and its restarts, if its
     %% children explain them.
     state_heap := non_neg_integer(),
-    %% The same of the supervisor that the tree begins with, if it is one: up to this heap it is asked for its children and
-    %% its state whatever they share.
+    %% The same of the process that the tree begins with, if it is one: up to this heap its dictionary is read, and it is asked
+    %% for its children and its state, whatever they share.
     permitted_heap => non_neg_integer(),
-    %% Words of heap of what its parent calls a supervisor up to which its dictionary is read, where one key of it cannot
-    %% be (before OTP 26.2). A supervisor keeps next to nothing there.
+    %% Words of heap of what seems to be a supervisor up to which its dictionary is read, where one key of it cannot be
+    %% (before OTP 26.2): see `dictionary_words'.
     dictionary_heap := non_neg_integer(),
     %% With `restarts', or with `min_restarts', every supervisor is asked for them, and not only those on the page.
     sort := tree | memory | message_queue | restarts,
@@ -140,6 +144,7 @@
 -include("beamscope_within.hrl").
 -include("beamscope_idle.hrl").
 -include("beamscope_apart.hrl").
+-include("beamscope_copies.hrl").
 -include("beamscope_supervisor.hrl").
 
 %% @doc The rows of a tree: see `listed'. Where there is a root, it has a row, but `total' and `matched' count what is
@@ -151,37 +156,49 @@
 -spec tree(spec()) -> binary().
 tree(#{deadline_ms := Deadline} = Spec) ->
     Until = now_ms() + Deadline,
-    Roots = roots(Spec#{until => Until}),
+    Bounded = Spec#{until => Until, gate => gate(), seen => #{}},
+    Roots = roots(Bounded),
     Permitted = maps:from_list([{permitted, Pid} || [#{pid := Pid}] <- [Roots], is_map_key(root, Spec)]),
-    Timed = maps:merge(Spec#{until => Until, seen => #{}, wide => map_size(Permitted) =:= 1}, Permitted),
+    Timed = maps:merge(Bounded#{wide => map_size(Permitted) =:= 1}, Permitted),
     {Walked, Missing} = walk(Roots, [], [], Timed),
     Running = lists:sort([Path || {Path, #{type := supervisor, status := running} = Row} <- maps:to_list(Walked), not is_map_key(again, Row)]),
     {Rows, Restarts} = with_restarts(Running, Walked, Timed),
     Keys = keys(maps:to_list(Rows), Timed),
     {Crowd, Found, Unread, Unseen} = crowd(Rows, Timed),
     {Page, Next} = page(Found ++ Keys, Spec),
+    alike(Rows, Spec),
     Closed = closed(maps:values(Rows), Timed),
     Told = maps:merge(Restarts, Unseen),
     packed(Told#{
         total => children(maps:keys(Rows), Spec) + Closed + length(Crowd),
         matched => children([Path || {_, Path} <- Keys], Spec) + hd([0 || is_filtered(Spec)] ++ [Closed]) + maps:get(matched, Unseen),
         roots => roots_among(maps:keys(Rows), Keys, Spec),
-        rows => [{Key, told(row(element(2, Key), Rows), Timed)} || Key <- Page],
+        rows => [{Key, told(row(element(2, Key), Rows, Timed), Timed)} || Key <- Page],
         next => Next,
         incomplete => lists:usort(Unread ++ Missing),
         supervisors => length(Running)
     }).
 
+%% Raises `changed' where the page before had its position among children that were told, and they are read from links now,
+%% or the other way round: they have another order, and none or others would follow.
+alike(#{[1] := #{supervisor := #{children := _} = Facts}}, #{'after' := Packed}) ->
+    case binary_to_term(Packed, [safe]) of
+        {_, [1, Child | _]} when is_pid(Child) =/= is_map_key(crowd, Facts) -> error(changed);
+        _ -> ok
+    end;
+alike(_, _) ->
+    ok.
+
 %% A row that the walk has made, or that of a child of the root behind the first, which its pid stands for.
-row(Path, Rows) when is_map_key(Path, Rows) ->
+row(Path, Rows, _) when is_map_key(Path, Rows) ->
     map_get(Path, Rows);
-row([1, Pid], #{[1] := #{id := Id, above := Above}}) ->
-    {Callback, _} = origin(Pid, ?SMALL_HEAP),
-    [Row] = numbered([{undefined, Pid, type(Callback, worker), modules(Callback), []}], [1], Above ++ [Id], 0),
-    hd(from_links([Row], [Pid || Callback =:= unread])).
+row([1, Pid], #{[1] := #{id := Id, above := Above, supervisor := Supervisor}}, Spec) ->
+    {Callback, _} = origin(Pid, none, Spec),
+    [Row] = by_pid(numbered([{undefined, Pid, type(Callback, worker), modules(Callback), []}], [1], Above ++ [Id], 0)),
+    hd(from_links([Row], [Pid || Callback =:= unread], Supervisor)).
 
 %% The children of the root that have no rows, the keys of the first on the page of those that pass, `unread' where a filter
-%% did not see what some are, how many pass, and of how many that is known. A key has the pid in place of a number, which is smaller than any.
+%% did not see what some are, how many pass, and of how many that is known.
 crowd(#{[1] := #{supervisor := #{crowd := Crowd}}}, #{limit := Limit, sort := Sort} = Spec) ->
     Step = fun(Pids, {Seen, Matched, Best, Missing}) ->
         {Passing, Unread} = passing(Pids, Spec),
@@ -219,12 +236,12 @@ crowd_keys(Pids, #{sort := Sort}) ->
 %% `{Value, Pid}' of what processes say, 0 of one that has ended.
 valued(Pids, Item) ->
     Answers = [{{'$1', {'_', '$2'}}, [], [{{'$2', '$1'}}]}, {{'$1', '_'}, [], [{{0, '$1'}}]}],
-    ets:match_spec_run(lists:zip(Pids, ask(Pids, Item)), ets:match_spec_compile(Answers)).
+    ets:match_spec_run(lists:zip(Pids, answers(Pids, Item)), ets:match_spec_compile(Answers)).
 
 %% Those whose queue is not too long to be walked.
 short(Pids) ->
     Answers = [{{'$1', {'_', '$2'}}, [{'=<', '$2', ?LONG_QUEUE}], ['$1']}],
-    ets:match_spec_run(lists:zip(Pids, ask(Pids, message_queue_len)), ets:match_spec_compile(Answers)).
+    ets:match_spec_run(lists:zip(Pids, answers(Pids, message_queue_len)), ets:match_spec_compile(Answers)).
 
 %% Those of the crowd that pass the filters, and `unread' where of some it is not known what they are. What each callback that is found among them says is worked out once.
 passing(Pids, #{child := Pid} = Spec) ->
@@ -236,7 +253,7 @@ passing(_, #{min_restarts := _}) ->
 passing(Pids, Spec) when not is_map_key(text, Spec), not is_map_key(type, Spec) ->
     {Pids, []};
 passing(Pids, Spec) ->
-    Told = callbacks(Pids),
+    Told = told_callbacks(Pids, Spec),
     Row = fun(Callback) ->
         #{id => undefined, status => running, type => type(Callback, worker), modules => modules(Callback)}
     end,
@@ -245,39 +262,23 @@ passing(Pids, Spec) ->
     Guard = [{is_map_key, '$2', {const, Right}}],
     Found = ets:match_spec_run(Told, ets:match_spec_compile([{{'$1', '$2'}, Guard, ['$1']}])),
     Names = [{{'$1', {registered_name, '$2'}}, [], [{{'$1', '$2'}}]}],
-    Named = ets:match_spec_run(lists:zip(Pids, ask(Pids, registered_name)), ets:match_spec_compile(Names)),
+    Named = ets:match_spec_run(lists:zip(Pids, answers(Pids, registered_name)), ets:match_spec_compile(Names)),
     Callbacks = maps:from_list(hd([Told || Named =/= []] ++ [[]])),
     ByName = [Pid || {Pid, Name} <- Named, matches((Row(maps:get(Pid, Callbacks, undefined)))#{known => Name}, Spec)],
     {lists:usort(Found ++ ByName), [unread || lists:member(unread, Distinct)]}.
 
 %% `{Pid, Callback}' of processes, the callback as of `origin'.
-callbacks(Pids) ->
-    try ask(Pids, {dictionary, '$initial_call'}) of
+told_callbacks(Pids, Spec) ->
+    try answers(Pids, {dictionary, '$initial_call'}) of
         Answers ->
             Calls = [{{'$1', {'_', '$2'}}, [], [{{'$1', '$2'}}]}, {{'$1', '_'}, [], [{{'$1', gone}}]}],
             ets:match_spec_run(lists:zip(Pids, Answers), ets:match_spec_compile(Calls))
     catch
         error:badarg ->
-            Short = short(Pids),
-            Heaps = lists:zip(Short, ask(Short, total_heap_size)),
-            Few = [{{'$1', {'_', '$2'}}, [{'=<', '$2', ?SMALL_HEAP}], ['$1']}],
-            Small = ets:match_spec_run(Heaps, ets:match_spec_compile(Few)),
-            Read =
-                case apart(?ANSWER, ?COPYING, fun() -> read_callbacks(Small) end) of
-                    {answer, Told} -> Told;
-                    _ -> []
-                end,
-            Read ++ [{Pid, unread} || Pid <- Pids -- element(1, lists:unzip(Read))]
+            {Read, _} = callbacks(short(Pids), Spec),
+            Left = Pids -- element(1, lists:unzip(Read)),
+            Read ++ [{Pid, hd([unread || is_process_alive(Pid)] ++ [gone])} || Pid <- Left]
     end.
-
-%% The same from dictionaries that are copied as a whole.
-read_callbacks(Pids) ->
-    Read = [{{'$1', {'_', '$2'}}, [], [{{'$1', '$2'}}]}],
-    Entries = ets:match_spec_run(lists:zip(Pids, ask(Pids, dictionary)), ets:match_spec_compile(Read)),
-    {Alive, Dictionaries} = lists:unzip(Entries),
-    Many = fun(Term) -> lists:duplicate(length(Alive), Term) end,
-    Calls = lists:zipwith3(fun proplists:get_value/3, Many('$initial_call'), Dictionaries, Many(undefined)),
-    lists:zip(Alive, Calls).
 
 %% How many rows are a root that was asked for, of all and of those that pass: rows that `total' and `matched' leave out.
 roots_among(Paths, Keys, #{root := _} = Spec) ->
@@ -292,7 +293,7 @@ children(Paths, _) -> length(Paths).
 
 %% How many processes a root is linked to that is not opened, since rows have one level only.
 closed(Roots, #{root := _, depth := 1} = Spec) ->
-    lists:sum([length(Links) || #{type := supervisor, pid := Pid} <- Roots, #{links := Links} <- [found(Pid, Spec)]]);
+    lists:sum([length(Links) || #{type := supervisor, pid := _} = Row <- Roots, #{links := Links} <- [found(Row, Spec)]]);
 closed(_, _) ->
     0.
 
@@ -302,9 +303,8 @@ is_filtered(Spec) -> map_size(maps:with([text, child, type, status, min_restarts
 %% that is left, and `restarts'. Each is asked once, a few at a time; of the very many there may be, so many.
 with_restarts(Paths, Rows, #{until := Until} = Spec) when map_get(sort, Spec) =:= restarts; is_map_key(min_restarts, Spec) ->
     Ask = fun(Path, Known) ->
-        #{pid := Pid} = Row = map_get(Path, Known),
-        Facts = maps:get(supervisor, Row, none),
-        Known#{Path := Row#{supervisor => with_limits(Pid, Facts, Spec)}}
+        Row = map_get(Path, Known),
+        Known#{Path := Row#{supervisor => with_limits(Row, Spec)}}
     end,
     Bounds = #{until => Until, pause_ms => ?ASK_PAUSE},
     Step = fun(Some, Known) -> lists:foldl(Ask, Known, Some) end,
@@ -315,10 +315,12 @@ with_restarts(_, Rows, _) ->
     {Rows, #{}}.
 
 %% What is known of a supervisor, and its restarts.
-with_limits(Pid, none, Spec) ->
-    Facts = found(Pid, Spec),
-    maps:merge(Facts#{asked => true}, limits(Pid, Facts, Spec));
-with_limits(Pid, Facts, Spec) ->
+with_limits(#{pid := Pid} = Row, Spec) ->
+    Facts =
+        case Row of
+            #{supervisor := Known} -> Known;
+            _ -> found(Row, Spec)
+        end,
     maps:merge(Facts#{asked => true}, limits(Pid, Facts, Spec)).
 
 keys(Rows, #{sort := Sort} = Spec) -> [{rank(Sort, Row), Path} || {Path, Row} <- Rows, matches(Row, Spec)].
@@ -350,7 +352,7 @@ roots(#{root := Pid} = Spec) when is_pid(Pid) ->
     root(Pid, [], Spec);
 roots(#{root := Name} = Spec) ->
     Atom = existing(Name),
-    Tops = numbered(tops(Atom, ets:lookup(ac_tab, {application_master, Atom}), Spec), [], [], 1),
+    Tops = at_top(numbered(tops(Atom, ets:lookup(ac_tab, {application_master, Atom}), Spec), [], [], 1)),
     case {whereis(Atom), Tops} of
         {Pid, _} when is_pid(Pid) -> root(Pid, Tops, Spec);
         {_, []} -> error({no_root, Atom});
@@ -358,19 +360,23 @@ roots(#{root := Name} = Spec) ->
     end;
 roots(Spec) ->
     Masters = lists:sort(ets:match_object(ac_tab, {{application_master, '_'}, '_'})),
-    numbered(lists:append([tops(Name, [Entry], Spec) || {{_, Name}, _} = Entry <- Masters]), [], [], 1).
+    at_top(numbered(lists:append([tops(Name, [Entry], Spec) || {{_, Name}, _} = Entry <- Masters]), [], [], 1)).
+
+at_top(Rows) -> [Row#{evidence => top} || Row <- Rows].
 
 %% A process, or where that is no supervisor, the tops of the application that has its name.
-root(Pid, Tops, #{dictionary_heap := Most} = Spec) ->
-    {Callback, Ancestors} = origin(Pid, min(Most, max(?ROOT_HEAP, ?CHILD * length(linked(Pid))))),
+root(Pid, Tops, Spec) ->
+    Names = [Name || {_, Name} <- [erlang:process_info(Pid, registered_name)]],
+    {Callback, Ancestors} = origin(Pid, Names, Spec#{permitted => Pid}),
     Parents = case Callback of unread -> starters(Pid); _ -> parent(Ancestors) end,
     IsTop = Callback =:= unread andalso lists:any(fun is_starter/1, Parents),
-    case supervises(Callback) =/= none orelse IsTop orelse (Tops =:= [] andalso is_called_supervisor(Pid, Parents, Spec)) of
+    IsKnown = supervises(Callback) =/= none orelse IsTop,
+    Called = [Modules || not IsKnown, Tops =:= [], {supervisor, Modules} <- called(Pid, Parents, Spec)],
+    case IsKnown orelse Called =/= [] of
         true ->
-            Modules = modules(Callback),
-            Names = [Name || {_, Name} <- [erlang:process_info(Pid, registered_name)]],
+            Modules = hd([modules(Callback) || is_tuple(Callback)] ++ Called ++ [[]]),
             [#{path => [1], depth => 1, id => hd(Names ++ Modules ++ [undefined]), above => [], status => running,
-                pid => Pid, type => supervisor, modules => Modules}];
+                pid => Pid, type => supervisor, modules => Modules, evidence => hd([top || IsTop] ++ [Names ++ Modules])}];
         false when Tops =/= [] ->
             Tops;
         false when Callback =:= gone ->
@@ -379,18 +385,17 @@ root(Pid, Tops, #{dictionary_heap := Most} = Spec) ->
             error({not_a_supervisor, Callback, erlang:process_info(Pid, current_function), application(Pid)})
     end.
 
-%% Whether the supervisor that has started a process calls it one, though nothing else says so.
-is_called_supervisor(Pid, Parents, Spec) ->
-    Types = [
-        Type
+%% What the supervisor that has started a process calls it, though nothing else may say so: `{Type, Modules}'.
+called(Pid, Parents, Spec) ->
+    [
+        {Type, Modules}
      || Parent <- Parents,
         is_pid(Parent) andalso node(Parent) =:= node(),
-        #{is_large := false} <- [found(Parent, Spec#{dictionary_heap := ?SMALL_HEAP})],
-        {answer, {_, _, Children}} <- [asked(Parent, ?ASKED_CHILDREN, Spec)],
-        {_, Child, Type, _, _} <- Children,
+        #{is_large := false} <- [found(#{pid => Parent, modules => []}, Spec)],
+        {answer, {_, _, Children, _}} <- [asked(Parent, ?ASKED_CHILDREN, Spec)],
+        {_, Child, Type, Modules, _} <- Children,
         Child =:= Pid
-    ],
-    lists:member(supervisor, Types).
+    ].
 
 %% Who has started a process, or before OTP 25, where nobody tells, may have: some of those linked to it.
 starters(Pid) ->
@@ -398,7 +403,7 @@ starters(Pid) ->
         {_, Parent} when is_pid(Parent) -> [Parent];
         _ -> []
     catch
-        error:badarg -> lists:sublist(linked(Pid), ?STARTERS)
+        error:badarg -> lists:sublist(lists:sort(linked(Pid)), ?STARTERS)
     end.
 
 %% The application that a process belongs to: the one whose master leads its group.
@@ -409,14 +414,14 @@ application(Pid) ->
 
 %% The processes that an application has at its top. Its master is linked to a process that has started them and is
 %% linked to them.
-tops(Name, [{_, Master}], #{dictionary_heap := Words}) when is_pid(Master) ->
+tops(Name, [{_, Master}], Spec) when is_pid(Master) ->
     Starters = lists:filter(fun is_starter/1, linked(Master)),
     [
         {Name, Pid, type(Callback, supervisor), modules(Callback), []}
      || Starter <- Starters,
         Pid <- linked(Starter),
         Pid =/= Master,
-        {Callback, Ancestors} <- [origin(Pid, Words)],
+        {Callback, Ancestors} <- [origin(Pid, top, Spec)],
         Callback =:= unread orelse lists:sublist(Ancestors, 1) =:= [Starter]
     ];
 tops(_, _, _) ->
@@ -434,7 +439,7 @@ type(Callback, _) ->
         _ -> supervisor
     end.
 
-modules({_, _, _} = Callback) -> [module_of(Callback)];
+modules({_, _, _} = Callback) -> [Module || Module <- [module_of(Callback)], is_atom(Module)];
 modules(_) -> [].
 
 %% Local processes that a process is linked to.
@@ -449,8 +454,9 @@ linked(Pid) ->
     end.
 
 %% `{Callback, Ancestors}' that the dictionary of a process tells. The callback is `unread' where the dictionary had to
-%% be read as a whole, and its heap has more than so many words or its queue is long; `gone' where the process is.
-origin(Pid, Most) ->
+%% be read as a whole, and its heap or its queue is too large for that, or the copy was; `gone' where the process is.
+%% `Evidence' is of `dictionary_words'.
+origin(Pid, Evidence, Spec) ->
     try
         told_origin(erlang:process_info(Pid, [{dictionary, '$initial_call'}, {dictionary, '$ancestors'}]))
     catch
@@ -459,9 +465,10 @@ origin(Pid, Most) ->
                 undefined ->
                     {gone, []};
                 [{_, {proc_lib, init_p, _}}, {_, Messages}] when Messages =< ?LONG_QUEUE ->
-                    case erlang:process_info(Pid, total_heap_size) of
-                        {_, Words} when Words > Most -> {unread, []};
-                        _ -> read_origin(Pid)
+                    Words = used(Pid),
+                    case Words =< ?COPIED_HEAP orelse Words =< dictionary_words(Pid, Evidence, Spec) of
+                        true -> read_origin(Pid, Spec);
+                        false -> {unread, []}
                     end;
                 [{_, {proc_lib, init_p, _}}, _] ->
                     {unread, []};
@@ -470,19 +477,40 @@ origin(Pid, Most) ->
             end
     end.
 
+%% Words of heap beyond `?COPIED_HEAP' up to which the whole dictionary of a process is read. Supervisors keep next to nothing
+%% there: so where its modules say that it is one, as its parent names them, or its own name; and as many as its links
+%% explain of what an application has at its `top', of which nobody names modules.
+dictionary_words(Pid, Evidence, #{dictionary_heap := Most} = Spec) ->
+    Permitted = [Words || #{permitted := Is, permitted_heap := Words} <- [Spec], Is =:= Pid],
+    case Evidence of
+        top -> lists:max([min(Most, ?CHILD * length(linked(Pid))) | Permitted]);
+        [_ | _] -> lists:max([0 | [Most || Module <- Evidence, is_supervisors(Module)] ++ Permitted]);
+        _ -> lists:max([0 | Permitted])
+    end.
+
+%% Whether the processes of a module are supervisors, as far as that says so itself.
+is_supervisors(Module) ->
+    lists:member(Module, ?SUPERVISORS) orelse [Name || Name <- behaviours(Module), lists:member(Name, ?SUPERVISING)] =/= [].
+
 %% Of a dictionary that is copied as a whole.
-read_origin(Pid) ->
-    case apart(?ANSWER, ?COPYING, fun() -> told_origin(erlang:process_info(Pid, dictionary)) end) of
+read_origin(Pid, #{until := Until}) ->
+    Millis = max(?PATIENCE, min(?COPYING, Until - now_ms())),
+    case apart(?ANSWER, Millis, fun() -> told_origin(erlang:process_info(Pid, dictionary)) end) of
         {answer, Told} -> Told;
         _ -> {unread, []}
     end.
 
+%% What stands there is what the process has put there.
 told_origin(undefined) ->
     {gone, []};
 told_origin([{_, Callback}, {_, Ancestors}]) ->
-    {Callback, [Ancestor || is_list(Ancestors), Ancestor <- Ancestors]};
+    try length(Ancestors) of
+        _ -> {Callback, Ancestors}
+    catch
+        error:badarg -> {Callback, []}
+    end;
 told_origin({dictionary, Entries}) ->
-    {proplists:get_value('$initial_call', Entries), proplists:get_value('$ancestors', Entries, [])}.
+    told_origin([{Key, proplists:get_value(Key, Entries)} || Key <- ['$initial_call', '$ancestors']]).
 
 %% Rows of children, in their order.
 numbered([], _, _, _) ->
@@ -526,26 +554,35 @@ walk([#{depth := Level, type := supervisor, status := running, pid := Pid} = Row
 walk([Row | Others], Rows, Missing, Spec) ->
     walk(Others, [Row | Rows], Missing, Spec).
 
+%% Rows of a crowd that only links tell of, in an order that holds however many of them there are.
+by_pid(Rows) -> [Row#{path := lists:droplast(Path) ++ [Pid]} || #{path := Path, pid := Pid} = Row <- Rows].
+
 %% What a supervisor tells of its children, their rows, and why some may be missing.
 visit(#{pid := Pid, path := Path, id := Id, above := Above} = Row, #{children := Most, wide := Wide} = Spec) ->
     IsWide = Wide andalso Path =:= [1],
-    case found(Pid, hd([Spec#{children := ?ASKED_CHILDREN} || IsWide] ++ [Spec])) of
+    case found(Row, hd([Spec#{children := ?ASKED_CHILDREN} || IsWide] ++ [Spec])) of
         #{not_asked := _} = Facts when not is_map_key(callback, Facts) ->
             {Facts, [], [not_asked]};
         #{is_large := false} = Facts ->
             case asked(Pid, hd([?ASKED_CHILDREN || IsWide] ++ [Most]), Spec) of
-                {answer, {Count, Alive, First}} ->
+                {answer, {Count, Alive, First, Strange}} ->
                     Pids = [Child || Child <- Alive, node(Child) =:= node()],
+                    {Rows, Unread} = in_truth(numbered(First, Path, Above ++ [Id], 1), Spec),
+                    Told = Facts#{children => Count, active => length(Alive), pids => Pids, listed => length(First)},
                     {
-                        Facts#{children => Count, active => length(Alive), pids => Pids, listed => length(First)},
-                        in_truth(numbered(First, Path, Above ++ [Id], 1)),
-                        [many || Count > length(First)]
+                        maps:merge(Told, maps:from_list([{strange, Strange} || Strange > 0])),
+                        Rows,
+                        [many || Count > length(First)] ++ Unread ++ [strange || Strange > 0]
                     };
                 too_large ->
                     %% Its state has more in it than that.
                     linked_children(Row, Facts#{is_large := true, large => map_get(heap, Facts)}, IsWide, Spec);
+                Late when Late =:= late; element(1, element(2, Late)) =:= timeout ->
+                    {Facts#{unanswered => true}, [], [unanswered]};
                 _ ->
-                    {Facts#{unanswered => true}, [], [unanswered]}
+                    %% It has ended, which the page will tell, or has answered something else.
+                    IsStrange = is_process_alive(Pid),
+                    {hd([Facts#{strange => all} || IsStrange] ++ [#{}]), [], [hd([strange || IsStrange] ++ [ended])]}
             end;
         #{links := _} = Facts ->
             linked_children(Row, Facts, IsWide, Spec);
@@ -553,43 +590,66 @@ visit(#{pid := Pid, path := Path, id := Id, above := Above} = Row, #{children :=
             {Facts, [], [busy || is_map_key(busy, Facts)]}
     end.
 
-%% The same where it is not asked, by its links.
-linked_children(#{path := Path, id := Id, above := Above}, #{links := Links} = Facts, IsWide, #{children := Most}) ->
-    Origins = [{Child, origin(Child, ?SMALL_HEAP)} || Child <- lists:sublist(Links, Most)],
-    First = [{undefined, Child, type(It, worker), modules(It), []} || {Child, {It, _}} <- Origins],
+%% The same where it is not asked, by its links. At the root they are all, and nothing is missing, where its state says that
+%% its children are alike and have no ids, and they are workers.
+linked_children(#{pid := Pid, path := Path, id := Id, above := Above}, #{links := Links} = Facts, IsWide, Spec) ->
+    #{children := Most} = Spec,
+    Origins = [{Child, origin(Child, none, Spec)} || Child <- lists:sublist(Links, Most)],
+    First = numbered([{undefined, Child, type(It, worker), modules(It), []} || {Child, {It, _}} <- Origins], Path, Above ++ [Id], 1),
     Unread = [Child || {Child, {unread, _}} <- Origins],
     Crowd = hd([lists:nthtail(length(First), Links) || IsWide] ++ [[]]),
     Counts = #{children => length(Links), active => length(Links), listed => length(First) + length(Crowd)},
     IsMore = maps:get(is_large, Facts, Crowd =/= [] orelse length(Links) > length(First) + length(Crowd)),
+    Limits = hd([(limits(Pid, Facts, Spec))#{asked => true} || IsWide] ++ [#{}]),
+    IsWhole = are_alike(Limits) andalso [Row || #{type := supervisor} = Row <- First] =:= [],
     {
-        maps:merge(Facts, Counts#{pids => Links, crowd => Crowd}),
-        from_links(numbered(First, Path, Above ++ [Id], 1), Unread),
-        [hd([links || IsWide] ++ [many]) || IsMore] ++ [unread || Unread =/= []] ++
+        maps:merge(maps:merge(Facts, Counts#{pids => Links}), maps:merge(Limits, maps:from_list([{crowd, Crowd} || IsWide]))),
+        from_links(hd([by_pid(First) || IsWide] ++ [First]), Unread, Limits),
+        [hd([links || IsWide] ++ [many]) || IsMore, not IsWhole] ++ [unread || Unread =/= []] ++
             [not_asked || maps:get(not_asked, Facts, bridge) =/= bridge]
     }.
 
-%% Rows of children as they are: who leaves out the type of a child has a supervisor called a worker.
-in_truth(Rows) ->
-    Told = callbacks([Pid || #{type := worker, status := running, pid := Pid} <- Rows]),
+are_alike(Facts) -> maps:get(strategy, Facts, none) =:= simple_one_for_one.
+
+%% Rows of children as they are, and `unread' where of some that is not known: who leaves out the type of a child has a
+%% supervisor called a worker.
+in_truth(Rows, Spec) ->
+    Told = told_callbacks([Pid || #{type := worker, status := running, pid := Pid} <- Rows], Spec),
     Distinct = lists:usort(element(2, lists:unzip(Told))),
     Supervising = [Callback || Callback <- Distinct, lists:member(supervises(Callback), [supervisor, bridge])],
-    case Supervising of
+    Unread = [Pid || {Pid, unread} <- Told, may_supervise(Pid)],
+    case Supervising ++ Unread of
         [] ->
-            Rows;
+            {Rows, []};
         _ ->
-            Hidden = maps:from_list([{Pid, true} || {Pid, Callback} <- Told, lists:member(Callback, Supervising)]),
-            [typed(Row, Hidden) || Row <- Rows]
+            Known = maps:from_list(Told ++ [{Pid, unknown} || Pid <- Unread]),
+            {[typed(Row, Known, Supervising) || Row <- Rows], [unread || Unread =/= []]}
     end.
 
-typed(#{type := worker, pid := Pid} = Row, Hidden) when is_map_key(Pid, Hidden) ->
-    Row#{type := supervisor, called => worker};
-typed(Row, _) ->
+%% Whether one that is not known to be a supervisor may have children: it does not wait as others do, and is linked to more
+%% than its parent.
+may_supervise(Pid) ->
+    case erlang:process_info(Pid, [current_function, links]) of
+        [{_, {Module, _, _} = Current}, {_, [_, _ | _]}] ->
+            lists:member(Module, [gen_server, erlang]) orelse not loops(Current);
+        _ ->
+            false
+    end.
+
+typed(#{type := worker, pid := Pid} = Row, Callbacks, Supervising) when is_map_key(Pid, Callbacks) ->
+    Callback = map_get(Pid, Callbacks),
+    case lists:member(Callback, Supervising) of
+        true -> Row#{type := supervisor, called => worker};
+        false -> maps:merge(Row, maps:from_list([{not_asked, unread} || Callback =:= unknown]))
+    end;
+typed(Row, _, _) ->
     Row.
 
-%% Rows of children that only links tell of; what those of `Unread' are is not known.
-from_links(Rows, Unread) ->
+%% Rows of children that only links tell of: what those of `Unread' are is not known, nor are their ids, if they have any.
+from_links(Rows, Unread, Supervisor) ->
+    Marks = [{id_is, unknown} || not are_alike(Supervisor)],
     [
-        maps:merge(Row#{id_is => unknown}, maps:from_list([{not_asked, unread} || lists:member(Pid, Unread)]))
+        maps:merge(Row, maps:from_list(Marks ++ [{not_asked, unread} || lists:member(Pid, Unread)]))
      || #{pid := Pid} = Row <- Rows
     ].
 
@@ -602,41 +662,60 @@ parent(Ancestors) ->
 
 %% A supervisor as it is found: whose it is, and to whom it is linked but its parent; or what it is busy with. Without
 %% `callback' nothing is known of it.
-found(Pid, #{dictionary_heap := Words, children := Most} = Spec) ->
-    case origin(Pid, Words) of
+found(#{pid := Pid} = Row, #{children := Most} = Spec) ->
+    case origin(Pid, maps:get(evidence, Row, map_get(modules, Row)), Spec) of
         {{supervisor, Module, _}, Ancestors} ->
-            Facts = #{callback => Module},
             case idle(Pid, now_ms() + ?PATIENCE) of
                 idle ->
                     Links = lists:sort(linked(Pid)) -- parent(Ancestors),
                     Heap = used(Pid),
-                    IsBearable = bearable(1, Heap, length(Links)) orelse tells_little(Module, Heap) orelse permitted(Pid, Heap, Spec),
-                    Facts#{links => Links, heap => Heap, is_large => length(Links) > Most orelse not IsBearable};
+                    IsSmall = length(Links) =< Most andalso may_tell(Module, Heap, length(Links)),
+                    IsLarge = not (IsSmall orelse length(Links) =< Most andalso permitted(Pid, Heap, Spec)),
+                    #{callback => Module, links => Links, heap => Heap, is_large => IsLarge};
                 gone ->
-                    Facts;
+                    #{callback => Module};
+                {waiting, 0, _} = Busy ->
+                    %% In a loop of its own it would never be idle.
+                    case calls_back(Pid) of
+                        true -> #{callback => Module, busy => Busy};
+                        false -> unlike(Pid, Module, Ancestors, other)
+                    end;
                 Busy ->
-                    Facts#{busy => Busy}
+                    #{callback => Module, busy => Busy}
             end;
         {gone, _} ->
             #{};
         {{supervisor_bridge, Module, _}, Ancestors} ->
-            #{callback => Module, not_asked => bridge, links => lists:sort(linked(Pid)) -- parent(Ancestors)};
+            unlike(Pid, Module, Ancestors, bridge);
         {{Module, _, _}, Ancestors} ->
-            #{callback => Module, not_asked => other, links => lists:sort(linked(Pid)) -- parent(Ancestors)};
+            unlike(Pid, Module, Ancestors, other);
         {unread, _} ->
             #{not_asked => unread};
         {_, _} ->
             #{not_asked => other}
     end.
 
+%% What is known of one that is not asked, since it is no supervisor of OTP's.
+unlike(Pid, Module, Ancestors, Why) ->
+    #{callback => Module, not_asked => Why, links => lists:sort(linked(Pid)) -- parent(Ancestors)}.
+
+%% Whether a process that waits was called by the code of a behaviour, as far as the stack shows that goes down so far only.
+calls_back(Pid) ->
+    case erlang:process_info(Pid, current_stacktrace) of
+        {_, Stack} -> length(Stack) >= ?SHOWN_FRAMES orelse lists:any(fun is_behaviours/1, Stack);
+        undefined -> true
+    end.
+
+is_behaviours({Module, _, _, _}) -> lists:member(Module, [gen, gen_server, gen_statem, gen_event, supervisor, sys]).
+
 %% What a row tells, read when it is on the page.
 told(#{again := true} = Row, _) ->
-    maps:without([path], maps:merge(Row, facts(Row)));
+    maps:without([path, evidence], maps:merge(Row, facts(Row)));
 told(#{type := supervisor, status := running, pid := Pid} = Row, Spec) ->
     Facts =
         case Row of
             #{supervisor := Known} -> Known;
-            _ -> found(Pid, Spec)
+            _ -> found(Row, Spec)
         end,
     case is_map_key(callback, Facts) of
         true ->
@@ -649,13 +728,13 @@ told(#{type := supervisor, status := running, pid := Pid} = Row, Spec) ->
             Linked = maps:from_list([{active, length(Links)} || #{links := Links} <- [Facts]]),
             Asked = maps:without([pids, links, asked, crowd, heap], maps:merge(Linked, Facts)),
             Supervisor = maps:merge(maps:merge(Asked, Sums), Limits),
-            maps:without([path], maps:merge(Row#{supervisor => Supervisor}, facts(Row)));
+            maps:without([path, evidence], maps:merge(Row#{supervisor => Supervisor}, facts(Row)));
         false ->
             Marked = maps:merge(Row, maps:with([not_asked], Facts)),
-            maps:without([path, supervisor], maps:merge(Marked, facts(Row)))
+            maps:without([path, evidence, supervisor], maps:merge(Marked, facts(Row)))
     end;
 told(Row, _) ->
-    maps:without([path], maps:merge(Row, facts(Row))).
+    maps:without([path, evidence], maps:merge(Row, facts(Row))).
 
 serves({Module, _, _}) -> lists:member(Module, [gen_server, gen_statem, gen_event]);
 serves(_) -> false.
@@ -685,15 +764,15 @@ summed(Pids, Spec) ->
 
 %% Adds messages and bytes of memory of processes, with list BIFs: there may be very many. Long queues are not walked.
 sum(Pids, {Messages, Memory, Summed}) ->
-    Lengths = lists:zip(Pids, ask(Pids, message_queue_len)),
+    Lengths = lists:zip(Pids, answers(Pids, message_queue_len)),
     All = [{{'_', {'_', '$1'}}, [], ['$1']}],
     Short = [{{'$1', {'_', '$2'}}, [{'=<', '$2', ?LONG_QUEUE}], ['$1']}],
     Sizes = [{{'_', '$1'}, [], ['$1']}],
-    Bytes = ask(ets:match_spec_run(Lengths, ets:match_spec_compile(Short)), memory),
+    Bytes = answers(ets:match_spec_run(Lengths, ets:match_spec_compile(Short)), memory),
     {
         Messages + lists:sum(ets:match_spec_run(Lengths, ets:match_spec_compile(All))),
         Memory + lists:sum(ets:match_spec_run(Bytes, ets:match_spec_compile(Sizes))),
         Summed + length(Pids)
     }.
 
-ask(Pids, Item) -> lists:zipwith(fun erlang:process_info/2, Pids, lists:duplicate(length(Pids), Item)).
+answers(Pids, Item) -> lists:zipwith(fun erlang:process_info/2, Pids, lists:duplicate(length(Pids), Item)).

@@ -7,7 +7,10 @@
 %% once; for its state each id up to three times, or what children were started with. Of so many ids that have been copied
 %% the three copies are small.
 -define(COPY, 67108864).
--define(COPIES, 3).
+-define(STATE_COPIES, 3).
+%% Processes up to which one is asked that may keep ids: of so many the bound on what it copies leaves room for the garbage
+%% of our own questions, so that one answer does not decide over the next.
+-define(IDENTIFIED, 500).
 %% Words that a child takes on the heap of a supervisor that knows its children by ids, at least (OTP 23; 15 from OTP 24 on).
 %% Only such ones can share what they were started with: of others each child came in a message, which shares nothing.
 -define(LEAST, 14).
@@ -17,8 +20,14 @@
 -define(ANSWER, 8388608).
 %% Milliseconds for which one that had answered is looked at again before it is asked for its state.
 -define(PAUSE, 20).
-%% Bytes of an id that is sent as it is.
+%% Bytes of an id that is sent as it is, and modules of a child.
 -define(ID, 256).
+-define(MODULES, 10).
+%% Guards of what supervisor:which_children/1 may tell as a process and as a type.
+-define(DOCUMENTED, [
+    {'orelse', {is_pid, '$1'}, {'=:=', '$1', undefined}, {'=:=', '$1', restarting}},
+    {'orelse', {'=:=', '$2', worker}, {'=:=', '$2', supervisor}}
+]).
 
 %% Whether whoever asks takes it on himself what this supervisor copies, of so many words of heap.
 permitted(Pid, Words, #{permitted := Pid, permitted_heap := Most}) -> Words =< Most;
@@ -28,16 +37,17 @@ permitted(_, _, _) -> false.
 room(Pid, #{permitted := Pid, permitted_heap := Most}) -> max(?ANSWER, 3 * Most);
 room(_, _) -> ?ANSWER.
 
-%% What a supervisor is asked for: how many children it has, those with a process, and so many of them as `small' makes
-%% them; as of `apart'.
+%% What a supervisor is asked for: how many children it has, those with a process, so many of them as `small' makes
+%% them, and how many more it told of in no form that is documented; as of `apart'.
 asked(Pid, Most, #{until := Until, call_ms := Timeout} = Spec) ->
     %% It is slow to answer or it is not; what takes time behind that is ours.
     Millis = Timeout + max(0, Until - now_ms()),
     apart(room(Pid, Spec), Millis, fun() -> told_children(gen_server:call(Pid, which_children, Timeout), Most) end).
 
-told_children(Children, Most) when is_list(Children) ->
-    Alive = [Child || {_, Child, _, _} <- Children, is_pid(Child)],
-    {length(Children), Alive, lists:map(fun small/1, lists:sublist(ordered(Children), Most))}.
+told_children(Children, Most) ->
+    Known = ets:match_spec_run(Children, ets:match_spec_compile([{{'_', '$1', '$2', '_'}, ?DOCUMENTED, ['$_']}])),
+    Alive = [Child || {_, Child, _, _} <- Known, is_pid(Child)],
+    {length(Known), Alive, lists:map(fun small/1, lists:sublist(ordered(Known), Most)), length(Children) - length(Known)}.
 
 %% A supervisor names its children last first; those that have no id it names in no order.
 ordered(Children) ->
@@ -48,7 +58,16 @@ ordered(Children) ->
 
 %% A child as its supervisor names it, and as rows are made of: its id cut where it is large.
 small({Id, Child, Type, Modules}) ->
-    {cut(Id, ?ID), Child, Type, Modules, [{id_is, cut} || erlang:external_size(Id) > ?ID]}.
+    {cut(Id, ?ID), Child, Type, named(Modules), [{id_is, cut} || erlang:external_size(Id) > ?ID]}.
+
+%% `dynamic' too where they are no list of modules.
+named(Modules) ->
+    try lists:all(fun erlang:is_atom/1, Modules) of
+        true -> lists:sublist(Modules, ?MODULES);
+        false -> dynamic
+    catch
+        error:_ -> dynamic
+    end.
 
 %% Words that lie on the heap of a process, what it has let go of among them; not what it has room for.
 used(Pid) ->
@@ -64,6 +83,10 @@ bearable(Copies, Words, Links) ->
     Children = max(Links, Words div (2 * ?LEAST)),
     Copies * Children * (Words - ?LEAST * Children) =< ?COPY.
 
+%% Whether a supervisor with these callbacks may be asked for its children.
+may_tell(Module, Words, Links) ->
+    tells_little(Module, Words) orelse Links =< ?IDENTIFIED andalso bearable(1, Words, Links).
+
 %% Whether what a supervisor with these callbacks tells of its children takes no more than its heap: a DynamicSupervisor of
 %% Elixir's tells no ids, and what it tells came in a message for each child, which is copied without sharing. What is started
 %% without a module of its own, a Supervisor too, has children from whoever started it, which were copied as well. Source:
@@ -75,11 +98,14 @@ tells_little('Elixir.Supervisor.Default', _) ->
 tells_little('Elixir.Task.Supervisor', _) ->
     true;
 tells_little(Module, _) ->
-    %% It tells of itself without being loaded for that, or called.
-    try lists:append([Names || {Key, Names} <- erlang:get_module_info(Module, attributes), lists:member(Key, [behaviour, behavior])]) of
-        Behaviours -> [Name || Name <- Behaviours, lists:member(Name, ?SUPERVISING)] =:= ['Elixir.DynamicSupervisor']
+    [Name || Name <- behaviours(Module), lists:member(Name, ?SUPERVISING)] =:= ['Elixir.DynamicSupervisor'].
+
+%% Those that a module names. It tells of itself without being loaded for that, or called.
+behaviours(Module) ->
+    try
+        lists:append([Names || {Key, Names} <- erlang:get_module_info(Module, attributes), lists:member(Key, [behaviour, behavior])])
     catch
-        error:_ -> false
+        error:_ -> []
     end.
 
 %% Whether the state of one takes no more than its heap either: it forgets what its children were started with, since they
@@ -116,7 +142,7 @@ limits(Pid, Facts, #{state_heap := Most} = Spec) ->
 
 %% How often a state may have what its children share, by what is known of its ids: those that were copied are small.
 copies(#{is_large := false, children := _}) -> 1;
-copies(_) -> ?COPIES.
+copies(_) -> ?STATE_COPIES.
 
 told_state(Pid, Words, #{call_ms := Timeout} = Spec) ->
     case apart(room(Pid, Spec), 2 * Timeout, fun() -> state(sys:get_state(Pid, Timeout)) end) of

@@ -1,8 +1,10 @@
 -module(beamscope_supervision_tests).
 
+-behaviour(supervisor).
+
 -include_lib("eunit/include/eunit.hrl").
 
--export([init/1, terminate/2, start_foreign/1, handle_call/3, handle_cast/2, start_child/0, start_child/1, start_idle/1, start_self/0, start_found/1, fail/0, ignore/0, start_far/0]).
+-export([init/1, terminate/2, start_foreign/1, handle_call/3, handle_cast/2, start_child/0, start_child/1, start_idle/1, start_self/0, start_found/1, fail/0, ignore/0, start_far/0, start_putting/1, put_and_idle/2]).
 
 -include("beamscope_both_ways.hrl").
 
@@ -37,6 +39,8 @@ tests() ->
         {"the tree can begin at a supervisor of another kind", fun other_root/1},
         {"a process that has ended is no root", fun ended_root/1},
         {"a supervisor with a large heap is told as unread where its dictionary would have to be copied", fun unread/1},
+        {"any terms in their dictionaries", fun odd_dictionaries/1},
+        {"any answers", fun odd_answers/1},
         {"names that are no atoms make none", fun no_root/1},
         {"the deadline", fun deadline/1}
     ].
@@ -190,7 +194,7 @@ many(Run) ->
         #{supervisor := #{children := 2500, active := 2500, listed := 10, children_memory := Memory}} = Top,
         ?assertEqual(lists:sublist(lists:sort(Children), 10), [Child || {_, #{pid := Child}} <- Rows]),
         ?assertEqual(lists:sum([element(2, process_info(Child, memory)) || Child <- Children]), Memory),
-        #{incomplete := [], total := 2501} = Run(#{root => Over, children => 2500}),
+        #{incomplete := [many], total := 2501} = Run(#{root => Over, children => 2500}),
         %% Where the tree begins at it, all are listed.
         #{incomplete := [], total := 2500, rows := Listed} = Run(#{root => Pid, children => 10, limit => 1000000}),
         ?assertEqual([Pid | lists:sort(Children)], [Child || {_, #{pid := Child}} <- Listed]),
@@ -230,8 +234,8 @@ common(Run) ->
     %% Of what it was not asked for nothing is known: its state has an id in three places.
     ?assertEqual({[], [depth], false, false, true}, Told(ids, 400, 15000, #{depth => 1})),
     ?assertEqual({[which_children, get_state], [], true, true, false}, Told(ids, 20, 15000, #{})),
-    ?assertEqual({[which_children], [links], false, false, true}, Told(ids, 1000, 5000, #{})),
-    ?assertEqual({[which_children, get_state], [], true, false, true}, Told(arguments, 600, 8000, #{})),
+    ?assertEqual({[which_children], [links], false, false, true}, Told(ids, 500, 8000, #{})),
+    ?assertEqual({[which_children, get_state], [], true, false, true}, Told(arguments, 500, 9500, #{})),
     %% Of so many that share nothing this cannot be known; whoever asks may take it on himself, up to a heap.
     ?assertEqual({[], [links], false, false, true}, Told(ids, 4000, 0, #{})),
     ?assertEqual({[], [links], false, false, true}, Told(ids, 4000, 0, #{permitted_heap => 1000})),
@@ -255,7 +259,7 @@ crowd(Run) ->
         [Told ! hello || _ <- [1, 2]],
         register(beamscope_test_crowded, Named),
         Root = #{root => Pid, children => 10},
-        #{total := 10005, matched := 10005, incomplete := [links], rows := [{_, Top}, {_, #{pid := First}} | _]} = All = Run(Root),
+        #{total := 10005, matched := 10005, incomplete := [], rows := [{_, Top}, {_, #{pid := First}} | _]} = All = Run(Root),
         ?assertEqual(hd(Children), First),
         ?assertMatch(#{children := 10005, listed := 10005}, map_get(supervisor, Top)),
         ?assertNot(is_map_key(looked, All)),
@@ -263,8 +267,11 @@ crowd(Run) ->
             #{rows := Rows, next := Next} = Run(Root#{limit => Limit, 'after' => term_to_binary(After)}),
             {[Child || {_, #{pid := Child}} <- Rows], Next}
         end,
-        {Second, Next} = Page(20, {[1, 5], [1, 5]}),
+        Fifth = [1, lists:nth(5, Children)],
+        {Second, Next} = Page(20, {Fifth, Fifth}),
         ?assertEqual(lists:sublist(Children, 6, 20), Second),
+        %% A position among children that it told of is none here.
+        ?assertError(changed, Page(20, {[1, 5], [1, 5]})),
         {Third, _} = Page(20, Next),
         ?assertEqual(lists:sublist(Children, 26, 20), Third),
         ?assertEqual({lists:nthtail(9900, Children), undefined}, Page(200, {[1, Told], [1, Told]})),
@@ -285,9 +292,10 @@ crowd(Run) ->
         ?assertMatch({10005, [_, _, _]}, Found(#{type => worker})),
         ?assertMatch({0, []}, Found(#{type => supervisor, text => <<"nothing">>})),
         #{incomplete := Missing} = Run(Root#{text => <<"nothing">>}),
-        ?assertEqual([links] ++ [unread || not reads_keys()], Missing),
+        ?assertEqual([unread || not reads_keys()], Missing),
         #{rows := [{_, Row}]} = Run(Root#{child => Large}),
-        ?assertMatch(#{depth := 2, id_is := unknown, status := running, type := worker, memory := _, above := [_]}, Row)
+        ?assertMatch(#{depth := 2, id := undefined, status := running, type := worker, memory := _, above := [_]}, Row),
+        ?assertNot(is_map_key(id_is, Row))
     end).
 
 late_crowd(Run) ->
@@ -457,25 +465,101 @@ unread(Run) ->
         #{incomplete := Missing, rows := [_, _, _, {_, Inner} | _]} = Run(#{root => Pid, depth => 2}),
         ?assertEqual([depth], Missing),
         ?assertMatch(#{id := inner, supervisor := #{callback := ?MODULE}}, Inner),
-        %% One on a large heap is known by who has started it, or not at all.
-        Start = {gen_server, start_link, [supervisor, {self, ?MODULE, inner}, [{spawn_opt, [{min_heap_size, 200000}]}]]},
-        {ok, Called} = supervisor:start_child(Pid, #{id => large, start => Start, type => supervisor}),
-        ?assertMatch(#{rows := [{_, #{type := supervisor, pid := Called}} | _]}, Run(#{root => Called})),
-        {ok, Alone} = gen_server:start(supervisor, {self, ?MODULE, inner}, [{spawn_opt, [{min_heap_size, 200000}]}]),
+        %% Room for a heap is none that is copied.
+        {ok, Roomy} = gen_server:start(supervisor, {self, ?MODULE, inner}, [{spawn_opt, [{min_heap_size, 200000}]}]),
+        ?assertMatch(#{rows := [{_, #{type := supervisor, pid := Roomy}} | _]}, Run(#{root => Roomy})),
+        kill(Roomy)
+    end),
+    %% One on a large heap is known by its modules, as its parent names them, or by its name, or not at all.
+    Large = {self, ?MODULE, {ids, 3000, 0}},
+    with(static, fun(Pid) ->
+        Started = fun(Id, Start) ->
+            {ok, Child} = supervisor:start_child(Pid, #{id => Id, start => Start, type => supervisor}),
+            Child
+        end,
+        Called = Started(called, {supervisor, start_link, [?MODULE, {ids, 3000, 0}]}),
+        Foreign = Started(foreign, {gen_server, start_link, [supervisor, Large, []]}),
+        #{rows := Rows, incomplete := Missing} = Run(#{root => Pid, depth => 2}),
+        Told = fun(Child) -> hd([maps:with([supervisor, not_asked], Row) || {_, #{pid := Is} = Row} <- Rows, Is =:= Child]) end,
+        ?assertMatch(#{supervisor := #{active := 3000, callback := ?MODULE}}, Told(Called)),
+        ?assertMatch(#{rows := [{_, #{type := supervisor}} | _]}, Run(#{root => Called})),
+        {ok, Alone} = gen_server:start(supervisor, Large, []),
         case reads_keys() of
-            true -> ?assertMatch(#{rows := [_ | _]}, Run(#{root => Alone}));
-            false -> ?assertError({not_a_supervisor, unread, _, _}, Run(#{root => Alone}))
+            true ->
+                ?assertEqual([depth], Missing),
+                ?assertMatch(#{rows := [_ | _]}, Run(#{root => Alone}));
+            false ->
+                ?assertEqual(#{not_asked => unread}, Told(Foreign)),
+                ?assertError({not_a_supervisor, unread, _, _}, Run(#{root => Alone})),
+                ?assertMatch(#{rows := [_ | _]}, Run(#{root => Alone, permitted_heap => 1000000}))
         end,
         kill(Alone)
     end),
-    case reads_keys() of
-        true ->
-            ok;
-        false ->
-            #{rows := Rows, incomplete := Why} = Run(#{root => <<"kernel">>, dictionary_heap => 1}),
-            ?assertEqual([not_asked], Why),
-            ?assertMatch([{_, #{id := kernel, not_asked := unread, type := supervisor}}], Rows)
-    end.
+    %% Whom its parent calls a worker may be one all the same.
+    with(static, fun(Pid) ->
+        Start = {gen_server, start_link, [supervisor, Large, []]},
+        {ok, Child} = supervisor:start_child(Pid, #{id => large_worker, start => Start}),
+        {ok, _} = supervisor:start_child(Pid, #{id => plain_worker, start => {?MODULE, start_putting, [large]}}),
+        #{rows := Rows, incomplete := Missing} = Run(#{root => Pid}),
+        [Told] = [Row || {_, #{pid := Is} = Row} <- Rows, Is =:= Child],
+        ?assertEqual([], [Row || {_, #{id := plain_worker, not_asked := _} = Row} <- Rows]),
+        case reads_keys() of
+            true -> ?assertMatch(#{type := supervisor, called := worker}, Told);
+            false -> ?assertMatch({[unread], #{type := worker, not_asked := unread}}, {Missing, Told})
+        end
+    end).
+
+%% What a dictionary holds is what the process has put there.
+odd_dictionaries(Run) ->
+    Terms = [[a | b], foo, [], {}, {supervisor, x}, {supervisor, "x", 5}, {1, 2, 3}, #{}, 1.5, <<0>>, [{}], {supervisor_bridge, x, 1}],
+    with(static, fun(Pid) ->
+        Odd = [
+            begin
+                Start = {?MODULE, start_putting, [[{'$initial_call', Call}, {'$ancestors', Ancestors}]]},
+                {ok, Child} = supervisor:start_child(Pid, #{id => {Call, Ancestors}, type => supervisor, start => Start}),
+                Child
+            end
+         || {Call, Ancestors} <- lists:usort([{Term, []} || Term <- Terms] ++ [{{supervisor_bridge, x, 1}, Term} || Term <- Terms])
+        ],
+        #{rows := Rows} = Run(#{root => Pid, limit => 1000}),
+        ?assertEqual([], Odd -- [Child || {_, #{pid := Child}} <- Rows]),
+        [
+            try
+                Run(#{root => Child})
+            catch
+                error:{not_a_supervisor, _, _, _} -> ok
+            end
+         || Child <- Odd
+        ],
+        ?assertEqual([], [Child || Child <- Odd, process_info(Child, messages) =/= {messages, []}])
+    end).
+
+%% Whoever calls itself a supervisor may answer anything, or wait elsewhere than they do.
+odd_answers(Run) ->
+    Told = fun(Answer) ->
+        with(static, fun(Pid) ->
+            Start = {gen_server, start_link, [?MODULE, {answers, Answer}, []]},
+            {ok, Odd} = supervisor:start_child(Pid, #{id => odd, type => supervisor, start => Start}),
+            #{rows := Rows, incomplete := Missing} = Run(#{root => Pid}),
+            [Facts] = [Facts || {_, #{pid := Child, supervisor := Facts}} <- Rows, Child =:= Odd],
+            {Missing, maps:get(strange, Facts, none), [Row || {_, #{above := [_, odd]} = Row} <- Rows]}
+        end)
+    end,
+    Plain = spawn(fun idle/0),
+    Good = {good, Plain, worker, [?MODULE]},
+    ?assertMatch({[], none, [#{id := good, modules := [?MODULE]}]}, Told([Good])),
+    ?assertMatch({[strange], 4, [#{id := good}]}, Told([{1, foo, 2.5, []}, Good, {a, b, c}, x, {a, undefined, other, []}])),
+    ?assertMatch({[], none, [#{modules := dynamic}, #{modules := dynamic}]}, Told([{a, undefined, worker, [b | c]}, {b, restarting, worker, "x" ++ [1.5]}])),
+    [?assertEqual({[strange], all, []}, Told(Answer)) || Answer <- [foo, [Good | foo], #{}]],
+    kill(Plain),
+    %% It is not busy, and will never be idle.
+    with(static, fun(Pid) ->
+        Putting = [{'$initial_call', {supervisor, ?MODULE, 1}}],
+        {ok, Odd} = supervisor:start_child(Pid, #{id => odd, type => supervisor, start => {?MODULE, start_putting, [Putting]}}),
+        #{rows := Rows, incomplete := [not_asked]} = Run(#{root => Pid}),
+        ?assertMatch([#{not_asked := other}], [Facts || {_, #{pid := Child, supervisor := Facts}} <- Rows, Child =:= Odd]),
+        ?assertEqual({messages, []}, process_info(Odd, messages))
+    end).
 
 %% One key of a dictionary, from OTP 26.2 on.
 reads_keys() ->
@@ -529,6 +613,7 @@ run(Way, Extra) ->
 %% A supervisor, ended whatever becomes of Body.
 with(Kind, Body) ->
     {ok, Pid} = supervisor:start_link(?MODULE, Kind),
+    register(?MODULE, Pid),
     try
         Body(Pid)
     after
@@ -536,7 +621,7 @@ with(Kind, Body) ->
         kill(Pid)
     end.
 
-%% The same of one below another: on a heap that its children do not explain it is known by that alone (before OTP 26.2).
+%% The same of one below another.
 beneath(Kind, Body) ->
     with(above, fun(Above) ->
         Start = {supervisor, start_link, [?MODULE, Kind]},
@@ -620,6 +705,9 @@ init(custom) ->
 init(suspender) ->
     put('$initial_call', {supervisor, ?MODULE, 1}),
     {ok, suspender};
+init({answers, _} = Answers) ->
+    put('$initial_call', {supervisor, ?MODULE, 1}),
+    {ok, Answers};
 init(server) ->
     {ok, state}.
 
@@ -635,6 +723,8 @@ handle_call(which_children, {Asking, _}, suspender) ->
         lists:prefix([Parent], proplists:get_value('$ancestors', Entries, []))
     ],
     {reply, [], suspender};
+handle_call(which_children, _, {answers, Answer} = State) ->
+    {reply, Answer, State};
 handle_call(_, _, State) ->
     {reply, ok, State}.
 handle_cast(_, State) -> {noreply, State}.
@@ -642,6 +732,16 @@ handle_cast(_, State) -> {noreply, State}.
 start_child() -> start_child(small).
 
 start_idle(_) -> start_child().
+
+start_putting(Entries) ->
+    proc_lib:start_link(?MODULE, put_and_idle, [self(), Entries]).
+
+put_and_idle(Parent, large) ->
+    put_and_idle(Parent, [{items, lists:seq(1, 100000)}]);
+put_and_idle(Parent, Entries) ->
+    [put(Key, Value) || {Key, Value} <- Entries],
+    proc_lib:init_ack(Parent, {ok, self()}),
+    idle().
 
 start_self() -> {ok, self()}.
 

@@ -149,7 +149,8 @@ const getSupervisionTree = Tool.make({
       if (total === 0 && incomplete.length > 0 && !isEmpty) return `No child${under} was seen`
       if (root !== undefined && depth === 1)
         return `${shownOf(0, total, "child", "children")}${under}${total === 0 ? "" : `, which a depth of 1 does not list`}`
-      if (matched === 0 && total > 0) return `None of ${amount(total, "child", "children")}${under} passes the filter`
+      if (matched === 0 && total > 0)
+        return `None of ${amount(total, "child", "children")}${under} ${incomplete.length === 0 ? "passes the filter" : "was seen to pass the filter: not all was read"}`
       return `${shownOf(children(shown).length, matched, "child", "children")}${under}, ${amount(supervisors(shown), "supervisor")} among them`
     }
     return {
@@ -272,6 +273,12 @@ const noTree = (
   error: CallError,
   terms: Terms
 ): ToolError | CallError => {
+  if (isAtom(reason, "changed"))
+    return invalid(
+      "invalid_input",
+      `The children of ${excerpt(text)} are told in another way, and in another order, than on the page before: they have become more, or fewer. The cursor leads nowhere.`,
+      `get_supervision_tree ${JSON.stringify({ root: text })}`
+    )
   if (isTuple(reason, "no_root")) return noRoot(node, text)
   if (isTuple(reason, "ended") && reason[1] instanceof Pid) return ended(node, reason[1], terms)
   if (!isTuple(reason, "not_a_supervisor")) return error
@@ -282,7 +289,7 @@ const noTree = (
   if (isAtom(reason[1], "unread"))
     return invalid(
       "too_large",
-      `Whether ${excerpt(text)} is a supervisor could not be read: before OTP 26.2 that copies its heap, which is large, or its queue is long. It was not asked for children: another gen_server would crash of that.`,
+      `Whether ${excerpt(text)} is a supervisor could not be read: before OTP 26.2 that copies its heap, which is large, or its queue is long. It was not asked for children: another gen_server would crash of that. max_heap_mb has it read all the same.`,
       `get_process_children ${argument}`
     )
   return invalid(
@@ -310,8 +317,12 @@ const missing = ({ incomplete }: Listed<Child>, depth: number): ReadonlyArray<st
         ]
       case "links":
         return [
-          `The root has more than 10,000 children, or its answer might be too large to copy (what its ids share is copied for each): those that it is linked to are listed, searched and sorted, without ids (max_heap_mb has it asked all the same, if it has no more children). Children without a process are not, and supervisors behind the first ${listedChildren} are not opened.`
+          `The root has more than 500 children, or its answer might be too large to copy (what its ids share is copied for each): those that it is linked to are listed, searched and sorted, without ids (max_heap_mb has it asked all the same, if it has no more than 10,000). Children without a process are not, and supervisors behind the first ${listedChildren} are not opened.`
         ]
+      case "strange":
+        return ["What some answered is no list of children as supervisor:which_children/1 tells it."]
+      case "ended":
+        return ["Some supervisors ended while they were asked."]
       case "busy":
         return ["Supervisors that are busy were not asked for their children."]
       case "not_asked":
@@ -340,7 +351,7 @@ const rowNotes = (row: Child, isRoot: boolean, permitted: number | undefined, te
       `${name} (${terms.print(pid)}) was not asked for its children: before OTP 26.2 to read whether it is a supervisor copies its heap, which is large, or its queue is long.`
     ]
   if (supervisor === undefined) return []
-  const { busy, isUnanswered, largeHeap, summed } = supervisor
+  const { busy, isUnanswered, largeHeap, strange, summed } = supervisor
   return [
     ...(busy === undefined
       ? []
@@ -348,6 +359,13 @@ const rowNotes = (row: Child, isRoot: boolean, permitted: number | undefined, te
           `${name} is busy: ${visible(busy.status)}${busy.current === undefined ? "" : ` in ${terms.mfa(busy.current)}`}, with ${amount(busy.messages, "message")} waiting.`
         ]),
     ...(isUnanswered ? [`${name} gave no answer in time.`] : []),
+    ...(strange === undefined
+      ? []
+      : [
+          strange === "all"
+            ? `What ${name} answered was not understood.`
+            : `Of what ${name} answered ${amount(strange, "child was", "children were")} not understood, and ${agree(strange, "is", "are")} left out.`
+        ]),
     ...(largeHeap === undefined
       ? []
       : [

@@ -96,6 +96,9 @@ describe("get_supervision_tree", () => {
       /none of OTP's, or are not known to be, and were not asked: see not_asked/u
     ],
     [{}, "unread", /told as workers, with not_asked/u],
+    [{ strange: 2 }, "strange", /Of what :top answered 2 children were not understood/u],
+    [{ strange: atom("all") }, "strange", /What :top answered was not understood/u],
+    [{}, "ended", /ended while they were asked/u],
     [{ large: 4e6 }, undefined, /Strategy and restarts of :top were not read.*30\.5 MiB/u],
     [{ summed: 10 }, "deadline", /Of the children of :top, 10 were summed/u]
   ] as ReadonlyArray<[Readonly<Record<string, Term>>, string | undefined, RegExp]>)(
@@ -169,7 +172,7 @@ describe("get_supervision_tree", () => {
       const { structured } = yield* tree(facts, ["links"], {}, { total: 100_000, looked: [40_000, 99_800] })
       expect(structured["complete"]).toBe(false)
       expect(structured["notes"]).toEqual([
-        expect.stringMatching(/^The root has more than 10,000 children, or its answer might be too large to copy/u),
+        expect.stringMatching(/^The root has more than 500 children, or its answer might be too large to copy/u),
         expect.stringMatching(/^Of 99,800 further children of the root 40,000 were looked at when time ran out/u)
       ])
       expect((yield* tree({ children: 2, active: 2, listed: 2 })).structured["complete"]).toBe(true)
@@ -196,6 +199,8 @@ describe("get_supervision_tree", () => {
         complete: true,
         summary: "None of 4 children passes the filter; restarts lately under none of 3 supervisors that told."
       })
+      const unseen = yield* tree(facts, ["links"], {}, { total: 4, matched: 0, rows: nil })
+      expect(unseen.structured["summary"]).toMatch(/^None of 4 children was seen to pass the filter: not all was read/u)
     })
   )
 
@@ -260,6 +265,19 @@ describe("get_supervision_tree", () => {
         /was started in :cache\.init\/1, and is in :gen_server\.loop\/7\. It was not asked.* application :shop\./u
       )
       expect(error.next).toBe('get_supervision_tree {"root":"shop"}')
+    })
+  )
+
+  it.effect("refuses a cursor where the children of the root are told in another way than on the page before", () =>
+    Effect.gen(function* () {
+      const fails = { _tag: "Raised", class: "error", reason: atom("changed"), stack: [] } as const
+      const node = fakeNode({ replies: { "beamscope_supervision:tree": { fails } } })
+      const error = yield* failIn({ up: [node] }, "get_supervision_tree", { root: "top" })
+      expect(error).toMatchObject({
+        code: "invalid_input",
+        message: expect.stringMatching(/in another order, than on the page before.*The cursor leads nowhere/u),
+        next: 'get_supervision_tree {"root":"top"}'
+      })
     })
   )
 })
