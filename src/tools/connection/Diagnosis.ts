@@ -129,17 +129,16 @@ export const diagnoseConnection = Tool.make({
     const { calledItself } = first
     const goingOn = calledItself === undefined ? undefined : yield* Effect.result(byOwnName(calledItself, name))
     const own = goingOn && Result.isSuccess(goingOn) ? goingOn.success : undefined
-    const { advice, remarks, remedy, standing, steps: taken } = own === undefined ? first : yield* walk(own)
-    const steps = taken.map((step) =>
-      step.outcome === "failed" && remedy !== undefined ? { ...step, found: `${step.found} ${remedies[remedy]}` } : step
-    )
+    const { advice, remarks, remedy, standing, steps } = own === undefined ? first : yield* walk(own)
     const failed = steps.find(({ outcome }) => outcome === "failed")
+    const foundIn = (step: Step): string =>
+      visible(step === failed && remedy !== undefined ? `${step.found} ${remedies[remedy]}` : step.found)
     const near = (failed && entries.find((entry) => entry.name === name)?.near) ?? []
     return {
       summary:
         failed === undefined
           ? `${name} can be connected: every step of the way passes${standing?.isSilent === true ? ", but the link that calls take is silent" : ""}.`
-          : `${name} cannot be connected: it fails at ${failed.step}. ${visible(failed.found)}`,
+          : `${name} cannot be connected: it fails at ${failed.step}. ${foundIn(failed)}`,
       notes: [
         ...(standing === undefined
           ? []
@@ -156,12 +155,12 @@ export const diagnoseConnection = Tool.make({
           : [])
       ],
       data: {
-        steps: steps.map(({ found, millis, outcome, seen, step }) => ({
-          step,
-          outcome,
-          found: visible(found),
-          seen: seen && visible(seen),
-          millis
+        steps: steps.map((each) => ({
+          step: each.step,
+          outcome: each.outcome,
+          found: foundIn(each),
+          seen: each.seen && visible(each.seen),
+          millis: each.millis
         }))
       },
       hints:

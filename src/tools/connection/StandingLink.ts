@@ -21,7 +21,7 @@ export interface StandingLink {
 export const silentAdvice = (canBeMade: boolean): string =>
   canBeMade
     ? "connect_node with reset gives it up and makes a new one."
-    : "Keep it, and do not reset it: no new one can be made now, by this walk, and it goes on if the node answers again within its tick time."
+    : "Keep it, and do not reset it: as this walk shows, no new one can be made now, and it goes on if the node answers again within its tick time."
 
 /** Asks for a sign of life through the link that there is to a node; `undefined` where there is none. */
 export const standingLink = Effect.fnUntraced(function* (

@@ -6,7 +6,7 @@ import { type Lookup, Resolver, resolverOf } from "../../../src/dist/Resolver.ts
 import { Transport } from "../../../src/dist/Transport.ts"
 import { diagnose } from "../../../src/node/Diagnosis.ts"
 import { leftFull } from "../../../src/node/Refusal.ts"
-import { closedPort, serve, serveEpmd } from "../../support/FakePeer.ts"
+import { closedPort, packet, serve, serveEpmd } from "../../support/FakePeer.ts"
 import { acceptHandshake } from "../../support/StandInNode.ts"
 import type { NodeTarget } from "../../../src/node/Targets.ts"
 
@@ -65,6 +65,22 @@ describe("a node that lets us in and answers no question", () => {
         step: "call",
         seen: expect.stringMatching(/^since the handshake: sent [1-9]\d+ bytes, received 0$/u)
       })
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("a node that is connected already under the one name that it lets us in by", () => {
+  it.live("can be walked to once that link is closed, which is for whoever asked to do", () =>
+    Effect.gen(function* () {
+      const name = "app@127.0.0.1"
+      const port = yield* serve((socket) => socket.once("data", () => socket.write(packet("salive"))))
+      const target = { name, cookie: Redacted.make("c"), address: { host: "127.0.0.1", port }, ourName: "us@here" }
+      const walkAs = (linkedAs: string) =>
+        diagnose(name, Exit.succeed(target), { timeoutMillis: 2_000, known: [], linkedAs })
+      const own = yield* walkAs("us@here")
+      expect(own.remedy).toBe("close_link")
+      expect(own.remarks.join()).toContain("is our own")
+      expect((yield* walkAs("other@here")).remedy).toBeUndefined()
     }).pipe(Effect.scoped)
   )
 })

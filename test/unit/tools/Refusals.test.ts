@@ -45,6 +45,7 @@ describe("a cookie that somebody does not know himself", () => {
           const failed = yield* diagnose
           expect(failed).toMatchObject({ step: "cookie", found: expect.stringContaining("was not shown again") })
           expect(failed?.found).toContain(error.message)
+          expect(failed?.found).toMatch(/for this walk\. Once that is mended, connect_node tries\.$/u)
         }
         expect(digests()).toBe(1)
         yield* Effect.flip(call("connect_node", { node }))
