@@ -69,13 +69,14 @@ export type DistReason =
    */
   | { readonly _tag: "PortRefused"; readonly at: string; readonly from: "epmd" | "address"; readonly isAbsent?: true }
   | { readonly _tag: "Unreachable"; readonly at: string; readonly code: string }
-  /** `stage`: of a handshake, what was awaited. */
+  /** `stage`: of a handshake, what was awaited. `seen`: what had come of the first of it, and was not whole. */
   | {
       readonly _tag: "Timeout"
       readonly phase: Phase
       readonly millis: number
       readonly waitingFor: string
       readonly stage?: HandshakeStage
+      readonly seen?: string
     }
   /**
    * It closed the connection when it was shown the cookie, and said nothing: a connection that is cut at that very
@@ -194,12 +195,18 @@ const whySlow: Readonly<Record<Phase, string>> = {
 }
 
 /** The same of a handshake in which something was heard before. */
-const whyStalled: Readonly<Record<Exclude<HandshakeStage, "status">, string>> = {
+const whyStalled: Readonly<Record<HandshakeStage, string>> = {
+  status:
+    "It has begun to answer: the network to it is slow or was cut, it is overloaded or was frozen just then, or it is another program.",
   challenge:
     "It has begun a handshake as nodes do: it is overloaded or was frozen just then, or the network to it is slow or was cut.",
   acknowledgement:
     "It is that node, by the name that it gives itself. Either our answer to its challenge did not arrive, or what it said to that: the network is slow, carries one way only by now, or drops larger packets (MTU), or the node is overloaded or was frozen just then."
 }
+
+/** Nothing was heard of a node whose status is awaited, unless a part of that was seen. */
+const whyLate = ({ phase, seen, stage }: Extract<DistReason, { readonly _tag: "Timeout" }>): string =>
+  stage === undefined || (stage === "status" && seen === undefined) ? whySlow[phase] : whyStalled[stage]
 
 /** What comes of a name of ours that a node has a connection from. */
 const untilFree = "The node drops a link that was cut once its tick time is over (within 75 s, by default)"
@@ -291,7 +298,7 @@ const text = (node: string, reason: DistReason): string => {
         ? `${reason.at} cannot be used (${reason.code}). Check that it is a socket, and that this user may open it.`
         : `${reason.at} cannot be reached (${reason.code}). Check the route and the firewall between here and ${node}.`
     case "Timeout":
-      return `connecting to ${node} took longer than ${reason.millis} ms while ${reason.waitingFor}. ${reason.stage === undefined || reason.stage === "status" ? whySlow[reason.phase] : whyStalled[reason.stage]}`
+      return `connecting to ${node} took longer than ${reason.millis} ms while ${reason.waitingFor}${reason.seen === undefined ? "" : `, of which only a part had come (${reason.seen})`}. ${whyLate(reason)}`
     case "CookieRejected":
       return `${node} closed the connection when it saw our answer to its challenge: the cookie is not the node's${reason.source === undefined ? "" : ` (used: ${reason.source})`}. Compare it with erlang:get_cookie() on the node. ${afterwards(reason)}`
     case "PeerCookieWrong":

@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream"
 import { type Encodable, encodeInto } from "../etf/Encode.ts"
 import { EtfError } from "../etf/EtfError.ts"
 import { Writer } from "../etf/Writer.ts"
-import { awaited, DistError, type DistReason, type HandshakeStage } from "./DistError.ts"
+import { awaited, describeBytes, DistError, type DistReason, type HandshakeStage } from "./DistError.ts"
 import { portPlease } from "./Epmd.ts"
 import { defaultEpmdPort } from "./EpmdPort.ts"
 import * as Flags from "./Flags.ts"
@@ -289,7 +289,9 @@ const shakeHands = (
             phase: "handshake",
             millis: timeoutMillis,
             waitingFor: `waiting for ${awaited[handshake.stage]}`,
-            stage: handshake.stage
+            stage: handshake.stage,
+            // Later it may be our digest, sent back.
+            ...(handshake.stage === "status" && packets.rest().length > 0 && { seen: describeBytes(packets.rest()) })
           })
         ),
       timeoutMillis

@@ -373,7 +373,9 @@ const walked = Effect.fnUntraced(function* (
   else if (endsBy("epmd")) return fail()
   else {
     const asked = performance.now()
-    const registered = left() <= 0 ? Option.none() : yield* Effect.option(names(epmd, left(), name))
+    // How many there are is no more than good to know: what is left of the time belongs to the steps that follow.
+    const patience = Math.min(left(), epmdPatience)
+    const registered = patience <= 0 ? Option.none() : yield* Effect.option(names(epmd, patience, name))
     const others = Option.match(registered, { onNone: () => "", onSome: (all) => othersAt(all.map((it) => it.name)) })
     const isItself = toNode !== undefined && endpointText(toNode.to) === endpointText(epmd)
     const port =
@@ -381,7 +383,7 @@ const walked = Effect.fnUntraced(function* (
         ? ` at port ${toNode.to.port}${isItself ? ", which is its own," : ""}`
         : ""
     const found = `EPMD on ${endpointText(epmd)} knows '${node.name}'${port}${others}.`
-    walk.passed("epmd", found, performance.now() - asked)
+    walk.passed("epmd", found, Option.isSome(registered) ? performance.now() - asked : undefined)
   }
 
   if (endsBy("tcp") || toNode === undefined) return fail()

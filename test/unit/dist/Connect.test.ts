@@ -223,6 +223,24 @@ describe("why a link cannot be made", () => {
     })
   )
 
+  it.live("a node whose status comes slowly, of which it says what had come", () =>
+    Effect.gen(function* () {
+      const { message, reason } = yield* whyNotWith(
+        (socket) => void socket.once("data", () => socket.write(packet("snamed:app").subarray(0, 8))),
+        500
+      )
+      expect(reason).toMatchObject({
+        _tag: "Timeout",
+        phase: "handshake",
+        stage: "status",
+        seen: "the bytes 000a736e616d6564"
+      })
+      expect(message).toContain("waiting for its status, of which only a part had come (the bytes 000a736e616d6564).")
+      expect(message).toContain("the network to it is slow")
+      expect(message).not.toContain("says nothing")
+    })
+  )
+
   it.live.each<[string, string, (bytes: Buffer) => Buffer | undefined, string]>([
     [
       "its status",
