@@ -284,9 +284,8 @@ const listNodes = Tool.make({
     const rows = yield* Effect.forEach(page, (it) => listedRow(it, patience), { concurrency: "unbounded" })
 
     const unheard = rows.filter(({ round_trip_ms, state }) => state === "up" && round_trip_ms === undefined)
-    const isResting = ({ breaker }: NodeRow) => breaker !== undefined
-    const silent = unheard.filter((row) => !isResting(row))
-    const resting = rows.filter(isResting)
+    const silent = unheard.filter(({ breaker }) => breaker === undefined)
+    const resting = rows.filter(({ breaker }) => breaker !== undefined)
     const discoverable = page.filter(({ state }) => state === "discoverable")
     // A look at those of this page may have changed how they stand.
     const up = [...all.filter((it) => !page.includes(it)), ...rows].filter(({ state }) => state === "up").length
