@@ -58,6 +58,11 @@ export interface LinkOptions extends Reach {
   readonly onStage?: (stage: HandshakeStage) => void
   /** Told once the handshake is done, before anything else goes over the link. */
   readonly onShaken?: () => void
+  /**
+   * Told, once EPMD has said where the node is, how to learn whether it has another port by now: then it was started anew.
+   * That is EPMD's to say, and costs the node nothing. What is not known is no other port.
+   */
+  readonly onPlace?: (isElsewhere: Effect.Effect<boolean>) => void
 }
 
 /** Bytes and messages since the link came up. */
@@ -123,6 +128,7 @@ export const connect = (options: LinkOptions): Effect.Effect<Link, DistError, Sc
     const end = performance.now() + (options.timeoutMillis ?? Infinity)
     const left = () => Math.max(1, Math.ceil(Math.min(phaseMillis, end - performance.now())))
     const endpoint = yield* locate(node, options, left())
+    if (!isPlaced(options)) options.onPlace?.(isElsewhere(node, options, endpoint))
     const join = (name: HandshakeOptions["name"]) => Effect.suspend(() => open(node, endpoint, options, name, left))
     const joined =
       options.localName === undefined ? joinNamed(join, options.joinedAs) : joinAs(options.localName, node, join)
@@ -199,6 +205,15 @@ const locate = (node: NodeName, options: Reach, timeoutMillis: number): Effect.E
     port
   }))
 }
+
+/** Milliseconds that EPMD has to say where a node is by now. */
+const againMillis = 2_000
+
+const isElsewhere = (node: NodeName, options: Reach, before: Endpoint): Effect.Effect<boolean> =>
+  Effect.match(locate(node, options, againMillis), {
+    onSuccess: (now) => endpointText(now) !== endpointText(before),
+    onFailure: () => false
+  })
 
 /** How a peer that cannot give names shows it: it closes before its status, or takes the bare host for a name. */
 const isNamelessPeer = (error: DistError): boolean => isNameless(error) || isClosedAtOnce(error)

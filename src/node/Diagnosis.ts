@@ -14,7 +14,7 @@ import type { CallError } from "./CallError.ts"
 import { type ClockDifference, describeClock } from "./ClockDifference.ts"
 import { cookieFingerprint } from "./CookieFingerprint.ts"
 import { type ErlangNode, joinNode } from "./ErlangNode.ts"
-import { isRefusal, type NodeError } from "./NodeError.ts"
+import { isRefusal, isScarce, type NodeError } from "./NodeError.ts"
 import { withCookieSource } from "./Refusal.ts"
 import type { NodeTarget, TargetError } from "./Targets.ts"
 import { type Span, within } from "./Within.ts"
@@ -300,7 +300,7 @@ const walked = Effect.fnUntraced(function* (
   }
 
   // A node that is left alone, since a connection alone might end it.
-  if (remembered?._tag === "TargetError") {
+  if (remembered !== undefined && (remembered._tag === "TargetError" || isScarce(remembered))) {
     walk.skipped("epmd", epmd === undefined ? "the port is given." : "not asked, since nobody is sent to the node.")
     return { ...walk.failed("tcp", remembered.message), remedy: "connect" }
   }
@@ -497,7 +497,7 @@ const remarksOn = (
       : []),
     ...(reason?._tag === "ClosedInHandshake" && reason.stage === "status"
       ? [
-          "A node whose process table is full (+P) does so too, as it has no process for the connection: then its log says 'Too many processes'."
+          "A node whose process table is full (+P) does so too, as it has no process for the connection: then its log says 'Too many processes', and each connection that comes in ends it: try no more before you have seen, on the node itself, that it has room."
         ]
       : []),
     ...(isOurName(reason, options)

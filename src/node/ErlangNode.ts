@@ -55,7 +55,10 @@ export interface ErlangNode {
 const maxKnownAtoms = 4_096
 
 /** How a node is joined: in how much time (`timeoutMillis`, for all that it takes), and who hears how its calls end. */
-export interface JoinOptions extends Pick<LinkOptions, "timeoutMillis" | "onShaken" | "onStage" | "joinedAs"> {
+export interface JoinOptions extends Pick<
+  LinkOptions,
+  "timeoutMillis" | "onPlace" | "onShaken" | "onStage" | "joinedAs"
+> {
   /**
    * Told of each call what its end says of the node's health, if it says anything. Of calls that were under way together
    * and failed it hears once.
@@ -66,7 +69,7 @@ export interface JoinOptions extends Pick<LinkOptions, "timeoutMillis" | "onShak
 /** Connects to a node and finds out what it can do. The link closes, and with it all that runs for us, with the scope. */
 export const joinNode = (
   target: NodeTarget,
-  { joinedAs, onShaken, onStage, onVerdict, timeoutMillis }: JoinOptions = {}
+  { joinedAs, onPlace, onShaken, onStage, onVerdict, timeoutMillis }: JoinOptions = {}
 ): Effect.Effect<ErlangNode, DistError | CallError, Scope.Scope> =>
   Effect.gen(function* () {
     const start = performance.now()
@@ -79,6 +82,7 @@ export const joinNode = (
       ...(joinedAs !== undefined && { joinedAs }),
       ...(onShaken !== undefined && { onShaken }),
       ...(onStage !== undefined && { onStage }),
+      ...(onPlace !== undefined && { onPlace }),
       ...(millis !== undefined && { timeoutMillis: millis })
     }).pipe(throughTunnel(tunnel))
     const processes = new LocalProcesses(link)

@@ -3,8 +3,8 @@ import type { Call } from "./Call.ts"
 import { askLoad } from "./Load.ts"
 
 /**
- * How a connected node fares: it answers as it should (`up`), slowly, with much work waiting or not every time
- * (`degraded`), or not at all though the link stands (`down`).
+ * How a connected node fares: it answers as it should (`up`), slowly, with much work waiting, not every time or
+ * with nothing but that it can run nothing (`degraded`), or not at all though the link stands (`down`).
  */
 export type Condition = "up" | "degraded" | "down"
 
@@ -15,6 +15,8 @@ export type Sample =
       readonly roundTripMillis: number
       /** Processes and ports that wait to run, for each scheduler online. `undefined`: the node's answer was no number. */
       readonly runQueue: number | undefined
+      /** What kept the node from answering as it should, as a part of a sentence. */
+      readonly problem?: string
     }
   /** No answer in time, to us or to those who asked meanwhile. */
   | "missed"
@@ -136,15 +138,19 @@ const percentile = (sorted: ReadonlyArray<number>, share: number): number =>
 
 const problemsOf = (sample: Sample): ReadonlyArray<string> => {
   if (sample === "missed") return [`no answer within ${patienceMillis} ms`]
-  const { roundTripMillis, runQueue = 0 } = sample
+  const { problem, roundTripMillis, runQueue = 0 } = sample
   return [
+    ...(problem === undefined ? [] : [problem]),
     ...(roundTripMillis >= poor.roundTripMillis ? [`a round trip of ${Math.round(roundTripMillis)} ms`] : []),
     ...(runQueue >= poor.runQueue ? [`${Math.round(runQueue)} processes waiting to run for each scheduler`] : [])
   ]
 }
 
 const isGood = (sample: Sample): boolean =>
-  sample !== "missed" && sample.roundTripMillis < good.roundTripMillis && (sample.runQueue ?? 0) < good.runQueue
+  sample !== "missed" &&
+  sample.problem === undefined &&
+  sample.roundTripMillis < good.roundTripMillis &&
+  (sample.runQueue ?? 0) < good.runQueue
 
 /** Looks at a node once. `undefined`: the link was lost meanwhile. */
 export const sampleOf = (
@@ -161,6 +167,11 @@ export const sampleOf = (
         return undefined
       case "DeadlineExceeded":
         return "missed"
+      case "ProcessTableFull":
+        return { roundTripMillis, runQueue: undefined, problem: "its process table is full: nothing new can run there" }
+      case "HeapLimit":
+      case "WorkerDied":
+        return { roundTripMillis, runQueue: undefined, problem: "what was to answer was ended there" }
       default:
         return { roundTripMillis, runQueue: undefined }
     }

@@ -1,6 +1,6 @@
 import { Data } from "effect"
 import type { DistError } from "../dist/DistError.ts"
-import type { CallError } from "./CallError.ts"
+import type { CallError, CallReason } from "./CallError.ts"
 import type { TargetError } from "./Targets.ts"
 
 /**
@@ -50,10 +50,17 @@ const lastingTls: ReadonlySet<string> = new Set([
   "WantsPlain"
 ])
 
+/** A node with hardly an atom left, which never gets one back: each link that is made to it may make more of them. */
+export const isScarce = (
+  why: NodeError
+): why is CallError & { readonly reason: Extract<CallReason, { readonly _tag: "AtomsScarce" }> } =>
+  why._tag === "CallError" && why.reason._tag === "AtomsScarce"
+
 /** What does not pass by itself. Most of it goes into the node's log each time. */
 export const isHopeless = (why: NodeError): boolean =>
   (isRefusal(why) && !isSuspicion(why)) ||
   (why._tag === "TargetError" && why.isPassing !== true) ||
+  isScarce(why) ||
   (why._tag === "DistError" && (lastingTls.has(why.reason._tag) || why.reason._tag === "MissingFlags"))
 
 /** A name service that gave no answer, which is none about the host. */

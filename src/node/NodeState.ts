@@ -32,8 +32,8 @@ export interface NodeStatus {
 /** A link that came up or went down. */
 export type NodeChange = { readonly name: string; readonly at: number; readonly creation: number } & (
   | { readonly _tag: "Up"; readonly former?: FormerLink }
-  /** `isDropped`: something keeps it, and it is not tried again all the same, since its entry is gone. */
-  | { readonly _tag: "Down"; readonly why: NodeError; readonly nextAttempt?: number; readonly isDropped?: boolean }
+  /** `notAgain`: why it is not tried again all the same, though something keeps it or asks for it: a sentence. */
+  | { readonly _tag: "Down"; readonly why: NodeError; readonly nextAttempt?: number; readonly notAgain?: string }
 )
 
 /** A connected node that came to another condition. */

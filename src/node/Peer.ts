@@ -1,4 +1,4 @@
-import { Deferred, type Fiber, type Redacted, Scope } from "effect"
+import { Deferred, type Effect, type Fiber, type Redacted, Scope } from "effect"
 import type { HandshakeStage } from "../dist/DistError.ts"
 import { Breaker, type BreakerState } from "./Breaker.ts"
 import type { ErlangNode } from "./ErlangNode.ts"
@@ -28,6 +28,8 @@ export interface Connection {
   isAskedFor: boolean
   /** What is awaited of the node, once its handshake has begun. */
   stage: HandshakeStage | undefined
+  /** Whether the node is elsewhere by now, so that it was started anew; absent where EPMD was not asked where it is. */
+  isElsewhere: Effect.Effect<boolean> | undefined
   /** Those who use it or wait for it. */
   users: number
   /** When it came up, by the steady clock. */
@@ -117,6 +119,7 @@ export const makeConnection = (peer: Peer, wish: Wish, now: Moment, scope: Scope
     isRemembered: false,
     isAskedFor: false,
     stage: undefined,
+    isElsewhere: undefined,
     users: 0,
     upAt: undefined,
     usedAt: now.steady,

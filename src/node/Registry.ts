@@ -10,6 +10,7 @@ import {
   isHopeless,
   isOverdue,
   isRefusal,
+  isScarce,
   isTrouble,
   type NodeError
 } from "./NodeError.ts"
@@ -30,6 +31,7 @@ import {
   holds,
   type Introduction,
   isBelieved,
+  isLeftAlone,
   isSame,
   leftFull,
   refusalAfter,
@@ -160,10 +162,24 @@ export class Registry {
 
   /** See {@link Nodes}. */
   refusal(target: NodeTarget): Effect.Effect<NodeError | undefined> {
-    return Effect.map(this.#in.targets.way(target.name), (way) => {
-      const { refusal, way: known } = this.#peers.get(target.name) ?? {}
+    return Effect.gen({ self: this }, function* () {
+      const way = yield* this.#in.targets.way(target.name)
+      const peer = this.#peers.get(target.name)
       // Of another way nothing counts that was learned on the last.
-      return holds(refusal, introductionOf(target)) && Equal.equals(known, way) ? asRemembered(refusal) : undefined
+      if (peer === undefined || !Equal.equals(peer.way, way)) return undefined
+      return yield* this.#remembered(peer, introductionOf(target))
+    })
+  }
+
+  /** Why nobody is sent to the node now who would show it this. One that was started anew is left alone no more. */
+  #remembered(peer: Peer, shown: Introduction): Effect.Effect<NodeError | undefined> {
+    return Effect.gen({ self: this }, function* () {
+      const { refusal } = peer
+      if (!holds(refusal, shown)) return undefined
+      const isAnew = refusal.isAnew !== undefined && (yield* refusal.isAnew)
+      if (!isAnew) return asRemembered(refusal)
+      if (peer.refusal === refusal) peer.refusal = undefined
+      return undefined
     })
   }
 
@@ -320,6 +336,8 @@ export class Registry {
       Effect.andThen(
         Effect.suspend(() => {
           if (!isUnused()) return Effect.void
+          // Another could not be made by itself, and may end the node.
+          if (connection.state._tag === "Up" && !connection.state.node.hasRoom()) return this.#rest(connection)
           // It is what closes it, and goes on until that is done.
           connection.idle = undefined
           return this.#close(connection)
@@ -383,16 +401,19 @@ export class Registry {
         (why) => this.#judge(connection, why)
       )
       const shown = introductionOf(target)
-      const { refusal } = peer
-      if (wish.by !== "wish" && holds(refusal, shown)) {
+      const remembered = wish.by === "wish" ? undefined : yield* this.#remembered(peer, shown)
+      if (remembered !== undefined) {
         connection.isRemembered = true
-        return yield* asRemembered(refusal)
+        return yield* remembered
       }
+      // Where there may not be a process for one connection, two more do no good.
+      const isAsBefore = wish.by === "loss" || isLeftAlone(peer.refusal)
       return yield* this.#in
         .join(target, {
           onVerdict: (verdict) => this.#heard(connection, verdict),
           onStage: (stage) => void (connection.stage = stage),
-          ...(wish.by === "loss" && peer.joinedAs !== undefined && { joinedAs: peer.joinedAs }),
+          onPlace: (isElsewhere) => void (connection.isElsewhere = isElsewhere),
+          ...(isAsBefore && peer.joinedAs !== undefined && { joinedAs: peer.joinedAs }),
           ...patienceOf(wish)
         })
         .pipe(
@@ -405,7 +426,9 @@ export class Registry {
             return Effect.void
           }),
           Effect.mapError((why) => {
-            if (why._tag === "CallError" && why.reason._tag === "ProcessTableFull") this.#leaveFull(peer, shown)
+            if (why._tag === "CallError" && why.reason._tag === "ProcessTableFull")
+              this.#leaveAlone(connection, shown, leftFull(peer.name))
+            if (isScarce(why)) this.#leaveAlone(connection, shown, why)
             const former = peer.former && { ourName: peer.taken?.ourName, until: peer.former.until }
             const known = withFormerLink(why, former, this.#now().wall)
             return this.#refused(connection, shown, withCookieSource(known, target.cookieSource))
@@ -415,9 +438,10 @@ export class Registry {
     })
   }
 
-  /** Leaves a node that had no process left alone, until somebody wants it by name. */
-  #leaveFull(peer: Peer, shown: Introduction): void {
-    peer.refusal = { ...shown, why: leftFull(peer.name), at: this.#now().wall, times: 0, wasTaken: true }
+  /** Leaves a node alone for its own sake, until somebody wants it by name or EPMD tells that it was started anew. */
+  #leaveAlone({ isElsewhere, peer }: Connection, shown: Introduction, why: NodeError): void {
+    const isAnew = isElsewhere && { isAnew: isElsewhere }
+    peer.refusal = { ...shown, why, at: this.#now().wall, times: 0, wasTaken: true, ...isAnew }
   }
 
   /** Where the node stands in the configuration now. */
@@ -501,7 +525,8 @@ export class Registry {
       Effect.andThen(
         Effect.suspend(() => {
           const { steady } = this.#now()
-          if (steady - connection.usedAt > restAfterMillis) return Effect.void
+          // Whether it has a process to spare is to be known, should the link be lost or let go of.
+          if (steady - connection.usedAt > restAfterMillis && node.hasRoom()) return Effect.void
           if (!peer.breaker.mayLook(steady)) {
             // Others have asked in our place.
             if (isUnanswered(connection, node.silentMillis(), steady)) this.#looked(connection, node, "missed")
@@ -554,7 +579,7 @@ export class Registry {
     peer.down = why._tag === "DistError" && why.reason._tag === "WrongNode" ? undefined : { since: downSince, why }
     if (state._tag === "Up") {
       const { creation } = state.node
-      if (!state.node.hasRoom() && peer.taken !== undefined) this.#leaveFull(peer, peer.taken)
+      if (!state.node.hasRoom() && peer.taken !== undefined) this.#leaveAlone(connection, peer.taken, leftFull(name))
       peer.untold?.()
       peer.former = { creation, until: since, why }
       if (connection.upAt !== undefined && steady - connection.upAt >= trustedMillis) peer.attempts = 0
@@ -584,19 +609,30 @@ export class Registry {
   ): Effect.Effect<void> {
     const { peer } = connection
     const { down, name, nextAttempt } = peer
-    let known: { readonly why: NodeError; readonly isDropped?: true } = { why }
+    const left = isLeftAlone(peer.refusal) ? fullSentence : undefined
+    let known: { readonly why: NodeError; readonly notAgain?: string } = {
+      why,
+      ...(left !== undefined && { notAgain: left })
+    }
     const tell = (): void => {
       if (peer.untold !== tell) return
       peer.untold = undefined
-      const next = known.isDropped === true || nextAttempt === undefined ? {} : { nextAttempt }
+      const next = known.notAgain !== undefined || nextAttempt === undefined ? {} : { nextAttempt }
       this.#in.changed({ _tag: "Down", name, at, creation, ...known, ...next })
     }
     peer.untold = tell
     return Effect.gen({ self: this }, function* () {
       const isDropped = nextAttempt !== undefined && hasLost(peer.standing, yield* this.#standing(name))
       const told = why._tag === "DistError" ? yield* whyLost(why) : why
-      known = { why: told, ...(isDropped && { isDropped }) }
-      if (down !== undefined && peer.down === down) peer.down = { ...down, why: told }
+      const notAgain = isDropped ? droppedSentence : left
+      known = { why: told, ...(notAgain !== undefined && { notAgain }) }
+      if (down !== undefined && peer.down === down) {
+        peer.down = { ...down, why: withSentence(told, notAgain) }
+        if (isDropped) {
+          peer.nextAttempt = undefined
+          yield* FiberMap.remove(this.#in.reconnecting, name)
+        }
+      }
       tell()
       yield* report(connection, told)
     })
@@ -610,11 +646,20 @@ export class Registry {
         Effect.andThen(
           Effect.suspend(() => {
             peer.nextAttempt = undefined
-            return Effect.scoped(this.hold(name, {}, "loss"))
+            // One that is left alone stands as it does until it was started anew.
+            const { refusal } = peer
+            const known = isLeftAlone(refusal) ? this.#remembered(peer, refusal) : Effect.undefined
+            return Effect.flatMap(known, (why) =>
+              why === undefined ? Effect.scoped(this.hold(name, {}, "loss")) : Effect.fail(why)
+            )
           })
         ),
         Effect.asVoid,
-        Effect.catch((why) => (isHopeless(why) ? Effect.void : again(this.#schedule(peer)))),
+        Effect.catch((why) =>
+          isHopeless(why) && !(isLeftAlone(peer.refusal) && peer.refusal.isAnew !== undefined)
+            ? Effect.void
+            : again(this.#schedule(peer))
+        ),
         // A fault of ours may pass as well: a resource that was short, say.
         Effect.catchDefect((defect) =>
           Effect.andThen(
@@ -632,7 +677,7 @@ export class Registry {
     const breaker = peer.breaker.state(now.steady)
     const rest = breaker._tag === "Open" ? Math.ceil(breaker.until - now.steady) : 0
     const pause = Math.max(rest, Math.round(backOff(peer.attempts++, Math.random())))
-    peer.nextAttempt = now.wall + pause
+    peer.nextAttempt = isLeftAlone(peer.refusal) ? undefined : now.wall + pause
     return pause
   }
 
@@ -709,6 +754,16 @@ const noLongerConfigured = (name: string) =>
     node: name,
     message: `${name} is not connected again by itself: the entry that it was connected by is no longer in the configuration.`
   })
+
+/** Why a link that was lost is not made again, as it is said behind why it was. */
+const droppedSentence = "It is not connected again: its entry is no longer in the configuration."
+const fullSentence =
+  "It is not connected again by itself, nor for a call: its process table was full when it was heard last, and where not one process is left, a connection that comes in ends the node."
+
+const withSentence = (why: NodeError, sentence: string | undefined): NodeError =>
+  sentence === undefined || why._tag !== "DistError"
+    ? why
+    : new DistError({ ...why, through: why.through === undefined ? sentence : `${why.through} ${sentence}` })
 
 const fault = (name: string, cause: Cause.Cause<unknown>) =>
   new DistError({ node: name, reason: { _tag: "Fault", cause } })

@@ -175,7 +175,7 @@ const fromCallError = (error: CallError, syntax: Syntax, tool: CalledTool | unde
       return told("process_table_full", true, "", { next: 'list_processes {"group_by":"initial_call"}' })
     case "AtomsScarce":
       return reason.maker === "joining"
-        ? told("atom_table_full", false)
+        ? told("atom_table_full", false, reason.at === undefined ? "" : ` ${onceMended}`)
         : told("atom_table_full", false, ` ${stillAnswering}`, { next: "get_system_info" })
     case "RepliesCrowded":
     case "SpawnRefused":

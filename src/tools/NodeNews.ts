@@ -42,11 +42,10 @@ export const newsOfLink = Effect.fnUntraced(function* (
     const why = clean(toToolError(change.why, yield* currentSyntax).message)
     const next = change.nextAttempt === undefined ? undefined : iso(change.nextAttempt)
     const then =
-      change.isDropped === true
-        ? "It is not connected again: its entry is no longer in the configuration."
-        : next === undefined
-          ? "The next call to it connects again."
-          : `It is connected again by itself, first tried at ${next}.`
+      change.notAgain ??
+      (next === undefined
+        ? "The next call to it connects again."
+        : `It is connected again by itself, first tried at ${next}.`)
     // It may end with words of somebody else.
     const summary = `${head.node} is down: ${why}${/[.!?…]$/u.test(why) ? "" : "."} ${then}`
     return { summary, ...head, state: "down", why, ...(next !== undefined && { next_attempt: next }) }

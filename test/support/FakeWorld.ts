@@ -55,6 +55,10 @@ export const makeWorld = () => {
     silentMillis: () => 7,
     /** Whether its process table has room: for the latest worker, and for the first of a link. */
     hasRoom: true,
+    /** Whether it has hardly an atom left. */
+    isScarce: false,
+    /** Whether it is elsewhere than the latest attempt found it, where EPMD is asked for that. */
+    isElsewhere: undefined as boolean | undefined,
     /** For each attempt, our name on the link before, as far as it was told to be as that was. */
     joinedAs: [] as Array<string | undefined>,
     /** Links that are open. */
@@ -67,18 +71,23 @@ export const makeWorld = () => {
     hear: (_verdict: Verdict): void => {}
   }
   const queue: Term = list([list([1, 2, 0]), 2])
-  const join: Parameters<typeof Nodes.layerOf>[0] = (target, { joinedAs, onStage, onVerdict }) =>
+  const join: Parameters<typeof Nodes.layerOf>[0] = (target, { joinedAs, onPlace, onStage, onVerdict }) =>
     Effect.gen(function* () {
       world.attempts++
       world.joinedAs.push(joinedAs)
       world.cookies.push(Redacted.value(target.cookie))
       world.hear = (verdict) => onVerdict?.(verdict)
+      if (world.isElsewhere !== undefined) onPlace?.(Effect.sync(() => world.isElsewhere === true))
       onStage?.("status")
       yield* world.gate
       if (world.refuses !== undefined) return yield* new DistError({ node: name, reason: world.refuses })
       if (!world.hasRoom) {
         const reason = { _tag: "ProcessTableFull", limit: 1_024, hasBegun: false } as const
         return yield* new CallError({ node: name, target: "lists:map/2", reason })
+      }
+      if (world.isScarce) {
+        const reason = { _tag: "AtomsScarce", left: 9, limit: 32_768, needed: 64, maker: "joining" } as const
+        return yield* new CallError({ node: name, target: "connecting", reason })
       }
       const end = yield* Deferred.make<DistError>()
       yield* Effect.acquireRelease(

@@ -339,7 +339,7 @@ describe("what becomes of nodes", () => {
     tell({
       ...down,
       why: new DistError({ ...why, through: "It said: pod was evicted" }),
-      isDropped: true
+      notAgain: "It is not connected again: its entry is no longer in the configuration."
     })
     await expect.poll(() => clients[0]!.messages).toHaveLength(1)
     expect(clients[0]!.messages[0]).toMatchObject({

@@ -206,4 +206,16 @@ describe("the health of a connected node", () => {
       expect(health).not.toHaveProperty("runQueue")
     }).pipe(Effect.scoped, Effect.provide(layer))
   })
+
+  it.effect("is degraded where the node can run nothing, and says so", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      yield* nodes.connect(name)
+      world.sample = { after: 3, fails: { _tag: "ProcessTableFull", limit: 1_024, hasBegun: false } }
+      yield* TestClock.adjust("31 seconds")
+      const why = [expect.stringContaining("its process table is full")]
+      expect(yield* nodes.health(name)).toMatchObject({ condition: "degraded", missed: 0, why })
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
 })

@@ -4,6 +4,8 @@ import { HealthRecord, type Sample } from "../../../src/node/Health.ts"
 const quick: Sample = { roundTripMillis: 2, runQueue: 0 }
 const slow: Sample = { roundTripMillis: 1_200, runQueue: 0 }
 const busy: Sample = { roundTripMillis: 2, runQueue: 12.4 }
+/** Nothing but that it cannot. */
+const full: Sample = { roundTripMillis: 2, runQueue: undefined, problem: "its process table is full" }
 /** Neither good nor poor. */
 const middling: Sample = { roundTripMillis: 700, runQueue: 0 }
 
@@ -37,6 +39,12 @@ describe("the condition of a node", () => {
       "degraded",
       "up"
     ])
+  })
+
+  it("is degraded by the second answer in a row that it can run nothing, which is none that was missed", () => {
+    const record = new HealthRecord(0)
+    expect([quick, full, full].map((sample, at) => record.record(at, sample))).toEqual([false, false, true])
+    expect(record.health(0)).toMatchObject({ condition: "degraded", missed: 0, why: ["its process table is full"] })
   })
 
   it("stays as it is in between", () => {

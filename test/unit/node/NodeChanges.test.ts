@@ -147,8 +147,20 @@ describe("the changes of nodes", () => {
       world.entries = []
       yield* world.lose(lost)
       yield* settle
-      expect(seen.at(-1)).toMatchObject({ _tag: "Down", isDropped: true })
+      expect(seen.at(-1)).toMatchObject({
+        _tag: "Down",
+        notAgain: expect.stringContaining("no longer in the configuration")
+      })
       expect(seen.at(-1)).not.toHaveProperty("nextAttempt")
+      // So is who looks, then and later, and still told when and why it was lost.
+      const since = (yield* stateOf)!.since
+      yield* TestClock.adjust("1 hour")
+      const down = yield* stateOf
+      expect(down).toMatchObject({
+        since,
+        why: { reason: lost, message: expect.stringMatching(/went down.*no longer in the configuration/u) }
+      })
+      expect(down).not.toHaveProperty("nextAttempt")
     }).pipe(Effect.scoped, Effect.provide(layer))
   })
 })

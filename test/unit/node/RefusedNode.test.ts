@@ -1,9 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Redacted } from "effect"
+import { Deferred, Effect, Exit, Fiber, Redacted, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { DistError, type DistReason } from "../../../src/dist/DistError.ts"
 import { Nodes } from "../../../src/node/Nodes.ts"
 import {
+  changesSeen,
   name,
   refused,
   lost,
@@ -24,11 +25,19 @@ describe("a node that had no process left when it was heard last", () => {
     const { layer, world } = makeWorld()
     return Effect.gen(function* () {
       const nodes = yield* Nodes
-      yield* nodes.connect(name, { cookie: Redacted.make("given") })
+      const seen = yield* changesSeen
+      const { localName } = yield* nodes.connect(name, { cookie: Redacted.make("given") })
       world.hasRoom = false
       yield* world.lose(lost)
       yield* TestClock.adjust("1 hour")
-      expect(yield* stateOf).toMatchObject({ _tag: "Down", why: full })
+      const down = yield* stateOf
+      expect(down).toMatchObject({
+        _tag: "Down",
+        why: { reason: lost, message: expect.stringMatching(/its process table was full .* ends the node\.$/u) }
+      })
+      expect(down).not.toHaveProperty("nextAttempt")
+      expect(seen.at(-1)).toMatchObject({ _tag: "Down", notAgain: expect.stringContaining("nor for a call") })
+      expect(seen.at(-1)).not.toHaveProperty("nextAttempt")
       // Whatever cookie it would be shown.
       for (let call = 0; call < 10; call++) expect(yield* Effect.flip(use)).toMatchObject(full)
       const target = { name, cookie: Redacted.make("configured") }
@@ -38,6 +47,8 @@ describe("a node that had no process left when it was heard last", () => {
       world.hasRoom = true
       yield* nodes.connect(name)
       expect(yield* nodes.refusal(target)).toBeUndefined()
+      // By one connection, as it was.
+      expect(world.joinedAs).toEqual([undefined, localName])
       yield* world.lose(lost)
       yield* TestClock.adjust("1 second")
       expect(world.attempts).toBe(3)
@@ -58,6 +69,50 @@ describe("a node that had no process left when it was heard last", () => {
     }).pipe(Effect.scoped, Effect.provide(layer))
   })
 
+  it.effect("is connected again by itself, and by a call, once EPMD tells another port for it", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      world.isElsewhere = false
+      const down = Effect.gen(function* () {
+        world.hasRoom = false
+        yield* world.lose(lost)
+        yield* TestClock.adjust("1 hour")
+        expect(yield* Effect.flip(use)).toMatchObject(full)
+      })
+      const scope = yield* Scope.make()
+      yield* Scope.provide(nodes.connect(name), scope)
+      yield* down
+      world.isElsewhere = world.hasRoom = true
+      yield* TestClock.adjust("1 minute")
+      expect(yield* stateOf).toMatchObject({ _tag: "Up" })
+      expect(world.attempts).toBe(2)
+      // And where nobody keeps it.
+      yield* Scope.close(scope, Exit.void)
+      world.isElsewhere = false
+      yield* down
+      world.isElsewhere = world.hasRoom = true
+      yield* use
+      expect(world.attempts).toBe(3)
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  it.effect("is not let go of for want of use, and is looked at, until it has one again", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      yield* use
+      world.hasRoom = false
+      yield* TestClock.adjust("1 hour")
+      expect(yield* stateOf).toMatchObject({ _tag: "Up" })
+      const { samples } = world
+      yield* TestClock.adjust("1 minute")
+      expect(world.samples).toBeGreaterThan(samples)
+      world.hasRoom = true
+      yield* TestClock.adjust("5 minutes")
+      expect(yield* stateOf).toMatchObject({ _tag: "Down", why: { reason: { _tag: "Disconnected" } } })
+    }).pipe(Effect.provide(layer))
+  })
+
   it.effect("is not known by a link that is closed at once, which is made again as it was, and not otherwise", () => {
     const { layer, world } = makeWorld()
     return Effect.gen(function* () {
@@ -70,6 +125,49 @@ describe("a node that had no process left when it was heard last", () => {
       // Who asks for it wants to know, too, whether it is another by now.
       yield* Effect.flip(use)
       expect(world.joinedAs).toEqual([undefined, localName, undefined])
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+})
+
+describe("a node with hardly an atom left", () => {
+  const scarce = { reason: { _tag: "AtomsScarce" } }
+
+  it.effect("is asked once when its link is lost, and then told of as of then, until somebody wants it by name", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      yield* nodes.connect(name)
+      world.isScarce = true
+      yield* world.lose(lost)
+      yield* TestClock.adjust("1 hour")
+      const down = yield* stateOf
+      expect(down).toMatchObject({ _tag: "Down", why: scarce })
+      expect(down).not.toHaveProperty("nextAttempt")
+      const { message } = yield* Effect.flip(use)
+      expect(message).toContain(`That was at ${new Date(down!.since).toISOString()}; since then nobody was sent there`)
+      expect(world.attempts).toBe(2)
+      expect(yield* Effect.flip(Effect.scoped(nodes.connect(name)))).toMatchObject(scarce)
+      expect(world.attempts).toBe(3)
+      world.isScarce = false
+      yield* nodes.connect(name)
+      yield* use
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  it.effect("is connected again once EPMD tells another port for it: it was started anew", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      world.isElsewhere = false
+      yield* (yield* Nodes).connect(name)
+      world.isScarce = true
+      yield* world.lose(lost)
+      yield* TestClock.adjust("1 hour")
+      expect(world.attempts).toBe(2)
+      world.isScarce = false
+      world.isElsewhere = true
+      yield* TestClock.adjust("1 minute")
+      expect(yield* stateOf).toMatchObject({ _tag: "Up" })
+      expect(world.attempts).toBe(3)
     }).pipe(Effect.scoped, Effect.provide(layer))
   })
 })
