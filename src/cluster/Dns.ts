@@ -16,7 +16,7 @@ const nodesOn = (part: string, name: string, hosts: ReadonlyArray<string>): Look
   const unique = [...new Set(hosts)]
   const sightings = unique.flatMap((host) => {
     const parsed = parseNodeName(`${name}@${host}`)
-    return "problem" in parsed ? [] : [{ node: parsed.full, part, host }]
+    return "problem" in parsed ? [] : [{ node: parsed.full, isGuess: true as const, part, host }]
   })
   return told(part, sightings, unique.length - sightings.length)
 }

@@ -6,7 +6,7 @@ import type { Source } from "./Source.ts"
 export interface Sighting {
   /** Its full name; of a node on this machine of which nobody tells more, what stands before the @. */
   readonly node: string
-  /** That what stands behind the @ is the host whose EPMD was asked: EPMD itself does not tell. */
+  /** That what stands behind the @ is where it was looked for: neither EPMD nor DNS tells what a node calls itself. */
   readonly isGuess?: true
   /** The part of its source that told of it: an EPMD, a name in DNS, another node. */
   readonly part: string

@@ -108,11 +108,17 @@ export const merge = (
   isLocal: (host: string) => boolean
 ): ReadonlyArray<Discovered> => {
   const byName = new Map<string, Array<SightingOf>>()
+  const hostless = new Set(sightings.map(({ node }) => node).filter((node) => hostOf(node) === undefined))
+  /** What a node of this machine is called in full; where that may be this or that, and its EPMD told of it, without. */
+  const nameOf = (node: string): string => {
+    const short = shortName(node)
+    return fullName(short) ?? (hostless.has(short) ? short : node)
+  }
   for (const sighting of sightings) {
     const host = hostOf(sighting.node)
     // An EPMD has a name once, by whichever of its host's names it was asked.
     const isOpen = host === undefined || (sighting.isGuess === true && isLocal(host))
-    const node = isOpen ? (fullName(shortName(sighting.node)) ?? sighting.node) : sighting.node
+    const node = isOpen ? nameOf(sighting.node) : sighting.node
     const seen = byName.get(node)
     if (seen === undefined) byName.set(node, [sighting])
     else seen.push(sighting)

@@ -68,6 +68,22 @@ describe("an EPMD", () => {
     })
   )
 
+  it.live("of this machine has a name once, by however many addresses of the machine DNS has its node", () =>
+    Effect.gen(function* () {
+      const epmdPort = yield* serveEpmd({ app: 1 })
+      const world: DiscoveryWorld = {
+        discovery: ["epmd:localhost", "dns:app@self"],
+        epmdPort,
+        zone: { addresses: { self: ["127.0.0.1", "::1", "10.9.9.9"] } }
+      }
+      expect(nodesOf(yield* look(world))).toEqual(["app", "app@10.9.9.9"])
+      expect(nodesOf(yield* look({ ...world, configured: ["app@127.0.0.1"] }))).toEqual([
+        "app@10.9.9.9",
+        "app@127.0.0.1"
+      ])
+    })
+  )
+
   it.live("of this machine tells nothing of a machine whose name begins like this one's", () =>
     Effect.gen(function* () {
       const epmdPort = yield* serveEpmd({ app: 1, shop: 2 })

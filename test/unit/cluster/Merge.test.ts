@@ -29,6 +29,20 @@ describe("a node of this machine that EPMD tells of under several names of its h
     expect(namesOf(sightings.slice(0, 2))).toEqual([["app@box", ["epmd:localhost", "hosts"]]])
   })
 
+  it("is one without its host where that may be this or that, also by its addresses in DNS", () => {
+    const resolved = ["app@127.0.0.1", "app@10.0.0.1"].map((node): SightingOf => ({
+      node,
+      isGuess: true,
+      source: "dns:app@box",
+      part: "box"
+    }))
+    expect(namesOf([...sightings, ...resolved])).toEqual([["app", ["epmd:localhost", "hosts", "dns:app@box"]]])
+    expect(namesOf([...sightings, ...resolved], ["app@box"])).toEqual([
+      ["app@box", ["epmd:localhost", "hosts", "dns:app@box"]]
+    ])
+    expect(namesOf(resolved).map(([node]) => node)).toEqual(["app@10.0.0.1", "app@127.0.0.1"])
+  })
+
   it("is no node of another machine, which may have the same name", () => {
     const far = registered("app@far", 1)
     expect(namesOf([...sightings.slice(0, 1), far], ["app@box"])).toEqual([
