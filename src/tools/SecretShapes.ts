@@ -31,6 +31,16 @@ const tellingByThemselves: ReadonlyArray<readonly [RegExp, string]> = [
   [new RegExp(String.raw`${front}(?:AKIA|ASIA)[A-Z\d]{12,}`, "gu"), redacted],
   // Tokens of services.
   [new RegExp(String.raw`${front}(?:${tokens})[\w.-]{16,}`, "gu"), redacted],
+  // A token of Vault: behind its kind 24 letters and figures, or more; unlike the name of a host, or of a method, it has
+  // figures among them, or many capitals.
+  [new RegExp(String.raw`${front}hv[bsr]\.(?=[\w-]*\d|(?:[\w-]*?[A-Z]){6})(?=[\w-]*[A-Z])[\w-]{16,}`, "gu"), redacted],
+  // An identity of age, in Bech32.
+  [new RegExp(String.raw`${front}AGE-SECRET-KEY-(?:PQ-)?1[A-Z\d]{8,}`, "gu"), redacted],
+  // What signs an address for whoever has it, as of Azure, AWS and Google: base 64 or 16.
+  [
+    /((?:[?&;]|\\u0026|SharedAccessSignature[ =])(?:sig|(?:X-(?:Amz|Goog)-)?Signature)=)(?=[\w%+/~.-]*[A-Z\d%])[\w%+/~.-]{16,}=*/gu,
+    `$1${redacted}`
+  ],
   [/(hooks\.slack\.com\/[a-z]{1,20}\/)[\w/-]{8,}/giu, `$1${redacted}`],
   // What authorizes a request.
   [/(Bearer) +(?=[\w.~+/-]*[\d.])[\w.~+/-]{8,}=*/giu, `$1 ${redacted}`],

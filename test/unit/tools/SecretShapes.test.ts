@@ -27,6 +27,30 @@ const goes: Readonly<Record<string, ReadonlyArray<readonly [string, string]>>> =
     [String.raw`"a\nsk-live-1234567890abcdefghijklmn"`, String.raw`"a\n[redacted]"`],
     [String.raw`"x\neyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln"`, String.raw`"x\n[redacted]"`]
   ],
+  "a token of Vault": [
+    ["VAULT hvs.CAESIJlWh7nEX4vPLtBcAkNiGa3wGh4KHGh2cy5Zb3 x", "VAULT [redacted] x"],
+    ["hvs.6j4cuewowBGit65rheNoceI7", "[redacted]"],
+    ["hvs.abCdEFghIJklMNopQRstUVwx", "[redacted]"],
+    ["hvb.AAAAAQJw5kLPqSfHCWYRWlqz-I2LIrgcSKLTQ_vD8...", "[redacted]..."],
+    [String.raw`"a\nhvr.CAESIPv2RjLzFhS7Pd0xgkSjHMzAk6cH"`, String.raw`"a\n[redacted]"`]
+  ],
+  "an identity of age": [
+    ["# x\nAGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX", "# x\n[redacted]"],
+    ["AGE-SECRET-KEY-1GFPYYSJZGFP...", "[redacted]..."],
+    ["AGE-SECRET-KEY-PQ-1GFPYYSJZGFPYYSJZ", "[redacted]"]
+  ],
+  "what signs an address": [
+    [
+      "https://x.blob.core.windows.net/c/f?sv=2024-11-04&sr=b&sig=Kq7jX%2BpP9wZs0aVtY3nQm8uR1cEfGhIjKlMnOpQrStU%3D&se=2026",
+      "https://x.blob.core.windows.net/c/f?sv=2024-11-04&sr=b&sig=[redacted]&se=2026"
+    ],
+    [String.raw`?sp=r\u0026sig=Kq7jX/pP9wZs0aVtY3nQm8uR1cE=`, String.raw`?sp=r\u0026sig=[redacted]`],
+    ["SharedAccessSignature sig=Kq7jX%2bpP9wZs0aVtY3nQ%3d&se=1", "SharedAccessSignature sig=[redacted]&se=1"],
+    [
+      "/o?X-Amz-Credential=a&X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404",
+      "/o?X-Amz-Credential=[redacted]&X-Amz-Signature=[redacted]"
+    ]
+  ],
   "what authorizes a request": [
     ["with Bearer abc.def.123456, x", "with Bearer [redacted], x"],
     ["with Basic aHVudGVyMjpodW50ZXIy x", "with Basic [redacted] x"]
@@ -102,6 +126,10 @@ const goes: Readonly<Record<string, ReadonlyArray<readonly [string, string]>>> =
 }
 
 const stays: ReadonlyArray<string> = [
+  "hvs.internal-services-of-ours.example.com",
+  "hvs.handle_registered_sessions(x) hvs.handleRegisteredSessions(y) hvs.value.anotherValueOfIt",
+  "AGE-SECRET-KEY-1 is what an identity begins with, and age1 a recipient",
+  "?sig=authentication-of-ours&sig=short1 Sig=AbCdEf0123456789 f(sig=AbCdEf0123456789)",
   "https://example.org/a:b@c",
   "http://localhost:4000/path?mail=a@b.c",
   "http://localhost:4000",
