@@ -54,10 +54,12 @@ const byHand = "Run it by hand, with a free port for {port}, to see what it lack
 
 const shortage = "Close what is open here, or raise the limits (ulimit -n, ulimit -u)."
 
+/** Whether this is how the operating system says that it has not enough of something. */
+export const isShortOf = (code: string): boolean => ["EMFILE", "ENFILE", "EAGAIN", "ENOMEM", "ENOBUFS"].includes(code)
+
 /** Whether the operating system had not enough of something: nothing is wrong with what was to be started. */
 export const isShortage = (reason: LaunchReason): boolean =>
-  reason._tag === "NoPort" ||
-  (reason._tag === "TunnelMissing" && ["EMFILE", "ENFILE", "EAGAIN", "ENOMEM"].includes(reason.code))
+  reason._tag === "NoPort" || (reason._tag === "TunnelMissing" && isShortOf(reason.code))
 
 /** How a command ends that has done what it was for, or has put itself in the background. */
 const inPeace = "exit status 0"
@@ -83,7 +85,7 @@ const text = (reason: LaunchReason): string => {
     case "NodeSilent":
       return withLog(`the node was not ready within ${reason.millis} ms.`, reason.log)
     case "NoPort":
-      return `this machine gives no port for the tunnel (${reason.code}). ${shortage}`
+      return `this machine gives no port for the tunnel, or no connection to it (${reason.code}). ${shortage}`
     case "TunnelMissing":
       if (isShortage(reason))
         return `the tunnel's command ${reason.program} could not be started (${reason.code}). ${shortage}`

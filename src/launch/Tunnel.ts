@@ -4,7 +4,7 @@ import { connect } from "node:net"
 import type { Address } from "../dist/Transport.ts"
 import { visible } from "../syntax/Escape.ts"
 import { freePort } from "./Enclave.ts"
-import { LaunchError, type LaunchReason } from "./LaunchError.ts"
+import { isShortOf, LaunchError, type LaunchReason } from "./LaunchError.ts"
 import { listeners } from "./Listeners.ts"
 
 /** A command of the operator's that forwards a port of this machine: `ssh -L`, `kubectl port-forward`. */
@@ -181,26 +181,32 @@ class Running {
   }
 }
 
-/** Whether somebody takes connections there now. */
-const takesConnections = ({ host, port }: Address): Effect.Effect<boolean> =>
+/** Whether somebody takes connections there now. Fails where this machine cannot even ask. */
+const takesConnections = ({ host, port }: Address): Effect.Effect<boolean, LaunchError> =>
   Effect.callback((resume) => {
     const socket = connect({ host, port })
-    const is = (answer: boolean) => () => {
+    const is = (answer: Effect.Effect<boolean, LaunchError>) => {
       socket.destroy()
-      resume(Effect.succeed(answer))
+      resume(answer)
     }
-    socket.once("connect", is(true)).once("error", is(false))
+    socket
+      .once("connect", () => is(Effect.succeed(true)))
+      .once("error", (error: NodeJS.ErrnoException) => {
+        const code = codeOf(error)
+        is(isShortOf(code) ? failed({ _tag: "NoPort", code }) : Effect.succeed(false))
+      })
     return Effect.sync(() => socket.destroy())
   })
 
-const untilOpen = (at: Address): Effect.Effect<void> =>
+const untilOpen = (at: Address): Effect.Effect<void, LaunchError> =>
   Effect.flatMap(takesConnections(at), (is) =>
     is ? Effect.void : Effect.andThen(Effect.sleep(pollMillis), untilOpen(at))
   )
 
 const untilClosed = (at: Address): Effect.Effect<void> =>
-  Effect.flatMap(takesConnections(at), (is) =>
-    is ? Effect.andThen(Effect.sleep(pollMillis), untilClosed(at)) : Effect.void
+  Effect.flatMap(
+    Effect.orElseSucceed(takesConnections(at), () => false),
+    (is) => (is ? Effect.andThen(Effect.sleep(pollMillis), untilClosed(at)) : Effect.void)
   )
 
 /**

@@ -4,9 +4,21 @@ import { vi } from "vitest"
 import { isShortage, type LaunchReason } from "../../../src/launch/LaunchError.ts"
 import { open } from "../../../src/launch/Tunnel.ts"
 
+const short = (what: string) => Object.assign(new Error(`${what} EMFILE`), { code: "EMFILE" })
+
+/** What is had of the system before it is short of something. */
+const had = vi.hoisted(() => ({ ports: 0, connections: Infinity }))
+
 vi.mock("../../../src/launch/Enclave.ts", () => ({
-  freePort: () => Promise.reject(Object.assign(new Error("listen EMFILE"), { code: "EMFILE" }))
+  freePort: () => (had.ports-- > 0 ? Promise.resolve(1) : Promise.reject(short("listen")))
 }))
+
+vi.mock("node:net", async (importOriginal) => {
+  const net = await importOriginal<typeof import("node:net")>()
+  const connect = (options: { readonly port: number; readonly host: string }) =>
+    had.connections-- > 0 ? net.connect(options) : new net.Socket().destroy(short("connect"))
+  return { ...net, connect }
+})
 
 describe("what a machine is short of", () => {
   it.live("is why a tunnel cannot be opened, and no bug", () =>
@@ -17,6 +29,19 @@ describe("what a machine is short of", () => {
       expect(error).toMatchObject({ reason: { _tag: "NoPort", code: "EMFILE" } })
       expect(isShortage(error.reason)).toBe(true)
       expect(error.message).toContain("(EMFILE). Close what is open here")
+    })
+  )
+
+  it.live.each([
+    ["before its command is started", 0],
+    ["while its port is looked at", 1]
+  ])("is why a tunnel cannot be opened, and not that its command does not listen: %s", ([, connections]) =>
+    Effect.gen(function* () {
+      Object.assign(had, { ports: 1, connections })
+      const commandOf = () => ["sleep", "60"]
+      const error = yield* Effect.flip(Effect.scoped(open({ to: "a node", commandOf, timeoutMillis: 2_000 })))
+      expect(error).toMatchObject({ reason: { _tag: "NoPort", code: "EMFILE" } })
+      expect(error.message).toContain("no connection to it (EMFILE)")
     })
   )
 
