@@ -3,6 +3,7 @@ import { Effect, Layer, Result } from "effect"
 import { connect, type Socket } from "node:net"
 import { names } from "../../src/dist/Epmd.ts"
 import type { AgentMode } from "../../src/node/index.ts"
+import type { NodeRow } from "../../src/tools/connection/NodeRow.ts"
 import type { ToolError } from "../../src/tools/ToolError.ts"
 import * as BeamNode from "../support/BeamNode.ts"
 import { eventually } from "../support/eventually.ts"
@@ -32,6 +33,12 @@ const fillProcesses = (left: number) => `
       _ -> spawn(fun() -> receive stop -> ok end end), Fill()
     end
   end)()`
+
+/** Ends those processes again. */
+const freeProcesses = `
+  length([exit(Pid, kill) || Pid <- processes(), Pid =/= self(),
+    process_info(Pid, [registered_name, links, dictionary, message_queue_len, initial_call]) =:=
+      [{registered_name, []}, {links, []}, {dictionary, []}, {message_queue_len, 0}, {initial_call, {erlang, apply, 2}}]])`
 
 const codes = (results: ReadonlyArray<readonly [string, Result.Result<unknown, ToolError>]>) => {
   const of = (code: string | undefined) =>
@@ -150,12 +157,43 @@ describe.each(BeamNode.otpReleases())("a node on OTP $otp", ({ otp }) => {
           )
         )
         const refused = yield* Effect.flip(call("get_system_info", { node: node.name }))
-        expect(refused).toMatchObject({ code: "connect_failed", message: expect.stringContaining("then connect_node") })
+        expect(refused).toMatchObject({
+          code: "connect_failed",
+          message: expect.stringMatching(/That was at .*Z\. Once that is mended, connect_node/u)
+        })
         const { structured } = yield* call("diagnose_connection", { node: node.name })
         expect(structured["summary"]).toContain("fails at tcp")
+        expect(ways).toHaveLength(1)
+        expect(yield* ask("is_pid(whereis(net_kernel))")).toBe("true")
+        // Once there is room, it is connected by who wants it, and is as any other.
+        expect(Number(yield* ask(freeProcesses))).toBeGreaterThan(500)
+        yield* call("connect_node", { node: node.name })
+        yield* call("get_system_info", { node: node.name })
+        expect(ways).toHaveLength(2)
       }).pipe(using("auto", [{ ...node, port }]))
-      expect(ways).toHaveLength(1)
-      expect(yield* ask("is_pid(whereis(net_kernel))")).toBe("true")
+    })
+  )
+
+  it.live("that went down with its last process gone is connected again by itself once it was started anew", () =>
+    Effect.gen(function* () {
+      const { ask, node } = yield* start(["+P", "1024"])
+      yield* Effect.gen(function* () {
+        const stateOf = Effect.map(call("list_nodes", {}), ({ structured }) =>
+          (structured as { nodes: ReadonlyArray<NodeRow> }).nodes.find((it) => it.node === node.name)
+        )
+        yield* call("connect_node", { node: node.name })
+        yield* ask(fillProcesses(0))
+        const full = yield* Effect.flip(call("get_system_info", { node: node.name }))
+        expect(full.code).toBe("process_table_full")
+        yield* Effect.promise(() => {
+          process.kill(node.pid, "SIGKILL")
+          return node.stop()
+        })
+        yield* eventually(Effect.map(stateOf, (it) => it?.why?.includes("its process table was full") === true))
+        expect(yield* stateOf).not.toHaveProperty("next_attempt")
+        yield* BeamNode.start({ otp, name: node.name, cookie: node.cookie })
+        yield* eventually(Effect.map(stateOf, (it) => it?.state === "up"))
+      }).pipe(using("auto", [node]))
     })
   )
 })
