@@ -66,6 +66,10 @@ export const isLeftAlone = (refusal: Refusal | undefined): refusal is Refusal =>
 export const holds = (refusal: Refusal | undefined, shown: Introduction): refusal is Refusal =>
   isLeftAlone(refusal) || (refusal !== undefined && isSame(refusal, shown) && isBelieved(refusal))
 
+/** What is left of a refusal once a node has let us in as we were shown: what it would not take else, it takes no more now. */
+export const refusalBeside = (refusal: Refusal | undefined, taken: Introduction): Refusal | undefined =>
+  isLeftAlone(refusal) || isSame(refusal, taken) ? undefined : refusal
+
 /** A refusal that is told again, with the time that it is of. */
 export const asRemembered = ({ at, why }: Refusal): NodeError => {
   if (why._tag === "TargetError") return new TargetError({ ...why, message: `${why.message} ${toldAt(at)}` })

@@ -35,6 +35,7 @@ import {
   isSame,
   leftFull,
   refusalAfter,
+  refusalBeside,
   withCookieSource,
   withFormerLink
 } from "./Refusal.ts"
@@ -418,7 +419,7 @@ export class Registry {
         })
         .pipe(
           Effect.tap(({ localName }) => {
-            peer.refusal = undefined
+            peer.refusal = refusalBeside(peer.refusal, shown)
             peer.taken = shown
             peer.joinedAs = localName
             peer.standing = standing

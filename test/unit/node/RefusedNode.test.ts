@@ -219,6 +219,25 @@ describe("a node that refused us", () => {
     }).pipe(Effect.provide(layer))
   })
 
+  it.effect("is believed of that cookie, however often it lets us in by another", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      world.refuses = { _tag: "CookieRejected" }
+      for (let times = 0; times < 2; times++) yield* Effect.flip(use)
+      world.refuses = undefined
+      yield* Effect.scoped(nodes.connect(name, { cookie: Redacted.make("given") }))
+      const target = { name, cookie: Redacted.make("configured") }
+      expect(yield* nodes.refusal(target)).toMatchObject({ reason: { _tag: "CookieRejected", isCertain: true } })
+      yield* nodes.disconnect(name)
+      expect(yield* Effect.flip(use)).toMatchObject({ reason: { _tag: "CookieRejected", isCertain: true } })
+      expect(world.cookies).toEqual(["configured", "configured", "given"])
+      // Whoever wants it by name has it tried again.
+      yield* Effect.scoped(nodes.connect(name))
+      expect(yield* nodes.refusal(target)).toBeUndefined()
+    }).pipe(Effect.provide(layer))
+  })
+
   it.effect("although it has taken the same cookie before, is in trouble, until that is believed", () => {
     const { layer, world } = makeWorld()
     return Effect.gen(function* () {
