@@ -145,7 +145,7 @@ describe.each(BeamNode.otpReleases())("a link over TLS to OTP $otp", ({ otp }) =
 
   it.live("is what a node wants that does not take a plain one", () =>
     Effect.gen(function* () {
-      expect(yield* whyNot(yield* TlsNode.start({ otp, certificate }))).toEqual({ _tag: "WantsTls" })
+      expect(yield* whyNot(yield* TlsNode.start({ otp, certificate }))).toMatchObject({ _tag: "WantsTls" })
     })
   )
 
