@@ -20,12 +20,12 @@ vi.mock("node:net", async (importOriginal) => {
   return { ...net, connect }
 })
 
+const tunnel = { to: "a node", commandOf: () => ["sleep", "60"] }
+
 describe("what a machine is short of", () => {
   it.live("is why a tunnel cannot be opened, and no bug", () =>
     Effect.gen(function* () {
-      const error = yield* Effect.flip(
-        Effect.scoped(open({ to: "a node", commandOf: () => ["true"], timeoutMillis: 1_000 }))
-      )
+      const error = yield* Effect.flip(Effect.scoped(open({ ...tunnel, timeoutMillis: 1_000 })))
       expect(error).toMatchObject({ reason: { _tag: "NoPort", code: "EMFILE" } })
       expect(isShortage(error.reason)).toBe(true)
       expect(error.message).toContain("(EMFILE). Close what is open here")
@@ -38,8 +38,7 @@ describe("what a machine is short of", () => {
   ])("is why a tunnel cannot be opened, and not that its command does not listen: %s", ([, connections]) =>
     Effect.gen(function* () {
       Object.assign(had, { ports: 1, connections })
-      const commandOf = () => ["sleep", "60"]
-      const error = yield* Effect.flip(Effect.scoped(open({ to: "a node", commandOf, timeoutMillis: 2_000 })))
+      const error = yield* Effect.flip(Effect.scoped(open({ ...tunnel, timeoutMillis: 2_000 })))
       expect(error).toMatchObject({ reason: { _tag: "NoPort", code: "EMFILE" } })
       expect(error.message).toContain("no connection to it (EMFILE)")
     })
