@@ -45,6 +45,18 @@ const places = (count: number) => list(Array.from({ length: count }, (_, at) => 
 const began = (callback: string, loop: string) => ({ callback: [atom(callback), atom("init"), 1], loop: atom(loop) })
 
 describe("get_gen_server_state", () => {
+  it.effect("says that a callback was not read, which is not that there is none", () =>
+    Effect.gen(function* () {
+      for (const callback of ["unread", "undefined"]) {
+        const node = told(7, { callback: atom(callback) })
+        const answer = yield* callIn({ up: [node] }, "get_gen_server_state", { pid: "<0.90.0>" })
+        const isUnread = callback === "unread"
+        expect(answer.structured).toMatchObject({ complete: !isUnread, kind: "gen_server", state: "7" })
+        expect(answer.text.includes("The module of its callbacks was not read")).toBe(isUnread)
+      }
+    })
+  )
+
   it.effect("asks for what was asked for, with bounds on the node", () =>
     Effect.gen(function* () {
       const node = told(7)
@@ -275,6 +287,11 @@ describe("get_gen_server_state", () => {
       /was not asked: its state may hold cookies or the keys of connections, since it is one of :ssl_gen_statem/u
     ],
     [{ outcome: atom("no_sys"), ...doing }, "unsupported", /3 messages waiting and is running in :lists\.map\/2/u],
+    [
+      { outcome: atom("unread"), ...doing, current: [atom("erlang"), atom("hibernate"), 3] },
+      "too_large",
+      /was not asked: .*in :erlang\.hibernate\/3, so that its dictionary alone can say .* larger when copied/u
+    ],
     [{ outcome: atom("busy"), ...doing }, "too_busy", /3 messages .* never seen waiting in its loop in 500 ms/u],
     [
       { outcome: atom("busy"), ...doing, status: atom("suspended") },
