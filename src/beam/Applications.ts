@@ -196,19 +196,19 @@ export const applicationEnvironment = (
   node: ErlangNode,
   name: string,
   {
-    part,
+    pattern,
     sort,
     ...bounds
   }: Bounds & {
     readonly sort: SettingKey
-    /** Of the key as Erlang prints it, in any case. */
-    readonly part: string | undefined
+    /** Finds something in the key as Erlang prints it. */
+    readonly pattern: string | undefined
   }
 ): Effect.Effect<Listed<Setting>, CallError> =>
   askList(
     node,
     "beamscope_applications:environment",
-    { ...bounds, sort, order: sort === "name" ? "ascending" : "descending", filters: { name, part } },
+    { ...bounds, sort, order: sort === "name" ? "ascending" : "descending", filters: { name, pattern } },
     (row) => {
       const [key, value, bytes] = [row.atomKey("key"), row.atomKey("value"), readCount(row.atomKey("bytes"))]
       if (key === undefined || (value === undefined) !== (bytes === undefined)) return undefined

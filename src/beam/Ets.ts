@@ -214,7 +214,7 @@ export interface TableInfo extends Table {
   readonly compressed: boolean | undefined
   /** That it is being walked, so that what is deleted from it still takes room. */
   readonly fixed: { readonly millis: number; readonly count: number; readonly by: ReadonlyArray<Pid> } | undefined
-  /** Of a small hash table: its buckets, and the objects in one. */
+  /** Of a hash table of up to {@link maxWalked} objects: its buckets, and the objects in one. */
   readonly chains: { readonly buckets: number; readonly average: number; readonly longest: number } | undefined
 }
 
@@ -238,7 +238,10 @@ const readChains = (term: Term | undefined): TableInfo["chains"] => {
     : { buckets, average, longest }
 }
 
-/** Everything about one table. Constant in cost, but for a walk through a hash table of up to 10,000 objects. */
+/** Objects of a hash table that is walked to count what is in its buckets, at most: `COUNTED` of `beamscope_ets`. */
+export const maxWalked = 10_000
+
+/** Everything about one table. Constant in cost, but for a walk through a hash table of up to {@link maxWalked} objects. */
 export const tableInfo = (node: ErlangNode, name: TableName): Effect.Effect<TableInfo | NoTable, CallError> =>
   askAgent(node, "beamscope_ets:table", question({ table: sought(name) }), (answer) => {
     const table = readTable(answer)
@@ -410,16 +413,16 @@ const rowsQuestion = (query: RowsQuery, words: Parameters<typeof question>[0]): 
 export const sampleTable = (
   node: ErlangNode,
   {
-    contains,
+    pattern,
     what,
     ...query
   }: RowsQuery & {
     readonly what: "objects" | "keys"
-    /** Part of the key as Erlang prints it, in any case. */
-    readonly contains: string | undefined
+    /** Finds something in the key as Erlang prints it. */
+    readonly pattern: string | undefined
   }
 ): Effect.Effect<TableRows | Refused | NoTable, CallError> =>
-  askAgent(node, "beamscope_ets_objects:sample", rowsQuestion(query, { what: atom(what), contains }), readRows, {
+  askAgent(node, "beamscope_ets_objects:sample", rowsQuestion(query, { what: atom(what), pattern }), readRows, {
     countsBinaries: false
   })
 

@@ -50,13 +50,13 @@ export const eventSources = (
   node: ErlangNode,
   {
     kind,
-    name,
+    pattern,
     ...query
   }: Pick<ListQuery, "after" | "deadlineMillis" | "limit"> & {
     readonly sort: (typeof eventSorts)[number]
     readonly kind: HandlerKind | undefined
-    /** Part of the name or event as Erlang writes it, in any case. */
-    readonly name: string | undefined
+    /** Finds something in the name or event as Erlang writes it. */
+    readonly pattern: string | undefined
   }
 ): Effect.Effect<Listed<EventSource>, CallError> =>
   askList(
@@ -65,7 +65,7 @@ export const eventSources = (
     {
       ...query,
       order: query.sort === "message_queue" ? "descending" : "ascending",
-      filters: { name, kind: kind && atom(kind) }
+      filters: { pattern, kind: kind && atom(kind) }
     },
     readSource
   )

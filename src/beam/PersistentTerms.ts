@@ -35,8 +35,8 @@ export interface PersistentTerm {
 
 export interface PersistentTermQuery extends Pick<ListQuery, "limit" | "after" | "deadlineMillis"> {
   readonly sort: "size" | "key"
-  /** Part of the key as Erlang writes it, in any case. */
-  readonly contains?: string
+  /** Finds something in the key as Erlang writes it. */
+  readonly pattern?: string
 }
 
 /**
@@ -45,7 +45,7 @@ export interface PersistentTermQuery extends Pick<ListQuery, "limit" | "after" |
  */
 export const persistentTerms = (
   node: ErlangNode,
-  { contains, ...query }: PersistentTermQuery
+  { pattern, ...query }: PersistentTermQuery
 ): Effect.Effect<Listed<PersistentTerm>, CallError> =>
   askList(
     node,
@@ -53,7 +53,7 @@ export const persistentTerms = (
     {
       ...query,
       order: query.sort === "size" ? "descending" : "ascending",
-      filters: { contains }
+      filters: { pattern }
     },
     (row) => {
       const key = row.atomKey("key")

@@ -46,14 +46,14 @@ export interface GroupQuery extends Pick<ListQuery, "after" | "deadlineMillis" |
   readonly sort: GroupKey
   /** Names that are tried one after the other. All scopes where absent. */
   readonly scope: ReadonlyArray<string> | undefined
-  /** Part of the name of a group as text, in any case. */
-  readonly name: string | undefined
+  /** Finds something in the name of a group as text. */
+  readonly pattern: string | undefined
 }
 
 /** Process groups, as the tables of `pg` have them: no process is asked. */
 export const processGroups = (
   node: ErlangNode,
-  { name, scope, ...query }: GroupQuery
+  { pattern, scope, ...query }: GroupQuery
 ): Effect.Effect<ProcessGroups | NoScope, CallError> =>
   askAgent(
     node,
@@ -61,7 +61,7 @@ export const processGroups = (
     questionOf({
       ...query,
       order: query.sort === "name" ? "ascending" : "descending",
-      filters: { name, scope: scope && list(scope.map(binary)) }
+      filters: { pattern, scope: scope && list(scope.map(binary)) }
     }),
     (answer) => {
       const scopes = (listItems(answer.atomKey("scopes")) ?? []).flatMap(readScope)

@@ -25,17 +25,17 @@ const whyMissing = ["deadline", "many", "long"] as const
 /** Names that are told at most. */
 const maxNames = 1_000
 
-/** The processes of the node with a part in one of their names, in any case. */
+/** The processes of the node with a name in which a regular expression finds something, in any case. */
 export const findNames = (
   node: ErlangNode,
-  part: string,
+  pattern: string,
   deadlineMillis: number
 ): Effect.Effect<ProcessNames, CallError> =>
   askAgent(
     node,
     "beamscope_names:find",
     map([
-      [atom("name"), binary(part)],
+      [atom("pattern"), binary(pattern)],
       [atom("limit"), maxNames],
       [atom("deadline_ms"), Math.floor(deadlineMillis)]
     ]),

@@ -20,8 +20,8 @@ export interface ProcessFilter {
   /** By group leader. */
   readonly application?: string
   readonly status?: (typeof processStatuses)[number]
-  /** Part of the label as Erlang prints it, in any case. */
-  readonly label?: string
+  /** A part of the label, and the regular expression that finds it in what Erlang prints. */
+  readonly label?: { readonly text: string; readonly pattern: string }
   /** Bytes. */
   readonly minMemory?: number
   readonly minMessageQueueLength?: number

@@ -93,7 +93,7 @@ const filterPairs = (filter: ProcessFilter): Pairs => [
   ...pair("pids", filter.pids && list(filter.pids)),
   ...pair("application", filter.application === undefined ? undefined : binary(filter.application)),
   ...pair("status", filter.status === undefined ? undefined : atom(filter.status)),
-  ...pair("label", filter.label === undefined ? undefined : binary(filter.label)),
+  ...pair("label", filter.label === undefined ? undefined : binary(filter.label.pattern)),
   ...pair("min_memory", filter.minMemory),
   ...pair("min_message_queue_len", filter.minMessageQueueLength),
   ...pair("min_reductions", filter.minReductions)

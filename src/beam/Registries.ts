@@ -81,8 +81,8 @@ export interface EntriesQuery extends Bounds {
   readonly from:
     | { readonly kind: RegistryKind; readonly names: ReadonlyArray<string> }
     | { readonly kind: "pubsub"; readonly names: ReadonlyArray<string> | undefined }
-  /** Part of the key as text, in any case. */
-  readonly name: string | undefined
+  /** Finds something in the key as text. */
+  readonly pattern: string | undefined
 }
 
 const texts = (names: ReadonlyArray<string>): Term => list(names.map(binary))
@@ -93,7 +93,7 @@ export const maxHeapWords = 24 * 1024 * 1024
 /** The keys of a registry with their processes, read from its tables. */
 export const registryEntries = (
   node: ErlangNode,
-  { from, name, ...query }: EntriesQuery
+  { from, pattern, ...query }: EntriesQuery
 ): Effect.Effect<RegistryEntries | NoRegistry, CallError> =>
   askAgent(
     node,
@@ -102,7 +102,7 @@ export const registryEntries = (
       ...query,
       order: query.sort === "name" ? "ascending" : "descending",
       filters: {
-        name,
+        pattern,
         ...(from.kind === "pubsub"
           ? { from: atom("pubsub"), pubsub: from.names && texts(from.names) }
           : { from: [atom(from.kind), texts(from.names)] })

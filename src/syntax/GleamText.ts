@@ -33,7 +33,7 @@ const readText = (cursor: Cursor): string => {
 }
 
 /** The atom that a constructor is compiled to: `not_found` of `NotFound`. */
-const constructorAtom = (name: string): string => name.replaceAll(/(?!^)[A-Z]/gu, "_$&").toLowerCase()
+export const constructorAtom = (name: string): string => name.replaceAll(/(?!^)[A-Z]/gu, "_$&").toLowerCase()
 
 const readNumber = (cursor: Cursor): Term | undefined => {
   const at = cursor.at

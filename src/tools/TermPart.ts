@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import { Atom, Binary, isAtom, isTuple, type Term, utf8Text } from "../etf/Term.ts"
+import { Atom, isAtom, isTuple, type Term } from "../etf/Term.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { namePart } from "./AtomName.ts"
 import { parseTerm } from "../syntax/ParseTerm.ts"
@@ -8,6 +8,7 @@ import type { SyntaxName } from "../syntax/Syntax.ts"
 import { currentSyntax } from "./CurrentSyntax.ts"
 import type { Session } from "./Session.ts"
 import { termOwner } from "./TermOwner.ts"
+import { literalPattern, termPattern } from "./TermPattern.ts"
 
 /** A bare word that is an atom, if it is all of it: more often it is a part of a name. */
 const isBareWord = (text: string, { text: name }: Atom): boolean => name === text || name === `Elixir.${text}`
@@ -27,35 +28,56 @@ const wholeTerm = (node: ErlangNode, text: string, syntax: SyntaxName): Term | u
 }
 
 /**
- * A part of a term as the node compares it, which is as Erlang prints it. A whole term, in the way of the session's
- * language, is printed so; every other text is left as it is. `within`: what of the term is compared.
+ * A part of a term as a regular expression that finds it in what Erlang prints of one, see {@link termPattern}: for
+ * `holds/2` of the agent. A whole term is found as Erlang prints it, too, whatever its syntax; an atom as a part of
+ * longer ones. `within`: what of the term is compared.
  */
-export const termPart = (
+export const partPattern = (
   node: ErlangNode,
   text: string,
   within: (term: Term) => Term = (term) => term
 ): Effect.Effect<string, never, Session> =>
   Effect.map(currentSyntax, ({ name }) => {
-    const term = wholeTerm(node, text, name)
-    return term === undefined ? text : syntaxes.erlang.print(within(term), { node: node.name }).text
+    const words = termPattern(text, name)
+    const whole = wholeTerm(node, text, name)
+    if (whole === undefined) return words
+    const term = within(whole)
+    const printed = term instanceof Atom ? namePart(term.text) : syntaxes.erlang.print(term, { node: node.name }).text
+    // Of what a name stands in, the node has the name alone.
+    return term === whole ? `${literalPattern(printed)}|${words}` : literalPattern(printed)
+  })
+
+const knownBy = /^\s*(?:(?:#\(|\{)\s*:?(global|pg|via)[\s,]+|(Global|Pg|Via)\()/u
+const firstOf = /^([^\s,]+)[\s,]+/u
+const scopeOf = /^(?:#\(|\{)\s*[^\s,]+[\s,]+/u
+
+/** What the beginning of `{global, Name}`, `{pg, Scope, Name}`, `{via, Module, Name}` has of the name, as in {@link nameWithin}. */
+const nameBehind = (text: string): string => {
+  const found = knownBy.exec(text)
+  if (found === null) return text
+  const rest = text.slice(found[0].length)
+  if (/^global$/iu.test(found[1] ?? found[2]!)) return rest
+  const first = firstOf.exec(rest)
+  if (first === null) return text
+  const name = rest.slice(first[0].length)
+  return /\b(?:Registry|syn)\W*$/u.test(first[1]!) ? name.replace(scopeOf, "") : name
+}
+
+/** {@link partPattern} of what a process is known by, of which the node has the name alone. */
+export const knownPattern = (node: ErlangNode, text: string): Effect.Effect<string, never, Session> =>
+  Effect.flatMap(currentSyntax, ({ name }) => {
+    const isWhole = wholeTerm(node, text, name) !== undefined
+    return partPattern(node, isWhole ? text : nameBehind(text) || text, nameWithin)
   })
 
 /**
- * A part of a name that may be a term of any kind, as a filter of names gets it: whatever a result showed finds what it
- * was shown of. An atom is its bare name, without quotes, colon and `Elixir.`; other terms are as for {@link termPart}.
+ * A part of a name that may be a term of any kind, as text: an atom is its bare name, without quotes, colon and
+ * `Elixir.`; other terms are as Erlang prints them.
  */
-export const anyNamePart = (
-  node: ErlangNode,
-  text: string,
-  within?: (term: Term) => Term
-): Effect.Effect<string, never, Session> => Effect.map(termPart(node, text, within), namePart)
-
-/** {@link anyNamePart}, where the node compares names that are binaries by their text. */
-export const keyPart = (node: ErlangNode, text: string): Effect.Effect<string, never, Session> =>
-  Effect.flatMap(currentSyntax, ({ name }) => {
+export const anyNamePart = (node: ErlangNode, text: string): Effect.Effect<string, never, Session> =>
+  Effect.map(currentSyntax, ({ name }) => {
     const term = wholeTerm(node, text, name)
-    const inside = term instanceof Binary ? utf8Text(term) : undefined
-    return inside === undefined ? anyNamePart(node, text) : Effect.succeed(inside)
+    return namePart(term === undefined ? text : syntaxes.erlang.print(term, { node: node.name }).text)
   })
 
 /** The name in what a process is known as: in `{global, Name}`, `{via, Registry, {Keys, Name}}`, `{pg, Scope, Name}`. */

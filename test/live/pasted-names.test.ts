@@ -148,6 +148,23 @@ const others = new Set([
   "list_timers"
 ])
 
+/** Of those that take names that may be terms of any kind. */
+const takesPieces = new Set([
+  "get_application_info",
+  "sample_ets_table",
+  "get_persistent_terms",
+  "list_process_groups",
+  "list_registries",
+  "list_event_handlers"
+])
+
+/** A name without what comes first and last in it: `:w, {:a, 1` of `{:w, {:a, 1}, :b}`. */
+const pieceOf = (text: string): string | undefined => {
+  const words = [...text.matchAll(/[^\s,]+/gu)]
+  const last = words.at(-2)
+  return words.length < 3 || last === undefined ? undefined : text.slice(words[0]!.index, last.index + last[0].length)
+}
+
 const modes: ReadonlyArray<SyntaxName> = ["elixir", "erlang", "gleam", "lfe"]
 
 const rowsOf = ({ structured }: ToolResult, rows: string) =>
@@ -196,6 +213,24 @@ describe("a name that a result shows", () => {
               rowsOf(found, rows).map((row) => row[column] && partOf(row[column])),
               name
             ).toContain(name)
+        }
+      }).pipe(Effect.provide(Layer.fresh(Layer.suspend(() => liveCatalogue([node, other], { mode })))))
+    )
+
+    it.live.each(pasted.filter(([tool]) => takesPieces.has(tool)))("is found by a piece of it by %s", ([tool, it]) =>
+      Effect.gen(function* () {
+        const { column, input, into, rows } = it
+        const shown = rowsOf(yield* call(tool, inputOf(tool, input)), rows).map((row) => row[column]!)
+        const pieces = shown.flatMap((name) => {
+          const piece = pieceOf(name)
+          return piece === undefined ? [] : [{ name, piece }]
+        })
+        for (const { name, piece } of pieces.slice(0, 6)) {
+          const found = rowsOf(yield* call(tool, withArgument(inputOf(tool, input), into, piece)), rows)
+          expect(
+            found.map((row) => row[column]),
+            piece
+          ).toContain(name)
         }
       }).pipe(Effect.provide(Layer.fresh(Layer.suspend(() => liveCatalogue([node, other], { mode })))))
     )

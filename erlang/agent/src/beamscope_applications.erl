@@ -9,6 +9,7 @@
 -export([list/1, state/1, information/1, environment/1, names/1]).
 
 -include("beamscope_listing.hrl").
+-include("beamscope_pattern.hrl").
 -include("beamscope_cut.hrl").
 -include("beamscope_apart.hrl").
 -include("beamscope_rest.hrl").
@@ -103,7 +104,7 @@ information(#{name := Text, limit := Limit, deadline_ms := Millis}) ->
 
 %% @doc A page of the environment of a loaded application, sorted by `name', that of the key, or by `bytes', those of the
 %% value in external format. A value that is large is cut; of one that is too large to be copied, or that may be where the
-%% environments of all applications are, the row has no `value' and no `bytes', and by these it comes first. Filter: `part' of the key, in any case. Incomplete: `deadline', with values whose
+%% environments of all applications are, the row has no `value' and no `bytes', and by these it comes first. Filter: `pattern', which finds something in the key. Incomplete: `deadline', with values whose
 %% size was not read, and which are left out.
 environment(#{name := Text, sort := Sort, deadline_ms := Millis} = Spec) ->
     Until = now_ms() + Millis,
@@ -111,7 +112,7 @@ environment(#{name := Text, sort := Sort, deadline_ms := Millis} = Spec) ->
     All = keys(Name),
     Found =
         case Spec of
-            #{part := Part} -> [Key || Key <- All, contains(io_lib:format("~0tp", [Key]), Part)];
+            #{pattern := Pattern} -> [Key || Key <- All, holds(io_lib:format("~0tp", [Key]), Pattern)];
             _ -> All
         end,
     {Keys, Late} =

@@ -37,14 +37,14 @@
 %% The first objects of a table (`objects'), or keys (`keys'), behind those of the page before. Where the average object
 %% is larger than `max_object' bytes, the objects are not read; and not those of a key that has so many that together
 %% they are: of them a row `{Place, Key, {objects, Count}}' tells. `sort': `table', the order that it has, or `size', the
-%% largest first. `contains': part of the key as Erlang prints it, in any case. Either looks at as much of the table as
+%% largest first. `pattern': finds something in the key as Erlang prints it, see `beamscope_pattern.hrl'. Either looks at as much of the table as
 %% there is time for, and so do the keys of a bag, of which nothing tells how many there are: see `windowed'.
 sample(#{what := What} = Spec) ->
     readable(Spec, fun(Table, #{type := Type, size := Size} = Facts) ->
         true = ets:safe_fixtable(Table, true),
         IsBag = is_bag(Type),
         Told =
-            case {is_map_key(contains, Spec), by_size(Spec)} of
+            case {is_map_key(pattern, Spec), by_size(Spec)} of
                 {false, true} when not IsBag -> by_chunks(Table, everything(What, Facts), Spec, Facts);
                 {false, false} when not IsBag -> rows(by_key(Table, Spec));
                 {false, false} when What =:= objects -> rows(in_bag(Table, '_', Spec, Facts));
@@ -52,7 +52,7 @@ sample(#{what := What} = Spec) ->
             end,
         true = ets:safe_fixtable(Table, false),
         %% Where nothing is looked for, it is all.
-        IsAll = not is_map_key(contains, Spec) andalso (What =:= objects orelse not IsBag),
+        IsAll = not is_map_key(pattern, Spec) andalso (What =:= objects orelse not IsBag),
         maps:merge(Told, maps:from_list([{matched, Size} || IsAll]))
     end).
 
@@ -294,13 +294,13 @@ keys_from(Key, _, {Count, Room}, [_ | _] = Keys) when Count =< 0; Room =< 0 ->
 keys_from(Key, Table, {Count, Room}, Keys) ->
     keys_from(ets:next(Table, Key), Table, {Count - 1, Room - erlang:external_size(Key)}, [Key | Keys]).
 
-%% The keys that hold a text, as `contains' tells it, without a step of our own for each; and how many of the others may
+%% The keys that `pattern' finds something in, without a step of our own for each; and how many of the others may
 %% hold it in a part that was not looked at.
-passing(Keys, #{contains := Part}) ->
+passing(Keys, #{pattern := Sought}) ->
     Small = small(Keys),
     Texts = lists:zipwith(fun io_lib:format/2, duplicates("~0tp", Keys), [[Key] || Key <- Small]),
-    Lower = lists:map(fun string:lowercase/1, Texts),
-    Found = lists:zipwith(fun string:find/2, Lower, duplicates(string:lowercase(Part), Keys)),
+    Options = [caseless, unicode, {capture, none}],
+    Found = lists:zipwith3(fun re:run/3, Texts, duplicates(Sought, Keys), duplicates(Options, Keys)),
     Unsure = [Cut || {Key, Cut, nomatch} <- lists:zip3(Keys, Small, Found), Cut =/= Key],
     {[Key || {Key, At} <- lists:zip(Keys, Found), At =/= nomatch], length(Unsure)};
 passing(Keys, _) ->

@@ -8,6 +8,7 @@
 -export([sources/1]).
 
 -include("beamscope_listing.hrl").
+-include("beamscope_pattern.hrl").
 -include("beamscope_cut.hrl").
 -include("beamscope_copied.hrl").
 -include("beamscope_apart.hrl").
@@ -25,7 +26,7 @@
 -define(ROOM, 300).
 
 %% A page of what has handlers. Sorted by `kind' and then name, by `name', or by `message_queue', where what is no process
-%% counts as less than an empty queue. Filters: `kind', `gen_event', `telemetry' or `logger'; `name', a part
+%% counts as less than an empty queue. Filters: `kind', `gen_event', `telemetry' or `logger'; `pattern', which finds something
 %% of the manager's name or of the event.
 sources(#{deadline_ms := Millis, sort := Sort} = Spec) ->
     Until = now_ms() + Millis,
@@ -55,7 +56,7 @@ waiting(undefined) -> -1.
 wants(Kind, #{kind := Wanted}) -> Kind =:= Wanted;
 wants(_, _) -> true.
 
-called(All, #{name := Part}) -> [Id || {_, Name} = Id <- All, contains(io_lib:format("~0tp", [Name]), Part)];
+called(All, #{pattern := Pattern}) -> [Id || {_, Name} = Id <- All, holds(io_lib:format("~0tp", [Name]), Pattern)];
 called(All, _) -> All.
 
 %% The managers, `{gen_event, {Name, Pid}}': of all processes those that began as one. Before OTP 26.2 that cannot be

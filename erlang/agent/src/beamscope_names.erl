@@ -9,6 +9,7 @@
 -export([find/1]).
 
 -include("beamscope_listing.hrl").
+-include("beamscope_pattern.hrl").
 -include("beamscope_cut.hrl").
 -include("beamscope_copied.hrl").
 -include("beamscope_apart.hrl").
@@ -24,26 +25,26 @@
 %% Bytes in external format above which a name is cut.
 -define(ROOM, 500).
 
-%% @doc `found': `{Pid, Name}' for each name with `name' in it, in any case, of a process of this node, `limit' of them
+%% @doc `found': `{Pid, Name}' for each name with something in it that `pattern' finds, see `beamscope_pattern.hrl', of a process of this node, `limit' of them
 %% at most. A `Name' is `{term, Term}', cut where it is large; the term is an atom, `{global, Name}', `{via, Module, Name}' or
 %% `{pg, Scope, Group}'. `incomplete': `deadline'; `many' where there are more names than are looked at or
 %% told; `long' where the part was not found in the beginning of a large name, all that is looked at.
--spec find(#{name := binary(), limit := pos_integer(), deadline_ms := non_neg_integer()}) -> binary().
-find(#{name := Part, limit := Limit, deadline_ms := Millis}) ->
+-spec find(#{pattern := binary(), limit := pos_integer(), deadline_ms := non_neg_integer()}) -> binary().
+find(#{pattern := Pattern, limit := Limit, deadline_ms := Millis}) ->
     Until = erlang:monotonic_time(millisecond) + Millis,
     Tables = own_tables(),
     Sources = global() ++ pg(Tables, Until) ++ elixir(Tables) ++ gproc() ++ syn(),
-    {_, Found, Missing} = search(Sources, {Part, Limit, Until}, {0, registered(Part), []}),
+    {_, Found, Missing} = search(Sources, {Pattern, Limit, Until}, {0, registered(Pattern), []}),
     packed(#{
         found => [{Pid, {term, Name}} || {Pid, Name} <- lists:sublist(Found, Limit)],
         incomplete => lists:usort(Missing ++ [many || length(Found) > Limit])
     }).
 
-registered(Part) ->
+registered(Pattern) ->
     [
         {Pid, Name}
      || Name <- registered(),
-        contains(atom_to_binary(Name, utf8), Part),
+        holds(atom_to_binary(Name, utf8), Pattern),
         Pid <- [whereis(Name)],
         is_pid(Pid)
     ].
@@ -94,31 +95,32 @@ search([{Table, How, Match} | Rest], Bounds, {Seen, Found, Missing}) ->
 
 read('$end_of_table', _, _, Done) ->
     Done;
-read({Some, Next}, How, {Part, Limit, Until} = Bounds, {Seen, Found, Missing}) ->
+read({Some, Next}, How, {Pattern, Limit, Until} = Bounds, {Seen, Found, Missing}) ->
     Late = erlang:monotonic_time(millisecond) >= Until,
     case Late orelse Seen >= ?MOST orelse length(Found) > Limit of
         true ->
             {Seen, Found, [hd([deadline || Late] ++ [many]) | Missing]};
         false ->
-            {Now, Long} = holding(Some, How, Part),
+            {Now, Long} = holding(Some, How, Pattern),
             read(ets:select(Next), How, Bounds, {Seen + length(Some), Now ++ Found, Long ++ Missing})
     end.
 
 %% Whose key holds the part; and `[long]' where that is not known of all. Most portions hold none.
-holding(Some, How, Part) ->
+holding(Some, How, Pattern) ->
     {Keys, _} = lists:unzip(Some),
     case erlang:external_size(Keys) > ?TOGETHER of
-        true -> {each(Some, How, Part), unsearched(Keys, Part)};
+        true -> {each(Some, How, Pattern), unsearched(Keys, Pattern)};
         %% As a tuple, since numbers in a list might be taken for characters.
-        false -> {lists:append([each(Some, How, Part) || contains(text(list_to_tuple(Keys)), Part)]), []}
+        false -> {lists:append([each(Some, How, Pattern) || holds(text(list_to_tuple(Keys)), Pattern)]), []}
     end.
 
 text(Term) -> io_lib:format("~0tp", [Term]).
 
-each(Some, How, Part) -> lists:append([named(Pids, How, Key) || {Key, Pids} <- Some, contains(key_text(Key), Part)]).
+each(Some, How, Pattern) ->
+    lists:append([named(Pids, How, Key) || {Key, Pids} <- Some, holds(key_text(Key), Pattern)]).
 
-unsearched(Keys, Part) ->
-    lists:sublist([long || Key <- Keys, erlang:external_size(Key) > ?LARGE, not contains(beginning(Key), Part)], 1).
+unsearched(Keys, Pattern) ->
+    lists:sublist([long || Key <- Keys, erlang:external_size(Key) > ?LARGE, not holds(beginning(Key), Pattern)], 1).
 
 key_text(Key) ->
     case erlang:external_size(Key) > ?LARGE of

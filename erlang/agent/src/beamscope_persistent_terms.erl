@@ -21,8 +21,8 @@
     order := ascending | descending,
     limit := pos_integer(),
     deadline_ms := non_neg_integer(),
-    %% Part of the key as Erlang writes it, in any case.
-    contains => binary(),
+    %% Finds something in the key as Erlang writes it; see `beamscope_pattern.hrl'.
+    pattern => binary(),
     'after' => binary()
 }.
 %% A row is `#{key := term(), bytes => non_neg_integer()}', the bytes of the value alone, as of `find'; with `key' as the
@@ -37,6 +37,7 @@
 }.
 
 -include("beamscope_listing.hrl").
+-include("beamscope_pattern.hrl").
 -include("beamscope_apart.hrl").
 
 %% @doc A page of the terms. A value that is too large to be measured, or that was not in time, has no `bytes', and comes
@@ -45,7 +46,7 @@
 list(#{sort := Sort, deadline_ms := Deadline} = Spec) ->
     All = stored(),
     Until = now_ms() + Deadline,
-    {Found, Rest} = select(All, maps:get(contains, Spec, none), Until, []),
+    {Found, Rest} = select(All, maps:get(pattern, Spec, none), Until, []),
     {Sizes, Late} =
         case Sort of
             size -> measured(Found, Until);
@@ -74,14 +75,14 @@ place(Key) ->
         false -> Key
     end.
 
-select([Key | Rest] = Keys, Part, Until, Found) ->
+select([Key | Rest] = Keys, Pattern, Until, Found) ->
     case now_ms() > Until of
         true ->
             {lists:reverse(Found), Keys};
         false ->
-            case Part =:= none orelse contains(io_lib:format("~0tP", [Key, ?PRINTED]), Part) of
-                true -> select(Rest, Part, Until, [Key | Found]);
-                false -> select(Rest, Part, Until, Found)
+            case Pattern =:= none orelse holds(io_lib:format("~0tP", [Key, ?PRINTED]), Pattern) of
+                true -> select(Rest, Pattern, Until, [Key | Found]);
+                false -> select(Rest, Pattern, Until, Found)
             end
     end;
 select([], _, _, Found) ->

@@ -2,6 +2,7 @@
 %% beamscope_process_facts.hrl, in front of the first function.
 
 -include("beamscope_callback.hrl").
+-include("beamscope_pattern.hrl").
 
 %% Characters of a label that are printed to search them.
 -define(PRINTED, 256).
@@ -40,7 +41,7 @@
     %% These processes and no others. Not together with `name'.
     pids => [pid()],
     status => atom(),
-    %% Part of the label, in any case, as the first 256 characters that `~0tp' or `~0p' makes of it. From OTP 26.2 on, and where
+    %% Finds something in the label, see `beamscope_pattern.hrl', as the first 256 characters that `~0tp' or `~0p' makes of it. From OTP 26.2 on, and where
     %% the queue is short and the heap is not large.
     label => binary(),
     min_memory => non_neg_integer(),
@@ -381,10 +382,9 @@ unread_calls(Alive, Read) ->
 
 %% Those with the part that is looked for in their label; how many have ended; and `large' for each whose label is, or
 %% may be, large, `late' for each whose label there was no time for.
-with_label(Pids, #{label := Part, reads_keys := true} = Plan) ->
+with_label(Pids, #{label := Pattern, reads_keys := true} = Plan) ->
     {Sized, Gone, Large} = copyable(Pids),
-    Forms = forms(Part),
-    {Found, TooLarge, Late} = read_labels(Sized, fun(Labels) -> labelled_as(Forms, Labels) end, Plan),
+    {Found, TooLarge, Late} = read_labels(Sized, fun(Labels) -> labelled_as(Pattern, Labels) end, Plan),
     {Found, Gone, lates(Late) ++ [large || _ <- Large ++ TooLarge]};
 with_label(Pids, #{reads_keys := true}) ->
     {Pids, 0, []};
@@ -396,25 +396,10 @@ with_label(Pids, Plan) ->
 
 wants_labels(#{sort := Sort} = Plan) -> Sort =:= label orelse is_map_key(label, Plan).
 
-labelled_as(Forms, Labels) -> [Pid || {Pid, {term, Label}} <- Labels, has_form(Label, Forms)].
+labelled_as(Pattern, Labels) -> [Pid || {Pid, {term, Label}} <- Labels, is_labelled(Label, Pattern)].
 
 %% A label is searched as the node prints it, and as it prints no text beyond Latin-1: which of them a session shows does
 %% not hang on the node's own choice (`+pc').
-has_form(Label, [Part | Numbers]) ->
-    contains(printed("~0tp", Label), Part) orelse
-        begin
-            Plain = printed("~0p", Label),
-            lists:any(fun(Form) -> contains(Plain, Form) end, [Part | Numbers])
-        end.
+is_labelled(Label, Pattern) -> holds(printed("~0tp", Label), Pattern) orelse holds(printed("~0p", Label), Pattern).
 
 printed(Format, Label) -> io_lib:format(Format, [Label], [{chars_limit, ?PRINTED}]).
-
-%% A text, and where it is beyond Latin-1 the numbers that it is printed as: those of a list, and those of a binary.
-forms(Part) ->
-    Text = unicode:characters_to_list(Part),
-    case lists:max([0 | Text]) > 255 of
-        true -> [Part, numbers(Text), numbers(binary_to_list(Part))];
-        false -> [Part]
-    end.
-
-numbers(Codes) -> lists:join(",", lists:map(fun erlang:integer_to_list/1, Codes)).

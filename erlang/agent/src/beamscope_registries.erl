@@ -11,6 +11,7 @@
 -export([groups/1, registries/1, entries/1]).
 
 -include("beamscope_listing.hrl").
+-include("beamscope_pattern.hrl").
 -include("beamscope_cut.hrl").
 -include("beamscope_copied.hrl").
 -include("beamscope_apart.hrl").
@@ -40,7 +41,7 @@
 -define(VALUE_MILLIS, 1000).
 
 %% A page of the process groups of all scopes, or of `scope' (names, the first that there is). Sorted by `members',
-%% `local', `remote' or `name'. Filter: `name', a part of the group as text. Besides `scopes', all that there are, with
+%% `local', `remote' or `name'. Filter: `pattern', which finds something in the group as text. Besides `scopes', all that there are, with
 %% their groups; with an unknown scope that alone. `incomplete', as for `entries': `deadline', `many' where there are more
 %% than are read, and `long' where the part was not found in the beginning of a large name, all that a filter looks at.
 groups(#{sort := Sort, deadline_ms := Millis} = Spec) ->
@@ -181,7 +182,7 @@ pubsub(Name) ->
 
 %% A page of the keys of a registry, each with its processes. `from' says which: `{Kind, Names}', of which the first
 %% that there is counts, or `pubsub', all registries that Phoenix.PubSub keeps its topics in. Sorted by `entries' (of a
-%% key) or `name'. Filter: `name', a part of the key as text. Besides `sources', what was read; where there is none, the
+%% key) or `name'. Filter: `pattern', which finds something in the key as text. Besides `sources', what was read; where there is none, the
 %% names that there are as `absent', alone.
 entries(#{sort := Sort, deadline_ms := Millis} = Spec) ->
     Until = now_ms() + Millis,
@@ -348,15 +349,15 @@ key({_, Key} = Id, Long) ->
     end.
 
 %% Rows whose key holds a text, as far as time allows; and why those may not be all.
-sought(Rows, #{name := Part}, Until, Long) ->
-    Step = fun(Some, Found) -> holding(Some, Part, Long) ++ Found end,
+sought(Rows, #{pattern := Pattern}, Until, Long) ->
+    Step = fun(Some, Found) -> holding(Some, Pattern, Long) ++ Found end,
     {Found, Unsearched} = scan(fun thousand/1, Rows, #{until => Until}, Step, []),
     {_, Ids} = lists:unzip(Found),
     {Found, Unsearched ++ [long || maps:without(Ids, Long) =/= #{}]};
 sought(Rows, _, _, _) ->
     {Rows, []}.
 
-holding(Rows, Part, Long) -> [Row || {_, Id} = Row <- Rows, contains(text(Id, Long), Part)].
+holding(Rows, Pattern, Long) -> [Row || {_, Id} = Row <- Rows, holds(text(Id, Long), Pattern)].
 
 text({_, Name}, _) when is_atom(Name) -> atom_to_list(Name);
 text({_, Name} = Id, Long) ->

@@ -70,7 +70,7 @@ environment(Run) ->
     [#{key := 'A', value := 1, is_cut := false}, #{key := long, value := Long, is_cut := true}, #{key := password}] =
         rows(Run(environment, Spec)),
     ?assert(byte_size(Long) < 5000),
-    ?assertMatch(#{total := 3, matched := 1, rows := [{_, #{key := long}}]}, Run(environment, Spec#{part => <<"LON">>})),
+    ?assertMatch(#{total := 3, matched := 1, rows := [{_, #{key := long}}]}, Run(environment, Spec#{pattern => <<"LON">>})),
     BySize = Spec#{sort => bytes, order => descending},
     ?assertEqual(
         [{Key, erlang:external_size(Value)} || {Key, Value} <- [lists:nth(1, Values), lists:nth(3, Values), lists:nth(2, Values)]],

@@ -126,7 +126,7 @@ keys_with(Run) ->
             Keys = [{user, Number} || Number <- lists:seq(1, 30)] ++ [<<"User:7">>, 'Elixir.User', other, "user", 17],
             ets:insert(Table, [{Key, Value} || Key <- Keys, Value <- [a, b]]),
             With = fun(Part, Extra) ->
-                Spec = maps:merge(#{limit => 3, what => objects, sort => table, contains => Part}, Extra),
+                Spec = maps:merge(#{limit => 3, what => objects, sort => table, pattern => Part}, Extra),
                 windows(Run, sample, spec(Table, Spec))
             end,
             {Rows, Told} = With(<<"USER">>, #{}),
@@ -152,7 +152,7 @@ keys_with(Run) ->
     [
         ?assertMatch(
             #{rows := [{_, {small, 1}, 0, _}], looked := 21},
-            bounded(fun() -> Run(sample, spec(Heavy, Sort#{what => objects, contains => <<"small">>})) end)
+            bounded(fun() -> Run(sample, spec(Heavy, Sort#{what => objects, pattern => <<"small">>})) end)
         )
      || Sort <- Specs
     ],
@@ -268,8 +268,8 @@ windows(Run) ->
      || {Type, #{what := What} = Extra} <- [
             {duplicate_bag, #{what => objects, sort => size}},
             {bag, #{what => keys}},
-            {set, #{what => objects, contains => <<"">>}},
-            {ordered_set, #{what => keys, sort => size, contains => <<"">>}}
+            {set, #{what => objects, pattern => <<"">>}},
+            {ordered_set, #{what => keys, sort => size, pattern => <<"">>}}
         ]
     ].
 
@@ -338,7 +338,7 @@ wide_keys(Run) ->
                     Ask(Extra#{what => What})
                 )
              || What <- [objects, keys],
-                Extra <- [#{sort => size}, #{sort => size, limit => 100}, #{sort => table, contains => <<"zz">>}]
+                Extra <- [#{sort => size}, #{sort => size, limit => 100}, #{sort => table, pattern => <<"zz">>}]
             ],
             ets:delete(Table)
         end
@@ -349,15 +349,15 @@ unsure(Run) ->
     Table = ets:new(beamscope_ets_test, [set]),
     Long = fun(Front) -> binary_to_list(iolist_to_binary([Front, lists:duplicate(5000, $x), "needle"])) end,
     ets:insert(Table, [{Long("a"), 1}, {Long("needle"), 2}, {"needle", 3}, {"other", 4}]),
-    Spec = spec(Table, #{what => objects, sort => table, contains => <<"needle">>}),
+    Spec = spec(Table, #{what => objects, sort => table, pattern => <<"needle">>}),
     ?assertMatch(#{matched := 2, looked := 4, unsure := 1, is_part := false}, Run(sample, Spec)),
-    ?assertMatch(#{unsure := 0}, Run(sample, maps:remove(contains, Spec#{sort => size}))),
+    ?assertMatch(#{unsure := 0}, Run(sample, maps:remove(pattern, Spec#{sort => size}))),
     ets:delete(Table).
 
 late_window(Run) ->
     Table = ets:new(beamscope_ets_test, []),
     ets:insert(Table, [{Key, x} || Key <- lists:seq(1, 5000)]),
-    Spec = spec(Table, #{what => objects, contains => <<"1">>}),
+    Spec = spec(Table, #{what => objects, pattern => <<"1">>}),
     #{next := Next} = Run(sample, Spec),
     Late = Spec#{deadline_ms => -2},
     %% There is nothing to go on with, or the same page once more.
@@ -370,9 +370,9 @@ late_window(Run) ->
 moved(Run) ->
     [Set, Ordered] = Tables = [ets:new(beamscope_ets_test, [Type]) || Type <- [set, ordered_set]],
     [ets:insert(Table, [{1}, {3}]) || Table <- Tables],
-    Window = #{what => objects, contains => <<"">>, 'after' => term_to_binary({window, {{key, 2}, all, 0}})},
+    Window = #{what => objects, pattern => <<"">>, 'after' => term_to_binary({window, {{key, 2}, all, 0}})},
     [
-        ?assertError(bad_position, Run(sample, spec(Table, maps:remove(contains, Window#{sort => size}))))
+        ?assertError(bad_position, Run(sample, spec(Table, maps:remove(pattern, Window#{sort => size}))))
      || Table <- Tables
     ],
     ?assertMatch(#{refused := moved, size := 2}, Run(sample, spec(Set, Window))),

@@ -53,7 +53,7 @@ with_manager(Test) ->
 
 managers(Run) ->
     with_manager(fun(Manager) ->
-        [Row] = rows(Run, #{kind => gen_event, name => <<"HANDLERS_manager">>}),
+        [Row] = rows(Run, #{kind => gen_event, pattern => <<"HANDLERS_manager">>}),
         ?assertMatch(#{name := beamscope_handlers_manager, pid := Manager, messages := 0, count := 2}, Row),
         #{handlers := [{{?MODULE, Id}}, {?MODULE}]} = Row,
         ?assert(erlang:external_size(Id) < 300),
@@ -74,7 +74,7 @@ busy(Run) ->
         end,
         gen_event:notify(Manager, event),
         ?assertMatch(
-            [#{state := busy, messages := 1}], rows(Run, #{kind => gen_event, name => <<"beamscope_handlers">>})
+            [#{state := busy, messages := 1}], rows(Run, #{kind => gen_event, pattern => <<"beamscope_handlers">>})
         ),
         ?assertEqual({messages, [{notify, event}]}, process_info(Manager, messages)),
         Manager ! go_on,
@@ -90,7 +90,7 @@ long_queue(Run) ->
         [_, _] = gen_event:which_handlers(Manager),
         true = erlang:suspend_process(Manager),
         [gen_event:notify(Manager, event) || _ <- lists:seq(1, 20000)],
-        Rows = rows(Run, #{kind => gen_event, name => <<"beamscope_handlers">>}),
+        Rows = rows(Run, #{kind => gen_event, pattern => <<"beamscope_handlers">>}),
         true = erlang:resume_process(Manager),
         ?assertMatch([#{pid := Manager, state := busy, messages := 20000}], Rows)
     end).
@@ -127,7 +127,7 @@ telemetry(Run) ->
     ByEvent = #{[app, start] => lists:sublist(Handlers, 2), [app, stop] => [lists:last(Handlers)]},
     persistent_term:put(telemetry, {telemetry_pt, ByEvent}),
     ?assertEqual(Expected, Counts(rows(Run, #{kind => telemetry}))),
-    [#{handlers := Told}] = rows(Run, #{kind => telemetry, name => <<"start">>}),
+    [#{handlers := Told}] = rows(Run, #{kind => telemetry, pattern => <<"start">>}),
     ?assertEqual([{b, {?MODULE, handle_event, 2}}, {<<"a">>, {?MODULE, handle_event, 2}}], lists:sort(Told)),
     persistent_term:erase(telemetry),
     ets:delete(Table),
@@ -182,7 +182,7 @@ counted(Run) ->
         #{total := Total, matched := Total} = Run(spec(#{})),
         [
             ?assertMatch(#{total := Total, matched := Matched}, Run(spec(Filter)))
-         || {Filter, Matched} <- [{#{kind => telemetry}, 0}, {#{kind => logger}, 1}, {#{name => <<"none such">>}, 0}]
+         || {Filter, Matched} <- [{#{kind => telemetry}, 0}, {#{kind => logger}, 1}, {#{pattern => <<"none such">>}, 0}]
         ]
     end).
 

@@ -36,7 +36,7 @@ global_names(Run) ->
     yes = global:register_name({names_test, <<"front">>}, self()),
     try
         ?assertEqual(
-            {[{self(), {term, {global, {names_test, <<"front">>}}}}], []}, Run(<<"{names_test,<<\"FRONT\">>}">>, #{})
+            {[{self(), {term, {global, {names_test, <<"front">>}}}}], []}, Run(<<"\\{names_test,<<\"FRONT\">>}">>, #{})
         )
     after
         global:unregister_name({names_test, <<"front">>})
@@ -96,7 +96,7 @@ keys_of_elixir(Run) ->
             ets:insert(lists:last(Tables), Object),
             ?assertEqual(
                 {[{Self, {term, {via, 'Elixir.Registry', {'Elixir.Names', {names_test, 1}}}}}], []},
-                Run(<<"{names_test,1}">>, #{})
+                Run(<<"\\{names_test,1}">>, #{})
             )
         end)
      || {Keys, Partitions, Type, Object} <- [
@@ -140,7 +140,7 @@ large(Run) ->
     {ok, Scope} = pg:start(names_test_scope),
     try
         ok = pg:join(names_test_scope, {names_test, lists:duplicate(5000, $x)}, self()),
-        {[{Self, {term, {pg, names_test_scope, {names_test, Text}}}}], []} = Run(<<"{names_test,">>, #{}),
+        {[{Self, {term, {pg, names_test_scope, {names_test, Text}}}}], []} = Run(<<"\\{names_test,">>, #{}),
         ?assertEqual(self(), Self),
         ?assert(length(Text) < 600),
         ?assertNotEqual(nomatch, string:find(Text, "..."))
@@ -155,7 +155,7 @@ among_large(Run) ->
         Within = fun(Part) -> within_words(?ROOM, fun() -> Run(Part, #{}) end) end,
         Small = {pg, names_test_scope, {names_test, small}},
         ?assertEqual({answer, {[{self(), {term, Small}}], [long]}}, Within(<<"{names_test,">>)),
-        {answer, {[{_, {term, {pg, names_test_scope, {7, _}}}} = Large], [long]}} = Within(<<"{7,[">>),
+        {answer, {[{_, {term, {pg, names_test_scope, {7, _}}}} = Large], [long]}} = Within(<<"\\{7,\\[">>),
         ?assert(erlang:external_size(Large) < 1000),
         ?assertMatch({answer, {[{_, {term, {pg, _, <<"xxx", _/binary>>}}}], [long]}}, Within(<<"XXX">>))
     after
@@ -166,11 +166,11 @@ bounds(Run) ->
     {ok, Scope} = pg:start(names_test_scope),
     try
         [ok = pg:join(names_test_scope, {names_test, Number}, self()) || Number <- lists:seq(1, 2000)],
-        {Found, [many]} = Run(<<"{names_test,">>, #{limit => 10}),
+        {Found, [many]} = Run(<<"\\{names_test,">>, #{limit => 10}),
         ?assertEqual(10, length(Found)),
-        {All, []} = Run(<<"{names_test,">>, #{limit => 5000}),
+        {All, []} = Run(<<"\\{names_test,">>, #{limit => 5000}),
         ?assertEqual(2000, length(lists:usort(All))),
-        ?assertMatch({[], [deadline]}, Run(<<"{names_test,77}">>, #{deadline_ms => 0}))
+        ?assertMatch({[], [deadline]}, Run(<<"\\{names_test,77}">>, #{deadline_ms => 0}))
     after
         gen_server:stop(Scope)
     end.
@@ -181,6 +181,6 @@ idle() ->
     end.
 
 run(Way, Part, Extra) ->
-    Spec = maps:merge(#{name => Part, limit => 100, deadline_ms => 60000}, Extra),
+    Spec = maps:merge(#{pattern => Part, limit => 100, deadline_ms => 60000}, Extra),
     #{found := Found, incomplete := Missing} = answer(Way, find, Spec),
     {Found, Missing}.

@@ -57,7 +57,7 @@ by_key(Run) ->
 large_key(Run) ->
     Keys = [{?MODULE, lists:duplicate(5000, N)} || N <- [1, 2, 3]],
     with([{Key, 1} || Key <- Keys], fun() ->
-        Spec = spec(#{sort => key, order => ascending, limit => 1, contains => atom_to_binary(?MODULE, utf8)}),
+        Spec = spec(#{sort => key, order => ascending, limit => 1, pattern => atom_to_binary(?MODULE, utf8)}),
         ?assertEqual(Keys, lists:sort(follow(Run, Spec))),
         #{keys := Small, more := true} = Run(keys, #{limit => 100000}),
         ?assertEqual(Small, Small -- Keys)
@@ -66,7 +66,7 @@ large_key(Run) ->
 equal(Run) ->
     Keys = [{?MODULE, 1}, {?MODULE, 1.0}, {?MODULE, [2]}, {?MODULE, [2.0]}],
     with([{Key, 1} || Key <- Keys], fun() ->
-        Spec = spec(#{limit => 1, contains => atom_to_binary(?MODULE, utf8)}),
+        Spec = spec(#{limit => 1, pattern => atom_to_binary(?MODULE, utf8)}),
         [
             ?assertEqual({length(Keys), []}, {length(Found), Keys -- Found})
          || Sort <- [key, size],
@@ -98,7 +98,7 @@ follow(Run, Spec) ->
 
 part(Run) ->
     with([{{?MODULE, <<"Läufer"/utf8>>}, 1}], fun() ->
-        #{rows := [{_, #{key := {?MODULE, _}}}], matched := 1} = Run(list, spec(#{contains => <<"lÄUF"/utf8>>}))
+        #{rows := [{_, #{key := {?MODULE, _}}}], matched := 1} = Run(list, spec(#{pattern => <<"lÄUF"/utf8>>}))
     end).
 
 %% Two to the power of sixty parts, of few words.
@@ -107,7 +107,7 @@ endless() -> lists:foldl(fun(_, Part) -> {Part, Part} end, x, lists:seq(1, 60)).
 much(Run) ->
     Large = [{{?MODULE, much}, lists:seq(1, 5 bsl 19)}, {{?MODULE, endless}, endless()}],
     with([{{?MODULE, little}, "one"} | Large], fun() ->
-        Spec = spec(#{deadline_ms => 3000, contains => atom_to_binary(?MODULE, utf8)}),
+        Spec = spec(#{deadline_ms => 3000, pattern => atom_to_binary(?MODULE, utf8)}),
         #{rows := [First, Second, Third], incomplete := [unmeasured]} = Run(list, Spec),
         ?assertEqual(
             [#{key => {?MODULE, endless}}, #{key => {?MODULE, much}}], lists:sort([Row || {_, Row} <- [First, Second]])

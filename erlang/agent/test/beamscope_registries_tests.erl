@@ -66,8 +66,8 @@ groups(Run) ->
             [{Group, Members} || #{group := Group, members := Members} <- Told]
         ),
         ?assertMatch([#{pids := [_, _, _, _, _]} | _], Told),
-        ?assertMatch([#{group := "Largest"}], rows(Run, groups, Spec#{name => <<"larg">>})),
-        ?assertMatch(#{matched := 3, total := 5}, Run(groups, Spec#{name => <<"ROOM">>})),
+        ?assertMatch([#{group := "Largest"}], rows(Run, groups, Spec#{pattern => <<"larg">>})),
+        ?assertMatch(#{matched := 3, total := 5}, Run(groups, Spec#{pattern => <<"ROOM">>})),
         ByName = rows(Run, groups, Spec#{sort => name, order => ascending}),
         ?assertEqual(lists:sort([Group || {Group, _} <- Sizes]), [Group || #{group := Group} <- ByName]),
         [Pid ! stop || Pid <- Pids]
@@ -92,11 +92,11 @@ among_large_groups(Run) ->
         [ok = pg:join(beamscope_registries_scope, Group, self()) || Group <- Groups],
         Spec = spec(#{sort => members, scope => [<<"beamscope_registries_scope">>]}),
         {answer, {Told, Found}} = within_words(?ROOM, fun() ->
-            {rows(Run, groups, Spec#{limit => 250}), Run(groups, Spec#{name => <<"ROOM">>})}
+            {rows(Run, groups, Spec#{limit => 250}), Run(groups, Spec#{pattern => <<"ROOM">>})}
         end),
         ?assertEqual(length(Groups), length(lists:usort([Group || #{group := Group} <- Told]))),
         ?assertMatch(#{matched := 1, rows := [{_, #{group := {some, room}}}], incomplete := [long]}, Found),
-        {answer, Large} = within_words(?ROOM, fun() -> Run(groups, Spec#{name => <<"{7,[">>}) end),
+        {answer, Large} = within_words(?ROOM, fun() -> Run(groups, Spec#{pattern => <<"\\{7,\\[">>}) end),
         ?assertMatch(#{rows := [{_, #{group := {7, _}, members := 1}}], incomplete := [long]}, Large)
     end).
 
@@ -106,7 +106,7 @@ among_large_keys(Run) ->
         ets:insert(Table, [{Key, {self(), {value, erlang:phash2(Key)}}} || Key <- Keys]),
         Spec = spec(#{sort => name, order => ascending, from => {elixir, [<<"Elixir.Large">>]}}),
         {answer, {Told, Found}} = within_words(?ROOM, fun() ->
-            {rows(Run, entries, Spec#{limit => 250}), Run(entries, Spec#{name => <<"XXX">>})}
+            {rows(Run, entries, Spec#{limit => 250}), Run(entries, Spec#{pattern => <<"XXX">>})}
         end),
         ?assertEqual(
             lists:sort([{value, erlang:phash2(Key)} || Key <- Keys]), lists:sort([Value || #{value := Value} <- Told])
@@ -188,7 +188,7 @@ global_names(Run) ->
             yes = global:register_name({beamscope, name}, self()),
             Spec = spec(#{sort => name, order => ascending, from => {global, [<<"global">>]}}),
             Self = self(),
-            Told = rows(Run, entries, Spec#{name => <<"beamscope">>}),
+            Told = rows(Run, entries, Spec#{pattern => <<"beamscope">>}),
             ?assertMatch([#{key := {beamscope, name}, count := 1, pids := [Self]}], Told),
             #{rows := Rows} = Run(registries, spec(#{sort => entries})),
             Count = length(global:registered_names()),
@@ -222,7 +222,7 @@ elixir_keys(Run) ->
         ?assertEqual({5, [Self, Self], [Self]}, {length(Some), Twice, Once}),
         ?assertEqual([], Some -- [Self | Pids]),
         ?assertEqual(error, maps:find(value, hd(Told))),
-        ?assertMatch([#{key := {two, 2}}], rows(Run, entries, (From(<<"Elixir.Duplicate">>))#{name => <<"TWO">>})),
+        ?assertMatch([#{key := {two, 2}}], rows(Run, entries, (From(<<"Elixir.Duplicate">>))#{pattern => <<"TWO">>})),
         [Pid ! stop || Pid <- Pids]
     end),
     without_elixir().

@@ -10,7 +10,7 @@ import { called, idOf, inspect, noTable, shared, sized, tableName } from "./EtsT
 import { cursor, FilterText, limitUpTo, listBounds, ListPosition, shownOf, sortBy, toPosition } from "../Listing.ts"
 import { amount, bytes, withArticle } from "../Quantity.ts"
 import { redacted } from "../SecretShapes.ts"
-import { anyNamePart } from "../TermPart.ts"
+import { partPattern } from "../TermPart.ts"
 import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
 import { ToolError, type ToolErrorCode } from "../ToolError.ts"
@@ -245,8 +245,8 @@ export const sampleEtsTable = Tool.make({
   run: Effect.fnUntraced(function* ({ filter, keys_only = false, limit, sort_by: sort, table: text }, node, after) {
     const terms = yield* termsOf(node)
     const query = yield* rowsBounds(node, text, { limit, sort }, after)
-    const contains = filter && (yield* anyNamePart(node, filter))
-    const sampled = yield* sampleTable(node, { ...query, contains, what: keys_only ? "keys" : "objects" }).pipe(
+    const pattern = filter && (yield* partPattern(node, filter))
+    const sampled = yield* sampleTable(node, { ...query, pattern, what: keys_only ? "keys" : "objects" }).pipe(
       Effect.catchReason("CallError", "HeapLimit", tooLarge(text, keys_only))
     )
     if (sampled._tag === "NoTable") return yield* noTable(node, text, sampled, terms)

@@ -34,7 +34,7 @@ import {
   shownOfKnown,
   whyMissing
 } from "./Registries.ts"
-import { anyNamePart, keyPart } from "../TermPart.ts"
+import { partPattern } from "../TermPart.ts"
 import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
 import { ToolError } from "../ToolError.ts"
@@ -94,7 +94,7 @@ const listProcessGroups = Tool.make({
       ...(yield* listBounds(limit, after)),
       sort,
       scope: scope === undefined ? undefined : atomNames(scope),
-      name: filter.group && (yield* keyPart(node, filter.group))
+      pattern: filter.group && (yield* partPattern(node, filter.group))
     })
     const { scopes } = read
     if (read._tag === "NoScope") {
@@ -224,7 +224,7 @@ const listEventHandlers = Tool.make({
       ...(yield* listBounds(limit, after)),
       sort,
       kind: filter.kind,
-      name: filter.name && (yield* anyNamePart(node, filter.name))
+      pattern: filter.name && (yield* partPattern(node, filter.name))
     })
     const { incomplete, matched, rows, total } = page
     const silent = silences.filter((it) => rows.some(({ row }) => row.silence === it))

@@ -29,7 +29,7 @@ import {
   sortBy
 } from "../Listing.ts"
 import { amount, bytes } from "../Quantity.ts"
-import { keyPart } from "../TermPart.ts"
+import { partPattern } from "../TermPart.ts"
 import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
 import { ToolError } from "../ToolError.ts"
@@ -191,7 +191,7 @@ const listRegistries = Tool.make({
       const read = yield* registryEntries(node, {
         ...bounds,
         sort,
-        name: filter.name && (yield* keyPart(node, filter.name)),
+        pattern: filter.name && (yield* partPattern(node, filter.name)),
         from: sought(registry)
       })
       if (read._tag === "NoRegistry") return yield* noRegistry(node, registry, read.names, terms)
@@ -296,7 +296,7 @@ const listPubsubTopics = Tool.make({
     const read = yield* registryEntries(node, {
       ...(yield* listBounds(limit, after)),
       sort: sort === "subscribers" ? "entries" : sort,
-      name: filter.topic && (yield* keyPart(node, filter.topic)),
+      pattern: filter.topic && (yield* partPattern(node, filter.topic)),
       from: { kind: "pubsub", names: pubsub === undefined ? undefined : atomNames(pubsub) }
     })
     if (read._tag === "NoRegistry") {

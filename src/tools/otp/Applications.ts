@@ -35,7 +35,7 @@ import {
 import { Filter, toFilter } from "../processes/ProcessFilter.ts"
 import { answerPage, pageOutput, position, processSort, ranking } from "../processes/Processes.ts"
 import { agree, amount, bytes } from "../Quantity.ts"
-import { anyNamePart } from "../TermPart.ts"
+import { partPattern } from "../TermPart.ts"
 import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
 import { ToolError } from "../ToolError.ts"
@@ -236,7 +236,7 @@ const getApplicationInfo = Tool.make({
         ? yield* applicationEnvironment(node, info.name, {
             ...bounds,
             sort,
-            part: filter && (yield* anyNamePart(node, filter))
+            pattern: filter && (yield* partPattern(node, filter))
           })
         : undefined
     const listed =

@@ -8,7 +8,7 @@ import { atomName, namePart } from "../AtomName.ts"
 import { FilterText } from "../Listing.ts"
 import { amount } from "../Quantity.ts"
 import type { Session } from "../Session.ts"
-import { termPart } from "../TermPart.ts"
+import { partPattern } from "../TermPart.ts"
 import type { Terms } from "../Terms.ts"
 import { ToolError } from "../ToolError.ts"
 
@@ -66,7 +66,7 @@ export const toFilter = Effect.fnUntraced(function* (
     ...(module !== undefined && { module: atomName(module) }),
     ...(behaviour !== undefined && { behaviours: behavioursOf(atomName(behaviour)) }),
     ...(initialCall !== undefined && { initialCall }),
-    ...(label !== undefined && { label: yield* termPart(node, label) }),
+    ...(label !== undefined && { label: { text: label, pattern: yield* partPattern(node, label) } }),
     ...(application !== undefined && { application: atomName(application) }),
     ...(status !== undefined && { status }),
     ...(least.min_memory_bytes !== undefined && { minMemory: least.min_memory_bytes }),
@@ -89,7 +89,7 @@ export const none = (
     ...(module === undefined ? [] : [`the module ${terms.atom(module)}`]),
     ...(behaviours === undefined ? [] : [`the behaviour ${terms.atom(behaviours[0]!)}`]),
     ...(initialCall === undefined ? [] : [`the initial call ${terms.mfa(initialCall)}`]),
-    ...(label === undefined ? [] : [`a label with '${excerpt(label)}' in it`]),
+    ...(label === undefined ? [] : [`a label with '${excerpt(label.text)}' in it`]),
     ...(application === undefined ? [] : [`the application ${terms.atom(application)}`])
   ]
   const others = Object.keys(filter).length > wanted.length

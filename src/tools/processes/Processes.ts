@@ -50,7 +50,7 @@ import {
 } from "./ProcessRows.ts"
 import { amount } from "../Quantity.ts"
 import type { Session } from "../Session.ts"
-import { anyNamePart, nameWithin } from "../TermPart.ts"
+import { knownPattern } from "../TermPart.ts"
 import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
 import { ToolError } from "../ToolError.ts"
@@ -263,9 +263,9 @@ const whyUnnamed = {
   long: "Of names above 1,000 bytes only the beginning was looked at."
 } as const
 
-/** Processes that are known by names with a part in them, that part in hand. */
-const knownAs = Effect.fnUntraced(function* (node: ErlangNode, name: string, terms: Terms) {
-  const found = yield* findNames(node, name, (yield* remainingMillis) * shareOfTime)
+/** Processes that are known by names in which a regular expression finds something, those names in hand. */
+const knownAs = Effect.fnUntraced(function* (node: ErlangNode, pattern: string, terms: Terms) {
+  const found = yield* findNames(node, pattern, (yield* remainingMillis) * shareOfTime)
   const names = new Map<string, Array<string>>()
   for (const { known, pid } of found.names) {
     const key = terms.print(pid)
@@ -339,12 +339,13 @@ const findProcess = Tool.make({
       node,
       terms
     )
-    const part = name === undefined ? undefined : yield* anyNamePart(node, name, nameWithin)
     const known =
-      part === undefined
+      name === undefined
         ? undefined
-        : yield* knownAs(node, part, terms).pipe(
-            withoutAgent(() => Effect.succeed({ filter: { name: part }, names: undefined, notes: [registeredOnly] }))
+        : yield* knownAs(node, yield* knownPattern(node, name), terms).pipe(
+            withoutAgent(() =>
+              Effect.succeed({ filter: { name: namePart(name) }, names: undefined, notes: [registeredOnly] })
+            )
           )
     const filter = { ...rest, ...known?.filter }
     const answer = yield* answerPage(

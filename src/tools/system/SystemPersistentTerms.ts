@@ -22,7 +22,7 @@ import {
 import { amount, bytes } from "../Quantity.ts"
 import { currentSyntax } from "../CurrentSyntax.ts"
 import { termOwner } from "../TermOwner.ts"
-import { anyNamePart } from "../TermPart.ts"
+import { partPattern } from "../TermPart.ts"
 import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
 import { ToolError } from "../ToolError.ts"
@@ -157,7 +157,7 @@ const getPersistentTerms = Tool.make({
         persistentTerms(node, {
           ...bounds,
           sort: sort_by,
-          ...(filter !== undefined && { contains: yield* anyNamePart(node, filter) })
+          ...(filter !== undefined && { pattern: yield* partPattern(node, filter) })
         })
       ],
       { concurrency: "unbounded" }

@@ -264,7 +264,7 @@ describe("a page of a scan", () => {
   it.effect("refuses what only the agent can look for", () =>
     Effect.gen(function* () {
       const { node } = nodeWith(() => [{}])
-      for (const filter of [{ label: "x" }, { application: "kernel" }]) {
+      for (const filter of [{ label: { text: "x", pattern: "x" } }, { application: "kernel" }]) {
         expect((yield* Effect.flip(scanPage(node, { ...query, filter }))).reason._tag).toBe("Unsupported")
       }
     })

@@ -2,38 +2,75 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { SyntaxName } from "../../../src/syntax/Syntax.ts"
 import { Session } from "../../../src/tools/Session.ts"
-import { nameWithin, termPart } from "../../../src/tools/TermPart.ts"
+import { knownPattern, partPattern } from "../../../src/tools/TermPart.ts"
 import { fakeNode } from "../../support/FakeNodes.ts"
 
-describe("termPart", () => {
-  it.effect.each<readonly [SyntaxName, string, string]>([
-    ["elixir", "{:w, 17}", "{w,17}"],
-    ["elixir", ' {:room, "é"}', '{room,<<"é"/utf8>>}'],
-    ["elixir", ":room", "room"],
-    ["elixir", "#PID<0.5.0>", "<0.5.0>"],
-    ["elixir", "{w,17}", "{w,17}"],
-    ["elixir", "{:w, 1", "{:w, 1"],
-    ["elixir", "Room", "Room"],
-    ["elixir", "17", "17"],
-    ["erlang", "{w, 17}", "{w,17}"],
-    ["erlang", "room", "room"],
-    ["gleam", "ChatRoom", "chat_room"],
-    ["gleam", "HTTP", "HTTP"],
-    ["gleam", 'atom.create("a b")', "'a b'"],
-    ["gleam", "Room(17)", "{room,17}"],
-    ["gleam", "My.Room", "My.Room"],
-    ["lfe", "#(w 17)", "{w,17}"],
-    ["lfe", "|a b|", "'a b'"],
-    ["lfe", "chat-room", "chat-room"],
-    ["elixir", "{:global, {:w, 17}}", "{w,17}"],
-    ["elixir", "{:pg, :rooms, {:w, 17}}", "{w,17}"],
-    ["elixir", "{:via, Registry, {My.Keys, {:w, 17}}}", "{w,17}"],
-    ["elixir", "{:via, :gproc, {:n, :l, :w}}", "{n,l,w}"],
-    ["erlang", "{via, syn, {scope, {w, 17}}}", "{w,17}"]
+/** Which of some texts, as Erlang prints a name, hold what is typed. */
+const holding = (find: typeof partPattern, mode: SyntaxName, text: string, names: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const pattern = new RegExp(yield* find(fakeNode({}), text), "iu")
+    return names.filter((name) => pattern.test(name))
+  }).pipe(Effect.provideServiceEffect(Session, Session.make({ mode })))
+
+describe("partPattern", () => {
+  it.effect.each<readonly [SyntaxName, string, ReadonlyArray<string>]>([
+    ["elixir", "{:cart, 77}", ["{cart,77}"]],
+    ["elixir", "{:cart, 7", ["{cart,77}", "{cart,770}"]],
+    ["elixir", "cart, 77", ["{cart,77}", "{cart,770}"]],
+    ["elixir", ":cart", ["cart", "{cart,77}", "{cart,770}", "'my-cart'"]],
+    ["elixir", "{:c", ["{cart,77}", "{cart,770}"]],
+    ["elixir", "77}", ["{cart,77}"]],
+    ["elixir", ' {:room, "é"}', ['{room,<<"é"/utf8>>}']],
+    ["elixir", '{:room, "žl', ['{room,<<"žluť"/utf8>>}', "{room,<<197,190,108,117,197,165>>}"]],
+    ["elixir", "žl", ['{room,<<"žluť"/utf8>>}', "{room,<<197,190,108,117,197,165>>}"]],
+    ["elixir", "#PID<0.5.0>", ["{<0.5.0>,a}"]],
+    ["elixir", "My.Keys, :a", ["{'Elixir.My.Keys',a}"]],
+    ["elixir", "a.*", ["{<0.5.0>,a}", "{'Elixir.My.Keys',a}"]],
+    ["elixir", "[", ["[[]]"]],
+    ["erlang", "{cart, 77}", ["{cart,77}"]],
+    ["erlang", "{cart, 7", ["{cart,77}", "{cart,770}"]],
+    ["gleam", "Cart(77", ["{cart,77}", "{cart,770}"]],
+    ["gleam", "Cart(77)", ["{cart,77}"]],
+    ["gleam", "NotFound", ["{not_found,1}"]],
+    ["gleam", 'atom.create("my-cart")', ["'my-cart'"]],
+    ["lfe", "#(cart 77)", ["{cart,77}"]],
+    ["lfe", "cart 77", ["{cart,77}", "{cart,770}"]],
+    ["lfe", "|my-cart|", ["'my-cart'"]]
   ])("of a name in %s: %s", ([mode, text, expected]) =>
     Effect.gen(function* () {
-      const part = termPart(fakeNode({}), text, nameWithin)
-      expect(yield* Effect.provideServiceEffect(part, Session, Session.make({ mode }))).toBe(expected)
+      const names = [
+        "cart",
+        "{cart,77}",
+        "{cart,770}",
+        "'my-cart'",
+        '{room,<<"é"/utf8>>}',
+        '{room,<<"žluť"/utf8>>}',
+        "{room,<<197,190,108,117,197,165>>}",
+        "{<0.5.0>,a}",
+        "{'Elixir.My.Keys',a}",
+        "{not_found,1}",
+        "[[]]"
+      ]
+      expect(yield* holding(partPattern, mode, text, names)).toEqual(expected)
+    })
+  )
+})
+
+describe("knownPattern", () => {
+  it.effect.each<readonly [SyntaxName, string]>([
+    ["elixir", "{:global, {:w, 17}}"],
+    ["elixir", "{:global, {:w, 17"],
+    ["elixir", "{:pg, :rooms, {:w, 17}}"],
+    ["elixir", "{:pg, :rooms, {:w, 1"],
+    ["elixir", "{:via, Registry, {My.Keys, {:w, 17}}}"],
+    ["elixir", "{:via, Registry, {My.Keys, {:w"],
+    ["erlang", "{via, syn, {scope, {w, 17}}}"],
+    ["erlang", "{via,'Elixir.Registry',{'Elixir.My.Keys',{w,1"],
+    ["gleam", 'Via(atom.create("Elixir.Registry"), #(atom.create("Elixir.My.Keys"), W(1'],
+    ["lfe", "#(via Elixir.Registry #(Elixir.My.Keys #(w 1"]
+  ])("of what a process is known by in %s: %s", ([mode, text]) =>
+    Effect.gen(function* () {
+      expect(yield* holding(knownPattern, mode, text, ["{w,17}", "{x,17}", "w_17"])).toEqual(["{w,17}"])
     })
   )
 })
