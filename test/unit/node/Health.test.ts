@@ -45,6 +45,7 @@ describe("the condition of a node", () => {
     const record = new HealthRecord(0)
     expect([quick, full, full].map((sample, at) => record.record(at, sample))).toEqual([false, false, true])
     expect(record.health(0)).toMatchObject({ condition: "degraded", missed: 0, why: ["its process table is full"] })
+    expect(conditions(full, full, full, full, full).at(-1)).toBe("degraded")
   })
 
   it("stays as it is in between", () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest"
 import { DistError, type DistReason } from "../../../src/dist/DistError.ts"
-import { isOverdue, isTrouble } from "../../../src/node/NodeError.ts"
+import { CallError, type CallReason } from "../../../src/node/CallError.ts"
+import { isHopeless, isOverdue, isTrouble } from "../../../src/node/NodeError.ts"
 
 /** Whether each reason for which no link can be made, or one was lost, says that the node or the way to it is in trouble. */
 const troubles: Record<DistReason["_tag"], boolean> = {
@@ -63,5 +64,14 @@ describe("what says that it was time that was lacking", () => {
     [false, { _tag: "PortRefused", at: "h:1", from: "epmd" }]
   ])("%s: %o", (isOne, reason) => {
     expect(isOverdue(new DistError({ node: "a@h", reason }))).toBe(isOne)
+  })
+})
+
+describe("what does not pass by itself", () => {
+  it.each<[boolean, CallReason]>([
+    [true, { _tag: "AtomsScarce", left: 9, limit: 32_768, needed: 64, maker: "joining" }],
+    [false, { _tag: "ProcessTableFull", limit: 1_024, hasBegun: false }]
+  ])("%s: %o", (isOne, reason) => {
+    expect(isHopeless(new CallError({ node: "a@h", target: "connecting", reason }))).toBe(isOne)
   })
 })

@@ -78,6 +78,8 @@ describe("a node that had no process left when it was heard last", () => {
         world.hasRoom = false
         yield* world.lose(lost)
         yield* TestClock.adjust("1 hour")
+        // EPMD alone is asked from time to time, which is no attempt.
+        expect(yield* stateOf).not.toHaveProperty("nextAttempt")
         expect(yield* Effect.flip(use)).toMatchObject(full)
       })
       const scope = yield* Scope.make()
