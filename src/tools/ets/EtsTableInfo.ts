@@ -1,8 +1,8 @@
 import { Effect, Schema } from "effect"
-import { tableInfo } from "../../beam/Ets.ts"
+import { maxWalked, tableInfo } from "../../beam/Ets.ts"
 import { visible } from "../../syntax/Escape.ts"
 import { called, idOf, noTable, shared, showTable, sized, table, tableFields, tableName } from "./EtsTable.ts"
-import { duration } from "../Quantity.ts"
+import { amount, duration } from "../Quantity.ts"
 import { termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
 
@@ -39,10 +39,17 @@ export const getEtsTableInfo = Tool.make({
     const info = yield* tableInfo(node, yield* tableName(node, text))
     if (info._tag === "NoTable") return yield* noTable(node, text, info, terms)
     const { chains, fixed } = info
+    const isUncounted = chains === undefined && info.type !== "ordered_set"
     const owner = info.ownerName === undefined ? terms.print(info.owner) : terms.atom(info.ownerName)
     return {
       summary: `${called(info, terms)} is a ${visible(info.protection)} ${visible(info.type)} of ${owner} with ${sized(info)}.`,
+      complete: !isUncounted,
       notes: [
+        ...(isUncounted
+          ? [
+              `How full its buckets are was not read: that walks the table, which is done up to ${amount(maxWalked, "object")}.`
+            ]
+          : []),
         "memory_bytes has no binaries of more than 64 bytes: those lie outside of the table.",
         ...(fixed !== undefined && fixed.millis > longFixed
           ? [
