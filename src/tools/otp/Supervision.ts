@@ -99,7 +99,7 @@ const getSupervisionTree = Tool.make({
   output: { ...listOutput, tree: Schema.optionalKey(Schema.Array(Row)) },
   position: ListPosition,
   run: Effect.fnUntraced(function* ({ depth, filter = {}, limit, max_heap_mb, root, sort_by }, node, after) {
-    if (max_heap_mb !== undefined && root === undefined) return yield* Effect.fail(rootless)
+    if (max_heap_mb !== undefined && root === undefined) return yield* rootless
     const terms = yield* termsOf(node)
     if (max_heap_mb !== undefined)
       yield* Effect.logWarning(
