@@ -33,6 +33,8 @@ export interface ErlangNode {
   readonly hasWordCookie: boolean
   readonly call: Call
   readonly runAgent: RunAgent
+  /** Functions of the agent that were interpreted, slowly, to spare a busy node of many processes the loading of them. */
+  readonly sparedLoads: () => number
   /** The atom of this name if the node has one, so that no text from a user adds to its atom table. */
   readonly existingAtom: (text: string, options?: Patience) => Effect.Effect<Atom, CallError>
   /** Milliseconds from a request to its reply, measured now. */
@@ -132,12 +134,14 @@ export const joinNode = (
         Effect.catchReason("CallError", "Raised", () => Effect.fail(unknown))
       )
     }
+    let sparedLoads = 0
     const runAgent = makeAgent({
       call,
       capabilities,
       node: target.name,
       mode: target.agent ?? "auto",
-      owner: processes.add({ limitBytes: 0 })
+      owner: processes.add({ limitBytes: 0 }),
+      onSpared: () => void sparedLoads++
     })
     return {
       name: link.peer.name,
@@ -147,6 +151,7 @@ export const joinNode = (
       hasWordCookie: isLikeAWord(target.cookie),
       call,
       runAgent,
+      sparedLoads: () => sparedLoads,
       existingAtom,
       roundTrip: (patience) =>
         Effect.suspend(() => {

@@ -1,5 +1,6 @@
 import { Clock, Effect, Redacted, Schema } from "effect"
 import type { Term } from "../etf/Term.ts"
+import type { ErlangNode } from "../node/ErlangNode.ts"
 import { steadyMillis } from "../node/Moment.ts"
 import { Nodes } from "../node/Nodes.ts"
 import { excerpt } from "../syntax/Excerpt.ts"
@@ -66,17 +67,24 @@ const perform = Effect.fnUntraced(function* (
   if (decoded._tag === "Failure") return yield* invalidInput(tool, decoded.failure)
   const given = decoded.success
   const millis = (given["timeout_ms"] as number | undefined) ?? tool.timeoutMillis
+  // Of the node that is asked: whether it is being spared what would make this call fast.
+  let isSpared = () => false
+  const meet = (node: ErlangNode) => {
+    const before = node.sparedLoads()
+    isSpared = () => node.sparedLoads() > before
+    return isSpared
+  }
   return yield* Effect.gen(function* () {
     const resolving = resolveNode(given["node"] as string | undefined)
     const name = tool.target === "none" ? undefined : yield* inTime(tool, undefined, resolving)
     resolved(name)
-    return yield* inTime(tool, name, answerOf(tool, given, name, yield* entries))
+    return yield* inTime(tool, name, answerOf(tool, given, name, yield* entries, meet), () => isSpared())
   }).pipe(
     Effect.provideService(RunningTool, tool),
     Effect.provideService(Deadline, { at: (yield* steadyMillis) + millis, millis }),
     // A secret that came with the call is one to nobody else unless it turns out to be right.
     Effect.mapError((failure) =>
-      cleaned(toToolError(failure, syntax, calledTool(tool)), redactor(secretsIn(given)), Infinity)
+      cleaned(toToolError(failure, syntax, calledTool(tool, isSpared())), redactor(secretsIn(given)), Infinity)
     )
   )
 })
@@ -86,11 +94,13 @@ const answerOf = Effect.fnUntraced(function* (
   tool: Tool,
   input: Readonly<Record<string, unknown>>,
   name: string | undefined,
-  entries: Entries
+  entries: Entries,
+  meet: (node: ErlangNode) => () => boolean
 ) {
   const node = tool.target === "connected" ? yield* connectedNode(name!) : undefined
   const session = yield* Session
   if (node !== undefined) session.asked.add(node.name)
+  const isSpared = node && meet(node)
   const called = input["node"] as string | undefined
   const restarted = node === undefined ? [] : yield* meetNode(node, called)
   const scope: CursorScope = {
@@ -106,7 +116,8 @@ const answerOf = Effect.fnUntraced(function* (
   }
   const target = node === undefined ? name : keepingDeadline(node)
   const answered = yield* tool.run(input as never, target as never, after as never)
-  const answer = restarted.length === 0 ? answered : { ...answered, notes: [...restarted, ...(answered.notes ?? [])] }
+  const spared = answered.complete === false && isSpared?.() === true ? [ifSpared] : []
+  const answer = { ...answered, notes: [...restarted, ...(answered.notes ?? []), ...spared] }
   const { print } = yield* currentSyntax
   const sight = { clean: yield* withoutSecrets, print: (term: Term) => print(term).text }
   const clean = yield* cleaner
@@ -147,16 +158,28 @@ const invalidInput = ({ name }: Tool, { count, told }: Problems) => {
 }
 
 /** A part of a call that ends with the time of the call, at the latest; where it deals with a node, with its name. */
-const inTime = <A, E, R>(tool: Tool, node: string | undefined, part: Effect.Effect<A, E, R>) =>
+const inTime = <A, E, R>(
+  tool: Tool,
+  node: string | undefined,
+  part: Effect.Effect<A, E, R>,
+  isSpared: () => boolean = () => false
+) =>
   // Unlike `timeoutOrElse`, looks before the part is interrupted: an attempt that nobody waits for is given up.
   Effect.flatMap(remainingMillis, (left) =>
     // @effect-diagnostics-next-line raceFirstWithSleepToTimeout:off
-    Effect.raceFirst(part, Effect.andThen(Effect.sleep(left), timedOut(tool, node)))
+    Effect.raceFirst(
+      part,
+      Effect.andThen(
+        Effect.sleep(left),
+        Effect.suspend(() => timedOut(tool, node, isSpared()))
+      )
+    )
   )
 
 const timedOut = Effect.fnUntraced(function* (
   tool: Tool,
-  node: string | undefined
+  node: string | undefined,
+  isSpared: boolean
 ): Effect.fn.Return<never, ToolError, Nodes> {
   const { millis } = yield* Deadline
   const state = (yield* (yield* Nodes).list).find(({ name }) => name === node)?.state._tag
@@ -170,13 +193,16 @@ const timedOut = Effect.fnUntraced(function* (
   if (state === "Connecting")
     return yield* told(`: it was still connecting to ${node}, and has asked nothing of it. ${allowMore}`, "list_nodes")
   if (state === "Up" && tool.target === "connected")
-    return yield* told(`; what ${node} has begun of it is told to stop. ${whyLate} ${ifLate(tool)}`, "list_nodes")
+    return yield* told(
+      `; what ${node} has begun of it is told to stop. ${whyLate} ${ifLate(tool, isSpared)}`,
+      "list_nodes"
+    )
   return yield* told(`. ${state === "Up" ? `${whyLate} ` : ""}${allowMore}`)
 })
 
-const calledTool = (tool: Tool): CalledTool => {
+const calledTool = (tool: Tool, isSpared: boolean): CalledTool => {
   const large = ifLarge(tool)
-  return { name: tool.name, ifLate: ifLate(tool), ...(large !== undefined && { ifLarge: large }) }
+  return { name: tool.name, ifLate: ifLate(tool, isSpared), ...(large !== undefined && { ifLarge: large }) }
 }
 
 const moreTime = `(timeout_ms, up to ${timeoutRange.maximum})`
@@ -185,11 +211,16 @@ const allowMore = `Allow more ${moreTime}.`
 /** Arguments by which nothing less is asked for. */
 const askingAlike: ReadonlySet<string> = new Set(["node", "timeout_ms", "cursor"])
 
+/** What to do where a node is too busy for what is interpreted, and has too many processes for it to be loaded unasked. */
+const ifSpared =
+  "So many wait for a scheduler there that what is interpreted is slow, and the node has too many processes for our code to be loaded unasked. This server started with --agent load (or `agent` of the node in its configuration file) does load it, and answers in a fraction of the time; to take it off again, later, stops the node's code server for seconds up to a minute, and little else."
+
 /** What to do where a call took too long: a tool that is always asked the same has nothing less to be asked for. */
-const ifLate = ({ ifLate: instead, input: { fields }, target }: Tool): string => {
+const ifLate = ({ ifLate: instead, input: { fields }, target }: Tool, isSpared: boolean): string => {
   const isBounded = target === "connected" && Object.keys(fields).some((name) => !askingAlike.has(name))
   const less = instead ?? (isBounded ? "Ask for less" : undefined)
-  return less === undefined ? allowMore : `${less}, or allow more ${moreTime}.`
+  const more = less === undefined ? allowMore : `${less}, or allow more ${moreTime}.`
+  return isSpared ? `${more} ${ifSpared}` : more
 }
 
 /** What is left to try where a list took more heap than it may have, which one thing in it is enough for. */

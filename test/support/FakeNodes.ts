@@ -31,6 +31,8 @@ export interface FakeNodeSpec {
   readonly name?: string
   readonly capabilities?: Partial<Capabilities>
   readonly hasWordCookie?: boolean
+  /** Whether it is too busy for what is interpreted, with too many processes for it to be loaded. */
+  readonly isSpared?: boolean
   /** By `module:function/arity`, and `module:function` for the agent's. */
   readonly replies?: Readonly<Record<string, Reply>>
   /** Atoms that exist on the node. */
@@ -67,6 +69,7 @@ export const fakeNode = (spec: FakeNodeSpec = {}): ErlangNode & { readonly calle
     hasWordCookie: spec.hasWordCookie ?? false,
     call: (module, func, args, options) => answer(`${module}:${func}/${args.length}`, args, options),
     runAgent: (func, argument, options) => answer(func, [argument], options),
+    sparedLoads: () => (spec.isSpared === true ? called.length : 0),
     existingAtom: (text) =>
       atoms.includes(text)
         ? Effect.succeed(new Atom(text))
