@@ -56,6 +56,8 @@ export const dispatch = Effect.fnUntraced(function* (name: string, input: unknow
   )
 })
 
+const notSpared = () => false
+
 const perform = Effect.fnUntraced(function* (
   { listing, tool }: Entry,
   input: unknown,
@@ -68,7 +70,7 @@ const perform = Effect.fnUntraced(function* (
   const given = decoded.success
   const millis = (given["timeout_ms"] as number | undefined) ?? tool.timeoutMillis
   // Of the node that is asked: whether it is being spared what would make this call fast.
-  let isSpared = () => false
+  let isSpared = notSpared
   const meet = (node: ErlangNode) => {
     const before = node.sparedLoads()
     isSpared = () => node.sparedLoads() > before
@@ -162,7 +164,7 @@ const inTime = <A, E, R>(
   tool: Tool,
   node: string | undefined,
   part: Effect.Effect<A, E, R>,
-  isSpared: () => boolean = () => false
+  isSpared: () => boolean = notSpared
 ) =>
   // Unlike `timeoutOrElse`, looks before the part is interrupted: an attempt that nobody waits for is given up.
   Effect.flatMap(remainingMillis, (left) =>

@@ -23,7 +23,7 @@ const anyOf = (patterns: ReadonlyArray<string>): string =>
 
 /** The numbers that Erlang writes for a text beyond Latin-1: those of a binary, and those of a list of characters. */
 const asNumbers = (text: string): ReadonlyArray<string> =>
-  /[^\u0000-\u00ff]/u.test(text)
+  /[\u{100}-\u{10ffff}]/u.test(text)
     ? [[...Buffer.from(text)].join(","), Array.from(text, (character) => character.codePointAt(0)!).join(",")]
     : []
 
