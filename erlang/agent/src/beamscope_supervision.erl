@@ -16,12 +16,8 @@
 
 -export_type([spec/0, row/0, supervisor/0]).
 
-%% Messages above which a process is not asked for its memory: its queue would be walked.
--define(LONG_QUEUE, 10000).
 %% Milliseconds for which a busy supervisor is looked at again.
 -define(PATIENCE, 60).
-%% Milliseconds that a helper has for the copy of one dictionary, at most.
--define(COPYING, 5000).
 %% Children of the supervisor that a tree begins with up to which it is asked for them.
 -define(ASKED_CHILDREN, 10000).
 %% Frames that a stack shows, if nobody has changed that.
@@ -30,16 +26,6 @@
 -define(ASKED, 1000).
 -define(ASK_PORTION, 20).
 -define(ASK_PAUSE, 2).
-%% Words that a child takes on the heap of its supervisor, at most.
--define(CHILD, 300).
-%% Modules whose processes are supervisors, though no behaviour of theirs says so (supervisor.erl; Elixir 1.10 to 1.20).
--define(SUPERVISORS, [
-    supervisor,
-    'Elixir.Supervisor',
-    'Elixir.DynamicSupervisor',
-    'Elixir.Task.Supervisor',
-    'Elixir.Registry'
-]).
 %% Linked processes that may have started one of which nothing tells who did.
 -define(STARTERS, 5).
 
@@ -146,6 +132,7 @@
 -include("beamscope_apart.hrl").
 -include("beamscope_copies.hrl").
 -include("beamscope_supervisor.hrl").
+-include("beamscope_origin.hrl").
 
 %% @doc The rows of a tree: see `listed'. Where there is a root, it has a row, but `total' and `matched' count what is
 %% below it: with a depth of 1, which lists none of that, the processes that it is linked to. `supervisors' are those
@@ -243,7 +230,8 @@ short(Pids) ->
     Answers = [{{'$1', {'_', '$2'}}, [{'=<', '$2', ?LONG_QUEUE}], ['$1']}],
     ets:match_spec_run(lists:zip(Pids, answers(Pids, message_queue_len)), ets:match_spec_compile(Answers)).
 
-%% Those of the crowd that pass the filters, and `unread' where of some it is not known what they are. What each callback that is found among them says is worked out once.
+%% Those of the crowd that pass the filters, and `unread' where of some it is not known what they are. What each callback
+%% that is found among them says is worked out once.
 passing(Pids, #{child := Pid} = Spec) ->
     passing([Child || Child <- Pids, Child =:= Pid], maps:remove(child, Spec));
 passing(_, #{status := Status}) when Status =/= running ->
@@ -266,19 +254,6 @@ passing(Pids, Spec) ->
     Callbacks = maps:from_list(hd([Told || Named =/= []] ++ [[]])),
     ByName = [Pid || {Pid, Name} <- Named, matches((Row(maps:get(Pid, Callbacks, undefined)))#{known => Name}, Spec)],
     {lists:usort(Found ++ ByName), [unread || lists:member(unread, Distinct)]}.
-
-%% `{Pid, Callback}' of processes, the callback as of `origin'.
-told_callbacks(Pids, Spec) ->
-    try answers(Pids, {dictionary, '$initial_call'}) of
-        Answers ->
-            Calls = [{{'$1', {'_', '$2'}}, [], [{{'$1', '$2'}}]}, {{'$1', '_'}, [], [{{'$1', gone}}]}],
-            ets:match_spec_run(lists:zip(Pids, Answers), ets:match_spec_compile(Calls))
-    catch
-        error:badarg ->
-            {Read, _} = callbacks(short(Pids), Spec),
-            Left = Pids -- element(1, lists:unzip(Read)),
-            Read ++ [{Pid, hd([unread || is_process_alive(Pid)] ++ [gone])} || Pid <- Left]
-    end.
 
 %% How many rows are a root that was asked for, of all and of those that pass: rows that `total' and `matched' leave out.
 roots_among(Paths, Keys, #{root := _} = Spec) ->
@@ -452,65 +427,6 @@ linked(Pid) ->
         undefined ->
             []
     end.
-
-%% `{Callback, Ancestors}' that the dictionary of a process tells. The callback is `unread' where the dictionary had to
-%% be read as a whole, and its heap or its queue is too large for that, or the copy was; `gone' where the process is.
-%% `Evidence' is of `dictionary_words'.
-origin(Pid, Evidence, Spec) ->
-    try
-        told_origin(erlang:process_info(Pid, [{dictionary, '$initial_call'}, {dictionary, '$ancestors'}]))
-    catch
-        error:badarg ->
-            case erlang:process_info(Pid, [initial_call, message_queue_len]) of
-                undefined ->
-                    {gone, []};
-                [{_, {proc_lib, init_p, _}}, {_, Messages}] when Messages =< ?LONG_QUEUE ->
-                    Words = used(Pid),
-                    case Words =< ?COPIED_HEAP orelse Words =< dictionary_words(Pid, Evidence, Spec) of
-                        true -> read_origin(Pid, Spec);
-                        false -> {unread, []}
-                    end;
-                [{_, {proc_lib, init_p, _}}, _] ->
-                    {unread, []};
-                _ ->
-                    {undefined, []}
-            end
-    end.
-
-%% Words of heap beyond `?COPIED_HEAP' up to which the whole dictionary of a process is read. Supervisors keep next to nothing
-%% there: so where its modules say that it is one, as its parent names them, or its own name; and as many as its links
-%% explain of what an application has at its `top', of which nobody names modules.
-dictionary_words(Pid, Evidence, #{dictionary_heap := Most} = Spec) ->
-    Permitted = [Words || #{permitted := Is, permitted_heap := Words} <- [Spec], Is =:= Pid],
-    case Evidence of
-        top -> lists:max([min(Most, ?CHILD * length(linked(Pid))) | Permitted]);
-        [_ | _] -> lists:max([0 | [Most || Module <- Evidence, is_supervisors(Module)] ++ Permitted]);
-        _ -> lists:max([0 | Permitted])
-    end.
-
-%% Whether the processes of a module are supervisors, as far as that says so itself.
-is_supervisors(Module) ->
-    lists:member(Module, ?SUPERVISORS) orelse [Name || Name <- behaviours(Module), lists:member(Name, ?SUPERVISING)] =/= [].
-
-%% Of a dictionary that is copied as a whole.
-read_origin(Pid, #{until := Until}) ->
-    Millis = max(?PATIENCE, min(?COPYING, Until - now_ms())),
-    case apart(?ANSWER, Millis, fun() -> told_origin(erlang:process_info(Pid, dictionary)) end) of
-        {answer, Told} -> Told;
-        _ -> {unread, []}
-    end.
-
-%% What stands there is what the process has put there.
-told_origin(undefined) ->
-    {gone, []};
-told_origin([{_, Callback}, {_, Ancestors}]) ->
-    try length(Ancestors) of
-        _ -> {Callback, Ancestors}
-    catch
-        error:badarg -> {Callback, []}
-    end;
-told_origin({dictionary, Entries}) ->
-    told_origin([{Key, proplists:get_value(Key, Entries)} || Key <- ['$initial_call', '$ancestors']]).
 
 %% Rows of children, in their order.
 numbered([], _, _, _) ->

@@ -1,0 +1,91 @@
+%% What a process tells of where it comes from: the callback that it was started with, by which a supervisor is known, and
+%% its ancestors. Before OTP 26.2 that copies its whole dictionary, which only small heaps and supervisors are asked for. To be
+%% included behind beamscope_supervisor.hrl, in front of the first function.
+
+%% Messages above which a process is not asked what walks its queue, or waits behind it.
+-define(LONG_QUEUE, 10000).
+%% Milliseconds that a helper has for the copy of one dictionary, at least and at most.
+-define(LEAST_COPYING, 60).
+-define(COPYING, 5000).
+%% Words that a child takes on the heap of its supervisor, at most.
+-define(CHILD, 300).
+%% Modules whose processes are supervisors, though no behaviour of theirs says so (supervisor.erl; Elixir 1.10 to 1.20).
+-define(SUPERVISORS, [
+    supervisor,
+    'Elixir.Supervisor',
+    'Elixir.DynamicSupervisor',
+    'Elixir.Task.Supervisor',
+    'Elixir.Registry'
+]).
+
+%% `{Callback, Ancestors}' that the dictionary of a process tells. The callback is `unread' where the dictionary had to
+%% be read as a whole, and its heap or its queue is too large for that, or the copy was; `gone' where the process is.
+%% `Evidence' is of `dictionary_words'.
+origin(Pid, Evidence, Spec) ->
+    try
+        told_origin(erlang:process_info(Pid, [{dictionary, '$initial_call'}, {dictionary, '$ancestors'}]))
+    catch
+        error:badarg ->
+            case erlang:process_info(Pid, [initial_call, message_queue_len]) of
+                undefined ->
+                    {gone, []};
+                [{_, {proc_lib, init_p, _}}, {_, Messages}] when Messages =< ?LONG_QUEUE ->
+                    Words = used(Pid),
+                    case Words =< ?COPIED_HEAP orelse Words =< dictionary_words(Pid, Evidence, Spec) of
+                        true -> read_origin(Pid, Spec);
+                        false -> {unread, []}
+                    end;
+                [{_, {proc_lib, init_p, _}}, _] ->
+                    {unread, []};
+                _ ->
+                    {undefined, []}
+            end
+    end.
+
+%% Words of heap beyond `?COPIED_HEAP' up to which the whole dictionary of a process is read. Supervisors keep next to nothing
+%% there: so where its modules say that it is one, as its parent names them, or its own name; and as many as its links
+%% explain of what an application has at its `top', of which nobody names modules.
+dictionary_words(Pid, Evidence, #{dictionary_heap := Most} = Spec) ->
+    Permitted = [Words || #{permitted := Is, permitted_heap := Words} <- [Spec], Is =:= Pid],
+    case Evidence of
+        top -> lists:max([min(Most, ?CHILD * length(linked(Pid))) | Permitted]);
+        [_ | _] -> lists:max([0 | [Most || Module <- Evidence, is_supervisors(Module)] ++ Permitted]);
+        _ -> lists:max([0 | Permitted])
+    end.
+
+%% Whether the processes of a module are supervisors, as far as that says so itself.
+is_supervisors(Module) ->
+    lists:member(Module, ?SUPERVISORS) orelse [Name || Name <- behaviours(Module), lists:member(Name, ?SUPERVISING)] =/= [].
+
+%% Of a dictionary that is copied as a whole.
+read_origin(Pid, #{until := Until}) ->
+    Millis = max(?LEAST_COPYING, min(?COPYING, Until - now_ms())),
+    case apart(?ANSWER, Millis, fun() -> told_origin(erlang:process_info(Pid, dictionary)) end) of
+        {answer, Told} -> Told;
+        _ -> {unread, []}
+    end.
+
+%% What stands there is what the process has put there.
+told_origin(undefined) ->
+    {gone, []};
+told_origin([{_, Callback}, {_, Ancestors}]) ->
+    try length(Ancestors) of
+        _ -> {Callback, Ancestors}
+    catch
+        error:badarg -> {Callback, []}
+    end;
+told_origin({dictionary, Entries}) ->
+    told_origin([{Key, proplists:get_value(Key, Entries)} || Key <- ['$initial_call', '$ancestors']]).
+
+%% `{Pid, Callback}' of processes, the callback as of `origin'.
+told_callbacks(Pids, Spec) ->
+    try answers(Pids, {dictionary, '$initial_call'}) of
+        Answers ->
+            Calls = [{{'$1', {'_', '$2'}}, [], [{{'$1', '$2'}}]}, {{'$1', '_'}, [], [{{'$1', gone}}]}],
+            ets:match_spec_run(lists:zip(Pids, Answers), ets:match_spec_compile(Calls))
+    catch
+        error:badarg ->
+            {Read, _} = callbacks(short(Pids), Spec),
+            Left = Pids -- element(1, lists:unzip(Read)),
+            Read ++ [{Pid, hd([unread || is_process_alive(Pid)] ++ [gone])} || Pid <- Left]
+    end.
