@@ -1,8 +1,10 @@
 import { Cause, type Clock, Deferred, Effect, Equal, Exit, Fiber, FiberMap, Result, Scope } from "effect"
-import { awaited, DistError, type HandshakeStage } from "../dist/DistError.ts"
+import { DistError } from "../dist/DistError.ts"
 import { backOff } from "./BackOff.ts"
 import type { Verdict } from "./Breaker.ts"
+import { report } from "./ConnectionLog.ts"
 import type { ErlangNode, JoinOptions } from "./ErlangNode.ts"
+import { handedOver } from "./HandedOver.ts"
 import { everyMillis, type NodeHealth, patienceMillis, restAfterMillis, type Sample, sampleOf } from "./Health.ts"
 import {
   BreakerOpen,
@@ -16,6 +18,15 @@ import {
 } from "./NodeError.ts"
 import type { HealthChange, NodeChange, NodeStatus } from "./NodeState.ts"
 import { makeNow, type Moment, onTheWall } from "./Moment.ts"
+import {
+  disconnected,
+  droppedSentence,
+  fault,
+  fullSentence,
+  noLongerConfigured,
+  waitedInVain,
+  withSentence
+} from "./NotConnected.ts"
 import {
   type Connection,
   forgetTrouble,
@@ -39,7 +50,7 @@ import {
   withCookieSource,
   withFormerLink
 } from "./Refusal.ts"
-import { type KnownNode, type NodeTarget, TargetError, type Targets, type Way } from "./Targets.ts"
+import { type KnownNode, type NodeTarget, type Targets, type Way } from "./Targets.ts"
 import { type ConnectOptions, cookieOf, left, patienceOf, type Urge, type Wish } from "./Wish.ts"
 
 /** How a node is joined. */
@@ -704,69 +715,6 @@ const isUnanswered = ({ failedAt }: Connection, silentMillis: number, now: numbe
 /** What a node is shown. */
 const introductionOf = ({ cookie, ourName }: NodeTarget): Introduction => ({ cookie, ourName })
 
-/**
- * What is acquired goes to the scope if it succeeds, and is given back at once if it does not: who asks again and again
- * may have a scope that lasts for as long as his program.
- */
-const handedOver = <A, E, R>(acquire: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | Scope.Scope> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.gen(function* () {
-      const own = yield* Scope.fork(yield* Effect.scope)
-      return yield* restore(Scope.provide(acquire, own)).pipe(
-        Effect.onError((cause) => Scope.close(own, Exit.failCause(cause)))
-      )
-    })
-  )
-
-/** A link that we closed, a name that was a guess, or one more vain attempt of ours is nothing to warn of. */
-const report = ({ isRemembered, peer: { name }, state, wish }: Connection, why: NodeError): Effect.Effect<void> => {
-  const cause = why._tag === "DistError" && why.reason._tag === "Fault" ? [why.reason.cause] : []
-  if (state._tag === "Up" && !isDisconnected(why))
-    return Effect.logWarning(`${name}: connection lost: ${why.message}`, ...cause)
-  if (isDisconnected(why))
-    return Effect.logDebug(state._tag === "Up" ? `${name}: disconnected` : `${name}: connecting was given up`)
-  const isExpected =
-    isRemembered ||
-    (why._tag === "DistError" && why.reason._tag === "WrongNode") ||
-    (wish.by === "loss" && !isHopeless(why))
-  const message = `${name}: not connected: ${why.message}`
-  return isExpected ? Effect.logDebug(message) : Effect.logWarning(message, ...cause)
-}
-
-/** For one that gave up while an attempt that somebody else had begun went on, in a handshake of this stage. */
-const waitedInVain = (name: string, millis: number, stage?: HandshakeStage) => {
-  const known =
-    stage === undefined
-      ? { phase: "connect" as const, waitingFor: "an attempt that had begun before was still under way" }
-      : { phase: "handshake" as const, waitingFor: `waiting for ${awaited[stage]}`, stage }
-  return new DistError({ node: name, reason: { _tag: "Timeout", millis: Math.round(millis), ...known } })
-}
-
 /** Whether it is the configuration that let it be connected before, and does not any more. */
 const hasLost = (before: Standing | undefined, now: Standing): boolean =>
   before !== undefined && ((before.isConfigured && !now.isConfigured) || (before.hasEntry && !now.hasEntry))
-
-/**
- * For a link that was made by an entry which is gone: without it the node would be looked for where its name says, and
- * shown a cookie that was never meant for it.
- */
-const noLongerConfigured = (name: string) =>
-  new TargetError({
-    node: name,
-    message: `${name} is not connected again by itself: the entry that it was connected by is no longer in the configuration.`
-  })
-
-/** Why a link that was lost is not made again, as it is said behind why it was. */
-const droppedSentence = "It is not connected again: its entry is no longer in the configuration."
-const fullSentence =
-  "It is not connected again by itself, nor for a call: its process table was full when it was heard last, and where not one process is left, a connection that comes in ends the node."
-
-const withSentence = (why: NodeError, sentence: string | undefined): NodeError =>
-  sentence === undefined || why._tag !== "DistError"
-    ? why
-    : new DistError({ ...why, through: why.through === undefined ? sentence : `${why.through} ${sentence}` })
-
-const fault = (name: string, cause: Cause.Cause<unknown>) =>
-  new DistError({ node: name, reason: { _tag: "Fault", cause } })
-
-const disconnected = (name: string) => new DistError({ node: name, reason: { _tag: "Disconnected" } })
