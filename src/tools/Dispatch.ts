@@ -215,7 +215,7 @@ const askingAlike: ReadonlySet<string> = new Set(["node", "timeout_ms", "cursor"
 
 /** What to do where a node is too busy for what is interpreted, and has too many processes for it to be loaded unasked. */
 const ifSpared =
-  "So many wait for a scheduler there that what is interpreted is slow, and the node has too many processes for our code to be loaded unasked. This server started with --agent load (or `agent` of the node in its configuration file) does load it, and answers in a fraction of the time; to take it off again, later, stops the node's code server for seconds up to a minute, and little else."
+  "So many wait for a scheduler there that what is interpreted is slow, and the node has too many processes for our code to be loaded unasked. This server started with --agent load (or `agent` of the node in its configuration file) does load it, and sees ten times as much in the same time; but to take it off again, later, keeps the node's code server from answering for up to a minute: no module can be loaded meanwhile."
 
 /** What to do where a call took too long: a tool that is always asked the same has nothing less to be asked for. */
 const ifLate = ({ ifLate: instead, input: { fields }, target }: Tool, isSpared: boolean): string => {

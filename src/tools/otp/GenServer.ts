@@ -263,14 +263,14 @@ const callbackNotes = ({
       "The module of its callbacks was not read: before OTP 26.2 it is with the whole dictionary, which is larger when copied than is allowed for it."
     ]
   return callback === undefined ||
-  ["supervisor", "supervisor_bridge", "gen_event", loop].includes(callback.module) ||
-  ["gen_server", "gen_statem", "gen_event"].includes(loop)
+    ["supervisor", "supervisor_bridge", "gen_event", loop].includes(callback.module) ||
+    ["gen_server", "gen_statem", "gen_event"].includes(loop)
     ? []
     : [laterCallback]
 }
 
 const cutNote = (what: string, size: number, isPath: boolean): string =>
-  `The ${what} has ${bytes(size)} in external format and is shown cut: ... stands for what is left out, and a number beside it for how many items that are.${isPath ? " Select a part with path." : ""}`
+  `The ${what} has ${bytes(size)} in external format and is shown cut: ... stands for what is left out, and a number beside it for how many items that are.${isPath ? " Select a part with path." : " get_gen_server_state selects a part of the state in it with path."}`
 
 const getState = Tool.make({
   ...shared,
