@@ -26,8 +26,8 @@ export interface TreeQuery extends Pick<ListQuery, "after" | "deadlineMillis" | 
   readonly permittedHeap: number | undefined
   /** Milliseconds that one supervisor has for an answer. */
   readonly callMillis: number
-  /** Part of an id, a registered name or a module, in any case. */
-  readonly text: string | undefined
+  /** Part of an id, a registered name or a module, as a regular expression that finds it in what Erlang prints. */
+  readonly pattern: string | undefined
   /** The process of this child and no other. */
   readonly child: Pid | undefined
   readonly type: ChildType | undefined
@@ -122,8 +122,20 @@ const maxStateHeap = 24 * 1024 * 1024
  * `erlang/agent/src/beamscope_supervision.erl`.
  */
 export const supervisionTree = (node: ErlangNode, query: TreeQuery): Effect.Effect<Tree, CallError> => {
-  const { callMillis, child, children, depth, minRestarts, permittedHeap, root, sort, status, text, type, ...bounds } =
-    query
+  const {
+    callMillis,
+    child,
+    children,
+    depth,
+    minRestarts,
+    pattern,
+    permittedHeap,
+    root,
+    sort,
+    status,
+    type,
+    ...bounds
+  } = query
   const { wordBytes } = node.capabilities
   return askAgent(
     node,
@@ -140,7 +152,7 @@ export const supervisionTree = (node: ErlangNode, query: TreeQuery): Effect.Effe
         state_heap: Math.floor(maxStateHeap / wordBytes),
         dictionary_heap: Math.floor(maxStateHeap / wordBytes),
         permitted_heap: permittedHeap && Math.ceil(permittedHeap / wordBytes),
-        text,
+        pattern,
         child,
         type: type && atom(type),
         status: status && atom(status),

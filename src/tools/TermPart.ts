@@ -70,16 +70,6 @@ export const knownPattern = (node: ErlangNode, text: string): Effect.Effect<stri
     return partPattern(node, isWhole ? text : nameBehind(text) || text, nameWithin)
   })
 
-/**
- * A part of a name that may be a term of any kind, as text: an atom is its bare name, without quotes, colon and
- * `Elixir.`; other terms are as Erlang prints them.
- */
-export const anyNamePart = (node: ErlangNode, text: string): Effect.Effect<string, never, Session> =>
-  Effect.map(currentSyntax, ({ name }) => {
-    const term = wholeTerm(node, text, name)
-    return namePart(term === undefined ? text : syntaxes.erlang.print(term, { node: node.name }).text)
-  })
-
 /** The name in what a process is known as: in `{global, Name}`, `{via, Registry, {Keys, Name}}`, `{pg, Scope, Name}`. */
 export const nameWithin = (term: Term): Term => {
   if (isTuple(term, "global") && term.length === 2) return term[1]!

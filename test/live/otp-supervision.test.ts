@@ -414,6 +414,7 @@ const elixirScene = `
     Task.Supervisor.start_child(Tasks, fn -> Process.sleep(:infinity) end)
     {:ok, flapping} = Supervisor.start_link([{Agent, fn -> 1 end}], strategy: :one_for_one, name: FlapSup)
     Process.unlink(flapping)
+    Supervisor.start_child(Top, Supervisor.child_spec({Agent, fn -> 3 end}, id: {:shop, [at: 1]}))
     Supervisor.start_child(Top, %{id: :plain, start: {Supervisor, :start_link, [[{Agent, fn -> 2 end}], [strategy: :one_for_one]]}, type: :supervisor})
     Process.register(Supervisor.which_children(Top) |> List.keyfind(Agent, 0) |> elem(1), Keeper)
     {:ok, crowds} = Supervisor.start_link([], strategy: :one_for_one, name: Crowds)
@@ -466,6 +467,9 @@ describe.runIf(existsSync(elixir))("the supervision tree of an Elixir node", () 
           "[exit(P, kill) || S <- ['Elixir.FlapSup', element(2, lists:keyfind(plain, 1, supervisor:which_children('Elixir.Top')))], {_, P, _, _} <- supervisor:which_children(S)]"
         )
       )
+      // By a piece of an id as it is printed.
+      const piece = yield* tree({ root: "Top", filter: { text: "{:shop, [a" } })
+      expect(piece.structured).toMatchObject({ matched: 1, tree: [{ id: "{:shop, [at: 1]}" }] })
       const plain = row(result, ":plain")?.pid
       for (const [root, name] of [
         ["FlapSup", "FlapSup"],

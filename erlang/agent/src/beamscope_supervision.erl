@@ -51,8 +51,8 @@
     dictionary_heap := non_neg_integer(),
     %% With `restarts', or with `min_restarts', every supervisor is asked for them, and not only those on the page.
     sort := tree | memory | message_queue | restarts,
-    %% Filters, all of which must hold. Part of an id, a registered name or a module, in any case.
-    text => binary(),
+    %% Filters, all of which must hold. What finds a part of an id, a registered name or a module: see beamscope_pattern.hrl.
+    pattern => binary(),
     child => pid(),
     type => worker | supervisor,
     status => running | restarting | undefined | remote,
@@ -122,6 +122,7 @@
 }.
 
 -include("beamscope_listing.hrl").
+-include("beamscope_pattern.hrl").
 -include("beamscope_cut.hrl").
 -include("beamscope_rest.hrl").
 -include("beamscope_scan.hrl").
@@ -238,7 +239,7 @@ passing(_, #{status := Status}) when Status =/= running ->
     {[], []};
 passing(_, #{min_restarts := _}) ->
     {[], []};
-passing(Pids, Spec) when not is_map_key(text, Spec), not is_map_key(type, Spec) ->
+passing(Pids, Spec) when not is_map_key(pattern, Spec), not is_map_key(type, Spec) ->
     {Pids, []};
 passing(Pids, Spec) ->
     Told = told_callbacks(Pids, Spec),
@@ -272,7 +273,7 @@ closed(Roots, #{root := _, depth := 1} = Spec) ->
 closed(_, _) ->
     0.
 
-is_filtered(Spec) -> map_size(maps:with([text, child, type, status, min_restarts], Spec)) > 0.
+is_filtered(Spec) -> map_size(maps:with([pattern, child, type, status, min_restarts], Spec)) > 0.
 
 %% Where restarts sort or filter, the rows with what all supervisors tell of theirs, as far as that is known by the time
 %% that is left, and `restarts'. Each is asked once, a few at a time; of the very many there may be, so many.
@@ -313,14 +314,14 @@ matches(#{type := Type, status := Status} = Row, Spec) ->
     maps:get(type, Spec, Type) =:= Type andalso maps:get(status, Spec, Status) =:= Status andalso
         known_restarts(Row) >= maps:get(min_restarts, Spec, -1) andalso
         (not is_map_key(child, Spec) orelse maps:get(pid, Row, none) =:= map_get(child, Spec)) andalso
-        names(Row, maps:get(text, Spec, none)).
+        names(Row, maps:get(pattern, Spec, none)).
 
 names(_, none) ->
     true;
-names(#{id := Id, modules := Modules} = Row, Text) ->
+names(#{id := Id, modules := Modules} = Row, Pattern) ->
     Name = maps:get(known, Row, maps:get(name, facts(Row), [])),
     Words = [unicode:characters_to_binary(io_lib:format("~0tp", [Id]))] ++ [atom_to_binary(Atom, utf8) || Atom <- lists:flatten([Name, Modules]), is_atom(Atom)],
-    lists:any(fun(Word) -> contains(Word, Text) end, Words).
+    lists:any(fun(Word) -> holds(Word, Pattern) end, Words).
 
 %% The rows at the top.
 roots(#{root := Pid} = Spec) when is_pid(Pid) ->

@@ -115,8 +115,8 @@ filters(Run) ->
             #{rows := Rows, total := 4} = Run(maps:merge(#{root => Pid}, Filter)),
             [Id || {_, #{id := Id}} <- Rows, is_atom(Id)]
         end,
-        ?assertEqual([first], Ids(#{text => <<"FIRS">>})),
-        ?assertEqual([?MODULE, first, inner], Ids(#{text => <<"supervision_tests">>})),
+        ?assertEqual([first], Ids(#{pattern => <<"FIRS">>})),
+        ?assertEqual([?MODULE, first, inner], Ids(#{pattern => <<"supervision_tests">>})),
         ?assertEqual([?MODULE, inner], Ids(#{type => supervisor})),
         ?assertEqual([], Ids(#{type => supervisor, status => undefined})),
         ?assertMatch(#{matched := 1}, Run(#{root => Pid, status => undefined}))
@@ -286,12 +286,12 @@ crowd(Run) ->
             {Matched, [Child || {_, #{pid := Child}} <- Rows]}
         end,
         ?assertEqual({1, [Large]}, Found(#{child => Large})),
-        ?assertEqual({1, [Named]}, Found(#{text => <<"test_CROWDED">>})),
+        ?assertEqual({1, [Named]}, Found(#{pattern => <<"test_CROWDED">>})),
         ?assertEqual({0, []}, Found(#{child => Large, status => remote})),
         ?assertEqual({0, []}, Found(#{child => self()})),
         ?assertMatch({10005, [_, _, _]}, Found(#{type => worker})),
-        ?assertMatch({0, []}, Found(#{type => supervisor, text => <<"nothing">>})),
-        #{incomplete := Missing} = Run(Root#{text => <<"nothing">>}),
+        ?assertMatch({0, []}, Found(#{type => supervisor, pattern => <<"nothing">>})),
+        #{incomplete := Missing} = Run(Root#{pattern => <<"nothing">>}),
         ?assertEqual([unread || not reads_keys()], Missing),
         #{rows := [{_, Row}]} = Run(Root#{child => Large}),
         ?assertMatch(#{depth := 2, id := undefined, status := running, type := worker, memory := _, above := [_]}, Row),
@@ -350,7 +350,7 @@ depth(Run) ->
         ?assertMatch(#{active := 1, strategy := one_for_one}, Inner),
         ?assertNot(is_map_key(children, Inner)),
         #{total := 2, matched := 2, incomplete := [depth], rows := [_]} = Run(#{root => Pid, depth => 1}),
-        #{total := 2, matched := 0, rows := []} = Run(#{root => Pid, depth => 1, text => <<"first">>})
+        #{total := 2, matched := 0, rows := []} = Run(#{root => Pid, depth => 1, pattern => <<"first">>})
     end).
 
 hidden(Run) ->
@@ -360,7 +360,7 @@ hidden(Run) ->
         ?assertMatch(#{id := innermost, depth := 3}, Innermost),
         ?assertMatch(#{id := plain, type := worker}, Plain),
         ?assertNot(is_map_key(called, Plain)),
-        ?assertMatch(#{matched := 1}, Run(#{root => Pid, type => supervisor, text => <<"inner">>}))
+        ?assertMatch(#{matched := 1}, Run(#{root => Pid, type => supervisor, pattern => <<"inner">>}))
     end).
 
 again(Run) ->

@@ -26,7 +26,7 @@ import {
 import { allowing, heapBytes, permittedHeap } from "../MaxHeap.ts"
 import { ended, localPid, resolveProcess } from "../ProcessArgument.ts"
 import { agree, amount, bytes } from "../Quantity.ts"
-import { anyNamePart } from "../TermPart.ts"
+import { partPattern } from "../TermPart.ts"
 import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
 import { ToolError } from "../ToolError.ts"
@@ -116,7 +116,7 @@ const getSupervisionTree = Tool.make({
       children: listedChildren,
       permittedHeap: max_heap_mb === undefined ? undefined : heapBytes(max_heap_mb),
       callMillis: Math.min(patience, left / 5),
-      text: filter.text === undefined || child !== undefined ? undefined : yield* anyNamePart(node, filter.text),
+      pattern: filter.text === undefined || child !== undefined ? undefined : yield* partPattern(node, filter.text),
       child,
       type: filter.type,
       status: filter.status,
