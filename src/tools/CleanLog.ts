@@ -1,27 +1,15 @@
 import { Cause, Effect, Exit, Layer, Logger } from "effect"
 import { Targets } from "../node/Targets.ts"
 import { keptCleaner } from "./Cleaning.ts"
-
-/** Errors behind an error that are told of; one may stand behind itself. */
-const maxDepth = 8
-
-/** A part of a message: a text, an error; what else it may be is for who logs it to know. */
-const cleanPart = (part: unknown, clean: (text: string) => string, depth = maxDepth): unknown => {
-  if (typeof part === "string") return clean(part)
-  if (!(part instanceof Error)) return part
-  const { cause: behind, message, name, stack = "" } = part
-  const cause = depth === 0 ? undefined : cleanPart(behind, clean, depth - 1)
-  const told = { name: clean(name), message: clean(message), stack: clean(stack) }
-  return told.name === name && told.message === message && told.stack === stack && cause === behind
-    ? part
-    : Object.assign(new Error("", cause === undefined ? {} : { cause }), told)
-}
+import { cleanValue } from "./CleanValue.ts"
 
 /** A cause as it is where there is nothing to hide in it, else one that is printed as what may be seen of it. */
 const cleanCause = (cause: Cause.Cause<unknown>, clean: (text: string) => string): Cause.Cause<unknown> => {
   const text = Cause.pretty(cause)
   const shown = clean(text)
-  if (shown === text) return cause
+  // Loggers may print more of an error than that.
+  const isClean = cause.reasons.every((reason) => cleanValue(reason, clean) === reason)
+  if (shown === text && isClean) return cause
   const { message = shown, name = "Error" } = /^(?<name>\w{1,100}): (?<message>[^\n]*)/u.exec(shown)?.groups ?? {}
   return Cause.die(Object.assign(new Error(message), { name, stack: shown }))
 }
@@ -41,15 +29,16 @@ const cleaned = <Output>(
     const parts = Array.isArray(event.message) ? event.message : [event.message]
     return logger.log({
       ...event,
-      message: parts.map((part) => cleanPart(part, clean)),
+      message: parts.map((part) => cleanValue(part, clean)),
       cause: cleanCause(event.cause, clean)
     })
   })
 
 /**
- * Takes the cookies in use and what has the shape of a secret out of everything that is logged above it, and escapes what
- * would steer a terminal, whichever loggers there are: what nodes, tunnels and whoever listens in their place say stands
- * in the log as well as in answers, and a log is kept in files.
+ * Takes the cookies in use and what has the shape of a secret out of all messages, errors and causes that are logged above
+ * it, and escapes what would steer a terminal, whichever loggers there are: what nodes, tunnels and whoever listens in their
+ * place say stands in the log as well as in answers, and a log is kept in files. Annotations and spans are whose program
+ * sets them; ours sets none.
  */
 export const layer: Layer.Layer<never, never, Targets> = Layer.effect(
   Logger.CurrentLoggers,

@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Layer, Logger, Redacted } from "effect"
 import { TestConsole } from "effect/testing"
 import * as fc from "fast-check"
+import { inspect } from "node:util"
 import { TargetError } from "../../../src/node/Targets.ts"
 import * as CleanLog from "../../../src/tools/CleanLog.ts"
 import { targetsOf } from "../../support/targetsOf.ts"
@@ -19,6 +20,13 @@ const places: Readonly<Record<string, (text: string) => Effect.Effect<void>>> = 
       "has a bug",
       Cause.die(Object.assign(new Error("outer"), { stack: `Error: outer\n    at ${text}` }))
     ),
+  "a field of an error": (text) =>
+    Effect.logError("call failed", Object.assign(new Error("outer"), { reason: { _tag: "Raised", reason: [text] } })),
+  "errors beside each other": (text) => Effect.logError(new AggregateError([new Error(text)], "several")),
+  "what an error has behind it": (text) => Effect.logError(new Error("outer", { cause: { told: text } })),
+  "an object": (text) => Effect.logInfo({ node: "app@host", said: [{ text }] }),
+  "a map": (text) => Effect.logInfo(new Map([["said", text]])),
+  bytes: (text) => Effect.logInfo({ said: new TextEncoder().encode(text) }),
   "several causes": (text) => Effect.logError(Cause.fail(new Error("first")), Cause.die({ message: text }))
 }
 
@@ -82,8 +90,11 @@ describe("the log", () => {
         expect(text, name).not.toMatch(/hunter2|ghp_abc/u)
         expect(text.replaceAll("\n", ""), name).not.toMatch(/\p{C}/u)
       }
-      const text = printed(places[place]!("it said SECRETWORD to a\u{1b}[2Jb"), loggers["logfmt"]!, using("SECRETWORD"))
-      expect(text).toMatch(/it said \[redacted\] to a\\+u\{1B\}\[2Jb/u)
+      // Not all print all of it.
+      const texts = Object.values(loggers).map((logger) =>
+        printed(places[place]!("it said SECRETWORD to a\u{1b}[2Jb"), logger, using("SECRETWORD"))
+      )
+      expect(texts.join("\n")).toMatch(/it said \[redacted\] to a\\+u\{1B\}\[2Jb/u)
     }
   )
 
@@ -114,6 +125,24 @@ describe("the log", () => {
     printed(Effect.logError(...parts, cause), logger, using("SECRETWORD"))
     expect(seen).toHaveLength(parts.length + 1)
     seen.forEach((part, at) => expect(part).toBe([...parts, cause][at]))
+  })
+
+  it("hands no logger a failure with such a field", () => {
+    const seen: Array<unknown> = []
+    const logger = Logger.make(({ cause }) => void seen.push(...cause.reasons))
+    const failure = Object.assign(new Error("outer"), { reason: { of: "SECRETWORD" } })
+    printed(Effect.logError("call failed", Cause.fail(failure)), logger, using("SECRETWORD"))
+    expect(seen).toHaveLength(1)
+    expect(inspect(seen, { depth: 9 })).not.toContain("SECRETWORD")
+  })
+
+  it("ends where an error stands behind itself", () => {
+    const error = new Error("outer SECRETWORD")
+    error.cause = error
+    for (const [name, logger] of Object.entries(loggers))
+      expect(printed(Effect.logError(error, Cause.fail(error)), logger, using("SECRETWORD")), name).not.toContain(
+        "SECRETWORD"
+      )
   })
 
   it("prints what is left of a cause as that was printed", () => {
