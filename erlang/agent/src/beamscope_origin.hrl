@@ -7,8 +7,6 @@
 %% Milliseconds that a helper has for the copy of one dictionary, at least and at most.
 -define(LEAST_COPYING, 60).
 -define(COPYING, 5000).
-%% Words that a child takes on the heap of its supervisor, at most.
--define(CHILD, 300).
 %% Modules whose processes are supervisors, though no behaviour of theirs says so (supervisor.erl; Elixir 1.10 to 1.20).
 -define(SUPERVISORS, [
     supervisor,
@@ -20,8 +18,8 @@
 
 %% `{Callback, Ancestors}' that the dictionary of a process tells. The callback is `unread' where the dictionary had to
 %% be read as a whole, and its heap or its queue is too large for that, or the copy was; `gone' where the process is.
-%% `Evidence' is of `dictionary_words'.
-origin(Pid, Evidence, Spec) ->
+%% `Modules' are those that its parent names for it.
+origin(Pid, Modules, Spec) ->
     try
         told_origin(erlang:process_info(Pid, [{dictionary, '$initial_call'}, {dictionary, '$ancestors'}]))
     catch
@@ -31,7 +29,7 @@ origin(Pid, Evidence, Spec) ->
                     {gone, []};
                 [{_, {proc_lib, init_p, _}}, {_, Messages}] when Messages =< ?LONG_QUEUE ->
                     Words = used(Pid),
-                    case Words =< ?COPIED_HEAP orelse Words =< dictionary_words(Pid, Evidence, Spec) of
+                    case Words =< ?COPIED_HEAP orelse Words =< dictionary_words(Pid, Modules, Spec) of
                         true -> read_origin(Pid, Spec);
                         false -> {unread, []}
                     end;
@@ -43,15 +41,11 @@ origin(Pid, Evidence, Spec) ->
     end.
 
 %% Words of heap beyond `?COPIED_HEAP' up to which the whole dictionary of a process is read. Supervisors keep next to nothing
-%% there: so where its modules say that it is one, as its parent names them, or its own name; and as many as its links
-%% explain of what an application has at its `top', of which nobody names modules.
-dictionary_words(Pid, Evidence, #{dictionary_heap := Most} = Spec) ->
-    Permitted = [Words || #{permitted := Is, permitted_heap := Words} <- [Spec], Is =:= Pid],
-    case Evidence of
-        top -> lists:max([min(Most, ?CHILD * length(linked(Pid))) | Permitted]);
-        [_ | _] -> lists:max([0 | [Most || Module <- Evidence, is_supervisors(Module)] ++ Permitted]);
-        _ -> lists:max([0 | Permitted])
-    end.
+%% there: so where its modules say that it is one, as its parent names them, or its own name is such a module.
+dictionary_words(Pid, Modules, #{dictionary_heap := Most} = Spec) ->
+    Names = [Name || {_, Name} <- [erlang:process_info(Pid, registered_name)]],
+    Known = [Module || is_list(Modules), Module <- Modules] ++ Names,
+    lists:max([permitted(Pid, Spec) | [Most || Module <- Known, is_supervisors(Module)]]).
 
 %% Whether the processes of a module are supervisors, as far as that says so itself.
 is_supervisors(Module) ->
@@ -77,8 +71,12 @@ told_origin([{_, Callback}, {_, Ancestors}]) ->
 told_origin({dictionary, Entries}) ->
     told_origin([{Key, proplists:get_value(Key, Entries)} || Key <- ['$initial_call', '$ancestors']]).
 
-%% `{Pid, Callback}' of processes, the callback as of `origin'.
+%% `{Pid, Callback}' of processes, the callback as of `origin', or `late' where time ran out.
 told_callbacks(Pids, Spec) ->
+    {Told, _} = scan(fun thousand/1, Pids, Spec, fun(Some, Told) -> some_callbacks(Some, Spec) ++ Told end, []),
+    Told ++ [{Pid, late} || Pid <- lists:nthtail(length(Told), Pids)].
+
+some_callbacks(Pids, Spec) ->
     try answers(Pids, {dictionary, '$initial_call'}) of
         Answers ->
             Calls = [{{'$1', {'_', '$2'}}, [], [{{'$1', '$2'}}]}, {{'$1', '_'}, [], [{{'$1', gone}}]}],

@@ -146,8 +146,9 @@ tree(#{deadline_ms := Deadline} = Spec) ->
     Until = now_ms() + Deadline,
     Bounded = Spec#{until => Until, gate => gate(), seen => #{}},
     Roots = roots(Bounded),
-    Permitted = maps:from_list([{permitted, Pid} || [#{pid := Pid}] <- [Roots], is_map_key(root, Spec)]),
-    Timed = maps:merge(Bounded#{wide => map_size(Permitted) =:= 1}, Permitted),
+    IsRooted = is_map_key(root, Spec),
+    Permitted = [Pid || IsRooted, #{pid := Pid} <- Roots],
+    Timed = Bounded#{wide => IsRooted andalso length(Roots) =:= 1, permitted => Permitted},
     {Walked, Missing} = walk(Roots, [], [], Timed),
     Running = lists:sort([Path || {Path, #{type := supervisor, status := running} = Row} <- maps:to_list(Walked), not is_map_key(again, Row)]),
     {Rows, Restarts} = with_restarts(Running, Walked, Timed),
@@ -181,7 +182,7 @@ alike(_, _) ->
 row(Path, Rows, _) when is_map_key(Path, Rows) ->
     map_get(Path, Rows);
 row([1, Pid], #{[1] := #{id := Id, above := Above, supervisor := Supervisor}}, Spec) ->
-    {Callback, _} = origin(Pid, none, Spec),
+    {Callback, _} = origin(Pid, [], Spec),
     [Row] = by_pid(numbered([{undefined, Pid, type(Callback, worker), modules(Callback), []}], [1], Above ++ [Id], 0)),
     hd(from_links([Row], [Pid || Callback =:= unread], Supervisor)).
 
@@ -254,7 +255,7 @@ passing(Pids, Spec) ->
     Named = ets:match_spec_run(lists:zip(Pids, answers(Pids, registered_name)), ets:match_spec_compile(Names)),
     Callbacks = maps:from_list(hd([Told || Named =/= []] ++ [[]])),
     ByName = [Pid || {Pid, Name} <- Named, matches((Row(maps:get(Pid, Callbacks, undefined)))#{known => Name}, Spec)],
-    {lists:usort(Found ++ ByName), [unread || lists:member(unread, Distinct)]}.
+    {lists:usort(Found ++ ByName), [unread || lists:member(unread, Distinct)] ++ [deadline || lists:member(late, Distinct)]}.
 
 %% How many rows are a root that was asked for, of all and of those that pass: rows that `total' and `matched' leave out.
 roots_among(Paths, Keys, #{root := _} = Spec) ->
@@ -328,7 +329,7 @@ roots(#{root := Pid} = Spec) when is_pid(Pid) ->
     root(Pid, [], Spec);
 roots(#{root := Name} = Spec) ->
     Atom = existing(Name),
-    Tops = at_top(numbered(tops(Atom, ets:lookup(ac_tab, {application_master, Atom}), Spec), [], [], 1)),
+    Tops = numbered(tops(Atom, ets:lookup(ac_tab, {application_master, Atom}), Spec), [], [], 1),
     case {whereis(Atom), Tops} of
         {Pid, _} when is_pid(Pid) -> root(Pid, Tops, Spec);
         {_, []} -> error({no_root, Atom});
@@ -336,14 +337,12 @@ roots(#{root := Name} = Spec) ->
     end;
 roots(Spec) ->
     Masters = lists:sort(ets:match_object(ac_tab, {{application_master, '_'}, '_'})),
-    at_top(numbered(lists:append([tops(Name, [Entry], Spec) || {{_, Name}, _} = Entry <- Masters]), [], [], 1)).
-
-at_top(Rows) -> [Row#{evidence => top} || Row <- Rows].
+    numbered(lists:append([tops(Name, [Entry], Spec) || {{_, Name}, _} = Entry <- Masters]), [], [], 1).
 
 %% A process, or where that is no supervisor, the tops of the application that has its name.
 root(Pid, Tops, Spec) ->
     Names = [Name || {_, Name} <- [erlang:process_info(Pid, registered_name)]],
-    {Callback, Ancestors} = origin(Pid, Names, Spec#{permitted => Pid}),
+    {Callback, Ancestors} = origin(Pid, [], Spec#{permitted => [Pid]}),
     Parents = case Callback of unread -> starters(Pid); _ -> parent(Ancestors) end,
     IsTop = Callback =:= unread andalso lists:any(fun is_starter/1, Parents),
     IsKnown = supervises(Callback) =/= none orelse IsTop,
@@ -352,7 +351,7 @@ root(Pid, Tops, Spec) ->
         true ->
             Modules = hd([modules(Callback) || is_tuple(Callback)] ++ Called ++ [[]]),
             [#{path => [1], depth => 1, id => hd(Names ++ Modules ++ [undefined]), above => [], status => running,
-                pid => Pid, type => supervisor, modules => Modules, evidence => hd([top || IsTop] ++ [Names ++ Modules])}];
+                pid => Pid, type => supervisor, modules => Modules}];
         false when Tops =/= [] ->
             Tops;
         false when Callback =:= gone ->
@@ -397,7 +396,7 @@ tops(Name, [{_, Master}], Spec) when is_pid(Master) ->
      || Starter <- Starters,
         Pid <- linked(Starter),
         Pid =/= Master,
-        {Callback, Ancestors} <- [origin(Pid, top, Spec)],
+        {Callback, Ancestors} <- [origin(Pid, [], Spec#{permitted => [Pid]})],
         Callback =:= unread orelse lists:sublist(Ancestors, 1) =:= [Starter]
     ];
 tops(_, _, _) ->
@@ -478,13 +477,13 @@ by_pid(Rows) -> [Row#{path := lists:droplast(Path) ++ [Pid]} || #{path := Path, 
 visit(#{pid := Pid, path := Path, id := Id, above := Above} = Row, #{children := Most, wide := Wide} = Spec) ->
     IsWide = Wide andalso Path =:= [1],
     case found(Row, hd([Spec#{children := ?ASKED_CHILDREN} || IsWide] ++ [Spec])) of
-        #{not_asked := _} = Facts when not is_map_key(callback, Facts) ->
+        #{not_asked := other} = Facts when not is_map_key(callback, Facts) ->
             {Facts, [], [not_asked]};
         #{is_large := false} = Facts ->
             case asked(Pid, hd([?ASKED_CHILDREN || IsWide] ++ [Most]), Spec) of
                 {answer, {Count, Alive, First, Strange}} ->
                     Pids = [Child || Child <- Alive, node(Child) =:= node()],
-                    {Rows, Unread} = in_truth(numbered(First, Path, Above ++ [Id], 1), Spec),
+                    {Rows, Unread} = in_truth(numbered(First, Path, Above ++ [Id], 1), halfway(Spec)),
                     Told = Facts#{children => Count, active => length(Alive), pids => Pids, listed => length(First)},
                     {
                         maps:merge(Told, maps:from_list([{strange, Strange} || Strange > 0])),
@@ -511,7 +510,7 @@ visit(#{pid := Pid, path := Path, id := Id, above := Above} = Row, #{children :=
 %% its children are alike and have no ids, and they are workers.
 linked_children(#{pid := Pid, path := Path, id := Id, above := Above}, #{links := Links} = Facts, IsWide, Spec) ->
     #{children := Most} = Spec,
-    Origins = [{Child, origin(Child, none, Spec)} || Child <- lists:sublist(Links, Most)],
+    Origins = origins(lists:sublist(Links, Most), halfway(Spec)),
     First = numbered([{undefined, Child, type(It, worker), modules(It), []} || {Child, {It, _}} <- Origins], Path, Above ++ [Id], 1),
     Unread = [Child || {Child, {unread, _}} <- Origins],
     Crowd = hd([lists:nthtail(length(First), Links) || IsWide] ++ [[]]),
@@ -522,9 +521,26 @@ linked_children(#{pid := Pid, path := Path, id := Id, above := Above}, #{links :
     {
         maps:merge(maps:merge(Facts, Counts#{pids => Links}), maps:merge(Limits, maps:from_list([{crowd, Crowd} || IsWide]))),
         from_links(hd([by_pid(First) || IsWide] ++ [First]), Unread, Limits),
-        [hd([links || IsWide] ++ [many]) || IsMore, not IsWhole] ++ [unread || Unread =/= []] ++
+        [hd([links || IsWide] ++ [many]) || IsMore, not IsWhole] ++ [unread || Unread =/= []] ++ late(Origins) ++
             [not_asked || maps:get(not_asked, Facts, bridge) =/= bridge]
     }.
+
+%% `{Pid, Origin}' of linked processes, `{late, []}' where time ran out.
+origins(Pids, #{until := Until} = Spec) ->
+    lists:map(
+        fun(Pid) ->
+            case now_ms() < Until of
+                true -> {Pid, origin(Pid, [], Spec)};
+                false -> {Pid, {late, []}}
+            end
+        end,
+        Pids
+    ).
+
+late(Origins) -> [deadline || {_, {late, _}} <- lists:sublist(lists:reverse(Origins), 1)].
+
+%% The same with half of the time that is left, for what must not take all of it: whoever asks waits for a page.
+halfway(#{until := Until} = Spec) -> Spec#{until := now_ms() + max(0, Until - now_ms()) div 2}.
 
 are_alike(Facts) -> maps:get(strategy, Facts, none) =:= simple_one_for_one.
 
@@ -535,12 +551,13 @@ in_truth(Rows, Spec) ->
     Distinct = lists:usort(element(2, lists:unzip(Told))),
     Supervising = [Callback || Callback <- Distinct, lists:member(supervises(Callback), [supervisor, bridge])],
     Unread = [Pid || {Pid, unread} <- Told, may_supervise(Pid)],
+    Missing = [unread || Unread =/= []] ++ [deadline || lists:member(late, Distinct)],
     case Supervising ++ Unread of
         [] ->
-            {Rows, []};
+            {Rows, Missing};
         _ ->
             Known = maps:from_list(Told ++ [{Pid, unknown} || Pid <- Unread]),
-            {[typed(Row, Known, Supervising) || Row <- Rows], [unread || Unread =/= []]}
+            {[typed(Row, Known, Supervising) || Row <- Rows], Missing}
     end.
 
 %% Whether one that is not known to be a supervisor may have children: it does not wait as others do, and is linked to more
@@ -570,6 +587,16 @@ from_links(Rows, Unread, Supervisor) ->
      || #{pid := Pid} = Row <- Rows
     ].
 
+%% Who has started one whose dictionary is not read, as far as that can be told: those above it that were visited, or the
+%% process that starts what is at the top.
+parents(Pid, #{seen := Seen}) ->
+    try erlang:process_info(Pid, parent) of
+        {_, Parent} -> [Parent];
+        undefined -> []
+    catch
+        error:badarg -> [Starter || Starter <- starters(Pid), is_map_key(Starter, Seen) orelse is_starter(Starter)]
+    end.
+
 parent(Ancestors) ->
     [
         Parent
@@ -580,14 +607,14 @@ parent(Ancestors) ->
 %% A supervisor as it is found: whose it is, and to whom it is linked but its parent; or what it is busy with. Without
 %% `callback' nothing is known of it.
 found(#{pid := Pid} = Row, #{children := Most} = Spec) ->
-    case origin(Pid, maps:get(evidence, Row, map_get(modules, Row)), Spec) of
+    case origin(Pid, map_get(modules, Row), Spec) of
         {{supervisor, Module, _}, Ancestors} ->
             case idle(Pid, now_ms() + ?PATIENCE) of
                 idle ->
                     Links = lists:sort(linked(Pid)) -- parent(Ancestors),
                     Heap = used(Pid),
                     IsSmall = length(Links) =< Most andalso may_tell(Module, Heap, length(Links)),
-                    IsLarge = not (IsSmall orelse length(Links) =< Most andalso permitted(Pid, Heap, Spec)),
+                    IsLarge = not (IsSmall orelse length(Links) =< Most andalso Heap =< permitted(Pid, Spec)),
                     #{callback => Module, links => Links, heap => Heap, is_large => IsLarge};
                 gone ->
                     #{callback => Module};
@@ -607,7 +634,7 @@ found(#{pid := Pid} = Row, #{children := Most} = Spec) ->
         {{Module, _, _}, Ancestors} ->
             unlike(Pid, Module, Ancestors, other);
         {unread, _} ->
-            #{not_asked => unread};
+            #{not_asked => unread, links => lists:sort(linked(Pid)) -- parents(Pid, Spec), large => used(Pid)};
         {_, _} ->
             #{not_asked => other}
     end.
@@ -627,16 +654,16 @@ is_behaviours({Module, _, _, _}) -> lists:member(Module, [gen, gen_server, gen_s
 
 %% What a row tells, read when it is on the page.
 told(#{again := true} = Row, _) ->
-    maps:without([path, evidence], maps:merge(Row, facts(Row)));
+    maps:without([path], maps:merge(Row, facts(Row)));
 told(#{type := supervisor, status := running, pid := Pid} = Row, Spec) ->
     Facts =
         case Row of
             #{supervisor := Known} -> Known;
             _ -> found(Row, Spec)
         end,
-    case is_map_key(callback, Facts) of
+    case is_map_key(callback, Facts) orelse is_map_key(links, Facts) of
         true ->
-            Sums = summed(maps:get(pids, Facts, none), Spec),
+            Sums = summed(maps:get(pids, Facts, none), halfway(Spec)),
             Limits =
                 case Facts of
                     #{asked := true} -> #{};
@@ -645,13 +672,14 @@ told(#{type := supervisor, status := running, pid := Pid} = Row, Spec) ->
             Linked = maps:from_list([{active, length(Links)} || #{links := Links} <- [Facts]]),
             Asked = maps:without([pids, links, asked, crowd, heap], maps:merge(Linked, Facts)),
             Supervisor = maps:merge(maps:merge(Asked, Sums), Limits),
-            maps:without([path, evidence], maps:merge(Row#{supervisor => Supervisor}, facts(Row)));
+            Unread = maps:from_list([{not_asked, unread} || unread <- [maps:get(not_asked, Facts, none)]]),
+            maps:without([path], maps:merge(maps:merge(Row#{supervisor => Supervisor}, Unread), facts(Row)));
         false ->
             Marked = maps:merge(Row, maps:with([not_asked], Facts)),
-            maps:without([path, evidence, supervisor], maps:merge(Marked, facts(Row)))
+            maps:without([path, supervisor], maps:merge(Marked, facts(Row)))
     end;
 told(Row, _) ->
-    maps:without([path, evidence], maps:merge(Row, facts(Row))).
+    maps:without([path], maps:merge(Row, facts(Row))).
 
 serves({Module, _, _}) -> lists:member(Module, [gen_server, gen_statem, gen_event]);
 serves(_) -> false.

@@ -29,13 +29,12 @@
     {'orelse', {'=:=', '$2', worker}, {'=:=', '$2', supervisor}}
 ]).
 
-%% Whether whoever asks takes it on himself what this supervisor copies, of so many words of heap.
-permitted(Pid, Words, #{permitted := Pid, permitted_heap := Most}) -> Words =< Most;
-permitted(_, _, _) -> false.
+%% Words of heap up to which whoever asks takes it on himself what this supervisor copies.
+permitted(Pid, #{permitted := Pids, permitted_heap := Most}) -> lists:max([0 | [Most || lists:member(Pid, Pids)]]);
+permitted(_, _) -> 0.
 
 %% Words of heap of the helper that takes an answer of this supervisor.
-room(Pid, #{permitted := Pid, permitted_heap := Most}) -> max(?ANSWER, 3 * Most);
-room(_, _) -> ?ANSWER.
+room(Pid, Spec) -> max(?ANSWER, 3 * permitted(Pid, Spec)).
 
 %% What a supervisor is asked for: how many children it has, those with a process, so many of them as `small' makes
 %% them, and how many more it told of in no form that is documented; as of `apart'.
@@ -130,7 +129,7 @@ limits(Pid, Facts, #{state_heap := Most} = Spec) ->
             Words = min(used(Pid), maps:get(heap, Facts, infinity)),
             Links = length(maps:get(links, Facts, [])),
             IsBearable = Words =< Most andalso (bearable(copies(Facts), Words, Links) orelse keeps_little(map_get(callback, Facts))),
-            case IsBearable orelse permitted(Pid, Words, Spec) of
+            case IsBearable orelse Words =< permitted(Pid, Spec) of
                 true -> told_state(Pid, Words, Spec);
                 false -> #{large => Words}
             end;

@@ -4,7 +4,7 @@
 
 -include_lib("eunit/include/eunit.hrl").
 
--export([init/1, terminate/2, start_foreign/1, handle_call/3, handle_cast/2, start_child/0, start_child/1, start_idle/1, start_self/0, start_found/1, fail/0, ignore/0, start_far/0, start_putting/1, put_and_idle/2]).
+-export([init/1, terminate/2, start_foreign/1, handle_call/3, handle_cast/2, start_child/0, start_child/1, start_idle/1, start_self/0, start_found/1, fail/0, ignore/0, start_far/0, start_putting/1, put_and_idle/2, start_deep/1]).
 
 -include("beamscope_both_ways.hrl").
 
@@ -391,6 +391,13 @@ busy(Run) ->
         ?assertMatch(#{busy := {waiting, 0, {proc_lib, _, _}}}, Facts),
         ?assertEqual({messages, []}, process_info(Pid, messages)),
         exit(Starter, kill)
+    end),
+    %% However deep in what starts a child.
+    with(deep, fun(Pid) ->
+        Starter = spawn(fun() -> supervisor:start_child(Pid, [20]) end),
+        until(fun() -> process_info(Pid, current_function) =:= {current_function, {?MODULE, start_deep, 1}} end),
+        #{incomplete := [busy]} = Run(#{root => Pid}),
+        exit(Starter, kill)
     end).
 
 suspended(Run) ->
@@ -489,7 +496,11 @@ unread(Run) ->
                 ?assertEqual([depth], Missing),
                 ?assertMatch(#{rows := [_ | _]}, Run(#{root => Alone}));
             false ->
-                ?assertEqual(#{not_asked => unread}, Told(Foreign)),
+                ?assertMatch(#{not_asked := unread, supervisor := #{active := 3000}}, Told(Foreign)),
+                %% Those that it is linked to are shown, which its parent is not one of.
+                #{rows := Deep} = Run(#{root => Pid, children => 3, limit => 1000}),
+                ?assertEqual(3, length([Row || {_, #{above := [_, foreign], id_is := unknown} = Row} <- Deep])),
+                ?assertNot(lists:member(Pid, [Child || {_, #{above := [_, foreign], pid := Child}} <- Deep])),
                 ?assertError({not_a_supervisor, unread, _, _}, Run(#{root => Alone})),
                 ?assertMatch(#{rows := [_ | _]}, Run(#{root => Alone, permitted_heap => 1000000}))
         end,
@@ -680,6 +691,8 @@ init(over) ->
     {ok, {#{}, [#{id => simple, type => supervisor, start => {supervisor, start_link, [?MODULE, simple]}}]}};
 init(simple) ->
     {ok, {#{strategy => simple_one_for_one}, [#{id => any, start => {?MODULE, start_child, []}}]}};
+init(deep) ->
+    {ok, {#{strategy => simple_one_for_one}, [#{id => any, start => {?MODULE, start_deep, []}}]}};
 init(slow) ->
     {ok, {#{strategy => simple_one_for_one}, [#{id => any, start => {proc_lib, start_link, [timer, sleep]}}]}};
 init(later) ->
@@ -742,6 +755,13 @@ put_and_idle(Parent, Entries) ->
     [put(Key, Value) || {Key, Value} <- Entries],
     proc_lib:init_ack(Parent, {ok, self()}),
     idle().
+
+start_deep(0) ->
+    receive
+        never -> ignore
+    end;
+start_deep(Frames) ->
+    {start_deep(Frames - 1), Frames}.
 
 start_self() -> {ok, self()}.
 

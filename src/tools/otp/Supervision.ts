@@ -74,10 +74,12 @@ const getSupervisionTree = Tool.make({
   cost: "moderate",
   target: "connected",
   description:
-    "Supervisors and their children, of the node or below root: ids, processes, strategy, restarts used up. Busy ones are told, not waited for. Next: get_gen_server_state.",
+    "Supervisors and their children, of the node or below root: ids, pids, strategy, restarts used up. Busy ones are told, not asked. Next: get_gen_server_state.",
   timeoutMillis: 15_000,
   input: {
-    root: Schema.optionalKey(NameText.annotate({ description: "Supervisor (pid, name) or application; default all" })),
+    root: Schema.optionalKey(
+      NameText.annotate({ description: "Supervisor (pid, name) or application; default all applications" })
+    ),
     depth: Schema.Int.check(Schema.isBetween(depths))
       .annotate({ description: `${depths.minimum} to ${depths.maximum}, default ${normalDepth}`, default: normalDepth })
       .pipe(Schema.withDecodingDefaultKey(Effect.succeed(normalDepth))),
@@ -201,6 +203,7 @@ const restartsText = ({ restarts, rows, supervisors }: Tree, terms: Terms): stri
     .slice(0, 3)
     .map(({ allowed, count, name }) => `${name} (${count} of ${allowed} allowed)`)
     .join(", ")
+  if (restarts?.told === 0 && supervisors > 0) return "; restarts are known of no supervisor"
   if (restarts !== undefined)
     return `; restarts lately under ${restarts.restarted === 0 ? "none" : restarts.restarted.toLocaleString("en-US")} of ${amount(restarts.told, "supervisor")} that told${named === "" ? "" : `: ${named}`}`
   const elsewhere =
@@ -213,7 +216,7 @@ const unknownRestarts = ({ restarts, supervisors }: Tree): ReadonlyArray<string>
   restarts === undefined || restarts.told >= supervisors
     ? []
     : [
-        `Restarts of ${amount(supervisors - restarts.told, "supervisor")} are not known: at most 1,000 are asked, in the time that is left, and none that is busy, has a large heap or is none of OTP's.`
+        `Restarts of ${amount(supervisors - restarts.told, "supervisor")} are not known: at most 1,000 are asked, in the time that is left, and none that is busy, has a large heap (as root with max_heap_mb it tells them) or is none of OTP's.`
       ]
 
 /** The callback of a supervisor of Elixir that has no module of its own. */
@@ -276,7 +279,7 @@ const noTree = (
   if (isAtom(reason, "changed"))
     return invalid(
       "invalid_input",
-      `The children of ${excerpt(text)} are told in another way, and in another order, than on the page before: they have become more, or fewer. The cursor leads nowhere.`,
+      `The children of ${excerpt(text)} are told in another way, and in another order, than on the page before: they, or its heap, have become more, or less. The cursor leads nowhere.`,
       `get_supervision_tree ${JSON.stringify({ root: text })}`
     )
   if (isTuple(reason, "no_root")) return noRoot(node, text)
@@ -348,7 +351,7 @@ const rowNotes = (row: Child, isRoot: boolean, permitted: number | undefined, te
   const name = nameOf(row, terms)
   if (type === "supervisor" && notAsked === "unread" && pid !== undefined)
     return [
-      `${name} (${terms.print(pid)}) was not asked for its children: before OTP 26.2 to read whether it is a supervisor copies its heap, which is large, or its queue is long.`
+      `${name} (${terms.print(pid)}) was not asked for its children: before OTP 26.2 to read whether it is a supervisor copies its heap, which is large, or its queue is long. Those that it is linked to are told.${supervisor?.largeHeap === undefined ? "" : ` ${isRoot ? "" : "With it as root, "}${allowing(supervisor.largeHeap)}`}`
     ]
   if (supervisor === undefined) return []
   const { busy, isUnanswered, largeHeap, strange, summed } = supervisor
