@@ -35,7 +35,7 @@ export const permittedHeap = (process: string) =>
 export const heapBytes = (megabytes: number): number => megabytes * mebibyte
 
 /** What `max_heap_mb` has to be for a heap of so many bytes: rounded up, to a hundredth where it is small. */
-const megabytesFor = (heap: number): number => {
+export const megabytesFor = (heap: number): number => {
   const needed = heap / mebibyte
   return needed < 10 ? Math.ceil(needed * 100) / 100 : Math.ceil(needed)
 }

@@ -23,7 +23,7 @@ import {
   shownOf,
   sortBy
 } from "../Listing.ts"
-import { allowing, heapBytes, permittedHeap } from "../MaxHeap.ts"
+import { allowing, heapBytes, megabytesFor, permittedHeap } from "../MaxHeap.ts"
 import { ended, localPid, resolveProcess } from "../ProcessArgument.ts"
 import { agree, amount, bytes } from "../Quantity.ts"
 import { partPattern } from "../TermPart.ts"
@@ -188,7 +188,7 @@ const getSupervisionTree = Tool.make({
         tree: rows.map((row) => showRow(row, filter.text !== undefined || sort_by !== "tree", terms, characters))
       }),
       page: pageOf("tree", listed),
-      hints: hintsFor(rows, terms)
+      hints: hintsFor(rows, max_heap_mb, terms)
     }
   })
 })
@@ -433,10 +433,18 @@ const modulesText = ({ id, modules, name }: Child, terms: Terms): string | undef
       ? undefined
       : modules.map(terms.atom).join(", ")
 
-const hintsFor = (rows: ReadonlyArray<Child>, terms: Terms): ReadonlyArray<string> => {
+const hintsFor = (rows: ReadonlyArray<Child>, permitted: number | undefined, terms: Terms): ReadonlyArray<string> => {
+  const large = rows.find(
+    ({ pid, supervisor }) => pid !== undefined && (supervisor?.largeHeap ?? 0) > heapBytes(permitted ?? 0)
+  )
   const closed = rows.find(({ supervisor }) => (supervisor?.active ?? 0) > 0 && supervisor?.children === undefined)
   const worker = rows.find(({ pid, type }) => type === "worker" && pid !== undefined)
   return [
+    ...(large?.pid === undefined
+      ? []
+      : [
+          `get_supervision_tree ${JSON.stringify({ root: terms.print(large.pid), max_heap_mb: megabytesFor(large.supervisor?.largeHeap ?? 0) })}`
+        ]),
     ...(closed?.pid === undefined ? [] : [`get_supervision_tree ${JSON.stringify({ root: terms.print(closed.pid) })}`]),
     ...(worker?.pid === undefined
       ? []

@@ -120,6 +120,8 @@ describe("get_supervision_tree", () => {
           ({ structured }) => (structured["notes"] as ReadonlyArray<string>)[0]
         )
       expect(yield* asked({})).toMatch(/With it as root, max_heap_mb: 31 looks all the same\.$/u)
+      const { structured } = yield* callIn({ up: [supervising({ large: 4e6 })] }, "get_supervision_tree")
+      expect(structured["hints"]).toContain('get_supervision_tree {"root":"#PID<0.90.0>","max_heap_mb":31}')
       expect(yield* asked({ root: "top" })).toMatch(/heap\. max_heap_mb: 31 looks all the same\.$/u)
       expect(yield* asked({ root: "top", max_heap_mb: 30 })).toMatch(/heap\. max_heap_mb: 31 looks all the same\.$/u)
       expect(yield* asked({ root: "top", max_heap_mb: 31 })).toMatch(
