@@ -138,8 +138,8 @@
 %% @doc The rows of a tree: see `listed'. Where there is a root, it has a row, but `total' and `matched' count what is
 %% below it: with a depth of 1, which lists none of that, the processes that it is linked to. `supervisors' are those
 %% that run; `restarts', where all were asked, is `{Told, Restarted}': how many of them told their restarts, and how many
-%% of those had some. Raises `no_root' where nothing has the name, `ended' where the process has, `not_a_supervisor' with what it
-%% is, where it is none, and the application that it belongs to. Where time ran out before all children of the root were looked
+%% of those had some. Raises `no_root' where nothing has the name, `ended' where the process has, `unread' with the words of
+%% its heap where nothing may be read of it, `not_a_supervisor' with what it is, where it is none, and the application that it belongs to. Where time ran out before all children of the root were looked
 %% at, `looked' is how many were, `{Seen, Children}'.
 -spec tree(spec()) -> binary().
 tree(#{deadline_ms := Deadline} = Spec) ->
@@ -356,6 +356,8 @@ root(Pid, Tops, Spec) ->
             Tops;
         false when Callback =:= gone ->
             error({ended, Pid});
+        false when Callback =:= unread ->
+            error({unread, used(Pid)});
         false ->
             error({not_a_supervisor, Callback, erlang:process_info(Pid, current_function), application(Pid)})
     end.

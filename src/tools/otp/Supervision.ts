@@ -1,6 +1,6 @@
 import { Effect, Schema } from "effect"
 import type { Listed } from "../../beam/Listing.ts"
-import { readMfa } from "../../beam/ProcessRow.ts"
+import { readCount, readMfa } from "../../beam/ProcessRow.ts"
 import { type Child, childStatuses, supervisionTree, type Tree } from "../../beam/Supervision.ts"
 import { Atom, isAtom, isTuple, Pid, type Term } from "../../etf/Term.ts"
 import type { CallError } from "../../node/CallError.ts"
@@ -284,17 +284,19 @@ const noTree = (
     )
   if (isTuple(reason, "no_root")) return noRoot(node, text)
   if (isTuple(reason, "ended") && reason[1] instanceof Pid) return ended(node, reason[1], terms)
+  const argument = JSON.stringify({ pid: text })
+  if (isTuple(reason, "unread")) {
+    const heap = (readCount(reason[1]) ?? 0) * node.capabilities.wordBytes
+    return invalid(
+      "too_large",
+      `Whether ${excerpt(text)} is a supervisor could not be read: before OTP 26.2 that copies its dictionary, and ${bytes(heap)} lie on its heap, or its queue is long. It was not asked for children: another gen_server would crash of that. ${allowing(heap)}`,
+      `get_process_children ${argument}`
+    )
+  }
   if (!isTuple(reason, "not_a_supervisor")) return error
   const callback = readMfa(reason[1])
   const current = isTuple(reason[2], "current_function") ? readMfa(reason[2][1]) : undefined
-  const argument = JSON.stringify({ pid: text })
   const application = reason[3] instanceof Atom && reason[3].text !== "undefined" ? reason[3].text : undefined
-  if (isAtom(reason[1], "unread"))
-    return invalid(
-      "too_large",
-      `Whether ${excerpt(text)} is a supervisor could not be read: before OTP 26.2 that copies its heap, which is large, or its queue is long. It was not asked for children: another gen_server would crash of that. max_heap_mb has it read all the same.`,
-      `get_process_children ${argument}`
-    )
   return invalid(
     "invalid_input",
     `${excerpt(text)} is no supervisor${callback === undefined ? "" : ` but was started in ${terms.mfa(callback)}`}${current === undefined ? "" : `, and is in ${terms.mfa(current)}`}. It was not asked for children: another gen_server would crash of that.${application === undefined ? "" : ` It belongs to the application ${terms.atom(application)}.`}`,

@@ -270,6 +270,16 @@ describe("get_supervision_tree", () => {
     })
   )
 
+  it.effect("tells how a root is read whose heap is large", () =>
+    Effect.gen(function* () {
+      const fails = { _tag: "Raised", class: "error", reason: [atom("unread"), 1_000_000], stack: [] } as const
+      const node = fakeNode({ replies: { "beamscope_supervision:tree": { fails } } })
+      const error = yield* failIn({ up: [node] }, "get_supervision_tree", { root: "top" })
+      expect(error).toMatchObject({ code: "too_large", next: 'get_process_children {"pid":"top"}' })
+      expect(error.message).toMatch(/7\.6 MiB lie on its heap.* max_heap_mb: 7\.63 looks all the same\.$/u)
+    })
+  )
+
   it.effect("refuses a cursor where the children of the root are told in another way than on the page before", () =>
     Effect.gen(function* () {
       const fails = { _tag: "Raised", class: "error", reason: atom("changed"), stack: [] } as const
