@@ -9,6 +9,7 @@ const marks: Readonly<Record<Step["outcome"], string>> = {
   passed: "ok",
   failed: "FAILED",
   skipped: "-",
+  not_tried: "-",
   not_reached: "-"
 }
 
@@ -35,7 +36,7 @@ export const doctorCommand = Effect.fnUntraced(
     yield* Console.log(
       json ? JSON.stringify(structured, null, 2) : [...steps.map(line), ...notes.map((note) => `\n${note}`)].join("\n")
     )
-    if (steps.some(({ outcome }) => outcome === "failed"))
+    if (steps.some(({ outcome }) => outcome === "failed" || outcome === "not_tried"))
       return yield* new CommandError({ exitCode: 1, message: json ? "" : summary })
     if (!json) yield* Console.log(`\n${summary}`)
   },

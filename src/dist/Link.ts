@@ -59,10 +59,10 @@ export interface LinkOptions extends Reach {
   /** Told once the handshake is done, before anything else goes over the link. */
   readonly onShaken?: () => void
   /**
-   * Told, once EPMD has said where the node is, how to learn whether it has another port by now: then it was started anew.
-   * That is EPMD's to say, and costs the node nothing. What is not known is no other port.
+   * Told, once EPMD has said where the node is, how to learn, within so many milliseconds, whether it has ended since: EPMD
+   * has no such name, or another port for it. That costs the node nothing. `unknown`: there is no EPMD any more.
    */
-  readonly onPlace?: (isElsewhere: Effect.Effect<boolean>) => void
+  readonly onPlace?: (hasEnded: (timeoutMillis: number) => Effect.Effect<boolean | "unknown">) => void
 }
 
 /** Bytes and messages since the link came up. */
@@ -128,7 +128,7 @@ export const connect = (options: LinkOptions): Effect.Effect<Link, DistError, Sc
     const end = performance.now() + (options.timeoutMillis ?? Infinity)
     const left = () => Math.max(1, Math.ceil(Math.min(phaseMillis, end - performance.now())))
     const endpoint = yield* locate(node, options, left())
-    if (!isPlaced(options)) options.onPlace?.(isElsewhere(node, options, endpoint))
+    if (!isPlaced(options)) options.onPlace?.((millis) => hasEnded(node, options, endpoint, millis))
     const join = (name: HandshakeOptions["name"]) => Effect.suspend(() => open(node, endpoint, options, name, left))
     const joined =
       options.localName === undefined ? joinNamed(join, options.joinedAs) : joinAs(options.localName, node, join)
@@ -206,13 +206,22 @@ const locate = (node: NodeName, options: Reach, timeoutMillis: number): Effect.E
   }))
 }
 
-/** Milliseconds that EPMD has to say where a node is by now. */
+/** Milliseconds that EPMD has at most to say where a node is by now. */
 const againMillis = 2_000
 
-const isElsewhere = (node: NodeName, options: Reach, before: Endpoint): Effect.Effect<boolean> =>
-  Effect.match(locate(node, options, againMillis), {
+/** What gives no answer has not said that the node has ended; nor has one that lists the name which it denies. */
+const hasEnded = (
+  node: NodeName,
+  options: Reach,
+  before: Endpoint,
+  timeoutMillis: number
+): Effect.Effect<boolean | "unknown"> =>
+  Effect.match(locate(node, options, Math.max(1, Math.min(againMillis, timeoutMillis))), {
     onSuccess: (now) => endpointText(now) !== endpointText(before),
-    onFailure: () => false
+    onFailure: ({ reason }) =>
+      reason._tag === "EpmdRefused"
+        ? "unknown"
+        : reason._tag === "NameNotRegistered" && reason.registered?.includes(reason.name) !== true
   })
 
 /** How a peer that cannot give names shows it: it closes before its status, or takes the bare host for a name. */

@@ -61,8 +61,6 @@ export type CallReason =
       readonly limit: number
       readonly needed: number
       readonly maker: MakerOfAtoms
-      /** When that was, in milliseconds since the Unix epoch, where it is told again of a node that is left alone since. */
-      readonly at?: number
     }
   /** The node would not start a worker (`badopt`, `notsup`). */
   | { readonly _tag: "SpawnRefused"; readonly reason: string }
@@ -121,7 +119,7 @@ export const withoutReason = (error: {
     case "ProcessTableFull":
       return `the process table of ${node} is full${reason.limit === undefined ? "" : ` (${reason.limit} processes, what +P allows for)`}: ${reason.hasBegun ? `${target} could start no more` : `it could start none for ${target}`}. Nothing new can run there until others end: find who starts so many (group them by what they run), or restart it with a larger +P.`
     case "AtomsScarce":
-      return `${node} has room for ${reason.left} more atoms, of ${reason.limit}: ${withoutAtoms(target, reason)}. No atom is ever taken back, and a node whose atom table is full crashes: it will do so by itself if whatever makes them goes on. Find that (list_to_atom, binary_to_atom, String.to_atom or JSON keys as atoms, of what comes from outside), and restart the node in time, with a larger +t.${reason.at === undefined ? "" : ` That was at ${new Date(reason.at).toISOString()}; since then nobody was sent there for a call, nor is by itself.`}`
+      return `${node} has room for ${reason.left} more atoms, of ${reason.limit}: ${withoutAtoms(target, reason)}. No atom is ever taken back, and a node whose atom table is full crashes: it will do so by itself if whatever makes them goes on. Find that (list_to_atom, binary_to_atom, String.to_atom or JSON keys as atoms, of what comes from outside), and restart the node in time, with a larger +t.`
     case "SpawnRefused":
       return `${node} would not start a worker for ${target}: ${reason.reason}.`
     case "LinkLost":

@@ -1,6 +1,6 @@
 import { Cause, Effect, Exit, Option, Result } from "effect"
 import { describeBytes, DistError, type DistReason, nameServers } from "../dist/DistError.ts"
-import { names, type Registration } from "../dist/Epmd.ts"
+import { names, portPlease, type Registration } from "../dist/Epmd.ts"
 import { defaultEpmdPort } from "../dist/EpmdPort.ts"
 import { HandshakePackets } from "../dist/Handshake.ts"
 import { type NodeName, parseNodeName } from "../dist/NodeName.ts"
@@ -14,7 +14,8 @@ import type { CallError } from "./CallError.ts"
 import { type ClockDifference, describeClock } from "./ClockDifference.ts"
 import { cookieFingerprint } from "./CookieFingerprint.ts"
 import { type ErlangNode, joinNode } from "./ErlangNode.ts"
-import { isRefusal, isScarce, type NodeError } from "./NodeError.ts"
+import type { LeftAlone } from "./LeftAlone.ts"
+import { isRefusal, type NodeError } from "./NodeError.ts"
 import { withCookieSource } from "./Refusal.ts"
 import type { NodeTarget, TargetError } from "./Targets.ts"
 import { type Span, within } from "./Within.ts"
@@ -35,11 +36,14 @@ export const stepNames = [
 ] as const
 export type StepName = (typeof stepNames)[number]
 
-/** How one step went. `skipped`: the way to this node leads past it. `not_reached`: an earlier one failed. */
+/**
+ * How one step went. `skipped`: the way to this node leads past it. `not_tried`: the walk ends before it for the node's
+ * sake. `not_reached`: it ended at an earlier one.
+ */
 export interface Step {
   readonly step: StepName
-  readonly outcome: "passed" | "failed" | "skipped" | "not_reached"
-  /** What was found; of a failed step what that means, and what to do. */
+  readonly outcome: "passed" | "failed" | "skipped" | "not_tried" | "not_reached"
+  /** What was found; of the step that the walk ends at what that means, and what to do. */
   readonly found: string
   /** What came over the wire, as far as it is no secret. */
   readonly seen?: string
@@ -85,6 +89,8 @@ export interface DiagnosisOptions {
    * himself, it is not shown again: the way is walked up to where it would be.
    */
   readonly remembered?: NodeError
+  /** That nobody is sent to the node for its own sake: the way is walked up to where a connection to it would be made. */
+  readonly leftAlone?: LeftAlone
 }
 
 /** The step that a link which cannot be made fails in; of TCP to EPMD as well as to the node. */
@@ -222,7 +228,7 @@ const isAnswer = (bytes: Uint8Array, { isSecured }: Dial): boolean => bytes[isSe
  */
 export const diagnose = (
   name: string,
-  resolved: Exit.Exit<NodeTarget, TargetError>,
+  resolved: Exit.Exit<NodeTarget, TargetError | LeftAlone>,
   options: DiagnosisOptions
 ): Effect.Effect<Diagnosis> =>
   Effect.map(walked(name, resolved, options), (diagnosis) => {
@@ -235,7 +241,7 @@ export const diagnose = (
 
 const walked = Effect.fnUntraced(function* (
   name: string,
-  resolved: Exit.Exit<NodeTarget, TargetError>,
+  resolved: Exit.Exit<NodeTarget, TargetError | LeftAlone>,
   options: DiagnosisOptions
 ): Effect.fn.Return<Diagnosis> {
   const span: Span = { millis: options.timeoutMillis, end: performance.now() + options.timeoutMillis }
@@ -255,10 +261,13 @@ const walked = Effect.fnUntraced(function* (
 
   if (Exit.isFailure(resolved)) {
     const why = Option.getOrUndefined(Cause.findErrorOption(resolved.cause))
-    return walk.failed("configuration", why?.message ?? "it cannot be read.")
+    // Where a tunnel leads to the node, to open that is a connection to it.
+    return why?._tag === "LeftAlone"
+      ? walk.leftAlone("configuration", why)
+      : walk.failed("configuration", why?.message ?? "it cannot be read.")
   }
   const target = resolved.value
-  const { remembered, withoutCookie } = options
+  const { leftAlone, remembered, withoutCookie } = options
   /** Why the cookie is not shown, as far as that is a matter of the cookie. */
   const whyKept =
     withoutCookie?.message ??
@@ -299,10 +308,25 @@ const walked = Effect.fnUntraced(function* (
     )
   }
 
-  // A node that is left alone, since a connection alone might end it.
-  if (remembered !== undefined && (remembered._tag === "TargetError" || isScarce(remembered))) {
-    walk.skipped("epmd", epmd === undefined ? "the port is given." : "not asked, since nobody is sent to the node.")
-    return { ...walk.failed("tcp", remembered.message), remedy: "connect" }
+  if (leftAlone !== undefined) {
+    if (epmd === undefined) walk.skipped("epmd", "the port is given.")
+    else if (left() <= 0) return outOfTime("epmd")
+    else {
+      const { dialer, dials } = recording(yield* Transport, {})
+      const start = performance.now()
+      const asked = yield* Effect.result(
+        Effect.provideService(portPlease(node, epmd, Math.min(left(), epmdPatience)), Transport, dialer)
+      )
+      if (Result.isFailure(asked)) {
+        const why = asked.failure
+        const seen = dials.map(seenOf).filter((it) => it !== undefined)
+        const told = seen.length === 0 ? undefined : seen.join("; then ")
+        return { ...walk.failed("epmd", why.message, told, [leftAlone.message]), why }
+      }
+      const found = `EPMD on ${endpointText(epmd)} knows '${node.name}' at port ${asked.success}.`
+      walk.passed("epmd", found, performance.now() - start)
+    }
+    return walk.leftAlone("tcp", leftAlone)
   }
   if (left() <= 0) return outOfTime(epmd === undefined ? "tcp" : "epmd")
   const recorded = recording(yield* Transport, whyKept === undefined ? {} : { isKept: isAnswer })
@@ -544,17 +568,26 @@ class Walk {
     this.#steps.push({ step, outcome: "not_reached", found: "an earlier step failed." })
   }
 
-  /** The end: what would follow was not reached. */
   failed(step: StepName, found: string, seen?: string, remarks: ReadonlyArray<string> = []): Diagnosis {
     // It begins in the middle of a sentence; a name keeps its first letter.
     const text = found.replace(/^[a-z]+ /u, (word) => word[0]!.toUpperCase() + word.slice(1))
-    const failure: Step = { step, outcome: "failed", found: text, ...(seen !== undefined && { seen }) }
+    return this.#ended({ step, outcome: "failed", found: text, ...(seen !== undefined && { seen }) }, remarks)
+  }
+
+  leftAlone(step: StepName, { message }: LeftAlone): Diagnosis {
+    return { ...this.#ended({ step, outcome: "not_tried", found: message }, []), remedy: "connect" }
+  }
+
+  /** The end: what would follow was not reached. */
+  #ended(last: Step, remarks: ReadonlyArray<string>): Diagnosis {
+    const { step } = last
+    const missed = `an earlier step ${last.outcome === "failed" ? "failed" : "was not tried"}.`
     return {
       steps: stepNames.map((each, at) => {
-        if (each === step) return failure
+        if (each === step) return last
         // A later one may have passed, as far as it was looked at, before this showed.
         const taken = at < stepNames.indexOf(step) ? this.#steps.find((it) => it.step === each) : undefined
-        return taken ?? { step: each, outcome: "not_reached", found: "an earlier step failed." }
+        return taken ?? { step: each, outcome: "not_reached", found: missed }
       }),
       remarks
     }

@@ -1,6 +1,7 @@
 import { Data } from "effect"
 import type { DistError } from "../dist/DistError.ts"
 import type { CallError, CallReason } from "./CallError.ts"
+import type { LeftAlone } from "./LeftAlone.ts"
 import type { TargetError } from "./Targets.ts"
 
 /**
@@ -26,7 +27,7 @@ export class BreakerOpen extends Data.TaggedError("BreakerOpen")<{
 }
 
 /** Why there is no connected node. */
-export type NodeError = TargetError | DistError | CallError | BreakerOpen
+export type NodeError = TargetError | DistError | CallError | BreakerOpen | LeftAlone
 
 /**
  * What would come of the same cookie and name again, and costs: an error report in the node's log, or one more digest

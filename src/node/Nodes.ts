@@ -2,6 +2,7 @@ import { Clock, Context, Deferred, Effect, FiberMap, Layer, Scope, type Stream }
 import type { Changes } from "./Changes.ts"
 import type { ErlangNode } from "./ErlangNode.ts"
 import type { NodeHealth } from "./Health.ts"
+import type { LeftAlone } from "./LeftAlone.ts"
 import type { NodeError } from "./NodeError.ts"
 import type { HealthChange, NodeChange, NodeStatus } from "./NodeState.ts"
 import { type Disconnection, type Join, type Look, Registry } from "./Registry.ts"
@@ -19,7 +20,7 @@ export class Nodes extends Context.Service<
      * cookie, or does not know it itself, is not tried with the same one again: each try is an error report in a node's
      * log, and one more digest for a stranger. That a cookie is refused is believed the second time, and of one that was
      * taken before the third: a network that fails at that moment looks the same. A node that did not answer lately is
-     * left in peace: `BreakerOpen`.
+     * left in peace: `BreakerOpen`; one that a connection may end is left alone: `LeftAlone`.
      */
     readonly get: (
       name: string,
@@ -46,6 +47,15 @@ export class Nodes extends Context.Service<
      * who joins it by a link of his own.
      */
     readonly refusal: (target: NodeTarget) => Effect.Effect<NodeError | undefined>
+    /**
+     * That nobody is to be sent to a node for its own sake, where that is so: for who joins it by a link of his own, before
+     * he opens a way to it, since a tunnel's is a connection already. EPMD, where it is asked whether the node has ended,
+     * has `timeoutMillis` to say so, and 2,000 at most.
+     */
+    readonly leftAlone: (
+      name: string,
+      options?: Pick<ConnectOptions, "timeoutMillis">
+    ) => Effect.Effect<LeftAlone | undefined>
     /** Remembers that the node has refused to be joined so, on a link of somebody's own. */
     readonly refused: (target: NodeTarget, why: NodeError) => Effect.Effect<void>
     /**
@@ -94,6 +104,7 @@ export class Nodes extends Context.Service<
           list: Effect.sync(() => registry.list()),
           health: (name) => Effect.sync(() => registry.health(name)),
           refusal: (target) => registry.refusal(target),
+          leftAlone: (name, options) => registry.leftAlone(name, options),
           refused: (target, why) => registry.refused(target, why),
           reset: (name, options) => registry.reset(name, options),
           look: (name, timeoutMillis) => registry.look(name, timeoutMillis),

@@ -25,10 +25,6 @@ export const noLongerConfigured = (name: string) =>
 /** Why a link that was lost is not made again, as it is said behind why it was. */
 export const droppedSentence = "It is not connected again: its entry is no longer in the configuration."
 
-/** The same of a node that a connection may end. */
-export const fullSentence =
-  "It is not connected again by itself, nor for a call: its process table was full when it was heard last, and where not one process is left, a connection that comes in ends the node."
-
 /** Why a link was lost, and behind it such a sentence. */
 export const withSentence = (why: NodeError, sentence: string | undefined): NodeError =>
   sentence === undefined || why._tag !== "DistError"

@@ -1,8 +1,9 @@
-import { Deferred, type Effect, type Fiber, type Redacted, Scope } from "effect"
+import { Deferred, type Fiber, type Redacted, Scope } from "effect"
 import type { HandshakeStage } from "../dist/DistError.ts"
 import { Breaker, type BreakerState } from "./Breaker.ts"
 import type { ErlangNode } from "./ErlangNode.ts"
 import { HealthRecord, type NodeHealth, outdatedMillis } from "./Health.ts"
+import type { HasEnded, Leave } from "./LeftAlone.ts"
 import { type Moment, onTheWall } from "./Moment.ts"
 import type { NodeError } from "./NodeError.ts"
 import type { FormerLink, NodeState, NodeStatus } from "./NodeState.ts"
@@ -22,14 +23,14 @@ export interface Connection {
   readonly node: Deferred.Deferred<ErlangNode, NodeError>
   readonly health: HealthRecord
   state: NodeState
-  /** Whether the node was not tried, because it has refused us before. */
+  /** Whether the node was not tried, because it has refused us before, or is left alone. */
   isRemembered: boolean
   /** Whether anybody but ourselves, who make a lost link again, has asked for it. */
   isAskedFor: boolean
   /** What is awaited of the node, once its handshake has begun. */
   stage: HandshakeStage | undefined
-  /** Whether the node is elsewhere by now, so that it was started anew; absent where EPMD was not asked where it is. */
-  isElsewhere: Effect.Effect<boolean> | undefined
+  /** Whether the node has ended since; absent where EPMD was not asked where it is. */
+  hasEnded: HasEnded | undefined
   /** Those who use it or wait for it. */
   users: number
   /** When it came up, by the steady clock. */
@@ -65,6 +66,8 @@ export interface Peer {
   former: FormerLink | undefined
   /** How it has refused us since a link last came up. */
   refusal: Refusal | undefined
+  /** That nobody is sent to it for its own sake. */
+  leftAlone: Leave | undefined
   /** What it has taken last. */
   taken: Introduction | undefined
   /** Our own name on the last link. */
@@ -75,7 +78,7 @@ export interface Peer {
   keepers: number
   /** The cookie of the latest link that one of them got, if it was a given one. It is forgotten with the last of them. */
   cookie: Redacted.Redacted | undefined
-  /** When a lost link is tried again. */
+  /** When a lost link is tried again, or, of a node that is left alone, EPMD is asked whether it has ended. */
   nextAttempt: number | undefined
   /** How often that was decided since a link stood for long enough to trust it. */
   attempts: number
@@ -91,6 +94,7 @@ export const makePeer = (name: string): Peer => ({
   untold: undefined,
   former: undefined,
   refusal: undefined,
+  leftAlone: undefined,
   taken: undefined,
   joinedAs: undefined,
   standing: undefined,
@@ -100,7 +104,7 @@ export const makePeer = (name: string): Peer => ({
   attempts: 0
 })
 
-/** Forgets how requests ended and that the node has refused us, so that it is asked again. */
+/** Forgets how requests ended and that the node has refused us, so that it is asked again; not that it is left alone. */
 export const forgetTrouble = (peer: Peer): void => {
   peer.breaker.reset()
   peer.refusal = undefined
@@ -119,7 +123,7 @@ export const makeConnection = (peer: Peer, wish: Wish, now: Moment, scope: Scope
     isRemembered: false,
     isAskedFor: false,
     stage: undefined,
-    isElsewhere: undefined,
+    hasEnded: undefined,
     users: 0,
     upAt: undefined,
     usedAt: now.steady,
@@ -150,9 +154,14 @@ export const healthOf = ({ connection }: Peer, now: number): NodeHealth | undefi
   return now - (health.sampledAt ?? now) > outdatedMillis ? undefined : health
 }
 
+/** When a lost link is tried again, as far as that is known: it may be for EPMD to say. */
+const nextAttemptOf = ({ leftAlone, nextAttempt }: Peer): number | undefined =>
+  leftAlone?.hasEnded === undefined ? nextAttempt : undefined
+
 /** Where a node stands with us; `undefined` where there is nothing to tell. */
 export const statusOf = (peer: Peer, now: Moment): NodeStatus | undefined => {
-  const { breaker, connection, down, name, nextAttempt } = peer
+  const { breaker, connection, down, name } = peer
+  const nextAttempt = nextAttemptOf(peer)
   const health = healthOf(peer, now.wall)
   const state: NodeState | undefined =
     connection?.state ?? (down && { _tag: "Down", ...down, ...(nextAttempt !== undefined && { nextAttempt }) })

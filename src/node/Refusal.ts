@@ -1,8 +1,6 @@
-import { type Effect, Redacted } from "effect"
+import { Redacted } from "effect"
 import { DistError, type DistReason } from "../dist/DistError.ts"
-import { CallError } from "./CallError.ts"
-import { isScarce, type NodeError } from "./NodeError.ts"
-import { TargetError } from "./Targets.ts"
+import type { NodeError } from "./NodeError.ts"
 
 /** What we show a node. */
 export interface Introduction {
@@ -23,8 +21,6 @@ export interface Refusal extends Introduction {
   readonly times: number
   /** Whether it has taken the same before. */
   readonly wasTaken: boolean
-  /** Of a node that is left alone: whether it was started anew since; absent where nobody can tell without asking it. */
-  readonly isAnew?: Effect.Effect<boolean>
 }
 
 /**
@@ -44,39 +40,16 @@ export const refusalAfter = (before: Refusal | undefined, latest: Omit<Refusal, 
   return isBelieved(refusal) ? { ...refusal, why: withDetail(refusal.why, { isCertain: true }) } : refusal
 }
 
-/**
- * That a node is left alone which had no process left: where there is not one, a connection that comes in, whoever makes
- * it, ends its `net_kernel`, and with that the node.
- */
-export const leftFull = (node: string): TargetError =>
-  new TargetError({
-    node,
-    message: `${node} is not connected by itself, nor for a call: when it was heard last, its process table was full, and where not one process is left, any connection that comes in ends its net_kernel, and the node with it (OTP's supervisors do that). On the node itself, see that it has room (erlang:system_info(process_count) and process_limit) or end what fills it, or restart it, with a larger +P.`,
-    isLeftAlone: true
-  })
-
-/**
- * Whether a node is left alone for its own sake, until somebody wants it by name or it was started anew: it had no process
- * left, or hardly an atom, and each connection that comes in takes some.
- */
-export const isLeftAlone = (refusal: Refusal | undefined): refusal is Refusal =>
-  refusal !== undefined && (refusal.why._tag === "TargetError" || isScarce(refusal.why))
-
-/** Whether nobody is sent to a node by what is known of it, where it would be shown this. */
+/** Whether a node is not shown this again, by how it has refused us. */
 export const holds = (refusal: Refusal | undefined, shown: Introduction): refusal is Refusal =>
-  isLeftAlone(refusal) || (refusal !== undefined && isSame(refusal, shown) && isBelieved(refusal))
+  refusal !== undefined && isSame(refusal, shown) && isBelieved(refusal)
 
 /** What is left of a refusal once a node has let us in as we were shown: what it would not take else, it takes no more now. */
 export const refusalBeside = (refusal: Refusal | undefined, taken: Introduction): Refusal | undefined =>
-  isLeftAlone(refusal) || isSame(refusal, taken) ? undefined : refusal
+  isSame(refusal, taken) ? undefined : refusal
 
 /** A refusal that is told again, with the time that it is of. */
-export const asRemembered = ({ at, why }: Refusal): NodeError => {
-  if (why._tag === "TargetError") return new TargetError({ ...why, message: `${why.message} ${toldAt(at)}` })
-  return isScarce(why) ? new CallError({ ...why, reason: { ...why.reason, at } }) : withDetail(why, { at })
-}
-
-const toldAt = (at: number): string => `That was at ${new Date(at).toISOString()}.`
+export const asRemembered = ({ at, why }: Refusal): NodeError => withDetail(why, { at })
 
 /** A refused cookie may be one of several: which it was is for the operator to know. */
 export const withCookieSource = (why: NodeError, source: string | undefined): NodeError =>

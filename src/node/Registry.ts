@@ -16,17 +16,10 @@ import {
   isTrouble,
   type NodeError
 } from "./NodeError.ts"
+import { type Lack, leave, type LeftAlone, notAgainSentence, stillLeft, toldOf } from "./LeftAlone.ts"
 import type { HealthChange, NodeChange, NodeStatus } from "./NodeState.ts"
 import { makeNow, type Moment, onTheWall } from "./Moment.ts"
-import {
-  disconnected,
-  droppedSentence,
-  fault,
-  fullSentence,
-  noLongerConfigured,
-  waitedInVain,
-  withSentence
-} from "./NotConnected.ts"
+import { disconnected, droppedSentence, fault, noLongerConfigured, waitedInVain, withSentence } from "./NotConnected.ts"
 import {
   type Connection,
   forgetTrouble,
@@ -42,9 +35,7 @@ import {
   holds,
   type Introduction,
   isBelieved,
-  isLeftAlone,
   isSame,
-  leftFull,
   refusalAfter,
   refusalBeside,
   withCookieSource,
@@ -179,19 +170,27 @@ export class Registry {
       const peer = this.#peers.get(target.name)
       // Of another way nothing counts that was learned on the last.
       if (peer === undefined || !Equal.equals(peer.way, way)) return undefined
-      return yield* this.#remembered(peer, introductionOf(target))
+      return holds(peer.refusal, introductionOf(target)) ? asRemembered(peer.refusal) : undefined
     })
   }
 
-  /** Why nobody is sent to the node now who would show it this. One that was started anew is left alone no more. */
-  #remembered(peer: Peer, shown: Introduction): Effect.Effect<NodeError | undefined> {
+  /** See {@link Nodes}. */
+  leftAlone(name: string, { timeoutMillis = Infinity }: Pick<ConnectOptions, "timeoutMillis"> = {}) {
     return Effect.gen({ self: this }, function* () {
-      const { refusal } = peer
-      if (!holds(refusal, shown)) return undefined
-      const isAnew = refusal.isAnew !== undefined && (yield* refusal.isAnew)
-      if (!isAnew) return asRemembered(refusal)
-      if (peer.refusal === refusal) peer.refusal = undefined
-      return undefined
+      const way = yield* this.#in.targets.way(name)
+      const peer = this.#peers.get(name)
+      return peer !== undefined && Equal.equals(peer.way, way) ? yield* this.#leftAlone(peer, timeoutMillis) : undefined
+    })
+  }
+
+  /** Why nobody is sent to the node for its own sake; who waits for that has so many milliseconds. */
+  #leftAlone(peer: Peer, timeoutMillis: number): Effect.Effect<LeftAlone | undefined> {
+    return Effect.gen({ self: this }, function* () {
+      const { leftAlone } = peer
+      if (leftAlone === undefined) return undefined
+      const still = yield* stillLeft(leftAlone, this.#now, timeoutMillis)
+      if (peer.leftAlone === leftAlone) peer.leftAlone = still
+      return peer.leftAlone && toldOf(peer.name, peer.leftAlone, this.#now())
     })
   }
 
@@ -209,6 +208,7 @@ export class Registry {
   #goBy(peer: Peer, way: Way): void {
     if (peer.connection !== undefined || Equal.equals(peer.way, way)) return
     forgetTrouble(peer)
+    peer.leftAlone = undefined
     peer.way = way
   }
 
@@ -405,6 +405,12 @@ export class Registry {
     return Effect.gen({ self: this }, function* () {
       const standing = yield* this.#standing(peer.name)
       if (wish.by === "loss" && hasLost(peer.standing, standing)) return yield* noLongerConfigured(peer.name)
+      // Before there is a way: to see whether a tunnel is open is a connection to the node.
+      const leftAlone = wish.by === "wish" ? undefined : yield* this.#leftAlone(peer, left(wish))
+      if (leftAlone !== undefined) {
+        connection.isRemembered = true
+        return yield* leftAlone
+      }
       const target = yield* Effect.tapError(
         this.#in.targets.resolve(peer.name, {
           ...(wish.cookie !== undefined && { cookie: wish.cookie }),
@@ -413,24 +419,24 @@ export class Registry {
         (why) => this.#judge(connection, why)
       )
       const shown = introductionOf(target)
-      const remembered = wish.by === "wish" ? undefined : yield* this.#remembered(peer, shown)
-      if (remembered !== undefined) {
+      if (wish.by !== "wish" && holds(peer.refusal, shown)) {
         connection.isRemembered = true
-        return yield* remembered
+        return yield* asRemembered(peer.refusal)
       }
       // Where there may not be a process for one connection, two more do no good.
-      const isAsBefore = wish.by === "loss" || isLeftAlone(peer.refusal)
+      const isAsBefore = wish.by === "loss" || peer.leftAlone !== undefined
       return yield* this.#in
         .join(target, {
           onVerdict: (verdict) => this.#heard(connection, verdict),
           onStage: (stage) => void (connection.stage = stage),
-          onPlace: (isElsewhere) => void (connection.isElsewhere = isElsewhere),
+          onPlace: (hasEnded) => void (connection.hasEnded = hasEnded),
           ...(isAsBefore && peer.joinedAs !== undefined && { joinedAs: peer.joinedAs }),
           ...patienceOf(wish)
         })
         .pipe(
           Effect.tap(({ localName }) => {
             peer.refusal = refusalBeside(peer.refusal, shown)
+            peer.leftAlone = undefined
             peer.taken = shown
             peer.joinedAs = localName
             peer.standing = standing
@@ -438,9 +444,12 @@ export class Registry {
             return Effect.void
           }),
           Effect.mapError((why) => {
+            const isTunnelled = target.tunnel !== undefined
             if (why._tag === "CallError" && why.reason._tag === "ProcessTableFull")
-              this.#leaveAlone(connection, shown, leftFull(peer.name))
-            if (isScarce(why)) this.#leaveAlone(connection, shown, why)
+              this.#leaveAlone(connection, { _tag: "Processes" })
+            else if (isScarce(why))
+              this.#leaveAlone(connection, { _tag: "Atoms", left: why.reason.left, limit: why.reason.limit })
+            else if (isAbsent(why, isTunnelled)) peer.leftAlone = undefined
             const former = peer.former && { ourName: peer.taken?.ourName, until: peer.former.until }
             const known = withFormerLink(why, former, this.#now().wall)
             return this.#refused(connection, shown, withCookieSource(known, target.cookieSource))
@@ -450,10 +459,9 @@ export class Registry {
     })
   }
 
-  /** Leaves a node alone for its own sake, until somebody wants it by name or EPMD tells that it was started anew. */
-  #leaveAlone({ isElsewhere, peer }: Connection, shown: Introduction, why: NodeError): void {
-    const isAnew = isElsewhere && { isAnew: isElsewhere }
-    peer.refusal = { ...shown, why, at: this.#now().wall, times: 0, wasTaken: true, ...isAnew }
+  /** Leaves a node alone for its own sake, until somebody wants it by name or it has ended. */
+  #leaveAlone({ hasEnded, peer }: Connection, lack: Lack): void {
+    peer.leftAlone = leave(lack, hasEnded, this.#now())
   }
 
   /** Where the node stands in the configuration now. */
@@ -587,11 +595,12 @@ export class Registry {
     this.#endIdleness(connection)
     // The name was a guess, and there is a node of another name: nothing to remember.
     // Nothing was tried where an earlier refusal was only told again.
-    const downSince = (connection.isRemembered ? peer.refusal?.at : undefined) ?? since
+    const told = why._tag === "LeftAlone" ? why : connection.isRemembered ? peer.refusal : undefined
+    const downSince = told?.at ?? since
     peer.down = why._tag === "DistError" && why.reason._tag === "WrongNode" ? undefined : { since: downSince, why }
     if (state._tag === "Up") {
       const { creation } = state.node
-      if (!state.node.hasRoom() && peer.taken !== undefined) this.#leaveAlone(connection, peer.taken, leftFull(name))
+      if (!state.node.hasRoom()) this.#leaveAlone(connection, { _tag: "Processes" })
       peer.untold?.()
       peer.former = { creation, until: since, why }
       if (connection.upAt !== undefined && steady - connection.upAt >= trustedMillis) peer.attempts = 0
@@ -621,23 +630,30 @@ export class Registry {
   ): Effect.Effect<void> {
     const { peer } = connection
     const { down, name, nextAttempt } = peer
-    const left = isLeftAlone(peer.refusal) ? fullSentence : undefined
-    let known: { readonly why: NodeError; readonly notAgain?: string } = {
-      why,
-      ...(left !== undefined && { notAgain: left })
-    }
+    const notAgainOf = () => peer.leftAlone && notAgainSentence(toldOf(name, peer.leftAlone, this.#now()))
+    let known: { readonly why: NodeError; readonly notAgain: string | undefined } = { why, notAgain: notAgainOf() }
     const tell = (): void => {
       if (peer.untold !== tell) return
       peer.untold = undefined
-      const next = known.notAgain !== undefined || nextAttempt === undefined ? {} : { nextAttempt }
-      this.#in.changed({ _tag: "Down", name, at, creation, ...known, ...next })
+      const { notAgain, why: told } = known
+      this.#in.changed({
+        _tag: "Down",
+        name,
+        at,
+        creation,
+        why: told,
+        ...(notAgain !== undefined && { notAgain }),
+        ...(notAgain === undefined && nextAttempt !== undefined && { nextAttempt })
+      })
     }
     peer.untold = tell
     return Effect.gen({ self: this }, function* () {
       const isDropped = nextAttempt !== undefined && hasLost(peer.standing, yield* this.#standing(name))
+      // At once: where its port is fixed, one that was started anew looks the same to EPMD.
+      yield* this.#leftAlone(peer, Infinity)
       const told = why._tag === "DistError" ? yield* whyLost(why) : why
-      const notAgain = isDropped ? droppedSentence : left
-      known = { why: told, ...(notAgain !== undefined && { notAgain }) }
+      const notAgain = isDropped ? droppedSentence : notAgainOf()
+      known = { why: told, notAgain }
       if (down !== undefined && peer.down === down) {
         peer.down = { ...down, why: withSentence(told, notAgain) }
         if (isDropped) {
@@ -658,19 +674,15 @@ export class Registry {
         Effect.andThen(
           Effect.suspend(() => {
             peer.nextAttempt = undefined
-            // One that is left alone stands as it does until it was started anew.
-            const { refusal } = peer
-            const known = isLeftAlone(refusal) ? this.#remembered(peer, refusal) : Effect.undefined
-            return Effect.flatMap(known, (why) =>
+            return Effect.flatMap(this.#whyNotAgain(peer), (why) =>
               why === undefined ? Effect.scoped(this.hold(name, {}, "loss")) : Effect.fail(why)
             )
           })
         ),
         Effect.asVoid,
         Effect.catch((why) =>
-          isHopeless(why) && !(isLeftAlone(peer.refusal) && peer.refusal.isAnew !== undefined)
-            ? Effect.void
-            : again(this.#schedule(peer))
+          // Of one that is left alone, it is known when that ends.
+          isHopeless(why) && !isScarce(why) ? Effect.void : again(this.#schedule(peer))
         ),
         // A fault of ours may pass as well: a resource that was short, say.
         Effect.catchDefect((defect) =>
@@ -683,13 +695,27 @@ export class Registry {
     this.#in.fork(FiberMap.run(this.#in.reconnecting, name, again(this.#schedule(peer))))
   }
 
+  /** Why a node that is left alone is not tried: as it stands until it has ended, or was dropped meanwhile. */
+  #whyNotAgain(peer: Peer): Effect.Effect<NodeError | undefined> {
+    return Effect.gen({ self: this }, function* () {
+      if (peer.leftAlone === undefined) return undefined
+      if (!hasLost(peer.standing, yield* this.#standing(peer.name))) return yield* this.#leftAlone(peer, Infinity)
+      const why = noLongerConfigured(peer.name)
+      if (peer.down !== undefined) peer.down = { since: this.#now().wall, why }
+      return why
+    })
+  }
+
   /** Decides when a lost link is tried again: after a pause, and not while the node is left in peace. In milliseconds. */
   #schedule(peer: Peer): number {
     const now = this.#now()
     const breaker = peer.breaker.state(now.steady)
-    const rest = breaker._tag === "Open" ? Math.ceil(breaker.until - now.steady) : 0
+    // Where EPMD is asked whether it has ended, that may be known before.
+    const endsAt = peer.leftAlone?.hasEnded === undefined ? peer.leftAlone?.endsAt : undefined
+    const until = Math.max(breaker._tag === "Open" ? breaker.until : 0, endsAt ?? 0)
+    const rest = Math.ceil(until - now.steady)
     const pause = Math.max(rest, Math.round(backOff(peer.attempts++, Math.random())))
-    peer.nextAttempt = isLeftAlone(peer.refusal) ? undefined : now.wall + pause
+    peer.nextAttempt = now.wall + pause
     return pause
   }
 
@@ -699,7 +725,8 @@ export class Registry {
     )
     const { steady } = this.#now()
     // Those last of which something is known that spares them.
-    const isKnown = ({ breaker, refusal }: Peer) => refusal !== undefined || breaker.state(steady)._tag !== "Closed"
+    const isKnown = ({ breaker, leftAlone, refusal }: Peer) =>
+      leftAlone !== undefined || refusal !== undefined || breaker.state(steady)._tag !== "Closed"
     const order = forgettable.toSorted((one, other) => Number(isKnown(one)) - Number(isKnown(other)))
     for (const { name } of order.slice(0, Math.max(0, order.length - maxDown))) this.#peers.delete(name)
   }
@@ -711,6 +738,14 @@ export class Registry {
  */
 const isUnanswered = ({ failedAt }: Connection, silentMillis: number, now: number): boolean =>
   failedAt !== undefined && silentMillis >= Math.max(patienceMillis, now - failedAt)
+
+/**
+ * Whether an attempt shows that there is no node, so that the next one that is there is another: EPMD has no such name, or
+ * nobody listens. That a tunnel's end here refuses is a matter of the tunnel.
+ */
+const isAbsent = (why: NodeError, isTunnelled: boolean): boolean =>
+  why._tag === "DistError" &&
+  (why.reason._tag === "NameNotRegistered" || (why.reason._tag === "PortRefused" && !isTunnelled))
 
 /** What a node is shown. */
 const introductionOf = ({ cookie, ourName }: NodeTarget): Introduction => ({ cookie, ourName })

@@ -36,8 +36,6 @@ export class TargetError extends Data.TaggedError("TargetError")<{
   readonly isShortage?: boolean
   /** Whether all that is lacking, as far as was looked, is a cookie. */
   readonly lacksCookie?: boolean
-  /** Whether it is for the node's sake that nobody is sent to it, until somebody expressly wants it. */
-  readonly isLeftAlone?: boolean
 }> {}
 
 /** A node that the operator configured. */

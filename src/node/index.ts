@@ -10,6 +10,7 @@ export { type ErlangNode, joinNode, type JoinOptions, type Patience } from "./Er
 export type { BreakerCounts, BreakerState, Verdict } from "./Breaker.ts"
 export type { Condition, NodeHealth } from "./Health.ts"
 export { BreakerOpen, type NodeError } from "./NodeError.ts"
+export { type Lack, LeftAlone } from "./LeftAlone.ts"
 export { type ConnectOptions, type Disconnection, Nodes } from "./Nodes.ts"
 export type { FormerLink, HealthChange, NodeChange, NodeState, NodeStatus } from "./NodeState.ts"
 export { type AgentMode, type KnownNode, type NodeTarget, TargetError, Targets } from "./Targets.ts"

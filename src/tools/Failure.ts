@@ -35,7 +35,7 @@ export const toToolError = (failure: Failure, syntax: Syntax, tool?: CalledTool)
     case "TargetError":
       return new ToolError({
         code: "connect_failed",
-        message: `${sentence(failure.message)}${failure.isLeftAlone === true ? ` ${onceMended}` : ""}`,
+        message: sentence(failure.message),
         retryable: failure.isPassing === true,
         // It walks the way as far as it goes: what else is wrong is found at once.
         next: `diagnose_connection ${JSON.stringify({ node: visible(failure.node) })}`
@@ -47,6 +47,13 @@ export const toToolError = (failure: Failure, syntax: Syntax, tool?: CalledTool)
         message: `${sentence(failure.message)}${failure.isProbing ? "" : " To try at once, once: connect_node."}`,
         retryable: true,
         next: "list_nodes"
+      })
+    case "LeftAlone":
+      return new ToolError({
+        code: failure.lack._tag === "Processes" ? "process_table_full" : "atom_table_full",
+        // A walk would go no further, and tell no more.
+        message: `${sentence(failure.message)} ${onceMended}`,
+        retryable: false
       })
     case "DistError":
       return fromDistError(failure)
@@ -175,7 +182,7 @@ const fromCallError = (error: CallError, syntax: Syntax, tool: CalledTool | unde
       return told("process_table_full", true, "", { next: 'list_processes {"group_by":"initial_call"}' })
     case "AtomsScarce":
       return reason.maker === "joining"
-        ? told("atom_table_full", false, reason.at === undefined ? "" : ` ${onceMended}`)
+        ? told("atom_table_full", false)
         : told("atom_table_full", false, ` ${stillAnswering}`, { next: "get_system_info" })
     case "RepliesCrowded":
     case "SpawnRefused":

@@ -1,14 +1,18 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Layer, Result } from "effect"
+import { Effect, Layer, Redacted, Result } from "effect"
+import { TestClock } from "effect/testing"
 import { connect, type Socket } from "node:net"
 import { names } from "../../src/dist/Epmd.ts"
-import type { AgentMode } from "../../src/node/index.ts"
+import { freePort } from "../../src/launch/Enclave.ts"
+import { type AgentMode, Nodes } from "../../src/node/index.ts"
 import type { NodeRow } from "../../src/tools/connection/NodeRow.ts"
 import type { ToolError } from "../../src/tools/ToolError.ts"
 import * as BeamNode from "../support/BeamNode.ts"
 import { eventually } from "../support/eventually.ts"
 import { serve } from "../support/FakePeer.ts"
+import { faultProxy } from "../support/FaultProxy.ts"
 import { epmdPort, liveCatalogue } from "../support/LiveTools.ts"
+import { targetsOf } from "../support/targetsOf.ts"
 import { toolCalls } from "../support/toolInputs.ts"
 import { call } from "../support/Tools.ts"
 import { scene } from "../support/vault.ts"
@@ -47,6 +51,9 @@ const codes = (results: ReadonlyArray<readonly [string, Result.Result<unknown, T
     )
   return { answered: new Set(of(undefined)), refused: new Set(of("atom_table_full")) }
 }
+
+/** So many milliseconds go by. Who asks a node, or EPMD, needs turns of the event loop, which no clock of a test gives. */
+const pass = (millis: number) => Effect.andThen(TestClock.adjust(millis), TestClock.withLive(Effect.sleep("5 millis")))
 
 const using = (agent: AgentMode, nodes: Parameters<typeof liveCatalogue>[0]) =>
   Effect.provide(Layer.fresh(Layer.suspend(() => liveCatalogue(nodes, { agent }))))
@@ -102,7 +109,9 @@ describe.each(BeamNode.otpReleases())("a node on OTP $otp", ({ otp }) => {
           expect(yield* Effect.flip(call(tool, { node: node.name }))).toMatchObject({
             code: "atom_table_full",
             message: expect.stringMatching(
-              /has room for 6?\d more atoms, of 32768: .* only where there is room for 64; the link was made, and is given up/u
+              tool === "connect_node"
+                ? /has room for 6?\d more atoms, of 32768: .* only where there is room for 64; the link was made, and is given up/u
+                : /is left alone: it had room for 6?\d more atoms, of 32768, .* before EPMD says that it has ended/u
             )
           })
         expect(yield* ask("erlang:system_info(atom_count)")).toBe(before)
@@ -158,11 +167,14 @@ describe.each(BeamNode.otpReleases())("a node on OTP $otp", ({ otp }) => {
         )
         const refused = yield* Effect.flip(call("get_system_info", { node: node.name }))
         expect(refused).toMatchObject({
-          code: "connect_failed",
-          message: expect.stringMatching(/That was at .*Z\. Once that is mended, connect_node/u)
+          code: "process_table_full",
+          retryable: false,
+          message: expect.stringMatching(/is left alone: .*, before .*Z, since .*\. Once that is mended, connect_node/u)
         })
+        expect(refused.next).toBeUndefined()
         const { structured } = yield* call("diagnose_connection", { node: node.name })
-        expect(structured["summary"]).toContain("fails at tcp")
+        expect(structured["summary"]).toBe(refused.message)
+        expect(structured["steps"]).toContainEqual(expect.objectContaining({ step: "tcp", outcome: "not_tried" }))
         expect(ways).toHaveLength(1)
         expect(yield* ask("is_pid(whereis(net_kernel))")).toBe("true")
         // Once there is room, it is connected by who wants it, and is as any other.
@@ -176,11 +188,11 @@ describe.each(BeamNode.otpReleases())("a node on OTP $otp", ({ otp }) => {
 
   it.live("that went down with its last process gone is connected again by itself once it was started anew", () =>
     Effect.gen(function* () {
-      const { ask, node } = yield* start(["+P", "1024"])
+      // At the port that it had, as where a firewall or an image fixes it: EPMD alone tells no difference.
+      const port = String(yield* Effect.promise(freePort))
+      const fixed = ["-kernel", "inet_dist_listen_min", port, "inet_dist_listen_max", port]
+      const { ask, node } = yield* start(["+P", "1024", ...fixed])
       yield* Effect.gen(function* () {
-        const stateOf = Effect.map(call("list_nodes", {}), ({ structured }) =>
-          (structured as { nodes: ReadonlyArray<NodeRow> }).nodes.find((it) => it.node === node.name)
-        )
         yield* call("connect_node", { node: node.name })
         yield* ask(fillProcesses(0))
         const full = yield* Effect.flip(call("get_system_info", { node: node.name }))
@@ -189,11 +201,55 @@ describe.each(BeamNode.otpReleases())("a node on OTP $otp", ({ otp }) => {
           process.kill(node.pid, "SIGKILL")
           return node.stop()
         })
-        yield* eventually(Effect.map(stateOf, (it) => it?.why?.includes("its process table was full") === true))
-        expect(yield* stateOf).not.toHaveProperty("next_attempt")
-        yield* BeamNode.start({ otp, name: node.name, cookie: node.cookie })
-        yield* eventually(Effect.map(stateOf, (it) => it?.state === "up"))
+        // What is told of it now is that it is not there.
+        yield* eventually(
+          Effect.map(Effect.flip(call("get_system_info", { node: node.name })), ({ code, message }) => {
+            expect(code).not.toBe("process_table_full")
+            return message.startsWith("No node named")
+          })
+        )
+        yield* BeamNode.start({ otp, name: node.name, cookie: node.cookie, args: fixed })
+        yield* eventually(
+          Effect.map(
+            call("list_nodes", {}),
+            ({ structured }) =>
+              (structured as { nodes: ReadonlyArray<NodeRow> }).nodes.find((it) => it.node === node.name)?.state ===
+              "up"
+          )
+        )
       }).pipe(using("auto", [node]))
     })
+  )
+
+  it.live("whose last process is gone is still there after minutes in which EPMD alone was asked where it is", () =>
+    Effect.gen(function* () {
+      const { ask, node } = yield* start(["+P", "1024"])
+      const proxy = yield* faultProxy(epmdPort)
+      yield* Effect.gen(function* () {
+        const { connect, get, leftAlone } = yield* Nodes
+        yield* connect(node.name)
+        yield* ask(fillProcesses(0))
+        const question = yield* Effect.forkChild(Effect.flip(Effect.flatMap(get(node.name), (it) => it.roundTrip())))
+        while (question.pollUnsafe() === undefined) yield* pass(10)
+        proxy.end("reset")
+        while ((yield* leftAlone(node.name)) === undefined) yield* pass(1)
+        for (let second = 0; second < 1_200; second++) yield* pass(1_000)
+        expect(yield* Effect.flip(get(node.name))).toMatchObject({ _tag: "LeftAlone" })
+      }).pipe(
+        Effect.provide(
+          Nodes.layer.pipe(
+            Layer.provide(
+              targetsOf({
+                epmdPort: proxy.epmdPort,
+                resolve: (name) =>
+                  Effect.succeed({ name, cookie: Redacted.make(node.cookie), epmdPort: proxy.epmdPort })
+              })
+            )
+          )
+        ),
+        Effect.provide(TestClock.layer())
+      )
+      expect(yield* ask("is_pid(whereis(net_kernel))")).toBe("true")
+    }).pipe(Effect.scoped)
   )
 })

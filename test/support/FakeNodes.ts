@@ -166,6 +166,7 @@ const fakeNodes = ({
       ),
       health: () => Effect.undefined,
       refusal: () => Effect.undefined,
+      leftAlone: () => Effect.undefined,
       refused: () => Effect.void,
       reset: () => Effect.undefined,
       look: (name) => Effect.succeed(looks[name]),

@@ -57,8 +57,10 @@ export const makeWorld = () => {
     hasRoom: true,
     /** Whether it has hardly an atom left. */
     isScarce: false,
-    /** Whether it is elsewhere than the latest attempt found it, where EPMD is asked for that. */
-    isElsewhere: undefined as boolean | undefined,
+    /** Whether it has ended since the latest attempt, where EPMD is asked for that. */
+    hasEnded: undefined as boolean | "unknown" | undefined,
+    /** How often EPMD was asked that, and in how many milliseconds at most, the last time. */
+    questions: { count: 0, millis: NaN },
     /** For each attempt, our name on the link before, as far as it was told to be as that was. */
     joinedAs: [] as Array<string | undefined>,
     /** Links that are open. */
@@ -77,7 +79,13 @@ export const makeWorld = () => {
       world.joinedAs.push(joinedAs)
       world.cookies.push(Redacted.value(target.cookie))
       world.hear = (verdict) => onVerdict?.(verdict)
-      if (world.isElsewhere !== undefined) onPlace?.(Effect.sync(() => world.isElsewhere === true))
+      if (world.hasEnded !== undefined)
+        onPlace?.((millis) =>
+          Effect.sync(() => {
+            world.questions = { count: world.questions.count + 1, millis }
+            return world.hasEnded === undefined ? false : world.hasEnded
+          })
+        )
       onStage?.("status")
       yield* world.gate
       if (world.refuses !== undefined) return yield* new DistError({ node: name, reason: world.refuses })

@@ -1,10 +1,12 @@
 import { Cause, Effect, Exit, Option, Redacted, Result, Schema } from "effect"
 import { randomUUID } from "node:crypto"
 import { askRoom, ensureRoom } from "../../node/AtomRoom.ts"
+import { CallError } from "../../node/CallError.ts"
 import { diagnose, type Remedy, type Step, stepNames } from "../../node/Diagnosis.ts"
 import type { ErlangNode } from "../../node/ErlangNode.ts"
 import { Nodes } from "../../node/Nodes.ts"
-import { Targets } from "../../node/Targets.ts"
+import type { LeftAlone } from "../../node/LeftAlone.ts"
+import { type NodeTarget, type TargetError, Targets } from "../../node/Targets.ts"
 import { visible } from "../../syntax/Escape.ts"
 import { listed } from "../../syntax/Excerpt.ts"
 import { scopedApart, stepMillis } from "../Deadline.ts"
@@ -25,7 +27,9 @@ const openingMillis = Effect.map(stepMillis, (left) =>
   Math.min(left, Math.max(leastOpeningMillis, left - behindMillis))
 )
 
-const outcomes = ["passed", "failed", "skipped", "not_reached"] as const satisfies ReadonlyArray<Step["outcome"]>
+const outcomes = ["passed", "failed", "skipped", "not_tried", "not_reached"] as const satisfies ReadonlyArray<
+  Step["outcome"]
+>
 
 /** What to do for a walk to go further, in words of tools. */
 const remedies: Readonly<Record<Remedy, string>> = {
@@ -46,7 +50,17 @@ const ensureSecondLink = (node: ErlangNode) =>
     Effect.flatMap(({ atoms }) => ensureRoom(node.name, "diagnose_connection", atoms, "second_link")),
     Effect.catchIf(
       ({ reason }) => reason._tag !== "AtomsScarce" && reason._tag !== "ProcessTableFull",
-      () => Effect.void
+      // What came of the last one that it gave an answer to counts where it gave none now.
+      () =>
+        node.hasRoom()
+          ? Effect.void
+          : Effect.fail(
+              new CallError({
+                node: node.name,
+                target: "diagnose_connection",
+                reason: { _tag: "ProcessTableFull", limit: undefined, hasBegun: false }
+              })
+            )
     )
   )
 
@@ -89,11 +103,16 @@ export const diagnoseConnection = Tool.make({
             Effect.flatMap(openingMillis, (timeoutMillis) =>
               Effect.exit(targets.resolve(full, { timeoutMillis, ...(cookie !== undefined && { cookie }) }))
             )
-          const configured = yield* resolve()
+          const leftAlone = yield* Effect.flatMap(stepMillis, (millis) =>
+            nodes.leftAlone(full, { timeoutMillis: millis })
+          )
+          const isTunnelled = entries.some((entry) => entry.name === full && entry.tunnel !== undefined)
+          const configured: Exit.Exit<NodeTarget, TargetError | LeftAlone> =
+            leftAlone !== undefined && isTunnelled ? Exit.fail(leftAlone) : yield* resolve()
           const why = Exit.isFailure(configured)
             ? Option.getOrUndefined(Cause.findErrorOption(configured.cause))
             : undefined
-          const withoutCookie = why?.lacksCookie === true ? why : undefined
+          const withoutCookie = why?._tag === "TargetError" && why.lacksCookie === true ? why : undefined
           // The way up to where it takes a cookie is the same without one. This is never shown to anybody.
           const resolved = withoutCookie === undefined ? configured : yield* resolve(Redacted.make(randomUUID()))
           const target = withoutCookie === undefined && Exit.isSuccess(resolved) ? resolved.value : undefined
@@ -109,6 +128,7 @@ export const diagnoseConnection = Tool.make({
                 timeoutMillis,
                 ...(linkedAs !== undefined && { linkedAs }),
                 ...(remembered !== undefined && { remembered }),
+                ...(leftAlone !== undefined && { leftAlone }),
                 ...(withoutCookie !== undefined && { withoutCookie })
               }),
               standingLink(full)
@@ -130,7 +150,7 @@ export const diagnoseConnection = Tool.make({
     const goingOn = calledItself === undefined ? undefined : yield* Effect.result(byOwnName(calledItself, name))
     const own = goingOn && Result.isSuccess(goingOn) ? goingOn.success : undefined
     const { advice, remarks, remedy, standing, steps } = own === undefined ? first : yield* walk(own)
-    const failed = steps.find(({ outcome }) => outcome === "failed")
+    const failed = steps.find(({ outcome }) => outcome === "failed" || outcome === "not_tried")
     const foundIn = (step: Step): string =>
       visible(step === failed && remedy !== undefined ? `${step.found} ${remedies[remedy]}` : step.found)
     const near = (failed && entries.find((entry) => entry.name === name)?.near) ?? []
@@ -138,7 +158,9 @@ export const diagnoseConnection = Tool.make({
       summary:
         failed === undefined
           ? `${name} can be connected: every step of the way passes${standing?.isSilent === true ? ", but the link that calls take is silent" : ""}.`
-          : `${name} cannot be connected: it fails at ${failed.step}. ${foundIn(failed)}`,
+          : failed.outcome === "not_tried"
+            ? foundIn(failed)
+            : `${name} cannot be connected: it fails at ${failed.step}. ${foundIn(failed)}`,
       notes: [
         ...(standing === undefined
           ? []

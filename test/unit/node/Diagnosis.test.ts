@@ -4,8 +4,8 @@ import { Buffer } from "node:buffer"
 import { Flag } from "../../../src/dist/Flags.ts"
 import { type Lookup, Resolver, resolverOf } from "../../../src/dist/Resolver.ts"
 import { Transport } from "../../../src/dist/Transport.ts"
-import { diagnose } from "../../../src/node/Diagnosis.ts"
-import { leftFull } from "../../../src/node/Refusal.ts"
+import { diagnose, type Step } from "../../../src/node/Diagnosis.ts"
+import { LeftAlone } from "../../../src/node/LeftAlone.ts"
 import { closedPort, packet, serve, serveEpmd } from "../../support/FakePeer.ts"
 import { acceptHandshake } from "../../support/StandInNode.ts"
 import type { NodeTarget } from "../../../src/node/Targets.ts"
@@ -113,20 +113,57 @@ describe("an EPMD that names its own port for the node", () => {
   )
 })
 
+const outcomes = (steps: ReadonlyArray<Step>) => Object.fromEntries(steps.map(({ outcome, step }) => [step, outcome]))
+
 describe("a node that is left alone, since its process table was full", () => {
-  it.live("is not connected to for a walk either", () =>
+  const name = "app@127.0.0.1"
+  const leftAlone = new LeftAlone({ node: name, lack: { _tag: "Processes" }, at: 0 })
+  const look = (reach: Partial<NodeTarget>) =>
+    diagnose(name, Exit.succeed({ name, cookie: Redacted.make("c"), ...reach }), {
+      timeoutMillis: 2_000,
+      known: [],
+      leftAlone
+    })
+  const counted = Effect.gen(function* () {
+    const seen = { connections: 0 }
+    return { seen, port: yield* serve(() => void seen.connections++) }
+  })
+
+  it.live("is not connected to for a walk either, which says why, and what to do", () =>
     Effect.gen(function* () {
-      let connections = 0
-      const port = yield* serve(() => void connections++)
-      const name = "app@127.0.0.1"
-      const address = { host: "127.0.0.1", port }
-      const target = Exit.succeed({ name, cookie: Redacted.make("c"), address })
-      const remembered = leftFull(name)
-      const { remedy, steps } = yield* diagnose(name, target, { timeoutMillis: 2_000, known: [], remembered })
-      expect(steps.find(({ outcome }) => outcome === "failed")).toMatchObject({ step: "tcp" })
+      const { port, seen } = yield* counted
+      const { remedy, steps } = yield* look({ address: { host: "127.0.0.1", port } })
+      expect(outcomes(steps)).toMatchObject({
+        host: "passed",
+        epmd: "skipped",
+        tcp: "not_tried",
+        handshake: "not_reached"
+      })
+      expect(steps.find(({ step }) => step === "tcp")?.found).toBe(leftAlone.message)
       expect(remedy).toBe("connect")
-      expect(connections).toBe(0)
+      expect(seen.connections).toBe(0)
     }).pipe(Effect.scoped)
+  )
+
+  it.live("is asked EPMD for, which tells what the walk comes to", () =>
+    Effect.gen(function* () {
+      const { port, seen } = yield* counted
+      const { steps } = yield* look({ epmdPort: yield* serveEpmd({ app: port }) })
+      expect(outcomes(steps)).toMatchObject({ epmd: "passed", tcp: "not_tried" })
+      expect(steps.find(({ step }) => step === "epmd")?.found).toContain(`knows 'app' at port ${port}`)
+      const gone = yield* look({ epmdPort: yield* serveEpmd({}) })
+      expect(outcomes(gone.steps)).toMatchObject({ epmd: "failed", tcp: "not_reached" })
+      expect(gone.why).toMatchObject({ reason: { _tag: "NameNotRegistered" } })
+      expect(gone.remarks).toEqual([leftAlone.message])
+      expect(seen.connections).toBe(0)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("has no tunnel opened to it, which is a connection to it", () =>
+    Effect.gen(function* () {
+      const { steps } = yield* diagnose(name, Exit.fail(leftAlone), { timeoutMillis: 2_000, known: [], leftAlone })
+      expect(outcomes(steps)).toMatchObject({ configuration: "not_tried", host: "not_reached" })
+    })
   )
 })
 

@@ -19,34 +19,46 @@ import {
 } from "../../support/FakeWorld.ts"
 
 describe("a node that had no process left when it was heard last", () => {
-  const full = { _tag: "TargetError", message: expect.stringContaining("its process table was full") }
+  const full = { _tag: "LeftAlone", message: expect.stringContaining("its process table was full") }
+  const given = { cookie: Redacted.make("given") }
+
+  /** Connects, and loses the link when the node has not one process left. */
+  const loseFull = Effect.fnUntraced(function* (world: ReturnType<typeof makeWorld>["world"]) {
+    const nodes = yield* Nodes
+    const { localName } = yield* nodes.connect(name, given)
+    world.hasRoom = false
+    yield* world.lose(lost)
+    yield* settle
+    return localName
+  })
 
   it.effect("is left alone when its link is lost, until somebody wants it by name", () => {
     const { layer, world } = makeWorld()
     return Effect.gen(function* () {
       const nodes = yield* Nodes
       const seen = yield* changesSeen
-      const { localName } = yield* nodes.connect(name, { cookie: Redacted.make("given") })
-      world.hasRoom = false
-      yield* world.lose(lost)
+      world.hasEnded = false
+      const localName = yield* loseFull(world)
       yield* TestClock.adjust("1 hour")
       const down = yield* stateOf
       expect(down).toMatchObject({
         _tag: "Down",
-        why: { reason: lost, message: expect.stringMatching(/its process table was full .* ends the node\.$/u) }
+        why: { reason: lost, message: expect.stringMatching(/its process table was full .* may end the node\.$/u) }
       })
       expect(down).not.toHaveProperty("nextAttempt")
-      expect(seen.at(-1)).toMatchObject({ _tag: "Down", notAgain: expect.stringContaining("nor for a call") })
+      expect(seen.at(-1)).toMatchObject({ _tag: "Down", notAgain: expect.stringContaining("nor for a call:") })
       expect(seen.at(-1)).not.toHaveProperty("nextAttempt")
       // Whatever cookie it would be shown.
       for (let call = 0; call < 10; call++) expect(yield* Effect.flip(use)).toMatchObject(full)
-      const target = { name, cookie: Redacted.make("configured") }
-      expect(yield* nodes.refusal(target)).toMatchObject(full)
+      expect(yield* nodes.leftAlone(name)).toMatchObject({ ...full, at: 0 })
       expect((yield* statusOf)?.breaker.state).toEqual({ _tag: "Closed" })
+      // Nor does it count for nothing where what became of requests is forgotten.
+      yield* nodes.reset(name)
+      expect(yield* Effect.flip(use)).toMatchObject(full)
       expect(world.attempts).toBe(1)
       world.hasRoom = true
       yield* nodes.connect(name)
-      expect(yield* nodes.refusal(target)).toBeUndefined()
+      expect(yield* nodes.leftAlone(name)).toBeUndefined()
       // By one connection, as it was.
       expect(world.joinedAs).toEqual([undefined, localName])
       yield* world.lose(lost)
@@ -69,33 +81,172 @@ describe("a node that had no process left when it was heard last", () => {
     }).pipe(Effect.scoped, Effect.provide(layer))
   })
 
-  it.effect("is connected again by itself, and by a call, once EPMD tells another port for it", () => {
+  it.effect("is connected again by itself, and by a call, once EPMD tells that it has ended", () => {
     const { layer, world } = makeWorld()
     return Effect.gen(function* () {
-      const nodes = yield* Nodes
-      world.isElsewhere = false
-      const down = Effect.gen(function* () {
-        world.hasRoom = false
-        yield* world.lose(lost)
-        yield* TestClock.adjust("1 hour")
-        // EPMD alone is asked from time to time, which is no attempt.
-        expect(yield* stateOf).not.toHaveProperty("nextAttempt")
-        expect(yield* Effect.flip(use)).toMatchObject(full)
-      })
+      world.hasEnded = false
       const scope = yield* Scope.make()
-      yield* Scope.provide(nodes.connect(name), scope)
-      yield* down
-      world.isElsewhere = world.hasRoom = true
+      yield* Scope.provide(loseFull(world), scope)
+      yield* TestClock.adjust("1 hour")
+      expect(world.attempts).toBe(1)
+      world.hasEnded = world.hasRoom = true
       yield* TestClock.adjust("1 minute")
       expect(yield* stateOf).toMatchObject({ _tag: "Up" })
       expect(world.attempts).toBe(2)
       // And where nobody keeps it.
       yield* Scope.close(scope, Exit.void)
-      world.isElsewhere = false
-      yield* down
-      world.isElsewhere = world.hasRoom = true
+      world.hasEnded = world.hasRoom = false
+      yield* world.lose(lost)
+      yield* settle
+      expect(yield* Effect.flip(use)).toMatchObject(full)
+      world.hasEnded = world.hasRoom = true
       yield* use
       expect(world.attempts).toBe(3)
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  it.effect(
+    "is looked for at once when its link is lost, so that it is known to have ended before it is there anew",
+    () => {
+      const { layer, world } = makeWorld()
+      return Effect.gen(function* () {
+        const seen = yield* changesSeen
+        world.hasEnded = true
+        yield* use
+        world.hasRoom = false
+        yield* world.lose(lost)
+        yield* settle
+        expect(world.questions.count).toBe(1)
+        expect(seen.at(-1)).not.toHaveProperty("notAgain")
+        // What EPMD tells by now.
+        world.hasEnded = false
+        world.hasRoom = true
+        yield* use
+        expect(yield* stateOf).toMatchObject({ _tag: "Up" })
+      }).pipe(Effect.provide(layer))
+    }
+  )
+
+  it.effect("is left alone for ten minutes where nobody can be asked whether it has ended", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      yield* loseFull(world)
+      const until = 600_000
+      expect(yield* stateOf).toMatchObject({ _tag: "Down", nextAttempt: until })
+      yield* TestClock.adjust(until - 1)
+      expect(yield* Effect.flip(use)).toMatchObject({ ...full, until })
+      expect(world.attempts).toBe(1)
+      // Still full: another ten.
+      yield* TestClock.adjust(1)
+      expect(world.attempts).toBe(2)
+      expect(yield* Effect.flip(use)).toMatchObject({ ...full, until: 2 * until })
+      world.hasRoom = true
+      yield* TestClock.adjust(until)
+      expect(yield* stateOf).toMatchObject({ _tag: "Up" })
+      expect(world.attempts).toBe(3)
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  it.effect("is left alone for ten minutes from when EPMD was found to be gone, unless one tells more before", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      world.hasEnded = false
+      yield* loseFull(world)
+      yield* TestClock.adjust("1 hour")
+      expect(yield* Effect.flip(use)).not.toHaveProperty("until")
+      world.hasEnded = "unknown"
+      expect(yield* Effect.flip(use)).toMatchObject({ ...full, until: 4_200_000 })
+      world.hasEnded = false
+      yield* TestClock.adjust("9 minutes")
+      expect(yield* Effect.flip(use)).toMatchObject({ ...full, until: 4_200_000 })
+      expect(world.attempts).toBe(1)
+      world.hasRoom = true
+      yield* TestClock.adjust("2 minutes")
+      expect(yield* stateOf).toMatchObject({ _tag: "Up" })
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  it.effect("is left alone whatever it refuses, until nothing is there by that name", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      world.hasEnded = false
+      yield* loseFull(world)
+      const byName = Effect.scoped(nodes.connect(name, { cookie: Redacted.make("wrong") }))
+      world.refuses = { _tag: "CookieRejected" }
+      for (let times = 0; times < 3; times++) yield* Effect.flip(byName)
+      expect(world.attempts).toBe(4)
+      expect(yield* Effect.flip(use)).toMatchObject(full)
+      expect(world.attempts).toBe(4)
+      world.refuses = refused
+      yield* Effect.flip(byName)
+      world.refuses = undefined
+      world.hasRoom = true
+      yield* use
+      expect(world.attempts).toBe(6)
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  it.effect("has refused the cookie that it refused before", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      world.refuses = { _tag: "CookieRejected" }
+      for (let times = 0; times < 2; times++) yield* Effect.flip(use)
+      world.refuses = undefined
+      yield* Effect.scoped(nodes.connect(name, given))
+      world.hasRoom = false
+      yield* world.lose(lost)
+      yield* settle
+      world.hasRoom = true
+      yield* Effect.scoped(nodes.connect(name, given))
+      yield* nodes.disconnect(name)
+      expect(yield* Effect.flip(use)).toMatchObject({ reason: { _tag: "CookieRejected", isCertain: true } })
+      expect(world.attempts).toBe(4)
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("is asked EPMD for no longer than whoever waits has time", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      world.hasEnded = false
+      yield* loseFull(world)
+      expect(world.questions.millis).toBe(Infinity)
+      yield* Effect.flip(Effect.scoped(nodes.get(name, { timeoutMillis: 200 })))
+      expect(world.questions.millis).toBeLessThanOrEqual(200)
+      yield* nodes.leftAlone(name, { timeoutMillis: 300 })
+      expect(world.questions.millis).toBe(300)
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  it.effect("has no way opened to it, which by a tunnel is a connection to it", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      yield* loseFull(world)
+      let ways = 0
+      world.resolving = Effect.sync(() => void ways++)
+      expect(yield* Effect.flip(use)).toMatchObject(full)
+      expect(ways).toBe(0)
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  it.effect("is not asked for any more once its entry is gone", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      world.hasEnded = false
+      world.nodes = world.entries = [{ name }]
+      yield* loseFull(world)
+      yield* TestClock.adjust("1 hour")
+      const { count } = world.questions
+      expect(count).toBeGreaterThan(60)
+      world.nodes = world.entries = []
+      yield* TestClock.adjust("1 hour")
+      expect(world.questions.count).toBe(count)
+      expect(yield* stateOf).toMatchObject({
+        why: { message: expect.stringContaining("no longer in the configuration") }
+      })
+      expect(yield* stateOf).not.toHaveProperty("nextAttempt")
     }).pipe(Effect.scoped, Effect.provide(layer))
   })
 
@@ -138,6 +289,7 @@ describe("a node with hardly an atom left", () => {
     const { layer, world } = makeWorld()
     return Effect.gen(function* () {
       const nodes = yield* Nodes
+      world.hasEnded = false
       yield* nodes.connect(name)
       world.isScarce = true
       yield* world.lose(lost)
@@ -145,8 +297,11 @@ describe("a node with hardly an atom left", () => {
       const down = yield* stateOf
       expect(down).toMatchObject({ _tag: "Down", why: scarce })
       expect(down).not.toHaveProperty("nextAttempt")
-      const { message } = yield* Effect.flip(use)
-      expect(message).toContain(`That was at ${new Date(down!.since).toISOString()}; since then nobody was sent there`)
+      expect(yield* Effect.flip(use)).toMatchObject({
+        _tag: "LeftAlone",
+        lack: { _tag: "Atoms", left: 9, limit: 32_768 },
+        at: down!.since
+      })
       expect(world.attempts).toBe(2)
       expect(yield* Effect.flip(Effect.scoped(nodes.connect(name)))).toMatchObject(scarce)
       expect(world.attempts).toBe(3)
@@ -156,17 +311,17 @@ describe("a node with hardly an atom left", () => {
     }).pipe(Effect.scoped, Effect.provide(layer))
   })
 
-  it.effect("is connected again once EPMD tells another port for it: it was started anew", () => {
+  it.effect("is connected again once EPMD tells that it has ended", () => {
     const { layer, world } = makeWorld()
     return Effect.gen(function* () {
-      world.isElsewhere = false
+      world.hasEnded = false
       yield* (yield* Nodes).connect(name)
       world.isScarce = true
       yield* world.lose(lost)
       yield* TestClock.adjust("1 hour")
       expect(world.attempts).toBe(2)
       world.isScarce = false
-      world.isElsewhere = true
+      world.hasEnded = true
       yield* TestClock.adjust("1 minute")
       expect(yield* stateOf).toMatchObject({ _tag: "Up" })
       expect(world.attempts).toBe(3)

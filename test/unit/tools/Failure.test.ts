@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest"
 import { DistError, type DistReason } from "../../../src/dist/DistError.ts"
 import { atom } from "../../../src/etf/Term.ts"
 import { CallError, type CallReason } from "../../../src/node/CallError.ts"
+import { LeftAlone } from "../../../src/node/LeftAlone.ts"
 import { BreakerOpen } from "../../../src/node/NodeError.ts"
-import { leftFull } from "../../../src/node/Refusal.ts"
 import { TargetError } from "../../../src/node/Targets.ts"
 import { syntaxes } from "../../../src/syntax/Syntaxes.ts"
 import { toToolError } from "../../../src/tools/Failure.ts"
@@ -122,7 +122,8 @@ describe("a failed connection", () => {
 
   it("says how to try again what nobody tries by himself, which a library's caller does otherwise", () => {
     const refused = new DistError({ node: "a@h", reason: { _tag: "CookieRejected", isCertain: true } })
-    for (const failure of [refused, leftFull("a@h")]) {
+    const leftAlone = new LeftAlone({ node: "a@h", lack: { _tag: "Processes" }, at: 0 })
+    for (const failure of [refused, leftAlone]) {
       expect(toToolError(failure, elixir).message).toBe(
         `${failure.message} Once that is mended, connect_node tries.`.replace(/^the /u, "The ")
       )
@@ -173,6 +174,26 @@ describe("a failed connection", () => {
       /^a@h does not allow/u
     )
   })
+})
+
+describe("a node that is left alone for its own sake", () => {
+  it.each([
+    ["process_table_full", { _tag: "Processes" }, "its process table was full"],
+    ["atom_table_full", { _tag: "Atoms", left: 9, limit: 32_768 }, "it had room for 9 more atoms, of 32768,"]
+  ] as const)(
+    "is told as %s, with what ends that, and sends nobody on to what tells the same",
+    (code, lack, lacked) => {
+      const left = { node: "a@h", lack, at: 0 }
+      const told = toToolError(new LeftAlone(left), elixir)
+      expect(told).toMatchObject({ code, retryable: false })
+      expect(told.next).toBeUndefined()
+      expect(told.message).toContain(
+        `a@h is left alone: ${lacked} when it was heard last, at 1970-01-01T00:00:00.000Z.`
+      )
+      expect(told.message).toContain("before EPMD says that it has ended")
+      expect(new LeftAlone({ ...left, until: 60_000 }).message).toContain("before 1970-01-01T00:01:00.000Z")
+    }
+  )
 })
 
 describe("a failed call", () => {
