@@ -20,6 +20,8 @@
 -define(PATIENCE, 60).
 %% Children of the supervisor that a tree begins with up to which it is asked for them.
 -define(ASKED_CHILDREN, 10000).
+%% Rows whose processes are asked between two looks at the clock.
+-define(LOOKED_AT, 50).
 %% Frames that a stack shows, if nobody has changed that.
 -define(SHOWN_FRAMES, 8).
 %% Supervisors that are asked for their restarts where all are, those of a portion, and milliseconds of rest behind one.
@@ -152,7 +154,7 @@ tree(#{deadline_ms := Deadline} = Spec) ->
     {Walked, Missing} = walk(Roots, [], [], Timed),
     Running = lists:sort([Path || {Path, #{type := supervisor, status := running} = Row} <- maps:to_list(Walked), not is_map_key(again, Row)]),
     {Rows, Restarts} = with_restarts(Running, Walked, Timed),
-    Keys = keys(maps:to_list(Rows), Timed),
+    {Keys, Late} = keys(lists:sort(maps:to_list(Rows)), Timed),
     {Crowd, Found, Unread, Unseen} = crowd(Rows, Timed),
     {Page, Next} = page(Found ++ Keys, Spec),
     alike(Rows, Spec),
@@ -164,7 +166,7 @@ tree(#{deadline_ms := Deadline} = Spec) ->
         roots => roots_among(maps:keys(Rows), Keys, Spec),
         rows => [{Key, told(row(element(2, Key), Rows, Timed), Timed)} || Key <- Page],
         next => Next,
-        incomplete => lists:usort(Unread ++ Missing),
+        incomplete => lists:usort(Late ++ Unread ++ Missing),
         supervisors => length(Running)
     }).
 
@@ -300,7 +302,14 @@ with_limits(#{pid := Pid} = Row, Spec) ->
         end,
     maps:merge(Facts#{asked => true}, limits(Pid, Facts, Spec)).
 
-keys(Rows, #{sort := Sort} = Spec) -> [{rank(Sort, Row), Path} || {Path, Row} <- Rows, matches(Row, Spec)].
+%% Keys of the rows that pass the filters, as far as there is time to ask the processes for it, and `[deadline]' where there
+%% was not.
+keys(Rows, #{sort := Sort} = Spec) ->
+    Step = fun(Some, Keys) -> [{rank(Sort, Row), Path} || {Path, Row} <- Some, matches(Row, Spec)] ++ Keys end,
+    case is_map_key(pattern, Spec) orelse lists:member(Sort, [memory, message_queue]) of
+        true -> scan(fun(Left) -> some(?LOOKED_AT, Left) end, Rows, halfway(Spec), Step, []);
+        false -> {Step(Rows, []), []}
+    end.
 
 rank(tree, #{path := Path}) -> Path;
 rank(memory, Row) -> maps:get(memory, facts(Row), 0);

@@ -304,7 +304,8 @@ late_crowd(Run) ->
         Spec = #{root => Pid, children => 10, sort => memory, order => descending},
         #{looked := {Seen, 9995}, total := 10005, matched := Matched} = late(Run, Spec, 1),
         ?assert(Seen < 9995),
-        ?assertEqual(Seen + 10, Matched)
+        %% Of the ten that have rows some may not have been asked for their memory either.
+        ?assert(Matched >= Seen andalso Matched =< Seen + 10)
     end).
 
 %% The answer in the first of so many milliseconds that let the root be opened, and no more.
