@@ -9,6 +9,7 @@ import { connect as connectTls, createSecureContext, type SecureContext, TLSSock
 import type { DistReason, Phase } from "./DistError.ts"
 import { type Endpoint, endpointText } from "./Endpoint.ts"
 import { HeldUp, lookUp } from "./Resolver.ts"
+import { shortages } from "./Shortage.ts"
 import {
   alertOf,
   certificateProblem,
@@ -57,6 +58,7 @@ export const dialReason = (
   }
 ): DistReason => {
   if (error.tls !== undefined) return error.tls
+  if (shortages.has(error.code)) return { _tag: "NoResources", code: error.code }
   switch (error.code) {
     case "ENOTFOUND":
       return { _tag: "HostUnresolved", host: hostOf(to) }
@@ -70,11 +72,6 @@ export const dialReason = (
         isPassing: true,
         ...(error.heldUpBy && { heldUpBy: error.heldUpBy })
       }
-    case "EMFILE":
-    case "ENFILE":
-    case "ENOBUFS":
-    case "ENOMEM":
-      return { _tag: "NoResources", code: error.code }
     case "EADDRNOTAVAIL":
       // No port is left, or there is no address to come from: with IPv6 that is about always so.
       return isIPv6(error.address ?? hostOf(to))

@@ -1,4 +1,5 @@
 import { Data } from "effect"
+import { shortages } from "../dist/Shortage.ts"
 
 /** Why Erlang/OTP, a node of ours, or a tunnel could not be had on this machine. */
 export type LaunchReason =
@@ -54,8 +55,11 @@ const byHand = "Run it by hand, with a free port for {port}, to see what it lack
 
 const shortage = "Close what is open here, or raise the limits (ulimit -n, ulimit -u)."
 
-/** Whether this is how the operating system says that it has not enough of something. */
-export const isShortOf = (code: string): boolean => ["EMFILE", "ENFILE", "EAGAIN", "ENOMEM", "ENOBUFS"].includes(code)
+/**
+ * Whether this is how the operating system says that it has not enough of something: of processes (`EAGAIN`), of ports for
+ * connections within this machine (`EADDRNOTAVAIL`), or of what any connection needs.
+ */
+export const isShortOf = (code: string): boolean => shortages.has(code) || code === "EAGAIN" || code === "EADDRNOTAVAIL"
 
 /** Whether the operating system had not enough of something: nothing is wrong with what was to be started. */
 export const isShortage = (reason: LaunchReason): boolean =>

@@ -244,10 +244,10 @@ describe.each(BeamNode.otpReleases())("a node on OTP $otp", ({ otp }) => {
                 resolve: (name) =>
                   Effect.succeed({ name, cookie: Redacted.make(node.cookie), epmdPort: proxy.epmdPort })
               })
-            )
+            ),
+            Layer.provideMerge(TestClock.layer())
           )
-        ),
-        Effect.provide(TestClock.layer())
+        )
       )
       expect(yield* ask("is_pid(whereis(net_kernel))")).toBe("true")
     }).pipe(Effect.scoped)

@@ -5,6 +5,7 @@ import { CallError, type CallReason } from "../../src/node/CallError.ts"
 import type { Capabilities } from "../../src/node/Capabilities.ts"
 import type { CallOptions } from "../../src/node/Call.ts"
 import type { ErlangNode } from "../../src/node/ErlangNode.ts"
+import type { LeftAlone } from "../../src/node/LeftAlone.ts"
 import type { NodeError } from "../../src/node/NodeError.ts"
 import { type Look, Nodes } from "../../src/node/Nodes.ts"
 import type { HealthChange, NodeChange, NodeState, NodeStatus } from "../../src/node/NodeState.ts"
@@ -100,6 +101,8 @@ export interface World {
   readonly standing?: Readonly<Record<string, Partial<NodeStatus>>>
   /** What looks at nodes come to. */
   readonly looks?: Readonly<Record<string, Look>>
+  /** Nodes that are left alone for their own sake. */
+  readonly leftAlone?: Readonly<Record<string, LeftAlone>>
   /** What connecting to a name fails with. */
   readonly unreachable?: Readonly<Record<string, DistReason>>
   readonly configured?: ReadonlyArray<string | KnownNode>
@@ -125,6 +128,7 @@ export const untroubled: Pick<NodeStatus, "breaker"> = {
 const fakeNodes = ({
   changes = Stream.empty,
   healthChanges = Stream.empty,
+  leftAlone = {},
   looks = {},
   reachable = [],
   standing = {},
@@ -166,7 +170,7 @@ const fakeNodes = ({
       ),
       health: () => Effect.undefined,
       refusal: () => Effect.undefined,
-      leftAlone: () => Effect.undefined,
+      leftAlone: (name) => Effect.succeed(leftAlone[name]),
       refused: () => Effect.void,
       reset: () => Effect.undefined,
       look: (name) => Effect.succeed(looks[name]),

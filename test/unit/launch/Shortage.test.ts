@@ -4,10 +4,10 @@ import { vi } from "vitest"
 import { isShortage, type LaunchReason } from "../../../src/launch/LaunchError.ts"
 import { open } from "../../../src/launch/Tunnel.ts"
 
-const short = (what: string) => Object.assign(new Error(`${what} EMFILE`), { code: "EMFILE" })
+const short = (what: string, code = "EMFILE") => Object.assign(new Error(`${what} ${code}`), { code })
 
 /** What is had of the system before it is short of something. */
-const had = vi.hoisted(() => ({ ports: 0, connections: Infinity }))
+const had = vi.hoisted(() => ({ ports: 0, connections: Infinity, code: "EMFILE" }))
 
 vi.mock("../../../src/launch/Enclave.ts", () => ({
   freePort: () => (had.ports-- > 0 ? Promise.resolve(1) : Promise.reject(short("listen")))
@@ -16,7 +16,7 @@ vi.mock("../../../src/launch/Enclave.ts", () => ({
 vi.mock("node:net", async (importOriginal) => {
   const net = await importOriginal<typeof import("node:net")>()
   const connect = (options: { readonly port: number; readonly host: string }) =>
-    had.connections-- > 0 ? net.connect(options) : new net.Socket().destroy(short("connect"))
+    had.connections-- > 0 ? net.connect(options) : new net.Socket().destroy(short("connect", had.code))
   return { ...net, connect }
 })
 
@@ -33,15 +33,18 @@ describe("what a machine is short of", () => {
   )
 
   it.live.each([
-    ["before its command is started", 0],
-    ["while its port is looked at", 1]
-  ])("is why a tunnel cannot be opened, and not that its command does not listen: %s", ([, connections]) =>
-    Effect.gen(function* () {
-      Object.assign(had, { ports: 1, connections })
-      const error = yield* Effect.flip(Effect.scoped(open({ ...tunnel, timeoutMillis: 2_000 })))
-      expect(error).toMatchObject({ reason: { _tag: "NoPort", code: "EMFILE" } })
-      expect(error.message).toContain("no connection to it (EMFILE)")
-    })
+    ["EMFILE, before its command is started", 0, "EMFILE"],
+    ["EMFILE, while its port is looked at", 1, "EMFILE"],
+    ["no port left, while its port is looked at", 1, "EADDRNOTAVAIL"]
+  ] as const)(
+    "is why a tunnel cannot be opened, and not that its command does not listen: %s",
+    ([, connections, code]) =>
+      Effect.gen(function* () {
+        Object.assign(had, { ports: 1, connections, code })
+        const error = yield* Effect.flip(Effect.scoped(open({ ...tunnel, timeoutMillis: 2_000 })))
+        expect(error).toMatchObject({ reason: { _tag: "NoPort", code } })
+        expect(error.message).toContain(`no connection to it (${code})`)
+      })
   )
 
   it.each([

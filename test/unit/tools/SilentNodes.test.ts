@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { CallError } from "../../../src/node/CallError.ts"
+import { LeftAlone } from "../../../src/node/LeftAlone.ts"
 import type { Look } from "../../../src/node/Nodes.ts"
 import { fakeNode, untroubled, type World } from "../../support/FakeNodes.ts"
 import { callIn, failIn } from "../../support/Tools.ts"
@@ -59,6 +60,19 @@ describe("a node whose link is silent", () => {
     })
   )
 
+  it.effect("is given no second link where it had no process left when it was heard last", () =>
+    Effect.gen(function* () {
+      const reason = { _tag: "DeadlineExceeded", millis: 1, worker: "awaited" } as const
+      const call = () => Effect.fail(new CallError({ node: name, target: "m:f/0", reason }))
+      const node = { ...fakeNode(), call, hasRoom: () => false }
+      const error = yield* failIn({ up: [node] }, "diagnose_connection", {})
+      expect(error).toMatchObject({
+        code: "process_table_full",
+        message: expect.stringContaining("diagnose_connection")
+      })
+    })
+  )
+
   it.effect("is told by connect_node to be connected, and to answer nothing", () =>
     Effect.gen(function* () {
       const reason = { _tag: "DeadlineExceeded", millis: 2_799.4, worker: "awaited" } as const
@@ -69,6 +83,21 @@ describe("a node whose link is silent", () => {
         /^app@localhost is connected, and gave no answer to a first question within 2799 ms\. /u
       )
       expect(error.message).not.toMatch(/worker|for less/u)
+    })
+  )
+})
+
+describe("a node that is left alone for its own sake", () => {
+  it.effect("has no tunnel opened to it for a diagnosis, which says why it is not tried, and what to do", () =>
+    Effect.gen(function* () {
+      const leftAlone = { [name]: new LeftAlone({ node: name, lack: { _tag: "Processes" }, at: 0, until: 600_000 }) }
+      const configured = [{ name, tunnel: ["ssh"] }]
+      const { structured } = yield* callIn({ configured, leftAlone }, "diagnose_connection", { node: name })
+      expect(structured["summary"]).toBe(`${leftAlone[name]!.message} Once that is mended, connect_node tries.`)
+      expect(structured["steps"]).toContainEqual(
+        expect.objectContaining({ step: "configuration", outcome: "not_tried", found: structured["summary"] })
+      )
+      expect(structured).not.toHaveProperty("hints")
     })
   )
 })
