@@ -8,7 +8,7 @@ import type { SyntaxName } from "../syntax/Syntax.ts"
 import { currentSyntax } from "./CurrentSyntax.ts"
 import type { Session } from "./Session.ts"
 import { termOwner } from "./TermOwner.ts"
-import { literalPattern, termPattern } from "./TermPattern.ts"
+import { partOfName, termPattern, wholePattern } from "./TermPattern.ts"
 
 /** A bare word that is an atom, if it is all of it: more often it is a part of a name. */
 const isBareWord = (text: string, { text: name }: Atom): boolean => name === text || name === `Elixir.${text}`
@@ -29,7 +29,7 @@ const wholeTerm = (node: ErlangNode, text: string, syntax: SyntaxName): Term | u
 
 /**
  * A part of a term as a regular expression that finds it in what Erlang prints of one, see {@link termPattern}: for
- * `holds/2` of the agent. A whole term is found as Erlang prints it, too, whatever its syntax; an atom as a part of
+ * `holds/2` of the agent. A whole term is found as Erlang prints it alone, whatever its syntax; an atom as a part of
  * longer ones. `within`: what of the term is compared.
  */
 export const partPattern = (
@@ -38,13 +38,11 @@ export const partPattern = (
   within: (term: Term) => Term = (term) => term
 ): Effect.Effect<string, never, Session> =>
   Effect.map(currentSyntax, ({ name }) => {
-    const words = termPattern(text, name)
     const whole = wholeTerm(node, text, name)
-    if (whole === undefined) return words
+    if (whole === undefined) return termPattern(text, name)
     const term = within(whole)
-    const printed = term instanceof Atom ? namePart(term.text) : syntaxes.erlang.print(term, { node: node.name }).text
-    // Of what a name stands in, the node has the name alone.
-    return term === whole ? `${literalPattern(printed)}|${words}` : literalPattern(printed)
+    if (term instanceof Atom) return partOfName(namePart(term.text))
+    return wholePattern(syntaxes.erlang.print(term, { node: node.name }).text)
   })
 
 const knownBy = /^\s*(?:(?:#\(|\{)\s*:?(global|pg|via)[\s,]+|(Global|Pg|Via)\()/u

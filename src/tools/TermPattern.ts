@@ -1,25 +1,20 @@
 import { Buffer } from "node:buffer"
-import { constructorAtom } from "../syntax/GleamText.ts"
+import { parseTerm } from "../syntax/ParseTerm.ts"
 import type { SyntaxName } from "../syntax/Syntax.ts"
+import { syntaxes } from "../syntax/Syntaxes.ts"
+import { unescapeElixir, unescapeErlang, unescapeGleam, unescapeLfe } from "../syntax/Unescape.ts"
 
-/**
- * What no word has, for a regular expression here as for one on a node: all beyond ASCII may stand in a word. By ASCII
- * alone, since a node that takes no heed of case looks up each character of a range beyond (10 ms for each row).
- */
-const noWord = String.raw`\x00-\x2f:-@\[-\^\x60{-\x7f`
-const others = `[${noWord}]`
-const wordCharacter = `[^${noWord}]`
-
-/** What stands between two words, with what Erlang alone writes there: `'Elixir.My.Keys'`, `<<"é"/utf8>>`. */
-const between = `${others}(?:${others}|Elixir\\.|(?<=/)utf8)*`
-
-/** A text that a node whose shell prints Latin-1 alone may print as numbers; and each word. */
-const unitPattern = new RegExp(`"[^"\\\\]*[^\\u0000-\\u00ff"\\\\][^"\\\\]*"?|${wordCharacter}+`, "gu")
+/** Of what Erlang writes between two values, a character: by ASCII alone, which is cheap on a node (see `holds/2` there). */
+const mark = String.raw`[\s,\[\]{}#=><|]`
+const behindMark = `(?<=^|${mark})`
+const beforeMark = `(?=${mark}|$)`
 
 const escape = (text: string): string => text.replaceAll(/[\\^$.*+?()[\]{}|]/gu, String.raw`\$&`)
 
-const anyOf = (patterns: ReadonlyArray<string>): string =>
-  patterns.length === 1 ? patterns[0]! : `(?:${patterns.join("|")})`
+const anyOf = (patterns: ReadonlyArray<string>): string => {
+  const different = [...new Set(patterns)]
+  return different.length === 1 ? different[0]! : `(?:${different.join("|")})`
+}
 
 /** The numbers that Erlang writes for a text beyond Latin-1: those of a binary, and those of a list of characters. */
 const asNumbers = (text: string): ReadonlyArray<string> =>
@@ -27,72 +22,209 @@ const asNumbers = (text: string): ReadonlyArray<string> =>
     ? [[...Buffer.from(text)].join(","), Array.from(text, (character) => character.codePointAt(0)!).join(",")]
     : []
 
-const wordsOf = (text: string): ReadonlyArray<string> => text.match(new RegExp(`${wordCharacter}+`, "gu")) ?? []
+/** The inside of a text: as Erlang writes it between its quotes, and as it is, since of some texts a node compares that. */
+const insides = (text: string): ReadonlyArray<string> => {
+  const quoted = text.replaceAll(/["\\]/gu, String.raw`\$&`)
+  const written = quoted
+    .replaceAll("\n", String.raw`\n`)
+    .replaceAll("\t", String.raw`\t`)
+    .replaceAll("\r", String.raw`\r`)
+  return [escape(written), escape(text)]
+}
 
-/** What a language writes around a term in words or marks of its own, where Erlang has none, or brackets. */
+/** In the print of a term by Erlang, a text in letters, or one that is no text to Beamscope, but may be to a node. */
+const texts = /<<"((?:\\.|[^"\\])*)"\/utf8>>|\[(\d+(?:,\d+)*)\]/gu
+
+const isPrintable = (codes: ReadonlyArray<number>): boolean =>
+  codes.some((code) => code > 0xff) &&
+  codes.every((code) => code <= 0x10ffff && !/[\p{Cc}\p{Cs}]/u.test(String.fromCodePoint(code)))
+
+/** A text as all of a term, of which a node may compare the inside alone. */
+const textAlone = /^(?:<<)?"((?:\\.|[^"\\])*)"(?:\/utf8)?(?:>>)?$/u
+
+/** A regular expression that finds a term, given as Erlang prints it, in each way in which a node prints or compares it. */
+export const wholePattern = (printed: string): string => {
+  let pattern = ""
+  let at = 0
+  for (const { 0: whole, 1: inside, 2: codes, index } of printed.matchAll(texts)) {
+    const numbers = codes?.split(",").map(Number) ?? []
+    const text = inside === undefined ? undefined : unescapeErlang(inside)
+    const others =
+      typeof text === "string"
+        ? asNumbers(text)
+            .slice(0, 1)
+            .map((bytes) => `<<${bytes}>>`)
+        : isPrintable(numbers)
+          ? insides(String.fromCodePoint(...numbers)).map((it) => `"${it}"`)
+          : []
+    pattern += escape(printed.slice(at, index)) + anyOf([escape(whole), ...others])
+    at = index + whole.length
+  }
+  pattern += escape(printed.slice(at))
+  const alone = textAlone.exec(printed)?.[1]
+  const text = alone === undefined ? undefined : unescapeErlang(alone)
+  return typeof text === "string" ? anyOf([pattern, ...insides(text).map((it) => `^${it}$`)]) : pattern
+}
+
+/** What a language writes around a term in words or marks of its own, where Erlang has none, or others. */
 const ownMarks: Readonly<Record<SyntaxName, ReadonlyArray<readonly [RegExp, string]>>> = {
-  // A node may compare a text without what stands around it.
   erlang: [[/"\/utf8\b/gu, '"']],
   elixir: [
-    [/#(?:PID|Reference|Port)</gu, "<"],
+    [/#PID</gu, "<"],
+    [/#Reference</gu, "#Ref<"],
     [/~[a-z](?=")/gu, ""],
-    [/::size\((\d+)\)/gu, ":$1"]
+    [/::size\((\d+)\)/gu, ":$1"],
+    [/%(?=[A-Z][\w.]*\{)/gu, " "]
   ],
   gleam: [
+    [/\batom\.create\((?=")/gu, ":"],
     [/\b(?:atom\.create|charlist\.from_string|dict\.from_list)\(|\/\/erl\(/gu, " "],
-    [/:size\((\d+)\)/gu, ":$1"],
-    // Of a constructor, whose name Erlang writes inside of them, or of an entry of a map, where it has none.
-    [/[()]/gu, " "]
+    [/:size\((\d+)\)/gu, ":$1"]
   ],
   lfe: [
     [/#Pid</gu, "<"],
-    [/#B\(/gu, " "],
-    [/#M\(/gu, "("]
+    [/#[BM]?(?=[("])/gu, ""],
+    [/(?<=^|\s)\.(?=\s|$)/gu, " "]
   ]
 }
 
-/** A closing bracket; in LFE that of a binary looks like any other. */
-const closing = { erlang: "[\\])}]", elixir: "[\\])}]", gleam: "[\\])}]", lfe: "[\\])}>]" } as const
-
-const isConstructor = (word: string): boolean => /^(?:[A-Z][a-z\d]*)+$/u.test(word)
+const unescapes = { elixir: unescapeElixir, erlang: unescapeErlang, gleam: unescapeGleam, lfe: unescapeLfe } as const
 
 /**
- * A part of a term that a language prints, cut between tokens, as a regular expression that finds it, in any case, in
- * what Erlang prints of the term (`~0tp`). The languages have the words of a term in common, in the same order, but not
- * the marks between them. So the words are compared; and of the marks at either end, whether a word, or a pair of
- * brackets, begins or ends there. No part of the text acts as a regular expression itself.
+ * A name or a text in quotes (not closed where the piece ends in it), what stands behind it being the colon of a key; an
+ * identifier; or a word. All else are marks.
+ */
+const valuesOf = (quotes: string, marks: string): RegExp =>
+  new RegExp(
+    String.raw`(:?)([${quotes}])((?:\\[^]|(?!\2)[^\\])*)(\2|$)(:(?=\s|$))?|` +
+      String.raw`(?:#\w+)?(?<!<)<(?!<)[^<>\s,"]+>?|` +
+      String.raw`(?![%#'][({["<])(?:${marks}[^\s()[\]{}"<|])+`,
+    "gu"
+  )
+
+const values = {
+  elixir: valuesOf(`"'`, "(?!=>|[,>])"),
+  erlang: valuesOf(`"'`, "(?!=>|[,>])"),
+  gleam: valuesOf(`"'`, "(?!=>|[,>])"),
+  lfe: valuesOf(`"|`, "")
+} as const
+
+/** Of no node: a pid is compared as it is typed. */
+const nobody = { node: "nobody@nowhere", creation: 0 }
+
+/** Which ends of a value are all there: where the piece begins, or ends, in it, the others are not. */
+interface Ends {
+  readonly isBegun: boolean
+  readonly isEnded: boolean
+}
+
+/** A text between quotes, of which a node may print the numbers alone, or compare the inside alone. */
+const textPattern = (text: string, { isBegun, isEnded }: Ends): string => {
+  const front = isBegun ? '(?:"|^)' : ""
+  const back = isEnded ? '(?:"(?:/utf8)?|$)' : ""
+  const numbers = asNumbers(text).map((them) => `${isBegun ? behindMark : ""}${them}${isEnded ? beforeMark : ""}`)
+  return anyOf([`${front}${anyOf(insides(text))}${back}`, ...numbers])
+}
+
+/** As Erlang writes a name; without the quote, and what it alone has in front, at the end that is not there. */
+const namePattern = (printed: string, { isBegun, isEnded }: Ends): string => {
+  const begun = isBegun ? printed : printed.replace(/^'(?:Elixir\.)?/u, "")
+  return escape(isEnded ? begun : begun.replace(/'$/u, ""))
+}
+
+const isKey = (word: string, syntax: SyntaxName): boolean => syntax === "elixir" && /[^:]:$/u.test(word)
+
+const wordPattern = (word: string, syntax: SyntaxName, ends: Ends): string => {
+  if (isKey(word, syntax)) return namePattern(syntaxes.erlang.atom(word.slice(0, -1)), ends)
+  if (/^[<#]/u.test(word)) return escape(word)
+  const parsed = parseTerm(word, syntax, nobody)
+  if (parsed._tag === "Mistake") return escape(word)
+  const printed = namePattern(syntaxes.erlang.print(parsed.term).text, ends)
+  return ends.isBegun && ends.isEnded ? printed : anyOf([printed, escape(word)])
+}
+
+/** A value that {@link values} found; of one that the piece begins inside of, the first quote is not its own. */
+const valuePattern = (value: RegExpExecArray, syntax: SyntaxName, isInside: boolean, ends: Ends): string => {
+  const [word, colon, quote, inside, close, key] = value
+  if (inside === undefined) return wordPattern(word, syntax, ends)
+  const read = unescapes[syntax](inside)
+  const text = typeof read === "string" ? read : inside
+  const isEnded = close !== ""
+  if (isInside) return `${anyOf(insides(text))}${isEnded ? `(?:["'](?:/utf8)?|$)` : ""}`
+  if (colon !== ":" && key === undefined && quote === '"') {
+    const asText = textPattern(text, { isBegun: true, isEnded })
+    // What makes a name of it in Gleam may stand in front of the piece.
+    const isName = syntax === "gleam" && value.index === 0 && isEnded
+    return isName ? anyOf([asText, `${behindMark}${escape(syntaxes.erlang.atom(text))}`]) : asText
+  }
+  if (isEnded) return `${behindMark}${namePattern(syntaxes.erlang.atom(text), { isBegun: true, isEnded })}`
+  // How it goes on says whether it is quoted.
+  return `${behindMark}'?(?:Elixir\\.)?${anyOf(insides(text))}`
+}
+
+/** What stands between two values. In most languages, blanks alone stand inside of a text, or behind a key. */
+const betweenPattern = (marks: string, behind: string, syntax: SyntaxName): string =>
+  syntax !== "lfe" && /^\s+$/u.test(marks) && !behind.endsWith(":")
+    ? escape(marks)
+    : `${mark}${marks === "" ? "*" : "+"}`
+
+/** Brackets that Erlang has in the same place, whichever it has; in Gleam, round ones stand elsewhere. */
+const openers = { elixir: /[[({]\s*$/u, erlang: /[[({]\s*$/u, gleam: /\[\s*$/u, lfe: /\(\s*$/u } as const
+const closers = { elixir: /^\s*[\])}]/u, erlang: /^\s*[\])}]/u, gleam: /^\s*\]/u, lfe: /^\s*\)/u } as const
+
+const isEmptyText = ([, colon, quote, inside, close]: RegExpExecArray): boolean =>
+  colon === "" && quote === '"' && inside === "" && close !== ""
+
+/** `isInside`: whether the piece begins inside of quotes, the first of which was put in front of it. */
+const readPiece = (text: string, syntax: SyntaxName, isInside: boolean): ReadonlyArray<string> => {
+  const found = [...text.matchAll(values[syntax])].filter((value) => !isEmptyText(value))
+  const [first] = found
+  const last = found.at(-1)
+  if (first === undefined || last === undefined) return []
+  const before = text.slice(0, first.index)
+  const after = text.slice(last.index + last[0].length)
+  const isBegun = before !== "" || /^:[^"']|^[<#&]/u.test(first[0])
+  const isEnded = after !== "" || isKey(last[0], syntax)
+  const patterns = found.map((value, index) => {
+    const previous = found[index - 1]
+    const ends = { isBegun: value !== first || isBegun, isEnded: value !== last || isEnded }
+    const pattern = valuePattern(value, syntax, isInside && value === first, ends)
+    if (previous === undefined) return pattern
+    return betweenPattern(text.slice(previous.index + previous[0].length, value.index), previous[0], syntax) + pattern
+  })
+  const front = openers[syntax].test(before) ? String.raw`(?<=[\[{<])` : isBegun ? behindMark : ""
+  const back = closers[syntax].test(after) ? String.raw`(?:>>)?[\]}>]` : isEnded ? beforeMark : ""
+  return [`${isInside ? "" : front}${patterns.join("")}${back}`]
+}
+
+/**
+ * A part of a term that a language prints as a regular expression that finds it, in any case, in what Erlang prints of
+ * the term (`~0tp`). The languages have the values in common, in the same order, but not the marks between them. So
+ * signs, points, and whatever stands inside of names and texts are compared; brackets, commas, blanks, quotes and arrows
+ * between them are not, but for where the piece begins and ends: with a value, a mark, or a bracket. What is typed may
+ * be from within quotes as well. No part of the text acts as a regular expression itself.
  *
  * Not found are parts of what a language writes in other words than Erlang: of Elixir's structs with a syntax of their
  * own (`~D[2026-01-01]`), and of bytes and lists that only one of the two takes for text.
  */
 export const termPattern = (text: string, syntax: SyntaxName): string => {
-  const bare = ownMarks[syntax].reduce((rest, [mark, instead]) => rest.replaceAll(mark, instead), text)
-  const units = [...bare.matchAll(unitPattern)]
-  const [first] = units
-  const last = units.at(-1)
-  if (first === undefined || last === undefined) return escape(text)
-  const unit = ([it]: RegExpExecArray): string => {
-    if (!it.startsWith('"')) {
-      return syntax === "gleam" && isConstructor(it) ? anyOf([...new Set([it, constructorAtom(it)])]) : it
-    }
-    const inside = it.replaceAll('"', "")
-    return anyOf([wordsOf(inside).join(between), ...asNumbers(inside)])
-  }
-  const before = bare.slice(0, first.index) + (first[0].startsWith('"') ? '"' : "")
-  const after = bare.slice(last.index + last[0].length) + (last[0].endsWith('"') ? '"' : "")
-  const front = /[[({]/u.test(before)
-    ? `[[({]${others}{0,40}(?:Elixir\\.)?`
-    : before.length > 0
-      ? `(?<!${wordCharacter})`
-      : ""
-  const back = /[\])}]/u.test(after)
-    ? `(?:${others}|/utf8)*${closing[syntax]}`
-    : after.length > 0
-      ? `(?!${wordCharacter})`
-      : ""
-  const words = `${front}${units.map(unit).join(between)}${back}`
-  return bare.includes('"') ? words : anyOf([words, ...asNumbers(text.trim())])
+  const bare = ownMarks[syntax].reduce((rest, [own, instead]) => rest.replaceAll(own, instead), text)
+  // A quote directly behind a word ends what the piece begins inside of.
+  const ending = /^[^"'|]*[^\s"'|([{,<>:]("|'|\|)/u.exec(bare)?.[1]
+  return anyOf([
+    ...readPiece(bare, syntax, false),
+    ...(ending === undefined ? [] : readPiece(ending + bare, syntax, true)),
+    ...insides(text),
+    ...(text.includes('"') ? [] : asNumbers(text.trim()))
+  ])
 }
 
-/** A regular expression that finds a text as it is, in any case. */
-export const literalPattern = escape
+/**
+ * A regular expression that finds a part of the name of an atom, in any case, where it is quoted too; a name with what may
+ * stand between two values as all of one.
+ */
+export const partOfName = (name: string): string => {
+  const written = syntaxes.erlang.atom(name)
+  if (/[,[\]{}#=><|]/u.test(name)) return anyOf([escape(written), `^${escape(name)}$`])
+  return anyOf([escape(name), namePattern(written, { isBegun: false, isEnded: false })])
+}
