@@ -11,6 +11,7 @@ import * as BeamNode from "../support/BeamNode.ts"
 import { eventually } from "../support/eventually.ts"
 import { serve } from "../support/FakePeer.ts"
 import { faultProxy } from "../support/FaultProxy.ts"
+import { fillProcesses } from "../support/fullTables.ts"
 import { epmdPort, liveCatalogue } from "../support/LiveTools.ts"
 import { targetsOf } from "../support/targetsOf.ts"
 import { toolCalls } from "../support/toolInputs.ts"
@@ -28,15 +29,6 @@ const fillAtoms = (left: number) => `
       _ -> list_to_atom("fill_" ++ integer_to_list(Number)), Fill(Number + 1)
     end
   end)(0)`
-
-/** Processes that do nothing, until there is room for so many. */
-const fillProcesses = (left: number) => `
-  (fun Fill() ->
-    case erlang:system_info(process_limit) - erlang:system_info(process_count) of
-      Left when Left =< ${left} -> Left;
-      _ -> spawn(fun() -> receive stop -> ok end end), Fill()
-    end
-  end)()`
 
 /** Ends those processes again. */
 const freeProcesses = `

@@ -14,6 +14,7 @@ import * as BeamNode from "../support/BeamNode.ts"
 import { makeAuthority } from "../support/Certificates.ts"
 import { eventually } from "../support/eventually.ts"
 import { closedPort } from "../support/FakePeer.ts"
+import { fillProcesses } from "../support/fullTables.ts"
 import { runs } from "../support/processes.ts"
 import * as TlsNode from "../support/TlsNode.ts"
 import { call } from "../support/Tools.ts"
@@ -110,6 +111,35 @@ describe.each(BeamNode.otpReleases())("a node of OTP $otp behind a tunnel", ({ o
       yield* Effect.promise(() => Promise.all([node.stop(), secure.stop()]))
       expect(node.log() + secure.log()).toBe("")
     })
+  )
+
+  it.live(
+    "whose last process is gone has no other opened when that ends, which is a connection that would end it",
+    () =>
+      Effect.gen(function* () {
+        const port = yield* Effect.promise(freePort)
+        const { args, name } = elsewhere(port)
+        const node = yield* BeamNode.start({ otp, name, args: ["+P", "1024", ...args] })
+        configure({ name, alias: "staging-1", cookie: node.cookie, tunnel: tunnelTo(port) })
+        yield* withConfiguration(
+          Effect.gen(function* () {
+            yield* call("connect_node", { node: "staging-1" })
+            yield* Effect.promise(() => node.evaluate(fillProcesses(0)))
+            const ask = refusal("get_system_info", { node: "staging-1" })
+            expect(yield* ask).toMatchObject({ code: "process_table_full", retryable: true })
+            process.kill(tunnels()[0]!, "SIGKILL")
+            yield* eventually(
+              Effect.map(ask, ({ message }) => message.includes("is left alone: its process table was full"))
+            )
+            const { structured } = yield* call("diagnose_connection", { node: "staging-1" })
+            expect(structured["steps"]).toContainEqual(
+              expect.objectContaining({ step: "configuration", outcome: "not_tried" })
+            )
+          })
+        )
+        expect(tunnels()).toHaveLength(1)
+        expect(yield* Effect.promise(() => node.evaluate("is_pid(whereis(net_kernel))"))).toBe("true")
+      })
   )
 
   it.live("gets a new link by a reset where the one that calls take goes dead, and not where that carries calls", () =>
