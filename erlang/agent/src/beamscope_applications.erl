@@ -2,7 +2,7 @@
 %% `beamscope_processes' for what that asks of the source.
 %%
 %% What it spares the node. The application controller is asked once, if it is idle, and need not answer; whatever else can
-%% be is read from its table. Processes are counted by list BIFs, a thousand at a time, and memory is asked only of those with a
+%% be is read from its table. Processes are counted by list BIFs, some at a time, and memory is asked only of those with a
 %% short message queue, since that walks the queue.
 -module(beamscope_applications).
 
@@ -14,6 +14,7 @@
 -include("beamscope_apart.hrl").
 -include("beamscope_rest.hrl").
 -include("beamscope_scan.hrl").
+-include("beamscope_survey.hrl").
 -include("beamscope_within.hrl").
 -include("beamscope_idle.hrl").
 
@@ -242,8 +243,8 @@ starters(Master) ->
 %% `#{Leader => {Leader, Processes, Bytes, Unmeasured}}' by group leader, and `[deadline]' where time ran out.
 counted_until(Until) ->
     Table = ets:new(applications, [private]),
-    Add = fun(Pids, _) -> add(led(Pids), Table) end,
-    {_, Late} = scan(fun thousand/1, processes(), #{until => Until}, Add, none),
+    Add = fun(_, Led, _) -> add(Led, Table) end,
+    {_, Late, _} = survey(fun some/2, processes(), #{until => Until, helpers => ?HELPERS}, fun led/1, Add, none),
     Counts = maps:from_list([{element(1, Entry), Entry} || Entry <- ets:tab2list(Table)]),
     ets:delete(Table),
     {Counts, Late}.

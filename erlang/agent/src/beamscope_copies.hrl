@@ -17,9 +17,11 @@
 -define(SMALL_HEAPS, 250000).
 %% Words that whoever takes the copies in may grow to.
 -define(COPIES, 2000000).
-%% Milliseconds for the copies of many processes at once, and for those of a chunk of them that are read one by one.
+%% Milliseconds for the copies of many processes at once, and of one alone; and the part of the time that is left which each
+%% gets at most: one that is too large leaves enough to the others.
 -define(COPIES_MILLIS, 5000).
 -define(SINGLY_MILLIS, 1000).
+-define(SHARE, 3).
 
 %% Puts one question to many processes, with list BIFs throughout.
 ask(Pids, {Question, Answers}) ->
@@ -75,18 +77,20 @@ copied_at_once([], _, _, Found) ->
     Found;
 copied_at_once(Sized, Ask, Until, {Told, Large, Late} = Found) ->
     {Pids, Words} = lists:unzip(Sized),
-    Left = min(?COPIES_MILLIS, Until - now_ms()),
+    Left = Until - now_ms(),
     case length(Pids) > 1 andalso lists:sum(Words) > ?SMALL_HEAPS of
         true ->
             {First, Rest} = lists:split(length(Pids) div 2, Sized),
             copied_at_once(Rest, Ask, Until, copied_at_once(First, Ask, Until, Found));
         false when Left =< 0 ->
             late(Pids, Found);
+        false when length(Pids) =:= 1 ->
+            singly(Pids, Ask, Until, Found);
         false ->
-            case apart(?COPIES, Left, fun() -> Ask(Pids) end) of
+            case apart(?COPIES, min(?COPIES_MILLIS, 1 + Left div ?SHARE), fun() -> Ask(Pids) end) of
                 {answer, More} -> {Told ++ More, Large, Late};
                 {raised, Reason} -> error(Reason);
-                _ -> singly(Pids, Ask, min(Until, now_ms() + ?SINGLY_MILLIS), Found)
+                _ -> singly(Pids, Ask, Until, Found)
             end
     end.
 
@@ -94,15 +98,16 @@ singly([], _, _, Found) ->
     Found;
 singly([Pid | Rest] = Pids, Ask, Until, {Told, Large, Late} = Found) ->
     Left = Until - now_ms(),
-    case Left > 0 andalso apart(?COPIES, Left, fun() -> Ask([Pid]) end) of
+    case Left > 0 andalso apart_of(Pid, ?COPIES, min(?SINGLY_MILLIS, 1 + Left div ?SHARE), fun() -> Ask([Pid]) end) of
         {answer, More} -> singly(Rest, Ask, Until, {Told ++ More, Large, Late});
         {raised, Reason} -> error(Reason);
         too_large -> singly(Rest, Ask, Until, {Told, [Pid | Large], Late});
-        _ -> late(Pids, Found)
+        late -> singly(Rest, Ask, Until, {Told, Large, [Pid | Late]});
+        false -> late(Pids, Found)
     end.
 
-%% What processes with short queues say in their dictionaries to be, `undefined' where they do not say, for each that may
-%% be asked; and for whom there was no time.
+%% What processes with short queues that `proc_lib' has started (others have nothing of it there) say in their dictionaries
+%% to be, `undefined' where they do not say, for each that may be asked; and for whom there was no time.
 callbacks(Pids, Plan) ->
     {Kept, Late} = kept(['$initial_call'], Pids, Plan),
     {[{Pid, Call} || {Pid, [Call]} <- Kept], Late}.

@@ -6,15 +6,17 @@
 
 %% Messages up to which a process is asked how large its heap is, since that walks its queue.
 -define(DICTIONARY_QUEUE, 10000).
-%% How many whole dictionaries are read at once; words that whoever reads them may grow to; milliseconds that he may take.
+%% How many whole dictionaries are read at once; words that whoever reads them may grow to; milliseconds that he may take,
+%% and which part of the time that is left: one that is too large leaves enough to the others.
 -define(DICTIONARIES, 100).
 -define(DICTIONARY_WORDS, 2000000).
 -define(DICTIONARY_MILLIS, 1000).
+-define(DICTIONARY_SHARE, 3).
 %% Bytes in external format of what is taken out of one: what OTP keeps there is smaller.
 -define(ENTRY_BYTES, 30000).
 
-%% The value; `undefined' where there is none, or no such process; `unread' where it cannot be had at no great cost, `late'
-%% where it was not to be had before the time, by the node's monotonic clock in milliseconds.
+%% The value, of what `proc_lib' keeps there; `undefined' where there is none, or no such process; `unread' where it cannot be
+%% had at no great cost, `late' where it was not to be had before the time, by the node's monotonic clock in milliseconds.
 dictionary_entry(Key, Pid, Until) -> hd(dictionary_entries(Key, [Pid], Until)).
 
 %% The same of many, in their order. From OTP 26.2 on one key is read alone. Before, whole dictionaries are, by the rule of
@@ -27,7 +29,8 @@ dictionary_entries(Key, Pids, Until) ->
     catch
         error:badarg ->
             {Some, Rest} = lists:split(min(?DICTIONARIES, length(Pids)), Pids),
-            Sized = [{Pid, is_small(Pid, [{message_queue_len, ?DICTIONARY_QUEUE}, {total_heap_size, ?COPIED_HEAP}])} || Pid <- Some],
+            Others = maps:from_list([{Pid, gone} || Pid <- Some -- started(Some)]),
+            Sized = [{Pid, size_of(Pid, Others)} || Pid <- Some],
             Read = maps:from_list(copied_entries(Key, [Pid || {Pid, true} <- Sized], Until)),
             Values = [maps:get(Pid, Read, hd([undefined || Is =:= gone] ++ [unread])) || {Pid, Is} <- Sized],
             Values ++ dictionary_entries(Key, Rest, Until)
@@ -35,6 +38,9 @@ dictionary_entries(Key, Pids, Until) ->
 
 entry({_, Value}) -> Value;
 entry(undefined) -> undefined.
+
+size_of(Pid, Others) when is_map_key(Pid, Others) -> gone;
+size_of(Pid, _) -> is_small(Pid, [{message_queue_len, ?DICTIONARY_QUEUE}, {total_heap_size, ?COPIED_HEAP}]).
 
 %% Whether no item of a process is more than what is said, looked at one after the other.
 is_small(_, []) ->
@@ -50,8 +56,15 @@ is_small(Pid, [{Item, Most} | Rest]) ->
 copied_entries(_, [], _) ->
     [];
 copied_entries(Key, [Pid | Rest] = Pids, Until) ->
-    Left = min(?DICTIONARY_MILLIS, Until - erlang:monotonic_time(millisecond)),
-    Outcome = Left > 0 andalso apart(?DICTIONARY_WORDS, Left, fun() -> [{One, small_entry(Key, One)} || One <- Pids] end),
+    Left = Until - erlang:monotonic_time(millisecond),
+    Millis = min(?DICTIONARY_MILLIS, 1 + Left div ?DICTIONARY_SHARE),
+    Ask = fun() -> [{One, small_entry(Key, One)} || One <- Pids] end,
+    Outcome =
+        case Rest of
+            _ when Left =< 0 -> false;
+            [] -> apart_of(Pid, ?DICTIONARY_WORDS, Millis, Ask);
+            _ -> apart(?DICTIONARY_WORDS, Millis, Ask)
+        end,
     case {Outcome, Rest} of
         {{answer, Entries}, _} -> Entries;
         {false, _} -> [{One, late} || One <- Pids];

@@ -362,7 +362,7 @@ called(Pids, #{calls := [{Copies, Answers}], long_queue := LongQueue} = Plan) ->
     Told = [{{'$1', [{message_queue_len, '$2'} | '$3']}, [], [{{'$1', '$2', '$3'}}]}, {{'_', undefined}, [], [gone]}],
     Asked = ask(Pids, {[message_queue_len, current_function, initial_call], ets:match_spec_compile(Told)}),
     {Alive, Ended} = lists:partition(fun erlang:is_tuple/1, Asked),
-    Short = [Pid || {Pid, Messages, _} <- Alive, Messages =< LongQueue],
+    Short = [Pid || {Pid, Messages, Calls} <- Alive, Messages =< LongQueue, is_started(Calls)],
     {Kept, Late} = kept(['$initial_call', '$callers'], Short, Plan),
     Read = maps:from_list(Kept),
     Found = ets:match_spec_run(named_calls(Alive, Copies, Read), Answers),
@@ -376,9 +376,11 @@ named_calls(Alive, Copies, Read) ->
      || {Pid, _, Calls} <- Alive
     ].
 
-%% Only who was started by `proc_lib' says what it is.
-unread_calls(Alive, Read) ->
-    [Pid || {Pid, _, [_, {initial_call, {proc_lib, init_p, _}}]} <- Alive, not is_map_key(Pid, Read)].
+unread_calls(Alive, Read) -> [Pid || {Pid, _, Calls} <- Alive, is_started(Calls), not is_map_key(Pid, Read)].
+
+%% Only who was started by `proc_lib' says what it is: nobody else's dictionary is copied for that.
+is_started([_, {initial_call, {proc_lib, init_p, _}}]) -> true;
+is_started(_) -> false.
 
 %% Those with the part that is looked for in their label; how many have ended; and `large' for each whose label is, or
 %% may be, large, `late' for each whose label there was no time for.

@@ -57,10 +57,10 @@ top(#{by := By, order := Order, limit := Limit, deadline_ms := Deadline} = Spec)
     Look = fun(Pids) ->
         {Values, Ended, Longer} = Measure(Pids),
         {_, Passed} = lists:unzip(Values),
-        Members = ask(Passed, Asked),
+        {Members, Bytes} = measured(ask(Passed, Asked), Plan),
         {Keys, Late} = keys(By, Members, Plan),
         Unread = undecided(By, Members, Keys) ++ lates(Late) ++ Longer,
-        {Members, Keys, sizes(Members, Plan), Ended + length(Passed) - length(Members), Unread}
+        {Members, Keys, Bytes, Ended + length(Passed) - length(Members), Unread}
     end,
     Merge = fun(Pids, {Members, Keys, Bytes, Ended, Longer}, {Seen, Matched, Gone, Long}) ->
         add_members(Members, Keys, Bytes, Sums),
@@ -160,15 +160,17 @@ callback_key({_, _, _, Key}, _) ->
 undecided(initial_call, Members, Keys) -> [{callback, Pid} || {{Pid, _, _, _}, unread} <- lists:zip(Members, Keys)];
 undecided(_, _, _) -> [].
 
-%% The bytes of each where its queue is short, else `none'.
-sizes(Members, #{long_queue := LongQueue}) ->
+%% Those that have not ended meanwhile, and the bytes of each where its queue is short, else `none'.
+measured(Members, #{long_queue := LongQueue}) ->
     Count = length(Members),
     Short = [{{'$1', '$2', '_', '_'}, [{'=<', '$2', LongQueue}], ['$1']}],
     Memory = [{{'$1', {memory, '$2'}}, [], [{{'$1', '$2'}}]}],
     Asked = ask(ets:match_spec_run(Members, ets:match_spec_compile(Short)), {memory, ets:match_spec_compile(Memory)}),
     Pids = ets:match_spec_run(Members, ets:match_spec_compile([{{'$1', '_', '_', '_'}, [], ['$1']}])),
     Read = lists:duplicate(Count, maps:from_list(Asked)),
-    lists:zipwith3(fun maps:get/3, Pids, Read, lists:duplicate(Count, none)).
+    Bytes = lists:zipwith3(fun maps:get/3, Pids, Read, lists:duplicate(Count, none)),
+    Alive = [{{{'_', '$1', '_', '_'}, '$2'}, [{'orelse', {'=/=', '$2', none}, {'>', '$1', LongQueue}}], ['$_']}],
+    lists:unzip(ets:match_spec_run(lists:zip(Members, Bytes), ets:match_spec_compile(Alive))).
 
 %% Adds processes to the sums of their groups, with list BIFs throughout.
 add_members(Members, Keys, Bytes, Sums) ->

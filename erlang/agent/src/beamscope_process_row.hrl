@@ -57,21 +57,30 @@ in_order(Top, Done, Brief) ->
     end.
 
 %% The plan, with what is copied out of the processes of the entries: `labels' as of `cut_labels', and `callbacks', where
-%% these take a whole dictionary; `late' for each that there was no time for.
+%% these take a whole dictionary, which is copied once for both; `late' for each that there was no time for.
 with_copies(Top, #{items := Items, long_queue := LongQueue, reads_keys := ReadsKeys} = Plan) ->
     Labels = lists:member(label, Items),
     Callbacks = not ReadsKeys andalso lists:member(initial_call, Items),
     case Labels orelse Callbacks of
-        true ->
+        true when ReadsKeys ->
             {Sized, _, _} = copyable(short([element(2, Entry) || Entry <- Top], LongQueue)),
-            Read = fun(true, Ask) -> with_late(copied(Sized, Ask, Plan)); (false, _) -> #{} end,
+            Plan#{labels => with_late(copied(Sized, fun(Pids) -> cut_labels(labels(Pids, Plan)) end, Plan)), callbacks => #{}};
+        true ->
+            {Sized, _, _} = copyable(started(short([element(2, Entry) || Entry <- Top], LongQueue))),
+            {Told, Large, Late} = copied(Sized, fun kept_of_both/1, Plan),
             Plan#{
-                labels => Read(Labels, fun(Pids) -> cut_labels(labels(Pids, Plan)) end),
-                callbacks => Read(Callbacks, fun(Pids) -> [{Pid, Call} || {Pid, [Call]} <- from_dictionaries(['$initial_call'], Pids)] end)
+                labels => with_late({[Label || {Label, _} <- Told], Large, Late}),
+                callbacks => with_late({[Callback || {_, Callback} <- Told], Large, Late})
             };
         false ->
             Plan
     end.
+
+kept_of_both(Pids) ->
+    Read = from_dictionaries(['$process_label', '$initial_call'], Pids),
+    lists:zip(
+        cut_labels([{Pid, labelled(Label)} || {Pid, [Label, _]} <- Read]), [{Pid, Call} || {Pid, [_, Call]} <- Read]
+    ).
 
 with_late({Told, _, Late}) -> maps:from_list(Told ++ [{Pid, late} || Pid <- Late]).
 

@@ -21,7 +21,7 @@
     exclude => [binary()],
     %% Milliseconds of work after which a scan ends with what it has.
     deadline_ms := non_neg_integer(),
-    %% Milliseconds to rest after every thousand processes.
+    %% Milliseconds to rest after every thousand processes; helpers, where processes wait for the schedulers, do not rest.
     pause_ms := non_neg_integer(),
     %% Stacks that are told from one another; who stands elsewhere is counted together.
     stacks := pos_integer(),
@@ -36,6 +36,7 @@
 -include("beamscope_listing.hrl").
 -include("beamscope_rest.hrl").
 -include("beamscope_scan.hrl").
+-include("beamscope_survey.hrl").
 -include("beamscope_own.hrl").
 
 %% @doc All processes by where they stand, but for the one that asks. The words of `listed', packed, and `processes', how
@@ -45,14 +46,16 @@
 %% `other'.
 -spec stacks(stacks_spec()) -> binary().
 stacks(#{deadline_ms := Deadline, stacks := Most, sort := Sort} = Spec) ->
-    Timed = Spec#{until => now_ms() + Deadline},
+    Bounds = (maps:with([pause_ms], Spec))#{until => now_ms() + Deadline, helpers => ?HELPERS},
     Counts = ets:new(stacks, [private]),
     Samples = ets:new(stacks, [private, duplicate_bag]),
     Placeless = ets:match_spec_compile(placeless()),
-    Step = fun(Pids) ->
+    Look = fun(Pids) ->
         Items = repeated([current_stacktrace, group_leader, registered_name], Pids),
         Answers = lists:zip(lists:zipwith(fun erlang:process_info/2, Pids, Items), Pids),
-        Pairs = located(ets:match_spec_run(Answers, Placeless)),
+        located(ets:match_spec_run(Answers, Placeless))
+    end,
+    Add = fun(_, Pairs, Seen) ->
         {Stacks, _} = lists:unzip(Pairs),
         Distinct = lists:usort(Stacks),
         Known = lists:append(lists:zipwith(fun ets:lookup/2, repeated(Counts, Distinct), Distinct)),
@@ -69,9 +72,9 @@ stacks(#{deadline_ms := Deadline, stacks := Most, sort := Sort} = Spec) ->
         Sampled = New ++ scarce(Known),
         Wanted = maps:from_list(lists:zip(Sampled, Sampled)),
         true = ets:insert(Samples, [Pair || {Stack, _} = Pair <- sample(Pairs, ?SAMPLES, []), is_map_key(Stack, Wanted)]),
-        length(Pairs)
+        Seen + length(Pairs)
     end,
-    {Processes, Why} = scan(fun others/1, processes(), Timed, fun(Pids, Seen) -> Seen + Step(Pids) end, 0),
+    {Processes, Why, _} = survey(fun others/2, processes(), Bounds, Look, Add, 0),
     Matching = [{Count, erlang:md5(term_to_binary(Stack)), Stack} || {Stack, Count} <- matching(Counts, Spec)],
     ById = maps:from_list([{Id, Row} || {_, Id, _} = Row <- Matching]),
     Read = fun({_, Id}) ->
@@ -96,11 +99,11 @@ stack_rank(depth, {_, _, Stack}) -> length(frames(Stack));
 %% One without frames comes last.
 stack_rank(function, {_, _, Stack}) -> hd(frames(Stack) ++ [[]]).
 
-%% The next processes, without the one that asks: for `scan'.
-others([]) ->
+%% The next processes, without the one that asks: for `survey'.
+others(_, []) ->
     none;
-others(Processes) ->
-    {Pids, Rest} = thousand(Processes),
+others(Count, Processes) ->
+    {Pids, Rest} = some(Count, Processes),
     {lists:delete(self(), Pids), Rest}.
 
 %% Stacks that few samples were taken of.

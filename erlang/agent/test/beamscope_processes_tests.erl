@@ -9,7 +9,10 @@
 
 -include("../src/beamscope_rest.hrl").
 -include("../src/beamscope_scan.hrl").
--include("../src/beamscope_gate.hrl").
+-include("../src/beamscope_apart.hrl").
+-include("../src/beamscope_copies.hrl").
+
+-compile({nowarn_unused_function, [{apart_of, 4}, {copyable, 1}, {ask, 2}, {fact, 2}, {kept, 3}, {from_dictionaries, 2}, {from_dictionary, 2}]}).
 
 tests() ->
     [
@@ -96,13 +99,27 @@ gate_test_() ->
         end)
     end}.
 
+slow_copy_test_() ->
+    {"a copy that takes too long costs its own place only", fun() ->
+        running([fun idle/0 || _ <- lists:seq(1, 5)], fun([First, Slow | Rest] = Pids) ->
+            Copy = fun(Some) ->
+                lists:member(Slow, Some) andalso receive never -> never end,
+                [{Pid, copied} || Pid <- Some]
+            end,
+            {Copied, Large, Late} = copied([{Pid, 100} || Pid <- Pids], Copy, #{gate => gate(), until => now_ms() + 3000}),
+            ?assertEqual({[{Pid, copied} || Pid <- [First | Rest]], [Slow], []}, {lists:sort(Copied), Large, Late})
+        end)
+    end}.
+
 late_rows_test_() ->
     {"a label that there is no time for is told as late", fun() ->
         Labelled = fun() ->
-            put('$process_label', x),
-            idle()
+            proc_lib:spawn(fun() ->
+                put('$process_label', x),
+                idle()
+            end)
         end,
-        running([Labelled], fun([Pid]) ->
+        with([Labelled], fun([Pid]) ->
             %% None is left for the rows, whenever the processes are looked at in these milliseconds.
             Spec = spec(#{items => [label], pids => [Pid], deadline_ms => 3}),
             Label = case unread_label() of unread -> late; undefined -> undefined end,
@@ -438,20 +455,28 @@ least_values(Run) ->
 labels(Run) ->
     Labelled = fun(Label) ->
         fun() ->
-            spawn(fun() ->
+            proc_lib:spawn(fun() ->
                 put('$process_label', Label),
                 idle()
             end)
         end
     end,
+    ByItself = fun() ->
+        spawn(fun() ->
+            put('$process_label', own),
+            idle()
+        end)
+    end,
     Large = lists:seq(1, 1000),
-    with([queue(0), Labelled({room, <<"Lobby">>}), Labelled(Large)], fun([Plain, Lobby, Many]) ->
+    with([queue(0), Labelled({room, <<"Lobby">>}), Labelled(Large), ByItself], fun([Plain, Lobby, Many, Own]) ->
         Label = fun(Pid) ->
             #{rows := Rows} = Run(page, spec(#{limit => 1000, items => [label]})),
             proplists:get_value(Pid, Rows)
         end,
         ?assertEqual(undefined, Label(Plain)),
         ?assertEqual({term, {room, <<"Lobby">>}}, Label(Lobby)),
+        %% Where that takes the whole dictionary, it is not read of what `proc_lib' has not started.
+        ?assertEqual(hd([{term, own} || reads_keys()] ++ [undefined]), Label(Own)),
         {term, [1, 2, 3 | _] = Cut} = Label(Many),
         ?assert(erlang:external_size(Cut) =< 300),
         #{rows := Found, incomplete := Why} = Run(page, spec(#{label => <<"lOBBY">>, module => ?MODULE})),
