@@ -30,7 +30,9 @@ const telling = [
   `(?:${anywhere.join("|")})`,
   String.raw`(?:${endings.join("|")})\d*(?:_|$)`,
   String.raw`(?:^|_)(?:${words.join("|")})\d*(?:_|$)`,
-  String.raw`(?:^|_)(?:${keys.join("|")})_?keys?\d*(?:_|$)`
+  String.raw`(?:^|_)(?:${keys.join("|")})_?keys?\d*(?:_|$)`,
+  // Of an address that was parsed: `URI` of Elixir, `uri_string` of OTP.
+  "^userinfo$"
 ]
 const secretName = new RegExp(telling.join("|"), "u")
 
@@ -39,7 +41,7 @@ const secretName = new RegExp(telling.join("|"), "u")
  * others: for who cannot look closer.
  */
 export const maybeSecretName =
-  "pass|pw|secret|credential|key|token|cookie|jwt|bearer|auth|salt|psk|dsn|url|conn|ed.?pri"
+  "pass|pw|secret|credential|key|token|cookie|jwt|bearer|auth|salt|psk|dsn|url|userinfo|conn|ed.?pri"
 
 /** What is told of a secret, and is none: `token_count`, `max_tokens`, `invalid_token`. */
 const about = [
@@ -73,6 +75,9 @@ export const isSecretName = (name: string): boolean => {
  * there says how somebody proves to be who he is, or whether: `auth => true`, `[{auth, scram}]`.
  */
 export const isProofName = (name: string): boolean => /(?:^|_)(?:o?auth\d*|authentication)$/u.test(normalized(name))
+
+/** Whether a text under this name is that part of an address which may begin with a user and a password: `user:…@host`. */
+export const isAuthorityName = (name: string): boolean => /(?:^|_)authority$/u.test(normalized(name))
 
 /** Whether what stands there under this name says no more than how. */
 export const isProofManner = (name: string): boolean => manner.test(normalized(name))

@@ -50,6 +50,11 @@ const tellingByThemselves: ReadonlyArray<readonly [RegExp, string]> = [
     /(?<![\w-])((?:-u|--user|--proxy-user)[ \t=]{1,4}["']?[^\s:@/"'\\-][^\s:@/"'\\]{0,99}:)(?!\d{1,5}(?![^\s"'\\]))[^\s/"'\\][^\s"'\\]*/gu,
     `$1${redacted}`
   ],
+  // The same without a scheme, behind the name that an address has where it was parsed.
+  [
+    /(\bauthority["']?(?:>>)?\s{0,4}(?::|=>|=|,)\s{0,4}(?:<<|~[a-z])?\\{0,8}["'][^\s:@/"'\\]{0,100}:)[^\s"'\\]{1,200}@/giu,
+    `$1${redacted}@`
+  ],
   // The password of an address: up to the last @ before white space, a quote, or another address.
   [new RegExp(String.raw`(${addressFront})(?:(?!:\/\/)[^\s"'\\]){1,200}@`, "giu"), `$1${redacted}@`]
 ]

@@ -17,7 +17,7 @@ import {
   utf8Text
 } from "../etf/Term.ts"
 import { leftOutMark } from "../syntax/LeftOut.ts"
-import { isCookieKey, isProofManner, isProofName, isSecretName } from "./SecretNames.ts"
+import { isAuthorityName, isCookieKey, isProofManner, isProofName, isSecretName } from "./SecretNames.ts"
 import { redacted, withoutCookies, withoutShapes } from "./SecretShapes.ts"
 import { type Budget, termIn, wholeBudget } from "./TermInBinary.ts"
 
@@ -118,6 +118,10 @@ const isProof = (value: Term | undefined, depth = proofDepth): boolean => {
   return value.items.slice(0, maxParts).some((item) => !isMannerPair(item) && isProof(item, depth - 1))
 }
 
+/** Whether a text has a user and a password in front of a host. */
+const isPasswordInFront = (value: Term | undefined): boolean =>
+  isText(value) && /^[^\s:@/]*:[^\s@][^\s]*@/u.test(textOfName(value) ?? "")
+
 /** Elements of a list and bytes of a binary that are looked at for each character that can be shown of it. */
 const looksPerCharacter = 2
 
@@ -148,13 +152,20 @@ const partsOf = (term: Term): ReadonlyArray<Term> => {
 }
 
 /**
- * The secrets that stand under such names, a name and a password under those that `isProofOf` knows, and what `without`
- * takes out of a text.
+ * The secrets that stand under such names, a name and a password under those that `isProofOf` knows, and in front of a host
+ * under those that `isAuthorityOf` does, and what `without` takes out of a text.
  */
-const secretsOf = (isName: IsName, isProofOf: IsName, without: (text: string) => string): Secrets => {
+const secretsOf = (
+  isName: IsName,
+  isProofOf: IsName,
+  isAuthorityOf: IsName,
+  without: (text: string) => string
+): Secrets => {
   const isSecretKey: Secrets["isSecretKey"] = (key) => isNamed(key, isName)
+  const isProofUnder = (key: Term | undefined, value: Term | undefined): boolean =>
+    (isNamed(key, isProofOf) && isProof(value)) || (isNamed(key, isAuthorityOf) && isPasswordInFront(value))
   const isSecret: Secrets["isSecret"] = (key, value) =>
-    canHoldSecret(value) && (isSecretKey(key) || (isNamed(key, isProofOf) && isProof(value)))
+    canHoldSecret(value) && (isSecretKey(key) || isProofUnder(key, value))
 
   /** Whether a text behind such a name is a secret. */
   const isTelling: IsName = (name) => isName(name) || isProofOf(name)
@@ -187,11 +198,10 @@ const secretsOf = (isName: IsName, isProofOf: IsName, without: (text: string) =>
     const [key, ...values] = term
     if (!values.some(canHoldSecret)) return term
     const isSecretTuple = isSecretKey(key)
-    const isProofTuple = isNamed(key, isProofOf)
     const isSecretAt = (at: number): boolean => {
       if (at === 0) return false
       if (isSecretTuple) return canHoldSecret(term[at])
-      return (isProofTuple && isProof(term[at])) || (at > 1 && isText(term[at]) && isLabel(term[at - 1]))
+      return isProofUnder(key, term[at]) || (at > 1 && isText(term[at]) && isLabel(term[at - 1]))
     }
     return term.some((_, at) => isSecretAt(at)) ? term.map((value, at) => (isSecretAt(at) ? replaced : value)) : term
   }
@@ -293,7 +303,12 @@ const secretsOf = (isName: IsName, isProofOf: IsName, without: (text: string) =>
 }
 
 /** Whatever is taken for a secret by its key or its shape. */
-export const secrets: Secrets = secretsOf(isSecretName, isProofName, withoutShapes)
+export const secrets: Secrets = secretsOf(isSecretName, isProofName, isAuthorityName, withoutShapes)
 
 /** The cookies of nodes, as far as what stands in front tells of them: nobody is ever shown one. */
-export const cookies: Secrets = secretsOf(isCookieKey, () => false, withoutCookies)
+export const cookies: Secrets = secretsOf(
+  isCookieKey,
+  () => false,
+  () => false,
+  withoutCookies
+)

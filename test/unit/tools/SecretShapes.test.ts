@@ -58,6 +58,9 @@ const goes: Readonly<Record<string, ReadonlyArray<readonly [string, string]>>> =
   "the password of an address": [
     ["postgres://shop:hunter2@db.internal:5432/shop", "postgres://shop:[redacted]@db.internal:5432/shop"],
     ["amqps://u:p%40ss@mq/", "amqps://u:[redacted]@mq/"],
+    ['%URI{authority: "a:hunter2@b:443", host: "b"}', '%URI{authority: "a:[redacted]@b:443", host: "b"}'],
+    ['#{authority => <<"a:hunter2@b">>}', '#{authority => <<"a:[redacted]@b">>}'],
+    ['%URI{authority: "b:443", userinfo: "a:hunter2"}', '%URI{authority: "b:443", userinfo: "[redacted]"}'],
     ["postgres://u:p@ss@host/db x@y", "postgres://u:[redacted]@host/db x@y"],
     ["redis://:se/cret@h:6379/0", "redis://:[redacted]@h:6379/0"],
     ["redis://:12/34@h", "redis://:[redacted]@h"],

@@ -130,6 +130,10 @@ describe("a term", () => {
     ["a pair", [atom("password"), charlist("hunter2")]],
     ["a property list", list<Term>([atom("ssl"), [atom("user"), binary("x")], [atom("password"), secret]])],
     ["headers", list<Term>([[binary("authorization"), secret]])],
+    ["an address that was parsed", map([[atom("userinfo"), binary("u:hunter2")]])],
+    ["the host's part of an address", map([[atom("authority"), binary("u:hunter2@h:443")]])],
+    ["the same in a pair", [atom("authority"), charlist("u:hunter2@h")]],
+    ["the same without a user", list<Term>([[binary(":authority"), binary(":hunter2@h")]])],
     ["something inside", [atom("state"), map([[atom("db"), list<Term>([[atom("api_key"), [secret]]])]])]],
     [
       "a struct",
