@@ -18,6 +18,9 @@ import { readReply } from "./Reply.ts"
 export const infoGroups = ["meta", "location", "memory", "gc", "signals", "binaries", "dictionary"] as const
 export type InfoGroup = (typeof infoGroups)[number]
 
+/** A group, or `entries`: what stands under keys of the dictionary that are named, without the others where that can be. */
+export type AskedGroup = InfoGroup | "entries"
+
 /** What was not read, and why. */
 export type Unread =
   /** Reading memory walks the message queue; and how large a heap is, too. */
@@ -157,12 +160,13 @@ const familyItems: ReadonlyArray<Term> = ["$ancestors", "$callers"].map((key) =>
 /**
  * What is known of a process, by group; `undefined` when there is no such process (any more). The length of its queue
  * is read first, and decides whether its memory is; its heap decides whether its label and its dictionary are copied: up
- * to `maxHeap`, in bytes, {@link copiedHeapWords} by default.
+ * to `maxHeap`, in bytes, {@link copiedHeapWords} by default. Of `entries` it tells what keeps them from being read, with
+ * {@link dictionaryValues}, and the whole dictionary where one key of it cannot be.
  */
 export const processInfo = Effect.fnUntraced(function* (
   node: ErlangNode,
   pid: Pid,
-  groups: ReadonlySet<InfoGroup>,
+  groups: ReadonlySet<AskedGroup>,
   maxHeap: number = copiedHeapWords * node.capabilities.wordBytes
 ): Effect.fn.Return<ProcessInfo | undefined, CallError> {
   const { dictionaryKey, processInfoItems, wordBytes } = node.capabilities
@@ -177,9 +181,10 @@ export const processInfo = Effect.fnUntraced(function* (
   const words = (item: string, from: Facts | undefined = facts) => (readCount(from?.get(item)) ?? 0) * wordBytes
 
   const hasLabel = groups.has("meta") && processInfoItems.has("label")
+  const copiesDictionary = groups.has("dictionary") || (groups.has("entries") && !dictionaryKey)
   const copies = [
     ...(hasLabel ? (["label"] as const) : []),
-    ...(groups.has("dictionary") ? (["dictionary"] as const) : [])
+    ...(copiesDictionary || groups.has("entries") ? (["dictionary"] as const) : [])
   ]
   const walks = isShort && (groups.has("memory") || groups.has("location") || copies.length > 0)
   const walked = walks ? yield* ask(node, pid, [atom("memory"), atom("total_heap_size")]) : undefined
@@ -198,7 +203,7 @@ export const processInfo = Effect.fnUntraced(function* (
       hasLabel && mayCopy ? askBounded(node, pid, "label", [atom("label")]) : Effect.succeed(nothing),
       groups.has("signals") ? askBounded(node, pid, "signals", signalItems) : Effect.succeed(nothing),
       groups.has("binaries") ? askBounded(node, pid, "binaries", [atom("binary")]) : Effect.succeed(nothing),
-      groups.has("dictionary") && mayCopy ? readDictionary(node, pid) : Effect.succeed(nothing),
+      copiesDictionary && mayCopy ? readDictionary(node, pid) : Effect.succeed(nothing),
       groups.has("location") && isOtp && !dictionaryKey && mayCopy
         ? translatedCall(node, pid)
         : Effect.succeed({ mfa: readMfa(facts.get("$initial_call")), unread: [] })

@@ -1,7 +1,7 @@
 import { Effect, Schema } from "effect"
 import {
+  type AskedGroup,
   dictionaryValues,
-  type InfoGroup,
   infoGroups,
   processInfo,
   type ProcessInfo,
@@ -146,8 +146,8 @@ const getProcessInfo = Tool.make({
         `${node.name}: what ${terms.print(process)} keeps is asked for with a heap of up to ${megabytes} MB`
       )
     }
-    const asked = new Set<InfoGroup>(groups.filter((group) => group !== "messages"))
-    if (keys.length > 0) asked.add("dictionary")
+    const asked = new Set<AskedGroup>(groups.filter((group) => group !== "messages"))
+    if (keys.length > 0) asked.add("entries")
     const info = yield* processInfo(node, process, asked, heapBytes(megabytes))
     if (info === undefined) return yield* ended(node, process, terms)
     const queue = groups.includes("messages") ? yield* readQueue(node, process, { limit }) : undefined
