@@ -62,7 +62,8 @@ const tunnelMillis = 15_000
 const placeOf = Effect.fnUntraced(function* (
   name: string,
   { address, tunnel }: Pick<NodeEntry, "address" | "tunnel">,
-  timeoutMillis: number
+  timeoutMillis: number,
+  cookies: Effect.Effect<() => ReadonlyArray<Redacted.Redacted>>
 ): Effect.fn.Return<Pick<NodeTarget, "address" | "tunnel">, TargetError, Scope.Scope> {
   if (tunnel === undefined) {
     const parsed = address === undefined ? undefined : Result.getOrUndefined(parseAddress(address))
@@ -71,11 +72,14 @@ const placeOf = Effect.fnUntraced(function* (
   // Loaded with the first tunnel: most have none, and nobody waits for it at the start.
   const { open } = yield* Effect.promise(() => import("../launch/Tunnel.ts"))
   const { isShortage } = yield* Effect.promise(() => import("../launch/LaunchError.ts"))
+  const { rawCleaner } = yield* Effect.promise(() => import("../tools/Cleaning.ts"))
+  const known = yield* cookies
   const { host, port, ...command } = yield* Effect.mapError(
     open({
       to: name,
       commandOf: (port) => tunnel.map((word) => word.replaceAll(portPlaceholder, String(port))),
-      timeoutMillis
+      timeoutMillis,
+      clean: (text) => rawCleaner(known())(text)
     }),
     ({ message, reason }) =>
       new TargetError({
@@ -107,6 +111,23 @@ export const layer = (config: Config): Layer.Layer<Targets> =>
           ),
           () => Effect.sync(() => given.delete(cookie))
         )
+      const inUse = () => [...configured.values(), ...given]
+      /**
+       * All cookies that whoever answers for a tunnel's command may know: beside those in use, those that the configuration
+       * has for other connections. They are not kept from sight elsewhere: whoever shows text would look for each.
+       */
+      const known = Effect.gen(function* () {
+        const own = (yield* entries).flatMap((entry) => ownSources(entry.name, entry))
+        const found = yield* Effect.forEach(
+          [...own, ...config.cookies],
+          (source) => Effect.option(findCookie([source])),
+          {
+            concurrency: 8
+          }
+        )
+        const others = found.flatMap((each) => (each._tag === "Some" ? [each.value.cookie] : []))
+        return () => [...inUse(), ...others]
+      })
       const entryOf = (name: string) => Effect.map(entries, (all) => all.find((each) => each.name === name))
       return Targets.of({
         nodes,
@@ -115,7 +136,7 @@ export const layer = (config: Config): Layer.Layer<Targets> =>
         problem,
         discovery: config.discover,
         epmdPort: config.epmdPort,
-        cookies: Effect.sync(() => [...configured.values(), ...given]),
+        cookies: Effect.sync(inUse),
         resolve: Effect.fnUntraced(function* (name, options) {
           const entry = yield* entryOf(name)
           const { cookie, source } =
@@ -131,7 +152,7 @@ export const layer = (config: Config): Layer.Layer<Targets> =>
               readTls(settings),
               (why) => new TargetError({ node: name, message: `${name} cannot be reached over TLS: ${why}.` })
             ))
-          const place = yield* placeOf(name, entry ?? {}, options?.timeoutMillis ?? tunnelMillis)
+          const place = yield* placeOf(name, entry ?? {}, options?.timeoutMillis ?? tunnelMillis, known)
           const ourName = entry?.ourName ?? config.ourName
           const epmdHost = entry?.epmdHost ?? config.epmdHost
           return {

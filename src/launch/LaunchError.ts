@@ -18,8 +18,8 @@ export type LaunchReason =
   /** The operating system did not start the tunnel's command. */
   | { readonly _tag: "TunnelMissing"; readonly program: string; readonly code: string }
   /**
-   * The tunnel's command ended: before its port took connections, or (`wasOpen`) after that. `said` is what it wrote to
-   * standard error, in one line.
+   * The tunnel's command ended: before its port took connections, or (`wasOpen`) after that. `said` is the end of
+   * what it wrote to its outputs, in one line and without secrets.
    */
   | {
       readonly _tag: "TunnelEnded"

@@ -4,6 +4,7 @@ import { connect } from "node:net"
 import type { Address } from "../dist/Transport.ts"
 import { visible } from "../syntax/Escape.ts"
 import { freePort } from "./Enclave.ts"
+import { type Clean, LastWords, shownOf } from "./LastWords.ts"
 import { isShortOf, LaunchError, type LaunchReason } from "./LaunchError.ts"
 import { listeners } from "./Listeners.ts"
 
@@ -15,12 +16,14 @@ export interface TunnelOptions {
   readonly commandOf: (port: number) => ReadonlyArray<string>
   /** Milliseconds until the port has to take connections. */
   readonly timeoutMillis: number
+  /** Takes the secrets out of what the command has said, as it came: line by line, and before any of it is left out. */
+  readonly clean: Clean
 }
 
 /** A tunnel that is open: where it ends on this machine, and its command. */
 export interface OpenTunnel extends Address {
   readonly program: string
-  /** The end of what the command has written to standard error, in one line; waits a moment for a first word. */
+  /** The end of what the command has said, in one line and without secrets; waits a moment for a first word. */
   readonly said: Effect.Effect<string>
   /** That the command has ended, how, and what it said, once it has; waits a moment for an end that is on its way. */
   readonly ended: Effect.Effect<string | undefined>
@@ -37,9 +40,6 @@ const lastWordsMillis = 100
 
 /** Milliseconds that its end may come behind that of a connection through it; up to `pollMillis` of it are for its words. */
 const endMillis = 250
-
-/** Characters kept of what the command writes to standard error: its last ones, where it says why it ends. */
-const maxSaid = 600
 
 /** Our own settings, whatever is called a cookie, and arguments for `erl` and `elixir`, which may hold one. */
 const keptBack = /^BEAMSCOPE_|COOKIE|^ERL_(?:A|Z)?FLAGS$|^ERL_OTP\d+_FLAGS$|^ELIXIR_ERL_OPTIONS$/iu
@@ -95,32 +95,32 @@ class Running {
   readonly program: string
   /** Whether its port has taken connections. */
   isOpen = false
-  #said = ""
-  #isCut = false
+  /** What it has written to standard output, where some tell of a failure, and to standard error. */
+  readonly #outputs = [new LastWords(), new LastWords()]
+  readonly #clean: Clean
   #end: LaunchReason | undefined
   readonly #onEnd: Array<() => void> = []
 
-  constructor([program = "", ...args]: ReadonlyArray<string>) {
+  constructor([program = "", ...args]: ReadonlyArray<string>, clean: Clean) {
+    this.#clean = clean
     this.program = visible(program)
     this.child = spawn(program, args, {
       env: environment(),
       // The leader of a group of its own: an interrupt at the terminal is ours to handle, and no terminal asks anything.
       detached: !isWindows,
-      stdio: ["ignore", "ignore", "pipe"],
+      stdio: ["ignore", "pipe", "pipe"],
       windowsHide: true
     })
-    this.child.stderr?.setEncoding("utf8").on("data", (text: string) => {
-      const said = this.#said + text
-      this.#said = said.slice(-4 * maxSaid)
-      this.#isCut ||= this.#said !== said
-    })
+    const streams = [this.child.stdout, this.child.stderr]
+    for (const [at, output] of this.#outputs.entries())
+      streams[at]?.setEncoding("utf8").on("data", (text: string) => output.add(text))
     this.child.once("error", (error: NodeJS.ErrnoException) => this.#ended(missing(program, error)))
     const dog = watch(this.child)
     this.child.once("exit", () => {
       signal(this.child, "SIGKILL")
       dog?.kill("SIGKILL")
-      // What it wrote last may still be on its way; who has left the group may keep the pipe open for ever.
-      setTimeout(() => this.child.stderr?.destroy(), pollMillis)
+      // What it wrote last may still be on its way; who has left the group may keep the pipes open for ever.
+      setTimeout(() => streams.forEach((stream) => stream?.destroy()), pollMillis)
     })
     this.child.once("close", (code, name) => this.#ended(this.#over(code, name)))
   }
@@ -136,18 +136,16 @@ class Running {
     for (const tell of this.#onEnd) tell()
   }
 
-  /** The end of what it wrote to standard error, in one line. */
+  /** The end of what it has said, in one line and without secrets. */
   said(): string {
-    const lines = this.#said.split(/[\r\n]+/u).map((line) => line.trim())
-    // Each connection in vain may be told alike.
-    const told = lines.filter((line, at) => line !== "" && line !== lines[at - 1])
-    const text = visible(told.join(" | "))
-    return text.length > maxSaid || this.#isCut ? `…${text.slice(1 - maxSaid)}` : text
+    return shownOf(this.#outputs, this.#clean)
   }
 
   /** The same, where something has shown that it may have a word to say, which is then on its way. */
   readonly words: Effect.Effect<string> = Effect.suspend(() =>
-    this.#said === "" ? Effect.map(Effect.sleep(lastWordsMillis), () => this.said()) : Effect.succeed(this.said())
+    this.#outputs.every(({ isEmpty }) => isEmpty)
+      ? Effect.map(Effect.sleep(lastWordsMillis), () => this.said())
+      : Effect.succeed(this.said())
   )
 
   /** Why it does not run any more, once it does not. */
@@ -241,6 +239,7 @@ const failed = (reason: LaunchReason) => Effect.fail(new LaunchError({ reason })
  * said where it cannot be started, ends, or takes no connections in time, and where the port is another program's.
  */
 export const open = Effect.fn("Tunnel.open")(function* ({
+  clean,
   commandOf,
   timeoutMillis,
   to
@@ -255,7 +254,7 @@ export const open = Effect.fn("Tunnel.open")(function* ({
   const running = yield* Effect.acquireRelease(
     // Of what keeps a command from starting, Node throws a part and tells the rest by an event.
     Effect.try({
-      try: () => new Running(command),
+      try: () => new Running(command, clean),
       catch: (error) => new LaunchError({ reason: missing(command[0], error as NodeJS.ErrnoException) })
     }),
     ({ stop }) => Effect.andThen(stop, warnOfSurvivors(to, at))

@@ -24,8 +24,14 @@ export const cleaner = Effect.map(withoutSecrets, (secretless) => (text: string)
  * those who ask.
  */
 export const keptCleaner = (cookies: ReadonlyArray<Redacted.Redacted>): ((text: string) => string) => {
+  const clean = rawCleaner(cookies)
+  return (text) => clean(plain(text))
+}
+
+/** The same for a text that is still as somebody else has said it, line by line. */
+export const rawCleaner = (cookies: ReadonlyArray<Redacted.Redacted>): ((text: string) => string) => {
   const redact = redactor(cookies)
-  return (text) => redact(withoutShapes(plain(text)))
+  return (text) => redact(withoutShapes(text))
 }
 
 /** Characters of a name that is suggested, and of a call that is: a longer one is of no use. */

@@ -7,7 +7,8 @@ await Effect.gen(function* () {
   const { port } = yield* Tunnel.open({
     to: "a node",
     commandOf: (port) => command.map((word) => word.replaceAll("{port}", String(port))),
-    timeoutMillis: 20_000
+    timeoutMillis: 20_000,
+    clean: (text) => text
   })
   process.stdout.write(`${port}\n`)
   return yield* Effect.never

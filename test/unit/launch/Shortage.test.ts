@@ -20,7 +20,7 @@ vi.mock("node:net", async (importOriginal) => {
   return { ...net, connect }
 })
 
-const tunnel = { to: "a node", commandOf: () => ["sleep", "60"] }
+const tunnel = { to: "a node", commandOf: () => ["sleep", "60"], clean: (text: string) => text }
 
 describe("what a machine is short of", () => {
   it.live("is why a tunnel cannot be opened, and no bug", () =>

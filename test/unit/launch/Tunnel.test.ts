@@ -28,7 +28,7 @@ const relay = fileURLToPath(new URL("../../support/relay.ts", import.meta.url))
 const startTunnel = fileURLToPath(new URL("../../support/startTunnel.ts", import.meta.url))
 
 const open = (commandOf: (port: number) => ReadonlyArray<string>, timeoutMillis = 20_000) =>
-  Tunnel.open({ to: "a node", commandOf, timeoutMillis })
+  Tunnel.open({ to: "a node", commandOf, timeoutMillis, clean: (text) => text })
 
 /** What becomes of a tunnel by this shell script, which has the port for its `$1`. */
 const failure = (script: string, timeoutMillis?: number): Effect.Effect<LaunchError> =>
@@ -276,6 +276,8 @@ describe("a tunnel that does not open", () => {
       expect(again.message).toMatch(/It said: refused \| over$/u)
       const blank = yield* failure(`printf 'begin%4000s end' '' >&2; exit 1`)
       expect(blank.message).toMatch(/It said: …end$/u)
+      const out = yield* failure("echo 'pod shop-7 not found'; exit 1")
+      expect(out.message).toMatch(/It said: pod shop-7 not found$/u)
       expect((yield* failure("exit 3")).message).toMatch(/\(exit status 3\) .*It said nothing\.$/u)
     })
   )
