@@ -8,6 +8,7 @@ import type { ErlangNode } from "../../src/node/ErlangNode.ts"
 import { Nodes } from "../../src/node/Nodes.ts"
 import type { NodeChange } from "../../src/node/NodeState.ts"
 import { type KnownNode, TargetError } from "../../src/node/Targets.ts"
+import type { TunnelCommand } from "../../src/node/Tunnelled.ts"
 import { fakeNode } from "./FakeNodes.ts"
 import { targetsOf } from "./targetsOf.ts"
 
@@ -30,6 +31,8 @@ export const makeWorld = () => {
   const world = {
     /** Why it cannot be joined. */
     refuses: undefined as DistReason | undefined,
+    /** The tunnel that leads to it. */
+    tunnel: undefined as TunnelCommand | undefined,
     /** Why there is not even a way to it. */
     wayless: undefined as TargetError | undefined,
     /** Where it is, as the configuration has it. */
@@ -141,7 +144,8 @@ export const makeWorld = () => {
           return Effect.as(world.resolving, {
             name: node,
             cookie: options?.cookie ?? Redacted.make("configured"),
-            ...(world.ourName !== undefined && { ourName: world.ourName })
+            ...(world.ourName !== undefined && { ourName: world.ourName }),
+            ...(world.tunnel !== undefined && { tunnel: world.tunnel })
           })
         world.attempts++
         return Effect.fail(world.wayless)

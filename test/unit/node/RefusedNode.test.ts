@@ -147,7 +147,7 @@ describe("a node that had no process left when it was heard last", () => {
     }).pipe(Effect.scoped, Effect.provide(layer))
   })
 
-  it.effect("is left alone for ten minutes from when EPMD was found to be gone, unless one tells more before", () => {
+  it.effect("is left alone for ten minutes from when EPMD was found to be gone", () => {
     const { layer, world } = makeWorld()
     return Effect.gen(function* () {
       world.hasEnded = false
@@ -156,7 +156,6 @@ describe("a node that had no process left when it was heard last", () => {
       expect(yield* Effect.flip(use)).not.toHaveProperty("until")
       world.hasEnded = "unknown"
       expect(yield* Effect.flip(use)).toMatchObject({ ...full, until: 4_200_000 })
-      world.hasEnded = false
       yield* TestClock.adjust("9 minutes")
       expect(yield* Effect.flip(use)).toMatchObject({ ...full, until: 4_200_000 })
       expect(world.attempts).toBe(1)
@@ -185,6 +184,44 @@ describe("a node that had no process left when it was heard last", () => {
       yield* use
       expect(world.attempts).toBe(6)
     }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  it.effect("is left alone where a tunnel's end refuses, and not where nothing listens at its own port", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      world.tunnel = { program: "ssh", said: Effect.succeed(""), ended: Effect.undefined }
+      yield* loseFull(world)
+      world.refuses = { _tag: "PortRefused", at: "127.0.0.1:1", from: "address" }
+      yield* Effect.flip(Effect.scoped(nodes.connect(name)))
+      expect(yield* nodes.leftAlone(name)).toMatchObject(full)
+      world.tunnel = undefined
+      yield* Effect.flip(Effect.scoped(nodes.connect(name)))
+      expect(yield* nodes.leftAlone(name)).toBeUndefined()
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  it.effect("is asked at once where it is configured another way", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      yield* loseFull(world)
+      world.hasRoom = true
+      world.address = "elsewhere"
+      expect(yield* (yield* Nodes).leftAlone(name)).toBeUndefined()
+      yield* use
+      expect(world.attempts).toBe(2)
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  it.effect("is remembered, however many others that are merely not there are named", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      world.hasRoom = false
+      yield* Effect.flip(use)
+      world.refuses = refused
+      for (let other = 0; other < 60; other++) yield* Effect.flip(useOf(`other${other}@host`))
+      expect(yield* Effect.flip(use)).toMatchObject(full)
+    }).pipe(Effect.provide(layer))
   })
 
   it.effect("has refused the cookie that it refused before", () => {
