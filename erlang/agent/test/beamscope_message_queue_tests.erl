@@ -80,29 +80,6 @@ hidden(Run) ->
         ?assertMatch(#{hidden := false, count := 1, matched := 1}, Run(messages, spec(Open, #{})))
     end).
 
-%% What shows no messages once may have taken all of them out, and others may have come behind that.
-drained_test_() ->
-    {"a process that takes out what it gets hides nothing", fun() ->
-        Pid = spawn(fun drain/0),
-        Sends = [spawn(fun() -> flood(Pid) end) || _ <- [1, 2]],
-        try
-            Answers = [answer(loaded, messages, spec(Pid, #{max_messages => 100000})) || _ <- lists:seq(1, 4000)],
-            ?assertEqual([], [hidden || #{hidden := true} <- Answers])
-        after
-            lists:foreach(fun kill/1, [Pid | Sends])
-        end
-    end}.
-
-drain() ->
-    receive
-        _ -> drain()
-    end.
-
-flood(Pid) ->
-    Pid ! drop,
-    erlang:yield(),
-    flood(Pid).
-
 %% The last message alone would look the same.
 repeating_messages(Run) ->
     running([fun() -> idle(), picky() end], fun([Pid]) ->
