@@ -19,10 +19,11 @@ export const recorded = (release: RecordedRelease): Readonly<Record<string, Term
   )
 }
 
+const under = (key: Term, entries: Term | undefined) =>
+  listItems(entries)?.find((pair): pair is Tuple => isTuple(pair) && equal(pair[0]!, key))
+
 /** Of a list of `{Item, Value}`, the pairs of these items; `badarg` where there is none, as on a real node. */
 export const pick = (pairs: Term | undefined, items: ReadonlyArray<Term>): Term | undefined => {
-  const under = (key: Term, entries: Term | undefined) =>
-    listItems(entries)?.find((pair): pair is Tuple => isTuple(pair) && equal(pair[0]!, key))
   // What of a dictionary was not recorded by its key is in the whole of it, or nowhere.
   const entry = (item: Term): Term | undefined => {
     const whole = isTuple(item, "dictionary") ? under(item[0]!, pairs) : undefined

@@ -135,8 +135,8 @@ behaving(Behaviours) ->
 
 %% The ways to know what Elixir starts with a function of the user's, and puts that in the place of its own callback
 %% (agent/server.ex and task/supervised.ex of Elixir 1.14). An Agent waits as a gen_server, and its function has no
-%% arguments if it was started with a fun; so may a gen_server that was begun elsewhere (`enter_loop'), but in a function
-%% of its module, which has its callbacks. The name of a fun has a dash in front. A Task keeps for whom it works, as
+%% arguments if it was started with a fun; so may a gen_server that was begun elsewhere (`enter_loop'), but mostly in a
+%% function of its module, which has its callbacks: one that was begun in a fun is taken for an Agent. The name of a fun has a dash in front. A Task keeps for whom it works, as
 %% servers may that do it for somebody's test or socket: these wait as gen_servers, or have begun in their `init/1'.
 of_elixir('Elixir.Agent') ->
     Servers = maps:from_list([{Module, true} || Module <- erlang:loaded(), erlang:function_exported(Module, handle_call, 3)]),

@@ -115,7 +115,7 @@ export const laterCallback =
 const guesses: ReadonlyMap<string, string> = new Map([
   [
     "Elixir.Agent",
-    "An Agent is known by the fun that it began with, while it waits: one that is at work or hibernates, or was started with module, function and arguments, is not seen."
+    "An Agent is known by the fun that it began with, while it waits: one that is at work or hibernates, or was started with arguments, is not seen, and another gen_server that began with a fun may be taken for one."
   ],
   [
     "Elixir.Task",
