@@ -21,22 +21,46 @@ const source = "releases"
 /** What stands between us and a node, as far as its own process, or the EPMD here, can say more. */
 type Matter = "cookie" | "registration" | "address"
 
-const matterOf = (why: NodeError): Matter | undefined => {
-  if (why._tag === "TargetError") return why.lacksCookie === true ? "cookie" : undefined
+/** Where the way to a node leads, as its name and its entry have it. */
+interface Way {
+  readonly name: string
+  readonly address: string | undefined
+  readonly epmdHost: string | undefined
+  /** Whether a host is this machine. */
+  readonly isHere: (host: string) => boolean
+}
+
+const hostOf = (name: string): string => name.slice(name.indexOf("@") + 1)
+
+const matterOf = (why: NodeError, { address, epmdHost, isHere, name }: Way): Matter | undefined => {
+  // Behind an address, or an EPMD elsewhere, there may be another node of the name: only that nothing is there is a matter.
+  const isPlain = address === undefined && epmdHost === undefined
+  const isAway = address !== undefined || !isHere(epmdHost ?? hostOf(name))
+  if (why._tag === "TargetError") return why.lacksCookie === true && isPlain ? "cookie" : undefined
   if (why._tag !== "DistError") return undefined
   const { reason } = why
   switch (reason._tag) {
     case "CookieRejected":
-      return "cookie"
+      return isPlain ? "cookie" : undefined
     case "NameNotRegistered":
+      if (isHere(reason.host)) return isPlain ? "registration" : undefined
+      return reason.host === hostOf(name) ? "address" : undefined
     case "EpmdRefused":
-      return "registration"
+      if (isHere(reason.host)) return isPlain ? "registration" : undefined
+      return "address"
     case "HostUnresolved":
       return reason.isPassing === true ? undefined : "address"
-    case "PortRefused":
+    case "EpmdSilent":
+      return isHere(reason.host) ? undefined : "address"
+    case "Timeout":
+      return isAway && (reason.phase === "epmd" || (reason.phase === "connect" && address !== undefined))
+        ? "address"
+        : undefined
     case "Unreachable":
+      return isAway ? "address" : undefined
+    case "PortRefused":
     case "WrongNode":
-      return "address"
+      return address === undefined ? undefined : "address"
     default:
       return undefined
   }
@@ -71,7 +95,7 @@ const isNotListening: Advice = {
   isLasting: true
 }
 
-/** Of a node that the EPMD at `asked`, which is this machine's, does not have. */
+/** Of a node that this machine's EPMD, at the port `asked`, does not have. */
 const registrationAdvice = ({ epmdPort, isListening, port }: Discovered, asked: number): Advice | undefined => {
   if (isListening === false) return isNotListening
   if (port !== undefined)
@@ -94,7 +118,7 @@ const epmdPatience = 500
 const addressAdvice = Effect.fnUntraced(function* (
   name: string,
   own: Discovered | undefined,
-  { address, epmdPort }: { readonly address: string | undefined; readonly epmdPort: number }
+  { address, epmdHost, epmdPort }: Pick<Way, "address" | "epmdHost"> & { readonly epmdPort: number }
 ): Effect.fn.Return<Advice | undefined> {
   if (own?.isListening === false) return isNotListening
   const at = { host: "127.0.0.1", port: own?.epmdPort ?? epmdPort }
@@ -105,23 +129,21 @@ const addressAdvice = Effect.fnUntraced(function* (
   const port = own?.port ?? (yield* Effect.orElseSucceed(registered, () => undefined))
   // Where the address has this port already, it is no other place.
   if (port === undefined || address?.endsWith(`:${port}`) === true) return undefined
+  const process = epmdHost === undefined ? "Its process" : "The process of a node of this name, which may be it,"
   const who =
     own === undefined
       ? `EPMD on this machine (port ${at.port}) has a node '${visible(shortName(name))}' at port ${port}, which may be it`
       : own.port === undefined
-        ? `Its process runs on this machine, and EPMD here (port ${at.port}) has it at port ${port}`
-        : `Its process runs on this machine, and by its arguments it listens at port ${port}`
-  return {
-    told: `${who}: "address": "localhost:${port}" in its entry leads there${address === undefined ? "" : `, in place of "${visible(address)}"; or leave the address out, if its host is this machine`}.`
-  }
+        ? `${process} runs on this machine, and EPMD here (port ${at.port}) has it at port ${port}`
+        : `${process} runs on this machine, and by its arguments it listens at port ${port}`
+  const inPlace =
+    address !== undefined
+      ? `, in place of "${visible(address)}"; or leave the address out, if its host is this machine`
+      : epmdHost !== undefined
+        ? `, whatever epmd_host says ("${visible(epmdHost)}")`
+        : ""
+  return { told: `${who}: "address": "localhost:${port}" in its entry leads there${inPlace}.` }
 })
-
-/** Whether an EPMD that was asked for a node is said to be elsewhere than the node. */
-const isElsewhere = (why: NodeError, name: string, hostNames: ReadonlyArray<string>): boolean =>
-  why._tag === "DistError" &&
-  (why.reason._tag === "NameNotRegistered" || why.reason._tag === "EpmdRefused") &&
-  why.reason.host !== name.slice(name.indexOf("@") + 1) &&
-  !isOnThisMachine(`@${why.reason.host}`, hostNames)
 
 /**
  * What the node's own process on this machine, the release that we were started in, or the EPMD here says of why it
@@ -135,27 +157,27 @@ export const adviceOf = Effect.fnUntraced(function* (
   const targets = yield* Targets
   const { hostNames } = (yield* Policy).settings
   const { address, epmdHost, epmdPort = targets.epmdPort, tunnel } = nodeCalled(yield* targets.entries, name) ?? {}
-  /** Behind an address there may be another node of the name; that it is out of date shows at the address itself. */
-  const isOurs = (matter: Matter, why: NodeError): boolean => {
-    if (matter !== "address") return address === undefined
-    return address !== undefined || (why._tag === "DistError" && why.reason._tag === "HostUnresolved")
-  }
+  const isHere = (host: string) => isOnThisMachine(`@${host}`, hostNames)
   const matters = whys.flatMap((why): ReadonlyArray<{ readonly matter: Matter; readonly why: NodeError }> => {
-    const matter = matterOf(why)
-    return matter !== undefined && isOurs(matter, why) && !isElsewhere(why, name, hostNames) ? [{ matter, why }] : []
+    const matter = matterOf(why, { address, epmdHost, isHere, name })
+    return matter === undefined ? [] : [{ matter, why }]
   })
-  if (matters.length === 0 || epmdHost !== undefined || tunnel !== undefined) return []
+  if (matters.length === 0 || tunnel !== undefined) return []
   const timeoutMillis = Math.min(patience, yield* stepMillis)
   const { found } = yield* (yield* Discovery.make).once({ from: source, timeoutMillis })
   const own = found.find(({ node }) => node === name) ?? found.find(({ node }) => isSameHere(node, name, hostNames))
+  const isLocal = own !== undefined || isOnThisMachine(name, hostNames)
+  const byAddress = isLocal ? addressAdvice(name, own, { address, epmdHost, epmdPort }) : Effect.undefined
   const advice = yield* Effect.forEach(matters, ({ matter, why }) => {
     if (matter === "cookie") return Effect.succeed(own && cookieAdvice(own, why))
-    if (matter === "address") {
-      const isLocal = own !== undefined || isOnThisMachine(name, hostNames)
-      return isLocal ? addressAdvice(name, own, { address, epmdPort }) : Effect.undefined
-    }
+    if (matter === "address") return byAddress
     const asked = why._tag === "DistError" && "port" in why.reason ? why.reason.port : epmdPort
-    return Effect.succeed(own && registrationAdvice(own, asked))
+    const byRegistration = own && registrationAdvice(own, asked)
+    // EPMD may listen at one address of this machine, and not at that which the host has.
+    const isRefused = why._tag === "DistError" && why.reason._tag === "EpmdRefused"
+    return isRefused && own?.epmdPort === asked
+      ? Effect.map(byAddress, (elsewhere) => elsewhere ?? byRegistration)
+      : Effect.succeed(byRegistration)
   })
   return advice.filter((each) => each !== undefined)
 })

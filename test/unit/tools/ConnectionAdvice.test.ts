@@ -229,6 +229,36 @@ describe("a node that cannot be connected, and runs on this machine", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live.each([
+    ["refuses", "ECONNREFUSED"],
+    ["cannot be reached", "EHOSTUNREACH"],
+    ["is silent", "ETIMEDOUT"]
+  ] as const)("is told where it is, where its host %s", ([, code]) =>
+    Effect.gen(function* () {
+      const cookie = { cookie: Redacted.make("c") }
+      const epmdPort = yield* serveEpmd({ app: 77 })
+      const { dial } = yield* Transport
+      const away = "192.0.2.77"
+      const dead = {
+        dial: (to: Parameters<typeof dial>[0], millis: number) =>
+          "host" in to && to.host === away ? Effect.fail({ _tag: "DialError", code } as const) : dial(to, millis)
+      }
+      const there = `EPMD here (port ${epmdPort}) has it at port 77: "address": "localhost:77" in its entry leads there`
+      const environment = { ERL_EPMD_PORT: String(epmdPort) }
+      const name = `app@${away}`
+      const processes = yield* machineOf([], environment, name)
+      const lost = yield* told({ epmdPort, processes, cookie, name }).pipe(Effect.provideService(Transport, dead))
+      expectBoth(lost, `Its process runs on this machine, and ${there}.`)
+      expect(lost.connect + lost.diagnosis).not.toContain("was ended, or started again")
+      // Nobody can tell it from another of the name where no process of it is here.
+      const bare = yield* folder
+      const unknown = yield* told({ epmdPort, processes: bare, cookie, name }).pipe(
+        Effect.provideService(Transport, dead)
+      )
+      expect(unknown.connect + unknown.diagnosis).not.toContain("leads there")
+    }).pipe(Effect.scoped)
+  )
+
   it.live("is told in which file its release has the cookie that is lacking, or refused, and not the cookie", () =>
     Effect.gen(function* () {
       const { file, root } = yield* released
