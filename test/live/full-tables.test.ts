@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Layer, Redacted, Result } from "effect"
+import { Effect, Fiber, Layer, Redacted, Result } from "effect"
 import { TestClock } from "effect/testing"
 import { connect, type Socket } from "node:net"
 import { names } from "../../src/dist/Epmd.ts"
@@ -222,10 +222,12 @@ describe.each(BeamNode.otpReleases())("a node on OTP $otp", ({ otp }) => {
         yield* connect(node.name)
         yield* ask(fillProcesses(0))
         const question = yield* Effect.forkChild(Effect.flip(Effect.flatMap(get(node.name), (it) => it.roundTrip())))
-        while (question.pollUnsafe() === undefined) yield* pass(10)
+        // No faster than it does, so that no deadline passes before the node can answer.
+        while (question.pollUnsafe() === undefined) yield* pass(1)
+        expect(yield* Fiber.join(question)).toMatchObject({ reason: { _tag: "ProcessTableFull" } })
         proxy.end("reset")
         while ((yield* leftAlone(node.name)) === undefined) yield* pass(1)
-        for (let second = 0; second < 1_200; second++) yield* pass(1_000)
+        for (let second = 0; second < 600; second++) yield* pass(1_000)
         expect(yield* Effect.flip(get(node.name))).toMatchObject({ _tag: "LeftAlone" })
       }).pipe(
         Effect.provide(
