@@ -111,6 +111,11 @@ const settings: ReadonlyArray<Setting> = [
     joint: sticky(String.raw`:[ \t]{1,8}`),
     value: sticky(String.raw`(?!["'\s:%\[{#<]|(?:nil|null|true|false|undefined|\d+)(?![\w-]))[^\r\n\\"]+`)
   },
+  // The same in the middle of a line, where it is no word of a sentence and no atom: a figure is in it.
+  {
+    joint: sticky(String.raw`:[ \t]{1,4}`),
+    value: sticky(String.raw`(?=[^\s\d]*\d)(?=[^\sa-z]*[a-z])[\w.~+/=-]{8,}${ends}`)
+  },
   // key => <<"…">>, key => atom; key() -> "…"
   { joint: sticky(String.raw`\s{0,4}=>\s{0,4}`), value: sticky(`${quoted}|${bare}`) },
   { joint: sticky(String.raw`\s{0,4}->\s{0,4}`), value: sticky(quoted) },
@@ -200,6 +205,9 @@ const firstValues = (
   return []
 }
 
+/** The folder that a shell is in. */
+const workingFolder = /(?:OLD)?PWD=["']?\//uy
+
 /** A text without what is written as the value of such a name: in settings, options, headers, JSON, source and terms. */
 const withoutSettings = (text: string, isName: (name: string, isOption: boolean) => boolean): string => {
   let shown = ""
@@ -209,6 +217,7 @@ const withoutSettings = (text: string, isName: (name: string, isOption: boolean)
   for (let match = name.exec(text); match !== null; match = name.exec(text)) {
     const end = name.lastIndex
     if (!isName(match.groups!["name"]!, match[0].startsWith("-"))) continue
+    if (at(workingFolder, text, match.index) !== undefined) continue
     const values = firstValues(text, match.index, end, isInString(match.index))
     for (const [first, last] of values) {
       shown += text.slice(from, first) + redacted

@@ -89,7 +89,9 @@ const told = Effect.fnUntraced(function* (surroundings: Surroundings) {
 
 /** What the node's own process, or its release, adds to an error. */
 const adviceIn = (message: string): string | undefined =>
-  /(?:Its process|The release's own|EPMD on this machine) .*?(?= Once that is mended, |$)/u.exec(message)?.[0]
+  /(?:Its process|The process|The release's own|EPMD on this machine) .*?(?= Once that is mended, |$)/u.exec(
+    message
+  )?.[0]
 
 const expectBoth = ({ connect, diagnosis }: { readonly connect: string; readonly diagnosis: string }, text: string) => {
   expect(connect).toContain(text)
@@ -250,6 +252,13 @@ describe("a node that cannot be connected, and runs on this machine", () => {
       const lost = yield* told({ epmdPort, processes, cookie, name }).pipe(Effect.provideService(Transport, dead))
       expectBoth(lost, `Its process runs on this machine, and ${there}.`)
       expect(lost.connect + lost.diagnosis).not.toContain("was ended, or started again")
+      const misled = yield* told({ epmdPort, processes, cookie, name, entry: { epmdHost: "far.example" } }).pipe(
+        Effect.provideService(Transport, dead)
+      )
+      expectBoth(
+        misled,
+        `The process of a node of this name, which may be it, runs on this machine, and ${there}, whatever epmd_host says ("far.example").`
+      )
       // Nobody can tell it from another of the name where no process of it is here.
       const bare = yield* folder
       const unknown = yield* told({ epmdPort, processes: bare, cookie, name }).pipe(

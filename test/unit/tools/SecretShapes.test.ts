@@ -27,6 +27,14 @@ const goes: Readonly<Record<string, ReadonlyArray<readonly [string, string]>>> =
     [String.raw`"a\nsk-live-1234567890abcdefghijklmn"`, String.raw`"a\n[redacted]"`],
     [String.raw`"x\neyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln"`, String.raw`"x\n[redacted]"`]
   ],
+  "a value behind its name in the middle of a line": [
+    [
+      "sent api-key: 0123456789abcdef02 X-Auth-Token: abc123def456 to",
+      "sent api-key: [redacted] X-Auth-Token: [redacted] to"
+    ],
+    ["with Cookie: session=0123456789abcdef06", "with Cookie: [redacted]"],
+    ["login failed (password: hunter2abc)", "login failed (password: [redacted])"]
+  ],
   "a token of Vault": [
     ["VAULT hvs.CAESIJlWh7nEX4vPLtBcAkNiGa3wGh4KHGh2cy5Zb3 x", "VAULT [redacted] x"],
     ["hvs.6j4cuewowBGit65rheNoceI7", "[redacted]"],
@@ -129,6 +137,9 @@ const goes: Readonly<Record<string, ReadonlyArray<readonly [string, string]>>> =
 }
 
 const stays: ReadonlyArray<string> = [
+  "PWD=/some/folder OLDPWD=/another",
+  "no password: permission denied for user2",
+  "session token: expired_token at 10:15",
   "hvs.internal-services-of-ours.example.com",
   "hvs.handle_registered_sessions(x) hvs.handleRegisteredSessions(y) hvs.value.anotherValueOfIt",
   "AGE-SECRET-KEY-1 is what an identity begins with, and age1 a recipient",
