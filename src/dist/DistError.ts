@@ -54,6 +54,8 @@ export type DistReason =
       readonly seen: string
       /** The connection broke off, or was closed without a word: nothing is wrong with what was seen, it is cut. */
       readonly isCut?: true
+      /** It is an answer of EPMD's, and cannot be right: what it says of the node. */
+      readonly detail?: string
     }
   | {
       readonly _tag: "NameNotRegistered"
@@ -276,6 +278,8 @@ const text = (node: string, reason: DistReason): string => {
     case "EpmdGarbage":
       if (reason.isCut === true)
         return `what listens on ${endpointText(reason)} closed the connection without a whole answer of EPMD's (it sent ${reason.seen}). A tunnel to something that is down does so: check where that port leads, and that EPMD runs there, and try again.`
+      if (reason.detail !== undefined)
+        return `EPMD on ${endpointText(reason)} answers for ${node} with ${reason.detail}. No EPMD of Erlang's does so: check what listens there in its place, or give the node's address, for which no EPMD is asked.`
       return `what listens on ${endpointText(reason)} does not speak the EPMD protocol (it sent ${reason.seen}). Check EPMD's port (--epmd-port, ERL_EPMD_PORT).`
     case "NameNotRegistered":
       return notRegistered(reason)

@@ -1,5 +1,6 @@
 import { Effect, Option } from "effect"
 import { Buffer } from "node:buffer"
+import { excerpt } from "../syntax/Excerpt.ts"
 import { describeBytes, DistError, type DistReason } from "./DistError.ts"
 import type { NodeName } from "./NodeName.ts"
 import { type Address, dialReason, Transport } from "./Transport.ts"
@@ -130,6 +131,12 @@ export const portPlease = (node: NodeName, at: Address, timeoutMillis: number): 
     }
     // Port, type, protocol, highest and lowest version, and the name that this is about.
     const named = answer.length < 12 ? undefined : answer.toString("utf8", 12, 12 + answer.readUInt16BE(10))
-    if (named !== node.name) return yield* garbage(node.full, at, answer)
-    return answer.readUInt16BE(2)
+    if (named === undefined || answer.length < 12 + answer.readUInt16BE(10))
+      return yield* garbage(node.full, at, answer)
+    const port = answer.readUInt16BE(2)
+    if (named === node.name && port > 0) return port
+    const detail =
+      named === node.name ? "the port 0, which is none" : `what it has of another name, '${excerpt(named)}'`
+    const reason = { _tag: "EpmdGarbage", ...at, seen: describeBytes(answer), detail } as const
+    return yield* new DistError({ node: node.full, reason })
   })

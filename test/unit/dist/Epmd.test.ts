@@ -68,14 +68,17 @@ describe("a web server in EPMD's place", () => {
 })
 
 describe("the port of a node", () => {
-  it.live("is not taken from an answer about another name", () =>
+  it.live.each([
+    ["about another name", 1_234, "abc", "what it has of another name, 'abc'"],
+    ["with no port", 0, "app", "the port 0, which is none"]
+  ] as const)("is not taken from an answer %s, which is told as that", ([, told, name, detail]) =>
     Effect.gen(function* () {
-      const port = yield* serve((socket) =>
-        socket.once("data", () =>
-          socket.end(Buffer.concat([Buffer.from([119, 0, 4, 210, 77, 0, 0, 6, 0, 5, 0, 3]), Buffer.from("abc")]))
-        )
-      )
-      expect((yield* Effect.flip(portPlease(app, at(port), 5_000))).reason._tag).toBe("EpmdGarbage")
+      const answer = Buffer.from([119, 0, 0, 0, 77, 0, 0, 6, 0, 5, 0, 3, ...Buffer.from(name)])
+      answer.writeUInt16BE(told, 2)
+      const port = yield* serve((socket) => socket.once("data", () => socket.end(answer)))
+      const error = yield* Effect.flip(portPlease(app, at(port), 5_000))
+      expect(error.reason._tag).toBe("EpmdGarbage")
+      expect(error.message).toContain(`answers for ${app.full} with ${detail}.`)
     })
   )
 })
