@@ -155,10 +155,23 @@ export const certificateProblem = (
       return unfitPurpose(code, certificate, securing.options)
     case "UNSPECIFIED":
       // Among these is OpenSSL's "invalid CA certificate", for which Node.js has no word of its own.
-      return noAuthority(certificate, securing.options) ?? wrong("invalid", code)
+      return noAuthority(certificate, securing.options) ?? wrong("invalid", smallKey(certificate) ?? code)
     default:
       return wrong("invalid", code)
   }
+}
+
+/** Bits of an RSA key that OpenSSL, as Node.js has it, asks for at least. */
+const leastRsaBits = 2_048
+
+/** What there is to say of a key that is too small, of the certificate or on the way from there, for which Node.js has no word. */
+const smallKey = (leaf: X509Certificate): string | undefined => {
+  for (const each of chainOf(leaf)) {
+    const bits = attempt(() => each.publicKey.asymmetricKeyDetails?.modulusLength)
+    if (bits !== undefined && bits < leastRsaBits)
+      return `${whose(each, leaf)} has an RSA key of ${bits} bits; at least ${leastRsaBits} are asked for here`
+  }
+  return undefined
 }
 
 /** A chain has no more certificates than this, whatever a node sends. */
@@ -381,8 +394,13 @@ export const alertProblem = (
     return { _tag: "TlsClientCertificateWanted" }
   const refusal = refusals[alert]
   if (refusal !== undefined && cert !== undefined) return { _tag: "TlsClientCertificateRefused", detail: refusal }
-  return { ...failed(`it ended it with alert ${alert} (${short(reasonOf(error))})`), alert }
+  const meaning = alert === insufficientSecurity ? `; ${tooWeak}` : ""
+  return { ...failed(`it ended it with alert ${alert} (${short(reasonOf(error))})${meaning}`), alert }
 }
+
+const insufficientSecurity = 71
+const tooWeak =
+  "it has no certificate or cipher that is taken here: a certificate signed with SHA-1 is not, and has to be made anew, with SHA-256, say"
 
 const failed = (detail: string) => ({ _tag: "TlsFailed", detail }) as const
 

@@ -10,6 +10,8 @@ export interface Certificate {
 
 /** What a certificate says. */
 export interface Claims {
+  /** Of its key; without, that is one on an elliptic curve. */
+  readonly rsaBits?: number
   /** The common name of its subject. Default: none. */
   readonly commonName?: string
   readonly dnsNames?: ReadonlyArray<string>
@@ -119,7 +121,8 @@ const authorityOf = (commonName: string, privateKey: KeyObject, cert: string): A
     cert,
     key: keyText(privateKey),
     issue: (claims) => {
-      const own = newKey()
+      const own =
+        claims.rsaBits === undefined ? newKey() : generateKeyPairSync("rsa", { modulusLength: claims.rsaBits })
       return { cert: certify(claims, own.publicKey, issuer, false), key: keyText(own.privateKey) }
     },
     appoint: (commonName, claims, isAuthority = true) => {

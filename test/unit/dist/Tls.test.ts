@@ -305,6 +305,18 @@ describe("a link over TLS", () => {
     })
   )
 
+  it.live("says of a certificate whose key is too small how large that is", () =>
+    Effect.gen(function* () {
+      const small = authority.issue({ ...fitting, rsaBits: 1_024 })
+      const { reason } = yield* whyNotAt({ ...small, ciphers: "DEFAULT@SECLEVEL=0" }, trusting)
+      expect(reason).toEqual({
+        _tag: "TlsCertificate",
+        problem: "invalid",
+        detail: "it has an RSA key of 1024 bits; at least 2048 are asked for here"
+      })
+    }).pipe(Effect.scoped)
+  )
+
   it.live("says that there is no version in common", () =>
     Effect.gen(function* () {
       const old = { minVersion: "TLSv1", maxVersion: "TLSv1.1", ciphers: "DEFAULT@SECLEVEL=0" } as const
@@ -471,6 +483,15 @@ describe("our certificate", () => {
     })
     // Without one of ours it cannot be ours that is meant.
     expect(alertProblem(error, {}, false)?._tag).toBe("TlsFailed")
+  })
+})
+
+it("says what a node may lack that ends TLS for want of security", () => {
+  const error = new Error("0:error:0A000000:SSL routines:f:insufficient security:file.c:1:SSL alert number 71\n")
+  expect(alertProblem(error, {}, false)).toMatchObject({
+    _tag: "TlsFailed",
+    alert: 71,
+    detail: expect.stringContaining("a certificate signed with SHA-1 is not, and has to be made anew")
   })
 })
 
