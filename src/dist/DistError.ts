@@ -279,7 +279,7 @@ const text = (node: string, reason: DistReason): string => {
       if (reason.isCut === true)
         return `what listens on ${endpointText(reason)} closed the connection without a whole answer of EPMD's (it sent ${reason.seen}). A tunnel to something that is down does so: check where that port leads, and that EPMD runs there, and try again.`
       if (reason.detail !== undefined)
-        return `EPMD on ${endpointText(reason)} answers for ${node} with ${reason.detail}. No EPMD of Erlang's does so: check what listens there in its place, or give the node's address, for which no EPMD is asked.`
+        return `EPMD on ${endpointText(reason)} answers for ${node} with ${reason.detail}. A node that is registered so listens nowhere, or what listens there is no EPMD of Erlang's: check both, or give the node's address, for which no EPMD is asked.`
       return `what listens on ${endpointText(reason)} does not speak the EPMD protocol (it sent ${reason.seen}). Check EPMD's port (--epmd-port, ERL_EPMD_PORT).`
     case "NameNotRegistered":
       return notRegistered(reason)

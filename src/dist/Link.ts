@@ -62,7 +62,7 @@ export interface LinkOptions extends Reach {
    * Told, once EPMD has said where the node is, how to learn, within so many milliseconds, whether it has ended since: EPMD
    * has no such name, or another port for it. That costs the node nothing. `unknown`: there is no EPMD any more.
    */
-  readonly onPlace?: (hasEnded: (timeoutMillis: number) => Effect.Effect<boolean | "unknown">) => void
+  readonly onPlace?: (hasEnded: (timeoutMillis: number) => Effect.Effect<boolean | "gone" | "unknown">) => void
 }
 
 /** Bytes and messages since the link came up. */
@@ -215,13 +215,13 @@ const hasEnded = (
   options: Reach,
   before: Endpoint,
   timeoutMillis: number
-): Effect.Effect<boolean | "unknown"> =>
+): Effect.Effect<boolean | "gone" | "unknown"> =>
   Effect.match(locate(node, options, Math.max(1, Math.min(againMillis, timeoutMillis))), {
     onSuccess: (now) => endpointText(now) !== endpointText(before),
     onFailure: ({ reason }) =>
       reason._tag === "EpmdRefused"
         ? "unknown"
-        : reason._tag === "NameNotRegistered" && reason.registered?.includes(reason.name) !== true
+        : reason._tag === "NameNotRegistered" && reason.registered?.includes(reason.name) !== true && "gone"
   })
 
 /** How a peer that cannot give names shows it: it closes before its status, or takes the bare host for a name. */

@@ -27,7 +27,7 @@ export class LeftAlone extends Data.TaggedError("LeftAlone")<{
     const how =
       until === undefined
         ? "before EPMD says that it has ended, by having no such name or another port for it"
-        : `before ${new Date(until).toISOString()}, since there is nobody to ask whether it has ended`
+        : `before ${new Date(until).toISOString()}, since nobody can tell whether it has ended`
     return `${node} is left alone: ${lacked(lack)} when it was heard last, at ${new Date(at).toISOString()}. ${danger(lack)} ${remedy(lack)} Nobody is sent there, by itself or for a call, ${how}.`
   }
 }
@@ -52,10 +52,10 @@ export const notAgainSentence = ({ lack, until }: LeftAlone): string =>
   `It is not connected again by itself, nor for a call${until === undefined ? "" : `, before ${new Date(until).toISOString()}`}: ${lacked(lack)} when it was heard last, and a connection that comes in may end the node.`
 
 /**
- * Whether a node has ended since we were connected to it, asked within so many milliseconds: EPMD has no such name, or
- * another port for it. `unknown`: there is no EPMD any more, and one that comes will not know what was before.
+ * Whether a node has ended since we were connected to it, asked within so many milliseconds: EPMD has another port for it;
+ * `gone`: it has no such name. `unknown`: there is no EPMD any more, and one that comes will not know what was before.
  */
-export type HasEnded = (timeoutMillis: number) => Effect.Effect<boolean | "unknown">
+export type HasEnded = (timeoutMillis: number) => Effect.Effect<boolean | "gone" | "unknown">
 
 /** That a node is left alone, as it is remembered. */
 export interface Leave {
@@ -66,6 +66,8 @@ export interface Leave {
   readonly hasEnded: HasEnded | undefined
   /** When it ends by itself, by the steady clock. */
   readonly endsAt: number | undefined
+  /** Since when EPMD has had no such name, by the steady clock; absent while it has one. */
+  readonly goneSince?: number | undefined
 }
 
 /**
@@ -75,6 +77,12 @@ export interface Leave {
  */
 const restMillis = 600_000
 
+/**
+ * Milliseconds for which EPMD has no such name before the node counts as ended: when EPMD itself was started anew, nodes that
+ * go on tell it their names again, after two seconds (erl_epmd.erl, OTP 24 on).
+ */
+const goneMillis = 5_000
+
 /** Begins to leave a node alone. */
 export const leave = (lack: Lack, hasEnded: HasEnded | undefined, now: Moment): Leave => ({
   lack,
@@ -83,14 +91,28 @@ export const leave = (lack: Lack, hasEnded: HasEnded | undefined, now: Moment): 
   endsAt: hasEnded === undefined ? now.steady + restMillis : undefined
 })
 
+/** Whether its time is over, so that one attempt may be made. */
+export const isOver = ({ endsAt }: Leave, now: number): boolean => endsAt !== undefined && now >= endsAt
+
+/** The same when that attempt begins. */
+export const once = (left: Leave, now: number): Leave =>
+  isOver(left, now) ? { ...left, endsAt: now + restMillis } : left
+
 /** What is left of it now; who waits for that has so many milliseconds. */
 export const stillLeft = (left: Leave, now: () => Moment, timeoutMillis: number): Effect.Effect<Leave | undefined> =>
   Effect.suspend(() => {
-    if (left.endsAt !== undefined && now().steady >= left.endsAt) return Effect.undefined
     if (left.hasEnded === undefined) return Effect.succeed(left)
     return Effect.map(left.hasEnded(timeoutMillis), (answer) => {
       if (answer === true) return undefined
-      return answer === "unknown" && left.endsAt === undefined ? { ...left, endsAt: now().steady + restMillis } : left
+      const { steady } = now()
+      const { endsAt, goneSince } = left
+      if (answer === "gone") {
+        if (goneSince !== undefined && steady - goneSince >= goneMillis) return undefined
+        return { ...left, goneSince: goneSince ?? steady }
+      }
+      // One that was gone for a moment may be the same or another.
+      const isUnsure = answer === "unknown" || goneSince !== undefined
+      return isUnsure && endsAt === undefined ? { ...left, goneSince: undefined, endsAt: steady + restMillis } : left
     })
   })
 

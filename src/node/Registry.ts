@@ -16,7 +16,7 @@ import {
   isTrouble,
   type NodeError
 } from "./NodeError.ts"
-import { type Lack, leave, type LeftAlone, notAgainSentence, stillLeft, toldOf } from "./LeftAlone.ts"
+import { type Lack, leave, type LeftAlone, isOver, notAgainSentence, once, stillLeft, toldOf } from "./LeftAlone.ts"
 import type { HealthChange, NodeChange, NodeStatus } from "./NodeState.ts"
 import { makeNow, type Moment, onTheWall } from "./Moment.ts"
 import { disconnected, droppedSentence, fault, noLongerConfigured, waitedInVain, withSentence } from "./NotConnected.ts"
@@ -188,6 +188,8 @@ export class Registry {
     return Effect.gen({ self: this }, function* () {
       const { leftAlone } = peer
       if (leftAlone === undefined) return undefined
+      const { steady } = this.#now()
+      if (isOver(leftAlone, steady)) return undefined
       const still = yield* stillLeft(leftAlone, this.#now, timeoutMillis)
       if (peer.leftAlone === leftAlone) peer.leftAlone = still
       return peer.leftAlone && toldOf(peer.name, peer.leftAlone, this.#now())
@@ -425,6 +427,8 @@ export class Registry {
       }
       // Where there may not be a process for one connection, two more do no good.
       const isAsBefore = wish.by === "loss" || peer.leftAlone !== undefined
+      // For one attempt, which may be as dear as another: the next has to wait as long again.
+      if (peer.leftAlone !== undefined) peer.leftAlone = once(peer.leftAlone, this.#now().steady)
       return yield* this.#in
         .join(target, {
           onVerdict: (verdict) => this.#heard(connection, verdict),

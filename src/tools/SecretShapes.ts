@@ -111,10 +111,10 @@ const settings: ReadonlyArray<Setting> = [
     joint: sticky(String.raw`:[ \t]{1,8}`),
     value: sticky(String.raw`(?!["'\s:%\[{#<]|(?:nil|null|true|false|undefined|\d+)(?![\w-]))[^\r\n\\"]+`)
   },
-  // The same in the middle of a line, where it is no word of a sentence and no atom: a figure is in it.
+  // The same in the middle of a line, where it is no word of a sentence, no atom and no path: a figure is in it.
   {
     joint: sticky(String.raw`:[ \t]{1,4}`),
-    value: sticky(String.raw`(?=[^\s\d]*\d)(?=[^\sa-z]*[a-z])[\w.~+/=-]{8,}${ends}`)
+    value: sticky(String.raw`(?![/.~])(?=[^\s\d]*\d)(?=[^\sa-z]*[a-z])[\w.~+/=-]{8,}${ends}`)
   },
   // key => <<"…">>, key => atom; key() -> "…"
   { joint: sticky(String.raw`\s{0,4}=>\s{0,4}`), value: sticky(`${quoted}|${bare}`) },
@@ -205,8 +205,8 @@ const firstValues = (
   return []
 }
 
-/** The folder that a shell is in. */
-const workingFolder = /(?:OLD)?PWD=["']?\//uy
+/** The folder that a shell is in: a setting by itself, and none of several of an address, as `UID=sa;PWD=…;`. */
+const workingFolder = /(?<![^\s])(?:OLD)?PWD=["']?\/[^\s;]*(?:\s|$)/uy
 
 /** A text without what is written as the value of such a name: in settings, options, headers, JSON, source and terms. */
 const withoutSettings = (text: string, isName: (name: string, isOption: boolean) => boolean): string => {

@@ -9,17 +9,20 @@ const script = fileURLToPath(new URL("../../scripts/build-agent.escript", import
 /** Rejects with all that the script printed when it fails. */
 const buildAgent = (...args: ReadonlyArray<string>) =>
   new Promise<string>((resolve, reject) => {
-    execFile("escript", [script, ...args], { encoding: "utf8" }, (error, stdout, stderr) => {
+    execFile("escript", [script, ...args], { encoding: "utf8", maxBuffer }, (error, stdout, stderr) => {
       if (error === null) resolve(stdout)
       else reject(new Error(`${error.message}\n${stdout}\n${stderr}`))
     })
   })
 
+/** Characters: supervisors of thousands that tests end report what they held. */
+const maxBuffer = 64 * 1024 * 1024
+
 describe("the agent's sources", () => {
   it("pass their EUnit tests, loaded and interpreted", async () => {
     expect(await buildAgent("--test")).toMatch(/All \d+ tests passed/)
     // Several hundred tests, each of them twice.
-  }, 200_000)
+  }, 400_000)
 
   it("are what the committed beams and expressions were made from", async ({ skip }) => {
     const { otp } = BeamNode.otpReleases()[0]!

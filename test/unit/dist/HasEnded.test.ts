@@ -7,7 +7,7 @@ import { serve, serveEpmd } from "../../support/FakePeer.ts"
 /** How to ask whether a node has ended since an EPMD told where it is. */
 const placed = (epmdPort: number) =>
   Effect.gen(function* () {
-    let hasEnded: ((timeoutMillis: number) => Effect.Effect<boolean | "unknown">) | undefined
+    let hasEnded: ((timeoutMillis: number) => Effect.Effect<boolean | "gone" | "unknown">) | undefined
     const options = { node: "app@127.0.0.1", cookie: Redacted.make("c"), epmdPort, timeoutMillis: 2_000 }
     yield* Effect.flip(Effect.scoped(connect({ ...options, onPlace: (ask) => void (hasEnded = ask) })))
     return hasEnded!
@@ -24,7 +24,7 @@ describe("whether a node has ended", () => {
       registered["app"] = port + 1
       expect(yield* hasEnded).toBe(true)
       delete registered["app"]
-      expect(yield* hasEnded).toBe(true)
+      expect(yield* hasEnded).toBe("gone")
       registered["app"] = port
       expect(yield* hasEnded).toBe(false)
       // Nor by one that contradicts itself.

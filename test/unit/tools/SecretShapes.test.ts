@@ -81,6 +81,7 @@ const goes: Readonly<Record<string, ReadonlyArray<readonly [string, string]>>> =
   ],
   "a setting": [
     ["Server=db;User=x;Password=hunter2;", "Server=db;User=x;Password=[redacted];"],
+    ["Server=db;UID=sa;PWD=/hunter2;Encrypt=yes", "Server=db;UID=sa;PWD=[redacted];Encrypt=yes"],
     ["AccountName=x;AccountKey=ab+/cd==;E=1", "AccountName=x;AccountKey=[redacted];E=1"],
     ["DB_PASS=hunter2 x", "DB_PASS=[redacted] x"],
     ["PGPASSWORD=abcdefgh psql", "PGPASSWORD=[redacted] psql"],
@@ -138,6 +139,7 @@ const goes: Readonly<Record<string, ReadonlyArray<readonly [string, string]>>> =
 
 const stays: ReadonlyArray<string> = [
   "PWD=/some/folder OLDPWD=/another",
+  "unable to read password: /home/user1/.kube/pw1",
   "no password: permission denied for user2",
   "session token: expired_token at 10:15",
   "hvs.internal-services-of-ours.example.com",
