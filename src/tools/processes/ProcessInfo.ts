@@ -177,7 +177,12 @@ const getProcessInfo = Tool.make({
         ...cutNotes(info, limit),
         ...(sought.missing.length === 0 || info.hidesDictionary
           ? []
-          : [`Not in its dictionary: ${sought.missing.map((it) => excerpt(it)).join(", ")}.`])
+          : [`Not in its dictionary: ${sought.missing.map((it) => excerpt(it)).join(", ")}.`]),
+        ...(sought.asShown.length === 0
+          ? []
+          : [
+              `Not sought: ${sought.asShown.map((it) => excerpt(it)).join(", ")}. What is no term, or not shown whole, is found among all keys: add the group dictionary.`
+            ])
       ],
       cut: (characters: number) => {
         const prints = values.map(
@@ -224,30 +229,37 @@ const seek = Effect.fnUntraced(function* (
   const listed = dictionary?.entries
   // What kept all of the dictionary from being copied, keeps each value of it.
   const isRefused = unread.some(({ what, why }) => what === "dictionary" && why !== "LargeReply")
-  if (wanted.length === 0 || isRefused) return { values: [], missing: [], unread: [], isEnough: false }
+  if (wanted.length === 0 || isRefused) return { values: [], missing: [], asShown: [], unread: [], isEnough: false }
   if (listed !== undefined || !node.capabilities.dictionaryKey) {
     const found = (name: string) => (listed ?? []).filter(([key]) => isKey(key, name, terms))
     const values = (listed ?? []).filter(([key]) => wanted.some((name) => isKey(key, name, terms)))
     const missing = listed === undefined ? [] : wanted.filter((name) => found(name).length === 0)
-    return { values, missing, unread: [], isEnough: false }
+    return { values, missing, asShown: [], unread: [], isEnough: false }
   }
   const { name: syntax } = yield* currentSyntax
   const meant = wanted.map((text) => {
     const parsed = parseTerm(text, syntax, termOwner(node))
     const shown = (dictionary?.keys ?? []).filter((key) => isKey(key, text, terms))
-    return { text, keys: [...(parsed._tag === "Term" ? [parsed.term] : []), ...bareAtom(text), ...shown] }
+    const isWhole =
+      !/\[redacted\]|\.\.\.|…/u.test(text) && (parsed._tag === "Term" || !/#(?:Fun|Function)</u.test(text))
+    return { text, isWhole, keys: [...(parsed._tag === "Term" ? [parsed.term] : []), ...bareAtom(text), ...shown] }
   })
   const distinct = new Map(meant.flatMap(({ keys }) => keys.map((key) => [terms.print(key), key])))
   const read = yield* dictionaryValues(node, process, [...distinct.values()])
   if (read === undefined) return undefined
   const found = new Set(read.entries.map(([key]) => terms.print(key)))
-  const missing = meant.filter(({ keys }) => !keys.some((key) => found.has(terms.print(key)))).map(({ text }) => text)
+  const lacking = meant.filter(({ keys }) => !keys.some((key) => found.has(terms.print(key))))
+  // What stands for a key that cannot be typed, or is not shown whole, is known by the list of all keys alone.
+  const isSought = ({ isWhole }: { readonly isWhole: boolean }) => isWhole || dictionary?.keys !== undefined
+  const missing = lacking.filter(isSought).map(({ text }) => text)
+  const asShown = lacking.filter((it) => !isSought(it)).map(({ text }) => text)
   const isRead = read.unread.length === 0
   return {
     values: read.entries,
     missing: isRead ? missing : [],
+    asShown,
     unread: read.unread,
-    isEnough: isRead && missing.length === 0
+    isEnough: isRead && lacking.length === 0
   }
 })
 

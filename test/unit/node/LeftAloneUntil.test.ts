@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { isOver, leave, type Leave, once, stillLeft } from "../../../src/node/LeftAlone.ts"
 
-const at = (steady: number) => ({ steady, wall: steady })
+const at = (steady: number) => ({ steady, wall: steady, offset: 0 })
 
 /** What is left of it after each of these answers of EPMD, had at these times. */
 const after = (...answers: ReadonlyArray<readonly [number, boolean | "gone" | "unknown"]>) =>

@@ -160,6 +160,14 @@ describe("get_process_info", () => {
         ])
       })
       expect(structured["notes"]).toEqual(["Not in its dictionary: x\\nnone."])
+      const shown = {
+        pid: "recorded_worker",
+        dictionary_keys: ["#Function<43.1/0 in :erl_eval>", '{:token, "[redacted]"}']
+      }
+      const { structured: asShown } = yield* callIn(world(recordedNode(27)), "get_process_info", shown)
+      expect(asShown["notes"]).toEqual([
+        expect.stringMatching(/^Not sought: #Function.*\[redacted\].* add the group dictionary\.$/u)
+      ])
     })
   )
 
