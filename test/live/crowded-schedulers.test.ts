@@ -7,15 +7,27 @@ import { eventually } from "../support/eventually.ts"
 import { liveCatalogue } from "../support/LiveTools.ts"
 import { call } from "../support/Tools.ts"
 
-const size = 3_000
+const size = 10_000
+/** Bytes that all of ours may take beside what was there, at any moment. */
+const mostBytes = 64 * 1024 * 1024
 
-/** Of many that wait, the largest by name; and so many that never do that each has to wait for its turn. */
+/**
+ * Of many that wait, the largest by name; and so many that never do that each has to wait for its turn. A judge notes the
+ * most memory that all processes had.
+ */
 const scene = `
   [spawn(timer, sleep, [infinity]) || _ <- lists:seq(1, ${size})],
   register(largest, spawn_opt(timer, sleep, [infinity], [{min_heap_size, 500000}])),
   {ok, Tokens, _} = erl_scan:string("F = fun(G) -> G(G) end, F(F)."),
   {ok, Forms} = erl_parse:parse_exprs(Tokens),
   [spawn(erl_eval, exprs, [Forms, []]) || _ <- lists:seq(1, 20)],
+  register(judge, spawn_opt(fun() ->
+    (fun Judge(Most) ->
+      receive {ask, From} -> From ! {judged, Most}, Judge(0)
+      after 10 -> Judge(max(Most, erlang:memory(processes)))
+      end
+    end)(0)
+  end, [{priority, max}])),
   ok`
 
 const rowsOf = ({ structured }: ToolResult) =>
@@ -35,6 +47,9 @@ describe.each(BeamNode.otpReleases())("where processes wait for their turn, on O
     "all are looked at, with the agent %s, and helpers leave nothing behind",
     (agent) =>
       Effect.gen(function* () {
+        yield* ask("judge ! {ask, self()}, receive {judged, _} -> ok end")
+        const before = Number(yield* ask("erlang:memory(processes)"))
+
         const largest = yield* call("top_processes", { limit: 3, timeout_ms: 60_000 })
         expect(largest.text).not.toContain("Time ran out")
         expect(largest.structured["matched"]).toBeGreaterThan(size)
@@ -54,6 +69,9 @@ describe.each(BeamNode.otpReleases())("where processes wait for their turn, on O
         expect(busy.text).not.toContain("Time ran out")
         expect(busy.structured["window_ms"]).toBeGreaterThanOrEqual(1_000)
         expect(busy.structured["matched"]).toBeGreaterThanOrEqual(20)
+
+        const most = Number(yield* ask("judge ! {ask, self()}, receive {judged, Most} -> Most end"))
+        expect(most - before).toBeLessThan(mostBytes)
 
         // Ours are led from another node.
         const led =

@@ -244,13 +244,13 @@ starters(Master) ->
 counted_until(Until) ->
     Table = ets:new(applications, [private]),
     Add = fun(_, Led, _) -> add(Led, Table) end,
-    {_, Late, _} = survey(fun some/2, processes(), #{until => Until, helpers => ?HELPERS}, fun led/1, Add, none),
+    {_, Late, _} = survey(fun some/2, processes(), #{until => Until, helpers => ?HELPERS}, led, Add, none),
     Counts = maps:from_list([{element(1, Entry), Entry} || Entry <- ets:tab2list(Table)]),
     ets:delete(Table),
     {Counts, Late}.
 
 %% `{Leader, Increments}' of processes that are alive.
-led(Pids) ->
+look_at(led, Pids) ->
     Told = lists:zip(Pids, info(Pids, [group_leader, message_queue_len])),
     Head = {'$1', [{group_leader, '$2'}, {message_queue_len, '$3'}]},
     Short = [{Head, [{'=<', '$3', ?LONG_QUEUE}], [{{'$1', '$2'}}]}],

@@ -331,22 +331,6 @@ measure(Pids, Plan) ->
     {Values, Unread} = ranked(Labelled, Plan),
     {Values, Gone + EndedFirst + Ended + length(Labelled) - length(Values), Unread ++ Undecided ++ Large ++ Long}.
 
-%% The same where questions that each process answers by itself do: without the rest, which is most of what is copied to
-%% a helper that is interpreted.
-measure_plainly(Pids, #{rank := Rank} = Plan) ->
-    {Passed, Gone, Long} = sifted(Pids, Plan),
-    Values = ask(Passed, Rank),
-    {Values, Gone + length(Passed) - length(Values), Long}.
-
-%% Which of them measures by a plan.
-look(#{sort := Sort, calls := [], reads_keys := ReadsKeys} = Plan) ->
-    case wants_labels(Plan) orelse lists:member(Sort, [application | [Call || Call <- [initial_call, module], not ReadsKeys]]) of
-        true -> fun(Pids) -> measure(Pids, Plan) end;
-        false -> fun(Pids) -> measure_plainly(Pids, Plan) end
-    end;
-look(Plan) ->
-    fun(Pids) -> measure(Pids, Plan) end.
-
 %% Those that pass the filters of the plan, how many have ended, and `{Messages, Pid}' of those with long queues.
 sifted(Pids, #{filters := Filters}) ->
     Sift = fun(Filter, {Asked, Gone, Long}) ->

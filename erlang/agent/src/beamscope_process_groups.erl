@@ -52,22 +52,12 @@ top(#{by := By, order := Order, limit := Limit, deadline_ms := Deadline} = Spec)
     Plan = plan(Spec#{sort => pid}, Bounds),
     %% Dies with us. Rows are `{Key, Count, Messages, Reductions, Bytes, Unmeasured}'.
     Sums = ets:new(beamscope_groups, [private]),
-    Asked = grouping(By, Plan),
-    Measure = look(Plan),
-    Look = fun(Pids) ->
-        {Values, Ended, Longer} = Measure(Pids),
-        {_, Passed} = lists:unzip(Values),
-        {Members, Bytes} = measured(ask(Passed, Asked), Plan),
-        {Keys, Late} = keys(By, Members, Plan),
-        Unread = undecided(By, Members, Keys) ++ lates(Late) ++ Longer,
-        {Members, Keys, Bytes, Ended + length(Passed) - length(Members), Unread}
-    end,
     Merge = fun(Pids, {Members, Keys, Bytes, Ended, Longer}, {Seen, Matched, Gone, Long}) ->
         add_members(Members, Keys, Bytes, Sums),
         {Seen + length(Pids), Matched + length(Members), Gone + Ended, unread(Longer, Long)}
     end,
     {{Seen, Matched, Gone, Unread}, Why, _} =
-        survey(fun others/2, population(Spec, Look), Bounds, Look, Merge, {0, 0, 0, {0, [], {0, 0}, {0, []}}}),
+        survey(fun others/2, population(Spec), Bounds, {group, By, grouping(By, Plan), Plan}, Merge, {0, 0, 0, {0, [], {0, 0}, {0, []}}}),
     Rows = by_application(By, ets:tab2list(Sums)),
     Place = map_get(Order, #{count => 2, message_queue_len => 3, reductions => 4, memory => 5}),
     Known = maps:from_list([{element(1, Row), Row} || Row <- Rows]),
@@ -83,6 +73,14 @@ top(#{by := By, order := Order, limit := Limit, deadline_ms := Deadline} = Spec)
         incomplete => Why ++ [label || By =:= label, not map_get(reads_keys, Plan)] ++ unseen(Unread, Plan)
     },
     packed(maps:merge(unread_of(Unread), Told)).
+
+look_at({group, By, Question, Plan}, Pids) ->
+    {Values, Ended, Longer} = measure(Pids, Plan),
+    {_, Passed} = lists:unzip(Values),
+    {Members, Bytes} = measured(ask(Passed, Question), Plan),
+    {Keys, Late} = keys(By, Members, Plan),
+    Unread = undecided(By, Members, Keys) ++ lates(Late) ++ Longer,
+    {Members, Keys, Bytes, Ended + length(Passed) - length(Members), Unread}.
 
 %% A question that makes `{Pid, Messages, Reductions, Key}' of processes. Where the key is `callback' or `label' there
 %% is more to ask.

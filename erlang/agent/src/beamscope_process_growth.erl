@@ -49,35 +49,24 @@ top(#{sort := Sort, limit := Limit, deadline_ms := Deadline, window_ms := Window
     Plan = plan(Spec, Halfway),
     Alive = processes(),
     First = chosen(Spec, Alive),
-    Measure = look(Plan),
-    Sample = fun(Pids) ->
-        {Values, Ended, Longer} = Measure(Pids),
-        %% Off the heap, where no garbage collection copies it, and compressed to a sixth.
-        Packed = term_to_binary(Values, [{compressed, 1}]),
-        {{lists:max([{0, none} | Values]), Packed, erlang:monotonic_time(microsecond)}, Ended, Longer}
-    end,
     Keep = fun(Pids, {Taken, Ended, Longer}, {Samples, Seen, Gone, Long}) ->
         {[Taken | Samples], Seen + length(Pids), Gone + Ended, unread(Longer, Long)}
     end,
     {{Samples, Seen, Gone, Unread1}, Why1, Slow1} =
-        survey(fun others/2, First, Halfway, Sample, Keep, {[], 0, 0, {0, [], {0, 0}, {0, []}}}),
+        survey(fun others/2, First, Halfway, {sample, Plan}, Keep, {[], 0, 0, {0, [], {0, 0}, {0, []}}}),
     Bounds = bounds(Window + Deadline div 2, Spec),
     %% Who passed the filters once is in, whatever has become of it.
     Later = Plan#{until := map_get(until, Bounds)},
-    Again = look(maps:without([label], Later#{filters := map_get(guard, Later), calls := []})),
-    Compare = fun({_, Packed, Taken}) -> grow(Again, binary_to_term(Packed), Taken, Limit) end,
+    Again = maps:without([label], Later#{filters := map_get(guard, Later), calls := []}),
     Due = fun(_, Left) -> due(Left, Window) end,
     Tally = fun(_, Found, Tallied) -> tally(Found, Limit, Tallied) end,
     %% Where time runs out, those have been compared that are large already, which whoever grows much will be.
     {Compared, Why2, Slow2} =
-        resume(Slow1, Due, lists:reverse(lists:sort(Samples)), Bounds, Compare, Tally, {0, 0, {infinity, 0}, Gone, Unread1, []}),
+        resume(Slow1, Due, lists:reverse(lists:sort(Samples)), Bounds, {compare, Again, Limit}, Tally, {0, 0, {infinity, 0}, Gone, Unread1, []}),
     Born = chosen(Spec, processes()) -- (First ++ Alive),
-    MeasureBorn = look(Later),
-    Add = fun(Pids) -> born(MeasureBorn(Pids), Start, Limit) end,
     {{Matched, Twice, Windows, Ended, Unread, Top}, Why3, Slow3} =
-        resume(Slow2, fun others/2, Born, Bounds, Add, Tally, Compared),
-    Read = fun(Some, By) -> rows(Some, Sort, By) end,
-    {Rows, Late} = told(lists:reverse(Top), Slow3, bounds(Deadline div 4, Spec), Read, Plan),
+        resume(Slow2, fun others/2, Born, Bounds, {born, Later, Start, Limit}, Tally, Compared),
+    {Rows, Late} = told(lists:reverse(Top), Slow3, bounds(Deadline div 4, Spec), Sort, Plan),
     Told = #{
         rows => Rows,
         seen => Seen + length(Born),
@@ -90,6 +79,18 @@ top(#{sort := Sort, limit := Limit, deadline_ms := Deadline, window_ms := Window
     },
     packed(maps:merge(unread_of(Unread), Told)).
 
+look_at({sample, Plan}, Pids) ->
+    {Values, Ended, Longer} = measure(Pids, Plan),
+    %% Off the heap, where no garbage collection copies it, and compressed to a sixth.
+    Packed = term_to_binary(Values, [{compressed, 1}]),
+    {{lists:max([{0, none} | Values]), Packed, erlang:monotonic_time(microsecond)}, Ended, Longer};
+look_at({compare, Plan, Limit}, {_, Packed, Taken}) ->
+    grow(binary_to_term(Packed), Taken, Limit, Plan);
+look_at({born, Plan, Since, Limit}, Pids) ->
+    born(measure(Pids, Plan), Since, Limit);
+look_at({rows, Sort, Plan}, Top) ->
+    rows_with_copies(Top, Sort, Plan).
+
 %% The next sample, as soon as its window is over.
 due([], _) ->
     none;
@@ -98,9 +99,9 @@ due([{_, _, Taken} = Sample | Left], Window) ->
     {Sample, Left}.
 
 %% What has become of a sample: how many were compared, in what time, and what `grown' and `measure' tell.
-grow(Measure, Before, Taken, Limit) ->
+grow(Before, Taken, Limit, Plan) ->
     {Numbers, Measured} = lists:unzip(Before),
-    {Values, Ended, Longer} = Measure(Measured),
+    {Values, Ended, Longer} = measure(Measured, Plan),
     Micros = max(1, erlang:monotonic_time(microsecond) - Taken),
     Then = maps:from_list(lists:zip(Measured, Numbers)),
     {Now, Changed} = lists:unzip(Values -- Before),

@@ -26,22 +26,24 @@
 %% the label is when copied, or `late' where there was no time. `own' tells whether the process works for the node that asks. Whatever else is not known, or was not
 %% read, is `undefined'.
 
-%% Rows, and `[rows]' where time ran out for some of them. `Read' makes those of an entry or more of `Top', by a plan;
-%% where it took long to get at them, helpers read some at a time.
-told(Top, false, #{until := Until}, Read, Plan) ->
-    Copies = with_copies(Top, Plan#{until := Until}),
-    {Read(Top, Copies), [rows || is_late(Copies)]};
-told(Top, true, #{until := Until} = Bounds, Read, Earlier) ->
+%% Rows, and `[rows]' where time ran out for some of them. `rows(Some, Sort, Plan)' makes those of an entry or more of
+%% `Top'; where it took long to get at them, helpers read some at a time.
+told(Top, false, #{until := Until}, Sort, Plan) ->
+    {Rows, Late} = rows_with_copies(Top, Sort, Plan#{until := Until}),
+    {Rows, [rows || Late]};
+told(Top, true, #{until := Until} = Bounds, Sort, Earlier) ->
     Plan = Earlier#{until := Until},
     Next = fun(_, Entries) -> some(?AT_ONCE, Entries) end,
     Keep = fun(Some, {Rows, Late}, {Done, Before}) -> {Done#{Some => Rows}, Late orelse Before} end,
-    Look = fun(Some) ->
-        Copies = with_copies(Some, Plan),
-        {Read(Some, Copies), is_late(Copies)}
-    end,
-    {{Done, AnyLate}, Why, _} = gather(Next, Top, Bounds#{helpers => ?COPY_HELPERS}, Look, Keep, {#{}, {#{}, false}}),
-    Brief = fun(Some) -> Read(Some, Plan#{brief => true}) end,
+    Task = {rows, Sort, Plan},
+    {{Done, AnyLate}, Why, _} = gather(Next, Top, Bounds#{helpers => ?COPY_HELPERS}, Task, Keep, {#{}, {#{}, false}}),
+    Brief = fun(Some) -> rows(Some, Sort, Plan#{brief => true}) end,
     {in_order(Top, Done, Brief), [rows || AnyLate orelse Why =/= []]}.
+
+%% Rows, and whether there was no time for something that is copied.
+rows_with_copies(Top, Sort, Plan) ->
+    Copies = with_copies(Top, Plan),
+    {rows(Top, Sort, Copies), is_late(Copies)}.
 
 in_order(Top, Done, Brief) ->
     case some(?AT_ONCE, Top) of

@@ -12,7 +12,7 @@
 -include("beamscope_process_facts.hrl").
 -include("beamscope_process_filter.hrl").
 
--compile({nowarn_unused_function, [{population, 2}, {best, 3}, {in_all, 3}]}).
+-compile({nowarn_unused_function, [{population, 1}, {best, 3}, {in_all, 3}]}).
 
 %% From here on the iterator of OTP 28 is worth its time: a list of so many pids is large.
 -define(MANY_PROCESSES, 100000).
@@ -49,14 +49,14 @@
 
 %% Pids, or an iterator over them, which takes less memory, and a step of our own for each process: too dear for
 %% code that is interpreted.
-population(#{name := _} = Spec, _) ->
+population(#{name := _} = Spec) ->
     chosen(Spec, []);
-population(#{pids := _} = Spec, _) ->
+population(#{pids := _} = Spec) ->
     chosen(Spec, []);
-population(_, Code) ->
+population(_) ->
     Many = erlang:system_info(process_count) > ?MANY_PROCESSES,
     Iterates = erlang:function_exported(erlang, processes_iterator, 0),
-    case Many andalso Iterates andalso erlang:fun_info(Code, module) =/= {module, erl_eval} of
+    case Many andalso Iterates andalso expression() =:= loaded of
         true -> erlang:processes_iterator();
         false -> processes()
     end.

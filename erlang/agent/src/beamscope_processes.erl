@@ -61,7 +61,6 @@ page(#{sort := Sort, limit := Limit, deadline_ms := Deadline} = Spec) when
     Plan = plan(Spec, Bounds),
     Order = maps:get(order, Spec, descending),
     Behind = past(Order, Spec),
-    Look = look(Plan),
     Merge = fun(Pids, {Values, Ended, Longer}, {Seen, Matched, Remaining, Gone, Long, Top}) ->
         Candidates = ets:match_spec_run(Values, Behind),
         {
@@ -75,14 +74,13 @@ page(#{sort := Sort, limit := Limit, deadline_ms := Deadline} = Spec) when
     end,
     Start = {0, 0, 0, 0, {0, [], {0, 0}, {0, []}}, []},
     {{Seen, Matched, Remaining, Gone, Unread, Top}, Why, Slow} =
-        survey(fun others/2, population(Spec, Look), Bounds, Look, Merge, Start),
+        survey(fun others/2, population(Spec), Bounds, {measure, Plan}, Merge, Start),
     Sorted =
         case Order of
             ascending -> Top;
             descending -> lists:reverse(Top)
         end,
-    Read = fun(Some, By) -> rows(Some, Sort, By) end,
-    {Shown, Late} = told(Sorted, Slow, bounds(Deadline div 4, Spec), Read, Plan),
+    {Shown, Late} = told(Sorted, Slow, bounds(Deadline div 4, Spec), Sort, Plan),
     {Places, Rows} = lists:unzip(Shown),
     Told = #{
         rows => Rows,
@@ -98,6 +96,9 @@ page(#{sort := Sort, limit := Limit, deadline_ms := Deadline} = Spec) when
             end
     },
     packed(maps:merge(unread_of(Unread), maps:merge(Told, maps:from_list([{places, Places} || Order =:= ascending])))).
+
+look_at({measure, Plan}, Pids) -> measure(Pids, Plan);
+look_at({rows, Sort, Plan}, Top) -> rows_with_copies(Top, Sort, Plan).
 
 %% The first so far, in ascending order.
 first(descending, Rows, Limit, Top) -> best(Rows, Limit, Top);

@@ -49,12 +49,7 @@ stacks(#{deadline_ms := Deadline, stacks := Most, sort := Sort} = Spec) ->
     Bounds = (maps:with([pause_ms], Spec))#{until => now_ms() + Deadline, helpers => ?HELPERS},
     Counts = ets:new(stacks, [private]),
     Samples = ets:new(stacks, [private, duplicate_bag]),
-    Placeless = ets:match_spec_compile(placeless()),
-    Look = fun(Pids) ->
-        Items = repeated([current_stacktrace, group_leader, registered_name], Pids),
-        Answers = lists:zip(lists:zipwith(fun erlang:process_info/2, Pids, Items), Pids),
-        located(ets:match_spec_run(Answers, Placeless))
-    end,
+    Locate = {locate, ets:match_spec_compile(placeless())},
     Add = fun(_, Pairs, Seen) ->
         {Stacks, _} = lists:unzip(Pairs),
         Distinct = lists:usort(Stacks),
@@ -74,7 +69,7 @@ stacks(#{deadline_ms := Deadline, stacks := Most, sort := Sort} = Spec) ->
         true = ets:insert(Samples, [Pair || {Stack, _} = Pair <- sample(Pairs, ?SAMPLES, []), is_map_key(Stack, Wanted)]),
         Seen + length(Pairs)
     end,
-    {Processes, Why, _} = survey(fun others/2, processes(), Bounds, Look, Add, 0),
+    {Processes, Why, _} = survey(fun others/2, processes(), Bounds, Locate, Add, 0),
     Matching = [{Count, erlang:md5(term_to_binary(Stack)), Stack} || {Stack, Count} <- matching(Counts, Spec)],
     ById = maps:from_list([{Id, Row} || {_, Id, _} = Row <- Matching]),
     Read = fun({_, Id}) ->
@@ -91,6 +86,11 @@ stacks(#{deadline_ms := Deadline, stacks := Most, sort := Sort} = Spec) ->
         next => Next,
         incomplete => Why ++ [stacks || ets:member(Counts, other)]
     }).
+
+look_at({locate, Placeless}, Pids) ->
+    Items = repeated([current_stacktrace, group_leader, registered_name], Pids),
+    Answers = lists:zip(lists:zipwith(fun erlang:process_info/2, Pids, Items), Pids),
+    located(ets:match_spec_run(Answers, Placeless)).
 
 stack_keys(Stacks, Sort) -> [{stack_rank(Sort, Row), Id} || {_, Id, _} = Row <- Stacks].
 

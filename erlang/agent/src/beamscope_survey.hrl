@@ -1,12 +1,14 @@
 %% To look at very many processes, also where each question takes its time. To be included behind beamscope_scan.hrl, in
-%% front of the first function.
+%% front of the first function, by modules that say what there is to do in `look_at/2'.
 %%
 %% Most of what is asked of a process is asked by a signal, which it answers itself when its turn comes. Where processes
 %% wait for the schedulers, we wait for its turn and then for ours, which comes to one of low priority once in eight
 %% rounds: 11 ms for each process where 15 waited for each scheduler, 30 microseconds at rest (OTP 25). So where a portion
 %% took long, helpers look at the rest, at many small portions at a time: they do the same work, and wait together. The
 %% 20,000 processes of that node take three seconds so, in place of three minutes.
-
+%%
+%% What there is to do is a term, no fun: where we are interpreted, a fun holds the code of all that it calls, and in what
+%% is sent to another process nothing is shared. One that read rows was 20 MB so.
 
 -compile({nowarn_unused_function, [{resume, 7}]}).
 
@@ -21,41 +23,41 @@
 %% Helpers at a time.
 -define(HELPERS, 100).
 %% The same where they are interpreted, which takes half a megabyte for each.
--define(INTERPRETED, 50).
+-define(INTERPRETED, 20).
 
-%% Hands portion after portion of a source to `Look', which asks, and what it finds to `Merge', with a state that it
+%% Hands portion after portion of a source to `look_at(Task, Portion)', and what it finds to `Merge', with a state that it
 %% returns anew, until none is left or the time is up. `Next', of a number and the source, makes `{Portion, Rest}' of
 %% them, or `none'. Bounds are as for `scan', and `helpers', how many there may be. The last state, `[deadline]' where
 %% something is left, and whether it took long.
-survey(Next, Source, Bounds, Look, Merge, State) ->
-    portions(Next, Source, Bounds#{count => ?FEW, long => ?LONG_FOR_FEW}, Look, Merge, State).
+survey(Next, Source, Bounds, Task, Merge, State) ->
+    portions(Next, Source, Bounds#{count => ?FEW, long => ?LONG_FOR_FEW}, Task, Merge, State).
 
-portions(Next, Source, #{until := Until, count := Count, long := Long} = Bounds, Look, Merge, State) ->
+portions(Next, Source, #{until := Until, count := Count, long := Long} = Bounds, Task, Merge, State) ->
     case Next(Count, Source) of
         none ->
             {State, [], false};
         {Portion, Rest} ->
             Begun = now_ms(),
-            Merged = Begun < Until andalso Merge(Portion, Look(Portion), State),
+            Merged = Begun < Until andalso Merge(Portion, look_at(Task, Portion), State),
             case now_ms() - Begun > Long of
                 _ when Merged =:= false ->
                     {State, [deadline], false};
                 true ->
-                    gather(Next, Rest, Bounds, Look, Merge, {#{}, Merged});
+                    gather(Next, Rest, Bounds, Task, Merge, {#{}, Merged});
                 false ->
                     rest(maps:get(pause_ms, Bounds, 0)),
-                    portions(Next, Rest, Bounds#{count => ?MANY, long => ?LONG_FOR_MANY}, Look, Merge, Merged)
+                    portions(Next, Rest, Bounds#{count => ?MANY, long => ?LONG_FOR_MANY}, Task, Merge, Merged)
             end
     end.
 
 %% The same for one more source, where it is known whether it will take long.
-resume(false, Next, Source, Bounds, Look, Merge, State) -> survey(Next, Source, Bounds, Look, Merge, State);
-resume(true, Next, Source, Bounds, Look, Merge, State) -> gather(Next, Source, Bounds, Look, Merge, {#{}, State}).
+resume(false, Next, Source, Bounds, Task, Merge, State) -> survey(Next, Source, Bounds, Task, Merge, State);
+resume(true, Next, Source, Bounds, Task, Merge, State) -> gather(Next, Source, Bounds, Task, Merge, {#{}, State}).
 
 %% The same by helpers, who look at a portion each: the portions of those at it, and the state.
-gather(Next, Source, #{until := Until} = Bounds, Look, Merge, {Busy, State}) ->
+gather(Next, Source, #{until := Until} = Bounds, Task, Merge, {Busy, State}) ->
     Left = Until - now_ms(),
-    {Few, Most} = at_a_time(Look),
+    {Few, Most} = at_a_time(),
     case map_size(Busy) < min(Most, map_get(helpers, Bounds)) andalso Next(Few, Source) of
         none when map_size(Busy) =:= 0 ->
             {State, [], true};
@@ -64,37 +66,51 @@ gather(Next, Source, #{until := Until} = Bounds, Look, Merge, {Busy, State}) ->
             dismiss(maps:keys(Busy)),
             {State, [deadline], true};
         {Portion, Rest} ->
-            gather(Next, Rest, Bounds, Look, Merge, {Busy#{helper(Look, Portion) => Portion}, State});
+            gather(Next, Rest, Bounds, Task, Merge, {Busy#{helper(Task, Portion) => Portion}, State});
         _ ->
             receive
                 {Helper, {found, Found}} when is_map_key(Helper, Busy) ->
                     Merged = Merge(map_get(Helper, Busy), Found, State),
-                    gather(Next, Source, Bounds, Look, Merge, {maps:remove(Helper, Busy), Merged});
+                    gather(Next, Source, Bounds, Task, Merge, {maps:remove(Helper, Busy), Merged});
                 {Helper, {raised, Reason}} when is_map_key(Helper, Busy) ->
                     error(Reason)
             after Left ->
-                gather(Next, Source, Bounds, Look, Merge, {Busy, State})
+                gather(Next, Source, Bounds, Task, Merge, {Busy, State})
             end
     end.
 
 %% Processes in a portion, and helpers. Where we are interpreted, to add what one found takes longer than to ask many.
-at_a_time(Look) ->
-    case erlang:fun_info(Look, module) of
-        {module, erl_eval} -> {?SOME, ?INTERPRETED};
-        _ -> {?FEW, ?HELPERS}
+at_a_time() ->
+    case expression() of
+        loaded -> {?FEW, ?HELPERS};
+        _ -> {?SOME, ?INTERPRETED}
     end.
 
 %% Looks at a portion for us: ends with us, runs at low priority as we do, and may grow as large as we may.
-helper(Look, Portion) ->
+helper(Task, Portion) ->
     Asked = self(),
     {_, Facts} = erlang:process_info(Asked, garbage_collection),
     Most = [Limit || {max_heap_size, _} = Limit <- Facts],
-    spawn_opt(fun() -> Asked ! {self(), found(Look, Portion)} end, [link, {priority, low}, {fullsweep_after, 0} | Most]).
+    Look = alone(expression(), Task, Portion),
+    spawn_opt(fun() -> Asked ! {self(), found(Look)} end, [link, {priority, low}, {fullsweep_after, 0} | Most]).
+
+%% What somebody else is to do: where we are interpreted, to evaluate all that we are once more, which is small until then.
+alone(loaded, Task, Portion) ->
+    fun() -> look_at(Task, Portion) end;
+alone(Expression, Task, Portion) ->
+    fun() ->
+        Program = binary_to_term(Expression),
+        Bindings = [{'A', {look_at, Task, Portion}}, {'E', Expression}, {'T', Program}],
+        erl_eval:expr(element(1, Program), Bindings, none, none, value)
+    end.
+
+%% What we are evaluated from, in external format, where we are: scripts/build-agent.escript puts that in this one's place.
+expression() -> loaded.
 
 %% Whatever it raises is raised by us, too.
-found(Look, Portion) ->
+found(Look) ->
     try
-        {found, Look(Portion)}
+        {found, Look()}
     catch
         _:Reason -> {raised, Reason}
     end.

@@ -24,6 +24,7 @@ packed(Way, Function, Spec) ->
         {loaded, #{name := Module}} ->
             Module:Function(Spec);
         {interpreted, #{functions := Functions}} ->
-            {Function, Expression} = lists:keyfind(Function, 1, Functions),
-            erl_eval:expr(Expression, [{'A', Spec}], none, none, value)
+            {Function, Program} = lists:keyfind(Function, 1, Functions),
+            Bindings = [{'A', Spec}, {'E', term_to_binary(Program)}, {'T', Program}],
+            erl_eval:expr(element(1, Program), Bindings, none, none, value)
     end.

@@ -8,7 +8,7 @@ export const loadsOn = { oldest: 25, newest: 29 } as const
  * of `interpreted`, compressed or not, `erl_eval:expr(run, [{'A', Argument}, {'E', E}], none, none, value)`
  * returns what the function returns, raises what it raises, and loads nothing.
  */
-export const run = "g2gEdwRjYWxsYQBoBHcGcmVtb3RlYQBoA3cEYXRvbWEAdwhlcmxfZXZhbGgDdwRhdG9tYQB3BGV4cHJsAAAABWgEdwRjYWxsYQBoA3cEYXRvbWEAdw5iaW5hcnlfdG9fdGVybWwAAAABaAN3A3ZhcmEAdwFFamgEdwRjYWxsYQBoBHcGcmVtb3RlYQBoA3cEYXRvbWEAdwhlcmxfZXZhbGgDdwRhdG9tYQB3C2FkZF9iaW5kaW5nbAAAAANoA3cEYXRvbWEAdwFBaAN3A3ZhcmEAdwFBaAR3BGNhbGxhAGgEdwZyZW1vdGVhAGgDdwRhdG9tYQB3CGVybF9ldmFsaAN3BGF0b21hAHcMbmV3X2JpbmRpbmdzampoA3cEYXRvbWEAdwRub25laAN3BGF0b21hAHcEbm9uZWgDdwRhdG9tYQB3BXZhbHVlag=="
+export const run = "g2gEdwRjYWxsYQBoA3cDZnVuYQBoAncHY2xhdXNlc2wAAAABaAV3BmNsYXVzZWEAbAAAAAFoA3cDdmFyYQB3AVRqamwAAAABaAR3BGNhbGxhAGgEdwZyZW1vdGVhAGgDdwRhdG9tYQB3CGVybF9ldmFsaAN3BGF0b21hAHcEZXhwcmwAAAAFaAR3BGNhbGxhAGgDdwRhdG9tYQB3B2VsZW1lbnRsAAAAAmgDdwdpbnRlZ2VyYQBhAWgDdwN2YXJhAHcBVGpoBHcEY29uc2EAaAN3BXR1cGxlYQBsAAAAAmgDdwRhdG9tYQB3AUFoA3cDdmFyYQB3AUFqaAR3BGNvbnNhAGgDdwV0dXBsZWEAbAAAAAJoA3cEYXRvbWEAdwFFaAN3A3ZhcmEAdwFFamgEdwRjb25zYQBoA3cFdHVwbGVhAGwAAAACaAN3BGF0b21hAHcBVGgDdwN2YXJhAHcBVGpoAncDbmlsYQBoA3cEYXRvbWEAdwRub25laAN3BGF0b21hAHcEbm9uZWgDdwRhdG9tYQB3BXZhbHVlampqbAAAAAFoBHcEY2FsbGEAaAN3BGF0b21hAHcOYmluYXJ5X3RvX3Rlcm1sAAAAAWgDdwN2YXJhAHcBRWpq"
 
 /** The modules of the node-side agent: read when they are first used, as most runs use few of them. */
 export const agent = {
