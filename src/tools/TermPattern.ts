@@ -73,8 +73,7 @@ const ownMarks: Readonly<Record<SyntaxName, ReadonlyArray<readonly [RegExp, stri
     [/#PID</gu, "<"],
     [/#Reference</gu, "#Ref<"],
     [/~[a-z](?=")/gu, ""],
-    [/::size\((\d+)\)/gu, ":$1"],
-    [/%(?=[A-Z][\w.]*\{)/gu, " "]
+    [/::size\((\d+)\)/gu, ":$1"]
   ],
   gleam: [
     [/\batom\.create\((?=")/gu, ":"],
@@ -88,17 +87,23 @@ const ownMarks: Readonly<Record<SyntaxName, ReadonlyArray<readonly [RegExp, stri
   ]
 }
 
+/** Elixir's structs as Erlang has them, with the name behind its key; a text in quotes stays as it is. */
+const structNames = (text: string, syntax: SyntaxName): string =>
+  syntax === "elixir"
+    ? text.replaceAll(/("(?:\\[^]|[^"\\])*(?:"|$))|%(?=[A-Z])/gu, (_, quoted?: string) => quoted ?? ":__struct__, ")
+    : text
+
 const unescapes = { elixir: unescapeElixir, erlang: unescapeErlang, gleam: unescapeGleam, lfe: unescapeLfe } as const
 
 /**
  * A name or a text in quotes (not closed where the piece ends in it), what stands behind it being the colon of a key; an
- * identifier; or a word. All else are marks.
+ * identifier; or a word. All else are marks, also what begins a bracket that the piece has no more of.
  */
 const valuesOf = (quotes: string, marks: string): RegExp =>
   new RegExp(
     String.raw`(:?)([${quotes}])((?:\\[^]|(?!\2)[^\\])*)(\2|$)(:(?=\s|$))?|` +
       String.raw`(?:#\w+)?(?<!<)<(?!<)[^<>\s,"]+>?|` +
-      String.raw`(?![%#'][({["<])(?:${marks}[^\s()[\]{}"<|])+`,
+      String.raw`(?![%#'][({["<]|[%#]\s*$)(?:${marks}[^\s()[\]{}"<|])+`,
     "gu"
   )
 
@@ -175,8 +180,16 @@ const closers = { elixir: /^\s*[\])}]/u, erlang: /^\s*[\])}]/u, gleam: /^\s*\]/u
 const isEmptyText = ([, colon, quote, inside, close]: RegExpExecArray): boolean =>
   colon === "" && quote === '"' && inside === "" && close !== ""
 
+/** What stands in front of the first value. Behind the bracket of an Elixir struct a key is not the first in Erlang's. */
+const frontPattern = (before: string, [first]: RegExpExecArray, syntax: SyntaxName, isBegun: boolean): string => {
+  const isOpened = openers[syntax].test(before) && !(isKey(first, syntax) && /^\s*\{\s*$/u.test(before))
+  if (isOpened) return String.raw`(?<=[\[{<])`
+  return isBegun ? behindMark : ""
+}
+
 /** `isInside`: whether the piece begins inside of quotes, the first of which was put in front of it. */
-const readPiece = (text: string, syntax: SyntaxName, isInside: boolean): ReadonlyArray<string> => {
+const readPiece = (piece: string, syntax: SyntaxName, isInside: boolean): ReadonlyArray<string> => {
+  const text = structNames(piece, syntax)
   const found = [...text.matchAll(values[syntax])].filter((value) => !isEmptyText(value))
   const [first] = found
   const last = found.at(-1)
@@ -192,7 +205,7 @@ const readPiece = (text: string, syntax: SyntaxName, isInside: boolean): Readonl
     if (previous === undefined) return pattern
     return betweenPattern(text.slice(previous.index + previous[0].length, value.index), previous[0], syntax) + pattern
   })
-  const front = openers[syntax].test(before) ? String.raw`(?<=[\[{<])` : isBegun ? behindMark : ""
+  const front = frontPattern(before, first, syntax, isBegun)
   const back = closers[syntax].test(after) ? String.raw`(?:>>)?[\]}>]` : isEnded ? beforeMark : ""
   return [`${isInside ? "" : front}${patterns.join("")}${back}`]
 }

@@ -70,7 +70,10 @@ const alike = [
   "{'foo,bar'}",
   '{<<"foo bar">>}',
   '<<"50%">>',
-  "50"
+  "50",
+  '{<<"per %Cent">>,1}',
+  "#{'__struct__' => 'Elixir.My.User',name => 1}",
+  "{'Elixir.My.User',1}"
 ]
 
 describe("partPattern of what is nearly the same", () => {
@@ -92,6 +95,10 @@ describe("partPattern of what is nearly the same", () => {
     ["elixir", 'o bar"}', ['{<<"foo bar">>}']],
     ["elixir", "foo bar", ['{<<"foo bar">>}']],
     ["elixir", "50%", ['<<"50%">>']],
+    ["elixir", '"per %Cent", 1', ['{<<"per %Cent">>,1}']],
+    ["elixir", "%My.User", ["#{'__struct__' => 'Elixir.My.User',name => 1}"]],
+    ["elixir", "%My.Us", ["#{'__struct__' => 'Elixir.My.User',name => 1}"]],
+    ["elixir", "My.User", ["#{'__struct__' => 'Elixir.My.User',name => 1}", "{'Elixir.My.User',1}"]],
     ["erlang", "{order,-5}", ["{order,-5}"]],
     ["erlang", "order, 5", ["{order,5}"]],
     ["erlang", "'svc_a-", ["'svc_a-1'"]],

@@ -26,13 +26,21 @@ const { term: anyName } = fc.letrec<{ term: Term }>((tie) => ({
     fc.array(tie("term"), { minLength: 1, maxLength: 4 }),
     fc.array(tie("term"), { maxLength: 3 }).map((items) => list([binary("list"), ...items])),
     fc.array(fc.tuple(word.map(atom), tie("term")), { maxLength: 3 }).map(list),
-    fc.array(tie("term"), { maxLength: 3 }).map((values) => map(values.map((value, key) => [key, value])))
+    fc.array(tie("term"), { maxLength: 3 }).map((values) => map(values.map((value, key) => [key, value]))),
+    fc
+      .tuple(fc.constantFrom("Elixir.My.User", "Elixir.Order"), fc.array(tie("term"), { maxLength: 3 }))
+      .map(([name, values]) =>
+        map([
+          [atom("__struct__"), atom(name)],
+          ...values.map((value, at): readonly [Term, Term] => [atom(`key_${at}`), value])
+        ])
+      )
   )
 }))
 
-/** What a language writes in one piece: a quoted text with its mark, a local identifier, a word, brackets. */
+/** What a language writes in one piece: a quoted text with its mark, a local identifier, a word, a bracket, a mark. */
 const tokens =
-  /(?:~c|#B?|:)?"(?:\\.|[^"\\])*"(?::(?= ))?|'(?:\\.|[^'\\])*'|\|(?:\\.|[^|\\])*\||(?:\/\/erl\(|#PID|#Pid)?<\d+\.\d+\.\d+>\)?|(?:atom\.create|charlist\.from_string|dict\.from_list)\(|#?[BM]?\(|%\{|#\{|<<|>>|=>|:?'?-?[\w.\u0080-\u{10ffff}-]+:?|\s+|./gu
+  /(?:~c|#B?|:)?"(?:\\.|[^"\\])*"(?::(?= ))?|'(?:\\.|[^'\\])*'|\|(?:\\.|[^|\\])*\||(?:\/\/erl\(|#PID|#Pid)?<\d+\.\d+\.\d+>\)?|(?:atom\.create|charlist\.from_string|dict\.from_list)\(|#[BM]\(|<<|>>|=>|:?'?-?[\w.\u0080-\u{10ffff}-]+:?|\s+|./gu
 
 /** Two values that differ in a sign, a digit or a mark within, as no other part of a generated term does. */
 const twoValues: fc.Arbitrary<readonly [Term, Term]> = fc.oneof(
