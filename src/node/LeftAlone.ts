@@ -98,23 +98,26 @@ export const isOver = ({ endsAt }: Leave, now: number): boolean => endsAt !== un
 export const once = (left: Leave, now: number): Leave =>
   isOver(left, now) ? { ...left, endsAt: now + restMillis } : left
 
+/** What is left of it once that answer was had, at this time by the steady clock. */
+export const leftAfter = (left: Leave, answer: boolean | "gone" | "unknown", now: number): Leave | undefined => {
+  const { endsAt, goneSince } = left
+  if (answer === true) return undefined
+  if (answer === "gone") {
+    if (goneSince === undefined) return { ...left, goneSince: now }
+    return now - goneSince >= goneMillis ? undefined : left
+  }
+  // Whoever is there now, after the name was gone or EPMD itself was, may be the same or another.
+  const isSure = answer === false && goneSince === undefined
+  return isSure ? left : { ...left, goneSince: undefined, endsAt: endsAt ?? now + restMillis }
+}
+
 /** What is left of it now; who waits for that has so many milliseconds. */
 export const stillLeft = (left: Leave, now: () => Moment, timeoutMillis: number): Effect.Effect<Leave | undefined> =>
-  Effect.suspend(() => {
-    if (left.hasEnded === undefined) return Effect.succeed(left)
-    return Effect.map(left.hasEnded(timeoutMillis), (answer) => {
-      if (answer === true) return undefined
-      const { steady } = now()
-      const { endsAt, goneSince } = left
-      if (answer === "gone") {
-        if (goneSince !== undefined && steady - goneSince >= goneMillis) return undefined
-        return { ...left, goneSince: goneSince ?? steady }
-      }
-      // One that was gone for a moment may be the same or another.
-      const isUnsure = answer === "unknown" || goneSince !== undefined
-      return isUnsure && endsAt === undefined ? { ...left, goneSince: undefined, endsAt: steady + restMillis } : left
-    })
-  })
+  Effect.suspend(() =>
+    left.hasEnded === undefined
+      ? Effect.succeed(left)
+      : Effect.map(left.hasEnded(timeoutMillis), (answer) => leftAfter(left, answer, now().steady))
+  )
 
 /** As it is told to those who come meanwhile. */
 export const toldOf = (node: string, { at, endsAt, lack }: Leave, now: Moment): LeftAlone =>

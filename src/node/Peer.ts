@@ -78,7 +78,7 @@ export interface Peer {
   keepers: number
   /** The cookie of the latest link that one of them got, if it was a given one. It is forgotten with the last of them. */
   cookie: Redacted.Redacted | undefined
-  /** When a lost link is tried again, or, of a node that is left alone, EPMD is asked whether it has ended. */
+  /** When a lost link is tried again, or, of a node that is left alone, looked at whether it is to be. */
   nextAttempt: number | undefined
   /** How often that was decided since a link stood for long enough to trust it. */
   attempts: number
@@ -155,13 +155,16 @@ export const healthOf = ({ connection }: Peer, now: number): NodeHealth | undefi
 }
 
 /** When a lost link is tried again, as far as that is known: it may be for EPMD to say. */
-const nextAttemptOf = ({ leftAlone, nextAttempt }: Peer): number | undefined =>
-  leftAlone?.hasEnded === undefined ? nextAttempt : undefined
+const nextAttemptOf = ({ leftAlone, nextAttempt }: Peer, now: Moment): number | undefined => {
+  if (leftAlone === undefined || nextAttempt === undefined) return nextAttempt
+  const { endsAt, hasEnded } = leftAlone
+  return hasEnded === undefined && endsAt !== undefined ? onTheWall(now, endsAt) : undefined
+}
 
 /** Where a node stands with us; `undefined` where there is nothing to tell. */
 export const statusOf = (peer: Peer, now: Moment): NodeStatus | undefined => {
   const { breaker, connection, down, name } = peer
-  const nextAttempt = nextAttemptOf(peer)
+  const nextAttempt = nextAttemptOf(peer, now)
   const health = healthOf(peer, now.wall)
   const state: NodeState | undefined =
     connection?.state ?? (down && { _tag: "Down", ...down, ...(nextAttempt !== undefined && { nextAttempt }) })

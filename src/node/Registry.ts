@@ -16,7 +16,17 @@ import {
   isTrouble,
   type NodeError
 } from "./NodeError.ts"
-import { type Lack, leave, type LeftAlone, isOver, notAgainSentence, once, stillLeft, toldOf } from "./LeftAlone.ts"
+import {
+  isOver,
+  type Lack,
+  leave,
+  type LeftAlone,
+  leftAfter,
+  notAgainSentence,
+  once,
+  stillLeft,
+  toldOf
+} from "./LeftAlone.ts"
 import type { HealthChange, NodeChange, NodeStatus } from "./NodeState.ts"
 import { makeNow, type Moment, onTheWall } from "./Moment.ts"
 import { disconnected, droppedSentence, fault, noLongerConfigured, waitedInVain, withSentence } from "./NotConnected.ts"
@@ -179,7 +189,11 @@ export class Registry {
     return Effect.gen({ self: this }, function* () {
       const way = yield* this.#in.targets.way(name)
       const peer = this.#peers.get(name)
-      return peer !== undefined && Equal.equals(peer.way, way) ? yield* this.#leftAlone(peer, timeoutMillis) : undefined
+      if (peer === undefined || !Equal.equals(peer.way, way)) return undefined
+      const told = yield* this.#leftAlone(peer, timeoutMillis)
+      // Who asks goes there, if he may: that is the one attempt.
+      if (told === undefined) this.#tryOnce(peer)
+      return told
     })
   }
 
@@ -194,6 +208,11 @@ export class Registry {
       if (peer.leftAlone === leftAlone) peer.leftAlone = still
       return peer.leftAlone && toldOf(peer.name, peer.leftAlone, this.#now())
     })
+  }
+
+  /** For one attempt at a node that is left alone, and whose time for that is over: the next has to wait as long again. */
+  #tryOnce(peer: Peer): void {
+    if (peer.leftAlone !== undefined) peer.leftAlone = once(peer.leftAlone, this.#now().steady)
   }
 
   /** See {@link Nodes}. */
@@ -427,8 +446,7 @@ export class Registry {
       }
       // Where there may not be a process for one connection, two more do no good.
       const isAsBefore = wish.by === "loss" || peer.leftAlone !== undefined
-      // For one attempt, which may be as dear as another: the next has to wait as long again.
-      if (peer.leftAlone !== undefined) peer.leftAlone = once(peer.leftAlone, this.#now().steady)
+      this.#tryOnce(peer)
       return yield* this.#in
         .join(target, {
           onVerdict: (verdict) => this.#heard(connection, verdict),
@@ -448,12 +466,12 @@ export class Registry {
             return Effect.void
           }),
           Effect.mapError((why) => {
-            const isTunnelled = target.tunnel !== undefined
             if (why._tag === "CallError" && why.reason._tag === "ProcessTableFull")
               this.#leaveAlone(connection, { _tag: "Processes" })
             else if (isScarce(why))
               this.#leaveAlone(connection, { _tag: "Atoms", left: why.reason.left, limit: why.reason.limit })
-            else if (isAbsent(why, isTunnelled)) peer.leftAlone = undefined
+            else if (peer.leftAlone !== undefined && isGone(why))
+              peer.leftAlone = leftAfter(peer.leftAlone, "gone", this.#now().steady)
             const former = peer.former && { ourName: peer.taken?.ourName, until: peer.former.until }
             const known = withFormerLink(why, former, this.#now().wall)
             return this.#refused(connection, shown, withCookieSource(known, target.cookieSource))
@@ -703,7 +721,10 @@ export class Registry {
   #whyNotAgain(peer: Peer): Effect.Effect<NodeError | undefined> {
     return Effect.gen({ self: this }, function* () {
       if (peer.leftAlone === undefined) return undefined
-      if (!hasLost(peer.standing, yield* this.#standing(peer.name))) return yield* this.#leftAlone(peer, Infinity)
+      if (!hasLost(peer.standing, yield* this.#standing(peer.name))) {
+        const way = yield* this.#in.targets.way(peer.name)
+        return Equal.equals(peer.way, way) ? yield* this.#leftAlone(peer, Infinity) : undefined
+      }
       const why = noLongerConfigured(peer.name)
       if (peer.down !== undefined) peer.down = { since: this.#now().wall, why }
       return why
@@ -714,11 +735,11 @@ export class Registry {
   #schedule(peer: Peer): number {
     const now = this.#now()
     const breaker = peer.breaker.state(now.steady)
-    // Where EPMD is asked whether it has ended, that may be known before.
-    const endsAt = peer.leftAlone?.hasEnded === undefined ? peer.leftAlone?.endsAt : undefined
-    const until = Math.max(breaker._tag === "Open" ? breaker.until : 0, endsAt ?? 0)
-    const rest = Math.ceil(until - now.steady)
-    const pause = Math.max(rest, Math.round(backOff(peer.attempts++, Math.random())))
+    const rest = breaker._tag === "Open" ? Math.ceil(breaker.until - now.steady) : 0
+    const step = Math.max(rest, Math.round(backOff(peer.attempts++, Math.random())))
+    // Of one that is left alone it is looked at, step by step, whether EPMD or the configuration says otherwise by now.
+    const end = Math.ceil((peer.leftAlone?.endsAt ?? Infinity) - now.steady)
+    const pause = end > rest && end < step ? end : step
     peer.nextAttempt = now.wall + pause
     return pause
   }
@@ -744,12 +765,13 @@ const isUnanswered = ({ failedAt }: Connection, silentMillis: number, now: numbe
   failedAt !== undefined && silentMillis >= Math.max(patienceMillis, now - failedAt)
 
 /**
- * Whether an attempt shows that there is no node, so that the next one that is there is another: EPMD has no such name, or
- * nobody listens. That a tunnel's end here refuses is a matter of the tunnel.
+ * Whether EPMD had no such name. That nobody listens where the node is says less: what refuses may be the end of a tunnel, or a
+ * firewall on the way.
  */
-const isAbsent = (why: NodeError, isTunnelled: boolean): boolean =>
+const isGone = (why: NodeError): boolean =>
   why._tag === "DistError" &&
-  (why.reason._tag === "NameNotRegistered" || (why.reason._tag === "PortRefused" && !isTunnelled))
+  why.reason._tag === "NameNotRegistered" &&
+  why.reason.registered?.includes(why.reason.name) !== true
 
 /** What a node is shown. */
 const introductionOf = ({ cookie, ourName }: NodeTarget): Introduction => ({ cookie, ourName })

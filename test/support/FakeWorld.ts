@@ -61,7 +61,7 @@ export const makeWorld = () => {
     /** Whether it has hardly an atom left. */
     isScarce: false,
     /** Whether it has ended since the latest attempt, where EPMD is asked for that. */
-    hasEnded: undefined as boolean | "unknown" | undefined,
+    hasEnded: undefined as boolean | "gone" | "unknown" | undefined,
     /** How often EPMD was asked that, and in how many milliseconds at most, the last time. */
     questions: { count: 0, millis: NaN },
     /** For each attempt, our name on the link before, as far as it was told to be as that was. */

@@ -23,6 +23,17 @@ describe("a node that is left alone", () => {
       expect(yield* after([1_000, "gone"], [5_999, "gone"])).toBeDefined()
       expect(yield* after([1_000, "gone"], [6_000, "gone"])).toBeUndefined()
       expect(yield* after([1_000, false], [600_000, false])).toMatchObject({ endsAt: undefined })
+      // Had it been back meanwhile, or nobody been there to tell, the time begins anew.
+      for (const answer of [false, "unknown"] as const) {
+        const twice = [
+          [1_000, "gone"],
+          [2_000, answer],
+          [3_000, "gone"],
+          [4_000, answer]
+        ] as const
+        expect(yield* after(...twice, [60_000, "gone"], [64_999, "gone"])).toBeDefined()
+        expect(yield* after(...twice, [60_000, "gone"], [65_000, "gone"])).toBeUndefined()
+      }
     })
   )
 

@@ -165,40 +165,59 @@ describe("a node that had no process left when it was heard last", () => {
     }).pipe(Effect.scoped, Effect.provide(layer))
   })
 
-  it.effect("is left alone whatever it refuses, until nothing is there by that name", () => {
-    const { layer, world } = makeWorld()
-    return Effect.gen(function* () {
-      const nodes = yield* Nodes
-      world.hasEnded = false
-      yield* loseFull(world)
-      const byName = Effect.scoped(nodes.connect(name, { cookie: Redacted.make("wrong") }))
-      world.refuses = { _tag: "CookieRejected" }
-      for (let times = 0; times < 3; times++) yield* Effect.flip(byName)
-      expect(world.attempts).toBe(4)
-      expect(yield* Effect.flip(use)).toMatchObject(full)
-      expect(world.attempts).toBe(4)
-      world.refuses = refused
-      yield* Effect.flip(byName)
-      world.refuses = undefined
-      world.hasRoom = true
-      yield* use
-      expect(world.attempts).toBe(6)
-    }).pipe(Effect.scoped, Effect.provide(layer))
-  })
+  it.effect(
+    "is left alone whatever it refuses, until EPMD has had no such name for longer than a new EPMD has none",
+    () => {
+      const { layer, world } = makeWorld()
+      return Effect.gen(function* () {
+        const nodes = yield* Nodes
+        world.hasEnded = false
+        yield* loseFull(world)
+        const byName = Effect.scoped(nodes.connect(name, { cookie: Redacted.make("wrong") }))
+        world.refuses = { _tag: "CookieRejected" }
+        for (let times = 0; times < 3; times++) yield* Effect.flip(byName)
+        expect(world.attempts).toBe(4)
+        expect(yield* Effect.flip(use)).toMatchObject(full)
+        expect(world.attempts).toBe(4)
+        world.refuses = refused
+        yield* Effect.flip(byName)
+        world.hasEnded = "gone"
+        yield* TestClock.adjust("4999 millis")
+        expect(yield* Effect.flip(use)).toMatchObject(full)
+        world.refuses = undefined
+        world.hasRoom = true
+        yield* TestClock.adjust(1)
+        yield* use
+        expect(world.attempts).toBe(6)
+      }).pipe(Effect.scoped, Effect.provide(layer))
+    }
+  )
 
-  it.effect("is left alone where a tunnel's end refuses, and not where nothing listens at its own port", () => {
+  it.effect("is left alone where nothing listens at its address, since a forwarded port refuses, too", () => {
     const { layer, world } = makeWorld()
     return Effect.gen(function* () {
       const nodes = yield* Nodes
-      world.tunnel = { program: "ssh", said: Effect.succeed(""), ended: Effect.undefined }
       yield* loseFull(world)
       world.refuses = { _tag: "PortRefused", at: "127.0.0.1:1", from: "address" }
       yield* Effect.flip(Effect.scoped(nodes.connect(name)))
-      expect(yield* nodes.leftAlone(name)).toMatchObject(full)
-      world.tunnel = undefined
-      yield* Effect.flip(Effect.scoped(nodes.connect(name)))
-      expect(yield* nodes.leftAlone(name)).toBeUndefined()
+      world.refuses = undefined
+      expect(yield* Effect.flip(use)).toMatchObject(full)
+      expect(world.attempts).toBe(2)
     }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  it.effect("is let through to once where its time is over, be it for a link of somebody's own", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const { leftAlone } = yield* Nodes
+      world.hasRoom = false
+      yield* Effect.flip(use)
+      yield* TestClock.adjust("10 minutes")
+      expect(yield* leftAlone(name)).toBeUndefined()
+      expect(yield* leftAlone(name)).toMatchObject({ ...full, until: 1_200_000 })
+      expect(yield* Effect.flip(use)).toMatchObject(full)
+      expect(world.attempts).toBe(1)
+    }).pipe(Effect.provide(layer))
   })
 
   it.effect("is asked at once where it is configured another way", () => {
@@ -208,7 +227,9 @@ describe("a node that had no process left when it was heard last", () => {
       world.hasRoom = true
       world.address = "elsewhere"
       expect(yield* (yield* Nodes).leftAlone(name)).toBeUndefined()
-      yield* use
+      // By ourselves, too.
+      yield* TestClock.adjust("1 minute")
+      expect(yield* stateOf).toMatchObject({ _tag: "Up" })
       expect(world.attempts).toBe(2)
     }).pipe(Effect.scoped, Effect.provide(layer))
   })
