@@ -24,6 +24,8 @@ export interface Sighting {
   readonly isTls?: true
   /** The file that has its cookie; the cookie itself is not read. */
   readonly cookieFile?: string
+  /** The process that it is, where that is stopped (SIGSTOP), so that nothing in it runs. */
+  readonly stoppedProcess?: number
 }
 
 /** What one source could not tell, or a part of it, and why. */

@@ -28,6 +28,8 @@ export interface Discovered {
   readonly isTls?: true
   /** The file that has its cookie: the path alone, the file was not read. */
   readonly cookieFile?: string
+  /** The process of this machine that it is, where that is stopped (SIGSTOP), so that nothing in it runs. */
+  readonly stoppedProcess?: number
 }
 
 /** Nodes that are found at once, at most. */
@@ -86,6 +88,7 @@ const discoveredOf = (node: string, seen: ReadonlyArray<SightingOf>): Discovered
     seen.find((each) => each.host !== undefined)
   const { epmdPort, host, port } = place ?? {}
   const cookieFile = seen.find((each) => each.cookieFile !== undefined)?.cookieFile
+  const stoppedProcess = seen.find((each) => each.stoppedProcess !== undefined)?.stoppedProcess
   return {
     node,
     sources: [...new Set(seen.map(({ source }) => source))],
@@ -97,7 +100,8 @@ const discoveredOf = (node: string, seen: ReadonlyArray<SightingOf>): Discovered
       !seen.some(({ isHidden }) => isHidden === false) && { isHidden: true }),
     ...(seen.some(({ isListening }) => isListening === false) && { isListening: false }),
     ...(seen.some(({ isTls }) => isTls) && { isTls: true }),
-    ...(cookieFile !== undefined && { cookieFile })
+    ...(cookieFile !== undefined && { cookieFile }),
+    ...(stoppedProcess !== undefined && { stoppedProcess })
   }
 }
 

@@ -18,6 +18,9 @@ const atOnce = 32
 const maxArgumentBytes = 128 * 1024
 const maxEnvironmentBytes = 256 * 1024
 
+/** Bytes of what Linux tells of a process's state, which is one line of figures. */
+const maxStatBytes = 1024
+
 /** What is taken of a process's environment; the rest, and what its arguments say of a cookie, is not looked at. */
 const variables = ["RELEASE_ROOT", "ERL_EPMD_PORT"] as const
 type Variables = { readonly [Name in (typeof variables)[number]]?: string }
@@ -109,11 +112,20 @@ const shares = async ({ processes }: MachineService, pid: string, links: Readonl
   return true
 }
 
+/**
+ * Whether a process is stopped by a signal, so that nothing in it runs: the state behind the name of its program, which may have
+ * brackets in it. Source: proc_pid_stat(5).
+ */
+const isStopped = async ({ processes }: MachineService, pid: string): Promise<boolean> => {
+  const { bytes } = await readStart(join(processes, pid, "stat"), maxStatBytes)
+  return /\) T [^)]*$/u.test(bytes.toString("latin1"))
+}
+
 const sightingOf = (
   { isHidden, isListening, isTls, node, port }: StartedNode,
   given: Variables,
   part: string,
-  at: { readonly cookieFile: string | undefined; readonly isHere: boolean }
+  at: { readonly cookieFile: string | undefined; readonly isHere: boolean; readonly stoppedProcess: number | undefined }
 ): Sighting => ({
   node,
   part,
@@ -123,7 +135,8 @@ const sightingOf = (
   ...(isHidden && { isHidden }),
   ...(!isListening && { isListening }),
   ...(isTls && { isTls }),
-  ...(at.cookieFile !== undefined && { cookieFile: at.cookieFile })
+  ...(at.cookieFile !== undefined && { cookieFile: at.cookieFile }),
+  ...(at.stoppedProcess !== undefined && { stoppedProcess: at.stoppedProcess })
 })
 
 /** A node in a container, say: what the machine is called there, and the node with it, cannot be seen from here. */
@@ -148,7 +161,8 @@ const nodeOfProcess = async (pid: string, machine: MachineService): Promise<Sigh
     const seesOurs = await shares(machine, pid, ["root", "ns/mnt"])
     return sightingOf(started, given, `process ${pid}`, {
       cookieFile: seesOurs ? await cookieFileOf(given.RELEASE_ROOT) : undefined,
-      isHere
+      isHere,
+      stoppedProcess: (await isStopped(machine, pid)) ? Number(pid) : undefined
     })
   } catch {
     return undefined

@@ -19,7 +19,7 @@ const patience = 1_000
 const source = "releases"
 
 /** What stands between us and a node, as far as its own process, or the EPMD here, can say more. */
-type Matter = "cookie" | "registration" | "address"
+type Matter = "cookie" | "registration" | "address" | "silence"
 
 /** Where the way to a node leads, as its name and its entry have it. */
 interface Way {
@@ -36,6 +36,8 @@ const matterOf = (why: NodeError, { address, epmdHost, isHere, name }: Way): Mat
   // Behind an address, or an EPMD elsewhere, there may be another node of the name: only that nothing is there is a matter.
   const isPlain = address === undefined && epmdHost === undefined
   const isAway = address !== undefined || !isHere(epmdHost ?? hostOf(name))
+  const silence = isPlain && isHere(hostOf(name)) ? "silence" : undefined
+  if (why._tag === "CallError") return why.reason._tag === "DeadlineExceeded" ? silence : undefined
   if (why._tag === "TargetError") return why.lacksCookie === true && isPlain ? "cookie" : undefined
   if (why._tag !== "DistError") return undefined
   const { reason } = why
@@ -53,6 +55,7 @@ const matterOf = (why: NodeError, { address, epmdHost, isHere, name }: Way): Mat
     case "EpmdSilent":
       return isHere(reason.host) ? undefined : "address"
     case "Timeout":
+      if (reason.phase === "handshake" || reason.phase === "tls") return silence
       return isAway && (reason.phase === "epmd" || (reason.phase === "connect" && address !== undefined))
         ? "address"
         : undefined
@@ -94,6 +97,14 @@ const isNotListening: Advice = {
   told: "Its process runs on this machine, started with -dist_listen false: it takes no connections, makes them alone, and is registered nowhere. It can be connected once it is started without that.",
   isLasting: true
 }
+
+/** Of a node that takes connections and says nothing. */
+const silenceAdvice = ({ stoppedProcess: pid }: Discovered): Advice | undefined =>
+  pid === undefined
+    ? undefined
+    : {
+        told: `Its process runs on this machine, and is stopped (SIGSTOP), so that nothing in it goes on: kill -CONT ${pid} lets it.`
+      }
 
 /** Of a node that this machine's EPMD, at the port `asked`, does not have. */
 const registrationAdvice = ({ epmdPort, isListening, port }: Discovered, asked: number): Advice | undefined => {
@@ -171,6 +182,7 @@ export const adviceOf = Effect.fnUntraced(function* (
   const advice = yield* Effect.forEach(matters, ({ matter, why }) => {
     if (matter === "cookie") return Effect.succeed(own && cookieAdvice(own, why))
     if (matter === "address") return byAddress
+    if (matter === "silence") return Effect.succeed(own && silenceAdvice(own))
     const asked = why._tag === "DistError" && "port" in why.reason ? why.reason.port : epmdPort
     const byRegistration = own && registrationAdvice(own, asked)
     // EPMD may listen at one address of this machine, and not at that which the host has.

@@ -17,7 +17,7 @@ export const addProcess = (
   pid: number | "self",
   args: ReadonlyArray<string>,
   environment: Readonly<Record<string, string>> = {},
-  { network = "net:[1]", host = "uts:[1]", mounts = "mnt:[1]", root = "/" } = {}
+  { network = "net:[1]", host = "uts:[1]", mounts = "mnt:[1]", root = "/", state = "S" } = {}
 ) => {
   const place = join(processes, String(pid))
   mkdirSync(join(place, "ns"), { recursive: true })
@@ -26,6 +26,7 @@ export const addProcess = (
   symlinkSync(network, join(place, "ns/net"))
   symlinkSync(host, join(place, "ns/uts"))
   writeFileSync(join(place, "cmdline"), terminated(args))
+  writeFileSync(join(place, "stat"), `${pid} (beam) T) ${state} 1 10 10 0 -1 4194560 0\n`)
   writeFileSync(
     join(place, "environ"),
     terminated(Object.entries(environment).map(([key, value]) => `${key}=${value}`))

@@ -130,6 +130,32 @@ const wary = serve((socket) => {
 })
 
 describe("a node that cannot be connected, and runs on this machine", () => {
+  it.live("is told to be stopped where its process is, of a node that takes connections and says nothing", () =>
+    Effect.gen(function* () {
+      const silent = {
+        epmdPort: yield* serveEpmd({ app: yield* serve(() => {}) }),
+        cookie: { cookie: Redacted.make("c") }
+      }
+      const text =
+        "Its process runs on this machine, and is stopped (SIGSTOP), so that nothing in it goes on: kill -CONT 10 lets it."
+      for (const state of ["S", "T"] as const) {
+        const processes = yield* folder
+        addProcess(processes, "self", [])
+        addProcess(processes, 10, [beam, "--", "-name", app], {}, { state })
+        const tool = (name: string) => call(name, { node: app, timeout_ms: 1_500 })
+        const { connect, notes } = yield* Effect.gen(function* () {
+          const { message } = yield* Effect.flip(tool("connect_node"))
+          return { connect: message, notes: (yield* tool("diagnose_connection")).structured["notes"] }
+        }).pipe(Effect.provide(over({ ...silent, processes })))
+        expect(connect).toContain("waiting for its status")
+        expect([connect.includes(text), JSON.stringify(notes ?? []).includes(text)]).toEqual([
+          state === "T",
+          state === "T"
+        ])
+      }
+    }).pipe(Effect.scoped)
+  )
+
   it.live("is told to take no connections where its process does not", () =>
     Effect.gen(function* () {
       const epmdPort = yield* serveEpmd({ other: 1 })
