@@ -128,10 +128,13 @@ export type DistReason =
       readonly seen?: string
       /** The connection was ended in the middle, without a word of TLS. */
       readonly isCut?: true
+      /** That it was EPMD that told the port. */
+      readonly from?: "epmd"
     }
   | { readonly _tag: "NotErlangNode"; readonly seen: string }
   | { readonly _tag: "NameNotGiven" }
-  | { readonly _tag: "ClosedInHandshake"; readonly stage: HandshakeStage }
+  /** `from`: that it was EPMD that told the port. */
+  | { readonly _tag: "ClosedInHandshake"; readonly stage: HandshakeStage; readonly from?: "epmd" }
   /** `at`: where it is, as `endpointText` writes it, where it was EPMD that told its port. */
   | { readonly _tag: "WrongNode"; readonly actual: string; readonly at?: string }
   | { readonly _tag: "MissingFlags"; readonly missing: ReadonlyArray<string> }
@@ -221,9 +224,13 @@ const afterwards = ({ at, isCertain }: Extract<DistReason, { readonly _tag: "Coo
     : `That was at ${new Date(at).toISOString()}, and the node has not been asked since.`
 }
 
-/** What else closes a connection at once. */
-const forwarded =
-  "A forwarded port with nothing behind it does so, and EPMD's own port, where that was given: check where it leads."
+/** What closes a connection at once, and where to look: at the node itself first, where EPMD has just told its port. */
+const whoCloses = (from: "epmd" | undefined, example = ""): string =>
+  from === "epmd"
+    ? `EPMD has just told this port for the node, so that it is most likely the node itself, and its log says why${example}. If it says nothing, something in between took the connection, and could not pass it on.`
+    : "A forwarded port with nothing behind it does so, and EPMD's own port, where that was given: check where it leads. If it is the node, its log may say why."
+
+const badTlsFiles = ": a certificate or key that its ssl_dist_optfile names is not there, say, or cannot be read"
 
 /** What to do where the name service gave no answer. */
 export const nameServers = "Try again; if it stays so, look at the name servers of this machine."
@@ -337,14 +344,14 @@ const text = (node: string, reason: DistReason): string => {
     case "TlsFailed":
       if (reason.isNotTls === true)
         return `what listens at the address of ${node} is no Erlang node with TLS: ${reason.detail}${reason.seen === undefined ? "" : ` (asked without, it sent ${reason.seen})`}. Check the host and the port.`
-      return `the TLS handshake with ${node} failed: ${reason.detail}. ${reason.isCut === true ? `${forwarded} If it is the node, its log may say more.` : "The node's log may say more."}`
+      return `the TLS handshake with ${node} failed: ${reason.detail}. ${reason.isCut === true ? whoCloses(reason.from, badTlsFiles) : "The node's log may say more."}`
     case "NotErlangNode":
       return `what listens at the address of ${node} is no Erlang node (it sent ${reason.seen}). Check the host and the port.`
     case "NameNotGiven":
       return `${node} does not give names to nodes that connect, and knows none of ours.`
     case "ClosedInHandshake":
       if (reason.stage === "status")
-        return `what listens at the address of ${node} closed the connection without a word, while we were waiting for its status. ${forwarded} If it is the node, its log may say why.`
+        return `what listens at the address of ${node} closed the connection without a word, while we were waiting for its status. ${whoCloses(reason.from)}`
       return `${node} closed the connection while we were waiting for ${awaited[reason.stage]}. Its log may say why.`
     case "WrongNode":
       return `the node at that address calls itself '${listed([reason.actual])}', not '${node}'. ${reason.at === undefined ? "If it is the one that is meant, connect to it under its own name, with the same address or tunnel; if not, the address is out of date, or leads elsewhere" : `Connect to it under its own name; where that does not lead there, by an entry of that name in the configuration with "address": "${reason.at}"`}.`

@@ -239,7 +239,8 @@ const open = (
   name: HandshakeOptions["name"],
   left: () => number
 ): Effect.Effect<Link, DistError, Scope.Scope> => {
-  const failed = (reason: DistReason) => new DistError({ node: node.full, reason })
+  const failed = (reason: DistReason) =>
+    new DistError({ node: node.full, reason: isPlaced(options) ? reason : asTold(reason, endpoint) })
   return Effect.gen(function* () {
     const { dial } = yield* Transport
     const timeoutMillis = left()
@@ -281,7 +282,7 @@ const open = (
       left(),
       options
     ).pipe(
-      Effect.mapError((reason) => failed(isPlaced(options) ? reason : withPlace(reason, endpoint))),
+      Effect.mapError(failed),
       // The scope lives on when another name is tried; a refused socket must not.
       Effect.onError(() => Effect.sync(() => stream.destroy()))
     )
@@ -292,9 +293,16 @@ const open = (
   })
 }
 
-/** Where a node of another name is, for who wants that one: what its own name leads to may be nothing. */
-const withPlace = (reason: DistReason, endpoint: Endpoint): DistReason =>
-  reason._tag === "WrongNode" ? { ...reason, at: endpointText(endpoint) } : reason
+/**
+ * What it means that it was EPMD that told the port: where a node of another name is, for who wants that one, since what its
+ * own name leads to may be nothing; and that what closes the connection at once was meant to be the node.
+ */
+const asTold = (reason: DistReason, endpoint: Endpoint): DistReason => {
+  if (reason._tag === "WrongNode") return { ...reason, at: endpointText(endpoint) }
+  if (reason._tag === "TlsFailed" && reason.isCut === true) return { ...reason, from: "epmd" }
+  if (reason._tag === "ClosedInHandshake" && reason.stage === "status") return { ...reason, from: "epmd" }
+  return reason
+}
 
 /** Runs the handshake over a stream. The stream is paused when it succeeds, so that nothing is lost in between. */
 const shakeHands = (

@@ -33,7 +33,7 @@ export interface TlsSeen {
   readonly agreed?: { readonly protocol: string; readonly cipher: string }
   /** The certificate that the node showed. */
   readonly certificate?: X509Certificate
-  /** Bytes on the wire until TLS stood or was given up, where that is known. */
+  /** Bytes on the wire until our part of TLS was done or it was given up, where that is known. */
   readonly wire?: { readonly sentBytes: number; readonly receivedBytes: number }
   /** The number of the alert by which the node ended it. */
   readonly alert?: number

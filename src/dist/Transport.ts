@@ -288,8 +288,14 @@ const dialSocket = (
         const problem = securing && distrust(socket, shown(), securing)
         look()
         if (problem !== undefined) return fail("TLS", { tls: problem })
-        tell()
-        succeed()
+        if (securing?.onSeen === undefined) return succeed()
+        // With TLS 1.3 the last of our part, a certificate of ours among it, leaves behind this.
+        setImmediate(() => {
+          if (socket.destroyed) return
+          look()
+          tell()
+          succeed()
+        })
       })
       return Effect.sync(() => {
         clearTimeout(timer)

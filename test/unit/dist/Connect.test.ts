@@ -306,6 +306,21 @@ describe("why a link cannot be made", () => {
     })
   )
 
+  it.live("a node that closes at once, which is looked at first where EPMD has told its port", () =>
+    Effect.gen(function* () {
+      const port = yield* serve((socket) => socket.destroy())
+      const epmdPort = yield* serveEpmd({ app: port })
+      for (const tls of [undefined, { insecure: true }]) {
+        const told = yield* whyNotAt({ epmdPort, ...(tls && { tls }) })
+        expect(told.reason).toMatchObject({ _tag: tls ? "TlsFailed" : "ClosedInHandshake", from: "epmd" })
+        expect(told.message).toContain("it is most likely the node itself, and its log says why")
+        const placed = yield* whyNotAt({ address: { host: "127.0.0.1", port }, ...(tls && { tls }) })
+        expect(placed.reason).not.toHaveProperty("from")
+        expect(placed.message).toContain("A forwarded port with nothing behind it does so")
+      }
+    }).pipe(Effect.scoped)
+  )
+
   it.live("a connection that is reset before it is known to stand is no matter of the way there", () =>
     Effect.gen(function* () {
       const address = { host: "127.0.0.1", port: 1 }

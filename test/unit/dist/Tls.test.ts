@@ -2,10 +2,11 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import { X509Certificate } from "node:crypto"
 import { once } from "node:events"
-import type { Socket } from "node:net"
+import { createConnection, type Socket } from "node:net"
 import { createServer, type TlsOptions as ServerOptions } from "node:tls"
 import { connect } from "../../../src/dist/Link.ts"
-import { alertProblem, isFor, materialProblem, type TlsOptions } from "../../../src/dist/Tls.ts"
+import { alertProblem, isFor, materialProblem, type TlsOptions, type TlsSeen } from "../../../src/dist/Tls.ts"
+import { Transport } from "../../../src/dist/Transport.ts"
 import { type Certificate, type Claims, makeAuthority, selfSigned } from "../../support/Certificates.ts"
 import { eventually } from "../../support/eventually.ts"
 import { packet, serve } from "../../support/FakePeer.ts"
@@ -25,7 +26,9 @@ const serveTls = (options: ServerOptions) =>
     Effect.promise(async () => {
       const received: Array<Buffer> = []
       const sockets = new Set<Socket>()
+      let secured = 0
       const server = createServer(options, (socket) => {
+        secured++
         socket.on("error", () => {})
         socket.on("data", (chunk: Buffer) => {
           received.push(chunk)
@@ -44,7 +47,7 @@ const serveTls = (options: ServerOptions) =>
         for (const socket of sockets) socket.destroy()
         server.close()
       }
-      return { port: address.port, received, sockets, stop }
+      return { port: address.port, received, secured: () => secured, sockets, stop }
     }),
     ({ stop }) => Effect.sync(stop)
   )
@@ -98,6 +101,36 @@ describe("a link over TLS", () => {
       expect(opening.readUInt32BE(0)).toBe(opening.length - 4)
       expect(opening.toString("latin1", 4, 5)).toBe("N")
     })
+  )
+
+  it.live.each(["TLSv1.2", "TLSv1.3"] as const)(
+    "of %s tells all bytes that it took, those of our certificate, too",
+    (version) =>
+      Effect.gen(function* () {
+        const asking = { requestCert: true, ca: authority.cert, minVersion: version, maxVersion: version }
+        const { port, secured } = yield* serveTls({ ...good, ...asking })
+        let passed = 0
+        const front = yield* serve((socket) => {
+          const far = createConnection(port, "127.0.0.1")
+          far.on("error", () => {})
+          socket.on("data", (chunk: Buffer) => {
+            passed += chunk.length
+            far.write(chunk)
+          })
+          far.pipe(socket)
+        })
+        let seen: TlsSeen = {}
+        const securing = {
+          options: { ...trusting, ...asClient(good) },
+          serverName: "127.0.0.1",
+          onSeen: (it: TlsSeen) => void (seen = it)
+        }
+        yield* (yield* Transport).dial({ host: "127.0.0.1", port: front }, 5_000, securing)
+        expect(seen.agreed?.protocol).toBe(version)
+        // Then our part of TLS has come, and nothing else is sent.
+        yield* eventually(Effect.sync(() => secured() === 1))
+        expect(seen.wire!.sentBytes).toBe(passed)
+      }).pipe(Effect.scoped)
   )
 
   it.live("sends nothing to a node whose certificate will not do", () =>
