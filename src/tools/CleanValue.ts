@@ -1,3 +1,5 @@
+import { inspect } from "node:util"
+
 /** Objects within objects that are looked into; what lies deeper is left out, as one that stands within itself is. */
 const maxDepth = 12
 
@@ -32,13 +34,34 @@ const cleanBytes = (bytes: Uint8Array, clean: Clean): unknown => {
 /** An error prints what it holds in no enumerable fields, too; and one may be made of getters. */
 const errorKeys = ["name", "message", "stack", "cause", "errors"]
 
-const cleanObject = (value: object, clean: Clean, depth: number): object => {
+/** The ways in which a value prints itself, that its fields tell nothing of: addresses, headers and their like do so. */
+const printersOf = (value: object): ReadonlyArray<() => string> => [
+  ...(inspect.custom in value ? [() => inspect(value)] : []),
+  ...("toJSON" in value ? [() => JSON.stringify(value) ?? ""] : []),
+  ...("toString" in value && value.toString !== Object.prototype.toString ? [() => String(value)] : [])
+]
+
+/** What prints itself, where that is not to be seen, as it prints itself without it. */
+const cleanPrinted = (value: object, clean: Clean): unknown => {
+  for (const print of printersOf(value)) {
+    try {
+      const text = print()
+      const told = clean(text)
+      if (told !== text) return told
+    } catch {
+      // What cannot print itself shows nothing.
+    }
+  }
+  return value
+}
+
+const cleanObject = (value: object, clean: Clean, depth: number): unknown => {
   const isError = value instanceof Error
   const keys = [...new Set([...(isError ? errorKeys.filter((key) => key in value) : []), ...Object.keys(value)])]
   const held = keys.map((key) => read(value, key))
   const told = held.map((it) => cleanWithin(it, clean, depth))
   const names = keys.map(clean)
-  if (isSame(held, told) && isSame(keys, names)) return value
+  if (isSame(held, told) && isSame(keys, names)) return cleanPrinted(value, clean)
   const fields = Object.fromEntries(names.map((name, at) => [name, told[at]]))
   // In place of one whose class would work its message out anew.
   return isError ? Object.assign(new Error(""), fields) : fields

@@ -28,6 +28,33 @@ describe("a clean value", () => {
     expect(left.stack).not.toContain("SECRET")
   })
 
+  it("is what a value that prints itself would print, without it", () => {
+    for (const value of [
+      new URL("http://app:SECRET@host/"),
+      new URLSearchParams({ key: "SECRET" }),
+      new Headers({ key: "SECRET" }),
+      { toJSON: () => "SECRET" },
+      { toString: () => "SECRET" },
+      new (class {
+        toString() {
+          return "SECRET"
+        }
+      })()
+    ]) {
+      const { to } = cleanValue({ to: value }, clean) as { readonly to: unknown }
+      expect(to).toContain("[redacted]")
+      expect(to).not.toContain("SECRET")
+    }
+    const plain = new URL("http://host/")
+    expect(cleanValue(plain, clean)).toBe(plain)
+    const mute = {
+      toJSON: () => {
+        throw new Error("no")
+      }
+    }
+    expect(cleanValue(mute, clean)).toBe(mute)
+  })
+
   it("ends where a value stands within itself, and leaves out what raises when it is read", () => {
     const value: { self?: unknown; readonly field: unknown; text: string } = {
       text: "SECRET",

@@ -140,6 +140,8 @@ const goes: Readonly<Record<string, ReadonlyArray<readonly [string, string]>>> =
 const stays: ReadonlyArray<string> = [
   "PWD=/some/folder OLDPWD=/another",
   "unable to read password: /home/user1/.kube/pw1",
+  "[auth_token: MyApp.OAuth2.Token, n: 1]",
+  "%{n: 1, token: Phoenix.Token2}",
   "no password: permission denied for user2",
   "session token: expired_token at 10:15",
   "hvs.internal-services-of-ours.example.com",
