@@ -40,6 +40,9 @@ const bordersOf = (secret: string): Borders => {
   }
 }
 
+/** What breaks a word that is too long for a line: whoever wraps what he says knows nothing of secrets. */
+const lineEnd = String.raw`(?:[ \t]{0,8}\r?\n[ \t]{0,8})?`
+
 const escape = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/]/gu, "\\$&")
 
 /**
@@ -70,6 +73,7 @@ const spellings = (secret: string): ReadonlyArray<Spelling> => {
   const verbatim: Spelling = {
     // Whatever is no letter or digit may be escaped by the syntax around it, and that once more.
     units: Array.from(secret, (char) => (/[\p{L}\p{N}]/u.test(char) ? char : String.raw`\\*${escape(char)}`)),
+    ...(secret.length >= wordLength && { separator: lineEnd }),
     ...bordersOf(secret),
     unitsUnrecognisable: unrecognisable
   }

@@ -33,6 +33,11 @@ const { privateKey } = generateKeyPairSync("rsa", {
 })
 const body = privateKey.replace(/-----[^-]+-----/gu, "").replace(/\n/gu, "")
 
+it("shows no cookie that is broken over two lines", () => {
+  for (let at = 1; at < cookie.length; at++)
+    expect(shown(`it was ${cookie.slice(0, at)}\n${cookie.slice(at)}\nexit\n`)).toBe("it was [redacted] | exit")
+})
+
 /** What stands around a secret: lines of some length, the last without an end, up to more than what is kept. */
 const around = fc
   .record({

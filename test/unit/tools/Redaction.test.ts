@@ -42,6 +42,19 @@ describe("a secret in use", () => {
   it("is blotted out inside longer words when it is long", () =>
     expect(redactor([Redacted.make("supersecret")])("xsupersecrety")).toBe("x[redacted]y"))
 
+  it.each(["\n", "\r\n", "  \n    "])(
+    "is blotted out where it is broken over two lines by %j when it is long",
+    (end) => {
+      const long = redactor([Redacted.make("supersecret")])
+      for (let at = 1; at < 11; at++) {
+        const broken = ["supersecret".slice(0, at), "supersecret".slice(at)].join(end)
+        expect(long(`before ${broken} after`)).toBe("before [redacted] after")
+        expect(long(`before\n${broken}\nafter`)).toBe("before\n[redacted]\nafter")
+      }
+      expect(redactor([Redacted.make("app")])("ap\np a\npp")).toBe("ap\np a\npp")
+    }
+  )
+
   it("is blotted out as a word only when it is short", () => {
     const short = redactor([Redacted.make("app")])
     expect(short("cookie app, 'app', \"app\"")).toBe("cookie [redacted], '[redacted]', \"[redacted]\"")
