@@ -8,7 +8,10 @@ import { readCount, readMfa } from "./ProcessRow.ts"
 
 /** Which part of the supervision tree is wanted, and how much of it. */
 export interface TreeQuery extends Pick<ListQuery, "after" | "deadlineMillis" | "limit"> {
-  /** A supervisor, or the name of one or of an application. Default: the tops of all running applications. */
+  /**
+   * A supervisor, or the name of one or of an application. Default: the tops of all running applications, and the
+   * supervisors outside of their trees.
+   */
   readonly root: Pid | string | undefined
   /** Levels. */
   readonly depth: number
@@ -44,8 +47,20 @@ export interface Tree extends Listed<Child> {
   readonly restarts: { readonly told: number; readonly restarted: number } | undefined
   /** Rows that are a root which was asked for, of all and of those that pass: `total` and `matched` leave them out. */
   readonly roots: { readonly total: number; readonly matched: number }
+  /** Where there was no root: the supervisors that neither a supervisor nor an application has started. */
+  readonly outside: Outside | undefined
   /** Where time ran out before all children of the root were looked at: how many were, of how many. */
   readonly looked: { readonly seen: number; readonly children: number } | undefined
+}
+
+export interface Outside {
+  readonly found: number
+  /** How many of them have rows. */
+  readonly listed: number
+  /** Of how many processes it could not be read whether they belong to them, and some of these. */
+  readonly unread: { readonly count: number; readonly some: ReadonlyArray<Pid> }
+  /** Processes that there was no time for, or that were too many. */
+  readonly unsought: number
 }
 
 export type ChildType = "worker" | "supervisor"
@@ -78,9 +93,19 @@ export interface Child {
   readonly memory: number | undefined
   /** Whether it is a supervisor could not be read, or it serves as one and is no process of OTP's kind. */
   readonly notAsked: "unread" | "other" | undefined
+  /** Of a supervisor outside of the trees of applications. */
+  readonly started: Started | undefined
   /** Whether it was found in the code of a behaviour that tells its state. */
   readonly serves: boolean
   readonly supervisor: Supervisor | undefined
+}
+
+export interface Started {
+  /** Who has started it, by name where there is one; absent where nothing tells. */
+  readonly by: Pid | string | undefined
+  readonly isEnded: boolean
+  /** That it belongs to all the same, since one of its processes has started it. */
+  readonly application: string | undefined
 }
 
 export interface Supervisor {
@@ -168,6 +193,7 @@ export const supervisionTree = (node: ErlangNode, query: TreeQuery): Effect.Effe
             supervisors,
             restarts: readRestarts(answer.atomKey("restarts")),
             looked: readLooked(answer.atomKey("looked")),
+            outside: readOutside(answer.atomKey("outside")),
             roots: readRoots(answer.atomKey("roots"))
           }
         : undefined
@@ -184,6 +210,32 @@ const readLooked = (pair: Term | undefined): Tree["looked"] => {
   if (!isTuple(pair)) return undefined
   const [seen, children] = [readCount(pair[0]), readCount(pair[1])]
   return seen === undefined || children === undefined ? undefined : { seen, children }
+}
+
+const readOutside = (outside: Term | undefined): Outside | undefined => {
+  if (!(outside instanceof MapTerm)) return undefined
+  const [found, unread] = [outside.atomKey("found"), outside.atomKey("unread")]
+  const [count, some] = isTuple(unread) ? unread : []
+  const [all, listed] = isTuple(found) ? found.map(readCount) : []
+  return {
+    found: all ?? 0,
+    listed: listed ?? 0,
+    unread: { count: readCount(count) ?? 0, some: (listItems(some) ?? []).filter((it) => it instanceof Pid) },
+    unsought: readCount(outside.atomKey("unsought")) ?? 0
+  }
+}
+
+const readStarted = (row: MapTerm): Started | undefined => {
+  const by = row.atomKey("started_by")
+  if (by === undefined) return undefined
+  const isEnded = isTuple(by, "ended")
+  const starter = isEnded ? by[1] : by
+  const application = atomIn(row.atomKey("application"))
+  return {
+    by: starter instanceof Pid ? starter : isAtom(starter, "unknown") ? undefined : atomIn(starter),
+    isEnded,
+    application: application === "undefined" ? undefined : application
+  }
 }
 
 const readRestarts = (pair: Term | undefined): Tree["restarts"] => {
@@ -217,6 +269,7 @@ const readChild = (row: MapTerm, wordBytes: number): Child | undefined => {
     name: atomIn(row.atomKey("name")),
     messages: readCount(row.atomKey("messages")),
     memory: readCount(row.atomKey("memory")),
+    started: readStarted(row),
     serves: isAtom(row.atomKey("serves"), "true"),
     notAsked: (["unread", "other"] as const).find((it) => isAtom(row.atomKey("not_asked"), it)),
     supervisor: supervisor instanceof MapTerm ? readSupervisor(supervisor, wordBytes) : undefined

@@ -64,12 +64,16 @@ told_origin(undefined) ->
     {gone, []};
 told_origin([{_, Callback}, {_, Ancestors}]) ->
     try length(Ancestors) of
-        _ -> {Callback, Ancestors}
+        _ -> {told_callback(Callback), Ancestors}
     catch
-        error:badarg -> {Callback, []}
+        error:badarg -> {told_callback(Callback), []}
     end;
 told_origin({dictionary, Entries}) ->
     told_origin([{Key, proplists:get_value(Key, Entries)} || Key <- ['$initial_call', '$ancestors']]).
+
+%% A function, or nothing that is known: no word of a process's own is taken for one of ours, as `unread'.
+told_callback({Module, Name, Arity} = Callback) when is_atom(Module), is_atom(Name), is_integer(Arity) -> Callback;
+told_callback(_) -> undefined.
 
 %% `{Pid, Callback}' of processes, the callback as of `origin', or `late' where time ran out.
 told_callbacks(Pids, Spec) ->
@@ -79,11 +83,23 @@ told_callbacks(Pids, Spec) ->
 some_callbacks(Pids, Spec) ->
     try answers(Pids, {dictionary, '$initial_call'}) of
         Answers ->
-            Calls = [{{'$1', {'_', '$2'}}, [], [{{'$1', '$2'}}]}, {{'$1', '_'}, [], [{{'$1', gone}}]}],
+            IsFunction = [{is_atom, '$2'}, {is_atom, '$3'}, {is_integer, '$4'}],
+            Calls = [
+                {{'$1', {'_', {'$2', '$3', '$4'}}}, IsFunction, [{{'$1', {{'$2', '$3', '$4'}}}}]},
+                {{'$1', {'_', '_'}}, [], [{{'$1', undefined}}]},
+                {{'$1', '_'}, [], [{{'$1', gone}}]}
+            ],
             ets:match_spec_run(lists:zip(Pids, Answers), ets:match_spec_compile(Calls))
     catch
         error:badarg ->
             {Read, _} = callbacks(short(Pids), Spec),
             Left = Pids -- element(1, lists:unzip(Read)),
-            Read ++ [{Pid, hd([unread || is_process_alive(Pid)] ++ [gone])} || Pid <- Left]
+            [{Pid, told_callback(Callback)} || {Pid, Callback} <- Read] ++ [{Pid, hd([unread || is_process_alive(Pid)] ++ [gone])} || Pid <- Left]
     end.
+
+answers(Pids, Item) -> lists:zipwith(fun erlang:process_info/2, Pids, lists:duplicate(length(Pids), Item)).
+
+%% Those whose queue is not too long to be walked.
+short(Pids) ->
+    Answers = [{{'$1', {'_', '$2'}}, [{'=<', '$2', ?LONG_QUEUE}], ['$1']}],
+    ets:match_spec_run(lists:zip(Pids, answers(Pids, message_queue_len)), ets:match_spec_compile(Answers)).

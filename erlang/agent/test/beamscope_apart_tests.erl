@@ -3,6 +3,7 @@
 -include_lib("eunit/include/eunit.hrl").
 
 -include("beamscope_both_ways.hrl").
+-include("beamscope_waiting.hrl").
 
 both_ways_test_() -> both_ways(tests(), fun run/3).
 
@@ -134,13 +135,4 @@ ended(Pid) ->
     Monitor = erlang:monitor(process, Pid),
     receive
         {'DOWN', Monitor, process, Pid, _} -> ok
-    end.
-
-until(Condition) ->
-    case Condition() of
-        true ->
-            ok;
-        false ->
-            erlang:yield(),
-            until(Condition)
     end.

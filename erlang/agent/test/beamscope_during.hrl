@@ -1,6 +1,8 @@
 %% How things happen in the window that a function of the agent looks through. To be included behind the types and in
 %% front of the first function.
 
+-include("beamscope_waiting.hrl").
+
 -compile({nowarn_unused_function, [{during, 2}, {rests, 1}]}).
 
 %% Runs Call in a process, and Act as soon as that sleeps between its samples.
@@ -16,12 +18,3 @@ during(Call, Act) ->
 rests([{_, waiting}, {_, []}, {_, {_, rest, 1}}]) -> true;
 rests([{_, waiting}, {_, []}, {_, {prim_eval, 'receive', 2}}]) -> true;
 rests(_) -> false.
-
-until(Condition) ->
-    case Condition() of
-        true ->
-            ok;
-        false ->
-            erlang:yield(),
-            until(Condition)
-    end.

@@ -2,6 +2,7 @@
 
 -include_lib("eunit/include/eunit.hrl").
 -include("beamscope_both_ways.hrl").
+-include("beamscope_waiting.hrl").
 
 both_ways_test_() -> both_ways(tests(), fun answer/3).
 
@@ -64,12 +65,3 @@ is_on() ->
     Was = erlang:system_flag(microstate_accounting, false),
     _ = Was andalso erlang:system_flag(microstate_accounting, true),
     Was.
-
-until(Condition) ->
-    case Condition() of
-        true ->
-            ok;
-        false ->
-            timer:sleep(10),
-            until(Condition)
-    end.

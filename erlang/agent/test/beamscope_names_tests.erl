@@ -4,6 +4,7 @@
 
 -include("beamscope_registry_fixtures.hrl").
 -include("beamscope_both_ways.hrl").
+-include("beamscope_waiting.hrl").
 -include("beamscope_hoard.hrl").
 
 both_ways_test_() -> both_ways(tests(), fun run/3).
@@ -173,11 +174,6 @@ bounds(Run) ->
         ?assertMatch({[], [deadline]}, Run(<<"\\{names_test,77}">>, #{deadline_ms => 0}))
     after
         gen_server:stop(Scope)
-    end.
-
-idle() ->
-    receive
-        never -> ok
     end.
 
 run(Way, Part, Extra) ->

@@ -41,13 +41,6 @@ settled(Pid) ->
      || Call <- [{?MODULE, idle, 0}, {?MODULE, spin, 0}, {timer, sleep, 1}]
     ]).
 
-kill(Pid) ->
-    Monitor = erlang:monitor(process, Pid),
-    exit(Pid, kill),
-    receive
-        {'DOWN', Monitor, process, Pid, _} -> ok
-    end.
-
 queue(Length) ->
     fun() ->
         Pid = spawn(fun idle/0),
@@ -102,11 +95,6 @@ census(Alive, Hired, AtOnce) ->
 
 fat() ->
     fun() -> spawn_opt(fun idle/0, [{min_heap_size, 1000000}]) end.
-
-idle() ->
-    receive
-        never -> ok
-    end.
 
 spin() ->
     spin().

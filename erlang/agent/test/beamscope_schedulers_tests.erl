@@ -2,6 +2,7 @@
 
 -include_lib("eunit/include/eunit.hrl").
 -include("beamscope_both_ways.hrl").
+-include("beamscope_waiting.hrl").
 
 both_ways_test_() -> both_ways(tests(), fun answer/3).
 
@@ -58,12 +59,3 @@ killed(Run) ->
     until(fun() -> not is_on() end).
 
 is_on() -> is_list(erlang:statistics(scheduler_wall_time)).
-
-until(Condition) ->
-    case Condition() of
-        true ->
-            ok;
-        false ->
-            timer:sleep(10),
-            until(Condition)
-    end.

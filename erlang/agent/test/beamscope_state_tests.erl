@@ -8,6 +8,7 @@
 -export([idle/0]).
 
 -include("beamscope_both_ways.hrl").
+-include("beamscope_waiting.hrl").
 -include("beamscope_hoard.hrl").
 -include("beamscope_within_words.hrl").
 
@@ -591,24 +592,3 @@ format_status(_, [_, State]) ->
 callback_mode() -> handle_event_function.
 handle_event(_, _, _, _) -> keep_state_and_data.
 handle_event(_, State) -> {ok, State}.
-
-idle() ->
-    receive
-        go_on -> ok
-    end.
-
-until(Condition) ->
-    case Condition() of
-        true ->
-            ok;
-        false ->
-            erlang:yield(),
-            until(Condition)
-    end.
-
-kill(Pid) ->
-    Monitor = erlang:monitor(process, Pid),
-    exit(Pid, kill),
-    receive
-        {'DOWN', Monitor, process, Pid, _} -> ok
-    end.

@@ -1,7 +1,7 @@
 import { Effect, Schema } from "effect"
 import type { Listed } from "../../beam/Listing.ts"
 import { readCount, readMfa } from "../../beam/ProcessRow.ts"
-import { type Child, childStatuses, supervisionTree, type Tree } from "../../beam/Supervision.ts"
+import { type Child, childStatuses, type Outside, supervisionTree, type Tree } from "../../beam/Supervision.ts"
 import { Atom, isAtom, isTuple, Pid, type Term } from "../../etf/Term.ts"
 import type { CallError } from "../../node/CallError.ts"
 import type { ErlangNode } from "../../node/ErlangNode.ts"
@@ -52,6 +52,7 @@ const Row = Schema.Struct({
   type: Schema.String,
   status: Text,
   not_asked: Text,
+  started_by: Text,
   modules: Text,
   memory_bytes: Count,
   message_queue_length: Count,
@@ -77,9 +78,7 @@ const getSupervisionTree = Tool.make({
     "Supervisors and their children, of the node or below root: ids, pids, strategy, restarts used up. Busy ones are told, not asked. Next: get_gen_server_state.",
   timeoutMillis: 15_000,
   input: {
-    root: Schema.optionalKey(
-      NameText.annotate({ description: "Supervisor (pid, name) or application; default all applications" })
-    ),
+    root: Schema.optionalKey(NameText.annotate({ description: "Supervisor (pid, name) or application; default all" })),
     depth: Schema.Int.check(Schema.isBetween(depths))
       .annotate({ description: `${depths.minimum} to ${depths.maximum}, default ${normalDepth}`, default: normalDepth })
       .pipe(Schema.withDecodingDefaultKey(Effect.succeed(normalDepth))),
@@ -132,6 +131,7 @@ const getSupervisionTree = Tool.make({
     const rows = listed.rows.map(({ row }) => row)
     const notes = [
       ...missing(listed, depth),
+      ...missingOutside(listed.outside, terms),
       ...(listed.looked === undefined
         ? []
         : [
@@ -167,7 +167,7 @@ const getSupervisionTree = Tool.make({
                     `of the ${amount(row.supervisor.children, "child", "children")} of ${nameOf(row, terms)} ${row.supervisor.listed.toLocaleString("en-US")} are listed`
                 )
                 .join(", ")}`
-        }${restartsText(listed, terms)}.`,
+        }${outsideText(listed.outside)}${restartsText(listed, terms)}.`,
       complete: notes.length === 0,
       notes: [...ofItsMoment(after, sort_by, "child", ["tree"]), ...notes],
       cut: (characters: number, shown: number) => {
@@ -192,6 +192,35 @@ const getSupervisionTree = Tool.make({
     }
   })
 })
+
+const outsideText = (outside: Outside | undefined): string =>
+  outside === undefined || outside.found === 0
+    ? ""
+    : `; ${amount(outside.found, "supervisor stands", "supervisors stand")} outside of the applications' trees (started_by)`
+
+/** What is said where supervisors outside of the trees of applications may be missing. */
+const missingOutside = (outside: Outside | undefined, terms: Terms): ReadonlyArray<string> => {
+  if (outside === undefined) return []
+  const { found, listed, unread, unsought } = outside
+  const others = unread.count - unread.some.length
+  return [
+    ...(found > listed
+      ? [
+          `Of ${amount(found, "supervisor")} outside of the applications' trees ${agree(listed, "only one is", `only ${listed.toLocaleString("en-US")} are`)} listed (${listedChildren} of one starter, 1,000 in all): begin at another with root.`
+        ]
+      : []),
+    ...(unread.count > 0
+      ? [
+          `Whether ${amount(unread.count, "process is a supervisor", "processes are supervisors")} outside of the applications' trees could not be read (before OTP 26.2 that copies the heap, or the queue is long): ${unread.some.map((it) => terms.print(it)).join(", ")}${others > 0 ? ` and ${others.toLocaleString("en-US")} more` : ""}. With one as root, max_heap_mb has it read.`
+        ]
+      : []),
+    ...(unsought > 0
+      ? [
+          `${amount(unsought, "process was", "processes were")} not looked at for supervisors outside of the applications' trees: time ran out, or more than 100,000 might be some. list_processes {"filter":{"behaviour":"supervisor"}} finds them, and root begins at one.`
+        ]
+      : [])
+  ]
+}
 
 /** Where restarts were told, and of how many supervisors nobody has asked for them: only those on a page are. */
 const restartsText = ({ restarts, rows, supervisors }: Tree, terms: Terms): string => {
@@ -396,6 +425,7 @@ const showRow = (row: Child, isAlone: boolean, terms: Terms, characters: number)
     type: row.isCalledWorker ? `${type}, called a worker` : type,
     status: status === "running" ? undefined : status,
     not_asked: notAskedText(row),
+    started_by: startedText(row, terms),
     modules: modulesText(row, terms),
     memory_bytes: memory,
     message_queue_length: messages,
@@ -409,6 +439,14 @@ const showRow = (row: Child, isAlone: boolean, terms: Terms, characters: number)
     max_restarts: restarts?.allowed,
     max_seconds: restarts?.seconds
   }
+}
+
+/** Who has started a supervisor that has none above it. */
+const startedText = ({ started }: Child, terms: Terms): string | undefined => {
+  if (started === undefined) return undefined
+  const { application, by, isEnded } = started
+  const who = by === undefined ? "unknown" : typeof by === "string" ? terms.atom(by) : terms.print(by)
+  return `${who}${isEnded ? " (ended)" : ""}, of ${application === undefined ? "no application" : `the application ${terms.atom(application)}`}`
 }
 
 /** Why it was not asked what it has below it, and where its children come from. */

@@ -1,0 +1,150 @@
+%% Supervisors that stand outside of the trees of applications: those that no supervisor has started, and no application has
+%% at its top. A shell, a script or any other process may have, a worker of an application too. To be included behind
+%% beamscope_survey.hrl and beamscope_supervision_roots.hrl, in front of the first function.
+%%
+%% A supervisor has been started by `proc_lib', and traps exits. Both can be seen of a process without its doing, at 0.2
+%% microseconds each (OTP 25 to 29). Who it says to be takes ten times as long, before OTP 26.2 a copy of its dictionary: that is
+%% asked only of those which have no row yet, and of so many of them.
+
+%% Processes that are asked who they are; those with a name come first.
+-define(SOUGHT, 100000).
+%% Helpers that ask them, where something may be copied.
+-define(SEEKERS, 20).
+%% Roots that are listed, of one starter as many as of one supervisor.
+-define(OUTSIDE, 1000).
+%% Processes that could not be read which are named.
+-define(UNREAD, 3).
+
+%% The rows of those which have none among these, and `outside': `found', how many there are, and how many of them have rows;
+%% `unread', of how many processes it is not known whether they belong to them, and some of these; `unsought', how many there
+%% was no time for, or were too many. Where the tree has a root, none are sought.
+outside(_, #{root := _}) ->
+    {[], #{}};
+outside(Rows, Spec) ->
+    #{until := Until} = Timed = halfway(Spec),
+    Bounds = #{until => Until, helpers => ?SEEKERS},
+    Join = fun(Portion, Found, {Before, Seen}) -> {[Found | Before], Seen + length(Portion)} end,
+    {{Trapping, Seen}, Late, IsSlow} = survey(fun some/2, processes(), Bounds, trapping, Join, {[], 0}),
+    Missed = hd([max(0, erlang:system_info(process_count) - Seen) || Late =/= []] ++ [0]),
+    Known = maps:from_list([{Pid, Type} || #{pid := Pid, type := Type} <- maps:values(Rows)]),
+    Others = named_first([Pid || Pid <- lists:append(Trapping), not is_map_key(Pid, Known)]),
+    Task = {supervising, (maps:with([gate, until], Timed))#{kinds => kinds(), reads_keys => reads_keys()}},
+    {{Parts, Asked}, _, _} = resume(IsSlow, fun some/2, lists:sublist(Others, ?SOUGHT), Bounds, Task, Join, {[], 0}),
+    {Told, Silent, NoTime} = lists:unzip3(Parts),
+    Supervising = maps:from_list([{Pid, true} || {Pid, supervisor} <- maps:to_list(Known)] ++ [{Pid, true} || {Pid, _} <- lists:append(Told)]),
+    {{More, Unread, Read}, _} = unread_ones(lists:append(Silent), Timed#{seen := Supervising}),
+    Tops = without_parents(lists:append(Told) ++ More, Supervising, Timed),
+    Listed = lists:sublist(few_each(lists:sort(Tops), map_get(children, Spec), #{}), ?OUTSIDE),
+    Unsought = Missed + length(Others) - Asked + length(lists:append(NoTime)) + length(lists:append(Silent)) - Read,
+    First = outside_rows(Listed, Spec),
+    {First, #{
+        outside => #{
+            found => {length(Tops), length(Listed)},
+            unread => {length(Unread), lists:sublist(lists:sort(Unread), ?UNREAD)},
+            unsought => Unsought
+        }
+    }}.
+
+%% What is asked of portions of processes. Who traps exits, and was started by `proc_lib'.
+look_at(trapping, Pids) ->
+    Items = [{initial_call, {proc_lib, init_p, '_'}}, {trap_exit, true}],
+    ask(Pids, {[initial_call, trap_exit], ets:match_spec_compile([{{'$1', Items}, [], ['$1']}])});
+%% `{Supervisors, Unread, Late}': who says to be a supervisor, `{Pid, Starter}', the first of its ancestors; who could not be read,
+%% and for whom there was no time.
+look_at({supervising, #{reads_keys := true, kinds := Kinds}}, Pids) ->
+    Calls = [{{'$1', {'_', {'$2', '$3', '$4'}}}, says(Kinds), ['$1']}],
+    First = [{{'$1', {'_', ['$2' | '_']}}, [], [{{'$1', '$2'}}]}, {{'$1', {'_', '_'}}, [], [{{'$1', undefined}}]}],
+    Supervisors = ask(Pids, {{dictionary, '$initial_call'}, ets:match_spec_compile(Calls)}),
+    {ask(Supervisors, {{dictionary, '$ancestors'}, ets:match_spec_compile(First)}), [], []};
+look_at({supervising, #{reads_keys := false, kinds := Kinds} = Plan}, Pids) ->
+    {Kept, Late} = kept(['$initial_call', '$ancestors'], short(Pids), Plan),
+    Said = fun(Ancestors, Parent) -> {{'$1', [{'$2', '$3', '$4'}, Ancestors]}, says(Kinds), [{{'$1', Parent}}]} end,
+    {Read, _} = lists:unzip(Kept),
+    {
+        ets:match_spec_run(Kept, ets:match_spec_compile([Said(['$5' | '_'], '$5'), Said('_', undefined)])),
+        (Pids -- Read) -- Late,
+        Late
+    }.
+
+%% As `supervises' has it.
+says(Kinds) -> [{is_map_key, '$2', {const, Kinds}}, {is_atom, '$3'}, {is_integer, '$4'}].
+
+kinds() ->
+    Loaded = [Module || Module <- erlang:loaded(), supervises({Module, init, 1}) =/= none],
+    maps:from_list([{Module, true} || Module <- [supervisor, supervisor_bridge] ++ Loaded]).
+
+%% Whether this release can read one key of a dictionary (OTP 26.2 on).
+reads_keys() ->
+    try erlang:process_info(self(), {dictionary, '$initial_call'}) of
+        _ -> true
+    catch
+        error:badarg -> false
+    end.
+
+named_first(Pids) ->
+    Unnamed = Pids -- [Pid || Name <- registered(), Pid <- [whereis(Name)]],
+    (Pids -- Unnamed) ++ Unnamed.
+
+%% Of those that could not be read as the others: who is a supervisor all the same, since its name says so; who may be one, as
+%% it waits, and has not been started by one that is; and how many there was time for.
+unread_ones(Pids, Spec) ->
+    Step = fun(Some, {Told, Unread, Count}) ->
+        Origins = [{Pid, origin(Pid, [], Spec)} || Pid <- Some, waits_as_one(Pid), not is_below(parents(Pid, Spec), Spec)],
+        {
+            [{Pid, hd(lists:sublist(Ancestors, 1) ++ [undefined])} || {Pid, {Callback, Ancestors}} <- Origins, supervises(Callback) =/= none] ++ Told,
+            [Pid || {Pid, {unread, _}} <- Origins] ++ Unread,
+            Count + length(Some)
+        }
+    end,
+    scan(fun(Left) -> some(?STARTERS, Left) end, Pids, Spec, Step, {[], [], 0}).
+
+waits_as_one(Pid) ->
+    case erlang:process_info(Pid, current_function) of
+        {_, {Module, _, _} = Current} -> lists:member(Module, [gen_server, erlang]) orelse not loops(Current);
+        _ -> false
+    end.
+
+is_below(Parents, #{seen := Supervising}) ->
+    lists:any(fun(Parent) -> is_map_key(Parent, Supervising) orelse is_starter(Parent) end, Parents).
+
+%% Those that no supervisor has started.
+without_parents(Told, Supervising, Spec) ->
+    Started = [{Pid, By, parent([By])} || {Pid, By} <- Told],
+    Starters = lists:usort([Parent || {_, _, [Parent]} <- Started, is_here(Parent), not is_map_key(Parent, Supervising)]),
+    Late = [Parent || {Parent, Callback} <- told_callbacks(Starters, Spec), supervises(Callback) =/= none],
+    Above = maps:merge(Supervising, maps:from_list([{Parent, true} || Parent <- Late ++ lists:filter(fun is_starter/1, Starters)])),
+    [{Pid, By} || {Pid, By, Parents} <- Started, not lists:any(fun(Parent) -> is_map_key(Parent, Above) end, Parents)].
+
+few_each([], _, _) ->
+    [];
+few_each([{_, By} = First | Tops], Most, Counts) ->
+    case maps:get(By, Counts, 0) of
+        Count when Count < Most -> [First | few_each(Tops, Most, Counts#{By => Count + 1})];
+        _ -> few_each(Tops, Most, Counts)
+    end.
+
+%% A root stands under its pid: others may come and go between two pages.
+outside_rows(Tops, Spec) ->
+    Started = maps:from_list(Tops),
+    [
+        (top_row([Pid], Pid, modules(Callback)))#{started_by => map_get(Pid, Started)}
+     || {Pid, Callback} <- lists:sort(told_callbacks(maps:keys(Started), Spec)),
+        Callback =/= gone
+    ].
+
+%% What a row tells of where it stands: who has started it, by its name or its pid, `{ended, Pid}', or `unknown'; and its application.
+outside_facts(#{started_by := By, pid := Pid} = Row) ->
+    Starter =
+        case parent([By]) of
+            [Parent] when is_pid(Parent), node(Parent) =:= node() ->
+                case erlang:process_info(Parent, registered_name) of
+                    {_, Name} -> Name;
+                    [] -> Parent;
+                    undefined -> {ended, Parent}
+                end;
+            [Parent] when is_pid(Parent) -> Parent;
+            _ -> unknown
+        end,
+    Row#{started_by := Starter, application => application(Pid)};
+outside_facts(Row) ->
+    Row.
