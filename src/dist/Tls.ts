@@ -356,7 +356,7 @@ const refusals: Readonly<Record<number, string>> = {
   49: "it is valid, but not allowed in"
 }
 
-/** The other side took the connection, and ended it in the middle, or before there was anything of TLS. */
+/** The other side accepted the connection and closed it before TLS was established, without saying why. */
 export const cutInTls: DistReason = { _tag: "TlsFailed", detail: "it closed the connection", isCut: true }
 
 /** Why there is no TLS, by the error that ended its handshake. `sawCertificate`: as in {@link alertProblem}. */

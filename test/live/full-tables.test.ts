@@ -169,7 +169,7 @@ describe.each(BeamNode.otpReleases())("a node on OTP $otp", ({ otp }) => {
         expect(structured["steps"]).toContainEqual(expect.objectContaining({ step: "tcp", outcome: "not_tried" }))
         expect(ways).toHaveLength(1)
         expect(yield* ask("is_pid(whereis(net_kernel))")).toBe("true")
-        // Once there is room, it is connected by who wants it, and is as any other.
+        // Once it has room, connect_node connects it, and calls work as before.
         expect(Number(yield* ask(freeProcesses))).toBeGreaterThan(500)
         yield* call("connect_node", { node: node.name })
         yield* call("get_system_info", { node: node.name })

@@ -7,7 +7,6 @@ import { fileURLToPath } from "node:url"
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest"
 import { freePort } from "../../src/launch/Enclave.ts"
 import { startNode } from "../support/BeamNode.ts"
-import { isWindows } from "../support/isWindows.ts"
 import { startServer } from "../support/ServerProcess.ts"
 
 const relay = fileURLToPath(new URL("../support/relay.ts", import.meta.url))
@@ -39,10 +38,20 @@ const teller = async (): Promise<number> => {
   return (server.address() as AddressInfo).port
 }
 
-/** The four ways in which words of somebody else's come into the log: settings that lead there, and a word of why. */
+/** What a tunnel runs that says what it is told to, and fails. */
+const failing = "console.error(process.argv[1]); process.exitCode = 3"
+
+/** The same of one that runs a relay until that ends, whose process it writes into a file. */
+const relaying = `
+  const [, told, file, ...relay] = process.argv
+  console.error(told)
+  const { pid } = require("node:child_process").spawn(process.execPath, relay).on("exit", () => process.exit())
+  require("node:fs").writeFileSync(file, String(pid))`
+
+/** The three ways in which words of somebody else's come into the log: settings that lead there, and a word of why. */
 const ways: Readonly<Record<string, () => Promise<{ readonly args: ReadonlyArray<string>; readonly why: string }>>> = {
   "the tunnel that fails": async () => ({
-    args: ["--config", configure({ tunnel: ["/bin/sh", "-c", ': {port}; echo "$0" >&2; exit 3', told] })],
+    args: ["--config", configure({ tunnel: [process.execPath, "--eval", failing, told, "{port}"] })],
     why: "exit status 3"
   }),
   "what listens at the node's address": async () => ({
@@ -78,7 +87,7 @@ const connecting = (input: object = {}) => ({
   arguments: { node: "shop@127.0.0.1", timeout_ms: 10_000, ...input }
 })
 
-describe.skipIf(isWindows)("the log", () => {
+describe("the log", () => {
   it.each(Object.keys(ways))("never has a cookie in use that it is told by %s", async (way) => {
     const { args, why } = await ways[way]!()
     const log = await logOf([...args, "--log-level", "trace", "--reveal"])(async ({ request }) => {
@@ -110,20 +119,12 @@ describe.skipIf(isWindows)("the log", () => {
     const node = await startNode({ name: "shop", cookie: configured, args: listen })
     onTestFinished(() => node.stop())
     const pid = join(folder, "pid")
-    const command = [
-      'echo "$0" >&2; "$2" "$3" "$4" "$5" & echo $! > "$1"; wait',
-      told,
-      pid,
-      process.execPath,
-      relay,
-      "{port}",
-      String(port)
-    ]
+    const command = [relaying, told, pid, relay, "{port}", String(port)]
     for (const [cookie, input] of [
       [configured, {}],
       [given, { cookie: configured }]
     ] as const) {
-      const file = configure({ name: node.name, cookie, tunnel: ["/bin/sh", "-c", ...command] })
+      const file = configure({ name: node.name, cookie, tunnel: [process.execPath, "--eval", ...command] })
       const log = await logOf(["--config", file])(async ({ message, request }) => {
         await request("logging/setLevel", { level: "debug" })
         const { result } = await request("tools/call", connecting({ node: node.name, ...input }))

@@ -26,6 +26,17 @@ export const serve = (onConnection: (socket: Socket) => void): Effect.Effect<num
     ({ stop }) => stop
   ).pipe(Effect.map(({ port }) => port))
 
+/** What EPMD answers to the question for the port of a node. */
+export const epmdAnswer = (name: string, port: number): Uint8Array => {
+  const answer = Buffer.alloc(12 + name.length)
+  answer.set([119, 0])
+  answer.writeUInt16BE(port, 2)
+  answer.set([77, 0, 0, 6, 0, 5], 4)
+  answer.writeUInt16BE(name.length, 10)
+  answer.write(name, 12)
+  return answer
+}
+
 /** An EPMD that knows these names; of those that it denies it tells no port, and lists them all the same. */
 export const serveEpmd = (
   registered: Readonly<Record<string, number>>,
@@ -39,14 +50,7 @@ export const serveEpmd = (
       }
       const name = request.toString("utf8", 3)
       const port = denied.includes(name) ? undefined : registered[name]
-      if (port === undefined) return socket.end(Uint8Array.of(119, 1))
-      const answer = Buffer.alloc(12 + name.length)
-      answer.set([119, 0])
-      answer.writeUInt16BE(port, 2)
-      answer.set([77, 0, 0, 6, 0, 5], 4)
-      answer.writeUInt16BE(name.length, 10)
-      answer.write(name, 12)
-      return socket.end(answer)
+      return socket.end(port === undefined ? Uint8Array.of(119, 1) : epmdAnswer(name, port))
     })
   })
 

@@ -296,34 +296,31 @@ describe("the certificates for a node", () => {
   })
 })
 
-it.skipIf(isWindows)(
-  "tells of a tunnel's command no cookie, also one that is configured for other connections, whole before it is cut",
-  async () => {
-    const file = join(home, "cookie")
-    writeFileSync(file, "FILE-9cookieWXYZQPLM\n", { mode: 0o400 })
-    const cookies = ["GIVEN-cookieWXYZQPLM", "ENTRY-cookieWXYZQPLM", "OTHER-cookieWXYZQPLM", "FILE-9cookieWXYZQPLM"]
-    const script =
-      ': {port}; i=0; for c in "$@"; do i=$((i+1)); printf "%s%58${i}s\\n" $c "" | tr " " z >&2; done; exit 1'
-    const messages = await withTargets(
-      {
-        cookieFile: file,
-        nodes: [
-          { name: "b@x", cookie: Redacted.make(cookies[2]!) },
-          ...cookies.map((_, at) => ({
-            name: `a${at}@x`,
-            cookie: Redacted.make(cookies[1]!),
-            tunnel: ["/bin/sh", "-c", script, "way", ...cookies.slice(at), ...cookies.slice(0, at)]
-          }))
-        ]
-      },
-      ({ resolve }) =>
-        Effect.forEach(cookies, (_, at) =>
-          Effect.map(Effect.flip(resolve(`a${at}@x`, { cookie: Redacted.make(cookies[0]!) })), ({ message }) => message)
-        )
-    )
-    for (const message of messages) {
-      expect(message).toContain("It said: …")
-      expect(message).not.toMatch(/cookieW|okieWX|WXYZQP|YZQPLM/u)
-    }
+it("tells of a tunnel's command no cookie, also one that is configured for other connections, whole before it is cut", async () => {
+  const file = join(home, "cookie")
+  writeFileSync(file, "FILE-9cookieWXYZQPLM\n", { mode: 0o600 })
+  const cookies = ["GIVEN-cookieWXYZQPLM", "ENTRY-cookieWXYZQPLM", "OTHER-cookieWXYZQPLM", "FILE-9cookieWXYZQPLM"]
+  const script =
+    'process.argv.slice(2).forEach((it, at) => console.error(it + "z".repeat(581 + at))); process.exitCode = 1'
+  const messages = await withTargets(
+    {
+      cookieFile: file,
+      nodes: [
+        { name: "b@x", cookie: Redacted.make(cookies[2]!) },
+        ...cookies.map((_, at) => ({
+          name: `a${at}@x`,
+          cookie: Redacted.make(cookies[1]!),
+          tunnel: [process.execPath, "--eval", script, "{port}", ...cookies.slice(at), ...cookies.slice(0, at)]
+        }))
+      ]
+    },
+    ({ resolve }) =>
+      Effect.forEach(cookies, (_, at) =>
+        Effect.map(Effect.flip(resolve(`a${at}@x`, { cookie: Redacted.make(cookies[0]!) })), ({ message }) => message)
+      )
+  )
+  for (const message of messages) {
+    expect(message).toContain("It said: …")
+    expect(message).not.toMatch(/cookieW|okieWX|WXYZQP|YZQPLM/u)
   }
-)
+})

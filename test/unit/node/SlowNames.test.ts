@@ -2,20 +2,14 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Redacted } from "effect"
 import { Buffer } from "node:buffer"
 import { diagnose } from "../../../src/node/Diagnosis.ts"
-import { packet, serve } from "../../support/FakePeer.ts"
+import { epmdAnswer, packet, serve } from "../../support/FakePeer.ts"
 
 /** An EPMD that tells the port of a node at once, and never comes to the end of its list of names. */
 const endlessEpmd = (name: string, port: number) =>
   serve((socket) =>
     socket.once("data", (request) => {
       if (request[2] === 110) return void socket.write(Buffer.alloc(4))
-      const answer = Buffer.alloc(12 + name.length)
-      answer.set([119, 0])
-      answer.writeUInt16BE(port, 2)
-      answer.set([77, 0, 0, 6, 0, 5], 4)
-      answer.writeUInt16BE(name.length, 10)
-      answer.write(name, 12)
-      return void socket.end(answer)
+      return void socket.end(epmdAnswer(name, port))
     })
   )
 
