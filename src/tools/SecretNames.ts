@@ -26,7 +26,8 @@ const keys = [
   "aes|dsa|ec|ecdsa|hmac|jwt|rsa|ssh|ssl|tls"
 ]
 
-const telling = [
+/** Expressions of which one matches each name of a secret, as {@link normalized} makes it. */
+export const telling: ReadonlyArray<string> = [
   `(?:${anywhere.join("|")})`,
   String.raw`(?:${endings.join("|")})\d*(?:_|$)`,
   String.raw`(?:^|_)(?:${words.join("|")})\d*(?:_|$)`,
