@@ -1,13 +1,14 @@
-import { Deferred, type Fiber, type Redacted, Scope } from "effect"
+import { Deferred, Effect, type Fiber, type Redacted, Scope } from "effect"
 import type { HandshakeStage } from "../dist/DistError.ts"
-import { Breaker, type BreakerState } from "./Breaker.ts"
+import { Breaker, type BreakerState, type Verdict } from "./Breaker.ts"
 import type { ErlangNode } from "./ErlangNode.ts"
 import { HealthRecord, type NodeHealth, outdatedMillis } from "./Health.ts"
-import type { HasEnded, Leave } from "./LeftAlone.ts"
+import { type HasEnded, isOver, type Leave, type LeftAlone, once, stillLeft, toldOf } from "./LeftAlone.ts"
 import { type Moment, onTheWall } from "./Moment.ts"
 import type { NodeError } from "./NodeError.ts"
 import type { FormerLink, NodeState, NodeStatus } from "./NodeState.ts"
 import type { Introduction, Refusal } from "./Refusal.ts"
+import type { Standing } from "./Standing.ts"
 import type { Way } from "./Targets.ts"
 import type { Wish } from "./Wish.ts"
 
@@ -41,14 +42,6 @@ export interface Connection {
   failedAt: number | undefined
   /** Lets go of it when it has been idle for long enough. */
   idle: Fiber.Fiber<void> | undefined
-}
-
-/** Where a node stands in the configuration. */
-export interface Standing {
-  /** Whether it is one of its nodes. */
-  readonly isConfigured: boolean
-  /** Whether it has an entry there, counted among its nodes or not. */
-  readonly hasEntry: boolean
 }
 
 /** A node by its name: what outlives the links to it. */
@@ -111,6 +104,39 @@ export const forgetTrouble = (peer: Peer): void => {
   peer.attempts = 0
 }
 
+/** What was tried, and whether somebody had asked for it. */
+export type Attempted = Pick<Connection, "isAskedFor" | "peer">
+
+/**
+ * Counts an attempt, or a link that was lost, if somebody had asked for it; `now` by the steady clock. What we do by ourselves
+ * has pauses of its own, and must make nobody wait who comes then; that it went well is all that it may tell of a node in
+ * trouble.
+ */
+export const count = ({ isAskedFor, peer }: Attempted, verdict: Verdict, now: number): void => {
+  if (isAskedFor || (verdict === "success" && peer.breaker.state(now)._tag !== "Closed"))
+    peer.breaker.record(now, verdict)
+}
+
+/** Why nobody is sent to the node for its own sake; who waits for that has so many milliseconds. */
+export const leftAloneNow = (
+  peer: Peer,
+  now: () => Moment,
+  timeoutMillis: number
+): Effect.Effect<LeftAlone | undefined> =>
+  Effect.suspend(() => {
+    const { leftAlone, name } = peer
+    if (leftAlone === undefined || isOver(leftAlone, now().steady)) return Effect.undefined
+    return Effect.map(stillLeft(leftAlone, now, timeoutMillis), (still) => {
+      if (peer.leftAlone === leftAlone) peer.leftAlone = still
+      return peer.leftAlone && toldOf(name, peer.leftAlone, now())
+    })
+  })
+
+/** For one attempt at a node that is left alone, and whose time for that is over: the next has to wait as long again. */
+export const letThrough = (peer: Peer, { steady }: Moment): void => {
+  if (peer.leftAlone !== undefined) peer.leftAlone = once(peer.leftAlone, steady)
+}
+
 /** The peer's connection from now on, which is about to be made. */
 export const makeConnection = (peer: Peer, wish: Wish, now: Moment, scope: Scope.Scope): Connection => {
   const connection: Connection = {
@@ -134,6 +160,9 @@ export const makeConnection = (peer: Peer, wish: Wish, now: Moment, scope: Scope
   peer.down = undefined
   return connection
 }
+
+/** Whether it is the one that its peer has now. */
+export const isCurrent = (connection: Connection): boolean => connection.peer.connection === connection
 
 /** The state of a breaker with its times as people are told them. */
 const toldState = (state: BreakerState, now: Moment): BreakerState => {

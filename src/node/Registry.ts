@@ -1,45 +1,30 @@
 import { Cause, type Clock, Deferred, Effect, Equal, Exit, Fiber, FiberMap, Result, Scope } from "effect"
 import { DistError } from "../dist/DistError.ts"
-import { backOff } from "./BackOff.ts"
 import type { Verdict } from "./Breaker.ts"
 import { report } from "./ConnectionLog.ts"
 import type { ErlangNode, JoinOptions } from "./ErlangNode.ts"
 import { handedOver } from "./HandedOver.ts"
-import { everyMillis, type NodeHealth, patienceMillis, restAfterMillis, type Sample, sampleOf } from "./Health.ts"
-import {
-  BreakerOpen,
-  isDisconnected,
-  isHopeless,
-  isOverdue,
-  isRefusal,
-  isScarce,
-  isTrouble,
-  type NodeError
-} from "./NodeError.ts"
-import {
-  isOver,
-  type Lack,
-  leave,
-  type LeftAlone,
-  leftAfter,
-  notAgainSentence,
-  once,
-  stillLeft,
-  toldOf
-} from "./LeftAlone.ts"
+import { type NodeHealth, sampleOf } from "./Health.ts"
+import { BreakerOpen, isDisconnected, isOverdue, isRefusal, isScarce, isTrouble, type NodeError } from "./NodeError.ts"
+import { type Lack, leave, leftAfter, notAgainSentence, toldOf } from "./LeftAlone.ts"
 import type { HealthChange, NodeChange, NodeStatus } from "./NodeState.ts"
 import { makeNow, type Moment, onTheWall } from "./Moment.ts"
 import { disconnected, droppedSentence, fault, noLongerConfigured, waitedInVain, withSentence } from "./NotConnected.ts"
 import {
+  type Attempted,
   type Connection,
+  count,
   forgetTrouble,
   healthOf,
+  isCurrent,
+  leftAloneNow,
+  letThrough,
   makeConnection,
   makePeer,
   type Peer,
-  type Standing,
   statusOf
 } from "./Peer.ts"
+import { Reconnecting } from "./Reconnecting.ts"
 import {
   asRemembered,
   holds,
@@ -51,7 +36,9 @@ import {
   withCookieSource,
   withFormerLink
 } from "./Refusal.ts"
-import { type KnownNode, type NodeTarget, type Targets, type Way } from "./Targets.ts"
+import { sampling, type SamplingOptions } from "./Sampling.ts"
+import { hasLost, standingOf } from "./Standing.ts"
+import type { NodeTarget, Targets, Way } from "./Targets.ts"
 import { type ConnectOptions, cookieOf, left, patienceOf, type Urge, type Wish } from "./Wish.ts"
 
 /** How a node is joined. */
@@ -94,9 +81,6 @@ const wantsAnother = ({ isRemembered, wish: made }: Connection, wish: Wish, why:
   return isOverdue(why) && made.end < wish.end && left(wish) >= worthAnother
 }
 
-/** What was tried, and whether somebody had asked for it. */
-type Attempted = Pick<Connection, "isAskedFor" | "peer">
-
 /** What the registry stands in. */
 export interface Surroundings {
   readonly targets: Targets["Service"]
@@ -118,10 +102,16 @@ export class Registry {
   readonly #peers = new Map<string, Peer>()
 
   readonly #now: () => Moment
+  readonly #reconnecting: Reconnecting
+  readonly #sampling: SamplingOptions
 
   constructor(surroundings: Surroundings) {
+    const { fork, healthChanged, reconnecting: fibers, targets } = surroundings
     this.#in = surroundings
     this.#now = makeNow(surroundings.clock)
+    this.#sampling = { now: this.#now, healthChanged }
+    const connect = (name: string) => Effect.scoped(this.hold(name, {}, "loss"))
+    this.#reconnecting = new Reconnecting({ connect, fibers, fork, now: this.#now, targets })
   }
 
   list(): ReadonlyArray<NodeStatus> {
@@ -152,7 +142,7 @@ export class Registry {
         const silentMillis = node.silentMillis()
         return { _tag: "Unanswered", silentMillis, isSilent: silentMillis >= timeoutMillis - besideClock }
       }
-      this.#count({ isAskedFor: false, peer: connection.peer }, "success")
+      count({ isAskedFor: false, peer: connection.peer }, "success", this.#now().steady)
       return { _tag: "Answered", roundTripMillis: sample.roundTripMillis }
     })
   }
@@ -190,29 +180,11 @@ export class Registry {
       const way = yield* this.#in.targets.way(name)
       const peer = this.#peers.get(name)
       if (peer === undefined || !Equal.equals(peer.way, way)) return undefined
-      const told = yield* this.#leftAlone(peer, timeoutMillis)
+      const told = yield* leftAloneNow(peer, this.#now, timeoutMillis)
       // Who asks goes there, if he may: that is the one attempt.
-      if (told === undefined) this.#tryOnce(peer)
+      if (told === undefined) letThrough(peer, this.#now())
       return told
     })
-  }
-
-  /** Why nobody is sent to the node for its own sake; who waits for that has so many milliseconds. */
-  #leftAlone(peer: Peer, timeoutMillis: number): Effect.Effect<LeftAlone | undefined> {
-    return Effect.gen({ self: this }, function* () {
-      const { leftAlone } = peer
-      if (leftAlone === undefined) return undefined
-      const { steady } = this.#now()
-      if (isOver(leftAlone, steady)) return undefined
-      const still = yield* stillLeft(leftAlone, this.#now, timeoutMillis)
-      if (peer.leftAlone === leftAlone) peer.leftAlone = still
-      return peer.leftAlone && toldOf(peer.name, peer.leftAlone, this.#now())
-    })
-  }
-
-  /** For one attempt at a node that is left alone, and whose time for that is over: the next has to wait as long again. */
-  #tryOnce(peer: Peer): void {
-    if (peer.leftAlone !== undefined) peer.leftAlone = once(peer.leftAlone, this.#now().steady)
   }
 
   /** See {@link Nodes}. */
@@ -299,7 +271,7 @@ export class Registry {
           peer.keepers++
           // That of the link that came up last is right, whatever those gave who came before.
           peer.cookie = wish.cookie
-          if (peer.connection === undefined) this.#reconnect(peer)
+          if (peer.connection === undefined) this.#reconnecting.begin(peer)
           return peer
         }),
         (peer) =>
@@ -307,10 +279,9 @@ export class Registry {
             peer.keepers--
             if (peer.keepers > 0) return Effect.void
             peer.cookie = undefined
-            peer.nextAttempt = undefined
             peer.attempts = 0
             const rest = peer.connection === undefined ? Effect.void : this.#rest(peer.connection)
-            return Effect.andThen(FiberMap.remove(this.#in.reconnecting, peer.name), rest)
+            return Effect.andThen(this.#reconnecting.end(peer), rest)
           })
       )
     )
@@ -360,7 +331,7 @@ export class Registry {
 
   /** Without users an attempt is given up at once, and a link that nobody keeps after a while. */
   #rest(connection: Connection): Effect.Effect<void> {
-    const isUnused = () => connection.users === 0 && this.#isCurrent(connection)
+    const isUnused = () => connection.users === 0 && isCurrent(connection)
     if (!isUnused()) return Effect.void
     if (connection.state._tag === "Connecting") return this.#close(connection)
     if (connection.peer.keepers > 0) return Effect.void
@@ -392,10 +363,6 @@ export class Registry {
     return peer?.connection === undefined ? Effect.succeed("absent") : Effect.as(this.#close(peer.connection), "closed")
   }
 
-  #isCurrent(connection: Connection): boolean {
-    return connection.peer.connection === connection
-  }
-
   #peerOf(name: string): Peer {
     const peer = this.#peers.get(name) ?? makePeer(name)
     this.#peers.set(name, peer)
@@ -424,10 +391,10 @@ export class Registry {
   #join(connection: Connection) {
     const { peer, wish } = connection
     return Effect.gen({ self: this }, function* () {
-      const standing = yield* this.#standing(peer.name)
+      const standing = yield* standingOf(this.#in.targets, peer.name)
       if (wish.by === "loss" && hasLost(peer.standing, standing)) return yield* noLongerConfigured(peer.name)
       // Before there is a way: to see whether a tunnel is open is a connection to the node.
-      const leftAlone = wish.by === "wish" ? undefined : yield* this.#leftAlone(peer, left(wish))
+      const leftAlone = wish.by === "wish" ? undefined : yield* leftAloneNow(peer, this.#now, left(wish))
       if (leftAlone !== undefined) {
         connection.isRemembered = true
         return yield* leftAlone
@@ -446,7 +413,7 @@ export class Registry {
       }
       // Where there may not be a process for one connection, two more do no good.
       const isAsBefore = wish.by === "loss" || peer.leftAlone !== undefined
-      this.#tryOnce(peer)
+      letThrough(peer, this.#now())
       return yield* this.#in
         .join(target, {
           onVerdict: (verdict) => this.#heard(connection, verdict),
@@ -462,7 +429,7 @@ export class Registry {
             peer.taken = shown
             peer.joinedAs = localName
             peer.standing = standing
-            this.#count(connection, "success")
+            count(connection, "success", this.#now().steady)
             return Effect.void
           }),
           Effect.mapError((why) => {
@@ -486,27 +453,10 @@ export class Registry {
     peer.leftAlone = leave(lack, hasEnded, this.#now())
   }
 
-  /** Where the node stands in the configuration now. */
-  #standing(node: string): Effect.Effect<Standing> {
-    const isThere = Effect.map((known: ReadonlyArray<KnownNode>) => known.some(({ name }) => name === node))
-    const { entries, nodes } = this.#in.targets
-    return Effect.all({ isConfigured: isThere(nodes), hasEntry: isThere(entries) })
-  }
-
   /** Counts an attempt that was in vain, if that says that the node or the way to it is in trouble. */
   #judge(connection: Connection, why: NodeError): Effect.Effect<void> {
-    if (isTrouble(why)) this.#count(connection, "failure")
+    if (isTrouble(why)) count(connection, "failure", this.#now().steady)
     return Effect.void
-  }
-
-  /**
-   * Counts an attempt, or a link that was lost, if somebody had asked for it. What we do by ourselves has pauses of its
-   * own, and must make nobody wait who comes then; that it went well is all that it may tell of a node in trouble.
-   */
-  #count({ isAskedFor, peer }: Attempted, verdict: Verdict): void {
-    const { steady } = this.#now()
-    if (isAskedFor || (verdict === "success" && peer.breaker.state(steady)._tag !== "Closed"))
-      peer.breaker.record(steady, verdict)
   }
 
   /** Remembers a refusal; gives why the node could not be joined, as it is told. */
@@ -521,13 +471,13 @@ export class Registry {
     })
     peer.refusal = refusal
     // A cookie that was right: rather the node or the way to it is in trouble.
-    if (refusal.wasTaken && !isBelieved(refusal)) this.#count(attempted, "failure")
+    if (refusal.wasTaken && !isBelieved(refusal)) count(attempted, "failure", this.#now().steady)
     return refusal.why
   }
 
   /** What became of a call. Those that belong to connecting are judged together, when that is done. */
   #heard(connection: Connection, verdict: Verdict): void {
-    if (connection.state._tag !== "Up" || !this.#isCurrent(connection)) return
+    if (connection.state._tag !== "Up" || !isCurrent(connection)) return
     const now = this.#now()
     // Who holds a node uses it by its calls.
     connection.usedAt = now.steady
@@ -537,7 +487,7 @@ export class Registry {
 
   #up(connection: Connection, node: ErlangNode): Effect.Effect<void> {
     // Closed in the very turn in which it came up.
-    if (!this.#isCurrent(connection)) return Effect.void
+    if (!isCurrent(connection)) return Effect.void
     const { peer } = connection
     const { steady, wall } = this.#now()
     const former = peer.former === undefined ? {} : { former: peer.former }
@@ -550,51 +500,12 @@ export class Registry {
     return Effect.logDebug(`${peer.name}: connected as ${node.localName}`).pipe(
       Effect.andThen(
         // Those who waited for it go first, and may have closed it, so that it is to be made again.
-        Effect.suspend(() =>
-          this.#isCurrent(connection) ? FiberMap.remove(this.#in.reconnecting, peer.name) : Effect.void
-        )
+        Effect.suspend(() => (isCurrent(connection) ? this.#reconnecting.end(peer) : Effect.void))
       ),
-      Effect.andThen(Effect.forkIn(this.#sampling(connection, node), connection.scope)),
+      Effect.andThen(Effect.forkIn(sampling(connection, node, this.#sampling), connection.scope)),
       Effect.andThen(node.lost),
       Effect.flatMap((why) => this.#end(connection, why))
     )
-  }
-
-  /** Looks at a node from time to time, for as long as it is connected, while it is in use and not left in peace. */
-  #sampling(connection: Connection, node: ErlangNode): Effect.Effect<never> {
-    const { peer } = connection
-    return Effect.sleep(everyMillis).pipe(
-      Effect.andThen(
-        Effect.suspend(() => {
-          const { steady } = this.#now()
-          // Whether it has a process to spare is to be known, should the link be lost or let go of.
-          if (steady - connection.usedAt > restAfterMillis && node.hasRoom()) return Effect.void
-          if (!peer.breaker.mayLook(steady)) {
-            // Others have asked in our place.
-            if (isUnanswered(connection, node.silentMillis(), steady)) this.#looked(connection, node, "missed")
-            return Effect.void
-          }
-          return Effect.flatMap(sampleOf(node), (sample) => {
-            if (sample === undefined) return Effect.void
-            this.#looked(connection, node, sample)
-            if (sample === "missed") return Effect.void
-            this.#count({ isAskedFor: false, peer }, "success")
-            // We have to tick as often as it wants by now.
-            return node.askTickTime
-          })
-        })
-      ),
-      Effect.forever
-    )
-  }
-
-  /** Takes in what a look at a node has found. */
-  #looked(connection: Connection, node: ErlangNode, sample: Sample): void {
-    const { health, peer } = connection
-    const at = this.#now().wall
-    const before = health.condition
-    if (health.record(at, sample) && this.#isCurrent(connection))
-      this.#in.healthChanged({ name: peer.name, at, before, health: health.health(node.silentMillis()) })
   }
 
   /** Lets go of a connection on our side. */
@@ -609,7 +520,7 @@ export class Registry {
 
   /** The connection is over, for whatever reason comes first. Who comes now gets a new one. */
   #end(connection: Connection, why: NodeError, cause: Cause.Cause<NodeError> = Cause.fail(why)): Effect.Effect<void> {
-    if (!this.#isCurrent(connection)) return Effect.void
+    if (!isCurrent(connection)) return Effect.void
     const { peer, state } = connection
     const { name } = peer
     const { steady, wall: since } = this.#now()
@@ -626,8 +537,8 @@ export class Registry {
       peer.untold?.()
       peer.former = { creation, until: since, why }
       if (connection.upAt !== undefined && steady - connection.upAt >= trustedMillis) peer.attempts = 0
-      if (isTrouble(why)) this.#count(connection, "failure")
-      if (peer.keepers > 0 && !isDisconnected(why)) this.#reconnect(peer)
+      if (isTrouble(why)) count(connection, "failure", this.#now().steady)
+      if (peer.keepers > 0 && !isDisconnected(why)) this.#reconnecting.begin(peer)
     }
     this.#peers.delete(name)
     this.#peers.set(name, peer)
@@ -670,78 +581,21 @@ export class Registry {
     }
     peer.untold = tell
     return Effect.gen({ self: this }, function* () {
-      const isDropped = nextAttempt !== undefined && hasLost(peer.standing, yield* this.#standing(name))
+      const isDropped = nextAttempt !== undefined && hasLost(peer.standing, yield* standingOf(this.#in.targets, name))
       // At once: where its port is fixed, one that was started anew looks the same to EPMD.
-      yield* this.#leftAlone(peer, Infinity)
+      yield* leftAloneNow(peer, this.#now, Infinity)
       const told = why._tag === "DistError" ? yield* whyLost(why) : why
       const notAgain = isDropped ? droppedSentence : notAgainOf()
       known = { why: told, notAgain }
       if (down !== undefined && peer.down === down) {
         peer.down = { ...down, why: withSentence(told, notAgain) }
         if (isDropped) {
-          peer.nextAttempt = undefined
-          yield* FiberMap.remove(this.#in.reconnecting, name)
+          yield* this.#reconnecting.end(peer)
         }
       }
       tell()
       yield* report(connection, told)
     })
-  }
-
-  /** Makes a lost link again, in the background, for as long as somebody keeps it and there is hope. */
-  #reconnect(peer: Peer): void {
-    const { name } = peer
-    const again = (pauseMillis: number): Effect.Effect<void> =>
-      Effect.sleep(pauseMillis).pipe(
-        Effect.andThen(
-          Effect.suspend(() => {
-            peer.nextAttempt = undefined
-            return Effect.flatMap(this.#whyNotAgain(peer), (why) =>
-              why === undefined ? Effect.scoped(this.hold(name, {}, "loss")) : Effect.fail(why)
-            )
-          })
-        ),
-        Effect.asVoid,
-        Effect.catch((why) =>
-          // Of one that is left alone, it is known when that ends.
-          isHopeless(why) && !isScarce(why) ? Effect.void : again(this.#schedule(peer))
-        ),
-        // A fault of ours may pass as well: a resource that was short, say.
-        Effect.catchDefect((defect) =>
-          Effect.andThen(
-            Effect.logError(`${name}: could not be tried, and will be`, defect),
-            Effect.suspend(() => again(this.#schedule(peer)))
-          )
-        )
-      )
-    this.#in.fork(FiberMap.run(this.#in.reconnecting, name, again(this.#schedule(peer))))
-  }
-
-  /** Why a node that is left alone is not tried: as it stands until it has ended, or was dropped meanwhile. */
-  #whyNotAgain(peer: Peer): Effect.Effect<NodeError | undefined> {
-    return Effect.gen({ self: this }, function* () {
-      if (peer.leftAlone === undefined) return undefined
-      if (!hasLost(peer.standing, yield* this.#standing(peer.name))) {
-        const way = yield* this.#in.targets.way(peer.name)
-        return Equal.equals(peer.way, way) ? yield* this.#leftAlone(peer, Infinity) : undefined
-      }
-      const why = noLongerConfigured(peer.name)
-      if (peer.down !== undefined) peer.down = { since: this.#now().wall, why }
-      return why
-    })
-  }
-
-  /** Decides when a lost link is tried again: after a pause, and not while the node is left in peace. In milliseconds. */
-  #schedule(peer: Peer): number {
-    const now = this.#now()
-    const breaker = peer.breaker.state(now.steady)
-    const rest = breaker._tag === "Open" ? Math.ceil(breaker.until - now.steady) : 0
-    const step = Math.max(rest, Math.round(backOff(peer.attempts++, Math.random())))
-    // Of one that is left alone it is looked at, step by step, whether EPMD or the configuration says otherwise by now.
-    const end = Math.ceil((peer.leftAlone?.endsAt ?? Infinity) - now.steady)
-    const pause = end > rest && end < step ? end : step
-    peer.nextAttempt = now.wall + pause
-    return pause
   }
 
   #forgetOldest(): void {
@@ -758,13 +612,6 @@ export class Registry {
 }
 
 /**
- * Whether a request was in vain, and nothing at all has come from the node since, nor for as long as a look at it waits:
- * as good as a look that got no answer, also where none may go because the node is left in peace.
- */
-const isUnanswered = ({ failedAt }: Connection, silentMillis: number, now: number): boolean =>
-  failedAt !== undefined && silentMillis >= Math.max(patienceMillis, now - failedAt)
-
-/**
  * Whether EPMD had no such name. That nobody listens where the node is says less: what refuses may be the end of a tunnel, or a
  * firewall on the way.
  */
@@ -775,7 +622,3 @@ const isGone = (why: NodeError): boolean =>
 
 /** What a node is shown. */
 const introductionOf = ({ cookie, ourName }: NodeTarget): Introduction => ({ cookie, ourName })
-
-/** Whether it is the configuration that let it be connected before, and does not any more. */
-const hasLost = (before: Standing | undefined, now: Standing): boolean =>
-  before !== undefined && ((before.isConfigured && !now.isConfigured) || (before.hasEntry && !now.hasEntry))
