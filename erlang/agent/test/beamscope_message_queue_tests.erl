@@ -16,6 +16,7 @@ tests() ->
         {"a large message is cut", fun large_messages/1},
         {"what cannot be cut to fit is left out", fun cut_kinds/1},
         {"a sensitive process has messages that it hides", fun hidden/1},
+        {"one that takes its messages out hides none", fun drained/1},
         {"a long queue is left alone", fun long_queue/1},
         {"messages that may be large are left alone", fun large_queue/1},
         {"kinds of messages until time is up", fun late_shapes/1},
@@ -41,7 +42,7 @@ messages(Run) ->
 
 later_messages(Run) ->
     running([fun() -> idle(), picky() end], fun([Pid]) ->
-        Pid ! never,
+        Pid ! go_on,
         Wide = {wide, binary:copy(<<"x">>, 5000)},
         [Pid ! Message || Message <- [{item, Number} || Number <- lists:seq(1, 6)] ++ [Wide]],
         until(fun() -> process_info(Pid, message_queue_len) =:= {message_queue_len, 7} end),
@@ -80,10 +81,31 @@ hidden(Run) ->
         ?assertMatch(#{hidden := false, count := 1, matched := 1}, Run(messages, spec(Open, #{})))
     end).
 
+%% What was there when its messages were asked for is gone when they are counted, and others have come.
+drained(Run) ->
+    Pid = spawn(fun drain/0),
+    Floods = [spawn(fun() -> flood(Pid) end) || _ <- [1, 2, 3, 4]],
+    try
+        [?assertNot(maps:get(hidden, Run(messages, spec(Pid, #{})), false)) || _ <- lists:seq(1, 200)]
+    after
+        [exit(Each, kill) || Each <- [Pid | Floods]]
+    end.
+
+drain() ->
+    receive
+        _ -> drain()
+    end.
+
+%% As much as is taken out, so that there is now something, now nothing.
+flood(Pid) ->
+    Pid ! tick,
+    [timer:sleep(1) || {_, Count} <- [process_info(Pid, message_queue_len)], Count > 20],
+    flood(Pid).
+
 %% The last message alone would look the same.
 repeating_messages(Run) ->
     running([fun() -> idle(), picky() end], fun([Pid]) ->
-        [Pid ! Message || Message <- [never, a, b, x, c, d, x, e, f, x, e, f, x]],
+        [Pid ! Message || Message <- [go_on, a, b, x, c, d, x, e, f, x, e, f, x]],
         until(fun() -> process_info(Pid, message_queue_len) =:= {message_queue_len, 12} end),
         Page = fun(Skip, Marked) -> Run(messages, spec(Pid, #{skip => Skip, limit => 6, marked => Marked})) end,
         #{marks := Marks} = Page(0, 1),
