@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Redacted, Result } from "effect"
+import { Effect, Fiber, Layer, Redacted, Result, type Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { connect, type Socket } from "node:net"
 import { names } from "../../src/dist/Epmd.ts"
@@ -215,37 +215,55 @@ describe.each(BeamNode.otpReleases())("a node on OTP $otp", ({ otp }) => {
     60_000
   )
 
-  it.live("whose last process is gone is still there after minutes in which EPMD alone was asked where it is", () =>
-    Effect.gen(function* () {
-      const { ask, node } = yield* start(["+P", "1024"])
-      const proxy = yield* faultProxy(epmdPort)
-      yield* Effect.gen(function* () {
-        const { connect, get, leftAlone } = yield* Nodes
-        yield* connect(node.name)
-        yield* ask(fillProcesses(0))
-        const question = yield* Effect.forkChild(Effect.flip(Effect.flatMap(get(node.name), (it) => it.roundTrip())))
-        // No faster than it does, so that no deadline passes before the node can answer.
-        while (question.pollUnsafe() === undefined) yield* pass(1)
-        expect(yield* Fiber.join(question)).toMatchObject({ reason: { _tag: "ProcessTableFull" } })
-        proxy.end("reset")
-        while ((yield* leftAlone(node.name)) === undefined) yield* pass(1)
-        for (let second = 0; second < 600; second++) yield* pass(1_000)
-        expect(yield* Effect.flip(get(node.name))).toMatchObject({ _tag: "LeftAlone" })
-      }).pipe(
-        Effect.provide(
-          Nodes.layer.pipe(
-            Layer.provide(
-              targetsOf({
-                epmdPort: proxy.epmdPort,
-                resolve: (name) =>
-                  Effect.succeed({ name, cookie: Redacted.make(node.cookie), epmdPort: proxy.epmdPort })
-              })
-            ),
-            Layer.provideMerge(TestClock.layer())
+  it.live(
+    "whose last process is gone is still there after minutes of EPMD alone being asked, also where that was restarted",
+    () =>
+      Effect.gen(function* () {
+        const { ask, node } = yield* start(["+P", "1024"])
+        const proxy = yield* faultProxy(epmdPort)
+        yield* Effect.gen(function* () {
+          const { connect, get, leftAlone } = yield* Nodes
+          yield* connect(node.name)
+          yield* ask(fillProcesses(0))
+          const why = Effect.fnUntraced(function* <E>(asked: Effect.Effect<unknown, E, Scope.Scope>) {
+            const question = yield* Effect.forkChild(Effect.scoped(Effect.flip(asked)))
+            // No faster than it does, so that no deadline passes before the node, or EPMD, can answer.
+            while (question.pollUnsafe() === undefined) yield* pass(1)
+            return yield* Fiber.join(question)
+          })
+          const asked = Effect.flatMap(get(node.name), (it) => it.roundTrip())
+          expect(yield* why(asked)).toMatchObject({ reason: { _tag: "ProcessTableFull" } })
+          proxy.end("reset")
+          while ((yield* leftAlone(node.name)) === undefined) yield* pass(1)
+          for (let second = 0; second < 600; second++) {
+            yield* pass(1_000)
+            // EPMD is started anew, time and again, and has no names until the node has told it its own once more.
+            if (second % 100 === 50) {
+              proxy.set({ epmd: "empty" })
+              expect(yield* why(get(node.name))).toMatchObject({ _tag: "LeftAlone" })
+              expect(yield* why(connect(node.name))).toMatchObject({ reason: { _tag: "NameNotRegistered" } })
+            }
+            if (second % 100 === 53) {
+              proxy.heal()
+              expect(yield* why(get(node.name))).toMatchObject({ _tag: "LeftAlone" })
+            }
+          }
+          expect(yield* why(get(node.name))).toMatchObject({ _tag: "LeftAlone" })
+        }).pipe(
+          Effect.provide(
+            Nodes.layer.pipe(
+              Layer.provide(
+                targetsOf({
+                  epmdPort: proxy.epmdPort,
+                  resolve: (name) =>
+                    Effect.succeed({ name, cookie: Redacted.make(node.cookie), epmdPort: proxy.epmdPort })
+                })
+              ),
+              Layer.provideMerge(TestClock.layer())
+            )
           )
         )
-      )
-      expect(yield* ask("is_pid(whereis(net_kernel))")).toBe("true")
-    }).pipe(Effect.scoped)
+        expect(yield* ask("is_pid(whereis(net_kernel))")).toBe("true")
+      }).pipe(Effect.scoped)
   )
 })
