@@ -211,8 +211,11 @@ const firstValues = (
   return []
 }
 
-/** The folder that a shell is in: a setting by itself, and none of several of an address, as `UID=sa;PWD=…;`. */
-const workingFolder = /(?<![^\s])(?:OLD)?PWD=["']?\/[^\s;]*(?:\s|$)/uy
+/**
+ * The folder that a shell is in: a setting by itself, none of several of an address, as `UID=sa;PWD=…;`, and no base 64, which
+ * may begin as a path does, and ends in `=`.
+ */
+const workingFolder = /(?<![^\s])(?:OLD)?PWD=["']?\/[^\s;]*(?<!=["']?)(?:\s|$)/uy
 
 /** A text without what is written as the value of such a name: in settings, options, headers, JSON, source and terms. */
 const withoutSettings = (text: string, isName: (name: string, isOption: boolean) => boolean): string => {

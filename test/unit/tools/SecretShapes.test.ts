@@ -82,6 +82,7 @@ const goes: Readonly<Record<string, ReadonlyArray<readonly [string, string]>>> =
   "a setting": [
     ["Server=db;User=x;Password=hunter2;", "Server=db;User=x;Password=[redacted];"],
     ["Server=db;UID=sa;PWD=/hunter2;Encrypt=yes", "Server=db;UID=sa;PWD=[redacted];Encrypt=yes"],
+    ["PWD=/Zx9+qk== psql", "PWD=[redacted] psql"],
     ["AccountName=x;AccountKey=ab+/cd==;E=1", "AccountName=x;AccountKey=[redacted];E=1"],
     ["DB_PASS=hunter2 x", "DB_PASS=[redacted] x"],
     ["PGPASSWORD=abcdefgh psql", "PGPASSWORD=[redacted] psql"],
