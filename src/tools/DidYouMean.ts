@@ -59,3 +59,11 @@ export const didYouMean = (written: string, names: Iterable<string>): ReadonlyAr
     .slice(0, 3)
     .map(([name]) => name)
 }
+
+const withoutElixir = (name: string): string => name.replace(/^Elixir\./u, "")
+
+/** {@link didYouMean} of the names of atoms: an alias to Elixir is the same with what stands in front of it and without. */
+export const didYouMeanAtom = (written: string, names: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const known = new Map(names.map((name) => [withoutElixir(name), name]))
+  return didYouMean(withoutElixir(written), known.keys()).map((name) => known.get(name)!)
+}

@@ -4,7 +4,7 @@ import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { excerpt } from "../syntax/Excerpt.ts"
 import { parsePid } from "../syntax/Identifier.ts"
-import { didYouMean } from "./DidYouMean.ts"
+import { didYouMeanAtom } from "./DidYouMean.ts"
 import { parseVia, type Via, viaModules, whereisVia } from "./ProcessVia.ts"
 import type { Terms } from "./Terms.ts"
 import { ToolError } from "./ToolError.ts"
@@ -103,12 +103,12 @@ const registeredVia = Effect.fnUntraced(function* (
 /** Some thousand names: a node that has more is not asked to write them all out for a suggestion. */
 const namesBounds = { maxReplyBytes: 128 * 1024, maxHeapWords: 64 * 1024 }
 
-/** Names of the node that `name` was perhaps meant to be. */
-const similarNames = (node: ErlangNode, name: string): Effect.Effect<ReadonlyArray<string>, CallError> =>
+/** Registered names of the node that `name` was perhaps meant to be. */
+export const similarNames = (node: ErlangNode, name: string): Effect.Effect<ReadonlyArray<string>, CallError> =>
   node.call("erlang", "registered", [], namesBounds).pipe(
     Effect.map((names) => listItems(names) ?? []),
     Effect.map((names) =>
-      didYouMean(
+      didYouMeanAtom(
         name,
         names.flatMap((it) => (it instanceof Atom ? [it.text] : []))
       )

@@ -3,7 +3,7 @@ import type { ErlangNode } from "../../node/ErlangNode.ts"
 import { visible } from "../../syntax/Escape.ts"
 import { excerpt } from "../../syntax/Excerpt.ts"
 import { atomName } from "../AtomName.ts"
-import { didYouMean } from "../DidYouMean.ts"
+import { didYouMeanAtom } from "../DidYouMean.ts"
 import { FilterText } from "../Listing.ts"
 import { type Terms } from "../Terms.ts"
 import { ToolError } from "../ToolError.ts"
@@ -43,12 +43,5 @@ export const notLoaded = (
         : `The module ${excerpt(given)} is not loaded on ${node.name}. It would be from ${visible(wouldBeFrom)} when it is first called; we never load one.`,
     retryable: false,
     next: "list_modules",
-    didYouMean: wouldBeFrom === undefined ? meant(given, similar).map(terms.atom) : []
+    didYouMean: wouldBeFrom === undefined ? didYouMeanAtom(given, similar).map(terms.atom) : []
   })
-
-const bare = (name: string): string => name.replace(/^Elixir\./u, "")
-
-const meant = (given: string, names: ReadonlyArray<string>): ReadonlyArray<string> => {
-  const byText = new Map(names.map((name) => [bare(name), name]))
-  return didYouMean(bare(given), byText.keys()).map((text) => byText.get(text)!)
-}

@@ -12,7 +12,7 @@ import { excerpt } from "../../syntax/Excerpt.ts"
 import { namePart } from "../AtomName.ts"
 import { countCutValues, cutNote } from "../CutValues.ts"
 import { whyLate } from "../Deadline.ts"
-import { didYouMean } from "../DidYouMean.ts"
+import { didYouMeanAtom } from "../DidYouMean.ts"
 import {
   cursor,
   FilterText,
@@ -55,13 +55,9 @@ export const atomNames = (text: string): ReadonlyArray<string> => {
   return [...new Set([...(read?.end === verbatim.length ? [read.name] : []), verbatim])]
 }
 
-const bare = (name: string): string => name.replace(/^Elixir\./u, "")
-
-/** Names that were perhaps meant, as atoms are shown; whether an alias to Elixir is written out or not. */
-export const meantAtoms = (written: string, names: ReadonlyArray<string>, terms: Terms): ReadonlyArray<string> => {
-  const known = new Map(names.map((name) => [bare(name), name]))
-  return didYouMean(bare(written), known.keys()).map((name) => terms.atom(known.get(name)!))
-}
+/** Names that were perhaps meant, as atoms are shown. */
+export const meantAtoms = (written: string, names: ReadonlyArray<string>, terms: Terms): ReadonlyArray<string> =>
+  didYouMeanAtom(written, names).map(terms.atom)
 
 /** What keeps a list of names from being whole, in words. */
 export const whyMissing = (incomplete: ReadonlyArray<string>, what: string): ReadonlyArray<string> => [

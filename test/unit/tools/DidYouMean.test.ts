@@ -1,6 +1,6 @@
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { didYouMean } from "../../../src/tools/DidYouMean.ts"
+import { didYouMean, didYouMeanAtom } from "../../../src/tools/DidYouMean.ts"
 
 const tools = ["list_processes", "top_processes", "get_process_info", "list_nodes", "get_memory_info"]
 
@@ -56,5 +56,14 @@ describe("didYouMean", () => {
   it("does not compare texts of any length", () => {
     expect(didYouMean("a".repeat(1_000_000), tools)).toEqual([])
     expect(didYouMean("a", ["a".repeat(1_000_000)])).toEqual([])
+  })
+})
+
+describe("didYouMeanAtom", () => {
+  it("offers the alias to Elixir of what was written, before longer names that have it in them", () => {
+    const names = ["Elixir.U3.Dyn.Sup", "Elixir.U3.Dyn", "kernel_sup"]
+    for (const written of ["U3.Dyn", "U3.Dnn", "Elixir.U3.Dyn"])
+      expect(didYouMeanAtom(written, names)[0]).toBe("Elixir.U3.Dyn")
+    expect(didYouMeanAtom("Elixir.kernl_sup", names)).toEqual(["kernel_sup"])
   })
 })
