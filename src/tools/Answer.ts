@@ -12,7 +12,14 @@ export type Undefinable<T> =
 export interface Answer<Data, Rows extends string = Extract<keyof Data, string>> {
   /** What a person would say first. A function where it tells how many rows are shown. */
   readonly summary: string | ((shown: number) => string)
-  /** `false` when something could not be seen; the notes then say what and why. Default `true`. */
+  /**
+   * `false` when something that was asked for is missing: rows, a part of what is counted or summed, a place in the order,
+   * or a value that is simply absent, which is also how it looks where there is none. The notes then say what and why.
+   *
+   * Not for a value that was not read where a word says so in its own place (`notRead`, or the name of a group), and
+   * on which no filter and no order hangs: who reads the row reads that. Else each list of a node with one large process
+   * in it were incomplete, and the word would mean nothing. Default `true`.
+   */
   readonly complete?: boolean
   /** The node's own name, where it was asked for by another. */
   readonly node?: string
@@ -28,6 +35,9 @@ export interface Answer<Data, Rows extends string = Extract<keyof Data, string>>
   /** The next useful calls. */
   readonly hints?: ReadonlyArray<string>
 }
+
+/** In the place of a value that was not read. */
+export const notRead = "(not read)"
 
 /** Which part of the data may be cut to fit, and how to go on. */
 export interface Page<Key extends string = string> {

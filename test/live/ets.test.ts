@@ -116,9 +116,8 @@ describe.each(BeamNode.otpReleases())("the tools for ETS on OTP $otp", ({ otp })
           const heavy = yield* call("get_ets_table_info", { table: yield* ask("get(heavy)") })
           expect(heavy.structured).toMatchObject({ name: "t_heavy", objects: 1, buckets: { most_objects: 1 } })
           const million = (yield* call("get_ets_table_info", { table: "t_million" })).structured
-          expect(million).toMatchObject({ objects: 1_000_000, complete: false })
+          expect(million).toMatchObject({ objects: 1_000_000, complete: true, buckets: "(not read)" })
           expect(million["notes"]).toContainEqual(expect.stringContaining("buckets"))
-          expect(million).not.toHaveProperty("buckets")
           // Of several that were made under one name, none is known by it.
           const several = yield* Effect.flip(call("get_ets_table_info", { table: "t_owned" }))
           expect(several.message).toMatch(/^Several tables .*#Ref<0\.\d+\.\d+\.\d+>, #Ref<0\./u)

@@ -1,6 +1,7 @@
 import { Effect, Schema } from "effect"
 import { maxWalked, tableInfo } from "../../beam/Ets.ts"
 import { visible } from "../../syntax/Escape.ts"
+import { notRead } from "../Answer.ts"
 import { called, idOf, noTable, shared, showTable, sized, table, tableFields, tableName } from "./EtsTable.ts"
 import { amount, duration } from "../Quantity.ts"
 import { termsOf } from "../Terms.ts"
@@ -31,7 +32,10 @@ export const getEtsTableInfo = Tool.make({
       Schema.Struct({ for_ms: Schema.Int, process_count: Schema.Int, by: Schema.Array(Schema.String) })
     ),
     buckets: Schema.optionalKey(
-      Schema.Struct({ count: Schema.Int, average_objects: Schema.Finite, most_objects: Schema.Int })
+      Schema.Union([
+        Schema.Struct({ count: Schema.Int, average_objects: Schema.Finite, most_objects: Schema.Int }),
+        Schema.String
+      ])
     )
   },
   run: Effect.fnUntraced(function* ({ table: text }, node) {
@@ -43,7 +47,6 @@ export const getEtsTableInfo = Tool.make({
     const owner = info.ownerName === undefined ? terms.print(info.owner) : terms.atom(info.ownerName)
     return {
       summary: `${called(info, terms)} is a ${visible(info.protection)} ${visible(info.type)} of ${owner} with ${sized(info)}.`,
-      complete: !isUncounted,
       notes: [
         ...(isUncounted
           ? [
@@ -74,11 +77,13 @@ export const getEtsTableInfo = Tool.make({
           process_count: fixed.count,
           by: fixed.by.map((pid) => terms.print(pid))
         },
-        buckets: chains && {
-          count: chains.buckets,
-          average_objects: Math.round(chains.average * 100) / 100,
-          most_objects: chains.longest
-        }
+        buckets: isUncounted
+          ? notRead
+          : chains && {
+              count: chains.buckets,
+              average_objects: Math.round(chains.average * 100) / 100,
+              most_objects: chains.longest
+            }
       },
       hints: [
         info.protection === "private"

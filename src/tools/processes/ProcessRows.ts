@@ -3,7 +3,7 @@ import { copiedHeapWords } from "../../beam/CopiedHeap.ts"
 import { longQueue, type PageQuery, type Scanned } from "../../beam/ProcessQuery.ts"
 import type { ProcessKey, ProcessRow } from "../../beam/ProcessRow.ts"
 import type { ErlangNode } from "../../node/ErlangNode.ts"
-import type { Undefinable } from "../Answer.ts"
+import { notRead, type Undefinable } from "../Answer.ts"
 import { whyLate } from "../Deadline.ts"
 import { agree, amount, bytes } from "../Quantity.ts"
 import type { Terms } from "../Terms.ts"
@@ -52,7 +52,7 @@ const maxLabelCharacters = 100
 /** A word stands where it was not read: there may be one, which no order or filter hangs on if it is not by label. */
 export const showLabel = (label: ProcessRow["label"], terms: Terms): string | undefined => {
   if (label === undefined) return undefined
-  return label === "unread" || label === "late" ? "(not read)" : terms.print(label.term, maxLabelCharacters)
+  return label === "unread" || label === "late" ? notRead : terms.print(label.term, maxLabelCharacters)
 }
 
 /** A process as a summary calls it. */

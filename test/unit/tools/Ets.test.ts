@@ -1,7 +1,19 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { decode } from "../../../src/etf/Decode.ts"
-import { atom, Binary, binary, isTuple, list, map, MapTerm, Pid, Reference, type Term } from "../../../src/etf/Term.ts"
+import {
+  atom,
+  Binary,
+  binary,
+  float,
+  isTuple,
+  list,
+  map,
+  MapTerm,
+  Pid,
+  Reference,
+  type Term
+} from "../../../src/etf/Term.ts"
 import type { SyntaxName } from "../../../src/syntax/Syntax.ts"
 import { allTools } from "../../../src/tools/AllTools.ts"
 import { fakeNode, type Reply } from "../../support/FakeNodes.ts"
@@ -79,6 +91,26 @@ describe("a table", () => {
         next: "list_ets_tables",
         didYouMean: ["sessions"]
       })
+    })
+  )
+})
+
+describe("how full the buckets of a table are", () => {
+  it.effect("has a word in its place where it was not read, and none where there are no buckets", () =>
+    Effect.gen(function* () {
+      for (const [told, buckets] of [
+        [{ chains: [256, float(3.5), 9] }, { count: 256, average_objects: 3.5, most_objects: 9 }],
+        [{ size: 1_000_000 }, "(not read)"],
+        [{ size: 1_000_000, type: atom("ordered_set") }, undefined]
+      ] as const) {
+        const { world } = worldOf({
+          "beamscope_ets:table": { term: packed(words({ ...facts, compressed: atom("false"), ...told })) }
+        })
+        const { structured, text } = yield* callIn(world, "get_ets_table_info", { table: "cache" })
+        expect(structured["buckets"]).toEqual(buckets)
+        expect(text.includes("How full its buckets are was not read")).toBe(buckets === "(not read)")
+        expect(structured["complete"]).toBe(true)
+      }
     })
   )
 })
