@@ -118,6 +118,9 @@ describe.each(BeamNode.otpReleases())("the state of processes on OTP $otp", ({ o
     it.live("is told in part, or what is there instead", () =>
       Effect.gen(function* () {
         expect((yield* state({ pid: "kept", path: "users.2.name" })).structured["state"]).toBe('<<"Bo">>')
+        const part = (yield* call("get_gen_server_status", { pid: "kept", path: "users.2.name" })).structured
+        expect(part).toMatchObject({ status: '<<"Bo">>' })
+        expect(part).not.toHaveProperty("system_state")
         expect((yield* state({ pid: "kept", path: "{t,1}" })).structured["state"]).toBe('#{"k" => tuple}')
         expect((yield* state({ pid: "pairs", path: "{a, b}" })).structured["state"]).toBe("7")
         expect((yield* refusal({ pid: "pairs", path: `{a, nothing_${otp}_${agent}}` })).message).toContain("{a,b}")

@@ -32,8 +32,8 @@
 -type spec() :: #{
     pid := pid(),
     request := get_state | get_status,
-    %% Where in the state the part lies that is wanted: of a gen_statem in its data, of a gen_event in the states of its
-    %% handlers, which stand under their modules or `{Module, Id}'.
+    %% Where in the state, or in what a status shows as such, the part lies that is wanted: of a gen_statem in its data, of
+    %% a gen_event in the states of its handlers, which stand under their modules or `{Module, Id}'.
     %% For each place, from 1, the steps that can be taken there: what a text is split into can be read in more than one
     %% way. The first that leads to the end counts. There is nothing more to take at the first place without steps.
     path := [[step()]],
@@ -298,7 +298,7 @@ tell(Pid, #{current := {Found, _, _}, callback := Callback, heap_words := Words}
         {failed, Reason} ->
             #{outcome => failed, reason => cut(Reason, Room)};
         {told, Told} ->
-            case part(within(Loop, Told, Path), 1, list_to_tuple(Path), []) of
+            case part(within(Loop, shown(Request, Loop, Told, Path), Path), 1, list_to_tuple(Path), []) of
                 {part, Part, Steps} ->
                     Bytes = erlang:external_size(Part),
                     #{
@@ -384,6 +384,23 @@ wraps() ->
         {Tag, Reply} -> Reply =:= {ok, state}
     after 0 -> false
     end.
+
+%% What has the state that a path begins in: the state itself, or what `format_status' has made of it in a status, in the form
+%% that `sys:get_state/1' tells states in; where it has no place in that for a state, all that the behaviour tells.
+shown(get_status, Loop, {status, _, _, [_, _, _, _, Own]}, [_ | _]) ->
+    try
+        case Loop of
+            gen_event -> hd([[handled(One) || One <- All] || {items, {"Installed handlers", All}} <- Own]);
+            _ -> hd([State || {data, Pairs} <- Own, {"State", State} <- Pairs])
+        end
+    catch
+        error:_ -> Own
+    end;
+shown(_, _, Told, _) ->
+    Told.
+
+%% As gen_event keeps its handlers: `#handler{module, id, state, supervised}'.
+handled({handler, Module, Id, State, _}) -> {Module, Id, State}.
 
 %% What a path begins in: what is shown as the state.
 within(_, State, []) ->

@@ -20,6 +20,7 @@ tests() ->
         {"a gen_statem, a gen_event, a supervisor, one that sleeps", fun behaviours/1},
         {"what hibernates or is suspended is still of its behaviour", fun out_of_loop/1},
         {"the status, as format_status has it", fun status/1},
+        {"a part of the state that a status shows", fun parts_of_status/1},
         {"a part of a state", fun parts/1},
         {"a step for each key, and what a step can stand for", fun keys/1},
         {"a path that can be read in more than one way", fun ways/1},
@@ -144,6 +145,25 @@ status(Run) ->
             Run(Pid, #{request => get_status}),
         ?assertEqual({data, [{"State", formatted}]}, lists:last(Misc))
     end).
+
+parts_of_status(Run) ->
+    Part = fun(Pid, Path) -> Run(Pid, #{request => get_status, path => Path}) end,
+    with({gen_server, #{shown => #{user => [shown, twice]}, user => hidden}}, fun(Pid) ->
+        ?assertMatch(#{outcome := told, term := twice, fronts := [{user}, [shown]]}, Part(Pid, [<<"user">>, 2])),
+        ?assertMatch(#{outcome := no_part, kind := map, there := [user]}, Part(Pid, [<<"shown">>]))
+    end),
+    %% What it makes of its state is not told as one.
+    with({gen_server, [bare]}, fun(Pid) ->
+        ?assertMatch(#{outcome := told, term := {header, _}}, Part(Pid, [1])),
+        ?assertMatch(#{outcome := told, term := [_ | _]}, Part(Pid, [<<"data">>]))
+    end),
+    with({gen_statem, #{big => {a, b, c}}}, fun(Pid) ->
+        ?assertMatch(#{outcome := told, term := c}, Part(Pid, [<<"big">>, 3]))
+    end),
+    {ok, Manager} = gen_event:start(),
+    ok = gen_event:add_handler(Manager, ?MODULE, {event, #{key => only}}),
+    ?assertMatch(#{outcome := told, term := only}, Part(Manager, [atom_to_binary(?MODULE, utf8), <<"key">>])),
+    gen_event:stop(Manager).
 
 parts(Run) ->
     State = #{
@@ -583,6 +603,10 @@ handle_info(_, State) ->
 
 format_status(_, [_, {formatted, _}]) ->
     [{data, [{"State", formatted}]}];
+format_status(_, [_, #{shown := Shown}]) ->
+    [{data, [{"State", Shown}]}];
+format_status(_, [_, Name, Data]) ->
+    [{data, [{"State", {Name, Data}}]}];
 format_status(_, [_, {slow_status, _}]) ->
     idle(),
     [];

@@ -210,7 +210,7 @@ const whyNot = (
         return refused(
           "not_found",
           `${where} is a secret, and has nothing at that path.`,
-          `get_gen_server_state ${argument}`
+          `get_gen_server_${what} ${argument}`
         )
       }
       const sized =
@@ -221,7 +221,7 @@ const whyNot = (
         return refused(
           "invalid_input",
           `${where} has more than one key that ${excerpt(next)} can stand for: ${ambiguous.map((key) => terms.print(key, 100)).join(", ")}. Write the one that is meant as it is shown here.`,
-          `get_gen_server_state ${argument}`
+          `get_gen_server_${what} ${argument}`
         )
       }
       const named = there.map((key) => terms.print(key, 100)).join(", ")
@@ -229,7 +229,7 @@ const whyNot = (
       return refused(
         "not_found",
         `${where} is ${sized}, with nothing at ${excerpt(next)}.${named === "" ? "" : ` There: ${named}${size > there.length ? ", …" : ""}.`}${positions ? " Positions count from 1." : ""}`,
-        `get_gen_server_state ${argument}`
+        `get_gen_server_${what} ${argument}`
       )
     }
   }
@@ -269,8 +269,24 @@ const callbackNotes = ({
     : [laterCallback]
 }
 
-const cutNote = (what: string, size: number, isPath: boolean): string =>
-  `The ${what} has ${bytes(size)} in external format and is shown cut: ... stands for what is left out, and a number beside it for how many items that are.${isPath ? " Select a part with path." : " get_gen_server_state selects a part of the state in it with path."}`
+const cutNote = (what: string, size: number): string =>
+  `The ${what} has ${bytes(size)} in external format and is shown cut: ... stands for what is left out, and a number beside it for how many items that are. Select a part${what === "status" ? " of the state in it" : ""} with path.`
+
+/** The steps to a part of a state, as they are written in this session's syntax. */
+const readPath = Effect.fnUntraced(function* (tool: string, text: string | undefined, node: ErlangNode) {
+  if (text === undefined) return []
+  const { name: syntax } = yield* currentSyntax
+  const path = parsePath(text, (step) => {
+    const parsed = parseTerm(step, syntax, termOwner(node))
+    return parsed._tag === "Term" ? parsed.term : undefined
+  })
+  if (path !== undefined) return path
+  return yield* refused(
+    "invalid_input",
+    `${tool}: \`path\`: ${excerpt(text)} is not steps joined by dots, such as users.3.name; a key that is no word is a term of this session's syntax (${syntax}), as it is shown.`,
+    tool
+  )
+})
 
 const getState = Tool.make({
   ...shared,
@@ -302,18 +318,7 @@ const getState = Tool.make({
     )
   },
   run: Effect.fnUntraced(function* ({ path: text, ...input }, node) {
-    const { name: syntax } = yield* currentSyntax
-    const read = (step: string) => {
-      const parsed = parseTerm(step, syntax, termOwner(node))
-      return parsed._tag === "Term" ? parsed.term : undefined
-    }
-    const path = text === undefined ? [] : parsePath(text, read)
-    if (path === undefined)
-      return yield* refused(
-        "invalid_input",
-        `get_gen_server_state: \`path\`: ${excerpt(text ?? "")} is not steps joined by dots, such as users.3.name; a key that is no word is a term of this session's syntax (${syntax}), as it is shown.`,
-        "get_gen_server_state"
-      )
+    const path = yield* readPath("get_gen_server_state", text, node)
     const { answer, process, terms } = yield* askFor(node, "state", input, path)
     const pidText = terms.print(process)
     const kind = kindOf(answer)
@@ -326,7 +331,7 @@ const getState = Tool.make({
       // Of a secret not even the length is told.
       cut: (characters: number) =>
         !isSecret && isShownCut(answer, termsOfParts(shown), terms, characters)
-          ? cutNote("state", answer.bytes, true)
+          ? cutNote("state", answer.bytes)
           : undefined,
       data: (characters: number) => ({
         pid: pidText,
@@ -396,8 +401,8 @@ const getStatus = Tool.make({
   name: "get_gen_server_status",
   title: "Status of an OTP process",
   description:
-    "Status of a process that serves system messages, as its own format_status shows it: running or suspended, parent, debug options, dictionary, state.",
-  input: { pid, max_heap_mb: maxHeap },
+    "Status of an OTP process by its format_status: running or suspended, parent, debug options, dictionary, state (path: a part).",
+  input: { pid, path: Schema.optionalKey(TermText), max_heap_mb: maxHeap },
   output: {
     pid: Schema.String,
     module: Schema.optionalKey(Schema.String),
@@ -405,25 +410,31 @@ const getStatus = Tool.make({
     parent: Schema.optionalKey(Schema.String),
     debug: Schema.optionalKey(Schema.String),
     dictionary: Schema.optionalKey(Schema.String),
-    external_bytes: Schema.Int,
+    external_bytes: Schema.optionalKey(Schema.Int),
     status: Schema.String
   },
-  run: Effect.fnUntraced(function* (input, node) {
-    const { answer, process, terms } = yield* askFor(node, "status", input, [])
+  run: Effect.fnUntraced(function* ({ path: text, ...input }, node) {
+    const path = yield* readPath("get_gen_server_status", text, node)
+    const { answer, process, terms } = yield* askFor(node, "status", input, path)
     const pidText = terms.print(process)
-    const status = readStatus(answer.term)
+    const status = path.length > 0 ? undefined : readStatus(answer.term)
+    const isSecret = isSecretPath(answer.steps, answer.fronts, terms, answer.term)
     return {
-      summary: `${pidText}${status === undefined ? "" : ` is ${visible(status.systemState)} in ${terms.atom(status.module)}`}${callbackOf(answer, node, terms) === undefined ? "" : `, with the callbacks of ${callbackOf(answer, node, terms)}`}; its status has ${bytes(answer.bytes)}.`,
+      summary:
+        path.length > 0
+          ? `Part of the state in the status of ${pidText}: ${isSecret ? "a secret" : bytes(answer.bytes)}.`
+          : `${pidText}${status === undefined ? "" : ` is ${visible(status.systemState)} in ${terms.atom(status.module)}`}${callbackOf(answer, node, terms) === undefined ? "" : `, with the callbacks of ${callbackOf(answer, node, terms)}`}; its status has ${bytes(answer.bytes)}.`,
       complete: !answer.isCallbackUnread,
       notes: callbackNotes(answer),
       cut: (characters: number) =>
+        !isSecret &&
         isShownCut(
           answer,
           status === undefined ? [answer.term] : [status.own, status.dictionary, status.debug],
           terms,
           characters
         )
-          ? cutNote("status", answer.bytes, false)
+          ? cutNote("status", answer.bytes)
           : undefined,
       data: (characters: number) => ({
         pid: pidText,
@@ -432,8 +443,8 @@ const getStatus = Tool.make({
         parent: status && terms.print(status.parent),
         debug: status && noneWhenEmpty(status.debug, terms, characters),
         dictionary: status && noneWhenEmpty(status.dictionary, terms, characters),
-        external_bytes: answer.bytes,
-        status: terms.print(status?.own ?? answer.term, characters)
+        external_bytes: isSecret ? undefined : answer.bytes,
+        status: isSecret ? redacted : terms.print(status?.own ?? answer.term, characters)
       }),
       hints: [`get_gen_server_state ${JSON.stringify({ pid: pidText })}`]
     }
