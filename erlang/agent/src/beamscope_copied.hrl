@@ -3,8 +3,18 @@
 %% referred to from all of the other half, makes some 540 MB of so many words at worst (8 bytes a word). The server has the
 %% same figure (CopiedHeap.ts).
 -define(COPIED_HEAP, 16384).
+%% Words that whoever takes such copies in may grow to: it spares us, and not the process that makes them.
+-define(COPIES, 2000000).
 
--compile({nowarn_unused_function, [{started, 1}]}).
+-compile({nowarn_unused_function, [{started, 1}, {apart_of, 4}, {copied_values, 2}]}).
+
+%% What a process has in its dictionary under some keys, each `undefined' where there is nothing, in a list of one; an empty
+%% list where it has ended. For that the process copies all of its dictionary.
+copied_values(Keys, Pid) ->
+    case erlang:process_info(Pid, dictionary) of
+        {_, Entries} -> [[proplists:get_value(Key, Entries) || Key <- Keys]];
+        undefined -> []
+    end.
 
 %% Which of these `proc_lib' has started. Where one key of a dictionary cannot be read alone, nobody else's is: it holds
 %% nothing of `proc_lib''s.

@@ -10,13 +10,11 @@
 -include("beamscope_copied.hrl").
 -include("beamscope_gate.hrl").
 
--compile({nowarn_unused_function, [{callbacks, 2}]}).
+-compile({nowarn_unused_function, [{callbacks, 2}, {fact, 2}]}).
 
 %% Words of heap up to which what is copied takes 8 MB at worst, and of the heaps together of which it is at once.
 -define(SMALL_HEAP, 2000).
 -define(SMALL_HEAPS, 250000).
-%% Words that whoever takes the copies in may grow to.
--define(COPIES, 2000000).
 %% Milliseconds for the copies of many processes at once, and of one alone; and the part of the time that is left which each
 %% gets at most: one that is too large leaves enough to the others.
 -define(COPIES_MILLIS, 5000).
@@ -118,7 +116,4 @@ kept(Keys, Pids, Plan) ->
     {Kept, _, Late} = copied(Sized, fun(Some) -> from_dictionaries(Keys, Some) end, Plan),
     {Kept, Late}.
 
-from_dictionaries(Keys, Pids) -> [{Pid, Values} || Pid <- Pids, Values <- from_dictionary(Keys, fact(Pid, dictionary))].
-
-from_dictionary(Keys, Entries) when is_list(Entries) -> [[proplists:get_value(Key, Entries) || Key <- Keys]];
-from_dictionary(_, _) -> [].
+from_dictionaries(Keys, Pids) -> [{Pid, Values} || Pid <- Pids, Values <- copied_values(Keys, Pid)].

@@ -6,10 +6,9 @@
 
 %% Messages up to which a process is asked how large its heap is, since that walks its queue.
 -define(DICTIONARY_QUEUE, 10000).
-%% How many whole dictionaries are read at once; words that whoever reads them may grow to; milliseconds that he may take,
-%% and which part of the time that is left: one that is too large leaves enough to the others.
+%% How many whole dictionaries are read at once; milliseconds that whoever reads them may take, and which part of the time
+%% that is left: one that is too large leaves enough to the others.
 -define(DICTIONARIES, 100).
--define(DICTIONARY_WORDS, 2000000).
 -define(DICTIONARY_MILLIS, 1000).
 -define(DICTIONARY_SHARE, 3).
 %% Bytes in external format of what is taken out of one: what OTP keeps there is smaller.
@@ -36,8 +35,14 @@ dictionary_entries(Key, Pids, Until) ->
             Values ++ dictionary_entries(Key, Rest, Until)
     end.
 
-entry({_, Value}) -> Value;
+entry({_, Value}) -> little(Value);
 entry(undefined) -> undefined.
+
+little(Value) ->
+    case erlang:external_size(Value) =< ?ENTRY_BYTES of
+        true -> Value;
+        false -> unread
+    end.
 
 size_of(Pid, Others) when is_map_key(Pid, Others) -> gone;
 size_of(Pid, _) -> is_small(Pid, [{message_queue_len, ?DICTIONARY_QUEUE}, {total_heap_size, ?COPIED_HEAP}]).
@@ -62,8 +67,8 @@ copied_entries(Key, [Pid | Rest] = Pids, Until) ->
     Outcome =
         case Rest of
             _ when Left =< 0 -> false;
-            [] -> apart_of(Pid, ?DICTIONARY_WORDS, Millis, Ask);
-            _ -> apart(?DICTIONARY_WORDS, Millis, Ask)
+            [] -> apart_of(Pid, ?COPIES, Millis, Ask);
+            _ -> apart(?COPIES, Millis, Ask)
         end,
     case {Outcome, Rest} of
         {{answer, Entries}, _} -> Entries;
@@ -73,14 +78,4 @@ copied_entries(Key, [Pid | Rest] = Pids, Until) ->
         _ -> lists:append([copied_entries(Key, [One], Until) || One <- Pids])
     end.
 
-small_entry(Key, Pid) ->
-    case erlang:process_info(Pid, dictionary) of
-        {_, Entries} ->
-            Value = proplists:get_value(Key, Entries),
-            case erlang:external_size(Value) =< ?ENTRY_BYTES of
-                true -> Value;
-                false -> unread
-            end;
-        undefined ->
-            undefined
-    end.
+small_entry(Key, Pid) -> hd([little(Value) || [Value] <- copied_values([Key], Pid)] ++ [undefined]).

@@ -18,8 +18,7 @@
 %% Keys that are named where a path goes wrong, and among how many they are the smallest.
 -define(KEYS, 30).
 -define(LOOKED_KEYS, 300).
-%% Words that whoever reads a whole dictionary may grow to beside what a heap may take, and milliseconds that he may take.
--define(CALLBACK_WORDS, 2000000).
+%% Milliseconds that whoever reads a whole dictionary may take.
 -define(CALLBACK_MILLIS, 1000).
 %% Bytes in external format of a key that is named whole. Room for a charlist of a hundred characters.
 -define(NAMED_KEY, 600).
@@ -114,6 +113,7 @@
 -include("beamscope_listing.hrl").
 -include("beamscope_cut.hrl").
 -include("beamscope_apart.hrl").
+-include("beamscope_copied.hrl").
 -include("beamscope_rest.hrl").
 -include("beamscope_within.hrl").
 -include("beamscope_idle.hrl").
@@ -233,7 +233,7 @@ callback(Pid, MaxHeap) ->
         error:badarg ->
             case erlang:process_info(Pid, total_heap_size) of
                 {_, Words} when Words =< MaxHeap ->
-                    case apart(MaxHeap + ?CALLBACK_WORDS, ?CALLBACK_MILLIS, fun() -> copied_callback(Pid) end) of
+                    case apart(MaxHeap + ?COPIES, ?CALLBACK_MILLIS, fun() -> copied_callback(Pid) end) of
                         {answer, Call} -> Call;
                         late -> late;
                         _ -> unread
@@ -247,9 +247,8 @@ callback(Pid, MaxHeap) ->
 
 %% What is no function is not told.
 copied_callback(Pid) ->
-    {_, Entries} = hd([Read || {_, _} = Read <- [erlang:process_info(Pid, dictionary)]] ++ [{none, []}]),
-    case proplists:get_value('$initial_call', Entries) of
-        {Module, Name, Arity} when is_atom(Module), is_atom(Name), is_integer(Arity) -> {Module, Name, Arity};
+    case copied_values(['$initial_call'], Pid) of
+        [[{Module, Name, Arity}]] when is_atom(Module), is_atom(Name), is_integer(Arity) -> {Module, Name, Arity};
         _ -> undefined
     end.
 

@@ -24,6 +24,7 @@ tests() ->
         {"links and monitors", fun links/1},
         {"links two steps out, page by page", fun far_links/1},
         {"who may be a supervisor, its dictionary unread", fun unread_supervisor/1},
+        {"what is no callback, and large, is not told as one", fun large_entry/1},
         {"what is beside a dictionary that is too large to be copied", fun hoarded/1},
         {"links and children of a process that has very many", fun crowded/1}
     ].
@@ -297,6 +298,18 @@ hoarded(Run) ->
         end,
         stop(Pid)
     end).
+
+%% What OTP keeps there is small: a callback that is none is not told, on no release.
+large_entry(Run) ->
+    Pid = proc_lib:spawn_link(fun() ->
+        put('$initial_call', {large, binary:copy(<<0>>, 100000), 0}),
+        idle()
+    end),
+    until(fun() -> process_info(Pid, current_function) =:= {current_function, {?MODULE, idle, 0}} end),
+    #{rows := Rows} = Run(links, (around(self(), 1))#{relation => link}),
+    ?assertMatch([{proc_lib, init_p, _}], [Call || {_, #{to := To, initial_call := Call}} <- Rows, To =:= Pid]),
+    unlink(Pid),
+    kill(Pid).
 
 %% With the heap that a function of the agent gets on a node of so many processes, for each of them.
 crowded(Run) ->

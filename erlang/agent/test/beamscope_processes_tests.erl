@@ -12,7 +12,7 @@
 -include("../src/beamscope_apart.hrl").
 -include("../src/beamscope_copies.hrl").
 
--compile({nowarn_unused_function, [{apart_of, 4}, {copyable, 1}, {ask, 2}, {fact, 2}, {kept, 3}, {from_dictionaries, 2}, {from_dictionary, 2}]}).
+-compile({nowarn_unused_function, [{apart_of, 4}, {copyable, 1}, {ask, 2}, {fact, 2}, {kept, 3}, {from_dictionaries, 2}]}).
 
 tests() ->
     [
