@@ -6,12 +6,14 @@
 %% microseconds each (OTP 25 to 29). Who it says to be takes ten times as long, before OTP 26.2 a copy of its dictionary: that is
 %% asked only of those which have no row yet, and of so many of them.
 
-%% Processes that are asked who they are; those with a name come first.
+%% Processes that are asked who they are, and those that there may be where they wait for the schedulers.
 -define(SOUGHT, 100000).
+-define(MANY_WAITING, 100000).
 %% Helpers that ask them, where something may be copied.
 -define(SEEKERS, 20).
 %% Roots that are listed, of one starter as many as of one supervisor.
 -define(OUTSIDE, 1000).
+-define(CONSIDERED, 5000).
 %% Processes that could not be read which are named.
 -define(UNREAD, 3).
 
@@ -24,26 +26,40 @@ outside(Rows, Spec) ->
     #{until := Until} = Timed = halfway(Spec),
     Bounds = #{until => Until, helpers => ?SEEKERS},
     Join = fun(Portion, Found, {Before, Seen}) -> {[Found | Before], Seen + length(Portion)} end,
-    {{Trapping, Seen}, Late, IsSlow} = survey(fun some/2, processes(), Bounds, trapping, Join, {[], 0}),
-    Missed = hd([max(0, erlang:system_info(process_count) - Seen) || Late =/= []] ++ [0]),
-    Known = maps:from_list([{Pid, Type} || #{pid := Pid, type := Type} <- maps:values(Rows)]),
-    Others = named_first([Pid || Pid <- lists:append(Trapping), not is_map_key(Pid, Known)]),
+    {Trapping, Missed, IsSlow} = all_trapping(Bounds, Join),
+    Known = [{Pid, Type} || #{pid := Pid, type := Type} <- maps:values(Rows)],
+    Others = Trapping -- element(1, lists:unzip(Known)),
     Task = {supervising, (maps:with([gate, until], Timed))#{kinds => kinds(), reads_keys => reads_keys()}},
     {{Parts, Asked}, _, _} = resume(IsSlow, fun some/2, lists:sublist(Others, ?SOUGHT), Bounds, Task, Join, {[], 0}),
     {Told, Silent, NoTime} = lists:unzip3(Parts),
-    Supervising = maps:from_list([{Pid, true} || {Pid, supervisor} <- maps:to_list(Known)] ++ [{Pid, true} || {Pid, _} <- lists:append(Told)]),
+    Supervising = maps:from_list([{Pid, known} || {Pid, supervisor} <- Known] ++ lists:append(Told)),
     {{More, Unread, Read}, _} = unread_ones(lists:append(Silent), Timed#{seen := Supervising}),
     Tops = without_parents(lists:append(Told) ++ More, Supervising, Timed),
-    Listed = lists:sublist(few_each(lists:sort(Tops), map_get(children, Spec), #{}), ?OUTSIDE),
+    First = lists:sublist(lists:sort(Tops), ?CONSIDERED),
+    Listed = lists:sublist(few_each(First, map_get(children, Spec), #{}), ?OUTSIDE),
     Unsought = Missed + length(Others) - Asked + length(lists:append(NoTime)) + length(lists:append(Silent)) - Read,
-    First = outside_rows(Listed, Spec),
-    {First, #{
+    {outside_rows(Listed, Spec), #{
         outside => #{
             found => {length(Tops), length(Listed)},
             unread => {length(Unread), lists:sublist(lists:sort(Unread), ?UNREAD)},
             unsought => Unsought
         }
     }}.
+
+%% Who may be one, those with a name first; how many were not looked at; and whether that took long. Where processes wait for
+%% the schedulers, to list very many takes longer than we have.
+all_trapping(Bounds, Join) ->
+    Named = [Pid || Name <- registered(), Pid <- [whereis(Name)], is_pid(Pid)],
+    {{First, _}, Late, IsSlow} = survey(fun some/2, Named, Bounds, trapping, Join, {[], 0}),
+    Count = erlang:system_info(process_count),
+    case Late =/= [] orelse (IsSlow andalso Count > ?MANY_WAITING) of
+        true ->
+            {lists:append(First), max(0, Count - length(Named)), IsSlow};
+        false ->
+            Unnamed = processes() -- Named,
+            {{Rest, Seen}, _, WasSlow} = resume(IsSlow, fun some/2, Unnamed, Bounds, trapping, Join, {[], 0}),
+            {lists:append(First ++ Rest), length(Unnamed) - Seen, IsSlow orelse WasSlow}
+    end.
 
 %% What is asked of portions of processes. Who traps exits, and was started by `proc_lib'.
 look_at(trapping, Pids) ->
@@ -81,10 +97,6 @@ reads_keys() ->
         error:badarg -> false
     end.
 
-named_first(Pids) ->
-    Unnamed = Pids -- [Pid || Name <- registered(), Pid <- [whereis(Name)]],
-    (Pids -- Unnamed) ++ Unnamed.
-
 %% Of those that could not be read as the others: who is a supervisor all the same, since its name says so; who may be one, as
 %% it waits, and has not been started by one that is; and how many there was time for.
 unread_ones(Pids, Spec) ->
@@ -107,13 +119,15 @@ waits_as_one(Pid) ->
 is_below(Parents, #{seen := Supervising}) ->
     lists:any(fun(Parent) -> is_map_key(Parent, Supervising) orelse is_starter(Parent) end, Parents).
 
-%% Those that no supervisor has started.
+%% Those that no supervisor has started. There may be very many of them, and of starters few.
 without_parents(Told, Supervising, Spec) ->
-    Started = [{Pid, By, parent([By])} || {Pid, By} <- Told],
-    Starters = lists:usort([Parent || {_, _, [Parent]} <- Started, is_here(Parent), not is_map_key(Parent, Supervising)]),
-    Late = [Parent || {Parent, Callback} <- told_callbacks(Starters, Spec), supervises(Callback) =/= none],
-    Above = maps:merge(Supervising, maps:from_list([{Parent, true} || Parent <- Late ++ lists:filter(fun is_starter/1, Starters)])),
-    [{Pid, By} || {Pid, By, Parents} <- Started, not lists:any(fun(Parent) -> is_map_key(Parent, Above) end, Parents)].
+    {_, By} = lists:unzip(Told),
+    Starters = [{Starter, Parent} || Starter <- lists:usort(By), Parent <- parent([Starter]), is_here(Parent)],
+    Others = [Parent || {_, Parent} <- Starters, not is_map_key(Parent, Supervising)],
+    Late = [Parent || {Parent, Callback} <- told_callbacks(lists:usort(Others), Spec), supervises(Callback) =/= none],
+    Parents = maps:merge(Supervising, maps:from_list([{Parent, true} || Parent <- Late ++ lists:filter(fun is_starter/1, Others)])),
+    Above = maps:from_list([{Starter, true} || {Starter, Parent} <- Starters, is_map_key(Parent, Parents)]),
+    ets:match_spec_run(Told, ets:match_spec_compile([{{'_', '$1'}, [{'not', {is_map_key, '$1', {const, Above}}}], ['$_']}])).
 
 few_each([], _, _) ->
     [];

@@ -9,6 +9,7 @@ import { visible } from "../../syntax/Escape.ts"
 import { excerpt } from "../../syntax/Excerpt.ts"
 import { parsePid } from "../../syntax/Identifier.ts"
 import { NameText } from "../ArgumentText.ts"
+import { atomName } from "../AtomName.ts"
 import { countCut, cutNote } from "../CutValues.ts"
 import { remainingMillis } from "../Deadline.ts"
 import {
@@ -24,7 +25,7 @@ import {
   sortBy
 } from "../Listing.ts"
 import { allowing, heapBytes, megabytesFor, permittedHeap } from "../MaxHeap.ts"
-import { ended, localPid, resolveProcess } from "../ProcessArgument.ts"
+import { ended, localPid, resolveProcess, similarNames } from "../ProcessArgument.ts"
 import { agree, amount, bytes } from "../Quantity.ts"
 import { partPattern } from "../TermPart.ts"
 import { type Terms, termsOf } from "../Terms.ts"
@@ -124,8 +125,11 @@ const getSupervisionTree = Tool.make({
       minRestarts: filter.min_restarts
     }).pipe(
       Effect.catchReasons("CallError", {
-        Raised: ({ reason }, error) => Effect.fail(noTree(node, root ?? "", reason, error, terms)),
-        UnknownAtom: () => Effect.fail(noRoot(node, root ?? ""))
+        Raised: ({ reason }, error) =>
+          isTuple(reason, "no_root")
+            ? noRoot(node, root ?? "", terms)
+            : Effect.fail(noTree(node, root ?? "", reason, error, terms)),
+        UnknownAtom: () => noRoot(node, root ?? "", terms)
       })
     )
     const rows = listed.rows.map(({ row }) => row)
@@ -188,7 +192,12 @@ const getSupervisionTree = Tool.make({
         tree: rows.map((row) => showRow(row, filter.text !== undefined || sort_by !== "tree", terms, characters))
       }),
       page: pageOf("tree", listed),
-      hints: hintsFor(rows, max_heap_mb, terms)
+      hints: [
+        ...((listed.outside?.listed ?? 0) > 0 && rows.every(({ started }) => started === undefined)
+          ? ['get_supervision_tree {"depth":1}']
+          : []),
+        ...hintsFor(rows, max_heap_mb, terms)
+      ]
     }
   })
 })
@@ -291,11 +300,17 @@ const rootless = invalid(
   "get_supervision_tree with root and max_heap_mb"
 )
 
-const noRoot = (node: ErlangNode, text: string): ToolError =>
-  invalid(
-    "not_found",
-    `On ${node.name} there is neither a process registered as ${excerpt(text)} nor a running application of this name with a process at its top.`,
-    'get_supervision_tree {"depth": 1}'
+const noRoot = (node: ErlangNode, text: string, terms: Terms): Effect.Effect<never, ToolError | CallError> =>
+  Effect.flatMap(similarNames(node, atomName(text)), (near) =>
+    Effect.fail(
+      new ToolError({
+        code: "not_found",
+        message: `On ${node.name} there is neither a process registered as ${excerpt(text)} nor a running application of this name with a process at its top.`,
+        retryable: false,
+        next: 'get_supervision_tree {"depth": 1}',
+        didYouMean: near.map(terms.atom)
+      })
+    )
   )
 
 const noTree = (
@@ -311,7 +326,6 @@ const noTree = (
       `The children of ${excerpt(text)} are told in another way, and in another order, than on the page before: they, or its heap, have become more, or less. The cursor leads nowhere.`,
       `get_supervision_tree ${JSON.stringify({ root: text })}`
     )
-  if (isTuple(reason, "no_root")) return noRoot(node, text)
   if (isTuple(reason, "ended") && reason[1] instanceof Pid) return ended(node, reason[1], terms)
   const argument = JSON.stringify({ pid: text })
   if (isTuple(reason, "unread")) {
