@@ -398,6 +398,7 @@ describe.each(BeamNode.otpReleases())("the supervision tree on OTP $otp", ({ otp
         const atoms = yield* number("erlang:system_info(atom_count)")
         expect((yield* refusal({ root: `nothing_${otp}_${agent}` })).code).toBe("not_found")
         expect((yield* refusal({ root: "undefined" })).code).toBe("not_found")
+        expect((yield* refusal({ root: "kernel_supp" })).didYouMean).toContain("kernel_sup")
         expect((yield* number("erlang:system_info(atom_count)")) - atoms).toBeLessThan(5)
       }).pipe(using(agent))
     )
