@@ -23,13 +23,23 @@ started(Pids) ->
     Started = [{{'$1', {initial_call, {proc_lib, init_p, '_'}}}, [], ['$1']}],
     ets:match_spec_run(lists:zip(Pids, Calls), ets:match_spec_compile(Started)).
 
-%% What is copied out of one process: as `apart', and `too_large' where it answers, and its copy alone is not made in time.
+%% Milliseconds that a copy must have had to count as too large, and in which the process must answer behind it.
+-define(COPIED_AT_LEAST, 60).
+
+%% What is copied out of one process: as `apart', and `too_large' where it answers before and behind, and its copy alone is
+%% not made in time. Of less time than that nothing can be said: whoever asks has to wait for a scheduler, too.
 apart_of(Pid, Words, Millis, Ask) ->
-    case apart(Words, Millis, fun() -> erlang:process_info(Pid, reductions) end) of
+    Answers = fun() -> erlang:process_info(Pid, reductions) end,
+    case apart(Words, Millis, Answers) of
         {answer, _} ->
             case apart(Words, Millis, Ask) of
-                late -> too_large;
-                Outcome -> Outcome
+                late when Millis >= ?COPIED_AT_LEAST ->
+                    case apart(Words, ?COPIED_AT_LEAST, Answers) of
+                        {answer, _} -> too_large;
+                        _ -> late
+                    end;
+                Outcome ->
+                    Outcome
             end;
         Silent ->
             Silent

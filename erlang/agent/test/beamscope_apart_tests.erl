@@ -5,7 +5,7 @@
 -include("beamscope_both_ways.hrl").
 -include("beamscope_waiting.hrl").
 
-both_ways_test_() -> both_ways(tests(), fun run/3).
+both_ways_test_() -> both_ways(tests(), fun run/3) ++ both_ways([{"a copy is too large only if it had time", fun copies/1}], fun copy/3).
 
 tests() ->
     [
@@ -19,6 +19,15 @@ tests() ->
 
 run(Way, Ask, Extra) ->
     answer(Way, outcome, maps:merge(#{words => 100000, millis => 60000, ask => Ask}, Extra)).
+
+copy(Way, Ask, Millis) -> answer(Way, copy, #{pid => whereis(init), words => 100000, millis => Millis, ask => Ask}).
+
+copies(Run) ->
+    Never = fun() -> receive never -> ok end end,
+    ?assertEqual({answer, copied}, Run(fun() -> copied end, 1000)),
+    ?assertEqual(too_large, Run(fun() -> length(lists:seq(1, 1000000)) end, 1000)),
+    ?assertEqual(too_large, Run(Never, 500)),
+    ?assertEqual(late, Run(Never, 40)).
 
 answers(Run) ->
     ?assertEqual({answer, #{a => 1}}, Run(fun() -> #{a => 1} end, #{})),
