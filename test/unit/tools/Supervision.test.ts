@@ -292,4 +292,36 @@ describe("get_supervision_tree", () => {
       })
     })
   )
+
+  it.effect("says of what is outside of the applications' trees what it could not find, or did not list", () =>
+    Effect.gen(function* () {
+      const outside = (found: number, listed: number, unread: number, unsought: number) =>
+        tree({}, [], {}, { outside: record({ found: [found, listed], unread: [unread, list([pid])], unsought }) })
+      const whole = (yield* outside(1, 1, 0, 0)).structured
+      expect(whole).toMatchObject({ complete: true })
+      expect(whole["summary"]).toContain("; 1 supervisor stands outside of the applications' trees (started_by)")
+      const lacking = (yield* outside(1_200, 1_000, 2, 5_000)).structured
+      expect(lacking).toMatchObject({
+        complete: false,
+        notes: [
+          expect.stringMatching(/^Of 1,200 supervisors outside .* only 1,000 are listed/u),
+          expect.stringMatching(/^Whether 2 processes are supervisors outside .*: .*<[\d.]+> and 1 more\. /u),
+          expect.stringMatching(/^5,000 processes were not looked at .* list_processes \{"filter"/u)
+        ]
+      })
+    })
+  )
+
+  it.effect("says who has started one that has none above it", () =>
+    Effect.gen(function* () {
+      const startedBy = (by: Term, application = "undefined") =>
+        Effect.map(
+          tree({}, [], { started_by: by, application: atom(application) }),
+          ({ structured }) => (structured["tree"] as ReadonlyArray<{ readonly started_by?: string }>)[0]?.started_by
+        )
+      expect(yield* startedBy(atom("boss"))).toBe(":boss, of no application")
+      expect(yield* startedBy([atom("ended"), pid], "shop")).toMatch(/^.*90.* \(ended\), of the application :shop$/u)
+      expect(yield* startedBy(atom("unknown"))).toBe("unknown, of no application")
+    })
+  )
 })
