@@ -58,6 +58,17 @@ const summaryAtDepth1 = (root: Parameters<typeof supervising>) =>
     ({ structured }) => structured["summary"]
   )
 
+/** Supervisors outside of the applications' trees: how many there are, have rows, were not read, were not sought. */
+const outside = (found: number, listed: number, unread: number, unsought: number) =>
+  tree({}, [], {}, { outside: record({ found: [found, listed], unread: [unread, list([pid])], unsought }) })
+
+/** What the row of one of them says of who has started it. */
+const startedBy = (by: Term, application = "undefined") =>
+  Effect.map(
+    tree({}, [], { started_by: by, application: atom(application) }),
+    ({ structured }) => (structured["tree"] as ReadonlyArray<{ readonly started_by?: string }>)[0]?.started_by
+  )
+
 describe("get_supervision_tree", () => {
   it.effect("says so where an id is cut, and has none where only links tell of a child", () =>
     Effect.gen(function* () {
@@ -295,8 +306,6 @@ describe("get_supervision_tree", () => {
 
   it.effect("says of what is outside of the applications' trees what it could not find, or did not list", () =>
     Effect.gen(function* () {
-      const outside = (found: number, listed: number, unread: number, unsought: number) =>
-        tree({}, [], {}, { outside: record({ found: [found, listed], unread: [unread, list([pid])], unsought }) })
       const whole = (yield* outside(1, 1, 0, 0)).structured
       expect(whole).toMatchObject({ complete: true })
       expect(whole["summary"]).toContain("; 1 supervisor stands outside of the applications' trees (started_by)")
@@ -314,11 +323,6 @@ describe("get_supervision_tree", () => {
 
   it.effect("says who has started one that has none above it", () =>
     Effect.gen(function* () {
-      const startedBy = (by: Term, application = "undefined") =>
-        Effect.map(
-          tree({}, [], { started_by: by, application: atom(application) }),
-          ({ structured }) => (structured["tree"] as ReadonlyArray<{ readonly started_by?: string }>)[0]?.started_by
-        )
       expect(yield* startedBy(atom("boss"))).toBe(":boss, of no application")
       expect(yield* startedBy([atom("ended"), pid], "shop")).toMatch(/^.*90.* \(ended\), of the application :shop$/u)
       expect(yield* startedBy(atom("unknown"))).toBe("unknown, of no application")
