@@ -1,6 +1,7 @@
 import type { BreakerCounts, BreakerState } from "./Breaker.ts"
 import type { ErlangNode } from "./ErlangNode.ts"
 import type { Condition, NodeHealth } from "./Health.ts"
+import type { Lack } from "./LeftAlone.ts"
 import type { NodeError } from "./NodeError.ts"
 
 /** A link that there was. Times are milliseconds since the Unix epoch. */
@@ -25,6 +26,8 @@ export interface NodeStatus {
   readonly state: NodeState
   /** Whether requests are let through to it, and what became of those that there were. */
   readonly breaker: { readonly state: BreakerState; readonly counts: BreakerCounts }
+  /** What it lacks, so that a connection may end it: of one that is left alone, or whose link has told so. */
+  readonly lack?: Lack
   /** While it is connected, and was looked at lately. */
   readonly health?: NodeHealth
 }

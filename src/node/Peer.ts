@@ -3,7 +3,7 @@ import type { HandshakeStage } from "../dist/DistError.ts"
 import { Breaker, type BreakerState, type Verdict } from "./Breaker.ts"
 import type { ErlangNode } from "./ErlangNode.ts"
 import { HealthRecord, type NodeHealth, outdatedMillis } from "./Health.ts"
-import { type HasEnded, isOver, type Leave, type LeftAlone, once, stillLeft, toldOf } from "./LeftAlone.ts"
+import { type HasEnded, isOver, type Lack, type Leave, type LeftAlone, once, stillLeft, toldOf } from "./LeftAlone.ts"
 import { type Moment, onTheWall } from "./Moment.ts"
 import type { NodeError } from "./NodeError.ts"
 import type { FormerLink, NodeState, NodeStatus } from "./NodeState.ts"
@@ -190,11 +190,16 @@ const nextAttemptOf = ({ leftAlone, nextAttempt }: Peer, now: Moment): number | 
   return hasEnded === undefined && endsAt !== undefined ? onTheWall(now, endsAt) : undefined
 }
 
+/** What a node lacks, as far as is known. */
+const lackOf = ({ connection, leftAlone }: Peer): Lack | undefined =>
+  connection?.state._tag === "Up" && !connection.state.node.hasRoom() ? { _tag: "Processes" } : leftAlone?.lack
+
 /** Where a node stands with us; `undefined` where there is nothing to tell. */
 export const statusOf = (peer: Peer, now: Moment): NodeStatus | undefined => {
   const { breaker, connection, down, name } = peer
   const nextAttempt = nextAttemptOf(peer, now)
   const health = healthOf(peer, now.wall)
+  const lack = lackOf(peer)
   const state: NodeState | undefined =
     connection?.state ?? (down && { _tag: "Down", ...down, ...(nextAttempt !== undefined && { nextAttempt }) })
   return (
@@ -202,6 +207,7 @@ export const statusOf = (peer: Peer, now: Moment): NodeStatus | undefined => {
       name,
       state,
       breaker: { state: toldState(breaker.state(now.steady), now), counts: breaker.counts() },
+      ...(lack !== undefined && { lack }),
       ...(health !== undefined && { health })
     }
   )
