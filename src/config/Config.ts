@@ -211,13 +211,11 @@ const nodeEntries = (
     if (problem !== undefined) return Result.fail(new ConfigError({ message: `${place}: ${entry.name}: ${problem}` }))
     entries.set(parsed.full, { ...entry, name: parsed.full })
   }
-  // Also by the part before the @, which a tool takes for a name, too; a node's own part it may be called by.
+  // Of nodes that were said beside the entries, too: by the part before the @, which a tool takes for a name.
   const all = [...entries.values()]
   for (const { alias, name } of all) {
-    if (alias === undefined) continue
-    const isTaken = (other: NodeEntry) =>
-      other.name === alias || other.alias === alias || (shortName(other.name) === alias && alias !== shortName(name))
-    const other = all.find((each) => each.name !== name && isTaken(each))
+    if (alias === undefined || alias === shortName(name)) continue
+    const other = all.find((each) => shortName(each.name) === alias)
     if (other !== undefined) {
       // Only an entry has one.
       const message = `${known.place}: more than one node is called '${alias}': ${name}, by its alias, and ${other.name}`

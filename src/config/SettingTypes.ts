@@ -24,9 +24,9 @@ export interface TlsEntry {
 export interface NodeEntry {
   /** `name@host`, or the name alone of a node of this machine. Required. */
   readonly name: string
-  /** A shorter name to call it by, without white space or commas. */
+  /** A shorter name to call it by, without white space, commas or `@`. */
   readonly alias?: string
-  /** The group that it belongs to; `--node` takes a group for all of its nodes. */
+  /** The group that it belongs to, no alias of a node; `--node` takes a group for all of its nodes. */
   readonly group?: string
   /** A list of words to know it by. */
   readonly tags?: ReadonlyArray<string>

@@ -2,6 +2,7 @@ import { Result, Schema } from "effect"
 import { parseNodeName } from "../dist/NodeName.ts"
 import { accessClasses } from "../policy/Access.ts"
 import { parseAddress } from "./Address.ts"
+import { takenNames } from "./OwnNames.ts"
 import type * as Types from "./SettingTypes.ts"
 
 const Port = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 65_535 }))
@@ -19,6 +20,11 @@ const OurName = Schema.String.check(
 /** What an operator calls something by. */
 const Label = Schema.String.check(
   Schema.isPattern(/^[^\s,]+$/u, { expected: "a name without white space or commas, and not empty" })
+)
+
+/** What an operator calls a node, or some of them, by, beside the names that they have themselves. */
+const OwnName = Schema.String.check(
+  Schema.isPattern(/^[^\s,@]+$/u, { expected: "a name without white space, commas or @, and not empty" })
 )
 
 const HostName = Schema.String.check(
@@ -49,8 +55,8 @@ export const portPlaceholder = "{port}"
 /** {@link Types.NodeEntry}. */
 export const NodeEntry = Schema.Struct({
   name: Schema.String,
-  alias: Schema.optionalKey(Label),
-  group: Schema.optionalKey(Label),
+  alias: Schema.optionalKey(OwnName),
+  group: Schema.optionalKey(OwnName),
   tags: Schema.optionalKey(Schema.Array(Label)),
   access: Schema.optionalKey(Schema.Literals(accessClasses)),
   address: Schema.optionalKey(
@@ -81,8 +87,8 @@ export type NodeEntry = Types.NodeEntry
 /** What each key of a node's entry is for, as the README and the type have it. */
 export const nodeEntryTexts: { readonly [Key in keyof NodeEntry]-?: string } = {
   name: "`name@host`, or the name alone of a node of this machine. Required",
-  alias: "A shorter name to call it by, without white space or commas",
-  group: "The group that it belongs to; `--node` takes a group for all of its nodes",
+  alias: "A shorter name to call it by, without white space, commas or `@`",
+  group: "The group that it belongs to, no alias of a node; `--node` takes a group for all of its nodes",
   tags: "A list of words to know it by",
   access: "The most that may be done to it: `inspect`, `observe`, `control` or `eval`; never more than the flags allow",
   address:
@@ -110,7 +116,16 @@ export const NodeEntryFile = NodeEntry.pipe(
 
 /** {@link Types.Settings}; flags and environment variables are listed in {@link settings}, `Config.ts` has the defaults. */
 export const Settings = Schema.Struct({
-  nodes: Schema.optionalKey(Schema.Array(Schema.Union([Schema.String, NodeEntryFile]))),
+  nodes: Schema.optionalKey(
+    Schema.Array(Schema.Union([Schema.String, NodeEntryFile])).check(
+      Schema.makeFilter((nodes) =>
+        takenNames(nodes).map(({ as, at, by }) => ({
+          path: [at, as],
+          issue: `Expected a name that no other node is called by (${by} is)`
+        }))
+      )
+    )
+  ),
   cookieFile: Schema.optionalKey(Schema.String),
   epmdHost: Schema.optionalKey(HostName),
   epmdPort: Schema.optionalKey(Port),

@@ -173,14 +173,20 @@ describe("nodes", () => {
         { name: "b@x", alias: "one" }
       ]
     })
-    expect(await refusal({}, {}, twice)).toContain("nodes: more than one node is called 'one'")
-    expect(await refusal({ nodes: ["a@x", "b@x"] }, {}, twice)).toMatch(
-      /^configuration file .*: nodes: more than one /u
-    )
+    const told = `configuration file ${twice}: line 1, column 54: nodes[1].alias: Expected a name that no other node is called by (a@x is), got "one"`
+    expect(await refusal({}, {}, twice)).toBe(told)
+    expect(await refusal({ nodes: ["a@x", "b@x"] }, {}, twice)).toBe(told)
     // By an alias, a call for one node would silently go to another.
-    for (const alias of ["b", "b@x"]) {
-      const shadow = configFile({ nodes: [{ name: "a@x", alias }, { name: "b@x" }] })
-      expect(await refusal({}, {}, shadow)).toContain(`nodes: more than one node is called '${alias}'`)
+    for (const [alias, name] of [
+      ["b", "b@x"],
+      ["b", "b"]
+    ]) {
+      for (const other of [{ name }, name!.includes("@") ? name : { name }]) {
+        const shadow = configFile({ nodes: [{ name: "a@x", alias }, other] })
+        expect(await refusal({}, {}, shadow)).toContain(
+          `line 1, column 25: nodes[0].alias: Expected a name that no other node is called by (${name} is), got "b"`
+        )
+      }
     }
     const own = configFile({
       nodes: [
@@ -189,6 +195,28 @@ describe("nodes", () => {
       ]
     })
     expect((await loaded({}, {}, own)).nodes).toHaveLength(2)
+    // A word alone means the entry.
+    const meant = configFile({ nodes: ["one", { name: "a@x", alias: "one" }] })
+    expect((await loaded({}, {}, meant)).nodes).toEqual([{ name: "a@x", alias: "one" }])
+  })
+
+  it("have an alias or a group that no node has for a name", async () => {
+    for (const key of ["alias", "group"]) {
+      const problem = `nodes[0].${key}: Expected a name without white space, commas or @, and not empty, got "b@x"`
+      const file = configFile({ nodes: [{ name: "a@x", [key]: "b@x" }] })
+      expect(await refusal({}, {}, file)).toBe(`configuration file ${file}: line 1, column 25: ${problem}`)
+      const given = fromSettings({ nodes: [{ name: "a@x", [key]: "b@x" }] }, { HOME: folder })
+      expect((await Effect.runPromise(Effect.flip(given))).message).toBe(problem)
+    }
+    for (const other of [{ name: "b@x", alias: "db" }, { name: "db" }]) {
+      const file = configFile({ nodes: [{ name: "a@x", group: "db" }, other] })
+      expect(await refusal({}, {}, file)).toBe(
+        `configuration file ${file}: line 1, column 25: nodes[0].group: Expected a name that no other node is called by (${other.name} is), got "db"`
+      )
+    }
+    // What stands before the @ of nodes of several hosts is a good name for all of them.
+    const shops = ["x", "y"].map((host) => ({ name: `shop@${host}`, group: "shop" }))
+    expect((await loaded({ nodes: ["shop"] }, {}, configFile({ nodes: shops }))).nodes).toEqual(shops)
   })
 })
 
@@ -351,7 +379,7 @@ const namedNodes = async (node: string) => {
   const file = configFile({
     nodes: [
       { name: "a@x", group: "staging" },
-      { name: "b@x", group: "staging", alias: "prod" },
+      { name: "b@x", group: "staging", alias: "first" },
       { name: "c@x", group: "prod" }
     ]
   })
@@ -359,9 +387,9 @@ const namedNodes = async (node: string) => {
 }
 
 describe("a group of nodes", () => {
-  it("is called by its name where a node can be, unless a node is called so", async () => {
+  it("is called by its name where a node can be", async () => {
     expect(await namedNodes("staging")).toEqual(["a@x", "b@x"])
-    expect(await namedNodes("prod")).toEqual(["b@x"])
+    expect(await namedNodes("prod,first")).toEqual(["c@x", "b@x"])
     expect(await namedNodes("c@x,staging")).toEqual(["c@x", "a@x", "b@x"])
   })
 })
@@ -547,9 +575,9 @@ describe("a mistake", () => {
   })
 
   it("in an alias is told: one by which no node could be called", async () => {
-    for (const alias of ["", " ", "a b", "a,b"]) {
+    for (const alias of ["", " ", "a b", "a,b", "a@b"]) {
       expect(await refusal({}, {}, configFile({ nodes: [{ name: "a@x", alias }] }))).toContain(
-        `: nodes[0].alias: Expected a name without white space or commas, and not empty, got ${JSON.stringify(alias)}`
+        `: nodes[0].alias: Expected a name without white space, commas or @, and not empty, got ${JSON.stringify(alias)}`
       )
     }
   })

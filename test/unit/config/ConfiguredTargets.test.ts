@@ -85,10 +85,10 @@ describe("targets", () => {
   })
 
   it("know a node by its name and by its alias, whatever stands in it, and read no cookie for that", async () => {
-    const nodes = [{ name: "a@x", alias: "prod@eu", cookieFile: join(home, "none") }, "b@x"]
+    const nodes = [{ name: "a@x", alias: "prod.eu", cookieFile: join(home, "none") }, "b@x"]
     const names = await withTargets({ nodes }, (targets) =>
       Effect.map(Effect.all([targets.nodes, targets.cookies]), ([known, seen]) => [
-        ...["a@x", "prod@eu", "b@x", "a"].map((called) => nodeCalled(known, called)?.name),
+        ...["a@x", "prod.eu", "b@x", "a"].map((called) => nodeCalled(known, called)?.name),
         seen.length
       ])
     )

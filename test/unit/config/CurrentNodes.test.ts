@@ -103,8 +103,8 @@ describe("the configuration file, when it has changed", () => {
     ],
     [
       "has a node twice",
-      () => put({ nodes: [{ name: "a@x" }, { name: "b@x", alias: "a@x" }] }),
-      "more than one node is called 'a@x'"
+      () => put({ nodes: [{ name: "a@x" }, { name: "b@x", alias: "a" }] }),
+      "line 1, column 40: nodes[1].alias: Expected a name that no other node is called by (a@x is)"
     ],
     ["is open to all", () => put({ nodes: [{ name: "a@x", cookie: "PRECIOUS" }] }, 0o644), "has a cookie in it"],
     [
