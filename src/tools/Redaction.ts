@@ -1,5 +1,6 @@
 import { Redacted } from "effect"
 import { Buffer } from "node:buffer"
+import { withoutBrokenSecrets } from "./BrokenSecrets.ts"
 import { redacted, withoutCookies } from "./SecretShapes.ts"
 
 /** A secret shorter than this is blotted out only where it stands as a word, lest half of every text vanish. */
@@ -40,17 +41,14 @@ const bordersOf = (secret: string): Borders => {
   }
 }
 
-/** What breaks a word that is too long for a line: whoever wraps what he says knows nothing of secrets. */
-const lineEnd = String.raw`(?:[ \t]{0,8}\r?\n[ \t]{0,8})?`
-
 const escape = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/]/gu, "\\$&")
 
 /**
  * What stands between the last that is shown of a term and the dots for what is left out, as `syntax/` and `io_lib`
  * write it, and as it is left where such a text is cut once more: `"ab" <> ... 9 more bytes`, `<<"ab"/utf8...>>`,
- * `[1,2|...]`, `<<"ab"/ut...`.
+ * `[1,2|...]`, `<<"ab"/ut...`. A run of blanks is looked through from its beginning only, where a secret may be blank.
  */
-const cut = String.raw`(?=\\*["']?(?:\/u?t?f?8?)?(?: <> | \+\+ )?[,|]?\s*(?:\.{3}|…))`
+const cut = String.raw`(?=\\*["']?(?:\/u?t?f?8?)?(?:(?: <> | \+\+ )[,|]?|[,|]?(?<!\s)\s*)(?:\.{3}|…))`
 
 /** One of the ways in which a secret can turn up in text. */
 interface Spelling extends Borders {
@@ -64,6 +62,24 @@ interface Spelling extends Borders {
   readonly unitsUnrecognisable: number
 }
 
+/**
+ * A text as it is and escaped, any number of times, by the syntax around it: whatever is no letter or digit may have
+ * backslashes in front, and more where it has some of its own. There is one way to match them and no other, lest a secret
+ * made of them is looked for without an end in a text of them.
+ */
+const escapedUnits = (text: string): ReadonlyArray<string> => {
+  const chars = Array.from(text)
+  return chars.map((char, at) => {
+    const isFirst = at === 0
+    if (char !== "\\")
+      return isFirst || chars[at - 1] === "\\" || /[\p{L}\p{N}]/u.test(char)
+        ? escape(char)
+        : String.raw`\\*${escape(char)}`
+    const begins = isFirst ? String.raw`(?<!\\)` : ""
+    return begins + (chars[at + 1] === "\\" ? String.raw`\\` : String.raw`\\+(?!\\)`)
+  })
+}
+
 const constructorOf = (name: string): string =>
   name.replace(/(?:^|_)([a-z\d])/gu, (_, first: string) => first.toUpperCase())
 
@@ -71,9 +87,7 @@ const constructorOf = (name: string): string =>
 const spellings = (secret: string): ReadonlyArray<Spelling> => {
   const bytes = Buffer.from(secret)
   const verbatim: Spelling = {
-    // Whatever is no letter or digit may be escaped by the syntax around it, and that once more.
-    units: Array.from(secret, (char) => (/[\p{L}\p{N}]/u.test(char) ? char : String.raw`\\*${escape(char)}`)),
-    ...(secret.length >= wordLength && { separator: lineEnd }),
+    units: escapedUnits(secret),
     ...bordersOf(secret),
     unitsUnrecognisable: unrecognisable
   }
@@ -130,14 +144,14 @@ const beginning = ({ before = "", separator = "", torn = "", units, unitsUnrecog
 const maxLength = 255
 
 /** By secret: working one out takes a while, and the same ones are wanted for every result. */
-const expressions = new WeakMap<Redacted.Redacted, RegExp>()
+const known = new WeakMap<Redacted.Redacted, RegExp>()
 
 const expressionOf = (secret: Redacted.Redacted): RegExp => {
-  const known = expressions.get(secret)
-  if (known !== undefined) return known
+  const before = known.get(secret)
+  if (before !== undefined) return before
   const spelled = spellings(Redacted.value(secret))
   const expression = new RegExp([...spelled.map(whole), ...spelled.map(beginning)].join("|"), "gu")
-  expressions.set(secret, expression)
+  known.set(secret, expression)
   return expression
 }
 
@@ -150,6 +164,8 @@ export const redactor = (secrets: ReadonlyArray<Redacted.Redacted>): ((text: str
   const longestFirst = secrets
     .filter((secret) => Redacted.value(secret) !== "" && Redacted.value(secret).length <= maxLength)
     .toSorted((a, b) => Redacted.value(b).length - Redacted.value(a).length)
-    .map(expressionOf)
-  return (text) => withoutCookies(longestFirst.reduce((rest, expression) => rest.replace(expression, redacted), text))
+  const expressions = longestFirst.map(expressionOf)
+  const withoutBroken = withoutBrokenSecrets(longestFirst.map(Redacted.value))
+  return (text) =>
+    withoutCookies(expressions.reduce((rest, expression) => rest.replace(expression, redacted), withoutBroken(text)))
 }

@@ -55,6 +55,45 @@ describe("a secret in use", () => {
     }
   )
 
+  it("is blotted out where it has blanks and is broken at one of them", () => {
+    const long = redactor([Redacted.make("swordfish and chips")])
+    for (const text of [
+      "swordfish\nand chips",
+      "swordfish and  \r\n  chips",
+      "sword\nfish and\n\nchips",
+      "swor\ndfi..."
+    ])
+      expect(long(`a ${text}`), text).toMatch(/^a \[redacted\](?:\.{3})?$/u)
+    for (const text of ["sword fish\nand chip", "swordfishandchips", "and chips\nand swordfish"])
+      expect(long(text)).toBe(text)
+    // Too little is left of this one to tell it from a text.
+    expect(redactor([Redacted.make("a          b")])("a\nb")).toBe("a\nb")
+  })
+
+  it("is looked for in a time that grows with the text, whatever both are made of", () => {
+    const runs = [" ", "\\", '"', "'", "\t", ",", "a", "97,", "=", "\\ ", "a ", '\\"', "\\\\ "]
+    const texts = [...runs, `\n${" ".repeat(12)}`, "\n ", "\\\n", "a\n"].map((run) => `a${run.repeat(2_000)}z`)
+    for (const run of runs) {
+      for (const times of [1, 24, 100]) {
+        const long = `a${run.repeat(times)}x`.slice(0, 255)
+        const found = redactor([Redacted.make(long), Redacted.make(long.slice(1)), Redacted.make(`${run.repeat(8)}`)])
+        for (const text of texts) expect(typeof found(text)).toBe("string")
+        expect(found(`(${long})`)).toContain("[redacted]")
+      }
+    }
+  })
+
+  it.each(["\\", "\\\\a", 'a\\\\"b', "\\'\\", "abcdef\\\\ghijk", '"quoted" \\'])(
+    "is blotted out however often it is escaped: %s",
+    (text) => {
+      const found = redactor([Redacted.make(text)])
+      for (let escaped = text, times = 0; times < 4; times++) {
+        expect(found(`<${escaped}>`)).toMatch(/^<\\*\[redacted\]>$/u)
+        escaped = escaped.replace(/["'\\]/gu, "\\$&")
+      }
+    }
+  )
+
   it("is blotted out as a word only when it is short", () => {
     const short = redactor([Redacted.make("app")])
     expect(short("cookie app, 'app', \"app\"")).toBe("cookie [redacted], '[redacted]', \"[redacted]\"")
