@@ -28,6 +28,10 @@ const goes: Readonly<Record<string, ReadonlyArray<readonly [string, string]>>> =
     [String.raw`"x\neyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln"`, String.raw`"x\n[redacted]"`]
   ],
   "a value behind its name in the middle of a line": [
+    ["n: 1, password: Summer2024.Rocks", "n: 1, password: [redacted]"],
+    ["%{n: 1, api_key: Abcdef1.Ghijkl2}", "%{n: 1, api_key: [redacted]}"],
+    ["x token: X9K2LP.Q7ZT4M", "x token: [redacted]"],
+    ["a secret: GOCSPX.A1B2C3D4", "a secret: [redacted]"],
     [
       "sent api-key: 0123456789abcdef02 X-Auth-Token: abc123def456 to",
       "sent api-key: [redacted] X-Auth-Token: [redacted] to"
@@ -141,8 +145,6 @@ const goes: Readonly<Record<string, ReadonlyArray<readonly [string, string]>>> =
 const stays: ReadonlyArray<string> = [
   "PWD=/some/folder OLDPWD=/another",
   "unable to read password: /home/user1/.kube/pw1",
-  "[auth_token: MyApp.OAuth2.Token, n: 1]",
-  "%{n: 1, token: Phoenix.Token2}",
   "no password: permission denied for user2",
   "session token: expired_token at 10:15",
   "hvs.internal-services-of-ours.example.com",
