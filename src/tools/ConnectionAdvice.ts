@@ -135,7 +135,8 @@ const addressAdvice = Effect.fnUntraced(function* (
   const at = { host: "127.0.0.1", port: own?.epmdPort ?? epmdPort }
   const registered = Effect.map(
     registeredWith(at, epmdPatience),
-    (all) => all.find((each) => each.name === shortName(name))?.port
+    // No node listens at port 0, or at that of EPMD itself.
+    (all) => all.find((each) => each.name === shortName(name) && ![0, at.port].includes(each.port))?.port
   )
   const port = own?.port ?? (yield* Effect.orElseSucceed(registered, () => undefined))
   // Where the address has this port already, it is no other place.

@@ -221,9 +221,16 @@ describe("a node that cannot be connected, and runs on this machine", () => {
       // It says nothing new where it has that port, or a tunnel leads there, or no such node.
       const still = yield* serveEpmd({ app: old })
       const none = yield* serveEpmd({ another: 77 })
+      const zero = yield* serveEpmd({ app: 0 })
+      const names: Record<string, number> = {}
+      const itself = yield* serveEpmd(names)
+      names["app"] = itself
       for (const rest of [
         { epmdPort: still },
         { epmdPort: none },
+        // Nor where EPMD is mistaken.
+        { epmdPort: zero, processes: bare },
+        { epmdPort: itself, processes: bare },
         { epmdPort, entry: { ...at.entry, tunnel: ["x"] } }
       ]) {
         const { connect, diagnosis } = yield* told({ ...at, processes, ...rest })
