@@ -14,6 +14,7 @@ import { stepMillis } from "./Deadline.ts"
 import { didYouMean } from "./DidYouMean.ts"
 import { withAdvice } from "./ConnectionAdvice.ts"
 import { fromDistError } from "./Failure.ts"
+import { knownName } from "./KnownName.ts"
 import { RunningTool } from "./RunningTool.ts"
 import { distinctNodes, sameNode } from "./SameNode.ts"
 import { Session } from "./Session.ts"
@@ -57,15 +58,18 @@ export const resolveNode = Effect.fnUntraced(function* (
   const { entryRefusal, nodeRefusal, settings } = yield* Policy
   // One that is connected for another's sake, to compare with or for another session, is not meant.
   const own = up.filter((name) => asked.has(name) || configured.includes(name))
-  const full =
+  const named =
     given === undefined
       ? yield* onlyNode(own.length > 0 ? own : up, distinctNodes(nodes, settings.hostNames))
       : yield* namedNode(bare(given), entries, kinds)
+  const full = yield* knownName(named, { entries, hostNames: settings.hostNames, tried })
   const entry = nodes.find(({ name }) => name === full)
   const tool = yield* RunningTool
   const mayBeAsked = entry !== undefined || (tool.letsGo === true && tried.some(({ name }) => name === full))
   // A node of this machine has as many names as the machine: what an entry bounds is bounded by each of them.
-  const bounds = entries.filter(({ name }) => name === full || isSameHere(name, full, settings.hostNames))
+  const bounds = entries.filter(
+    ({ name }) => name === full || name === named || isSameHere(name, full, settings.hostNames)
+  )
   const unknown = mayBeAsked ? undefined : nodeRefusal(full)
   const isLeftOut = entries.some(({ name }) => name === full)
   const refusal =
