@@ -40,7 +40,8 @@ interface StartedNode {
   readonly port: number | undefined
 }
 
-const portOf = (text: string | undefined): number | undefined => {
+/** A port as a flag or a variable has it. */
+export const portOf = (text: string | undefined): number | undefined => {
   const port = /^\d{1,5}$/u.test(text ?? "") ? Number(text) : 0
   return port > 0 && port < 65_536 ? port : undefined
 }
@@ -85,7 +86,8 @@ const pick = (entries: ReadonlyArray<string>): Variables =>
     })
   )
 
-const textsIn = (bytes: Buffer): ReadonlyArray<string> => bytes.toString("utf8").split("\0")
+/** The texts in a list as Linux has them of a process: each ends with a zero. */
+export const textsIn = (bytes: Buffer): ReadonlyArray<string> => bytes.toString("utf8").split("\0")
 
 /** The file in which a release made by Mix keeps its cookie, if it is there. It is not opened. */
 const cookieFileOf = async (root: string | undefined): Promise<string | undefined> => {
@@ -101,7 +103,11 @@ const cookieFileOf = async (root: string | undefined): Promise<string | undefine
 const linkOf = (path: string): Promise<string | undefined> => readlink(path).catch(() => undefined)
 
 /** Whether a process sees what we see at a path: files from the same root, or ports in the same network. */
-const shares = async ({ processes }: MachineService, pid: string, links: ReadonlyArray<string>): Promise<boolean> => {
+export const shares = async (
+  { processes }: MachineService,
+  pid: string,
+  links: ReadonlyArray<string>
+): Promise<boolean> => {
   for (const link of links) {
     const [ours, theirs] = await Promise.all([
       linkOf(join(processes, "self", link)),
@@ -116,7 +122,7 @@ const shares = async ({ processes }: MachineService, pid: string, links: Readonl
  * Whether a process is stopped by a signal, so that nothing in it runs: the state behind the name of its program, which may have
  * brackets in it. Source: proc_pid_stat(5).
  */
-const isStopped = async ({ processes }: MachineService, pid: string): Promise<boolean> => {
+export const isStopped = async ({ processes }: MachineService, pid: string): Promise<boolean> => {
   const { bytes } = await readStart(join(processes, pid, "stat"), maxStatBytes)
   return /\) T [^)]*$/u.test(bytes.toString("latin1"))
 }

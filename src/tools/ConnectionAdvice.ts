@@ -19,7 +19,7 @@ const patience = 1_000
 const source = "releases"
 
 /** What stands between us and a node, as far as its own process, or the EPMD here, can say more. */
-type Matter = "cookie" | "registration" | "address" | "silence"
+type Matter = "cookie" | "registration" | "address" | "silence" | "epmd"
 
 /** Where the way to a node leads, as its name and its entry have it. */
 interface Way {
@@ -53,7 +53,7 @@ const matterOf = (why: NodeError, { address, epmdHost, isHere, name }: Way): Mat
     case "HostUnresolved":
       return reason.isPassing === true ? undefined : "address"
     case "EpmdSilent":
-      return isHere(reason.host) ? undefined : "address"
+      return isHere(reason.host) ? "epmd" : "address"
     case "Timeout":
       if (reason.phase === "handshake" || reason.phase === "tls") return silence
       return isAway && (reason.phase === "epmd" || (reason.phase === "connect" && address !== undefined))
@@ -105,6 +105,20 @@ const silenceAdvice = ({ stoppedProcess: pid }: Discovered): Advice | undefined 
     : {
         told: `Its process runs on this machine, and is stopped (SIGSTOP), so that nothing in it goes on: kill -CONT ${pid} lets it.`
       }
+
+/** Of this machine's EPMD that takes connections and says nothing. */
+const epmdAdvice = Effect.fnUntraced(function* (
+  port: number
+): Effect.fn.Return<Advice | undefined, never, Nodes | Targets> {
+  const { stoppedEpmd } = yield* Effect.promise(() => import("../cluster/StoppedEpmd.ts"))
+  const mayLook = (yield* Discovery.make).sources.includes(source)
+  const pid = mayLook ? yield* stoppedEpmd(port) : undefined
+  return pid === undefined
+    ? undefined
+    : {
+        told: `EPMD's process runs on this machine, and is stopped (SIGSTOP), so that nothing in it goes on: kill -CONT ${pid} lets it.`
+      }
+})
 
 /** Of a node that this machine's EPMD, at the port `asked`, does not have. */
 const registrationAdvice = ({ epmdPort, isListening, port }: Discovered, asked: number): Advice | undefined => {
@@ -185,6 +199,7 @@ export const adviceOf = Effect.fnUntraced(function* (
     if (matter === "address") return byAddress
     if (matter === "silence") return Effect.succeed(own && silenceAdvice(own))
     const asked = why._tag === "DistError" && "port" in why.reason ? why.reason.port : epmdPort
+    if (matter === "epmd") return epmdAdvice(asked)
     const byRegistration = own && registrationAdvice(own, asked)
     // EPMD may listen at one address of this machine, and not at that which the host has.
     const isRefused = why._tag === "DistError" && why.reason._tag === "EpmdRefused"

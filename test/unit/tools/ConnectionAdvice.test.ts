@@ -156,6 +156,28 @@ describe("a node that cannot be connected, and runs on this machine", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("is told that EPMD is stopped where its process is, of one that takes connections and says nothing", () =>
+    Effect.gen(function* () {
+      const epmdPort = yield* serve(() => {})
+      const processes = yield* folder
+      addProcess(processes, "self", [])
+      addProcess(processes, 11, ["epmd", "-port", String(epmdPort)], {}, { state: "T" })
+      const text =
+        "EPMD's process runs on this machine, and is stopped (SIGSTOP), so that nothing in it goes on: kill -CONT 11 lets it."
+      // Where the operator lets nobody look, nobody does.
+      for (const discovery of [[], ["follow"]]) {
+        const tool = (name: string) => call(name, { node: app, timeout_ms: 1_000 })
+        const { connect, notes } = yield* Effect.gen(function* () {
+          const { message } = yield* Effect.flip(tool("connect_node"))
+          return { connect: message, notes: (yield* tool("diagnose_connection")).structured["notes"] }
+        }).pipe(Effect.provide(over({ epmdPort, processes, discovery, cookie: { cookie: Redacted.make("c") } })))
+        expect(connect).toContain("accepted the connection but gave no answer")
+        const isTold = discovery.length === 0
+        expect([connect.includes(text), JSON.stringify(notes ?? []).includes(text)]).toEqual([isTold, isTold])
+      }
+    }).pipe(Effect.scoped)
+  )
+
   it.live("is told to take no connections where its process does not", () =>
     Effect.gen(function* () {
       const epmdPort = yield* serveEpmd({ other: 1 })
