@@ -1,4 +1,4 @@
-import { Effect } from "effect"
+import { Effect, Option } from "effect"
 import { resolve } from "node:path"
 import { Discovery } from "../cluster/Discovery.ts"
 import { type Discovered, shortName } from "../cluster/Merge.ts"
@@ -190,7 +190,8 @@ export const adviceOf = Effect.fnUntraced(function* (
   })
   if (matters.length === 0 || tunnel !== undefined) return []
   const timeoutMillis = Math.min(patience, yield* stepMillis)
-  const { found } = yield* (yield* Discovery.make).once({ from: source, timeoutMillis })
+  const isOfNode = matters.some(({ matter }) => matter !== "epmd")
+  const { found } = isOfNode ? yield* (yield* Discovery.make).once({ from: source, timeoutMillis }) : { found: [] }
   const own = found.find(({ node }) => node === name) ?? found.find(({ node }) => isSameHere(node, name, hostNames))
   const isLocal = own !== undefined || isOnThisMachine(name, hostNames)
   const byAddress = isLocal ? addressAdvice(name, own, { address, epmdHost, epmdPort }) : Effect.undefined
@@ -199,7 +200,8 @@ export const adviceOf = Effect.fnUntraced(function* (
     if (matter === "address") return byAddress
     if (matter === "silence") return Effect.succeed(own && silenceAdvice(own))
     const asked = why._tag === "DistError" && "port" in why.reason ? why.reason.port : epmdPort
-    if (matter === "epmd") return epmdAdvice(asked)
+    if (matter === "epmd")
+      return Effect.map(Effect.timeoutOption(epmdAdvice(asked), timeoutMillis), Option.getOrUndefined)
     const byRegistration = own && registrationAdvice(own, asked)
     // EPMD may listen at one address of this machine, and not at that which the host has.
     const isRefused = why._tag === "DistError" && why.reason._tag === "EpmdRefused"
