@@ -17,8 +17,14 @@ export type NodeState =
   | { readonly _tag: "Connecting"; readonly since: number }
   /** `former`: the link before this one; with another creation, the node was restarted in between. */
   | { readonly _tag: "Up"; readonly since: number; readonly node: ErlangNode; readonly former?: FormerLink }
-  /** `nextAttempt`: when it is tried again, where something keeps it. */
-  | { readonly _tag: "Down"; readonly since: number; readonly why: NodeError; readonly nextAttempt?: number }
+  /** `nextAttempt`: when it is tried again, where something keeps it. `former`: the last link, if there ever was one. */
+  | {
+      readonly _tag: "Down"
+      readonly since: number
+      readonly why: NodeError
+      readonly nextAttempt?: number
+      readonly former?: FormerLink
+    }
 
 /** A node that is known by name, as it is now. */
 export interface NodeStatus {
@@ -31,6 +37,10 @@ export interface NodeStatus {
   /** While it is connected, and was looked at lately. */
   readonly health?: NodeHealth
 }
+
+/** Whether a name stands for a node, or may do so yet: not one that was tried in vain, and has never led to any. */
+export const isOfNode = ({ lack, state }: NodeStatus): boolean =>
+  state._tag !== "Down" || state.former !== undefined || lack !== undefined
 
 /** A link that came up or went down. */
 export type NodeChange = { readonly name: string; readonly at: number; readonly creation: number } & (

@@ -196,12 +196,13 @@ const lackOf = ({ connection, leftAlone }: Peer): Lack | undefined =>
 
 /** Where a node stands with us; `undefined` where there is nothing to tell. */
 export const statusOf = (peer: Peer, now: Moment): NodeStatus | undefined => {
-  const { breaker, connection, down, name } = peer
+  const { breaker, connection, down, former, name } = peer
   const nextAttempt = nextAttemptOf(peer, now)
   const health = healthOf(peer, now.wall)
   const lack = lackOf(peer)
   const state: NodeState | undefined =
-    connection?.state ?? (down && { _tag: "Down", ...down, ...(nextAttempt !== undefined && { nextAttempt }) })
+    connection?.state ??
+    (down && { _tag: "Down", ...down, ...(nextAttempt !== undefined && { nextAttempt }), ...(former && { former }) })
   return (
     state && {
       name,

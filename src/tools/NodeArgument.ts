@@ -5,6 +5,7 @@ import { parseNodeName } from "../dist/NodeName.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { isUnresolvedYet, type NodeError } from "../node/NodeError.ts"
 import { Nodes } from "../node/Nodes.ts"
+import { isOfNode } from "../node/NodeState.ts"
 import { type KnownNode, nodeCalled, Targets } from "../node/Targets.ts"
 import { Policy } from "../policy/Policy.ts"
 import { isOnThisMachine, isSameHere } from "../policy/ThisMachine.ts"
@@ -52,7 +53,7 @@ export const resolveNode = Effect.fnUntraced(function* (
   const configured = nodes.map(({ name }) => name)
   const tried = yield* (yield* Nodes).list
   const up = tried.filter(({ state }) => state._tag === "Up").map(({ name }) => name)
-  const kinds = [up, configured, tried.map(({ name }) => name)]
+  const kinds = [up, configured, tried.filter(isOfNode).map(({ name }) => name)]
   const known = [...new Set(kinds.flat())]
   const { asked } = yield* Session
   const { entryRefusal, nodeRefusal, settings } = yield* Policy
@@ -195,7 +196,8 @@ export const joinByOwnName = Effect.fnUntraced(function* <R>(
   )
 })
 
-const isNotThere = (error: unknown): error is DistError =>
+/** Whether there is no such node, by a clear answer. */
+export const isNotThere = (error: unknown): error is DistError =>
   error instanceof DistError &&
   !isUnresolvedYet(error) &&
   ["NameNotRegistered", "EpmdRefused", "HostUnresolved"].includes(error.reason._tag)

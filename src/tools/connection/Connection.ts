@@ -2,7 +2,7 @@ import { Effect, Ref, Result, Schema } from "effect"
 import { parseCookie } from "../../node/Cookie.ts"
 import type { ErlangNode } from "../../node/ErlangNode.ts"
 import { type Disconnection, Nodes } from "../../node/Nodes.ts"
-import type { NodeStatus } from "../../node/NodeState.ts"
+import { isOfNode, type NodeStatus } from "../../node/NodeState.ts"
 import { type KnownNode, nodeCalled, Targets } from "../../node/Targets.ts"
 import { Policy } from "../../policy/Policy.ts"
 import { visible } from "../../syntax/Escape.ts"
@@ -11,7 +11,7 @@ import type { SyntaxName } from "../../syntax/Syntax.ts"
 import { syntaxes } from "../../syntax/Syntaxes.ts"
 import { cursor, FilterText, isFiltering, limitUpTo, listOutput, noneOf, shownOf, sortBy } from "../Listing.ts"
 import { stepMillis, whyLate } from "../Deadline.ts"
-import { joinByOwnName, localNodes } from "../NodeArgument.ts"
+import { isNotThere, joinByOwnName, localNodes } from "../NodeArgument.ts"
 import { amount } from "../Quantity.ts"
 import { meetNode } from "../Restarted.ts"
 import { sameNode } from "../SameNode.ts"
@@ -249,8 +249,11 @@ const listNodes = Tool.make({
     const isLinked = (node: string) => tried.some(({ name, state }) => state._tag !== "Down" && isSame(name, node))
     for (const status of tried.toSorted((a, b) => compared(a.name, b.name))) {
       const { name, state } = status
-      if (state._tag !== "Down" || !isLinked(name))
-        all.push({ name, state: stateOf[state._tag], entry: entryOf(name), status })
+      const entry = entryOf(name)
+      // A name that was tried, and is nobody's as far as anybody knows.
+      const isNone = entry === undefined && !isOfNode(status) && state._tag === "Down" && isNotThere(state.why)
+      if (!isNone && (state._tag !== "Down" || !isLinked(name)))
+        all.push({ name, state: stateOf[state._tag], entry, status })
     }
     for (const { alias, name } of configured) {
       // What the operator calls a node by is told, also where another name of it is connected.

@@ -29,7 +29,11 @@ describe("a link that is lost", () => {
       yield* world.lose(lost)
       yield* settle
       const down = yield* stateOf
-      expect(down).toMatchObject({ _tag: "Down", why: { reason: lost } })
+      expect(down).toMatchObject({
+        _tag: "Down",
+        why: { reason: lost },
+        former: { creation: 1, why: { reason: lost } }
+      })
       const next = down?._tag === "Down" ? down.nextAttempt! : 0
       expect(next).toBeGreaterThanOrEqual(250)
       expect(next).toBeLessThanOrEqual(500)

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { DistError } from "../../../src/dist/DistError.ts"
+import { DistError, type DistReason } from "../../../src/dist/DistError.ts"
+import type { ErlangNode } from "../../../src/node/ErlangNode.ts"
 import type { NodeHealth } from "../../../src/node/Health.ts"
 import type { KnownNode } from "../../../src/node/Targets.ts"
 import { fakeNode, type World } from "../../support/FakeNodes.ts"
@@ -154,6 +155,47 @@ describe("a node by its short name", () => {
           disconnected: true
         })
       }).pipe(Effect.provide(catalogueLayer(world)))
+    })
+  )
+
+  it.live("is that of no name that was tried in vain, by which no node is listed either", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const registered: Record<string, number> = { other: 1 }
+        const epmdPort = yield* serveEpmd(registered)
+        const none = (host: string) =>
+          ({ _tag: "NameNotRegistered", name: "app", host, port: 1, registered: [] }) as const
+        const unreachable: Record<string, DistReason> = {
+          "app@localhost": none("localhost"),
+          "app@127.0.0.1": none("127.0.0.1")
+        }
+        const reachable: Array<ErlangNode> = []
+        yield* Effect.gen(function* () {
+          for (const name of Object.keys(unreachable)) yield* Effect.flip(call("get_memory_info", { node: name }))
+          expect(yield* Effect.flip(call("get_memory_info", { node: "app" }))).toMatchObject({ code: "no_node" })
+          registered["app"] = 2
+          const listed = (yield* call("list_nodes", {})).structured
+          expect(listed["nodes"]).toEqual(["app", "other"].map((name) => ({ node: name, state: "discoverable" })))
+          reachable.push(node("app@box"))
+          const error = yield* Effect.flip(call("get_memory_info", { node: "app" }))
+          expect(error.message).toMatch(/^app@box /u)
+        }).pipe(Effect.provide(catalogueLayer({ epmdPort, unreachable, reachable })))
+      })
+    )
+  )
+
+  it.effect("is that of a node that was connected, and is not registered now", () =>
+    Effect.gen(function* () {
+      const reason = { _tag: "NameNotRegistered", name: "app", host: "far", port: 1, registered: [] } as const
+      const why = new DistError({ node: "app@far", reason })
+      const former = { creation: 1, until: 0, why }
+      const world: World = {
+        up: [node("app@far")],
+        standing: { "app@far": { state: { _tag: "Down", since: 0, why, former } } }
+      }
+      expect(names((yield* callIn(world, "list_nodes")).structured)).toEqual(["app@far"])
+      expect(yield* reached(world, "app")).toMatchObject({ code: "not_allowed" })
+      expect(yield* reached({ ...world, policy: { allowNodes: ["app@far"] } }, "app")).toBe("app@far")
     })
   )
 
