@@ -128,12 +128,12 @@ export type DistReason =
       readonly seen?: string
       /** The connection was ended in the middle, without a word of TLS. */
       readonly isCut?: true
-      /** That it was EPMD that told the port. */
+      /** Who told the port, where that was EPMD. */
       readonly from?: "epmd"
     }
   | { readonly _tag: "NotErlangNode"; readonly seen: string }
   | { readonly _tag: "NameNotGiven" }
-  /** `from`: that it was EPMD that told the port. */
+  /** `from`: who told the port, where that was EPMD. */
   | { readonly _tag: "ClosedInHandshake"; readonly stage: HandshakeStage; readonly from?: "epmd" }
   /** `at`: where it is, as `endpointText` writes it, where it was EPMD that told its port. */
   | { readonly _tag: "WrongNode"; readonly actual: string; readonly at?: string }
@@ -144,6 +144,13 @@ export type DistReason =
   /** Whoever handles messages here threw something. */
   | { readonly _tag: "Fault"; readonly cause: unknown }
   | { readonly _tag: "Disconnected" }
+
+/**
+ * Whether EPMD had no such name, and does not list it either. That nobody listens where the node is says less: what refuses
+ * may be the end of a tunnel, or a firewall on the way.
+ */
+export const isNameGone = (reason: DistReason): boolean =>
+  reason._tag === "NameNotRegistered" && reason.registered?.includes(reason.name) !== true
 
 const certificateProblems: Record<CertificateProblem, string> = {
   expired: "has expired",

@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream"
 import { type Encodable, encodeInto } from "../etf/Encode.ts"
 import { EtfError } from "../etf/EtfError.ts"
 import { Writer } from "../etf/Writer.ts"
-import { awaited, describeBytes, DistError, type DistReason, type HandshakeStage } from "./DistError.ts"
+import { awaited, describeBytes, DistError, type DistReason, type HandshakeStage, isNameGone } from "./DistError.ts"
 import { portPlease } from "./Epmd.ts"
 import { defaultEpmdPort } from "./EpmdPort.ts"
 import * as Flags from "./Flags.ts"
@@ -31,6 +31,12 @@ export interface Reach {
   /** Set for a node whose distribution runs over TLS (`-proto_dist inet_tls`). EPMD is always asked in the clear. */
   readonly tls?: TlsOptions
 }
+
+/**
+ * What EPMD says of a node since it told where that is. `same`: nothing else, or nothing at all. `moved`: it has another port
+ * for it. `gone`: it has no such name. `unknown`: there is no EPMD any more, and one that comes will not know what was before.
+ */
+export type Whereabouts = "same" | "moved" | "gone" | "unknown"
 
 /** What it takes to make a link. */
 export interface LinkOptions extends Reach {
@@ -59,10 +65,10 @@ export interface LinkOptions extends Reach {
   /** Told once the handshake is done, before anything else goes over the link. */
   readonly onShaken?: () => void
   /**
-   * Told, once EPMD has said where the node is, how to learn, within so many milliseconds, whether it has ended since: EPMD
-   * has no such name, or another port for it. That costs the node nothing. `unknown`: there is no EPMD any more.
+   * Told, once EPMD has said where the node is, how to learn, within so many milliseconds, what it says by now. That costs
+   * the node nothing.
    */
-  readonly onPlace?: (hasEnded: (timeoutMillis: number) => Effect.Effect<boolean | "gone" | "unknown">) => void
+  readonly onPlace?: (whereabouts: (timeoutMillis: number) => Effect.Effect<Whereabouts>) => void
 }
 
 /** Bytes and messages since the link came up. */
@@ -128,7 +134,7 @@ export const connect = (options: LinkOptions): Effect.Effect<Link, DistError, Sc
     const end = performance.now() + (options.timeoutMillis ?? Infinity)
     const left = () => Math.max(1, Math.ceil(Math.min(phaseMillis, end - performance.now())))
     const endpoint = yield* locate(node, options, left())
-    if (!isPlaced(options)) options.onPlace?.((millis) => hasEnded(node, options, endpoint, millis))
+    if (!isPlaced(options)) options.onPlace?.((millis) => whereabouts(node, options, endpoint, millis))
     const join = (name: HandshakeOptions["name"]) => Effect.suspend(() => open(node, endpoint, options, name, left))
     const joined =
       options.localName === undefined ? joinNamed(join, options.joinedAs) : joinAs(options.localName, node, join)
@@ -210,18 +216,15 @@ const locate = (node: NodeName, options: Reach, timeoutMillis: number): Effect.E
 const againMillis = 2_000
 
 /** What gives no answer has not said that the node has ended; nor has one that lists the name which it denies. */
-const hasEnded = (
+const whereabouts = (
   node: NodeName,
   options: Reach,
   before: Endpoint,
   timeoutMillis: number
-): Effect.Effect<boolean | "gone" | "unknown"> =>
+): Effect.Effect<Whereabouts> =>
   Effect.match(locate(node, options, Math.max(1, Math.min(againMillis, timeoutMillis))), {
-    onSuccess: (now) => endpointText(now) !== endpointText(before),
-    onFailure: ({ reason }) =>
-      reason._tag === "EpmdRefused"
-        ? "unknown"
-        : reason._tag === "NameNotRegistered" && reason.registered?.includes(reason.name) !== true && "gone"
+    onSuccess: (now) => (endpointText(now) === endpointText(before) ? "same" : "moved"),
+    onFailure: ({ reason }) => (reason._tag === "EpmdRefused" ? "unknown" : isNameGone(reason) ? "gone" : "same")
   })
 
 /** How a peer that cannot give names shows it: it closes before its status, or takes the bare host for a name. */

@@ -1,4 +1,5 @@
-import { Data, Effect } from "effect"
+import { Data, type Effect } from "effect"
+import type { Whereabouts } from "../dist/Link.ts"
 import { type Moment, onTheWall } from "./Moment.ts"
 
 /**
@@ -19,15 +20,20 @@ export class LeftAlone extends Data.TaggedError("LeftAlone")<{
   readonly lack: Lack
   /** When that was. */
   readonly at: number
-  /** When it ends by itself, where EPMD will not tell that the node has ended. */
+  /** When one attempt is made at the latest, where EPMD may not tell that the node has ended. */
   readonly until?: number
+  /** That EPMD is asked all the same, and may tell before. */
+  readonly isAsked?: true
 }> {
   override get message(): string {
-    const { at, lack, node, until } = this
+    const { at, isAsked, lack, node, until } = this
+    const told = "before EPMD says that it has ended, by having no such name for five seconds or another port for it"
     const how =
       until === undefined
-        ? "before EPMD says that it has ended, by having no such name or another port for it"
-        : `before ${new Date(until).toISOString()}, since nobody can tell whether it has ended`
+        ? told
+        : isAsked === true
+          ? `${told}, or ${new Date(until).toISOString()}, since EPMD may have been started anew and not know what was before`
+          : `before ${new Date(until).toISOString()}, since nobody can tell whether it has ended`
     return `${node} is left alone: ${lacked(lack)} when it was heard last, at ${new Date(at).toISOString()}. ${danger(lack)} ${remedy(lack)} Nobody is sent there, by itself or for a call, ${how}.`
   }
 }
@@ -48,26 +54,24 @@ const remedy = (lack: Lack): string =>
     : "On the node itself, find what makes them of what comes from outside (list_to_atom, binary_to_atom, String.to_atom or JSON keys as atoms), and restart it in time, with a larger +t."
 
 /** Why a link that was lost is not made again, as it is said behind why it was. */
-export const notAgainSentence = ({ lack, until }: LeftAlone): string =>
-  `It is not connected again by itself, nor for a call${until === undefined ? "" : `, before ${new Date(until).toISOString()}`}: ${lacked(lack)} when it was heard last, and a connection that comes in may end the node.`
+export const notAgainSentence = ({ isAsked, lack, until }: LeftAlone): string =>
+  `It is not connected again by itself, nor for a call${until === undefined || isAsked === true ? "" : `, before ${new Date(until).toISOString()}`}: ${lacked(lack)} when it was heard last, and a connection that comes in may end the node.`
 
-/**
- * Whether a node has ended since we were connected to it, asked within so many milliseconds: EPMD has another port for it;
- * `gone`: it has no such name. `unknown`: there is no EPMD any more, and one that comes will not know what was before.
- */
-export type HasEnded = (timeoutMillis: number) => Effect.Effect<boolean | "gone" | "unknown">
+/** Asks EPMD, within so many milliseconds, where a node is since we were connected to it. */
+export type AskWhereabouts = (timeoutMillis: number) => Effect.Effect<Whereabouts>
 
 /** That a node is left alone, as it is remembered. */
 export interface Leave {
+  /** The same object for as long as this is the same leave, whatever is learned meanwhile. */
   readonly lack: Lack
   /** In milliseconds since the Unix epoch. */
   readonly at: number
   /** Absent where no EPMD is asked where the node is: its port was given, or a tunnel leads there. */
-  readonly hasEnded: HasEnded | undefined
-  /** When it ends by itself, by the steady clock. */
+  readonly whereabouts: AskWhereabouts | undefined
+  /** When one attempt may be made, by the steady clock. */
   readonly endsAt: number | undefined
-  /** Since when EPMD has had no such name, by the steady clock; absent while it has one. */
-  readonly goneSince?: number | undefined
+  /** From the first to the latest of the looks on end at which EPMD had no such name, by the steady clock. */
+  readonly gone?: { readonly since: number; readonly at: number } | undefined
 }
 
 /**
@@ -83,12 +87,15 @@ const restMillis = 600_000
  */
 const goneMillis = 5_000
 
+/** Milliseconds between two looks at most: in a longer time EPMD may have had the name, and have been started anew again. */
+const apartMillis = 2_000
+
 /** Begins to leave a node alone. */
-export const leave = (lack: Lack, hasEnded: HasEnded | undefined, now: Moment): Leave => ({
-  lack,
+export const leave = (lack: Lack, whereabouts: AskWhereabouts | undefined, now: Moment): Leave => ({
+  lack: { ...lack },
   at: now.wall,
-  hasEnded,
-  endsAt: hasEnded === undefined ? now.steady + restMillis : undefined
+  whereabouts,
+  endsAt: whereabouts === undefined ? now.steady + restMillis : undefined
 })
 
 /** Whether its time is over, so that one attempt may be made. */
@@ -99,26 +106,24 @@ export const once = (left: Leave, now: number): Leave =>
   isOver(left, now) ? { ...left, endsAt: now + restMillis } : left
 
 /** What is left of it once that answer was had, at this time by the steady clock. */
-export const leftAfter = (left: Leave, answer: boolean | "gone" | "unknown", now: number): Leave | undefined => {
-  const { endsAt, goneSince } = left
-  if (answer === true) return undefined
+export const leftAfter = (left: Leave, answer: Whereabouts, now: number): Leave | undefined => {
+  const { endsAt, gone } = left
+  if (answer === "moved") return undefined
   if (answer === "gone") {
-    if (goneSince === undefined) return { ...left, goneSince: now }
-    return now - goneSince >= goneMillis ? undefined : left
+    const since = gone !== undefined && now - gone.at <= apartMillis ? gone.since : now
+    return now - since >= goneMillis ? undefined : { ...left, gone: { since, at: now } }
   }
   // Whoever is there now, after the name was gone or EPMD itself was, may be the same or another.
-  const isSure = answer === false && goneSince === undefined
-  return isSure ? left : { ...left, goneSince: undefined, endsAt: endsAt ?? now + restMillis }
+  const isSure = answer === "same" && gone === undefined
+  return isSure ? left : { ...left, gone: undefined, endsAt: endsAt ?? now + restMillis }
 }
 
-/** What is left of it now; who waits for that has so many milliseconds. */
-export const stillLeft = (left: Leave, now: () => Moment, timeoutMillis: number): Effect.Effect<Leave | undefined> =>
-  Effect.suspend(() =>
-    left.hasEnded === undefined
-      ? Effect.succeed(left)
-      : Effect.map(left.hasEnded(timeoutMillis), (answer) => leftAfter(left, answer, now().steady))
-  )
-
 /** As it is told to those who come meanwhile. */
-export const toldOf = (node: string, { at, endsAt, lack }: Leave, now: Moment): LeftAlone =>
-  new LeftAlone({ node, lack, at, ...(endsAt !== undefined && { until: onTheWall(now, endsAt) }) })
+export const toldOf = (node: string, { at, endsAt, lack, whereabouts }: Leave, now: Moment): LeftAlone =>
+  new LeftAlone({
+    node,
+    lack,
+    at,
+    ...(endsAt !== undefined && { until: onTheWall(now, endsAt) }),
+    ...(endsAt !== undefined && whereabouts !== undefined && { isAsked: true })
+  })

@@ -74,6 +74,23 @@ export const isOverdue = (why: NodeError): boolean =>
   ((why._tag === "DistError" || why._tag === "CallError") &&
     ["Timeout", "EpmdSilent", "DeadlineExceeded"].includes(why.reason._tag))
 
+/** What fails before anybody is sent to the node itself. */
+const beforeNode: ReadonlySet<string> = new Set([
+  "InvalidNodeName",
+  "InvalidOption",
+  "HostUnresolved",
+  "EpmdRefused",
+  "EpmdSilent",
+  "EpmdGarbage",
+  "NameNotRegistered",
+  "TlsMaterial"
+])
+
+/** Whether nobody was sent to the node; where a tunnel leads to it, to open that is a connection to it already. */
+export const isBeforeNode = (why: NodeError): boolean =>
+  why._tag === "DistError" &&
+  (beforeNode.has(why.reason._tag) || (why.reason._tag === "Timeout" && why.reason.phase === "epmd"))
+
 /** The connection was closed on our side. */
 export const isDisconnected = (why: NodeError): boolean =>
   why._tag === "DistError" && why.reason._tag === "Disconnected"

@@ -2,10 +2,10 @@ import { Clock, Context, Deferred, Effect, FiberMap, Layer, Scope, type Stream }
 import type { Changes } from "./Changes.ts"
 import type { ErlangNode } from "./ErlangNode.ts"
 import type { NodeHealth } from "./Health.ts"
-import type { LeftAlone } from "./LeftAlone.ts"
 import type { NodeError } from "./NodeError.ts"
 import type { HealthChange, NodeChange, NodeStatus } from "./NodeState.ts"
 import { type Disconnection, type Join, type Look, Registry } from "./Registry.ts"
+import type { Approach } from "./Sparing.ts"
 import { type NodeTarget, Targets } from "./Targets.ts"
 import type { ConnectOptions } from "./Wish.ts"
 
@@ -48,14 +48,12 @@ export class Nodes extends Context.Service<
      */
     readonly refusal: (target: NodeTarget) => Effect.Effect<NodeError | undefined>
     /**
-     * That nobody is to be sent to a node for its own sake, where that is so: for who joins it by a link of his own, before
-     * he opens a way to it, since a tunnel's is a connection already. EPMD, where it is asked whether the node has ended,
-     * has `timeoutMillis` to say so, and 2,000 at most.
+     * Whether a node may be approached by who joins it by a link of his own, before he opens a way to it, since a tunnel's is
+     * a connection already; `leftAlone`: why not. Of one that is left alone, once its time is over, this is the one
+     * attempt, for all, and what came of it is to be told. EPMD, where it is asked whether the node has ended, has
+     * `timeoutMillis` to say so, and 2,000 at most.
      */
-    readonly leftAlone: (
-      name: string,
-      options?: Pick<ConnectOptions, "timeoutMillis">
-    ) => Effect.Effect<LeftAlone | undefined>
+    readonly approach: (name: string, options?: Pick<ConnectOptions, "timeoutMillis">) => Effect.Effect<Approach>
     /** Remembers that the node has refused to be joined so, on a link of somebody's own. */
     readonly refused: (target: NodeTarget, why: NodeError) => Effect.Effect<void>
     /**
@@ -104,7 +102,7 @@ export class Nodes extends Context.Service<
           list: Effect.sync(() => registry.list()),
           health: (name) => Effect.sync(() => registry.health(name)),
           refusal: (target) => registry.refusal(target),
-          leftAlone: (name, options) => registry.leftAlone(name, options),
+          approach: (name, options) => registry.approach(name, options),
           refused: (target, why) => registry.refused(target, why),
           reset: (name, options) => registry.reset(name, options),
           look: (name, timeoutMillis) => registry.look(name, timeoutMillis),

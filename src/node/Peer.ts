@@ -1,9 +1,9 @@
-import { Deferred, Effect, type Fiber, type Redacted, Scope } from "effect"
+import { Deferred, type Fiber, type Redacted, Scope } from "effect"
 import type { HandshakeStage } from "../dist/DistError.ts"
-import { Breaker, type BreakerState, type Verdict } from "./Breaker.ts"
+import { Breaker, type BreakerState } from "./Breaker.ts"
 import type { ErlangNode } from "./ErlangNode.ts"
 import { HealthRecord, type NodeHealth, outdatedMillis } from "./Health.ts"
-import { type HasEnded, isOver, type Lack, type Leave, type LeftAlone, once, stillLeft, toldOf } from "./LeftAlone.ts"
+import type { AskWhereabouts, Lack, Leave } from "./LeftAlone.ts"
 import { type Moment, onTheWall } from "./Moment.ts"
 import type { NodeError } from "./NodeError.ts"
 import type { FormerLink, NodeState, NodeStatus } from "./NodeState.ts"
@@ -30,8 +30,8 @@ export interface Connection {
   isAskedFor: boolean
   /** What is awaited of the node, once its handshake has begun. */
   stage: HandshakeStage | undefined
-  /** Whether the node has ended since; absent where EPMD was not asked where it is. */
-  hasEnded: HasEnded | undefined
+  /** Where the node is by now; absent where EPMD was not asked where it is. */
+  whereabouts: AskWhereabouts | undefined
   /** Those who use it or wait for it. */
   users: number
   /** When it came up, by the steady clock. */
@@ -104,39 +104,6 @@ export const forgetTrouble = (peer: Peer): void => {
   peer.attempts = 0
 }
 
-/** What was tried, and whether somebody had asked for it. */
-export type Attempted = Pick<Connection, "isAskedFor" | "peer">
-
-/**
- * Counts an attempt, or a link that was lost, if somebody had asked for it; `now` by the steady clock. What we do by ourselves
- * has pauses of its own, and must make nobody wait who comes then; that it went well is all that it may tell of a node in
- * trouble.
- */
-export const count = ({ isAskedFor, peer }: Attempted, verdict: Verdict, now: number): void => {
-  if (isAskedFor || (verdict === "success" && peer.breaker.state(now)._tag !== "Closed"))
-    peer.breaker.record(now, verdict)
-}
-
-/** Why nobody is sent to the node for its own sake; who waits for that has so many milliseconds. */
-export const leftAloneNow = (
-  peer: Peer,
-  now: () => Moment,
-  timeoutMillis: number
-): Effect.Effect<LeftAlone | undefined> =>
-  Effect.suspend(() => {
-    const { leftAlone, name } = peer
-    if (leftAlone === undefined || isOver(leftAlone, now().steady)) return Effect.undefined
-    return Effect.map(stillLeft(leftAlone, now, timeoutMillis), (still) => {
-      if (peer.leftAlone === leftAlone) peer.leftAlone = still
-      return peer.leftAlone && toldOf(name, peer.leftAlone, now())
-    })
-  })
-
-/** For one attempt at a node that is left alone, and whose time for that is over: the next has to wait as long again. */
-export const letThrough = (peer: Peer, { steady }: Moment): void => {
-  if (peer.leftAlone !== undefined) peer.leftAlone = once(peer.leftAlone, steady)
-}
-
 /** The peer's connection from now on, which is about to be made. */
 export const makeConnection = (peer: Peer, wish: Wish, now: Moment, scope: Scope.Scope): Connection => {
   const connection: Connection = {
@@ -149,7 +116,7 @@ export const makeConnection = (peer: Peer, wish: Wish, now: Moment, scope: Scope
     isRemembered: false,
     isAskedFor: false,
     stage: undefined,
-    hasEnded: undefined,
+    whereabouts: undefined,
     users: 0,
     upAt: undefined,
     usedAt: now.steady,
@@ -183,11 +150,11 @@ export const healthOf = ({ connection }: Peer, now: number): NodeHealth | undefi
   return now - (health.sampledAt ?? now) > outdatedMillis ? undefined : health
 }
 
-/** When a lost link is tried again, as far as that is known: it may be for EPMD to say. */
+/** When a lost link is tried again, at the latest, as far as that is known: it may be for EPMD to say. */
 const nextAttemptOf = ({ leftAlone, nextAttempt }: Peer, now: Moment): number | undefined => {
   if (leftAlone === undefined || nextAttempt === undefined) return nextAttempt
-  const { endsAt, hasEnded } = leftAlone
-  return hasEnded === undefined && endsAt !== undefined ? onTheWall(now, endsAt) : undefined
+  const { endsAt } = leftAlone
+  return endsAt === undefined ? undefined : Math.max(nextAttempt, onTheWall(now, endsAt))
 }
 
 /** What a node lacks, as far as is known. */

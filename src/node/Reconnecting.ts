@@ -3,7 +3,8 @@ import { backOff } from "./BackOff.ts"
 import type { Moment } from "./Moment.ts"
 import { isHopeless, isScarce, type NodeError } from "./NodeError.ts"
 import { noLongerConfigured } from "./NotConnected.ts"
-import { leftAloneNow, type Peer } from "./Peer.ts"
+import type { Peer } from "./Peer.ts"
+import type { Sparing } from "./Sparing.ts"
 import { hasLost, standingOf } from "./Standing.ts"
 import type { Targets } from "./Targets.ts"
 
@@ -11,6 +12,7 @@ import type { Targets } from "./Targets.ts"
 export interface ReconnectingOptions {
   readonly targets: Pick<Targets["Service"], "entries" | "nodes" | "way">
   readonly now: () => Moment
+  readonly sparing: Pick<Sparing, "why">
   readonly fork: (effect: Effect.Effect<unknown>) => unknown
   /** Fibers, one a node, by its name. */
   readonly fibers: FiberMap.FiberMap<string>
@@ -68,12 +70,12 @@ export class Reconnecting {
 
   /** Why a node that is left alone is not tried: as it stands until it has ended, or was dropped meanwhile. */
   #whyNotNow(peer: Peer): Effect.Effect<NodeError | undefined> {
-    const { now, targets } = this.#in
+    const { now, sparing, targets } = this.#in
     return Effect.gen(function* () {
       if (peer.leftAlone === undefined) return undefined
       if (!hasLost(peer.standing, yield* standingOf(targets, peer.name))) {
         const way = yield* targets.way(peer.name)
-        return Equal.equals(peer.way, way) ? yield* leftAloneNow(peer, now, Infinity) : undefined
+        return Equal.equals(peer.way, way) ? yield* sparing.why(peer, Infinity) : undefined
       }
       const why = noLongerConfigured(peer.name)
       if (peer.down !== undefined) peer.down = { since: now().wall, why }
@@ -89,7 +91,7 @@ export class Reconnecting {
     const step = Math.max(rest, Math.round(backOff(peer.attempts++, Math.random())))
     // Of one that is left alone it is looked at, step by step, whether EPMD or the configuration says otherwise by now.
     const end = Math.ceil((peer.leftAlone?.endsAt ?? Infinity) - steady)
-    const pause = end > rest && end < step ? end : step
+    const pause = end > 0 && end < step ? end : step
     peer.nextAttempt = wall + pause
     return pause
   }

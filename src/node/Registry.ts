@@ -1,24 +1,30 @@
 import { Cause, type Clock, Deferred, Effect, Equal, Exit, Fiber, FiberMap, Result, Scope } from "effect"
-import { DistError } from "../dist/DistError.ts"
+import { DistError, isNameGone } from "../dist/DistError.ts"
 import type { Verdict } from "./Breaker.ts"
 import { report } from "./ConnectionLog.ts"
+import { type Attempted, countRequest } from "./CountedRequest.ts"
 import type { ErlangNode, JoinOptions } from "./ErlangNode.ts"
 import { handedOver } from "./HandedOver.ts"
 import { type NodeHealth, sampleOf } from "./Health.ts"
-import { BreakerOpen, isDisconnected, isOverdue, isRefusal, isScarce, isTrouble, type NodeError } from "./NodeError.ts"
-import { type Lack, leave, leftAfter, notAgainSentence, toldOf } from "./LeftAlone.ts"
+import {
+  BreakerOpen,
+  isBeforeNode,
+  isDisconnected,
+  isOverdue,
+  isRefusal,
+  isScarce,
+  isTrouble,
+  type NodeError
+} from "./NodeError.ts"
+import { type Lack, notAgainSentence, toldOf } from "./LeftAlone.ts"
 import type { HealthChange, NodeChange, NodeStatus } from "./NodeState.ts"
 import { makeNow, type Moment, onTheWall } from "./Moment.ts"
 import { disconnected, droppedSentence, fault, noLongerConfigured, waitedInVain, withSentence } from "./NotConnected.ts"
 import {
-  type Attempted,
   type Connection,
-  count,
   forgetTrouble,
   healthOf,
   isCurrent,
-  leftAloneNow,
-  letThrough,
   makeConnection,
   makePeer,
   type Peer,
@@ -37,6 +43,7 @@ import {
   withFormerLink
 } from "./Refusal.ts"
 import { sampling, type SamplingOptions } from "./Sampling.ts"
+import { type Approach, Sparing } from "./Sparing.ts"
 import { hasLost, standingOf } from "./Standing.ts"
 import type { NodeTarget, Targets, Way } from "./Targets.ts"
 import { type ConnectOptions, cookieOf, left, patienceOf, type Urge, type Wish } from "./Wish.ts"
@@ -104,14 +111,16 @@ export class Registry {
   readonly #now: () => Moment
   readonly #reconnecting: Reconnecting
   readonly #sampling: SamplingOptions
+  readonly #sparing: Sparing
 
   constructor(surroundings: Surroundings) {
     const { fork, healthChanged, reconnecting: fibers, targets } = surroundings
     this.#in = surroundings
     this.#now = makeNow(surroundings.clock)
     this.#sampling = { now: this.#now, healthChanged }
+    this.#sparing = new Sparing({ fork, now: this.#now, scope: surroundings.scope })
     const connect = (name: string) => Effect.scoped(this.hold(name, {}, "loss"))
-    this.#reconnecting = new Reconnecting({ connect, fibers, fork, now: this.#now, targets })
+    this.#reconnecting = new Reconnecting({ connect, fibers, fork, now: this.#now, sparing: this.#sparing, targets })
   }
 
   list(): ReadonlyArray<NodeStatus> {
@@ -142,7 +151,7 @@ export class Registry {
         const silentMillis = node.silentMillis()
         return { _tag: "Unanswered", silentMillis, isSilent: silentMillis >= timeoutMillis - besideClock }
       }
-      count({ isAskedFor: false, peer: connection.peer }, "success", this.#now().steady)
+      countRequest({ isAskedFor: false, peer: connection.peer }, "success", this.#now().steady)
       return { _tag: "Answered", roundTripMillis: sample.roundTripMillis }
     })
   }
@@ -175,15 +184,15 @@ export class Registry {
   }
 
   /** See {@link Nodes}. */
-  leftAlone(name: string, { timeoutMillis = Infinity }: Pick<ConnectOptions, "timeoutMillis"> = {}) {
+  approach(
+    name: string,
+    { timeoutMillis = Infinity }: Pick<ConnectOptions, "timeoutMillis"> = {}
+  ): Effect.Effect<Approach> {
     return Effect.gen({ self: this }, function* () {
       const way = yield* this.#in.targets.way(name)
       const peer = this.#peers.get(name)
-      if (peer === undefined || !Equal.equals(peer.way, way)) return undefined
-      const told = yield* leftAloneNow(peer, this.#now, timeoutMillis)
-      // Who asks goes there, if he may: that is the one attempt.
-      if (told === undefined) letThrough(peer, this.#now())
-      return told
+      const isKnown = peer !== undefined && Equal.equals(peer.way, way)
+      return isKnown ? yield* this.#sparing.approach(peer, timeoutMillis) : { tell: () => {} }
     })
   }
 
@@ -394,31 +403,36 @@ export class Registry {
       const standing = yield* standingOf(this.#in.targets, peer.name)
       if (wish.by === "loss" && hasLost(peer.standing, standing)) return yield* noLongerConfigured(peer.name)
       // Before there is a way: to see whether a tunnel is open is a connection to the node.
-      const leftAlone = wish.by === "wish" ? undefined : yield* leftAloneNow(peer, this.#now, left(wish))
-      if (leftAlone !== undefined) {
+      const approach: Approach =
+        wish.by === "wish" ? this.#sparing.take(peer) : yield* this.#sparing.approach(peer, left(wish))
+      if (approach.leftAlone !== undefined) {
         connection.isRemembered = true
-        return yield* leftAlone
+        return yield* approach.leftAlone
       }
+      const isDirect = wish.way["tunnel"] === undefined
       const target = yield* Effect.tapError(
         this.#in.targets.resolve(peer.name, {
           ...(wish.cookie !== undefined && { cookie: wish.cookie }),
           ...patienceOf(wish)
         }),
-        (why) => this.#judge(connection, why)
+        (why) => {
+          if (isDirect) approach.tell("nothing")
+          return this.#judge(connection, why)
+        }
       )
       const shown = introductionOf(target)
       if (wish.by !== "wish" && holds(peer.refusal, shown)) {
         connection.isRemembered = true
+        if (isDirect) approach.tell("nothing")
         return yield* asRemembered(peer.refusal)
       }
       // Where there may not be a process for one connection, two more do no good.
       const isAsBefore = wish.by === "loss" || peer.leftAlone !== undefined
-      letThrough(peer, this.#now())
       return yield* this.#in
         .join(target, {
           onVerdict: (verdict) => this.#heard(connection, verdict),
           onStage: (stage) => void (connection.stage = stage),
-          onPlace: (hasEnded) => void (connection.hasEnded = hasEnded),
+          onPlace: (whereabouts) => void (connection.whereabouts = whereabouts),
           ...(isAsBefore && peer.joinedAs !== undefined && { joinedAs: peer.joinedAs }),
           ...patienceOf(wish)
         })
@@ -429,7 +443,7 @@ export class Registry {
             peer.taken = shown
             peer.joinedAs = localName
             peer.standing = standing
-            count(connection, "success", this.#now().steady)
+            countRequest(connection, "success", this.#now().steady)
             return Effect.void
           }),
           Effect.mapError((why) => {
@@ -437,8 +451,10 @@ export class Registry {
               this.#leaveAlone(connection, { _tag: "Processes" })
             else if (isScarce(why))
               this.#leaveAlone(connection, { _tag: "Atoms", left: why.reason.left, limit: why.reason.limit })
-            else if (peer.leftAlone !== undefined && isGone(why))
-              peer.leftAlone = leftAfter(peer.leftAlone, "gone", this.#now().steady)
+            else {
+              if (isDirect && isBeforeNode(why)) approach.tell("nothing")
+              if (why._tag === "DistError" && isNameGone(why.reason)) this.#sparing.gone(peer)
+            }
             const former = peer.former && { ourName: peer.taken?.ourName, until: peer.former.until }
             const known = withFormerLink(why, former, this.#now().wall)
             return this.#refused(connection, shown, withCookieSource(known, target.cookieSource))
@@ -449,13 +465,13 @@ export class Registry {
   }
 
   /** Leaves a node alone for its own sake, until somebody wants it by name or it has ended. */
-  #leaveAlone({ hasEnded, peer }: Connection, lack: Lack): void {
-    peer.leftAlone = leave(lack, hasEnded, this.#now())
+  #leaveAlone({ peer, whereabouts }: Connection, lack: Lack): void {
+    this.#sparing.begin(peer, lack, whereabouts)
   }
 
   /** Counts an attempt that was in vain, if that says that the node or the way to it is in trouble. */
   #judge(connection: Connection, why: NodeError): Effect.Effect<void> {
-    if (isTrouble(why)) count(connection, "failure", this.#now().steady)
+    if (isTrouble(why)) countRequest(connection, "failure", this.#now().steady)
     return Effect.void
   }
 
@@ -471,7 +487,7 @@ export class Registry {
     })
     peer.refusal = refusal
     // A cookie that was right: rather the node or the way to it is in trouble.
-    if (refusal.wasTaken && !isBelieved(refusal)) count(attempted, "failure", this.#now().steady)
+    if (refusal.wasTaken && !isBelieved(refusal)) countRequest(attempted, "failure", this.#now().steady)
     return refusal.why
   }
 
@@ -537,7 +553,7 @@ export class Registry {
       peer.untold?.()
       peer.former = { creation, until: since, why }
       if (connection.upAt !== undefined && steady - connection.upAt >= trustedMillis) peer.attempts = 0
-      if (isTrouble(why)) count(connection, "failure", this.#now().steady)
+      if (isTrouble(why)) countRequest(connection, "failure", this.#now().steady)
       if (peer.keepers > 0 && !isDisconnected(why)) this.#reconnecting.begin(peer)
     }
     this.#peers.delete(name)
@@ -583,7 +599,7 @@ export class Registry {
     return Effect.gen({ self: this }, function* () {
       const isDropped = nextAttempt !== undefined && hasLost(peer.standing, yield* standingOf(this.#in.targets, name))
       // At once: where its port is fixed, one that was started anew looks the same to EPMD.
-      yield* leftAloneNow(peer, this.#now, Infinity)
+      yield* this.#sparing.why(peer, Infinity)
       const told = why._tag === "DistError" ? yield* whyLost(why) : why
       const notAgain = isDropped ? droppedSentence : notAgainOf()
       known = { why: told, notAgain }
@@ -610,15 +626,6 @@ export class Registry {
     for (const { name } of order.slice(0, Math.max(0, order.length - maxDown))) this.#peers.delete(name)
   }
 }
-
-/**
- * Whether EPMD had no such name. That nobody listens where the node is says less: what refuses may be the end of a tunnel, or a
- * firewall on the way.
- */
-const isGone = (why: NodeError): boolean =>
-  why._tag === "DistError" &&
-  why.reason._tag === "NameNotRegistered" &&
-  why.reason.registered?.includes(why.reason.name) !== true
 
 /** What a node is shown. */
 const introductionOf = ({ cookie, ourName }: NodeTarget): Introduction => ({ cookie, ourName })

@@ -1,9 +1,10 @@
 import { Effect } from "effect"
+import { countRequest } from "./CountedRequest.ts"
 import type { ErlangNode } from "./ErlangNode.ts"
 import { everyMillis, patienceMillis, restAfterMillis, type Sample, sampleOf } from "./Health.ts"
 import type { Moment } from "./Moment.ts"
 import type { HealthChange } from "./NodeState.ts"
-import { type Connection, count, isCurrent } from "./Peer.ts"
+import { type Connection, isCurrent } from "./Peer.ts"
 
 /** What sampling stands in. */
 export interface SamplingOptions {
@@ -29,7 +30,7 @@ export const sampling = (connection: Connection, node: ErlangNode, options: Samp
           if (sample === undefined) return Effect.void
           looked(connection, node, sample, options)
           if (sample === "missed") return Effect.void
-          count({ isAskedFor: false, peer }, "success", options.now().steady)
+          countRequest({ isAskedFor: false, peer }, "success", options.now().steady)
           // We have to tick as often as it wants by now.
           return node.askTickTime
         })

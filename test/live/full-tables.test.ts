@@ -47,6 +47,21 @@ const codes = (results: ReadonlyArray<readonly [string, Result.Result<unknown, T
 /** So many milliseconds go by. Who asks a node, or EPMD, needs turns of the event loop, which no clock of a test gives. */
 const pass = (millis: number) => Effect.andThen(TestClock.adjust(millis), TestClock.withLive(Effect.sleep("5 millis")))
 
+/** A port that leads to a node, as a forwarded one does, and the connections that came in there. */
+const wayTo = Effect.fnUntraced(function* (name: string) {
+  const registered = yield* names({ host: "127.0.0.1", port: epmdPort }, 5_000)
+  const { port: itself } = registered.find((one) => name.startsWith(`${one.name}@`))!
+  const ways: Array<Socket> = []
+  const port = yield* serve((socket) => {
+    const far = connect(itself, "127.0.0.1")
+    far.on("error", () => {})
+    ways.push(socket)
+    socket.pipe(far)
+    far.pipe(socket)
+  })
+  return { port, ways }
+})
+
 const using = (agent: AgentMode, nodes: Parameters<typeof liveCatalogue>[0]) =>
   Effect.provide(Layer.fresh(Layer.suspend(() => liveCatalogue(nodes, { agent }))))
 
@@ -136,16 +151,7 @@ describe.each(BeamNode.otpReleases())("a node on OTP $otp", ({ otp }) => {
   it.live("whose last process is gone is sent nobody when the link to it is lost, which would have it end", () =>
     Effect.gen(function* () {
       const { ask, node } = yield* start(["+P", "1024"])
-      const registered = yield* names({ host: "127.0.0.1", port: epmdPort }, 5_000)
-      const { port: itself } = registered.find((one) => node.name.startsWith(`${one.name}@`))!
-      const ways: Array<Socket> = []
-      const port = yield* serve((socket) => {
-        const far = connect(itself, "127.0.0.1")
-        far.on("error", () => {})
-        ways.push(socket)
-        socket.pipe(far)
-        far.pipe(socket)
-      })
+      const { port, ways } = yield* wayTo(node.name)
       yield* Effect.gen(function* () {
         yield* call("connect_node", { node: node.name })
         yield* ask(fillProcesses(0))
@@ -175,6 +181,33 @@ describe.each(BeamNode.otpReleases())("a node on OTP $otp", ({ otp }) => {
         yield* call("get_system_info", { node: node.name })
         expect(ways).toHaveLength(2)
       }).pipe(using("auto", [{ ...node, port }]))
+    })
+  )
+
+  it.live("is called again once a diagnosis has found it well, when the time is over for which it was left alone", () =>
+    Effect.gen(function* () {
+      const { ask, node } = yield* start(["+P", "1024"])
+      const { port, ways } = yield* wayTo(node.name)
+      const clocked = liveCatalogue([{ ...node, port }]).pipe(Layer.provideMerge(TestClock.layer()))
+      yield* Effect.gen(function* () {
+        const told = Effect.fnUntraced(function* (tool: string) {
+          const asked = yield* Effect.forkChild(Effect.result(call(tool, { node: node.name })))
+          while (asked.pollUnsafe() === undefined) yield* pass(1)
+          const result = yield* Fiber.join(asked)
+          return Result.isSuccess(result) ? result.success.structured["summary"] : result.failure.message
+        })
+        yield* told("get_system_info")
+        yield* ask(fillProcesses(0))
+        expect(yield* told("get_system_info")).toContain("process table")
+        ways[0]!.destroy()
+        while (!String(yield* told("get_system_info")).includes("is left alone")) yield* pass(1)
+        expect(Number(yield* ask(freeProcesses))).toBeGreaterThan(500)
+        yield* TestClock.adjust("10 minutes")
+        const passes = expect.stringContaining("every step of the way passes")
+        expect(yield* told("diagnose_connection")).toEqual(passes)
+        expect(yield* told("get_system_info")).not.toContain("is left alone")
+        expect(yield* told("diagnose_connection")).toEqual(passes)
+      }).pipe(Effect.provide(Layer.fresh(clocked)))
     })
   )
 
@@ -222,7 +255,7 @@ describe.each(BeamNode.otpReleases())("a node on OTP $otp", ({ otp }) => {
         const { ask, node } = yield* start(["+P", "1024"])
         const proxy = yield* faultProxy(epmdPort)
         yield* Effect.gen(function* () {
-          const { connect, get, leftAlone } = yield* Nodes
+          const { approach, connect, get } = yield* Nodes
           yield* connect(node.name)
           yield* ask(fillProcesses(0))
           const why = Effect.fnUntraced(function* <E>(asked: Effect.Effect<unknown, E, Scope.Scope>) {
@@ -234,7 +267,7 @@ describe.each(BeamNode.otpReleases())("a node on OTP $otp", ({ otp }) => {
           const asked = Effect.flatMap(get(node.name), (it) => it.roundTrip())
           expect(yield* why(asked)).toMatchObject({ reason: { _tag: "ProcessTableFull" } })
           proxy.end("reset")
-          while ((yield* leftAlone(node.name)) === undefined) yield* pass(1)
+          while ((yield* approach(node.name)).leftAlone === undefined) yield* pass(1)
           for (let second = 0; second < 600; second++) {
             yield* pass(1_000)
             // EPMD is started anew, time and again, and has no names until the node has told it its own once more.

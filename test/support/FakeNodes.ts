@@ -170,7 +170,8 @@ const fakeNodes = ({
       ),
       health: () => Effect.undefined,
       refusal: () => Effect.undefined,
-      leftAlone: (name) => Effect.succeed(leftAlone[name]),
+      approach: (name) =>
+        Effect.succeed({ tell: () => {}, ...(leftAlone[name] !== undefined && { leftAlone: leftAlone[name] }) }),
       refused: () => Effect.void,
       reset: () => Effect.undefined,
       look: (name) => Effect.succeed(looks[name]),

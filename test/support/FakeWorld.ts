@@ -1,6 +1,7 @@
 import { Clock, Deferred, Effect, Layer, Redacted, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { DistError, type DistReason } from "../../src/dist/DistError.ts"
+import type { Whereabouts } from "../../src/dist/Link.ts"
 import { list, type Term } from "../../src/etf/Term.ts"
 import type { Verdict } from "../../src/node/Breaker.ts"
 import { CallError, type CallReason } from "../../src/node/CallError.ts"
@@ -60,8 +61,10 @@ export const makeWorld = () => {
     hasRoom: true,
     /** Whether it has hardly an atom left. */
     isScarce: false,
-    /** Whether it has ended since the latest attempt, where EPMD is asked for that. */
-    hasEnded: undefined as boolean | "gone" | "unknown" | undefined,
+    /** Where it is by now, as EPMD says, where that is asked. */
+    whereabouts: undefined as Whereabouts | undefined,
+    /** EPMD answers that when this ends. */
+    asking: Effect.void as Effect.Effect<void>,
     /** How often EPMD was asked that, and in how many milliseconds at most, the last time. */
     questions: { count: 0, millis: NaN },
     /** For each attempt, our name on the link before, as far as it was told to be as that was. */
@@ -82,11 +85,11 @@ export const makeWorld = () => {
       world.joinedAs.push(joinedAs)
       world.cookies.push(Redacted.value(target.cookie))
       world.hear = (verdict) => onVerdict?.(verdict)
-      if (world.hasEnded !== undefined)
+      if (world.whereabouts !== undefined)
         onPlace?.((millis) =>
-          Effect.sync(() => {
+          Effect.suspend(() => {
             world.questions = { count: world.questions.count + 1, millis }
-            return world.hasEnded === undefined ? false : world.hasEnded
+            return Effect.as(world.asking, world.whereabouts ?? "same")
           })
         )
       onStage?.("status")
@@ -137,7 +140,12 @@ export const makeWorld = () => {
     epmdPort: 1,
     nodes: Effect.sync(() => world.nodes),
     entries: Effect.sync(() => world.entries),
-    way: (node) => Effect.sync(() => ({ name: node, address: world.address })),
+    way: (node) =>
+      Effect.sync(() => ({
+        name: node,
+        address: world.address,
+        ...(world.tunnel !== undefined && { tunnel: world.tunnel })
+      })),
     resolve: (node, options) =>
       Effect.suspend(() => {
         if (world.wayless === undefined)

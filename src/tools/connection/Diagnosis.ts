@@ -64,6 +64,9 @@ const ensureSecondLink = (node: ErlangNode) =>
     )
   )
 
+/** Steps before anybody is sent to the node itself. */
+const beforeNode: ReadonlySet<string> = new Set<Step["step"]>(["name", "configuration", "host", "epmd"])
+
 /** Milliseconds for a question that is beside the walk. */
 const askingMillis = 2_000
 
@@ -103,8 +106,8 @@ export const diagnoseConnection = Tool.make({
             Effect.flatMap(openingMillis, (timeoutMillis) =>
               Effect.exit(targets.resolve(full, { timeoutMillis, ...(cookie !== undefined && { cookie }) }))
             )
-          const leftAlone = yield* Effect.flatMap(stepMillis, (millis) =>
-            nodes.leftAlone(full, { timeoutMillis: millis })
+          const { leftAlone, tell } = yield* Effect.flatMap(stepMillis, (millis) =>
+            nodes.approach(full, { timeoutMillis: millis })
           )
           const isTunnelled = entries.some((entry) => entry.name === full && entry.tunnel !== undefined)
           const configured: Exit.Exit<NodeTarget, TargetError | LeftAlone> =
@@ -135,6 +138,9 @@ export const diagnoseConnection = Tool.make({
             ],
             { concurrency: 2 }
           )
+          const end = diagnosis.steps.find(({ outcome }) => outcome === "failed" || outcome === "not_tried")
+          if (end === undefined) tell("room")
+          else if (!isTunnelled && beforeNode.has(end.step)) tell("nothing")
           // Where the cookie was not shown, what ended the walk is no news.
           if (target !== undefined && remembered === undefined && diagnosis.refusal !== undefined)
             yield* nodes.refused(target, diagnosis.refusal)

@@ -3,6 +3,7 @@ import { Deferred, Effect, Exit, Fiber, Redacted, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { DistError, type DistReason } from "../../../src/dist/DistError.ts"
 import { Nodes } from "../../../src/node/Nodes.ts"
+import { TargetError } from "../../../src/node/Targets.ts"
 import {
   changesSeen,
   name,
@@ -11,6 +12,7 @@ import {
   closedInHandshake,
   overdue,
   makeWorld,
+  pauseOf,
   stateOf,
   statusOf,
   useOf,
@@ -37,7 +39,7 @@ describe("a node that had no process left when it was heard last", () => {
     return Effect.gen(function* () {
       const nodes = yield* Nodes
       const seen = yield* changesSeen
-      world.hasEnded = false
+      world.whereabouts = "same"
       const localName = yield* loseFull(world)
       yield* TestClock.adjust("1 hour")
       const down = yield* stateOf
@@ -50,7 +52,7 @@ describe("a node that had no process left when it was heard last", () => {
       expect(seen.at(-1)).not.toHaveProperty("nextAttempt")
       // Whatever cookie it would be shown.
       for (let call = 0; call < 10; call++) expect(yield* Effect.flip(use)).toMatchObject(full)
-      expect(yield* nodes.leftAlone(name)).toMatchObject({ ...full, at: 0 })
+      expect((yield* nodes.approach(name)).leftAlone).toMatchObject({ ...full, at: 0 })
       expect((yield* statusOf)?.breaker.state).toEqual({ _tag: "Closed" })
       // Nor does it count for nothing where what became of requests is forgotten.
       yield* nodes.reset(name)
@@ -58,7 +60,7 @@ describe("a node that had no process left when it was heard last", () => {
       expect(world.attempts).toBe(1)
       world.hasRoom = true
       yield* nodes.connect(name)
-      expect(yield* nodes.leftAlone(name)).toBeUndefined()
+      expect((yield* nodes.approach(name)).leftAlone).toBeUndefined()
       // By one connection, as it was.
       expect(world.joinedAs).toEqual([undefined, localName])
       yield* world.lose(lost)
@@ -84,22 +86,25 @@ describe("a node that had no process left when it was heard last", () => {
   it.effect("is connected again by itself, and by a call, once EPMD tells that it has ended", () => {
     const { layer, world } = makeWorld()
     return Effect.gen(function* () {
-      world.hasEnded = false
+      world.whereabouts = "same"
       const scope = yield* Scope.make()
       yield* Scope.provide(loseFull(world), scope)
       yield* TestClock.adjust("1 hour")
       expect(world.attempts).toBe(1)
-      world.hasEnded = world.hasRoom = true
+      world.whereabouts = "moved"
+      world.hasRoom = true
       yield* TestClock.adjust("1 minute")
       expect(yield* stateOf).toMatchObject({ _tag: "Up" })
       expect(world.attempts).toBe(2)
       // And where nobody keeps it.
       yield* Scope.close(scope, Exit.void)
-      world.hasEnded = world.hasRoom = false
+      world.whereabouts = "same"
+      world.hasRoom = false
       yield* world.lose(lost)
       yield* settle
       expect(yield* Effect.flip(use)).toMatchObject(full)
-      world.hasEnded = world.hasRoom = true
+      world.whereabouts = "moved"
+      world.hasRoom = true
       yield* use
       expect(world.attempts).toBe(3)
     }).pipe(Effect.scoped, Effect.provide(layer))
@@ -111,7 +116,7 @@ describe("a node that had no process left when it was heard last", () => {
       const { layer, world } = makeWorld()
       return Effect.gen(function* () {
         const seen = yield* changesSeen
-        world.hasEnded = true
+        world.whereabouts = "moved"
         yield* use
         world.hasRoom = false
         yield* world.lose(lost)
@@ -119,7 +124,7 @@ describe("a node that had no process left when it was heard last", () => {
         expect(world.questions.count).toBe(1)
         expect(seen.at(-1)).not.toHaveProperty("notAgain")
         // What EPMD tells by now.
-        world.hasEnded = false
+        world.whereabouts = "same"
         world.hasRoom = true
         yield* use
         expect(yield* stateOf).toMatchObject({ _tag: "Up" })
@@ -150,11 +155,11 @@ describe("a node that had no process left when it was heard last", () => {
   it.effect("is left alone for ten minutes from when EPMD was found to be gone", () => {
     const { layer, world } = makeWorld()
     return Effect.gen(function* () {
-      world.hasEnded = false
+      world.whereabouts = "same"
       yield* loseFull(world)
       yield* TestClock.adjust("1 hour")
       expect(yield* Effect.flip(use)).not.toHaveProperty("until")
-      world.hasEnded = "unknown"
+      world.whereabouts = "unknown"
       expect(yield* Effect.flip(use)).toMatchObject({ ...full, until: 4_200_000 })
       yield* TestClock.adjust("9 minutes")
       expect(yield* Effect.flip(use)).toMatchObject({ ...full, until: 4_200_000 })
@@ -171,7 +176,7 @@ describe("a node that had no process left when it was heard last", () => {
       const { layer, world } = makeWorld()
       return Effect.gen(function* () {
         const nodes = yield* Nodes
-        world.hasEnded = false
+        world.whereabouts = "same"
         yield* loseFull(world)
         const byName = Effect.scoped(nodes.connect(name, { cookie: Redacted.make("wrong") }))
         world.refuses = { _tag: "CookieRejected" }
@@ -181,7 +186,7 @@ describe("a node that had no process left when it was heard last", () => {
         expect(world.attempts).toBe(4)
         world.refuses = refused
         yield* Effect.flip(byName)
-        world.hasEnded = "gone"
+        world.whereabouts = "gone"
         yield* TestClock.adjust("4999 millis")
         expect(yield* Effect.flip(use)).toMatchObject(full)
         world.refuses = undefined
@@ -206,18 +211,170 @@ describe("a node that had no process left when it was heard last", () => {
     }).pipe(Effect.scoped, Effect.provide(layer))
   })
 
+  /** Finds the node full, and lets the time pass for which it is left alone. */
+  const untilOver = Effect.fnUntraced(function* (world: ReturnType<typeof makeWorld>["world"]) {
+    world.hasRoom = false
+    yield* Effect.flip(use)
+    yield* TestClock.adjust("10 minutes")
+  })
+
   it.effect("is let through to once where its time is over, be it for a link of somebody's own", () => {
     const { layer, world } = makeWorld()
     return Effect.gen(function* () {
-      const { leftAlone } = yield* Nodes
-      world.hasRoom = false
-      yield* Effect.flip(use)
-      yield* TestClock.adjust("10 minutes")
-      expect(yield* leftAlone(name)).toBeUndefined()
-      expect(yield* leftAlone(name)).toMatchObject({ ...full, until: 1_200_000 })
+      const { approach } = yield* Nodes
+      yield* untilOver(world)
+      expect((yield* approach(name)).leftAlone).toBeUndefined()
+      expect((yield* approach(name)).leftAlone).toMatchObject({ ...full, until: 1_200_000 })
       expect(yield* Effect.flip(use)).toMatchObject(full)
       expect(world.attempts).toBe(1)
     }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("is left alone no more once a link of somebody's own has found it well", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const { approach } = yield* Nodes
+      yield* untilOver(world)
+      const { tell } = yield* approach(name)
+      world.hasRoom = true
+      expect(yield* Effect.flip(use)).toMatchObject(full)
+      tell("room")
+      expect((yield* approach(name)).leftAlone).toBeUndefined()
+      yield* use
+      expect(world.attempts).toBe(2)
+      // What is found out later says nothing of another time.
+      world.hasRoom = false
+      yield* world.lose(lost)
+      yield* settle
+      tell("room")
+      tell("nothing")
+      expect(yield* Effect.flip(use)).toMatchObject({ ...full, until: 1_200_000 })
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("may be tried by the next where nobody was sent to it", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const { approach } = yield* Nodes
+      yield* untilOver(world)
+      const { tell } = yield* approach(name)
+      tell("nothing")
+      world.wayless = new TargetError({ node: name, message: "there is no cookie.", lacksCookie: true })
+      for (let call = 0; call < 3; call++) expect(yield* Effect.flip(use)).toBe(world.wayless)
+      world.wayless = undefined
+      for (const reason of [refused, { _tag: "HostUnresolved", host: "host" } as const]) {
+        world.refuses = reason
+        expect(yield* Effect.flip(use)).toMatchObject({ reason })
+      }
+      world.refuses = undefined
+      world.hasRoom = true
+      yield* use
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("is tried again after pauses where nobody was sent to it once its time was over", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      yield* loseFull(world)
+      world.refuses = { _tag: "EpmdRefused", host: "host", port: 4369 }
+      yield* TestClock.adjust("10 minutes")
+      const { attempts } = world
+      expect(attempts).toBeGreaterThan(1)
+      const pause = yield* pauseOf
+      expect(pause).toBeGreaterThan(0)
+      expect(pause).toBeLessThan(60_000)
+      yield* TestClock.adjust(pause)
+      expect(world.attempts).toBe(attempts + 1)
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  it.effect("is tried by a tunnel once, also where that does not open, and by nobody while it does", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const { approach } = yield* Nodes
+      world.tunnel = { program: "ssh", said: Effect.succeed(""), ended: Effect.undefined }
+      yield* untilOver(world)
+      const gate = yield* Deferred.make<void>()
+      world.resolving = Deferred.await(gate)
+      const call = yield* Effect.forkChild(Effect.flip(use))
+      yield* settle
+      expect((yield* approach(name)).leftAlone).toMatchObject(full)
+      yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.join(call)
+      yield* TestClock.adjust("10 minutes")
+      world.wayless = new TargetError({ node: name, message: "the tunnel ended." })
+      const { attempts } = world
+      expect(yield* Effect.flip(use)).toBe(world.wayless)
+      for (let again = 0; again < 20; again++) expect(yield* Effect.flip(use)).toMatchObject(full)
+      expect(world.attempts).toBe(attempts + 1)
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("has ended only once EPMD was looked at all the time, which goes on when nobody asks", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      world.whereabouts = "same"
+      yield* use
+      world.hasRoom = false
+      yield* world.lose(lost)
+      yield* settle
+      // EPMD is started anew twice, and asked by a call each time.
+      for (let time = 0; time < 2; time++) {
+        world.whereabouts = "gone"
+        expect(yield* Effect.flip(use)).toMatchObject(full)
+        yield* TestClock.adjust("1 second")
+        world.whereabouts = "same"
+        yield* TestClock.adjust("1 minute")
+        expect(yield* Effect.flip(use)).toMatchObject(full)
+      }
+      const { count } = world.questions
+      yield* TestClock.adjust("1 minute")
+      expect(world.questions.count).toBe(count)
+      expect(world.attempts).toBe(1)
+      world.whereabouts = "gone"
+      yield* Effect.flip(use)
+      yield* TestClock.adjust("5 seconds")
+      world.whereabouts = "same"
+      world.hasRoom = true
+      yield* use
+      expect(world.attempts).toBe(2)
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("is left alone anew, whatever EPMD says late of the time before", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      world.whereabouts = "same"
+      yield* loseFull(world)
+      const gate = yield* Deferred.make<void>()
+      world.asking = Deferred.await(gate)
+      world.whereabouts = "moved"
+      const late = yield* Effect.forkChild(nodes.approach(name))
+      yield* settle
+      world.asking = Effect.void
+      yield* Effect.flip(Effect.scoped(nodes.connect(name)))
+      yield* Deferred.succeed(gate, undefined)
+      expect((yield* Fiber.join(late)).leftAlone).toMatchObject(full)
+      world.whereabouts = "same"
+      expect(yield* Effect.flip(use)).toMatchObject(full)
+      expect(world.attempts).toBe(2)
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  it.effect("has not ended where EPMD lists the name that it denies", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      world.whereabouts = "same"
+      yield* loseFull(world)
+      world.refuses = { ...refused, registered: ["app"] } as DistReason
+      for (let second = 0; second < 7; second++) {
+        yield* Effect.flip(Effect.scoped(nodes.connect(name)))
+        yield* TestClock.adjust("1 second")
+      }
+      expect(yield* Effect.flip(use)).not.toHaveProperty("until")
+    }).pipe(Effect.scoped, Effect.provide(layer))
   })
 
   it.effect("is asked at once where it is configured another way", () => {
@@ -226,7 +383,7 @@ describe("a node that had no process left when it was heard last", () => {
       yield* loseFull(world)
       world.hasRoom = true
       world.address = "elsewhere"
-      expect(yield* (yield* Nodes).leftAlone(name)).toBeUndefined()
+      expect((yield* (yield* Nodes).approach(name)).leftAlone).toBeUndefined()
       // By ourselves, too.
       yield* TestClock.adjust("1 minute")
       expect(yield* stateOf).toMatchObject({ _tag: "Up" })
@@ -268,12 +425,12 @@ describe("a node that had no process left when it was heard last", () => {
     const { layer, world } = makeWorld()
     return Effect.gen(function* () {
       const nodes = yield* Nodes
-      world.hasEnded = false
+      world.whereabouts = "same"
       yield* loseFull(world)
       expect(world.questions.millis).toBe(Infinity)
       yield* Effect.flip(Effect.scoped(nodes.get(name, { timeoutMillis: 200 })))
       expect(world.questions.millis).toBeLessThanOrEqual(200)
-      yield* nodes.leftAlone(name, { timeoutMillis: 300 })
+      yield* nodes.approach(name, { timeoutMillis: 300 })
       expect(world.questions.millis).toBe(300)
     }).pipe(Effect.scoped, Effect.provide(layer))
   })
@@ -292,7 +449,7 @@ describe("a node that had no process left when it was heard last", () => {
   it.effect("is not asked for any more once its entry is gone", () => {
     const { layer, world } = makeWorld()
     return Effect.gen(function* () {
-      world.hasEnded = false
+      world.whereabouts = "same"
       world.nodes = world.entries = [{ name }]
       yield* loseFull(world)
       yield* TestClock.adjust("1 hour")
@@ -347,7 +504,7 @@ describe("a node with hardly an atom left", () => {
     const { layer, world } = makeWorld()
     return Effect.gen(function* () {
       const nodes = yield* Nodes
-      world.hasEnded = false
+      world.whereabouts = "same"
       yield* nodes.connect(name)
       world.isScarce = true
       yield* world.lose(lost)
@@ -372,14 +529,14 @@ describe("a node with hardly an atom left", () => {
   it.effect("is connected again once EPMD tells that it has ended", () => {
     const { layer, world } = makeWorld()
     return Effect.gen(function* () {
-      world.hasEnded = false
+      world.whereabouts = "same"
       yield* (yield* Nodes).connect(name)
       world.isScarce = true
       yield* world.lose(lost)
       yield* TestClock.adjust("1 hour")
       expect(world.attempts).toBe(2)
       world.isScarce = false
-      world.hasEnded = true
+      world.whereabouts = "moved"
       yield* TestClock.adjust("1 minute")
       expect(yield* stateOf).toMatchObject({ _tag: "Up" })
       expect(world.attempts).toBe(3)
