@@ -101,9 +101,14 @@ const askNode = (name: string, status: NodeStatus | undefined, timeoutMillis: nu
 
 /**
  * The nodes that connected nodes are connected to, visible and hidden, and so on from those of them that may be
- * connected for it: so many nodes and so many steps away at most. Leaves out ourselves.
+ * connected for it: so many nodes and so many steps away at most. Leaves out ourselves. Who `isWanted` by is told where
+ * there is no node to begin with.
  */
-export const lookAlong = (mayConnect: MayConnect, patience: Patience): Effect.Effect<Look, never, Nodes> =>
+export const lookAlong = (
+  mayConnect: MayConnect,
+  patience: Patience,
+  isWanted: boolean
+): Effect.Effect<Look, never, Nodes> =>
   Effect.gen(function* () {
     const statuses = new Map((yield* (yield* Nodes).list).map((status) => [status.name, status]))
     const looks: Array<Look> = []
@@ -134,5 +139,8 @@ export const lookAlong = (mayConnect: MayConnect, patience: Patience): Effect.Ef
       if (isTrouble(state.why)) looks.push(unseen(name, state.why))
       else if (now - state.since < believedMillis) looks.push(unasked(name))
     }
-    return together(looks)
+    const look = together(looks)
+    return isWanted && asked.size === 0 && look.failures.every(({ isExpected }) => isExpected)
+      ? together([look, partial("no node is connected, so that there is none to ask what it is connected to.")])
+      : look
   })

@@ -2,7 +2,7 @@ import { type Context, Effect, Option, Random, Stream } from "effect"
 import { steadyMillis } from "../node/Moment.ts"
 import { Nodes } from "../node/Nodes.ts"
 import { Targets } from "../node/Targets.ts"
-import type { ChangesOptions, Discoveries, DiscoveryChange, LookOptions, OnceOptions } from "./Discoveries.ts"
+import type { ChangesOptions, Discoveries, DiscoveryChange, OnceOptions } from "./Discoveries.ts"
 import { lookAtDns, lookAtServices } from "./Dns.ts"
 import { lookAtEpmd } from "./Epmd.ts"
 import { lookAlong } from "./Follow.ts"
@@ -35,7 +35,7 @@ export interface Looks {
 
 const lookAt = (
   source: Source,
-  { mayConnect = () => false }: LookOptions,
+  { from = "", mayConnect = () => false }: OnceOptions,
   patience: Patience,
   epmdPort: number
 ): Effect.Effect<Look, never, Nodes> => {
@@ -53,7 +53,7 @@ const lookAt = (
     case "releases":
       return lookAtReleases(patience)
     case "follow":
-      return lookAlong(mayConnect, patience)
+      return lookAlong(mayConnect, patience, source.isDefault !== true || from !== "")
   }
 }
 

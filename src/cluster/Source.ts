@@ -32,8 +32,8 @@ export type Source = { readonly text: string } & (
     }
   /** What runs on this machine under our user, and the release that we were started in. */
   | { readonly kind: "releases" }
-  /** What connected nodes are connected to. */
-  | { readonly kind: "follow" }
+  /** What connected nodes are connected to. `isDefault`: nobody asked for it, so that it is nothing to tell that none is. */
+  | { readonly kind: "follow"; readonly isDefault?: boolean }
 )
 
 /** Why a text names no source; to follow the text in a sentence. */
@@ -45,7 +45,7 @@ export interface SourceProblem {
 export const defaultSources: ReadonlyArray<Source> = [
   { kind: "epmd", text: "epmd:localhost", host: "localhost" },
   { kind: "releases", text: "releases" },
-  { kind: "follow", text: "follow" },
+  { kind: "follow", text: "follow", isDefault: true },
   { kind: "hosts", text: "hosts", isDefault: true }
 ]
 

@@ -133,6 +133,8 @@ export const discoverNodes = Tool.make({
       (row) =>
         row.isListening !== false && (row.state === "configured" || (row.state === "allowed" && !isElsewhere(row)))
     )
+    // Where nothing is found, nor connected that it could be found by, one that no source has to have.
+    const toConnect = next?.node ?? (all.length + up.size === 0 ? configured[0]?.name : undefined)
     const told = failures.map(({ message, source: text }) => visible(`${text}: ${message}`))
     return {
       summary: (shown: number) =>
@@ -180,7 +182,7 @@ export const discoverNodes = Tool.make({
         next: rows.length < behind.length ? placeOf(rows.at(-1)!) : undefined,
         after: (row: number) => placeOf(rows[row]!)
       } as const,
-      hints: next === undefined ? [] : [`connect_node ${JSON.stringify({ node: next.node })}`]
+      hints: toConnect === undefined ? [] : [`connect_node ${JSON.stringify({ node: toConnect })}`]
     }
   })
 })

@@ -158,11 +158,11 @@ describe("changes", () => {
       const why = new DistError({ node: "a@h", reason: { _tag: "Disconnected" } })
       standing["a@h"] = { state: { _tag: "Down", since, why } }
       expect(yield* news).toEqual([])
-      // As it should be, and no failure of a source.
+      // As it should be, and no failure of that node; but there is none that could be asked.
       const told = yield* Effect.flatMap(Discovery.make, ({ once }) => once()).pipe(
         Effect.provide(discoveryLayer(world))
       )
-      expect(told.failures).toEqual([])
+      expect(told.failures).toEqual([{ source: "follow", message: expect.stringContaining("no node is connected") }])
       yield* TestClock.adjust("1 hour")
       expect(yield* news).toEqual(["-x@h"])
     })

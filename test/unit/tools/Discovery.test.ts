@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
+import { DistError } from "../../../src/dist/DistError.ts"
 import { atom, isAtom, list } from "../../../src/etf/Term.ts"
 import { discoverNodes } from "../../../src/tools/connection/Discovery.ts"
 import { Catalogue } from "../../../src/tools/Catalogue.ts"
@@ -238,6 +239,23 @@ describe("discover_nodes", () => {
       const refused = yield* discover({ ...world, policy: { allowNodes: ["shop@*"] } })
       expect(rows(refused).map(({ state }) => state)).toEqual(["not_allowed", "not_allowed"])
       expect(refused["hints"]).toBeUndefined()
+    })
+  )
+
+  it.effect("tells that no node is connected to be followed, where that was asked for, and which may be", () =>
+    Effect.gen(function* () {
+      const world: DiscoveryWorld = { configured: ["app@far"], epmdPort: 1 }
+      const note = "follow: no node is connected, so that there is none to ask what it is connected to."
+      const told = { summary: "No node was found.", complete: false, notes: [note] }
+      const hints = ['connect_node {"node":"app@far"}']
+      expect(yield* discover({ ...world, discovery: ["follow"] })).toMatchObject({ ...told, hints })
+      expect(yield* discover(world, { source: "follow" })).toMatchObject({ ...told, hints })
+      expect((yield* discover({ discovery: ["follow"] }))["hints"]).toBeUndefined()
+      expect(JSON.stringify(yield* discover(world))).not.toContain("no node is connected")
+      const reason = { _tag: "Disconnected" } as const
+      const state = { _tag: "Down", since: 0, why: new DistError({ node: "app@far", reason }) } as const
+      const left = { up: [fakeNode({ name: "app@far" })], standing: { "app@far": { state } } }
+      expect(yield* discover({ ...world, ...left, discovery: ["follow"] })).toMatchObject(told)
     })
   )
 
