@@ -24,8 +24,8 @@ export interface Sighting {
   readonly isTls?: true
   /** The file that has its cookie; the cookie itself is not read. */
   readonly cookieFile?: string
-  /** The process that it is, where that is stopped (SIGSTOP), so that nothing in it runs. */
-  readonly stoppedProcess?: number
+  /** The process of this machine, and of our network, that it is; stopped (SIGSTOP), nothing in it runs. */
+  readonly process?: { readonly pid: number; readonly isStopped: boolean }
 }
 
 /** What one source could not tell, or a part of it, and why. */

@@ -28,7 +28,7 @@ export interface Discovered {
   readonly isTls?: true
   /** The file that has its cookie: the path alone, the file was not read. */
   readonly cookieFile?: string
-  /** The process of this machine that it is, where that is stopped (SIGSTOP), so that nothing in it runs. */
+  /** The process of this machine that it is, where that is stopped (SIGSTOP), so that nothing in it runs, and no other may be it. */
   readonly stoppedProcess?: number
 }
 
@@ -88,7 +88,7 @@ const discoveredOf = (node: string, seen: ReadonlyArray<SightingOf>): Discovered
     seen.find((each) => each.host !== undefined)
   const { epmdPort, host, port } = place ?? {}
   const cookieFile = seen.find((each) => each.cookieFile !== undefined)?.cookieFile
-  const stoppedProcess = seen.find((each) => each.stoppedProcess !== undefined)?.stoppedProcess
+  const [process, ...others] = seen.flatMap((each) => each.process ?? [])
   return {
     node,
     sources: [...new Set(seen.map(({ source }) => source))],
@@ -101,7 +101,7 @@ const discoveredOf = (node: string, seen: ReadonlyArray<SightingOf>): Discovered
     ...(seen.some(({ isListening }) => isListening === false) && { isListening: false }),
     ...(seen.some(({ isTls }) => isTls) && { isTls: true }),
     ...(cookieFile !== undefined && { cookieFile }),
-    ...(stoppedProcess !== undefined && { stoppedProcess })
+    ...(process?.isStopped === true && others.length === 0 && { stoppedProcess: process.pid })
   }
 }
 

@@ -131,7 +131,11 @@ const sightingOf = (
   { isHidden, isListening, isTls, node, port }: StartedNode,
   given: Variables,
   part: string,
-  at: { readonly cookieFile: string | undefined; readonly isHere: boolean; readonly stoppedProcess: number | undefined }
+  at: {
+    readonly cookieFile: string | undefined
+    readonly isHere: boolean
+    readonly process: NonNullable<Sighting["process"]>
+  }
 ): Sighting => ({
   node,
   part,
@@ -142,7 +146,7 @@ const sightingOf = (
   ...(!isListening && { isListening }),
   ...(isTls && { isTls }),
   ...(at.cookieFile !== undefined && { cookieFile: at.cookieFile }),
-  ...(at.stoppedProcess !== undefined && { stoppedProcess: at.stoppedProcess })
+  ...(at.isHere && { process: at.process })
 })
 
 /** A node in a container, say: what the machine is called there, and the node with it, cannot be seen from here. */
@@ -168,7 +172,7 @@ const nodeOfProcess = async (pid: string, machine: MachineService): Promise<Sigh
     return sightingOf(started, given, `process ${pid}`, {
       cookieFile: seesOurs ? await cookieFileOf(given.RELEASE_ROOT) : undefined,
       isHere,
-      stoppedProcess: (await isStopped(machine, pid)) ? Number(pid) : undefined
+      process: { pid: Number(pid), isStopped: await isStopped(machine, pid) }
     })
   } catch {
     return undefined

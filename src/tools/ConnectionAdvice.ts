@@ -192,13 +192,15 @@ export const adviceOf = Effect.fnUntraced(function* (
   const timeoutMillis = Math.min(patience, yield* stepMillis)
   const isOfNode = matters.some(({ matter }) => matter !== "epmd")
   const { found } = isOfNode ? yield* (yield* Discovery.make).once({ from: source, timeoutMillis }) : { found: [] }
-  const own = found.find(({ node }) => node === name) ?? found.find(({ node }) => isSameHere(node, name, hostNames))
+  const itself = found.filter(({ node }) => node === name || isSameHere(node, name, hostNames))
+  const own = itself.find(({ node }) => node === name) ?? itself[0]
   const isLocal = own !== undefined || isOnThisMachine(name, hostNames)
   const byAddress = isLocal ? addressAdvice(name, own, { address, epmdHost, epmdPort }) : Effect.undefined
   const advice = yield* Effect.forEach(matters, ({ matter, why }) => {
     if (matter === "cookie") return Effect.succeed(own && cookieAdvice(own, why))
     if (matter === "address") return byAddress
-    if (matter === "silence") return Effect.succeed(own && silenceAdvice(own))
+    // Nobody is told to let another go on.
+    if (matter === "silence") return Effect.succeed(own && itself.length === 1 ? silenceAdvice(own) : undefined)
     const asked = why._tag === "DistError" && "port" in why.reason ? why.reason.port : epmdPort
     if (matter === "epmd")
       return Effect.map(Effect.timeoutOption(epmdAdvice(asked), timeoutMillis), Option.getOrUndefined)

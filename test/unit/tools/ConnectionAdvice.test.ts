@@ -5,9 +5,18 @@ import { mkdirSync, writeFileSync } from "node:fs"
 import type { Socket } from "node:net"
 import { join, relative } from "node:path"
 import { Machine } from "../../../src/cluster/Machine.ts"
+import { DistError } from "../../../src/dist/DistError.ts"
 import { Resolver, resolverOf } from "../../../src/dist/Resolver.ts"
 import { Transport } from "../../../src/dist/Transport.ts"
-import { type NodeTarget, type KnownNode, Nodes, TargetError } from "../../../src/node/index.ts"
+import {
+  CallError,
+  type NodeTarget,
+  type KnownNode,
+  type NodeError,
+  Nodes,
+  TargetError
+} from "../../../src/node/index.ts"
+import { adviceOf } from "../../../src/tools/ConnectionAdvice.ts"
 import { Catalogue } from "../../../src/tools/Catalogue.ts"
 import { bareMachine } from "../../support/FakeDiscovery.ts"
 import { worldLayer } from "../../support/FakeNodes.ts"
@@ -153,6 +162,69 @@ describe("a node that cannot be connected, and runs on this machine", () => {
           state === "T"
         ])
       }
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("is told to be stopped whatever it is silent to, where it is here, and no other process may be it", () =>
+    Effect.gen(function* () {
+      const late = (phase: "handshake" | "tls" | "connect") =>
+        new DistError({ node: app, reason: { _tag: "Timeout", phase, millis: 1_000, waitingFor: "waiting" } })
+      const reason = { _tag: "DeadlineExceeded", millis: 1_000, worker: "awaited" } as const
+      const unanswered = new CallError({ node: app, target: "erlang:self/0", reason })
+      const far = { network: "net:[2]", host: "uts:[2]", root: "/elsewhere" }
+      const stopped = { state: "T" }
+      const advised = Effect.fnUntraced(function* (
+        why: NodeError,
+        others: ReadonlyArray<readonly [string, Parameters<typeof addProcess>[4]]>,
+        rest: Partial<Surroundings> = {}
+      ) {
+        const processes = yield* folder
+        addProcess(processes, "self", [])
+        for (const [at, [name, state]] of others.entries())
+          addProcess(processes, 10 + at, [beam, "--", "-name", name], {}, state)
+        const advice = yield* Effect.provide(
+          adviceOf(rest.name ?? app, [why]),
+          over({ epmdPort: 1, processes, ...rest })
+        )
+        return advice.map(({ told: text }) => /kill -CONT \d+/u.exec(text)?.[0])
+      })
+      for (const why of [late("handshake"), late("tls"), unanswered])
+        expect(yield* advised(why, [[app, stopped]])).toEqual(["kill -CONT 10"])
+      expect(yield* advised(late("connect"), [[app, stopped]])).toEqual([])
+      // One in a container says nothing of the one that is here.
+      expect(
+        yield* advised(late("tls"), [
+          [app, {}],
+          [app, { ...far, ...stopped }]
+        ])
+      ).toEqual([])
+      expect(yield* advised(late("tls"), [[app, { ...far, ...stopped }]])).toEqual([])
+      expect(
+        yield* advised(late("tls"), [
+          [app, { ...far }],
+          [app, stopped]
+        ])
+      ).toEqual(["kill -CONT 11"])
+      // Of two that are here, nobody knows which it is.
+      for (const state of [{}, stopped])
+        expect(
+          yield* advised(late("tls"), [
+            [app, state],
+            [app, stopped]
+          ])
+        ).toEqual([])
+      expect(
+        yield* advised(late("tls"), [
+          [app, stopped],
+          ["app@localhost", {}]
+        ])
+      ).toEqual([])
+      // Nor of what an entry leads to.
+      for (const entry of [{ address: "127.0.0.1:9" }, { epmdHost: "far.example" }])
+        expect(yield* advised(late("tls"), [[app, stopped]], { entry })).toEqual([])
+      const name = "app@far.example"
+      const there = new DistError({ node: name, reason: late("tls").reason })
+      expect(yield* advised(there, [[name, stopped]], { name })).toEqual([])
     }).pipe(Effect.scoped)
   )
 
