@@ -117,7 +117,7 @@ export const withoutReason = (error: {
     case "WorkerDied":
       return `the worker that ran ${target} on ${node} was ended before it gave an answer.`
     case "ProcessTableFull":
-      return `the process table of ${node} is full${reason.limit === undefined ? "" : ` (${reason.limit} processes, what +P allows for)`}: ${reason.hasBegun ? `${target} could start no more` : `it could start none for ${target}`}. Nothing new can run there until others end: find who starts so many (group them by what they run), or restart it with a larger +P.`
+      return `the process table of ${node} is full${reason.limit === undefined ? "" : ` (${reason.limit} processes, what +P allows for)`}: ${reason.hasBegun ? `${target} could start no more` : `it could start none for ${target}`}. Nothing new can run there until others end. On the node itself, in a shell that is open already, find who starts so many (count erlang:processes() by what erlang:process_info(Pid, initial_call) tells) and end them, or restart it with a larger +P. Keep the link meanwhile: where not one process is left, any connection that comes in, a remote shell's too, ends the node.`
     case "AtomsScarce":
       return `${node} has room for ${reason.left} more atoms, of ${reason.limit}: ${withoutAtoms(target, reason)}. No atom is ever taken back, and a node whose atom table is full crashes: it will do so by itself if whatever makes them goes on. Find that (list_to_atom, binary_to_atom, String.to_atom or JSON keys as atoms, of what comes from outside), and restart the node in time, with a larger +t.`
     case "SpawnRefused":

@@ -8,6 +8,9 @@ import { askLoad } from "./Load.ts"
  */
 export type Condition = "up" | "degraded" | "down"
 
+/** What is wrong where a node has no process for anything new. */
+const tableFull = "its process table is full: nothing new can run there"
+
 /** One look at a node. */
 export type Sample =
   | {
@@ -132,6 +135,13 @@ export class HealthRecord {
   }
 }
 
+/** The same of a node that has told meanwhile that it has no process left: one such answer leaves nothing open. */
+export const withTableFull = (health: NodeHealth): NodeHealth => ({
+  ...health,
+  condition: health.condition === "up" ? "degraded" : health.condition,
+  why: health.why.includes(tableFull) ? health.why : [tableFull, ...health.why]
+})
+
 /** The smallest value that is no smaller than this share of all of them, which are sorted. */
 const percentile = (sorted: ReadonlyArray<number>, share: number): number =>
   sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)]!
@@ -168,7 +178,7 @@ export const sampleOf = (
       case "DeadlineExceeded":
         return "missed"
       case "ProcessTableFull":
-        return { roundTripMillis, runQueue: undefined, problem: "its process table is full: nothing new can run there" }
+        return { roundTripMillis, runQueue: undefined, problem: tableFull }
       case "HeapLimit":
       case "WorkerDied":
         return { roundTripMillis, runQueue: undefined, problem: "what was to answer was ended there" }

@@ -2,7 +2,7 @@ import { Deferred, type Fiber, type Redacted, Scope } from "effect"
 import type { HandshakeStage } from "../dist/DistError.ts"
 import { Breaker, type BreakerState } from "./Breaker.ts"
 import type { ErlangNode } from "./ErlangNode.ts"
-import { HealthRecord, type NodeHealth, outdatedMillis } from "./Health.ts"
+import { HealthRecord, type NodeHealth, outdatedMillis, withTableFull } from "./Health.ts"
 import type { AskWhereabouts, Lack, Leave } from "./LeftAlone.ts"
 import { type Moment, onTheWall } from "./Moment.ts"
 import type { NodeError } from "./NodeError.ts"
@@ -146,8 +146,10 @@ const toldState = (state: BreakerState, now: Moment): BreakerState => {
 /** How a node fares that is connected; `undefined` where it was not looked at for a while. */
 export const healthOf = ({ connection }: Peer, now: number): NodeHealth | undefined => {
   if (connection?.state._tag !== "Up") return undefined
-  const health = connection.health.health(connection.state.node.silentMillis())
-  return now - (health.sampledAt ?? now) > outdatedMillis ? undefined : health
+  const { node } = connection.state
+  const health = connection.health.health(node.silentMillis())
+  if (now - (health.sampledAt ?? now) > outdatedMillis) return undefined
+  return node.hasRoom() ? health : withTableFull(health)
 }
 
 /** When a lost link is tried again, at the latest, as far as that is known: it may be for EPMD to say. */

@@ -179,7 +179,15 @@ const fromCallError = (error: CallError, syntax: Syntax, tool: CalledTool | unde
     case "HeapLimit":
       return told("too_large", false, ` ${tool === undefined ? "Ask for less." : (tool.ifLarge ?? whyLarge)}`)
     case "ProcessTableFull":
-      return told("process_table_full", true, "", { next: 'list_processes {"group_by":"initial_call"}' })
+      // Whatever starts a process there fails the same way; the list tells of the node without.
+      return told(
+        "process_table_full",
+        true,
+        " Tools try again by themselves, as long as their time allows (timeout_ms).",
+        {
+          next: "list_nodes"
+        }
+      )
     case "AtomsScarce":
       return reason.maker === "joining"
         ? told("atom_table_full", false)

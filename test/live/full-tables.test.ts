@@ -139,9 +139,15 @@ describe.each(BeamNode.otpReleases())("a node on OTP $otp", ({ otp }) => {
         yield* ask(fillProcesses(0))
         for (const tool of ["get_system_info", "list_processes", "list_ets_tables", "diagnose_connection"]) {
           const error = yield* Effect.flip(call(tool, { node: node.name }))
-          expect(error, tool).toMatchObject({ code: "process_table_full", retryable: true })
+          expect(error, tool).toMatchObject({ code: "process_table_full", retryable: true, next: "list_nodes" })
           expect(error.message).toMatch(/the process table of .* is full \(1024 processes, what \+P allows for\)/iu)
         }
+        const { structured } = yield* call("list_nodes", {})
+        const why = expect.stringContaining("its process table is full")
+        expect(structured["nodes"]).toContainEqual(
+          expect.objectContaining({ node: node.name, state: "up", health: "degraded", why })
+        )
+        expect(structured["notes"]).toContainEqual(expect.stringContaining("Do not disconnect"))
       }).pipe(using("auto", [node]))
       // A second connection would have had it end.
       expect(yield* ask("is_pid(whereis(net_kernel))")).toBe("true")

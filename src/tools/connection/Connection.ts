@@ -287,7 +287,9 @@ const listNodes = Tool.make({
     const rows = yield* Effect.forEach(page, (it) => listedRow(it, patience), { concurrency: "unbounded" })
 
     const unheard = rows.filter(({ round_trip_ms, state }) => state === "up" && round_trip_ms === undefined)
-    const silent = unheard.filter(({ breaker }) => breaker === undefined)
+    const lacking = (yield* (yield* Nodes).list).filter(({ lack }) => lack?._tag === "Processes")
+    const full = rows.filter(({ node, state }) => state === "up" && lacking.some(({ name }) => visible(name) === node))
+    const silent = unheard.filter((row) => row.breaker === undefined && !full.includes(row))
     const resting = rows.filter(({ breaker }) => breaker !== undefined)
     const discoverable = page.filter(({ state }) => state === "discoverable")
     // A look at those of this page may have changed how they stand.
@@ -308,6 +310,11 @@ const listNodes = Tool.make({
           ? [`Nodes of this machine that are not configured cannot be seen: ${visible(local.failure.message)}`]
           : []),
         ...(silent.length === 0 ? [] : [`No round trip came to an end within ${patience} ms to ${namesIn(silent)}.`]),
+        ...(full.length === 0
+          ? []
+          : [
+              `${namesIn(full)} ${full.length === 1 ? "has" : "have"} a full process table, and ${full.length === 1 ? "answers" : "answer"} nothing before others end there. Do not disconnect: where not one process is left, the next connection that comes in ends the node.`
+            ]),
         ...(resting.length === 0
           ? []
           : [

@@ -83,7 +83,8 @@ export const nodeRow = Effect.fnUntraced(function* (
       return {
         ...known,
         state: "up",
-        health: health?.sampledAt === undefined ? undefined : health.condition,
+        // Before the first look, only what calls have told.
+        health: health?.sampledAt === undefined && health?.condition === "up" ? undefined : health?.condition,
         round_trip_ms: millis && rounded(millis),
         ...(health && figuresOf(health)),
         otp_release: state.node.capabilities.otpRelease,

@@ -216,6 +216,23 @@ describe("the health of a connected node", () => {
       yield* TestClock.adjust("31 seconds")
       const why = [expect.stringContaining("its process table is full")]
       expect(yield* nodes.health(name)).toMatchObject({ condition: "degraded", missed: 0, why })
+      // A call may have told it, too.
+      world.hasRoom = false
+      expect((yield* nodes.health(name))?.why).toEqual(why)
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  it.effect("is degraded as soon as a call has told that the node can run nothing, until one tells otherwise", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      yield* nodes.connect(name)
+      world.hasRoom = false
+      const why = [expect.stringContaining("its process table is full")]
+      expect(yield* nodes.health(name)).toMatchObject({ condition: "degraded", why })
+      expect((yield* nodes.list)[0]).toMatchObject({ lack: { _tag: "Processes" }, health: { why } })
+      world.hasRoom = true
+      expect(yield* nodes.health(name)).toMatchObject({ condition: "up", why: [] })
     }).pipe(Effect.scoped, Effect.provide(layer))
   })
 })

@@ -43,6 +43,39 @@ describe("list_nodes", () => {
   )
 })
 
+describe("a node whose process table is full", () => {
+  const reason = { _tag: "ProcessTableFull", limit: 1_024, hasBegun: false } as const
+  const fails = Effect.fail(new CallError({ node: name, target: "m:f/0", reason }))
+  const node = { ...fakeNode(), call: () => fails, runAgent: () => fails, roundTrip: () => fails }
+  const health = { condition: "degraded", since: 0, why: ["its table is full"], missed: 0, silentMillis: 1 } as const
+  const world: World = { up: [node], standing: { [name]: { lack: { _tag: "Processes" }, health } } }
+
+  it.effect("sends those who ask to what does not fail the same way", () =>
+    Effect.gen(function* () {
+      const error = yield* failIn(world, "get_system_info")
+      expect(error).toMatchObject({ code: "process_table_full", retryable: true, next: "list_nodes" })
+      expect(error.message).toContain("On the node itself")
+      expect(error.message).toContain("Keep the link")
+      expect(error.message).toContain("Tools try again by themselves")
+      expect((yield* callIn(world, "list_nodes")).structured["nodes"]).toHaveLength(1)
+    })
+  )
+
+  it.effect("is listed as that, and not as silent", () =>
+    Effect.gen(function* () {
+      const { structured } = yield* callIn(world, "list_nodes")
+      expect(structured["nodes"]).toEqual([
+        expect.objectContaining({ node: name, state: "up", health: "degraded", why: "its table is full" })
+      ])
+      expect(structured).toMatchObject({ complete: false })
+      expect(structured["notes"]).toContainEqual(
+        expect.stringMatching(/^app@localhost has a full process table, .* Do not disconnect:/u)
+      )
+      expect(JSON.stringify(structured["notes"])).not.toContain("No round trip")
+    })
+  )
+})
+
 describe("a node whose link is silent", () => {
   const look: Look = { _tag: "Unanswered", silentMillis: 9_000, isSilent: true }
 
