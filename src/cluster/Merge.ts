@@ -70,7 +70,14 @@ export const fullNames = (
   isLocal: (host: string) => boolean
 ): FullName => {
   const told = sightings.filter(({ isGuess }) => isGuess !== true).map(({ node }) => node)
-  const guessed = sightings.filter(({ isGuess }) => isGuess).map(({ node }) => node)
+  // A source that has the node by the machine's loopback, too, names several hosts of it: none is better than the others.
+  const idOf = ({ source }: SightingOf, short: string) => JSON.stringify([source, short])
+  const hostless = new Set(
+    sightings.flatMap((each) => (hostOf(each.node) === undefined ? [idOf(each, each.node)] : []))
+  )
+  const guessed = sightings
+    .filter((each) => each.isGuess && !hostless.has(idOf(each, shortName(each.node))))
+    .map(({ node }) => node)
   const sure = localByShort([...told, ...known], isLocal)
   const unsure = localByShort(guessed, isLocal)
   return (short) => {

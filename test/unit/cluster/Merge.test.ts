@@ -43,6 +43,20 @@ describe("a node of this machine that EPMD tells of under several names of its h
     expect(namesOf(resolved).map(([node]) => node)).toEqual(["app@10.0.0.1", "app@127.0.0.1"])
   })
 
+  it("is one without its host where one source has several hosts of this machine, its loopback among them", () => {
+    const one = (node: string): SightingOf => ({ ...registered(node, 1), source: "hosts" })
+    expect(namesOf([one("app"), one("app@box")])).toEqual([["app", ["hosts"]]])
+    expect(namesOf([one("app"), one("other@box")])).toEqual([
+      ["app", ["hosts"]],
+      ["other@box", ["hosts"]]
+    ])
+    expect(namesOf([one("app"), one("app@box")], ["app@127.0.0.1"])).toEqual([["app@127.0.0.1", ["hosts"]]])
+    expect(namesOf([one("app"), one("app@far")])).toEqual([
+      ["app", ["hosts"]],
+      ["app@far", ["hosts"]]
+    ])
+  })
+
   it("is no node of another machine, which may have the same name", () => {
     const far = registered("app@far", 1)
     expect(namesOf([...sightings.slice(0, 1), far], ["app@box"])).toEqual([
