@@ -3,9 +3,21 @@ import { Targets } from "../node/Targets.ts"
 import { keptCleaner } from "./Cleaning.ts"
 import { cleanValue } from "./CleanValue.ts"
 
+/** `undefined` where an error in it raises another when it is printed. */
+const printed = (cause: Cause.Cause<unknown>): string | undefined => {
+  try {
+    return Cause.pretty(cause)
+  } catch {
+    return undefined
+  }
+}
+
+const unprintable = "What failed is left out: it raises another error when it is printed."
+
 /** A cause as it is where there is nothing to hide in it, else one that is printed as what may be seen of it. */
 const cleanCause = (cause: Cause.Cause<unknown>, clean: (text: string) => string): Cause.Cause<unknown> => {
-  const text = Cause.pretty(cause)
+  const text = printed(cause)
+  if (text === undefined) return Cause.die(new Error(unprintable))
   const shown = clean(text)
   // Loggers may print more of an error than that.
   const isClean = cause.reasons.every((reason) => cleanValue(reason, clean) === reason)

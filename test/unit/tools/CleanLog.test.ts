@@ -54,6 +54,10 @@ const printed = (
 
 const using = (...cookies: ReadonlyArray<string>) => Effect.succeed(cookies.map((cookie) => Redacted.make(cookie)))
 
+const raise = (): never => {
+  throw new Error("no")
+}
+
 describe("the log", () => {
   // As long as are looked for within words, and of what stands in no frame of a logger's.
   const cookies = fc
@@ -125,6 +129,23 @@ describe("the log", () => {
     printed(Effect.logError(...parts, cause), logger, using("SECRETWORD"))
     expect(seen).toHaveLength(parts.length + 1)
     seen.forEach((part, at) => expect(part).toBe([...parts, cause][at]))
+  })
+
+  it.each(Object.entries(loggers))("goes on behind what raises when it is printed: %s", (_name, logger) => {
+    const values: ReadonlyArray<object> = [
+      { toJSON: raise, toString: raise, [inspect.custom]: raise },
+      Object.defineProperty({}, "toString", { get: raise }),
+      Object.defineProperty({}, "field", { get: raise, enumerable: true }),
+      Object.defineProperty(new Error("a"), "message", { get: raise }),
+      Object.defineProperty(new Error("a"), "stack", { get: raise })
+    ]
+    for (const value of values) {
+      // Effect looks at what is logged itself, unless it is within something.
+      const mute = new Proxy({}, { has: raise, ownKeys: raise, get: raise })
+      const events = [Effect.logError("one", value, { value, mute }), Effect.logError("two", Cause.die(value))]
+      const text = printed(Effect.andThen(Effect.all(events), Effect.logError("three")), logger, using("SECRETWORD"))
+      for (const word of ["one", "two", "three"]) expect(text).toContain(word)
+    }
   })
 
   it("hands no logger a failure with such a field", () => {
