@@ -16,6 +16,9 @@ const registered = (node: string, port: number): SightingOf => ({
 const namesOf = (sightings: ReadonlyArray<SightingOf>, known: ReadonlyArray<string> = []) =>
   merge(sightings, fullNames(sightings, known, isLocal), isLocal).map(({ node, sources }) => [node, sources])
 
+/** The same in a hosts file. */
+const inFile = (node: string): SightingOf => ({ ...registered(node, 1), source: "hosts" })
+
 describe("a node of this machine that EPMD tells of under several names of its host", () => {
   const sightings = [registered("app", 1), registered("app@box", 1), registered("app@10.0.0.1", 1)]
 
@@ -44,14 +47,13 @@ describe("a node of this machine that EPMD tells of under several names of its h
   })
 
   it("is one without its host where one source has several hosts of this machine, its loopback among them", () => {
-    const one = (node: string): SightingOf => ({ ...registered(node, 1), source: "hosts" })
-    expect(namesOf([one("app"), one("app@box")])).toEqual([["app", ["hosts"]]])
-    expect(namesOf([one("app"), one("other@box")])).toEqual([
+    expect(namesOf([inFile("app"), inFile("app@box")])).toEqual([["app", ["hosts"]]])
+    expect(namesOf([inFile("app"), inFile("other@box")])).toEqual([
       ["app", ["hosts"]],
       ["other@box", ["hosts"]]
     ])
-    expect(namesOf([one("app"), one("app@box")], ["app@127.0.0.1"])).toEqual([["app@127.0.0.1", ["hosts"]]])
-    expect(namesOf([one("app"), one("app@far")])).toEqual([
+    expect(namesOf([inFile("app"), inFile("app@box")], ["app@127.0.0.1"])).toEqual([["app@127.0.0.1", ["hosts"]]])
+    expect(namesOf([inFile("app"), inFile("app@far")])).toEqual([
       ["app", ["hosts"]],
       ["app@far", ["hosts"]]
     ])

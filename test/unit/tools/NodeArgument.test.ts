@@ -21,6 +21,15 @@ const reached = (world: World, given?: string) =>
 const refused = (world: World, given?: string) =>
   failIn(world, "get_memory_info", given === undefined ? {} : { node: given })
 
+/** EPMD of a host does not know `app`. */
+const notRegistered = (host: string): DistReason => ({
+  _tag: "NameNotRegistered",
+  name: "app",
+  host,
+  port: 1,
+  registered: []
+})
+
 describe("a node that is left out", () => {
   it.effect("is the one that is configured by several names of this machine", () =>
     Effect.gen(function* () {
@@ -163,11 +172,9 @@ describe("a node by its short name", () => {
       Effect.gen(function* () {
         const registered: Record<string, number> = { other: 1 }
         const epmdPort = yield* serveEpmd(registered)
-        const none = (host: string) =>
-          ({ _tag: "NameNotRegistered", name: "app", host, port: 1, registered: [] }) as const
         const unreachable: Record<string, DistReason> = {
-          "app@localhost": none("localhost"),
-          "app@127.0.0.1": none("127.0.0.1")
+          "app@localhost": notRegistered("localhost"),
+          "app@127.0.0.1": notRegistered("127.0.0.1")
         }
         const reachable: Array<ErlangNode> = []
         yield* Effect.gen(function* () {
@@ -186,8 +193,7 @@ describe("a node by its short name", () => {
 
   it.effect("is that of a node that was connected, and is not registered now", () =>
     Effect.gen(function* () {
-      const reason = { _tag: "NameNotRegistered", name: "app", host: "far", port: 1, registered: [] } as const
-      const why = new DistError({ node: "app@far", reason })
+      const why = new DistError({ node: "app@far", reason: notRegistered("far") })
       const former = { creation: 1, until: 0, why }
       const world: World = {
         up: [node("app@far")],
