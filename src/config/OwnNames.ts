@@ -14,26 +14,24 @@ const shortName = (name: string): string => name.split("@", 1)[0]!
  * before the @ a node may be called, and a group by that of nodes which have a host behind it.
  */
 export const takenNames = (nodes: ReadonlyArray<string | NodeEntry>): ReadonlyArray<TakenName> => {
-  // A word alone, in place of an entry, may well stand for one.
-  const all = nodes.map((node) => (typeof node !== "string" ? node : node.includes("@") ? { name: node } : undefined))
-  return all.flatMap((entry, at): ReadonlyArray<TakenName> => {
-    if (entry === undefined) return []
-    const { alias, group, name } = entry as NodeEntry
-    const whose = (is: (other: NodeEntry, otherAt: number) => boolean) =>
-      all.find((other, otherAt) => other !== undefined && otherAt !== at && is(other, otherAt))?.name
-    const byAlias =
-      alias === undefined
-        ? undefined
-        : whose(
-            (other, otherAt) =>
-              other.name === alias ||
-              (other.alias === alias && otherAt < at) ||
-              (shortName(other.name) === alias && shortName(name) !== alias)
-          )
-    const byGroup = group === undefined ? undefined : whose((other) => other.name === group || other.alias === group)
+  const all = nodes.flatMap((node, at): ReadonlyArray<{ readonly at: number; readonly entry: NodeEntry }> => {
+    if (typeof node !== "string") return [{ at, entry: node }]
+    // A word alone, in place of an entry, may well stand for one.
+    return node.includes("@") ? [{ at, entry: { name: node } }] : []
+  })
+  return all.flatMap(({ at, entry: { alias, group, name } }) => {
+    const isAlias = (other: NodeEntry, otherAt: number) =>
+      other.name === alias ||
+      (other.alias === alias && otherAt < at) ||
+      (shortName(other.name) === alias && shortName(name) !== alias)
+    const isGroup = (other: NodeEntry) => other.name === group || other.alias === group
+    const takenAs = (as: TakenName["as"], is: (other: NodeEntry, otherAt: number) => boolean) =>
+      all
+        .filter((other) => other.at !== at && is(other.entry, other.at))
+        .map(({ entry }) => ({ at, as, by: entry.name }))
     return [
-      ...(byAlias === undefined ? [] : [{ at, as: "alias", by: byAlias } as const]),
-      ...(byGroup === undefined ? [] : [{ at, as: "group", by: byGroup } as const])
-    ]
+      alias === undefined ? [] : takenAs("alias", isAlias).slice(0, 1),
+      group === undefined ? [] : takenAs("group", isGroup).slice(0, 1)
+    ].flat()
   })
 }

@@ -93,8 +93,8 @@ describe("a node by its short name", () => {
       name: "x@far"
     },
     {
-      given: "shop@eu",
-      world: { reachable: [node("b@far")], configured: [{ name: "b@far", alias: "shop@eu" }] },
+      given: "shop.eu",
+      world: { reachable: [node("b@far")], configured: [{ name: "b@far", alias: "shop.eu" }] },
       name: "b@far"
     },
     { given: "a", world: { up: [node("a@box")], configured: ["a@far"] }, name: "a@box" },
