@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import { Atom, atom, binary, isAtom, isTuple, listItems, map, MapTerm, type Pid, type Term } from "../etf/Term.ts"
+import { Atom, atom, isAtom, isTuple, list, listItems, map, MapTerm, type Pid, type Term } from "../etf/Term.ts"
 import { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
 import { askAgent } from "./Listing.ts"
@@ -55,10 +55,19 @@ export interface ReadMessages {
   readonly mark: number | undefined
   /** Messages that were looked at: the first ten thousand, or fewer where time ran out. */
   readonly seen: number
-  /** The most frequent first; `first` is the place in the queue of the first message of the shape, from 1 on. */
-  readonly shapes: ReadonlyArray<{ readonly shape: MessageShape; readonly count: number; readonly first: number }>
+  /** The most frequent first, of which up to 200 kB are told. */
+  readonly shapes: ReadonlyArray<CountedShape>
   /** How many shapes there are, with those that are not told. */
   readonly shapeCount: number
+}
+
+export interface CountedShape {
+  readonly shape: MessageShape
+  readonly count: number
+  /** The place in the queue of the first message of the shape, from 1 on. */
+  readonly first: number
+  /** The shape as the node knows it again: see {@link MessagesQuery.shaped}. */
+  readonly known: Term
 }
 
 export interface RefusedMessages {
@@ -101,13 +110,8 @@ export type MessageOrder = "arrival" | "size"
 /** Which messages of a queue are meant, and what reading them may cost. */
 export interface MessagesQuery {
   readonly sort: MessageOrder
-  /**
-   * Part of the shape of those that are meant, as it is shown in any of the languages, in any case; but an atom behind what
-   * may name it is `atom` there.
-   */
-  readonly shape: string | undefined
-  /** What of a name may make it that of a secret: a regular expression. A tuple behind such is `tuple` there. */
-  readonly secret: string
+  /** The shapes of those that are meant, as an answer before has told them; all messages without. */
+  readonly shaped: ReadonlyArray<Term> | undefined
   readonly limit: number
   /** Messages to pass by. */
   readonly skip: number
@@ -122,7 +126,7 @@ export interface MessagesQuery {
 export const messageQueue = (
   node: ErlangNode,
   pid: Pid,
-  { bounds, deadlineMillis, limit, marked, secret, shape, shapes, skip, sort }: MessagesQuery
+  { bounds, deadlineMillis, limit, marked, shaped, shapes, skip, sort }: MessagesQuery
 ): Effect.Effect<MessageQueue | undefined, CallError> => {
   if (crashes.test(node.capabilities.ertsVersion)) {
     return Effect.fail(
@@ -136,9 +140,7 @@ export const messageQueue = (
   const question = map([
     [atom("pid"), pid],
     [atom("sort"), atom(sort)],
-    ...(shape === undefined
-      ? []
-      : [[atom("shape"), binary(shape)] as const, [atom("secret"), binary(secret)] as const]),
+    ...(shaped === undefined ? [] : [[atom("shaped"), list(shaped)] as const]),
     [atom("limit"), limit],
     [atom("skip"), skip],
     [atom("marked"), marked],
@@ -222,7 +224,9 @@ const readRead = (answer: MapTerm, bounds: QueueBounds, skipped: number): Messag
     mark: readCount(answer.atomKey("mark")),
     seen,
     shapes: shapes.flatMap((row) =>
-      isTuple(row) ? [{ count: readCount(row[0]) ?? 0, first: readCount(row[1]) ?? 0, shape: readShape(row[2]) }] : []
+      isTuple(row)
+        ? [{ count: readCount(row[0]) ?? 0, first: readCount(row[1]) ?? 0, shape: readShape(row[2]), known: row[2]! }]
+        : []
     ),
     shapeCount
   }

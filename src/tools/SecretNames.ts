@@ -27,7 +27,7 @@ const keys = [
 ]
 
 /** Expressions of which one matches each name of a secret, as {@link normalized} makes it. */
-export const telling: ReadonlyArray<string> = [
+const telling: ReadonlyArray<string> = [
   `(?:${anywhere.join("|")})`,
   String.raw`(?:${endings.join("|")})\d*(?:_|$)`,
   String.raw`(?:^|_)(?:${words.join("|")})\d*(?:_|$)`,
@@ -36,13 +36,6 @@ export const telling: ReadonlyArray<string> = [
   "^userinfo$"
 ]
 const secretName = new RegExp(telling.join("|"), "u")
-
-/**
- * What some part of each such name matches, in any case, also of those in `isProofName` and `isCookieKey`; and of many
- * others: for who cannot look closer.
- */
-export const maybeSecretName =
-  "pass|pw|secret|credential|key|token|cookie|jwt|bearer|auth|salt|psk|dsn|url|userinfo|conn|ed.?pri"
 
 /** What is told of a secret, and is none: `token_count`, `max_tokens`, `invalid_token`. */
 const about = [

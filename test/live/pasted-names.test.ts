@@ -55,6 +55,14 @@ const scene = `
   [Inbox ! Message || Message <- [plain, odd_message, 'odd message', 'Elixir.Odd.Message', 'Odd', '1st|"name"', 'back\\\\slash',
     {odd_call, {self(), make_ref()}, {'Odd.get', 1}}, {'NotFound', <<"odd">>, #{}, [], "text", 1.5, Idle},
     #{'__struct__' => 'Elixir.Odd.Struct'}, {odd, list_to_tuple(lists:seq(1, 20))}, {odd, {odd, {odd, deep}}}]],
+  Crowd = Started(crowd),
+  rand:seed(exsplus, {1, 2, 3}),
+  Any = fun(Values) -> lists:nth(rand:uniform(length(Values)), Values) end,
+  Value = fun() -> Any([cart, a, b, normal, 'Odd b', password, 'NotFound', 'Elixir.Odd', 7, <<"x">>, self(), [], #{}]) end,
+  Tuple = fun(Element) -> list_to_tuple([Element() || _ <- lists:seq(1, rand:uniform(3))]) end,
+  Kinds = [Tuple(fun() -> Any([Value(), Value(), Tuple(Value)]) end) || _ <- lists:seq(1, 14)] ++
+    [cart, {cart, b}, {cart, 7, b}, {cart, 7, {b, a}}, {password, hunter2}, {password, hunter3}],
+  [Crowd ! Any(Kinds) || _ <- lists:seq(1, 300)],
   ok`
 
 interface Pasted {
@@ -274,20 +282,36 @@ describe("a name that a result shows", () => {
       }).pipe(Effect.provide(Layer.fresh(Layer.suspend(() => liveCatalogue([node, other], { mode })))))
     )
 
-    it.live("is taken back as a part of the shape of a message, and as all of it", () =>
-      Effect.gen(function* () {
-        const { structured } = yield* call("get_message_queue", inputOf("", { pid: "inbox" }))
-        const shapes = structured["shapes"] as ReadonlyArray<{ readonly shape: string; readonly first_at: number }>
-        expect(shapes).toHaveLength(12)
-        for (const { first_at, shape } of shapes) {
-          const found = yield* call("get_message_queue", inputOf("", { pid: "inbox", filter: shape }))
-          expect(found.structured["matched"], shape).toBeLessThan(12)
-          expect(
-            rowsOf(found, "messages").map(({ at }) => at),
-            shape
-          ).toContain(first_at)
-        }
-      }).pipe(Effect.provide(Layer.fresh(Layer.suspend(() => liveCatalogue([node], { mode })))))
+    it.live.each(["inbox", "crowd"])(
+      "is taken back as a part of the shape of a message, and as all of it, by %s",
+      (pid) =>
+        Effect.gen(function* () {
+          const matched = (filter: string) =>
+            Effect.map(call("get_message_queue", inputOf("", { pid, filter, limit: 100 })), ({ structured }) => {
+              const { matched: found, messages } = structured as {
+                readonly matched: number
+                readonly messages?: ReadonlyArray<{ readonly at: number }>
+              }
+              return { found, places: (messages ?? []).map(({ at }) => at) }
+            })
+          const { structured } = yield* call("get_message_queue", inputOf("", { pid }))
+          const shapes = structured["shapes"] as ReadonlyArray<{
+            readonly count: number
+            readonly shape: string
+            readonly first_at: number
+          }>
+          expect(shapes.length).toBeGreaterThan(10)
+          expect(structured["shape_count"]).toBe(shapes.length)
+          for (const { count, first_at, shape } of shapes) {
+            const { found, places } = yield* matched(shape)
+            expect(found, shape).toBe(count)
+            expect(places, shape).toContain(first_at)
+            const piece = shape.slice(0, -1)
+            if (piece === "" || shapes.some((other) => other.shape === piece)) continue
+            const having = shapes.filter((other) => other.shape.toLowerCase().includes(piece.toLowerCase()))
+            expect((yield* matched(piece)).found, piece).toBe(having.reduce((sum, other) => sum + other.count, 0))
+          }
+        }).pipe(Effect.provide(Layer.fresh(Layer.suspend(() => liveCatalogue([node], { mode })))))
     )
 
     it.live("leads on by the hints of groups", () =>

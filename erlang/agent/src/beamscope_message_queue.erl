@@ -23,16 +23,15 @@
 -define(BETWEEN_LOOKS, 1).
 %% Elements of a tuple whose shape is told.
 -define(WIDTH, 12).
+%% Bytes in external format of all shapes that are told.
+-define(SHAPES, 200000).
 
 -type messages_spec() :: #{
     pid := pid(),
     %% `arrival', the default: those that wait longest first; or `size', the largest first, in external format.
     sort => arrival | size,
-    %% Part of the shape of a message, as `shapes' are shown in any of the languages.
-    %% but for atoms that may be values, see `words'.
-    shape => binary(),
-    %% What of a name, in any case, may make it that of a secret: a regular expression. Behind such no tuple is looked into.
-    secret => binary(),
+    %% Those of these shapes alone, as an answer has told them.
+    shaped => [shape()],
     %% Messages to return; behind so many of the order, 0 by default.
     limit := non_neg_integer(),
     skip => non_neg_integer(),
@@ -115,15 +114,16 @@ read_messages(Told, #{pid := Pid, shapes := Shapes, deadline_ms := Deadline} = S
         {refused, Count} ->
             Told#{count => Count, refused => messages};
         {Messages, Hidden} ->
-            {Seen, Counts, Passing} = look(lists:sublist(Messages, ?LOOKED), sought(Spec), Until),
-            Ranked = lists:sort([{-Times, First, Shape} || {Shape, {Times, First, _}} <- maps:to_list(Counts)]),
+            Meant = maps:from_list([{Shape, true} || Shape <- maps:get(shaped, Spec, [])]),
+            {Seen, Counts, Passing} = look(lists:sublist(Messages, ?LOOKED), Meant, Until),
+            Ranked = lists:sort([{-Times, First, Shape} || {Shape, {Times, First}} <- maps:to_list(Counts)]),
             {Places, Chosen} = chosen(Messages, Seen, Passing, Spec),
             (maps:merge(Told, shown(Places, Chosen, Spec)))#{
                 count => max(length(Messages), Hidden),
                 hidden => Hidden > 0,
                 matched => length(Chosen),
                 seen => Seen,
-                shapes => [{-Times, First, Shape} || {Times, First, Shape} <- lists:sublist(Ranked, Shapes)],
+                shapes => most(lists:sublist(Ranked, Shapes), ?SHAPES),
                 shape_count => length(Ranked)
             }
     end.
@@ -153,7 +153,7 @@ messages_of(Pid, Looks, #{max_messages := Most} = Spec) ->
 
 %% The messages of all pages, in their order, with their places in the queue. What is filtered or sorted is what was
 %% looked at.
-chosen(_, _, Passing, #{shape := _} = Spec) ->
+chosen(_, _, Passing, #{shaped := _} = Spec) ->
     ordered(lists:unzip(lists:reverse(Passing)), Spec);
 chosen(Messages, Seen, _, #{sort := size} = Spec) ->
     ordered({lists:seq(1, Seen), lists:sublist(Messages, Seen)}, Spec);
@@ -189,65 +189,28 @@ shown(Places, Messages, #{limit := Limit, message_bytes := Room} = Spec) ->
 %% By what a message is known again.
 known_by(Message) -> {erlang:external_size(Message), cut(Message, ?MARK)}.
 
-%% What a shape has to have in it; `none' where each will do.
-sought(#{shape := Part} = Spec) -> {bare(unicode:characters_to_list(Part)), maps:get(secret, Spec, "^")};
-sought(_) -> none.
+%% The first of these kinds of messages, as many as there is room for.
+most([{Times, First, Shape} | More], Room) ->
+    case Room - erlang:external_size(Shape) of
+        Left when Left >= 0 -> [{-Times, First, Shape} | most(More, Left)];
+        _ -> []
+    end;
+most([], _) ->
+    [].
 
-%% How many messages were looked at; `#{Shape => {Times, Place, IsSought}}', with the place of the first message; and the
-%% `{Place, Message}' of those whose shape is sought, the last first.
-look(Messages, Sought, Until) ->
+%% How many messages were looked at; `#{Shape => {Times, Place}}', with the place of the first message; and the
+%% `{Place, Message}' of those whose shape is meant, the last first.
+look(Messages, Meant, Until) ->
     Add = fun(Message, {At, Known, Passing}) ->
         Shape = shape(Message, 2),
-        {Times, First, Passes} = known(Shape, Known, At, Sought),
-        {At + 1, Known#{Shape => {Times + 1, First, Passes}}, [{At, Message} || Passes] ++ Passing}
+        {Times, First} = maps:get(Shape, Known, {0, At}),
+        {At + 1, Known#{Shape => {Times + 1, First}}, [{At, Message} || is_map_key(Shape, Meant)] ++ Passing}
     end,
     Step = fun(Some, State) -> lists:foldl(Add, State, Some) end,
     {{Next, Counts, Passing}, _} = scan(
         fun(Left) -> some(?MESSAGES, Left) end, Messages, #{until => Until}, Step, {1, #{}, []}
     ),
     {Next - 1, Counts, Passing}.
-
-%% What is known of a shape; whether it is sought is found out once.
-known(Shape, Known, At, Sought) ->
-    case Known of
-        #{Shape := Before} -> Before;
-        _ when Sought =:= none -> {0, At, false};
-        _ ->
-            {Part, Secret} = Sought,
-            {0, At, contains(bare(lists:flatten(words(Shape, Secret))), Part)}
-    end.
-
-%% A shape as it is shown, but that each language writes an atom and a space in its own way, see `bare'; and that an atom
-%% is `atom' behind what may name it, and a tuple `tuple' behind what may name a secret: whoever is not shown a value could
-%% else find it out letter by letter, by what is found.
-words(Atom, _) when is_atom(Atom) -> atom_to_list(Atom);
-words(Elements, Secret) when is_list(Elements) ->
-    Behind = fun(Element, Front) ->
-        Word =
-            if
-                is_atom(Element), Front =/= none -> "atom";
-                is_list(Element), Front =:= secret -> "tuple";
-                true -> words(Element, Secret)
-            end,
-        {Word, naming(Front, Element, Secret)}
-    end,
-    {Words, _} = lists:mapfoldl(Behind, none, Elements),
-    ["{", lists:join(",", Words), "}"];
-words({tuple, Arity}, _) -> ["tuple of ", integer_to_list(Arity)];
-words({struct, Name}, _) -> ["struct ", atom_to_list(Name)];
-words({Type}, _) -> atom_to_list(Type).
-
-%% What stands in front of the next element of a tuple: `none' that names anything, a `name', or maybe that of a `secret'.
-naming(secret, _, _) -> secret;
-naming(Front, {Type}, _) when Type =/= binary, Type =/= list, Type =/= map -> Front;
-naming(_, Element, Secret) ->
-    Names = lists:filter(fun erlang:is_atom/1, lists:flatten([Element])),
-    Tells = fun(Name) -> re:run(atom_to_list(Name), Secret, [caseless, unicode, {capture, none}]) =:= match end,
-    hd([secret || true <- [lists:any(Tells, Names)]] ++ [name]).
-
-%% A text without what the languages differ in.
-bare(Text) ->
-    lists:append(string:lexemes(lists:append(string:replace(Text, "Elixir.", "", all)), " _:'\"|\\")).
 
 shape(Atom, _) when is_atom(Atom) -> Atom;
 shape(Tuple, Depth) when is_tuple(Tuple), Depth > 0, tuple_size(Tuple) =< ?WIDTH ->

@@ -9,8 +9,8 @@ tests() ->
         {"messages come in their order, with their kinds", fun messages/1},
         {"messages behind the first, and whether they moved up", fun later_messages/1},
         {"messages that repeat are known by more than the last", fun repeating_messages/1},
-        {"messages of a shape, by any part of it in any language", fun of_shape/1},
-        {"no message is found by a value", fun of_no_value/1},
+        {"messages of shapes that were told, each of them and no other", fun of_shape/1},
+        {"shapes that there is room for", fun many_shapes/1},
         {"the largest messages first, those of one size as they came", fun by_size/1},
         {"only what is looked at is filtered and sorted", fun looked_at/1},
         {"a large message is cut", fun large_messages/1},
@@ -144,72 +144,41 @@ of_shape(Run) ->
         {ok, []},
         [tick],
         {'gr\x{fc}n', <<"tick">>},
-        list_to_tuple(lists:seq(1, 20))
+        list_to_tuple(lists:seq(1, 20)),
+        {password, hunter2},
+        tick
     ],
     running([fun idle/0], fun([Pid]) ->
         [Pid ! Message || Message <- Sent],
-        Of = fun(Part, More) ->
-            Spec = spec(Pid, More#{shape => unicode:characters_to_binary(Part)}),
-            #{count := 9, seen := 9, shape_count := 9} = Told = Run(messages, Spec),
-            Told
-        end,
-        Places = fun(Part) ->
-            #{places := Found, rows := Rows, marks := Marks, matched := Matched} = Of(Part, #{}),
-            ?assertEqual([Matched, Matched, Matched], [length(Found), length(Rows), length(Marks)]),
-            ?assertEqual([lists:nth(At, Sent) || At <- Found], [Message || {Message, _, false} <- Rows]),
-            Found
-        end,
-        ?assertEqual([1, 4], Places("gen_call")),
-        ?assertEqual([1], Places("{'$gen_call', {pid, reference}, {get_user, integer}}")),
-        ?assertEqual([4], Places("{:\"$gen_call\", {pid, reference}, {:get_user, atom}}")),
-        ?assertEqual([], Places("two")),
-        ?assertEqual([1, 4], Places("GetUser")),
-        ?assertEqual([2], Places(":TICK")),
-        ?assertEqual([3], Places("{My.Shop, integer, struct My.Cart}")),
-        ?assertEqual([3, 5], Places("struct 'Elixir.My.Cart'")),
-        ?assertEqual([6], Places("{ok, empty list}")),
-        ?assertEqual([7], Places("list") -- Places("empty list")),
-        ?assertEqual([8], Places([$G, $R, 16#dc, $N])),
-        ?assertEqual([9], Places("tuple of 20")),
-        ?assertEqual([], Places("no such")),
+        Of = fun(Shapes, More) -> Run(messages, spec(Pid, More#{shaped => Shapes})) end,
+        #{shapes := Shapes, shape_count := 10} = Run(messages, spec(Pid, #{limit => 0})),
+        ?assertEqual(10, length(Shapes)),
+        [
+            begin
+                #{places := [First | _] = Places, rows := Rows, marks := Marks, matched := Count} = Of([Shape], #{}),
+                ?assertEqual([Count, Count, Count], [length(Places), length(Rows), length(Marks)]),
+                ?assertEqual([lists:nth(At, Sent) || At <- Places], [Message || {Message, _, false} <- Rows])
+            end
+         || {Count, First, Shape} <- Shapes
+        ],
+        ?assertMatch(#{places := [2, 8, 11]}, Of([tick, ['gr\x{fc}n', {binary}], no_such], #{})),
+        ?assertMatch(#{places := [], matched := 0, shape_count := 10}, Of([], #{})),
         %% Page by page, in either order.
-        Large = Of("get_user", #{sort => size, limit => 1}),
+        Calls = [['$gen_call', [{pid}, {reference}], [get_user, Id]] || Id <- [two, {integer}]],
+        Large = Of(Calls, #{sort => size, limit => 1}),
         ?assertMatch(#{places := [4], matched := 2}, Large),
-        ?assertMatch(#{places := [1], matched := 2}, Of("get_user", #{sort => size, limit => 1, skip => 1})),
-        ?assertEqual(map_get(marks, Large), [map_get(mark, Of("get_user", #{sort => size, skip => 1}))])
+        ?assertMatch(#{places := [1], matched := 2}, Of(Calls, #{sort => size, limit => 1, skip => 1})),
+        ?assertEqual(map_get(marks, Large), [map_get(mark, Of(Calls, #{sort => size, skip => 1}))])
     end).
 
-%% Nobody could else be kept from trying guesses at what is not shown.
-of_no_value(Run) ->
-    Sent = [
-        {password, hunter2},
-        {set, {password, tr0ub4dor}},
-        {'API-Key', 1, {xyzzy, {deep, 1}}},
-        {{my_app, api_key}, plugh, {plover, 1}},
-        {<<"password">>, swordfish},
-        {login, '--password', opensesame},
-        {make_ref(), ready},
-        {self(), {done, 1}}
-    ],
+many_shapes(Run) ->
     running([fun idle/0], fun([Pid]) ->
-        [Pid ! Message || Message <- Sent],
-        Places = fun(Part) ->
-            #{places := Found} =
-                Run(messages, spec(Pid, #{shape => unicode:characters_to_binary(Part)})),
-            Found
-        end,
-        [
-            ?assertEqual([], Places(Part))
-         || Part <- ["hun", "hunter2", "tr0", "xyz", "deep", "plu", "plover", "fish", "opens"]
-        ],
-        ?assertEqual([1, 2], Places("{password, atom}")),
-        ?assertEqual([2], Places("{set, {password, atom}}")),
-        ?assertEqual([3], Places("{'API-Key', integer, tuple}")),
-        ?assertEqual([4], Places("{{my_app, atom}, atom, ")),
-        ?assertEqual([7], Places("{reference, ready}")),
-        ?assertEqual([8], Places("{pid, {done, integer}}")),
-        %% Where nobody says what names a secret, each atom may.
-        ?assertMatch(#{places := []}, Run(messages, maps:remove(secret, spec(Pid, #{shape => <<"{password,atom}}">>}))))
+        Long = list_to_atom(lists:duplicate(255, $x)),
+        Wide = list_to_tuple(lists:duplicate(12, list_to_tuple(lists:duplicate(12, Long)))),
+        [Pid ! setelement(At, Wide, At) || At <- lists:seq(1, 12)],
+        #{shapes := Shapes, shape_count := 12} = Run(messages, spec(Pid, #{})),
+        ?assertEqual([1, 2, 3, 4, 5], [At || {1, At, _} <- Shapes]),
+        ?assert(erlang:external_size(Shapes) =< 201000)
     end).
 
 by_size(Run) ->
@@ -234,8 +203,8 @@ looked_at(Run) ->
         ?assertMatch(#{count := 10001, seen := 10000, matched := 10001, places := [1]}, Ask(#{})),
         ?assertMatch(#{places := [10001], rows := [{{last, _}, _, _}]}, Ask(#{skip => 10000})),
         ?assertMatch(#{count := 10001, seen := 10000, matched := 10000, places := [1]}, Ask(#{sort => size})),
-        ?assertMatch(#{seen := 10000, matched := 0, rows := [], places := []}, Ask(#{shape => <<"last">>})),
-        ?assertMatch(#{seen := 0, matched := 0, rows := []}, Ask(#{shape => <<"tick">>, deadline_ms => 0}))
+        ?assertMatch(#{seen := 10000, matched := 0, rows := [], places := []}, Ask(#{shaped => [[last, {binary}]]})),
+        ?assertMatch(#{seen := 0, matched := 0, rows := []}, Ask(#{shaped => [tick], deadline_ms => 0}))
     end).
 
 large_messages(Run) ->
@@ -310,7 +279,6 @@ spec(Pid, Changes) ->
     maps:merge(
         #{
             pid => Pid,
-            secret => <<"pass|key">>,
             limit => 10,
             max_messages => 1000,
             max_bytes => 8000000,

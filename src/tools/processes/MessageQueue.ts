@@ -10,7 +10,7 @@ import {
   type RefusedMessages,
   usualQueue
 } from "../../beam/MessageQueue.ts"
-import { atom, type Pid } from "../../etf/Term.ts"
+import { atom, type Pid, type Term } from "../../etf/Term.ts"
 import type { CallError } from "../../node/CallError.ts"
 import type { ErlangNode } from "../../node/ErlangNode.ts"
 import { visible } from "../../syntax/Escape.ts"
@@ -22,14 +22,14 @@ import { TermText } from "../ArgumentText.ts"
 import { called, nameText, pid } from "./OneProcess.ts"
 import { ended, resolveProcess } from "../ProcessArgument.ts"
 import { amount, bytes, percent } from "../Quantity.ts"
-import { maybeSecretName } from "../SecretNames.ts"
 import { redacted } from "../SecretShapes.ts"
 import { type Terms, termsOf } from "../Terms.ts"
 import * as Tool from "../Tool.ts"
 import { ToolError } from "../ToolError.ts"
 
-/** Kinds of messages that are told. */
-const maxShapes = 20
+/** Kinds of messages that are told, and that a filter is compared with: all of a queue that is read without override. */
+const maxKinds = 20
+const maxCompared = usualQueue.messages
 
 export const Message = Schema.Struct({
   at: Schema.Int,
@@ -69,11 +69,10 @@ export const readQueue = (
   Effect.flatMap(remainingMillis, (left) =>
     messageQueue(node, process, {
       sort: "arrival",
-      shape: undefined,
-      secret: maybeSecretName,
+      shaped: undefined,
       skip: 0,
       marked: 1,
-      shapes: maxShapes,
+      shapes: maxCompared,
       bounds: usualQueue,
       deadlineMillis: left * shareOfTime,
       ...query
@@ -103,6 +102,54 @@ const shapeText = (shape: MessageShape, terms: Terms): string => {
       return visible(shape.type.replace("_", " "))
   }
 }
+
+/** The messages that look the same to who may see them. */
+interface Kind {
+  readonly text: string
+  readonly count: number
+  readonly first: number
+  readonly known: ReadonlyArray<Term>
+}
+
+/** Of shapes that differ in nothing but what is not shown one is made, so that none can be told from another by a filter. */
+const kindsOf = ({ shapes }: ReadMessages, terms: Terms, clean: (text: string) => string): ReadonlyArray<Kind> => {
+  const kinds = new Map<string, Kind>()
+  for (const { count, first, known, shape } of shapes) {
+    const text = clean(shapeText(shape, terms))
+    const same = kinds.get(text)
+    kinds.set(text, {
+      text,
+      count: count + (same?.count ?? 0),
+      first: Math.min(first, same?.first ?? Infinity),
+      known: [...(same?.known ?? []), known]
+    })
+  }
+  return [...kinds.values()].toSorted((one, other) => other.count - one.count || one.first - other.first)
+}
+
+/** A text without what the languages differ in. */
+const bare = (text: string): string => text.replaceAll(/Elixir\.|[ _:'"|\\]/gu, "").toLowerCase()
+
+/**
+ * The kinds that a filter means: the one that is shown so; else those of which it is a piece, in any case; else those of
+ * which it would be one in another language. Nothing but what is shown is compared: what is not could else be found out,
+ * letter by letter, by what is found.
+ */
+const meant = (kinds: ReadonlyArray<Kind>, filter: string): ReadonlyArray<Kind> => {
+  const [lower, plain] = [filter.toLowerCase(), bare(filter)]
+  const ways: ReadonlyArray<(text: string) => boolean> = [
+    (text) => text === filter,
+    (text) => text.toLowerCase().includes(lower),
+    (text) => plain !== "" && bare(text).includes(plain)
+  ]
+  return ways.map((isMeant) => kinds.filter(({ text }) => isMeant(text))).find(({ length }) => length > 0) ?? []
+}
+
+/** How many messages are of these kinds. */
+const countOf = (kinds: ReadonlyArray<Kind>): number => kinds.reduce((sum, { count }) => sum + count, 0)
+
+/** What is not looked at when nothing of a queue is meant. */
+const none = { messages: [], matched: 0, mark: undefined }
 
 /** Why messages are not read, with the figure. */
 export const whyRefused = ({ for: what, limit, value }: RefusedMessages): string =>
@@ -141,11 +188,14 @@ const hasMoved = ({ count, mark }: typeof position.Type, read: ReadMessages): bo
 const hiddenMessages =
   "The process shows none of its messages: it is sensitive (process_flag), and the node hides messages, dictionary, label and binaries of such from everybody."
 
-type Choice = Pick<MessagesQuery, "shape" | "sort">
+interface Choice {
+  readonly sort: MessagesQuery["sort"]
+  readonly filter: string | undefined
+}
 
 /** What a page says that was not the first, where the queue is not the one that the page before was of. */
-const moved = ({ shape, sort }: Choice): string =>
-  sort === "arrival" && shape === undefined
+const moved = ({ filter, sort }: Choice): string =>
+  sort === "arrival" && filter === undefined
     ? "The process has taken messages out since the page before, and the others moved up: as many may be passed over here. Leave the cursor out to start over."
     : "The queue has changed since the page before, or less of it was looked at in time: messages may be passed over here, or come again. Leave the cursor out to start over."
 
@@ -154,9 +204,9 @@ const unmoved = ({ sort }: Choice, marked: number): string =>
   `That ${sort === "size" ? "the order is that of the page before" : "no message was taken out since the page before"} is judged by the last ${marked} that it showed, and by their number: where messages repeat, some may be passed over all the same.`
 
 /** Which messages are told, as a summary says it; nothing where each is, as they came. */
-const chosen = ({ matched }: ReadMessages, { shape, sort }: Choice, shown: number): string => {
-  if (matched === 0) return shape === undefined ? "" : "; none that was looked at has this in its shape"
-  const [having, order] = [shape !== undefined && " with this in the shape", sort === "size" && ", the largest first"]
+const chosen = ({ matched }: ReadMessages, { filter, sort }: Choice, shown: number): string => {
+  if (matched === 0) return filter === undefined ? "" : "; none that was looked at has this in its shape"
+  const [having, order] = [filter !== undefined && " with this in the shape", sort === "size" && ", the largest first"]
   return having || order ? `; ${shownOf(shown, matched, "message")}${having || ""}${order || ""}` : ""
 }
 
@@ -207,14 +257,21 @@ const getMessageQueue = Tool.make({
     const process = yield* resolveProcess(node, text, terms)
     if (override)
       yield* Effect.logWarning(`get_message_queue overrides its limits for ${terms.print(process)} on ${node.name}`)
-    const query = { sort, shape: filter }
-    const queue = yield* readQueue(node, process, {
-      ...query,
-      limit,
-      bounds: override ? largeQueue : usualQueue,
-      skip: after?.at ?? 0,
-      marked: after?.marked ?? 1
-    })
+    const clean = yield* withoutSecrets
+    const query = { sort, filter }
+    const bounds = override ? largeQueue : usualQueue
+    const page = { sort, limit, bounds, skip: after?.at ?? 0, marked: after?.marked ?? 1 }
+    const kindsMeant = ({ read }: MessageQueue) =>
+      filter === undefined || read._tag === "Refused" ? [] : meant(kindsOf(read, terms, clean), filter)
+    // What a shape looks like is known here alone, so that the node is asked for all of them first.
+    const all = yield* readQueue(node, process, filter === undefined ? page : { bounds, limit: 0 })
+    const shaped = all === undefined ? [] : kindsMeant(all).flatMap(({ known }) => known)
+    const queue =
+      shaped.length > 0
+        ? yield* readQueue(node, process, { ...page, shaped })
+        : filter === undefined || all?.read._tag !== "Read"
+          ? all
+          : { ...all, read: { ...all.read, ...none, skipped: page.skip } }
     if (queue === undefined) return yield* ended(node, process, terms)
     const { count, read, registeredName, status } = queue
     const pidText = terms.print(process)
@@ -223,26 +280,30 @@ const getMessageQueue = Tool.make({
     const isMoved = after !== undefined && hasMoved(after, read)
     const isBySize = query.sort === "size"
     // Else all messages can be had, page by page.
-    const isOfLooked = isBySize || query.shape !== undefined
+    const isOfLooked = isBySize || filter !== undefined
+    const kinds = kindsOf(read, terms, clean)
+    // Shapes that are one to who may see them are counted as one.
+    const kindCount = shapeCount - shapes.length + kinds.length
+    const isNotCompared = filter !== undefined && shapeCount > shapes.length
+    const isOtherCome = filter !== undefined && countOf(kindsMeant(queue)) !== matched
     const placeBehind = (row: number) => ({
       at: skipped + row + 1,
       mark: messages[row]!.mark,
       marked: Math.min(row + 1, maxMarked),
       count: matched
     })
-    const clean = yield* withoutSecrets
     const isMore = skipped + messages.length < matched
-    const [first] = shapes
+    const [first] = kinds
     // Nobody can look at what is hidden.
     const isPart = seen < count && !read.isHidden
     const looked = isPart ? `; the first ${amount(seen, "is", "are")}` : ","
-    const kinds =
+    const ofKinds =
       first &&
-      `${looked} of ${amount(shapeCount, "shape")}, ${shapeCount === 1 ? "" : `${first.count.toLocaleString("en-US")} of them `}${shapeText(first.shape, terms)}`
+      `${looked} of ${amount(kindCount, "shape")}, ${kindCount === 1 ? "" : `${first.count.toLocaleString("en-US")} of them `}${first.text}`
     return {
       summary: (shown: number) =>
-        `${called(registeredName, pidText, terms)} has ${amount(count, "message")} waiting${kinds ?? ""}${read.isHidden ? `, which ${count === 1 ? "is" : "are"} hidden` : chosen(read, query, shown)}${after === undefined ? "" : shown === 0 ? `; none is left behind the first ${skipped}` : `; here those from ${skipped + 1} on`}.`,
-      complete: seen === count && !isMoved,
+        `${called(registeredName, pidText, terms)} has ${amount(count, "message")} waiting${ofKinds ?? ""}${read.isHidden ? `, which ${count === 1 ? "is" : "are"} hidden` : chosen(read, query, shown)}${after === undefined ? "" : shown === 0 ? `; none is left behind the first ${skipped}` : `; here those from ${skipped + 1} on`}.`,
+      complete: seen === count && !isMoved && !isNotCompared && !isOtherCome,
       notes: [
         ...(after === undefined ? [] : [isMoved ? moved(query) : unmoved(query, after.marked)]),
         ...(read.isHidden ? [hiddenMessages] : []),
@@ -251,7 +312,11 @@ const getMessageQueue = Tool.make({
               `The shapes${isBySize ? ", matched and the order by size" : isOfLooked ? " and matched" : ""} are those of the first ${amount(seen, "message")}.`
             ]
           : []),
-        ...(shapeCount > shapes.length ? [`Of ${shapeCount} shapes the ${shapes.length} most frequent are told.`] : []),
+        ...(isOtherCome ? ["Messages of other shapes that have this in them came while it was read: ask again."] : []),
+        ...(isNotCompared
+          ? [`The filter was compared with the ${shapes.length} most frequent of ${kindCount} shapes alone.`]
+          : []),
+        ...(kindCount > maxKinds ? [`Of ${kindCount} shapes the ${maxKinds} most frequent are told.`] : []),
         ...(isMore && !isMoved
           ? [
               `The others are told page by page; what ${isBySize ? "comes and goes meanwhile moves them" : "the process takes out meanwhile moves them up"}.`
@@ -267,12 +332,12 @@ const getMessageQueue = Tool.make({
         total: count,
         matched,
         looked_at: isOfLooked ? seen : undefined,
-        shape_count: shapeCount,
-        shapes: shapes.map(({ count: times, first: firstAt, shape }) => ({
+        shape_count: kindCount,
+        shapes: kinds.slice(0, maxKinds).map(({ count: times, first: firstAt, text: shape }) => ({
           count: times,
           percent: percent(times, seen),
           first_at: firstAt,
-          shape: shapeText(shape, terms)
+          shape
         })),
         messages: showMessages(read, terms, characters)
       }),

@@ -150,7 +150,7 @@ const getProcessInfo = Tool.make({
     if (keys.length > 0) asked.add("entries")
     const info = yield* processInfo(node, process, asked, heapBytes(megabytes))
     if (info === undefined) return yield* ended(node, process, terms)
-    const queue = groups.includes("messages") ? yield* readQueue(node, process, { limit }) : undefined
+    const queue = groups.includes("messages") ? yield* readQueue(node, process, { limit, shapes: 0 }) : undefined
     const sought = yield* seek(node, process, keys, info, terms)
     if (sought === undefined) return yield* ended(node, process, terms)
     const { values } = sought

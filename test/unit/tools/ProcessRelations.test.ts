@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Buffer } from "node:buffer"
+import { equal } from "../../../src/etf/Equal.ts"
 import { encode } from "../../../src/etf/Encode.ts"
 import { Atom, atom, Binary, binary, list, listItems, map, MapTerm, Pid, type Term } from "../../../src/etf/Term.ts"
 import { fakeNode, type FakeNodeSpec, type World } from "../../support/FakeNodes.ts"
@@ -221,14 +222,14 @@ describe("get_message_queue", () => {
 
   it.effect("filters and sorts what was looked at, and says how many of how many are told, page by page", () =>
     Effect.gen(function* () {
-      const found = { count: 30, seen: 20, matched: 3, mark: 7 }
+      const found = { count: 30, seen: 20, matched: 3, some: 3, mark: 7 }
       const asked = world({
         replies: {
           "beamscope_message_queue:messages": ([question]) => {
             if (!(question instanceof MapTerm)) return Effect.die("no question")
             const skip = question.atomKey("skip") as number
             const places = [9, 2, 5].slice(skip, skip + (question.atomKey("limit") as number))
-            const { mark, ...counts } = found
+            const { mark, some, ...counts } = found
             return Effect.succeed(
               packed({
                 ...queue,
@@ -241,8 +242,13 @@ describe("get_message_queue", () => {
                 marks: list(places.map((_, at) => skip + at)),
                 places: list(places),
                 ...(skip > 0 && { mark: mark === 7 ? skip - 1 : mark }),
-                shape_count: 1,
-                shapes: list([[found.seen, 1, question.atomKey("shape") === undefined ? atom("any") : atom("some")]])
+                shape_count: found.seen === some ? 1 : 2,
+                shapes: list(
+                  [
+                    [some, 1, atom("some")],
+                    [found.seen - some, 2, atom("other")]
+                  ].filter(([times]) => times !== 0) as ReadonlyArray<Term>
+                )
               }).term
             )
           }
@@ -259,7 +265,7 @@ describe("get_message_queue", () => {
         [2, "{:size, 2}"]
       ])
       expect(first).toMatchObject({
-        summary: `:store (${text(7)}) has 30 messages waiting; the first 20 are of 1 shape, :some; 2 of 3 messages with this in the shape, the largest first.`,
+        summary: `:store (${text(7)}) has 30 messages waiting; the first 20 are of 2 shapes, 17 of them :other; 2 of 3 messages with this in the shape, the largest first.`,
         complete: false,
         notes: [
           "The shapes, matched and the order by size are those of the first 20 messages.",
@@ -291,12 +297,88 @@ describe("get_message_queue", () => {
         total: 20,
         matched: 0
       })
-      Object.assign(found, { matched: 20, count: 20 })
+      // Others of the shape have come between the two questions.
+      Object.assign(found, { matched: 3, count: 20, some: 2 })
+      expect(yield* told({ filter: ":some" })).toMatchObject({
+        complete: false,
+        notes: expect.arrayContaining([expect.stringMatching(/^Messages of other shapes that have this in them came/u)])
+      })
+      Object.assign(found, { matched: 20, count: 20, some: 20 })
       const sorted = yield* told({ sort_by: "size", limit: 1 })
-      expect(sorted["summary"]).toMatch(/ waiting, of 1 shape, :any; 1 of 20 messages, the largest first\.$/u)
+      expect(sorted["summary"]).toMatch(/ waiting, of 1 shape, :some; 1 of 20 messages, the largest first\.$/u)
       const all = yield* told({})
       expect(all).not.toHaveProperty("looked_at")
-      expect(all["summary"]).toMatch(/ waiting, of 1 shape, :any\.$/u)
+      expect(all["summary"]).toMatch(/ waiting, of 1 shape, :some\.$/u)
+    })
+  )
+
+  it.effect("compares a filter with what is shown of a shape, and with nothing that is not", () =>
+    Effect.gen(function* () {
+      const secret = (name: string) => list([atom("password"), atom(name)])
+      const shapes: ReadonlyArray<readonly [number, Term]> = [
+        [30, list([atom("cart"), atom("b")])],
+        [20, secret("hunter2")],
+        [15, list([atom("cart"), [atom("binary")]])],
+        [12, secret("hunter3")],
+        [9, list([atom("$gen_call"), list([[atom("pid")], [atom("reference")]]), atom("Elixir.My.Cart")])],
+        [8, list([atom("cart"), atom("b"), atom("c")])]
+      ]
+      const asked: Array<ReadonlyArray<Term> | undefined> = []
+      const kinds = world({
+        replies: {
+          "beamscope_message_queue:messages": ([question]) => {
+            if (!(question instanceof MapTerm)) return Effect.die("no question")
+            const shaped = listItems(question.atomKey("shaped"))
+            asked.push(shaped)
+            const matched = shapes.filter(([, shape]) => shaped?.some((each) => equal(each, shape)) ?? true)
+            return Effect.succeed(
+              packed({
+                ...queue,
+                count: 94,
+                seen: 94,
+                rows: list([]),
+                marks: list([]),
+                places: list([]),
+                matched: matched.reduce((sum, [count]) => sum + count, 0),
+                shape_count: shapes.length,
+                shapes: list(shapes.map(([count, shape], at): Term => [count, at + 1, shape]))
+              }).term
+            )
+          }
+        }
+      })
+      const told = (filter?: string) =>
+        callIn(kinds, "get_message_queue", { pid: "<0.7.0>", ...(filter !== undefined && { filter }) }).pipe(
+          Effect.map(({ structured }) => structured)
+        )
+      expect(yield* told()).toMatchObject({
+        shape_count: 5,
+        shapes: [
+          { count: 32, first_at: 2, shape: "{:password, [redacted]}" },
+          { count: 30, shape: "{:cart, :b}" },
+          { count: 15, shape: "{:cart, binary}" },
+          { count: 9, shape: '{:"$gen_call", {pid, reference}, My.Cart}' },
+          { count: 8, shape: "{:cart, :b, :c}" }
+        ]
+      })
+      for (const [filter, matched] of [
+        ["{:password, [redacted]}", 32],
+        ["{:cart, :b}", 30],
+        ["{:cart, binary}", 15],
+        ["{:cart, :b", 38],
+        [":B", 38],
+        ["'$gen_call', {pid,reference}, 'Elixir.My.Cart'", 9],
+        ["#(cart b", 0],
+        ["hunter", 0],
+        ["{:password, :h", 0],
+        ["{password,h", 0],
+        ["{:password, atom}", 0]
+      ] as const)
+        expect(yield* told(filter), filter).toMatchObject({ matched, complete: true })
+      // Where nothing is meant, the queue is not copied once more.
+      asked.length = 0
+      yield* told("hunter")
+      expect(asked).toEqual([undefined])
     })
   )
 
