@@ -9,6 +9,7 @@ import type { LeftAlone } from "../../src/node/LeftAlone.ts"
 import type { NodeError } from "../../src/node/NodeError.ts"
 import { type Look, Nodes } from "../../src/node/Nodes.ts"
 import type { HealthChange, NodeChange, NodeState, NodeStatus } from "../../src/node/NodeState.ts"
+import type { Found } from "../../src/node/Sparing.ts"
 import { type KnownNode, TargetError, type Targets } from "../../src/node/Targets.ts"
 import { Policy, type PolicySettings } from "../../src/policy/Policy.ts"
 import type { SyntaxName } from "../../src/syntax/Syntax.ts"
@@ -103,6 +104,8 @@ export interface World {
   readonly looks?: Readonly<Record<string, Look>>
   /** Nodes that are left alone for their own sake. */
   readonly leftAlone?: Readonly<Record<string, LeftAlone>>
+  /** Filled with what those told who approached nodes on links of their own. */
+  readonly found?: Array<Found>
   /** What connecting to a name fails with. */
   readonly unreachable?: Readonly<Record<string, DistReason>>
   readonly configured?: ReadonlyArray<string | KnownNode>
@@ -127,6 +130,7 @@ export const untroubled: Pick<NodeStatus, "breaker"> = {
 
 const fakeNodes = ({
   changes = Stream.empty,
+  found,
   healthChanges = Stream.empty,
   leftAlone = {},
   looks = {},
@@ -171,7 +175,10 @@ const fakeNodes = ({
       health: () => Effect.undefined,
       refusal: () => Effect.undefined,
       approach: (name) =>
-        Effect.succeed({ tell: () => {}, ...(leftAlone[name] !== undefined && { leftAlone: leftAlone[name] }) }),
+        Effect.succeed({
+          tell: (what) => void found?.push(what),
+          ...(leftAlone[name] !== undefined && { leftAlone: leftAlone[name] })
+        }),
       refused: () => Effect.void,
       reset: () => Effect.undefined,
       look: (name) => Effect.succeed(looks[name]),

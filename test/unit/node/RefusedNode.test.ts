@@ -272,6 +272,24 @@ describe("a node that had no process left when it was heard last", () => {
     }).pipe(Effect.provide(layer))
   })
 
+  it.effect("may be tried by the next where it has refused the cookie before, and is not shown it again", () => {
+    const { layer, world } = makeWorld()
+    return Effect.gen(function* () {
+      const nodes = yield* Nodes
+      world.refuses = { _tag: "CookieRejected" }
+      for (let times = 0; times < 2; times++) yield* Effect.flip(use)
+      world.refuses = undefined
+      world.hasRoom = false
+      yield* Effect.flip(Effect.scoped(nodes.connect(name, given)))
+      yield* TestClock.adjust("10 minutes")
+      const { attempts } = world
+      for (let call = 0; call < 3; call++)
+        expect(yield* Effect.flip(use)).toMatchObject({ reason: { _tag: "CookieRejected" } })
+      expect(world.attempts).toBe(attempts)
+      expect((yield* nodes.approach(name)).leftAlone).toBeUndefined()
+    }).pipe(Effect.provide(layer))
+  })
+
   it.effect("is tried again after pauses where nobody was sent to it once its time was over", () => {
     const { layer, world } = makeWorld()
     return Effect.gen(function* () {

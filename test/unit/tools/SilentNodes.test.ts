@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import { CallError } from "../../../src/node/CallError.ts"
 import { LeftAlone } from "../../../src/node/LeftAlone.ts"
 import type { Look } from "../../../src/node/Nodes.ts"
+import type { Found } from "../../../src/node/Sparing.ts"
 import { fakeNode, untroubled, type World } from "../../support/FakeNodes.ts"
 import { callIn, failIn } from "../../support/Tools.ts"
 
@@ -121,6 +122,19 @@ describe("a node whose link is silent", () => {
 })
 
 describe("a node that is left alone for its own sake", () => {
+  it.effect("was not tried by a diagnosis that does not come as far, but where a tunnel may have been opened", () =>
+    Effect.gen(function* () {
+      for (const [configured, told] of [
+        [{ name }, ["nothing"]],
+        [{ name, tunnel: ["ssh"] }, []]
+      ] as const) {
+        const found: Array<Found> = []
+        yield* callIn({ configured: [configured], found }, "diagnose_connection", { node: name })
+        expect(found).toEqual(told)
+      }
+    })
+  )
+
   it.effect("has no tunnel opened to it for a diagnosis, which says why it is not tried, and what to do", () =>
     Effect.gen(function* () {
       const leftAlone = { [name]: new LeftAlone({ node: name, lack: { _tag: "Processes" }, at: 0, until: 600_000 }) }
