@@ -59,6 +59,8 @@ const standing = (filter: string) =>
     ((structured["stacks"] ?? []) as ReadonlyArray<{ stack: string }>).map(({ stack }) => stack)
   )
 
+const begunWith = expect.stringMatching(/^A process is known by the callback module/u)
+
 describe.each(BeamNode.otpReleases())("many processes on OTP $otp", ({ otp }) => {
   let node: BeamNode.BeamNode
   beforeAll(async () => {
@@ -165,6 +167,20 @@ describe.each(BeamNode.otpReleases())("many processes on OTP $otp", ({ otp }) =>
             )
           )
         )
+      }).pipe(using(agent))
+    )
+
+    it.live("are all that have a module or a behaviour, where each could be asked", () =>
+      Effect.gen(function* () {
+        const searches = [
+          ["list_processes", { filter: { module: "counts" } }],
+          ["list_processes", { filter: { behaviour: "gen_server" }, limit: 100 }],
+          ["list_processes", { filter: { module: "counts" }, group_by: "initial_call" }],
+          ["top_processes", { filter: { behaviour: "gen_event" } }],
+          ["find_process", { module: "counts" }]
+        ] as const
+        for (const [tool, input] of searches)
+          expect((yield* call(tool, input)).structured, tool).toMatchObject({ complete: true, notes: [begunWith] })
       }).pipe(using(agent))
     )
 
@@ -446,7 +462,6 @@ describe.each(BeamNode.otpReleases())("many processes on OTP $otp", ({ otp }) =>
 })
 
 const elixir = elixirPath()
-const callback = expect.stringMatching(/^A process is known by the callback module/u)
 
 describe.skipIf(elixir === undefined)("processes of Elixir", () => {
   let node: BeamNode.BeamNode
@@ -514,7 +529,7 @@ describe.skipIf(elixir === undefined)("processes of Elixir", () => {
         }))
       expect(yield* as("Agent")).toEqual({
         names: [":cart"],
-        notes: [expect.stringMatching(/^An Agent is known/u), callback]
+        notes: [expect.stringMatching(/^An Agent is known/u), begunWith]
       })
       expect((yield* as("Task")).names).toEqual([":job"])
       expect((yield* as("DynamicSupervisor")).names).toEqual(["Rooms"])

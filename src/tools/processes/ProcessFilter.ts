@@ -127,11 +127,13 @@ const guesses: ReadonlyMap<string, string> = new Map([
   ]
 ])
 
-/** What keeps a search for a module or a behaviour from telling all that have it, and no others. */
-export const laterCallbacks = ({ behaviours, module }: ProcessFilter): ReadonlyArray<string> => {
-  if (module === undefined && behaviours === undefined) return []
-  return [...(behaviours ?? []).flatMap((name) => guesses.get(name) ?? []), laterCallback]
-}
+/** What keeps a search for a behaviour from telling all that have it, and no others: what it tells is not complete. */
+export const guessedBehaviours = ({ behaviours = [] }: ProcessFilter): ReadonlyArray<string> =>
+  behaviours.flatMap((name) => guesses.get(name) ?? [])
+
+/** What is meant by a module or a behaviour that is searched for; nothing is missing by that. */
+export const laterCallbacks = ({ behaviours, module }: ProcessFilter): ReadonlyArray<string> =>
+  module === undefined && behaviours === undefined ? [] : [laterCallback]
 
 /** That none was found would say that there is none. */
 export const noLabels = ({ capabilities, name }: ErlangNode) =>

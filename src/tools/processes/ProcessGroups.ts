@@ -6,7 +6,7 @@ import { type ProcessKey, readMfa } from "../../beam/ProcessRow.ts"
 import { Atom } from "../../etf/Term.ts"
 import type { ErlangNode } from "../../node/ErlangNode.ts"
 import { ledBy, listBounds, type ListPosition, toPosition } from "../Listing.ts"
-import { laterCallbacks, none, noLabels } from "./ProcessFilter.ts"
+import { guessedBehaviours, laterCallbacks, none, noLabels } from "./ProcessFilter.ts"
 import { ownWork, say, scanNotes, showLabel, withLimits } from "./ProcessRows.ts"
 import { amount } from "../Quantity.ts"
 import { type Terms, termsOf } from "../Terms.ts"
@@ -103,7 +103,7 @@ export const answerGroups = Effect.fnUntraced(function* (
   const notMeasured = groups.reduce((sum, { unmeasured }) => sum + unmeasured, 0)
   const notes = [
     ...scanNotes(answer, [], terms, node),
-    ...laterCallbacks(filter),
+    ...guessedBehaviours(filter),
     ...(notMeasured === 0
       ? []
       : [
@@ -127,7 +127,7 @@ export const answerGroups = Effect.fnUntraced(function* (
             answer
           ),
     complete: notes.length === 0,
-    notes: after === undefined ? notes : [laterPage, ...notes],
+    notes: [...(after === undefined ? [] : [laterPage]), ...notes, ...laterCallbacks(filter)],
     data: {
       total,
       matched,

@@ -34,7 +34,7 @@ import {
   toPosition as namePosition
 } from "../Listing.ts"
 import { localPid } from "../ProcessArgument.ts"
-import { Filter, laterCallbacks, noLabels, none, toFilter } from "./ProcessFilter.ts"
+import { Filter, guessedBehaviours, laterCallbacks, noLabels, none, toFilter } from "./ProcessFilter.ts"
 import { answerGroups, groupsOutput } from "./ProcessGroups.ts"
 import {
   nameOf,
@@ -129,7 +129,7 @@ export const answerPage = Effect.fnUntraced(function* (
   const page = yield* processPage(node, { ...query, ...behind, ...place, deadlineMillis })
   if (page.incomplete.includes("label")) return yield* noLabels(node)
   const { matched, next, rows } = page
-  const notes = [...scanNotes(page, rows, terms, node), ...laterCallbacks(query.filter)]
+  const notes = [...scanNotes(page, rows, terms, node), ...guessedBehaviours(query.filter)]
   const unread = unreadLabels(rows, node)
   const [first] = rows
   const nothing = matched === 0 ? none(query.filter, page, terms, known?.name) : `None of ${matched} is left here.`
@@ -137,7 +137,7 @@ export const answerPage = Effect.fnUntraced(function* (
     summary: (shown: number) => withLimits(first === undefined ? nothing : summary(page, shown, terms), page),
     // A row says of itself that its label was not read; where labels are the order, it has no place in it either.
     complete: notes.length === 0 && (sort !== "label" || unread.length === 0),
-    notes: [...laterPage(after, sort, steady), ...notes, ...unread],
+    notes: [...laterPage(after, sort, steady), ...notes, ...laterCallbacks(query.filter), ...unread],
     data: {
       total: page.total,
       matched,
@@ -441,7 +441,7 @@ const answerGrowth = Effect.fnUntraced(function* (node: ErlangNode, query: Growt
   const notes = [
     ...(isLate ? [comparedInTime(grown, isFiltering(query.filter))] : []),
     ...scanNotes({ ...grown, incomplete: incomplete.filter((why) => why !== "deadline") }, told, terms, node),
-    ...laterCallbacks(query.filter)
+    ...guessedBehaviours(query.filter)
   ]
   const [first] = rows
   const leading = rows.find(({ row }) => !row.own)
@@ -459,7 +459,12 @@ const answerGrowth = Effect.fnUntraced(function* (node: ErlangNode, query: Growt
             { ...grown, seen: compared + born }
           ),
     complete: notes.length === 0,
-    notes: [...notes, ...unreadLabels(told, node), ...moreGrew(matched - query.limit, query.limit)],
+    notes: [
+      ...notes,
+      ...laterCallbacks(query.filter),
+      ...unreadLabels(told, node),
+      ...moreGrew(matched - query.limit, query.limit)
+    ],
     data: {
       matched,
       window_ms: Math.round(measuredMillis?.most ?? 0) || undefined,

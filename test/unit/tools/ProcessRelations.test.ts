@@ -47,6 +47,9 @@ const shownIn = ({ messages }: Readonly<Record<string, unknown>>) =>
     ({ at, message }) => [at, message] as const
   )
 
+/** The shape of a message with a password. */
+const secret = (name: string) => list([atom("password"), atom(name)])
+
 describe("get_message_queue", () => {
   it.effect("tells shapes as patterns, and what a message was cut of", () =>
     Effect.gen(function* () {
@@ -314,7 +317,6 @@ describe("get_message_queue", () => {
 
   it.effect("compares a filter with what is shown of a shape, and with nothing that is not", () =>
     Effect.gen(function* () {
-      const secret = (name: string) => list([atom("password"), atom(name)])
       const shapes: ReadonlyArray<readonly [number, Term]> = [
         [30, list([atom("cart"), atom("b")])],
         [20, secret("hunter2")],
