@@ -298,7 +298,7 @@ const getState = Tool.make({
     pid,
     path: Schema.optionalKey(
       TermText.annotate({
-        description: 'Keys and positions from 1: users.3.name, "a.b".{eu, 3}'
+        description: 'Keys and positions from 1: users.3.name, "a.b".{:eu, 3}'
       })
     ),
     max_heap_mb: maxHeap

@@ -67,7 +67,7 @@ const stepOf = (
 }
 
 /**
- * The ways to read a path, such as `users.3.name` or `users.{eu, 3}`: steps joined by dots, each a key as it is printed or
+ * The ways to read a path, such as `users.3.name` or `users.{:eu, 3}`: steps joined by dots, each a key as it is printed or
  * a position from 1. `read` reads a term of the session's language. A key that is printed with dots outside of quotes and
  * brackets, such as `1.5` or `My.Module`, is tried before the steps that it could be.
  *

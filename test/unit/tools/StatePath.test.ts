@@ -21,7 +21,9 @@ import {
 import { parseTerm } from "../../../src/syntax/ParseTerm.ts"
 import type { SyntaxName } from "../../../src/syntax/Syntax.ts"
 import { syntaxes } from "../../../src/syntax/Syntaxes.ts"
+import { genServerTools } from "../../../src/tools/otp/GenServer.ts"
 import { parsePath } from "../../../src/tools/otp/StatePath.ts"
+import { listingOf } from "../../../src/tools/ToolListing.ts"
 
 const node = { node: "app@localhost", creation: 42 }
 
@@ -171,6 +173,17 @@ describe("a path into a state", () => {
     ["erlang", "at.<0.90.0>", [["at", "<0.90.0>"]]]
   ])("in %s, reads %s in these ways", (syntax, path, expected) => {
     expect(ways(parsed(path, syntax)!).map((steps) => steps.map(({ text }) => text))).toEqual(expected)
+  })
+
+  it("is as the tool's own examples write it, in the syntax that a session begins with", () => {
+    const [tool] = genServerTools.filter(({ name }) => name === "get_gen_server_state")
+    const { path } = listingOf(tool!).inputSchema["properties"] as Record<string, { readonly description: string }>
+    const examples = path!.description.split(": ")[1]!.split(/, (?=")/u)
+    const read = examples.map((example) => ways(parsed(example, "elixir")!)[0]!.map(({ keys: [key] }) => key))
+    expect(read).toEqual([
+      [undefined, 3, undefined],
+      [binary("a.b"), [atom("eu"), 3]]
+    ])
   })
 
   it("takes an atom with its colon for nothing else", () => {
