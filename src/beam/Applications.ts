@@ -1,4 +1,4 @@
-import type { Effect } from "effect"
+import { Effect } from "effect"
 import { Atom, atom, binary, isAtom, isTuple, listItems, map, type MapTerm, Pid, type Term } from "../etf/Term.ts"
 import type { CallError } from "../node/CallError.ts"
 import type { ErlangNode } from "../node/ErlangNode.ts"
@@ -214,6 +214,13 @@ export const applicationEnvironment = (
       if (key === undefined || (value === undefined) !== (bytes === undefined)) return undefined
       return { key, value, bytes, isCut: isAtom(row.atomKey("is_cut"), "true") }
     }
+  )
+
+/** Names of the applications that run and have processes, from the table of their controller, which is not asked. */
+export const runningApplications = (node: ErlangNode): Effect.Effect<ReadonlyArray<string>, CallError> =>
+  Effect.map(
+    node.call("ets", "match", [atom("ac_tab"), [[atom("application_master"), atom("$1")], atom("_")]]),
+    (names) => (listItems(names) ?? []).flatMap((it) => nameOf(listItems(it)?.[0]) ?? [])
   )
 
 /** A page of the modules of an application that is loaded, or of its registered names, as its resource file names them. */

@@ -103,6 +103,7 @@ export interface Child {
 export interface Started {
   /** Who has started it, by name where there is one; absent where nothing tells. */
   readonly by: Pid | string | undefined
+  /** The process has ended, or nobody has the name any more. */
   readonly isEnded: boolean
   /** That it belongs to all the same, since one of its processes has started it. */
   readonly application: string | undefined
@@ -142,6 +143,9 @@ export interface Supervisor {
  */
 const maxStateHeap = 24 * 1024 * 1024
 
+/** Milliseconds of rest behind every thousand processes that are looked at for supervisors outside of applications. */
+const pauseMillis = 1
+
 /**
  * Pages of the supervision tree. A root that was asked for has a row, and is counted in `roots`, not in `total` and `matched`; see
  * `erlang/agent/src/beamscope_supervision.erl`.
@@ -176,6 +180,7 @@ export const supervisionTree = (node: ErlangNode, query: TreeQuery): Effect.Effe
         call_ms: Math.floor(callMillis),
         state_heap: Math.floor(maxStateHeap / wordBytes),
         dictionary_heap: Math.floor(maxStateHeap / wordBytes),
+        pause_ms: pauseMillis,
         permitted_heap: permittedHeap && Math.ceil(permittedHeap / wordBytes),
         pattern,
         child,
@@ -232,7 +237,7 @@ const readStarted = (row: MapTerm): Started | undefined => {
   const starter = isEnded ? by[1] : by
   const application = atomIn(row.atomKey("application"))
   return {
-    by: starter instanceof Pid ? starter : isAtom(starter, "unknown") ? undefined : atomIn(starter),
+    by: starter instanceof Pid ? starter : atomIn(starter),
     isEnded,
     application: application === "undefined" ? undefined : application
   }

@@ -103,15 +103,16 @@ const registeredVia = Effect.fnUntraced(function* (
 /** Some thousand names: a node that has more is not asked to write them all out for a suggestion. */
 const namesBounds = { maxReplyBytes: 128 * 1024, maxHeapWords: 64 * 1024 }
 
-/** Registered names of the node that `name` was perhaps meant to be. */
-export const similarNames = (node: ErlangNode, name: string): Effect.Effect<ReadonlyArray<string>, CallError> =>
+/** Registered names of the node, or others, that `name` was perhaps meant to be. */
+export const similarNames = (
+  node: ErlangNode,
+  name: string,
+  others: ReadonlyArray<string> = []
+): Effect.Effect<ReadonlyArray<string>, CallError> =>
   node.call("erlang", "registered", [], namesBounds).pipe(
     Effect.map((names) => listItems(names) ?? []),
     Effect.map((names) =>
-      didYouMeanAtom(
-        name,
-        names.flatMap((it) => (it instanceof Atom ? [it.text] : []))
-      )
+      didYouMeanAtom(name, [...others, ...names.flatMap((it) => (it instanceof Atom ? [it.text] : []))])
     ),
     Effect.catchReasons("CallError", {
       ReplyTooLarge: () => Effect.succeed([]),

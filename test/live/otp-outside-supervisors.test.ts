@@ -8,7 +8,7 @@ import { liveCatalogue } from "../support/LiveTools.ts"
 import { call } from "../support/Tools.ts"
 
 /**
- * `lone_sup`, started by a process that has ended, has a supervisor below it, and a plain process that has started
+ * `lone_sup`, started by a process that has ended, `boot_script`, has a supervisor below it, and a plain process that has started
  * `hired_sup`; `starter` has started `kept_sup`, and so has a worker of kernel's `worked_sup`.
  */
 const scene = `
@@ -26,7 +26,7 @@ const scene = `
     "init(server) -> {ok, none}."]],
   {ok, lone, Code} = compile:forms(Forms),
   {module, lone} = code:load_binary(lone, "lone", Code),
-  {_, Ended} = spawn_monitor(fun() -> {ok, Lone} = supervisor:start_link({local, lone_sup}, lone, lone), unlink(Lone) end),
+  {_, Ended} = spawn_monitor(fun() -> register(boot_script, self()), {ok, Lone} = supervisor:start_link({local, lone_sup}, lone, lone), unlink(Lone) end),
   receive {'DOWN', Ended, _, _, _} -> ok end,
   Self = self(),
   spawn(fun() -> register(starter, self()), {ok, _} = supervisor:start_link({local, kept_sup}, lone, plain), Self ! kept, lone:idle() end),
@@ -80,7 +80,7 @@ describe.each(BeamNode.otpReleases())("supervisors outside of applications on OT
         const outside = [
           expect.stringMatching(/^hired_sup: <[\d.]+>, of no application$/u),
           "kept_sup: starter, of no application",
-          expect.stringMatching(/^lone_sup: <[\d.]+> \(ended\), of no application$/u),
+          "lone_sup: boot_script (no longer registered), of no application",
           expect.stringMatching(/^worked_sup: <[\d.]+>, of the application kernel$/u)
         ]
         expect(outsideOf(rows)).toEqual(outside)
@@ -102,10 +102,28 @@ describe.each(BeamNode.otpReleases())("supervisors outside of applications on OT
         expect(tops.structured["hints"]).not.toContain('get_supervision_tree {"depth":1}')
         const text = yield* tree({ filter: { text: "kept_s" } })
         expect(text.structured).toMatchObject({ matched: 1, tree: [{ id: "kept_sup", depth: 1 }] })
+        const inside = yield* tree({ filter: { text: "kernel_safe" } })
+        expect(inside.structured["summary"]).not.toContain("outside")
+        expect(inside.structured["hints"] ?? []).not.toContain('get_supervision_tree {"depth":1}')
         expect(outsideOf(yield* pagesOf({ sort_by: "restarts", limit: 20 }))).toEqual(outside)
         expect(
           yield* ask("[process_info(whereis(N), messages) || N <- [lone_sup, hired_sup, kept_sup, worked_sup, worker]]")
         ).toBe(`[${Array.from({ length: 5 }, () => "{messages,[]}").join(",")}]`)
+      }).pipe(using)
+    )
+
+    it.live("are told also where what others keep in their dictionaries is too large to be taken", () =>
+      Effect.gen(function* () {
+        const keeping = (name: string, ancestors: string, call: string) =>
+          `register(${name}, spawn(proc_lib, init_p, [self(), ${ancestors}, erlang, apply, [fun() -> put('$initial_call', ${call}), process_flag(trap_exit, true), lone:idle() end, []]]))`
+        const large = "lists:duplicate(5000000, x)"
+        yield* ask(
+          `${keeping("large_above", `[${large}]`, "{supervisor, kernel, 1}")}, ${keeping("large_call", "[]", large)}, ok`
+        )
+        const result = yield* tree({ depth: 1 }).pipe(
+          Effect.ensuring(ask("[exit(whereis(Name), kill) || Name <- [large_above, large_call]]"))
+        )
+        expect(outsideOf(rowsOf(result))).toContain("kept_sup: starter, of no application")
       }).pipe(using)
     )
 

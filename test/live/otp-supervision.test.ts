@@ -399,6 +399,7 @@ describe.each(BeamNode.otpReleases())("the supervision tree on OTP $otp", ({ otp
         expect((yield* refusal({ root: `nothing_${otp}_${agent}` })).code).toBe("not_found")
         expect((yield* refusal({ root: "undefined" })).code).toBe("not_found")
         expect((yield* refusal({ root: "kernel_supp" })).didYouMean).toContain("kernel_sup")
+        expect((yield* refusal({ root: "kernle" })).didYouMean?.[0]).toBe("kernel")
         expect((yield* number("erlang:system_info(atom_count)")) - atoms).toBeLessThan(5)
       }).pipe(using(agent))
     )

@@ -110,10 +110,18 @@ callbacks(Pids, Plan) ->
     {Kept, Late} = kept(['$initial_call'], Pids, Plan),
     {[{Pid, Call} || {Pid, [Call]} <- Kept], Late}.
 
-%% The same of what they have under several keys, as a list.
+%% The same of what they have under one or two keys, as a list.
 kept(Keys, Pids, Plan) ->
     {Sized, _, _} = copyable(Pids),
     {Kept, _, Late} = copied(Sized, fun(Some) -> from_dictionaries(Keys, Some) end, Plan),
     {Kept, Late}.
 
-from_dictionaries(Keys, Pids) -> [{Pid, Values} || Pid <- Pids, Values <- copied_values(Keys, Pid)].
+%% Where one key can be read alone, whatever else is there is not copied.
+from_dictionaries(Keys, Pids) ->
+    Values = lists:sublist(['$2', '$3'], length(Keys)),
+    Read = [{{'$1', [{'_', Value} || Value <- Values]}, [], [{{'$1', Values}}]}],
+    try
+        ask(Pids, {[{dictionary, Key} || Key <- Keys], ets:match_spec_compile(Read)})
+    catch
+        error:badarg -> [{Pid, Found} || Pid <- Pids, Found <- copied_values(Keys, Pid)]
+    end.

@@ -1,6 +1,7 @@
 %% What a process tells of where it comes from: the callback that it was started with, by which a supervisor is known, and
-%% its ancestors. Before OTP 26.2 that copies its whole dictionary, which only small heaps and supervisors are asked for. To be
-%% included behind beamscope_supervisor.hrl, in front of the first function.
+%% its ancestors. Before OTP 26.2 that copies its whole dictionary, which only small heaps and supervisors are asked for. What
+%% stands there may be anything of any size: a helper takes it, so that it costs its own value only. To be included behind
+%% beamscope_supervisor.hrl, in front of the first function.
 
 %% Messages above which a process is not asked what walks its queue, or waits behind it.
 -define(LONG_QUEUE, 10000).
@@ -16,28 +17,36 @@
     'Elixir.Registry'
 ]).
 
-%% `{Callback, Ancestors}' that the dictionary of a process tells. The callback is `unread' where the dictionary had to
-%% be read as a whole, and its heap or its queue is too large for that, or the copy was; `gone' where the process is.
-%% `Modules' are those that its parent names for it.
+%% `{Callback, Ancestors}' that the dictionary of a process tells. Of a large heap its ancestors are not read, but only who has
+%% started it; and its callback where that can be read alone. The callback is `unread' where it cannot, or the queue is
+%% long, or the copy was too large; `gone' where the process is. `Modules' are those that its parent names for it.
 origin(Pid, Modules, Spec) ->
-    try
-        told_origin(erlang:process_info(Pid, [{dictionary, '$initial_call'}, {dictionary, '$ancestors'}]))
-    catch
-        error:badarg ->
-            case erlang:process_info(Pid, [initial_call, message_queue_len]) of
-                undefined ->
-                    {gone, []};
-                [{_, {proc_lib, init_p, _}}, {_, Messages}] when Messages =< ?LONG_QUEUE ->
-                    Words = used(Pid),
-                    case Words =< ?COPIED_HEAP orelse Words =< dictionary_words(Pid, Modules, Spec) of
-                        true -> read_origin(Pid, Spec);
+    case erlang:process_info(Pid, [initial_call, message_queue_len]) of
+        undefined ->
+            {gone, []};
+        [{_, {proc_lib, init_p, _}}, {_, Messages}] when Messages =< ?LONG_QUEUE ->
+            Words = used(Pid),
+            case Words =< ?COPIED_HEAP orelse Words =< dictionary_words(Pid, Modules, Spec) of
+                true ->
+                    read_origin(Pid, ['$initial_call', '$ancestors'], Spec);
+                false ->
+                    case reads_keys() of
+                        true -> {element(1, read_origin(Pid, ['$initial_call'], Spec)), starters(Pid)};
                         false -> {unread, []}
-                    end;
-                [{_, {proc_lib, init_p, _}}, _] ->
-                    {unread, []};
-                _ ->
-                    {undefined, []}
-            end
+                    end
+            end;
+        [{_, {proc_lib, init_p, _}}, _] ->
+            {unread, []};
+        _ ->
+            {undefined, []}
+    end.
+
+%% Whether this release can read one key of a dictionary (OTP 26.2 on).
+reads_keys() ->
+    try erlang:process_info(self(), {dictionary, '$initial_call'}) of
+        _ -> true
+    catch
+        error:badarg -> false
     end.
 
 %% Words of heap beyond `?COPIED_HEAP' up to which the whole dictionary of a process is read. Supervisors keep next to nothing
@@ -51,25 +60,24 @@ dictionary_words(Pid, Modules, #{dictionary_heap := Most} = Spec) ->
 is_supervisors(Module) ->
     lists:member(Module, ?SUPERVISORS) orelse [Name || Name <- behaviours(Module), lists:member(Name, ?SUPERVISING)] =/= [].
 
-%% Of a dictionary that is copied as a whole.
-read_origin(Pid, #{until := Until}) ->
+read_origin(Pid, Keys, #{until := Until}) ->
     Millis = max(?LEAST_COPYING, min(?COPYING, Until - now_ms())),
-    case apart(?ANSWER, Millis, fun() -> told_origin(erlang:process_info(Pid, dictionary)) end) of
+    case apart(?ANSWER, Millis, fun() -> told_origin(from_dictionaries(Keys, [Pid])) end) of
         {answer, Told} -> Told;
         _ -> {unread, []}
     end.
 
 %% What stands there is what the process has put there.
-told_origin(undefined) ->
+told_origin([]) ->
     {gone, []};
-told_origin([{_, Callback}, {_, Ancestors}]) ->
+told_origin([{_, [Callback]}]) ->
+    {told_callback(Callback), []};
+told_origin([{_, [Callback, Ancestors]}]) ->
     try length(Ancestors) of
         _ -> {told_callback(Callback), Ancestors}
     catch
         error:badarg -> {told_callback(Callback), []}
-    end;
-told_origin({dictionary, Entries}) ->
-    told_origin([{Key, proplists:get_value(Key, Entries)} || Key <- ['$initial_call', '$ancestors']]).
+    end.
 
 %% A function, or nothing that is known: no word of a process's own is taken for one of ours, as `unread'.
 told_callback({Module, Name, Arity} = Callback) when is_atom(Module), is_atom(Name), is_integer(Arity) -> Callback;
@@ -80,22 +88,17 @@ told_callbacks(Pids, Spec) ->
     {Told, _} = scan(fun thousand/1, Pids, Spec, fun(Some, Told) -> some_callbacks(Some, Spec) ++ Told end, []),
     Told ++ [{Pid, late} || Pid <- lists:nthtail(length(Told), Pids)].
 
-some_callbacks(Pids, Spec) ->
-    try answers(Pids, {dictionary, '$initial_call'}) of
-        Answers ->
-            IsFunction = [{is_atom, '$2'}, {is_atom, '$3'}, {is_integer, '$4'}],
-            Calls = [
-                {{'$1', {'_', {'$2', '$3', '$4'}}}, IsFunction, [{{'$1', {{'$2', '$3', '$4'}}}}]},
-                {{'$1', {'_', '_'}}, [], [{{'$1', undefined}}]},
-                {{'$1', '_'}, [], [{{'$1', gone}}]}
-            ],
-            ets:match_spec_run(lists:zip(Pids, Answers), ets:match_spec_compile(Calls))
-    catch
-        error:badarg ->
-            {Read, _} = callbacks(short(Pids), Spec),
-            Left = Pids -- element(1, lists:unzip(Read)),
-            [{Pid, told_callback(Callback)} || {Pid, Callback} <- Read] ++ [{Pid, hd([unread || is_process_alive(Pid)] ++ [gone])} || Pid <- Left]
-    end.
+some_callbacks(Pids, #{until := Until} = Spec) ->
+    Ask = fun() -> from_dictionaries(['$initial_call'], Pids) end,
+    Read =
+        case reads_keys() andalso apart(?COPIES, max(?LEAST_COPYING, Until - now_ms()), Ask) of
+            {answer, All} -> All;
+            _ -> element(1, kept(['$initial_call'], short(Pids), Spec))
+        end,
+    IsFunction = [{is_atom, '$2'}, {is_atom, '$3'}, {is_integer, '$4'}],
+    Calls = [{{'$1', [{'$2', '$3', '$4'}]}, IsFunction, [{{'$1', {{'$2', '$3', '$4'}}}}]}, {{'$1', '_'}, [], [{{'$1', undefined}}]}],
+    Left = Pids -- element(1, lists:unzip(Read)),
+    ets:match_spec_run(Read, ets:match_spec_compile(Calls)) ++ [{Pid, hd([unread || is_process_alive(Pid)] ++ [gone])} || Pid <- Left].
 
 answers(Pids, Item) -> lists:zipwith(fun erlang:process_info/2, Pids, lists:duplicate(length(Pids), Item)).
 

@@ -52,6 +52,11 @@
     status => running | restarting | undefined | remote,
     min_restarts => pos_integer(),
     order := ascending | descending,
+    %% Of supervisors outside of the trees: milliseconds to rest behind each portion of processes, processes up to which all
+    %% are looked at, and up to which those that may be one are asked.
+    pause_ms => non_neg_integer(),
+    looked_through => non_neg_integer(),
+    sought => non_neg_integer(),
     limit := pos_integer(),
     deadline_ms := non_neg_integer(),
     'after' => binary()
@@ -73,7 +78,7 @@
     called => worker,
     %% Of a supervisor outside of the trees of applications: who has started it, and the application that it belongs to all the
     %% same, or `undefined'.
-    started_by => atom() | pid() | {ended, pid()} | unknown,
+    started_by => atom() | pid() | {ended, pid() | atom()} | [],
     application => atom(),
     %% The process has another row, nearer to the top or before this one: that one tells what is below it.
     again => true,

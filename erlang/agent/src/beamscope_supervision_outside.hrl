@@ -1,19 +1,19 @@
 %% Supervisors that stand outside of the trees of applications: those that no supervisor has started, and no application has
 %% at its top. A shell, a script or any other process may have, a worker of an application too. To be included behind
-%% beamscope_survey.hrl and beamscope_supervision_roots.hrl, in front of the first function.
+%% beamscope_supervision_roots.hrl and beamscope_survey.hrl, which calls `look_at/2', in front of the first function.
 %%
 %% A supervisor has been started by `proc_lib', and traps exits. Both can be seen of a process without its doing, at 0.2
-%% microseconds each (OTP 25 to 29). Who it says to be takes ten times as long, before OTP 26.2 a copy of its dictionary: that is
-%% asked only of those which have no row yet, and of so many of them.
+%% microseconds each (OTP 25 to 29). Who it says to be takes ten times as long: that is asked only of those which have no row
+%% yet, and of so many of them; by the rule of beamscope_copies.hrl, since what stands there may be anything of any size.
 
-%% Processes that are asked who they are, and those that there may be where they wait for the schedulers.
+%% Processes of a node up to which all are looked at, of half as many where they wait for the schedulers: else those with
+%% a name. And up to which they are asked who they are.
+-define(LOOKED_THROUGH, 200000).
 -define(SOUGHT, 100000).
--define(MANY_WAITING, 100000).
 %% Helpers that ask them, where something may be copied.
 -define(SEEKERS, 20).
 %% Roots that are listed, of one starter as many as of one supervisor.
 -define(OUTSIDE, 1000).
--define(CONSIDERED, 5000).
 %% Processes that could not be read which are named.
 -define(UNREAD, 3).
 
@@ -24,19 +24,18 @@ outside(_, #{root := _}) ->
     {[], #{}};
 outside(Rows, Spec) ->
     #{until := Until} = Timed = halfway(Spec),
-    Bounds = #{until => Until, helpers => ?SEEKERS},
+    Bounds = (maps:with([pause_ms], Spec))#{until => Until, helpers => ?SEEKERS},
     Join = fun(Portion, Found, {Before, Seen}) -> {[Found | Before], Seen + length(Portion)} end,
-    {Trapping, Missed, IsSlow} = all_trapping(Bounds, Join),
+    {Trapping, Missed, IsSlow} = all_trapping(Bounds, Join, Spec),
     Known = [{Pid, Type} || #{pid := Pid, type := Type} <- maps:values(Rows)],
     Others = Trapping -- element(1, lists:unzip(Known)),
-    Task = {supervising, (maps:with([gate, until], Timed))#{kinds => kinds(), reads_keys => reads_keys()}},
-    {{Parts, Asked}, _, _} = resume(IsSlow, fun some/2, lists:sublist(Others, ?SOUGHT), Bounds, Task, Join, {[], 0}),
+    Task = {supervising, (maps:with([gate, until], Timed))#{kinds => kinds()}},
+    {{Parts, Asked}, _, _} = resume(IsSlow, fun some/2, lists:sublist(Others, maps:get(sought, Spec, ?SOUGHT)), Bounds, Task, Join, {[], 0}),
     {Told, Silent, NoTime} = lists:unzip3(Parts),
     Supervising = maps:from_list([{Pid, known} || {Pid, supervisor} <- Known] ++ lists:append(Told)),
     {{More, Unread, Read}, _} = unread_ones(lists:append(Silent), Timed#{seen := Supervising}),
     Tops = without_parents(lists:append(Told) ++ More, Supervising, Timed),
-    First = lists:sublist(lists:sort(Tops), ?CONSIDERED),
-    Listed = lists:sublist(few_each(First, map_get(children, Spec), #{}), ?OUTSIDE),
+    Listed = few_each(lists:sort(Tops), ?OUTSIDE, map_get(children, Spec), #{}),
     Unsought = Missed + length(Others) - Asked + length(lists:append(NoTime)) + length(lists:append(Silent)) - Read,
     {outside_rows(Listed, Spec), #{
         outside => #{
@@ -46,19 +45,20 @@ outside(Rows, Spec) ->
         }
     }}.
 
-%% Who may be one, those with a name first; how many were not looked at; and whether that took long. Where processes wait for
-%% the schedulers, to list very many takes longer than we have.
-all_trapping(Bounds, Join) ->
+%% Who may be one, those with a name first; how many were not looked at; and whether that took long. Of very many the others
+%% are not even listed: where they wait for the schedulers, that takes longer than we have.
+all_trapping(Bounds, Join, Spec) ->
     Named = [Pid || Name <- registered(), Pid <- [whereis(Name)], is_pid(Pid)],
-    {{First, _}, Late, IsSlow} = survey(fun some/2, Named, Bounds, trapping, Join, {[], 0}),
+    {{First, Seen}, Late, IsSlow} = survey(fun some/2, Named, Bounds, trapping, Join, {[], 0}),
     Count = erlang:system_info(process_count),
-    case Late =/= [] orelse (IsSlow andalso Count > ?MANY_WAITING) of
+    Most = maps:get(looked_through, Spec, ?LOOKED_THROUGH) div hd([2 || IsSlow] ++ [1]),
+    case Late =/= [] orelse Count > Most of
         true ->
-            {lists:append(First), max(0, Count - length(Named)), IsSlow};
+            {lists:append(First), max(0, Count - Seen), IsSlow};
         false ->
             Unnamed = processes() -- Named,
-            {{Rest, Seen}, _, WasSlow} = resume(IsSlow, fun some/2, Unnamed, Bounds, trapping, Join, {[], 0}),
-            {lists:append(First ++ Rest), length(Unnamed) - Seen, IsSlow orelse WasSlow}
+            {{Rest, SeenThen}, _, WasSlow} = resume(IsSlow, fun some/2, Unnamed, Bounds, trapping, Join, {[], 0}),
+            {lists:append(First ++ Rest), length(Unnamed) - SeenThen, IsSlow orelse WasSlow}
     end.
 
 %% What is asked of portions of processes. Who traps exits, and was started by `proc_lib'.
@@ -67,12 +67,7 @@ look_at(trapping, Pids) ->
     ask(Pids, {[initial_call, trap_exit], ets:match_spec_compile([{{'$1', Items}, [], ['$1']}])});
 %% `{Supervisors, Unread, Late}': who says to be a supervisor, `{Pid, Starter}', the first of its ancestors; who could not be read,
 %% and for whom there was no time.
-look_at({supervising, #{reads_keys := true, kinds := Kinds}}, Pids) ->
-    Calls = [{{'$1', {'_', {'$2', '$3', '$4'}}}, says(Kinds), ['$1']}],
-    First = [{{'$1', {'_', ['$2' | '_']}}, [], [{{'$1', '$2'}}]}, {{'$1', {'_', '_'}}, [], [{{'$1', undefined}}]}],
-    Supervisors = ask(Pids, {{dictionary, '$initial_call'}, ets:match_spec_compile(Calls)}),
-    {ask(Supervisors, {{dictionary, '$ancestors'}, ets:match_spec_compile(First)}), [], []};
-look_at({supervising, #{reads_keys := false, kinds := Kinds} = Plan}, Pids) ->
+look_at({supervising, #{kinds := Kinds} = Plan}, Pids) ->
     {Kept, Late} = kept(['$initial_call', '$ancestors'], short(Pids), Plan),
     Said = fun(Ancestors, Parent) -> {{'$1', [{'$2', '$3', '$4'}, Ancestors]}, says(Kinds), [{{'$1', Parent}}]} end,
     {Read, _} = lists:unzip(Kept),
@@ -88,14 +83,6 @@ says(Kinds) -> [{is_map_key, '$2', {const, Kinds}}, {is_atom, '$3'}, {is_integer
 kinds() ->
     Loaded = [Module || Module <- erlang:loaded(), supervises({Module, init, 1}) =/= none],
     maps:from_list([{Module, true} || Module <- [supervisor, supervisor_bridge] ++ Loaded]).
-
-%% Whether this release can read one key of a dictionary (OTP 26.2 on).
-reads_keys() ->
-    try erlang:process_info(self(), {dictionary, '$initial_call'}) of
-        _ -> true
-    catch
-        error:badarg -> false
-    end.
 
 %% Of those that could not be read as the others: who is a supervisor all the same, since its name says so; who may be one, as
 %% it waits, and has not been started by one that is; and how many there was time for.
@@ -117,7 +104,7 @@ waits_as_one(Pid) ->
     end.
 
 is_below(Parents, #{seen := Supervising}) ->
-    lists:any(fun(Parent) -> is_map_key(Parent, Supervising) orelse is_starter(Parent) end, Parents).
+    lists:any(fun(Parent) -> is_map_key(Parent, Supervising) end, Parents).
 
 %% Those that no supervisor has started. There may be very many of them, and of starters few.
 without_parents(Told, Supervising, Spec) ->
@@ -125,17 +112,23 @@ without_parents(Told, Supervising, Spec) ->
     Starters = [{Starter, Parent} || Starter <- lists:usort(By), Parent <- parent([Starter]), is_here(Parent)],
     Others = [Parent || {_, Parent} <- Starters, not is_map_key(Parent, Supervising)],
     Late = [Parent || {Parent, Callback} <- told_callbacks(lists:usort(Others), Spec), supervises(Callback) =/= none],
-    Parents = maps:merge(Supervising, maps:from_list([{Parent, true} || Parent <- Late ++ lists:filter(fun is_starter/1, Others)])),
+    Parents = maps:merge(Supervising, maps:from_list([{Parent, true} || Parent <- Late])),
     Above = maps:from_list([{Starter, true} || {Starter, Parent} <- Starters, is_map_key(Parent, Parents)]),
     ets:match_spec_run(Told, ets:match_spec_compile([{{'_', '$1'}, [{'not', {is_map_key, '$1', {const, Above}}}], ['$_']}])).
 
-few_each([], _, _) ->
+%% The first so many, with at most so many of each starter. Of one with more the others are dropped at once: they may be all.
+few_each([], _, _, _) ->
     [];
-few_each([{_, By} = First | Tops], Most, Counts) ->
-    case maps:get(By, Counts, 0) of
-        Count when Count < Most -> [First | few_each(Tops, Most, Counts#{By => Count + 1})];
-        _ -> few_each(Tops, Most, Counts)
-    end.
+few_each(_, 0, _, _) ->
+    [];
+few_each([{_, By} = First | Tops], Room, Most, Counts) ->
+    Count = maps:get(By, Counts, 0) + 1,
+    Others =
+        case Count of
+            Most -> ets:match_spec_run(Tops, ets:match_spec_compile([{{'_', '$1'}, [{'=/=', '$1', {const, By}}], ['$_']}]));
+            _ -> Tops
+        end,
+    [First | few_each(Others, Room - 1, Most, Counts#{By => Count})].
 
 %% A root stands under its pid: others may come and go between two pages.
 outside_rows(Tops, Spec) ->
@@ -146,7 +139,8 @@ outside_rows(Tops, Spec) ->
         Callback =/= gone
     ].
 
-%% What a row tells of where it stands: who has started it, by its name or its pid, `{ended, Pid}', or `unknown'; and its application.
+%% What a row tells of where it stands: who has started it, by its name or its pid, `{ended, Pid}', or `{ended, Name}' where
+%% nobody has that name any more, `[]' where nothing tells; and its application.
 outside_facts(#{started_by := By, pid := Pid} = Row) ->
     Starter =
         case parent([By]) of
@@ -157,7 +151,8 @@ outside_facts(#{started_by := By, pid := Pid} = Row) ->
                     undefined -> {ended, Parent}
                 end;
             [Parent] when is_pid(Parent) -> Parent;
-            _ -> unknown
+            _ when is_atom(By), By =/= undefined -> {ended, By};
+            _ -> []
         end,
     Row#{started_by := Starter, application => application(Pid)};
 outside_facts(Row) ->

@@ -40,19 +40,25 @@ outside(Run) ->
 outside_starters(Run) ->
     settled(Run),
     {ok, Lone} = gen_server:start(supervisor, {self, ?MODULE, inner}, []),
-    {Starter, Monitor} = spawn_monitor(fun() -> exit({started, [lone() || _ <- lists:seq(1, 5)]}) end),
-    Many =
-        receive
-            {'DOWN', Monitor, process, Starter, {started, Started}} -> Started
-        end,
+    {Starter, Many} = ended_starter(fun() -> [lone() || _ <- lists:seq(1, 5)] end),
+    {_, Script} = ended_starter(fun() -> true = register(scene_script, self()), lone() end),
+    Behind = lone(),
     #{rows := Rows, outside := #{found := {Found, Listed}}} = Run(#{children => 2, limit => 1000}),
     Told = fun(Pids) -> [{Pid, By} || {_, #{pid := Pid, started_by := By}} <- Rows, lists:member(Pid, Pids)] end,
-    ?assertMatch([{Lone, By}] when By =:= self(), Told([Lone])),
+    ?assertEqual([{Pid, self()} || Pid <- lists:sort([Lone, Behind])], Told([Lone, Behind])),
+    ?assertEqual([{Script, {ended, scene_script}}], Told([Script])),
     %% Of one starter as many as of one supervisor.
     ?assertEqual([{Pid, {ended, Starter}} || Pid <- lists:sublist(lists:sort(Many), 2)], Told(Many)),
     ?assertEqual(3, Found - Listed),
-    [kill(Pid) || Pid <- [Lone | Many]],
-    ?assertMatch(#{outside := #{found := {Left, Left}}} when Left =:= Found - 6, Run(#{})).
+    [kill(Pid) || Pid <- [Lone, Behind, Script | Many]],
+    ?assertMatch(#{outside := #{found := {Left, Left}}} when Left =:= Found - 8, Run(#{})).
+
+%% What a process makes of Start, and its pid.
+ended_starter(Start) ->
+    {Starter, Monitor} = spawn_monitor(fun() -> exit({started, Start()}) end),
+    receive
+        {'DOWN', Monitor, process, Starter, {started, Started}} -> {Starter, Started}
+    end.
 
 %% What ends as it is asked, what only says so, and what has said nothing in the place of its ancestors.
 outside_odd(Run) ->
@@ -63,7 +69,7 @@ outside_odd(Run) ->
     #{rows := Rows, incomplete := Missing} = Run(#{limit => 1000}),
     ?assertEqual([ended, not_asked], Missing),
     [?assertMatch([_], [Row || {_, #{pid := Is} = Row} <- Rows, Is =:= Pid]) || Pid <- [Ending, Saying]],
-    ?assertMatch([#{started_by := unknown, supervisor := #{not_asked := other}}], [Row || {_, #{pid := Pid} = Row} <- Rows, Pid =:= Saying]),
+    ?assertMatch([#{started_by := [], supervisor := #{not_asked := other}}], [Row || {_, #{pid := Pid} = Row} <- Rows, Pid =:= Saying]),
     ?assertEqual([], [Row || {_, #{pid := Pid} = Row} <- Rows, Pid =:= Silent]),
     ?assertNot(is_process_alive(Ending)),
     ?assertEqual([{messages, []}, {messages, []}], [process_info(Pid, messages) || Pid <- [Saying, Silent]]),
@@ -75,12 +81,55 @@ outside_unread(Run) ->
     #{rows := Rows, outside := #{unread := Unread}} = Run(#{limit => 10000}),
     Told = [started || {_, #{pid := Pid, started_by := _}} <- Rows, Pid =:= Large],
     ?assertEqual(hd([{[started], {0, []}} || reads_keys()] ++ [{[], {1, [Large]}}]), {Told, Unread}),
-    kill(Large).
+    kill(Large),
+    %% What waits as no supervisor does, or was started by one, is none.
+    {ok, Machine} = gen_statem:start(?MODULE, {large, machine}, []),
+    with(above, fun(Pid) ->
+        {ok, _} = supervisor:start_child(Pid, #{id => large, start => {gen_server, start_link, [?MODULE, {large, server}, []]}}),
+        ?assertMatch(#{outside := #{unread := {0, []}}}, Run(#{depth => 1}))
+    end),
+    kill(Machine).
+
+%% Of very many processes those with a name are looked at. Who is below a supervisor that was not is no root all the same.
+outside_many(Run) ->
+    settled(Run),
+    Unnamed = lone(),
+    {ok, Named} = gen_server:start({local, scene_named}, supervisor, {{local, scene_named}, ?MODULE, above}, []),
+    {ok, _} = supervisor:start_child(Unnamed, #{
+        id => below,
+        type => supervisor,
+        start => {supervisor, start_link, [{local, scene_below}, ?MODULE, above]}
+    }),
+    Roots = fun(Spec) ->
+        #{rows := Rows, outside := #{unsought := Unsought}} = Run(Spec#{limit => 1000}),
+        {lists:sort([Pid || {_, #{started_by := _, pid := Pid}} <- Rows]), Unsought}
+    end,
+    All = {lists:sort([Unnamed, Named]), 0},
+    ?assertEqual(All, Roots(#{})),
+    {Found, Others} = Roots(#{looked_through => 1}),
+    ?assertEqual([Named], Found),
+    ?assert(Others > 0 andalso Others < erlang:system_info(process_count)),
+    {None, NotAsked} = Roots(#{sought => 0}),
+    ?assertEqual([], None),
+    ?assert(NotAsked > 2),
+    %% Of half as many where processes wait for the schedulers.
+    Spinners = 20 * erlang:system_info(schedulers_online),
+    Most = erlang:system_info(process_count) + Spinners + 30,
+    ?assertEqual(All, Roots(#{looked_through => Most})),
+    Spinning = [spawn(fun spin/0) || _ <- lists:seq(1, Spinners)],
+    try
+        ?assertMatch({[Named], _}, Roots(#{looked_through => Most}))
+    after
+        [kill(Pid) || Pid <- Spinning]
+    end,
+    [kill(Pid) || Pid <- [Unnamed, Named]].
+
+spin() -> spin().
 
 outside_late(Run) ->
     {ok, Lone} = gen_server:start(supervisor, {self, ?MODULE, inner}, []),
     #{rows := Rows, outside := #{unsought := Unsought}} = Run(#{deadline_ms => 0, limit => 1000}),
-    ?assert(Unsought > 10),
+    ?assert(Unsought > erlang:system_info(process_count) - length(registered()) div 2),
     ?assertEqual([], [Pid || {_, #{pid := Pid}} <- Rows, Pid =:= Lone]),
     kill(Lone).
 

@@ -35,6 +35,10 @@ init(ending) ->
     process_flag(trap_exit, true),
     put('$initial_call', {supervisor, ?MODULE, 1}),
     {ok, ending};
+init({large, Kind}) ->
+    process_flag(trap_exit, true),
+    State = lists:seq(1, 100000),
+    hd([{ok, waiting, State} || Kind =:= machine] ++ [{ok, State}]);
 init(above) ->
     {ok, {#{}, []}};
 init(static) ->
@@ -116,6 +120,8 @@ init(server) ->
     {ok, state}.
 
 terminate(_, _) -> ok.
+
+callback_mode() -> handle_event_function.
 
 handle_call(which_children, {Asking, _}, suspender) ->
     [Parent | _] = get('$ancestors'),

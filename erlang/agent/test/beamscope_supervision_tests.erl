@@ -3,7 +3,7 @@
 -behaviour(supervisor).
 
 -export([
-    init/1, terminate/2, start_foreign/1, handle_call/3, handle_cast/2, start_child/0, start_child/1, start_idle/1,
+    init/1, terminate/2, callback_mode/0, start_foreign/1, handle_call/3, handle_cast/2, start_child/0, start_child/1, start_idle/1,
     start_self/0, start_found/1, fail/0, ignore/0, start_far/0, start_putting/1, put_and_idle/2, start_deep/1,
     start_starting/0
 ]).
@@ -53,6 +53,7 @@ tests() ->
         {"whoever has started them", fun outside_starters/1},
         {"outside is what says to be a supervisor, and may end", fun outside_odd/1},
         {"outside is what could not be read, as far as is known", fun outside_unread/1},
+        {"of very many processes, supervisors outside that have a name", fun outside_many/1},
         {"supervisors outside of applications until time is up", fun outside_late/1},
         {"the deadline", fun deadline/1}
     ].

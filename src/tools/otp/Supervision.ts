@@ -1,4 +1,5 @@
 import { Effect, Schema } from "effect"
+import { runningApplications } from "../../beam/Applications.ts"
 import type { Listed } from "../../beam/Listing.ts"
 import { readCount, readMfa } from "../../beam/ProcessRow.ts"
 import { type Child, childStatuses, type Outside, supervisionTree, type Tree } from "../../beam/Supervision.ts"
@@ -133,6 +134,7 @@ const getSupervisionTree = Tool.make({
       })
     )
     const rows = listed.rows.map(({ row }) => row)
+    const isFiltered = Object.keys(filter).length > 0
     const notes = [
       ...missing(listed, depth),
       ...missingOutside(listed.outside, terms),
@@ -171,7 +173,7 @@ const getSupervisionTree = Tool.make({
                     `of the ${amount(row.supervisor.children, "child", "children")} of ${nameOf(row, terms)} ${row.supervisor.listed.toLocaleString("en-US")} are listed`
                 )
                 .join(", ")}`
-        }${outsideText(listed.outside)}${restartsText(listed, terms)}.`,
+        }${isFiltered ? "" : outsideText(listed.outside)}${restartsText(listed, terms)}.`,
       complete: notes.length === 0,
       notes: [...ofItsMoment(after, sort_by, "child", ["tree"]), ...notes],
       cut: (characters: number, shown: number) => {
@@ -193,7 +195,7 @@ const getSupervisionTree = Tool.make({
       }),
       page: pageOf("tree", listed),
       hints: [
-        ...((listed.outside?.listed ?? 0) > 0 && rows.every(({ started }) => started === undefined)
+        ...(!isFiltered && (listed.outside?.listed ?? 0) > 0 && rows.every(({ started }) => started === undefined)
           ? ['get_supervision_tree {"depth":1}']
           : []),
         ...hintsFor(rows, max_heap_mb, terms)
@@ -225,7 +227,7 @@ const missingOutside = (outside: Outside | undefined, terms: Terms): ReadonlyArr
       : []),
     ...(unsought > 0
       ? [
-          `${amount(unsought, "process was", "processes were")} not looked at for supervisors outside of the applications' trees: time ran out, or more than 100,000 might be some. list_processes {"filter":{"behaviour":"supervisor"}} finds them, and root begins at one.`
+          `${amount(unsought, "process was", "processes were")} not looked at for supervisors outside of the applications' trees: time ran out, more than 100,000 might be some, or there are more than 200,000 (100,000 where they wait for the schedulers), of which only those with a name are looked at. list_processes {"filter":{"behaviour":"supervisor"}} finds them, and root begins at one.`
         ]
       : [])
   ]
@@ -301,16 +303,18 @@ const rootless = invalid(
 )
 
 const noRoot = (node: ErlangNode, text: string, terms: Terms): Effect.Effect<never, ToolError | CallError> =>
-  Effect.flatMap(similarNames(node, atomName(text)), (near) =>
-    Effect.fail(
-      new ToolError({
-        code: "not_found",
-        message: `On ${node.name} there is neither a process registered as ${excerpt(text)} nor a running application of this name with a process at its top.`,
-        retryable: false,
-        next: 'get_supervision_tree {"depth": 1}',
-        didYouMean: near.map(terms.atom)
-      })
-    )
+  Effect.flatMap(
+    Effect.flatMap(runningApplications(node), (applications) => similarNames(node, atomName(text), applications)),
+    (near) =>
+      Effect.fail(
+        new ToolError({
+          code: "not_found",
+          message: `On ${node.name} there is neither a process registered as ${excerpt(text)} nor a running application of this name with a process at its top.`,
+          retryable: false,
+          next: 'get_supervision_tree {"depth": 1}',
+          didYouMean: near.map(terms.atom)
+        })
+      )
   )
 
 const noTree = (
@@ -460,7 +464,8 @@ const startedText = ({ started }: Child, terms: Terms): string | undefined => {
   if (started === undefined) return undefined
   const { application, by, isEnded } = started
   const who = by === undefined ? "unknown" : typeof by === "string" ? terms.atom(by) : terms.print(by)
-  return `${who}${isEnded ? " (ended)" : ""}, of ${application === undefined ? "no application" : `the application ${terms.atom(application)}`}`
+  const end = typeof by === "string" ? " (no longer registered)" : " (ended)"
+  return `${who}${isEnded ? end : ""}, of ${application === undefined ? "no application" : `the application ${terms.atom(application)}`}`
 }
 
 /** Why it was not asked what it has below it, and where its children come from. */

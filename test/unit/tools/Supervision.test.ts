@@ -325,7 +325,9 @@ describe("get_supervision_tree", () => {
     Effect.gen(function* () {
       expect(yield* startedBy(atom("boss"))).toBe(":boss, of no application")
       expect(yield* startedBy([atom("ended"), pid], "shop")).toMatch(/^.*90.* \(ended\), of the application :shop$/u)
-      expect(yield* startedBy(atom("unknown"))).toBe("unknown, of no application")
+      expect(yield* startedBy([atom("ended"), atom("boss")])).toBe(":boss (no longer registered), of no application")
+      expect(yield* startedBy(atom("unknown"))).toBe(":unknown, of no application")
+      expect(yield* startedBy(nil)).toBe("unknown, of no application")
     })
   )
 })
