@@ -55,7 +55,7 @@ export interface Step {
  * What whoever asked for a walk can do himself for it to go further: give it more time, connect expressly once the rest
  * is mended, or close the link that there is. How that is done is known to him alone.
  */
-export type Remedy = "more_time" | "connect" | "close_link"
+export type Remedy = "more_time" | "connect" | "reset" | "close_link"
 
 /** A walk over all steps, as far as they went. */
 export interface Diagnosis {
@@ -575,7 +575,7 @@ class Walk {
   }
 
   leftAlone(step: StepName, { message }: LeftAlone): Diagnosis {
-    return { ...this.#ended({ step, outcome: "not_tried", found: message }, []), remedy: "connect" }
+    return { ...this.#ended({ step, outcome: "not_tried", found: message }, []), remedy: "reset" }
   }
 
   /** The end: what would follow was not reached. */

@@ -12,8 +12,8 @@ export type Lack =
   | { readonly _tag: "Atoms"; readonly left: number; readonly limit: number }
 
 /**
- * A node that is left alone for its own sake: nobody is sent to it, by itself or for a call, before somebody wants it by
- * name, or it has ended. Times are milliseconds since the Unix epoch.
+ * A node that is left alone for its own sake: nobody is sent to it, whoever asks, before somebody insists, or it has ended.
+ * Times are milliseconds since the Unix epoch.
  */
 export class LeftAlone extends Data.TaggedError("LeftAlone")<{
   readonly node: string
@@ -34,7 +34,7 @@ export class LeftAlone extends Data.TaggedError("LeftAlone")<{
         : isAsked === true
           ? `${told}, or ${new Date(until).toISOString()}, since EPMD may have been started anew and not know what was before`
           : `before ${new Date(until).toISOString()}, since nobody can tell whether it has ended`
-    return `${node} is left alone: ${lacked(lack)} when it was heard last, at ${new Date(at).toISOString()}. ${danger(lack)} ${remedy(lack)} Nobody is sent there, by itself or for a call, ${how}.`
+    return `${node} is left alone: ${lacked(lack)} when it was heard last, at ${new Date(at).toISOString()}. ${danger(lack)} ${remedy(lack)} Nobody is sent there, ${how}.`
   }
 }
 

@@ -30,7 +30,8 @@ export class Nodes extends Context.Service<
      * Connects, and keeps the link for the scope: should it be lost, it is made again in the background. Tries also
      * where the node has refused us, where an attempt that was under way, with another cookie or less time, has failed,
      * and where the node is left in peace, unless somebody is trying just then: a node that is connected, and left in
-     * peace all the same, is asked for a sign of life, and fails this with what becomes of that.
+     * peace all the same, is asked for a sign of life, and fails this with what becomes of that. Where the node is left
+     * alone, since a connection may end it, it is tried only if that is asked for (`insists`).
      */
     readonly connect: (name: string, options?: ConnectOptions) => Effect.Effect<ErlangNode, NodeError, Scope.Scope>
     /**

@@ -191,7 +191,7 @@ export class Registry {
     return Effect.gen({ self: this }, function* () {
       const way = yield* this.#in.targets.way(name)
       const peer = this.#peers.get(name)
-      const isKnown = peer !== undefined && Equal.equals(peer.way, way)
+      const isKnown = peer !== undefined && !leadsElsewhere(peer.way, way)
       return isKnown ? yield* this.#sparing.approach(peer, timeoutMillis) : { tell: () => {} }
     })
   }
@@ -210,7 +210,8 @@ export class Registry {
   #goBy(peer: Peer, way: Way): void {
     if (peer.connection !== undefined || Equal.equals(peer.way, way)) return
     forgetTrouble(peer)
-    peer.leftAlone = undefined
+    // Another cookie or tunnel says nothing of the room that there is.
+    if (leadsElsewhere(peer.way, way)) peer.leftAlone = undefined
     peer.way = way
   }
 
@@ -220,14 +221,14 @@ export class Registry {
    */
   hold(
     name: string,
-    { cookie, timeoutMillis = Infinity, ...rest }: ConnectOptions = {},
+    { cookie, insists = false, timeoutMillis = Infinity, ...rest }: ConnectOptions = {},
     by: Urge
   ): Effect.Effect<Connection, NodeError, Scope.Scope> {
     return Effect.gen({ self: this }, function* () {
       const end = performance.now() + timeoutMillis
       const way = yield* this.#in.targets.way(name)
       // Who wants it by name and gives no cookie wants the configured one, whatever somebody else gave.
-      const wish: Wish = { cookie: cookie ?? (by === "wish" ? undefined : this.#peers.get(name)?.cookie), by, end, way }
+      const wish: Wish = { cookie: cookie ?? (by === "wish" ? undefined : this.#peers.get(name)?.cookie), by, insists, end, way }
       for (;;) {
         const got = yield* Effect.result(handedOver(this.#attend(name, wish, { ...rest, timeoutMillis })))
         if (Result.isSuccess(got)) return got.success
@@ -404,7 +405,7 @@ export class Registry {
       if (wish.by === "loss" && hasLost(peer.standing, standing)) return yield* noLongerConfigured(peer.name)
       // Before there is a way: to see whether a tunnel is open is a connection to the node.
       const approach: Approach =
-        wish.by === "wish" ? this.#sparing.take(peer) : yield* this.#sparing.approach(peer, left(wish))
+        wish.insists ? this.#sparing.take(peer) : yield* this.#sparing.approach(peer, left(wish))
       if (approach.leftAlone !== undefined) {
         connection.isRemembered = true
         return yield* approach.leftAlone
@@ -626,6 +627,10 @@ export class Registry {
     for (const { name } of order.slice(0, Math.max(0, order.length - maxDown))) this.#peers.delete(name)
   }
 }
+
+/** Whether one way leads to another place than the other. */
+const leadsElsewhere = (one: Way | undefined, other: Way): boolean =>
+  ["address", "epmdHost", "epmdPort"].some((part) => !Equal.equals(one?.[part], other[part]))
 
 /** What a node is shown. */
 const introductionOf = ({ cookie, ourName }: NodeTarget): Introduction => ({ cookie, ourName })

@@ -33,7 +33,7 @@ export class Sparing {
     this.#scope = options.scope
   }
 
-  /** Leaves a node alone, until somebody wants it by name or it has ended. */
+  /** Leaves a node alone, until somebody insists or it has ended. */
   begin(peer: Peer, lack: Lack, whereabouts: AskWhereabouts | undefined): void {
     peer.leftAlone = leave(lack, whereabouts, this.#now())
   }
@@ -57,7 +57,7 @@ export class Sparing {
     )
   }
 
-  /** An attempt by somebody who wants the node by name, or may go there. */
+  /** An attempt by somebody who insists, or may go there. */
   take(peer: Peer): Approach {
     const before = peer.leftAlone
     if (before === undefined) return { tell: () => {} }

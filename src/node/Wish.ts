@@ -5,6 +5,8 @@ import type { Way } from "./Targets.ts"
 export interface ConnectOptions {
   /** This cookie in place of the configured one, should a connection have to be made. */
   readonly cookie?: Redacted.Redacted
+  /** Also where the node is left alone, so that this may end it. */
+  readonly insists?: boolean
   /** Called if the connection that one gets was not made for this request, so that its cookie was not tried. */
   readonly onShared?: () => void
   /** Milliseconds that connecting may take, one's own time also where others ask at once; see {@link LinkOptions.timeoutMillis}. */
@@ -21,6 +23,7 @@ export type Urge = "call" | "wish" | "loss"
 export interface Wish {
   readonly cookie: Redacted.Redacted | undefined
   readonly by: Urge
+  readonly insists: boolean
   readonly way: Way
   /** When the time for connecting is over, by `performance.now`. */
   readonly end: number

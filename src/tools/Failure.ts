@@ -21,8 +21,11 @@ export interface CalledTool {
   readonly ifLate: string
 }
 
-/** What to do with a node that is left alone by ourselves until somebody has mended something. */
+/** What to do with a node that has refused us, until somebody has mended something. */
 export const onceMended = "Once that is mended, connect_node tries."
+
+/** What to do with a node that is left alone for its own sake. */
+export const onceItHasRoom = 'Once you have seen there that it has room, connect_node with "reset" tries at once.'
 
 /**
  * The one place that turns a failure of the storeys below into what a caller of a tool is told: in terms of that tool,
@@ -52,7 +55,7 @@ export const toToolError = (failure: Failure, syntax: Syntax, tool?: CalledTool)
       return new ToolError({
         code: failure.lack._tag === "Processes" ? "process_table_full" : "atom_table_full",
         // A walk would go no further, and tell no more.
-        message: `${sentence(failure.message)} ${onceMended}`,
+        message: `${sentence(failure.message)} ${onceItHasRoom}`,
         retryable: false
       })
     case "DistError":

@@ -173,17 +173,28 @@ describe.each(BeamNode.otpReleases())("a node on OTP $otp", ({ otp }) => {
         expect(refused).toMatchObject({
           code: "process_table_full",
           retryable: false,
-          message: expect.stringMatching(/is left alone: .*, before .*Z, since .*\. Once that is mended, connect_node/u)
+          message: expect.stringMatching(/is left alone: .*, before .*Z, since .*"reset" tries at once\.$/u)
         })
         expect(refused.next).toBeUndefined()
+        // Nor for who wants it by name, or by another name of this machine.
+        const alias = node.name.replace(/@.*/u, "@localhost")
+        for (const [tool, asked] of [
+          ["connect_node", node.name],
+          ["connect_node", alias],
+          ["get_system_info", alias],
+          ["diagnose_connection", alias]
+        ] as const) {
+          const said = yield* Effect.map(Effect.result(call(tool, { node: asked })), JSON.stringify)
+          expect(said).toContain("is left alone")
+        }
         const { structured } = yield* call("diagnose_connection", { node: node.name })
         expect(structured["summary"]).toBe(refused.message)
         expect(structured["steps"]).toContainEqual(expect.objectContaining({ step: "tcp", outcome: "not_tried" }))
         expect(ways).toHaveLength(1)
         expect(yield* ask("is_pid(whereis(net_kernel))")).toBe("true")
-        // Once it has room, connect_node connects it, and calls work as before.
+        // Once it has room, connect_node with reset connects it, and calls work as before.
         expect(Number(yield* ask(freeProcesses))).toBeGreaterThan(500)
-        yield* call("connect_node", { node: node.name })
+        yield* call("connect_node", { node: node.name, reset: true })
         yield* call("get_system_info", { node: node.name })
         expect(ways).toHaveLength(2)
       }).pipe(using("auto", [{ ...node, port }]))
@@ -280,7 +291,9 @@ describe.each(BeamNode.otpReleases())("a node on OTP $otp", ({ otp }) => {
             if (second % 100 === 50) {
               proxy.set({ epmd: "empty" })
               expect(yield* why(get(node.name))).toMatchObject({ _tag: "LeftAlone" })
-              expect(yield* why(connect(node.name))).toMatchObject({ reason: { _tag: "NameNotRegistered" } })
+              expect(yield* why(connect(node.name, { insists: true }))).toMatchObject({
+                reason: { _tag: "NameNotRegistered" }
+              })
             }
             if (second % 100 === 53) {
               proxy.heal()

@@ -47,7 +47,7 @@ const connectNode = Tool.make({
   name: "connect_node",
   title: "Connect a node",
   description:
-    "Connects to a node and keeps the link for this session: if lost, it is made again. Tools connect by themselves: this checks, gives a cookie, accepts a restarted node, or tries at once one left in peace (breaker_open).",
+    "Connects to a node and keeps the link for this session: if lost, it is made again. Tools connect by themselves: this checks, gives a cookie, accepts a restarted node, or tries one left in peace (breaker_open).",
   target: "named",
   timeoutMillis: 10_000,
   input: {
@@ -59,7 +59,7 @@ const connectNode = Tool.make({
         }).check(fitCookie)
       )
     ),
-    reset: Schema.optionalKey(Schema.Boolean.annotate({ description: "Forget failures; make a silent link anew" }))
+    reset: Schema.optionalKey(Schema.Boolean.annotate({ description: "Forget failures; make a silent link anew; go where it is left alone" }))
   },
   output: {
     since: Schema.String,
@@ -81,7 +81,7 @@ const connectNode = Tool.make({
         Effect.gen(function* () {
           if (reset) silentMillis = yield* nodes.reset(full, within)
           const timeoutMillis = yield* stepMillis
-          return yield* nodes.connect(full, { timeoutMillis, onShared, ...(cookie !== undefined && { cookie }) })
+          return yield* nodes.connect(full, { timeoutMillis, onShared, insists: reset, ...(cookie !== undefined && { cookie }) })
         })
       )
     )
@@ -191,9 +191,13 @@ const disconnectNode = Tool.make({
     yield* release(name)
     const disconnection = yield* nodes.disconnect(name)
     const data = { disconnected: disconnection === "closed" }
-    return { node: name, summary: summaryOf(name, disconnection, { wasTried, wasUp }), data }
+    const notes = disconnection === "closed" && link?.lack !== undefined ? [fullSentence] : []
+    return { node: name, summary: summaryOf(name, disconnection, { wasTried, wasUp }), notes, data }
   })
 })
+
+const fullSentence =
+  'Its process table was full when it was heard last, and another connection may end it: it is left alone from now on, until it has ended, or connect_node with "reset" wants it.'
 
 /** Behind which node a page begins; `rank` is that of its state, or one for all where names alone decide. */
 const Position = Schema.Struct({ rank: Schema.Int, name: Schema.String, alias: Schema.String })

@@ -10,7 +10,7 @@ import { type NodeTarget, type TargetError, Targets } from "../../node/Targets.t
 import { visible } from "../../syntax/Escape.ts"
 import { listed } from "../../syntax/Excerpt.ts"
 import { scopedApart, stepMillis } from "../Deadline.ts"
-import { onceMended } from "../Failure.ts"
+import { onceItHasRoom, onceMended } from "../Failure.ts"
 import { byOwnName } from "../NodeArgument.ts"
 import * as Tool from "../Tool.ts"
 import { adviceOf } from "../ConnectionAdvice.ts"
@@ -35,6 +35,7 @@ const outcomes = ["passed", "failed", "skipped", "not_tried", "not_reached"] as 
 const remedies: Readonly<Record<Remedy, string>> = {
   more_time: "Allow more (timeout_ms).",
   connect: onceMended,
+  reset: onceItHasRoom,
   close_link: "For a walk to its end, disconnect_node first: the link of that name is our own."
 }
 

@@ -140,7 +140,7 @@ describe("a node that is left alone, since its process table was full", () => {
         handshake: "not_reached"
       })
       expect(steps.find(({ step }) => step === "tcp")?.found).toBe(leftAlone.message)
-      expect(remedy).toBe("connect")
+      expect(remedy).toBe("reset")
       expect(seen.connections).toBe(0)
     }).pipe(Effect.scoped)
   )

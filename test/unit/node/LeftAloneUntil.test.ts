@@ -62,7 +62,7 @@ describe("a node that is left alone", () => {
       `${byEpmd}, or 1970-01-01T00:10:01.000Z, since EPMD`
     )
     expect(told(leave({ _tag: "Processes" }, undefined, at(0)))).toMatch(
-      /for a call, before 1970-01-01T00:10:00.000Z, since nobody/u
+      /is sent there, before 1970-01-01T00:10:00.000Z, since nobody/u
     )
   })
 })

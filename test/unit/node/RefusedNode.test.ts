@@ -20,6 +20,9 @@ import {
   settle
 } from "../../support/FakeWorld.ts"
 
+/** Also where that may end the node. */
+const insisting = { insists: true }
+
 describe("a node that had no process left when it was heard last", () => {
   const full = { _tag: "LeftAlone", message: expect.stringContaining("its process table was full") }
   const given = { cookie: Redacted.make("given") }
@@ -34,7 +37,7 @@ describe("a node that had no process left when it was heard last", () => {
     return localName
   })
 
-  it.effect("is left alone when its link is lost, until somebody wants it by name", () => {
+  it.effect("is left alone when its link is lost, until somebody insists", () => {
     const { layer, world } = makeWorld()
     return Effect.gen(function* () {
       const nodes = yield* Nodes
@@ -57,9 +60,10 @@ describe("a node that had no process left when it was heard last", () => {
       // Nor does it count for nothing where what became of requests is forgotten.
       yield* nodes.reset(name)
       expect(yield* Effect.flip(use)).toMatchObject(full)
+      expect(yield* Effect.flip(Effect.scoped(nodes.connect(name)))).toMatchObject(full)
       expect(world.attempts).toBe(1)
       world.hasRoom = true
-      yield* nodes.connect(name)
+      yield* nodes.connect(name, insisting)
       expect((yield* nodes.approach(name)).leftAlone).toBeUndefined()
       // By one connection, as it was.
       expect(world.joinedAs).toEqual([undefined, localName])
@@ -78,7 +82,7 @@ describe("a node that had no process left when it was heard last", () => {
       world.hasRoom = true
       expect(yield* Effect.flip(use)).toMatchObject(full)
       expect(world.attempts).toBe(1)
-      yield* (yield* Nodes).connect(name)
+      yield* (yield* Nodes).connect(name, insisting)
       expect(world.attempts).toBe(2)
     }).pipe(Effect.scoped, Effect.provide(layer))
   })
@@ -178,7 +182,7 @@ describe("a node that had no process left when it was heard last", () => {
         const nodes = yield* Nodes
         world.whereabouts = "same"
         yield* loseFull(world)
-        const byName = Effect.scoped(nodes.connect(name, { cookie: Redacted.make("wrong") }))
+        const byName = Effect.scoped(nodes.connect(name, { ...insisting, cookie: Redacted.make("wrong") }))
         world.refuses = { _tag: "CookieRejected" }
         for (let times = 0; times < 3; times++) yield* Effect.flip(byName)
         expect(world.attempts).toBe(4)
@@ -204,7 +208,7 @@ describe("a node that had no process left when it was heard last", () => {
       const nodes = yield* Nodes
       yield* loseFull(world)
       world.refuses = { _tag: "PortRefused", at: "127.0.0.1:1", from: "address" }
-      yield* Effect.flip(Effect.scoped(nodes.connect(name)))
+      yield* Effect.flip(Effect.scoped(nodes.connect(name, insisting)))
       world.refuses = undefined
       expect(yield* Effect.flip(use)).toMatchObject(full)
       expect(world.attempts).toBe(2)
@@ -371,7 +375,7 @@ describe("a node that had no process left when it was heard last", () => {
       const late = yield* Effect.forkChild(nodes.approach(name))
       yield* settle
       world.asking = Effect.void
-      yield* Effect.flip(Effect.scoped(nodes.connect(name)))
+      yield* Effect.flip(Effect.scoped(nodes.connect(name, insisting)))
       yield* Deferred.succeed(gate, undefined)
       expect((yield* Fiber.join(late)).leftAlone).toMatchObject(full)
       world.whereabouts = "same"
@@ -432,7 +436,7 @@ describe("a node that had no process left when it was heard last", () => {
       yield* world.lose(lost)
       yield* settle
       world.hasRoom = true
-      yield* Effect.scoped(nodes.connect(name, given))
+      yield* Effect.scoped(nodes.connect(name, { ...given, ...insisting }))
       yield* nodes.disconnect(name)
       expect(yield* Effect.flip(use)).toMatchObject({ reason: { _tag: "CookieRejected", isCertain: true } })
       expect(world.attempts).toBe(4)
@@ -518,7 +522,7 @@ describe("a node that had no process left when it was heard last", () => {
 describe("a node with hardly an atom left", () => {
   const scarce = { reason: { _tag: "AtomsScarce" } }
 
-  it.effect("is asked once when its link is lost, and then told of as of then, until somebody wants it by name", () => {
+  it.effect("is asked once when its link is lost, and then told of as of then, until somebody insists", () => {
     const { layer, world } = makeWorld()
     return Effect.gen(function* () {
       const nodes = yield* Nodes
@@ -536,10 +540,10 @@ describe("a node with hardly an atom left", () => {
         at: down!.since
       })
       expect(world.attempts).toBe(2)
-      expect(yield* Effect.flip(Effect.scoped(nodes.connect(name)))).toMatchObject(scarce)
+      expect(yield* Effect.flip(Effect.scoped(nodes.connect(name, insisting)))).toMatchObject(scarce)
       expect(world.attempts).toBe(3)
       world.isScarce = false
-      yield* nodes.connect(name)
+      yield* nodes.connect(name, insisting)
       yield* use
     }).pipe(Effect.scoped, Effect.provide(layer))
   })

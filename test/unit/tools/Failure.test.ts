@@ -123,10 +123,11 @@ describe("a failed connection", () => {
   it("says how to try again what nobody tries by himself, which a library's caller does otherwise", () => {
     const refused = new DistError({ node: "a@h", reason: { _tag: "CookieRejected", isCertain: true } })
     const leftAlone = new LeftAlone({ node: "a@h", lack: { _tag: "Processes" }, at: 0 })
-    for (const failure of [refused, leftAlone]) {
-      expect(toToolError(failure, elixir).message).toBe(
-        `${failure.message} Once that is mended, connect_node tries.`.replace(/^the /u, "The ")
-      )
+    for (const [failure, advice] of [
+      [refused, "Once that is mended, connect_node tries."],
+      [leftAlone, 'Once you have seen there that it has room, connect_node with "reset" tries at once.']
+    ] as const) {
+      expect(toToolError(failure, elixir).message).toBe(`${failure.message} ${advice}`.replace(/^the /u, "The "))
       expect(failure.message).not.toContain("connect_node")
     }
   })
