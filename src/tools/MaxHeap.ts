@@ -34,9 +34,16 @@ export const permittedHeap = (process: string) =>
 /** Bytes of `max_heap_mb`. */
 export const heapBytes = (megabytes: number): number => megabytes * mebibyte
 
-/** What `max_heap_mb` has to be for a heap of so many bytes: rounded up, to a hundredth where it is small. */
+/** How much larger a heap may be when it is asked than when it was looked at: what looks at it also grows it. */
+const growth = 1.25
+
+/**
+ * What `max_heap_mb` has to be for a heap of so many bytes, with room to grow where there is room: rounded up, to a
+ * hundredth where it is small.
+ */
 export const megabytesFor = (heap: number): number => {
-  const needed = heap / mebibyte
+  const least = heap / mebibyte
+  const needed = Math.max(least, Math.min(least * growth, maxHeapMegabytes.maximum))
   return needed < 10 ? Math.ceil(needed * 100) / 100 : Math.ceil(needed)
 }
 

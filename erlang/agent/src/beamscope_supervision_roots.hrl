@@ -19,7 +19,7 @@ roots(Spec) ->
 %% A process, or where that is no supervisor, the tops of the application that has its name.
 root(Pid, Tops, Spec) ->
     {Callback, Ancestors} = origin(Pid, [], Spec#{permitted => [Pid]}),
-    Parents = case Callback of unread -> starters(Pid); _ -> parent(Ancestors) end,
+    Parents = case Callback of unread -> parents(Pid, Spec); _ -> parent(Ancestors) end,
     IsTop = Callback =:= unread andalso lists:any(fun is_starter/1, Parents),
     IsKnown = supervises(Callback) =/= none orelse IsTop,
     Called = [Modules || not IsKnown, Tops =:= [], {supervisor, Modules} <- called(Pid, Parents, Spec)],

@@ -7,7 +7,7 @@
 -define(ASKED_CHILDREN, 10000).
 %% Frames that a stack shows, if nobody has changed that.
 -define(SHOWN_FRAMES, 8).
-%% Linked processes that may have started one of which nothing tells who did.
+%% Linked processes, of the first and of the last, that may have started one of which nothing tells who did.
 -define(STARTERS, 5).
 
 %% Level by level: all rows by their path, and why some may be missing. A process that has a row already is not opened
@@ -20,7 +20,8 @@ walk([#{type := supervisor, status := running, pid := Pid} = Row | Others], Rows
     walk(Others, [Row#{again => true} | Rows], Missing, Spec);
 walk([#{depth := Level, type := supervisor, status := running, pid := Pid} = Row | Others], Rows, Missing, Spec) ->
     #{until := Until, depth := Depth, seen := Seen} = Spec,
-    Next = Spec#{seen := Seen#{Pid => true}},
+    #{path := Path} = Row,
+    Next = Spec#{seen := Seen#{Pid => true, Path => Pid}},
     case {Level < Depth, now_ms() < Until} of
         {true, true} ->
             {Facts, Children, Why} = visit(Row, Spec),
@@ -176,7 +177,7 @@ found(#{pid := Pid} = Row, #{children := Most} = Spec) ->
         {{supervisor, Module, _}, Ancestors} ->
             case idle(Pid, now_ms() + ?PATIENCE) of
                 idle ->
-                    Links = lists:sort(linked(Pid)) -- parent(Ancestors),
+                    Links = linked_below(Row, Ancestors, Spec),
                     Heap = used(Pid),
                     IsSmall = length(Links) =< Most andalso may_tell(Module, Heap, length(Links)),
                     IsLarge = not (IsSmall orelse length(Links) =< Most andalso Heap =< permitted(Pid, Spec)),
@@ -187,7 +188,7 @@ found(#{pid := Pid} = Row, #{children := Most} = Spec) ->
                     %% In a loop of its own it would never be idle.
                     case calls_back(Pid) of
                         true -> #{callback => Module, busy => Busy};
-                        false -> unlike(Pid, Module, Ancestors, other)
+                        false -> unlike(Row, Module, Ancestors, other, Spec)
                     end;
                 Busy ->
                     #{callback => Module, busy => Busy}
@@ -195,18 +196,29 @@ found(#{pid := Pid} = Row, #{children := Most} = Spec) ->
         {gone, _} ->
             #{};
         {{supervisor_bridge, Module, _}, Ancestors} ->
-            unlike(Pid, Module, Ancestors, bridge);
+            unlike(Row, Module, Ancestors, bridge, Spec);
         {{Module, _, _}, Ancestors} ->
-            unlike(Pid, Module, Ancestors, other);
+            unlike(Row, Module, Ancestors, other, Spec);
         {unread, _} ->
-            #{not_asked => unread, links => lists:sort(linked(Pid)) -- parents(Pid, Spec), large => used(Pid)};
+            #{not_asked => unread, links => linked_below(Row, [], Spec), large => used(Pid)};
         {_, _} ->
             #{not_asked => other}
     end.
 
 %% What is known of one that is not asked, since it is no supervisor of OTP's.
-unlike(Pid, Module, Ancestors, Why) ->
-    #{callback => Module, not_asked => Why, links => lists:sort(linked(Pid)) -- parent(Ancestors)}.
+unlike(Row, Module, Ancestors, Why, Spec) ->
+    #{callback => Module, not_asked => Why, links => linked_below(Row, Ancestors, Spec)}.
+
+%% The processes that one is linked to, but its parent, and whoever stands above it.
+linked_below(#{pid := Pid} = Row, Ancestors, #{seen := Seen} = Spec) ->
+    Path = maps:get(path, Row, []),
+    Above = [map_get(Over, Seen) || Level <- lists:seq(1, max(0, length(Path) - 1)), Over <- [lists:sublist(Path, Level)], is_map_key(Over, Seen)],
+    Parents =
+        case parent(Ancestors) of
+            [Parent] when is_pid(Parent) -> [Parent];
+            _ -> parents(Pid, Spec)
+        end,
+    lists:sort(linked(Pid)) -- (Parents ++ Above).
 
 %% Whether a process that waits was called by the code of a behaviour, as far as the stack shows that goes down so far only.
 calls_back(Pid) ->
@@ -217,23 +229,35 @@ calls_back(Pid) ->
 
 is_behaviours({Module, _, _, _}) -> lists:member(Module, [gen, gen_server, gen_statem, gen_event, supervisor, sys]).
 
-%% Who has started one whose dictionary is not read, as far as that can be told: those above it that were visited, or the
-%% process that starts what is at the top.
-parents(Pid, #{seen := Seen}) ->
+%% Who has started one whose own dictionary does not tell. Before OTP 25 those that it has started do, in theirs: its parent
+%% comes behind it. Where none of them is started so, it is taken to be one that was visited, that starts what is at the top,
+%% or that is a supervisor and was started by somebody else.
+parents(Pid, #{seen := Seen} = Spec) ->
     try erlang:process_info(Pid, parent) of
         {_, Parent} -> [Parent];
         undefined -> []
     catch
-        error:badarg -> [Starter || Starter <- starters(Pid), is_map_key(Starter, Seen) orelse is_starter(Starter)]
+        error:badarg ->
+            Origins = [{Linked, origin(Linked, [], Spec)} || Linked <- starters(Pid)],
+            Told = [Parent || {_, {_, [First, Second | _]}} <- Origins, parent([First]) =:= [Pid], Parent <- parent([Second]), is_here(Parent)],
+            Presumed = [
+                Linked
+             || {Linked, {Callback, Ancestors}} <- Origins,
+                parent(Ancestors) =/= [Pid],
+                is_map_key(Linked, Seen) orelse is_starter(Linked) orelse supervises(Callback) =/= none
+            ],
+            hd([lists:sublist(Told, 1) || Told =/= []] ++ [Presumed])
     end.
 
-%% Who has started a process, or before OTP 25, where nobody tells, may have: some of those linked to it.
+%% Who has started a process, or before OTP 25, where nobody tells, may have: the first and the last of those linked to it.
 starters(Pid) ->
     try erlang:process_info(Pid, parent) of
         {_, Parent} when is_pid(Parent) -> [Parent];
         _ -> []
     catch
-        error:badarg -> lists:sublist(lists:sort(linked(Pid)), ?STARTERS)
+        error:badarg ->
+            Links = lists:sort(linked(Pid)),
+            lists:usort(lists:sublist(Links, ?STARTERS) ++ lists:nthtail(max(0, length(Links) - ?STARTERS), Links))
     end.
 
 %% Whether it is the process of an application master that starts what is at the top.

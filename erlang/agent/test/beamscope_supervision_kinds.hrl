@@ -97,6 +97,30 @@ unread(Run) ->
         end
     end).
 
+%% Whoever has started a supervisor is linked to it as its children are, and is none of them.
+no_parents(Run) ->
+    Below = fun(Root, Spec) ->
+        #{rows := [{_, #{pid := Root}} | Rows]} = Run(maps:merge(#{root => Root, children => 10, limit => 10000}, Spec)),
+        [Pid || {_, #{pid := Pid}} <- Rows]
+    end,
+    with(static, fun(Pid) ->
+        Started = fun(Id, Start) ->
+            {ok, Child} = supervisor:start_child(Pid, #{id => Id, start => Start, type => supervisor}),
+            Child
+        end,
+        %% What says nothing else of itself; and of which, before OTP 26.2, nothing is read.
+        Bare = Started(bare, {?MODULE, start_putting, [[{'$initial_call', {supervisor_bridge, x, 1}}, {'$ancestors', []}]]}),
+        Large = fun(What) -> {gen_server, start_link, [supervisor, {self, ?MODULE, What}, []]} end,
+        Spawned = Started(spawned, Large({ids, 3000, 0})),
+        Servers = Started(servers, Large({servers, 1500})),
+        ?assertEqual([], Below(Bare, #{})),
+        ?assertEqual({3000, false}, {length(Below(Spawned, #{})), lists:member(Pid, Below(Spawned, #{}))}),
+        ?assertEqual({1500, false}, {length(Below(Servers, #{})), lists:member(Pid, Below(Servers, #{}))}),
+        %% Nor are those beside it below it.
+        All = Below(Pid, #{}),
+        ?assertEqual([], [Twice || Twice <- [Pid, Bare, Spawned, Servers], length([One || One <- All, One =:= Twice]) > 1])
+    end).
+
 %% What a dictionary holds is what the process has put there.
 odd_dictionaries(Run) ->
     Terms = [[a | b], foo, [], {}, {supervisor, x}, {supervisor, "x", 5}, {1, 2, 3}, #{}, 1.5, <<0>>, [{}], {supervisor_bridge, x, 1}],

@@ -60,6 +60,8 @@ init({ignored, Count}) ->
 init({ids, Count, Items}) ->
     Common = lists:seq(1, Items),
     {ok, {#{}, [#{id => {N, Common}, start => {?MODULE, start_child, []}} || N <- lists:seq(1, Count)]}};
+init({servers, Count}) ->
+    {ok, {#{}, [#{id => N, start => {?MODULE, start_putting, [[]]}} || N <- lists:seq(1, Count)]}};
 init({arguments, Count, Items}) ->
     Common = lists:seq(1, Items),
     {ok, {#{}, [#{id => N, start => {?MODULE, start_idle, [Common]}} || N <- lists:seq(1, Count)]}};

@@ -299,11 +299,12 @@ describe("get_gen_server_state", () => {
       /it is suspended \(erlang:suspend_process\), with 3 messages waiting/u
     ],
     [{ outcome: atom("long_queue"), ...doing, messages: 12345 }, "too_busy", /12,345 messages/u],
-    [{ outcome: atom("large"), ...doing, heap_words: 3e8 }, "too_large", /2\.2 GiB.*max_heap_mb: 2289 looks/u],
+    [{ outcome: atom("large"), ...doing, heap_words: 3e8 }, "too_large", /2\.2 GiB.*max_heap_mb: 2862 looks/u],
+    [{ outcome: atom("large"), ...doing, heap_words: 5e8 }, "too_large", /3\.7 GiB.*max_heap_mb: 4096 looks/u],
     [
       { outcome: atom("large"), ...doing, heap_words: 121_644 },
       "too_large",
-      /its heap is 950\.3 KiB, and it would copy its state itself, .* most often about the size of the heap; .* at worst up to 27\.6 GiB, .* max_heap_mb: 0\.93 looks all the same\.$/u
+      /its heap is 950\.3 KiB, and it would copy its state itself, .* most often about the size of the heap; .* at worst up to 27\.6 GiB, .* max_heap_mb: 1\.17 looks all the same\.$/u
     ],
     [{ outcome: atom("large"), ...doing, heap_words: 6e8 }, "too_large", /4\.5 GiB.* Above 4096 MB none is asked\.$/u],
     [

@@ -130,11 +130,11 @@ describe("get_supervision_tree", () => {
           callIn({ up: [supervising({ large: 4e6 })] }, "get_supervision_tree", args),
           ({ structured }) => (structured["notes"] as ReadonlyArray<string>)[0]
         )
-      expect(yield* asked({})).toMatch(/With it as root, max_heap_mb: 31 looks all the same\.$/u)
+      expect(yield* asked({})).toMatch(/With it as root, max_heap_mb: 39 looks all the same\.$/u)
       const { structured } = yield* callIn({ up: [supervising({ large: 4e6 })] }, "get_supervision_tree")
-      expect(structured["hints"]).toContain('get_supervision_tree {"root":"#PID<0.90.0>","max_heap_mb":31}')
-      expect(yield* asked({ root: "top" })).toMatch(/heap\. max_heap_mb: 31 looks all the same\.$/u)
-      expect(yield* asked({ root: "top", max_heap_mb: 30 })).toMatch(/heap\. max_heap_mb: 31 looks all the same\.$/u)
+      expect(structured["hints"]).toContain('get_supervision_tree {"root":"#PID<0.90.0>","max_heap_mb":39}')
+      expect(yield* asked({ root: "top" })).toMatch(/heap\. max_heap_mb: 39 looks all the same\.$/u)
+      expect(yield* asked({ root: "top", max_heap_mb: 30 })).toMatch(/heap\. max_heap_mb: 39 looks all the same\.$/u)
       expect(yield* asked({ root: "top", max_heap_mb: 31 })).toMatch(
         /^What :top answered took more than may be copied/u
       )
@@ -287,7 +287,7 @@ describe("get_supervision_tree", () => {
       const node = fakeNode({ replies: { "beamscope_supervision:tree": { fails } } })
       const error = yield* failIn({ up: [node] }, "get_supervision_tree", { root: "top" })
       expect(error).toMatchObject({ code: "too_large", next: 'get_process_children {"pid":"top"}' })
-      expect(error.message).toMatch(/7\.6 MiB lie on its heap.* max_heap_mb: 7\.63 looks all the same\.$/u)
+      expect(error.message).toMatch(/7\.6 MiB lie on its heap.* max_heap_mb: 9\.54 looks all the same\.$/u)
     })
   )
 
