@@ -31,7 +31,7 @@ import { readReply } from "./Reply.ts"
 const batchSize = 1_000
 
 /** Of the time for the scan, what the rows of an answer may take besides. */
-const shareOfRows = 0.25
+const shareOfRows = 1 / 6
 
 /** Milliseconds for the labels of processes that are asked one by one. */
 const singlyMillis = 1_000

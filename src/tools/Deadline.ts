@@ -30,11 +30,15 @@ export const scopedApart = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Eff
     )
   )
 
+/** Of the time that is left, what is kept for what comes behind a scan: a quarter, of little at least so much. */
+const besideScan = 1_000
+
 /**
- * Of the time that is left, what a scan on the node may take before it ends with what it has. The rest is for the way
- * there and back, and for a node so busy that a worker of low priority waits long for its next turn.
+ * Of so many milliseconds, what a scan on the node may take before it ends with what it has. The rest is for the way there
+ * and back, for the rows that are shown, which have half of it at most, and for a node so busy that a worker of low priority
+ * waits long for its next turn.
  */
-export const shareOfTime = 0.5
+export const scanMillis = (left: number): number => Math.max(left / 2, Math.min(left * 0.75, left - besideScan))
 
 /** What keeps a node from an answer that costs it little. */
 export const whyLate =

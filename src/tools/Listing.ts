@@ -2,7 +2,7 @@ import { Effect, Schema } from "effect"
 import { Buffer } from "node:buffer"
 import type { Listed, ListQuery } from "../beam/Listing.ts"
 import { NameText } from "./ArgumentText.ts"
-import { remainingMillis, shareOfTime } from "./Deadline.ts"
+import { remainingMillis, scanMillis } from "./Deadline.ts"
 import { amount, withArticle } from "./Quantity.ts"
 
 /** `limit` of a list: how many rows a page may have. */
@@ -51,7 +51,7 @@ export const listBounds = (
 ): Effect.Effect<Pick<ListQuery, "after" | "deadlineMillis" | "limit">> =>
   Effect.map(remainingMillis, (left) => ({
     limit,
-    deadlineMillis: left * shareOfTime,
+    deadlineMillis: scanMillis(left),
     ...(after !== undefined && { after: new Uint8Array(Buffer.from(after.at, "base64url")) })
   }))
 

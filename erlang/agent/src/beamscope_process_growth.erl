@@ -66,7 +66,7 @@ top(#{sort := Sort, limit := Limit, deadline_ms := Deadline, window_ms := Window
     Born = chosen(Spec, processes()) -- (First ++ Alive),
     {{Matched, Twice, Windows, Ended, Unread, Top}, Why3, Slow3} =
         resume(Slow2, fun others/2, Born, Bounds, {born, Later, Start, Limit}, Tally, Compared),
-    {Rows, Late} = told(lists:reverse(Top), Slow3, bounds(Deadline div 4, Spec), Sort, Plan),
+    {Rows, Late} = told(lists:reverse(Top), Slow3, bounds(Deadline div 6, Spec), Sort, Plan),
     Told = #{
         rows => Rows,
         seen => Seen + length(Born),

@@ -80,7 +80,7 @@ page(#{sort := Sort, limit := Limit, deadline_ms := Deadline} = Spec) when
             ascending -> Top;
             descending -> lists:reverse(Top)
         end,
-    {Shown, Late} = told(Sorted, Slow, bounds(Deadline div 4, Spec), Sort, Plan),
+    {Shown, Late} = told(Sorted, Slow, bounds(Deadline div 6, Spec), Sort, Plan),
     {Places, Rows} = lists:unzip(Shown),
     Told = #{
         rows => Rows,

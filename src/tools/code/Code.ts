@@ -17,7 +17,7 @@ import { beginningOf } from "../../syntax/Excerpt.ts"
 import { parseMfa } from "../../syntax/Mfa.ts"
 import { atomName, namePart } from "../AtomName.ts"
 import { countCutValues, cutNote } from "../CutValues.ts"
-import { remainingMillis, shareOfTime, whyLate } from "../Deadline.ts"
+import { remainingMillis, scanMillis, whyLate } from "../Deadline.ts"
 import { functionSourceTools } from "./FunctionSource.ts"
 import {
   cursor,
@@ -165,7 +165,7 @@ const getModuleInfo = Tool.make({
     const runners = info.marks.includes("old_code")
       ? yield* runnersOfOldCode(node, info.name, {
           limit: namedRunners,
-          deadlineMillis: Math.min(runnersMillis, (yield* remainingMillis) * shareOfTime)
+          deadlineMillis: Math.min(runnersMillis, scanMillis(yield* remainingMillis))
         })
       : undefined
     const { version } = info

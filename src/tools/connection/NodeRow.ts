@@ -9,14 +9,14 @@ import { accessClasses } from "../../policy/Access.ts"
 import { isOnThisMachine } from "../../policy/ThisMachine.ts"
 import { visible } from "../../syntax/Escape.ts"
 import type { Undefinable } from "../Answer.ts"
-import { keepingDeadline, remainingMillis, shareOfTime } from "../Deadline.ts"
+import { keepingDeadline, remainingMillis, scanMillis } from "../Deadline.ts"
 import { toToolError } from "../Failure.ts"
 import { takePlace } from "../NodeBudget.ts"
 import { currentSyntax } from "../CurrentSyntax.ts"
 import type { Session } from "../Session.ts"
 
 /** Milliseconds that the nodes of a list have, together, to show their round trips. */
-export const roundTripPatience = Effect.map(remainingMillis, (left) => Math.round(Math.min(1_000, left * shareOfTime)))
+export const roundTripPatience = Effect.map(remainingMillis, (left) => Math.round(Math.min(1_000, scanMillis(left))))
 
 /** The time of a moment, as all results have it. */
 export const iso = (millis: number): string => new Date(millis).toISOString()

@@ -3,7 +3,7 @@ import { protections, type TableFilter, tableGrowth, type TableGrowth, tables } 
 import type { CallError } from "../../node/CallError.ts"
 import type { ErlangNode } from "../../node/ErlangNode.ts"
 import { atomName, namePart } from "../AtomName.ts"
-import { shareOfTime, whyLate } from "../Deadline.ts"
+import { scanMillis, whyLate } from "../Deadline.ts"
 import { called, inspect, invalid, shared, showTable, sized, tableFields } from "./EtsTable.ts"
 import {
   cursor,
@@ -88,7 +88,7 @@ export const listEtsTables = Tool.make({
     if (window_ms !== undefined) {
       if (sort === "name") return yield* invalid("list_ets_tables: with window_ms, sort_by is memory or size.")
       const grown = yield* throughWindow("list_ets_tables", window_ms, (beside) =>
-        tableGrowth(node, { sort, windowMillis: window_ms, limit, deadlineMillis: beside * shareOfTime, filter })
+        tableGrowth(node, { sort, windowMillis: window_ms, limit, deadlineMillis: scanMillis(beside), filter })
       )
       return answerGrowth(grown, isFiltering(filter), sort, window_ms, terms)
     }

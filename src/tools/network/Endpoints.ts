@@ -3,7 +3,7 @@ import { type Endpoint, type NetworkKey, ports, socketStates, sockets } from "..
 import type { Listed } from "../../beam/Listing.ts"
 import type { ErlangNode } from "../../node/ErlangNode.ts"
 import { visible } from "../../syntax/Escape.ts"
-import { shareOfTime } from "../Deadline.ts"
+import { scanMillis } from "../Deadline.ts"
 import {
   cursor,
   FilterText,
@@ -162,7 +162,7 @@ const listEndpoints = Effect.fnUntraced(function* (
   const listed =
     window_ms === undefined
       ? yield* look(bounds)
-      : yield* throughWindow(tool, window_ms, (beside) => look({ ...bounds, deadlineMillis: beside * shareOfTime }))
+      : yield* throughWindow(tool, window_ms, (beside) => look({ ...bounds, deadlineMillis: scanMillis(beside) }))
   const notes = listed.incomplete.includes("deadline")
     ? ["Time ran out before all had been looked at. Allow more with timeout_ms."]
     : []

@@ -15,7 +15,7 @@ import type { ErlangNode } from "../../node/ErlangNode.ts"
 import { visible } from "../../syntax/Escape.ts"
 import { excerpt } from "../../syntax/Excerpt.ts"
 import { atomName, namePart } from "../AtomName.ts"
-import { remainingMillis, shareOfTime, whyLate } from "../Deadline.ts"
+import { remainingMillis, scanMillis, whyLate } from "../Deadline.ts"
 import { countCut, cutNote } from "../CutValues.ts"
 import { didYouMean } from "../DidYouMean.ts"
 import {
@@ -157,7 +157,7 @@ const ofLoaded = Effect.fnUntraced(function* <A extends object>(
   given: string,
   ask: (name: string, deadlineMillis: number) => Effect.Effect<A | { readonly names: ReadonlyArray<string> }, CallError>
 ): Effect.fn.Return<A, ToolError | CallError> {
-  const info = yield* ask(atomName(given), (yield* remainingMillis) * shareOfTime)
+  const info = yield* ask(atomName(given), scanMillis(yield* remainingMillis))
   if (!("names" in info)) return info
   return yield* new ToolError({
     code: "not_found",
@@ -353,7 +353,7 @@ const listApplicationProcesses = Tool.make({
           sort: "pid",
           limit: 1,
           filter: { application: name },
-          deadlineMillis: (yield* remainingMillis) * shareOfTime
+          deadlineMillis: scanMillis(yield* remainingMillis)
         })
       : undefined
     const isCounted = all?.incomplete.includes("deadline") !== true

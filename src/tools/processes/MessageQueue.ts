@@ -16,7 +16,7 @@ import type { ErlangNode } from "../../node/ErlangNode.ts"
 import { visible } from "../../syntax/Escape.ts"
 import { withoutSecrets } from "../Cleaning.ts"
 import { cutNote } from "../CutValues.ts"
-import { remainingMillis, shareOfTime } from "../Deadline.ts"
+import { remainingMillis, scanMillis } from "../Deadline.ts"
 import { cursor, limitUpTo, listOutput, shownOf, sortBy } from "../Listing.ts"
 import { TermText } from "../ArgumentText.ts"
 import { called, nameText, pid } from "./OneProcess.ts"
@@ -74,7 +74,7 @@ export const readQueue = (
       marked: 1,
       shapes: maxCompared,
       bounds: usualQueue,
-      deadlineMillis: left * shareOfTime,
+      deadlineMillis: scanMillis(left),
       ...query
     })
   )

@@ -5,7 +5,7 @@ import type { ProcessKey, ProcessRow } from "../../beam/ProcessRow.ts"
 import type { ErlangNode } from "../../node/ErlangNode.ts"
 import { notRead, type Undefinable } from "../Answer.ts"
 import { whyLate } from "../Deadline.ts"
-import { agree, amount, bytes } from "../Quantity.ts"
+import { agree, amount, bytes, percent } from "../Quantity.ts"
 import type { Terms } from "../Terms.ts"
 
 /** What is told of a process among many. */
@@ -89,11 +89,27 @@ export const spoken = {
   total_heap_size: "heap"
 } as const
 
+/** How many processes there are, where that is known. */
+interface OfAll {
+  readonly total?: number
+}
+
+/** How many processes were looked at, and which share of all. */
+const seenOf = ({ seen, total = 0 }: Pick<Scanned, "seen"> & OfAll): string =>
+  seen < total
+    ? `${seen.toLocaleString("en-US")} of ${amount(total, "process", "processes")} (${percent(seen, total)} %)`
+    : amount(seen, "process", "processes")
+
 /** A summary that also says, in its sentence, what a scan did not come to and what it could not measure. */
-export const withLimits = (summary: string, { incomplete, seen, unmeasured: { count } }: Scanned): string => {
+export const withLimits = (summary: string, scanned: Scanned & OfAll): string => {
+  const {
+    incomplete,
+    seen,
+    unmeasured: { count }
+  } = scanned
   const limits = [
     ...(incomplete.includes("deadline") && seen > 0
-      ? [`only ${amount(seen, "process was", "processes were")} looked at before time ran out`]
+      ? [`only ${seenOf(scanned)} ${agree(seen, "was", "were")} looked at before time ran out`]
       : []),
     ...(count > 0
       ? [
@@ -106,7 +122,7 @@ export const withLimits = (summary: string, { incomplete, seen, unmeasured: { co
 
 /** What a scan could not see, in words; nothing when it is complete. */
 export const scanNotes = (
-  scanned: Scanned,
+  scanned: Scanned & OfAll,
   rows: ReadonlyArray<ProcessRow>,
   terms: Terms,
   { capabilities }: ErlangNode
@@ -114,7 +130,7 @@ export const scanNotes = (
   ...scanned.incomplete.map((why) => {
     switch (why) {
       case "deadline":
-        return `Time ran out after ${amount(scanned.seen, "process", "processes")}; the others were not looked at. Allow more with timeout_ms. ${whyLate}`
+        return `Time ran out after ${seenOf(scanned)}; the others were not looked at. Allow more with timeout_ms. ${whyLate}`
       case "rows":
         return `Time ran out while the processes that are shown were asked the rest; some of what they answer themselves (current function, label, memory) is missing. Allow more with timeout_ms, or show fewer. ${whyLate}`
       case "long_queue": {

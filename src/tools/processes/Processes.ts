@@ -17,7 +17,7 @@ import type { ErlangNode } from "../../node/ErlangNode.ts"
 import { withoutAgent } from "../../node/WithoutAgent.ts"
 import type { Answer } from "../Answer.ts"
 import { namePart } from "../AtomName.ts"
-import { remainingMillis, shareOfTime, whyLate } from "../Deadline.ts"
+import { remainingMillis, scanMillis, whyLate } from "../Deadline.ts"
 import type { Failure } from "../Failure.ts"
 import {
   cursor,
@@ -265,7 +265,7 @@ const whyUnnamed = {
 
 /** Processes that are known by names in which a regular expression finds something, those names in hand. */
 const knownAs = Effect.fnUntraced(function* (node: ErlangNode, pattern: string, terms: Terms) {
-  const found = yield* findNames(node, pattern, (yield* remainingMillis) * shareOfTime)
+  const found = yield* findNames(node, pattern, scanMillis(yield* remainingMillis))
   const names = new Map<string, Array<string>>()
   for (const { known, pid } of found.names) {
     const key = terms.print(pid)
@@ -425,7 +425,7 @@ const topProcesses = Tool.make({
         limit,
         filter,
         windowMillis: window_ms,
-        deadlineMillis: beside * shareOfTime
+        deadlineMillis: scanMillis(beside)
       })
     )
   })

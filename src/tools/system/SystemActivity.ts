@@ -3,7 +3,7 @@ import { microstateAccounting } from "../../beam/MicrostateAccounting.ts"
 import { runtimeStats } from "../../beam/RuntimeStats.ts"
 import { type SchedulerKind, schedulerUsage, type SchedulerUse } from "../../beam/Schedulers.ts"
 import { visible } from "../../syntax/Escape.ts"
-import { shareOfTime, whyLate } from "../Deadline.ts"
+import { scanMillis, whyLate } from "../Deadline.ts"
 import { amount, bytes, percent } from "../Quantity.ts"
 import * as Tool from "../Tool.ts"
 import { normalWindow, throughWindow, windowTimeoutMillis } from "../Window.ts"
@@ -106,7 +106,7 @@ const getRuntimeStats = Tool.make({
   },
   run: Effect.fnUntraced(function* ({ window_ms }, node) {
     const stats = yield* throughWindow("get_runtime_stats", window_ms, (beside) =>
-      runtimeStats(node, { windowMillis: window_ms, deadlineMillis: beside * shareOfTime })
+      runtimeStats(node, { windowMillis: window_ms, deadlineMillis: scanMillis(beside) })
     )
     const { cpu, isLate, reductionsPerSecond, runQueues } = stats
     const waiting = runQueues.reduce((sum, length) => sum + length, 0)

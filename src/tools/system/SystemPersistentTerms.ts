@@ -5,7 +5,7 @@ import type { ErlangNode } from "../../node/ErlangNode.ts"
 import { excerpt } from "../../syntax/Excerpt.ts"
 import { parseTerm } from "../../syntax/ParseTerm.ts"
 import { TermText } from "../ArgumentText.ts"
-import { remainingMillis, shareOfTime, whyLate } from "../Deadline.ts"
+import { remainingMillis, scanMillis, whyLate } from "../Deadline.ts"
 import { countCut, countCutValues, cutNote } from "../CutValues.ts"
 import { didYouMean } from "../DidYouMean.ts"
 import {
@@ -43,7 +43,7 @@ const normalSort = "size"
  * as Elixir or Erlang, is perhaps just how the session shows a key: it is compared with how keys print.
  */
 const lookUp = Effect.fnUntraced(function* (node: ErlangNode, text: string, terms: Terms) {
-  const bounds = { maxBytes: maxValueBytes, deadlineMillis: ((yield* remainingMillis) * shareOfTime) / 2 }
+  const bounds = { maxBytes: maxValueBytes, deadlineMillis: scanMillis(yield* remainingMillis) / 2 }
   const { name } = yield* currentSyntax
   const parsed = parseTerm(text, name, termOwner(node))
   if (parsed._tag === "Term") {

@@ -2,11 +2,21 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import type { Patience } from "../../../src/node/ErlangNode.ts"
-import { Deadline, keepingDeadline, remainingMillis } from "../../../src/tools/Deadline.ts"
+import { Deadline, keepingDeadline, remainingMillis, scanMillis } from "../../../src/tools/Deadline.ts"
 import { atom } from "../../../src/etf/Term.ts"
 import { fakeNode } from "../../support/FakeNodes.ts"
 
 describe("the time of a tool", () => {
+  it.each([
+    [15_000, 11_250],
+    [5_000, 3_750],
+    [3_000, 2_000],
+    [2_000, 1_000],
+    [100, 50]
+  ])("of %d ms, %d are for a scan", (left, millis) => {
+    expect(scanMillis(left)).toBe(millis)
+  })
+
   it.effect("grows no longer when the clock of this machine is set back", () =>
     Effect.gen(function* () {
       yield* TestClock.adjust("1 second")
