@@ -176,7 +176,7 @@ describe("a path into a state", () => {
   })
 
   it("is as the tool's own examples write it, in the syntax that a session begins with", () => {
-    const [tool] = genServerTools.filter(({ name }) => name === "get_gen_server_state")
+    const tool = genServerTools.find(({ name }) => name === "get_gen_server_state")
     const { path } = listingOf(tool!).inputSchema["properties"] as Record<string, { readonly description: string }>
     const examples = path!.description.split(": ")[1]!.split(/, (?=")/u)
     const read = examples.map((example) => ways(parsed(example, "elixir")!)[0]!.map(({ keys: [key] }) => key))
