@@ -87,10 +87,16 @@ const ownMarks: Readonly<Record<SyntaxName, ReadonlyArray<readonly [RegExp, stri
   ]
 }
 
+/** What Erlang shows of an Elixir struct in front of its name. */
+const structKey = ":__struct__"
+
+/** The name of a struct, which Erlang has anywhere among the keys: in their order by name, or from OTP 26 on by atom. */
+const anyStruct = String.raw`'__struct__' => (?:'(?:\\.|[^'\\])*'|\w+)`
+
 /** Elixir's structs as Erlang has them, with the name behind its key; a text in quotes stays as it is. */
 const structNames = (text: string, syntax: SyntaxName): string =>
   syntax === "elixir"
-    ? text.replaceAll(/("(?:\\[^]|[^"\\])*(?:"|$))|%(?=[A-Z])/gu, (_, quoted?: string) => quoted ?? ":__struct__, ")
+    ? text.replaceAll(/("(?:\\[^]|[^"\\])*(?:"|$))|%(?=[A-Z])/gu, (_, quoted?: string) => quoted ?? `${structKey}, `)
     : text
 
 const unescapes = { elixir: unescapeElixir, erlang: unescapeErlang, gleam: unescapeGleam, lfe: unescapeLfe } as const
@@ -182,7 +188,8 @@ const isEmptyText = ([, colon, quote, inside, close]: RegExpExecArray): boolean 
 
 /** What stands in front of the first value. Behind the bracket of an Elixir struct a key is not the first in Erlang's. */
 const frontPattern = (before: string, [first]: RegExpExecArray, syntax: SyntaxName, isBegun: boolean): string => {
-  const isOpened = openers[syntax].test(before) && !(isKey(first, syntax) && /^\s*\{\s*$/u.test(before))
+  const isOpened =
+    openers[syntax].test(before) && first !== structKey && !(isKey(first, syntax) && /^\s*\{\s*$/u.test(before))
   if (isOpened) return String.raw`(?<=[\[{<])`
   return isBegun ? behindMark : ""
 }
@@ -198,16 +205,40 @@ const readPiece = (piece: string, syntax: SyntaxName, isInside: boolean): Readon
   const after = text.slice(last.index + last[0].length)
   const isBegun = before !== "" || /^:[^"']|^[<#&]/u.test(first[0])
   const isEnded = after !== "" || isKey(last[0], syntax)
-  const patterns = found.map((value, index) => {
-    const previous = found[index - 1]
+  const patternOf = (index: number): string => {
+    const value = found[index]!
     const ends = { isBegun: value !== first || isBegun, isEnded: value !== last || isEnded }
-    const pattern = valuePattern(value, syntax, isInside && value === first, ends)
-    if (previous === undefined) return pattern
-    return betweenPattern(text.slice(previous.index + previous[0].length, value.index), previous[0], syntax) + pattern
-  })
+    return valuePattern(value, syntax, isInside && value === first, ends)
+  }
+  const between = (index: number): string => {
+    const [previous, value] = [found[index - 1], found[index]]
+    if (previous === undefined || value === undefined) return ""
+    return betweenPattern(text.slice(previous.index + previous[0].length, value.index), previous[0], syntax)
+  }
   const front = frontPattern(before, first, syntax, isBegun)
-  const back = closers[syntax].test(after) ? String.raw`(?:>>)?[\]}>]` : isEnded ? beforeMark : ""
-  return [`${isInside ? "" : front}${patterns.join("")}${back}`]
+  const isClosed = closers[syntax].test(after)
+  const back = isClosed ? String.raw`(?:>>)?[\]}>]` : isEnded ? beforeMark : ""
+  let pattern = ""
+  let isBehindName = false
+  for (let index = 0; index < found.length; index++) {
+    if (!isBehindName) pattern += between(index)
+    isBehindName = false
+    if (syntax === "elixir" && between(index).startsWith(mark)) pattern += `(?:${anyStruct}${mark}+)*`
+    const { 0: word, index: at } = found[index]!
+    // The piece may begin in the name, of which nothing but the bracket behind it tells then what it is.
+    const isCutName = syntax === "elixir" && at === 0 && text[word.length] === "{"
+    if (isCutName || (word === structKey && index + 1 < found.length)) {
+      const nameAt = isCutName ? index : index + 1
+      const struct = isCutName ? patternOf(index) : patternOf(index) + between(nameAt) + patternOf(nameAt)
+      const isLast = nameAt + 1 === found.length
+      if (isLast && !isClosed) return [`${isInside ? "" : front}${pattern}(?=[\\s\\S]*${struct}${back})`]
+      index = nameAt
+      isBehindName = !isLast
+      pattern += isLast ? struct : `${isCutName ? behindMark : ""}(?=[\\s\\S]*${struct})`
+    } else pattern += patternOf(index)
+  }
+  const lastName = syntax === "elixir" && isClosed ? `(?:${mark}+${anyStruct})*` : ""
+  return [`${isInside ? "" : front}${pattern}${lastName}${back}`]
 }
 
 /**

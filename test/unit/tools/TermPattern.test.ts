@@ -28,13 +28,12 @@ const { term: anyName } = fc.letrec<{ term: Term }>((tie) => ({
     fc.array(fc.tuple(word.map(atom), tie("term")), { maxLength: 3 }).map(list),
     fc.array(tie("term"), { maxLength: 3 }).map((values) => map(values.map((value, key) => [key, value]))),
     fc
-      .tuple(fc.constantFrom("Elixir.My.User", "Elixir.Order"), fc.array(tie("term"), { maxLength: 3 }))
-      .map(([name, values]) =>
-        map([
-          [atom("__struct__"), atom(name)],
-          ...values.map((value, at): readonly [Term, Term] => [atom(`key_${at}`), value])
-        ])
-      )
+      .tuple(fc.constantFrom("Elixir.My.User", "Elixir.Order"), fc.array(tie("term"), { maxLength: 3 }), fc.nat(3))
+      .map(([name, values, place]) => {
+        // A node has the keys in the order of their names, or from OTP 26 on in that of their atoms.
+        const entries = values.map((value, at): readonly [Term, Term] => [atom(`key_${at}`), value])
+        return map(entries.toSpliced(place, 0, [atom("__struct__"), atom(name)]))
+      })
   )
 }))
 
