@@ -204,7 +204,7 @@ const whyNot = (
       return refused("remote_error", `${text} failed to tell its ${what}: ${terms.print(answer.reason, 500)}`, look)
     case "NoPart": {
       const { ambiguous, fronts, kind, size, steps, there } = answer
-      const where = steps.length === 0 ? "The state" : `The state at ${excerpt(pathText(steps))}`
+      const where = `${what === "status" ? "What the status tells" : "The state"}${steps.length === 0 ? "" : ` at ${excerpt(pathText(steps))}`}`
       const next = path[steps.at(-1)?.next ?? 0]?.at(-1)?.text ?? ""
       if (isSecretPath(steps, fronts, terms, kind === "leaf" || kind === "list" ? anyText : anyParts)) {
         return refused(
@@ -225,7 +225,7 @@ const whyNot = (
         )
       }
       const named = there.map((key) => terms.print(key, 100)).join(", ")
-      const positions = kind === "tuple" || (kind === "list" && there.length === 0)
+      const positions = kind === "tuple" || (kind === "list" && (what === "status" || there.length === 0))
       return refused(
         "not_found",
         `${where} is ${sized}, with nothing at ${excerpt(next)}.${named === "" ? "" : ` There: ${named}${size > there.length ? ", …" : ""}.`}${positions ? " Positions count from 1." : ""}`,

@@ -324,4 +324,15 @@ describe("get_gen_server_state", () => {
         expect(error.message).toMatch(message)
       })
   )
+
+  it.effect("says of a status in which no state was found that it is one, and that its items have positions", () =>
+    Effect.gen(function* () {
+      const there = list([atom("data"), atom("header")])
+      const answer = { outcome: atom("no_part"), steps: nil, fronts: nil, kind: atom("list"), size: 3, there }
+      const error = yield* failIn({ up: [answering(answer)] }, "get_gen_server_status", { pid: "<0.90.0>", path: "a" })
+      expect(error.message).toMatch(
+        /^What the status tells is a list of 3 items, with nothing at a\. There: :data, :header, …\. Positions count from 1\./u
+      )
+    })
+  )
 })
