@@ -59,7 +59,9 @@ const connectNode = Tool.make({
         }).check(fitCookie)
       )
     ),
-    reset: Schema.optionalKey(Schema.Boolean.annotate({ description: "Forget failures; make a silent link anew; go where it is left alone" }))
+    reset: Schema.optionalKey(
+      Schema.Boolean.annotate({ description: "Forget failures; make a silent link anew; go where it is left alone" })
+    )
   },
   output: {
     since: Schema.String,
@@ -81,7 +83,12 @@ const connectNode = Tool.make({
         Effect.gen(function* () {
           if (reset) silentMillis = yield* nodes.reset(full, within)
           const timeoutMillis = yield* stepMillis
-          return yield* nodes.connect(full, { timeoutMillis, onShared, insists: reset, ...(cookie !== undefined && { cookie }) })
+          return yield* nodes.connect(full, {
+            timeoutMillis,
+            onShared,
+            insists: reset,
+            ...(cookie !== undefined && { cookie })
+          })
         })
       )
     )
