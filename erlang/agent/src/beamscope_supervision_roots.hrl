@@ -53,7 +53,7 @@ top_row(Path, Pid, Modules) ->
 
 %% What the supervisor that has started a process calls it, though nothing else may say so: `{Type, Modules}'.
 called(Pid, Parents, Spec) ->
-    [
+    Told = [
         {Type, Modules}
      || Parent <- Parents,
         is_pid(Parent) andalso node(Parent) =:= node(),
@@ -61,7 +61,9 @@ called(Pid, Parents, Spec) ->
         {answer, {_, _, Children, _}} <- [asked(Parent, ?ASKED_CHILDREN, Spec)],
         {_, Child, Type, Modules, _} <- Children,
         Child =:= Pid
-    ].
+    ],
+    collect([Parent || Parent <- Parents, is_here(Parent), Told =/= []], Spec),
+    Told.
 
 %% The application that a process belongs to: the one whose master leads its group.
 application(Pid) ->

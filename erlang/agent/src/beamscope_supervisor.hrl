@@ -19,9 +19,9 @@
 %% Words of heap of the helper that takes an answer.
 -define(ANSWER, 8388608).
 %% Words of heap up to which a supervisor is rid of what our question leaves there, which takes it 1 to 50 microseconds with up
-%% to 600 children and 1 ms with so many words (OTP 25 to 27), and milliseconds that we wait for that.
+%% to 600 children and 1 ms with so many words (OTP 25 to 27), and milliseconds that we wait for all of them.
 -define(COLLECTED, 262144).
--define(COLLECTING, 20).
+-define(COLLECTING, 200).
 %% Milliseconds for which one that had answered is looked at again before it is asked for its state.
 -define(PAUSE, 20).
 %% Bytes of an id that is sent as it is, and modules of a child.
@@ -45,27 +45,29 @@ room(Pid, Spec) -> max(?ANSWER, 3 * permitted(Pid, Spec)).
 asked(Pid, Most, #{until := Until, call_ms := Timeout} = Spec) ->
     %% It is slow to answer or it is not; what takes time behind that is ours.
     Millis = Timeout + max(0, Until - now_ms()),
-    Ask = fun() -> gen_server:call(Pid, which_children, Timeout) end,
-    apart(room(Pid, Spec), Millis, fun() -> told_children(leaving_nothing(Pid, Ask, Spec), Most) end).
+    apart(room(Pid, Spec), Millis, fun() -> told_children(gen_server:call(Pid, which_children, Timeout), Most) end).
 
-%% What a question answers, without the garbage that it makes: a supervisor at rest would never collect that. What is asked of
-%% it, or told of its memory, hangs on how large its heap is, and must not hang on how often we have asked. The heap is as
-%% large as what lay there before the last collection needs, so the second makes it as large as what is left.
-leaving_nothing(Pid, Ask, Spec) ->
-    Before = used(Pid),
-    Answer = Ask(),
-    case Before =< max(?COLLECTED, permitted(Pid, Spec)) of
-        true -> lists:foreach(fun(_) -> collect(Pid) end, [first, second]);
-        false -> ok
-    end,
-    Answer.
+%% Rids supervisors that were asked of the garbage that our questions made, which at rest they would never collect. What is asked
+%% of them, or told of their memory, hangs on how large their heaps are, and must not hang on how often we have asked. A heap
+%% becomes as large as what lay there before it was collected needs, so the second time makes it as large as what is left.
+collect(Pids, Spec) ->
+    Small = [Pid || Pid <- Pids, used(Pid) =< max(?COLLECTED, 2 * permitted(Pid, Spec))],
+    %% At low priority this would wait for all that others do.
+    Priority = process_flag(priority, normal),
+    lists:foreach(fun(_) -> collect_once(Small) end, [first, second]),
+    process_flag(priority, Priority).
 
-collect(Pid) ->
+collect_once(Pids) ->
     Mark = make_ref(),
-    erlang:garbage_collect(Pid, [{async, Mark}]),
+    lists:foreach(fun(Pid) -> erlang:garbage_collect(Pid, [{async, Mark}]) end, Pids),
+    collected(Mark, length(Pids), now_ms() + ?COLLECTING).
+
+collected(_, 0, _) ->
+    ok;
+collected(Mark, Count, Until) ->
     receive
-        {garbage_collect, Mark, _} -> ok
-    after ?COLLECTING -> ok
+        {garbage_collect, Mark, _} -> collected(Mark, Count - 1, Until)
+    after max(0, Until - now_ms()) -> late
     end.
 
 told_children(Children, Most) ->
@@ -169,8 +171,7 @@ copies(#{is_large := false, children := _}) -> 1;
 copies(_) -> ?STATE_COPIES.
 
 told_state(Pid, Words, #{call_ms := Timeout} = Spec) ->
-    Ask = fun() -> sys:get_state(Pid, Timeout) end,
-    case apart(room(Pid, Spec), 2 * Timeout, fun() -> state(leaving_nothing(Pid, Ask, Spec)) end) of
+    case apart(room(Pid, Spec), 2 * Timeout, fun() -> state(sys:get_state(Pid, Timeout)) end) of
         {answer, Limits} -> Limits;
         {raised, {timeout, _}} -> #{unanswered => true};
         late -> #{unanswered => true};
