@@ -122,6 +122,8 @@ describe("termPattern", () => {
       const erlang = printing(syntaxes.erlang)
       fc.assert(
         fc.property(around, twoValues, fc.nat(), fc.nat(), (within, [one, other], front, back) => {
+          // Names are compared in any case, and Gleam writes `qq_zz` as `QqZz`.
+          fc.pre(print(within(one)).toLowerCase() !== print(within(other)).toLowerCase())
           const printed = print(within(one)).match(tokens)!
           const otherwise = print(within(other)).match(tokens)!
           const [before, behind] = differing(printed, otherwise)
