@@ -253,6 +253,8 @@ rank(restarts, Row) -> known_restarts(Row).
 told(#{again := true} = Row, _) ->
     maps:without([path], maps:merge(Row, facts(Row)));
 told(#{type := supervisor, status := running, pid := Pid} = Row, Spec) ->
+    %% Before it is asked for its state, which makes it larger.
+    Itself = facts(Row),
     Facts =
         case Row of
             #{supervisor := Known} -> Known;
@@ -270,10 +272,10 @@ told(#{type := supervisor, status := running, pid := Pid} = Row, Spec) ->
             Asked = maps:without([pids, links, asked, crowd, heap], maps:merge(Linked, Facts)),
             Supervisor = maps:merge(maps:merge(Asked, Sums), Limits),
             Unread = maps:from_list([{not_asked, unread} || unread <- [maps:get(not_asked, Facts, none)]]),
-            maps:without([path], maps:merge(maps:merge(Row#{supervisor => Supervisor}, Unread), facts(Row)));
+            maps:without([path], maps:merge(maps:merge(Row#{supervisor => Supervisor}, Unread), Itself));
         false ->
             Marked = maps:merge(Row, maps:with([not_asked], Facts)),
-            maps:without([path, supervisor], maps:merge(Marked, facts(Row)))
+            maps:without([path, supervisor], maps:merge(Marked, Itself))
     end;
 told(Row, _) ->
     maps:without([path], maps:merge(Row, facts(Row))).
