@@ -228,7 +228,13 @@ export class Registry {
       const end = performance.now() + timeoutMillis
       const way = yield* this.#in.targets.way(name)
       // Who wants it by name and gives no cookie wants the configured one, whatever somebody else gave.
-      const wish: Wish = { cookie: cookie ?? (by === "wish" ? undefined : this.#peers.get(name)?.cookie), by, insists, end, way }
+      const wish: Wish = {
+        cookie: cookie ?? (by === "wish" ? undefined : this.#peers.get(name)?.cookie),
+        by,
+        insists,
+        end,
+        way
+      }
       for (;;) {
         const got = yield* Effect.result(handedOver(this.#attend(name, wish, { ...rest, timeoutMillis })))
         if (Result.isSuccess(got)) return got.success
@@ -404,8 +410,9 @@ export class Registry {
       const standing = yield* standingOf(this.#in.targets, peer.name)
       if (wish.by === "loss" && hasLost(peer.standing, standing)) return yield* noLongerConfigured(peer.name)
       // Before there is a way: to see whether a tunnel is open is a connection to the node.
-      const approach: Approach =
-        wish.insists ? this.#sparing.take(peer) : yield* this.#sparing.approach(peer, left(wish))
+      const approach: Approach = wish.insists
+        ? this.#sparing.take(peer)
+        : yield* this.#sparing.approach(peer, left(wish))
       if (approach.leftAlone !== undefined) {
         connection.isRemembered = true
         return yield* approach.leftAlone

@@ -63,6 +63,10 @@ const outsideOf = (rows: ReadonlyArray<Row>) =>
 
 const agents: ReadonlyArray<AgentMode> = ["eval", "load"]
 
+/** Starts a process by that name that keeps these terms of its start. */
+const keeping = (name: string, ancestors: string, call: string) =>
+  `register(${name}, spawn(proc_lib, init_p, [self(), ${ancestors}, erlang, apply, [fun() -> put('$initial_call', ${call}), process_flag(trap_exit, true), lone:idle() end, []]]))`
+
 describe.each(BeamNode.otpReleases())("supervisors outside of applications on OTP $otp", ({ otp }) => {
   let node: BeamNode.BeamNode
   beforeAll(async () => {
@@ -114,8 +118,6 @@ describe.each(BeamNode.otpReleases())("supervisors outside of applications on OT
 
     it.live("are told also where what others keep in their dictionaries is too large to be taken", () =>
       Effect.gen(function* () {
-        const keeping = (name: string, ancestors: string, call: string) =>
-          `register(${name}, spawn(proc_lib, init_p, [self(), ${ancestors}, erlang, apply, [fun() -> put('$initial_call', ${call}), process_flag(trap_exit, true), lone:idle() end, []]]))`
         const large = "lists:duplicate(5000000, x)"
         yield* ask(
           `${keeping("large_above", `[${large}]`, "{supervisor, kernel, 1}")}, ${keeping("large_call", "[]", large)}, ok`

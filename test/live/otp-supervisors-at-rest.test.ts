@@ -78,8 +78,8 @@ describe.each(BeamNode.otpReleases())("supervisors at rest on OTP $otp", ({ otp 
         expect([first.length, new Set(first.map(({ pid }) => pid)).size]).toEqual([1_901, 1_901])
         expect(first.filter(({ pid }) => pid?.includes(above))).toEqual([])
         // The first answer may hang on what lay there before.
-      yield* call("get_supervision_tree", { limit: 1 })
-      const totals = yield* Effect.replicateEffect(
+        yield* call("get_supervision_tree", { limit: 1 })
+        const totals = yield* Effect.replicateEffect(
           Effect.map(call("get_supervision_tree", { limit: 1 }), ({ structured }) => structured["total"]),
           5
         )

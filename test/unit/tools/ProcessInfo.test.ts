@@ -264,7 +264,9 @@ describe("get_process_info", () => {
       expect(structured["dictionary"]).toBeUndefined()
       expect(structured["notes"]).toEqual(
         ["label", "dictionary"].map((what) =>
-          expect.stringMatching(new RegExp(`^The ${what} was not read: .* 1\\.5 MiB, .* max_heap_mb: 1\\.88 looks`, "u"))
+          expect.stringMatching(
+            new RegExp(`^The ${what} was not read: .* 1\\.5 MiB, .* max_heap_mb: 1\\.88 looks`, "u")
+          )
         )
       )
       const allowed = yield* callIn(world(node), "get_process_info", { ...input, max_heap_mb: 1.5 })

@@ -140,7 +140,9 @@ describe("a node that is left alone for its own sake", () => {
       const leftAlone = { [name]: new LeftAlone({ node: name, lack: { _tag: "Processes" }, at: 0, until: 600_000 }) }
       const configured = [{ name, tunnel: ["ssh"] }]
       const { structured } = yield* callIn({ configured, leftAlone }, "diagnose_connection", { node: name })
-      expect(structured["summary"]).toBe(`${leftAlone[name]!.message} Once you have seen there that it has room, connect_node with "reset" tries at once.`)
+      expect(structured["summary"]).toBe(
+        `${leftAlone[name]!.message} Once you have seen there that it has room, connect_node with "reset" tries at once.`
+      )
       expect(structured["steps"]).toContainEqual(
         expect.objectContaining({ step: "configuration", outcome: "not_tried", found: structured["summary"] })
       )
