@@ -34,7 +34,7 @@ outside(Rows, Spec) ->
     {Told, Silent, NoTime} = lists:unzip3(Parts),
     Supervising = maps:from_list([{Pid, known} || {Pid, supervisor} <- Known] ++ lists:append(Told)),
     {{More, Unread, Read}, _} = unread_ones(lists:append(Silent), Timed#{seen := Supervising}),
-    Tops = without_parents(lists:append(Told) ++ More, Supervising, Timed),
+    Tops = without_parents(lists:append(Told) ++ More, maps:merge(Supervising, maps:from_list(More)), Timed),
     Listed = few_each(lists:sort(Tops), ?OUTSIDE, map_get(children, Spec), #{}),
     Unsought = Missed + length(Others) - Asked + length(lists:append(NoTime)) + length(lists:append(Silent)) - Read,
     {outside_rows(Listed, Spec), #{
