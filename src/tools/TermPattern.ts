@@ -90,7 +90,7 @@ const ownMarks: Readonly<Record<SyntaxName, ReadonlyArray<readonly [RegExp, stri
 /** What Erlang shows of an Elixir struct in front of its name. */
 const structKey = ":__struct__"
 
-/** The name of a struct, which Erlang has anywhere among the keys: in their order by name, or from OTP 26 on by atom. */
+/** The name of a struct. It may stand anywhere among the keys as Erlang prints them: their order is not the same in all releases. */
 const anyStruct = String.raw`'__struct__' => (?:'(?:\\.|[^'\\])*'|\w+)`
 
 /** Elixir's structs as Erlang has them, with the name behind its key; a text in quotes stays as it is. */

@@ -1,7 +1,7 @@
 %% What a process tells of where it comes from: the callback that it was started with, by which a supervisor is known, and
 %% its ancestors. Before OTP 26.2 that copies its whole dictionary, which only small heaps and supervisors are asked for. What
 %% stands there may be anything of any size: a helper takes it, so that it costs its own value only. To be included behind
-%% beamscope_supervisor.hrl, in front of the first function.
+%% beamscope_supervisor.hrl and beamscope_reads_keys.hrl, in front of the first function.
 
 %% Messages above which a process is not asked what walks its queue, or waits behind it.
 -define(LONG_QUEUE, 10000).
@@ -39,14 +39,6 @@ origin(Pid, Modules, Spec) ->
             {unread, []};
         _ ->
             {undefined, []}
-    end.
-
-%% Whether this release can read one key of a dictionary (OTP 26.2 on).
-reads_keys() ->
-    try erlang:process_info(self(), {dictionary, '$initial_call'}) of
-        _ -> true
-    catch
-        error:badarg -> false
     end.
 
 %% Words of heap beyond `?COPIED_HEAP' up to which the whole dictionary of a process is read. Supervisors keep next to nothing

@@ -5,6 +5,7 @@
 %% milliseconds for a million messages), so they are read only right after its queue was seen to be short.
 
 -include("beamscope_copies.hrl").
+-include("beamscope_reads_keys.hrl").
 
 %% Bytes of external format above which a label is cut.
 -define(SMALL_LABEL, 256).
@@ -19,14 +20,6 @@ at_most(Item, Most) ->
 at_least(Item, Least) ->
     Answers = [{{'$1', {Item, '$2'}}, [{'>=', '$2', Least}], ['$1']}, {{'_', undefined}, [], [gone]}],
     {Item, ets:match_spec_compile(Answers)}.
-
-%% Whether this release can read one key of a dictionary (OTP 26.2 on).
-reads_keys() ->
-    try erlang:process_info(self(), {dictionary, '$initial_call'}) of
-        _ -> true
-    catch
-        error:badarg -> false
-    end.
 
 %% `{Pid, none}' or `{Pid, {term, Label}}' of processes.
 labels(Pids, #{reads_keys := true}) ->

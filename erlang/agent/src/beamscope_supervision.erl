@@ -135,6 +135,7 @@
 -include("beamscope_idle.hrl").
 -include("beamscope_apart.hrl").
 -include("beamscope_copies.hrl").
+-include("beamscope_reads_keys.hrl").
 -include("beamscope_supervisor.hrl").
 -include("beamscope_origin.hrl").
 -include("beamscope_supervision_walk.hrl").

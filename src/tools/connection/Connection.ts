@@ -261,7 +261,7 @@ const listNodes = Tool.make({
     for (const status of tried.toSorted((a, b) => compared(a.name, b.name))) {
       const { name, state } = status
       const entry = entryOf(name)
-      // A name that was tried, and is nobody's as far as anybody knows.
+      // A name that was tried in vain, and that no node is known to have.
       const isNone = entry === undefined && !isOfNode(status) && state._tag === "Down" && isNotThere(state.why)
       if (!isNone && (state._tag !== "Down" || !isLinked(name)))
         all.push({ name, state: stateOf[state._tag], entry, status })
